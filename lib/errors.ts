@@ -1,0 +1,27 @@
+// The one error class of Meercat. Its codes are stable: scripts and tests may rely on them.
+// An expected outcome is a value, not an error; this is for failed starts and refused input.
+
+/** Every code that a {@link MeercatError} can carry. */
+export type ErrorCode =
+  | 'MEERCAT_BAD_CONFIG'
+  | 'MEERCAT_PORT_TAKEN'
+  | 'MEERCAT_NO_REDIS'
+  | 'MEERCAT_REDIS_REFUSED'
+  | 'MEERCAT_START_FAILED';
+
+/** An error whose message is one line that a user can act on, with a stable code. */
+export class MeercatError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MeercatError';
+    this.code = code;
+  }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,238 @@
+// The balancers channel of one balancer, in a thread of its own: heartbeats, the lease, the local copy
+// of the host table, load messages. Everything here may wait for Redis; no request ever waits for this.
+
+import type { MessagePort } from 'node:worker_threads';
+import { monotonicClock, SECOND } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Algorithm } from '../model.js';
+import { describeAddress, parseRedisAddress } from '../redis/address.js';
+import { openCommands, openSubscription } from '../redis/connect.js';
+import { decodeEvent } from '../redis/event-message.js';
+import { buildKeys } from '../redis/keys.js';
+import { createLeaseStore } from '../redis/lease-store.js';
+import { encodeLoad } from '../redis/load-message.js';
+import { counterOf } from '../table/counters.js';
+import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
+import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
+import type { LeaseTimes } from './lease.js';
+import { roleOf } from './lease.js';
+import { startLeaseDriver } from './lease-driver.js';
+import { LoadReporter } from './load-reporter.js';
+import { Membership } from './membership.js';
+import { openTableSync } from './table-sync.js';
+
+const HEARTBEAT_MS = SECOND;
+
+/** How often a balancer says what it has in flight. */
+const LOAD_MS = 250;
+
+/** All hosts are named anew after so many load messages, should one have been lost. */
+const FULL_LOAD_EVERY = 20;
+
+/** How often the median usage is computed and hosts that a new master never named are let go. */
+const UPKEEP_MS = 250;
+
+/** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
+const LEAVE_TIMEOUT_MS = 1500;
+
+/** The fleet thread's running parts. */
+export interface Fleet {
+  onMessage(message: ToFleet): void;
+  /** Steps down, releases the lease, leaves the fleet, closes the connections. */
+  stop(): Promise<void>;
+}
+
+/** The lease's durations that follow from its TTL. */
+export function leaseTimes(ttlMs: number): LeaseTimes {
+  return {
+    ttlMs,
+    renewEveryMs: Math.round(ttlMs / 3),
+    safetyMs: Math.round(ttlMs / 10),
+    successionStepMs: 50,
+    retryMs: 150,
+  };
+}
+
+/** Starts the balancers channel; it works at once, with or without Redis. */
+export function startFleet(data: FleetThreadData, post: (message: FromFleet) => void): Fleet {
+  const { config } = data;
+  const clock = monotonicClock();
+  const columns = openTable(data.table);
+  const count = counterOf(columns.counters);
+  const keys = buildKeys(config.namespace);
+  const log: Log = (...line) => post({ type: 'log', line });
+  const addresses = config.redis.map(parseRedisAddress);
+  const [dataAddress] = addresses as [(typeof addresses)[0]];
+  const where = describeAddress(dataAddress);
+  let hostsPort = data.hostsPort;
+  let currentAlgorithm: Algorithm | null = null;
+  let wrongSettings = 0;
+  let hasJoined = false;
+  let isStopping = false;
+  let beatsUntilPrune = 0;
+  let firstInstance: string | null | undefined;
+
+  const clients = addresses.map((address, index) =>
+    openCommands(address, {
+      onReady: () => {
+        log('info', index === 0 ? 'redis is reachable' : 'lease redis is reachable', { redis: describeAddress(address) });
+        if (index === 0) void beat();
+        lease.send({ type: 'redis-ready' });
+      },
+      onLost: (reason) => {
+        if (isStopping) return;
+        log('warn', 'redis is not reachable; routing goes on with what is known', { redis: describeAddress(address), reason });
+      },
+    }),
+  );
+  const [client] = clients as [(typeof clients)[0]];
+
+  const membership = new Membership(client, keys, config, columns, clock);
+  const loads = new LoadReporter(columns, config.name, config.instance, config.statics);
+  const table = openTableSync({ data, client, keys, clock, count, columns, post, onTerm: (term) => sawTerm(term) });
+
+  const lease = startLeaseDriver({
+    store: createLeaseStore(clients, keys, config.leaseTtlMs),
+    times: leaseTimes(config.leaseTtlMs),
+    clock,
+    highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
+    describe: () => ({ name: config.name, url: config.url }),
+    onMaster(term) {
+      sawTerm(term);
+      Atomics.store(columns.header, HEADER.isMaster, 1);
+      count('masterships');
+      log('info', 'this balancer is master', { term });
+      post({ type: 'role', role: 'master', term });
+      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: table.writer.rows(clock()) });
+      void membership.tell({ kind: 'master-elected', name: config.name, term });
+      void beat();
+    },
+    onSlave(term, reason) {
+      Atomics.store(columns.header, HEADER.isMaster, 0);
+      log('info', 'this balancer is slave', { term, reason });
+      post({ type: 'role', role: 'slave', term });
+      tellHosts({ type: 'become-slave' });
+      if (!isStopping) void beat();
+    },
+    onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
+  });
+
+  /** A term from anywhere: the highest outlives this thread. */
+  function sawTerm(term: number): void {
+    if (term <= (columns.wideHeader[WIDE_HEADER.highestTerm] as number)) return;
+    columns.wideHeader[WIDE_HEADER.highestTerm] = term;
+    lease?.send({ type: 'term-seen', term });
+  }
+
+  function tellHosts(message: FleetToHosts): void {
+    hostsPort.postMessage(message);
+  }
+
+  function listenToHosts(port: MessagePort): void {
+    port.on('message', (message: HostsToFleet) => sawTerm(message.term));
+  }
+
+  async function beat(): Promise<void> {
+    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number };
+    try {
+      const fleet = await membership.beat(standing);
+      if (isStopping) return;
+      if (!hasJoined) {
+        hasJoined = true;
+        void membership.tell({ kind: 'balancer-joined', name: config.name });
+      }
+      noticeSharedName(fleet.previousInstance);
+      lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
+      sawTerm(fleet.term);
+      if (fleet.settings.wrong > wrongSettings) {
+        count('settings_dropped', fleet.settings.wrong - wrongSettings);
+        log('warn', 'a field of the settings hash is not understood', { key: keys.settings });
+      }
+      wrongSettings = fleet.settings.wrong;
+      if (fleet.settings.algorithm !== currentAlgorithm) {
+        currentAlgorithm = fleet.settings.algorithm;
+        post({ type: 'algorithm', algorithm: currentAlgorithm });
+      }
+      if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
+        beatsUntilPrune = 1;
+        await membership.prune(fleet.order);
+      }
+    } catch (error) {
+      log('debug', 'a heartbeat could not be written', { redis: where, reason: messageOf(error) });
+    }
+  }
+
+  /** Two processes under one name would overwrite each other's heartbeats: said once, and counted. */
+  function noticeSharedName(previousInstance: string | null): void {
+    firstInstance ??= previousInstance;
+    if (previousInstance === null || previousInstance === config.instance || previousInstance === firstInstance) return;
+    firstInstance = previousInstance;
+    count('name_conflicts');
+    log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
+  }
+
+  let loadsSent = 0;
+  let lastTerm = 0;
+  function sendLoad(): void {
+    if (client.status !== 'ready') return;
+    const { term } = table.writer.stamp;
+    // A new master knows nothing yet of what is in flight.
+    const isFull = term !== lastTerm || loadsSent++ % FULL_LOAD_EVERY === 0;
+    lastTerm = term;
+    client.publish(keys.load, encodeLoad(loads.next(table.writer.hosts(), isFull))).catch(() => undefined);
+  }
+
+  const events = openSubscription(dataAddress, [keys.events], (_channel, text) => {
+    const decoded = decodeEvent(text);
+    if (!decoded.ok) {
+      count('events_dropped');
+      return;
+    }
+    const { kind, term } = decoded.value;
+    if (kind === 'master-elected' && term !== undefined) sawTerm(term);
+    if (kind === 'master-released') lease.send({ type: 'lease-released' });
+  });
+
+  listenToHosts(hostsPort);
+  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(() => table.upkeep(), UPKEEP_MS)];
+
+  return {
+    onMessage(message) {
+      switch (message.type) {
+        case 'verdict':
+          table.rebuild();
+          break;
+        case 'slot-released':
+          table.writer.release(message.slot);
+          break;
+        case 'hosts-port':
+          hostsPort = message.port;
+          listenToHosts(hostsPort);
+          // The hosts thread was started again: it must know that this balancer is master.
+          if (lease.state.phase === 'master') {
+            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: table.writer.rows(clock()) });
+          }
+          break;
+        case 'stop':
+          break;
+      }
+    },
+    async stop() {
+      isStopping = true;
+      for (const timer of timers) clearInterval(timer);
+      let timeout: NodeJS.Timeout | undefined;
+      await Promise.race([
+        lease.stop().then(() => membership.leave()),
+        new Promise((resolve) => {
+          timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
+        }),
+      ]);
+      clearTimeout(timeout);
+      events.close();
+      table.close();
+      hostsPort.close();
+      for (const each of clients) each.disconnect();
+    },
+  };
+}

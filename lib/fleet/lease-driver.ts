@@ -1,0 +1,150 @@
+// Carries out what the lease's state machine decides: asks Redis, keeps the one timer, tells the others.
+// All decisions are in `lease.ts`; here is nothing but the doing.
+
+import type { Clock } from '../clock.js';
+import type { AcquireOutcome, LeaseGrant, LeaseStore, MasterFields } from '../redis/lease-store.js';
+import { type LeaseEffect, type LeaseEvent, type LeaseState, type LeaseTimes, startLease, stepLease } from './lease.js';
+
+/** The longest that a timer waits before looking again. */
+const MAX_SLEEP_MS = 1000;
+
+/** What the driver is handed. */
+export interface LeaseDriverOptions {
+  readonly store: LeaseStore;
+  readonly times: LeaseTimes;
+  readonly clock: Clock;
+  /** The highest term that this process saw, should the thread before this one have died. */
+  readonly highestTerm: number;
+  /** What the master's hash shall say; asked for at each election. */
+  readonly describe: () => Omit<MasterFields, 'since'>;
+  readonly onMaster: (term: number) => void;
+  readonly onSlave: (term: number, reason: string) => void;
+  /** After the lease was given back in good order: the next one may be told. */
+  readonly onReleased: (term: number) => void;
+}
+
+/** The lease of one balancer, alive. */
+export interface LeaseDriver {
+  readonly state: LeaseState;
+  /** Hands in what others noticed: a term, a rank, a release, Redis being back. */
+  send(event: LeaseEvent): void;
+  /** Steps down and gives the lease back; resolves when Redis was told, or could not be. */
+  stop(): Promise<void>;
+}
+
+/** Starts to try for the lease at once. */
+export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
+  const { store, times, clock } = options;
+  const grants = new Map<number, Promise<LeaseGrant | null>>();
+  const releases = new Set<Promise<void>>();
+  let state = startLease(clock(), options.highestTerm);
+  let master: MasterFields = { ...options.describe(), since: '' };
+  let timer: NodeJS.Timeout | undefined;
+  /** The term of the mastership that is or just was; 0 when there was none since the last release. */
+  let lastTerm = 0;
+
+  /** A lease granted at `startMs` holds this long by our clock, with 1 % and 2 ms for the clocks' drift. */
+  const validUntil = (startMs: number): number => startMs + times.ttlMs - Math.ceil(times.ttlMs * 0.01) - 2;
+
+  function send(event: LeaseEvent): void {
+    const step = stepLease(state, event, clock(), times);
+    state = step.state;
+    for (const effect of step.effects) perform(effect);
+    arm();
+  }
+
+  function arm(): void {
+    clearTimeout(timer);
+    if (state.phase === 'stopped') return;
+    const sleepMs = Math.min(Math.max(state.wakeAtMs - clock(), 0), MAX_SLEEP_MS);
+    timer = setTimeout(send, Math.ceil(sleepMs), { type: 'tick' });
+  }
+
+  function perform(effect: LeaseEffect): void {
+    switch (effect.type) {
+      case 'acquire':
+        acquire(effect.attempt);
+        break;
+      case 'take-term':
+        void takeTerm(effect.attempt, effect.floor);
+        break;
+      case 'renew':
+        void renew(effect.attempt, effect.grant, state.term);
+        break;
+      case 'release':
+        release(effect.grant, lastTerm);
+        break;
+      case 'become-master':
+        lastTerm = effect.term;
+        options.onMaster(effect.term);
+        break;
+      case 'become-slave':
+        lastTerm = effect.term;
+        options.onSlave(effect.term, effect.reason);
+        break;
+    }
+  }
+
+  function acquire(attempt: number): void {
+    const startMs = clock();
+    const answer = store.acquire();
+    grants.set(
+      attempt,
+      answer.then((outcome) => (outcome.kind === 'acquired' ? outcome.grant : null)),
+    );
+    void answer.then((outcome: AcquireOutcome) => {
+      if (outcome.kind === 'acquired') {
+        send({ type: 'acquired', attempt, validUntilMs: validUntil(startMs) });
+        return;
+      }
+      grants.delete(attempt);
+      if (outcome.kind === 'held') send({ type: 'acquire-held', attempt, leftMs: outcome.leftMs });
+      else send({ type: 'acquire-failed', attempt });
+    });
+  }
+
+  async function takeTerm(attempt: number, floor: number): Promise<void> {
+    master = { ...options.describe(), since: new Date().toISOString() };
+    const term = await store.takeTerm(floor, master);
+    send(term === null ? { type: 'term-failed', attempt } : { type: 'term-taken', attempt, term });
+  }
+
+  async function renew(attempt: number, grantOf: number, term: number): Promise<void> {
+    const startMs = clock();
+    const grant = await grants.get(grantOf);
+    const outcome = grant ? await store.renew(grant) : 'lost';
+    if (outcome === 'renewed') send({ type: 'renewed', attempt, validUntilMs: validUntil(startMs) });
+    else send({ type: outcome === 'lost' ? 'renew-lost' : 'renew-failed', attempt });
+    if (outcome !== 'renewed' || state.phase !== 'master' || state.term !== term) return;
+    const written = await store.refreshMaster(term, master);
+    // Whoever wrote the newer term will say so on every channel; here it is enough to step down.
+    if (written === 'fenced') send({ type: 'term-seen', term: term + 1 });
+  }
+
+  function release(grantOf: number, term: number): void {
+    lastTerm = 0;
+    const grant = grants.get(grantOf);
+    grants.delete(grantOf);
+    const done = (async () => {
+      const held = await grant;
+      if (!held) return;
+      await Promise.all([store.release(held), term > 0 ? store.clearMaster(term) : undefined]);
+      if (term > 0) options.onReleased(term);
+    })();
+    releases.add(done);
+    void done.finally(() => releases.delete(done));
+  }
+
+  send({ type: 'tick' });
+  return {
+    get state() {
+      return state;
+    },
+    send,
+    async stop() {
+      send({ type: 'stop' });
+      clearTimeout(timer);
+      await Promise.all(releases);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+// This balancer's place in the fleet: a heartbeat each second, the order of succession, and what an
+// operator set for all. On the master it also removes those who fell silent.
+
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.js';
+import type { Commands } from '../redis/connect.js';
+import type { FleetEvent } from '../redis/event-message.js';
+import { type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent } from '../redis/fleet-store.js';
+import { counterField } from '../redis/fleet-view.js';
+import type { Keys } from '../redis/keys.js';
+import { readCounters } from '../table/counters.js';
+import { HEADER, type TableColumns } from '../table/layout.js';
+import type { ThreadConfig } from '../thread-messages.js';
+
+/** What a balancer says of itself now. */
+export interface Standing {
+  readonly role: string;
+  readonly term: number;
+}
+
+/** Heartbeats of one balancer. */
+export class Membership {
+  readonly #client: Commands;
+  readonly #keys: Keys;
+  readonly #config: ThreadConfig;
+  readonly #columns: TableColumns;
+  readonly #clock: Clock;
+  #lastBeat: { atMs: number; requests: number; cpuMicros: number };
+
+  constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#config = config;
+    this.#columns = columns;
+    this.#clock = clock;
+    this.#lastBeat = { atMs: clock(), requests: 0, cpuMicros: cpuMicros() };
+  }
+
+  /** Says that this balancer lives, and reads how the fleet stands. Rejects when Redis can't be reached. */
+  beat(standing: Standing): Promise<FleetStanding> {
+    return heartbeat(this.#client, this.#keys, this.#config.name, this.#config.joinedAtMs, this.#fields(standing));
+  }
+
+  /** The master's duty: takes dead balancers out of the succession and tells the fleet. */
+  async prune(order: readonly string[]): Promise<string[]> {
+    const dead = await pruneBalancers(this.#client, this.#keys, order.filter((name) => name !== this.#config.name));
+    await Promise.all(dead.map((name) => this.tell({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
+    return dead;
+  }
+
+  /** Takes this balancer out of the fleet, in good order. What Redis can't be told runs out by itself. */
+  async leave(): Promise<void> {
+    await leaveFleet(this.#client, this.#keys, this.#config.name).catch(() => undefined);
+    await this.tell({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
+  }
+
+  /** Publishes an event; one that can't be published is let go. */
+  async tell(event: FleetEvent): Promise<void> {
+    await publishEvent(this.#client, this.#keys, event).catch(() => undefined);
+  }
+
+  /** Where in the succession this balancer stands: how many slaves joined before it. */
+  rankIn(standing: FleetStanding): number {
+    const slaves = standing.order.filter((name) => name !== standing.master || name === this.#config.name);
+    return Math.max(0, slaves.indexOf(this.#config.name));
+  }
+
+  #fields({ role, term }: Standing): Record<string, string | number> {
+    const { config, columns } = { config: this.#config, columns: this.#columns };
+    const counts = readCounters(columns.counters);
+    const atMs = this.#clock();
+    const beat = { atMs, requests: counts.requests ?? 0, cpuMicros: cpuMicros() };
+    const seconds = Math.max((atMs - this.#lastBeat.atMs) / 1000, 0.001);
+    const rps = (beat.requests - this.#lastBeat.requests) / seconds;
+    const cores = (beat.cpuMicros - this.#lastBeat.cpuMicros) / 1e6 / seconds;
+    this.#lastBeat = beat;
+    const fields: Record<string, string | number> = {
+      role,
+      term,
+      url: config.url,
+      pid: process.pid,
+      machine: hostname(),
+      version: config.version,
+      since: new Date(config.joinedAtMs).toISOString(),
+      instance: config.instance,
+      rps: Number(Math.max(0, rps).toFixed(1)),
+      inflight: Atomics.load(columns.header, HEADER.inflight),
+      cpu: Number(cores.toFixed(3)),
+      memory_bytes: process.memoryUsage.rss(),
+    };
+    for (const [name, count] of Object.entries(counts)) fields[counterField(name)] = count;
+    return fields;
+  }
+}
+
+/** CPU time of the whole process, all threads, in microseconds. */
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}

@@ -1,0 +1,152 @@
+// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again
+// after every reconnect. The only one in a balancer that writes the host table.
+
+import type { Clock } from '../clock.js';
+import type { HostTable } from '../model.js';
+import { parseRedisAddress } from '../redis/address.js';
+import { type Commands, openSubscription } from '../redis/connect.js';
+import { readSnapshot } from '../redis/host-store.js';
+import type { Keys } from '../redis/keys.js';
+import { decodeTable } from '../redis/table-message.js';
+import type { Rejection } from '../redis/decode.js';
+import type { Count } from '../table/counters.js';
+import type { TableColumns } from '../table/layout.js';
+import { type SlotChange, TableWriter } from '../table/writer.js';
+import type { FleetThreadData, FromFleet } from '../thread-messages.js';
+import { type OrderOutcome, TableOrder } from './table-order.js';
+
+/** How soon the snapshot is read again while messages are missing. */
+const RETRY_SNAPSHOT_MS = 200;
+
+/** What the sync is handed. */
+export interface TableSyncOptions {
+  readonly data: FleetThreadData;
+  readonly client: Commands;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly columns: TableColumns;
+  readonly post: (message: FromFleet) => void;
+  /** A table of this term was seen, applied or not. */
+  readonly onTerm: (term: number) => void;
+}
+
+/** The local table, kept in step. */
+export interface TableSync {
+  readonly writer: TableWriter;
+  /** Builds the candidates' list anew, after this balancer changed what it holds against a host. */
+  rebuild(): void;
+  /** To be called a few times a second: the median usage, and hosts that nobody names any more. */
+  upkeep(): void;
+  close(): void;
+}
+
+/** Opens the sync; the static hosts are in the table when it returns. */
+export function openTableSync(options: TableSyncOptions): TableSync {
+  const { data, client, keys, clock, count, post } = options;
+  const writer = new TableWriter(options.columns, count, data.known, data.nextSlot);
+  const order = new TableOrder(writer.stamp);
+  const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
+  let rebuildTimer: NodeJS.Timeout | undefined;
+  let snapshotTimer: NodeJS.Timeout | undefined;
+  let isReading = false;
+
+  function rebuild(): void {
+    clearTimeout(rebuildTimer);
+    const nowMs = clock();
+    const againAtMs = writer.rebuildCandidates(nowMs);
+    if (againAtMs !== Number.POSITIVE_INFINITY) rebuildTimer = setTimeout(rebuild, Math.ceil(againAtMs - nowMs) + 1);
+  }
+
+  function announce({ added, removed }: SlotChange): void {
+    if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
+    if (writer.isListOld) rebuild();
+  }
+
+  function take(outcome: OrderOutcome): void {
+    switch (outcome.kind) {
+      case 'apply':
+        for (const table of outcome.tables) announce(writer.apply(table, clock()));
+        count('tables_applied', outcome.tables.length);
+        break;
+      case 'old':
+        count('tables_dropped_old');
+        break;
+      case 'gap':
+        count('tables_gaps');
+        break;
+    }
+    if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
+  }
+
+  function decode(text: string): HostTable | undefined {
+    const decoded = decodeTable(text);
+    if (decoded.ok) {
+      options.onTerm(decoded.value.stamp.term);
+      return decoded.value;
+    }
+    drop(decoded.reason);
+    return undefined;
+  }
+
+  function drop(reason: Rejection): void {
+    count(reason === 'version' ? 'tables_dropped_version' : 'tables_dropped_malformed');
+  }
+
+  function readSoon(inMs: number): void {
+    snapshotTimer ??= setTimeout(() => {
+      snapshotTimer = undefined;
+      void read();
+    }, inMs);
+  }
+
+  async function read(): Promise<void> {
+    if (isReading) return;
+    isReading = true;
+    try {
+      const decoded = await readSnapshot(client, keys);
+      if (decoded?.ok === true) {
+        options.onTerm(decoded.value.stamp.term);
+        const outcome = order.onSnapshot(decoded.value);
+        // That the snapshot is no news is no fault: only messages are counted as old.
+        if (outcome.kind === 'apply') take(outcome);
+      } else if (decoded !== null) {
+        drop(decoded.reason);
+      }
+      if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
+    } catch {
+      // Redis can't be reached. When it can, the subscription says so, and we read again.
+      if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
+    } finally {
+      isReading = false;
+    }
+  }
+
+  const subscription = openSubscription(
+    dataAddress,
+    [keys.stats],
+    (_channel, text) => {
+      const table = decode(text);
+      if (table !== undefined) take(order.onMessage(table));
+    },
+    { onReady: () => readSoon(0) },
+  );
+
+  announce(writer.setStatics(data.config.statics));
+  rebuild();
+
+  return {
+    writer,
+    rebuild,
+    upkeep() {
+      const nowMs = clock();
+      writer.refreshNeutralUsage(nowMs);
+      announce(writer.sweepOrphans(nowMs));
+    },
+    close() {
+      clearTimeout(rebuildTimer);
+      clearTimeout(snapshotTimer);
+      subscription.close();
+    },
+  };
+}

@@ -1,0 +1,21 @@
+// The fleet thread's entry: started by `balancer.ts` as a worker thread, and never imported.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
+import { startFleet } from './fleet.js';
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+const port = parentPort;
+const post = (message: FromFleet): void => port.postMessage(message);
+
+const fleet = startFleet(workerData as FleetThreadData, post);
+port.on('message', (message: ToFleet) => {
+  if (message.type !== 'stop') {
+    fleet.onMessage(message);
+    return;
+  }
+  void fleet.stop().then(() => {
+    post({ type: 'stopped' });
+    port.close();
+  });
+});

@@ -1,0 +1,180 @@
+// Connections to Redis, made so that nothing ever waits for one: no offline queue, no resending of what
+// timed out, a ceiling on every wait, and reconnecting for ever at a bounded pace.
+
+import { Cluster, Redis } from 'ioredis';
+import { messageOf } from '../errors.js';
+import type { RedisAddress } from './address.js';
+
+/** A connection for commands; a single server, what a Sentinel points at, or a Cluster. */
+export type Commands = Redis | Cluster;
+
+/** Time for the TCP (and TLS) connect. */
+const CONNECT_TIMEOUT_MS = 1000;
+
+/** Time for one command. The lease counts on it: it is well under the lease's TTL. */
+const COMMAND_TIMEOUT_MS = 500;
+
+/** A connection that owes us an answer for so long is dead. */
+const SOCKET_TIMEOUT_MS = 2000;
+
+/** A subscriber hears nothing for long: it asks for a sign of life at this pace. */
+const PING_EVERY_MS = 1000;
+
+const MAX_RECONNECT_MS = 400;
+
+/** Quick at first; then about three times a second, jittered so that a fleet does not return as one. */
+function reconnectAfter(times: number): number {
+  return Math.min(25 * 2 ** Math.min(times, 5), MAX_RECONNECT_MS) * (0.75 + Math.random() / 2);
+}
+
+/** What a connection tells its owner. Each change is told once, not each attempt. */
+export interface ConnectionEvents {
+  /** Connected, authenticated, and ready for commands; after each reconnect again. */
+  onReady?(): void;
+  /** Not usable from now on, for this reason. Attempts go on. */
+  onLost?(reason: string): void;
+}
+
+/** Opens a connection for commands. It reports through `events`, and never throws later. */
+export function openCommands(address: RedisAddress, events: ConnectionEvents = {}): Commands {
+  return watch(create(address), events);
+}
+
+/** A subscription that restores itself; nothing that was published meanwhile is kept by Redis. */
+export interface Subscription {
+  close(): void;
+}
+
+/**
+ * Subscribes to channels. `onReady` comes after Redis has confirmed the subscription, each time anew:
+ * then is the moment to read the snapshot.
+ */
+export function openSubscription(
+  address: RedisAddress,
+  channels: readonly string[],
+  onMessage: (channel: string, text: string) => void,
+  events: ConnectionEvents = {},
+): Subscription {
+  const client = create(address);
+  client.on('message', onMessage);
+  const subscribe = (): void => {
+    client.subscribe(...channels).then(
+      () => events.onReady?.(),
+      (error: unknown) => {
+        events.onLost?.(messageOf(error));
+        client.disconnect(true);
+      },
+    );
+  };
+  watch(client, { onReady: subscribe, ...(events.onLost && { onLost: events.onLost.bind(events) }) });
+  const ping = setInterval(() => {
+    if (client.status === 'ready') client.ping().catch(() => client.disconnect(true));
+  }, PING_EVERY_MS);
+  return {
+    close() {
+      clearInterval(ping);
+      client.disconnect();
+    },
+  };
+}
+
+/** Resolves with a connection that answered PING, or rejects with the reason in one phrase. */
+export async function connectOnce(address: RedisAddress, timeoutMs: number): Promise<Commands> {
+  let lastReason = 'no answer';
+  const client = create(address);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(lastReason)), timeoutMs);
+      watch(client, {
+        onReady: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        onLost: (reason) => {
+          lastReason = reason;
+          // A refusal will not change its mind; an unreachable server may be starting.
+          if (/WRONGPASS|NOAUTH|NOPERM/.test(reason)) {
+            clearTimeout(timer);
+            reject(new Error(reason));
+          }
+        },
+      });
+    });
+    await client.ping();
+    return client;
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+}
+
+function create(address: RedisAddress): Commands {
+  const options = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: reconnectAfter,
+    // After a failover the old master answers READONLY: find the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    // A subscription is restored by its owner, who must read the snapshot after it.
+    autoResubscribe: false,
+    db: address.db,
+    ...(address.username !== undefined && { username: address.username }),
+    ...(address.password !== undefined && { password: address.password }),
+    ...(address.isTls && { tls: {} }),
+  };
+  const [first] = address.endpoints;
+  switch (address.kind) {
+    case 'single':
+      return new Redis({ ...options, ...first });
+    case 'sentinel':
+      return new Redis({
+        ...options,
+        sentinels: [...address.endpoints],
+        name: address.masterName as string,
+        sentinelRetryStrategy: reconnectAfter,
+        enableTLSForSentinelMode: address.isTls,
+        ...(address.isTls && { sentinelTLS: {} }),
+      });
+    case 'cluster':
+      return new Cluster([...address.endpoints], {
+        redisOptions: options,
+        clusterRetryStrategy: reconnectAfter,
+        enableOfflineQueue: false,
+        slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+      });
+  }
+}
+
+/** Folds the client's many events into ready and lost, once per change. */
+function watch(client: Commands, events: ConnectionEvents): Commands {
+  let isReady: boolean | undefined;
+  let lastError = 'the connection was closed';
+  client.on('error', (error: Error) => {
+    // A Cluster's own error only says that all nodes failed; the last of theirs says why.
+    const { lastNodeError } = error as { lastNodeError?: Error };
+    lastError = reasonOf(lastNodeError ?? error);
+  });
+  client.on('ready', () => {
+    isReady = true;
+    events.onReady?.();
+  });
+  client.on('close', () => {
+    if (isReady === false) return;
+    isReady = false;
+    events.onLost?.(lastError);
+    lastError = 'the connection was closed';
+  });
+  return client;
+}
+
+/** An error as one phrase for a person; without the address, which the caller knows. */
+function reasonOf(error: Error): string {
+  const { code } = error as { code?: string };
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
+  return messageOf(error);
+}

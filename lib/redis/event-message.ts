@@ -1,0 +1,69 @@
+// Events on the wire: one readable JSON line for everything that a person or another balancer would
+// want to know at once. `left` and `released` of a master make the next slave take over.
+
+import { type Decoded, decodeFields, isCount, MESSAGE_VERSION, rejected } from './decode.js';
+import { isName } from './names.js';
+
+/** What can happen in a fleet. */
+export const EVENT_KINDS = [
+  'balancer-joined',
+  'balancer-left',
+  'master-elected',
+  'master-released',
+  'host-joined',
+  'host-left',
+  'host-silent',
+  'host-down',
+  'host-up',
+] as const;
+
+/** The kind of an event. */
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** One thing that happened. */
+export interface FleetEvent {
+  readonly kind: EventKind;
+  /** The balancer or host that it happened to. */
+  readonly name: string;
+  /** The term, for `master-…` events. */
+  readonly term?: number;
+  /** One phrase for people, such as why a host is down. */
+  readonly detail?: string;
+}
+
+const MAX_LENGTH = 4096;
+const MAX_DETAIL = 200;
+
+/** An event as it is published, with the wall-clock time for people. */
+export function encodeEvent(event: FleetEvent, at: Date): string {
+  const { kind, name, term, detail } = event;
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    at: at.toISOString(),
+    event: kind,
+    name,
+    ...(term !== undefined && { term }),
+    ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
+  });
+}
+
+/** Reads an event; control characters in its detail are replaced, as it is shown on terminals. */
+export function decodeEvent(text: unknown): Decoded<FleetEvent> {
+  const decoded = decodeFields(text, MAX_LENGTH);
+  if (!decoded.ok) return decoded;
+  const { event, name, term, detail } = decoded.value;
+  if (!isName(name)) return rejected('name');
+  if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
+  if (term !== undefined && !isCount(term)) return rejected('malformed');
+  if (detail !== undefined && typeof detail !== 'string') return rejected('malformed');
+  return {
+    ok: true,
+    value: {
+      kind: event as EventKind,
+      name,
+      ...(term !== undefined && { term }),
+      // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
+      ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?') }),
+    },
+  };
+}

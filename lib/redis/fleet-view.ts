@@ -1,0 +1,158 @@
+// The fleet as it stands in Redis, for people: nothing here is known otherwise than with redis-cli.
+// What is read is checked, since anyone may have written it and it ends up on terminals.
+
+import { HOST_STATES, type HostState } from '../model.js';
+import type { Commands } from './connect.js';
+import type { Keys } from './keys.js';
+import { isName, originOf } from './names.js';
+
+/** A balancer's row. */
+export interface BalancerView {
+  readonly name: string;
+  readonly role: string;
+  readonly url: string;
+  readonly machine: string;
+  readonly pid: number | null;
+  readonly version: string;
+  readonly since: string;
+  readonly term: number | null;
+  readonly rps: number | null;
+  readonly inflight: number | null;
+  /** CPU of the balancer's process, in cores. */
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  /** Everything it counted, by name; see `COUNTERS`. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A host's row. */
+export interface HostView {
+  readonly name: string;
+  readonly url: string;
+  readonly state: HostState;
+  readonly hasAgent: boolean;
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly cores: number | null;
+  readonly inflight: number | null;
+  readonly rps: number | null;
+  /** When it last reported, as ISO 8601; null when never. */
+  readonly reported: string | null;
+}
+
+/** The whole fleet at one moment. */
+export interface FleetView {
+  readonly namespace: string;
+  readonly master: string | null;
+  readonly term: number | null;
+  readonly balancers: readonly BalancerView[];
+  readonly hosts: readonly HostView[];
+}
+
+/** More rows than this are not read: they would be of no use to a person, and of much cost to Redis. */
+const MAX_ROWS = 20_000;
+const BATCH = 1000;
+
+/** Reads the fleet from Redis. Rejects when it can't be reached. */
+export async function readFleet(client: Commands, keys: Keys): Promise<FleetView> {
+  const [balancerNames, hostNames, master, term] = await Promise.all([
+    client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)),
+    client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)),
+    client.hget(keys.master, 'name'),
+    client.get(keys.term),
+  ]);
+  const balancers = await readHashes(client, balancerNames.filter(isName), keys.balancer);
+  const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
+  return {
+    namespace: keys.namespace,
+    master: isName(master) ? master : null,
+    term: numberOf(term ?? undefined),
+    balancers: balancers.map(([name, fields]) => balancerView(name, fields)),
+    hosts: hosts.flatMap(([name, fields]) => hostView(name, fields) ?? []),
+  };
+}
+
+/** h2 before h10. */
+function compareNames(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+type Hash = Readonly<Record<string, string>>;
+
+async function readHashes(client: Commands, names: readonly string[], keyOf: (name: string) => string): Promise<[string, Hash][]> {
+  const found: [string, Hash][] = [];
+  for (let start = 0; start < names.length; start += BATCH) {
+    const batch = names.slice(start, start + BATCH);
+    const pipeline = client.pipeline();
+    for (const name of batch) pipeline.hgetall(keyOf(name));
+    // oxlint-disable-next-line no-await-in-loop -- one batch after the other, to spare Redis
+    const replies = (await pipeline.exec()) ?? [];
+    for (const [index, name] of batch.entries()) {
+      const [error, hash] = replies[index] ?? [new Error('no reply'), null];
+      // A name whose hash has run out is gone; what is of another type is not ours.
+      if (error === null && Object.keys(hash as Hash).length > 0) found.push([name, hash as Hash]);
+    }
+  }
+  return found;
+}
+
+const COUNTER_PREFIX = 'count:';
+
+/** The field of a balancer's hash that holds a counter. */
+export function counterField(name: string): string {
+  return COUNTER_PREFIX + name;
+}
+
+function balancerView(name: string, hash: Hash): BalancerView {
+  const counters: Record<string, number> = {};
+  for (const [field, value] of Object.entries(hash)) {
+    if (!field.startsWith(COUNTER_PREFIX)) continue;
+    const counter = field.slice(COUNTER_PREFIX.length);
+    if (/^[a-z_]{1,64}$/.test(counter)) counters[counter] = numberOf(value) ?? 0;
+  }
+  return {
+    name,
+    role: textOf(hash.role),
+    url: textOf(hash.url),
+    machine: textOf(hash.machine),
+    pid: numberOf(hash.pid),
+    version: textOf(hash.version),
+    since: textOf(hash.since),
+    term: numberOf(hash.term),
+    rps: numberOf(hash.rps),
+    inflight: numberOf(hash.inflight),
+    cpu: numberOf(hash.cpu),
+    memoryBytes: numberOf(hash.memory_bytes),
+    counters,
+  };
+}
+
+function hostView(name: string, hash: Hash): HostView | undefined {
+  const url = originOf(hash.url);
+  const state = hash.state as HostState;
+  if (url === null || !HOST_STATES.includes(state)) return undefined;
+  return {
+    name,
+    url,
+    state,
+    hasAgent: hash.agent === 'yes',
+    cpu: numberOf(hash.cpu),
+    memory: numberOf(hash.memory),
+    cores: numberOf(hash.cores),
+    inflight: numberOf(hash.inflight),
+    rps: numberOf(hash.rps),
+    reported: textOf(hash.reported) || null,
+  };
+}
+
+function numberOf(text: string | undefined): number | null {
+  if (text === undefined || text.trim() === '') return null;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : null;
+}
+
+/** Text for a terminal: no control characters, not endless. */
+function textOf(text: string | undefined): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
+  return (text ?? '').slice(0, 200).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}

@@ -1,0 +1,114 @@
+// The host table in Redis, as the master writes it: one fenced script a flush, which publishes the
+// change, writes the hosts' hashes and stores the snapshot. An older master's script does nothing.
+
+import type { HostRow, HostTable } from '../model.js';
+import type { Commands } from './connect.js';
+import type { Decoded } from './decode.js';
+import type { Keys } from './keys.js';
+import { defineScript, runScript } from './script.js';
+import { decodeTable, encodeTable } from './table-message.js';
+
+/** How long a host's hash outlives the last write; the master writes each at least once a second. */
+export const HOST_TTL_MS = 10_000;
+
+/** How long the snapshot outlives the last write. It is only as good as its figures are fresh. */
+export const TABLE_TTL_MS = 60_000;
+
+/** What one flush writes. */
+export interface HostWrite {
+  /** The change, for every balancer. */
+  readonly message: HostTable;
+  /** The whole table for late joiners, or null when it is not due. */
+  readonly snapshot: HostTable | null;
+  /** The hosts whose hashes are due. */
+  readonly rows: readonly HostRow[];
+}
+
+/** What became of a write. `fenced`: a newer master exists; `partial`: published, but Redis refused to store it. */
+export type WriteOutcome =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'fenced'; readonly term: number }
+  | { readonly kind: 'partial' | 'failed'; readonly reason: string };
+
+// KEYS: term, hosts, table, then the hash of each row, then of each that is gone.
+// ARGV: term, channel, message, snapshot or '', snapshot TTL, hash TTL, 1 to start the set of hosts
+// anew, rows; then for each row: name, time heard of, number of fields, fields and values; then names gone.
+// PUBLISH comes first and is never refused for want of memory: routing goes on when storing can't.
+const WRITE_HOSTS = defineScript(`
+local mine = tonumber(ARGV[1])
+local term = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+if term > mine and term <= 4503599627370496 then return {'fenced', string.format('%.0f', term)} end
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+local refused = false
+local function try(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then refused = reply.err end
+end
+if term ~= mine then try('SET', KEYS[1], ARGV[1]) end
+if ARGV[4] ~= '' then try('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
+if ARGV[7] == '1' then try('DEL', KEYS[2]) end
+local at = 9
+for row = 1, tonumber(ARGV[8]) do
+  local key = KEYS[3 + row]
+  local fields = tonumber(ARGV[at + 2])
+  try('HSET', key, unpack(ARGV, at + 3, at + 2 + fields))
+  try('PEXPIRE', key, ARGV[6])
+  try('ZADD', KEYS[2], ARGV[at + 1], ARGV[at])
+  at = at + 3 + fields
+end
+for gone = at, #ARGV do try('ZREM', KEYS[2], ARGV[gone]) end
+for gone = 4 + tonumber(ARGV[8]), #KEYS do try('DEL', KEYS[gone]) end
+if refused then return {'partial', refused} end
+return {'written', ''}`);
+
+/** Writes one flush. Never rejects: what went wrong is an outcome. */
+export async function writeHosts(client: Commands, keys: Keys, write: HostWrite, nowEpochMs: number): Promise<WriteOutcome> {
+  const { message, snapshot, rows } = write;
+  const rowArgs = rows.flatMap((row) => {
+    const fields = hostFields(row, nowEpochMs);
+    const heardAt = row.ageMs === null ? nowEpochMs : nowEpochMs - row.ageMs;
+    return [row.name, Math.round(heardAt), fields.length, ...fields];
+  });
+  try {
+    const reply = await runScript(
+      client,
+      WRITE_HOSTS,
+      [keys.term, keys.hosts, keys.table, ...rows.map((row) => keys.host(row.name)), ...message.gone.map((name) => keys.host(name))],
+      [
+        message.stamp.term,
+        keys.stats,
+        encodeTable(message),
+        snapshot === null ? '' : encodeTable(snapshot),
+        TABLE_TTL_MS,
+        HOST_TTL_MS,
+        message.isFull ? 1 : 0,
+        rows.length,
+        ...rowArgs,
+        ...message.gone,
+      ],
+    );
+    const [kind, detail] = reply as [string, string];
+    if (kind === 'fenced') return { kind, term: Number(detail) };
+    return kind === 'partial' ? { kind, reason: detail } : { kind: 'written' };
+  } catch (error) {
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The stored table; null when there is none. Rejects when Redis can't be reached. */
+export async function readSnapshot(client: Commands, keys: Keys): Promise<Decoded<HostTable> | null> {
+  const text = await client.get(keys.table);
+  return text === null ? null : decodeTable(text);
+}
+
+/** A host's hash: named fields in plain units. What is not known is an empty string. */
+function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
+  const plain = (figure: number | null, places: number): string | number => (figure === null ? '' : Number(figure.toFixed(places)));
+  return [
+    ...['name', row.name, 'url', row.url, 'state', row.state],
+    ...['cpu', plain(row.cpu, 3), 'memory', plain(row.memory, 3), 'cores', plain(row.cores, 2)],
+    ...['inflight', row.inflight, 'rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],
+    ...['agent', row.isStatic ? 'no' : 'yes'],
+    ...['reported', row.ageMs === null ? '' : new Date(nowEpochMs - row.ageMs).toISOString()],
+  ];
+}

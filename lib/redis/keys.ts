@@ -1,0 +1,39 @@
+// Every key and channel of Meercat, built in one place. (ioredis's keyPrefix would miss the channels.)
+
+/** All names under one namespace; see the table in the README. */
+export interface Keys {
+  readonly namespace: string;
+  readonly lease: string;
+  readonly term: string;
+  readonly master: string;
+  readonly balancers: string;
+  readonly hosts: string;
+  readonly table: string;
+  readonly settings: string;
+  readonly reports: string;
+  readonly load: string;
+  readonly stats: string;
+  readonly events: string;
+  balancer(name: string): string;
+  host(name: string): string;
+}
+
+/** The keys of a fleet; on Redis Cluster the namespace must be a hash tag (`{meercat}`). */
+export function buildKeys(namespace: string): Keys {
+  return {
+    namespace,
+    lease: `${namespace}:lease`,
+    term: `${namespace}:term`,
+    master: `${namespace}:master`,
+    balancers: `${namespace}:balancers`,
+    hosts: `${namespace}:hosts`,
+    table: `${namespace}:table`,
+    settings: `${namespace}:settings`,
+    reports: `${namespace}:reports`,
+    load: `${namespace}:load`,
+    stats: `${namespace}:stats`,
+    events: `${namespace}:events`,
+    balancer: (name) => `${namespace}:balancer:${name}`,
+    host: (name) => `${namespace}:host:${name}`,
+  };
+}

@@ -1,0 +1,47 @@
+// Reports on the wire: what an agent publishes on `reports`, and how hostile the reader is to it.
+
+import type { HostFigures, Report } from '../model.js';
+import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
+import { isName, originOf } from './names.js';
+
+/** A report longer than this is dropped unread. */
+const MAX_LENGTH = 4096;
+
+/** A report's bounds, beyond which it is dropped rather than corrected. */
+const MAX_CORES = 4096;
+const MAX_RPS = 1e9;
+const MIN_INTERVAL_MS = 50;
+const MAX_INTERVAL_MS = 60_000;
+const DEFAULT_INTERVAL_MS = 1000;
+
+/** A report as it is published: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
+export function encodeReport(report: Report): string {
+  const { host, url, cpu, memory, cores, rps, intervalMs, bye } = report;
+  return JSON.stringify({ v: MESSAGE_VERSION, host, url, cpu, memory, cores, rps, interval: intervalMs, ...(bye && { bye }) });
+}
+
+/** Reads a report. A figure may be absent or null, which is "not known"; a wrong one drops the report. */
+export function decodeReport(text: unknown): Decoded<Report> {
+  const decoded = decodeFields(text, MAX_LENGTH);
+  if (!decoded.ok) return decoded;
+  const fields = decoded.value;
+  if (!isName(fields.host)) return rejected('name');
+  const url = originOf(fields.url);
+  if (url === null || (fields.bye !== undefined && typeof fields.bye !== 'boolean')) return rejected('malformed');
+  const figures = {
+    cpu: numberWithin(fields.cpu, 0, 1),
+    memory: numberWithin(fields.memory, 0, 1),
+    cores: numberWithin(fields.cores, 0, MAX_CORES),
+    rps: numberWithin(fields.rps, 0, MAX_RPS),
+  };
+  const intervalMs = numberWithin(fields.interval, MIN_INTERVAL_MS, MAX_INTERVAL_MS);
+  if (!areFigures(figures) || intervalMs === undefined) return rejected('out_of_range');
+  return {
+    ok: true,
+    value: { host: fields.host, url, ...figures, intervalMs: intervalMs ?? DEFAULT_INTERVAL_MS, bye: fields.bye === true },
+  };
+}
+
+function areFigures(figures: Record<keyof HostFigures, number | null | undefined>): figures is HostFigures {
+  return Object.values(figures).every((figure) => figure !== undefined);
+}

@@ -1,0 +1,16 @@
+// From an algorithm's name to the policy that does it.
+
+import type { Algorithm, Policy } from '../model.js';
+import type { Random } from './random.js';
+import { Resource } from './resource.js';
+import { RoundRobin } from './round-robin.js';
+
+/** A new policy of this algorithm; each balancer has its own, with its own stream of random numbers. */
+export function createPolicy(algorithm: Algorithm, random: Random): Policy {
+  switch (algorithm) {
+    case 'round-robin':
+      return new RoundRobin(random);
+    case 'resource':
+      return new Resource(random);
+  }
+}

@@ -1,0 +1,45 @@
+// Resource: by how used the hosts are, without herding.
+// Two hosts are drawn at random and the less used one wins. Sending to the least used of all would
+// send every balancer's every request to the same host until its next report.
+// Source: Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000; Azar, Broder,
+// Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1), 1999.
+
+import type { HostView, Policy } from '../model.js';
+import { firstEligible, isEligible } from './eligible.js';
+import type { Random } from './random.js';
+import { believedUsage } from './usage.js';
+
+/** Two choices by CPU and memory: O(1) whatever the number of hosts, and no allocation. */
+export class Resource implements Policy {
+  readonly algorithm = 'resource';
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  pick(view: HostView, nowMs: number, excluded: number): number {
+    const candidates = view.candidates();
+    const count = candidates[0] as number;
+    if (count < 2) return count === 0 ? -1 : firstEligible(view, candidates, 0, nowMs, excluded);
+
+    const first = this.#random.below(count);
+    let second = this.#random.below(count - 1);
+    if (second >= first) second++;
+    const a = candidates[1 + first] as number;
+    const b = candidates[1 + second] as number;
+
+    const mayUseA = isEligible(view, a, nowMs, excluded);
+    const mayUseB = isEligible(view, b, nowMs, excluded);
+    if (mayUseA && mayUseB) {
+      const neutral = view.neutralUsage();
+      const usageA = believedUsage(view.usage[a] as number, nowMs - (view.reportedAt[a] as number), neutral);
+      const usageB = believedUsage(view.usage[b] as number, nowMs - (view.reportedAt[b] as number), neutral);
+      // Equal figures: the first, which is as random as the second.
+      return usageB < usageA ? b : a;
+    }
+    if (mayUseA) return a;
+    if (mayUseB) return b;
+    return firstEligible(view, candidates, this.#random.below(count), nowMs, excluded);
+  }
+}

@@ -1,0 +1,27 @@
+// Round-robin: each host in turn. It needs no figures, and is what the others are measured against.
+
+import type { HostView, Policy } from '../model.js';
+import { firstEligible } from './eligible.js';
+import type { Random } from './random.js';
+
+/**
+ * Each host in turn, in the table's order. Every balancer starts at a place of its own: if all
+ * began with the first host, a fleet that starts together would send its requests there together.
+ */
+export class RoundRobin implements Policy {
+  readonly algorithm = 'round-robin';
+  #turn: number;
+
+  constructor(random: Random) {
+    this.#turn = random.below(1 << 20);
+  }
+
+  pick(view: HostView, nowMs: number, excluded: number): number {
+    const candidates = view.candidates();
+    const count = candidates[0] as number;
+    if (count === 0) return -1;
+    const turn = this.#turn % count;
+    this.#turn = turn + 1;
+    return firstEligible(view, candidates, turn, nowMs, excluded);
+  }
+}

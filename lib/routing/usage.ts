@@ -1,0 +1,50 @@
+// The usage score: one number for how used a host is, and how far an old figure is believed.
+// Pure; the master, every balancer and the simulation use the same.
+
+/** Memory below this fraction costs nothing: a full page of memory is not a busy host. */
+const MEMORY_EASY = 0.8;
+
+/** A figure younger than this (ms) is believed fully: two reports at the default pace. */
+export const FRESH_MS = 2000;
+
+/** A figure older than this (ms) is not believed at all. */
+export const STALE_MS = 10_000;
+
+/** The neutral usage while no host has reported. */
+export const DEFAULT_NEUTRAL_USAGE = 0.5;
+
+/**
+ * How used a host is: 0 is idle, 1 has no CPU left, 2 has neither CPU nor memory left.
+ *
+ * `usage = cpu + max(0, memory − 0.8) / 0.2`. CPU counts as it is: what is left of it decides how
+ * soon a request is done. Memory is a level, not a rate, and slows nobody down until it runs short,
+ * so it counts from 80 % on, and at 100 % as much as a whole busy CPU.
+ *
+ * NaN when CPU is not known; memory that is not known counts as easy.
+ */
+export function usageOf(cpu: number | null, memory: number | null): number {
+  if (cpu === null) return Number.NaN;
+  const pressure = memory === null ? 0 : Math.max(0, memory - MEMORY_EASY) / (1 - MEMORY_EASY);
+  return cpu + pressure;
+}
+
+/**
+ * The usage to reckon with now. A figure up to 2 s old counts as it is; from there to 10 s it fades
+ * in a straight line into the neutral one; older or missing, the host counts as neutral: neither
+ * favoured nor starved for its silence.
+ */
+export function believedUsage(usage: number, ageMs: number, neutral: number): number {
+  // A NaN usage or age fails every comparison, and so ends up neutral.
+  if (!(ageMs < STALE_MS) || usage !== usage) return neutral;
+  if (ageMs <= FRESH_MS) return usage;
+  return neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - FRESH_MS));
+}
+
+/** The neutral usage: the median of the usages that are known, 0.5 when there are none. Sorts `known`. */
+export function neutralUsageOf(known: Float64Array): number {
+  if (known.length === 0) return DEFAULT_NEUTRAL_USAGE;
+  known.sort();
+  const middle = known.length >> 1;
+  const upper = known[middle] as number;
+  return known.length % 2 === 1 ? upper : ((known[middle - 1] as number) + upper) / 2;
+}

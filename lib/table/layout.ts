@@ -1,0 +1,105 @@
+// Where each figure of the host table lies in its SharedArrayBuffer.
+// One column per figure, one slot per host; each column has one writing thread:
+// the fleet thread writes what the master published, the traffic thread what it sees itself.
+
+import { COUNTERS } from './counters.js';
+
+/** The table's size: hosts beyond it are left out, and counted. */
+export const DEFAULT_CAPACITY = 16_384;
+
+/** Cells of the header, an Int32Array. */
+export const HEADER = {
+  /** Which of the two candidates' lists is in force: 0 or 1. */
+  activeList: 0,
+  /** 1 while this balancer is master. */
+  isMaster: 1,
+  /** Requests in flight on all hosts together; written by the traffic thread. */
+  inflight: 2,
+} as const;
+
+/** Cells of the second header, a Float64Array. */
+export const WIDE_HEADER = {
+  term: 0,
+  seq: 1,
+  neutralUsage: 2,
+  /** The highest term this process ever saw: it outlives a restart of the fleet thread. */
+  highestTerm: 3,
+} as const;
+
+const HEADER_CELLS = 16;
+const WIDE_HEADER_CELLS = 16;
+
+/** Views of one shared table; every thread makes its own over the same buffer. */
+export interface TableColumns {
+  readonly buffer: SharedArrayBuffer;
+  readonly capacity: number;
+  readonly header: Int32Array;
+  readonly wideHeader: Float64Array;
+  readonly counters: Float64Array;
+  /** The two candidates' lists, used in turn: element 0 the count, then slots. */
+  readonly lists: readonly [Int32Array, Int32Array];
+  // Written by the fleet thread.
+  readonly cpu: Float64Array;
+  readonly memory: Float64Array;
+  readonly cores: Float64Array;
+  readonly usage: Float64Array;
+  readonly reportedAt: Float64Array;
+  readonly state: Int32Array;
+  readonly fleetInflight: Int32Array;
+  readonly fleetRps: Float64Array;
+  // Written by the traffic thread.
+  readonly inflight: Int32Array;
+  readonly served: Float64Array;
+  readonly avoidUntil: Float64Array;
+}
+
+const WIDE_COLUMNS = 8;
+const NARROW_COLUMNS = 3;
+
+function sizeOf(capacity: number): number {
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + WIDE_COLUMNS * capacity;
+  const narrow = HEADER_CELLS + 2 * (capacity + 1) + NARROW_COLUMNS * capacity;
+  return wide * 8 + narrow * 4;
+}
+
+/** A new, empty table. Memory is taken from the system only where it is written. */
+export function createTable(capacity: number = DEFAULT_CAPACITY): SharedArrayBuffer {
+  return new SharedArrayBuffer(sizeOf(capacity));
+}
+
+/** The views of a table made by {@link createTable}. */
+export function openTable(buffer: SharedArrayBuffer): TableColumns {
+  const fixed = sizeOf(0);
+  const capacity = (buffer.byteLength - fixed) / (sizeOf(1) - fixed);
+  let offset = 0;
+  const wide = (cells: number): Float64Array => {
+    const view = new Float64Array(buffer, offset, cells);
+    offset += cells * 8;
+    return view;
+  };
+  const narrow = (cells: number): Int32Array => {
+    const view = new Int32Array(buffer, offset, cells);
+    offset += cells * 4;
+    return view;
+  };
+  // Eight-byte columns first: they must be aligned.
+  return {
+    buffer,
+    capacity,
+    wideHeader: wide(WIDE_HEADER_CELLS),
+    counters: wide(COUNTERS.length),
+    cpu: wide(capacity),
+    memory: wide(capacity),
+    cores: wide(capacity),
+    usage: wide(capacity),
+    reportedAt: wide(capacity),
+    fleetRps: wide(capacity),
+    served: wide(capacity),
+    avoidUntil: wide(capacity),
+    header: narrow(HEADER_CELLS),
+    lists: [narrow(capacity + 1), narrow(capacity + 1)],
+    state: narrow(capacity),
+    fleetInflight: narrow(capacity),
+    inflight: narrow(capacity),
+  };
+}

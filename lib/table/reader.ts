@@ -1,0 +1,37 @@
+// The host table as the traffic thread reads it at every pick: no copies, no locks.
+
+import type { HostView } from '../model.js';
+import { HEADER, type TableColumns, WIDE_HEADER } from './layout.js';
+
+/** A policy's view of the shared table. */
+export class TableReader implements HostView {
+  readonly usage: Float64Array;
+  readonly reportedAt: Float64Array;
+  readonly avoidUntil: Float64Array;
+  readonly #header: Int32Array;
+  readonly #wideHeader: Float64Array;
+  readonly #lists: readonly [Int32Array, Int32Array];
+
+  constructor(columns: TableColumns) {
+    this.usage = columns.usage;
+    this.reportedAt = columns.reportedAt;
+    this.avoidUntil = columns.avoidUntil;
+    this.#header = columns.header;
+    this.#wideHeader = columns.wideHeader;
+    this.#lists = columns.lists;
+  }
+
+  /**
+   * The list in force. The writer fills the other one and then turns over, so a list that was taken
+   * here stays whole for the length of a pick. Should this thread be stopped by the system for longer
+   * than two tables take, it may read a list that is being rewritten: every number in it is still a
+   * slot, and the pick is at worst as good as one made on a table a moment older or newer.
+   */
+  candidates(): Int32Array {
+    return Atomics.load(this.#header, HEADER.activeList) === 0 ? this.#lists[0] : this.#lists[1];
+  }
+
+  neutralUsage(): number {
+    return this.#wideHeader[WIDE_HEADER.neutralUsage] as number;
+  }
+}

@@ -1,0 +1,82 @@
+// What the three threads of a balancer say to each other, besides the shared table. Only what is not
+// a number, and only when it changes.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Log } from './log.js';
+import type { Algorithm, HostRow, Role, Stamp, StaticHost } from './model.js';
+import type { SlotHost } from './table/writer.js';
+
+/** From the main thread to the fleet thread. */
+export type ToFleet =
+  /** The traffic thread changed what it holds against a host: build the candidates' list anew. */
+  | { readonly type: 'verdict' }
+  /** Nothing uses this removed slot any more. */
+  | { readonly type: 'slot-released'; readonly slot: number }
+  /** The way to the hosts thread, also after that thread was started again. */
+  | { readonly type: 'hosts-port'; readonly port: MessagePort }
+  | { readonly type: 'stop' };
+
+/** From the fleet thread to the main thread. */
+export type FromFleet =
+  | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
+  | { readonly type: 'role'; readonly role: Role; readonly term: number }
+  /** What an operator set for the whole fleet; null when nothing. */
+  | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }
+  | LogMessage
+  | { readonly type: 'stopped' };
+
+/** From the main thread to the hosts thread. */
+export type ToHosts = { readonly type: 'fleet-port'; readonly port: MessagePort } | { readonly type: 'stop' };
+
+/** From the hosts thread to the main thread. */
+export type FromHosts = LogMessage | { readonly type: 'stopped' };
+
+/** From the fleet thread to the hosts thread, on their own port. */
+export type FleetToHosts =
+  /** Gather from now on; `rows` is what this balancer knows, in case Redis knows less. */
+  | { readonly type: 'become-master'; readonly term: number; readonly stamp: Stamp; readonly rows: readonly HostRow[] }
+  | { readonly type: 'become-slave' };
+
+/** From the hosts thread to the fleet thread, on their own port. */
+export type HostsToFleet = { readonly type: 'fenced'; readonly term: number };
+
+/** A log line of a worker thread, for the main thread to write. */
+export interface LogMessage {
+  readonly type: 'log';
+  readonly line: Parameters<Log>;
+}
+
+/** What a balancer's fleet and hosts threads need of its configuration. */
+export interface ThreadConfig {
+  readonly name: string;
+  /** Where clients reach this balancer, for people who read it in Redis. */
+  readonly url: string;
+  readonly version: string;
+  /** Differs for every start of the process. */
+  readonly instance: string;
+  /** When the process joined the fleet, as epoch milliseconds: its place in the succession. */
+  readonly joinedAtMs: number;
+  /** Redis addresses as given; the first carries the data. */
+  readonly redis: readonly string[];
+  readonly namespace: string;
+  readonly leaseTtlMs: number;
+  readonly statics: readonly StaticHost[];
+}
+
+/** What the fleet thread is started with. */
+export interface FleetThreadData {
+  readonly table: SharedArrayBuffer;
+  readonly config: ThreadConfig;
+  /** The hosts that have slots already, when an earlier fleet thread died. */
+  readonly known: readonly SlotHost[];
+  /** The first slot that was never given out. */
+  readonly nextSlot: number;
+  readonly hostsPort: MessagePort;
+}
+
+/** What the hosts thread is started with. */
+export interface HostsThreadData {
+  readonly table: SharedArrayBuffer;
+  readonly config: ThreadConfig;
+  readonly fleetPort: MessagePort;
+}

@@ -1,0 +1,167 @@
+// Keeps the rules of DESIGN.md and STYLE.md: reads every source file of lib, bin and test.
+// Each check is first shown small examples that it must refuse and others that it must let pass.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import * as importRules from './support/import-rules.js';
+import * as sourceRules from './support/source-rules.js';
+import { importsOf, viewsOf } from './support/source-text.js';
+
+const test = suite('conventions');
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CHECKS: Readonly<Record<string, importRules.Check>> = { ...importRules, ...sourceRules };
+
+type CheckName = keyof typeof importRules | keyof typeof sourceRules;
+
+interface Example {
+  readonly check: CheckName;
+  /** Where the text pretends to stand. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const BAD: readonly Example[] = [
+  { check: 'checkFolderImports', path: 'lib/routing/a.ts', text: "import { MeercatError } from '../errors.js';" },
+  { check: 'checkFolderImports', path: 'lib/routing/a.ts', text: "import { Table } from '../table/reader.js';" },
+  { check: 'checkFolderImports', path: 'lib/table/a.ts', text: "import type { Pick } from '../routing/policy.js';" },
+  { check: 'checkFolderImports', path: 'lib/traffic/a.ts', text: "import { keys } from '../redis/keys.js';" },
+  { check: 'checkFolderImports', path: 'lib/traffic/deep/a.ts', text: "export * from '../../fleet/lease.js';" },
+  { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "const t = await import('../hosts/table.js');" },
+  { check: 'checkFolderImports', path: 'lib/hosts/a.ts', text: "let t: import('../fleet/lease.js').Lease;" },
+  { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "new Worker(new URL('../hosts/thread.js', import.meta.url));" },
+  { check: 'checkFolderImports', path: 'lib/agent/a.ts', text: "import '../console/status.js';" },
+  { check: 'checkFolderImports', path: 'lib/console/a.ts', text: "import { start } from '../balancer.js';" },
+  { check: 'checkFolderImports', path: 'lib/redis/a.ts', text: "import { start } from '../fleet/lease.js';" },
+  { check: 'checkFolderImports', path: 'lib/lab/a.ts', text: "import { serve } from '../traffic/server.js';" },
+  { check: 'checkFolderImports', path: 'lib/config.ts', text: "import { keys } from './redis/keys.js';" },
+  { check: 'checkFolderImports', path: 'lib/model.ts', text: "import { messageOf } from './errors.js';" },
+  { check: 'checkFolderImports', path: 'lib/balancer.ts', text: "import { program } from '../bin/meercat.js';" },
+  { check: 'checkFolderImports', path: 'lib/stuff/a.ts', text: '' },
+  { check: 'checkLibraryImports', path: 'lib/fleet/a.ts', text: "import type { Redis } from 'ioredis';" },
+  { check: 'checkLibraryImports', path: 'lib/fleet/a.ts', text: "import {\n  ResourceLockedError,\n} from 'redlock';" },
+  { check: 'checkLibraryImports', path: 'lib/balancer.ts', text: "const p = await import('http-proxy');" },
+  { check: 'checkLibraryImports', path: 'lib/hosts/a.ts', text: "import si from 'systeminformation';" },
+  { check: 'checkLibraryImports', path: 'lib/config.ts', text: "import { Command } from 'commander';" },
+  { check: 'checkLibraryImports', path: 'bin/meercat.ts', text: "import { pino } from 'pino';" },
+  { check: 'checkLibraryImports', path: 'lib/hosts/a.ts', text: "import { x } from 'ioredis/built/utils';" },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: 'const now = Date.now();' },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: 'const random = Math.random;' },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: 'setTimeout(() => {}, 1);' },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: 'const t = performance.now();' },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: "import { hash } from 'node:crypto';" },
+  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: 'function f(x: any) {}' },
+  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: 'const y = x as any;' },
+  { check: 'checkTypesAreKept', path: 'test/a.test.ts', text: 'let m: Map<string, any>;' },
+  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: 'const y = <any>x;' },
+  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: '// @ts-ignore\nf();' },
+  { check: 'checkNothingLeftForLater', path: 'lib/a.ts', text: 'f(); // TODO: better' },
+  { check: 'checkNothingLeftForLater', path: 'lib/a.ts', text: '/* FIXME */' },
+  { check: 'checkNamedExports', path: 'lib/a.ts', text: 'export default function f() {}' },
+  { check: 'checkNamedExports', path: 'lib/a.ts', text: 'export { f as default };' },
+  { check: 'checkFileName', path: 'lib/hostPool.ts', text: '' },
+  { check: 'checkFileName', path: 'lib/Traffic/a.ts', text: '' },
+  { check: 'checkFileName', path: 'lib/redis/utils.ts', text: '' },
+  { check: 'checkOpeningComment', path: 'lib/a.ts', text: "import 'x';\n// late" },
+  { check: 'checkOpeningComment', path: 'test/a.test.ts', text: '/* block */' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: '// not a doc comment\nexport const a = 1;' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: '/* plain */\nexport function f() {}' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Of a. */\nexport const a = 1;\nexport const b = 2;' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Too far. */\n\nexport interface A {}' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: 'const a = 1;\nexport { a };' },
+  { check: 'checkWords', path: 'lib/a.ts', text: 'const upstreamUrl = 1;' },
+  { check: 'checkWords', path: 'lib/a.ts', text: 'x.isLeader();' },
+  { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker } from 'node:worker_threads';\nconst fleetWorker = 1;" },
+  { check: 'checkWords', path: 'lib/a.ts', text: 'const url = `${backend}/x`;' },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "import { test } from 'uvu';\ntest('x', f);" },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\nconst two = suite('2');\none.run();" },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.run();\none('late', f);" },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.only('x', f);\none.run();" },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: '// nothing' },
+];
+
+const GOOD: readonly Example[] = [
+  { check: 'checkFolderImports', path: 'lib/routing/a.ts', text: "import type { HostRow } from '../model.js';\nimport { b } from './b.js';" },
+  { check: 'checkFolderImports', path: 'lib/traffic/a.ts', text: "import { pick } from '../routing/policy.js';\nimport { x } from '../errors.js';" },
+  { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "import { keys } from '../redis/keys.js';" },
+  { check: 'checkFolderImports', path: 'lib/lab/a.ts', text: "import { up } from '../local-fleet.js';\nimport { pick } from '../routing/policy.js';" },
+  { check: 'checkFolderImports', path: 'lib/balancer.ts', text: "import { a } from './traffic/server.js';\nimport { b } from './fleet/lease.js';" },
+  { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "// import { x } from '../hosts/x.js';\nconst text = \"from '../hosts/x.js'\";" },
+  { check: 'checkFolderImports', path: 'lib/console/a.ts', text: "const html = new URL('./page.html', import.meta.url);" },
+  { check: 'checkFolderImports', path: 'lib/index.ts', text: "const { version } = require('../package.json');" },
+  { check: 'checkLibraryImports', path: 'lib/redis/a.ts', text: "import { Redis } from 'ioredis';\nimport Redlock from 'redlock';" },
+  { check: 'checkLibraryImports', path: 'lib/log.ts', text: "import { pino } from 'pino';" },
+  { check: 'checkLibraryImports', path: 'test/redis/a.test.ts', text: "import { Redis } from 'ioredis';" },
+  { check: 'checkRoutingIsPure', path: 'lib/routing/a.ts', text: '// unlike Date.now()\nconst now = clock();' },
+  { check: 'checkRoutingIsPure', path: 'lib/fleet/a.ts', text: 'const now = Date.now();' },
+  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: '// as any one can see\nconst any = await Promise.any(all);\nconst text = "x as any";' },
+  { check: 'checkNothingLeftForLater', path: 'lib/a.ts', text: "const word = 'TODO';" },
+  { check: 'checkNamedExports', path: 'lib/a.ts', text: "import { default as Redlock } from 'redlock';\nexport const a = 1;" },
+  { check: 'checkFileName', path: 'test/support/good-one.fixture.ts', text: '' },
+  { check: 'checkOpeningComment', path: 'lib/a.ts', text: '// What it is.\n' },
+  { check: 'checkOpeningComment', path: 'bin/a.ts', text: '#!/usr/bin/env node\n' },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: "/** Says a. */\nexport const a = 1;\n\n/**\n * Says b.\n */\nexport async function b() {}\n\nexport { c } from './c.js';" },
+  { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}' },
+  { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');" },
+  { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none('x', f);\none.run();" },
+];
+
+for (const { check, path, text } of BAD) {
+  test(`${check} refuses in ${path}: ${text}`, () => {
+    const found = CHECKS[check]?.(path, text) ?? [];
+    assert.is(found.length, 1, found.join('\n'));
+    assert.match(found[0] as string, new RegExp(`^${path}:\\d+: .`));
+  });
+}
+
+for (const { check, path, text } of GOOD) {
+  test(`${check} lets pass in ${path}: ${text}`, () => {
+    assert.equal(CHECKS[check]?.(path, text), []);
+  });
+}
+
+test('a violation names the line on which it stands', () => {
+  assert.match(sourceRules.checkTypesAreKept('lib/a.ts', '// one\n\nlet x: any;')[0] as string, /^lib\/a\.ts:3: /);
+});
+
+test('every check has an example that it refuses and one that it lets pass', () => {
+  const names = Object.keys(CHECKS).toSorted();
+  for (const examples of [BAD, GOOD]) {
+    assert.equal([...new Set(examples.map(({ check }) => check as string))].toSorted(), names);
+  }
+});
+
+test('code, comments and texts are told apart', () => {
+  const text = 'a(/[/"]/g); // "c"\nb = `x ${d + `y ${e}`} z`; f = g / h / i; /* j\n */ k = \'l // m\';';
+  const { code, comments } = viewsOf(text);
+  assert.is(code.length, text.length);
+  assert.is(code.replace(/ +/g, ' '), 'a(/ /g); \nb = ` {d + ` {e}`} `; f = g / h / i; \n k = \' \';');
+  assert.is(comments.replace(/ +/g, ' ').trim(), '// "c"\n /* j\n */');
+});
+
+test('every form of import is found', () => {
+  const text = "import a, { b } from 'one';\nexport * from \"two\";\nimport 'three';\nawait import(`four`);\nlet t: typeof import('five');";
+  assert.equal(importsOf(text).map(({ specifier }) => specifier).toSorted(), ['five', 'four', 'one', 'three', 'two']);
+});
+
+const sources = ['lib', 'bin', 'test'].flatMap(folder =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => ({ path: `${folder}/${name}`, text: readFileSync(join(ROOT, folder, name), 'utf8') })));
+
+test('the sources are found', () => {
+  assert.ok(sources.some(({ path }) => path === 'lib/model.ts'));
+  assert.ok(sources.some(({ path }) => path === 'test/conventions.test.ts'));
+});
+
+for (const [name, check] of Object.entries(CHECKS)) {
+  test(`the sources keep the rule ${name}`, () => {
+    const found = sources.flatMap(({ path, text }) => check(path, text));
+    assert.is(found.length, 0, `\n    ${found.join('\n    ')}`);
+  });
+}
+
+test.run();

@@ -1,0 +1,84 @@
+// Who may import whom (DESIGN.md, section 3), as checks on one file's path and text.
+// A check returns one "path:line: what is wrong" for each violation; paths are relative to the repository's root.
+
+import { posix } from 'node:path';
+import { importsOf, lineAt } from './source-text.js';
+
+/** A rule: the violations in one file. */
+export type Check = (path: string, text: string) => string[];
+
+/** For each folder of lib, the other folders (and composition roots) it may import; files of lib itself are open to all but the pure. */
+const FOLDER_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  routing: [],
+  table: ['routing'],
+  redis: ['routing', 'table'],
+  traffic: ['routing', 'table'],
+  fleet: ['routing', 'table', 'redis'],
+  hosts: ['routing', 'table', 'redis'],
+  agent: ['routing', 'table', 'redis'],
+  console: ['routing', 'table', 'redis'],
+  lab: ['routing', 'table', 'redis', 'agent', 'balancer', 'local-fleet'],
+};
+
+/** Folders that do no I/O and depend on nothing but the model, themselves, and (table) the pure usage score. */
+const PURE_FOLDERS = new Set(['routing', 'table']);
+
+/** Files of lib itself that put the folders together: they import all, and only the lab and one another import them. */
+const COMPOSITION_ROOTS = new Set(['balancer', 'local-fleet', 'index']);
+
+/** Where each library may be imported: a prefix of the path. Tests may import what they like. */
+const LIBRARY_HOME: Readonly<Record<string, string>> = {
+  ioredis: 'lib/redis/',
+  redlock: 'lib/redis/',
+  'http-proxy': 'lib/traffic/',
+  systeminformation: 'lib/agent/',
+  commander: 'bin/',
+  pino: 'lib/log.ts',
+};
+
+/** The part of lib a path belongs to: `lib/fleet/x.ts` → `fleet`, `lib/balancer.ts` → `balancer`; null outside lib. */
+function partOf(path: string): { name: string; isFolder: boolean } | null {
+  const [top, name, rest] = path.split('/');
+  if (top !== 'lib' || name === undefined) return null;
+  return { name: name.replace(/\.[jt]s$/, ''), isFolder: rest !== undefined };
+}
+
+/** The folders of lib keep to themselves, as DESIGN.md lays them out. */
+export const checkFolderImports: Check = (path, text) => {
+  const from = partOf(path);
+  if (!from) return [];
+  if (from.isFolder && !(from.name in FOLDER_MAY_IMPORT)) return [`${path}:1: lib/${from.name}/ is not a folder of DESIGN.md`];
+  return importsOf(text).flatMap(({ specifier, offset }) => {
+    if (!specifier.startsWith('.')) return [];
+    const target = posix.join(posix.dirname(path), specifier);
+    const to = partOf(target);
+    if (to ? mayImport(from, to) : !/^(bin|test)\//.test(target)) return [];
+    return [`${path}:${lineAt(text, offset)}: ${describe(from)} may not import ${target}`];
+  });
+};
+
+type Part = NonNullable<ReturnType<typeof partOf>>;
+
+const describe = ({ name, isFolder }: Part) => (isFolder ? `lib/${name}/` : `lib/${name}.ts`);
+
+function mayImport(from: Part, to: Part): boolean {
+  if (from.isFolder && to.isFolder && from.name === to.name) return true;
+  if (!from.isFolder && COMPOSITION_ROOTS.has(from.name)) return true;
+  if (!from.isFolder && from.name === 'model') return false;
+  if (to.isFolder || COMPOSITION_ROOTS.has(to.name)) {
+    const allowed = from.isFolder ? FOLDER_MAY_IMPORT[from.name] ?? [] : [...PURE_FOLDERS];
+    return allowed.includes(to.name);
+  }
+  return to.name === 'model' || !(from.isFolder && PURE_FOLDERS.has(from.name));
+}
+
+/** Each library stands behind the one folder that may import it; type imports and dynamic ones count. */
+export const checkLibraryImports: Check = (path, text) => {
+  if (path.startsWith('test/')) return [];
+  return importsOf(text).flatMap(({ specifier, offset }) => {
+    const library = Object.keys(LIBRARY_HOME).find(name => specifier === name || specifier.startsWith(`${name}/`));
+    const home = library && LIBRARY_HOME[library];
+    if (!home || path.startsWith(home)) return [];
+    return [`${path}:${lineAt(text, offset)}: ${library} may be imported in ${home} only`];
+  });
+};
