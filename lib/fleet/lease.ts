@@ -118,6 +118,14 @@ export function roleOf(state: LeaseState): Role {
 
 /** Takes one event. Events that do not concern the state, such as late answers, change nothing but may release. */
 export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes): LeaseStep {
+  if (event.type === 'stop' || !isRunOut(state, nowMs, times)) return takeEvent(state, event, nowMs, times);
+  // After a pause anything can come before the timer: what has run out is given up first.
+  const first = giveUp(state, nowMs, times);
+  const second = takeEvent(first.state, event, nowMs, times);
+  return { state: second.state, effects: [...first.effects, ...second.effects] };
+}
+
+function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes): LeaseStep {
   switch (event.type) {
     case 'tick':
       return tick(state, nowMs, times);
@@ -136,7 +144,7 @@ export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, t
       return giveUpClaim(state, nowMs, times);
     case 'renewed':
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
-      return stay(schedule({ ...state, isRenewing: false, validUntilMs: event.validUntilMs }, nowMs + times.renewEveryMs, times));
+      return stay(scheduleRenewal({ ...state, isRenewing: false, validUntilMs: event.validUntilMs }, times));
     case 'renew-lost':
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
       return becomeSlave(state, 'the lease was lost', nowMs, times);
@@ -160,11 +168,6 @@ export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, t
 
 function tick(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
   if (state.phase === 'stopped') return stay(state);
-  if (isRunOut(state, nowMs, times)) {
-    return state.phase === 'master'
-      ? becomeSlave(state, 'the lease could not be renewed in time', nowMs, times)
-      : giveUpClaim(state, nowMs, times);
-  }
   if (nowMs < state.wakeAtMs) return stay(state);
   const attempt = state.attempt + 1;
   switch (state.phase) {
@@ -212,10 +215,10 @@ function acquired(state: LeaseState, attempt: number, validUntilMs: number, nowM
 }
 
 function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: LeaseTimes): LeaseStep {
-  const seen = { ...state, highestTerm: Math.max(state.highestTerm, term) };
-  if (state.phase !== 'claiming' || attempt !== state.attempt) return stay(seen);
-  if (term <= state.highestTerm || isRunOut(state, nowMs, times)) return giveUpClaim(seen, nowMs, times);
-  return becomeMaster(seen, term, nowMs, times);
+  // A late answer is still a term that exists, and maybe a newer one than ours.
+  if (state.phase !== 'claiming' || attempt !== state.attempt) return termSeen(state, term, nowMs, times);
+  if (term <= state.highestTerm) return giveUpClaim(state, nowMs, times);
+  return becomeMaster({ ...state, highestTerm: term }, term, times);
 }
 
 function termSeen(state: LeaseState, term: number, nowMs: number, times: LeaseTimes): LeaseStep {
@@ -226,10 +229,10 @@ function termSeen(state: LeaseState, term: number, nowMs: number, times: LeaseTi
 }
 
 /** The only way into mastership: from a claim, with a term greater than any seen before. */
-function becomeMaster(state: LeaseState, term: number, nowMs: number, times: LeaseTimes): LeaseStep {
+function becomeMaster(state: LeaseState, term: number, times: LeaseTimes): LeaseStep {
   if (state.phase !== 'claiming') throw new Error(`a lease in phase ${state.phase} can't make a master`);
   return {
-    state: schedule({ ...state, phase: 'master', term, isRenewing: false }, nowMs + times.renewEveryMs, times),
+    state: scheduleRenewal({ ...state, phase: 'master', term, isRenewing: false }, times),
     effects: [{ type: 'become-master', term }],
   };
 }
@@ -252,6 +255,13 @@ function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: Le
       { type: 'release', grant: state.grant },
     ],
   };
+}
+
+/** What a lease that has run out leads to. */
+function giveUp(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
+  return state.phase === 'master'
+    ? becomeSlave(state, 'the lease could not be renewed in time', nowMs, times)
+    : giveUpClaim(state, nowMs, times);
 }
 
 function giveUpClaim(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
@@ -292,6 +302,14 @@ function heldFor(leftMs: number | null, times: LeaseTimes): number {
 
 function succession(rank: number, times: LeaseTimes): number {
   return Math.min(rank, MAX_STEPS) * times.successionStepMs;
+}
+
+/**
+ * The next renewal counts from when the lease was asked for, not from when the answer came: with slow
+ * answers, what is left of the lease after them would not be enough for one more.
+ */
+function scheduleRenewal(state: LeaseState, times: LeaseTimes): LeaseState {
+  return schedule(state, state.validUntilMs - times.ttlMs + times.renewEveryMs, times);
 }
 
 /** Wakes a master for its next renewal, or earlier for its stepping down. */

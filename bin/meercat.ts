@@ -1,0 +1,316 @@
+#!/usr/bin/env node
+// The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
+
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
+import {
+  type BalancerConfig, checkBalancerConfig, checkFleet, CONSOLE_PORT_OFFSET, DEFAULTS, defaultHostName, machineName, parseAlgorithm,
+  parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost,
+} from '../lib/config.js';
+import { MeercatError, messageOf } from '../lib/errors.js';
+import { createLog, type Log, LOG_LEVELS, type LogLevel } from '../lib/log.js';
+import { ALGORITHMS, type Algorithm, type StaticHost } from '../lib/model.js';
+import { isName, NAME_RULE } from '../lib/redis/names.js';
+import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { readVersion } from '../lib/version.js';
+
+const USAGE_ERROR = 2;
+const MINUTE = 60_000;
+
+/** A repeatable option: from the command line one value at a time, from the environment separated by spaces. */
+function collect<Value>(parse: (text: string) => Value): (text: string, before: Value[] | undefined) => Value[] {
+  let isFirst = true;
+  return (text, before) => {
+    const values = text.split(/\s+/).filter((part) => part !== '').map(parse);
+    const all = isFirst ? values : [...(before ?? []), ...values];
+    isFirst = false;
+    return all;
+  };
+}
+
+const redisOption = (): Option =>
+  new Option('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
+    .default(DEFAULTS.redis[0])
+    .env('MEERCAT_REDIS');
+const namespaceOption = (): Option =>
+  new Option('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace).env('MEERCAT_NAMESPACE');
+const algorithmOption = (): Option =>
+  new Option('--algorithm <name>', `how hosts are picked: ${ALGORITHMS.join(', ')}`).default(DEFAULTS.algorithm).env('MEERCAT_ALGORITHM').argParser(parseAlgorithm);
+const logLevelOption = (fallback: LogLevel): Option =>
+  new Option('--log-level <level>', LOG_LEVELS.join(', ')).default(fallback).env('MEERCAT_LOG_LEVEL').argParser(parseLogLevel);
+const hostOption = (): Option =>
+  new Option('--host <url[,name=NAME]>', 'a host that runs already and has no agent; repeatable')
+    .env('MEERCAT_HOST')
+    .argParser(collect(parseStaticHost));
+
+const program = new Command('meercat')
+  .description('A fleet of HTTP load balancers that coordinate through Redis and route on how busy the hosts really are.')
+  .version(readVersion(), '-V, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .showHelpAfterError('(meercat --help lists the commands, meercat COMMAND --help its flags)')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'meercat: ')) })
+  // Commander's own code for wrong usage is 1, which here means that something could not be done.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_ERROR))
+  .addHelpText('after', `
+Examples:
+  meercat up                                        a whole fleet on this machine, to look at
+  meercat balancer --redis redis://10.0.0.1:6379    one balancer; start as many as you like
+  meercat agent --redis redis://10.0.0.1:6379 --url http://10.0.0.7:3000
+                                                    beside each host: reports its CPU and memory
+  meercat status --watch                            the fleet, live
+
+Every flag can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
+take several values separated by spaces. A flag on the command line comes first.`);
+
+program
+  .command('up')
+  .description('run a whole fleet on this machine: a Redis, balancers, and demo hosts with their agents')
+  .addOption(new Option('--balancers <n>', 'how many balancers').default(3).env('MEERCAT_BALANCERS').argParser((text) => parseInteger('--balancers', text, 1, 64)))
+  .addOption(new Option('--hosts <n>', 'how many demo hosts').default(3).env('MEERCAT_HOSTS').argParser((text) => parseInteger('--hosts', text, 1, 64)))
+  .addOption(new Option('--port <port>', 'the first balancer\'s port; the next ones follow').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parseInteger('--port', text, 1, 64_000)))
+  .addOption(new Option('--redis <url>', 'a Redis that runs already (default: start one on loopback)').env('MEERCAT_REDIS'))
+  .addOption(namespaceOption())
+  .addOption(algorithmOption())
+  .addOption(hostOption())
+  .addOption(logLevelOption('warn'))
+  .addHelpText('after', `
+Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
+when neither is installed, a Redis in JavaScript that is only for trying out.
+Ctrl-C stops all of it.`)
+  .action(runUp);
+
+program
+  .command('balancer')
+  .description('run one balancer of a fleet')
+  .addOption(
+    new Option('--redis <url>', 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable')
+      .default([...DEFAULTS.redis], DEFAULTS.redis[0])
+      .env('MEERCAT_REDIS')
+      .argParser(collect((text) => text)),
+  )
+  .addOption(namespaceOption())
+  .addOption(new Option('--port <port>', 'where clients connect; 0 for any free port').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parsePort('--port', text)))
+  .addOption(new Option('--bind <address>', 'the address to listen on').default(DEFAULTS.bind).env('MEERCAT_BIND'))
+  .addOption(
+    new Option('--console-port <port>', `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET})`)
+      .env('MEERCAT_CONSOLE_PORT')
+      .argParser((text) => parsePort('--console-port', text)),
+  )
+  .addOption(new Option('--name <name>', "this balancer's name in the fleet (default: the machine's name and the port)").env('MEERCAT_NAME'))
+  .addOption(algorithmOption())
+  .addOption(hostOption())
+  .addOption(new Option('--lease-ttl <time>', 'how long the lease outlives a dead master').default(DEFAULTS.leaseTtlMs, '1500ms').env('MEERCAT_LEASE_TTL').argParser((text) => parseDuration('--lease-ttl', text, 500, MINUTE)))
+  .addOption(new Option('--drain-timeout <time>', 'how long requests in flight may take to finish after SIGTERM').default(DEFAULTS.drainTimeoutMs, '30s').env('MEERCAT_DRAIN_TIMEOUT').argParser((text) => parseDuration('--drain-timeout', text, 0, 60 * MINUTE)))
+  .addOption(new Option('--connect-timeout <time>', 'how long a connect to a host may take').default(DEFAULTS.connectTimeoutMs, '2s').env('MEERCAT_CONNECT_TIMEOUT').argParser((text) => parseDuration('--connect-timeout', text, 10, MINUTE)))
+  .addOption(new Option('--response-timeout <time>', 'how long a host may be silent while it owes an answer').default(DEFAULTS.responseTimeoutMs, '60s').env('MEERCAT_RESPONSE_TIMEOUT').argParser((text) => parseDuration('--response-timeout', text, 10, 60 * MINUTE)))
+  .addOption(logLevelOption(DEFAULTS.logLevel))
+  .addHelpText('after', `
+It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
+SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.`)
+  .action(runBalancer);
+
+program
+  .command('agent')
+  .description("report a host's CPU and memory to the fleet")
+  .addOption(redisOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000').env('MEERCAT_URL').makeOptionMandatory().argParser((text) => parseOrigin('--url', text)))
+  .addOption(new Option('--name <name>', "the host's name in the fleet (default: from the URL)").env('MEERCAT_NAME'))
+  .addOption(new Option('--interval <time>', 'how often to report').default(1000, '1s').env('MEERCAT_INTERVAL').argParser((text) => parseDuration('--interval', text, 100, MINUTE)))
+  .addOption(new Option('--probe <what>', 'auto, machine, cgroup, pid:N, or the URL of JSON with ORCA\'s names').default('auto').env('MEERCAT_PROBE'))
+  .addOption(new Option('--cores <n>', 'how many cores the host may use, when the probe can\'t know it').env('MEERCAT_CORES').argParser(parseCores))
+  .addOption(logLevelOption(DEFAULTS.logLevel))
+  .addHelpText('after', `
+Probes:
+  auto      cgroup inside a container that is limited, else machine
+  machine   the whole machine
+  cgroup    the agent's own cgroup (v2 or v1) against its limits
+  pid:N     process N alone, without its children
+  URL       JSON with cpu_utilization, mem_utilization, rps_fractional (ORCA)`)
+  .action(runAgent);
+
+program
+  .command('status')
+  .description('print the fleet as it stands in Redis')
+  .addOption(redisOption())
+  .addOption(namespaceOption())
+  .option('-w, --watch', 'print it again and again', false)
+  .option('--json', 'print it as JSON, with everything that was counted', false)
+  .action(runStatus);
+
+program
+  .command('demo-host', { hidden: true })
+  .requiredOption('--name <name>')
+  .requiredOption('--port <port>')
+  .action(runDemoHost);
+
+program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
+
+interface UpFlags {
+  readonly balancers: number;
+  readonly hosts: number;
+  readonly port: number;
+  readonly redis?: string;
+  readonly namespace: string;
+  readonly algorithm: Algorithm;
+  readonly host?: StaticHost[];
+  readonly logLevel: LogLevel;
+}
+
+async function runUp(flags: UpFlags): Promise<void> {
+  const { startLocalFleet } = await import('../lib/local-fleet.js');
+  const { showFleet } = await import('../lib/console/live.js');
+  checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
+  const lines: string[] = [];
+  const shutdown = createShutdown(() => undefined);
+  let onLine = (line: string): void => {
+    lines.push(line);
+  };
+  const log: Log = (level, message) => {
+    if (level === 'warn' || level === 'error') onLine(message);
+  };
+  stopOnSignals(shutdown, log);
+  process.stderr.write('meercat: starting the fleet …\n');
+  // A signal during the start: what is up so far is stopped as soon as the start is through.
+  const starting = startLocalFleet(
+    {
+      balancers: flags.balancers,
+      hosts: flags.hosts,
+      port: flags.port,
+      redis: flags.redis ?? null,
+      namespace: flags.namespace,
+      algorithm: flags.algorithm,
+      statics: flags.host ?? [],
+      logLevel: flags.logLevel,
+      entry: fileURLToPath(import.meta.url),
+    },
+    { onLine: (line) => onLine(line) },
+    log,
+  );
+  shutdown.add(() => starting.then((fleet) => fleet.stop(), () => undefined));
+  const fleet = await starting;
+  const show = showFleet(fleet, process.stdout);
+  for (const line of lines) show.onLine(line);
+  onLine = (line) => show.onLine(line);
+  shutdown.add(() => show.stop());
+}
+
+interface BalancerFlags extends Omit<BalancerConfig, 'statics' | 'name' | 'consolePort' | 'leaseTtlMs' | 'drainTimeoutMs' | 'connectTimeoutMs' | 'responseTimeoutMs'> {
+  readonly host?: StaticHost[];
+  readonly name?: string;
+  readonly consolePort?: number;
+  readonly leaseTtl: number;
+  readonly drainTimeout: number;
+  readonly connectTimeout: number;
+  readonly responseTimeout: number;
+}
+
+async function runBalancer(flags: BalancerFlags): Promise<void> {
+  const { port } = flags;
+  const config = checkBalancerConfig({
+    redis: flags.redis,
+    namespace: flags.namespace,
+    port,
+    bind: flags.bind,
+    consolePort: flags.consolePort ?? (port === 0 || port + CONSOLE_PORT_OFFSET > 65535 ? 0 : port + CONSOLE_PORT_OFFSET),
+    name: flags.name ?? '',
+    algorithm: flags.algorithm,
+    statics: flags.host ?? [],
+    leaseTtlMs: flags.leaseTtl,
+    drainTimeoutMs: flags.drainTimeout,
+    connectTimeoutMs: flags.connectTimeout,
+    responseTimeoutMs: flags.responseTimeout,
+    logLevel: flags.logLevel,
+  });
+  const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
+  const { startBalancer } = await import('../lib/balancer.js');
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  const balancer = await startBalancer(config, log);
+  shutdown.add(() => balancer.stop());
+  stopOnSignals(shutdown, log);
+  // Our own bug costs what it broke, not the process with all its other requests.
+  process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
+}
+
+interface AgentFlags {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly url: string;
+  readonly name?: string;
+  readonly interval: number;
+  readonly probe: string;
+  readonly cores?: number;
+  readonly logLevel: LogLevel;
+}
+
+async function runAgent(flags: AgentFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const name = flags.name ?? defaultHostName(flags.url);
+  if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
+  const log = createLog(flags.logLevel, name);
+  const { startAgent } = await import('../lib/agent/agent.js');
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  const agent = await startAgent(
+    {
+      redis: flags.redis,
+      namespace: flags.namespace,
+      name,
+      url: flags.url,
+      intervalMs: flags.interval,
+      probe: flags.probe,
+      coresLimit: flags.cores,
+      onGone: () => void shutdown.run().then(() => process.exit(1)),
+    },
+    log,
+  );
+  shutdown.add(() => agent.stop());
+  stopOnSignals(shutdown, log);
+}
+
+interface StatusFlags {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
+async function runStatus(flags: StatusFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { printStatus } = await import('../lib/console/status.js');
+  const abort = new AbortController();
+  process.on('SIGINT', () => abort.abort());
+  process.on('SIGTERM', () => abort.abort());
+  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
+}
+
+async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {
+  const { startDemoHost } = await import('../lib/demo-host.js');
+  const shutdown = createShutdown(() => undefined);
+  const host = await startDemoHost(flags.name, parsePort('--port', flags.port));
+  shutdown.add(() => host.close());
+  stopOnSignals(shutdown, () => undefined);
+  process.send?.({ port: host.port });
+}
+
+async function runEmbedded(flags: { readonly port: string }): Promise<void> {
+  const { runEmbeddedRedis } = await import('../lib/redis/local-server.js');
+  const shutdown = createShutdown(() => undefined);
+  stopOnSignals(shutdown, () => undefined);
+  await runEmbeddedRedis(parsePort('--port', flags.port));
+}
+
+function parseCores(text: string): number {
+  const cores = Number(text);
+  if (text.trim() === '' || !(cores > 0 && cores <= 4096)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--cores: a number above 0, such as 2 or 0.5, not ${JSON.stringify(text)}`);
+  return cores;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`meercat: ${messageOf(error)}\n`);
+  const isUsage = error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG';
+  // Not at once: what was started may still have to say something.
+  process.exitCode = isUsage ? USAGE_ERROR : 1;
+  setImmediate(() => process.exit());
+}

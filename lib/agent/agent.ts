@@ -1,0 +1,119 @@
+// The reporting loop beside a host: probe, publish, again. One direction, no replies, nothing kept: a
+// report that can't be sent now is worth nothing later.
+
+import type { Log } from '../log.js';
+import { messageOf } from '../errors.js';
+import type { Report } from '../model.js';
+import { describeAddress, parseRedisAddress } from '../redis/address.js';
+import { openCommands } from '../redis/connect.js';
+import { buildKeys } from '../redis/keys.js';
+import { encodeReport } from '../redis/report-message.js';
+import { openProbe } from './probe.js';
+
+/** Agents that start together must not report together: each pause is up to this much shorter or longer. */
+const JITTER = 0.1;
+
+/** How long a goodbye is repeated until the master has taken the host out. */
+const GOODBYE_TIMEOUT_MS = 2000;
+const GOODBYE_EVERY_MS = 50;
+
+/** What an agent is told. */
+export interface AgentOptions {
+  /** The Redis address that carries the data. */
+  readonly redis: string;
+  readonly namespace: string;
+  /** The host's name. */
+  readonly name: string;
+  /** The host's origin, as balancers shall reach it. */
+  readonly url: string;
+  readonly intervalMs: number;
+  /** What to probe; see `openProbe`. */
+  readonly probe: string;
+  /** How many cores the host may use, when the probe can't know it. */
+  readonly coresLimit?: number | undefined;
+  /** The process that is probed (`pid:N`) has ended: there is nothing left to report. */
+  readonly onGone: () => void;
+}
+
+/** A running agent. */
+export interface Agent {
+  /** Says goodbye, so that no further request goes to the host, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts to report. Rejects when the probe can't be opened; survives any loss of Redis. */
+export async function startAgent(options: AgentOptions, log: Log): Promise<Agent> {
+  const { name, url, intervalMs } = options;
+  const address = parseRedisAddress(options.redis);
+  const keys = buildKeys(options.namespace);
+  const probe = await openProbe(options.probe, { timeoutMs: Math.max(intervalMs, 1000), coresLimit: options.coresLimit });
+  let timer: NodeJS.Timeout | undefined;
+  let isProbing = false;
+  let isProbeFailing = false;
+  let isStopping = false;
+  const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
+
+  const client = openCommands(address, {
+    onReady: () => {
+      log('info', 'redis is reachable', { redis: describeAddress(address) });
+      void report();
+    },
+    onLost: (reason) => {
+      if (!isStopping) log('warn', 'redis is not reachable; reports go on when it is', { redis: describeAddress(address), reason });
+    },
+  });
+
+  async function report(): Promise<void> {
+    clearTimeout(timer);
+    if (isStopping) return;
+    timer = setTimeout(() => void report(), intervalMs * (1 + JITTER * (Math.random() * 2 - 1)));
+    // A probe that takes longer than the interval is not started twice.
+    if (client.status !== 'ready' || isProbing) return;
+    isProbing = true;
+    try {
+      const figures = await probe.read();
+      if (isProbeFailing) log('info', 'the probe works again', { probe: probe.kind });
+      isProbeFailing = false;
+      if (!isStopping) publish({ ...unknown, ...figures, bye: false });
+    } catch (error) {
+      // No report then: the master asks the host itself whether it still answers.
+      if (!isProbeFailing) log('warn', 'the probe fails; nothing is reported until it works', { probe: probe.kind, reason: messageOf(error) });
+      isProbeFailing = true;
+      // A process never comes back; another with its number would be another host.
+      if (probe.kind === 'pid') options.onGone();
+    } finally {
+      isProbing = false;
+    }
+  }
+
+  function publish(message: Report): void {
+    client.publish(keys.reports, encodeReport(message)).catch((error: unknown) => {
+      log('debug', 'a report could not be sent', { reason: messageOf(error) });
+    });
+  }
+
+  /** Pub/sub keeps nothing, and there may be no master just now: repeat until the host is out of the table. */
+  async function sayGoodbye(): Promise<void> {
+    const deadline = performance.now() + GOODBYE_TIMEOUT_MS;
+    while (client.status === 'ready' && performance.now() < deadline) {
+      publish({ ...unknown, bye: true });
+      await new Promise((resolve) => {
+        setTimeout(resolve, GOODBYE_EVERY_MS);
+      });
+      const isKnown = await client.exists(keys.host(name)).catch(() => 0);
+      if (isKnown === 0) return;
+    }
+  }
+
+  void report();
+  log('info', 'agent reports', { host: name, url, probe: probe.kind, interval_ms: intervalMs });
+  return {
+    async stop() {
+      isStopping = true;
+      clearTimeout(timer);
+      await sayGoodbye();
+      probe.close();
+      client.disconnect();
+    },
+  };
+}

@@ -1,0 +1,197 @@
+// One balancer: the composition root of its three threads. Clients' requests stay in this thread; the
+// fleet and hosts threads are started here, and stopped in reverse.
+
+import { randomInt, randomUUID } from 'node:crypto';
+import { MessageChannel } from 'node:worker_threads';
+import { monotonicClock } from './clock.js';
+import { type BalancerConfig, machineName } from './config.js';
+import { startConsole } from './console/health.js';
+import type { Log } from './log.js';
+import type { Role } from './model.js';
+import { createPolicy } from './routing/policy.js';
+import { Random } from './routing/random.js';
+import { createShutdown } from './shutdown.js';
+import { counterOf } from './table/counters.js';
+import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
+import { TableReader } from './table/reader.js';
+import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
+import { keepThread } from './threads.js';
+import type { ExchangeContext } from './traffic/exchange.js';
+import { HostPool } from './traffic/host-pool.js';
+import { startTraffic } from './traffic/server.js';
+import { readVersion } from './version.js';
+
+/** Requests that come at the very start wait so long at most for the first host to be known. */
+const OPEN_WITHIN_MS = 500;
+
+/** A running balancer. */
+export interface Balancer {
+  readonly name: string;
+  readonly port: number;
+  readonly consolePort: number;
+  /** What this balancer is in the fleet now. */
+  readonly role: Role;
+  /** The shared table; for those who measure how fresh it is. */
+  readonly table: SharedArrayBuffer;
+  /** Stops accepting, finishes what is in flight, releases the lease, leaves the fleet. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
+ * MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED; `config` must have passed `checkBalancerConfig`.
+ */
+export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
+  const table = createTable();
+  const columns = openTable(table);
+  const count = counterOf(columns.counters);
+  const clock = monotonicClock();
+  // Routing needs no secrets, but no two balancers may have the same stream.
+  const random = new Random(randomInt(2 ** 31));
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
+  let role: Role = 'slave';
+  let isStopping = false;
+
+  const pool = new HostPool(columns, clock, {
+    onVerdict: () => fleet?.post({ type: 'verdict' }),
+    onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+  });
+  const context: ExchangeContext = {
+    view: new TableReader(columns),
+    pool,
+    clock,
+    count,
+    policy: createPolicy(config.algorithm, random),
+  };
+
+  const traffic = await startTraffic({
+    port: config.port,
+    bind: config.bind,
+    context,
+    timeouts: { connectMs: config.connectTimeoutMs, responseMs: config.responseTimeoutMs },
+    log,
+  });
+  shutdown.add(() => pool.close());
+  const name = config.name === '' ? `${machineName()}-${traffic.port}` : config.name;
+
+  const health = (): ReturnType<Parameters<typeof startConsole>[1]> => ({
+    status: isStopping ? 'stopping' : 'serving',
+    name,
+    role,
+    term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
+    seq: columns.wideHeader[WIDE_HEADER.seq] as number,
+    hosts: pool.known().length,
+    inflight: columns.header[HEADER.inflight] as number,
+  });
+  const console = await startConsole(config.consolePort, health).catch(async (error: unknown) => {
+    await traffic.drain(0);
+    throw error;
+  });
+  shutdown.add(() => console.close());
+
+  const threadConfig: ThreadConfig = {
+    name,
+    url: `http://${reachableAddress(config.bind)}:${traffic.port}`,
+    version: readVersion(),
+    instance: randomUUID(),
+    joinedAtMs: Date.now(),
+    redis: config.redis,
+    namespace: config.namespace,
+    leaseTtlMs: config.leaseTtlMs,
+    statics: config.statics,
+  };
+
+  // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.
+  const ports = new MessageChannel();
+  let opened: () => void = () => undefined;
+  const open = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const hosts = keepThread<ToHosts, FromHosts>({
+    entry: new URL('./hosts/thread.js', import.meta.url),
+    start(isAgain) {
+      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
+      if (isAgain) fleet.post({ type: 'hosts-port', port: port1 }, [port1]);
+      const data: HostsThreadData = { table, config: threadConfig, fleetPort: port2 };
+      return { data, transfer: [port2] };
+    },
+    onMessage: (message) => {
+      if (message.type === 'log') log(...message.line);
+    },
+    onDeath(reason) {
+      count('hosts_thread_restarts');
+      log('error', 'the hosts thread died and is started again', { reason });
+    },
+    stopMessage: { type: 'stop' },
+  });
+  shutdown.add(() => hosts.stop());
+
+  const fleet = keepThread<ToFleet, FromFleet>({
+    entry: new URL('./fleet/thread.js', import.meta.url),
+    start(isAgain) {
+      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
+      if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1 };
+      return { data, transfer: [port1] };
+    },
+    onMessage: onFleetMessage,
+    onDeath(reason) {
+      count('fleet_thread_restarts');
+      log('error', 'the fleet thread died and is started again; routing goes on', { reason });
+      role = 'slave';
+    },
+    stopMessage: { type: 'stop' },
+  });
+  shutdown.add(() => fleet.stop());
+  shutdown.add(async () => {
+    isStopping = true;
+    const left = await traffic.drain(config.drainTimeoutMs);
+    if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
+  });
+
+  function onFleetMessage(message: FromFleet): void {
+    switch (message.type) {
+      case 'hosts':
+        for (const { slot } of message.removed) pool.remove(slot);
+        for (const host of message.added) pool.add(host);
+        opened();
+        break;
+      case 'role':
+        role = message.role;
+        break;
+      case 'algorithm': {
+        const algorithm = message.algorithm ?? config.algorithm;
+        context.policy = createPolicy(algorithm, random);
+        log('info', 'the algorithm is set for the whole fleet', { algorithm });
+        break;
+      }
+      case 'log':
+        log(...message.line);
+        break;
+      case 'stopped':
+        break;
+    }
+  }
+
+  const openTimer = setTimeout(opened, OPEN_WITHIN_MS);
+  await open;
+  clearTimeout(openTimer);
+  traffic.open();
+  log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
+  return {
+    name,
+    port: traffic.port,
+    consolePort: console.port,
+    get role() {
+      return role;
+    },
+    table,
+    stop: () => shutdown.run(),
+  };
+}
+
+/** An address that others can use: "all addresses" is none. */
+function reachableAddress(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::' || bind === '') return machineName();
+  return bind.includes(':') ? `[${bind}]` : bind;
+}

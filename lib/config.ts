@@ -1,0 +1,160 @@
+// The configuration of a balancer: what it means, its defaults, and the relations that must hold. Flags
+// come before the environment, and the environment before the defaults; commander sees to that order.
+
+import { hostname } from 'node:os';
+import { MINUTE, SECOND } from './clock.js';
+import { MeercatError } from './errors.js';
+import { LOG_LEVELS, type LogLevel } from './log.js';
+import { ALGORITHMS, type Algorithm, type StaticHost } from './model.js';
+import { parseRedisAddress } from './redis/address.js';
+import { isName, NAME_RULE, originOf } from './redis/names.js';
+
+/** Everything that one balancer is told. */
+export interface BalancerConfig {
+  /** Redis addresses; several (an odd number) are independent servers for Redlock's quorum, the first also carries the data. */
+  readonly redis: readonly string[];
+  /** The first part of every key and channel; balancers and agents of one fleet share it. */
+  readonly namespace: string;
+  /** Where clients connect. 0 takes any free port. */
+  readonly port: number;
+  readonly bind: string;
+  /** Where the console listens, on loopback. 0 takes any free port. */
+  readonly consolePort: number;
+  /** This balancer's name; must differ within the fleet. Empty: the machine's name and the port. */
+  readonly name: string;
+  readonly algorithm: Algorithm;
+  /** Hosts without an agent. They are routed to even while Redis is away. */
+  readonly statics: readonly StaticHost[];
+  /** How long the lease outlives a dead master; it is renewed three times as often. */
+  readonly leaseTtlMs: number;
+  /** How long requests in flight may take to finish once the balancer is told to stop. */
+  readonly drainTimeoutMs: number;
+  /** How long a connect to a host may take. */
+  readonly connectTimeoutMs: number;
+  /** How long a host may take to begin its answer, and between two parts of it. */
+  readonly responseTimeoutMs: number;
+  readonly logLevel: LogLevel;
+}
+
+/** The defaults; `name` follows from machine and port, `consolePort` from the port. */
+export const DEFAULTS = {
+  redis: ['redis://127.0.0.1:6379'],
+  namespace: 'meercat',
+  port: 8080,
+  bind: '0.0.0.0',
+  algorithm: 'resource',
+  leaseTtlMs: 1500,
+  drainTimeoutMs: 30 * SECOND,
+  connectTimeoutMs: 2 * SECOND,
+  responseTimeoutMs: MINUTE,
+  logLevel: 'info',
+} as const satisfies Partial<BalancerConfig>;
+
+/** The console listens so much above the clients' port unless told otherwise. */
+export const CONSOLE_PORT_OFFSET = 1000;
+
+function refuse(message: string): never {
+  throw new MeercatError('MEERCAT_BAD_CONFIG', message);
+}
+
+/** Checks what one field alone can't say; gives the configuration back. */
+export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
+  checkFleet(config.redis, config.namespace);
+  if (config.redis.length % 2 === 0) {
+    refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
+  }
+  if (config.port !== 0 && config.port === config.consolePort) refuse('--console-port must differ from --port');
+  if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
+  const names = new Set<string>();
+  for (const { name } of config.statics) {
+    if (names.has(name)) refuse(`--host: two hosts have the name ${name}; give each its own with --host URL,name=NAME`);
+    names.add(name);
+  }
+  return config;
+}
+
+/** Checks what balancers, agents and status share. */
+export function checkFleet(redis: readonly string[], namespace: string): void {
+  const addresses = redis.map(parseRedisAddress);
+  if (!/^[\x21-\x7e]{1,64}$/.test(namespace)) refuse('--namespace: 1 to 64 printable ASCII characters without spaces');
+  if (addresses.some(({ kind }) => kind === 'cluster') && !/\{[^}]+\}/.test(namespace)) {
+    refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");
+  }
+}
+
+/** This machine's name as a part of a host's or balancer's name. */
+export function machineName(): string {
+  const name = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 64);
+  return name === '' ? 'machine' : name;
+}
+
+/** Reads `--host URL[,name=NAME]`; the name follows from the URL when none is given. */
+export function parseStaticHost(text: string): StaticHost {
+  const [urlText = '', ...options] = text.split(',');
+  const url = originOf(urlText.trim());
+  if (url === null) refuse(`--host: ${quote(urlText)} is not http://host:port or https://host:port`);
+  let name = defaultHostName(url);
+  for (const option of options) {
+    const [key, value = ''] = option.trim().split('=', 2);
+    if (key !== 'name') refuse(`--host: after the URL only name=NAME is understood, not ${quote(option)}`);
+    name = value;
+  }
+  if (!isName(name)) refuse(`--host: name ${quote(name)}: ${NAME_RULE}`);
+  return { name, url };
+}
+
+/** The name of a host for which none was given: its host name and port. */
+export function defaultHostName(origin: string): string {
+  const { host, hostname: name, port, protocol } = new URL(origin);
+  const text = port === '' ? `${name}-${protocol === 'https:' ? 443 : 80}` : host.replace(/:(\d+)$/, '-$1');
+  return text.replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 128);
+}
+
+/** Reads the URL of a host: an origin. */
+export function parseOrigin(flag: string, text: string): string {
+  return originOf(text.trim()) ?? refuse(`${flag}: ${quote(text)} is not http://host:port or https://host:port`);
+}
+
+/** Reads a port; 0 means any free one. */
+export function parsePort(flag: string, text: string): number {
+  return parseInteger(flag, text, 0, 65535);
+}
+
+/** Reads a whole number within bounds. */
+export function parseInteger(flag: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,10}$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) refuse(`${flag}: a whole number from ${min} to ${max}, not ${quote(text)}`);
+  return value;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: SECOND, m: MINUTE };
+
+/** Reads a duration such as `500ms`, `2s` or `1m`, in milliseconds; a bare number is milliseconds. */
+export function parseDuration(flag: string, text: string, minMs: number, maxMs: number): number {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/.exec(text.trim()) ?? [];
+  const ms = digits === '' ? Number.NaN : Math.round(Number(digits) * (UNITS[unit] as number));
+  if (!(ms >= minMs && ms <= maxMs)) {
+    refuse(`${flag}: a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 500ms, 2s or 1m, not ${quote(text)}`);
+  }
+  return ms;
+}
+
+/** A duration as a person writes it: `1500ms`, `2s`, `1m`. */
+export function formatDuration(ms: number): string {
+  if (ms >= MINUTE && ms % MINUTE === 0) return `${ms / MINUTE}m`;
+  return ms >= SECOND && ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
+}
+
+/** Reads an algorithm's name. */
+export function parseAlgorithm(text: string): Algorithm {
+  return ALGORITHMS.find((algorithm) => algorithm === text) ?? refuse(`--algorithm: one of ${ALGORITHMS.join(', ')}, not ${quote(text)}`);
+}
+
+/** Reads a log level. */
+export function parseLogLevel(text: string): LogLevel {
+  return LOG_LEVELS.find((level) => level === text) ?? refuse(`--log-level: one of ${LOG_LEVELS.join(', ')}, not ${quote(text)}`);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}

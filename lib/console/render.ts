@@ -1,0 +1,71 @@
+// The fleet as text for a terminal: two tables that fit 100 columns, or one plain line for each row.
+
+import type { BalancerView, FleetView, HostView } from '../redis/fleet-view.js';
+
+type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
+
+const NONE = '-';
+const percent = (fraction: number | null): string => (fraction === null ? NONE : `${Math.round(fraction * 100)}%`);
+const whole = (value: number | null): string => (value === null ? NONE : String(Math.round(value)));
+const oneDecimal = (value: number | null): string => (value === null ? NONE : value.toFixed(1));
+const megabytes = (bytes: number | null): string => (bytes === null ? NONE : `${Math.round(bytes / 2 ** 20)} MB`);
+
+const BALANCER_COLUMNS: readonly Column<BalancerView>[] = [
+  ['BALANCER', 'left', (row) => row.name],
+  ['ROLE', 'left', (row) => row.role],
+  ['URL', 'left', (row) => row.url],
+  ['RPS', 'right', (row) => oneDecimal(row.rps)],
+  ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['CPU', 'right', (row) => percent(row.cpu)],
+  ['MEMORY', 'right', (row) => megabytes(row.memoryBytes)],
+];
+
+const HOST_COLUMNS: readonly Column<HostView>[] = [
+  ['HOST', 'left', (row) => row.name],
+  ['STATE', 'left', (row) => row.state],
+  ['URL', 'left', (row) => row.url],
+  ['RPS', 'right', (row) => oneDecimal(row.rps)],
+  ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['CPU', 'right', (row) => percent(row.cpu)],
+  ['MEMORY', 'right', (row) => percent(row.memory)],
+  ['CORES', 'right', (row) => (row.cores === null ? NONE : String(row.cores))],
+];
+
+/** The fleet as tables: a line of summary, the balancers, the hosts. Ends without a line break. */
+export function renderFleet(view: FleetView): string {
+  const summary = view.master === null ? 'no master at the moment' : `master ${view.master}, term ${view.term ?? NONE}`;
+  return [
+    `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
+    '',
+    ...table(BALANCER_COLUMNS, view.balancers),
+    '',
+    ...table(HOST_COLUMNS, view.hosts),
+  ].join('\n');
+}
+
+/** The fleet as plain lines, one for each balancer and host. */
+export function renderLines(view: FleetView): string[] {
+  return [
+    ...view.balancers.map((row) => `balancer ${row.name} ${row.role} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`),
+    ...view.hosts.map(
+      (row) =>
+        `host ${row.name} ${row.state} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
+    ),
+  ];
+}
+
+function count(rows: readonly unknown[], noun: string): string {
+  return `${rows.length} ${noun}${rows.length === 1 ? '' : 's'}`;
+}
+
+/** Rows in columns that are as wide as their widest cell. */
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+  const lines = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, , cell]) => cell(row)))];
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => (line[index] as string).length)));
+  return lines.map((line) =>
+    line
+      .map((cell, index) => (columns[index]?.[1] === 'right' ? cell.padStart(widths[index] as number) : cell.padEnd(widths[index] as number)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,70 @@
+// `meercat status`: the fleet as it stands in Redis, once or again and again.
+
+import { MeercatError, messageOf } from '../errors.js';
+import { describeAddress, parseRedisAddress } from '../redis/address.js';
+import { type Commands, connectOnce } from '../redis/connect.js';
+import { type FleetView, readFleet } from '../redis/fleet-view.js';
+import { buildKeys } from '../redis/keys.js';
+import { renderFleet } from './render.js';
+import { openScreen } from './screen.js';
+
+const CONNECT_TIMEOUT_MS = 3000;
+const WATCH_EVERY_MS = 500;
+
+/** What `status` is told. */
+export interface StatusOptions {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly isWatching: boolean;
+  readonly isJson: boolean;
+}
+
+/** Connects to a Redis that a person named. Rejects with MEERCAT_NO_REDIS and a message that says what to do. */
+export async function connectForPerson(redis: string): Promise<Commands> {
+  const address = parseRedisAddress(redis);
+  try {
+    return await connectOnce(address, CONNECT_TIMEOUT_MS);
+  } catch (error) {
+    throw new MeercatError('MEERCAT_NO_REDIS', `Redis at ${describeAddress(address)} can't be used: ${messageOf(error)}; check --redis`, {
+      cause: error,
+    });
+  }
+}
+
+/** Prints the fleet; with `isWatching` until `signal` is aborted. With `isJson` one line for each look. */
+export async function printStatus(options: StatusOptions, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  const client = await connectForPerson(options.redis);
+  const keys = buildKeys(options.namespace);
+  const format = (view: FleetView): string => (options.isJson ? JSON.stringify(view, null, options.isWatching ? 0 : 2) : renderFleet(view));
+  const screen = options.isWatching && !options.isJson && out.isTTY ? openScreen(out) : undefined;
+  try {
+    do {
+      // oxlint-disable-next-line no-await-in-loop -- one look after the other
+      const text = await readFleet(client, keys).then(format, (error: unknown) => {
+        if (!options.isWatching) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${messageOf(error)}`, { cause: error });
+        return options.isJson ? JSON.stringify({ error: messageOf(error) }) : `Redis can't be read: ${messageOf(error)}`;
+      });
+      if (screen === undefined) out.write(`${text}\n`);
+      else screen.draw(text);
+      // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
+      if (options.isWatching) await pause(WATCH_EVERY_MS, signal);
+    } while (options.isWatching && !signal.aborted);
+  } finally {
+    screen?.close();
+    client.disconnect();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

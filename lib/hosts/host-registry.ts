@@ -1,0 +1,262 @@
+// All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
+// Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
+
+import type { HostFigures, HostRow, HostState, LoadMessage, Report } from '../model.js';
+import { FleetLoads } from './fleet-loads.js';
+
+/** A host is silent after so many missed reports, but not before 3 s. */
+const MISSED_REPORTS = 3;
+const SILENT_AFTER_MS = 3000;
+
+/** Unanswered probes before a host is down: one lost packet is not a dead host. */
+const PROBES_TO_DOWN = 2;
+
+/** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
+const FORGET_AFTER_MS = 60_000;
+
+/** How many hosts at most: as many as the shared table holds. */
+const MAX_HOSTS = 16_384;
+
+const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
+
+/** What the registry did with a report. */
+export type ReportOutcome = 'taken' | 'conflict' | 'full';
+
+/** Something about a host that people may want to know at once. */
+export interface HostNews {
+  readonly kind: 'host-joined' | 'host-left' | 'host-silent' | 'host-down' | 'host-up';
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** What changed since the last flush. */
+export interface HostChanges {
+  readonly rows: readonly HostRow[];
+  readonly gone: readonly string[];
+  readonly news: readonly HostNews[];
+  /** True when hosts came, went or changed their state: the snapshot is due. */
+  readonly isMembership: boolean;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly url: string;
+  figures: HostFigures;
+  state: HostState;
+  /** Has an agent: it reported once, to this master or an earlier one. */
+  hasAgent: boolean;
+  /** When it last reported; null when never. */
+  reportedAtMs: number | null;
+  /** Since when a report is awaited: the last one, or when this master began to listen. */
+  awaitedSinceMs: number;
+  intervalMs: number;
+  failedProbes: number;
+  /** Since when neither report nor answer came. */
+  downSinceMs: number;
+}
+
+/** The master's registry of hosts. */
+export class HostRegistry {
+  readonly #entries = new Map<string, Entry>();
+  readonly #loads = new FleetLoads();
+  readonly #changed = new Set<string>();
+  #gone = new Set<string>();
+  #news: HostNews[] = [];
+  #isMembership = false;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Takes over what an earlier master knew. Rows that are known already stay as they are. */
+  seed(rows: readonly HostRow[], nowMs: number): void {
+    for (const row of rows) {
+      if (this.#entries.has(row.name)) continue;
+      const reportedAtMs = row.ageMs === null ? null : nowMs - row.ageMs;
+      const { cpu, memory, cores, rps } = row;
+      this.#add({
+        ...this.#blank(row.name, row.url, nowMs),
+        figures: { cpu, memory, cores, rps },
+        state: row.state,
+        hasAgent: !row.isStatic,
+        reportedAtMs,
+        downSinceMs: row.state === 'down' ? nowMs : Number.NaN,
+      });
+    }
+  }
+
+  /** Takes one report. One from another address for a name that is alive is a conflict, and dropped. */
+  onReport(report: Report, nowMs: number): ReportOutcome {
+    const known = this.#entries.get(report.host);
+    if (report.bye) {
+      if (known === undefined) return 'taken';
+      if (known.url !== report.url) return 'conflict';
+      this.#remove(known, 'said goodbye');
+      return 'taken';
+    }
+    if (known !== undefined && known.url !== report.url) {
+      if (known.state === 'up') return 'conflict';
+      this.#remove(known, 'replaced from another address');
+    }
+    let entry = this.#entries.get(report.host);
+    if (entry === undefined) {
+      if (this.#entries.size >= MAX_HOSTS) return 'full';
+      entry = this.#blank(report.host, report.url, nowMs);
+      this.#add(entry);
+      this.#tell('host-joined', report.host, report.url);
+    }
+    const { cpu, memory, cores, rps } = report;
+    entry.figures = { cpu, memory, cores, rps };
+    entry.hasAgent = true;
+    entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
+    entry.intervalMs = report.intervalMs;
+    entry.failedProbes = 0;
+    this.#become(entry, 'up', 'reports again');
+    this.#changed.add(entry.name);
+    return 'taken';
+  }
+
+  /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. */
+  onLoad(message: LoadMessage, nowMs: number): void {
+    for (const name of this.#loads.take(message, nowMs)) this.#changed.add(name);
+    if (!message.isFull) return;
+    for (const { name, url } of message.statics) {
+      if (this.#entries.has(name) || this.#entries.size >= MAX_HOSTS) continue;
+      this.#add(this.#blank(name, url, nowMs));
+      this.#tell('host-joined', name, `${url}, static`);
+    }
+  }
+
+  /** Takes the answer of a probe: whether the host accepts connections. */
+  onProbe(name: string, isAnswering: boolean, nowMs: number): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || !this.#needsProbe(entry, nowMs)) return;
+    if (isAnswering) {
+      entry.failedProbes = 0;
+      if (entry.hasAgent) this.#become(entry, 'silent', 'answers, but does not report');
+      else this.#become(entry, 'up', 'answers again');
+      return;
+    }
+    entry.failedProbes++;
+    if (entry.failedProbes < PROBES_TO_DOWN || entry.state === 'down') return;
+    entry.downSinceMs = nowMs;
+    this.#become(entry, 'down', entry.hasAgent ? 'neither reports nor answers' : 'does not answer');
+  }
+
+  /** The hosts that only a probe can tell about now. */
+  hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
+    return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
+  }
+
+  /** To be called each second: notices silence, forgets what is long gone, works out the rates. */
+  tick(nowMs: number): void {
+    for (const name of this.#loads.tick(nowMs)) this.#changed.add(name);
+    for (const entry of this.#entries.values()) {
+      if (entry.hasAgent && entry.state === 'up' && this.#isSilent(entry, nowMs)) {
+        this.#become(entry, 'silent', 'stopped reporting');
+      }
+      if (entry.state === 'down' && nowMs - entry.downSinceMs >= FORGET_AFTER_MS && !this.#loads.isStatic(entry.name)) {
+        this.#remove(entry, 'forgotten');
+      } else if (!entry.hasAgent && !this.#loads.isStatic(entry.name) && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) {
+        this.#remove(entry, 'no balancer names it any more');
+      }
+    }
+  }
+
+  /** What changed since the last call. */
+  takeChanges(nowMs: number): HostChanges {
+    const rows = [...this.#changed].flatMap((name) => this.row(name, nowMs) ?? []);
+    const changes = { rows, gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
+    this.#changed.clear();
+    this.#gone = new Set();
+    this.#news = [];
+    this.#isMembership = false;
+    return changes;
+  }
+
+  /** Has a host published again though nothing changed, so that what is stored of it does not run out. */
+  touch(name: string): void {
+    if (this.#entries.has(name)) this.#changed.add(name);
+  }
+
+  /** Whether there is anything to publish. */
+  get hasChanges(): boolean {
+    return this.#changed.size > 0 || this.#gone.size > 0;
+  }
+
+  /** All rows of the table. */
+  rows(nowMs: number): HostRow[] {
+    return [...this.#entries.values()].map((entry) => this.#rowOf(entry, nowMs));
+  }
+
+  /** One row, or undefined for a host that is not known. */
+  row(name: string, nowMs: number): HostRow | undefined {
+    const entry = this.#entries.get(name);
+    return entry && this.#rowOf(entry, nowMs);
+  }
+
+  #rowOf(entry: Entry, nowMs: number): HostRow {
+    const { inflight, rps } = this.#loads.of(entry.name);
+    return {
+      name: entry.name,
+      url: entry.url,
+      state: entry.state,
+      isStatic: !entry.hasAgent,
+      ...entry.figures,
+      ageMs: entry.reportedAtMs === null ? null : Math.max(0, nowMs - entry.reportedAtMs),
+      inflight,
+      fleetRps: rps,
+    };
+  }
+
+  #isSilent(entry: Entry, nowMs: number): boolean {
+    return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
+  }
+
+  #needsProbe(entry: Entry, nowMs: number): boolean {
+    return !entry.hasAgent || entry.state !== 'up' || this.#isSilent(entry, nowMs);
+  }
+
+  #blank(name: string, url: string, nowMs: number): Entry {
+    return {
+      name,
+      url,
+      figures: UNKNOWN,
+      state: 'up',
+      hasAgent: false,
+      reportedAtMs: null,
+      awaitedSinceMs: nowMs,
+      intervalMs: 1000,
+      failedProbes: 0,
+      downSinceMs: Number.NaN,
+    };
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.set(entry.name, entry);
+    this.#gone.delete(entry.name);
+    this.#changed.add(entry.name);
+    this.#isMembership = true;
+  }
+
+  #remove(entry: Entry, detail: string): void {
+    this.#entries.delete(entry.name);
+    this.#changed.delete(entry.name);
+    this.#gone.add(entry.name);
+    this.#isMembership = true;
+    this.#tell('host-left', entry.name, detail);
+  }
+
+  /** The only place that changes a host's state. */
+  #become(entry: Entry, state: HostState, detail: string): void {
+    if (entry.state === state) return;
+    entry.state = state;
+    this.#changed.add(entry.name);
+    this.#isMembership = true;
+    this.#tell(`host-${state}`, entry.name, detail);
+  }
+
+  #tell(kind: HostNews['kind'], name: string, detail: string): void {
+    this.#news.push({ kind, name, detail });
+  }
+}

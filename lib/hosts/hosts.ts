@@ -1,0 +1,69 @@
+// The hosts channel of one balancer, in a thread of its own. On the master it takes in reports and load
+// messages, keeps the host table, publishes it and stores it; on slaves it does nothing.
+
+import type { MessagePort } from 'node:worker_threads';
+import { monotonicClock } from '../clock.js';
+import type { Log } from '../log.js';
+import { parseRedisAddress } from '../redis/address.js';
+import { openCommands } from '../redis/connect.js';
+import { buildKeys } from '../redis/keys.js';
+import { counterOf } from '../table/counters.js';
+import { openTable } from '../table/layout.js';
+import type { FleetToHosts, FromHosts, HostsThreadData, HostsToFleet, ToHosts } from '../thread-messages.js';
+import { type Mastership, startMastership } from './mastership.js';
+
+/** The hosts thread's running parts. */
+export interface Hosts {
+  onMessage(message: ToHosts): void;
+  stop(): void;
+}
+
+/** Starts the hosts channel, idle until the fleet thread says that this balancer is master. */
+export function startHosts(data: HostsThreadData, post: (message: FromHosts) => void): Hosts {
+  const { config } = data;
+  const clock = monotonicClock();
+  const count = counterOf(openTable(data.table).counters);
+  const keys = buildKeys(config.namespace);
+  const log: Log = (...line) => post({ type: 'log', line });
+  const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
+  // Connected beforehand, so that a new master can publish at once. The fleet thread logs losses.
+  const client = openCommands(address);
+  let mastership: Mastership | undefined;
+  let fleetPort = data.fleetPort;
+
+  function onFleetMessage(message: FleetToHosts): void {
+    mastership?.stop();
+    mastership = undefined;
+    if (message.type === 'become-slave') return;
+    const { term, stamp, rows } = message;
+    mastership = startMastership({ address, client, keys, clock, count, log, term, stamp, rows, onFenced });
+  }
+
+  function onFenced(term: number): void {
+    mastership?.stop();
+    mastership = undefined;
+    fleetPort.postMessage({ type: 'fenced', term } satisfies HostsToFleet);
+  }
+
+  function listenToFleet(port: MessagePort): void {
+    fleetPort = port;
+    port.on('message', onFleetMessage);
+  }
+
+  listenToFleet(fleetPort);
+  return {
+    onMessage(message) {
+      if (message.type === 'fleet-port') {
+        // The fleet thread was started again. Until it has won the lease anew, this is no master.
+        mastership?.stop();
+        mastership = undefined;
+        listenToFleet(message.port);
+      }
+    },
+    stop() {
+      mastership?.stop();
+      fleetPort.close();
+      client.disconnect();
+    },
+  };
+}

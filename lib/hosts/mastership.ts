@@ -1,0 +1,235 @@
+// One mastership, from the election to its end: listens to reports and load messages, probes silent hosts,
+// and writes the table in flushes. Every write carries the term; the first one that Redis refuses
+// because of a newer term ends it.
+
+import type { Clock } from '../clock.js';
+import { SECOND } from '../clock.js';
+import type { Log } from '../log.js';
+import type { HostRow, HostTable, Stamp } from '../model.js';
+import type { RedisAddress } from '../redis/address.js';
+import { type Commands, openSubscription } from '../redis/connect.js';
+import { publishEvent } from '../redis/fleet-store.js';
+import { readSnapshot, writeHosts } from '../redis/host-store.js';
+import type { Keys } from '../redis/keys.js';
+import { decodeLoad } from '../redis/load-message.js';
+import { decodeReport } from '../redis/report-message.js';
+import type { Count, CounterName } from '../table/counters.js';
+import { doesAnswer } from './answers.js';
+import { HostRegistry } from './host-registry.js';
+
+/** What changed is gathered for so long before it is published: longer where there are many hosts. */
+const MIN_FLUSH_MS = 5;
+const MAX_FLUSH_MS = 100;
+const HOSTS_PER_FLUSH_MS = 100;
+
+const SNAPSHOT_EVERY_MS = SECOND;
+const TICK_MS = SECOND;
+const PROBE_EVERY_MS = SECOND;
+const PROBE_TIMEOUT_MS = SECOND;
+
+/** A host's hash is written at most this often when its figures change, and at least this often when not. */
+const HASH_EVERY_MS = 900;
+const HASH_AT_LEAST_MS = 4000;
+
+/** Probes that may run at once: thousands of silent hosts must not become thousands of sockets. */
+const MAX_PROBES = 64;
+
+/** What a mastership is handed. */
+export interface MastershipOptions {
+  readonly address: RedisAddress;
+  readonly client: Commands;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly log: Log;
+  readonly term: number;
+  /** The table that `rows` comes from. */
+  readonly stamp: Stamp;
+  /** What this balancer knew when it was elected. */
+  readonly rows: readonly HostRow[];
+  readonly onFenced: (term: number) => void;
+}
+
+/** A running mastership. */
+export interface Mastership {
+  stop(): void;
+}
+
+/** Starts to gather and to publish. */
+export function startMastership(options: MastershipOptions): Mastership {
+  const { client, keys, clock, count, log, term } = options;
+  const registry = new HostRegistry();
+  const hashedAt = new Map<string, number>();
+  let isStopped = false;
+  let isWriting = false;
+  // The first table is whole: balancers then need nothing of an earlier master's.
+  let isFullDue = true;
+  let isStarted = false;
+  // A thread that was started again in the same term must not use a number twice.
+  let seq = options.stamp.term === term ? options.stamp.seq + 1000 : 0;
+  let snapshotAtMs = Number.NEGATIVE_INFINITY;
+  let flushTimer: NodeJS.Timeout | undefined;
+  let isFailing = false;
+
+  const subscription = openSubscription(
+    options.address,
+    [keys.reports, keys.load],
+    (channel, text) => {
+      if (channel === keys.reports) onReport(text);
+      else onLoad(text);
+    },
+    {
+      // Also after each reconnect: Redis may have come back empty.
+      onReady: () => {
+        isFullDue = true;
+        flushSoon();
+      },
+    },
+  );
+
+  function onReport(text: string): void {
+    const decoded = decodeReport(text);
+    const outcome = decoded.ok ? registry.onReport(decoded.value, clock()) : decoded.reason;
+    count(outcome === 'taken' ? 'reports_taken' : (`reports_dropped_${outcome}` as CounterName));
+    flushSoon();
+  }
+
+  function onLoad(text: string): void {
+    const decoded = decodeLoad(text);
+    if (decoded.ok) registry.onLoad(decoded.value, clock());
+    const dropped = decoded.ok || decoded.reason === 'oversized' || decoded.reason === 'version' ? null : 'malformed';
+    count(decoded.ok ? 'loads_taken' : (`loads_dropped_${dropped ?? decoded.reason}` as CounterName));
+    flushSoon();
+  }
+
+  function flushSoon(): void {
+    if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue)) return;
+    const inMs = Math.min(Math.max(registry.size / HOSTS_PER_FLUSH_MS, MIN_FLUSH_MS), MAX_FLUSH_MS);
+    flushTimer ??= setTimeout(() => void flush(), inMs);
+  }
+
+  async function flush(): Promise<void> {
+    flushTimer = undefined;
+    if (isStopped || isWriting) return;
+    isWriting = true;
+    const nowMs = clock();
+    const isFull = isFullDue;
+    const changes = registry.takeChanges(nowMs);
+    const allRows = isFull || changes.isMembership || nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS ? registry.rows(nowMs) : null;
+    const previousSeq = seq;
+    seq++;
+    const stamp = { term, seq };
+    const message: HostTable = { stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, gone: changes.gone };
+    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, gone: [] };
+    const rows = isFull ? message.hosts : rowsDue(changes.rows, changes.isMembership, nowMs);
+
+    const outcome = await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+    isWriting = false;
+    if (isStopped) return;
+    switch (outcome.kind) {
+      case 'fenced':
+        count('writes_fenced');
+        log('warn', 'a newer master exists: this one steps down', { term, newer: outcome.term });
+        options.onFenced(outcome.term);
+        return;
+      case 'failed':
+        count('writes_failed');
+        say('the host table could not be published; tried again', outcome.reason);
+        // Whether it was published is not known: the next one is whole, and so mends any gap.
+        isFullDue = true;
+        flushTimer = setTimeout(() => void flush(), MAX_FLUSH_MS);
+        return;
+      case 'partial':
+        count('writes_failed');
+        say('the host table was published, but Redis refused to store it', outcome.reason);
+        break;
+      case 'written':
+        if (isFailing) log('info', 'the host table is published and stored again');
+        isFailing = false;
+        break;
+    }
+    isFullDue = false;
+    if (snapshot !== null) snapshotAtMs = nowMs;
+    for (const row of rows) hashedAt.set(row.name, nowMs);
+    for (const name of changes.gone) hashedAt.delete(name);
+    for (const news of changes.news) {
+      void publishEvent(client, keys, news).catch(() => undefined);
+      log('info', news.kind, { host: news.name, detail: news.detail });
+    }
+    flushSoon();
+  }
+
+  /** Said once for each time that it begins to fail. */
+  function say(message: string, reason: string): void {
+    if (!isFailing) log('warn', message, { reason });
+    isFailing = true;
+  }
+
+  function rowsDue(rows: readonly HostRow[], isMembership: boolean, nowMs: number): HostRow[] {
+    return rows.filter(({ name }) => isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS));
+  }
+
+  function tick(): void {
+    const nowMs = clock();
+    registry.tick(nowMs);
+    // Hosts of which there is no news keep their hashes by being written again.
+    for (const { name } of registry.rows(nowMs)) {
+      if (nowMs - (hashedAt.get(name) ?? nowMs) >= HASH_AT_LEAST_MS) registry.touch(name);
+    }
+    flushSoon();
+  }
+
+  let running = 0;
+  const waiting: { name: string; url: string }[] = [];
+  const queued = new Set<string>();
+  function probeAll(): void {
+    for (const host of registry.hostsToProbe(clock())) {
+      if (queued.has(host.name)) continue;
+      queued.add(host.name);
+      waiting.push(host);
+    }
+    while (running < MAX_PROBES && waiting.length > 0) void probeNext();
+  }
+
+  async function probeNext(): Promise<void> {
+    const host = waiting.shift();
+    if (host === undefined || isStopped) return;
+    running++;
+    const isAnswering = await doesAnswer(host.url, PROBE_TIMEOUT_MS);
+    running--;
+    queued.delete(host.name);
+    if (isStopped) return;
+    registry.onProbe(host.name, isAnswering, clock());
+    flushSoon();
+    void probeNext();
+  }
+
+  /** Redis's snapshot is used where it is newer than what this balancer knew itself. */
+  async function begin(): Promise<void> {
+    try {
+      const decoded = await readSnapshot(client, keys);
+      if (decoded?.ok === true) {
+        const { stamp, hosts } = decoded.value;
+        const isNewer = stamp.term > options.stamp.term || (stamp.term === options.stamp.term && stamp.seq > options.stamp.seq);
+        if (isNewer && stamp.term <= term) registry.seed(hosts, clock());
+      }
+    } catch {
+      // Redis can't be read: what this balancer knew has to do.
+    }
+    registry.seed(options.rows, clock());
+    isStarted = true;
+    void flush();
+  }
+
+  const timers = [setInterval(tick, TICK_MS), setInterval(probeAll, PROBE_EVERY_MS)];
+  void begin();
+
+  return {
+    stop() {
+      isStopped = true;
+      for (const timer of timers) clearInterval(timer);
+      clearTimeout(flushTimer);
+      subscription.close();
+    },
+  };
+}

@@ -1,0 +1,20 @@
+// The hosts thread's entry: started by `balancer.ts` as a worker thread, and never imported.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { HostsThreadData, FromHosts, ToHosts } from '../thread-messages.js';
+import { startHosts } from './hosts.js';
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+const port = parentPort;
+const post = (message: FromHosts): void => port.postMessage(message);
+
+const hosts = startHosts(workerData as HostsThreadData, post);
+port.on('message', (message: ToHosts) => {
+  if (message.type !== 'stop') {
+    hosts.onMessage(message);
+    return;
+  }
+  hosts.stop();
+  post({ type: 'stopped' });
+  port.close();
+});

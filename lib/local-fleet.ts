@@ -1,0 +1,290 @@
+// `meercat up`: a whole fleet on this machine, each part in a process of its own. This process starts
+// them, starts those again that die, shows how they do, and stops them in order. None outlives it.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { CONSOLE_PORT_OFFSET, formatDuration } from './config.js';
+import { connectForPerson } from './console/status.js';
+import { MeercatError } from './errors.js';
+import type { Log, LogLevel } from './log.js';
+import type { Algorithm, StaticHost } from './model.js';
+import { buildKeys } from './redis/keys.js';
+import { chooseRedisPort, type LocalRedis, startLocalRedis } from './redis/local-server.js';
+import { type FleetView, readFleet } from './redis/fleet-view.js';
+import { createShutdown } from './shutdown.js';
+
+/** A part that dies is started again after this pause. */
+const RESTART_AFTER_MS = 1000;
+
+/** How long the whole fleet may take to come up. */
+const START_TIMEOUT_MS = 30_000;
+
+/** How long a part may take to stop before it is killed, besides a balancer's drain. */
+const STOP_TIMEOUT_MS = 5000;
+
+const ALL_IDLE_DRAIN_MS = 5000;
+
+/** What `meercat up` is told. */
+export interface LocalFleetOptions {
+  readonly balancers: number;
+  /** Demo hosts to start; ignored when `statics` are given. */
+  readonly hosts: number;
+  /** The first balancer's port; the next ones follow. */
+  readonly port: number;
+  /** A Redis that runs already; null to start one. */
+  readonly redis: string | null;
+  readonly namespace: string;
+  readonly algorithm: Algorithm;
+  /** Hosts that run already. */
+  readonly statics: readonly StaticHost[];
+  readonly logLevel: LogLevel;
+  /** The compiled file of the command line, which the children run. */
+  readonly entry: string;
+}
+
+/** What happens in the fleet, for whoever shows it. */
+export interface LocalFleetEvents {
+  /** One line: a part started, died, or said something. */
+  onLine(line: string): void;
+}
+
+/** A running local fleet. */
+export interface LocalFleet {
+  /** Where it can be reached, as lines for a person. */
+  readonly summary: readonly string[];
+  /** The fleet as it stands in Redis; null while that can't be read. */
+  view(): Promise<FleetView | null>;
+  stop(): Promise<void>;
+}
+
+interface Part {
+  readonly name: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the fleet; resolves when every balancer serves and knows every host. */
+export async function startLocalFleet(options: LocalFleetOptions, events: LocalFleetEvents, log: Log): Promise<LocalFleet> {
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
+  try {
+    return await start(options, events, shutdown);
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutdown: ReturnType<typeof createShutdown>): Promise<LocalFleet> {
+  const { entry, namespace } = options;
+  const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
+  await Promise.all(balancerPorts.flatMap((port) => [checkPort(port, '--port'), checkPort(port + CONSOLE_PORT_OFFSET, '--port')]));
+
+  const redis = options.redis === null ? await startRedis(options, events, shutdown) : { url: options.redis, kind: 'running already' };
+  const client = await connectForPerson(redis.url);
+  shutdown.add(() => client.disconnect());
+  const fleetFlags = ['--redis', redis.url, '--namespace', namespace, '--log-level', options.logLevel];
+
+  const demoNames = options.statics.length > 0 ? [] : Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
+  const supervise = (name: string, argsOf: () => readonly string[], onMessage?: (message: unknown, child: ChildProcess) => void): Part => {
+    const part = keepChild(entry, name, argsOf, events, onMessage);
+    shutdown.add(() => part.stop());
+    return part;
+  };
+
+  // Hosts first, so that an agent has something to speak of; stopped last.
+  const demos = await Promise.all(demoNames.map((name) => startDemo(name, supervise)));
+  for (const demo of demos) {
+    supervise(`agent of ${demo.name}`, () => [
+      'agent', ...fleetFlags, '--name', demo.name, '--url', demo.url(), '--probe', `pid:${demo.pid()}`, '--cores', '1',
+    ]);
+  }
+  const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
+  const balancers = balancerPorts.map((port, index) =>
+    keepChild(
+      entry,
+      `b${index + 1}`,
+      () => [
+        'balancer', ...fleetFlags, '--name', `b${index + 1}`, '--port', String(port), '--console-port', String(port + CONSOLE_PORT_OFFSET),
+        '--bind', '127.0.0.1', '--algorithm', options.algorithm, '--drain-timeout', `${ALL_IDLE_DRAIN_MS}ms`, ...staticFlags,
+      ],
+      events,
+    ),
+  );
+  // All at once: each has its own requests to finish.
+  shutdown.add(async () => {
+    await Promise.all(balancers.map((part) => part.stop()));
+  });
+
+  const hostCount = demoNames.length + options.statics.length;
+  await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
+  const keys = buildKeys(namespace);
+  return {
+    summary: summarize(options, redis, balancerPorts),
+    view: () => readFleet(client, keys).catch(() => null),
+    stop: () => shutdown.run(),
+  };
+}
+
+function summarize(options: LocalFleetOptions, redis: { url: string; kind: string }, ports: readonly number[]): string[] {
+  const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
+  const redisPort = new URL(redis.url).port || '6379';
+  return [
+    `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
+    `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
+    `try        curl 'http://127.0.0.1:${ports[0]}/work?ms=5'`,
+    ...(options.redis === null ? [`           redis-cli -p ${redisPort} hgetall ${options.namespace}:master`] : []),
+  ];
+}
+
+async function startRedis(
+  { entry }: LocalFleetOptions,
+  events: LocalFleetEvents,
+  shutdown: ReturnType<typeof createShutdown>,
+): Promise<LocalRedis> {
+  const port = await chooseRedisPort();
+  let isStopping = false;
+  let current: LocalRedis | undefined;
+  const launch = (): Promise<LocalRedis> =>
+    startLocalRedis(port, [entry, 'embedded-redis', '--port'], () => {
+      events.onLine('redis ended; started again in 1 s');
+      setTimeout(() => void relaunch(), RESTART_AFTER_MS);
+    });
+  const relaunch = async (): Promise<void> => {
+    if (isStopping) return;
+    current = await launch().catch((error: unknown) => {
+      events.onLine(`redis could not be started again: ${String(error)}`);
+      return undefined;
+    });
+    // Stopped while it started: nobody else would end it.
+    if (isStopping) await current?.stop();
+  };
+  shutdown.add(async () => {
+    isStopping = true;
+    await current?.stop();
+  });
+  current = await launch();
+  return current;
+}
+
+interface Demo {
+  readonly name: string;
+  url(): string;
+  pid(): number;
+}
+
+async function startDemo(name: string, supervise: (name: string, argsOf: () => readonly string[], onMessage: (message: unknown, child: ChildProcess) => void) => Part): Promise<Demo> {
+  let port = 0;
+  let pid = 0;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new MeercatError('MEERCAT_START_FAILED', `demo host ${name} did not start`)), START_TIMEOUT_MS);
+    supervise(
+      name,
+      // Started again it takes the same port, so that it is the same host.
+      () => ['demo-host', '--name', name, '--port', String(port)],
+      (message, child) => {
+        port = (message as { port: number }).port;
+        pid = child.pid ?? 0;
+        clearTimeout(timer);
+        resolve();
+      },
+    );
+  });
+  return { name, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
+}
+
+/** Keeps one child process running until it is stopped. */
+function keepChild(
+  entry: string,
+  name: string,
+  argsOf: () => readonly string[],
+  events: LocalFleetEvents,
+  onMessage?: (message: unknown, child: ChildProcess) => void,
+): Part {
+  let isStopping = false;
+  let restartTimer: NodeJS.Timeout | undefined;
+  let child = launch();
+
+  function launch(): ChildProcess {
+    // A group of its own: Ctrl-C is for this process, which then stops the parts in order. When this
+    // process dies, the channel between them closes, and the child ends itself.
+    const launched = fork(entry, [...argsOf()], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
+    launched.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n')) if (line !== '') events.onLine(`${name}: ${readable(line)}`);
+    });
+    launched.on('message', (message) => onMessage?.(message, launched));
+    launched.on('error', () => undefined);
+    launched.on('exit', (code, signal) => {
+      if (isStopping) return;
+      events.onLine(`${name} ended (${signal ?? `code ${code}`}); started again in ${formatDuration(RESTART_AFTER_MS)}`);
+      restartTimer = setTimeout(() => {
+        if (!isStopping) child = launch();
+      }, RESTART_AFTER_MS);
+    });
+    return launched;
+  }
+
+  return {
+    name,
+    async stop() {
+      isStopping = true;
+      clearTimeout(restartTimer);
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+      const exited = new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+      });
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), ALL_IDLE_DRAIN_MS + STOP_TIMEOUT_MS);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A child's log line without what only a machine reads. */
+function readable(line: string): string {
+  try {
+    const { level, msg, time: _time, name: _name, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${String(value)}`);
+    return `${String(level)}: ${String(msg)}${rest.join('')}`;
+  } catch {
+    return line;
+  }
+}
+
+function checkPort(port: number, flag: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', () => reject(new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} is taken: choose others with ${flag}`)));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
+  });
+}
+
+/** Waits until a balancer serves and knows this many hosts. */
+async function untilServing(port: number, hosts: number): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    // oxlint-disable-next-line no-await-in-loop -- asked again until it serves
+    const known = await readHealth(port + CONSOLE_PORT_OFFSET);
+    if (known >= hosts) return;
+    // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new MeercatError('MEERCAT_START_FAILED', `the balancer on port ${port} did not come up within ${formatDuration(START_TIMEOUT_MS)}`);
+}
+
+/** How many hosts a balancer knows; -1 while it does not serve. */
+function readHealth(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const asked = request({ port, host: '127.0.0.1', path: '/.meercat/health', timeout: 1000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve(response.statusCode === 200 ? (JSON.parse(text) as { hosts: number }).hosts : -1));
+      response.on('error', () => resolve(-1));
+    });
+    asked.on('error', () => resolve(-1));
+    asked.on('timeout', () => asked.destroy());
+    asked.end();
+  });
+}

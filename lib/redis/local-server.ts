@@ -1,0 +1,151 @@
+// A Redis for a fleet on this machine: one that is installed, else one in JavaScript for trying out. It
+// listens on loopback only, keeps nothing, and ends with the process that started it, however that ends.
+
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { MeercatError } from '../errors.js';
+
+/** The servers that are looked for on the PATH, in this order. */
+const SERVERS = ['redis-server', 'valkey-server'] as const;
+
+/** The port that redis-cli uses when it is told none. */
+const USUAL_PORT = 6379;
+
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 3000;
+
+/** A Redis that was started here. */
+export interface LocalRedis {
+  readonly url: string;
+  readonly port: number;
+  /** What it is: `redis-server`, `valkey-server` or `js-redis-server`. */
+  readonly kind: string;
+  stop(): Promise<void>;
+}
+
+/** The path of an installed Redis; undefined when there is none. */
+export function findRedisServer(path: string = process.env.PATH ?? ''): string | undefined {
+  for (const server of SERVERS) {
+    for (const folder of path.split(delimiter)) {
+      const candidate = join(folder, server);
+      try {
+        accessSync(candidate, constants.X_OK);
+        return candidate;
+      } catch {
+        // Not here; look further.
+      }
+    }
+  }
+  return undefined;
+}
+
+/** The usual port of Redis when it is free, else any free one. */
+export async function chooseRedisPort(): Promise<number> {
+  return (await isFree(USUAL_PORT)) ? USUAL_PORT : await isFree(0);
+}
+
+/** Whether a port of loopback can be listened on: gives the port, or 0. */
+function isFree(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on('error', () => resolve(0));
+    server.listen(port, '127.0.0.1', () => {
+      const taken = (server.address() as AddressInfo).port;
+      server.close(() => resolve(taken));
+    });
+  });
+}
+
+/**
+ * Starts a Redis on this port of loopback. `onExit` tells when it ended without being asked to.
+ * Rejects with MEERCAT_NO_REDIS when none can be started.
+ * @param embeddedEntry the file and arguments that run `runEmbeddedRedis` in a process of its own
+ */
+export async function startLocalRedis(port: number, embeddedEntry: readonly [string, ...string[]], onExit: () => void): Promise<LocalRedis> {
+  const path = findRedisServer();
+  const kind = path === undefined ? 'js-redis-server' : (path.split('/').at(-1) as string);
+  const child = path === undefined ? startEmbedded(embeddedEntry, port) : startInstalled(path, port);
+  let isStopping = false;
+  let lastLine = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    lastLine = chunk.toString().trim().split('\n').at(-1)?.slice(0, 200) ?? '';
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.on('error', () => resolve());
+    child.on('exit', () => resolve());
+  });
+  void exited.then(() => {
+    if (!isStopping) onExit();
+  });
+
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // The installed one's keeper ends its server when its input ends.
+    if (child.stdin === null) child.kill('SIGTERM');
+    else child.stdin.end();
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  };
+
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await answersPing(port))) {
+    if (child.exitCode === null && performance.now() < deadline) {
+      // oxlint-disable-next-line no-await-in-loop -- asked again until it answers
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
+    }
+    await stop();
+    throw new MeercatError(
+      'MEERCAT_NO_REDIS',
+      `${kind} did not start${lastLine === '' ? '' : ` (${lastLine})`}: give one with --redis URL, or install it (Debian: apt-get install redis-server)`,
+    );
+  }
+  return { url: `redis://127.0.0.1:${port}`, port, kind, stop };
+}
+
+/**
+ * A shell keeps the server: it waits for its own input to end, which it does when this process ends in
+ * any way, SIGKILL included, and then ends the server. Should the server end first, so does the shell.
+ */
+function startInstalled(path: string, port: number): ChildProcess {
+  const keeper = `
+"$@" </dev/null & server=$!
+{ read -r _; kill "$server"; } >/dev/null 2>&1 <&3 & reader=$!
+exec 3<&-
+wait "$server"; code=$?
+kill "$reader" 2>/dev/null
+exit "$code"`;
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
+  return spawn('/bin/sh', ['-c', `exec 3<&0\n${keeper}`, 'sh', path, ...args], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+}
+
+function startEmbedded([file, ...args]: readonly [string, ...string[]], port: number): ChildProcess {
+  return fork(file, [...args, String(port)], { stdio: ['ignore', 'pipe', 'ignore', 'ipc'], detached: true });
+}
+
+/** Runs the Redis in JavaScript in this process. */
+export async function runEmbeddedRedis(port: number): Promise<void> {
+  const { createRedisServer } = await import('js-redis-server');
+  // Its `port` is handed to listen as it is; a number alone would listen on all interfaces.
+  const options = { port: { port, host: '127.0.0.1' } } as unknown as { port: number };
+  await createRedisServer(options);
+}
+
+/** Whether something on this port of loopback speaks Redis, also when it wants a password first. */
+function answersPing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: '127.0.0.1' });
+    const end = (isAnswering: boolean): void => {
+      socket.destroy();
+      resolve(isAnswering);
+    };
+    socket.setTimeout(500, () => end(false));
+    socket.on('error', () => end(false));
+    socket.on('connect', () => socket.write('PING\r\n'));
+    socket.on('data', (data) => end(/^(\+PONG|-NOAUTH)/.test(data.toString())));
+  });
+}

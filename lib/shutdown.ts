@@ -1,0 +1,71 @@
+// How a process ends: what was opened is closed in reverse order; the first signal is graceful, a second
+// one forces. The exit code says which it was.
+
+import type { Log } from './log.js';
+
+/** Closes one thing; may take a while. */
+export type Closer = () => void | Promise<void>;
+
+/**
+ * A second signal sooner than this is the same Ctrl-C: the terminal sends it to the whole group of
+ * processes, and npm passes it on once more.
+ */
+const SAME_SIGNAL_MS = 400;
+
+/** How a process that is told to stop does so. */
+export interface Shutdown {
+  /** Adds a closer; the last one added is the first to be called. */
+  add(closer: Closer): void;
+  /** Runs all closers, once; a closer that fails does not keep the others from running. */
+  run(): Promise<void>;
+}
+
+/** Collects the closers of one process. */
+export function createShutdown(onError: (error: unknown) => void): Shutdown {
+  const closers: Closer[] = [];
+  let running: Promise<void> | undefined;
+  return {
+    add(closer) {
+      closers.push(closer);
+    },
+    run() {
+      running ??= (async () => {
+        for (const closer of closers.toReversed()) {
+          try {
+            // oxlint-disable-next-line no-await-in-loop -- in this order is what it is for
+            await closer();
+          } catch (error) {
+            onError(error);
+          }
+        }
+      })();
+      return running;
+    },
+  };
+}
+
+/**
+ * Runs the shutdown on SIGINT, SIGTERM and when the parent process that forked us is gone, then ends the
+ * process: 0 when all was closed, 1 when a second signal forced it.
+ */
+export function stopOnSignals(shutdown: Shutdown, log: Log): void {
+  let firstAtMs: number | undefined;
+  const onSignal = (signal: string): void => {
+    const nowMs = performance.now();
+    if (firstAtMs === undefined) {
+      firstAtMs = nowMs;
+      log('info', 'stopping', { signal });
+      void shutdown.run().then(() => process.exit(0));
+      return;
+    }
+    if (nowMs - firstAtMs < SAME_SIGNAL_MS) return;
+    log('warn', 'stopped by force', { signal });
+    process.exit(1);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  if (process.connected) {
+    // The parent is gone: nobody is left to wait for, and nobody to stop us later.
+    process.on('disconnect', () => process.exit(1));
+  }
+}

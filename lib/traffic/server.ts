@@ -1,0 +1,137 @@
+// The server that clients connect to: listens, hands each request to its story, and ends in good order.
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { MeercatError, messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { type ExchangeContext, exchange } from './exchange.js';
+import type { HostTimeouts } from './host-request.js';
+import { createProxyLanes } from './proxy-lane.js';
+
+/** A client has so long to send a request's head. */
+const HEADERS_TIMEOUT_MS = 10_000;
+
+/** An idle client connection is kept so long: longer than the load balancers in front of us keep theirs. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** How often Node looks for clients that are too slow. */
+const CHECK_EVERY_MS = 1000;
+
+/** What the server is handed. */
+export interface TrafficOptions {
+  readonly port: number;
+  readonly bind: string;
+  readonly context: ExchangeContext;
+  readonly timeouts: HostTimeouts;
+  readonly log: Log;
+}
+
+/** The running server. */
+export interface Traffic {
+  /** The port it listens on, also when 0 was asked for. */
+  readonly port: number;
+  /** Lets requests through; those that came before have waited for it. */
+  open(): void;
+  /** Stops accepting, finishes what is in flight, and after `timeoutMs` ends what is left; gives how many that were. */
+  drain(timeoutMs: number): Promise<number>;
+}
+
+/** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
+export async function startTraffic({ port, bind, context, timeouts, log }: TrafficOptions): Promise<Traffic> {
+  const lanes = createProxyLanes(timeouts);
+  const running = new Set<Promise<void>>();
+  const upgraded = new Set<Duplex>();
+  let isDraining = false;
+  /** Requests that came before the first host was known; undefined once open. */
+  let early: (() => void)[] | undefined = [];
+
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    noDelay: true,
+  });
+  // A client that closes its half after the request still gets its answer.
+  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+
+  function begin(story: () => void): void {
+    if (early === undefined) story();
+    else early.push(story);
+  }
+
+  function track(story: Promise<void>, abort: () => void): void {
+    const safe = story
+      .catch((error: unknown) => {
+        // Our own bug: it costs one request, not the process.
+        context.count('internal_errors');
+        log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
+        abort();
+      })
+      .finally(() => running.delete(safe));
+    running.add(safe);
+  }
+
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (isDraining) response.shouldKeepAlive = false;
+    // A client that resets: `close` follows, and the story acts on that.
+    response.on('error', () => undefined);
+    begin(() => track(exchange(context, lanes.forRequest(request, response)), () => response.destroy()));
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    context.count('websockets');
+    socket.on('error', () => undefined);
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    begin(() => track(exchange(context, lanes.forUpgrade(request, socket, head)), () => socket.destroy()));
+  });
+
+  await listen();
+  server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
+
+  function listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          error.code === 'EADDRINUSE'
+            ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --port`, { cause: error })
+            : new MeercatError('MEERCAT_START_FAILED', `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`, { cause: error }),
+        );
+      });
+      server.listen({ port, host: bind }, () => {
+        server.removeAllListeners('error');
+        resolve();
+      });
+    });
+  }
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    open() {
+      const waiting = early ?? [];
+      early = undefined;
+      for (const story of waiting) story();
+    },
+    async drain(timeoutMs) {
+      isDraining = true;
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeIdleConnections();
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, timeoutMs);
+      });
+      await Promise.race([Promise.all(running), timeout]);
+      const left = running.size;
+      for (const socket of upgraded) socket.destroy();
+      server.closeIdleConnections();
+      // What has been answered may still be on its way to the client: it gets a moment, not the whole time.
+      await Promise.race([closed, left > 0 ? timeout : new Promise((resolve) => setTimeout(resolve, 500))]);
+      clearTimeout(timer);
+      server.closeAllConnections();
+      await closed;
+      return left;
+    },
+  };
+}

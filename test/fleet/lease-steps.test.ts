@@ -1,0 +1,195 @@
+// Single steps of the lease machine: what late answers, wrong attempts and a stop do in each phase.
+// And one machine that is sent any event at any moment: it must keep its own invariants whatever comes.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { leaseTimes } from '../../lib/fleet/fleet.js';
+import { type LeaseEvent, type LeasePhase, type LeaseState, type LeaseStep, roleOf, startLease, stepLease } from '../../lib/fleet/lease.js';
+import { Random } from '../../lib/routing/random.js';
+
+const test = suite('lease steps');
+
+const TIMES = leaseTimes(1500);
+const step = (state: LeaseState, event: LeaseEvent, nowMs: number): LeaseStep => stepLease(state, event, nowMs, TIMES);
+
+/** A machine in each phase at 1000 ms; claiming and master hold the grant of attempt 1 until 2400. */
+function stateIn(phase: LeasePhase): LeaseState {
+  let state = startLease(1000, 6);
+  if (phase === 'waiting') return state;
+  if (phase === 'stopped') return step(state, { type: 'stop' }, 1000).state;
+  ({ state } = step(state, { type: 'tick' }, 1000));
+  if (phase === 'acquiring') return state;
+  ({ state } = step(state, { type: 'acquired', attempt: 1, validUntilMs: 2400 }, 1000));
+  if (phase === 'claiming') return state;
+  return step(state, { type: 'term-taken', attempt: 2, term: 7 }, 1000).state;
+}
+
+const PHASES: readonly LeasePhase[] = ['waiting', 'acquiring', 'claiming', 'master', 'stopped'];
+
+test('the way into mastership is: ask for the lease, then for a term above all seen, then be master', () => {
+  assert.equal(PHASES.map((phase) => stateIn(phase).phase), PHASES);
+  assert.equal(PHASES.map((phase) => roleOf(stateIn(phase))), ['slave', 'slave', 'slave', 'master', 'slave']);
+  const asked = step(stateIn('waiting'), { type: 'tick' }, 1000);
+  assert.equal(asked.effects, [{ type: 'acquire', attempt: 1 }]);
+  const got = step(asked.state, { type: 'acquired', attempt: 1, validUntilMs: 2400 }, 1010);
+  assert.equal(got.effects, [{ type: 'take-term', attempt: 2, floor: 6 }]);
+  const elected = step(got.state, { type: 'term-taken', attempt: 2, term: 7 }, 1020);
+  assert.equal(elected.effects, [{ type: 'become-master', term: 7 }]);
+  assert.is(elected.state.term, 7);
+});
+
+test('a stop gives back what is held or asked for, and tells of the end of mastership', () => {
+  const effects = PHASES.map((phase) => step(stateIn(phase), { type: 'stop' }, 1100));
+  assert.ok(effects.every(({ state }) => state.phase === 'stopped'));
+  assert.equal(effects.map((each) => each.effects), [
+    [],
+    [{ type: 'release', grant: 1 }],
+    [{ type: 'release', grant: 1 }],
+    [{ type: 'become-slave', term: 7, reason: 'this balancer stops' }, { type: 'release', grant: 1 }],
+    [],
+  ]);
+});
+
+test('a stopped machine does nothing any more but give back what still comes', () => {
+  const events: LeaseEvent[] = [
+    { type: 'tick' }, { type: 'lease-released' }, { type: 'redis-ready' }, { type: 'rank', rank: 2 }, { type: 'term-seen', term: 99 },
+    { type: 'term-taken', attempt: 2, term: 100 }, { type: 'renewed', attempt: 3, validUntilMs: 9e9 }, { type: 'acquire-held', attempt: 1, leftMs: 5 },
+  ];
+  let state = stateIn('stopped');
+  for (const event of events) {
+    const next = step(state, event, 5000);
+    assert.equal(next.effects, []);
+    ({ state } = next);
+  }
+  assert.is(state.phase, 'stopped');
+  const late = step(state, { type: 'acquired', attempt: 1, validUntilMs: 9e9 }, 5000);
+  assert.equal(late.effects, [{ type: 'release', grant: 1 }]);
+  assert.is(late.state.phase, 'stopped');
+});
+
+test('a grant that comes when it is not awaited any more is given back, in every phase', () => {
+  for (const phase of PHASES) {
+    const { effects, state } = step(stateIn(phase), { type: 'acquired', attempt: 77, validUntilMs: 2400 }, 1100);
+    assert.equal(effects, [{ type: 'release', grant: 77 }], phase);
+    assert.is(state.phase, phase);
+  }
+});
+
+test('an attempt that is not answered is given up, and its grant given back should it come', () => {
+  const givenUp = step(stateIn('acquiring'), { type: 'tick' }, 4000);
+  assert.equal(givenUp.effects, [{ type: 'release', grant: 1 }]);
+  assert.is(givenUp.state.phase, 'waiting');
+  const late = step(givenUp.state, { type: 'acquired', attempt: 1, validUntilMs: 9000 }, 4001);
+  assert.equal(late.effects, [{ type: 'release', grant: 1 }]);
+});
+
+test('a grant that is about to end when it comes is given back', () => {
+  for (const [nowMs, isKept] of [[2249, true], [2250, false], [2400, false], [9000, false]] as const) {
+    const { effects, state } = step(stateIn('acquiring'), { type: 'acquired', attempt: 1, validUntilMs: 2400 }, nowMs);
+    assert.is(state.phase, isKept ? 'claiming' : 'waiting', `${nowMs}`);
+    assert.is(effects[0]?.type, isKept ? 'take-term' : 'release');
+  }
+});
+
+test('a term that is not above all seen makes no master', () => {
+  for (const term of [0, 5, 6]) {
+    const { effects, state } = step(stateIn('claiming'), { type: 'term-taken', attempt: 2, term }, 1100);
+    assert.equal(effects, [{ type: 'release', grant: 1 }]);
+    assert.is(state.phase, 'waiting');
+  }
+  const overtaken = step(stateIn('claiming'), { type: 'term-seen', term: 7 }, 1050).state;
+  assert.is(step(overtaken, { type: 'term-taken', attempt: 2, term: 7 }, 1100).state.phase, 'waiting');
+});
+
+test('a master steps down for whatever comes first once its lease has run out, and at no moment before', () => {
+  const events: LeaseEvent[] = [
+    { type: 'tick' }, { type: 'rank', rank: 1 }, { type: 'renew-failed', attempt: 3 }, { type: 'renewed', attempt: 3, validUntilMs: 9000 },
+    { type: 'term-seen', term: 1 }, { type: 'redis-ready' }, { type: 'lease-released' },
+  ];
+  const renewing = step(stateIn('master'), { type: 'tick' }, 1500).state;
+  assert.is(renewing.isRenewing, true);
+  for (const event of events) {
+    assert.is(step(renewing, event, 2249).state.phase, 'master', event.type);
+    const late = step(renewing, event, 2250);
+    assert.is(late.state.phase, 'waiting', event.type);
+    assert.equal(late.effects.map(({ type }) => type), ['become-slave', 'release']);
+  }
+});
+
+test('a master steps down when it hears of a newer term, also as a late answer to a question of its own', () => {
+  for (const event of [{ type: 'term-seen', term: 8 }, { type: 'term-taken', attempt: 1, term: 8 }] as const) {
+    const { state, effects } = step(stateIn('master'), event, 1100);
+    assert.is(state.phase, 'waiting');
+    assert.is(state.highestTerm, 8);
+    assert.equal(effects.map(({ type }) => type), ['become-slave', 'release']);
+  }
+  assert.is(step(stateIn('master'), { type: 'term-seen', term: 7 }, 1100).state.phase, 'master');
+});
+
+test('what Redis says another’s lease has left is believed from 0 up to the TTL', () => {
+  for (const [leftMs, wakesInMs] of [[700, 705], [-5, 5], [3_600_000, 1505], [null, 155], [0, 5]] as const) {
+    const { state } = step(stateIn('acquiring'), { type: 'acquire-held', attempt: 1, leftMs }, 1100);
+    assert.ok(Math.abs(state.wakeAtMs - 1100 - wakesInMs) <= 5, `${leftMs}: ${state.wakeAtMs - 1100}`);
+  }
+});
+
+test('each place in the succession waits a step longer, and from the ninth on no longer', () => {
+  const waits = [0, 1, 2, 8, 9, 63].map((rank) => {
+    const { state } = step(stateIn('waiting'), { type: 'rank', rank }, 1000);
+    const later = { ...state, wakeAtMs: 5000 };
+    return step(later, { type: 'lease-released' }, 2000).state.wakeAtMs - 2000;
+  });
+  assert.equal(waits, [0, 50, 100, 400, 400, 400]);
+});
+
+function randomEvent(random: Random, state: LeaseState, nowMs: number): LeaseEvent {
+  const attempt = random.below(3) > 0 ? state.attempt : Math.max(0, state.attempt + 1 - random.below(4));
+  const validUntilMs = random.below(3) > 0 ? nowMs + 1483 : nowMs - 500 + random.below(2000);
+  const term = random.below(40) === 0 ? state.highestTerm + random.below(3) : random.below(state.highestTerm + 1);
+  const events: LeaseEvent[] = [
+    { type: 'tick' }, { type: 'tick' }, { type: 'tick' }, { type: 'acquired', attempt, validUntilMs },
+    { type: 'acquired', attempt, validUntilMs }, { type: 'acquire-held', attempt, leftMs: random.below(3000) - 100 },
+    { type: 'acquire-failed', attempt }, { type: 'term-taken', attempt, term: state.highestTerm + random.below(3) },
+    { type: 'term-failed', attempt }, { type: 'renewed', attempt, validUntilMs }, { type: 'renew-lost', attempt },
+    { type: 'renew-failed', attempt }, { type: 'term-seen', term }, { type: 'lease-released' }, { type: 'rank', rank: random.below(9) },
+    { type: 'redis-ready' },
+  ];
+  return events[random.below(events.length)] as LeaseEvent;
+}
+
+test('whatever comes, in whatever order, a machine keeps its invariants', () => {
+  let masterships = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = new Random(seed);
+    let [state, nowMs, role, lastTerm] = [startLease(0), 0, 'slave', 0];
+    for (let i = 0; i < 500; i++) {
+      nowMs += random.below(10) === 0 ? random.below(4000) : random.below(60);
+      const event = randomEvent(random, state, nowMs);
+      const isGranted = event.type === 'acquired';
+      const { state: next, effects } = step(state, event, nowMs);
+      for (const effect of effects) {
+        if (effect.type === 'become-master') {
+          assert.ok(role === 'slave' && effect.term > lastTerm, `seed ${seed}`);
+          [role, lastTerm] = ['master', effect.term];
+          masterships++;
+        } else if (effect.type === 'become-slave') {
+          assert.ok(role === 'master' && effect.term === lastTerm, `seed ${seed}`);
+          role = 'slave';
+        }
+      }
+      assert.is(roleOf(next), role);
+      assert.ok(next.highestTerm >= state.highestTerm && next.attempt >= state.attempt);
+      if (next.phase === 'master') assert.ok(nowMs < next.validUntilMs - TIMES.safetyMs || event.type === 'renewed', `seed ${seed}`);
+      if (next.phase === 'master') assert.is(next.term, next.highestTerm);
+      const isHeld = next.phase === 'claiming' || next.phase === 'master';
+      const isReleased = (grant: number) => effects.some((effect) => effect.type === 'release' && effect.grant === grant);
+      if (isGranted && !(isHeld && next.grant === event.attempt)) assert.ok(isReleased(event.attempt), `seed ${seed}: a grant is forgotten`);
+      const wasHeld = state.phase === 'claiming' || state.phase === 'master';
+      if (wasHeld && !(isHeld && next.grant === state.grant)) assert.ok(isReleased(state.grant), `seed ${seed}: the lease is forgotten`);
+      state = next;
+    }
+  }
+  assert.ok(masterships > 300, `${masterships}`);
+});
+
+test.run();

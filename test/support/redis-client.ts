@@ -1,0 +1,34 @@
+// Connections to a test's Redis, made by the same code as in production and closed afterwards.
+
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { type Commands, openCommands } from '../../lib/redis/connect.js';
+import { until } from './until.js';
+
+/** Resolves when each of these connections can be used (again). */
+export async function areReady(...clients: readonly Commands[]): Promise<void> {
+  await until(() => clients.every(({ status }) => status === 'ready'), { what: 'the connections to Redis', everyMs: 3 });
+}
+
+/** Opens a connection to each of these URLs, hands them out when they are ready, and closes them. */
+export async function withClients<T>(urls: readonly string[], fn: (...clients: Commands[]) => T | Promise<T>): Promise<T> {
+  const clients = urls.map((url) => openCommands(parseRedisAddress(url)));
+  try {
+    await areReady(...clients);
+    return await fn(...clients);
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+}
+
+/** Fills a Redis that was started with `--maxmemory` until it refuses to write. */
+export async function fillUp(client: Commands): Promise<void> {
+  for (let size = 100_000, i = 0; size >= 1; ) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- each write changes what the next one finds
+      await client.set(`filler:${i++}`, 'x'.repeat(size));
+    } catch (error) {
+      if (!String(error).includes('OOM')) throw error;
+      size = Math.floor(size / 10);
+    }
+  }
+}
