@@ -23,7 +23,8 @@ const START_TIMEOUT_MS = 30_000;
 /** How long a part may take to stop before it is killed, besides a balancer's drain. */
 const STOP_TIMEOUT_MS = 5000;
 
-const ALL_IDLE_DRAIN_MS = 5000;
+/** How long a balancer may take to finish what is in flight. */
+const DRAIN_TIMEOUT_MS = 5000;
 
 /** What `meercat up` is told. */
 export interface LocalFleetOptions {
@@ -58,9 +59,16 @@ export interface LocalFleet {
   stop(): Promise<void>;
 }
 
+/** One child process that is kept running. */
 interface Part {
-  readonly name: string;
   stop(): Promise<void>;
+}
+
+type OnMessage = (message: unknown, child: ChildProcess) => void;
+
+/** Parts of one kind are stopped together: none needs another of its kind. */
+async function stopAll(parts: readonly Part[]): Promise<void> {
+  await Promise.all(parts.map((part) => part.stop()));
 }
 
 /** Starts the fleet; resolves when every balancer serves and knows every host. */
@@ -85,35 +93,32 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const fleetFlags = ['--redis', redis.url, '--namespace', namespace, '--log-level', options.logLevel];
 
   const demoNames = options.statics.length > 0 ? [] : Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
-  const supervise = (name: string, argsOf: () => readonly string[], onMessage?: (message: unknown, child: ChildProcess) => void): Part => {
-    const part = keepChild(entry, name, argsOf, events, onMessage);
-    shutdown.add(() => part.stop());
-    return part;
-  };
+  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): Part => keepChild(entry, name, argsOf, events, onMessage);
 
   // Hosts first, so that an agent has something to speak of; stopped last.
-  const demos = await Promise.all(demoNames.map((name) => startDemo(name, supervise)));
-  for (const demo of demos) {
-    supervise(`agent of ${demo.name}`, () => [
-      'agent', ...fleetFlags, '--name', demo.name, '--url', demo.url(), '--probe', `pid:${demo.pid()}`, '--cores', '1',
-    ]);
-  }
-  const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
-  const balancers = balancerPorts.map((port, index) =>
-    keepChild(
-      entry,
-      `b${index + 1}`,
-      () => [
-        'balancer', ...fleetFlags, '--name', `b${index + 1}`, '--port', String(port), '--console-port', String(port + CONSOLE_PORT_OFFSET),
-        '--bind', '127.0.0.1', '--algorithm', options.algorithm, '--drain-timeout', `${ALL_IDLE_DRAIN_MS}ms`, ...staticFlags,
-      ],
-      events,
+  const demoParts: Part[] = [];
+  shutdown.add(() => stopAll(demoParts));
+  const demos = await Promise.all(
+    demoNames.map((name) =>
+      startDemo(name, (...args) => {
+        const part = keep(...args);
+        demoParts.push(part);
+      }),
     ),
   );
-  // All at once: each has its own requests to finish.
-  shutdown.add(async () => {
-    await Promise.all(balancers.map((part) => part.stop()));
-  });
+  const agents = demos.map(({ name, url, pid }) =>
+    keep(`agent of ${name}`, () => ['agent', ...fleetFlags, '--name', name, '--url', url(), '--probe', `pid:${pid()}`, '--cores', '1']),
+  );
+  shutdown.add(() => stopAll(agents));
+  const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
+  const balancers = balancerPorts.map((port, index) =>
+    keep(`b${index + 1}`, () => [
+      ...['balancer', ...fleetFlags, '--name', `b${index + 1}`, '--bind', '127.0.0.1', '--port', String(port)],
+      ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--algorithm', options.algorithm],
+      ...['--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
+    ]),
+  );
+  shutdown.add(() => stopAll(balancers));
 
   const hostCount = demoNames.length + options.statics.length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
@@ -172,12 +177,12 @@ interface Demo {
   pid(): number;
 }
 
-async function startDemo(name: string, supervise: (name: string, argsOf: () => readonly string[], onMessage: (message: unknown, child: ChildProcess) => void) => Part): Promise<Demo> {
+async function startDemo(name: string, keep: (name: string, argsOf: () => readonly string[], onMessage: OnMessage) => void): Promise<Demo> {
   let port = 0;
   let pid = 0;
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new MeercatError('MEERCAT_START_FAILED', `demo host ${name} did not start`)), START_TIMEOUT_MS);
-    supervise(
+    keep(
       name,
       // Started again it takes the same port, so that it is the same host.
       () => ['demo-host', '--name', name, '--port', String(port)],
@@ -198,7 +203,7 @@ function keepChild(
   name: string,
   argsOf: () => readonly string[],
   events: LocalFleetEvents,
-  onMessage?: (message: unknown, child: ChildProcess) => void,
+  onMessage: OnMessage | undefined,
 ): Part {
   let isStopping = false;
   let restartTimer: NodeJS.Timeout | undefined;
@@ -224,7 +229,6 @@ function keepChild(
   }
 
   return {
-    name,
     async stop() {
       isStopping = true;
       clearTimeout(restartTimer);
@@ -233,7 +237,7 @@ function keepChild(
         child.once('exit', () => resolve());
       });
       child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), ALL_IDLE_DRAIN_MS + STOP_TIMEOUT_MS);
+      const timer = setTimeout(() => child.kill('SIGKILL'), DRAIN_TIMEOUT_MS + STOP_TIMEOUT_MS);
       await exited;
       clearTimeout(timer);
     },

@@ -92,7 +92,7 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
     });
   }
 
-  /** Pub/sub keeps nothing, and there may be no master just now: repeat until the host is out of the table. */
+  /** Pub/sub keeps nothing, and there may be no master just now: repeat until the host is out of the table, or nobody is left to tell. */
   async function sayGoodbye(): Promise<void> {
     const deadline = performance.now() + GOODBYE_TIMEOUT_MS;
     while (client.status === 'ready' && performance.now() < deadline) {
@@ -100,8 +100,8 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
       await new Promise((resolve) => {
         setTimeout(resolve, GOODBYE_EVERY_MS);
       });
-      const isKnown = await client.exists(keys.host(name)).catch(() => 0);
-      if (isKnown === 0) return;
+      const [isKnown, balancers] = await Promise.all([client.exists(keys.host(name)), client.zcard(keys.balancers)]).catch(() => [0, 0]);
+      if (isKnown === 0 || balancers === 0) return;
     }
   }
 

@@ -10,9 +10,12 @@ const whole = (value: number | null): string => (value === null ? NONE : String(
 const oneDecimal = (value: number | null): string => (value === null ? NONE : value.toFixed(1));
 const megabytes = (bytes: number | null): string => (bytes === null ? NONE : `${Math.round(bytes / 2 ** 20)} MB`);
 
-const BALANCER_COLUMNS: readonly Column<BalancerView>[] = [
+type BalancerRow = BalancerView & { readonly isMaster: boolean };
+
+const BALANCER_COLUMNS: readonly Column<BalancerRow>[] = [
   ['BALANCER', 'left', (row) => row.name],
-  ['ROLE', 'left', (row) => row.role],
+  // A master that has just died still calls itself so in its own hash.
+  ['ROLE', 'left', (row) => (row.isMaster ? 'master' : 'slave')],
   ['URL', 'left', (row) => row.url],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
@@ -37,7 +40,7 @@ export function renderFleet(view: FleetView): string {
   return [
     `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
     '',
-    ...table(BALANCER_COLUMNS, view.balancers),
+    ...table(BALANCER_COLUMNS, balancerRows(view)),
     '',
     ...table(HOST_COLUMNS, view.hosts),
   ].join('\n');
@@ -46,12 +49,16 @@ export function renderFleet(view: FleetView): string {
 /** The fleet as plain lines, one for each balancer and host. */
 export function renderLines(view: FleetView): string[] {
   return [
-    ...view.balancers.map((row) => `balancer ${row.name} ${row.role} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`),
+    ...balancerRows(view).map((row) => `balancer ${row.name} ${row.isMaster ? 'master' : 'slave'} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`),
     ...view.hosts.map(
       (row) =>
         `host ${row.name} ${row.state} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
     ),
   ];
+}
+
+function balancerRows(view: FleetView): BalancerRow[] {
+  return view.balancers.map((row) => ({ ...row, isMaster: row.name === view.master }));
 }
 
 function count(rows: readonly unknown[], noun: string): string {

@@ -55,9 +55,11 @@ export class TableOrder {
   #take(table: HostTable): OrderOutcome {
     const tables = [table];
     this.#stamp = table.stamp;
-    const waiting = this.#held.filter((held) => isNewer(held.stamp, this.#stamp));
+    const waiting = this.#held.toSorted((a, b) => Number(isNewer(a.stamp, b.stamp)) - Number(isNewer(b.stamp, a.stamp)));
     this.#held = [];
     for (const held of waiting) {
+      // What is not newer now was in the table already, or came twice.
+      if (!isNewer(held.stamp, this.#stamp)) continue;
       if (this.#follows(held)) {
         tables.push(held);
         this.#stamp = held.stamp;

@@ -7,7 +7,7 @@ import { SECOND } from '../clock.js';
 import type { Log } from '../log.js';
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription } from '../redis/connect.js';
+import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
@@ -30,6 +30,9 @@ const PROBE_TIMEOUT_MS = SECOND;
 /** A host's hash is written at most this often when its figures change, and at least this often when not. */
 const HASH_EVERY_MS = 900;
 const HASH_AT_LEAST_MS = 4000;
+
+/** How long a new master waits for its connection before it tries without. */
+const READY_TIMEOUT_MS = 1000;
 
 /** Probes that may run at once: thousands of silent hosts must not become thousands of sockets. */
 const MAX_PROBES = 64;
@@ -206,6 +209,8 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   /** Redis's snapshot is used where it is newer than what this balancer knew itself. */
   async function begin(): Promise<void> {
+    // A balancer that has just started can be elected before this thread's connection is through.
+    await untilReady(client, READY_TIMEOUT_MS);
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
@@ -217,6 +222,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Redis can't be read: what this balancer knew has to do.
     }
     registry.seed(options.rows, clock());
+    if (isStopped) return;
     isStarted = true;
     void flush();
   }

@@ -40,6 +40,20 @@ export function openCommands(address: RedisAddress, events: ConnectionEvents = {
   return watch(create(address), events);
 }
 
+/** Resolves when the connection is ready, or after `timeoutMs` when it is not. */
+export function untilReady(client: Commands, timeoutMs: number): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      client.off('ready', end);
+      resolve();
+    };
+    const timer = setTimeout(end, timeoutMs);
+    client.once('ready', end);
+  });
+}
+
 /** A subscription that restores itself; nothing that was published meanwhile is kept by Redis. */
 export interface Subscription {
   close(): void;
