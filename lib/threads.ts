@@ -65,6 +65,10 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
       const ended = new Promise<void>((resolve) => {
         worker.once('exit', () => resolve());
       });
+      // A thread that has stopped may still hold a timer of a library's; it is not waited for.
+      worker.on('message', (message: From) => {
+        if (message.type === 'stopped') void worker.terminate();
+      });
       worker.postMessage(options.stopMessage);
       const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
       await ended;

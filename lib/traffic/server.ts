@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MeercatError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { type ExchangeContext, exchange } from './exchange.js';
+import { type ExchangeContext, exchange, type Lane } from './exchange.js';
 import type { HostTimeouts } from './host-request.js';
 import { createProxyLanes } from './proxy-lane.js';
 
@@ -40,7 +40,9 @@ export interface Traffic {
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
 export async function startTraffic({ port, bind, context, timeouts, log }: TrafficOptions): Promise<Traffic> {
   const lanes = createProxyLanes(timeouts);
-  const running = new Set<Promise<void>>();
+  /** Stories that are not at their end. */
+  let running = 0;
+  let onIdle: (() => void) | undefined;
   const upgraded = new Set<Duplex>();
   let isDraining = false;
   /** Requests that came before the first host was known; undefined once open. */
@@ -60,30 +62,32 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
     else early.push(story);
   }
 
-  function track(story: Promise<void>, abort: () => void): void {
-    const safe = story
-      .catch((error: unknown) => {
-        // Our own bug: it costs one request, not the process.
-        context.count('internal_errors');
-        log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
-        abort();
-      })
-      .finally(() => running.delete(safe));
-    running.add(safe);
+  /** Carries a story through; should it fail by our own bug, that costs one request, not the process. */
+  async function tell(lane: Lane, abort: () => void): Promise<void> {
+    running++;
+    try {
+      await exchange(context, lane);
+    } catch (error) {
+      context.count('internal_errors');
+      log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
+      abort();
+    }
+    running--;
+    if (running === 0) onIdle?.();
   }
 
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (isDraining) response.shouldKeepAlive = false;
     // A client that resets: `close` follows, and the story acts on that.
     response.on('error', () => undefined);
-    begin(() => track(exchange(context, lanes.forRequest(request, response)), () => response.destroy()));
+    begin(() => void tell(lanes.forRequest(request, response), () => response.destroy()));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     context.count('websockets');
     socket.on('error', () => undefined);
     upgraded.add(socket);
     socket.on('close', () => upgraded.delete(socket));
-    begin(() => track(exchange(context, lanes.forUpgrade(request, socket, head)), () => socket.destroy()));
+    begin(() => void tell(lanes.forUpgrade(request, socket, head), () => socket.destroy()));
   });
 
   await listen();
@@ -122,8 +126,12 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
       const timeout = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, timeoutMs);
       });
-      await Promise.race([Promise.all(running), timeout]);
-      const left = running.size;
+      const idle = new Promise<void>((resolve) => {
+        onIdle = resolve;
+        if (running === 0) resolve();
+      });
+      await Promise.race([idle, timeout]);
+      const left = running;
       for (const socket of upgraded) socket.destroy();
       server.closeIdleConnections();
       // What has been answered may still be on its way to the client: it gets a moment, not the whole time.
