@@ -21,8 +21,8 @@ import { HostPool } from './traffic/host-pool.js';
 import { startTraffic } from './traffic/server.js';
 import { readVersion } from './version.js';
 
-/** Requests that come at the very start wait so long at most for the first host to be known. */
-const OPEN_WITHIN_MS = 500;
+/** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
+const OPEN_WITHIN_MS = 3000;
 
 /** A running balancer. */
 export interface Balancer {
@@ -154,6 +154,9 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
       case 'hosts':
         for (const { slot } of message.removed) pool.remove(slot);
         for (const host of message.added) pool.add(host);
+        opened();
+        break;
+      case 'synced':
         opened();
         break;
       case 'role':

@@ -19,6 +19,8 @@ export type ToFleet =
 /** From the fleet thread to the main thread. */
 export type FromFleet =
   | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
+  /** The table is as full as it can be for now: Redis was read, or can't be reached. */
+  | { readonly type: 'synced' }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** What an operator set for the whole fleet; null when nothing. */
   | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }

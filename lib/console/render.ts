@@ -5,7 +5,9 @@ import type { BalancerView, FleetView, HostView } from '../redis/fleet-view.js';
 type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
 
 const NONE = '-';
-const percent = (fraction: number | null): string => (fraction === null ? NONE : `${Math.round(fraction * 100)}%`);
+/** Below 10 % with one decimal: a small host on a large machine is not nothing. */
+const percent = (fraction: number | null): string =>
+  fraction === null ? NONE : `${(fraction * 100).toFixed(fraction > 0 && fraction < 0.1 ? 1 : 0)}%`;
 const whole = (value: number | null): string => (value === null ? NONE : String(Math.round(value)));
 const oneDecimal = (value: number | null): string => (value === null ? NONE : value.toFixed(1));
 const megabytes = (bytes: number | null): string => (bytes === null ? NONE : `${Math.round(bytes / 2 ** 20)} MB`);

@@ -82,6 +82,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       },
       onLost: (reason) => {
         if (isStopping) return;
+        if (index === 0) post({ type: 'synced' });
         log('warn', 'redis is not reachable; routing goes on with what is known', { redis: describeAddress(address), reason });
       },
     }),

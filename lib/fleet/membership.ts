@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent } from '../redis/fleet-store.js';
+import { clearHeartbeat, type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent } from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import { readCounters } from '../table/counters.js';
@@ -25,6 +25,7 @@ export class Membership {
   readonly #config: ThreadConfig;
   readonly #columns: TableColumns;
   readonly #clock: Clock;
+  #hasBeaten = false;
   #lastBeat: { atMs: number; requests: number; cpuMicros: number };
 
   constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
@@ -37,7 +38,9 @@ export class Membership {
   }
 
   /** Says that this balancer lives, and reads how the fleet stands. Rejects when Redis can't be reached. */
-  beat(standing: Standing): Promise<FleetStanding> {
+  async beat(standing: Standing): Promise<FleetStanding> {
+    if (!this.#hasBeaten) await clearHeartbeat(this.#client, this.#keys, this.#config.name);
+    this.#hasBeaten = true;
     return heartbeat(this.#client, this.#keys, this.#config.name, this.#config.joinedAtMs, this.#fields(standing));
   }
 

@@ -59,8 +59,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   }
 
   function announce({ added, removed }: SlotChange): void {
-    if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
+    // The list first: no request is to find a host in it that was just removed, nor none at all at the start.
     if (writer.isListOld) rebuild();
+    if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
   }
 
   function take(outcome: OrderOutcome): void {
@@ -113,10 +114,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       } else if (decoded !== null) {
         drop(decoded.reason);
       }
+      post({ type: 'synced' });
       if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
     } catch {
-      // Redis can't be reached. When it can, the subscription says so, and we read again.
-      if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
+      // The subscription can be ready before the connection for commands is.
+      readSoon(RETRY_SNAPSHOT_MS);
     } finally {
       isReading = false;
     }

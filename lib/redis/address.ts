@@ -41,7 +41,9 @@ export function parseRedisAddress(text: string): RedisAddress {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${what}; use ${FORMS}`);
   };
   const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text.trim()) ?? [];
-  const found = SCHEMES[scheme.toLowerCase()];
+  const name = scheme.toLowerCase();
+  // Only schemes of our own: every object has a `constructor` too.
+  const found = Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;
   if (found === undefined) return fail('the address has no known scheme');
 
   const [beforeQuery = '', query = ''] = rest.split('?', 2);

@@ -78,6 +78,11 @@ function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   return { algorithm, wrong };
 }
 
+/** Clears what an earlier process under this name said of itself. */
+export async function clearHeartbeat(client: Commands, keys: Keys, name: string): Promise<void> {
+  await client.del(keys.balancer(name));
+}
+
 /** Takes this balancer out of the fleet: its hash and its place in the succession. */
 export async function leaveFleet(client: Commands, keys: Keys, name: string): Promise<void> {
   await client.pipeline().del(keys.balancer(name)).zrem(keys.balancers, name).exec();

@@ -21,10 +21,12 @@ export async function runScript(
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<unknown> {
+  // As one list: spread over the call, the arguments of a few thousand hosts would overflow the stack.
+  const all = [...keys, ...args.map(String)];
   try {
-    return await client.evalsha(script.sha, keys.length, ...keys, ...args);
+    return await client.evalsha(script.sha, keys.length, all);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return client.eval(script.lua, keys.length, ...keys, ...args);
+    return client.eval(script.lua, keys.length, all);
   }
 }

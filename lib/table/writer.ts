@@ -107,7 +107,8 @@ export class TableWriter {
       for (const [name, entry] of this.#entries) {
         if (!entry.isPublished || named.has(name)) continue;
         if (isNewMaster) entry.orphanedAtMs = nowMs;
-        else this.#unpublish(name, change);
+        // An orphan has its time, however many whole tables the new master sends within it.
+        else if (Number.isNaN(entry.orphanedAtMs)) this.#unpublish(name, change);
       }
     }
     const { wideHeader } = this.#columns;

@@ -3,6 +3,7 @@
 
 import { request as httpRequest, type ClientRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { OutcomeKind } from '../routing/retry.js';
 import type { Host } from './host-pool.js';
 
@@ -26,6 +27,9 @@ class TimeoutError extends Error {
   }
 }
 
+/** The connections that came about. Node's own `bytesWritten` counts also what was only waiting to be sent. */
+const connected = new WeakSet<Socket>();
+
 /** Opens a request; the caller must listen to its `error`. */
 export function requestHost(host: Host, method: string, path: string, headers: readonly string[], timeouts: HostTimeouts): ClientRequest {
   const { connection } = host;
@@ -42,9 +46,11 @@ export function requestHost(host: Host, method: string, path: string, headers: r
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(() => outgoing.destroy(new TimeoutError(CONNECT_TIMEOUT)), timeouts.connectMs);
-    const done = (): void => clearTimeout(timer);
-    socket.once(host.isTls ? 'secureConnect' : 'connect', done);
-    socket.once('close', done);
+    socket.once(host.isTls ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      connected.add(socket);
+    });
+    socket.once('close', () => clearTimeout(timer));
   });
   outgoing.once('timeout', () => outgoing.destroy(new TimeoutError(RESPONSE_TIMEOUT)));
   return outgoing;
@@ -57,5 +63,5 @@ export function outcomeOf(error: Error, outgoing: ClientRequest): OutcomeKind {
   if (code.startsWith('HPE_')) return 'bad-response';
   // Never connected: the host has not seen a byte of it.
   const { socket } = outgoing;
-  return code === CONNECT_TIMEOUT || socket === null || socket.connecting || socket.bytesWritten === 0 ? 'connect-failed' : 'reset';
+  return socket !== null && connected.has(socket) ? 'reset' : 'connect-failed';
 }
