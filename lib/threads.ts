@@ -32,7 +32,7 @@ export interface Thread<To> {
 /** Starts a thread and keeps it running. */
 export function keepThread<To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> {
   let isStopping = false;
-  let worker = launch(false);
+  let current = launch(false);
   let restartTimer: NodeJS.Timeout | undefined;
 
   function launch(isAgain: boolean): Worker {
@@ -47,7 +47,7 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
       if (isStopping) return;
       options.onDeath(reason);
       restartTimer = setTimeout(() => {
-        if (!isStopping) worker = launch(true);
+        if (!isStopping) current = launch(true);
       }, RESTART_AFTER_MS);
     });
     return launched;
@@ -56,21 +56,21 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
   return {
     post(message, transfer = []) {
       // A thread that is just dead gets nothing: its successor starts from the present state.
-      worker.postMessage(message, [...transfer]);
+      current.postMessage(message, [...transfer]);
     },
     async stop() {
       isStopping = true;
       clearTimeout(restartTimer);
-      if (worker.threadId === -1) return;
+      if (current.threadId === -1) return;
       const ended = new Promise<void>((resolve) => {
-        worker.once('exit', () => resolve());
+        current.once('exit', () => resolve());
       });
       // A thread that has stopped may still hold a timer of a library's; it is not waited for.
-      worker.on('message', (message: From) => {
-        if (message.type === 'stopped') void worker.terminate();
+      current.on('message', (message: From) => {
+        if (message.type === 'stopped') void current.terminate();
       });
-      worker.postMessage(options.stopMessage);
-      const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
+      current.postMessage(options.stopMessage);
+      const timer = setTimeout(() => void current.terminate(), STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(timer);
     },
