@@ -60,24 +60,30 @@ function refuse(message: string): never {
 /** Checks what one field alone can't say; gives the configuration back. */
 export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
   checkFleet(config.redis, config.namespace);
+  if (config.redis.length === 0) refuse('--redis: no address is given');
   if (config.redis.length % 2 === 0) {
     refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
   }
   if (config.port !== 0 && config.port === config.consolePort) refuse('--console-port must differ from --port');
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
+  checkHostNames(config.statics);
+  return config;
+}
+
+/** Checks that no two static hosts share a name. */
+export function checkHostNames(statics: readonly StaticHost[]): void {
   const names = new Set<string>();
-  for (const { name } of config.statics) {
+  for (const { name } of statics) {
     if (names.has(name)) refuse(`--host: two hosts have the name ${name}; give each its own with --host URL,name=NAME`);
     names.add(name);
   }
-  return config;
 }
 
 /** Checks what balancers, agents and status share. */
 export function checkFleet(redis: readonly string[], namespace: string): void {
   const addresses = redis.map(parseRedisAddress);
   if (!/^[\x21-\x7e]{1,64}$/.test(namespace)) refuse('--namespace: 1 to 64 printable ASCII characters without spaces');
-  if (addresses.some(({ kind }) => kind === 'cluster') && !/\{[^}]+\}/.test(namespace)) {
+  if (addresses.some(({ kind }) => kind === 'cluster') && !/^[^{]*\{[^}]+\}/.test(namespace)) {
     refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");
   }
 }

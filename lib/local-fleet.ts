@@ -90,10 +90,10 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const redis = options.redis === null ? await startRedis(options, events, shutdown) : { url: options.redis, kind: 'running already' };
   const client = await connectForPerson(redis.url);
   shutdown.add(() => client.disconnect());
-  const fleetFlags = ['--redis', redis.url, '--namespace', namespace, '--log-level', options.logLevel];
+  const fleetFlags = ['--namespace', namespace, '--log-level', options.logLevel];
 
   const demoNames = options.statics.length > 0 ? [] : Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
-  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): Part => keepChild(entry, name, argsOf, events, onMessage);
+  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): Part => keepChild(entry, name, redis.url, argsOf, events, onMessage);
 
   // Hosts first, so that an agent has something to speak of; stopped last.
   const demoParts: Part[] = [];
@@ -132,12 +132,11 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
 
 function summarize(options: LocalFleetOptions, redis: { url: string; kind: string }, ports: readonly number[]): string[] {
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
-  const redisPort = new URL(redis.url).port || '6379';
   return [
     `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
     `try        curl 'http://127.0.0.1:${ports[0]}/work?ms=5'`,
-    ...(options.redis === null ? [`           redis-cli -p ${redisPort} hgetall ${options.namespace}:master`] : []),
+    ...(options.redis === null ? [`           redis-cli -p ${new URL(redis.url).port} hgetall ${options.namespace}:master`] : []),
   ];
 }
 
@@ -201,6 +200,7 @@ async function startDemo(name: string, keep: (name: string, argsOf: () => readon
 function keepChild(
   entry: string,
   name: string,
+  redisUrl: string,
   argsOf: () => readonly string[],
   events: LocalFleetEvents,
   onMessage: OnMessage | undefined,
@@ -212,7 +212,9 @@ function keepChild(
   function launch(): ChildProcess {
     // A group of its own: Ctrl-C is for this process, which then stops the parts in order. When this
     // process dies, the channel between them closes, and the child ends itself.
-    const launched = fork(entry, [...argsOf()], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
+    // The address goes by the environment: it may hold a password, and arguments can be read by all.
+    const env = { ...process.env, MEERCAT_REDIS: redisUrl };
+    const launched = fork(entry, [...argsOf()], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
     launched.stderr?.setEncoding('utf8').on('data', (text: string) => {
       for (const line of text.split('\n')) if (line !== '') events.onLine(`${name}: ${readable(line)}`);
     });

@@ -64,8 +64,8 @@ export function stopOnSignals(shutdown: Shutdown, log: Log): void {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  if (process.connected) {
-    // The parent is gone: nobody is left to wait for, and nobody to stop us later.
-    process.on('disconnect', () => process.exit(1));
-  }
+  // The parent is gone: nobody is left to wait for, and nobody to stop us later. It may have gone while we
+  // started: then `connected` is false; without such a parent it is undefined.
+  if (process.connected === false) process.exit(1);
+  process.on('disconnect', () => process.exit(1));
 }

@@ -12,6 +12,7 @@ import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
 import { encodeLoad } from '../redis/load-message.js';
+import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
 import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
@@ -121,7 +122,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   /** A term from anywhere: the highest outlives this thread. */
   function sawTerm(term: number): void {
-    if (term <= (columns.wideHeader[WIDE_HEADER.highestTerm] as number)) return;
+    const highest = columns.wideHeader[WIDE_HEADER.highestTerm] as number;
+    if (term <= highest || !isPlausibleTerm(term, highest)) return;
     columns.wideHeader[WIDE_HEADER.highestTerm] = term;
     lease?.send({ type: 'term-seen', term });
   }

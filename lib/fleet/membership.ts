@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { clearHeartbeat, type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent } from '../redis/fleet-store.js';
+import { clearHeartbeat, type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent, raiseTerm } from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import { readCounters } from '../table/counters.js';
@@ -15,6 +15,7 @@ import type { ThreadConfig } from '../thread-messages.js';
 /** What a balancer says of itself now. */
 export interface Standing {
   readonly role: string;
+  /** The highest term that it has seen. */
   readonly term: number;
 }
 
@@ -41,7 +42,10 @@ export class Membership {
   async beat(standing: Standing): Promise<FleetStanding> {
     if (!this.#hasBeaten) await clearHeartbeat(this.#client, this.#keys, this.#config.name);
     this.#hasBeaten = true;
-    return heartbeat(this.#client, this.#keys, this.#config.name, this.#config.joinedAtMs, this.#fields(standing));
+    const { name, joinedAtMs } = this.#config;
+    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term);
+    if (fleet.term < standing.term) await raiseTerm(this.#client, this.#keys, standing.term);
+    return fleet;
   }
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */

@@ -8,9 +8,10 @@ import { type Commands, openSubscription } from '../redis/connect.js';
 import { readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeTable } from '../redis/table-message.js';
+import { isPlausibleTerm } from '../redis/term.js';
 import type { Rejection } from '../redis/decode.js';
 import type { Count } from '../table/counters.js';
-import type { TableColumns } from '../table/layout.js';
+import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
 import { type SlotChange, TableWriter } from '../table/writer.js';
 import type { FleetThreadData, FromFleet } from '../thread-messages.js';
 import { type OrderOutcome, TableOrder } from './table-order.js';
@@ -82,12 +83,20 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   function decode(text: string): HostTable | undefined {
     const decoded = decodeTable(text);
-    if (decoded.ok) {
-      options.onTerm(decoded.value.stamp.term);
-      return decoded.value;
-    }
+    if (decoded.ok) return believe(decoded.value);
     drop(decoded.reason);
     return undefined;
+  }
+
+  /** A table of an absurd term would shut out all later masters. */
+  function believe(table: HostTable): HostTable | undefined {
+    const { term } = table.stamp;
+    if (!isPlausibleTerm(term, options.columns.wideHeader[WIDE_HEADER.highestTerm] as number)) {
+      drop('out_of_range');
+      return undefined;
+    }
+    options.onTerm(term);
+    return table;
   }
 
   function drop(reason: Rejection): void {
@@ -107,10 +116,10 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
-        options.onTerm(decoded.value.stamp.term);
-        const outcome = order.onSnapshot(decoded.value);
+        const table = believe(decoded.value);
+        const outcome = table && order.onSnapshot(table);
         // That the snapshot is no news is no fault: only messages are counted as old.
-        if (outcome.kind === 'apply') take(outcome);
+        if (outcome?.kind === 'apply') take(outcome);
       } else if (decoded !== null) {
         drop(decoded.reason);
       }

@@ -179,6 +179,11 @@ export class HostRegistry {
     if (this.#entries.has(name)) this.#changed.add(name);
   }
 
+  /** Has a host that is not known here taken out of what is stored. */
+  disown(name: string): void {
+    if (!this.#entries.has(name)) this.#gone.add(name);
+  }
+
   /** Whether there is anything to publish. */
   get hasChanges(): boolean {
     return this.#changed.size > 0 || this.#gone.size > 0;

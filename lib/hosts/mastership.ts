@@ -9,7 +9,7 @@ import type { HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
-import { readSnapshot, writeHosts } from '../redis/host-store.js';
+import { readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
@@ -33,6 +33,9 @@ const HASH_AT_LEAST_MS = 4000;
 
 /** How long a new master waits for its connection before it tries without. */
 const READY_TIMEOUT_MS = 1000;
+
+/** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
+const MAX_HASHES = 500;
 
 /** Probes that may run at once: thousands of silent hosts must not become thousands of sockets. */
 const MAX_PROBES = 64;
@@ -63,6 +66,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   const { client, keys, clock, count, log, term } = options;
   const registry = new HostRegistry();
   const hashedAt = new Map<string, number>();
+  /** Hosts whose hashes are due, in the order in which they fell due. */
+  const due = new Set<string>();
   let isStopped = false;
   let isWriting = false;
   // The first table is whole: balancers then need nothing of an earlier master's.
@@ -106,7 +111,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   function flushSoon(): void {
-    if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue)) return;
+    if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
     const inMs = Math.min(Math.max(registry.size / HOSTS_PER_FLUSH_MS, MIN_FLUSH_MS), MAX_FLUSH_MS);
     flushTimer ??= setTimeout(() => void flush(), inMs);
   }
@@ -124,7 +129,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     const stamp = { term, seq };
     const message: HostTable = { stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, gone: changes.gone };
     const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, gone: [] };
-    const rows = isFull ? message.hosts : rowsDue(changes.rows, changes.isMembership, nowMs);
+    for (const { name } of message.hosts) {
+      if (changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS)) due.add(name);
+    }
+    const names = [...due].slice(0, MAX_HASHES);
+    const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
     const outcome = await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
     isWriting = false;
@@ -153,8 +162,12 @@ export function startMastership(options: MastershipOptions): Mastership {
     }
     isFullDue = false;
     if (snapshot !== null) snapshotAtMs = nowMs;
-    for (const row of rows) hashedAt.set(row.name, nowMs);
+    for (const name of names) {
+      due.delete(name);
+      hashedAt.set(name, nowMs);
+    }
     for (const name of changes.gone) hashedAt.delete(name);
+    if (isFull) void removeStrangers();
     for (const news of changes.news) {
       void publishEvent(client, keys, news).catch(() => undefined);
       log('info', news.kind, { host: news.name, detail: news.detail });
@@ -168,8 +181,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     isFailing = true;
   }
 
-  function rowsDue(rows: readonly HostRow[], isMembership: boolean, nowMs: number): HostRow[] {
-    return rows.filter(({ name }) => isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS));
+  /** Hosts that stand in Redis and are in nobody's table: an earlier master could not take them out. */
+  async function removeStrangers(): Promise<void> {
+    const names = await readHostNames(client, keys).catch(() => []);
+    for (const name of names) registry.disown(name);
+    flushSoon();
   }
 
   function tick(): void {

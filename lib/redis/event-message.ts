@@ -62,8 +62,7 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
       kind: event as EventKind,
       name,
       ...(term !== undefined && { term }),
-      // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
-      ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?') }),
+      ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/\p{C}/gu, '?') }),
     },
   };
 }

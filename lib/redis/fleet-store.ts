@@ -4,8 +4,9 @@ import { ALGORITHMS, type Algorithm } from '../model.js';
 import type { Commands } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
-import { MAX_TERM } from './lease-store.js';
 import { isName } from './names.js';
+import { defineScript, runScript } from './script.js';
+import { isPlausibleTerm, READ_TERM } from './term.js';
 
 /** How long a balancer counts as alive after its last heartbeat. */
 export const HEARTBEAT_TTL_MS = 3000;
@@ -37,6 +38,7 @@ export async function heartbeat(
   name: string,
   joinedAtMs: number,
   fields: Readonly<Record<string, string | number>>,
+  highestTerm = 0,
 ): Promise<FleetStanding> {
   const key = keys.balancer(name);
   const replies = await client
@@ -62,7 +64,7 @@ export async function heartbeat(
   return {
     order: order.filter(isName),
     master: isName(master) ? master : null,
-    term: Number.isSafeInteger(term) && term >= 0 && term <= MAX_TERM ? term : 0,
+    term: isPlausibleTerm(term, highestTerm) ? term : 0,
     previousInstance: replyAt(0) as string | null,
     settings: parseSettings(replyAt(7) as Record<string, string>),
   };
@@ -76,6 +78,19 @@ function parseSettings(fields: Readonly<Record<string, string>>): Settings {
     else wrong++;
   }
   return { algorithm, wrong };
+}
+
+// KEYS: term. ARGV: the highest term that was seen.
+const RAISE_TERM = defineScript(`${READ_TERM}
+if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
+return 0`);
+
+/**
+ * Puts the highest term that was seen into a Redis that knows a lower one: it came back empty, and a
+ * balancer that is new would else be elected with a term that all others have to refuse.
+ */
+export async function raiseTerm(client: Commands, keys: Keys, highestTerm: number): Promise<void> {
+  await runScript(client, RAISE_TERM, [keys.term], [highestTerm]);
 }
 
 /** Clears what an earlier process under this name said of itself. */

@@ -151,8 +151,7 @@ function numberOf(text: string | undefined): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** Text for a terminal: no control characters, not endless. */
+/** Text for a terminal: not endless, and nothing in it that a terminal would act on or turn round (Unicode's category "other"). */
 function textOf(text: string | undefined): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
-  return (text ?? '').slice(0, 200).replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return (text ?? '').slice(0, 200).replace(/\p{C}/gu, '?');
 }

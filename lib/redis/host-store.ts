@@ -5,8 +5,10 @@ import type { HostRow, HostTable } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Decoded } from './decode.js';
 import type { Keys } from './keys.js';
+import { isName } from './names.js';
 import { defineScript, runScript } from './script.js';
 import { decodeTable, encodeTable } from './table-message.js';
+import { READ_TERM } from './term.js';
 
 /** How long a host's hash outlives the last write; the master writes each at least once a second. */
 export const HOST_TTL_MS = 10_000;
@@ -20,7 +22,7 @@ export interface HostWrite {
   readonly message: HostTable;
   /** The whole table for late joiners, or null when it is not due. */
   readonly snapshot: HostTable | null;
-  /** The hosts whose hashes are due. */
+  /** The hosts whose hashes are due; a few hundred at most, as Redis does nothing else meanwhile. */
   readonly rows: readonly HostRow[];
 }
 
@@ -31,24 +33,21 @@ export type WriteOutcome =
   | { readonly kind: 'partial' | 'failed'; readonly reason: string };
 
 // KEYS: term, hosts, table, then the hash of each row, then of each that is gone.
-// ARGV: term, channel, message, snapshot or '', snapshot TTL, hash TTL, 1 to start the set of hosts
-// anew, rows; then for each row: name, time heard of, number of fields, fields and values; then names gone.
+// ARGV: term, channel, message, snapshot or '', snapshot TTL, hash TTL, rows; then for each row: name, time
+// heard of, number of fields, fields and values; then names gone.
 // PUBLISH comes first and is never refused for want of memory: routing goes on when storing can't.
-const WRITE_HOSTS = defineScript(`
-local mine = tonumber(ARGV[1])
-local term = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
-if term > mine and term <= 4503599627370496 then return {'fenced', string.format('%.0f', term)} end
+const WRITE_HOSTS = defineScript(`${READ_TERM}
+if term > floor then return {'fenced', string.format('%.0f', term)} end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 local refused = false
 local function try(...)
   local reply = redis.pcall(...)
   if type(reply) == 'table' and reply.err then refused = reply.err end
 end
-if term ~= mine then try('SET', KEYS[1], ARGV[1]) end
+if term ~= floor then try('SET', KEYS[1], ARGV[1]) end
 if ARGV[4] ~= '' then try('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
-if ARGV[7] == '1' then try('DEL', KEYS[2]) end
-local at = 9
-for row = 1, tonumber(ARGV[8]) do
+local at = 8
+for row = 1, tonumber(ARGV[7]) do
   local key = KEYS[3 + row]
   local fields = tonumber(ARGV[at + 2])
   try('HSET', key, unpack(ARGV, at + 3, at + 2 + fields))
@@ -57,7 +56,7 @@ for row = 1, tonumber(ARGV[8]) do
   at = at + 3 + fields
 end
 for gone = at, #ARGV do try('ZREM', KEYS[2], ARGV[gone]) end
-for gone = 4 + tonumber(ARGV[8]), #KEYS do try('DEL', KEYS[gone]) end
+for gone = 4 + tonumber(ARGV[7]), #KEYS do try('DEL', KEYS[gone]) end
 if refused then return {'partial', refused} end
 return {'written', ''}`);
 
@@ -69,6 +68,8 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
     const heardAt = row.ageMs === null ? nowEpochMs : nowEpochMs - row.ageMs;
     return [row.name, Math.round(heardAt), fields.length, ...fields];
   });
+  const text = encodeTable(message);
+  const stored = snapshot === null ? '' : message.isFull ? text : encodeTable(snapshot);
   try {
     const reply = await runScript(
       client,
@@ -77,11 +78,10 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
       [
         message.stamp.term,
         keys.stats,
-        encodeTable(message),
-        snapshot === null ? '' : encodeTable(snapshot),
+        text,
+        stored,
         TABLE_TTL_MS,
         HOST_TTL_MS,
-        message.isFull ? 1 : 0,
         rows.length,
         ...rowArgs,
         ...message.gone,
@@ -99,6 +99,11 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
 export async function readSnapshot(client: Commands, keys: Keys): Promise<Decoded<HostTable> | null> {
   const text = await client.get(keys.table);
   return text === null ? null : decodeTable(text);
+}
+
+/** The names of all hosts in Redis, whoever wrote them. Rejects when it can't be reached. */
+export async function readHostNames(client: Commands, keys: Keys): Promise<string[]> {
+  return (await client.zrange(keys.hosts, '0', '-1')).filter(isName);
 }
 
 /** A host's hash: named fields in plain units. What is not known is an empty string. */

@@ -6,6 +6,7 @@ import Redlock, { ExecutionError, type Lock, ResourceLockedError } from 'redlock
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { defineScript, runScript } from './script.js';
+import { READ_TERM } from './term.js';
 
 /** What became of an attempt to get the lease. */
 export type AcquireOutcome =
@@ -44,17 +45,9 @@ export interface MasterFields {
   readonly since: string;
 }
 
-/** Terms beyond this are garbage: they could not be counted further. */
-export const MAX_TERM = 2 ** 52;
-
-const READ_TERM = `
-local term = tonumber(redis.call('GET', KEYS[1]) or '0')
-if not term or term ~= term or term < 0 or term > ${MAX_TERM} then term = 0 end
-`;
-
 // KEYS: term, master. ARGV: floor, TTL ms, then the master's fields.
 const TAKE_TERM = defineScript(`${READ_TERM}
-term = string.format('%.0f', math.max(term, tonumber(ARGV[1])) + 1)
+term = string.format('%.0f', math.max(term, floor) + 1)
 redis.call('SET', KEYS[1], term)
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'name', ARGV[3], 'term', term, 'url', ARGV[4], 'since', ARGV[5])
@@ -63,8 +56,8 @@ return term`);
 
 // KEYS: term, master. ARGV: our term, TTL ms, then the master's fields.
 const REFRESH_MASTER = defineScript(`${READ_TERM}
-if term > tonumber(ARGV[1]) then return 0 end
-if term < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+if term > floor then return 0 end
+if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
 redis.call('HSET', KEYS[2], 'name', ARGV[3], 'term', ARGV[1], 'url', ARGV[4], 'since', ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1`);

@@ -22,7 +22,7 @@ export function encodeTable(table: HostTable): string {
   });
 }
 
-/** A fraction or a rate to three places: more would only make messages longer. */
+/** A fraction or a rate to six places: more would only make messages longer. */
 const round = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1e6) / 1e6);
 
 function encodeRow(row: HostRow): Fields {

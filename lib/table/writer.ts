@@ -132,9 +132,9 @@ export class TableWriter {
   }
 
   /**
-   * Builds the candidates' list anew and puts it in force at one stroke. Left out is what is down or
-   * what this balancer holds something against; if that leaves nobody, all hosts are candidates:
-   * sending anyway beats refusing everything.
+   * Builds the candidates' list anew and puts it in force at one stroke. Left out is what is down and
+   * what this balancer holds something against. If that leaves nobody, all that are not down are
+   * candidates, and if all are down, all are: sending anyway beats refusing everything.
    * @returns when the list should next be built because a local verdict ends (process's clock), or Infinity
    */
   rebuildCandidates(nowMs: number): number {
@@ -151,6 +151,7 @@ export class TableWriter {
       }
       if (state[slot] !== STATE_DOWN) list[++count] = slot;
     }
+    if (count === 0) for (const { slot } of this.#entries.values()) if (state[slot] !== STATE_DOWN) list[++count] = slot;
     if (count === 0) for (const { slot } of this.#entries.values()) list[++count] = slot;
     list[0] = count;
     this.#isListOld = false;

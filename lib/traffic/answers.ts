@@ -3,12 +3,19 @@
 import type { ServerResponse } from 'node:http';
 
 /** Why a balancer answered instead of a host. */
-export type AnswerCode = 'MEERCAT_NO_HOST' | 'MEERCAT_HOST_UNREACHABLE' | 'MEERCAT_HOST_TIMEOUT' | 'MEERCAT_BAD_RESPONSE' | 'MEERCAT_INTERNAL';
+export type AnswerCode =
+  | 'MEERCAT_NO_HOST'
+  | 'MEERCAT_HOST_UNREACHABLE'
+  | 'MEERCAT_HOST_TIMEOUT'
+  | 'MEERCAT_BAD_REQUEST'
+  | 'MEERCAT_BAD_RESPONSE'
+  | 'MEERCAT_INTERNAL';
 
 const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
   MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
   MEERCAT_HOST_UNREACHABLE: { status: 502, reason: 'Bad Gateway', message: 'the host could not be reached' },
   MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
+  MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'a request to upgrade has no body' },
   MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
   MEERCAT_INTERNAL: { status: 500, reason: 'Internal Server Error', message: 'the balancer failed on this request' },
 };

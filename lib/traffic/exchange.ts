@@ -43,12 +43,13 @@ export async function exchange(context: ExchangeContext, lane: Lane): Promise<vo
   const { pool, count } = context;
   count('requests');
   let excluded = -1;
+  let failure: AnswerCode = 'MEERCAT_NO_HOST';
   for (let attempts = 1; ; attempts++) {
     const host = pick(context, excluded);
     if (host === undefined) {
       count('requests_failed');
       if (attempts === 1) count('requests_refused_no_host');
-      lane.answer(attempts === 1 ? 'MEERCAT_NO_HOST' : 'MEERCAT_HOST_UNREACHABLE');
+      lane.answer(failure);
       return;
     }
     pool.begin(host);
@@ -61,6 +62,7 @@ export async function exchange(context: ExchangeContext, lane: Lane): Promise<vo
       count('requests_client_gone');
       return;
     }
+    failure = codeOf(outcome.kind);
     const { method, hasBody } = lane;
     if (mayRetry({ outcome: outcome.kind, hasStarted: outcome.hasStarted, method, hasBody, attempts })) {
       count('requests_retried');
@@ -68,7 +70,7 @@ export async function exchange(context: ExchangeContext, lane: Lane): Promise<vo
       continue;
     }
     count('requests_failed');
-    if (!outcome.hasStarted) lane.answer(codeOf(outcome.kind));
+    if (!outcome.hasStarted) lane.answer(failure);
     return;
   }
 }

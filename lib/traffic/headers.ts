@@ -25,8 +25,12 @@ const ORIGIN_CLAIMS: ReadonlySet<string> = new Set([
 export interface RequestFacts {
   readonly clientAddress: string;
   readonly isTls: boolean;
-  /** The request's Host header. */
+  /** The request's Host header; a client of HTTP/1.0 may have sent none. */
   readonly host: string | undefined;
+  /** The host's own name and port: its Host header where the client sent none. */
+  readonly target: string;
+  /** True when there is no body, but the method is one that has one: without a length it would be sent chunked. */
+  readonly isEmpty: boolean;
   /** True when the body came chunked: it is passed on chunked. */
   readonly isChunked: boolean;
   /** The value of Upgrade when the connection is to be switched. */
@@ -36,7 +40,7 @@ export interface RequestFacts {
 /** The headers that a host gets for a request. */
 export function requestHeaders(raw: readonly string[], facts: RequestFacts): string[] {
   const named = namedByConnection(raw);
-  const headers: string[] = [];
+  const headers: string[] = facts.host === undefined ? ['Host', facts.target] : [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
@@ -47,6 +51,7 @@ export function requestHeaders(raw: readonly string[], facts: RequestFacts): str
   }
   headers.push('X-Forwarded-For', facts.clientAddress, 'X-Forwarded-Proto', facts.isTls ? 'https' : 'http');
   if (facts.host !== undefined) headers.push('X-Forwarded-Host', facts.host);
+  if (facts.isEmpty) headers.push('Content-Length', '0');
   if (facts.isChunked) headers.push('Transfer-Encoding', 'chunked');
   if (facts.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', facts.upgrade);
   else headers.push('Connection', 'keep-alive');

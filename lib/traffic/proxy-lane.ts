@@ -11,9 +11,14 @@ import { requestHeaders, responseHeaders } from './headers.js';
 import type { Host } from './host-pool.js';
 import { type HostTimeouts, outcomeOf, requestHost } from './host-request.js';
 
+/** How long a client or host may take to close a connection that we have ended. */
+const LINGER_MS = 5000;
+
 /** One attempt, as it is handed through http-proxy to our pass. */
 interface Attempt {
   readonly host: Host;
+  /** Whether the balancer is stopping: then an answer ends its connection. */
+  readonly isDraining: () => boolean;
   /** To be called once, when the attempt has ended; later calls are ignored. */
   readonly settle: (outcome: Outcome) => void;
 }
@@ -35,8 +40,8 @@ export interface ProxyLanes {
   forUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Lane;
 }
 
-/** Sets up http-proxy with our passes. */
-export function createProxyLanes(timeouts: HostTimeouts): ProxyLanes {
+/** Sets up http-proxy with our passes. While `isDraining`, every answer is the last one on its connection. */
+export function createProxyLanes(timeouts: HostTimeouts, isDraining: () => boolean): ProxyLanes {
   const proxy = httpProxy.createProxyServer({});
   const passes = proxy as unknown as Passes;
   passes.webPasses = [(request, response, { attempt }) => streamRequest(request, response, attempt, timeouts)];
@@ -46,7 +51,7 @@ export function createProxyLanes(timeouts: HostTimeouts): ProxyLanes {
 
   const forward = (host: Host, start: (options: httpProxy.ServerOptions & PassOptions) => void): Promise<Outcome> =>
     new Promise((resolve) => {
-      const attempt: Attempt = { host, settle: resolve };
+      const attempt: Attempt = { host, isDraining, settle: resolve };
       try {
         start({ target: host.target, attempt });
       } catch {
@@ -63,7 +68,7 @@ export function createProxyLanes(timeouts: HostTimeouts): ProxyLanes {
         answer(code) {
           if (response.headersSent || response.destroyed) return;
           // A body that nobody reads any more: nothing after it on this connection is of use.
-          if (!request.complete) response.shouldKeepAlive = false;
+          if (!request.complete || isDraining()) response.shouldKeepAlive = false;
           answer(response, code);
         },
       };
@@ -73,10 +78,23 @@ export function createProxyLanes(timeouts: HostTimeouts): ProxyLanes {
         method: request.method ?? 'GET',
         hasBody: hasBody(request),
         forward: (host) => forward(host, (options) => proxy.ws(request, socket, head, options)),
-        answer: (code: AnswerCode) => socket.end(answerBytes(code)),
+        answer(code: AnswerCode) {
+          socket.write(answerBytes(code));
+          closeSoon(socket);
+        },
       };
     },
   };
+}
+
+/** Ends a connection: the other side gets what is on its way to it, and some time to close its own half. */
+function closeSoon(socket: Duplex): void {
+  if (socket.destroyed) return;
+  socket.end();
+  // What still comes is not read by anyone; unread, it would hide that the other side has closed.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /** Whether a request has a body; one of length 0 has none. */
@@ -86,12 +104,17 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return length !== undefined && length !== '0';
 }
 
-function headersFor(request: IncomingMessage, upgrade: string | undefined): string[] {
-  const { socket, headers, rawHeaders } = request;
+/** Methods whose requests have no body unless they say so; Node gives all others a chunked one. */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
+
+function headersFor(request: IncomingMessage, host: Host, upgrade: string | undefined): string[] {
+  const { socket, headers, rawHeaders, method = 'GET' } = request;
   return requestHeaders(rawHeaders, {
     clientAddress: socket.remoteAddress ?? 'unknown',
     isTls: 'encrypted' in socket,
     host: headers.host,
+    target: host.target.host,
+    isEmpty: !BODILESS.has(method) && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined,
     isChunked: headers['transfer-encoding'] !== undefined,
     upgrade,
   });
@@ -109,10 +132,19 @@ function contentLength(headers: readonly string[]): number {
   return -1;
 }
 
+/** Whether a head can be passed on: its status is a final one (no switch that nobody asked for), its reason has no control bytes. */
+function hasPassableHead({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode <= 999 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
+}
+
 /** Our `stream` pass: the request to the host, the answer back, both streamed with backpressure. */
 function streamRequest(request: IncomingMessage, response: ServerResponse, attempt: Attempt, timeouts: HostTimeouts): void {
-  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, undefined), timeouts);
-  let incoming: IncomingMessage | undefined;
+  if (response.destroyed) {
+    attempt.settle({ kind: 'client-gone', hasStarted: false });
+    return;
+  }
+  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, attempt.host, undefined), timeouts);
+  let isSettled = false;
 
   const onClientGone = (): void => {
     if (response.writableFinished) return;
@@ -120,12 +152,15 @@ function streamRequest(request: IncomingMessage, response: ServerResponse, attem
     settle({ kind: 'client-gone', hasStarted: response.headersSent });
   };
   const settle = (outcome: Outcome): void => {
+    isSettled = true;
     response.off('close', onClientGone);
     request.unpipe(outgoing);
     attempt.settle(outcome);
   };
   /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */
   const fail = (error: Error): void => {
+    // Of an attempt that has ended nothing is done any more: the response may be another attempt's by now.
+    if (isSettled) return;
     const hasStarted = response.headersSent;
     outgoing.destroy();
     settle({ kind: outcomeOf(error, outgoing), hasStarted });
@@ -140,18 +175,16 @@ function streamRequest(request: IncomingMessage, response: ServerResponse, attem
     settle({ kind: 'bad-response', hasStarted: response.headersSent });
   });
   outgoing.on('response', (message) => {
-    incoming = message;
-    incoming.on('error', fail);
+    message.on('error', fail);
     const headers = responseHeaders(message.rawHeaders);
     const length = contentLength(headers);
-    try {
-      response.writeHead(message.statusCode ?? 502, message.statusMessage, headers);
-    } catch {
-      // A status or reason that Node will not write: it must not reach the client.
+    if (!hasPassableHead(message)) {
       outgoing.destroy();
       settle({ kind: 'bad-response', hasStarted: false });
       return;
     }
+    if (attempt.isDraining()) response.shouldKeepAlive = false;
+    response.writeHead(message.statusCode as number, message.statusMessage, headers);
     message.on('data', (chunk: Buffer) => {
       if (chunk.length === length && length <= MAX_COPIED) {
         response.end(chunk.toString('latin1'), 'latin1');
@@ -177,8 +210,12 @@ function streamRequest(request: IncomingMessage, response: ServerResponse, attem
 
 /** Our `ws` pass: the handshake to the host, then bytes both ways until either side ends. */
 function streamUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, attempt: Attempt, timeouts: HostTimeouts): void {
+  if (socket.destroyed) {
+    attempt.settle({ kind: 'client-gone', hasStarted: false });
+    return;
+  }
   let hasStarted = false;
-  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, request.headers.upgrade), timeouts);
+  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, attempt.host, request.headers.upgrade), timeouts);
 
   const onClientGone = (): void => {
     outgoing.destroy();
@@ -199,29 +236,36 @@ function streamUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, a
   outgoing.on('upgrade', (incoming, hostSocket, hostHead) => {
     hasStarted = true;
     hostSocket.setTimeout(0);
-    socket.write(statusLines(incoming, ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']));
+    socket.write(statusLines(incoming, ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']), 'latin1');
     if (hostHead.length > 0) socket.write(hostHead);
     if (head.length > 0) hostSocket.write(head);
-    const end = (): void => {
+    const endWith = (other: Duplex) => (): void => {
       socket.off('close', onClientGone);
-      socket.destroy();
-      hostSocket.destroy();
+      closeSoon(other);
       attempt.settle({ kind: 'ok', hasStarted });
     };
-    hostSocket.on('error', end);
-    hostSocket.on('close', end);
-    socket.on('close', end);
+    // After an error comes `close`.
+    hostSocket.on('error', () => undefined);
+    hostSocket.on('close', endWith(socket));
+    socket.on('close', endWith(hostSocket));
     hostSocket.pipe(socket);
     socket.pipe(hostSocket);
   });
 
   // The host refused to switch: its answer is passed on, and ends with the connection.
   outgoing.on('response', (incoming) => {
-    hasStarted = true;
-    socket.write(statusLines(incoming, ['Connection', 'close']));
     incoming.on('error', fail);
+    if (!hasPassableHead(incoming)) {
+      socket.off('close', onClientGone);
+      outgoing.destroy();
+      attempt.settle({ kind: 'bad-response', hasStarted });
+      return;
+    }
+    hasStarted = true;
+    socket.write(statusLines(incoming, ['Connection', 'close']), 'latin1');
     incoming.on('end', () => {
       socket.off('close', onClientGone);
+      closeSoon(socket);
       attempt.settle({ kind: 'ok', hasStarted });
     });
     incoming.pipe(socket);

@@ -1,7 +1,7 @@
 // The server that clients connect to: listens, hands each request to its story, and ends in good order.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MeercatError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
@@ -14,6 +14,9 @@ const HEADERS_TIMEOUT_MS = 10_000;
 
 /** An idle client connection is kept so long: longer than the load balancers in front of us keep theirs. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** A client that has closed its half is taken to be gone when so long nothing could be sent to it. */
+const HALF_CLOSED_MS = 700;
 
 /** How often Node looks for clients that are too slow. */
 const CHECK_EVERY_MS = 1000;
@@ -37,9 +40,22 @@ export interface Traffic {
   drain(timeoutMs: number): Promise<number>;
 }
 
+/**
+ * Ends a connection on which nothing more is sent. From here a client that has gone and one that only
+ * closed its half look alike; what is sent to the one that has gone ends the connection by itself.
+ */
+function endWhenStill(socket: Socket): void {
+  let sent = socket.bytesWritten;
+  const timer = setInterval(() => {
+    if (socket.bytesWritten === sent) socket.destroy();
+    sent = socket.bytesWritten;
+  }, HALF_CLOSED_MS);
+  socket.once('close', () => clearInterval(timer));
+}
+
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
 export async function startTraffic({ port, bind, context, timeouts, log }: TrafficOptions): Promise<Traffic> {
-  const lanes = createProxyLanes(timeouts);
+  const lanes = createProxyLanes(timeouts, () => isDraining);
   /** Stories that are not at their end. */
   let running = 0;
   let onIdle: (() => void) | undefined;
@@ -54,8 +70,13 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
     connectionsCheckingInterval: CHECK_EVERY_MS,
     noDelay: true,
   });
-  // A client that closes its half after the request still gets its answer.
+  // A client that closes its half after the request still gets its answer, if it comes soon.
   (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+  server.on('connection', (socket) => {
+    socket.once('end', () => {
+      if (!upgraded.has(socket)) endWhenStill(socket);
+    });
+  });
 
   function begin(story: () => void): void {
     if (early === undefined) story();
@@ -77,7 +98,6 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
   }
 
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (isDraining) response.shouldKeepAlive = false;
     // A client that resets: `close` follows, and the story acts on that.
     response.on('error', () => undefined);
     begin(() => void tell(lanes.forRequest(request, response), () => response.destroy()));
@@ -87,7 +107,10 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
     socket.on('error', () => undefined);
     upgraded.add(socket);
     socket.on('close', () => upgraded.delete(socket));
-    begin(() => void tell(lanes.forUpgrade(request, socket, head), () => socket.destroy()));
+    const lane = lanes.forUpgrade(request, socket, head);
+    // Node gives the body to nobody here, and the host would take the next request for it.
+    if (lane.hasBody) lane.answer('MEERCAT_BAD_REQUEST');
+    else begin(() => void tell(lane, () => socket.destroy()));
   });
 
   await listen();

@@ -2,7 +2,8 @@
 // The store made of it passes the contract of the real one (redis/lease-store.test.ts), and the
 // simulation of the lease runs on it, so that what is simulated is what Redis does.
 
-import { MAX_TERM, type MasterFields } from '../../lib/redis/lease-store.js';
+import type { MasterFields } from '../../lib/redis/lease-store.js';
+import { isPlausibleTerm } from '../../lib/redis/term.js';
 
 /** The answer to an attempt at the lease. */
 export type FakeAcquired = { readonly kind: 'acquired' } | { readonly kind: 'held'; readonly leftMs: number };
@@ -20,10 +21,10 @@ export class FakeLeaseServer {
     this.#clock = clock;
   }
 
-  /** What the scripts make of the term key: anything that is not a sound term counts as 0. */
-  get term(): number {
+  /** What the scripts make of the term key: what is no plausible term to someone who has seen `floor` counts as 0. */
+  termFor(floor: number): number {
     const term = Number(this.termText ?? '0');
-    return term >= 0 && term <= MAX_TERM ? term : 0;
+    return isPlausibleTerm(term, floor) ? term : 0;
   }
 
   /** The master's hash while it lasts. */
@@ -55,13 +56,13 @@ export class FakeLeaseServer {
   }
 
   takeTerm(floor: number, master: MasterFields, ttlMs: number): number {
-    const term = Math.max(this.term, floor) + 1;
+    const term = Math.max(this.termFor(floor), floor) + 1;
     this.#write(term, master, ttlMs);
     return term;
   }
 
   refreshMaster(term: number, master: MasterFields, ttlMs: number): 'written' | 'fenced' {
-    if (this.term > term) return 'fenced';
+    if (this.termFor(term) > term) return 'fenced';
     this.#write(term, master, ttlMs);
     return 'written';
   }

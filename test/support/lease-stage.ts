@@ -16,7 +16,7 @@ export const STAGE_TTL_MS = 600;
 export interface LeaseStage {
   readonly a: LeaseStore;
   readonly b: LeaseStore;
-  /** Lets the lease's TTL run out. */
+  /** Lets the lease and the master's hash run out. */
   runOut(): Promise<void>;
   readTerm(): Promise<string | null>;
   writeTerm(text: string): Promise<void>;
@@ -63,23 +63,23 @@ export async function onRedis(fn: UseStage): Promise<void> {
   await withRedis((redis) => withClients([redis.url, redis.url], async (first, second) => {
     const keys = buildKeys('stage');
     await fn({
-      a: createLeaseStore([first as typeof second & object], keys, STAGE_TTL_MS),
-      b: createLeaseStore([second as typeof first & object], keys, STAGE_TTL_MS),
+      a: createLeaseStore([first], keys, STAGE_TTL_MS),
+      b: createLeaseStore([second], keys, STAGE_TTL_MS),
       async runOut() {
-        await until(async () => (await first?.exists(keys.lease)) === 0, { what: 'the lease to run out', everyMs: 20 });
+        await until(async () => (await first.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out', everyMs: 20 });
       },
-      readTerm: async () => (await first?.get(keys.term)) ?? null,
+      readTerm: () => first.get(keys.term),
       async writeTerm(text) {
-        await first?.set(keys.term, text);
+        await first.set(keys.term, text);
       },
-      readMaster: async () => (await first?.hgetall(keys.master)) ?? {},
+      readMaster: () => first.hgetall(keys.master),
       async goAway() {
         await redis.kill();
-        await until(() => first?.status !== 'ready' && second?.status !== 'ready', { what: 'the loss to be noticed' });
+        await until(() => first.status !== 'ready' && second.status !== 'ready', { what: 'the loss to be noticed' });
       },
       async returnEmpty() {
         await redis.restart();
-        await areReady(...[first, second].filter((client) => client !== undefined));
+        await areReady(first, second);
       },
     });
   }));

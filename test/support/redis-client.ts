@@ -10,11 +10,14 @@ export async function areReady(...clients: readonly Commands[]): Promise<void> {
 }
 
 /** Opens a connection to each of these URLs, hands them out when they are ready, and closes them. */
-export async function withClients<T>(urls: readonly string[], fn: (...clients: Commands[]) => T | Promise<T>): Promise<T> {
+export async function withClients<const Urls extends readonly string[], T>(
+  urls: Urls,
+  fn: (...clients: { -readonly [I in keyof Urls]: Commands }) => T | Promise<T>,
+): Promise<T> {
   const clients = urls.map((url) => openCommands(parseRedisAddress(url)));
   try {
     await areReady(...clients);
-    return await fn(...clients);
+    return await fn(...(clients as { -readonly [I in keyof Urls]: Commands }));
   } finally {
     for (const client of clients) client.disconnect();
   }

@@ -216,11 +216,11 @@ export class SimulatedBalancer {
     const isOurs = this.#inThisLife();
     if (this.state.phase !== 'master' || this.state.term !== term) return;
     this.#ask((server) => {
-      const isFenced = server.term > term;
+      const isFenced = server.termFor(term) > term;
       if (!isFenced) server.termText = String(term);
       this.#simulation.recordWrite({ name: this.name, term, isFenced });
       if (!isFenced) this.#simulation.publish(this, { type: 'term-seen', term });
-      return server.term;
+      return server.termFor(term);
     }, (seen) => this.#step({ type: 'term-seen', term: seen }));
     this.#simulation.time.after(WRITE_EVERY_MS, () => isOurs() && this.#happen(() => this.#write(term)));
   }

@@ -1,0 +1,109 @@
+// `npm run bench -- NAME`: from a name to the benchmark, and its figures onto stdout. The only place that
+// prints. Each benchmark first checks that answers are right, then measures; all of it is on loopback.
+
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { MeercatError } from '../errors.js';
+import { createShutdown, type Shutdown } from '../shutdown.js';
+import { readVersion } from '../version.js';
+import type { BenchContext, BenchFlags } from './context.js';
+import { runFailover } from './failover.js';
+import { runForward } from './forward.js';
+import { runFreshness } from './freshness.js';
+import { runPick } from './pick.js';
+import { type BenchReport, formatReport } from './report.js';
+
+interface Bench {
+  readonly flags: readonly (keyof BenchFlags)[];
+  readonly run: (context: BenchContext) => Promise<BenchReport>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  failover: { flags: ['rounds'], run: runFailover },
+  freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
+  pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
+  forward: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runForward },
+};
+
+/** How the command line asks for a benchmark. */
+export interface BenchRequest {
+  readonly name: string;
+  readonly flags: BenchFlags;
+  /** False: table and JSON. True: JSON alone. A path: the table, and the JSON into this file. */
+  readonly json: boolean | string;
+  readonly entry: string;
+}
+
+/** Runs a benchmark and prints its figures; gives the exit code: 0, or 1 when answers were wrong. Rejects with MEERCAT_BAD_CONFIG. */
+export async function runBench({ name, flags, json, entry }: BenchRequest): Promise<number> {
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (bench === undefined) throw new MeercatError('MEERCAT_BAD_CONFIG', `bench: one of ${Object.keys(BENCHES).join(', ')}, not ${JSON.stringify(name)}`);
+  for (const flag of Object.keys(flags) as (keyof BenchFlags)[]) {
+    if (flags[flag] !== undefined && !bench.flags.includes(flag)) {
+      throw new MeercatError('MEERCAT_BAD_CONFIG', `--${flag}: bench ${name} does not take it; it takes ${bench.flags.map((each) => `--${each}`).join(', ')}`);
+    }
+  }
+  const say = (line: string): void => void process.stderr.write(`bench ${name}: ${line}\n`);
+  const closers = createShutdown((error) => say(`could not be stopped: ${String(error)}`));
+  const stopSoon = onSignal(closers, say);
+  const shutdown: Shutdown = {
+    // What is started while all is being stopped is stopped at once.
+    add: (closer) => (stopSoon.isStopping ? void closer() : closers.add(closer)),
+    run: () => closers.run(),
+  };
+  const startedAt = new Date().toISOString();
+  const startMs = performance.now();
+  try {
+    const report = await bench.run({ entry, flags, say, shutdown });
+    const text = `${JSON.stringify({
+      bench: name,
+      version: readVersion(),
+      startedAt,
+      seconds: Math.round((performance.now() - startMs) / 1000),
+      machine: { node: process.version, platform: `${process.platform} ${process.arch}`, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length },
+      goals: report.goals,
+      wrong: report.wrong,
+      figures: report.figures,
+    })}\n`;
+    if (json !== true) process.stdout.write(formatReport(name, report));
+    if (typeof json === 'string') writeFileSync(json, text);
+    else process.stdout.write(text);
+    return report.wrong.length === 0 ? 0 : 1;
+  } catch (error) {
+    // What fails because it is being stopped is no news.
+    if (stopSoon.isStopping) await new Promise(() => undefined);
+    throw error;
+  } finally {
+    await shutdown.run();
+    stopSoon.forget();
+  }
+}
+
+/** Ctrl-C: stops what was started and ends with the code that a shell expects; a second one does not wait. */
+function onSignal(shutdown: Shutdown, say: (line: string) => void): { readonly isStopping: boolean; forget(): void } {
+  let isStopping = false;
+  let firstAtMs = Number.NaN;
+  const handlers = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+    const code = signal === 'SIGINT' ? 130 : 143;
+    const handler = (): void => {
+      if (isStopping) {
+        if (performance.now() - firstAtMs > 400) process.exit(code);
+        return;
+      }
+      isStopping = true;
+      firstAtMs = performance.now();
+      say('stopping');
+      void shutdown.run().then(() => process.exit(code));
+    };
+    process.on(signal, handler);
+    return { signal, handler };
+  });
+  return {
+    get isStopping() {
+      return isStopping;
+    },
+    forget() {
+      for (const { signal, handler } of handlers) process.off(signal, handler);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+// The entry of the lab's own processes: a host, a bare proxy, a watched balancer, a load generator, a
+// picker. Started by `processes.ts` with a channel, and never imported. Each ends with its parent.
+
+import { createShutdown, stopOnSignals } from '../shutdown.js';
+
+/** Starts a role; it says `{ type: 'ready', … }` on the channel by itself. */
+const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
+  host: async (args) => (await import('./raw-host.js')).runRawHost(args),
+  'bare-proxy': async (args) => (await import('./bare-proxy.js')).runBareProxy(args),
+  'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),
+  load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
+  pick: async (args) => (await import('./picker.js')).runPicker(args),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const role = ROLES[name];
+if (role === undefined) throw new Error(`no such role: ${name}`);
+const shutdown = createShutdown(() => undefined);
+stopOnSignals(shutdown, () => undefined);
+shutdown.add(await role(args));

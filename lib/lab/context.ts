@@ -1,0 +1,25 @@
+// What every benchmark is handed.
+
+import type { Shutdown } from '../shutdown.js';
+
+/** What a benchmark can be told; each has its own defaults, and refuses what means nothing to it. */
+export interface BenchFlags {
+  readonly rounds?: number;
+  /** Numbers of hosts, each measured in turn. */
+  readonly hosts?: readonly number[];
+  readonly seconds?: number;
+  readonly connections?: number;
+  /** `own` makes `forward` use the generator of this folder although wrk is installed. */
+  readonly load?: 'wrk' | 'own';
+}
+
+/** What a benchmark is handed. */
+export interface BenchContext {
+  /** The compiled file of the command line, which children run. */
+  readonly entry: string;
+  readonly flags: BenchFlags;
+  /** Says how far it is, on stderr. */
+  readonly say: (line: string) => void;
+  /** What was started is added here, and stopped in the end, whatever the end is. */
+  readonly shutdown: Shutdown;
+}

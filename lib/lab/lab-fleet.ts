@@ -1,0 +1,100 @@
+// The parts that several benchmarks start: a Redis of their own, cheap hosts, and balancers as the command
+// line runs them.
+
+import { Agent } from 'node:http';
+import { MeercatError } from '../errors.js';
+import { startLocalRedis } from '../redis/local-server.js';
+import type { Shutdown } from '../shutdown.js';
+import { get, readHealth, until } from './health.js';
+import { freePort, type LabChild, type StartOptions, startNode, startRole } from './processes.js';
+import { bodyOf } from './raw-host.js';
+
+const START_TIMEOUT_MS = 20_000;
+
+/** Starts a Redis on a free port; gives its URL and what it is. */
+export async function startLabRedis(entry: string, shutdown: Shutdown): Promise<{ readonly url: string; readonly kind: string }> {
+  const redis = await startLocalRedis(await freePort(), [entry, 'embedded-redis', '--port'], () => undefined);
+  shutdown.add(() => redis.stop());
+  return redis;
+}
+
+/** A cheap host that runs. */
+export interface LabHost {
+  readonly name: string;
+  readonly url: string;
+  readonly port: number;
+  /** The body of all its answers. */
+  readonly body: string;
+}
+
+/** Starts a cheap host in a process of its own. */
+export async function startLabHost(name: string, options: StartOptions): Promise<LabHost> {
+  const { ready } = await startRole('host', [name], options);
+  const port = Number(ready.port);
+  return { name, url: `http://127.0.0.1:${port}`, port, body: bodyOf(name) };
+}
+
+/** A balancer that can be ended and started again on the same ports. */
+export class LabBalancer {
+  readonly name: string;
+  readonly port: number;
+  readonly consolePort: number;
+  readonly #launch: () => LabChild;
+  readonly #agent = new Agent({ keepAlive: true });
+  #child: LabChild;
+
+  private constructor(name: string, port: number, consolePort: number, launch: () => LabChild) {
+    this.name = name;
+    this.port = port;
+    this.consolePort = consolePort;
+    this.#launch = launch;
+    this.#child = launch();
+  }
+
+  /** Starts a balancer with these static hosts, on free ports. */
+  static async start(entry: string, name: string, redisUrl: string, hosts: readonly LabHost[], options: StartOptions): Promise<LabBalancer> {
+    const [port, consolePort] = [await freePort(), await freePort()];
+    const args = [
+      'balancer', '--redis', redisUrl, '--namespace', 'bench', '--log-level', 'error', '--name', name, '--bind', '127.0.0.1',
+      '--port', String(port), '--console-port', String(consolePort), ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
+    ];
+    return new LabBalancer(name, port, consolePort, () => startNode(entry, args, options));
+  }
+
+  get process(): LabChild {
+    return this.#child;
+  }
+
+  /** Starts it again, after it has ended. */
+  restart(): void {
+    this.#child = this.#launch();
+  }
+
+  /** Its health page; null while there is none. */
+  health(): ReturnType<typeof readHealth> {
+    return readHealth(this.consolePort, this.#agent);
+  }
+
+  /** Resolves when it serves and knows this many hosts. */
+  async untilServing(hosts: number): Promise<void> {
+    await until(`${this.name} serves`, START_TIMEOUT_MS, 20, async () => {
+      const health = await this.health();
+      return health?.status === 'serving' && health.hosts >= hosts;
+    });
+  }
+}
+
+/** Asks so often, and throws unless every answer is one of these bodies. */
+export async function checkAnswers(name: string, port: number, bodies: ReadonlySet<string>, times: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  try {
+    for (let i = 0; i < times; i++) {
+      const { status, body } = await get(port, '/', agent);
+      if (status !== 200 || !bodies.has(body)) {
+        throw new MeercatError('MEERCAT_START_FAILED', `${name} answers wrongly: status ${status}, body ${JSON.stringify(body.slice(0, 120))}`);
+      }
+    }
+  } finally {
+    agent.destroy();
+  }
+}

@@ -1,0 +1,200 @@
+// The processes that a benchmark starts. None outlives it: Node's own end with the channel to their
+// parent, others have a shell that ends them when its input ends.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MeercatError } from '../errors.js';
+import type { Shutdown } from '../shutdown.js';
+
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 5000;
+
+/** Ticks of /proc/PID/stat in a second: USER_HZ, which is 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** A process that was started here. */
+export interface LabProcess {
+  readonly pid: number;
+  /** Settles when it is gone; never rejects. */
+  readonly exited: Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Ends it: SIGTERM, and SIGKILL 5 s later. */
+  stop(): Promise<void>;
+}
+
+/** A Node process with a channel to it. */
+export interface LabChild extends LabProcess {
+  send(message: object): void;
+  /** The next message of this type; rejects when the process ends first. */
+  next(type: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** How to start a process. */
+export interface StartOptions {
+  /** The core to which it is bound; null for any. */
+  readonly core: number | null;
+  /** Stops it in the end. */
+  readonly shutdown: Shutdown;
+}
+
+/** Starts a Node process that runs `file`, with a channel to it. */
+export function startNode(file: string, args: readonly string[], { core, shutdown }: StartOptions): LabChild {
+  const command = [...pin(core), process.execPath, file, ...args];
+  // A group of its own: Ctrl-C is for this process, which then stops the others.
+  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true, serialization: 'advanced' });
+  const lines: string[] = [];
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    lines.push(text.trim());
+    lines.splice(0, lines.length - 10);
+  });
+  const base = watch(child, shutdown);
+  return {
+    ...base,
+    send: (message) => {
+      if (child.connected) child.send(message);
+    },
+    next: (type, timeoutMs) =>
+      new Promise((resolve, reject) => {
+        const fail = (what: string): void => reject(new MeercatError('MEERCAT_START_FAILED', `${args[0]}: ${what}${lines.length > 0 ? `: ${lines.join(' ')}` : ''}`));
+        const timer = setTimeout(() => fail(`said no "${type}" within ${timeoutMs} ms`), timeoutMs);
+        const onMessage = (message: unknown): void => {
+          const fields = message as Readonly<Record<string, unknown>>;
+          if (fields.type !== type) return;
+          clearTimeout(timer);
+          child.off('message', onMessage);
+          resolve(fields);
+        };
+        child.on('message', onMessage);
+        void base.exited.then(() => {
+          clearTimeout(timer);
+          fail('ended');
+        });
+      }),
+  };
+}
+
+/** Starts one of the lab's own roles (`child.ts`) and waits until it is ready; gives what it said then. */
+export async function startRole(role: string, args: readonly string[], options: StartOptions): Promise<{ readonly child: LabChild; readonly ready: Readonly<Record<string, unknown>> }> {
+  const child = startNode(fileURLToPath(new URL('./child.js', import.meta.url)), [role, ...args], options);
+  return { child, ready: await child.next('ready', START_TIMEOUT_MS) };
+}
+
+/** The shell's own input ends when this process does, in any way; then it ends the program. Says the program's number first. */
+const KEEPER = `
+exec 3<&0
+"$@" </dev/null >/dev/null & program=$!
+echo "$program"
+{ read -r _; kill "$program"; } >/dev/null 2>&1 <&3 & reader=$!
+exec 3<&-
+wait "$program"
+kill "$reader" 2>/dev/null`;
+
+/** Starts a program that knows nothing of us; `stop` ends it. */
+export async function startProgram(command: string, args: readonly string[], { core, shutdown }: StartOptions): Promise<LabProcess> {
+  const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...pin(core), command, ...args], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const base = watch(child, shutdown, () => child.stdin?.end());
+  const pid = await new Promise<number>((resolve, reject) => {
+    child.stdout?.once('data', (text: Buffer) => resolve(Number(text.toString().trim())));
+    void base.exited.then(() => reject(new MeercatError('MEERCAT_START_FAILED', `${command} could not be started`)));
+  });
+  return { ...base, pid, kill: (signal) => void process.kill(pid, signal) };
+}
+
+function watch(child: ChildProcess, shutdown: Shutdown, end: () => void = () => child.kill('SIGTERM')): LabProcess {
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    end();
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  };
+  shutdown.add(stop);
+  return { pid: child.pid ?? 0, exited, kill: (signal) => void child.kill(signal), stop };
+}
+
+function pin(core: number | null): string[] {
+  return core === null ? [] : ['taskset', '-c', String(core)];
+}
+
+/** The full path of a program on the PATH; undefined when it is not installed. */
+export function findProgram(name: string): string | undefined {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']) {
+    const candidate = join(folder, name);
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not here; look further.
+    }
+  }
+  return undefined;
+}
+
+/** The cores that this process may use; empty where that can't be known. */
+export function usableCores(): number[] {
+  try {
+    const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    return list.split(',').flatMap((range) => {
+      const [first = 0, last = first] = range.split('-').map(Number);
+      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** CPU time in seconds that a process has used, with all its threads and all its children that live; NaN where there is no /proc. */
+export function cpuSecondsOf(pid: number): number {
+  const ticks = new Map<number, { readonly parent: number; readonly used: number }>();
+  try {
+    for (const entry of readdirSync('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const fields = statFields(entry);
+      if (fields !== undefined) ticks.set(Number(entry), { parent: Number(fields[1]), used: Number(fields[11]) + Number(fields[12]) });
+    }
+  } catch {
+    return Number.NaN;
+  }
+  const belongs = (candidate: number): boolean => {
+    for (let at: number | undefined = candidate; at !== undefined && at > 1; at = ticks.get(at)?.parent) if (at === pid) return true;
+    return false;
+  };
+  if (!ticks.has(pid)) return Number.NaN;
+  let used = 0;
+  for (const [candidate, own] of ticks) if (belongs(candidate)) used += own.used;
+  return used / TICKS_PER_SECOND;
+}
+
+/** The fields of /proc/PID/stat after the name, which may itself hold spaces and parentheses; see proc(5). */
+function statFields(pid: string): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+
+/** A free port of loopback, below those that the system gives to outgoing connections: it stays free while its owner restarts. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+  throw new MeercatError('MEERCAT_START_FAILED', `no free port between ${FIRST_PORT} and ${LAST_PORT}`);
+}

@@ -1,0 +1,41 @@
+// A balancer in a process of its own whose table is watched: a thread looks at the CPU column twice a
+// millisecond and notes when each figure came. Says what it saw when it is asked.
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { startBalancer } from '../balancer.js';
+import { checkBalancerConfig, DEFAULTS } from '../config.js';
+import { createLog } from '../log.js';
+import type { Sightings, WatchData } from './watch-thread.js';
+
+/** Runs it: `watched-balancer NAME REDIS_URL NAMESPACE`; understands the messages `watch` (with `slots`) and `report`. */
+export async function runWatchedBalancer([name = '', redis = '', namespace = '']: readonly string[]): Promise<() => Promise<void>> {
+  const config = checkBalancerConfig({
+    ...DEFAULTS, redis: [redis], namespace, name, port: 0, consolePort: 0, bind: '127.0.0.1', statics: [], logLevel: 'error',
+  });
+  const balancer = await startBalancer(config, createLog(config.logLevel, name));
+  let stopWatching: (() => Promise<Sightings>) | undefined;
+  process.on('message', (message: { readonly type: string; readonly slots: number }) => {
+    if (message.type === 'watch') {
+      stopWatching = watch(balancer.table, message.slots);
+      process.send?.({ type: 'watching' });
+    }
+    if (message.type === 'report') void stopWatching?.().then((sightings) => process.send?.({ type: 'sightings', ...sightings, role: balancer.role }));
+  });
+  process.send?.({ type: 'ready', port: balancer.port, consolePort: balancer.consolePort });
+  return () => balancer.stop();
+}
+
+function watch(table: SharedArrayBuffer, slots: number): () => Promise<Sightings> {
+  const control = new SharedArrayBuffer(4);
+  const data: WatchData = { table, control, slots };
+  const thread = new Worker(new URL('./watch-thread.js', import.meta.url), { workerData: data });
+  return async () => {
+    const cell = new Int32Array(control);
+    const answer = once(thread, 'message');
+    Atomics.store(cell, 0, 1);
+    Atomics.notify(cell, 0);
+    const [sightings] = (await answer) as [Sightings];
+    return sightings;
+  };
+}

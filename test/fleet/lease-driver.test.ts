@@ -1,0 +1,156 @@
+// The lease's driver on a real Redis: several balancers' drivers in this process, each with a connection
+// of its own. What is released is told to the others directly, in place of the events channel.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { monotonicClock } from '../../lib/clock.js';
+import { leaseTimes } from '../../lib/fleet/fleet.js';
+import { type LeaseDriver, startLeaseDriver } from '../../lib/fleet/lease-driver.js';
+import type { Commands } from '../../lib/redis/connect.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { createLeaseStore, type LeaseStore } from '../../lib/redis/lease-store.js';
+import { until, withRedis } from '../support/brackets.js';
+import { FakeLeaseServer } from '../support/fake-lease-server.js';
+import { createFakeLeaseStore } from '../support/fake-lease-store.js';
+import { areReady, withClients } from '../support/redis-client.js';
+
+const test = suite('lease driver');
+
+const TTL_MS = 600;
+const KEYS = buildKeys('driver');
+
+/** Drivers that tell one another of releases, and what they did, as `name role term`. */
+class Fleet {
+  readonly drivers = new Map<string, LeaseDriver>();
+  readonly log: string[] = [];
+  readonly #clock = monotonicClock();
+
+  start(name: string, store: LeaseStore, highestTerm = 0): LeaseDriver {
+    const driver = startLeaseDriver({
+      store,
+      times: leaseTimes(TTL_MS),
+      clock: this.#clock,
+      highestTerm,
+      describe: () => ({ name, url: `http://${name}` }),
+      onMaster: (term) => this.log.push(`${name} master ${term}`),
+      onSlave: (term) => this.log.push(`${name} slave ${term}`),
+      onReleased: (term) => {
+        this.log.push(`${name} released ${term}`);
+        for (const [other, each] of this.drivers) if (other !== name) each.send({ type: 'lease-released' });
+      },
+    });
+    this.drivers.set(name, driver);
+    return driver;
+  }
+
+  startOn(name: string, client: Commands): LeaseDriver {
+    return this.start(name, createLeaseStore([client], KEYS, TTL_MS));
+  }
+
+  logged(line: string, timeoutMs = 5000): Promise<unknown> {
+    return until(() => this.log.includes(line), { timeoutMs, everyMs: 2, what: () => `"${line}" in ${this.log.join(', ')}` });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.drivers.values()].map((driver) => driver.stop()));
+  }
+}
+
+async function withFleet(fn: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const fleet = new Fleet();
+  try {
+    await fn(fleet);
+  } finally {
+    await fleet.stop();
+  }
+}
+
+test('a master that stops in good order is followed at once, with the next term, and back again', () => withRedis((redis) =>
+  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
+    const ann = fleet.startOn('ann', first);
+    await fleet.logged('ann master 1');
+    fleet.startOn('bob', second);
+    await until(() => fleet.drivers.get('bob')?.state.phase === 'waiting');
+    const startMs = performance.now();
+    await ann.stop();
+    await fleet.logged('bob master 2');
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs < 300, `${tookMs} ms`);
+    assert.equal(fleet.log, ['ann master 1', 'ann slave 1', 'ann released 1', 'bob master 2']);
+    assert.equal(await first.hmget(KEYS.master, 'name', 'term'), ['bob', '2']);
+
+    fleet.startOn('ann', first);
+    await until(() => fleet.drivers.get('ann')?.state.phase === 'waiting');
+    await fleet.drivers.get('bob')?.stop();
+    await fleet.logged('ann master 3');
+    assert.is(await first.get(KEYS.term), '3');
+  }))));
+
+test('a master renews its lease and its hash for as long as it lives', () => withRedis((redis) =>
+  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
+    fleet.startOn('ann', first);
+    await fleet.logged('ann master 1');
+    fleet.startOn('bob', second);
+    await second.del(KEYS.master);
+    await until(async () => (await second.hget(KEYS.master, 'name')) === 'ann', { what: 'the hash to be written again' });
+    await until(() => (fleet.drivers.get('ann')?.state.attempt ?? 0) >= 7, { what: 'five renewals' });
+    assert.equal(fleet.log, ['ann master 1']);
+    assert.ok((await second.pttl(KEYS.lease)) > TTL_MS / 3);
+  }))));
+
+test('after the last master stopped, nothing of it is left in Redis but the term', () => withRedis((redis) => withClients([redis.url], (client) => withFleet(async (fleet) => {
+  const ann = fleet.startOn('ann', client);
+  await fleet.logged('ann master 1');
+  await ann.stop();
+  assert.equal(await client.keys('*'), [KEYS.term]);
+}))));
+
+test('a master without Redis steps down by itself, and is master again, of a higher term, when an empty Redis returns', () => withRedis((redis) =>
+  withClients([redis.url], (client) => withFleet(async (fleet) => {
+    const ann = fleet.startOn('ann', client);
+    await fleet.logged('ann master 1');
+    await redis.kill();
+    const goneMs = performance.now();
+    await fleet.logged('ann slave 1');
+    assert.ok(performance.now() - goneMs < TTL_MS, 'the lease had run out');
+    await redis.restart();
+    await areReady(client);
+    ann.send({ type: 'redis-ready' });
+    await fleet.logged('ann master 2');
+    assert.is(await client.get(KEYS.term), '2');
+  }))));
+
+test('a master that a newer term has overtaken steps down', () => withRedis((redis) => withClients([redis.url], (client) => withFleet(async (fleet) => {
+  fleet.startOn('ann', client);
+  await fleet.logged('ann master 1');
+  await client.set(KEYS.term, '50');
+  await fleet.logged('ann slave 1');
+  await fleet.logged('ann master 51');
+}))));
+
+test('stopping while an attempt is on its way gives the lease back when it is granted', async () => {
+  // A store whose answer waits until it is let go.
+  const server = new FakeLeaseServer(() => 0);
+  const store = createFakeLeaseStore(server, TTL_MS);
+  let letGo = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  await withFleet(async (fleet) => {
+    const ann = fleet.start('ann', { ...store, acquire: () => gate.then(() => store.acquire()) });
+    assert.is(ann.state.phase, 'acquiring');
+    const stopped = ann.stop();
+    letGo();
+    await stopped;
+    assert.is(server.holder, null);
+    assert.equal(fleet.log, []);
+  });
+});
+
+test('a driver that starts with a term it saw takes a higher one, whatever Redis remembers', () => withFleet(async (fleet) => {
+  const server = new FakeLeaseServer(() => performance.now());
+  fleet.start('ann', createFakeLeaseStore(server, TTL_MS), 30);
+  await fleet.logged('ann master 31');
+}));
+
+test.run();

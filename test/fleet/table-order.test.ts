@@ -1,0 +1,223 @@
+// The order of the master's tables: what is old, what is missing, and what is replayed after a snapshot.
+// The property at the end: however many messages are lost, the last snapshot makes the tables equal.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isNewer, type OrderOutcome, TableOrder } from '../../lib/fleet/table-order.js';
+import type { HostRow, HostTable, Stamp } from '../../lib/model.js';
+import { Random } from '../../lib/routing/random.js';
+
+const test = suite('table order');
+
+const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: { term, seq }, isFull: false, previousSeq, hosts: [], gone: [] });
+const full = (term: number, seq: number): HostTable => ({ stamp: { term, seq }, isFull: true, previousSeq: seq, hosts: [], gone: [] });
+
+/** An outcome as text: `apply 1.2 1.3`, `old`, `gap`. */
+const told = (outcome: OrderOutcome): string =>
+  [outcome.kind, ...(outcome.kind === 'apply' ? outcome.tables.map(({ stamp }) => `${stamp.term}.${stamp.seq}`) : [])].join(' ');
+
+/** An order that has applied the whole table (term, seq). */
+function orderAt(term: number, seq: number): TableOrder {
+  const order = new TableOrder({ term: 0, seq: 0 });
+  assert.is(told(order.onMessage(full(term, seq))), `apply ${term}.${seq}`);
+  return order;
+}
+
+test('stamps are ordered by term, then by seq', () => {
+  const stamps: Stamp[] = [{ term: 1, seq: 9 }, { term: 2, seq: 1 }, { term: 2, seq: 2 }, { term: 10, seq: 0 }];
+  for (const [i, a] of stamps.entries()) for (const [j, b] of stamps.entries()) assert.is(isNewer(a, b), i > j);
+});
+
+test('messages in order are applied one by one', () => {
+  const order = orderAt(1, 1);
+  assert.equal([part(1, 2), part(1, 3), full(1, 4), part(1, 5)].map((table) => told(order.onMessage(table))), [
+    'apply 1.2', 'apply 1.3', 'apply 1.4', 'apply 1.5',
+  ]);
+  assert.is(order.isBehind, false);
+});
+
+test('a message that skips numbers but follows the one before is in order', () => {
+  assert.is(told(orderAt(1, 1).onMessage(part(1, 7, 1))), 'apply 1.7');
+});
+
+test('duplicates and older messages are old, whole or in part, from the channel or as a snapshot', () => {
+  const order = orderAt(2, 5);
+  for (const table of [full(2, 5), part(2, 5), part(2, 4), full(2, 4), full(1, 99), part(1, 99)]) {
+    assert.is(told(order.onMessage(table)), 'old');
+    if (table.isFull) assert.is(told(order.onSnapshot(table)), 'old');
+  }
+  assert.is(order.isBehind, false);
+});
+
+test('an older master that wakes up is not heard', () => {
+  const order = orderAt(1, 10);
+  assert.is(told(order.onMessage(full(2, 1))), 'apply 2.1');
+  assert.is(told(order.onMessage(part(1, 11))), 'old');
+  assert.is(told(order.onMessage(full(1, 12))), 'old');
+  assert.is(told(order.onMessage(part(2, 2))), 'apply 2.2');
+});
+
+test('after a gap messages are held, and replayed once the snapshot has come', () => {
+  const order = orderAt(1, 1);
+  assert.is(told(order.onMessage(part(1, 3))), 'gap');
+  assert.is(order.isBehind, true);
+  assert.is(told(order.onMessage(part(1, 4))), 'gap');
+  assert.is(told(order.onMessage(part(1, 5))), 'gap');
+  assert.is(told(order.onSnapshot(full(1, 3))), 'apply 1.3 1.4 1.5');
+  assert.is(order.isBehind, false);
+  assert.is(told(order.onMessage(part(1, 6))), 'apply 1.6');
+});
+
+test('a snapshot older than what is held does not close the gap; a later one does', () => {
+  const order = orderAt(1, 1);
+  order.onMessage(part(1, 5));
+  assert.is(told(order.onSnapshot(full(1, 2))), 'apply 1.2');
+  assert.is(order.isBehind, true);
+  assert.is(told(order.onSnapshot(full(1, 2))), 'old');
+  assert.is(order.isBehind, true);
+  assert.is(told(order.onSnapshot(full(1, 4))), 'apply 1.4 1.5');
+  assert.is(order.isBehind, false);
+});
+
+test('a snapshot newer than what is held makes it worthless', () => {
+  const order = orderAt(1, 1);
+  order.onMessage(part(1, 3));
+  order.onMessage(part(1, 4));
+  assert.is(told(order.onSnapshot(full(1, 9))), 'apply 1.9');
+  assert.is(order.isBehind, false);
+});
+
+test('a whole table on the channel closes a gap as a snapshot does', () => {
+  const order = orderAt(1, 1);
+  order.onMessage(part(1, 3));
+  assert.is(told(order.onMessage(full(1, 4))), 'apply 1.4');
+  assert.is(order.isBehind, false);
+});
+
+test('a late message that fills the gap is followed by what was held', () => {
+  const order = orderAt(1, 1);
+  order.onMessage(part(1, 3));
+  assert.is(told(order.onMessage(part(1, 2))), 'apply 1.2 1.3');
+});
+
+test('messages that came twice or in the wrong order while held are applied once and in order', () => {
+  const order = orderAt(1, 1);
+  for (const seq of [5, 4, 5, 4, 3]) assert.is(told(order.onMessage(part(1, seq))), 'gap');
+  assert.is(told(order.onSnapshot(full(1, 2))), 'apply 1.2 1.3 1.4 1.5');
+  assert.is(order.isBehind, false, 'nothing is missing, so no snapshot is needed');
+});
+
+test('a part of a new master’s table waits for the whole one', () => {
+  const order = orderAt(1, 5);
+  assert.is(told(order.onMessage(part(2, 6, 5))), 'gap');
+  assert.is(told(order.onMessage(part(1, 6))), 'apply 1.6');
+  assert.is(order.isBehind, true);
+  assert.is(told(order.onSnapshot(full(2, 5))), 'apply 2.5 2.6');
+});
+
+test('a balancer that has just started waits for a whole table', () => {
+  const order = new TableOrder({ term: 0, seq: 0 });
+  assert.is(told(order.onMessage(part(3, 1, 0))), 'gap');
+  assert.is(told(order.onSnapshot(full(3, 1))), 'apply 3.1');
+});
+
+test('a thread that took over goes on from the stamp in the table', () => {
+  const order = new TableOrder({ term: 3, seq: 7 });
+  assert.is(told(order.onMessage(part(3, 7))), 'old');
+  assert.is(told(order.onMessage(part(3, 8))), 'apply 3.8');
+});
+
+test('a gap that is never closed holds no endless number of messages', () => {
+  const order = orderAt(1, 1);
+  for (let seq = 3; seq < 5000; seq++) order.onMessage(part(1, seq));
+  const outcome = order.onSnapshot(full(1, 3999));
+  assert.is(told(outcome).split(' ').length - 1, 1 + 1000);
+  // What was let go is made up for by a later snapshot.
+  const again = orderAt(1, 1);
+  for (let seq = 3; seq < 5000; seq++) again.onMessage(part(1, seq));
+  assert.is(told(again.onSnapshot(full(1, 100))), 'apply 1.100');
+  assert.is(again.isBehind, true);
+  assert.is(told(again.onSnapshot(full(1, 4999))), 'apply 1.4999');
+  assert.is(again.isBehind, false);
+});
+
+type State = Map<string, number>;
+
+/** A master that changes its table at random and says what changed; now and then it is another one. */
+class Master {
+  readonly state: State = new Map();
+  stamp: Stamp = { term: 1, seq: 0 };
+
+  next(random: Random): HostTable {
+    const isNewMaster = random.below(60) === 0;
+    const isFull = isNewMaster || this.stamp.seq === 0 || random.below(40) === 0;
+    const gone: string[] = [];
+    const changed: string[] = [];
+    for (let i = random.below(4); i > 0; i--) {
+      const name = `h${random.below(30)}`;
+      if (gone.includes(name) || changed.includes(name)) continue;
+      if (this.state.has(name) && random.below(3) === 0) {
+        this.state.delete(name);
+        gone.push(name);
+      } else {
+        this.state.set(name, random.below(1000));
+        changed.push(name);
+      }
+    }
+    const previousSeq = this.stamp.seq;
+    this.stamp = isNewMaster ? { term: this.stamp.term + 1, seq: 1 } : { term: this.stamp.term, seq: previousSeq + 1 };
+    return { ...this.table(isFull ? [...this.state.keys()] : changed), isFull, previousSeq: isFull ? this.stamp.seq : previousSeq, gone };
+  }
+
+  table(names: readonly string[] = [...this.state.keys()]): HostTable {
+    const hosts = names.map((name) => ({ name, inflight: this.state.get(name) }) as HostRow);
+    return { stamp: this.stamp, isFull: true, previousSeq: this.stamp.seq, hosts, gone: [] };
+  }
+}
+
+function applyTo(state: State, outcome: OrderOutcome, applied: Stamp[]): void {
+  for (const table of outcome.kind === 'apply' ? outcome.tables : []) {
+    const last = applied.at(-1);
+    assert.ok(last === undefined || isNewer(table.stamp, last), 'a stamp went backwards');
+    applied.push(table.stamp);
+    if (table.isFull) state.clear();
+    for (const { name, inflight } of table.hosts) state.set(name, inflight);
+    for (const name of table.gone) state.delete(name);
+  }
+}
+
+test('whatever is lost, doubled or late, the table is equal to the master’s whenever nothing is missing', () => {
+  let [equal, gaps] = [0, 0];
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = new Random(seed);
+    const [master, order, state, applied] = [new Master(), new TableOrder({ term: 0, seq: 0 }), new Map() as State, [] as Stamp[]];
+    const lossOneIn = 2 + random.below(30);
+    let [stored, late] = [master.next(random), undefined as HostTable | undefined];
+    for (let i = 0; i < 300; i++) {
+      const message = master.next(random);
+      if (random.below(5) === 0) stored = master.table();
+      const isLost = random.below(lossOneIn) === 0;
+      for (const table of isLost ? [] : [message, ...(random.below(10) === 0 ? [message] : []), ...(late ? [late] : [])]) {
+        const outcome = order.onMessage(table);
+        if (outcome.kind === 'gap') gaps++;
+        applyTo(state, outcome, applied);
+      }
+      if (!isLost) late = undefined;
+      else if (random.below(2) === 0) late = message;
+      if (order.isBehind && random.below(3) === 0) applyTo(state, order.onSnapshot(stored), applied);
+      const last = applied.at(-1);
+      if (last?.term === master.stamp.term && last.seq === master.stamp.seq) {
+        equal++;
+        assert.equal(state, master.state, `seed ${seed}, message ${i}`);
+        assert.is(order.isBehind, false, `seed ${seed}: nothing is missing`);
+      }
+    }
+    applyTo(state, order.onMessage(master.next(random)), applied);
+    applyTo(state, order.onSnapshot(master.table()), applied);
+    assert.equal(state, master.state, `seed ${seed}`);
+    assert.is(order.isBehind, false);
+  }
+  assert.ok(equal > 10_000 && gaps > 1000, `${equal} comparisons, ${gaps} gaps`);
+});
+
+test.run();

@@ -1,0 +1,100 @@
+// Addresses of Redis as users write them: every form, and every wrong one with a message that names the
+// flag, shows the forms, and never holds a password.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { MeercatError } from '../../lib/errors.js';
+import { describeAddress, parseRedisAddress, type RedisAddress } from '../../lib/redis/address.js';
+
+const test = suite('address');
+
+const single = (host: string, port = 6379, more: Partial<RedisAddress> = {}): RedisAddress => ({
+  kind: 'single', isTls: false, endpoints: [{ host, port }], db: 0, ...more,
+});
+
+const FORMS: readonly [string, RedisAddress, string][] = [
+  ['redis://h', single('h'), 'redis://h:6379'],
+  ['redis://127.0.0.1:6380', single('127.0.0.1', 6380), 'redis://127.0.0.1:6380'],
+  ['redis://h/', single('h'), 'redis://h:6379'],
+  ['redis://h:1/5', single('h', 1, { db: 5 }), 'redis://h:1/5'],
+  ['redis://h?db=7', single('h', 6379, { db: 7 }), 'redis://h:6379/7'],
+  ['  redis://h  \n', single('h'), 'redis://h:6379'],
+  ['REDIS://Redis-1.example_x:65535', single('Redis-1.example_x', 65_535), 'redis://Redis-1.example_x:65535'],
+  ['rediss://h:6380', single('h', 6380, { isTls: true }), 'rediss://h:6380'],
+  ['redis://[::1]', single('::1'), 'redis://[::1]:6379'],
+  ['redis://[fe80::1:2]:7000/2', single('fe80::1:2', 7000, { db: 2 }), 'redis://[fe80::1:2]:7000/2'],
+  ['redis://[::ffff:10.0.0.1]:7000', single('::ffff:10.0.0.1', 7000), 'redis://[::ffff:10.0.0.1]:7000'],
+  ['redis://user:pw@h', single('h', 6379, { username: 'user', password: 'pw' }), 'redis://h:6379'],
+  ['redis://:pw@h', single('h', 6379, { password: 'pw' }), 'redis://h:6379'],
+  ['redis://user@h', single('h', 6379, { username: 'user' }), 'redis://h:6379'],
+  ['redis://:@h', single('h'), 'redis://h:6379'],
+  ['redis://us%3Aer:p%40%2F%3A%25%3F%23w@h:1/3', single('h', 1, { username: 'us:er', password: 'p@/:%?#w', db: 3 }), 'redis://h:1/3'],
+  ['redis://:p@ss:wörd@h', single('h', 6379, { password: 'p@ss:wörd' }), 'redis://h:6379'],
+  ['redis://u:%E5%90%8D@[::1]:1', single('::1', 1, { username: 'u', password: '名' }), 'redis://[::1]:1'],
+  [
+    'redis+sentinel://h1,h2:26380/my%20master?db=3',
+    { kind: 'sentinel', isTls: false, endpoints: [{ host: 'h1', port: 26_379 }, { host: 'h2', port: 26_380 }], masterName: 'my master', db: 3 },
+    'redis+sentinel://h1:26379,h2:26380/my master',
+  ],
+  [
+    'rediss+sentinel://u:p@[::1]:1,h/mymaster',
+    { kind: 'sentinel', isTls: true, endpoints: [{ host: '::1', port: 1 }, { host: 'h', port: 26_379 }], masterName: 'mymaster', username: 'u', password: 'p', db: 0 },
+    'rediss+sentinel://[::1]:1,h:26379/mymaster',
+  ],
+  [
+    'redis+cluster://h1:1,h2',
+    { kind: 'cluster', isTls: false, endpoints: [{ host: 'h1', port: 1 }, { host: 'h2', port: 6379 }], db: 0 },
+    'redis+cluster://h1:1,h2:6379',
+  ],
+  [
+    'rediss+cluster://:p@h1',
+    { kind: 'cluster', isTls: true, endpoints: [{ host: 'h1', port: 6379 }], password: 'p', db: 0 },
+    'rediss+cluster://h1:6379',
+  ],
+];
+
+for (const [text, expected, described] of FORMS) {
+  test(`${text.trim()} is understood, and told without its password`, () => {
+    const address = parseRedisAddress(text);
+    assert.equal(address, expected);
+    assert.is(describeAddress(address), described);
+  });
+}
+
+const SECRET = 'hunter2';
+const WRONG: readonly string[] = [
+  '', 'redis', 'redis:', 'redis://', 'redis:/h', 'h', 'h:6379', '127.0.0.1:6379', 'http://h', 'unix:///tmp/redis.sock', 'redis+tls://h', 'constructor://h', 'redis+://h',
+  'redis://:6379', 'redis://h:', 'redis://h:0', 'redis://h:65536', 'redis://h:abc', 'redis://h:-1', 'redis://h:1:2', 'redis://h h', 'redis://::1', 'redis://[::1',
+  'redis://[zz]', 'redis://h\n', 'redis://h1,h2', 'redis://h,', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5', 'redis://h/1/2', 'redis://h/999999', 'redis://h?db=x',
+  'redis+sentinel://h', 'redis+sentinel://h/', 'redis+sentinel://h/%zz', 'redis+sentinel://,/m', 'redis+cluster://h/1', 'redis+cluster://', 'redis+cluster://h?db=x',
+  `redis://:${SECRET}`, `redis://${SECRET}%zz@h`, `redis://u:${SECRET}%zz@h`, `redis://:${SECRET}@h:abc`, `redis://:${SECRET}@`, `redis://u:${SECRET}@h/x`,
+  `redis://u:${SECRET}?x@h`, `http://u:${SECRET}@h`, `${SECRET}://h`, `redis+cluster://u:${SECRET}@h/1`, `redis+sentinel://u:${SECRET}@h`, `redis://h/${SECRET}`,
+  `redis://u:${SECRET}@h,h2`, `redis:// :${SECRET}@h h`, `redis://h?db=${SECRET}`, `u:${SECRET}@h`,
+];
+
+for (const text of WRONG) {
+  test(`${JSON.stringify(text)} is refused`, () => {
+    // A line break at the end is white space around the address, and no fault.
+    if (text.trim() !== text) return assert.is(parseRedisAddress(text).kind, 'single');
+    let error: MeercatError | undefined;
+    try {
+      parseRedisAddress(text);
+    } catch (thrown) {
+      error = thrown as MeercatError;
+    }
+    assert.is(error?.code, 'MEERCAT_BAD_CONFIG');
+    assert.match(error?.message ?? '', /^--redis: .*; use redis:\/\//);
+    assert.not.match(error?.message ?? '', SECRET);
+    assert.not.match(error?.stack ?? '', SECRET);
+    assert.not.match(error?.message ?? '', /\n/);
+  });
+}
+
+test('a description never holds user or password, whatever they are made of', () => {
+  for (const secret of ['hunter2', 'h', '6379', 'redis']) {
+    const address = parseRedisAddress(`redis://admin-${secret}:pw-${secret}@host:1`);
+    assert.is(describeAddress(address), 'redis://host:1');
+  }
+});
+
+test.run();

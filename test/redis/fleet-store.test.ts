@@ -1,0 +1,130 @@
+// What balancers say of themselves, on a real Redis: heartbeats, the order of succession, settings, events.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { type Commands, openSubscription } from '../../lib/redis/connect.js';
+import { decodeEvent } from '../../lib/redis/event-message.js';
+import { HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, raiseTerm } from '../../lib/redis/fleet-store.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { type TestRedis, until, withRedis } from '../support/brackets.js';
+import { fillUp, withClients } from '../support/redis-client.js';
+
+const test = suite('fleet store');
+
+const KEYS = buildKeys('fleet-test');
+const FIELDS = { role: 'slave', instance: 'i-1', pid: 7 };
+
+const withStage = (fn: (client: Commands, redis: TestRedis) => Promise<void>, args: string[] = []) =>
+  withRedis({ args }, (redis) => withClients([redis.url], (client) => fn(client, redis)));
+
+const failure = (promise: Promise<unknown>): Promise<Error | null> => promise.then(() => null, (thrown) => thrown as Error);
+
+test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings back how the fleet stands', () => withStage(async (client) => {
+  await client.hset(KEYS.master, 'name', 'b1');
+  await client.set(KEYS.term, '12');
+  const standing = await heartbeat(client, KEYS, 'b1', 1000, FIELDS);
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 12, previousInstance: null, settings: { algorithm: null, wrong: 0 } });
+  assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
+  const left = await client.pttl(KEYS.balancer('b1'));
+  assert.ok(left > HEARTBEAT_TTL_MS - 1000 && left <= HEARTBEAT_TTL_MS, `${left}`);
+  assert.is(await client.zscore(KEYS.balancers, 'b1'), '1000');
+}));
+
+test('the order is that of joining, whoever beats last', () => withStage(async (client) => {
+  for (const [name, joinedAtMs] of [['late', 3000], ['first', 1000], ['middle', 2000], ['first', 1000]] as const) await heartbeat(client, KEYS, name, joinedAtMs, FIELDS);
+  assert.equal((await heartbeat(client, KEYS, 'late', 3000, FIELDS)).order, ['first', 'middle', 'late']);
+}));
+
+test('a heartbeat tells who wrote the hash before: two processes under one name notice', () => withStage(async (client) => {
+  await heartbeat(client, KEYS, 'b1', 1, FIELDS);
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).previousInstance, 'i-1');
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, { ...FIELDS, instance: 'i-2' })).previousInstance, 'i-1');
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).previousInstance, 'i-2');
+}));
+
+test('what a heartbeat reads is not trusted: names, the master, the term', () => withStage(async (client) => {
+  await client.zadd(KEYS.balancers, 1, '\u001b[31m', 2, 'a b', 3, 'fine', 4, '');
+  for (const [master, term] of [['\u001b[0m', 'abc'], ['a\nb', '-3'], ['', '1e300'], ['x'.repeat(999), '1.5'], ['__proto__', 'nan'], ['a b', '9007199254740991']]) {
+    await client.hset(KEYS.master, 'name', master as string);
+    await client.set(KEYS.term, term as string);
+    const standing = await heartbeat(client, KEYS, 'b1', 9, FIELDS);
+    assert.equal([standing.order, standing.master, standing.term], [['fine', 'b1'], null, 0], term);
+  }
+}));
+
+test('a Redis that knows a lower term than was seen is told the higher one, and never a lower one', () => withStage(async (client) => {
+  for (const [before, seen, after] of [[null, 7, '7'], ['3', 7, '7'], ['9', 7, '9'], ['abc', 7, '7'], ['4000000000', 7, '7']] as const) {
+    await client.del(KEYS.term);
+    if (before !== null) await client.set(KEYS.term, before);
+    await raiseTerm(client, KEYS, seen);
+    assert.is(await client.get(KEYS.term), after, String(before));
+  }
+}));
+
+test('settings are taken when they are understood and counted when not', () => withStage(async (client) => {
+  const settings = async () => (await heartbeat(client, KEYS, 'b1', 1, FIELDS)).settings;
+  await client.hset(KEYS.settings, 'algorithm', 'resource');
+  assert.equal(await settings(), { algorithm: 'resource', wrong: 0 });
+  await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'algoritm', 'resource', '__proto__', 'x');
+  assert.equal(await settings(), { algorithm: 'round-robin', wrong: 2 });
+  await client.hset(KEYS.settings, 'algorithm', 'toString');
+  assert.equal(await settings(), { algorithm: null, wrong: 3 });
+}));
+
+test('a balancer that leaves takes its hash and its place with it', () => withStage(async (client) => {
+  await heartbeat(client, KEYS, 'b1', 1, FIELDS);
+  await heartbeat(client, KEYS, 'b2', 2, FIELDS);
+  await leaveFleet(client, KEYS, 'b1');
+  assert.is(await client.exists(KEYS.balancer('b1')), 0);
+  assert.equal((await heartbeat(client, KEYS, 'b2', 2, FIELDS)).order, ['b2']);
+}));
+
+test('those whose heartbeats stopped are pruned, and named', () => withStage(async (client) => {
+  for (const [i, name] of ['b1', 'b2', 'b3', 'b4'].entries()) await heartbeat(client, KEYS, name, i, FIELDS);
+  await client.del(KEYS.balancer('b2'), KEYS.balancer('b4'));
+  assert.equal(await pruneBalancers(client, KEYS, ['b1', 'b2', 'b3', 'b4', 'nobody']), ['b2', 'b4', 'nobody']);
+  assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), ['b1', 'b3']);
+  assert.equal(await pruneBalancers(client, KEYS, ['b1', 'b3']), []);
+  assert.equal(await pruneBalancers(client, KEYS, []), []);
+}));
+
+test('an event is published as one line that can be read', () => withStage(async (client, redis) => {
+  const heard: string[] = [];
+  let isListening = false;
+  const subscription = openSubscription(parseRedisAddress(redis.url), [KEYS.events], (_channel, text) => heard.push(text), { onReady: () => (isListening = true) });
+  try {
+    await until(() => isListening);
+    await publishEvent(client, KEYS, { kind: 'master-elected', name: 'b1', term: 4 });
+    await until(() => heard.length === 1);
+    assert.equal(decodeEvent(heard[0]), { ok: true, value: { kind: 'master-elected', name: 'b1', term: 4 } });
+    assert.not.match(heard[0] ?? '\n', /\n/);
+  } finally {
+    subscription.close();
+  }
+}));
+
+test('on a full Redis a heartbeat still tells how the fleet stands', () => withStage(async (client) => {
+  await heartbeat(client, KEYS, 'b1', 1, FIELDS);
+  await client.hset(KEYS.settings, 'algorithm', 'resource');
+  await client.hset(KEYS.master, 'name', 'b1');
+  await fillUp(client);
+  const standing = await heartbeat(client, KEYS, 'b2', 2, FIELDS);
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 0, previousInstance: null, settings: { algorithm: 'resource', wrong: 0 } });
+}, ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']));
+
+test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () => withStage(async (client, redis) => {
+  redis.pause();
+  const startMs = performance.now();
+  const hung = await failure(heartbeat(client, KEYS, 'b1', 1, FIELDS));
+  assert.ok(hung instanceof Error);
+  assert.ok(performance.now() - startMs < 1400);
+  await redis.kill();
+  assert.is.not((await failure(heartbeat(client, KEYS, 'b1', 1, FIELDS)))?.message ?? '', '');
+  assert.is.not((await failure(publishEvent(client, KEYS, { kind: 'host-up', name: 'h' })))?.message ?? '', '');
+  // Nobody is taken for dead because Redis is.
+  assert.equal(await pruneBalancers(client, KEYS, ['b1']), []);
+  await leaveFleet(client, KEYS, 'b1');
+}));
+
+test.run();

@@ -1,0 +1,164 @@
+// The contract of a LeaseStore: one suite that the fake of the simulations and the real one on a real
+// Redis both pass, so that what is proved of mastership on the fake holds on Redis.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { LeaseGrant, LeaseStore } from '../../lib/redis/lease-store.js';
+import { type LeaseStage, onFake, onRedis, STAGE_TTL_MS } from '../support/lease-stage.js';
+
+const test = suite('lease store');
+
+const ANN = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:00.000Z' };
+const BOB = { name: 'bob', url: 'http://10.0.0.2:80', since: '2026-01-02T00:00:00.000Z' };
+
+/** The lease, which must be free. */
+async function grantFor(store: LeaseStore): Promise<LeaseGrant> {
+  const outcome = await store.acquire();
+  assert.is(outcome.kind, 'acquired');
+  return (outcome as { grant: LeaseGrant }).grant;
+}
+
+const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> = {
+  async 'a free lease is granted, and to another it is held for what it has left'({ a, b }) {
+    await grantFor(a);
+    const outcome = await b.acquire();
+    assert.is(outcome.kind, 'held');
+    const { leftMs } = outcome as { leftMs: number | null };
+    assert.ok(leftMs !== null && leftMs > STAGE_TTL_MS / 3 && leftMs <= STAGE_TTL_MS, `${leftMs}`);
+  },
+
+  async 'a lease is held from its own holder too: it must be renewed, not asked for again'({ a }) {
+    await grantFor(a);
+    assert.is((await a.acquire()).kind, 'held');
+  },
+
+  async 'of two that ask at once one is granted the lease'({ a, b }) {
+    const kinds = (await Promise.all([a.acquire(), b.acquire()])).map(({ kind }) => kind);
+    assert.equal(kinds.toSorted(), ['acquired', 'held']);
+  },
+
+  async 'a lease can be renewed again and again, and then still be released'({ a, b }) {
+    const grant = await grantFor(a);
+    for (let i = 0; i < 5; i++) assert.is(await a.renew(grant), 'renewed');
+    assert.is((await b.acquire()).kind, 'held');
+    await a.release(grant);
+    await grantFor(b);
+  },
+
+  async 'a released lease is free at once, and its grant is good for nothing more'({ a, b }) {
+    const grant = await grantFor(a);
+    await a.release(grant);
+    const other = await grantFor(b);
+    assert.is(await a.renew(grant), 'lost');
+    await a.release(grant);
+    assert.is(await b.renew(other), 'renewed');
+  },
+
+  async 'a lease that ran out is lost to its holder, also when nobody else took it'({ a, b, runOut }) {
+    const grant = await grantFor(a);
+    await runOut();
+    assert.is(await a.renew(grant), 'lost');
+    const other = await grantFor(b);
+    assert.is(await a.renew(grant), 'lost');
+    assert.is(await b.renew(other), 'renewed');
+  },
+
+  async 'terms begin with 1 and grow by one, whoever takes them'({ a, b, readTerm }) {
+    assert.equal([await a.takeTerm(0, ANN), await b.takeTerm(0, BOB), await a.takeTerm(1, ANN)], [1, 2, 3]);
+    assert.is(await readTerm(), '3');
+  },
+
+  async 'a term is above its floor, and a floor below the term in Redis does not matter'({ a, b }) {
+    assert.equal([await a.takeTerm(41, ANN), await b.takeTerm(7, BOB), await a.takeTerm(100, ANN)], [42, 43, 101]);
+  },
+
+  async 'terms that are taken at once are all different'({ a, b }) {
+    const terms = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).takeTerm(0, ANN)));
+    assert.equal(terms.toSorted((x, y) => Number(x) - Number(y)), Array.from({ length: 20 }, (_, i) => i + 1));
+  },
+
+  async 'garbage in the term key counts as no term'({ a, readTerm, writeTerm }) {
+    for (const garbage of ['abc', '-5', '1e300', 'nan', '-nan', 'inf', '', '[1]', '9007199254740993', '1000008', '0x', '1 2']) {
+      await writeTerm(garbage);
+      assert.is(await a.takeTerm(6, ANN), 7, garbage);
+      assert.is(await readTerm(), '7');
+      await writeTerm(garbage);
+      assert.is(await a.refreshMaster(7, ANN), 'written', garbage);
+      assert.is(await readTerm(), '7', garbage);
+    }
+  },
+
+  async 'terms stay exact beyond what 32 bits hold'({ a, readTerm }) {
+    assert.is(await a.takeTerm(2 ** 40, ANN), 2 ** 40 + 1);
+    assert.is(await readTerm(), String(2 ** 40 + 1));
+    assert.is(await a.takeTerm(2 ** 40, ANN), 2 ** 40 + 2);
+  },
+
+  async 'whoever takes a term is named in the master’s hash, in place of the one before'({ a, b, readMaster }) {
+    await a.takeTerm(0, ANN);
+    assert.equal(await readMaster(), { ...ANN, term: '1' });
+    await b.takeTerm(0, BOB);
+    assert.equal(await readMaster(), { ...BOB, term: '2' });
+  },
+
+  async 'a master may write its hash until a newer term exists'({ a, b, readMaster }) {
+    await a.takeTerm(0, ANN);
+    assert.is(await a.refreshMaster(1, { ...ANN, url: 'http://moved' }), 'written');
+    assert.is((await readMaster()).url, 'http://moved');
+    await b.takeTerm(0, BOB);
+    assert.is(await a.refreshMaster(1, ANN), 'fenced');
+    assert.equal(await readMaster(), { ...BOB, term: '2' });
+  },
+
+  async 'a master whose term Redis has forgotten writes it again'({ a, readTerm, returnEmpty }) {
+    await a.takeTerm(8, ANN);
+    await returnEmpty();
+    assert.is(await readTerm(), null);
+    assert.is(await a.refreshMaster(9, ANN), 'written');
+    assert.is(await readTerm(), '9');
+  },
+
+  async 'a master clears its own hash only, and the term outlives it'({ a, b, readTerm, readMaster }) {
+    await a.takeTerm(0, ANN);
+    await b.takeTerm(0, BOB);
+    await a.clearMaster(1);
+    assert.is((await readMaster()).name, 'bob');
+    await b.clearMaster(2);
+    assert.equal(await readMaster(), {});
+    assert.is(await readTerm(), '2');
+  },
+
+  async 'the master’s hash runs out like the lease; the term does not'({ a, readTerm, readMaster, runOut }) {
+    await grantFor(a);
+    await a.takeTerm(0, ANN);
+    await runOut();
+    assert.equal(await readMaster(), {});
+    assert.is(await readTerm(), '1');
+  },
+
+  async 'without Redis every answer is that it cannot be reached, and nothing throws'({ a, b, goAway }) {
+    const grant = await grantFor(a);
+    await goAway();
+    assert.is((await b.acquire()).kind, 'unreachable');
+    assert.is(await a.renew(grant), 'unreachable');
+    assert.is(await a.takeTerm(0, ANN), null);
+    assert.is(await a.refreshMaster(1, ANN), 'unreachable');
+    await a.clearMaster(1);
+    await a.release(grant);
+  },
+
+  async 'a Redis that returns empty has lost the lease'({ a, b, goAway, returnEmpty }) {
+    const grant = await grantFor(a);
+    await goAway();
+    await returnEmpty();
+    assert.is(await a.renew(grant), 'lost');
+    await grantFor(b);
+  },
+};
+
+for (const [name, play] of Object.entries(contract)) {
+  test(`on the fake: ${name}`, () => onFake(play));
+  test(`on Redis: ${name}`, () => onRedis(play));
+}
+
+test.run();

@@ -1,0 +1,123 @@
+// Fuzz of everything that reads messages: seeded damage to valid ones. A decoder never throws, gives either
+// a reason or a value that is sound throughout, and leaves the prototypes of all objects alone.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { HostTable, LoadMessage, Report } from '../../lib/model.js';
+import { HOST_STATES } from '../../lib/model.js';
+import type { Decoded } from '../../lib/redis/decode.js';
+import { decodeEvent, encodeEvent, EVENT_KINDS, type FleetEvent } from '../../lib/redis/event-message.js';
+import { decodeLoad, encodeLoad } from '../../lib/redis/load-message.js';
+import { isName, originOf } from '../../lib/redis/names.js';
+import { decodeReport, encodeReport } from '../../lib/redis/report-message.js';
+import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
+import { Random } from '../../lib/routing/random.js';
+import { buildChange, buildRow } from '../support/host-rows.js';
+import { mutateText, mutateValue } from '../support/mutate.js';
+
+const test = suite('messages fuzz');
+
+const ROUNDS = 20_000;
+const REASONS: ReadonlySet<string> = new Set(['malformed', 'oversized', 'version', 'out_of_range', 'name']);
+
+const isWithin = (figure: number | null, max: number) => figure === null || (figure >= 0 && figure <= max);
+const isCount = (count: number) => Number.isSafeInteger(count) && count >= 0;
+
+function checkReport(report: Report): void {
+  assert.ok(isName(report.host) && originOf(report.url) === report.url && typeof report.bye === 'boolean');
+  assert.ok(isWithin(report.cpu, 1) && isWithin(report.memory, 1) && isWithin(report.cores, 4096) && isWithin(report.rps, 1e9));
+  assert.ok(report.intervalMs >= 50 && report.intervalMs <= 60_000);
+}
+
+function checkLoad(load: LoadMessage): void {
+  assert.ok(isName(load.balancer) && isName(load.instance) && typeof load.isFull === 'boolean');
+  assert.ok(load.hosts.every(({ host, inflight, served }) => isName(host) && isCount(inflight) && isCount(served) && inflight < 2 ** 31));
+  assert.ok(load.statics.every(({ name, url }) => isName(name) && originOf(url) === url));
+}
+
+function checkTable(table: HostTable): void {
+  assert.ok(isCount(table.stamp.term) && table.stamp.term > 0 && isCount(table.stamp.seq) && isCount(table.previousSeq));
+  assert.ok(table.gone.every(isName));
+  for (const row of table.hosts) {
+    assert.ok(isName(row.name) && originOf(row.url) === row.url && HOST_STATES.includes(row.state) && typeof row.isStatic === 'boolean');
+    assert.ok(isWithin(row.cpu, 1) && isWithin(row.memory, 1) && isWithin(row.cores, 4096) && isWithin(row.rps, 1e9));
+    assert.ok(isWithin(row.ageMs, 1e10) && isCount(row.inflight) && row.fleetRps >= 0 && row.fleetRps <= 1e9);
+  }
+}
+
+function checkEvent(event: FleetEvent): void {
+  assert.ok(EVENT_KINDS.includes(event.kind) && isName(event.name) && (event.term === undefined || isCount(event.term)));
+  // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
+  assert.ok(event.detail === undefined || (event.detail.length <= 200 && !/[\u0000-\u001f\u007f-\u009f]/.test(event.detail)));
+}
+
+interface Subject {
+  readonly text: string;
+  readonly check: (text: unknown) => Decoded<unknown>;
+}
+
+/** A decoder together with the check of what it lets through. */
+const subject = <T>(text: string, decode: (text: unknown) => Decoded<T>, check: (value: T) => void): Subject => ({
+  text,
+  check(given) {
+    const decoded = decode(given);
+    if (decoded.ok) check(decoded.value);
+    else assert.ok(REASONS.has(decoded.reason));
+    return decoded;
+  },
+});
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  report: subject(
+    encodeReport({ host: 'h1', url: 'http://h1:1', cpu: 0.5, memory: null, cores: 4, rps: 7, bye: true, intervalMs: 500 }), decodeReport, checkReport),
+  load: subject(encodeLoad({
+    balancer: 'b', instance: 'i', isFull: true, statics: [{ name: 's', url: 'http://s' }], hosts: [{ host: 'h', inflight: 1, served: 2 }],
+  }), decodeLoad, checkLoad),
+  table: subject(encodeTable(buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c'])), decodeTable, checkTable),
+  event: subject(encodeEvent({ kind: 'master-elected', name: 'b', term: 4, detail: 'x' }, new Date(0)), decodeEvent, checkEvent),
+};
+
+/** Fails when any object would have a property that a message put there. */
+function checkPrototypes(): void {
+  assert.equal(Object.keys(Object.prototype), []);
+  const bare = {} as Record<string, unknown>;
+  assert.equal([bare.v, bare.polluted, bare.x, [].length], [undefined, undefined, undefined, 0]);
+}
+
+for (const [name, { text, check }] of Object.entries(SUBJECTS)) {
+  test(`no damage to the text of a ${name} makes its decoder throw or let nonsense pass`, () => {
+    const random = new Random(name.length);
+    let accepted = 0;
+    for (let i = 0; i < ROUNDS; i++) if (check(mutateText(random, text)).ok) accepted++;
+    assert.ok(accepted > 50 && accepted < ROUNDS / 2, `${accepted} were accepted: the damage is too great or too small to prove anything`);
+    checkPrototypes();
+  });
+
+  test(`no odd value in a ${name} makes its decoder throw or let nonsense pass`, () => {
+    const random = new Random(name.length + 100);
+    let accepted = 0;
+    for (let i = 0; i < ROUNDS; i++) {
+      let value = mutateValue(random, JSON.parse(text));
+      if (random.below(2) === 0) value = mutateValue(random, value);
+      if (check(JSON.stringify(value)).ok) accepted++;
+    }
+    assert.ok(accepted > 50, `${accepted} were accepted`);
+    checkPrototypes();
+  });
+
+  test(`a ${name} that tries to change prototypes changes nothing`, () => {
+    for (const attack of [
+      '{"__proto__":{"v":1,"polluted":1}}',
+      `${text.slice(0, -1)},"__proto__":{"polluted":1,"x":1}}`,
+      `${text.slice(0, -1)},"constructor":{"prototype":{"polluted":1}}}`,
+      text.replaceAll('{', '{"__proto__":{"polluted":1},'),
+      '{"v":1,"__proto__":[],"constructor":null,"toString":1,"valueOf":1}',
+    ]) {
+      check(attack);
+      checkPrototypes();
+    }
+    assert.is(check('{"__proto__":{"v":1}}').ok, false, 'a version must be the message’s own');
+  });
+}
+
+test.run();

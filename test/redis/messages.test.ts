@@ -1,0 +1,203 @@
+// Messages from outside: what is right survives the round trip, and what is wrong is dropped with the
+// right reason. Nothing that anyone can publish makes a decoder throw; the fuzz is in messages-fuzz.test.ts.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { HostTable, LoadMessage, Report } from '../../lib/model.js';
+import type { Decoded } from '../../lib/redis/decode.js';
+import { decodeEvent, encodeEvent, EVENT_KINDS } from '../../lib/redis/event-message.js';
+import { decodeLoad, encodeLoad } from '../../lib/redis/load-message.js';
+import { decodeReport, encodeReport } from '../../lib/redis/report-message.js';
+import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
+import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('messages');
+
+const REPORT: Report = { host: 'h1', url: 'http://10.0.0.7:8080', cpu: 0.31, memory: 0.42, cores: 1.5, rps: 12.5, bye: false, intervalMs: 1000 };
+const LOAD: LoadMessage = {
+  balancer: 'b1', instance: 'i-1', isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
+  hosts: [{ host: 'h1', inflight: 3, served: 1e12 }, { host: 'constructor', inflight: 0, served: 0 }],
+};
+const TABLE: HostTable = buildTable(3, 9, [
+  buildRow('h1', { cpu: 0.123456, ageMs: 250, inflight: 7, fleetRps: 88.5, rps: 3 }),
+  buildRow('toString', { state: 'down', isStatic: true, cpu: null, memory: null, cores: null, ageMs: null }),
+]);
+
+const reasonOf = (decoded: Decoded<unknown>) => (decoded.ok ? 'ok' : decoded.reason);
+const valueOf = <T>(decoded: Decoded<T>): T => {
+  assert.ok(decoded.ok, reasonOf(decoded));
+  return (decoded as { value: T }).value;
+};
+
+/** The text of a message with some fields changed; a field that is undefined is left out. */
+const changed = (text: string, fields: Record<string, unknown>) => JSON.stringify({ ...(JSON.parse(text) as object), ...fields });
+const report = (fields: Record<string, unknown>) => reasonOf(decodeReport(changed(encodeReport(REPORT), fields)));
+const load = (fields: Record<string, unknown>) => reasonOf(decodeLoad(changed(encodeLoad(LOAD), fields)));
+const table = (fields: Record<string, unknown>) => reasonOf(decodeTable(changed(encodeTable(TABLE), fields)));
+const row = (fields: Record<string, unknown>) => {
+  const [first] = (JSON.parse(encodeTable(TABLE)) as { hosts: object[] }).hosts;
+  return table({ hosts: [{ ...first, ...fields }] });
+};
+
+const HOSTILE_NAMES = [
+  '', ' ', 'a b', 'a\n', '\na', 'a\u0000b', '\u001b[31mred', '__proto__', '-a', '.a', ':a', '_a', 'ä', '名', '\u202ea', 'a/b', 'a*', 'a{b}', 'a\\', '🦦',
+  'a'.repeat(129), 'a'.repeat(10_000), 7, null, ['a'], { a: 1 }, true,
+];
+const HOSTILE_URLS = [
+  'javascript:alert(1)', 'ftp://h', 'file:///etc/passwd', 'ws://h', '//h', 'h:80', 'http://', 'http://user@h', 'http://user:pw@h', 'http://:pw@h',
+  'http://h/path', 'http://h/?q', 'http://h/#f', 'http://h:0', 'http://h:65536', 'http://h:-1', 'http://h h', 'http://[::1', `http://${'h'.repeat(600)}`, '', null, 7, {},
+];
+
+test('reports survive the round trip, with figures that are not known and with a farewell', () => {
+  for (const each of [REPORT, { ...REPORT, cpu: null, memory: null, cores: null, rps: null }, { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 }]) {
+    assert.equal(valueOf(decodeReport(encodeReport(each))), each);
+  }
+});
+
+test('load messages survive the round trip; only whole ones name static hosts', () => {
+  assert.equal(valueOf(decodeLoad(encodeLoad(LOAD))), LOAD);
+  assert.equal(valueOf(decodeLoad(encodeLoad({ ...LOAD, isFull: false }))), { ...LOAD, isFull: false, statics: [] });
+});
+
+test('tables survive the round trip, whole and in part', () => {
+  assert.equal(valueOf(decodeTable(encodeTable(TABLE))), TABLE);
+  const part = { ...buildChange(3, 12, TABLE.hosts, ['h7', 'h8']), previousSeq: 9 };
+  assert.equal(valueOf(decodeTable(encodeTable(part))), part);
+  const empty = buildTable(1, 0, []);
+  assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
+});
+
+test('events survive the round trip, and the line says when', () => {
+  const at = new Date(1e12);
+  for (const kind of EVENT_KINDS) {
+    const event = { kind, name: 'b1', term: 4, detail: 'the reason' };
+    assert.equal(valueOf(decodeEvent(encodeEvent(event, at))), event);
+    assert.equal(valueOf(decodeEvent(encodeEvent({ kind, name: 'b1' }, at))), { kind, name: 'b1' });
+  }
+  assert.is((JSON.parse(encodeEvent({ kind: 'host-up', name: 'h' }, at)) as { at: string }).at, '2001-09-09T01:46:40.000Z');
+});
+
+test('what is not a JSON object is malformed', () => {
+  const texts: unknown[] = ['', 'x', '{', 'null', '1', '"text"', '[]', '[{"v":1}]', 'NaN', '{"v":1,}', '\u0000', `${'['.repeat(2000)}`, null, undefined, 7, {}];
+  for (const text of texts) {
+    for (const decode of [decodeReport, decodeLoad, decodeTable, decodeEvent]) assert.is(reasonOf(decode(text)), 'malformed', String(text));
+  }
+});
+
+test('another version is told from a wrong message', () => {
+  for (const v of [0, 2, '1', null, undefined, [1], 1.5]) {
+    assert.equal([report({ v }), load({ v }), table({ v })], ['version', 'version', 'version']);
+    assert.is(reasonOf(decodeEvent(changed(encodeEvent({ kind: 'host-up', name: 'h' }, new Date(0)), { v }))), 'version');
+  }
+});
+
+test('what is too long is not even read', () => {
+  assert.is(report({ x: 'x'.repeat(4096) }), 'oversized');
+  assert.is(load({ x: 'x'.repeat(4 << 20) }), 'oversized');
+  assert.is(table({ x: 'x'.repeat(16 << 20) }), 'oversized');
+  assert.is(reasonOf(decodeEvent(`"${'x'.repeat(5000)}`)), 'oversized');
+});
+
+test('hostile names are dropped, wherever they stand', () => {
+  for (const name of HOSTILE_NAMES) {
+    const isLong = typeof name === 'string' && name.length > 4000;
+    assert.is(report({ host: name }), isLong ? 'oversized' : 'name', JSON.stringify(name));
+    assert.is(load({ balancer: name }), 'name');
+    assert.is(load({ instance: name }), 'name');
+    assert.is(load({ hosts: [[name, 1, 1]] }), 'name');
+    assert.is(load({ statics: [{ name, url: 'http://h' }] }), 'name');
+    assert.is(row({ name }), 'malformed');
+    assert.is(table({ gone: ['fine', name] }), 'name');
+    assert.not.equal(reasonOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-up', name }))), 'ok');
+  }
+});
+
+test('names like those of an object’s own members are names as any other', () => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'A', '0', 'h-1.eu:8080_x', 'a'.repeat(128)]) {
+    assert.is(report({ host: name }), 'ok');
+    assert.is(row({ name }), 'ok');
+  }
+});
+
+test('URLs that are no plain origin are dropped, wherever they stand', () => {
+  for (const url of HOSTILE_URLS) {
+    assert.equal([report({ url }), row({ url }), load({ statics: [{ name: 's', url }] })], ['malformed', 'malformed', 'malformed'], JSON.stringify(url));
+  }
+});
+
+test('URLs are brought to one form', () => {
+  for (const [given, origin] of [['HTTP://H:80/', 'http://h'], ['https://h:443', 'https://h'], ['http://[0:0::1]:81', 'http://[::1]:81'], ['http://10.1', 'http://10.0.0.1']]) {
+    assert.is(valueOf(decodeReport(changed(encodeReport(REPORT), { url: given }))).url, origin);
+  }
+});
+
+test('figures out of range drop the report; those that are absent or null are not known', () => {
+  const wrong: unknown[] = [-0.1, 1.1, -1e308, 1e308, 'NaN', '0.5', '', true, [], {}, [0.5]];
+  for (const figure of wrong) {
+    for (const field of ['cpu', 'memory']) assert.is(report({ [field]: figure }), 'out_of_range', `${field} ${String(figure)}`);
+  }
+  for (const [field, figure] of [['cores', -1], ['cores', 4097], ['rps', -1], ['rps', 1.1e9], ['interval', 49], ['interval', 60_001], ['interval', '1000'], ['cores', '4']] as const) {
+    assert.is(report({ [field]: figure }), 'out_of_range', `${field} ${figure}`);
+  }
+  const bare = valueOf(decodeReport('{"v":1,"host":"h","url":"http://h"}'));
+  assert.equal(bare, { host: 'h', url: 'http://h', cpu: null, memory: null, cores: null, rps: null, bye: false, intervalMs: 1000 });
+});
+
+test('numbers beyond all bounds (1e999 is Infinity once parsed) are dropped, wherever they stand', () => {
+  for (const number of ['1e999', '-1e999']) {
+    const put = (text: string, from: RegExp) => {
+      assert.match(text, from);
+      return text.replace(from, `$1${number}`);
+    };
+    for (const field of ['cpu', 'memory', 'cores', 'rps', 'interval']) {
+      assert.is(reasonOf(decodeReport(put(encodeReport(REPORT), new RegExp(`("${field}":)[\\d.]+`)))), 'out_of_range', field);
+    }
+    for (const field of ['term', 'seq', 'cpu', 'memory', 'cores', 'rps', 'age', 'inflight', 'fleet_rps']) {
+      assert.is(reasonOf(decodeTable(put(encodeTable(TABLE), new RegExp(`("${field}":)[\\d.]+`)))), 'malformed', field);
+    }
+    assert.is(reasonOf(decodeLoad(put(encodeLoad(LOAD), /(\["h1",)3/))), 'malformed');
+    assert.is(reasonOf(decodeLoad(put(encodeLoad(LOAD), /(\["h1",3,)1\d+/))), 'malformed');
+  }
+});
+
+test('a farewell and other flags must be what they are', () => {
+  for (const bye of ['true', 1, 0, null, {}]) assert.is(report({ bye }), 'malformed');
+  for (const full of ['true', 1, {}]) assert.is(valueOf(decodeLoad(changed(encodeLoad(LOAD), { full }))).isFull, false);
+});
+
+test('counts must be counts', () => {
+  for (const count of [-1, 1.5, 2 ** 53, '1', null, undefined, [], 'NaN']) {
+    assert.equal([load({ hosts: [['h', count, 1]] }), load({ hosts: [['h', 1, count]] })], ['malformed', 'malformed'], String(count));
+    assert.equal([table({ term: count }), table({ seq: count }), row({ inflight: count })], ['malformed', 'malformed', 'malformed']);
+    assert.is(table({ full: undefined, prev: count }), 'malformed');
+  }
+  assert.equal([load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })], ['malformed', 'malformed', 'malformed']);
+});
+
+test('lists must be lists of what they should hold, and 100,000 wrong entries are soon dropped', () => {
+  for (const hosts of [null, undefined, {}, 'h', 7, [null], [7], [{}], [[]], [['h']], ['h']]) {
+    assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));
+    assert.not.equal(table({ hosts }), 'ok', JSON.stringify(hosts));
+  }
+  for (const list of [{}, 'x', 7, null]) assert.equal([load({ statics: list }), table({ gone: list })], ['malformed', 'malformed']);
+  const many = Array.from({ length: 100_000 }, () => [null, -1]);
+  const startMs = performance.now();
+  assert.equal([load({ hosts: many }), table({ hosts: many }), table({ gone: many })], ['name', 'malformed', 'name']);
+  assert.ok(performance.now() - startMs < 2000);
+});
+
+test('a state that does not exist drops the table', () => {
+  for (const state of ['UP', '', null, 0, 'length', '0', ['up']]) assert.is(row({ state }), 'malformed', String(state));
+});
+
+test('control characters in an event’s detail do not reach a terminal, and a long one is cut', () => {
+  const detail = `\u001b[31mred\u0007\n${'x'.repeat(500)}`;
+  const event = valueOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-down', name: 'h', detail })));
+  assert.is(event.detail?.length, 200);
+  assert.match(event.detail ?? '', /^\?\[31mred\?\?xxx/);
+  for (const wrong of [{ term: -1 }, { term: '1' }, { detail: 7 }, { event: 'no-such' }, { event: 'toString' }, { event: null }]) {
+    assert.is(reasonOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-down', name: 'h', ...wrong }))), 'malformed');
+  }
+});
+
+test.run();

@@ -1,0 +1,50 @@
+// The retry rule as a table over everything it looks at, and how long a host that refused is left alone.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Attempted, avoidForMs, mayRetry, type OutcomeKind } from '../../lib/routing/retry.js';
+
+const test = suite('retry');
+
+const OUTCOMES: readonly OutcomeKind[] = ['ok', 'connect-failed', 'reset', 'timeout', 'bad-response', 'client-gone'];
+const SAFE_TWICE = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
+const NOT_SAFE_TWICE = ['POST', 'PATCH', 'CONNECT', 'LOCK', 'get', 'PROPFIND', ''];
+
+/** A failed first attempt of a GET without a body: the most that may be retried. */
+const FIRST: Attempted = { outcome: 'connect-failed', hasStarted: false, method: 'GET', hasBody: false, attempts: 1 };
+
+test('a host that was never reached is replaced, whatever the method', () => {
+  for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) assert.is(mayRetry({ ...FIRST, method }), true, method);
+});
+
+test('what a host may have begun to do is done again only if that does no harm', () => {
+  for (const outcome of ['reset', 'bad-response'] as const) {
+    for (const method of SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome, method }), true, `${outcome} ${method}`);
+    for (const method of NOT_SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome, method }), false, `${outcome} ${method}`);
+  }
+});
+
+test('a timeout is not tried again: the client has waited long enough, and the host may be at it still', () => {
+  for (const method of SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome: 'timeout', method }), false);
+});
+
+test('an answer, and a client that has gone, end it', () => {
+  assert.is(mayRetry({ ...FIRST, outcome: 'ok' }), false);
+  assert.is(mayRetry({ ...FIRST, outcome: 'client-gone' }), false);
+});
+
+test('never with a body, never after the first byte, never a third time', () => {
+  for (const outcome of OUTCOMES) {
+    for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) {
+      assert.is(mayRetry({ ...FIRST, outcome, method, hasBody: true }), false, `${outcome} ${method} with a body`);
+      assert.is(mayRetry({ ...FIRST, outcome, method, hasStarted: true }), false, `${outcome} ${method} begun`);
+      for (const attempts of [2, 3, 100]) assert.is(mayRetry({ ...FIRST, outcome, method, attempts }), false, `${outcome} ${method} ${attempts}`);
+    }
+  }
+});
+
+test('a host that refuses is left alone for 1 s, then twice as long each time, up to 30 s', () => {
+  assert.equal([1, 2, 3, 4, 5, 6, 7, 11, 12, 1000].map(avoidForMs), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000, 30_000]);
+});
+
+test.run();

@@ -1,0 +1,133 @@
+// Real balancers in the test's own process, each with its own fleet and hosts threads, on free ports of
+// loopback. Stopped at the end of the bracket, whatever happened in it.
+
+import { type Balancer, startBalancer } from '../../lib/balancer.js';
+import { type BalancerConfig, checkBalancerConfig } from '../../lib/config.js';
+import type { Log } from '../../lib/log.js';
+import type { Report } from '../../lib/model.js';
+import { buildKeys, type Keys } from '../../lib/redis/keys.js';
+import { type BalancerView, readFleet } from '../../lib/redis/fleet-view.js';
+import { encodeReport } from '../../lib/redis/report-message.js';
+import type { Commands } from '../../lib/redis/connect.js';
+import { readCounters } from '../../lib/table/counters.js';
+import { HEADER, openTable } from '../../lib/table/layout.js';
+import { ask } from './http-client.js';
+import { until } from './until.js';
+
+/** A Redis that is not there: nobody listens on port 1. */
+export const NO_REDIS = 'redis://127.0.0.1:1';
+
+/** What is generous to wait for on a slow machine; what is waited for takes far less on a quick one. */
+export const SLOW_MS = 10_000;
+
+/** The namespace of these fleets: each test has a Redis of its own. */
+export const KEYS: Keys = buildKeys('test');
+
+/** The health page's answer. */
+export interface HealthPage {
+  readonly httpStatus: number;
+  readonly status: string;
+  readonly role: string;
+  readonly term: number;
+  readonly hosts: number;
+  readonly inflight: number;
+}
+
+/** A running balancer and what a test looks at. */
+export interface TestBalancer {
+  readonly balancer: Balancer;
+  readonly port: number;
+  readonly name: string;
+  /** The log's lines so far, as `level message {fields}`. */
+  readonly lines: readonly string[];
+  counter(name: string): number;
+  /** Requests in flight: of the balancer, and the sum of all hosts. */
+  inflight(): { readonly balancer: number; readonly hosts: number };
+  health(): Promise<HealthPage>;
+  /** Resolves when this many hosts are known. */
+  knows(hosts: number): Promise<void>;
+  becomes(role: 'master' | 'slave'): Promise<void>;
+}
+
+/** A configuration with short times; what is not said has a default. */
+export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerConfig {
+  return checkBalancerConfig({
+    redis: [NO_REDIS],
+    namespace: KEYS.namespace,
+    port: 0,
+    bind: '127.0.0.1',
+    consolePort: 0,
+    name: '',
+    algorithm: 'round-robin',
+    statics: [],
+    leaseTtlMs: 1500,
+    drainTimeoutMs: 2000,
+    connectTimeoutMs: 1000,
+    responseTimeoutMs: 10_000,
+    logLevel: 'silent',
+    ...overrides,
+  });
+}
+
+/** Whatever a test did to its requests, none of them may be in flight for ever. */
+async function isIdle({ inflight }: TestBalancer): Promise<void> {
+  const left = () => JSON.stringify(inflight());
+  await until(() => left() === '{"balancer":0,"hosts":0}', { timeoutMs: SLOW_MS, what: () => `nothing to be in flight: ${left()}` });
+}
+
+/** Starts a balancer, hands it out when it knows its static hosts, checks that nothing stays in flight, and stops it. */
+export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>): Promise<T> {
+  const lines: string[] = [];
+  const log: Log = (level, message, fields = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+  const config = buildConfig(overrides);
+  const balancer = await startBalancer(config, log);
+  const { counters, header, inflight } = openTable(balancer.table);
+  const each: TestBalancer = {
+    balancer,
+    port: balancer.port,
+    name: balancer.name,
+    lines,
+    counter: (name) => (readCounters(counters) as Record<string, number>)[name] ?? 0,
+    inflight: () => ({ balancer: header[HEADER.inflight] as number, hosts: inflight.reduce((sum, one) => sum + one, 0) }),
+    async health() {
+      const { status, body } = await ask(balancer.consolePort, { path: '/.meercat/health' });
+      return { ...(JSON.parse(body) as Omit<HealthPage, 'httpStatus'>), httpStatus: status };
+    },
+    async knows(hosts) {
+      await until(async () => (await each.health()).hosts === hosts, { timeoutMs: SLOW_MS, what: `${hosts} hosts on ${balancer.name}` });
+    },
+    async becomes(role) {
+      await until(() => balancer.role === role, { timeoutMs: SLOW_MS, what: () => `${balancer.name} to be ${role}; its log:\n${lines.join('\n')}` });
+    },
+  };
+  try {
+    if (config.statics.length > 0) await until(async () => (await each.health()).hosts >= config.statics.length, { timeoutMs: SLOW_MS, what: 'the static hosts' });
+    const result = await fn(each);
+    await isIdle(each);
+    return result;
+  } finally {
+    await balancer.stop();
+  }
+}
+
+/** Publishes one report; what is not said is usual. */
+export async function publishReport(client: Commands, host: string, url: string, fields: Partial<Report> = {}): Promise<void> {
+  await client.publish(KEYS.reports, encodeReport({ host, url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false, ...fields }));
+}
+
+/** A balancer as `meercat status --json` shows it: from Redis alone. */
+export async function statusOf(client: Commands, name: string): Promise<BalancerView | undefined> {
+  return (await readFleet(client, KEYS)).balancers.find((balancer) => balancer.name === name);
+}
+
+/** Resolves when the status shows at least this count. */
+export async function statusCounts(client: Commands, name: string, counter: string, atLeast: number): Promise<void> {
+  let last: BalancerView | undefined;
+  await until(
+    async () => {
+      last = await statusOf(client, name);
+      return (last?.counters[counter] ?? 0) >= atLeast;
+    },
+    { timeoutMs: SLOW_MS, everyMs: 50, what: () => `${counter} ≥ ${atLeast} in the status: ${JSON.stringify(last?.counters)}` },
+  );
+}

@@ -1,0 +1,91 @@
+// Views of a host table as policies see them, and the statistics that tests of policies need.
+
+import type { HostView, Policy } from '../../lib/model.js';
+
+/** What a view is built of; hosts not told of are eligible, with a usage of 0.5 reported at 0 ms. */
+export interface ViewOptions {
+  /** Usage by slot; NaN is a host that never said. */
+  readonly usage?: readonly number[];
+  /** When each slot reported, by slot; NaN for never. */
+  readonly reportedAt?: readonly number[];
+  readonly avoidUntil?: Readonly<Record<number, number>>;
+  /** The slots that are candidates; all of them unless told. */
+  readonly candidates?: readonly number[];
+  readonly neutral?: number;
+}
+
+/** A view over `slots` slots. */
+export function buildView(slots: number, options: ViewOptions = {}): HostView {
+  const candidates = options.candidates ?? Array.from({ length: slots }, (_, slot) => slot);
+  const list = Int32Array.of(candidates.length, ...candidates);
+  const column = (of: readonly number[] | undefined, missing: number) =>
+    Float64Array.from({ length: slots }, (_, slot) => of?.[slot] ?? missing);
+  const avoidUntil = new Float64Array(slots);
+  for (const [slot, untilMs] of Object.entries(options.avoidUntil ?? {})) avoidUntil[Number(slot)] = untilMs;
+  return {
+    candidates: () => list,
+    usage: column(options.usage, 0.5),
+    reportedAt: column(options.reportedAt, 0),
+    avoidUntil,
+    neutralUsage: () => options.neutral ?? 0.5,
+  };
+}
+
+/** The same view, counting every cell that is read; `reads.most` is the most in one pick of all. */
+export function countReads(view: HostView): { view: HostView; reads: { now: number } } {
+  const reads = { now: 0 };
+  const counting = <T extends object>(cells: T): T => new Proxy(cells, {
+    get(target, key) {
+      reads.now++;
+      return Reflect.get(target, key) as unknown;
+    },
+  });
+  const list = counting(view.candidates());
+  return {
+    reads,
+    view: {
+      candidates: () => list,
+      usage: counting(view.usage),
+      reportedAt: counting(view.reportedAt),
+      avoidUntil: counting(view.avoidUntil),
+      neutralUsage: () => view.neutralUsage(),
+    },
+  };
+}
+
+/** How often each slot is picked in `picks` picks; the last element counts the picks of none. */
+export function countPicks(policy: Policy, view: HostView, slots: number, picks: number, nowMs = 0, excluded = -1): number[] {
+  const counts = Array.from({ length: slots + 1 }, () => 0);
+  for (let i = 0; i < picks; i++) {
+    const slot = policy.pick(view, nowMs, excluded);
+    const at = slot < 0 ? slots : slot;
+    counts[at] = (counts[at] as number) + 1;
+  }
+  return counts;
+}
+
+/** Pearson's chi-square of counts against the expected shares, which add up to 1. */
+export function chiSquare(counts: readonly number[], shares: readonly number[]): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.reduce((sum, count, i) => {
+    const expected = total * (shares[i] as number);
+    return expected === 0 ? sum + (count === 0 ? 0 : Number.POSITIVE_INFINITY) : sum + (count - expected) ** 2 / expected;
+  }, 0);
+}
+
+/** What chi-square may be: its mean and five of its standard deviations. */
+export function chiSquareLimit(freedom: number): number {
+  return freedom + 5 * Math.sqrt(2 * freedom);
+}
+
+/**
+ * The shares that two random choices give hosts of these usages: a host wins against each that is more
+ * used, and half the time against its equals. For n different usages the i-th least used gets 2(n−i)/(n(n−1)).
+ */
+export function twoChoiceShares(usages: readonly number[]): number[] {
+  const pairs = (usages.length * (usages.length - 1)) / 2;
+  return usages.map((own, i) => usages.reduce((won, other, j) => {
+    if (i === j || other < own) return won;
+    return won + (other === own ? 0.5 : 1) / pairs;
+  }, 0));
+}

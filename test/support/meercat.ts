@@ -1,0 +1,66 @@
+// The command line of the build under test, as a real process: run to its end, or kept running for a test.
+// Variables of the tester's own (MEERCAT_…) never reach it.
+
+import { fileURLToPath } from 'node:url';
+import { type ProcessOptions, type RunningProcess, withProcess } from './brackets.js';
+import { until } from './until.js';
+
+/** The compiled command line. */
+export const ENTRY = fileURLToPath(new URL('../../bin/meercat.js', import.meta.url));
+
+/** Variables for one process; `undefined` takes one away. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How a run of the command line ended, and what it said. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What starts `meercat` with these arguments. */
+export function meercatProcess(args: readonly string[], env: Environment = {}): ProcessOptions {
+  const own = Object.keys(process.env).filter((name) => name.startsWith('MEERCAT_'));
+  const without = Object.fromEntries(own.map((name) => [name, undefined]));
+  return { command: process.execPath, args: [ENTRY, ...args], env: { ...without, ...env } };
+}
+
+/** Runs `meercat` to its end; rejects when it has not ended after 20 s. */
+export function meercat(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return withProcess(meercatProcess(args, env), async (child) => {
+    const exit = await ended(child, 20_000);
+    return { ...exit, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
+  });
+}
+
+/** How a process ended; rejects with its last lines when it has not ended in time. */
+export function ended(child: RunningProcess, timeoutMs = 5000): ReturnType<typeof until<Awaited<RunningProcess['exit']>>> {
+  const what = (): string => `the process to end; its last lines:\n${child.lines.slice(-20).join('\n')}`;
+  return until(() => child.exit, { timeoutMs, what });
+}
+
+/** Starts `meercat`, hands it out, and ends it. */
+export function withMeercat<T>(args: readonly string[], fn: (child: RunningProcess) => T | Promise<T>, env: Environment = {}): Promise<T> {
+  return withProcess(meercatProcess(args, env), fn);
+}
+
+/** The log lines of a balancer or agent, as objects; lines that are not JSON are left out. */
+export function logOf(child: RunningProcess): Record<string, unknown>[] {
+  return child.stderr.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Record<string, unknown>];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Runs jobs a few at a time; each is a process, and the machine is shared. */
+export async function inLanes<Job>(jobs: readonly Job[], run: (job: Job) => Promise<void>): Promise<void> {
+  const waiting = jobs.values();
+  const lane = async (): Promise<void> => {
+    for (const job of waiting) await run(job);
+  };
+  await Promise.all([lane(), lane(), lane()]);
+}

@@ -1,0 +1,160 @@
+// How the table merges its sources: the static hosts of this balancer, the master's tables, and the first
+// table of a new master, which may not know all hosts yet. Also the counters, which live beside it.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { COUNTERS, counterOf, readCounters } from '../../lib/table/counters.js';
+import { createTable, openTable } from '../../lib/table/layout.js';
+import { type SlotChange, TableWriter } from '../../lib/table/writer.js';
+import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('table merge');
+
+const STATIC = { name: 's', url: 'http://s:8080' };
+
+function openStage() {
+  const columns = openTable(createTable(64));
+  const writer = new TableWriter(columns, counterOf(columns.counters));
+  const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
+  return { columns, writer, slotOf };
+}
+
+const named = ({ added, removed }: SlotChange) => ({ added: added.map(({ name }) => name), removed: removed.map(({ name }) => name) });
+const names = (writer: TableWriter) => writer.hosts().map(({ name }) => name).toSorted();
+
+test('static hosts are in the table before any master said anything', () => {
+  const { writer, columns, slotOf } = openStage();
+  assert.equal(named(writer.setStatics([STATIC])), { added: ['s'], removed: [] });
+  writer.rebuildCandidates(0);
+  assert.is(columns.lists[1][0], 1);
+  assert.is(columns.lists[1][1], slotOf('s'));
+  assert.equal(writer.rows(0), [], 'the master is not told what it never said itself');
+});
+
+test('a static host that is published keeps its slot and gets figures', () => {
+  const { writer, columns, slotOf } = openStage();
+  writer.setStatics([STATIC]);
+  const slot = slotOf('s');
+  assert.equal(named(writer.apply(buildTable(1, 1, [buildRow('s', { cpu: 0.7 })]), 0)), { added: [], removed: [] });
+  assert.is(slotOf('s'), slot);
+  assert.is(columns.cpu[slot], 0.7);
+});
+
+test('a static host that is no longer published stays, up and with nothing known of it', () => {
+  for (const unpublish of [buildChange(1, 2, [], ['s']), buildTable(1, 2, [])]) {
+    const { writer, columns, slotOf } = openStage();
+    writer.setStatics([STATIC]);
+    writer.apply(buildTable(1, 1, [buildRow('s', { cpu: 0.7, state: 'down' }), buildRow('x')]), 0);
+    writer.rebuildCandidates(0);
+    const slot = slotOf('s');
+    assert.equal(named(writer.apply(unpublish, 0)).removed, unpublish.isFull ? ['x'] : []);
+    assert.is(slotOf('s'), slot);
+    assert.ok(Number.isNaN(columns.cpu[slot]) && Number.isNaN(columns.usage[slot]) && Number.isNaN(columns.reportedAt[slot]));
+    assert.is(columns.state[slot], 0);
+    assert.is(writer.isListOld, true);
+  }
+});
+
+test('a host that was published first and named static later stays when it is unpublished', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('s')]), 0);
+  assert.equal(named(writer.setStatics([STATIC])), { added: [], removed: [] });
+  writer.apply(buildTable(1, 2, []), 0);
+  assert.equal(names(writer), ['s']);
+});
+
+test('a static host is published with another URL: the published one counts, in a new slot', () => {
+  const { writer, slotOf } = openStage();
+  writer.setStatics([STATIC]);
+  const old = slotOf('s');
+  const change = writer.apply(buildTable(1, 1, [buildRow('s', { url: 'http://s:81' })]), 0);
+  assert.equal(change.removed.map(({ slot }) => slot), [old]);
+  assert.equal(writer.hosts().map(({ url }) => url), ['http://s:81']);
+  writer.apply(buildTable(1, 2, []), 0);
+  assert.equal(names(writer), ['s'], 'it is still static');
+});
+
+test('a whole table of the same master removes at once what it does not name', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
+  assert.equal(named(writer.apply(buildTable(1, 2, [buildRow('b')]), 10)).removed, ['a']);
+  assert.equal(names(writer), ['b']);
+});
+
+test('a part of a table removes only what it says is gone', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b'), buildRow('c')]), 0);
+  assert.equal(named(writer.apply(buildChange(1, 2, [buildRow('b')], ['c', 'nobody', 'c']), 10)).removed, ['c']);
+  assert.equal(names(writer), ['a', 'b']);
+});
+
+test('hosts that a new master does not name are kept for 5 s and then removed', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b'), buildRow('c')]), 0);
+  assert.equal(named(writer.apply(buildTable(2, 1, [buildRow('c')]), 1000)).removed, []);
+  assert.equal(names(writer), ['a', 'b', 'c']);
+  assert.equal(named(writer.sweepOrphans(5999)).removed, []);
+  assert.equal(named(writer.sweepOrphans(6000)).removed, ['a', 'b']);
+  assert.equal(named(writer.sweepOrphans(60_000)).removed, []);
+  assert.equal(names(writer), ['c']);
+});
+
+test('an orphan that its agent made known to the new master in time is kept', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
+  writer.apply(buildTable(2, 1, []), 1000);
+  writer.apply(buildChange(2, 2, [buildRow('a')]), 3000);
+  assert.equal(named(writer.sweepOrphans(9000)).removed, ['b']);
+  assert.equal(names(writer), ['a']);
+});
+
+test('a second whole table of the new master does not shorten an orphan’s time', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
+  writer.apply(buildTable(2, 1, []), 1000);
+  assert.equal(named(writer.apply(buildTable(2, 5, [buildRow('b')]), 2000)).removed, []);
+  assert.equal(named(writer.apply(buildTable(2, 6, []), 3000)).removed, ['b'], 'b was named by this master, and is no orphan');
+  assert.equal(named(writer.sweepOrphans(5999)).removed, []);
+  assert.equal(named(writer.sweepOrphans(6000)).removed, ['a']);
+});
+
+test('an orphan that the new master says is gone is removed at once', () => {
+  const { writer } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a')]), 0);
+  writer.apply(buildTable(2, 1, []), 1000);
+  assert.equal(named(writer.apply(buildChange(2, 2, [], ['a']), 1500)).removed, ['a']);
+});
+
+test('a static host that a new master does not name is kept for good', () => {
+  const { writer } = openStage();
+  writer.setStatics([STATIC]);
+  writer.apply(buildTable(1, 1, [buildRow('s')]), 0);
+  writer.apply(buildTable(2, 1, []), 1000);
+  assert.equal(named(writer.sweepOrphans(99_000)).removed, []);
+  assert.equal(names(writer), ['s']);
+});
+
+test('the rows that a new master starts from are what was published, with ages as of now', () => {
+  const { writer } = openStage();
+  writer.setStatics([STATIC, { name: 'unpublished', url: 'http://u' }]);
+  const rows = [
+    buildRow('a', { cpu: 0.25, memory: null, cores: 1.5, ageMs: 400, inflight: 3, fleetRps: 8, state: 'silent' }),
+    buildRow('s', { url: STATIC.url, cpu: null, memory: null, cores: null, ageMs: null, isStatic: true }),
+  ];
+  writer.apply(buildTable(1, 1, rows), 1000);
+  const told = writer.rows(3000).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  assert.equal(told, [{ ...rows[0], ageMs: 2400 }, rows[1]]);
+});
+
+test('counters are counted in shared memory and read by name, only those above 0', () => {
+  const { counters, buffer } = openTable(createTable(1));
+  const count = counterOf(counters);
+  count('requests');
+  count('requests', 41);
+  count('tables_gaps');
+  assert.equal(readCounters(openTable(buffer).counters), { requests: 42, tables_gaps: 1 });
+  for (const name of COUNTERS) count(name, 1000);
+  assert.is(Object.keys(readCounters(counters)).length, COUNTERS.length);
+});
+
+test.run();

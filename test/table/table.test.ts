@@ -1,0 +1,226 @@
+// The shared host table: what its writer makes of the master's tables, and that a reader on the same
+// memory sees it at once. Time is handed in; the candidates' list is checked by names.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CounterName, counterOf, readCounters } from '../../lib/table/counters.js';
+import { createTable, openTable } from '../../lib/table/layout.js';
+import { TableReader } from '../../lib/table/reader.js';
+import { type SlotChange, type SlotHost, TableWriter } from '../../lib/table/writer.js';
+import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('table');
+
+/** A table with its writer, and a reader that has views of its own as another thread would. */
+function openStage(options: { capacity?: number; known?: readonly SlotHost[]; nextSlot?: number; buffer?: SharedArrayBuffer } = {}) {
+  const buffer = options.buffer ?? createTable(options.capacity ?? 64);
+  const columns = openTable(buffer);
+  const writer = new TableWriter(columns, counterOf(columns.counters), options.known, options.nextSlot);
+  const reader = new TableReader(openTable(buffer));
+  const count = (name: CounterName) => readCounters(columns.counters)[name] ?? 0;
+  const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
+  const candidates = (nowMs = 0) => {
+    writer.rebuildCandidates(nowMs);
+    const list = reader.candidates();
+    const names = new Map(writer.hosts().map(({ slot, name }) => [slot, name]));
+    return [...list.subarray(1, 1 + (list[0] as number))].map((slot) => names.get(slot) ?? `slot ${slot}`).toSorted();
+  };
+  return { buffer, columns, writer, reader, count, slotOf, candidates };
+}
+
+const named = ({ added, removed }: SlotChange) => ({ added: added.map(({ name }) => name), removed: removed.map(({ name }) => name) });
+const names = (writer: TableWriter) => writer.hosts().map(({ name }) => name).toSorted();
+
+test('hosts get slots of their own, which they keep from table to table', () => {
+  const { writer, slotOf } = openStage();
+  const change = writer.apply(buildTable(1, 1, ['a', 'b', 'c'].map((name) => buildRow(name))), 0);
+  assert.equal(named(change), { added: ['a', 'b', 'c'], removed: [] });
+  const slots = ['a', 'b', 'c'].map(slotOf);
+  assert.is(new Set(slots).size, 3);
+  assert.equal(named(writer.apply(buildChange(1, 2, [buildRow('b', { cpu: 0.9 })]), 10)), { added: [], removed: [] });
+  writer.apply(buildTable(1, 3, ['c', 'b', 'a'].map((name) => buildRow(name))), 20);
+  assert.equal(['a', 'b', 'c'].map(slotOf), slots);
+  assert.equal(writer.stamp, { term: 1, seq: 3 });
+});
+
+test('a slot is given out again only after it was released', () => {
+  const { writer, slotOf } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
+  const old = slotOf('a');
+  const [removed] = writer.apply(buildChange(1, 2, [], ['a']), 0).removed;
+  assert.equal(removed, { slot: old, name: 'a', url: 'http://a:8080' });
+  writer.apply(buildChange(1, 3, [buildRow('c')]), 0);
+  assert.is.not(slotOf('c'), old);
+  // The same host that comes back before its release is a new one too.
+  writer.apply(buildChange(1, 4, [buildRow('a')]), 0);
+  assert.is.not(slotOf('a'), old);
+  writer.release(old);
+  writer.apply(buildChange(1, 5, [buildRow('d')]), 0);
+  assert.is(slotOf('d'), old);
+});
+
+test('a reused slot shows nothing of the host that had it', () => {
+  const { writer, columns, slotOf } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, fleetRps: 50, state: 'down' })]), 0);
+  const slot = slotOf('a');
+  writer.apply(buildChange(1, 2, [], ['a']), 0);
+  writer.release(slot);
+  writer.setStatics([{ name: 's', url: 'http://s' }]);
+  assert.is(slotOf('s'), slot);
+  const figures = [columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].map((column) => column[slot]);
+  assert.ok(figures.every(Number.isNaN), figures.join());
+  assert.equal([columns.fleetInflight[slot], columns.fleetRps[slot], columns.state[slot]], [0, 0, 0]);
+});
+
+test('a host whose URL changed is another host: a new slot, and the old one to be released', () => {
+  const { writer, slotOf } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a')]), 0);
+  const old = slotOf('a');
+  const change = writer.apply(buildChange(1, 2, [buildRow('a', { url: 'http://a:81' })]), 0);
+  assert.is.not(slotOf('a'), old);
+  assert.equal(change.removed, [{ slot: old, name: 'a', url: 'http://a:8080' }]);
+  assert.equal(change.added, [{ slot: slotOf('a'), name: 'a', url: 'http://a:81' }]);
+});
+
+test('figures are written to their columns, and ages are counted back from the arrival', () => {
+  const { writer, columns, slotOf } = openStage();
+  writer.apply(buildTable(1, 1, [
+    buildRow('a', { cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700, inflight: 9, fleetRps: 12.5 }),
+    buildRow('b', { cpu: null, memory: null, cores: null, ageMs: null, state: 'silent' }),
+  ]), 10_000);
+  const [a, b] = [slotOf('a'), slotOf('b')];
+  assert.equal([columns.cpu[a], columns.memory[a], columns.cores[a], columns.reportedAt[a]], [0.25, 0.9, 2, 9300]);
+  assert.ok(Math.abs((columns.usage[a] as number) - 0.75) < 1e-9);
+  assert.equal([columns.fleetInflight[a], columns.fleetRps[a], columns.state[a], columns.state[b]], [9, 12.5, 0, 1]);
+  assert.ok([columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].every((column) => Number.isNaN(column[b])));
+});
+
+test('hosts that are down are no candidates; silent ones are', () => {
+  const { writer, candidates } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b', { state: 'down' }), buildRow('c', { state: 'silent' })]), 0);
+  assert.equal(candidates(), ['a', 'c']);
+  writer.apply(buildChange(1, 2, [buildRow('a', { state: 'down' }), buildRow('b')]), 0);
+  assert.equal(candidates(), ['b', 'c']);
+});
+
+test('when all hosts are down, all are candidates', () => {
+  const { writer, candidates } = openStage();
+  writer.apply(buildTable(1, 1, ['a', 'b'].map((name) => buildRow(name, { state: 'down' }))), 0);
+  assert.equal(candidates(), ['a', 'b']);
+});
+
+test('an empty table has no candidates', () => {
+  assert.equal(openStage().candidates(), []);
+});
+
+test('the list is old after each change of hosts or states, and after no other', () => {
+  const { writer } = openStage();
+  const isOldAfter = (run: () => void) => {
+    writer.rebuildCandidates(0);
+    assert.is(writer.isListOld, false);
+    run();
+    return writer.isListOld;
+  };
+  assert.is(isOldAfter(() => writer.apply(buildTable(1, 1, [buildRow('a')]), 0)), true);
+  assert.is(isOldAfter(() => writer.apply(buildChange(1, 2, [buildRow('a', { cpu: 0.1, inflight: 3 })]), 0)), false);
+  assert.is(isOldAfter(() => writer.apply(buildChange(1, 3, [buildRow('a', { state: 'down' })]), 0)), true);
+  assert.is(isOldAfter(() => writer.setStatics([{ name: 's', url: 'http://s' }])), true);
+  assert.is(isOldAfter(() => writer.apply(buildChange(1, 4, [], ['a'])  , 0)), true);
+  assert.is(isOldAfter(() => writer.apply(buildChange(1, 5, [], ['nobody']), 0)), false);
+});
+
+test('what a balancer holds against a host keeps it out until that ends, and the writer says when', () => {
+  const { writer, columns, slotOf, candidates } = openStage();
+  writer.apply(buildTable(1, 1, ['a', 'b', 'c'].map((name) => buildRow(name))), 0);
+  assert.is(writer.rebuildCandidates(0), Number.POSITIVE_INFINITY);
+  columns.avoidUntil[slotOf('a')] = 5000;
+  columns.avoidUntil[slotOf('b')] = 3000;
+  assert.is(writer.rebuildCandidates(1000), 3000);
+  assert.equal(candidates(1000), ['c']);
+  assert.equal(candidates(3000), ['b', 'c']);
+  assert.is(writer.rebuildCandidates(3000), 5000);
+  assert.equal(candidates(5000), ['a', 'b', 'c']);
+});
+
+test('when something is held against all of them, all are candidates, and still it ends', () => {
+  const { writer, columns, slotOf, candidates } = openStage();
+  writer.apply(buildTable(1, 1, ['a', 'b'].map((name) => buildRow(name))), 0);
+  for (const name of ['a', 'b']) columns.avoidUntil[slotOf(name)] = 2000;
+  assert.equal(candidates(1000), ['a', 'b']);
+  assert.is(writer.rebuildCandidates(1000), 2000);
+});
+
+test('a reader sees the writer’s list by one turn of a switch, and the list it took stays whole', () => {
+  const { writer, reader } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
+  assert.is(reader.candidates()[0], 0);
+  writer.rebuildCandidates(0);
+  const taken = reader.candidates();
+  assert.is(taken[0], 2);
+  const before = [...taken.subarray(0, 3)];
+  writer.apply(buildChange(1, 2, [buildRow('c'), buildRow('d')], ['a']), 0);
+  assert.is(reader.candidates(), taken);
+  writer.rebuildCandidates(0);
+  assert.equal([...taken.subarray(0, 3)], before);
+  assert.is(reader.candidates()[0], 3);
+  writer.rebuildCandidates(0);
+  assert.is(reader.candidates()[0], 3);
+});
+
+test('a host beyond the capacity is left out and counted, and taken once a slot is released', () => {
+  const { writer, count, slotOf, candidates } = openStage({ capacity: 3 });
+  writer.apply(buildTable(1, 1, Array.from({ length: 5 }, (_, i) => buildRow(`h${i}`))), 0);
+  assert.equal(names(writer), ['h0', 'h1', 'h2']);
+  assert.is(count('hosts_dropped_full'), 2);
+  assert.equal(candidates(), ['h0', 'h1', 'h2']);
+  const free = slotOf('h1');
+  writer.apply(buildChange(1, 2, [], ['h1']), 0);
+  writer.release(free);
+  writer.apply(buildChange(1, 3, [buildRow('h4')]), 0);
+  assert.is(slotOf('h4'), free);
+  assert.is(count('hosts_dropped_full'), 2);
+});
+
+test('a writer that takes over knows the hosts and the stamp, and gives out no slot twice', () => {
+  const first = openStage();
+  first.writer.apply(buildTable(4, 7, ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 }))), 0);
+  first.writer.refreshNeutralUsage(0);
+  first.writer.apply(buildChange(4, 8, [], ['b']), 0);
+  const known = first.writer.hosts();
+  const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
+  assert.equal(next.writer.stamp, { term: 4, seq: 8 });
+  assert.is(next.reader.neutralUsage(), 0.75);
+  assert.equal(next.candidates(), ['a', 'c']);
+  const change = next.writer.apply(buildTable(4, 9, [buildRow('a'), buildRow('d')]), 0);
+  assert.equal(named(change), { added: ['d'], removed: ['c'] });
+  assert.is(next.slotOf('a'), known.find(({ name }) => name === 'a')?.slot);
+  assert.is(next.slotOf('d'), 3);
+});
+
+test('the neutral usage is the median of the figures that can still be believed', () => {
+  const { writer, reader } = openStage();
+  assert.is(reader.neutralUsage(), 0.5);
+  const row = (name: string, cpu: number | null, ageMs: number | null) => buildRow(name, { cpu, ageMs, memory: null });
+  writer.apply(buildTable(1, 1, [row('a', 0.1, 0), row('b', 0.2, 0), row('c', 0.9, 0), row('d', null, 0), row('e', 1, null), row('f', 1, 10_000)]), 50_000);
+  writer.refreshNeutralUsage(50_000);
+  assert.is(reader.neutralUsage(), 0.2);
+  writer.apply(buildChange(1, 2, [row('e', 0.4, 0)]), 50_000);
+  writer.refreshNeutralUsage(50_000);
+  assert.ok(Math.abs(reader.neutralUsage() - 0.3) < 1e-12);
+  writer.refreshNeutralUsage(60_000);
+  assert.is(reader.neutralUsage(), 0.5);
+});
+
+test('columns of one table do not overlap, whatever the capacity', () => {
+  for (const capacity of [1, 2, 3, 7, 64, 1000]) {
+    const columns = openTable(createTable(capacity));
+    assert.is(columns.capacity, capacity);
+    const { buffer: _, capacity: __, lists, ...single } = columns;
+    const views = [...Object.values(single), ...lists];
+    const ranges = views.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength] as const).toSorted(([a], [b]) => a - b);
+    for (const [i, [start]] of ranges.entries()) assert.ok(i === 0 || start >= (ranges[i - 1]?.[1] ?? 0));
+    assert.is(ranges.at(-1)?.[1], columns.buffer.byteLength);
+  }
+});
+
+test.run();
