@@ -4,11 +4,12 @@
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import {
-  type BalancerConfig, checkBalancerConfig, checkFleet, CONSOLE_PORT_OFFSET, DEFAULTS, defaultHostName, machineName, parseAlgorithm,
+  type BalancerConfig, checkBalancerConfig, checkFleet, checkHostNames, CONSOLE_PORT_OFFSET, DEFAULTS, defaultHostName, machineName, parseAlgorithm,
   parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost,
 } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { createLog, type Log, LOG_LEVELS, type LogLevel } from '../lib/log.js';
+import type { BenchFlags } from '../lib/lab/context.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
@@ -59,7 +60,7 @@ Examples:
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
 
-Every flag can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
+Every flag with a value can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
 take several values separated by spaces. A flag on the command line comes first.`);
 
 program
@@ -139,6 +140,34 @@ program
   .action(runStatus);
 
 program
+  .command('bench')
+  .description('measure this Meercat on this machine: failover, freshness, pick, forward')
+  .argument('<name>', 'failover, freshness, pick or forward')
+  .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
+  .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
+  .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
+  .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
+  .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
+  .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
+  .addHelpText('after', `
+Benchmarks, what they take, and their goals:
+  failover    how long the fleet is without a master when it is killed, and when it stops in good order
+              --rounds 20                            goals: < 2000 ms, < 150 ms, no request failed
+  freshness   from an agent's PUBLISH to the figure in the table of every balancer
+              --hosts 10,1000 --seconds 15           goal: p99 < 25 ms
+  pick        time and memory of one pick, for each algorithm
+              --hosts 10,1000,10000 --rounds 9 --seconds 0.3
+                                                     goal: < 300 ns
+  forward     CPU of one forwarded request beside a bare http-proxy, nginx and HAProxy
+              --rounds 5 --seconds 3 --connections 32 --load wrk
+                                                     goal: no more than a bare http-proxy
+
+Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
+stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;
+exit code 1 means that answers were wrong. Its flags are not read from the environment.`)
+  .action(runBenchmark);
+
+program
   .command('demo-host', { hidden: true })
   .requiredOption('--name <name>')
   .requiredOption('--port <port>')
@@ -161,6 +190,7 @@ async function runUp(flags: UpFlags): Promise<void> {
   const { startLocalFleet } = await import('../lib/local-fleet.js');
   const { showFleet } = await import('../lib/console/live.js');
   checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
+  checkHostNames(flags.host ?? []);
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
   let onLine = (line: string): void => {
@@ -281,6 +311,21 @@ async function runStatus(flags: StatusFlags): Promise<void> {
   process.on('SIGINT', () => abort.abort());
   process.on('SIGTERM', () => abort.abort());
   await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
+}
+
+interface BenchmarkFlags extends BenchFlags {
+  readonly json?: true | string;
+}
+
+async function runBenchmark(name: string, { json, ...flags }: BenchmarkFlags): Promise<void> {
+  const { runBench } = await import('../lib/lab/bench.js');
+  process.exitCode = await runBench({ name, flags, json: json ?? false, entry: fileURLToPath(import.meta.url) });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
+  return seconds;
 }
 
 async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {

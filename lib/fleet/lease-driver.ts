@@ -3,7 +3,8 @@
 
 import type { Clock } from '../clock.js';
 import type { AcquireOutcome, LeaseGrant, LeaseStore, MasterFields } from '../redis/lease-store.js';
-import { type LeaseEffect, type LeaseEvent, type LeaseState, type LeaseTimes, startLease, stepLease } from './lease.js';
+import { startLease, stepLease } from './lease.js';
+import type { LeaseEffect, LeaseEvent, LeaseState, LeaseTimes } from './lease-model.js';
 
 /** The longest that a timer waits before looking again. */
 const MAX_SLEEP_MS = 1000;

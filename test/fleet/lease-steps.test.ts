@@ -4,7 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { leaseTimes } from '../../lib/fleet/fleet.js';
-import { type LeaseEvent, type LeasePhase, type LeaseState, type LeaseStep, roleOf, startLease, stepLease } from '../../lib/fleet/lease.js';
+import { roleOf, startLease, stepLease } from '../../lib/fleet/lease.js';
+import type { LeaseEvent, LeasePhase, LeaseState, LeaseStep } from '../../lib/fleet/lease-model.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('lease steps');

@@ -2,7 +2,7 @@
 // Each balancer has a clock of its own that starts elsewhere and runs a little fast or slow. After every
 // step of every machine the invariants of mastership are checked; the transcript says who became what.
 
-import type { LeaseTimes } from '../../lib/fleet/lease.js';
+import type { LeaseTimes } from '../../lib/fleet/lease-model.js';
 import { leaseTimes } from '../../lib/fleet/fleet.js';
 import { Random } from '../../lib/routing/random.js';
 import { FakeLeaseServer } from './fake-lease-server.js';

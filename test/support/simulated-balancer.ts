@@ -1,7 +1,8 @@
 // One balancer of the lease's simulation: does with the machine's effects what lease-driver.ts does, on a
 // clock and a network of its own. It can be killed, paused, cut off and started again.
 
-import { type LeaseEffect, type LeaseEvent, type LeaseState, startLease, stepLease } from '../../lib/fleet/lease.js';
+import { startLease, stepLease } from '../../lib/fleet/lease.js';
+import type { LeaseEffect, LeaseEvent, LeaseState } from '../../lib/fleet/lease-model.js';
 import type { FakeLeaseServer } from './fake-lease-server.js';
 import type { LeaseSimulation } from './lease-simulation.js';
 

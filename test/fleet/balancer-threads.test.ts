@@ -1,0 +1,115 @@
+// A balancer whose fleet or hosts thread dies: routing goes on as if nothing had happened, the table stays,
+// the thread comes back, and the balancer is master again.
+
+import type { Worker } from 'node:worker_threads';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readFleet } from '../../lib/redis/fleet-view.js';
+import { until, withRedis, withServer } from '../support/brackets.js';
+import { KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { withLoad } from '../support/http-client.js';
+import { withClients } from '../support/redis-client.js';
+import type { Commands } from '../../lib/redis/connect.js';
+
+const test = suite('balancer threads');
+
+interface Stage {
+  readonly each: TestBalancer;
+  readonly client: Commands;
+  /** The threads in the order of their starts: hosts, fleet, and each that was started again. */
+  readonly threads: readonly Worker[];
+}
+
+/** A master with a static host, `s`, and one that reports, `r`; both are known when `fn` begins. */
+async function withMaster(fn: (stage: Stage) => Promise<void>): Promise<void> {
+  const threads: Worker[] = [];
+  const onThread = (thread: Worker): void => void threads.push(thread);
+  process.on('worker', onThread);
+  try {
+    await withRedis((redis) => withServer((_request, response) => void response.end('s'), (s) => withServer((_request, response) => void response.end('r'), (r) =>
+      withClients([redis.url], (client) => withBalancer({ redis: [redis.url], name: 'b1', statics: [{ name: 's', url: s.url }] }, async (each) => {
+        await each.becomes('master');
+        const agent = setInterval(() => void publishReport(client, 'r', r.url, { intervalMs: 250 }).catch(() => undefined), 250);
+        try {
+          await each.knows(2);
+          await fn({ each, client, threads });
+        } finally {
+          clearInterval(agent);
+        }
+      })))));
+  } finally {
+    process.off('worker', onThread);
+  }
+}
+
+const THREADS = [['hosts', 0], ['fleet', 1]] as const;
+
+for (const [name, index] of THREADS) {
+  test(`the ${name} thread dies under load: no request fails, the table stays, and it is counted`, () => withMaster(async ({ each, client, threads }) => {
+    await withLoad(each.port, async (load) => {
+      const isServed = async (more: number): Promise<void> => {
+        const goal = load.served + more;
+        await until(() => load.served >= goal, { timeoutMs: SLOW_MS, what: 'the load to go on' });
+      };
+      for (let death = 1; death <= 2; death++) {
+        const before = { term: (await each.health()).term, starts: threads.length, applied: each.counter('tables_applied') };
+        await (death === 1 ? threads[index] : threads.at(-1))?.terminate();
+        // From the moment of the death until all is as before.
+        await isServed(40);
+        assert.is((await each.health()).hosts, 2, 'the table is intact');
+        await until(() => threads.length > before.starts, { what: 'the thread to be started again' });
+        assert.is(threads.length, before.starts + 1, 'one thread for one');
+        await each.becomes('master');
+        await until(() => each.counter('tables_applied') > before.applied + 5, { timeoutMs: SLOW_MS, what: 'new tables to be applied' });
+        assert.is((await each.health()).hosts, 2);
+        assert.ok((await each.health()).term >= before.term);
+        assert.is(each.counter(`${name}_thread_restarts`), death);
+        await isServed(40);
+      }
+      assert.equal(load.failures, []);
+      assert.ok((load.bodies.get('r') ?? 0) > 20 && (load.bodies.get('s') ?? 0) > 20, JSON.stringify([...load.bodies]));
+    });
+    await statusCounts(client, 'b1', `${name}_thread_restarts`, 2);
+    assert.ok(each.lines.some((line) => line.startsWith(`error the ${name} thread died`)));
+    await until(async () => {
+      const fleet = await readFleet(client, KEYS);
+      return fleet.master === 'b1' && fleet.hosts.map(({ name: host, state }) => `${host} ${state}`).join() === 'r up,s up';
+    }, { what: 'the whole fleet to be in Redis' });
+  }));
+}
+
+test('both threads die at once, and the balancer is whole again', () => withMaster(async ({ each, threads }) => {
+  await withLoad(each.port, async (load) => {
+    const applied = each.counter('tables_applied');
+    await Promise.all([threads[0]?.terminate(), threads[1]?.terminate()]);
+    await until(() => threads.length === 4, { what: 'both to be started again' });
+    await until(() => each.counter('tables_applied') > applied + 5, { timeoutMs: SLOW_MS, what: 'new tables to be applied' });
+    await each.becomes('master');
+    assert.is((await each.health()).hosts, 2);
+    assert.equal(load.failures, []);
+  });
+}));
+
+test('a host that leaves while the fleet thread is dead is let go when it is back', () => withMaster(async ({ each, client, threads }) => {
+  await withServer((_request, response) => void response.end('t'), async ({ url }) => {
+    await publishReport(client, 't', url, { intervalMs: 60_000 });
+    await each.knows(3);
+    await threads[1]?.terminate();
+    await publishReport(client, 't', url, { bye: true });
+    await each.knows(2);
+    await each.becomes('master');
+    // A slot that was given back is given out again, and never one in use.
+    for (let i = 0; i < 3; i++) {
+      await publishReport(client, `u${i}`, url, { intervalMs: 60_000 });
+      await each.knows(3);
+      await publishReport(client, `u${i}`, url, { bye: true });
+      await each.knows(2);
+    }
+    await withLoad(each.port, async (load) => {
+      await until(() => load.served > 20);
+      assert.equal([...load.bodies.keys()].toSorted(), ['r', 's']);
+    });
+  });
+}));
+
+test.run();

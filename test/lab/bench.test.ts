@@ -1,0 +1,137 @@
+// Every benchmark once in a tiny form, as the command line runs it: its figures must be there and be
+// plausible. Nothing is said here about speed.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ALGORITHMS } from '../../lib/model.js';
+import { withProcess, withTempDir } from '../support/brackets.js';
+
+const test = suite('bench');
+
+const ENTRY = fileURLToPath(new URL('../../bin/meercat.js', import.meta.url));
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface BenchJson {
+  readonly bench: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly machine: Fields;
+  readonly goals: readonly { readonly what: string; readonly goal: string; readonly value: number; readonly isReached: boolean }[];
+  readonly wrong: readonly string[];
+  readonly figures: Fields;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bench(...args: readonly string[]): Promise<Ended> {
+  return withProcess({ command: process.execPath, args: [ENTRY, 'bench', ...args] }, async (child) => {
+    const { code } = await child.exit;
+    return { code, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
+  });
+}
+
+/** Runs a benchmark for its JSON alone; its answers must have been right. */
+async function benchJson(...args: readonly string[]): Promise<BenchJson> {
+  const { code, stdout, stderr } = await bench(...args, '--json');
+  assert.is(code, 0, `${stdout}\n${stderr}`);
+  const json = JSON.parse(stdout) as BenchJson;
+  assert.is(json.bench, args[0]);
+  assert.equal(json.wrong, []);
+  assert.ok(json.goals.length > 0);
+  for (const { what, goal, value, isReached } of json.goals) {
+    assert.ok(what !== '' && /^(<|<=|=) [\d.]+/.test(goal) && value >= 0 && typeof isReached === 'boolean', JSON.stringify(json.goals));
+  }
+  return json;
+}
+
+function isWithin(value: unknown, min: number, max: number, what: string): void {
+  assert.ok(typeof value === 'number' && value >= min && value <= max, `${what}: ${String(value)} is not within ${min} and ${max}`);
+}
+
+test('pick gives a time for every policy and number of hosts', async () => {
+  const { figures } = await benchJson('pick', '--hosts', '5,200', '--rounds', '2', '--seconds', '0.01');
+  const byPolicy = figures.byPolicy as Fields[];
+  assert.equal(byPolicy.map(({ algorithm, hosts }) => `${String(algorithm)} ${String(hosts)}`), ALGORITHMS.flatMap((algorithm) => [`${algorithm} 5`, `${algorithm} 200`]));
+  for (const each of byPolicy) {
+    isWithin(each.medianNs, 1, 1e6, 'ns');
+    isWithin(each.bytesPerPick, 0, 1e4, 'bytes');
+    assert.ok((each.minNs as number) <= (each.medianNs as number) && (each.medianNs as number) <= (each.maxNs as number));
+  }
+  assert.is((figures.flat as Fields[]).length, ALGORITHMS.length);
+});
+
+test('failover ends the master both ways, and freshness sees reports in the tables of all balancers', async () => {
+  // Side by side: both mostly wait.
+  const [failover, freshness] = await Promise.all([benchJson('failover', '--rounds', '1'), benchJson('freshness', '--hosts', '20', '--seconds', '1')]);
+  for (const ending of ['killed', 'stopped']) {
+    const { ms, eachMs, failed } = failover.figures[ending] as { ms: Fields; eachMs: number[]; failed: number };
+    assert.is(ms.count, 1);
+    assert.is(eachMs.length, 1);
+    isWithin(ms.max, 1, 20_000, ending);
+    isWithin(failed, 0, 1e5, 'failed');
+  }
+  isWithin(failover.figures.answered, 100, 1e6, 'answered');
+  const [only] = freshness.figures.byHosts as [Fields & { ms: Fields }];
+  isWithin(only.reports, 15, 40, 'reports');
+  isWithin(only.seen, only.reports as number, 4 * (only.reports as number), 'seen');
+  isWithin(only.ms.p50, 0.01, 10_000, 'p50');
+  assert.is((only.cpu as unknown[]).length, 4);
+});
+
+test('forward compares CPU and speed with a bare http-proxy', async () => {
+  const { figures } = await benchJson('forward', '--rounds', '1', '--seconds', '0.2', '--connections', '4', '--load', 'own');
+  const proxies = figures.proxies as Fields[];
+  assert.equal(proxies.slice(0, 2).map(({ name }) => name), ['bare http-proxy', 'meercat']);
+  for (const proxy of proxies) {
+    isWithin(proxy.cpuMicros, 1, 1e5, `${String(proxy.name)}, µs`);
+    isWithin(proxy.perSecond, 10, 1e6, `${String(proxy.name)}, requests/s`);
+  }
+});
+
+test('the table and one line of JSON are printed, or with a file the table alone', async () => {
+  const args = ['pick', '--hosts', '3', '--rounds', '1', '--seconds', '0.01'];
+  const both = await bench(...args);
+  assert.match(both.stdout, /^bench pick\n/);
+  assert.match(both.stdout, /\ngoal: .* reached: (yes|no)\n\{"bench":"pick".*\}$/);
+  await withTempDir(async (folder) => {
+    const file = join(folder, 'pick.json');
+    const { code, stdout } = await bench(...args, '--json', file);
+    assert.is(code, 0);
+    assert.match(stdout, /reached: (yes|no)$/);
+    assert.is((JSON.parse(readFileSync(file, 'utf8')) as BenchJson).bench, 'pick');
+  });
+});
+
+test('what is not understood is refused with 2 and says what is', async () => {
+  for (const [args, expected] of [
+    [['nope'], 'one of failover, freshness, pick, forward, not "nope"'],
+    [['toString'], 'not "toString"'],
+    [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
+    [['pick', '--hosts', '10,x'], '--hosts: a whole number'],
+    [['pick', '--seconds', '-1'], '--seconds'],
+    [[], "missing required argument 'name'"],
+  ] as const) {
+    const { code, stdout, stderr } = await bench(...args);
+    assert.is(code, 2, args.join(' '));
+    assert.is(stdout, '');
+    assert.ok(stderr.includes(expected), stderr);
+  }
+});
+
+test('a signal stops a benchmark and all that it started', async () => {
+  await withProcess({ command: process.execPath, args: [ENTRY, 'bench', 'failover'] }, async (child) => {
+    await child.waitForLine(/balancers serve/, 30_000);
+    child.kill('SIGINT');
+    assert.is((await child.exit).code, 130);
+  });
+});
+
+test.run();
