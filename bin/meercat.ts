@@ -193,6 +193,7 @@ async function runUp(flags: UpFlags): Promise<void> {
   checkHostNames(flags.host ?? []);
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
+  let isStopping = false;
   let onLine = (line: string): void => {
     lines.push(line);
   };
@@ -217,8 +218,12 @@ async function runUp(flags: UpFlags): Promise<void> {
     { onLine: (line) => onLine(line) },
     log,
   );
-  shutdown.add(() => starting.then((fleet) => fleet.stop(), () => undefined));
+  shutdown.add(() => {
+    isStopping = true;
+    return starting.then((fleet) => fleet.stop(), () => undefined);
+  });
   const fleet = await starting;
+  if (isStopping) return;
   const show = showFleet(fleet, process.stdout);
   for (const line of lines) show.onLine(line);
   onLine = (line) => show.onLine(line);

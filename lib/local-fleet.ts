@@ -6,7 +6,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { CONSOLE_PORT_OFFSET, formatDuration } from './config.js';
 import { connectForPerson } from './console/status.js';
-import { MeercatError } from './errors.js';
+import { MeercatError, messageOf } from './errors.js';
 import type { Log, LogLevel } from './log.js';
 import type { Algorithm, StaticHost } from './model.js';
 import { buildKeys } from './redis/keys.js';
@@ -147,16 +147,18 @@ async function startRedis(
 ): Promise<LocalRedis> {
   const port = await chooseRedisPort();
   let isStopping = false;
+  let restartTimer: NodeJS.Timeout | undefined;
   let current: LocalRedis | undefined;
   const launch = (): Promise<LocalRedis> =>
     startLocalRedis(port, [entry, 'embedded-redis', '--port'], () => {
-      events.onLine('redis ended; started again in 1 s');
-      setTimeout(() => void relaunch(), RESTART_AFTER_MS);
+      events.onLine(`redis ended; started again in ${formatDuration(RESTART_AFTER_MS)}`);
+      restartTimer = setTimeout(() => void relaunch(), RESTART_AFTER_MS);
     });
   const relaunch = async (): Promise<void> => {
     if (isStopping) return;
     current = await launch().catch((error: unknown) => {
-      events.onLine(`redis could not be started again: ${String(error)}`);
+      events.onLine(`redis could not be started again: ${messageOf(error)}`);
+      restartTimer = setTimeout(() => void relaunch(), RESTART_AFTER_MS);
       return undefined;
     });
     // Stopped while it started: nobody else would end it.
@@ -164,6 +166,7 @@ async function startRedis(
   };
   shutdown.add(async () => {
     isStopping = true;
+    clearTimeout(restartTimer);
     await current?.stop();
   });
   current = await launch();

@@ -76,11 +76,13 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
       isProbeFailing = false;
       if (!isStopping) publish({ ...unknown, ...figures, bye: false });
     } catch (error) {
-      // No report then: the master asks the host itself whether it still answers.
-      if (!isProbeFailing) log('warn', 'the probe fails; nothing is reported until it works', { probe: probe.kind, reason: messageOf(error) });
-      isProbeFailing = true;
       // A process never comes back; another with its number would be another host.
-      if (probe.kind === 'pid') options.onGone();
+      const isGone = probe.kind === 'pid';
+      // No report then: the master asks the host itself whether it still answers.
+      const what = isGone ? 'the probed process is gone, and so is its agent' : 'the probe fails; nothing is reported until it works';
+      if (!isProbeFailing) log('warn', what, { probe: probe.kind, reason: messageOf(error) });
+      isProbeFailing = true;
+      if (isGone) options.onGone();
     } finally {
       isProbing = false;
     }

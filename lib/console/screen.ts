@@ -6,6 +6,9 @@ const HOME = '\x1b[H';
 const CLEAR_LINE_END = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
+const USUAL_ROWS = 24;
+const USUAL_COLUMNS = 100;
+
 /** A terminal's second screen. */
 export interface Screen {
   /** Draws the text from the top; what does not fit is cut. */
@@ -27,8 +30,9 @@ export function openScreen(out: NodeJS.WriteStream): Screen {
   return {
     draw(text) {
       if (!isOpen) return;
-      const lines = text.split('\n').slice(0, Math.max(1, out.rows - 1));
-      const cut = lines.map((line) => line.slice(0, out.columns) + CLEAR_LINE_END);
+      // A terminal that does not know its size says 0.
+      const lines = text.split('\n').slice(0, Math.max(1, (out.rows || USUAL_ROWS) - 1));
+      const cut = lines.map((line) => line.slice(0, out.columns || USUAL_COLUMNS) + CLEAR_LINE_END);
       out.write(HOME + cut.join('\n') + CLEAR_BELOW);
     },
     close,

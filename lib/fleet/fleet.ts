@@ -71,20 +71,27 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   let wrongSettings = 0;
   let hasJoined = false;
   let isStopping = false;
+  /** Whether Redis took the last heartbeat; undefined at first. */
+  let isUsable: boolean | undefined;
   let beatsUntilPrune = 0;
   let firstInstance: string | null | undefined;
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
       onReady: () => {
-        log('info', index === 0 ? 'redis is reachable' : 'lease redis is reachable', { redis: describeAddress(address) });
+        // That the data's Redis can be used is said when it took a heartbeat.
         if (index === 0) void beat();
+        else log('info', 'lease redis is reachable', { redis: describeAddress(address) });
         lease.send({ type: 'redis-ready' });
       },
       onLost: (reason) => {
         if (isStopping) return;
-        if (index === 0) post({ type: 'synced' });
-        log('warn', 'redis is not reachable; routing goes on with what is known', { redis: describeAddress(address), reason });
+        if (index === 0) {
+          post({ type: 'synced' });
+          sayUnusable('redis is not reachable; routing goes on with what is known', reason);
+        } else {
+          log('warn', 'lease redis is not reachable', { redis: describeAddress(address), reason });
+        }
       },
     }),
   );
@@ -120,6 +127,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
   });
 
+  /** Said once, until a heartbeat was taken again. */
+  function sayUnusable(message: string, reason: string): void {
+    log(isUsable === false ? 'debug' : 'warn', message, { redis: where, reason });
+    isUsable = false;
+  }
+
   /** A term from anywhere: the highest outlives this thread. */
   function sawTerm(term: number): void {
     const highest = columns.wideHeader[WIDE_HEADER.highestTerm] as number;
@@ -141,6 +154,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     try {
       const fleet = await membership.beat(standing);
       if (isStopping) return;
+      if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
+      isUsable = true;
       if (!hasJoined) {
         hasJoined = true;
         void membership.tell({ kind: 'balancer-joined', name: config.name });
@@ -162,7 +177,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         await membership.prune(fleet.order);
       }
     } catch (error) {
-      log('debug', 'a heartbeat could not be written', { redis: where, reason: messageOf(error) });
+      // That the connection was lost was said; else it is Redis that refuses or does not answer.
+      if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', messageOf(error));
+      else log('debug', 'a heartbeat could not be written', { redis: where, reason: messageOf(error) });
     }
   }
 

@@ -68,6 +68,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   const hashedAt = new Map<string, number>();
   /** Hosts whose hashes are due, in the order in which they fell due. */
   const due = new Set<string>();
+  /** Hosts that changed again too soon after their hash was written. */
+  const withheld = new Set<string>();
   let isStopped = false;
   let isWriting = false;
   // The first table is whole: balancers then need nothing of an earlier master's.
@@ -130,7 +132,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     const message: HostTable = { stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, gone: changes.gone };
     const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, gone: [] };
     for (const { name } of message.hosts) {
-      if (changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS)) due.add(name);
+      const isDue = changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS);
+      (isDue ? due : withheld).add(name);
     }
     const names = [...due].slice(0, MAX_HASHES);
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
@@ -156,6 +159,8 @@ export function startMastership(options: MastershipOptions): Mastership {
         say('the host table was published, but Redis refused to store it', outcome.reason);
         break;
       case 'written':
+        // A flush that had nothing to store says nothing of whether Redis would store it.
+        if (snapshot === null && names.length === 0) break;
         if (isFailing) log('info', 'the host table is published and stored again');
         isFailing = false;
         break;
@@ -164,9 +169,13 @@ export function startMastership(options: MastershipOptions): Mastership {
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of names) {
       due.delete(name);
+      withheld.delete(name);
       hashedAt.set(name, nowMs);
     }
-    for (const name of changes.gone) hashedAt.delete(name);
+    for (const name of changes.gone) {
+      withheld.delete(name);
+      hashedAt.delete(name);
+    }
     if (isFull) void removeStrangers();
     for (const news of changes.news) {
       void publishEvent(client, keys, news).catch(() => undefined);
@@ -191,6 +200,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   function tick(): void {
     const nowMs = clock();
     registry.tick(nowMs);
+    // Else the last of several quick changes would stand in Redis only seconds later.
+    for (const name of withheld) due.add(name);
+    withheld.clear();
     // Hosts of which there is no news keep their hashes by being written again.
     for (const { name } of registry.rows(nowMs)) {
       if (nowMs - (hashedAt.get(name) ?? nowMs) >= HASH_AT_LEAST_MS) registry.touch(name);

@@ -59,14 +59,17 @@ function isFree(port: number): Promise<number> {
 }
 
 /**
- * Starts a Redis on this port of loopback. `onExit` tells when it ended without being asked to.
+ * Starts a Redis on this port of loopback. `onExit` tells when it, once started, ended without being asked to.
  * Rejects with MEERCAT_NO_REDIS when none can be started.
  * @param embeddedEntry the file and arguments that run `runEmbeddedRedis` in a process of its own
  */
 export async function startLocalRedis(port: number, embeddedEntry: readonly [string, ...string[]], onExit: () => void): Promise<LocalRedis> {
+  // Another's Redis there would answer in place of ours.
+  if ((await isFree(port)) === 0) throw new MeercatError('MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`);
   const path = findRedisServer();
   const kind = path === undefined ? 'js-redis-server' : (path.split('/').at(-1) as string);
   const child = path === undefined ? startEmbedded(embeddedEntry, port) : startInstalled(path, port);
+  let hasStarted = false;
   let isStopping = false;
   let lastLine = '';
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -77,7 +80,7 @@ export async function startLocalRedis(port: number, embeddedEntry: readonly [str
     child.on('exit', () => resolve());
   });
   void exited.then(() => {
-    if (!isStopping) onExit();
+    if (hasStarted && !isStopping) onExit();
   });
 
   const stop = async (): Promise<void> => {
@@ -104,6 +107,7 @@ export async function startLocalRedis(port: number, embeddedEntry: readonly [str
       `${kind} did not start${lastLine === '' ? '' : ` (${lastLine})`}: give one with --redis URL, or install it (Debian: apt-get install redis-server)`,
     );
   }
+  hasStarted = true;
   return { url: `redis://127.0.0.1:${port}`, port, kind, stop };
 }
 

@@ -44,6 +44,7 @@ export class TableWriter {
   readonly #freeSlots: number[] = [];
   #nextSlot: number;
   #isListOld = true;
+  #hosts: SlotHost[] | undefined;
 
   /**
    * @param known the hosts that already have slots, when the thread before this one died
@@ -172,8 +173,9 @@ export class TableWriter {
   }
 
   /** All hosts with their slots. */
-  hosts(): SlotHost[] {
-    return [...this.#entries.values()].map(({ slot, name, url }) => ({ slot, name, url }));
+  hosts(): readonly SlotHost[] {
+    this.#hosts ??= [...this.#entries.values()].map(({ slot, name, url }) => ({ slot, name, url }));
+    return this.#hosts;
   }
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
@@ -241,6 +243,7 @@ export class TableWriter {
     columns.state[slot] = STATE_UP;
     const entry = { slot, name, url, isStatic: false, isPublished: false, orphanedAtMs: Number.NaN };
     this.#entries.set(name, entry);
+    this.#hosts = undefined;
     this.#isListOld = true;
     change.added.push({ slot, name, url });
     return entry;
@@ -248,6 +251,7 @@ export class TableWriter {
 
   #remove(entry: Entry, change: { removed: SlotHost[] }): void {
     this.#entries.delete(entry.name);
+    this.#hosts = undefined;
     this.#isListOld = true;
     change.removed.push({ slot: entry.slot, name: entry.name, url: entry.url });
   }

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -50,8 +50,8 @@ async function shares({ port }: TestBalancer, requests: number): Promise<Record<
 
 test('there is one master, both balancers route to every host that reports, and all of it is in Redis', () => withFleet(({ first, second, client }) =>
   withHost('a', (a) => withHost('b', async (b) => {
-    await publishReport(client, 'a', a.url, { cpu: 0.25 });
-    await publishReport(client, 'b', b.url);
+    await deliverReport(client, 'a', a.url, { cpu: 0.25 });
+    await deliverReport(client, 'b', b.url);
     for (const each of [first, second]) {
       await each.knows(2);
       assert.equal(await shares(each, 10), { a: 5, b: 5 });
@@ -68,7 +68,7 @@ test('there is one master, both balancers route to every host that reports, and 
 
 test('when the master stops in good order the slave takes over at once, with the hosts it knew and without a failed request', () => withFleet(({ first, second, client }) =>
   withHost('a', async (a) => {
-    await publishReport(client, 'a', a.url, { intervalMs: 60_000 });
+    await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
     await Promise.all([first.knows(1), second.knows(1)]);
     await withLoad(second.port, async (load) => {
       await first.balancer.stop();
@@ -90,7 +90,7 @@ test('requests in flight and rates of the whole fleet are in the host\'s hash', 
     if (request.url === '/hold') held.push(() => response.end());
     else response.end('ok');
   }, async ({ url }) => {
-    await publishReport(client, 'h', url, { intervalMs: 60_000 });
+    await deliverReport(client, 'h', url, { intervalMs: 60_000 });
     await Promise.all([first.knows(1), second.knows(1)]);
     const pending = [first, first, second].map(({ port }) => ask(port, { path: '/hold' }));
     await until(async () => (await client.hget(KEYS.host('h'), 'inflight')) === '3', { timeoutMs: SLOW_MS, what: '3 in flight' });
@@ -106,13 +106,13 @@ test('requests in flight and rates of the whole fleet are in the host\'s hash', 
 test('a host whose reports stop keeps its share while it answers, and has none when it does not', () => withFleet(({ first, second, client }) =>
   withHost('a', async (a) => {
     const stateOf = (name: string) => client.hget(KEYS.host(name), 'state');
-    await publishReport(client, 'a', a.url, { intervalMs: 60_000 });
+    await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
     let goesDown: () => Promise<void> = async () => undefined;
     const isDown = new Promise<void>((resolve) => {
       goesDown = async () => resolve();
     });
     const quiet = withHost('q', async (q) => {
-      await publishReport(client, 'q', q.url, { intervalMs: 50 });
+      await deliverReport(client, 'q', q.url, { intervalMs: 50 });
       await Promise.all([first.knows(2), second.knows(2)]);
       await until(async () => (await stateOf('q')) === 'silent', { timeoutMs: SLOW_MS, what: 'q to be silent' });
       for (const each of [first, second]) assert.equal(await shares(each, 6), { a: 3, q: 3 });
@@ -132,10 +132,10 @@ test('a host whose reports stop keeps its share while it answers, and has none w
 
 test('after a goodbye no further request goes to the host, from either balancer', () => withFleet(({ first, second, client }) =>
   withHost('a', (a) => withHost('b', async (b) => {
-    await publishReport(client, 'a', a.url);
-    await publishReport(client, 'b', b.url);
+    await deliverReport(client, 'a', a.url);
+    await deliverReport(client, 'b', b.url);
     await Promise.all([first.knows(2), second.knows(2)]);
-    await publishReport(client, 'b', b.url, { bye: true });
+    await deliverReport(client, 'b', b.url, { bye: true });
     await Promise.all([first.knows(1), second.knows(1)]);
     const seen = b.seen();
     for (const each of [first, second]) assert.equal(await shares(each, 6), { a: 6 });
@@ -177,7 +177,7 @@ test('with three Redis a lease needs two: one may die, and the master stays mast
     await withBalancer({ redis: [one.url, two.url, three.url], name: 'second' }, async (second) => {
       await three.kill();
       await withHost('a', async (a) => {
-        await publishReport(client, 'a', a.url, { intervalMs: 60_000 });
+        await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
         await Promise.all([first.knows(1), second.knows(1)]);
         const { term } = await first.health();
         // Longer than a lease lasts: it was renewed on two of three.

@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { freePort, until, withRedis, withServer } from '../support/brackets.js';
-import { KEYS, publishReport, SLOW_MS, statusOf, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { deliverReport, KEYS, publishReport, SLOW_MS, statusOf, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
 
@@ -107,7 +107,7 @@ test('a late joiner has the whole table at once, and a host known only to Redis 
   withBalancer({ redis: [redis.url], name: 'first' }, async (first) => {
     await first.becomes('master');
     await until(async () => {
-      await publishReport(client, 'r', url, { intervalMs: 60_000 });
+      await deliverReport(client, 'r', url, { intervalMs: 60_000 });
       return (await first.health()).hosts === 1;
     });
     await until(async () => (await client.get(KEYS.table))?.includes(url), { what: 'the snapshot' });

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { withLoad } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 import type { Commands } from '../../lib/redis/connect.js';
@@ -92,17 +92,17 @@ test('both threads die at once, and the balancer is whole again', () => withMast
 
 test('a host that leaves while the fleet thread is dead is let go when it is back', () => withMaster(async ({ each, client, threads }) => {
   await withServer((_request, response) => void response.end('t'), async ({ url }) => {
-    await publishReport(client, 't', url, { intervalMs: 60_000 });
+    await deliverReport(client, 't', url, { intervalMs: 60_000 });
     await each.knows(3);
     await threads[1]?.terminate();
-    await publishReport(client, 't', url, { bye: true });
+    await deliverReport(client, 't', url, { bye: true });
     await each.knows(2);
     await each.becomes('master');
     // A slot that was given back is given out again, and never one in use.
     for (let i = 0; i < 3; i++) {
-      await publishReport(client, `u${i}`, url, { intervalMs: 60_000 });
+      await deliverReport(client, `u${i}`, url, { intervalMs: 60_000 });
       await each.knows(3);
-      await publishReport(client, `u${i}`, url, { bye: true });
+      await deliverReport(client, `u${i}`, url, { bye: true });
       await each.knows(2);
     }
     await withLoad(each.port, async (load) => {

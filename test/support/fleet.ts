@@ -110,9 +110,14 @@ export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (e
   }
 }
 
-/** Publishes one report; what is not said is usual. */
-export async function publishReport(client: Commands, host: string, url: string, fields: Partial<Report> = {}): Promise<void> {
-  await client.publish(KEYS.reports, encodeReport({ host, url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false, ...fields }));
+/** Publishes one report, as an agent does, whether or not a master listens; gives how many did. */
+export function publishReport(client: Commands, host: string, url: string, fields: Partial<Report> = {}): Promise<number> {
+  return client.publish(KEYS.reports, encodeReport({ host, url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false, ...fields }));
+}
+
+/** Publishes one report that a master hears: one that was just elected may not listen yet. */
+export async function deliverReport(client: Commands, host: string, url: string, fields: Partial<Report> = {}): Promise<void> {
+  await until(() => publishReport(client, host, url, fields), { timeoutMs: SLOW_MS, what: 'a master that listens to reports' });
 }
 
 /** A balancer as `meercat status --json` shows it: from Redis alone. */

@@ -109,9 +109,9 @@ export interface Load {
 export async function withLoad<T>(port: number, fn: (load: Load) => Promise<T>): Promise<T> {
   const load: Load = { served: 0, failures: [], bodies: new Map() };
   const agent = new Agent({ keepAlive: true });
-  let isOver = false;
+  const stage = { isOver: false };
   const send = async (): Promise<void> => {
-    while (!isOver) {
+    while (!stage.isOver) {
       await ask(port, { agent }).then(
         ({ status, body }) => {
           if (status === 200) load.served++;
@@ -128,7 +128,7 @@ export async function withLoad<T>(port: number, fn: (load: Load) => Promise<T>):
   try {
     return await fn(load);
   } finally {
-    isOver = true;
+    stage.isOver = true;
     await senders;
     agent.destroy();
   }

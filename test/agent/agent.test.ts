@@ -1,0 +1,239 @@
+// The agent as a real process beside a real Redis and a balancer: it registers its host, reports on and on with
+// jitter, says goodbye, survives the loss of Redis, and ends when what it watches has ended.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { openSubscription } from '../../lib/redis/connect.js';
+import { freePort, type RunningProcess, type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
+import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { withClients } from '../support/redis-client.js';
+
+const test = suite('agent process');
+
+const HOST_URL = 'http://127.0.0.1:3000';
+
+interface Heard {
+  readonly atMs: number;
+  readonly report: Record<string, unknown>;
+}
+
+/** Everything that is published on the channel of reports, with its time. */
+async function withReports<T>(redis: TestRedis, fn: (heard: Heard[]) => Promise<T>): Promise<T> {
+  const heard: Heard[] = [];
+  let isReady = false;
+  const onMessage = (_channel: string, text: string): void => void heard.push({ atMs: performance.now(), report: JSON.parse(text) as Record<string, unknown> });
+  const subscription = openSubscription(parseRedisAddress(redis.url), ['meercat:reports'], onMessage, {
+    onReady() {
+      isReady = true;
+    },
+  });
+  try {
+    await until(() => isReady, { what: 'the subscription' });
+    return await fn(heard);
+  } finally {
+    subscription.close();
+  }
+}
+
+function withAgent<T>(redis: string, flags: readonly string[], fn: (agent: RunningProcess) => Promise<T>): Promise<T> {
+  return withMeercat(['agent', '--redis', redis, '--url', HOST_URL, '--probe', 'machine', ...flags], fn);
+}
+
+/** A balancer that is master. */
+function withMaster<T>(redis: string, fn: (balancer: RunningProcess) => Promise<T>): Promise<T> {
+  const flags = ['--redis', redis, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'];
+  return withMeercat(['balancer', ...flags], async (balancer) => {
+    await balancer.waitForLine(/this balancer is master/, 10_000);
+    return fn(balancer);
+  });
+}
+
+/** Warnings and errors, which must not repeat themselves. */
+const troubles = (child: RunningProcess): string[] => logOf(child).filter(({ level }) => level === 'warn' || level === 'error').map(({ msg }) => String(msg));
+
+test('a host is in the fleet as soon as its agent reports, with all its figures, and its requests come', () =>
+  withRedis(({ url }) =>
+    withServer((_request, response) => void response.end('hello'), (host) =>
+      withMaster(url, (balancer) =>
+        withMeercat(['agent', '--redis', url, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', `pid:${process.pid}`, '--cores', '2'], (agent) =>
+          withClients([url], async (client) => {
+            const hash = await until(async () => {
+              const found = await client.hgetall('meercat:host:h1');
+              return found['cpu'] ? found : null;
+            }, { timeoutMs: 10_000, what: 'the figures in Redis' });
+            assert.equal([hash['url'], hash['state'], hash['agent'], hash['cores']], [host.url, 'up', 'yes', '2']);
+            assert.ok(Number(hash['cpu']) >= 0 && Number(hash['cpu']) <= 1, hash['cpu']);
+            assert.ok(Number(hash['memory']) > 0 && Number(hash['memory']) <= 1, hash['memory']);
+            const first = Date.parse(hash['reported'] as string);
+            assert.ok(Math.abs(Date.now() - first) < 10_000);
+            await until(async () => Date.parse((await client.hget('meercat:host:h1', 'reported')) as string) > first, { what: 'a newer report' });
+            const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console"/);
+            assert.is(await (await fetch(origin as string)).text(), 'hello');
+
+            agent.kill();
+            assert.equal(await ended(agent), { code: 0, signal: null });
+            // It has not ended before the fleet knew.
+            assert.equal([await client.zscore('meercat:hosts', 'h1'), await client.exists('meercat:host:h1')], [null, 0]);
+            const refused = await until(async () => {
+              const response = await fetch(origin as string);
+              return response.status === 503 ? response : null;
+            }, { what: 'no host to be left' });
+            assert.is(((await refused.json()) as { error: string }).error, 'MEERCAT_NO_HOST');
+            assert.equal(troubles(agent), []);
+          }))))));
+
+test('reports come at their interval, each a little sooner or later, and name the host after its URL', () =>
+  withRedis((redis) =>
+    withReports(redis, (heard) =>
+      withAgent(redis.url, ['--interval', '100ms'], async (agent) => {
+        await until(() => heard.length >= 26, { timeoutMs: 15_000, what: '26 reports' });
+        const gaps = heard.slice(1).map(({ atMs }, index) => atMs - (heard[index] as Heard).atMs);
+        const sorted = gaps.toSorted((a, b) => a - b);
+        const median = sorted[sorted.length >> 1] as number;
+        assert.ok(median > 80 && median < 150, `a median of ${median} ms`);
+        // From 90 to 110 ms: without jitter the middle ones would lie within one or two.
+        const spread = (sorted.at(-4) as number) - (sorted[3] as number);
+        assert.ok(spread > 7, `jitter: the gaps lie ${spread} ms apart`);
+        for (const { report } of heard) {
+          assert.equal([report['host'], report['url'], report['bye'] ?? false], ['127.0.0.1-3000', HOST_URL, false]);
+          for (const figure of ['cpu', 'memory']) {
+            const value = report[figure];
+            assert.ok(value === null || (typeof value === 'number' && value >= 0 && value <= 1), `${figure} ${String(value)}`);
+          }
+        }
+        assert.ok(heard.some(({ report }) => typeof report['cpu'] === 'number'));
+        assert.match(agent.stderr.join('\n'), /"msg":"agent reports"/);
+      }))));
+
+test('with nobody to answer, a goodbye is said all the same and the agent ends at once', () =>
+  withRedis((redis) =>
+    withReports(redis, (heard) =>
+      withAgent(redis.url, ['--interval', '60s'], async (agent) => {
+        await until(() => heard.length >= 1, { what: 'the first report, at once' });
+        const started = performance.now();
+        agent.kill();
+        assert.equal(await ended(agent), { code: 0, signal: null });
+        assert.ok(performance.now() - started < 1500, 'nobody is waited for');
+        assert.is(heard.at(-1)?.report['bye'], true);
+      }))));
+
+test('when Redis goes and comes back, reports go on; it is told once each', () =>
+  withRedis((redis) =>
+    withMaster(redis.url, () =>
+      withAgent(redis.url, ['--name', 'h1', '--interval', '100ms', '--log-level', 'info'], async (agent) => {
+        const isKnown = (): Promise<unknown> => withClients([redis.url], (client) => client.exists('meercat:host:h1'));
+        await until(isKnown, { timeoutMs: 10_000, what: 'the host' });
+        for (let round = 1; round <= 2; round++) {
+          await redis.kill();
+          await until(() => troubles(agent).length === round, { what: 'the loss to be told' });
+          await redis.restart();
+          await until(isKnown, { timeoutMs: 10_000, what: 'the host to be known again' });
+        }
+        const lines = logOf(agent).map(({ msg }) => msg);
+        assert.equal(lines, [
+          'agent reports', 'redis is reachable',
+          ...['redis is not reachable; reports go on when it is', 'redis is reachable'],
+          ...['redis is not reachable; reports go on when it is', 'redis is reachable'],
+        ]);
+      }))));
+
+test('without Redis at the start it waits, says so once, and reports as soon as there is one', () =>
+  withRedis(async (redis) => {
+    await redis.kill();
+    await withAgent(redis.url, ['--interval', '100ms'], async (agent) => {
+      await until(() => troubles(agent).length > 0, { what: 'the warning' });
+      await redis.restart();
+      await withReports(redis, (heard) => until(() => heard.length >= 2, { timeoutMs: 10_000, what: 'reports' }));
+      assert.equal(troubles(agent), ['redis is not reachable; reports go on when it is']);
+    });
+  }));
+
+test('without Redis it ends at once when it is told to', async () => {
+  await withAgent(`redis://127.0.0.1:${await freePort()}`, [], async (agent) => {
+    await agent.waitForLine(/redis is not reachable/);
+    const started = performance.now();
+    agent.kill();
+    assert.equal(await ended(agent), { code: 0, signal: null });
+    assert.ok(performance.now() - started < 1500);
+  });
+});
+
+test('when the process that it watches ends, it says goodbye and ends, with exit code 1 and the reason', () =>
+  withRedis((redis) =>
+    withReports(redis, async (heard) => {
+      const watched = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+      try {
+        await withAgent(redis.url, ['--interval', '100ms', '--probe', `pid:${watched.pid}`, '--name', 'h1'], async (agent) => {
+          await until(() => heard.length >= 2, { what: 'reports' });
+          watched.kill('SIGKILL');
+          await once(watched, 'exit');
+          assert.equal(await ended(agent), { code: 1, signal: null });
+          assert.is(heard.at(-1)?.report['bye'], true);
+          const warnings = logOf(agent).filter(({ level }) => level === 'warn' || level === 'error');
+          assert.is(warnings.length, 1, agent.lines.join('\n'));
+          assert.is(warnings[0]?.['msg'], 'the probed process is gone, and so is its agent');
+          assert.match(String(warnings[0]?.['reason']), new RegExp(`${watched.pid}`));
+        });
+      } finally {
+        watched.kill('SIGKILL');
+      }
+    })));
+
+test('a host that does not answer its probe is told once, and is not reported until it does', () =>
+  withRedis((redis) =>
+    withReports(redis, async (heard) => {
+      let isBroken = true;
+      let asked = 0;
+      await withServer((_request, response) => {
+        asked++;
+        if (isBroken) response.writeHead(500).end();
+        else response.setHeader('Content-Type', 'application/json').end('{"cpu_utilization":0.5,"mem_utilization":0.25,"rps_fractional":12}');
+      }, (page) =>
+        withAgent(redis.url, ['--interval', '100ms', '--probe', `${page.url}/load`], async (agent) => {
+          await until(() => asked >= 4, { what: 'four attempts' });
+          assert.equal([heard.length, troubles(agent)], [0, ['the probe fails; nothing is reported until it works']]);
+          isBroken = false;
+          await until(() => heard.length > 0, { what: 'a report' });
+          assert.equal([heard[0]?.report['cpu'], heard[0]?.report['memory'], heard[0]?.report['rps']], [0.5, 0.25, 12]);
+          await agent.waitForLine(/the probe works again/);
+          assert.is(troubles(agent).length, 1);
+        }));
+    })));
+
+test('a probe that takes longer than the interval is not started twice', () =>
+  withRedis(async (redis) => {
+    let open = 0;
+    let most = 0;
+    let asked = 0;
+    await withServer((_request, response) => {
+      asked++;
+      open++;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        open--;
+        response.end('{"cpu_utilization":0.5}');
+      }, 350);
+    }, (page) => withAgent(redis.url, ['--interval', '100ms', '--probe', page.url], () => until(() => asked >= 4, { what: 'four probes' })));
+    assert.is(most, 1);
+  }));
+
+test('what is wrong at the start ends it: usage with exit code 2, a process that is not there with 1', async () => {
+  const flags = ['agent', '--redis', 'redis://127.0.0.1:1'];
+  const bad = await meercat([...flags, '--url', HOST_URL, '--probe', 'cpu']);
+  assert.is(bad.code, 2);
+  assert.match(bad.stderr, /^meercat: --probe must be auto, machine, cgroup, pid:N, or the URL.*not "cpu"$/);
+  const secret = await meercat([...flags, '--url', HOST_URL, '--probe', 'ftp://user:secret@a']);
+  assert.is(secret.code, 2);
+  assert.not.match(secret.stderr, /secret/);
+  const missing = await meercat(flags);
+  assert.is(missing.code, 2);
+  assert.match(missing.stderr, /^meercat: required option '--url <url>' not specified/);
+  const gone = await meercat([...flags, '--url', HOST_URL, '--probe', 'pid:4194305']);
+  assert.is(gone.code, 1);
+  assert.match(gone.stderr, /^meercat: --probe pid:4194305: no process 4194305 is running, or it cannot be seen from here$/);
+});
+
+test.run();

@@ -1,0 +1,172 @@
+// Garbage under Meercat's own keys in Redis, and other people's keys beside them: what is written by hand or
+// by another program harms neither routing nor the process, and is gone once it is removed.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Commands } from '../lib/redis/connect.js';
+import { MAX_TERM } from '../lib/redis/term.js';
+import { readFleet } from '../lib/redis/fleet-view.js';
+import { until } from './support/brackets.js';
+import { KEYS, SLOW_MS, statusCounts, statusOf, withBalancer } from './support/fleet.js';
+import { ask } from './support/http-client.js';
+import { VICTIM, withVictim, worksAgain } from './support/victim.js';
+
+const test = suite('bad keys');
+
+test('garbage in the stored table is dropped and counted by who reads it, and the master writes over it', () => withVictim(async (victim) => {
+  const { client, redis, each } = victim;
+  const garbage = ['x', '', '{"v":2,"term":1,"seq":1,"full":true,"hosts":[]}', '{"v":1,"term":-1,"seq":1,"full":true,"hosts":[]}', '\x00'.repeat(100_000)];
+  for (const text of garbage) {
+    await client.set(KEYS.table, text);
+    // Balancers read the stored table when they subscribe anew.
+    const before = each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version');
+    await until(async () => {
+      await client.set(KEYS.table, text);
+      await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      return each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version') > before;
+    }, { everyMs: 200, timeoutMs: SLOW_MS, what: `${text.slice(0, 50)} to be counted` });
+    await victim.isUnharmed();
+  }
+  await statusCounts(client, VICTIM, 'tables_dropped_malformed', 1);
+  await until(async () => (await client.get(KEYS.table))?.includes('"good"'), { what: 'the table to be written again' });
+  await withBalancer({ redis: [redis.url], name: 'late' }, async (late) => {
+    await late.knows(1);
+    assert.is((await ask(late.port)).body, 'good');
+  });
+}));
+
+test('a term in Redis that is no number leaves one master, and terms that are numbers', () => withVictim(async (victim) => {
+  const { client } = victim;
+  for (const text of ['x', '-5', '1e400', 'NaN', '', '99999999999999999999', '0x10', '3.7']) {
+    const { term } = await victim.each.health();
+    await client.set(KEYS.term, text);
+    const isNumber = async (): Promise<boolean> => {
+      const found = (await client.get(KEYS.term)) ?? '';
+      return /^\d{1,16}$/.test(found) && Number(found) >= term;
+    };
+    await until(isNumber, { timeoutMs: SLOW_MS, what: `another term than ${JSON.stringify(text)}` });
+    await victim.each.becomes('master');
+    await victim.isUnharmed();
+  }
+  await worksAgain(victim);
+  assert.ok((await victim.each.health()).term < MAX_TERM);
+}));
+
+const FORGED_TERMS = [
+  ['a table', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, seq: 1, full: true, hosts: [] })],
+  ['a change', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, seq: 7, prev: 6, hosts: [] })],
+  ['an event', KEYS.events, (term: number) => JSON.stringify({ v: 1, at: 'x', event: 'master-elected', name: 'b9', term })],
+] as const;
+
+test('messages of a term beyond all counting do not end mastership for ever', () => withVictim(async (victim) => {
+  for (const [what, channel, build] of FORGED_TERMS) {
+    for (const term of [Number.MAX_SAFE_INTEGER, MAX_TERM]) {
+      const before = victim.each.counter('events_dropped');
+      await victim.client.publish(channel, build(term));
+      // Events come in order: this one is counted after that one was acted on.
+      await victim.client.publish(KEYS.events, 'x');
+      await until(() => victim.each.counter('events_dropped') > before);
+      await worksAgain(victim);
+      assert.ok((await victim.each.health()).term < 1000, `${what} of term ${term}: ${(await victim.each.health()).term}`);
+    }
+  }
+}));
+
+/** What each key is not. */
+const WRONG_TYPES: Readonly<Record<string, 'list' | 'string'>> = {
+  [KEYS.lease]: 'list',
+  [KEYS.term]: 'list',
+  [KEYS.master]: 'string',
+  [KEYS.balancers]: 'list',
+  [KEYS.hosts]: 'string',
+  [KEYS.table]: 'list',
+  [KEYS.settings]: 'string',
+  [KEYS.balancer(VICTIM)]: 'string',
+  [KEYS.host('good')]: 'string',
+};
+
+async function spoil(client: Commands, key: string): Promise<void> {
+  // At one stroke: the key may be written at any moment.
+  const writes = client.multi().del(key);
+  await (WRONG_TYPES[key] === 'list' ? writes.rpush(key, 'x') : writes.set(key, 'x')).exec();
+}
+
+/** Together, those that do not keep each other from being used. */
+const GROUPS = [[KEYS.lease], [KEYS.term], [KEYS.master, KEYS.hosts, KEYS.table], [KEYS.balancers, KEYS.host('good')], [KEYS.settings], [KEYS.balancer(VICTIM)]];
+
+/** Spoils these keys of a fleet of its own, and mends them. */
+function spoilGroup(group: readonly string[]): Promise<void> {
+  return withVictim(async (victim) => {
+    const { client, each } = victim;
+    for (const key of group) await spoil(client, key);
+    // Longer than the lease, a heartbeat and many flushes.
+    await new Promise((resolve) => setTimeout(resolve, 1700));
+    await victim.isUnharmed();
+    await client.del(...group);
+    await worksAgain(victim);
+    await until(async () => {
+      const fleet = await readFleet(client, KEYS);
+      return fleet.master === VICTIM && fleet.balancers.length === 1 && fleet.hosts.length === 1;
+    }, { timeoutMs: SLOW_MS, what: 'the whole fleet to be in Redis' });
+    const said = each.lines.filter((line) => line.startsWith('warn redis'));
+    assert.ok(said.length <= 1, said.join('\n'));
+  });
+}
+
+test('keys of a wrong type harm no request, and all is well when they are removed', async () => {
+  assert.equal(GROUPS.flat().toSorted(), Object.keys(WRONG_TYPES).toSorted());
+  const spoiled = GROUPS.map((group) => spoilGroup(group).catch((error: Error) => {
+    throw new Error(`${group.join(', ')}: ${error.message}`, { cause: error });
+  }));
+  // All must have ended before one is reported: each has a Redis to take away.
+  await Promise.allSettled(spoiled);
+  await Promise.all(spoiled);
+});
+
+test('a set of hosts of a wrong type is counted in the status while it lasts', () => withVictim(async ({ client }) => {
+  await spoil(client, KEYS.hosts);
+  await until(async () => Number(await client.hget(KEYS.balancer(VICTIM), 'count:writes_failed')) > 0, { timeoutMs: SLOW_MS, what: 'writes_failed' });
+  await client.del(KEYS.hosts);
+}));
+
+test('hostile names in the sets of balancers and hosts are passed over', () => withVictim(async (victim) => {
+  const { client } = victim;
+  const names = ['\x1b[2J', 'x'.repeat(10_240), '__proto__', 'a b', '', '\x00'];
+  for (const name of names) {
+    // Joined long ago: they would come first in the succession.
+    await client.zadd(KEYS.balancers, 1, name);
+    await client.zadd(KEYS.hosts, 1, name);
+    await client.hset(KEYS.balancer(name), 'role', 'master', 'url', '\x1b[31m');
+    await client.hset(KEYS.host(name), 'url', 'http://127.0.0.1:1', 'state', 'up');
+  }
+  await client.hset(KEYS.host('good2'), 'url', 'javascript:x', 'state', 'up');
+  await client.zadd(KEYS.hosts, 1, 'good2');
+  await client.hset(KEYS.balancer('b2'), 'role', '\x1b[2J', 'url', 'x'.repeat(10_000), 'rps', 'NaN', 'count:__proto__', '7', 'count:requests', '-Infinity');
+  await client.zadd(KEYS.balancers, 2, 'b2');
+  const fleet = await readFleet(client, KEYS);
+  assert.equal(fleet.hosts.map(({ name }) => name), ['good']);
+  assert.equal(fleet.balancers.map(({ name }) => name), ['b2', VICTIM]);
+  assert.equal([fleet.balancers[0]?.role, fleet.balancers[0]?.url.length, fleet.balancers[0]?.rps, fleet.balancers[0]?.counters], ['?[2J', 200, null, { requests: 0 }]);
+  await victim.isUnharmed();
+  await withBalancer({ redis: [victim.redis.url], name: 'late' }, async (late) => {
+    await late.knows(1);
+    assert.is((await ask(late.port)).body, 'good');
+  });
+}));
+
+test('100,000 keys of others in the same Redis are neither read nor touched', () => withVictim(async (victim) => {
+  const { client, redis } = victim;
+  for (let batch = 0; batch < 100; batch++) {
+    await client.mset(...Array.from({ length: 1000 }, (_, i) => [`other:${batch * 1000 + i}`, 'x']).flat());
+  }
+  await client.config('RESETSTAT');
+  await worksAgain(victim);
+  await until(async () => (await statusOf(client, VICTIM)) !== undefined);
+  await withBalancer({ redis: [redis.url], name: 'late' }, (late) => late.knows(1));
+  const stats = await client.info('commandstats');
+  assert.match(stats, /cmdstat_evalsha/);
+  assert.not.match(stats, /cmdstat_(keys|scan|flushall|flushdb|randomkey)/);
+  assert.ok((await client.dbsize()) > 100_000);
+}));
+
+test.run();

@@ -1,0 +1,274 @@
+// The command line as people meet it: help that teaches, wrong usage that is told in one line (exit code 2), what
+// can't be done in one line (exit code 1), flags before the environment. Real processes; no line may hold a secret.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { freePort, until, withRedis, withServer } from './support/brackets.js';
+import { freePortsInRow } from './support/fleet-process.js';
+import { ended, type Environment, inLanes, logOf, meercat, type Outcome, withMeercat } from './support/meercat.js';
+
+const test = suite('command line');
+
+/** Nobody listens there. */
+const NO_REDIS = 'redis://127.0.0.1:1';
+
+/** What was said on stderr besides the hint that follows wrong usage and the greeting of `up`. */
+function told({ stderr }: Outcome): string {
+  const lines = stderr.split('\n').filter((line) => !/^\(.*\)$|^meercat: starting the fleet/.test(line));
+  assert.is(lines.length, 1, `one line, not:\n${stderr}`);
+  assert.not.match(stderr, /^\s+at |node:|Error:|undefined|\[object/m);
+  return lines[0] as string;
+}
+
+interface WrongUsage {
+  readonly args: readonly string[];
+  readonly says: RegExp;
+  readonly env?: Environment;
+}
+
+async function areRefused(code: number, all: readonly WrongUsage[]): Promise<void> {
+  await inLanes(all, async ({ args, says, env }) => {
+    const outcome = await meercat(args, env);
+    const shown = `meercat ${args.join(' ')}\n${outcome.stderr}`;
+    assert.is(outcome.code, code, shown);
+    assert.is(outcome.stdout, '', shown);
+    assert.match(told(outcome), says, shown);
+  });
+}
+
+const AGENT = ['agent', '--url', 'http://127.0.0.1:3000'];
+
+test('help of every command tells each flag, what it means and its default', async () => {
+  const general = ['--help'];
+  const shared = ['--redis', '--namespace'];
+  const flagsOf: Readonly<Record<string, readonly string[]>> = {
+    up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--log-level'],
+    balancer: [
+      ...shared, '--port', '--bind', '--console-port', '--name', '--algorithm', '--host', '--lease-ttl', '--drain-timeout', '--connect-timeout', '--response-timeout',
+      '--log-level',
+    ],
+    agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--log-level'],
+    status: [...shared, '--watch', '--json'],
+  };
+  await inLanes(Object.entries(flagsOf), async ([command, flags]) => {
+    const { code, stdout, stderr } = await meercat([command, '--help']);
+    assert.equal([code, stderr], [0, '']);
+    assert.match(stdout, new RegExp(`^Usage: meercat ${command} `));
+    // Each flag stands at the start of its line, with words after it.
+    for (const flag of [...flags, ...general]) assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( <[^ ]+>)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
+    const found = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
+    assert.equal(found.toSorted(), [...flags, ...general].toSorted(), `every flag of ${command} is in this test`);
+    for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line);
+  });
+});
+
+test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
+  const { code, stdout } = await meercat(['--help']);
+  assert.is(code, 0);
+  for (const command of ['up', 'balancer', 'agent', 'status']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
+  assert.match(stdout, /MEERCAT_LEASE_TTL/);
+  assert.not.match(stdout, /demo-host|embedded-redis/);
+});
+
+test('the version is that of the package', async () => {
+  for (const flag of ['--version', '-V']) {
+    const { code, stdout } = await meercat([flag]);
+    assert.is(code, 0);
+    assert.match(stdout, /^\d+\.\d+\.\d+/);
+  }
+});
+
+test('without a command the help comes, as wrong usage', async () => {
+  const { code, stdout, stderr } = await meercat([]);
+  assert.equal([code, stdout], [2, '']);
+  assert.match(stderr, /^Usage: meercat/);
+});
+
+test('an unknown command or flag, or one value too many, is wrong usage that names it', () =>
+  areRefused(2, [
+    { args: ['balance'], says: /^meercat: unknown command 'balance'/ },
+    { args: ['--frobnicate'], says: /^meercat: unknown option '--frobnicate'/ },
+    { args: ['balancer', '--prot', '1'], says: /^meercat: unknown option '--prot'/ },
+    { args: ['balancer', 'b1'], says: /^meercat: too many arguments for 'balancer'/ },
+    { args: ['status', '--port', '1'], says: /^meercat: unknown option '--port'/ },
+    { args: ['agent'], says: /^meercat: required option '--url <url>' not specified/ },
+  ]));
+
+test('a flag without its value is wrong usage that names the flag', () =>
+  areRefused(2, ['--port', '--redis', '--host', '--lease-ttl'].map((flag) => ({ args: ['balancer', flag], says: new RegExp(`'${flag} .*argument missing`) }))));
+
+test('a wrong value of a flag of `balancer` is refused with the flag and what is possible', () =>
+  areRefused(2, [
+    { args: ['balancer', '--redis', 'localhost'], says: /--redis: the address has no known scheme; use redis:\/\// },
+    { args: ['balancer', '--redis', 'redis://a', '--redis', 'redis://b'], says: /--redis: 2 servers can split into equal halves; give one, or an odd number/ },
+    { args: ['balancer', '--redis', 'redis+cluster://a'], says: /--namespace: on Redis Cluster .*braces, such as '\{meercat\}'/ },
+    { args: ['balancer', '--namespace', 'a b'], says: /--namespace: 1 to 64 printable/ },
+    { args: ['balancer', '--port', '65536'], says: /--port: a whole number from 0 to 65535, not "65536"/ },
+    { args: ['balancer', '--console-port', 'x'], says: /--console-port: a whole number from 0 to 65535, not "x"/ },
+    { args: ['balancer', '--port', '25000', '--console-port', '25000'], says: /--console-port must differ from --port/ },
+    { args: ['balancer', '--name', 'b 1'], says: /--name: letters, digits/ },
+    { args: ['balancer', '--algorithm', 'random'], says: /--algorithm: one of round-robin, resource.*, not "random"/ },
+    { args: ['balancer', '--host', '10.0.0.1:80'], says: /--host: "10.0.0.1:80" is not http:\/\/host:port/ },
+    { args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'], says: /--host: two hosts have the name x; .*name=NAME/ },
+    { args: ['balancer', '--lease-ttl', '100ms'], says: /--lease-ttl: a duration from 500ms to 1m, such as .* not "100ms"/ },
+    { args: ['balancer', '--drain-timeout', '2h'], says: /--drain-timeout: a duration from 0ms to 60m/ },
+    { args: ['balancer', '--connect-timeout', '0'], says: /--connect-timeout: a duration from 10ms to 1m/ },
+    { args: ['balancer', '--response-timeout', '-1'], says: /--response-timeout: a duration from 10ms to 60m/ },
+    { args: ['balancer', '--log-level', 'loud'], says: /--log-level: one of debug, info, warn, error, silent, not "loud"/ },
+  ]));
+
+test('a wrong value of a flag of `up`, `agent` or `status` is refused likewise', () =>
+  areRefused(2, [
+    { args: ['up', '--balancers', '0'], says: /--balancers: a whole number from 1 to 64, not "0"/ },
+    { args: ['up', '--hosts', '65'], says: /--hosts: a whole number from 1 to 64/ },
+    { args: ['up', '--port', '64001'], says: /--port: a whole number from 1 to 64000/ },
+    { args: ['up', '--redis', 'redis://a,b'], says: /--redis: several hosts need/ },
+    { args: ['up', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'], says: /--host: two hosts have the name x/ },
+    { args: ['up', '--algorithm', ''], says: /--algorithm: one of/ },
+    { args: ['agent', '--url', '10.0.0.7:3000'], says: /--url: "10.0.0.7:3000" is not http:\/\/host:port/ },
+    { args: [...AGENT, '--name', '../x'], says: /--name: letters, digits/ },
+    { args: [...AGENT, '--interval', '10ms'], says: /--interval: a duration from 100ms to 1m/ },
+    { args: [...AGENT, '--probe', 'cpu'], says: /--probe must be auto, machine, cgroup, pid:N, or the URL .* not "cpu"/ },
+    { args: [...AGENT, '--cores', '0'], says: /--cores: a number above 0/ },
+    { args: [...AGENT, '--redis', 'redis+sentinel://a'], says: /--redis: a Sentinel address ends in the master's name/ },
+    { args: ['status', '--redis', 'redis+cluster://a'], says: /--namespace: on Redis Cluster/ },
+    { args: ['status', '--namespace', ''], says: /--namespace: 1 to 64/ },
+  ]));
+
+test('a wrong value from the environment names the flag that it stands for', () =>
+  areRefused(2, [
+    { args: ['balancer'], env: { MEERCAT_REDIS: 'redis://a redis://b' }, says: /--redis: 2 servers can split/ },
+    { args: ['balancer'], env: { MEERCAT_NAMESPACE: 'a b' }, says: /--namespace: / },
+    { args: ['balancer'], env: { MEERCAT_PORT: 'x' }, says: /--port: / },
+    { args: ['balancer'], env: { MEERCAT_CONSOLE_PORT: 'x' }, says: /--console-port: / },
+    { args: ['balancer'], env: { MEERCAT_NAME: 'b 1' }, says: /--name: / },
+    { args: ['balancer'], env: { MEERCAT_ALGORITHM: 'x' }, says: /--algorithm: / },
+    { args: ['balancer'], env: { MEERCAT_HOST: 'http://a:1 b' }, says: /--host: "b" is not/ },
+    { args: ['balancer'], env: { MEERCAT_LEASE_TTL: '1' }, says: /--lease-ttl: / },
+    { args: ['balancer'], env: { MEERCAT_DRAIN_TIMEOUT: 'x' }, says: /--drain-timeout: / },
+    { args: ['balancer'], env: { MEERCAT_CONNECT_TIMEOUT: 'x' }, says: /--connect-timeout: / },
+    { args: ['balancer'], env: { MEERCAT_RESPONSE_TIMEOUT: 'x' }, says: /--response-timeout: / },
+    { args: ['balancer'], env: { MEERCAT_LOG_LEVEL: 'x' }, says: /--log-level: / },
+    { args: ['up'], env: { MEERCAT_BALANCERS: 'x' }, says: /--balancers: / },
+    { args: ['up'], env: { MEERCAT_HOSTS: 'x' }, says: /--hosts: / },
+    { args: ['agent'], env: { MEERCAT_URL: 'x' }, says: /--url: / },
+    { args: AGENT, env: { MEERCAT_INTERVAL: 'x' }, says: /--interval: / },
+    { args: AGENT, env: { MEERCAT_PROBE: 'x' }, says: /--probe / },
+    { args: AGENT, env: { MEERCAT_CORES: 'x' }, says: /--cores: / },
+    { args: ['status'], env: { MEERCAT_REDIS: 'x' }, says: /--redis: / },
+  ]));
+
+test('a Redis that is not there is one line from `status` and `up`, and exit code 1', async () => {
+  const port = await freePortsInRow(1);
+  await areRefused(1, [
+    { args: ['status', '--redis', NO_REDIS], says: /^meercat: Redis at redis:\/\/127.0.0.1:1 can't be used: connection refused; check --redis$/ },
+    { args: ['up', '--redis', 'redis://no-such-host.invalid:7000', '--port', String(port), '--balancers', '1'], says: /^meercat: Redis at redis:\/\/no-such-host.invalid:7000 can't be used: the name is not known; check --redis$/ },
+    { args: ['status', '--redis', 'redis+sentinel://127.0.0.1:1/mymaster'], says: /^meercat: Redis at redis\+sentinel:\/\/127.0.0.1:1\/mymaster can't be used: no Sentinel can be reached/ },
+    { args: ['status', '--redis', 'redis+cluster://127.0.0.1:1', '--namespace', '{x}'], says: /^meercat: Redis at redis\+cluster:\/\/127.0.0.1:1 can't be used: connection refused; check --redis$/ },
+  ]);
+});
+
+test('a password that is wrong or missing is told at once, and no password is ever printed', () =>
+  withRedis({ args: ['--requirepass', 'right-secret'] }, async ({ port }) => {
+    const clients = await freePortsInRow(1);
+    const address = (credentials: string): string => `redis://${credentials}127.0.0.1:${port}`;
+    await areRefused(1, [
+      { args: ['status', '--redis', address('')], says: /can't be used: NOAUTH/ },
+      { args: ['status', '--redis', address(':wrong-secret@')], says: /can't be used: WRONGPASS/ },
+      { args: ['up', '--redis', address('ann:wrong-secret@'), '--port', String(clients), '--balancers', '1'], says: /can't be used: WRONGPASS/ },
+    ]);
+    for (const credentials of [':wrong-secret@', 'ann:wrong-secret@']) {
+      const { stdout, stderr } = await meercat(['status', '--redis', address(credentials)]);
+      assert.not.match(stdout + stderr, /secret/);
+    }
+    const { code, stdout } = await meercat(['status'], { MEERCAT_REDIS: address(':right-secret@') });
+    assert.is(code, 0);
+    assert.match(stdout, /^fleet meercat: 0 balancers, 0 hosts/);
+  }));
+
+test('a balancer that is not let in serves its static hosts, says so once, and never prints the password', () =>
+  withRedis({ args: ['--requirepass', 'right-secret'] }, ({ port: redisPort }) =>
+    withServer((_request, response) => void response.end('hello'), async (host) => {
+      const flags = ['--redis', `redis://:wrong-secret@127.0.0.1:${redisPort}`, '--port', '0', '--bind', '127.0.0.1', '--host', host.url];
+      await withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
+        const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+        assert.is(await (await fetch(url as string)).text(), 'hello');
+        await until(() => logOf(child).some(({ level }) => level === 'warn'), { what: 'the warning' });
+        // Long enough for several attempts: each is as wrong as the first.
+        await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, { what: 'two heartbeats' });
+        const warnings = logOf(child).filter(({ level }) => level !== 'info' && level !== 'debug');
+        assert.equal(warnings.map(({ level, redis }) => [level, redis]), [['warn', `redis://127.0.0.1:${redisPort}`]]);
+        assert.match(String(warnings[0]?.['reason']), /WRONGPASS/);
+        child.kill();
+        assert.is((await ended(child)).code, 0);
+        assert.not.match(child.lines.join('\n'), /secret/);
+      });
+    })));
+
+test("a taken port, also the console's, and an address of another machine end a balancer with one line and exit code 1", async () => {
+  await withServer(() => undefined, async ({ port }) => {
+    const free = await freePort();
+    const flags = ['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--log-level', 'error'];
+    await areRefused(1, [
+      { args: [...flags, '--port', String(port)], says: new RegExp(`^meercat: .*${port}.* taken.*--port`) },
+      { args: [...flags, '--port', String(free), '--console-port', String(port)], says: new RegExp(`^meercat: the console's port ${port} is taken: choose another with --console-port$`) },
+      { args: ['balancer', '--redis', NO_REDIS, '--bind', '192.0.2.1', '--port', String(free)], says: /^meercat: can't listen on 192\.0\.2\.1:\d+ \(EADDRNOTAVAIL\): check --bind and --port$/ },
+    ]);
+  });
+});
+
+/** What the balancer says of itself on its health page and in its log. */
+async function standing(args: readonly string[], env: Environment): Promise<Record<string, unknown>> {
+  return withMeercat(['balancer', ...args], async (child) => {
+    const [line] = await child.waitForLine(/^.*"msg":"serving".*$/);
+    const serving = JSON.parse(line) as Record<string, unknown>;
+    const health = (await (await fetch(`${String(serving['console'])}/.meercat/health`)).json()) as Record<string, unknown>;
+    child.kill();
+    await ended(child);
+    return { ...serving, ...health };
+  }, env);
+}
+
+test('a balancer takes every setting from the environment, repeatable ones separated by spaces', async () => {
+  const [port, consolePort] = [await freePort(), await freePort()];
+  const got = await standing([], {
+    MEERCAT_REDIS: 'redis://127.0.0.1:1 redis://127.0.0.1:2  redis://127.0.0.1:3',
+    MEERCAT_PORT: String(port),
+    MEERCAT_CONSOLE_PORT: String(consolePort),
+    MEERCAT_BIND: '127.0.0.1',
+    MEERCAT_NAME: 'from-environment',
+    MEERCAT_ALGORITHM: 'round-robin',
+    MEERCAT_HOST: 'http://127.0.0.1:3000 http://127.0.0.1:3001,name=second',
+  });
+  assert.equal(
+    { name: got['name'], url: got['url'], console: got['console'], algorithm: got['algorithm'], hosts: got['hosts'] },
+    { name: 'from-environment', url: `http://127.0.0.1:${port}`, console: `http://127.0.0.1:${consolePort}`, algorithm: 'round-robin', hosts: 2 },
+  );
+});
+
+test('a flag comes before the environment; a repeatable one replaces it', async () => {
+  const port = await freePort();
+  const flags = ['--redis', NO_REDIS, '--name', 'from-flag', '--port', String(port), '--bind', '127.0.0.1', '--algorithm', 'resource'];
+  const got = await standing([...flags, '--host', 'http://127.0.0.1:3000', '--host', 'http://127.0.0.1:3001', '--host', 'http://127.0.0.1:3002'], {
+    MEERCAT_REDIS: 'nonsense also',
+    MEERCAT_NAME: 'from-environment',
+    MEERCAT_PORT: 'x',
+    MEERCAT_BIND: '192.0.2.1',
+    MEERCAT_ALGORITHM: 'round-robin',
+    MEERCAT_HOST: 'http://127.0.0.1:3000,name=other',
+  });
+  assert.equal(
+    { name: got['name'], url: got['url'], algorithm: got['algorithm'], hosts: got['hosts'] },
+    { name: 'from-flag', url: `http://127.0.0.1:${port}`, algorithm: 'resource', hosts: 3 },
+  );
+});
+
+test('what only the command starts by itself is no secret passage: it checks its flags too', () =>
+  areRefused(2, [
+    { args: ['demo-host', '--name', 'h1'], says: /required option '--port <port>' not specified/ },
+    { args: ['demo-host', '--name', 'h1', '--port', 'x'], says: /--port: a whole number/ },
+    { args: ['embedded-redis', '--port', '-1'], says: /--port: a whole number/ },
+  ]));
+
+test.run();

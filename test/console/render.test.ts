@@ -1,0 +1,75 @@
+// The fleet as text: pure, from a view to lines. What a terminal of 100 columns shows, and what a log shows.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { renderFleet, renderLines } from '../../lib/console/render.js';
+import type { BalancerView, FleetView, HostView } from '../../lib/redis/fleet-view.js';
+
+const test = suite('render');
+
+const BALANCER: BalancerView = {
+  name: 'b1', role: 'slave', url: 'http://127.0.0.1:8080', machine: 'm', pid: 7, version: '0.1.0', since: '', term: 3,
+  rps: 12.34, inflight: 2, cpu: 0.126, memoryBytes: 100 * 2 ** 20, counters: {},
+};
+const HOST: HostView = {
+  name: 'h1', url: 'http://127.0.0.1:3000', state: 'up', hasAgent: true, cpu: 0.5, memory: 0.256, cores: 2, inflight: 3, rps: 8, reported: null,
+};
+const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, rps: null };
+
+const FLEET: FleetView = {
+  namespace: 'meercat', master: 'b2', term: 3,
+  // A master that has just died still calls itself so in its own hash.
+  balancers: [{ ...BALANCER, role: 'master' }, { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, memoryBytes: null }],
+  hosts: [HOST, { ...HOST, name: 'longer-name', state: 'silent', ...UNKNOWN }],
+};
+
+test('two tables under a line of summary, in columns as wide as they need', () => {
+  assert.equal(renderFleet(FLEET).split('\n'), [
+    'fleet meercat: 2 balancers, 2 hosts; master b2, term 3',
+    '',
+    'BALANCER  ROLE    URL                        RPS  IN FLIGHT  CPU  MEMORY',
+    'b1        slave   http://127.0.0.1:8080     12.3          2  13%  100 MB',
+    'b2        master  http://127.0.0.1:10000  1234.6          0   0%       -',
+    '',
+    'HOST         STATE   URL                    RPS  IN FLIGHT  CPU  MEMORY  CORES',
+    'h1           up      http://127.0.0.1:3000  8.0          3  50%     26%      2',
+    'longer-name  silent  http://127.0.0.1:3000    -          -    -       -      -',
+  ]);
+});
+
+test('an empty fleet says that it is empty', () => {
+  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, balancers: [], hosts: [] }).split('\n'), [
+    'fleet x: 0 balancers, 0 hosts; no master at the moment',
+    '',
+    'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
+    '',
+    'HOST  STATE  URL  RPS  IN FLIGHT  CPU  MEMORY  CORES',
+  ]);
+});
+
+test('one is no plural, and a master whose term is not known has none', () => {
+  const [summary] = renderFleet({ ...FLEET, term: null, balancers: [BALANCER], hosts: [HOST] }).split('\n');
+  assert.is(summary, 'fleet meercat: 1 balancer, 1 host; master b2, term -');
+});
+
+test('without a terminal each balancer and host is one line, to be searched', () => {
+  assert.equal(renderLines(FLEET), [
+    'balancer b1 slave rps=12.3 inflight=2',
+    'balancer b2 master rps=1234.6 inflight=0',
+    'host h1 up cpu=50% memory=26% inflight=3 rps=8.0',
+    'host longer-name silent cpu=- memory=- inflight=- rps=-',
+  ]);
+});
+
+test('a small part has a decimal, so that a small host on a large machine is not nothing', () => {
+  const shares = [0, 0.0004, 0.004, 0.0994, 0.1, 0.999, 1].map((cpu) => renderLines({ ...FLEET, balancers: [], hosts: [{ ...HOST, cpu }] })[0]?.split(' ')[3]);
+  assert.equal(shares, ['cpu=0%', 'cpu=0.0%', 'cpu=0.4%', 'cpu=9.9%', 'cpu=10%', 'cpu=100%', 'cpu=100%']);
+});
+
+test('usual names and figures fit a terminal of 100 columns', () => {
+  const wide = { ...BALANCER, name: 'balancer-10', url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 11.5, memoryBytes: 2 ** 34 };
+  const host = { ...HOST, name: 'application-10', state: 'silent' as const, url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 1, memory: 1, cores: 128 };
+  for (const line of renderFleet({ ...FLEET, balancers: [wide], hosts: [host] }).split('\n')) assert.ok(line.length <= 100, line);
+});
+
+test.run();

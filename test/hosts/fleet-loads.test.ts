@@ -1,0 +1,199 @@
+// What all balancers together have in flight, in virtual time: totals, lost and doubled messages, balancers
+// that begin anew or vanish, and the rates.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FleetLoads } from '../../lib/hosts/fleet-loads.js';
+import type { LoadMessage } from '../../lib/model.js';
+import { Random } from '../../lib/routing/random.js';
+
+const test = suite('fleet loads');
+
+/** A load message; hosts as `[name, inflight, served]`. */
+function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
+  return {
+    balancer, instance: `${balancer}-1`, isFull: false, statics: [], ...fields,
+    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, served })),
+  };
+}
+
+test('requests in flight are added up over all balancers', () => {
+  const loads = new FleetLoads();
+  assert.equal([...loads.take(say('b1', [['h', 3, 0], ['k', 1, 0]]), 0)], ['h', 'k']);
+  loads.take(say('b2', [['h', 4, 0]]), 0);
+  assert.equal(loads.of('h'), { inflight: 7, finished: 0, rps: 0 });
+  assert.is(loads.of('k').inflight, 1);
+  assert.is(loads.of('nobody').inflight, 0);
+  loads.take(say('b1', [['h', 0, 9]]), 100);
+  assert.is(loads.of('h').inflight, 4);
+});
+
+test('a message that comes twice changes nothing', () => {
+  const loads = new FleetLoads();
+  loads.tick(0);
+  loads.take(say('b1', [['h', 0, 100]]), 0);
+  const message = say('b1', [['h', 3, 120]]);
+  loads.take(message, 100);
+  assert.equal([...loads.take(message, 200)], []);
+  assert.is(loads.of('h').inflight, 3);
+  loads.tick(1000);
+  assert.is(loads.of('h').rps, 10, '20 requests in one second, at half weight');
+});
+
+test('what a lost message said is made up for by the next one', () => {
+  const whole = new FleetLoads();
+  const lossy = new FleetLoads();
+  for (const loads of [whole, lossy]) {
+    loads.tick(0);
+    loads.take(say('b1', [['h', 1, 10]]), 0);
+  }
+  whole.take(say('b1', [['h', 9, 30]]), 250);
+  for (const loads of [whole, lossy]) loads.take(say('b1', [['h', 2, 50]]), 500);
+  for (const loads of [whole, lossy]) loads.tick(1000);
+  assert.equal(lossy.of('h'), whole.of('h'));
+  assert.is(lossy.of('h').inflight, 2);
+  assert.is(lossy.of('h').rps, 20);
+});
+
+test('what was served before this master listened is not of its seconds', () => {
+  const loads = new FleetLoads();
+  loads.tick(0);
+  loads.take(say('b1', [['h', 0, 1_000_000]]), 0);
+  loads.tick(1000);
+  assert.is(loads.of('h').rps, 0);
+});
+
+test('a balancer that starts anew under its name begins from nothing', () => {
+  const loads = new FleetLoads();
+  loads.tick(0);
+  loads.take(say('b1', [['h', 8, 500], ['k', 2, 5]]), 0);
+  const changed = loads.take(say('b1', [['h', 1, 3]], { instance: 'b1-2' }), 100);
+  assert.equal([...changed].toSorted(), ['h', 'k']);
+  assert.equal([loads.of('h').inflight, loads.of('k').inflight], [1, 0]);
+  loads.take(say('b1', [['h', 1, 13]], { instance: 'b1-2' }), 200);
+  loads.tick(1000);
+  assert.is(loads.of('h').rps, 5, 'ten requests, not minus 490');
+});
+
+test('a counter that goes back counts as nothing, not as less', () => {
+  const loads = new FleetLoads();
+  loads.tick(0);
+  loads.take(say('b1', [['h', 0, 500]]), 0);
+  loads.take(say('b1', [['h', 0, 3]]), 100);
+  loads.tick(1000);
+  assert.is(loads.of('h').rps, 0);
+});
+
+test('a full message that leaves a host out takes its requests off, one in part does not', () => {
+  const loads = new FleetLoads();
+  loads.take(say('b1', [['h', 2, 0], ['k', 5, 0]]), 0);
+  loads.take(say('b1', [['h', 3, 0]]), 0);
+  assert.is(loads.of('k').inflight, 5);
+  assert.equal([...loads.take(say('b1', [['h', 3, 0]], { isFull: true }), 0)], ['k']);
+  assert.equal([loads.of('h').inflight, loads.of('k').inflight], [3, 0]);
+});
+
+test('a balancer that says nothing for more than three seconds has nothing in flight', () => {
+  const loads = new FleetLoads();
+  loads.take(say('b1', [['h', 2, 0]], { isFull: true, statics: [{ name: 's', url: 'http://s' }] }), 0);
+  loads.take(say('b2', [['h', 4, 0]]), 2000);
+  loads.tick(3000);
+  assert.is(loads.of('h').inflight, 6);
+  assert.is(loads.isStatic('s'), true);
+  assert.ok(loads.tick(3001).has('h'));
+  assert.is(loads.of('h').inflight, 4);
+  assert.is(loads.isStatic('s'), false);
+  loads.tick(5001);
+  assert.is(loads.of('h').inflight, 0);
+});
+
+test('an empty message is a sign of life', () => {
+  const loads = new FleetLoads();
+  loads.take(say('b1', [['h', 2, 0]]), 0);
+  loads.take(say('b1', []), 3000);
+  loads.tick(5000);
+  assert.is(loads.of('h').inflight, 2);
+});
+
+test('a static host is named by the last full message of any balancer', () => {
+  const loads = new FleetLoads();
+  const statics = [{ name: 's', url: 'http://s' }];
+  loads.take(say('b1', [], { isFull: true, statics }), 0);
+  loads.take(say('b2', [], { isFull: true, statics }), 0);
+  loads.take(say('b1', []), 100);
+  assert.is(loads.isStatic('s'), true, 'a message in part says nothing of static hosts');
+  loads.take(say('b1', [], { isFull: true }), 200);
+  assert.is(loads.isStatic('s'), true, 'the other balancer still names it');
+  loads.take(say('b2', [], { isFull: true }), 200);
+  assert.is(loads.isStatic('s'), false);
+});
+
+test('the rate nears a steady pace by halves and falls to none', () => {
+  const loads = new FleetLoads();
+  loads.tick(0);
+  loads.take(say('b1', [['h', 0, 0]]), 0);
+  const seen: number[] = [];
+  for (let second = 1; second <= 4; second++) {
+    loads.take(say('b1', [['h', 0, second * 80]]), second * 1000 - 1);
+    assert.ok(loads.tick(second * 1000).has('h'));
+    seen.push(loads.of('h').rps);
+  }
+  assert.equal(seen, [40, 60, 70, 75]);
+  let nowMs = 4000;
+  while (loads.of('h').rps > 0 && nowMs < 60_000) {
+    nowMs += 1000;
+    loads.take(say('b1', []), nowMs);
+    loads.tick(nowMs);
+  }
+  assert.is(nowMs, 15_000, '75 halved until it is below 0.05');
+  assert.equal([...loads.tick(nowMs + 1000)], []);
+});
+
+test('ticks of other lengths give the same rate, and one of no length gives none', () => {
+  const loads = new FleetLoads();
+  loads.take(say('b1', [['h', 0, 0]]), 0);
+  loads.tick(0);
+  loads.take(say('b1', [['h', 0, 80]]), 1);
+  loads.tick(0);
+  assert.is(loads.of('h').rps, 0);
+  loads.tick(2000);
+  assert.is(loads.of('h').rps, 20, '80 in two seconds, at half weight');
+});
+
+test('whatever is lost, doubled or begun anew, the totals are those of the last messages', () => {
+  const random = new Random(20_26);
+  const loads = new FleetLoads();
+  const last = new Map<string, Map<string, number>>();
+  const instances = new Map<string, number>();
+  loads.tick(0);
+  for (let step = 1; step <= 5000; step++) {
+    const balancer = `b${random.below(5)}`;
+    if (random.below(20) === 0) {
+      instances.set(balancer, (instances.get(balancer) ?? 0) + 1);
+      last.delete(balancer);
+    }
+    const isFull = random.below(4) === 0;
+    const hosts = Array.from({ length: 6 }, (_, i) => [`h${i}`, random.below(9), step] as [string, number, number]).filter(() => random.below(2) === 0);
+    const message = say(balancer, hosts, { isFull, instance: `${balancer}-${instances.get(balancer) ?? 0}` });
+    // Each is lost, comes once, or comes twice; of one that is lost after a start anew nothing is known either.
+    const times = random.below(20) === 0 ? 0 : 1 + random.below(2);
+    if (times === 0 && !last.has(balancer)) continue;
+    for (let i = 0; i < times; i++) loads.take(message, step);
+    if (times === 0) continue;
+    const known = isFull ? new Map<string, number>() : (last.get(balancer) ?? new Map<string, number>());
+    for (const [host, inflight] of hosts) known.set(host, inflight);
+    last.set(balancer, known);
+    if (step % 50 === 0) loads.tick(step);
+  }
+  // Those whose new start was never heard of are still counted as before: let all speak once more.
+  for (let i = 0; i < 5; i++) {
+    const balancer = `b${i}`;
+    loads.take(say(balancer, [], { instance: `${balancer}-${instances.get(balancer) ?? 0}` }), 5001);
+  }
+  for (let i = 0; i < 6; i++) {
+    const expected = [...last.values()].reduce((sum, hosts) => sum + (hosts.get(`h${i}`) ?? 0), 0);
+    assert.is(loads.of(`h${i}`).inflight, expected, `h${i}`);
+  }
+});
+
+test.run();

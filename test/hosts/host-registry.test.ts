@@ -1,0 +1,281 @@
+// The master's registry of hosts, in virtual time: what each report, load message, probe and second makes
+// of a host, and what is told to the fleet.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { HostRegistry } from '../../lib/hosts/host-registry.js';
+import type { HostLoad, LoadMessage, Report } from '../../lib/model.js';
+import { buildRow } from '../support/host-rows.js';
+
+const test = suite('host registry');
+
+const URL_A = 'http://10.0.0.1:80';
+const URL_B = 'http://10.0.0.2:80';
+
+function report(host: string, fields: Partial<Report> = {}): Report {
+  return { host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields };
+}
+
+function load(fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage {
+  return { balancer: 'b1', instance: 'i1', isFull: false, statics: [], hosts, ...fields };
+}
+
+const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
+const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
+
+/** Lets time pass second by second, with this report each time. */
+function reportFor(registry: HostRegistry, from: number, to: number, each?: Report): void {
+  for (let nowMs = from; nowMs < to; nowMs += 1000) {
+    if (each !== undefined) registry.onReport(each, nowMs);
+    registry.tick(nowMs);
+  }
+}
+
+test('a first report makes a host that is up, with its figures and their age', () => {
+  const registry = new HostRegistry();
+  assert.is(registry.onReport(report('h'), 1000), 'taken');
+  assert.is(registry.hasChanges, true);
+  const changes = registry.takeChanges(1250);
+  assert.equal(changes.rows, [{
+    name: 'h', url: URL_A, state: 'up', isStatic: false, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, ageMs: 250, inflight: 0, fleetRps: 0,
+  }]);
+  assert.is(changes.isMembership, true);
+  assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
+  assert.is(registry.hasChanges, false);
+  assert.equal(registry.takeChanges(1250), { rows: [], gone: [], news: [], isMembership: false });
+});
+
+test('a further report is a change, but none of membership', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.takeChanges(0);
+  registry.onReport(report('h', { cpu: 0.9 }), 1000);
+  const { rows, isMembership, news } = registry.takeChanges(1000);
+  assert.equal(rows.map(({ cpu }) => cpu), [0.9]);
+  assert.is(isMembership, false);
+  assert.equal(news, []);
+});
+
+test('a report from another address for a host that is up is a conflict and changes nothing', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.takeChanges(0);
+  assert.is(registry.onReport(report('h', { url: URL_B, cpu: 0.01 }), 500), 'conflict');
+  assert.is(registry.hasChanges, false);
+  assert.is(registry.row('h', 500)?.url, URL_A);
+  assert.is(registry.row('h', 500)?.cpu, 0.5);
+});
+
+for (const state of ['silent', 'down'] as const) {
+  test(`a report from another address replaces a host that is ${state}`, () => {
+    const registry = new HostRegistry();
+    registry.seed([buildRow('h', { url: URL_A, state })], 0);
+    registry.takeChanges(0);
+    assert.is(registry.onReport(report('h', { url: URL_B }), 10), 'taken');
+    assert.is(registry.row('h', 10)?.url, URL_B);
+    assert.is(stateOf(registry, 'h'), 'up');
+    const changes = registry.takeChanges(10);
+    assert.equal(changes.gone, [], 'it is named in the rows, so it is not gone');
+    assert.equal(changes.rows.map(({ url }) => url), [URL_B]);
+    assert.equal(changes.news.map(({ kind }) => kind), ['host-left', 'host-joined']);
+  });
+}
+
+test('a goodbye removes the host at once, and another name is left alone', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.onReport(report('other', { url: URL_B }), 0);
+  registry.takeChanges(0);
+  assert.is(registry.onReport(report('h', { bye: true }), 10), 'taken');
+  const changes = registry.takeChanges(10);
+  assert.equal(changes.gone, ['h']);
+  assert.equal(changes.rows, []);
+  assert.equal(changes.news.map(({ kind, name }) => `${kind} ${name}`), ['host-left h']);
+  assert.is(registry.size, 1);
+  assert.is(registry.onReport(report('nobody', { bye: true }), 10), 'taken');
+  assert.is(registry.hasChanges, false);
+});
+
+test('a goodbye from another address is refused, whatever state the host is in', () => {
+  for (const state of ['up', 'silent', 'down'] as const) {
+    const registry = new HostRegistry();
+    registry.seed([buildRow('h', { url: URL_A, state })], 0);
+    assert.is(registry.onReport(report('h', { url: URL_B, bye: true }), 0), 'conflict');
+    assert.is(stateOf(registry, 'h'), state);
+  }
+});
+
+test('a host is silent when three reports are missed and not before, and up again with the next one', () => {
+  const registry = new HostRegistry();
+  reportFor(registry, 0, 5001, report('h'));
+  registry.takeChanges(5000);
+  registry.tick(8000);
+  assert.is(stateOf(registry, 'h'), 'up');
+  registry.tick(8001);
+  assert.is(stateOf(registry, 'h'), 'silent');
+  assert.equal(told(registry, 8001), ['host-silent h']);
+  registry.onReport(report('h'), 9000);
+  assert.is(stateOf(registry, 'h'), 'up');
+  assert.equal(told(registry, 9000), ['host-up h']);
+});
+
+test('a host that reports every ten seconds has thirty, one that reports often has three still', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('slow', { intervalMs: 10_000 }), 0);
+  registry.onReport(report('quick', { intervalMs: 100, url: URL_B }), 0);
+  registry.tick(3000);
+  assert.equal([stateOf(registry, 'slow'), stateOf(registry, 'quick')], ['up', 'up']);
+  registry.tick(30_000);
+  assert.equal([stateOf(registry, 'slow'), stateOf(registry, 'quick')], ['up', 'silent']);
+  registry.tick(30_001);
+  assert.is(stateOf(registry, 'slow'), 'silent');
+});
+
+test('a host that reports is not probed, and a probe that comes late says nothing of it', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  assert.equal(registry.hostsToProbe(3000), []);
+  for (const nowMs of [1000, 1001, 1002]) registry.onProbe('h', false, nowMs);
+  assert.is(stateOf(registry, 'h'), 'up');
+  registry.onProbe('nobody', false, 0);
+  assert.is(registry.size, 1);
+});
+
+test('a silent host is probed; it is down after two failed probes in a row, and silent again when it answers', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.tick(4000);
+  assert.equal(registry.hostsToProbe(4000).map(({ name, url }) => ({ name, url })), [{ name: 'h', url: URL_A }]);
+  registry.onProbe('h', false, 4000);
+  registry.onProbe('h', true, 5000);
+  registry.onProbe('h', false, 6000);
+  assert.is(stateOf(registry, 'h'), 'silent', 'an answer clears a failed probe');
+  registry.onProbe('h', false, 7000);
+  assert.is(stateOf(registry, 'h'), 'down');
+  registry.onProbe('h', true, 8000);
+  assert.is(stateOf(registry, 'h'), 'silent');
+  assert.equal(told(registry, 8000), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
+});
+
+test('a host that is down is forgotten after a minute without a sign, and its agent brings it back', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.tick(4000);
+  registry.onProbe('h', false, 4000);
+  registry.onProbe('h', false, 5000);
+  registry.onProbe('h', false, 30_000);
+  registry.tick(64_999);
+  assert.is(registry.size, 1);
+  registry.takeChanges(64_999);
+  registry.tick(65_000);
+  assert.equal(registry.takeChanges(65_000).gone, ['h']);
+  assert.is(registry.onReport(report('h', { url: URL_B }), 66_000), 'taken');
+  assert.is(stateOf(registry, 'h'), 'up');
+});
+
+test('static hosts come with full load messages, up and without figures, and are probed', () => {
+  const registry = new HostRegistry();
+  registry.onLoad(load({ statics: [{ name: 's', url: URL_A }] }), 0);
+  assert.is(registry.size, 0, 'only a full message names them');
+  registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_A }] }), 0);
+  const row = registry.row('s', 0);
+  assert.equal([row?.state, row?.isStatic, row?.cpu, row?.ageMs], ['up', true, null, null]);
+  assert.is(registry.hostsToProbe(0).length, 1);
+  registry.onProbe('s', false, 1000);
+  registry.onProbe('s', false, 2000);
+  assert.is(stateOf(registry, 's'), 'down');
+  registry.onProbe('s', true, 3000);
+  assert.is(stateOf(registry, 's'), 'up', 'it has no agent that could be silent');
+});
+
+test('a static host is kept as long as a living balancer names it, down or not, and let go a minute after', () => {
+  const registry = new HostRegistry();
+  const named = load({ isFull: true, statics: [{ name: 's', url: URL_A }] });
+  for (let nowMs = 0; nowMs <= 200_000; nowMs += 1000) {
+    registry.onLoad(named, nowMs);
+    if (nowMs > 50_000) registry.onProbe('s', false, nowMs);
+    registry.tick(nowMs);
+  }
+  assert.is(stateOf(registry, 's'), 'down');
+  registry.tick(203_001);
+  assert.is(registry.size, 0, 'its balancer is gone for more than 3 s, and it is down for more than a minute');
+});
+
+test('a static host that reports is a host with an agent from then on', () => {
+  const registry = new HostRegistry();
+  registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_A }] }), 0);
+  assert.is(registry.onReport(report('s', { url: URL_B }), 0), 'conflict', 'not from another address');
+  assert.is(registry.onReport(report('s'), 0), 'taken');
+  assert.equal([registry.row('s', 0)?.isStatic, registry.hostsToProbe(0)], [false, []]);
+});
+
+test('a static name that is taken keeps its address', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('s'), 0);
+  registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_B }] }), 0);
+  assert.is(registry.row('s', 0)?.url, URL_A);
+});
+
+test('what an earlier master knew is taken over, with ages, and what is known already stays', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h', { cpu: 0.1 }), 10_000);
+  registry.seed([buildRow('h', { cpu: 0.9, url: URL_B }), buildRow('k', { cpu: 0.7, ageMs: 400 }), buildRow('s', { isStatic: true, ageMs: null })], 10_000);
+  assert.equal([registry.row('h', 10_000)?.cpu, registry.row('h', 10_000)?.url], [0.1, URL_A]);
+  assert.equal([registry.row('k', 10_100)?.cpu, registry.row('k', 10_100)?.ageMs], [0.7, 500]);
+  assert.equal([registry.row('s', 10_000)?.isStatic, registry.row('s', 10_000)?.ageMs], [true, null]);
+  assert.equal(told(registry, 10_000), ['host-joined h'], 'the others have not just joined');
+});
+
+test('hosts that were taken over have three seconds to report, however old their last report is', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('h', { ageMs: 2900, url: URL_A })], 10_000);
+  registry.tick(13_000);
+  assert.is(stateOf(registry, 'h'), 'up');
+  registry.tick(13_001);
+  assert.is(stateOf(registry, 'h'), 'silent');
+});
+
+test('a host taken over as down is forgotten a minute later, and one that nobody names too', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('d', { state: 'down' }), buildRow('s', { isStatic: true, ageMs: null })], 5000);
+  registry.tick(64_999);
+  assert.is(registry.size, 2);
+  registry.tick(65_000);
+  assert.is(registry.size, 0);
+});
+
+test('there is room for 16,384 hosts: those that are known still report, and a goodbye makes room', () => {
+  const registry = new HostRegistry();
+  for (let i = 0; i < 16_384; i++) registry.onReport(report(`h${i}`), 0);
+  assert.is(registry.onReport(report('more'), 0), 'full');
+  registry.onLoad(load({ isFull: true, statics: [{ name: 'more', url: URL_A }] }), 0);
+  assert.is(registry.size, 16_384);
+  assert.is(registry.onReport(report('h7', { cpu: 0.9 }), 1), 'taken');
+  registry.onReport(report('h7', { bye: true }), 2);
+  assert.is(registry.onReport(report('more'), 3), 'taken');
+});
+
+test('requests in flight and rates of the fleet are in the rows, and a change of them is published', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.tick(0);
+  registry.onLoad(load({}, [{ host: 'h', inflight: 3, served: 0 }]), 0);
+  registry.takeChanges(0);
+  registry.onLoad(load({}, [{ host: 'h', inflight: 5, served: 100 }]), 500);
+  assert.equal(registry.takeChanges(500).rows.map(({ inflight }) => inflight), [5]);
+  registry.tick(1000);
+  assert.equal(registry.takeChanges(1000).rows.map(({ fleetRps }) => fleetRps), [50]);
+  registry.onLoad(load({}, [{ host: 'unknown', inflight: 5, served: 100 }]), 1000);
+  assert.equal(registry.takeChanges(1000).rows, [], 'a host that only a load message names is none');
+});
+
+test('a host can be had published again though nothing changed', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  registry.takeChanges(0);
+  registry.touch('h');
+  registry.touch('nobody');
+  assert.equal(registry.takeChanges(0).rows.map(({ name }) => name), ['h']);
+});
+
+test.run();

@@ -1,0 +1,136 @@
+// A fleet on Redis Cluster: all keys in one slot, scripts and pipelines to its owner, messages from any server to
+// any other. Real servers with cluster-enabled.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { openCommands, openSubscription } from '../../lib/redis/connect.js';
+import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { type RunningProcess, type TestRedis, until, withServer } from '../support/brackets.js';
+import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { withClients } from '../support/redis-client.js';
+import { withCluster } from '../support/redis-group.js';
+
+const test = suite('cluster');
+
+const NAMESPACE = '{meercat}';
+
+async function statusOf(url: string): Promise<FleetView> {
+  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', url, '--namespace', NAMESPACE]);
+  assert.is(code, 0, stderr);
+  return JSON.parse(stdout) as FleetView;
+}
+
+/** Starts a balancer without static hosts, and an agent for a real host: what is routed came through Redis. */
+function withBalancerAndAgent(url: string, fn: (balancer: RunningProcess, agent: RunningProcess, origin: string) => Promise<void>): Promise<void> {
+  const shared = ['--redis', url, '--namespace', NAMESPACE];
+  return withServer((_request, response) => void response.end('hello'), (host) =>
+    withMeercat(['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (balancer) =>
+      withMeercat(['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async (agent) => {
+        const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+        await fn(balancer, agent, origin as string);
+      })));
+}
+
+const isAnswered = async (origin: string): Promise<boolean> => {
+  const response = await fetch(origin);
+  return response.ok && (await response.text()) === 'hello';
+};
+
+async function startsWell(url: string, origin: string): Promise<void> {
+  await until(() => isAnswered(origin), { timeoutMs: 10_000, what: 'a request to be answered by the host that the agent told of' });
+  const view = await statusOf(url);
+  assert.equal([view.namespace, view.master, view.term, view.balancers.length], [NAMESPACE, 'b1', 1, 1]);
+  assert.equal(view.hosts.map(({ name, state }) => [name, state]), [['h1', 'up']]);
+}
+
+test('on three servers a fleet elects a master and its table flows, also when one that holds none of the keys goes', () =>
+  withCluster(3, async ({ url, servers, ownerOf }) => {
+    const owner = await ownerOf(NAMESPACE);
+    await withBalancerAndAgent(url, async (balancer, agent, origin) => {
+      await startsWell(url, origin);
+
+      await servers.find((server) => server !== owner)?.kill();
+      const goneAt = new Date().toISOString();
+      await until(async () => {
+        const [host] = (await statusOf(url)).hosts;
+        return host?.state === 'up' && String(host.reported) > goneAt;
+      }, { timeoutMs: 15_000, what: 'newer figures' });
+      assert.ok(await isAnswered(origin));
+
+      agent.kill();
+      assert.is((await ended(agent)).code, 0);
+      assert.equal((await statusOf(url)).hosts, []);
+      balancer.kill();
+      assert.is((await ended(balancer)).code, 0);
+      assert.equal((await statusOf(url)).balancers, []);
+    });
+  }));
+
+test('on one server too; it comes back empty, and the fleet writes everything again', () =>
+  withCluster(1, async ({ url, servers }) => {
+    const told: string[] = [];
+    const client = openCommands(parseRedisAddress(url), { onReady: () => told.push('ready'), onLost: () => told.push('lost') });
+    try {
+      await withBalancerAndAgent(url, async (balancer, _agent, origin) => {
+        await startsWell(url, origin);
+        await servers[0]?.kill();
+        await balancer.waitForLine(/redis is not reachable/);
+        assert.ok(await isAnswered(origin), 'routing goes on');
+        await servers[0]?.restart();
+        await until(async () => {
+          const view = await statusOf(url);
+          return view.master === 'b1' && (view.term ?? 0) > 1 && view.balancers.length === 1 && view.hosts[0]?.state === 'up';
+        }, { timeoutMs: 15_000, what: 'the whole fleet in Redis' });
+        assert.is(logOf(balancer).filter(({ msg }) => String(msg).startsWith('redis is not reachable')).length, 1);
+        assert.equal(told, ['ready', 'lost', 'ready']);
+      });
+    } finally {
+      client.disconnect();
+    }
+  }));
+
+/** The server that a subscription to this channel is connected to. */
+async function subscribedTo(servers: readonly TestRedis[], channel: string): Promise<TestRedis> {
+  return until(async () => {
+    const all = await Promise.all(
+      servers.map(({ url }) => withClients([url], async (client) => ((await client.call('PUBSUB', 'CHANNELS')) as string[]).includes(channel))),
+    );
+    return servers[all.indexOf(true)];
+  }, { what: 'a subscriber' });
+}
+
+test('a subscription gets what is published on any server, and moves to another when its own goes or hangs', () =>
+  withCluster(3, async ({ url, servers }) => {
+    const told: string[] = [];
+    const got: string[] = [];
+    const subscription = openSubscription(parseRedisAddress(url), ['channel'], (_channel, text) => got.push(text), {
+      onReady: () => told.push('ready'),
+      onLost: () => told.push('lost'),
+    });
+    try {
+      await until(() => told.length === 1);
+      const publishOn = (all: readonly TestRedis[]): Promise<void[]> =>
+        Promise.all(all.map(({ url: one, port }) => withClients([one], async (client) => void (await client.publish('channel', `from ${port}`)))));
+      await publishOn(servers);
+      await until(() => got.length === 3, { what: 'a message from each server' });
+
+      const first = await subscribedTo(servers, 'channel');
+      await first.kill();
+      await until(() => told.length === 3, { timeoutMs: 10_000, what: () => `another ready after ${told.join(', ')}` });
+      const left = servers.filter((server) => server !== first);
+      const second = await subscribedTo(left, 'channel');
+      second.pause();
+      await until(() => told.filter((line) => line === 'ready').length === 3, { timeoutMs: 15_000, what: () => `another ready after ${told.join(', ')}` });
+      assert.equal(told, ['ready', 'lost', 'ready', 'lost', 'ready']);
+      second.resume();
+      const last = left.filter((server) => server !== second);
+      got.length = 0;
+      await publishOn(last);
+      await until(() => got.length === 1, { what: 'a message from the last server' });
+    } finally {
+      subscription.close();
+    }
+  }));
+
+test.run();

@@ -1,0 +1,129 @@
+// A fleet whose Redis is what a Sentinel says it is: it finds the master, and the next one after a failover,
+// while its balancers go on serving. Real servers, a real Sentinel.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { openCommands, openSubscription } from '../../lib/redis/connect.js';
+import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { type RunningProcess, until, withServer } from '../support/brackets.js';
+import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { areReady } from '../support/redis-client.js';
+import { withSentinel } from '../support/redis-group.js';
+
+const test = suite('sentinel');
+
+const FAILOVER_MS = 20_000;
+
+/** A master that is replaced in good order lets its clients go after 8 s only; the Sentinels tell of it at once. */
+const TOLD_MS = 6000;
+
+async function statusOf(url: string): Promise<FleetView> {
+  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', url]);
+  assert.is(code, 0, stderr);
+  return JSON.parse(stdout) as FleetView;
+}
+
+/** Sends one request after the other until `fn` is through; gives how many were not answered with 200. */
+async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: number; failed: number }> {
+  const counts = { sent: 0, failed: 0 };
+  const over = new AbortController();
+  const loop = (async () => {
+    while (!over.signal.aborted) {
+      counts.sent++;
+      const isGood = await fetch(url).then(async (response) => response.ok && (await response.text()) === 'hello', () => false);
+      if (!isGood) counts.failed++;
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+    }
+  })();
+  try {
+    await fn();
+  } finally {
+    over.abort();
+    await loop;
+  }
+  return counts;
+}
+
+/** A subscription, with what it told of itself and what it got. */
+async function withChannel(url: string, fn: (told: string[], got: string[]) => Promise<void>): Promise<void> {
+  const told: string[] = [];
+  const got: string[] = [];
+  const events = { onReady: () => void told.push('ready'), onLost: () => void told.push('lost') };
+  const subscription = openSubscription(parseRedisAddress(url), ['channel'], (_channel, text) => got.push(text), events);
+  try {
+    await fn(told, got);
+  } finally {
+    subscription.close();
+  }
+}
+
+async function urlOf(child: RunningProcess): Promise<string> {
+  const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+  return url as string;
+}
+
+for (const [how, isKilled] of [['when the master is killed', true], ['in good order', false]] as const) {
+  test(`a fleet follows a failover ${how}, and no request fails`, () =>
+    withSentinel((group) =>
+      withChannel(group.url, (told, got) => withServer((_request, response) => void response.end('hello'), (host) => {
+        // One of the Sentinels is away all the time.
+        const redis = group.url.replace('//', '//127.0.0.1:1,');
+        const flags = ['--redis', redis, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1', '--host', `${host.url},name=h1`];
+        return withMeercat(['balancer', ...flags], async (child) => {
+          await until(() => told.length === 1, { what: 'the subscription' });
+          const url = await urlOf(child);
+          await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the first mastership' });
+          const before = await statusOf(group.url);
+          assert.equal([before.master, before.balancers.length], ['b1', 1]);
+          const { code, stderr } = await meercat(['status', '--redis', group.url.replace('mymaster', 'other')]);
+          assert.is(code, 1);
+          assert.match(stderr, /^meercat: Redis at redis\+sentinel:.*\/other can't be used: no Sentinel can be reached, or none knows this master; check --redis$/);
+
+          const { sent, failed } = await underLoad(url, async () => {
+            if (isKilled) await group.servers[0].kill();
+            else await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
+            await until(async () => (await group.masterPort()) === group.servers[1].port, { timeoutMs: FAILOVER_MS, what: 'the failover' });
+            const next = openCommands(parseRedisAddress(group.servers[1].url));
+            await areReady(next);
+            // What the old master held may have reached the new one; what counts is what is written there from now on.
+            await next.del('meercat:balancer:b1', 'meercat:hosts', 'meercat:master');
+            await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:hosts', 'meercat:master')) === 3, { timeoutMs: isKilled ? FAILOVER_MS : TOLD_MS, what: 'the fleet to write to the new master' });
+            await until(() => told.length === 3, { what: () => `the subscription at the new master, after ${told.join(', ')}` });
+            assert.ok((await next.publish('channel', 'from the new master')) >= 1);
+            next.disconnect();
+          });
+          assert.equal(told, ['ready', 'lost', 'ready']);
+          await until(() => got.length === 1, { what: 'the message' });
+          assert.ok(sent > 20, `${sent} requests`);
+          assert.is(failed, 0, `${failed} of ${sent} requests`);
+
+          const after = await statusOf(group.url);
+          assert.equal([after.master, after.balancers.map(({ name }) => name), after.hosts.map(({ name }) => name)], ['b1', ['b1'], ['h1']]);
+          assert.ok((after.term ?? 0) >= (before.term ?? 0));
+          child.kill();
+          assert.is((await ended(child)).code, 0);
+          assert.equal((await statusOf(group.url)).balancers, []);
+          assert.is(logOf(child).length, child.lines.length, `nothing but log lines:\n${child.lines.join('\n')}`);
+        });
+      }))));
+}
+
+test('while no Sentinel answers a balancer serves its static hosts, and says once that Redis is away', () =>
+  withServer((_request, response) => void response.end('hello'), (host) => {
+    const flags = ['--redis', 'redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster', '--port', '0', '--bind', '127.0.0.1', '--host', host.url];
+    return withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
+      assert.is(await (await fetch(await urlOf(child))).text(), 'hello');
+      await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, { what: 'two heartbeats' });
+      const warnings = logOf(child).filter(({ level }) => level === 'warn' || level === 'error');
+      assert.equal(warnings.map(({ redis, reason }) => [redis, reason]), [
+        ['redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster', 'no Sentinel can be reached, or none knows this master'],
+      ]);
+      child.kill();
+      assert.is((await ended(child)).code, 0);
+    });
+  }));
+
+test.run();

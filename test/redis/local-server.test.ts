@@ -1,0 +1,241 @@
+// The Redis that `meercat up` starts by itself: an installed one, else the one in JavaScript, on loopback only and
+// never outliving its parent. The one in JavaScript must carry the fleet's own scripts; where it can't, this says so.
+
+import { chmod, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { basename, join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { HostRow, HostTable } from '../../lib/model.js';
+import { heartbeat, leaveFleet, publishEvent } from '../../lib/redis/fleet-store.js';
+import { readFleet } from '../../lib/redis/fleet-view.js';
+import { readSnapshot, writeHosts } from '../../lib/redis/host-store.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { createLeaseStore, type LeaseGrant } from '../../lib/redis/lease-store.js';
+import { chooseRedisPort, findRedisServer, type LocalRedis, startLocalRedis } from '../../lib/redis/local-server.js';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import { openSubscription } from '../../lib/redis/connect.js';
+import { freePort, until, withProcess, withRedis, withServer, withTempDir } from '../support/brackets.js';
+import { descendantsOf, isAlive, withPortTaken } from '../support/fleet-process.js';
+import { ENTRY } from '../support/meercat.js';
+import { withClients } from '../support/redis-client.js';
+import { findRedis } from '../support/redis-server.js';
+
+const test = suite('local redis');
+
+const EMBEDDED = [ENTRY, 'embedded-redis', '--port'] as const;
+
+test('redis-server is found on the PATH, else valkey-server, in the order of its folders', () =>
+  withTempDir(async (dir) => {
+    const place = async (name: string, file: string, mode = 0o755): Promise<void> => {
+      await writeFile(join(dir, `${name}-${file}`), '');
+      await chmod(join(dir, `${name}-${file}`), mode);
+    };
+    await place('x', 'x');
+    assert.is(findRedisServer(dir), undefined);
+    assert.is(findRedisServer(''), undefined);
+    assert.is(findRedisServer('/nowhere'), undefined);
+    await writeFile(join(dir, 'valkey-server'), '', { mode: 0o755 });
+    assert.is(findRedisServer(`/nowhere:${dir}`), join(dir, 'valkey-server'));
+    await writeFile(join(dir, 'redis-server'), '', { mode: 0o644 });
+    assert.is(findRedisServer(dir), join(dir, 'valkey-server'), 'what may not be run is none');
+    await chmod(join(dir, 'redis-server'), 0o755);
+    assert.is(findRedisServer(dir), join(dir, 'redis-server'));
+  }));
+
+test('the usual port is left to whoever has it', async () => {
+  await withPortTaken(6379, async () => {
+    const port = await chooseRedisPort();
+    assert.is.not(port, 6379);
+    assert.ok(port > 0);
+  });
+});
+
+/** Runs `fn` with a PATH on which there is only what `names` says. */
+function withPath<T>(names: readonly string[], fn: () => Promise<T>): Promise<T> {
+  return withTempDir(async (dir) => {
+    const installed = findRedis();
+    for (const name of names) await symlink(installed, join(dir, name));
+    const before = process.env['PATH'];
+    process.env['PATH'] = dir;
+    try {
+      return await fn();
+    } finally {
+      process.env['PATH'] = before;
+    }
+  });
+}
+
+async function withLocal(names: readonly string[], fn: (redis: LocalRedis, exits: string[]) => Promise<void>): Promise<void> {
+  await withPath(names, async () => {
+    const exits: string[] = [];
+    const redis = await startLocalRedis(await freePort(), EMBEDDED, () => exits.push('ended'));
+    const family = descendantsOf(process.pid);
+    try {
+      await fn(redis, exits);
+    } finally {
+      await redis.stop();
+      await redis.stop();
+    }
+    assert.not(await isOpen(redis.port, '127.0.0.1'));
+    await until(() => !family.some(isAlive), { what: 'its processes to end' });
+    assert.equal(exits, [], 'a stop that is asked for is no end by itself');
+  });
+}
+
+function isOpen(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+const KINDS = [
+  ['redis-server', [basename(findRedis())]],
+  ['valkey-server', ['valkey-server']],
+  ['js-redis-server', []],
+] as const;
+
+for (const [kind, names] of KINDS) {
+  test(`${kind} starts on loopback only, says what it is, and stops when it is told to`, () =>
+    withLocal(names, async (redis) => {
+      assert.is(redis.kind, kind === 'redis-server' ? basename(findRedis()) : kind);
+      assert.is(redis.url, `redis://127.0.0.1:${redis.port}`);
+      await withClients([redis.url], async (client) => assert.is(await client.ping(), 'PONG'));
+      const outside = Object.values(networkInterfaces()).flat().filter((one) => one?.internal === false && one.family === 'IPv4');
+      for (const address of ['127.0.0.2', ...outside.map((one) => one?.address as string)]) assert.not(await isOpen(redis.port, address), address);
+    }));
+}
+
+/** What the lease, the heartbeats and the host table need of a Redis, from elections to late joiners. */
+async function carriesFleet(url: string): Promise<void> {
+  const keys = buildKeys('meercat');
+  const ann = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:00.000Z' };
+  await withClients([url, url], async (one, two) => {
+    const [a, b] = [createLeaseStore([one], keys, 600), createLeaseStore([two], keys, 600)];
+    const outcome = await a.acquire();
+    assert.is(outcome.kind, 'acquired');
+    const { grant } = outcome as { grant: LeaseGrant };
+    assert.is((await b.acquire()).kind, 'held');
+    assert.is(await a.takeTerm(0, ann), 1);
+    assert.is(await a.renew(grant), 'renewed');
+    assert.is(await a.refreshMaster(1, ann), 'written');
+
+    const fields = { role: 'master', url: ann.url, instance: 'i1', rps: 1 };
+    await heartbeat(one, keys, 'ann', 1, fields);
+    const standing = await heartbeat(two, keys, 'bob', 2, { ...fields, role: 'slave', instance: 'i2' });
+    assert.equal([standing.order, standing.master, standing.term], [['ann', 'bob'], 'ann', 1]);
+
+    const messages: string[] = [];
+    const told: string[] = [];
+    const subscription = openSubscription(parseRedisAddress(url), [keys.stats, keys.events], (channel, text) => messages.push(`${channel} ${text}`), { onReady: () => told.push('ready') });
+    try {
+      await until(() => told.length === 1, { what: 'the subscription' });
+      const row: HostRow = {
+        name: 'h1', url: 'http://10.0.0.7:3000', state: 'up', isStatic: false, cpu: 0.25, memory: 0.5, cores: 2, rps: 3, inflight: 1, fleetRps: 4, ageMs: 10,
+      };
+      const table: HostTable = { stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], gone: [] };
+      assert.equal(await writeHosts(one, keys, { message: table, snapshot: table, rows: [row] }, Date.now()), { kind: 'written' });
+      await publishEvent(one, keys, { kind: 'balancer-joined', name: 'ann' });
+      await until(() => messages.length === 2, { what: 'both messages' });
+      const snapshot = await readSnapshot(two, keys);
+      assert.ok(snapshot?.ok);
+      assert.equal(snapshot.ok && snapshot.value.hosts.map(({ name, cpu }) => [name, cpu]), [['h1', 0.25]]);
+      const view = await readFleet(two, keys);
+      assert.equal([view.master, view.term, view.balancers.length, view.hosts.map(({ name, cpu }) => [name, cpu])], ['ann', 1, 2, [['h1', 0.25]]]);
+    } finally {
+      subscription.close();
+    }
+
+    await a.clearMaster(1);
+    await a.release(grant);
+    const next = (await b.acquire()) as { grant: LeaseGrant };
+    assert.is(await b.takeTerm(0, { ...ann, name: 'bob' }), 2);
+    const old: HostTable = { stamp: { term: 1, seq: 2 }, isFull: false, previousSeq: 1, hosts: [], gone: ['h1'] };
+    assert.equal(await writeHosts(one, keys, { message: old, snapshot: null, rows: [] }, Date.now()), { kind: 'fenced', term: 2 });
+    assert.is(await a.refreshMaster(1, ann), 'fenced');
+    const now: HostTable = { stamp: { term: 2, seq: 1 }, isFull: false, previousSeq: 0, hosts: [], gone: ['h1'] };
+    assert.equal(await writeHosts(two, keys, { message: now, snapshot: now, rows: [] }, Date.now()), { kind: 'written' });
+    assert.equal((await readFleet(one, keys)).hosts, []);
+    await leaveFleet(one, keys, 'ann');
+    assert.equal((await readFleet(one, keys)).balancers.map(({ name }) => name), ['bob']);
+
+    // The lease and the master's hash run out by themselves.
+    await until(async () => (await one.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out' });
+    assert.is(await b.renew(next.grant), 'lost');
+  });
+}
+
+for (const [kind, names] of KINDS) {
+  test(`${kind} carries the lease, the terms, the heartbeats, the host table and the messages`, () => withLocal(names, ({ url }) => carriesFleet(url)));
+}
+
+test('one that ends by itself is told, once', () =>
+  withPath([basename(findRedis())], async () => {
+    const exits: string[] = [];
+    const before = descendantsOf(process.pid);
+    const redis = await startLocalRedis(await freePort(), EMBEDDED, () => exits.push('ended'));
+    const own = descendantsOf(process.pid).filter((pid) => !before.includes(pid));
+    await withClients([redis.url], (client) => client.call('SHUTDOWN', 'NOSAVE').catch(() => undefined));
+    await until(() => exits.length > 0, { what: 'the word of its end' });
+    await redis.stop();
+    assert.equal(exits, ['ended']);
+    await until(() => !own.some(isAlive), { what: 'its keeper to end' });
+  }));
+
+test('what cannot be started is one clear error that says what to do', () =>
+  withTempDir(async (dir) => {
+    await writeFile(join(dir, 'redis-server'), '#!/bin/sh\necho "this is no Redis"\nexit 3\n', { mode: 0o755 });
+    const before = process.env['PATH'];
+    process.env['PATH'] = dir;
+    try {
+      const error = await startLocalRedis(await freePort(), EMBEDDED, () => undefined).then(() => undefined, (thrown: unknown) => thrown as Error & { code: string });
+      assert.is(error?.code, 'MEERCAT_NO_REDIS');
+      assert.match(error?.message ?? '', /^redis-server did not start \(this is no Redis\): give one with --redis URL, or install it \(Debian: apt-get install redis-server\)$/);
+    } finally {
+      process.env['PATH'] = before;
+    }
+  }));
+
+test("a port that was taken meanwhile is an error, and another's Redis there is not taken for ours", async () => {
+  const startOn = (port: number): Promise<unknown> =>
+    startLocalRedis(port, EMBEDDED, () => assert.unreachable()).then(() => 'started', (error: Error & { code: string }) => [error.code, error.message]);
+  await withServer(() => undefined, async ({ port }) => {
+    assert.equal(await startOn(port), ['MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`]);
+  });
+  await withRedis(async ({ port }) => assert.is(((await startOn(port)) as string[])[0], 'MEERCAT_NO_REDIS'));
+});
+
+for (const [kind, names] of KINDS) {
+  test(`${kind} ends within 2 s when its parent is killed`, () =>
+    withPath(names, async () => {
+      const port = await freePort();
+      const script = `
+        const { startLocalRedis } = await import('${new URL('../../lib/redis/local-server.js', import.meta.url)}');
+        const redis = await startLocalRedis(${port}, ${JSON.stringify(EMBEDDED)}, () => {});
+        console.log('started', redis.kind);`;
+      let family: number[] = [];
+      await withTempDir(async (dir) => {
+        const file = join(dir, 'parent.mjs');
+        await writeFile(file, script);
+        await withProcess({ command: process.execPath, args: [file] }, async (parent) => {
+          await parent.waitForLine(/^started/, 15_000);
+          family = descendantsOf(parent.pid);
+          assert.ok(family.length > 0);
+          parent.kill('SIGKILL');
+          await parent.exit;
+        });
+      });
+      try {
+        await until(() => !family.some(isAlive), { timeoutMs: 2000, what: `${kind} to end` });
+      } finally {
+        for (const pid of family) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+      }
+    }));
+}
+
+test.run();
