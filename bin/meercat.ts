@@ -12,7 +12,7 @@ import { createLog, type Log, LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import type { BenchFlags } from '../lib/lab/context.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
-import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { createShutdown, endWithParent, stopOnSignals } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 
 const USAGE_ERROR = 2;
@@ -355,6 +355,7 @@ function parseCores(text: string): number {
   return cores;
 }
 
+endWithParent();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,12 +1,12 @@
 // `meercat up`: a whole fleet on this machine, each part in a process of its own. This process starts
 // them, starts those again that die, shows how they do, and stops them in order. None outlives it.
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { CONSOLE_PORT_OFFSET, formatDuration } from './config.js';
 import { connectForPerson } from './console/status.js';
 import { MeercatError, messageOf } from './errors.js';
+import { keepProcess, type KeptProcess, type OnMessage, RESTART_AFTER_MS } from './kept-process.js';
 import type { Log, LogLevel } from './log.js';
 import type { Algorithm, StaticHost } from './model.js';
 import { buildKeys } from './redis/keys.js';
@@ -14,14 +14,8 @@ import { chooseRedisPort, type LocalRedis, startLocalRedis } from './redis/local
 import { type FleetView, readFleet } from './redis/fleet-view.js';
 import { createShutdown } from './shutdown.js';
 
-/** A part that dies is started again after this pause. */
-const RESTART_AFTER_MS = 1000;
-
 /** How long the whole fleet may take to come up. */
 const START_TIMEOUT_MS = 30_000;
-
-/** How long a part may take to stop before it is killed, besides a balancer's drain. */
-const STOP_TIMEOUT_MS = 5000;
 
 /** How long a balancer may take to finish what is in flight. */
 const DRAIN_TIMEOUT_MS = 5000;
@@ -59,15 +53,8 @@ export interface LocalFleet {
   stop(): Promise<void>;
 }
 
-/** One child process that is kept running. */
-interface Part {
-  stop(): Promise<void>;
-}
-
-type OnMessage = (message: unknown, child: ChildProcess) => void;
-
 /** Parts of one kind are stopped together: none needs another of its kind. */
-async function stopAll(parts: readonly Part[]): Promise<void> {
+async function stopAll(parts: readonly KeptProcess[]): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
 }
 
@@ -93,10 +80,11 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const fleetFlags = ['--namespace', namespace, '--log-level', options.logLevel];
 
   const demoNames = options.statics.length > 0 ? [] : Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
-  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): Part => keepChild(entry, name, redis.url, argsOf, events, onMessage);
+  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): KeptProcess =>
+    keepProcess({ entry, name, redis: redis.url, argsOf, onLine: events.onLine, onMessage });
 
   // Hosts first, so that an agent has something to speak of; stopped last.
-  const demoParts: Part[] = [];
+  const demoParts: KeptProcess[] = [];
   shutdown.add(() => stopAll(demoParts));
   const demos = await Promise.all(
     demoNames.map((name) =>
@@ -147,6 +135,7 @@ async function startRedis(
 ): Promise<LocalRedis> {
   const port = await chooseRedisPort();
   let isStopping = false;
+  let isFailing = false;
   let restartTimer: NodeJS.Timeout | undefined;
   let current: LocalRedis | undefined;
   const launch = (): Promise<LocalRedis> =>
@@ -157,10 +146,13 @@ async function startRedis(
   const relaunch = async (): Promise<void> => {
     if (isStopping) return;
     current = await launch().catch((error: unknown) => {
-      events.onLine(`redis could not be started again: ${messageOf(error)}`);
+      // Tried on, said once: a person may have started one there by hand, and may end it again.
+      if (!isFailing) events.onLine(`redis is not started again for now: ${messageOf(error)}`);
+      isFailing = true;
       restartTimer = setTimeout(() => void relaunch(), RESTART_AFTER_MS);
       return undefined;
     });
+    if (current !== undefined) isFailing = false;
     // Stopped while it started: nobody else would end it.
     if (isStopping) await current?.stop();
   };
@@ -197,67 +189,6 @@ async function startDemo(name: string, keep: (name: string, argsOf: () => readon
     );
   });
   return { name, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
-}
-
-/** Keeps one child process running until it is stopped. */
-function keepChild(
-  entry: string,
-  name: string,
-  redisUrl: string,
-  argsOf: () => readonly string[],
-  events: LocalFleetEvents,
-  onMessage: OnMessage | undefined,
-): Part {
-  let isStopping = false;
-  let restartTimer: NodeJS.Timeout | undefined;
-  let child = launch();
-
-  function launch(): ChildProcess {
-    // A group of its own: Ctrl-C is for this process, which then stops the parts in order. When this
-    // process dies, the channel between them closes, and the child ends itself.
-    // The address goes by the environment: it may hold a password, and arguments can be read by all.
-    const env = { ...process.env, MEERCAT_REDIS: redisUrl };
-    const launched = fork(entry, [...argsOf()], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
-    launched.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n')) if (line !== '') events.onLine(`${name}: ${readable(line)}`);
-    });
-    launched.on('message', (message) => onMessage?.(message, launched));
-    launched.on('error', () => undefined);
-    launched.on('exit', (code, signal) => {
-      if (isStopping) return;
-      events.onLine(`${name} ended (${signal ?? `code ${code}`}); started again in ${formatDuration(RESTART_AFTER_MS)}`);
-      restartTimer = setTimeout(() => {
-        if (!isStopping) child = launch();
-      }, RESTART_AFTER_MS);
-    });
-    return launched;
-  }
-
-  return {
-    async stop() {
-      isStopping = true;
-      clearTimeout(restartTimer);
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      const exited = new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-      });
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), DRAIN_TIMEOUT_MS + STOP_TIMEOUT_MS);
-      await exited;
-      clearTimeout(timer);
-    },
-  };
-}
-
-/** A child's log line without what only a machine reads. */
-function readable(line: string): string {
-  try {
-    const { level, msg, time: _time, name: _name, ...fields } = JSON.parse(line) as Record<string, unknown>;
-    const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${String(value)}`);
-    return `${String(level)}: ${String(msg)}${rest.join('')}`;
-  } catch {
-    return line;
-  }
 }
 
 function checkPort(port: number, flag: string): Promise<void> {

@@ -45,8 +45,8 @@ export function createShutdown(onError: (error: unknown) => void): Shutdown {
 }
 
 /**
- * Runs the shutdown on SIGINT, SIGTERM and when the parent process that forked us is gone, then ends the
- * process: 0 when all was closed, 1 when a second signal forced it.
+ * Runs the shutdown on SIGINT and SIGTERM, then ends the process: 0 when all was closed, 1 when a second
+ * signal forced it.
  */
 export function stopOnSignals(shutdown: Shutdown, log: Log): void {
   let firstAtMs: number | undefined;
@@ -64,8 +64,14 @@ export function stopOnSignals(shutdown: Shutdown, log: Log): void {
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  // The parent is gone: nobody is left to wait for, and nobody to stop us later. It may have gone while we
-  // started: then `connected` is false; without such a parent it is undefined.
+}
+
+/**
+ * Ends the process, with exit code 1, when the parent that forked it is gone: nobody is left to wait for,
+ * and nobody to stop it later. To be called first of all: a parent can go while its child still starts.
+ */
+export function endWithParent(): void {
+  // False when it has gone already; undefined without such a parent.
   if (process.connected === false) process.exit(1);
   process.on('disconnect', () => process.exit(1));
 }

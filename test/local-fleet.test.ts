@@ -11,7 +11,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FleetView } from '../lib/redis/fleet-view.js';
 import { until, withRedis, withServer, withTempDir } from './support/brackets.js';
-import { type FleetProcess, freePortsInRow, isAlive, withFleet, withPortTaken } from './support/fleet-process.js';
+import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from './support/fleet-process.js';
 import { ended, meercat } from './support/meercat.js';
 
 const test = suite('meercat up');
@@ -124,10 +124,14 @@ async function mendsRedis(fleet: FleetProcess, redis: string): Promise<void> {
 }
 
 /** A small fleet on a Redis of the test's own. */
-function withSmallFleet<T>(fn: (fleet: FleetProcess, port: number, redis: string) => Promise<T>, flags: readonly string[] = []): Promise<T> {
+function withSmallFleet<T>(
+  fn: (fleet: FleetProcess, port: number, redis: string) => Promise<T>,
+  flags: readonly string[] = [],
+  options: FleetProcessOptions = {},
+): Promise<T> {
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
-    return withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url, ...flags], (fleet) => fn(fleet, port, url));
+    return withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url, ...flags], (fleet) => fn(fleet, port, url), options);
   });
 }
 
@@ -197,7 +201,8 @@ test('SIGKILL during the start leaves nothing behind either', async () => {
       await fleet.member(part);
       fleet.kill('SIGKILL');
       await ended(fleet);
-    });
+      // A child must have started before it can notice; on a busy machine that takes a while.
+    }, [], { leftoverMs: 6000 });
   }
 });
 

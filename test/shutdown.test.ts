@@ -110,7 +110,7 @@ test('a second signal later forces the end, with exit code 1', () =>
   }));
 
 /**
- * A parent with a child that has a channel to it, as `meercat up` starts its parts, and that obeys signals after
+ * A parent with a child that has a channel to it, as `meercat up` starts its parts, and that ends with it after
  * `childBefore` has run. Kills the parent when the child prints `kill now`; gives the child's exit code.
  */
 function killParent(childBefore: string): Promise<string> {
@@ -118,11 +118,11 @@ function killParent(childBefore: string): Promise<string> {
     const file = join(dir, 'code');
     const child = `
       import { writeFileSync } from 'node:fs';
-      import { createShutdown, stopOnSignals } from '${SHUTDOWN}';
+      import { endWithParent } from '${SHUTDOWN}';
       setInterval(() => {}, 1e6);
       process.on('exit', (code) => writeFileSync('${file}', 'ended with ' + code));
       ${childBefore}
-      stopOnSignals(createShutdown(() => {}), () => {});
+      endWithParent();
       console.log('kill now');`;
     const parent = `
       require('node:child_process').spawn(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(child)}], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });`;

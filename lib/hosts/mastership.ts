@@ -235,21 +235,25 @@ export function startMastership(options: MastershipOptions): Mastership {
     void probeNext();
   }
 
-  /** Redis's snapshot is used where it is newer than what this balancer knew itself. */
+  /**
+   * What is newer is taken over: Redis's snapshot, or what this balancer knew. Never both: a host that one
+   * of them does not name may have said goodbye.
+   */
   async function begin(): Promise<void> {
     // A balancer that has just started can be elected before this thread's connection is through.
     await untilReady(client, READY_TIMEOUT_MS);
+    let { rows } = options;
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
         const { stamp, hosts } = decoded.value;
         const isNewer = stamp.term > options.stamp.term || (stamp.term === options.stamp.term && stamp.seq > options.stamp.seq);
-        if (isNewer && stamp.term <= term) registry.seed(hosts, clock());
+        if (isNewer && stamp.term <= term) rows = hosts;
       }
     } catch {
       // Redis can't be read: what this balancer knew has to do.
     }
-    registry.seed(options.rows, clock());
+    registry.seed(rows, clock());
     if (isStopped) return;
     isStarted = true;
     void flush();

@@ -1,7 +1,7 @@
 // The entry of the lab's own processes: a host, a bare proxy, a watched balancer, a load generator, a
 // picker. Started by `processes.ts` with a channel, and never imported. Each ends with its parent.
 
-import { createShutdown, stopOnSignals } from '../shutdown.js';
+import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
 
 /** Starts a role; it says `{ type: 'ready', … }` on the channel by itself. */
 const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
@@ -12,6 +12,7 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   pick: async (args) => (await import('./picker.js')).runPicker(args),
 };
 
+endWithParent();
 const [name = '', ...args] = process.argv.slice(2);
 const role = ROLES[name];
 if (role === undefined) throw new Error(`no such role: ${name}`);

@@ -22,6 +22,8 @@ const PING_EVERY_MS = 1000;
 
 const MAX_RECONNECT_MS = 400;
 
+const CLOSED = 'the connection was closed';
+
 /** What Redis says of a database that it does not have. */
 const NO_DATABASE = /DB index is out of range/;
 
@@ -198,6 +200,8 @@ class SentinelRedis extends Redis {
   }
 
   override disconnect(reconnect = false): void {
+    // While it asks the Sentinels it is about to connect anew, and ioredis would end for good.
+    if (reconnect && this.status === 'connecting') return;
     if (!reconnect) this.#word.close();
     super.disconnect(reconnect);
   }
@@ -220,12 +224,12 @@ function createForOneOf(address: RedisAddress): Redis {
 /** Folds the client's many events into ready and lost, once per change. */
 function watch(client: Commands, events: ConnectionEvents): Commands {
   let isReady: boolean | undefined;
-  let lastError = 'the connection was closed';
+  let lastError = CLOSED;
   const lose = (): void => {
     if (isReady === false) return;
     isReady = false;
     events.onLost?.(lastError);
-    lastError = 'the connection was closed';
+    lastError = CLOSED;
   };
   client.on('error', (error: Error) => {
     // A Cluster's own error only says that all nodes failed; the last of theirs says why.
@@ -249,6 +253,7 @@ function reasonOf(error: Error): string {
   const { code } = error as { code?: string };
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
+  if (error.message === 'Connection is closed.') return CLOSED;
   if (error.message.startsWith('All sentinels are unreachable')) return 'no Sentinel can be reached, or none knows this master';
   return messageOf(error);
 }

@@ -34,6 +34,8 @@ export interface FleetProcess extends RunningProcess {
 
 /** What {@link withFleet} can be told. */
 export interface FleetProcessOptions {
+  /** How long a process may live on after the first one ended; 2 s unless told. */
+  readonly leftoverMs?: number;
   readonly env?: Environment;
   /** Runs it so instead; the arguments are those of `meercat up` with its entry in front. */
   readonly wrap?: (command: readonly string[]) => readonly [string, ...string[]];
@@ -75,7 +77,7 @@ export function withFleet<T>(args: readonly string[], fn: (fleet: FleetProcess) 
       // A shell or a redis-server hides its environment; those were seen as descendants.
       const left = (): number[] => [...new Set([...seen.keys(), ...markedWith(mark)])].filter((pid) => pid !== child.pid && isAlive(pid));
       await until(() => left().length === 0, {
-        timeoutMs: LEFTOVER_MS,
+        timeoutMs: options.leftoverMs ?? LEFTOVER_MS,
         what: () => `these processes to end: ${left().map((pid) => `${pid} (${seen.get(pid) ?? commandOf(pid)})`).join(', ')}`,
       }).finally(() => {
         for (const pid of left()) process.kill(pid, 'SIGKILL');

@@ -1,0 +1,137 @@
+// A mastership on a real Redis: what it starts from, what it writes and when, and how it ends. Reports are
+// published as agents do; the tables are read off the `stats` channel.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { monotonicClock } from '../../lib/clock.js';
+import { type MastershipOptions, startMastership } from '../../lib/hosts/mastership.js';
+import type { HostTable } from '../../lib/model.js';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import type { Commands } from '../../lib/redis/connect.js';
+import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
+import { until, withRedis } from '../support/brackets.js';
+import { deliverReport, KEYS } from '../support/fleet.js';
+import { buildRow, buildTable } from '../support/host-rows.js';
+import { withClients } from '../support/redis-client.js';
+
+const test = suite('mastership');
+
+interface Stage {
+  readonly client: Commands;
+  /** What was published on `stats`, in order. */
+  readonly tables: readonly HostTable[];
+  /** What was counted and logged, and the term that ended it. */
+  readonly counts: Map<string, number>;
+  readonly lines: string[];
+  fencedBy: number | undefined;
+  start(options?: Partial<MastershipOptions>): void;
+  /** The first table, which is always whole. */
+  firstNames(): Promise<string[]>;
+}
+
+async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
+  await withRedis((redis) => withClients([redis.url, redis.url, redis.url], async (client, own, listener) => {
+    const tables: HostTable[] = [];
+    await listener.subscribe(KEYS.stats);
+    listener.on('message', (_channel: string, text: string) => {
+      const decoded = decodeTable(text);
+      if (decoded.ok) tables.push(decoded.value);
+    });
+    const counts = new Map<string, number>();
+    const started: { stop(): void }[] = [];
+    const stage: Stage = {
+      client, tables, counts, lines: [], fencedBy: undefined,
+      start(options = {}) {
+        started.push(startMastership({
+          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), term: 5, stamp: { term: 0, seq: 0 }, rows: [],
+          count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
+          log: (level, message) => void stage.lines.push(`${level} ${message}`),
+          onFenced: (term) => void (stage.fencedBy = term),
+          ...options,
+        }));
+      },
+      async firstNames() {
+        await until(() => tables.length > 0, { what: 'a table' });
+        assert.is(tables[0]?.isFull, true);
+        return (tables[0] as HostTable).hosts.map(({ name }) => name).toSorted();
+      },
+    };
+    try {
+      await fn(stage);
+    } finally {
+      for (const mastership of started) mastership.stop();
+    }
+  }));
+}
+
+const store = (client: Commands, table: HostTable) => client.set(KEYS.table, encodeTable(table));
+
+test('the first table is whole and of the new term, also when there is nothing to tell', () => withStage(async (stage) => {
+  stage.start();
+  assert.equal(await stage.firstNames(), []);
+  assert.equal(stage.tables[0]?.stamp, { term: 5, seq: 1 });
+  await until(async () => (await stage.client.get(KEYS.table)) !== null);
+}));
+
+test('a snapshot that is newer is all that counts: who is missing there has left', () => withStage(async (stage) => {
+  await store(stage.client, buildTable(4, 9, [buildRow('a'), buildRow('b', { state: 'down' })]));
+  stage.start({ stamp: { term: 4, seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
+  assert.equal(await stage.firstNames(), ['a', 'b']);
+  assert.equal(stage.tables[0]?.hosts.find(({ name }) => name === 'b')?.state, 'down');
+}));
+
+test('a snapshot that is older, garbage, or of a term to come gives way to what the balancer knew', async () => {
+  const snapshots = [encodeTable(buildTable(4, 7, [buildRow('old')])), 'garbage', encodeTable(buildTable(6, 1, [buildRow('tocome')])), ''];
+  for (const snapshot of snapshots) {
+    await withStage(async (stage) => {
+      await stage.client.set(KEYS.table, snapshot);
+      stage.start({ stamp: { term: 4, seq: 8 }, rows: [buildRow('a')] });
+      assert.equal(await stage.firstNames(), ['a'], snapshot);
+    });
+  }
+});
+
+test('a mastership that begins again in its term goes on with higher numbers', () => withStage(async (stage) => {
+  stage.start({ stamp: { term: 5, seq: 70 }, rows: [buildRow('a')] });
+  await stage.firstNames();
+  assert.ok((stage.tables[0]?.stamp.seq ?? 0) > 70);
+}));
+
+test('tables follow one another without a gap, each naming what changed', () => withStage(async (stage) => {
+  stage.start();
+  await stage.firstNames();
+  for (let i = 1; i <= 5; i++) {
+    await deliverReport(stage.client, `h${i}`, 'http://127.0.0.1:1');
+    await until(() => stage.tables.some(({ hosts }) => hosts.some(({ name }) => name === `h${i}`)));
+  }
+  await deliverReport(stage.client, 'h3', 'http://127.0.0.1:1', { bye: true });
+  await until(() => stage.tables.some(({ gone }) => gone.includes('h3')));
+  for (const [index, table] of stage.tables.entries()) {
+    assert.is(table.stamp.seq, index + 1);
+    if (!table.isFull) assert.is(table.previousSeq, index);
+  }
+  assert.is(await stage.client.exists(KEYS.host('h3')), 0);
+}));
+
+test('the last of several quick changes stands in Redis soon, though a hash is not written with each', () => withStage(async (stage) => {
+  stage.start();
+  await stage.firstNames();
+  for (let i = 1; i <= 30; i++) await deliverReport(stage.client, 'h', 'http://127.0.0.1:1', { cpu: i / 100, intervalMs: 60_000 });
+  const startMs = performance.now();
+  await until(async () => (await stage.client.hget(KEYS.host('h'), 'cpu')) === '0.3', { what: 'the last figure' });
+  assert.ok(performance.now() - startMs < 3000, 'without another report, and well before it is written anyway');
+}));
+
+test('a newer term in Redis ends it, and nothing more is published', () => withStage(async (stage) => {
+  stage.start();
+  await stage.firstNames();
+  await stage.client.set(KEYS.term, '6');
+  await deliverReport(stage.client, 'h', 'http://127.0.0.1:1');
+  await until(() => stage.fencedBy !== undefined);
+  assert.is(stage.fencedBy, 6);
+  assert.is(stage.counts.get('writes_fenced'), 1);
+  assert.is(stage.tables.some(({ hosts }) => hosts.length > 0), false);
+  assert.is(await stage.client.exists(KEYS.host('h')), 0);
+}));
+
+test.run();
