@@ -1,19 +1,14 @@
 #!/usr/bin/env node
 // The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
-import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
-import {
-  type BalancerConfig, checkBalancerConfig, checkFleet, checkHostNames, CONSOLE_PORT_OFFSET, DEFAULTS, defaultHostName, machineName, parseAlgorithm,
-  parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost,
-} from '../lib/config.js';
+import { CONSOLE_PORT_OFFSET, DEFAULTS, parseAlgorithm, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
-import { createLog, type Log, LOG_LEVELS, type LogLevel } from '../lib/log.js';
-import type { BenchFlags } from '../lib/lab/context.js';
-import { ALGORITHMS, type Algorithm, type StaticHost } from '../lib/model.js';
-import { isName, NAME_RULE } from '../lib/redis/names.js';
-import { createShutdown, endWithParent, stopOnSignals } from '../lib/shutdown.js';
+import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
+import { ALGORITHMS } from '../lib/model.js';
+import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
+import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runStatus, runUp } from './commands.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -175,178 +170,10 @@ program
 
 program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
-interface UpFlags {
-  readonly balancers: number;
-  readonly hosts: number;
-  readonly port: number;
-  readonly redis?: string;
-  readonly namespace: string;
-  readonly algorithm: Algorithm;
-  readonly host?: StaticHost[];
-  readonly logLevel: LogLevel;
-}
-
-async function runUp(flags: UpFlags): Promise<void> {
-  const { startLocalFleet } = await import('../lib/local-fleet.js');
-  const { showFleet } = await import('../lib/console/live.js');
-  checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
-  checkHostNames(flags.host ?? []);
-  const lines: string[] = [];
-  const shutdown = createShutdown(() => undefined);
-  let isStopping = false;
-  let onLine = (line: string): void => {
-    lines.push(line);
-  };
-  const log: Log = (level, message) => {
-    if (level === 'warn' || level === 'error') onLine(message);
-  };
-  stopOnSignals(shutdown, log);
-  process.stderr.write('meercat: starting the fleet …\n');
-  // A signal during the start: what is up so far is stopped as soon as the start is through.
-  const starting = startLocalFleet(
-    {
-      balancers: flags.balancers,
-      hosts: flags.hosts,
-      port: flags.port,
-      redis: flags.redis ?? null,
-      namespace: flags.namespace,
-      algorithm: flags.algorithm,
-      statics: flags.host ?? [],
-      logLevel: flags.logLevel,
-      entry: fileURLToPath(import.meta.url),
-    },
-    { onLine: (line) => onLine(line) },
-    log,
-  );
-  shutdown.add(() => {
-    isStopping = true;
-    return starting.then((fleet) => fleet.stop(), () => undefined);
-  });
-  const fleet = await starting;
-  if (isStopping) return;
-  const show = showFleet(fleet, process.stdout);
-  for (const line of lines) show.onLine(line);
-  onLine = (line) => show.onLine(line);
-  shutdown.add(() => show.stop());
-}
-
-interface BalancerFlags extends Omit<BalancerConfig, 'statics' | 'name' | 'consolePort' | 'leaseTtlMs' | 'drainTimeoutMs' | 'connectTimeoutMs' | 'responseTimeoutMs'> {
-  readonly host?: StaticHost[];
-  readonly name?: string;
-  readonly consolePort?: number;
-  readonly leaseTtl: number;
-  readonly drainTimeout: number;
-  readonly connectTimeout: number;
-  readonly responseTimeout: number;
-}
-
-async function runBalancer(flags: BalancerFlags): Promise<void> {
-  const { port } = flags;
-  const config = checkBalancerConfig({
-    redis: flags.redis,
-    namespace: flags.namespace,
-    port,
-    bind: flags.bind,
-    consolePort: flags.consolePort ?? (port === 0 || port + CONSOLE_PORT_OFFSET > 65535 ? 0 : port + CONSOLE_PORT_OFFSET),
-    name: flags.name ?? '',
-    algorithm: flags.algorithm,
-    statics: flags.host ?? [],
-    leaseTtlMs: flags.leaseTtl,
-    drainTimeoutMs: flags.drainTimeout,
-    connectTimeoutMs: flags.connectTimeout,
-    responseTimeoutMs: flags.responseTimeout,
-    logLevel: flags.logLevel,
-  });
-  const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
-  const { startBalancer } = await import('../lib/balancer.js');
-  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  const balancer = await startBalancer(config, log);
-  shutdown.add(() => balancer.stop());
-  stopOnSignals(shutdown, log);
-  // Our own bug costs what it broke, not the process with all its other requests.
-  process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
-}
-
-interface AgentFlags {
-  readonly redis: string;
-  readonly namespace: string;
-  readonly url: string;
-  readonly name?: string;
-  readonly interval: number;
-  readonly probe: string;
-  readonly cores?: number;
-  readonly logLevel: LogLevel;
-}
-
-async function runAgent(flags: AgentFlags): Promise<void> {
-  checkFleet([flags.redis], flags.namespace);
-  const name = flags.name ?? defaultHostName(flags.url);
-  if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
-  const log = createLog(flags.logLevel, name);
-  const { startAgent } = await import('../lib/agent/agent.js');
-  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  const agent = await startAgent(
-    {
-      redis: flags.redis,
-      namespace: flags.namespace,
-      name,
-      url: flags.url,
-      intervalMs: flags.interval,
-      probe: flags.probe,
-      coresLimit: flags.cores,
-      onGone: () => void shutdown.run().then(() => process.exit(1)),
-    },
-    log,
-  );
-  shutdown.add(() => agent.stop());
-  stopOnSignals(shutdown, log);
-}
-
-interface StatusFlags {
-  readonly redis: string;
-  readonly namespace: string;
-  readonly watch: boolean;
-  readonly json: boolean;
-}
-
-async function runStatus(flags: StatusFlags): Promise<void> {
-  checkFleet([flags.redis], flags.namespace);
-  const { printStatus } = await import('../lib/console/status.js');
-  const abort = new AbortController();
-  process.on('SIGINT', () => abort.abort());
-  process.on('SIGTERM', () => abort.abort());
-  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
-}
-
-interface BenchmarkFlags extends BenchFlags {
-  readonly json?: true | string;
-}
-
-async function runBenchmark(name: string, { json, ...flags }: BenchmarkFlags): Promise<void> {
-  const { runBench } = await import('../lib/lab/bench.js');
-  process.exitCode = await runBench({ name, flags, json: json ?? false, entry: fileURLToPath(import.meta.url) });
-}
-
 function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
   return seconds;
-}
-
-async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {
-  const { startDemoHost } = await import('../lib/demo-host.js');
-  const shutdown = createShutdown(() => undefined);
-  const host = await startDemoHost(flags.name, parsePort('--port', flags.port));
-  shutdown.add(() => host.close());
-  stopOnSignals(shutdown, () => undefined);
-  process.send?.({ port: host.port });
-}
-
-async function runEmbedded(flags: { readonly port: string }): Promise<void> {
-  const { runEmbeddedRedis } = await import('../lib/redis/local-server.js');
-  const shutdown = createShutdown(() => undefined);
-  stopOnSignals(shutdown, () => undefined);
-  await runEmbeddedRedis(parsePort('--port', flags.port));
 }
 
 function parseCores(text: string): number {

@@ -47,7 +47,7 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
     await withFleet(['--balancers', '2', '--hosts', '2', '--port', String(port)], async (fleet) => {
       await fleet.ready();
       const origins = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 1}`];
-      assert.ok(fleet.stdout.includes(`balancers  ${origins.join('  ')}`), fleet.stdout.join('\n'));
+      assert.is((await fleet.waitForLine(/^balancers +(.*)$/))[1], origins.join('  '));
       const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/127\.0\.0\.1:\d+) \((redis|valkey)-server\)$/)) as unknown as [string, string];
       assert.is.not(new URL(redis).port, String(USUAL_REDIS_PORT));
 
@@ -235,7 +235,7 @@ test('a password of Redis is on nobody\'s command line and in no line that is sa
     await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port)], async (fleet) => {
       await fleet.ready();
       for (const { command } of fleet.members()) assert.not.match(command, /secret/);
-      assert.match(fleet.stdout.join('\n'), /^redis +as given by --redis \(running already\)$/m);
+      await fleet.waitForLine(/^redis +as given by --redis \(running already\)$/);
       assert.not.match(fleet.lines.join('\n'), /secret/);
       assert.not.match(readFileSync(`/proc/${fleet.pid}/cmdline`, 'utf8'), /secret/);
     }, { env });

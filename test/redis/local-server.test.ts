@@ -67,6 +67,15 @@ function withPath<T>(names: readonly string[], fn: () => Promise<T>): Promise<T>
   });
 }
 
+/** Resolves when these processes have ended; rejects, and kills them, when they have not in time. */
+async function areEnded(family: readonly number[], timeoutMs: number): Promise<void> {
+  try {
+    await until(() => !family.some(isAlive), { timeoutMs, what: 'its processes to end' });
+  } finally {
+    for (const pid of family) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+}
+
 async function withLocal(names: readonly string[], fn: (redis: LocalRedis, exits: string[]) => Promise<void>): Promise<void> {
   await withPath(names, async () => {
     const exits: string[] = [];
@@ -78,8 +87,8 @@ async function withLocal(names: readonly string[], fn: (redis: LocalRedis, exits
       await redis.stop();
       await redis.stop();
     }
+    await areEnded(family, 5000);
     assert.not(await isOpen(redis.port, '127.0.0.1'));
-    await until(() => !family.some(isAlive), { what: 'its processes to end' });
     assert.equal(exits, [], 'a stop that is asked for is no end by itself');
   });
 }
@@ -184,7 +193,7 @@ test('one that ends by itself is told, once', () =>
     await until(() => exits.length > 0, { what: 'the word of its end' });
     await redis.stop();
     assert.equal(exits, ['ended']);
-    await until(() => !own.some(isAlive), { what: 'its keeper to end' });
+    await areEnded(own, 5000);
   }));
 
 test('what cannot be started is one clear error that says what to do', () =>
@@ -230,11 +239,7 @@ for (const [kind, names] of KINDS) {
           await parent.exit;
         });
       });
-      try {
-        await until(() => !family.some(isAlive), { timeoutMs: 2000, what: `${kind} to end` });
-      } finally {
-        for (const pid of family) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-      }
+      await areEnded(family, 2000);
     }));
 }
 

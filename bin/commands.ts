@@ -1,0 +1,189 @@
+// What each command does once its flags are read: check what belongs together, start it, see to its end.
+// Each part of lib is loaded by the command that needs it.
+
+import { fileURLToPath } from 'node:url';
+import { type BalancerConfig, checkBalancerConfig, checkFleet, checkHostNames, CONSOLE_PORT_OFFSET, defaultHostName, machineName, parsePort } from '../lib/config.js';
+import { MeercatError, messageOf } from '../lib/errors.js';
+import type { BenchFlags } from '../lib/lab/context.js';
+import { createLog, type Log, type LogLevel } from '../lib/log.js';
+import type { Algorithm, StaticHost } from '../lib/model.js';
+import { isName, NAME_RULE } from '../lib/redis/names.js';
+import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+
+/** The command line itself, which child processes run. */
+const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
+
+interface UpFlags {
+  readonly balancers: number;
+  readonly hosts: number;
+  readonly port: number;
+  readonly redis?: string;
+  readonly namespace: string;
+  readonly algorithm: Algorithm;
+  readonly host?: StaticHost[];
+  readonly logLevel: LogLevel;
+}
+
+/** `meercat up`. */
+export async function runUp(flags: UpFlags): Promise<void> {
+  const { startLocalFleet } = await import('../lib/local-fleet.js');
+  const { showFleet } = await import('../lib/console/live.js');
+  checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
+  checkHostNames(flags.host ?? []);
+  const lines: string[] = [];
+  const shutdown = createShutdown(() => undefined);
+  let isStopping = false;
+  let onLine = (line: string): void => {
+    lines.push(line);
+  };
+  const log: Log = (level, message) => {
+    if (level === 'warn' || level === 'error') onLine(message);
+  };
+  stopOnSignals(shutdown, log);
+  process.stderr.write('meercat: starting the fleet …\n');
+  // A signal during the start: what is up so far is stopped as soon as the start is through.
+  const starting = startLocalFleet(
+    {
+      balancers: flags.balancers,
+      hosts: flags.hosts,
+      port: flags.port,
+      redis: flags.redis ?? null,
+      namespace: flags.namespace,
+      algorithm: flags.algorithm,
+      statics: flags.host ?? [],
+      logLevel: flags.logLevel,
+      entry: ENTRY,
+    },
+    { onLine: (line) => onLine(line) },
+    log,
+  );
+  shutdown.add(() => {
+    isStopping = true;
+    return starting.then((fleet) => fleet.stop(), () => undefined);
+  });
+  const fleet = await starting;
+  if (isStopping) return;
+  const show = showFleet(fleet, process.stdout);
+  for (const line of lines) show.onLine(line);
+  onLine = (line) => show.onLine(line);
+  shutdown.add(() => show.stop());
+}
+
+interface BalancerFlags extends Omit<BalancerConfig, 'statics' | 'name' | 'consolePort' | 'leaseTtlMs' | 'drainTimeoutMs' | 'connectTimeoutMs' | 'responseTimeoutMs'> {
+  readonly host?: StaticHost[];
+  readonly name?: string;
+  readonly consolePort?: number;
+  readonly leaseTtl: number;
+  readonly drainTimeout: number;
+  readonly connectTimeout: number;
+  readonly responseTimeout: number;
+}
+
+/** `meercat balancer`. */
+export async function runBalancer(flags: BalancerFlags): Promise<void> {
+  const { port } = flags;
+  const config = checkBalancerConfig({
+    redis: flags.redis,
+    namespace: flags.namespace,
+    port,
+    bind: flags.bind,
+    consolePort: flags.consolePort ?? (port === 0 || port + CONSOLE_PORT_OFFSET > 65535 ? 0 : port + CONSOLE_PORT_OFFSET),
+    name: flags.name ?? '',
+    algorithm: flags.algorithm,
+    statics: flags.host ?? [],
+    leaseTtlMs: flags.leaseTtl,
+    drainTimeoutMs: flags.drainTimeout,
+    connectTimeoutMs: flags.connectTimeout,
+    responseTimeoutMs: flags.responseTimeout,
+    logLevel: flags.logLevel,
+  });
+  const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
+  const { startBalancer } = await import('../lib/balancer.js');
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  const balancer = await startBalancer(config, log);
+  shutdown.add(() => balancer.stop());
+  stopOnSignals(shutdown, log);
+  // Our own bug costs what it broke, not the process with all its other requests.
+  process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
+}
+
+interface AgentFlags {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly url: string;
+  readonly name?: string;
+  readonly interval: number;
+  readonly probe: string;
+  readonly cores?: number;
+  readonly logLevel: LogLevel;
+}
+
+/** `meercat agent`. */
+export async function runAgent(flags: AgentFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const name = flags.name ?? defaultHostName(flags.url);
+  if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
+  const log = createLog(flags.logLevel, name);
+  const { startAgent } = await import('../lib/agent/agent.js');
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  const agent = await startAgent(
+    {
+      redis: flags.redis,
+      namespace: flags.namespace,
+      name,
+      url: flags.url,
+      intervalMs: flags.interval,
+      probe: flags.probe,
+      coresLimit: flags.cores,
+      onGone: () => void shutdown.run().then(() => process.exit(1)),
+    },
+    log,
+  );
+  shutdown.add(() => agent.stop());
+  stopOnSignals(shutdown, log);
+}
+
+interface StatusFlags {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
+/** `meercat status`. */
+export async function runStatus(flags: StatusFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { printStatus } = await import('../lib/console/status.js');
+  const abort = new AbortController();
+  process.on('SIGINT', () => abort.abort());
+  process.on('SIGTERM', () => abort.abort());
+  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
+}
+
+interface BenchmarkFlags extends BenchFlags {
+  readonly json?: true | string;
+}
+
+/** `meercat bench`. */
+export async function runBenchmark(name: string, { json, ...flags }: BenchmarkFlags): Promise<void> {
+  const { runBench } = await import('../lib/lab/bench.js');
+  process.exitCode = await runBench({ name, flags, json: json ?? false, entry: ENTRY });
+}
+
+/** A demo host of `meercat up`; it tells its port to its parent. */
+export async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {
+  const { startDemoHost } = await import('../lib/demo-host.js');
+  const shutdown = createShutdown(() => undefined);
+  const host = await startDemoHost(flags.name, parsePort('--port', flags.port));
+  shutdown.add(() => host.close());
+  stopOnSignals(shutdown, () => undefined);
+  process.send?.({ port: host.port });
+}
+
+/** The Redis in JavaScript of `meercat up`. */
+export async function runEmbedded(flags: { readonly port: string }): Promise<void> {
+  const { runEmbeddedRedis } = await import('../lib/redis/local-server.js');
+  const shutdown = createShutdown(() => undefined);
+  stopOnSignals(shutdown, () => undefined);
+  await runEmbeddedRedis(parsePort('--port', flags.port));
+}
