@@ -79,7 +79,7 @@ async function areDropped({ client, each }: Victim, channel: string, messages: R
     for (const [index, text] of texts.entries()) {
       await client.publish(channel, text);
       const goal = (before.get(counter) as number) + index + 1;
-      await until(() => each.counter(counter) >= goal, { what: `${counter} for ${text.slice(0, 200)}` });
+      await until(() => each.counter(counter) >= goal, { everyMs: 1, what: `${counter} for ${text.slice(0, 200)}` });
     }
   }
   for (const [counter, texts] of Object.entries(messages)) {

@@ -24,6 +24,9 @@ const MAX_RECONNECT_MS = 400;
 
 const CLOSED = 'the connection was closed';
 
+/** A replica refuses every write: it is left at most so often, or nothing could be read from it either. */
+const LEAVE_REPLICA_EVERY_MS = 5000;
+
 /** What Redis says of a database that it does not have. */
 const NO_DATABASE = /DB index is out of range/;
 
@@ -139,6 +142,7 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
 }
 
 function create(address: RedisAddress): Commands {
+  let leftReplicaAtMs = Number.NEGATIVE_INFINITY;
   const options = {
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -148,7 +152,11 @@ function create(address: RedisAddress): Commands {
     maxRetriesPerRequest: 0,
     retryStrategy: reconnectAfter,
     // After a failover the old master answers READONLY: find the new one.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error: Error) => {
+      if (!error.message.startsWith('READONLY') || performance.now() - leftReplicaAtMs < LEAVE_REPLICA_EVERY_MS) return false;
+      leftReplicaAtMs = performance.now();
+      return true;
+    },
     // A subscription is restored by its owner, who must read the snapshot after it.
     autoResubscribe: false,
     db: address.db,
