@@ -88,7 +88,7 @@ program
   .addOption(new Option('--port <port>', 'where clients connect; 0 for any free port').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parsePort('--port', text)))
   .addOption(new Option('--bind <address>', 'the address to listen on').default(DEFAULTS.bind).env('MEERCAT_BIND'))
   .addOption(
-    new Option('--console-port <port>', `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET})`)
+    new Option('--console-port <port>', `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535)`)
       .env('MEERCAT_CONSOLE_PORT')
       .argParser((text) => parsePort('--console-port', text)),
   )

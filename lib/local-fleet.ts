@@ -97,7 +97,6 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const agents = demos.map(({ name, url, pid }) =>
     keep(`agent of ${name}`, () => ['agent', ...fleetFlags, '--name', name, '--url', url(), '--probe', `pid:${pid()}`, '--cores', '1']),
   );
-  shutdown.add(() => stopAll(agents));
   const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
   const balancers = balancerPorts.map((port, index) =>
     keep(`b${index + 1}`, () => [
@@ -107,6 +106,8 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
     ]),
   );
   shutdown.add(() => stopAll(balancers));
+  // Agents end first: while there is a master, it takes their hosts out of a Redis that others keep.
+  shutdown.add(() => stopAll(agents));
 
   const hostCount = demoNames.length + options.statics.length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));

@@ -7,10 +7,10 @@ import type { Log } from './log.js';
 export type Closer = () => void | Promise<void>;
 
 /**
- * A second signal sooner than this is the same Ctrl-C: the terminal sends it to the whole group of
- * processes, and npm passes it on once more.
+ * A second SIGINT sooner than this is the same Ctrl-C: the terminal sends it to the whole group of
+ * processes, and npm passes it on once more. A second SIGTERM always counts.
  */
-const SAME_SIGNAL_MS = 400;
+const SAME_CTRL_C_MS = 400;
 
 /** How a process that is told to stop does so. */
 export interface Shutdown {
@@ -58,7 +58,7 @@ export function stopOnSignals(shutdown: Shutdown, log: Log): void {
       void shutdown.run().then(() => process.exit(0));
       return;
     }
-    if (nowMs - firstAtMs < SAME_SIGNAL_MS) return;
+    if (signal === 'SIGINT' && nowMs - firstAtMs < SAME_CTRL_C_MS) return;
     log('warn', 'stopped by force', { signal });
     process.exit(1);
   };

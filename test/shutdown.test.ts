@@ -88,14 +88,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     }));
 }
 
-test('signals in quick succession are one: npm passes on what the terminal has sent already', () =>
+test('SIGINTs in quick succession are one: npm passes on what the terminal has sent already', () =>
   withStopping(700, async (child) => {
     child.kill('SIGINT');
     await child.waitForLine(/stopping/);
     child.kill('SIGINT');
-    child.kill('SIGTERM');
     assert.equal(await ended(child), { code: 0, signal: null });
     assert.equal(child.stdout, ['ready', 'info stopping SIGINT', 'closed']);
+  }));
+
+test('a second SIGTERM forces, however soon it comes', () =>
+  withStopping(60_000, async (child) => {
+    child.kill('SIGTERM');
+    await child.waitForLine(/stopping/);
+    child.kill('SIGTERM');
+    assert.equal(await ended(child), { code: 1, signal: null });
   }));
 
 test('a second signal later forces the end, with exit code 1', () =>

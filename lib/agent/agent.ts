@@ -17,6 +17,9 @@ const JITTER = 0.1;
 const GOODBYE_TIMEOUT_MS = 2000;
 const GOODBYE_EVERY_MS = 50;
 
+/** So many reports lie between two looks at whether another host has this one's name. */
+const NAME_CHECK_EVERY = 10;
+
 /** What an agent is told. */
 export interface AgentOptions {
   /** The Redis address that carries the data. */
@@ -51,6 +54,8 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   let isProbing = false;
   let isProbeFailing = false;
   let isStopping = false;
+  let reports = 0;
+  let hasSharedName = false;
   const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
 
   const client = openCommands(address, {
@@ -75,6 +80,7 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
       if (isProbeFailing) log('info', 'the probe works again', { probe: probe.kind });
       isProbeFailing = false;
       if (!isStopping) publish({ ...unknown, ...figures, bye: false });
+      if (reports++ % NAME_CHECK_EVERY === 1) await noticeSharedName();
     } catch (error) {
       // A process never comes back; another with its number would be another host.
       const isGone = probe.kind === 'pid';
@@ -86,6 +92,14 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
     } finally {
       isProbing = false;
     }
+  }
+
+  /** A host of this name at another address: the master takes its reports, and drops ours. */
+  async function noticeSharedName(): Promise<void> {
+    const known = await client.hget(keys.host(name), 'url').catch(() => null);
+    const isShared = known !== null && known !== url;
+    if (isShared && !hasSharedName) log('error', 'another host uses the same name: give each its own with --name', { host: name, other: known.slice(0, 200) });
+    hasSharedName = isShared;
   }
 
   function publish(message: Report): void {

@@ -45,6 +45,7 @@ export function renderFleet(view: FleetView): string {
     ...table(BALANCER_COLUMNS, balancerRows(view)),
     '',
     ...table(HOST_COLUMNS, view.hosts),
+    ...(view.problems.length > 0 ? ['', ...view.problems] : []),
   ].join('\n');
 }
 

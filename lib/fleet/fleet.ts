@@ -3,11 +3,10 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock, SECOND } from '../clock.js';
-import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Algorithm } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { openCommands, openSubscription } from '../redis/connect.js';
+import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
@@ -74,7 +73,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Whether Redis took the last heartbeat; undefined at first. */
   let isUsable: boolean | undefined;
   let beatsUntilPrune = 0;
-  let firstInstance: string | null | undefined;
+  let hasSharedName = false;
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
@@ -156,11 +155,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       if (isStopping) return;
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
+      noticeSharedName(fleet.previousInstance);
       if (!hasJoined) {
         hasJoined = true;
         void membership.tell({ kind: 'balancer-joined', name: config.name });
       }
-      noticeSharedName(fleet.previousInstance);
       lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
       sawTerm(fleet.term);
       if (fleet.settings.wrong > wrongSettings) {
@@ -178,16 +177,17 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       }
     } catch (error) {
       // That the connection was lost was said; else it is Redis that refuses or does not answer.
-      if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', messageOf(error));
-      else log('debug', 'a heartbeat could not be written', { redis: where, reason: messageOf(error) });
+      if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', reasonOf(error));
+      else log('debug', 'a heartbeat could not be written', { redis: where, reason: reasonOf(error) });
     }
   }
 
-  /** Two processes under one name would overwrite each other's heartbeats: said once, and counted. */
+  /** Two processes under one name overwrite each other's heartbeats: each says it once, and it is counted. */
   function noticeSharedName(previousInstance: string | null): void {
-    firstInstance ??= previousInstance;
-    if (previousInstance === null || previousInstance === config.instance || previousInstance === firstInstance) return;
-    firstInstance = previousInstance;
+    // Before the first heartbeat it may be a process that ended.
+    const isShared = hasJoined && previousInstance !== null && previousInstance !== config.instance;
+    if (!isShared || hasSharedName) return;
+    hasSharedName = true;
     count('name_conflicts');
     log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
   }

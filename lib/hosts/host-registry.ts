@@ -51,6 +51,8 @@ interface Entry {
   awaitedSinceMs: number;
   intervalMs: number;
   failedProbes: number;
+  /** Another address reported under its name: a probe must tell whether this one is still alive. */
+  isContested: boolean;
   /** Since when neither report nor answer came. */
   downSinceMs: number;
 }
@@ -91,11 +93,16 @@ export class HostRegistry {
     if (report.bye) {
       if (known === undefined) return 'taken';
       if (known.url !== report.url) return 'conflict';
-      this.#remove(known, 'said goodbye');
+      if (this.#loads.isStatic(known.name)) this.#loseAgent(known, nowMs);
+      else this.#remove(known, 'said goodbye');
       return 'taken';
     }
     if (known !== undefined && known.url !== report.url) {
-      if (known.state === 'up') return 'conflict';
+      if (known.state === 'up') {
+        // Perhaps it has moved, and its old address is dead: the next probe tells.
+        known.isContested = true;
+        return 'conflict';
+      }
       this.#remove(known, 'replaced from another address');
     }
     let entry = this.#entries.get(report.host);
@@ -111,6 +118,7 @@ export class HostRegistry {
     entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
     entry.intervalMs = report.intervalMs;
     entry.failedProbes = 0;
+    entry.isContested = false;
     this.#become(entry, 'up', 'reports again');
     this.#changed.add(entry.name);
     return 'taken';
@@ -131,6 +139,9 @@ export class HostRegistry {
   onProbe(name: string, isAnswering: boolean, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || !this.#needsProbe(entry, nowMs)) return;
+    const { isContested } = entry;
+    entry.isContested = false;
+    if (isContested && isAnswering && entry.hasAgent && !this.#isSilent(entry, nowMs)) return;
     if (isAnswering) {
       entry.failedProbes = 0;
       if (entry.hasAgent) this.#become(entry, 'silent', 'answers, but does not report');
@@ -138,7 +149,7 @@ export class HostRegistry {
       return;
     }
     entry.failedProbes++;
-    if (entry.failedProbes < PROBES_TO_DOWN || entry.state === 'down') return;
+    if ((entry.failedProbes < PROBES_TO_DOWN && !isContested) || entry.state === 'down') return;
     entry.downSinceMs = nowMs;
     this.#become(entry, 'down', entry.hasAgent ? 'neither reports nor answers' : 'does not answer');
   }
@@ -219,7 +230,7 @@ export class HostRegistry {
   }
 
   #needsProbe(entry: Entry, nowMs: number): boolean {
-    return !entry.hasAgent || entry.state !== 'up' || this.#isSilent(entry, nowMs);
+    return !entry.hasAgent || entry.isContested || entry.state !== 'up' || this.#isSilent(entry, nowMs);
   }
 
   #blank(name: string, url: string, nowMs: number): Entry {
@@ -233,8 +244,18 @@ export class HostRegistry {
       awaitedSinceMs: nowMs,
       intervalMs: 1000,
       failedProbes: 0,
+      isContested: false,
       downSinceMs: Number.NaN,
     };
+  }
+
+  /** The agent of a static host said goodbye: the host stays, as balancers name it, with nothing known of it. */
+  #loseAgent(entry: Entry, nowMs: number): void {
+    entry.hasAgent = false;
+    entry.figures = UNKNOWN;
+    entry.reportedAtMs = null;
+    entry.awaitedSinceMs = nowMs;
+    this.#changed.add(entry.name);
   }
 
   #add(entry: Entry): void {

@@ -257,7 +257,13 @@ function watch(client: Commands, events: ConnectionEvents): Commands {
 }
 
 /** An error as one phrase for a person; without the address, which the caller knows. */
-function reasonOf(error: Error): string {
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return messageOf(error);
+  const { message } = error;
+  if (message.startsWith('NOAUTH')) return 'it wants a password (NOAUTH)';
+  if (message.startsWith('Unknown RESP type')) return 'what answers there is no Redis';
+  if (message.startsWith("Stream isn't writeable")) return 'not connected';
+  if (message.startsWith('Reached the max retries')) return CLOSED;
   const { code } = error as { code?: string };
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';

@@ -52,21 +52,26 @@ export async function heartbeat(
     .get(keys.term)
     .hgetall(keys.settings)
     .exec();
-  const replyAt = (index: number): unknown => {
+  // A key of another type is garbage: it counts as empty, and what this balancer writes there is cleared for the next beat.
+  const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
+  const garbage = [...(isGarbage(0) || isGarbage(1) ? [key] : []), ...(isGarbage(3) ? [keys.balancers] : [])];
+  if (garbage.length > 0) await client.del(...garbage);
+  const replyAt = <Empty>(index: number, empty: Empty): unknown => {
     const [error, value] = replies?.[index] ?? [new Error('no reply'), null];
+    if (isGarbage(index)) return empty;
     if (error) throw error;
     return value;
   };
   // A full Redis refuses the writes and still answers the reads: routing must not suffer from it.
-  const order = replyAt(4) as string[];
-  const master = replyAt(5);
-  const term = Number(replyAt(6) ?? 0);
+  const order = replyAt(4, []) as string[];
+  const master = replyAt(5, null);
+  const term = Number(replyAt(6, 0) ?? 0);
   return {
     order: order.filter(isName),
     master: isName(master) ? master : null,
     term: isPlausibleTerm(term, highestTerm) ? term : 0,
-    previousInstance: replyAt(0) as string | null,
-    settings: parseSettings(replyAt(7) as Record<string, string>),
+    previousInstance: replyAt(0, null) as string | null,
+    settings: isGarbage(7) ? { algorithm: null, wrong: 1 } : parseSettings(replyAt(7, {}) as Record<string, string>),
   };
 }
 

@@ -47,6 +47,8 @@ export interface FleetView {
   readonly term: number | null;
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostView[];
+  /** What is wrong with what stands in Redis, a phrase each. */
+  readonly problems: readonly string[];
 }
 
 /** More rows than this are not read: they would be of no use to a person, and of much cost to Redis. */
@@ -55,11 +57,18 @@ const BATCH = 1000;
 
 /** Reads the fleet from Redis. Rejects when it can't be reached. */
 export async function readFleet(client: Commands, keys: Keys): Promise<FleetView> {
+  const problems: string[] = [];
+  const tolerate = <Value>(key: string, reply: Promise<Value>, empty: Value): Promise<Value> =>
+    reply.catch((error: unknown) => {
+      if (!(error instanceof Error) || !error.message.includes('WRONGTYPE')) throw error;
+      problems.push(`${key} holds another type than Meercat writes`);
+      return empty;
+    });
   const [balancerNames, hostNames, master, term] = await Promise.all([
-    client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)),
-    client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)),
-    client.hget(keys.master, 'name'),
-    client.get(keys.term),
+    tolerate(keys.balancers, client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)), []),
+    tolerate(keys.hosts, client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)), []),
+    tolerate(keys.master, client.hget(keys.master, 'name'), null),
+    tolerate(keys.term, client.get(keys.term), null),
   ]);
   const balancers = await readHashes(client, balancerNames.filter(isName), keys.balancer);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
@@ -69,6 +78,7 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
     term: numberOf(term ?? undefined),
     balancers: balancers.map(([name, fields]) => balancerView(name, fields)),
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields) ?? []),
+    problems,
   };
 }
 

@@ -2,7 +2,7 @@
 // change, writes the hosts' hashes and stores the snapshot. An older master's script does nothing.
 
 import type { HostRow, HostTable } from '../model.js';
-import type { Commands } from './connect.js';
+import { type Commands, reasonOf } from './connect.js';
 import type { Decoded } from './decode.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
@@ -35,13 +35,18 @@ export type WriteOutcome =
 // KEYS: term, hosts, table, then the hash of each row, then of each that is gone.
 // ARGV: term, channel, message, snapshot or '', snapshot TTL, hash TTL, rows; then for each row: name, time
 // heard of, number of fields, fields and values; then names gone.
+// A key of another type is nobody's but garbage, and is written anew.
 // PUBLISH comes first and is never refused for want of memory: routing goes on when storing can't.
 const WRITE_HOSTS = defineScript(`${READ_TERM}
 if term > floor then return {'fenced', string.format('%.0f', term)} end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 local refused = false
-local function try(...)
-  local reply = redis.pcall(...)
+local function try(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE') then
+    redis.call('DEL', key)
+    reply = redis.pcall(command, key, ...)
+  end
   if type(reply) == 'table' and reply.err then refused = reply.err end
 end
 if term ~= floor then try('SET', KEYS[1], ARGV[1]) end
@@ -91,7 +96,7 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
     if (kind === 'fenced') return { kind, term: Number(detail) };
     return kind === 'partial' ? { kind, reason: detail } : { kind: 'written' };
   } catch (error) {
-    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    return { kind: 'failed', reason: reasonOf(error) };
   }
 }
 

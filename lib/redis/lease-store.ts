@@ -58,6 +58,7 @@ return term`);
 const REFRESH_MASTER = defineScript(`${READ_TERM}
 if term > floor then return 0 end
 if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
+if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then redis.call('DEL', KEYS[2]) end
 redis.call('HSET', KEYS[2], 'name', ARGV[3], 'term', ARGV[1], 'url', ARGV[4], 'since', ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1`);
@@ -66,6 +67,12 @@ return 1`);
 const CLEAR_MASTER = defineScript(`
 if redis.call('HGET', KEYS[1], 'term') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`);
+
+// KEYS: lease. A lease always ends by itself: one that does not is garbage that would keep the fleet without a master.
+const READ_LEASE = defineScript(`
+local left = redis.call('PTTL', KEYS[1])
+if left == -1 then redis.call('DEL', KEYS[1]) end
+return left`);
 
 // Redlock's own script writes the value again, which a full Redis (maxmemory) refuses; moving the
 // expiry needs no memory, so a master keeps its lease there.
@@ -99,7 +106,7 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
         return { kind: 'acquired', grant: { lock: await redlock.acquire([keys.lease], ttlMs) } };
       } catch (error) {
         if (!(await isHeld(error))) return { kind: 'unreachable' };
-        const leftMs = await data.pttl(keys.lease).catch(() => -1);
+        const leftMs = Number(await runScript(data, READ_LEASE, [keys.lease], []).catch(() => -1));
         return { kind: 'held', leftMs: leftMs < 0 ? null : leftMs };
       }
     },

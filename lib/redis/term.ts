@@ -14,9 +14,10 @@ export function isPlausibleTerm(term: number, highest: number): boolean {
   return Number.isSafeInteger(term) && term >= 0 && term <= Math.min(highest + MAX_TERM_JUMP, MAX_TERM);
 }
 
-/** Lua: the term in KEYS[1] as `term`, with garbage as 0; `floor` is the highest term that the caller saw, ARGV[1]. */
+/** Lua: the term in KEYS[1] as `term`, with garbage and other types as 0; `floor` is the highest term that the caller saw, ARGV[1]. */
 export const READ_TERM = `
 local floor = tonumber(ARGV[1])
-local term = tonumber(redis.call('GET', KEYS[1]) or '0')
+local raw = redis.pcall('GET', KEYS[1])
+local term = type(raw) == 'string' and tonumber(raw) or 0
 if not term or term ~= term or term < 0 or term > floor + ${MAX_TERM_JUMP} then term = 0 end
 `;

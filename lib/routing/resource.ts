@@ -23,11 +23,10 @@ export class Resource implements Policy {
     const count = candidates[0] as number;
     if (count < 2) return count === 0 ? -1 : firstEligible(view, candidates, 0, nowMs, excluded);
 
-    const first = this.#random.below(count);
-    let second = this.#random.below(count - 1);
-    if (second >= first) second++;
-    const a = candidates[1 + first] as number;
-    const b = candidates[1 + second] as number;
+    // Both drawn from all: now and then they are the same host, and so even the most used of all keeps
+    // a small share. Else the more used of two hosts would get nothing until its next report.
+    const a = candidates[1 + this.#random.below(count)] as number;
+    const b = candidates[1 + this.#random.below(count)] as number;
 
     const mayUseA = isEligible(view, a, nowMs, excluded);
     const mayUseB = isEligible(view, b, nowMs, excluded);

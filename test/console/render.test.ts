@@ -21,6 +21,7 @@ const FLEET: FleetView = {
   // A master that has just died still calls itself so in its own hash.
   balancers: [{ ...BALANCER, role: 'master' }, { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, memoryBytes: null }],
   hosts: [HOST, { ...HOST, name: 'longer-name', state: 'silent', ...UNKNOWN }],
+  problems: [],
 };
 
 test('two tables under a line of summary, in columns as wide as they need', () => {
@@ -38,7 +39,7 @@ test('two tables under a line of summary, in columns as wide as they need', () =
 });
 
 test('an empty fleet says that it is empty', () => {
-  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, balancers: [], hosts: [] }).split('\n'), [
+  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, balancers: [], hosts: [], problems: [] }).split('\n'), [
     'fleet x: 0 balancers, 0 hosts; no master at the moment',
     '',
     'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',

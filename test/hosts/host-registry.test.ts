@@ -209,6 +209,28 @@ test('a static host that reports is a host with an agent from then on', () => {
   assert.equal([registry.row('s', 0)?.isStatic, registry.hostsToProbe(0)], [false, []]);
 });
 
+test('the agent of a static host that says goodbye leaves the host, with nothing known of it', () => {
+  const registry = new HostRegistry();
+  registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_A }] }), 0);
+  registry.onReport(report('s'), 0);
+  assert.is(registry.onReport(report('s', { bye: true }), 10), 'taken');
+  const row = registry.row('s', 10);
+  assert.equal([row?.isStatic, row?.cpu, row?.ageMs, row?.state], [true, null, null, 'up']);
+});
+
+test('a host whose name another address claims is probed at once: dead it gives way, alive it stays', () => {
+  for (const isAlive of [true, false]) {
+    const registry = new HostRegistry();
+    registry.onReport(report('h'), 0);
+    assert.is(registry.onReport(report('h', { url: URL_B }), 10), 'conflict');
+    assert.equal(registry.hostsToProbe(10).map(({ name }) => name), ['h']);
+    registry.onProbe('h', isAlive, 20);
+    assert.is(registry.row('h', 20)?.state, isAlive ? 'up' : 'down');
+    assert.is(registry.onReport(report('h', { url: URL_B }), 30), isAlive ? 'conflict' : 'taken');
+    assert.is(registry.row('h', 30)?.url, isAlive ? URL_A : URL_B);
+  }
+});
+
 test('a static name that is taken keeps its address', () => {
   const registry = new HostRegistry();
   registry.onReport(report('s'), 0);

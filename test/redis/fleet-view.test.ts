@@ -18,7 +18,7 @@ const KEYS = buildKeys('view-test');
 const withStage = (fn: (client: Commands) => Promise<void>) => withRedis((redis) => withClients([redis.url], fn));
 
 test('an empty Redis is an empty fleet', () => withStage(async (client) => {
-  assert.equal(await readFleet(client, KEYS), { namespace: 'view-test', master: null, term: null, balancers: [], hosts: [] });
+  assert.equal(await readFleet(client, KEYS), { namespace: 'view-test', master: null, term: null, balancers: [], hosts: [], problems: [] });
 }));
 
 test('what balancers and the master wrote is read back', () => withStage(async (client) => {
@@ -41,7 +41,19 @@ test('what balancers and the master wrote is read back', () => withStage(async (
       { name: 'h2', url: 'http://h2:8080', state: 'up', hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },
       { name: 'h10', url: 'http://h10:8080', state: 'up', hasAgent: false, cpu: null, memory: 0.4, cores: 4, inflight: 0, rps: 0, reported: null },
     ],
+    problems: [],
   });
+}));
+
+test('a key of another type is said, and the rest is read', () => withStage(async (client) => {
+  await client.set(KEYS.balancers, 'x');
+  await client.rpush(KEYS.term, 'x');
+  await client.zadd(KEYS.hosts, 1, 'fine');
+  await client.hset(KEYS.host('fine'), 'url', 'http://h', 'state', 'up');
+  const fleet = await readFleet(client, KEYS);
+  assert.equal([fleet.hosts.map(({ name }) => name), fleet.balancers, fleet.term], [['fine'], [], null]);
+  assert.equal(fleet.problems.length, 2);
+  for (const key of [KEYS.balancers, KEYS.term]) assert.ok(fleet.problems.some((problem) => problem.startsWith(`${key} `)), key);
 }));
 
 test('a name without a hash, or with one of another type, is skipped', () => withStage(async (client) => {

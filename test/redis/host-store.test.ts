@@ -142,13 +142,13 @@ test('5,000 hosts are written in one flush', () => withStage({}, async ({ client
   await until(() => published[0]?.hosts.length === 5000);
 }));
 
-test('a key of the wrong type is no reason not to publish', () => withStage({}, async ({ client, published, write }) => {
+test('a key of the wrong type is no reason not to publish, and is written anew', () => withStage({}, async ({ client, published, write }) => {
   await client.set(KEYS.host('h1'), 'a string');
   await client.set(KEYS.hosts, 'another');
   const outcome = await write(buildChange(1, 2, [buildRow('h1'), buildRow('h2')]));
-  assert.is(outcome.kind, 'partial');
-  assert.match((outcome as { reason: string }).reason, /WRONGTYPE/);
-  assert.is(await client.hget(KEYS.host('h2'), 'state'), 'up');
+  assert.is(outcome.kind, 'written');
+  assert.equal([await client.hget(KEYS.host('h1'), 'state'), await client.hget(KEYS.host('h2'), 'state')], ['up', 'up']);
+  assert.equal((await client.zrange(KEYS.hosts, '0', '-1')).toSorted(), ['h1', 'h2']);
   await until(() => published.length === 1);
 }));
 

@@ -33,12 +33,12 @@ function viewOf(usage: readonly number[], ageMs: readonly number[] | number = 0)
   return { ...buildView(usage.length, { usage, reportedAt, neutral }), neutral };
 }
 
-test('the i-th least used of n hosts gets 2(n−i)/(n(n−1)) of the requests', () => {
+test('the i-th least used of n hosts gets (2(n−i)+1)/n² of the requests, and so none gets nothing', () => {
   for (const n of [2, 3, 5, 10, 50]) {
     const usages = Array.from({ length: n }, (_, i) => ((i * 7) % n) / n);
     const ranks = usages.map((own) => 1 + usages.filter((other) => other < own).length);
     const shares = twoChoiceShares(usages);
-    for (const [slot, rank] of ranks.entries()) assert.ok(Math.abs((shares[slot] as number) - (2 * (n - rank)) / (n * (n - 1))) < 1e-12);
+    for (const [slot, rank] of ranks.entries()) assert.ok(Math.abs((shares[slot] as number) - (2 * (n - rank) + 1) / n ** 2) < 1e-12);
     checkShares(viewOf(usages), usages);
   }
 });

@@ -80,12 +80,14 @@ export function chiSquareLimit(freedom: number): number {
 
 /**
  * The shares that two random choices give hosts of these usages: a host wins against each that is more
- * used, and half the time against its equals. For n different usages the i-th least used gets 2(n−i)/(n(n−1)).
+ * used, and half the time against its equals. For n different usages the i-th least used gets (2(n−i)+1)/n².
  */
 export function twoChoiceShares(usages: readonly number[]): number[] {
-  const pairs = (usages.length * (usages.length - 1)) / 2;
+  // Of all ordered pairs: both draws the same host, or it and another, in either order.
+  const pairs = usages.length ** 2;
   return usages.map((own, i) => usages.reduce((won, other, j) => {
-    if (i === j || other < own) return won;
-    return won + (other === own ? 0.5 : 1) / pairs;
+    if (i === j) return won + 1 / pairs;
+    if (other < own) return won;
+    return won + (other === own ? 1 : 2) / pairs;
   }, 0));
 }
