@@ -260,7 +260,7 @@ function watch(client: Commands, events: ConnectionEvents): Commands {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return messageOf(error);
   const { message } = error;
-  if (message.startsWith('NOAUTH')) return 'it wants a password (NOAUTH)';
+  if (message.startsWith('NOAUTH')) return 'NOAUTH: it wants a password';
   if (message.startsWith('Unknown RESP type')) return 'what answers there is no Redis';
   if (message.startsWith("Stream isn't writeable")) return 'not connected';
   if (message.startsWith('Reached the max retries')) return CLOSED;
