@@ -40,7 +40,6 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   }
 
   function onFenced(term: number): void {
-    mastership?.stop();
     mastership = undefined;
     fleetPort.postMessage({ type: 'fenced', term } satisfies HostsToFleet);
   }

@@ -145,6 +145,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       case 'fenced':
         count('writes_fenced');
         log('warn', 'a newer master exists: this one steps down', { term, newer: outcome.term });
+        stop();
         options.onFenced(outcome.term);
         return;
       case 'failed':
@@ -262,12 +263,13 @@ export function startMastership(options: MastershipOptions): Mastership {
   const timers = [setInterval(tick, TICK_MS), setInterval(probeAll, PROBE_EVERY_MS)];
   void begin();
 
-  return {
-    stop() {
-      isStopped = true;
-      for (const timer of timers) clearInterval(timer);
-      clearTimeout(flushTimer);
-      subscription.close();
-    },
-  };
+  function stop(): void {
+    if (isStopped) return;
+    isStopped = true;
+    for (const timer of timers) clearInterval(timer);
+    clearTimeout(flushTimer);
+    subscription.close();
+  }
+
+  return { stop };
 }
