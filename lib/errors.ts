@@ -6,7 +6,6 @@ export type ErrorCode =
   | 'MEERCAT_BAD_CONFIG'
   | 'MEERCAT_PORT_TAKEN'
   | 'MEERCAT_NO_REDIS'
-  | 'MEERCAT_REDIS_REFUSED'
   | 'MEERCAT_START_FAILED';
 
 /** An error whose message is one line that a user can act on, with a stable code. */
