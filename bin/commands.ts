@@ -2,13 +2,14 @@
 // Each part of lib is loaded by the command that needs it.
 
 import { fileURLToPath } from 'node:url';
-import { type BalancerConfig, checkBalancerConfig, checkFleet, checkHostNames, CONSOLE_PORT_OFFSET, defaultHostName, machineName, parsePort } from '../lib/config.js';
+import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machineName, parsePort } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { configOf } from './balancer-flags.js';
 
 /** The command line itself, which child processes run. */
 const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
@@ -69,34 +70,10 @@ export async function runUp(flags: UpFlags): Promise<void> {
   shutdown.add(() => show.stop());
 }
 
-interface BalancerFlags extends Omit<BalancerConfig, 'statics' | 'name' | 'consolePort' | 'leaseTtlMs' | 'drainTimeoutMs' | 'connectTimeoutMs' | 'responseTimeoutMs'> {
-  readonly host?: StaticHost[];
-  readonly name?: string;
-  readonly consolePort?: number;
-  readonly leaseTtl: number;
-  readonly drainTimeout: number;
-  readonly connectTimeout: number;
-  readonly responseTimeout: number;
-}
-
 /** `meercat balancer`. */
-export async function runBalancer(flags: BalancerFlags): Promise<void> {
-  const { port } = flags;
-  const config = checkBalancerConfig({
-    redis: flags.redis,
-    namespace: flags.namespace,
-    port,
-    bind: flags.bind,
-    consolePort: flags.consolePort ?? (port === 0 || port + CONSOLE_PORT_OFFSET > 65535 ? 0 : port + CONSOLE_PORT_OFFSET),
-    name: flags.name ?? '',
-    algorithm: flags.algorithm,
-    statics: flags.host ?? [],
-    leaseTtlMs: flags.leaseTtl,
-    drainTimeoutMs: flags.drainTimeout,
-    connectTimeoutMs: flags.connectTimeout,
-    responseTimeoutMs: flags.responseTimeout,
-    logLevel: flags.logLevel,
-  });
+export async function runBalancer(flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = checkBalancerConfig(configOf(flags));
+  const { port } = config;
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
   const { startBalancer } = await import('../lib/balancer.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));

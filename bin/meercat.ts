@@ -2,27 +2,17 @@
 // The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, Option } from 'commander';
-import { CONSOLE_PORT_OFFSET, DEFAULTS, parseAlgorithm, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config.js';
+import { DEFAULTS, parseAlgorithm, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
+import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runStatus, runUp } from './commands.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
-
-/** A repeatable option: from the command line one value at a time, from the environment separated by spaces. */
-function collect<Value>(parse: (text: string) => Value): (text: string, before: Value[] | undefined) => Value[] {
-  let isFirst = true;
-  return (text, before) => {
-    const values = text.split(/\s+/).filter((part) => part !== '').map(parse);
-    const all = isFirst ? values : [...(before ?? []), ...values];
-    isFirst = false;
-    return all;
-  };
-}
 
 const redisOption = (): Option =>
   new Option('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
@@ -75,35 +65,18 @@ when neither is installed, a Redis in JavaScript that is only for trying out.
 Ctrl-C stops all of it.`)
   .action(runUp);
 
-program
+const balancer = program
   .command('balancer')
   .description('run one balancer of a fleet')
-  .addOption(
-    new Option('--redis <url>', 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable')
-      .default([...DEFAULTS.redis], DEFAULTS.redis[0])
-      .env('MEERCAT_REDIS')
-      .argParser(collect((text) => text)),
-  )
-  .addOption(namespaceOption())
-  .addOption(new Option('--port <port>', 'where clients connect; 0 for any free port').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parsePort('--port', text)))
-  .addOption(new Option('--bind <address>', 'the address to listen on').default(DEFAULTS.bind).env('MEERCAT_BIND'))
-  .addOption(
-    new Option('--console-port <port>', `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535)`)
-      .env('MEERCAT_CONSOLE_PORT')
-      .argParser((text) => parsePort('--console-port', text)),
-  )
-  .addOption(new Option('--name <name>', "this balancer's name in the fleet (default: the machine's name and the port)").env('MEERCAT_NAME'))
-  .addOption(algorithmOption())
-  .addOption(hostOption())
-  .addOption(new Option('--lease-ttl <time>', 'how long the lease outlives a dead master').default(DEFAULTS.leaseTtlMs, '1500ms').env('MEERCAT_LEASE_TTL').argParser((text) => parseDuration('--lease-ttl', text, 500, MINUTE)))
-  .addOption(new Option('--drain-timeout <time>', 'how long requests in flight may take to finish after SIGTERM').default(DEFAULTS.drainTimeoutMs, '30s').env('MEERCAT_DRAIN_TIMEOUT').argParser((text) => parseDuration('--drain-timeout', text, 0, 60 * MINUTE)))
-  .addOption(new Option('--connect-timeout <time>', 'how long a connect to a host may take').default(DEFAULTS.connectTimeoutMs, '2s').env('MEERCAT_CONNECT_TIMEOUT').argParser((text) => parseDuration('--connect-timeout', text, 10, MINUTE)))
-  .addOption(new Option('--response-timeout <time>', 'how long a host may be silent while it owes an answer').default(DEFAULTS.responseTimeoutMs, '60s').env('MEERCAT_RESPONSE_TIMEOUT').argParser((text) => parseDuration('--response-timeout', text, 10, 60 * MINUTE)))
-  .addOption(logLevelOption(DEFAULTS.logLevel))
   .addHelpText('after', `
+Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several values from the environment,
+separated by spaces.
+
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
-SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.`)
+SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
+SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.`)
   .action(runBalancer);
+for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
 
 program
   .command('agent')

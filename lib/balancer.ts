@@ -57,7 +57,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
   });
   const context: ExchangeContext = {
-    view: new TableReader(columns),
+    view: new TableReader(columns, config.slowStartMs),
     pool,
     clock,
     count,

@@ -1,6 +1,7 @@
 // The configuration of a balancer: what it means, its defaults, and the relations that must hold. Flags
 // come before the environment, and the environment before the defaults; commander sees to that order.
 
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { MINUTE, SECOND } from './clock.js';
 import { MeercatError } from './errors.js';
@@ -8,9 +9,10 @@ import { LOG_LEVELS, type LogLevel } from './log.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from './model.js';
 import { parseRedisAddress } from './redis/address.js';
 import { isName, NAME_RULE, originOf } from './redis/names.js';
+import { TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 
 /** Everything that one balancer is told. */
-export interface BalancerConfig {
+export interface BalancerConfig extends TrafficConfig {
   /** Redis addresses; several (an odd number) are independent servers for Redlock's quorum, the first also carries the data. */
   readonly redis: readonly string[];
   /** The first part of every key and channel; balancers and agents of one fleet share it. */
@@ -29,10 +31,6 @@ export interface BalancerConfig {
   readonly leaseTtlMs: number;
   /** How long requests in flight may take to finish once the balancer is told to stop. */
   readonly drainTimeoutMs: number;
-  /** How long a connect to a host may take. */
-  readonly connectTimeoutMs: number;
-  /** How long a host may take to begin its answer, and between two parts of it. */
-  readonly responseTimeoutMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -45,9 +43,8 @@ export const DEFAULTS = {
   algorithm: 'resource',
   leaseTtlMs: 1500,
   drainTimeoutMs: 30 * SECOND,
-  connectTimeoutMs: 2 * SECOND,
-  responseTimeoutMs: MINUTE,
   logLevel: 'info',
+  ...TRAFFIC_DEFAULTS,
 } as const satisfies Partial<BalancerConfig>;
 
 /** The console listens so much above the clients' port unless told otherwise. */
@@ -67,7 +64,20 @@ export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
   if (config.port !== 0 && config.port === config.consolePort) refuse('--console-port must differ from --port');
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
+  checkTraffic(config);
   return config;
+}
+
+/** Checks what belongs together in the traffic plane's part. */
+function checkTraffic(config: TrafficConfig): void {
+  const { tlsCerts, tlsKeys, hostCa, isHostInsecure, isProxyAccepted, trust } = config;
+  if (tlsCerts.length !== tlsKeys.length) refuse(`--tls-key: ${tlsCerts.length} certificates need as many keys, in the same order, not ${tlsKeys.length}`);
+  if (hostCa !== '' && isHostInsecure) refuse('--host-ca means nothing with --host-insecure: leave one of them out');
+  if (isProxyAccepted && trust.length === 0) refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
+  if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');
+  if (config.ejectTimeMs > config.ejectMaxTimeMs) refuse('--eject-time must not be longer than --eject-max-time');
+  if (config.healthTimeoutMs > config.healthIntervalMs * 10) refuse('--health-timeout must not be longer than ten times --health-interval');
+  if (config.accessLogFile !== '' && config.accessLog === 'off') refuse('--access-log-file needs --access-log common or json');
 }
 
 /** Checks that no two static hosts share a name. */
@@ -151,14 +161,51 @@ export function formatDuration(ms: number): string {
   return ms >= SECOND && ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
 }
 
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1 << 10, kib: 1 << 10, kb: 1000, m: 1 << 20, mib: 1 << 20, mb: 1e6, g: 1 << 30, gib: 1 << 30, gb: 1e9 };
+
+/** Reads a size such as `16KiB`, `64k` or `1g`, in bytes; a bare number is bytes. */
+export function parseSize(flag: string, text: string, min: number, max: number): number {
+  const [, digits = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]{0,3})$/.exec(text.trim().toLowerCase()) ?? [];
+  const factor = Object.hasOwn(SIZE_UNITS, unit) ? (SIZE_UNITS[unit] as number) : Number.NaN;
+  const bytes = digits === '' ? Number.NaN : Math.round(Number(digits) * factor);
+  if (!(bytes >= min && bytes <= max)) refuse(`${flag}: a size from ${formatSize(min)} to ${formatSize(max)}, such as 16KiB, 64k or 1g, not ${quote(text)}`);
+  return bytes;
+}
+
+/** A size as a person writes it: `16KiB`, `1GiB`, `100`. */
+export function formatSize(bytes: number): string {
+  const units = [['GiB', 1 << 30], ['MiB', 1 << 20], ['KiB', 1 << 10]] as const;
+  const [unit, factor] = units.find(([, size]) => bytes >= size && bytes % size === 0) ?? ['', 1];
+  return `${bytes / factor}${unit}`;
+}
+
+/** Reads an address or a range of addresses (CIDR): `10.0.0.0/8`, `::1`. */
+export function parseCidr(flag: string, text: string): string {
+  const [address = '', bits, ...more] = text.trim().split('/');
+  const most = { 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
+  if (most === 0 || more.length > 0 || !(length <= most)) refuse(`${flag}: an address or a range such as 10.0.0.0/8 or fd00::/8, not ${quote(text)}`);
+  return `${address}/${length}`;
+}
+
+/** Reads a path that hosts are asked for: it begins with a slash and has no spaces. */
+export function parsePath(flag: string, text: string): string {
+  return /^\/[\x21-\x7e]{0,1000}$/.test(text) ? text : refuse(`${flag}: a path such as /health, not ${quote(text)}`);
+}
+
+/** Reads one of a few words. */
+export function parseChoice<Choice extends string>(flag: string, text: string, choices: readonly Choice[]): Choice {
+  return choices.find((choice) => choice === text) ?? refuse(`${flag}: one of ${choices.join(', ')}, not ${quote(text)}`);
+}
+
 /** Reads an algorithm's name. */
 export function parseAlgorithm(text: string): Algorithm {
-  return ALGORITHMS.find((algorithm) => algorithm === text) ?? refuse(`--algorithm: one of ${ALGORITHMS.join(', ')}, not ${quote(text)}`);
+  return parseChoice('--algorithm', text, ALGORITHMS);
 }
 
 /** Reads a log level. */
 export function parseLogLevel(text: string): LogLevel {
-  return LOG_LEVELS.find((level) => level === text) ?? refuse(`--log-level: one of ${LOG_LEVELS.join(', ')}, not ${quote(text)}`);
+  return parseChoice('--log-level', text, LOG_LEVELS);
 }
 
 function quote(text: string): string {

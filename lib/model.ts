@@ -117,6 +117,12 @@ export interface HostView {
   readonly reportedAt: Float64Array;
   /** What this balancer itself holds against a host: pick it not before this time (process's clock). */
   readonly avoidUntil: Float64Array;
+  /** The share (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
+  readonly failing: Float64Array;
+  /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
+  readonly warmSince: Float64Array;
+  /** How long a host warms up, in milliseconds. */
+  readonly slowStartMs: number;
   /** The usage to assume of a host that nothing is known of: the fleet's median. */
   neutralUsage(): number;
 }

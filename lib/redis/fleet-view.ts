@@ -118,7 +118,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
   for (const [field, value] of Object.entries(hash)) {
     if (!field.startsWith(COUNTER_PREFIX)) continue;
     const counter = field.slice(COUNTER_PREFIX.length);
-    if (/^[a-z_]{1,64}$/.test(counter)) counters[counter] = numberOf(value) ?? 0;
+    if (/^[a-z0-9_]{1,64}$/.test(counter)) counters[counter] = numberOf(value) ?? 0;
   }
   return {
     name,

@@ -47,13 +47,20 @@ export interface TableColumns {
   readonly state: Int32Array;
   readonly fleetInflight: Int32Array;
   readonly fleetRps: Float64Array;
+  /** Since when a host warms up (process's clock); 0 when it need not. */
+  readonly warmSince: Float64Array;
   // Written by the traffic thread.
   readonly inflight: Int32Array;
   readonly served: Float64Array;
+  /** Until when a pick passes the host over (process's clock): for the moments before the list is built anew, and after a refused connection. */
   readonly avoidUntil: Float64Array;
+  /** Until when this balancer has ejected the host (process's clock); Infinity while its probes fail, 0 when it is not ejected. */
+  readonly ejectedUntil: Float64Array;
+  /** The share (0..1) of recent requests on the host that failed or were answered 5xx. */
+  readonly failing: Float64Array;
 }
 
-const WIDE_COLUMNS = 8;
+const WIDE_COLUMNS = 11;
 const NARROW_COLUMNS = 3;
 
 function sizeOf(capacity: number): number {
@@ -96,6 +103,9 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     fleetRps: wide(capacity),
     served: wide(capacity),
     avoidUntil: wide(capacity),
+    ejectedUntil: wide(capacity),
+    failing: wide(capacity),
+    warmSince: wide(capacity),
     header: narrow(HEADER_CELLS),
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),

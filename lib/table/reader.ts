@@ -8,14 +8,20 @@ export class TableReader implements HostView {
   readonly usage: Float64Array;
   readonly reportedAt: Float64Array;
   readonly avoidUntil: Float64Array;
+  readonly failing: Float64Array;
+  readonly warmSince: Float64Array;
+  readonly slowStartMs: number;
   readonly #header: Int32Array;
   readonly #wideHeader: Float64Array;
   readonly #lists: readonly [Int32Array, Int32Array];
 
-  constructor(columns: TableColumns) {
+  constructor(columns: TableColumns, slowStartMs = 0) {
     this.usage = columns.usage;
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
+    this.failing = columns.failing;
+    this.warmSince = columns.warmSince;
+    this.slowStartMs = slowStartMs;
     this.#header = columns.header;
     this.#wideHeader = columns.wideHeader;
     this.#lists = columns.lists;

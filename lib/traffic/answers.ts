@@ -2,22 +2,45 @@
 
 import type { ServerResponse } from 'node:http';
 
-/** Why a balancer answered instead of a host. */
+/** Why a balancer answered instead of a host. Stable: scripts may rely on them. */
 export type AnswerCode =
-  | 'MEERCAT_NO_HOST'
-  | 'MEERCAT_HOST_UNREACHABLE'
-  | 'MEERCAT_HOST_TIMEOUT'
   | 'MEERCAT_BAD_REQUEST'
+  | 'MEERCAT_METHOD_NOT_ALLOWED'
+  | 'MEERCAT_REQUEST_TIMEOUT'
+  | 'MEERCAT_BODY_TOO_LARGE'
+  | 'MEERCAT_URL_TOO_LONG'
+  | 'MEERCAT_EXPECTATION_FAILED'
+  | 'MEERCAT_HEAD_TOO_LARGE'
+  | 'MEERCAT_INTERNAL'
+  | 'MEERCAT_METHOD_UNKNOWN'
+  | 'MEERCAT_HOST_UNREACHABLE'
   | 'MEERCAT_BAD_RESPONSE'
-  | 'MEERCAT_INTERNAL';
+  | 'MEERCAT_NO_HOST'
+  | 'MEERCAT_BUSY'
+  | 'MEERCAT_OVERLOADED'
+  | 'MEERCAT_TOO_MANY_CONNECTIONS'
+  | 'MEERCAT_HOST_TIMEOUT'
+  | 'MEERCAT_LOOP';
 
-const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
-  MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
-  MEERCAT_HOST_UNREACHABLE: { status: 502, reason: 'Bad Gateway', message: 'the host could not be reached' },
-  MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
-  MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'a request to upgrade has no body' },
-  MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
+/** All answers of our own; the README lists them. */
+export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
+  MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'the request is not one that every parser reads in the same way' },
+  MEERCAT_METHOD_NOT_ALLOWED: { status: 405, reason: 'Method Not Allowed', message: 'CONNECT and TRACE are not served' },
+  MEERCAT_REQUEST_TIMEOUT: { status: 408, reason: 'Request Timeout', message: 'the request did not come in time' },
+  MEERCAT_BODY_TOO_LARGE: { status: 413, reason: 'Content Too Large', message: "the request's body or a part of its framing is too large" },
+  MEERCAT_URL_TOO_LONG: { status: 414, reason: 'URI Too Long', message: "the request's target is too long" },
+  MEERCAT_EXPECTATION_FAILED: { status: 417, reason: 'Expectation Failed', message: 'only 100-continue can be expected' },
+  MEERCAT_HEAD_TOO_LARGE: { status: 431, reason: 'Request Header Fields Too Large', message: "the request's head is too large" },
   MEERCAT_INTERNAL: { status: 500, reason: 'Internal Server Error', message: 'the balancer failed on this request' },
+  MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is not known' },
+  MEERCAT_HOST_UNREACHABLE: { status: 502, reason: 'Bad Gateway', message: 'the host could not be reached' },
+  MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
+  MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
+  MEERCAT_BUSY: { status: 503, reason: 'Service Unavailable', message: 'all hosts have as many requests as they may' },
+  MEERCAT_OVERLOADED: { status: 503, reason: 'Service Unavailable', message: 'the balancer is short of memory' },
+  MEERCAT_TOO_MANY_CONNECTIONS: { status: 503, reason: 'Service Unavailable', message: 'there are too many connections' },
+  MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
+  MEERCAT_LOOP: { status: 508, reason: 'Loop Detected', message: 'the request has been here before' },
 };
 
 interface Prepared {
@@ -32,6 +55,7 @@ const PREPARED = new Map(
     const body = `${JSON.stringify({ error: code, message })}\n`;
     const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store'];
     if (status === 503) headers.push('Retry-After', '1');
+    if (status === 405) headers.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
     return [code, { status, reason, body, headers }];
   }),
 );

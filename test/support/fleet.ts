@@ -2,7 +2,7 @@
 // loopback. Stopped at the end of the bracket, whatever happened in it.
 
 import { type Balancer, startBalancer } from '../../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig } from '../../lib/config.js';
+import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config.js';
 import type { Log } from '../../lib/log.js';
 import type { Report } from '../../lib/model.js';
 import { buildKeys, type Keys } from '../../lib/redis/keys.js';
@@ -52,6 +52,7 @@ export interface TestBalancer {
 /** A configuration with short times; what is not said has a default. */
 export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerConfig {
   return checkBalancerConfig({
+    ...DEFAULTS,
     redis: [NO_REDIS],
     namespace: KEYS.namespace,
     port: 0,
@@ -64,6 +65,8 @@ export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerCo
     drainTimeoutMs: 2000,
     connectTimeoutMs: 1000,
     responseTimeoutMs: 10_000,
+    // Tests count who gets what from the first request on.
+    slowStartMs: 0,
     logLevel: 'silent',
     ...overrides,
   });

@@ -9,6 +9,10 @@ export interface ViewOptions {
   /** When each slot reported, by slot; NaN for never. */
   readonly reportedAt?: readonly number[];
   readonly avoidUntil?: Readonly<Record<number, number>>;
+  readonly failing?: readonly number[];
+  /** Since when each slot warms up; 0 when it need not. */
+  readonly warmSince?: readonly number[];
+  readonly slowStartMs?: number;
   /** The slots that are candidates; all of them unless told. */
   readonly candidates?: readonly number[];
   readonly neutral?: number;
@@ -27,6 +31,9 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     usage: column(options.usage, 0.5),
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
+    failing: column(options.failing, 0),
+    warmSince: column(options.warmSince, 0),
+    slowStartMs: options.slowStartMs ?? 0,
     neutralUsage: () => options.neutral ?? 0.5,
   };
 }
@@ -48,6 +55,9 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       usage: counting(view.usage),
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),
+      failing: counting(view.failing),
+      warmSince: counting(view.warmSince),
+      slowStartMs: view.slowStartMs,
       neutralUsage: () => view.neutralUsage(),
     },
   };

@@ -1,0 +1,154 @@
+// The flags of `meercat balancer`, as one table: each flag with its field of the configuration, what it means
+// and how it is read. The command line, the configuration and the README's tables are checked against it.
+
+import { Option } from 'commander';
+import {
+  type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, parseAlgorithm, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
+  parsePath, parsePort, parseSize, parseStaticHost,
+} from '../lib/config.js';
+import { LOG_LEVELS } from '../lib/log.js';
+import { ALGORITHMS } from '../lib/model.js';
+import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/traffic-config.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const GIB = 1 << 30;
+
+/** One flag. */
+export interface BalancerFlag {
+  /** The field that it sets. */
+  readonly field: keyof BalancerConfig;
+  /** As it is written, with its value: `--port <port>`. */
+  readonly flags: string;
+  readonly help: string;
+  /** The default as a person writes it; empty when there is none. */
+  readonly shown: string;
+  /** Reads the value; a flag without a value has none. */
+  readonly parse?: (text: string) => unknown;
+  /** May be given several times; in the environment, values are separated by spaces. */
+  readonly isRepeatable?: true;
+}
+
+type Field = keyof BalancerConfig;
+
+/** `--port <port>` → `--port`. */
+const nameOf = (flags: string): string => flags.split(' ', 1)[0] as string;
+
+function duration(field: Field, flags: string, help: string, minMs = 0, maxMs = HOUR): BalancerFlag {
+  return { field, flags: `${flags} <time>`, help, shown: formatDuration((DEFAULTS as unknown as Record<string, number>)[field] as number), parse: (text) => parseDuration(flags, text, minMs, maxMs) };
+}
+
+function size(field: Field, flags: string, help: string, min: number, max: number, unit = 'size'): BalancerFlag {
+  return { field, flags: `${flags} <${unit}>`, help, shown: formatSize((DEFAULTS as unknown as Record<string, number>)[field] as number), parse: (text) => parseSize(flags, text, min, max) };
+}
+
+function count(field: Field, flags: string, help: string, min: number, max: number): BalancerFlag {
+  return { field, flags: `${flags} <n>`, help, shown: String((DEFAULTS as unknown as Record<string, number>)[field]), parse: (text) => parseInteger(flags, text, min, max) };
+}
+
+function word(field: Field, flags: string, help: string, choices: readonly string[], value = 'word'): BalancerFlag {
+  return { field, flags: `${flags} <${value}>`, help: `${help}: ${choices.join(', ')}`, shown: (DEFAULTS as unknown as Record<string, string>)[field] as string, parse: (text) => parseChoice(flags, text, choices) };
+}
+
+/** All flags, in groups, as `--help` lists them. */
+export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
+  ['Fleet', [
+    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], parse: (text) => text, isRepeatable: true },
+    { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace, parse: (text) => text },
+    { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '', parse: (text) => text },
+    { field: 'algorithm', flags: '--algorithm <name>', help: `how hosts are picked: ${ALGORITHMS.join(', ')}`, shown: DEFAULTS.algorithm, parse: parseAlgorithm },
+    { field: 'statics', flags: '--host <url[,name=NAME]>', help: 'a host that runs already and has no agent; repeatable', shown: '', parse: parseStaticHost, isRepeatable: true },
+    duration('leaseTtlMs', '--lease-ttl', 'how long the lease outlives a dead master', 500, MINUTE),
+  ]],
+  ['Listening', [
+    { field: 'port', flags: '--port <port>', help: 'where clients connect; 0 for any free port', shown: String(DEFAULTS.port), parse: (text) => parsePort('--port', text) },
+    { field: 'bind', flags: '--bind <address>', help: 'the address to listen on', shown: DEFAULTS.bind, parse: (text) => text },
+    { field: 'consolePort', flags: '--console-port <port>', help: `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535)`, shown: '', parse: (text) => parsePort('--console-port', text) },
+    { field: 'tlsCerts', flags: '--tls-cert <file>', help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable', shown: '', parse: (text) => text, isRepeatable: true },
+    { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', parse: (text) => text, isRepeatable: true },
+    { field: 'trust', flags: '--trust <cidr>', help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable', shown: '', parse: (text) => parseCidr('--trust', text), isRepeatable: true },
+    { field: 'isProxyAccepted', flags: '--accept-proxy', help: 'connections from --trust begin with a PROXY header, v1 or v2', shown: '' },
+    word('oddNames', '--odd-names', 'a header name with _ or anything but letters, digits and -', NAME_POLICIES, 'policy'),
+  ]],
+  ['Waiting', [
+    duration('headerTimeoutMs', '--header-timeout', "for a request's whole head, a TLS handshake, a PROXY header", 100),
+    duration('clientTimeoutMs', '--client-timeout', 'a client may be idle so long inside its body, or without taking its answer', 100),
+    duration('keepAliveTimeoutMs', '--keep-alive-timeout', "a client's connection without a request is kept so long", 100),
+    duration('connectTimeoutMs', '--connect-timeout', 'how long a connect to a host may take', 10, MINUTE),
+    duration('responseTimeoutMs', '--response-timeout', 'how long a host may be silent while it owes an answer', 10),
+    duration('hostKeepAliveTimeoutMs', '--host-keep-alive-timeout', 'a connection to a host without a request is kept so long'),
+    duration('queueTimeoutMs', '--queue-timeout', 'how long a request waits for a host with --host-max-inflight requests', 0, MINUTE),
+    duration('tunnelTimeoutMs', '--tunnel-timeout', 'how long an upgraded connection may be silent', 100, 24 * HOUR),
+    duration('drainTimeoutMs', '--drain-timeout', 'how long requests in flight may take to finish after SIGTERM', 0, HOUR),
+  ]],
+  ['Limits', [
+    size('maxHeaderSize', '--max-header-size', "a request's head, else 431", 1 << 10, 1 << 20),
+    size('maxUrlSize', '--max-url-size', "a request's target, else 414", 64, 1 << 20),
+    count('maxHeaders', '--max-headers', "header lines of a request, else 431", 1, 10_000),
+    size('maxBodySize', '--max-body-size', "a request's body, else 413; 0: no limit", 0, Number.MAX_SAFE_INTEGER),
+    size('minBodyRate', '--min-body-rate', "bytes a second of a request's body, else 408; 0: no limit", 0, GIB, 'bytes'),
+    count('maxConnections', '--max-connections', 'client connections in all, else 503', 1, 1_000_000),
+    count('maxConnectionsPerClient', '--max-connections-per-client', 'client connections per address, those of --trust excepted, else 503; 0: no limit', 0, 1_000_000),
+    count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
+    count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
+    size('memoryLimit', '--memory-limit', 'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has', 0, Number.MAX_SAFE_INTEGER),
+    count('retryBudgetPercent', '--retry-budget', 'retries as a percentage of the requests of the last 10 s; the first ten are always allowed', 0, 100),
+  ]],
+  ['Hosts', [
+    count('ejectAfter', '--eject-after', 'failures in a row that eject a host; a refused connection does at once', 1, 1000),
+    duration('ejectTimeMs', '--eject-time', 'the first ejection; each further one is twice as long', 100),
+    duration('ejectMaxTimeMs', '--eject-max-time', 'the longest ejection', 100),
+    count('maxEjectedPercent', '--max-ejected', 'when more than this percentage of the hosts is out, all are used', 0, 100),
+    { field: 'healthPath', flags: '--health-path <path>', help: 'asked for on every host by the master: 2xx or 3xx is good (default: a TCP connection, where no agent reports)', shown: '', parse: (text) => parsePath('--health-path', text) },
+    duration('healthIntervalMs', '--health-interval', 'the pause between two checks of a host', 100, 10 * MINUTE),
+    duration('healthTimeoutMs', '--health-timeout', 'how long a check may take', 10, MINUTE),
+    count('healthRise', '--health-rise', 'good checks in a row that bring a host back', 1, 100),
+    count('healthFall', '--health-fall', 'failed checks in a row that take a host out', 1, 100),
+    duration('slowStartMs', '--slow-start', 'a host that is new or has come back has its full share after so long; 0: at once'),
+    { field: 'hostCa', flags: '--host-ca <file>', help: "PEM certificate authorities for hosts with https:// (default: the system's)", shown: '', parse: (text) => text },
+    { field: 'isHostInsecure', flags: '--host-insecure', help: "do not verify the certificates of hosts with https://: anyone on the way can read and change what passes", shown: '' },
+  ]],
+  ['Logs', [
+    word('accessLog', '--access-log', 'a line for each request', ACCESS_LOG_FORMATS, 'format'),
+    { field: 'accessLogFile', flags: '--access-log-file <file>', help: 'where they go (default: standard output); opened anew on SIGUSR2', shown: '', parse: (text) => text },
+    { field: 'logLevel', flags: '--log-level <level>', help: LOG_LEVELS.join(', '), shown: DEFAULTS.logLevel, parse: parseLogLevel },
+  ]],
+];
+
+/** A repeatable option: from the command line one value at a time, from the environment separated by spaces. */
+export function collect<Value>(parse: (text: string) => Value): (text: string, before: Value[] | undefined) => Value[] {
+  let isFirst = true;
+  return (text, before) => {
+    const values = text.split(/\s+/).filter((part) => part !== '').map(parse);
+    const all = isFirst ? values : [...(before ?? []), ...values];
+    isFirst = false;
+    return all;
+  };
+}
+
+/** A flag as commander takes it; its value has a default only in the configuration. */
+export function optionOf({ flags, help, shown, parse, isRepeatable }: BalancerFlag, heading?: string): Option {
+  const option = new Option(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`).env(envOf(flags));
+  if (heading !== undefined) option.helpGroup(`${heading}:`);
+  if (parse !== undefined) option.argParser<unknown>(isRepeatable ? (collect(parse) as (text: string) => unknown) : parse);
+  return option;
+}
+
+/** The variable of a flag: `--lease-ttl <time>` → `MEERCAT_LEASE_TTL`. */
+export function envOf(flags: string): string {
+  return `MEERCAT_${nameOf(flags).slice(2).toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The configuration that these flags make; what was not given has its default. */
+export function configOf(given: Readonly<Record<string, unknown>>): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '' };
+  for (const [, flags] of BALANCER_FLAGS) {
+    for (const { field, flags: text } of flags) {
+      const attribute = nameOf(text).slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+      if (given[attribute] !== undefined) fields[field] = given[attribute];
+    }
+  }
+  const port = fields.port as number;
+  fields.consolePort ??= port === 0 || port + CONSOLE_PORT_OFFSET > 65_535 ? 0 : port + CONSOLE_PORT_OFFSET;
+  return fields as unknown as BalancerConfig;
+}

@@ -1,0 +1,158 @@
+// The parts of a balancer's configuration that concern requests: how long each wait may be, how much of
+// anything is let in, when a host is out, and TLS. Each part of the traffic plane is handed the interface
+// that it needs. Defaults are safe on the open internet; 0 turns a limit off where that is said.
+
+import { MINUTE, SECOND } from './clock.js';
+
+/** Every wait on the network, in milliseconds. */
+export interface TrafficTimeouts {
+  /** For a whole request head, from the connection or from the head's first byte; and for a TLS handshake or PROXY header. */
+  readonly headerTimeoutMs: number;
+  /** A client that owes a part of its body, or takes nothing of its answer, may be idle so long. */
+  readonly clientTimeoutMs: number;
+  /** For a TCP (and TLS) connection to a host. */
+  readonly connectTimeoutMs: number;
+  /** How long a host may be silent while it owes an answer, or take nothing of the request. */
+  readonly responseTimeoutMs: number;
+  /** How long a client's connection without a request is kept. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a connection to a host without a request is kept; less when the host says so in `Keep-Alive: timeout=`. */
+  readonly hostKeepAliveTimeoutMs: number;
+  /** How long an upgraded connection may be silent both ways. */
+  readonly tunnelTimeoutMs: number;
+  /** How long a request waits for a host that has its full number in flight. */
+  readonly queueTimeoutMs: number;
+}
+
+/** How much of anything is let in. */
+export interface TrafficLimits {
+  /** Bytes of a request's head in all; beyond it 431. */
+  readonly maxHeaderSize: number;
+  /** Bytes of a request's target; beyond it 414. */
+  readonly maxUrlSize: number;
+  /** Header lines of a request; beyond it 431. */
+  readonly maxHeaders: number;
+  /** Bytes of a request's body; beyond it 413. 0: no limit. */
+  readonly maxBodySize: number;
+  /** Bytes per second that a request's body must bring on average, after the first `clientTimeoutMs`. 0: no limit. */
+  readonly minBodyRate: number;
+  /** Client connections in all; the next ones get 503. */
+  readonly maxConnections: number;
+  /** Client connections per client address, those of `trust` excepted; the next ones get 503. 0: no limit. */
+  readonly maxConnectionsPerClient: number;
+  /** Requests in flight from this balancer to one host; the next ones wait. */
+  readonly hostMaxInflight: number;
+  /** Requests that wait for one host; the next ones get 503 at once. */
+  readonly hostQueue: number;
+  /** Bytes of memory of the process; above 95 % of it new requests get 503. 0: what the container or machine has. */
+  readonly memoryLimit: number;
+  /** Retries within the last ten seconds, as a percentage of the requests; the first ten are always allowed. */
+  readonly retryBudgetPercent: number;
+}
+
+/** When a host is out, and how it comes back. */
+export interface HealthRules {
+  /** Failures in a row that eject a host. A refused connection ejects at once. */
+  readonly ejectAfter: number;
+  /** The first ejection's length; each further one is twice as long. */
+  readonly ejectTimeMs: number;
+  /** The ceiling of an ejection's length. */
+  readonly ejectMaxTimeMs: number;
+  /** When more than this share of the hosts is out, all are used. */
+  readonly maxEjectedPercent: number;
+  /** The path that is asked for on every host, such as `/health`; empty: a TCP connection, and only where no agent reports. */
+  readonly healthPath: string;
+  readonly healthIntervalMs: number;
+  readonly healthTimeoutMs: number;
+  /** Good checks in a row that bring a host back. */
+  readonly healthRise: number;
+  /** Failed checks in a row that take a host out. */
+  readonly healthFall: number;
+  /** A host that is new or has come back has its full share after so long. 0: at once. */
+  readonly slowStartMs: number;
+}
+
+/** TLS on both sides; all names are of PEM files. */
+export interface TlsFiles {
+  /** Certificates with their chains; the first one is for clients whose server name none of them has. Empty: plain HTTP. */
+  readonly tlsCerts: readonly string[];
+  /** The keys of `tlsCerts`, in the same order. */
+  readonly tlsKeys: readonly string[];
+  /** Certificate authorities for hosts with `https://`; empty: the system's usual ones. */
+  readonly hostCa: string;
+  /** Hosts' certificates are not verified at all. */
+  readonly isHostInsecure: boolean;
+}
+
+/** What becomes of a header whose name has other characters than letters, digits and `-`: parsers behind us may read `_` as `-`. */
+export type NamePolicy = 'refuse' | 'drop' | 'pass';
+
+/** All name policies. */
+export const NAME_POLICIES: readonly NamePolicy[] = ['refuse', 'drop', 'pass'];
+
+/** The formats of the access log. */
+export type AccessLogFormat = 'off' | 'common' | 'json';
+
+/** All formats of the access log. */
+export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ['off', 'common', 'json'];
+
+/** Everything that the traffic plane is told. */
+export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRules, TlsFiles {
+  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended. */
+  readonly trust: readonly string[];
+  /** Connections from `trust` begin with a PROXY header (v1 or v2). */
+  readonly isProxyAccepted: boolean;
+  readonly oddNames: NamePolicy;
+  readonly accessLog: AccessLogFormat;
+  /** The file of the access log; empty: standard output. */
+  readonly accessLogFile: string;
+}
+
+/** The defaults of {@link TrafficConfig}. */
+export const TRAFFIC_DEFAULTS = {
+  headerTimeoutMs: 10 * SECOND,
+  clientTimeoutMs: 30 * SECOND,
+  connectTimeoutMs: 2 * SECOND,
+  responseTimeoutMs: MINUTE,
+  keepAliveTimeoutMs: 65 * SECOND,
+  hostKeepAliveTimeoutMs: 4 * SECOND,
+  tunnelTimeoutMs: 60 * MINUTE,
+  queueTimeoutMs: SECOND,
+  maxHeaderSize: 16 << 10,
+  maxUrlSize: 8 << 10,
+  maxHeaders: 100,
+  maxBodySize: 0,
+  minBodyRate: 100,
+  maxConnections: 10_000,
+  maxConnectionsPerClient: 1000,
+  hostMaxInflight: 1000,
+  hostQueue: 100,
+  memoryLimit: 0,
+  retryBudgetPercent: 20,
+  ejectAfter: 5,
+  ejectTimeMs: SECOND,
+  ejectMaxTimeMs: 30 * SECOND,
+  maxEjectedPercent: 50,
+  healthPath: '',
+  healthIntervalMs: SECOND,
+  healthTimeoutMs: SECOND,
+  healthRise: 2,
+  healthFall: 2,
+  slowStartMs: 10 * SECOND,
+  tlsCerts: [],
+  tlsKeys: [],
+  hostCa: '',
+  isHostInsecure: false,
+  trust: [],
+  isProxyAccepted: false,
+  oddNames: 'refuse',
+  accessLog: 'off',
+  accessLogFile: '',
+} as const satisfies TrafficConfig;
+
+/** How hosts with `https://` are verified; the content of the files, so that each thread can be handed it. */
+export interface HostTls {
+  /** Certificate authorities as PEM text; undefined: the system's usual ones. */
+  readonly ca: string | undefined;
+  readonly isInsecure: boolean;
+}
