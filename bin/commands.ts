@@ -80,6 +80,14 @@ export async function runBalancer(flags: Readonly<Record<string, unknown>>): Pro
   const balancer = await startBalancer(config, log);
   shutdown.add(() => balancer.stop());
   stopOnSignals(shutdown, log);
+  process.on('SIGHUP', () => {
+    try {
+      balancer.reloadTls();
+    } catch (error) {
+      log('error', 'the certificates could not be read anew: the old ones stay', { reason: messageOf(error) });
+    }
+  });
+  process.on('SIGUSR2', () => balancer.reopenLogs());
   // Our own bug costs what it broke, not the process with all its other requests.
   process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
 }

@@ -6,19 +6,26 @@ import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, machineName } from './config.js';
 import { startConsole } from './console/health.js';
+import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
+import { probeHost } from './probe-host.js';
 import { Random } from './routing/random.js';
+import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
 import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
 import { keepThread } from './threads.js';
+import { openAccessLog } from './traffic/access-log.js';
+import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
 import { HostPool } from './traffic/host-pool.js';
+import { startMemoryGuard } from './traffic/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
+import { openTlsContexts } from './traffic/tls-contexts.js';
 import { readVersion } from './version.js';
 
 /** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
@@ -33,6 +40,10 @@ export interface Balancer {
   readonly role: Role;
   /** The shared table; for those who measure how fresh it is. */
   readonly table: SharedArrayBuffer;
+  /** Reads the certificates anew; connections that are open keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones when they are wrong. */
+  reloadTls(): void;
+  /** Opens the access log anew, after its file was moved away. */
+  reopenLogs(): void;
   /** Stops accepting, finishes what is in flight, releases the lease, leaves the fleet. */
   stop(): Promise<void>;
 }
@@ -52,24 +63,48 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   let role: Role = 'slave';
   let isStopping = false;
 
-  const pool = new HostPool(columns, clock, {
-    onVerdict: () => fleet?.post({ type: 'verdict' }),
-    onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+  const instance = randomUUID();
+  const hostTls = readHostTls(config);
+  if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
+  const tls = config.tlsCerts.length === 0 ? undefined : openTlsContexts(config.tlsCerts, config.tlsKeys);
+  const accessLog = openAccessLog(config.accessLog, config.accessLogFile, () => count('access_log_dropped'));
+  if (accessLog !== undefined) shutdown.add(() => accessLog.close());
+  const memory = startMemoryGuard(config.memoryLimit);
+  shutdown.add(() => memory.stop());
+  const deadlines = new Deadlines(clock);
+  shutdown.add(() => deadlines.stop());
+  const pool = new HostPool({
+    columns,
+    clock,
+    count,
+    deadlines,
+    rules: config,
+    tls: hostTls,
+    probe: probeHost,
+    events: {
+      onVerdict: () => fleet?.post({ type: 'verdict' }),
+      onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+    },
   });
   const context: ExchangeContext = {
     view: new TableReader(columns, config.slowStartMs),
     pool,
     clock,
     count,
+    timeouts: config,
+    // Tells this process from all others, and nothing else.
+    pseudonym: `meercat-${instance.slice(0, 8)}`,
+    tunnels: new Set(),
+    budget: new RetryBudget(config.retryBudgetPercent),
+    memory,
+    accessLog,
     policy: createPolicy(config.algorithm, random),
   };
 
-  const traffic = await startTraffic({
-    port: config.port,
-    bind: config.bind,
-    context,
-    timeouts: { connectMs: config.connectTimeoutMs, responseMs: config.responseTimeoutMs },
-    log,
+  const traffic = await startTraffic({ port: config.port, bind: config.bind, config, context, deadlines, tls, log }).catch(async (error: unknown) => {
+    pool.close();
+    await shutdown.run();
+    throw error;
   });
   shutdown.add(() => pool.close());
   const name = config.name === '' ? `${machineName()}-${traffic.port}` : config.name;
@@ -85,15 +120,16 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   });
   const console = await startConsole(config.consolePort, health).catch(async (error: unknown) => {
     await traffic.drain(0);
+    await shutdown.run();
     throw error;
   });
   shutdown.add(() => console.close());
 
   const threadConfig: ThreadConfig = {
     name,
-    url: `http://${reachableAddress(config.bind)}:${traffic.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${reachableAddress(config.bind)}:${traffic.port}`,
     version: readVersion(),
-    instance: randomUUID(),
+    instance,
     joinedAtMs: Date.now(),
     redis: config.redis,
     namespace: config.namespace,
@@ -189,6 +225,12 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
       return role;
     },
     table,
+    reloadTls() {
+      if (tls === undefined) return;
+      tls.reload();
+      log('info', 'the certificates were read anew', {});
+    },
+    reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),
   };
 }

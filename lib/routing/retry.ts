@@ -1,5 +1,4 @@
-// When a request may be sent a second time, and how long a host that refused connections is left alone.
-// Pure rules; the request's story applies them.
+// When a request may be sent a second time. Pure; the request's story applies it, within its budget.
 
 /** How an attempt to have a host answer a request can end. */
 export type OutcomeKind =
@@ -22,6 +21,8 @@ export interface Attempted {
   readonly hasStarted: boolean;
   readonly method: string;
   readonly hasBody: boolean;
+  /** Whether a part of the body was taken: it is passed on as it comes, and is gone. */
+  readonly isBodyTaken: boolean;
   /** Attempts so far, this one included. */
   readonly attempts: number;
 }
@@ -33,20 +34,12 @@ const MAX_ATTEMPTS = 2;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
- * Whether one other host may be tried: before the first byte to the client, and only for a request
- * without a body (a body is passed on as it comes, and is gone). A request that the first host may
- * have begun to work on is sent again only if its method is idempotent.
+ * Whether one other host may be tried: before the first byte to the client, and only if that is safe. It is
+ * when the connection was refused, for then the host has seen nothing; else only for an idempotent request
+ * without a body. So no POST is ever delivered twice.
  */
-export function mayRetry({ outcome, hasStarted, method, hasBody, attempts }: Attempted): boolean {
-  if (hasStarted || hasBody || attempts >= MAX_ATTEMPTS) return false;
+export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts }: Attempted): boolean {
+  if (hasStarted || isBodyTaken || attempts >= MAX_ATTEMPTS) return false;
   if (outcome === 'connect-failed') return true;
-  return (outcome === 'reset' || outcome === 'bad-response') && IDEMPOTENT.has(method);
-}
-
-const FIRST_AVOID_MS = 1000;
-const MAX_AVOID_MS = 30_000;
-
-/** How long (ms) a host is left alone after so many failed connects in a row: 1 s, then twice as long each time, up to 30 s. */
-export function avoidForMs(failures: number): number {
-  return Math.min(FIRST_AVOID_MS * 2 ** Math.min(failures - 1, 10), MAX_AVOID_MS);
+  return (outcome === 'reset' || outcome === 'bad-response') && !hasBody && IDEMPOTENT.has(method);
 }

@@ -1,88 +1,147 @@
 // A request's story, whatever lane its bytes take: pick, forward, record; once more on another host if
 // that is allowed; else an answer of our own. Told in one place, from top to bottom.
 
-import type { Clock } from '../clock.js';
 import type { HostView, Policy } from '../model.js';
 import { mayRetry, type OutcomeKind } from '../routing/retry.js';
-import type { Count } from '../table/counters.js';
+import type { RetryBudget } from '../routing/retry-budget.js';
+import type { TrafficTimeouts } from '../traffic-config.js';
+import type { AccessLog } from './access-log.js';
 import type { AnswerCode } from './answers.js';
-import type { Host, HostPool } from './host-pool.js';
-
-/** How one attempt ended. */
-export interface Outcome {
-  readonly kind: OutcomeKind;
-  /** Whether anything of an answer was passed on to the client. */
-  readonly hasStarted: boolean;
-}
-
-/** What a lane must provide for one request. */
-export interface Lane {
-  readonly method: string;
-  readonly hasBody: boolean;
-  /** Passes the request to the host and the answer back. Never rejects. */
-  forward(host: Host): Promise<Outcome>;
-  /** Sends an answer of our own; only called when nothing was passed on. */
-  answer(code: AnswerCode): void;
-}
+import { Attempt, type AttemptContext, type Outcome } from './attempt.js';
+import type { ClientSide } from './client-side.js';
+import { hasPassed } from './headers.js';
+import type { Host } from './host-pool.js';
+import type { QueueEnd } from './host-queue.js';
+import { recordOf, type Story } from './story.js';
 
 /** What the story needs; one for all requests of a balancer. */
-export interface ExchangeContext {
+export interface ExchangeContext extends AttemptContext {
   readonly view: HostView;
-  readonly pool: HostPool;
-  readonly clock: Clock;
-  readonly count: Count;
+  readonly budget: RetryBudget;
+  readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
+  /** Whether the process is short of memory: new requests are refused. */
+  readonly memory: { readonly isOver: boolean };
+  readonly accessLog: AccessLog | undefined;
   /** Replaced as a whole when an operator sets another algorithm. */
   policy: Policy;
 }
 
-/** A slot whose host this thread has not been told of yet is passed over so many times. */
+/** So many picks at most for one attempt: a host may be unknown to this thread for a moment, or have no room. */
 const MAX_PICKS = 4;
 
 /** Carries one request through. Never rejects. */
-export async function exchange(context: ExchangeContext, lane: Lane): Promise<void> {
-  const { pool, count } = context;
+export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
+  const { count, clock, pool } = context;
+  const story: Story = { startedMs: clock(), queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused', code: '' };
   count('requests');
+  context.budget.onRequest(story.startedMs);
+  let failure = refusalOf(context, client);
+  let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
-  let failure: AnswerCode = 'MEERCAT_NO_HOST';
-  for (let attempts = 1; ; attempts++) {
+  while (failure === undefined) {
     const host = pick(context, excluded);
     if (host === undefined) {
-      count('requests_failed');
-      if (attempts === 1) count('requests_refused_no_host');
-      lane.answer(failure);
-      return;
+      if (story.attempts === 0) count('requests_refused_no_host');
+      failure = lastWrong;
+      break;
     }
-    pool.begin(host);
+    if (!pool.hasRoom(host)) {
+      // oxlint-disable-next-line no-await-in-loop -- a host with its full number is waited for
+      const turn = await waitFor(context, client, host);
+      story.queuedMs = clock() - story.startedMs;
+      if (turn === 'gone') continue;
+      if (turn !== 'room') {
+        if (client.isGone) story.outcome = goneFrom(context);
+        else failure = 'MEERCAT_BUSY';
+        break;
+      }
+    }
+    const attempt = new Attempt(context, client, host);
+    story.attempt = attempt;
+    story.attempts++;
+    pool.begin(host, attempt);
     // oxlint-disable-next-line no-await-in-loop -- the second attempt depends on how the first one ended
-    const outcome = await lane.forward(host);
-    pool.end(host, outcome.kind);
+    const outcome = await client.carry(attempt);
+    pool.end(host, attempt, outcome.kind, outcome.status);
+    story.outcome = outcome.kind;
 
-    if (outcome.kind === 'ok') return;
+    if (outcome.kind === 'ok') break;
     if (outcome.kind === 'client-gone') {
-      count('requests_client_gone');
-      return;
+      goneFrom(context);
+      break;
     }
-    failure = codeOf(outcome.kind);
-    const { method, hasBody } = lane;
-    if (mayRetry({ outcome: outcome.kind, hasStarted: outcome.hasStarted, method, hasBody, attempts })) {
-      count('requests_retried');
-      excluded = host.slot;
-      continue;
-    }
-    count('requests_failed');
-    if (!outcome.hasStarted) lane.answer(failure);
-    return;
+    lastWrong = codeOf(outcome.kind);
+    if (!mayTryAgain(context, client, outcome, story.attempts)) failure = lastWrong;
+    excluded = host.slot;
   }
+  if (failure !== undefined) {
+    count('requests_failed');
+    if (!client.hasStarted) {
+      story.code = failure;
+      client.answer(failure);
+    }
+  }
+  context.accessLog?.write(recordOf(story, client, clock()));
 }
 
-function pick(context: ExchangeContext, excluded: number): Host | undefined {
-  for (let i = 0; i < MAX_PICKS; i++) {
-    const slot = context.policy.pick(context.view, context.clock(), excluded);
-    if (slot < 0) return undefined;
-    const host = context.pool.get(slot);
-    if (host !== undefined) return host;
+/** Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. */
+async function waitFor({ count, clock, timeouts }: ExchangeContext, client: ClientSide, { queue }: Host): Promise<QueueEnd | 'full'> {
+  if (queue.isFull) {
+    count('refused_queue_full');
+    return 'full';
   }
+  count('requests_queued');
+  const end = await queue.wait(clock() + timeouts.queueTimeoutMs, () => !client.isGone);
+  if (client.isGone) return 'timeout';
+  if (end === 'timeout') count('timeouts_queue');
+  return end;
+}
+
+function goneFrom({ count }: ExchangeContext): OutcomeKind {
+  count('requests_client_gone');
+  return 'client-gone';
+}
+
+/** Why a request is not even tried. */
+function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: ClientSide): AnswerCode | undefined {
+  if (memory.isOver) {
+    count('refused_memory');
+    return 'MEERCAT_OVERLOADED';
+  }
+  if (hasPassed(head, pseudonym)) {
+    count('refused_loop');
+    return 'MEERCAT_LOOP';
+  }
+  if (head.droppedNames > 0) count('header_names_dropped', head.droppedNames);
   return undefined;
+}
+
+/** A host with room; when none of those picked has any, the first of them. */
+function pick({ policy, view, clock, pool }: ExchangeContext, excluded: number): Host | undefined {
+  let full: Host | undefined;
+  const nowMs = clock();
+  for (let i = 0; i < MAX_PICKS; i++) {
+    const slot = policy.pick(view, nowMs, excluded);
+    if (slot < 0) break;
+    const host = pool.get(slot);
+    if (host === undefined || host.isRemoved) continue;
+    if (pool.hasRoom(host)) return host;
+    full ??= host;
+  }
+  return full;
+}
+
+/** Whether one other host may be tried, by the rule and by the budget. */
+function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, { kind, hasStarted }: Outcome, attempts: number): boolean {
+  const { method, framing } = client.head;
+  if (!mayRetry({ outcome: kind, hasStarted, method, hasBody: framing !== 'none', isBodyTaken: client.isBodyTaken, attempts })) return false;
+  if (!budget.mayRetry(clock())) {
+    count('retries_denied_budget');
+    return false;
+  }
+  count('requests_retried');
+  count(kind === 'connect-failed' ? 'retries_connect_failed' : kind === 'reset' ? 'retries_reset' : 'retries_bad_response');
+  return true;
 }
 
 function codeOf(kind: OutcomeKind): AnswerCode {

@@ -1,74 +1,181 @@
 // Header rules as pure functions over raw header lists (name, value, name, value, …), as they came:
-// order, case and repetition are kept. Source: RFC 9110, section 7.6.1; RFC 7230, section 6.1.
+// order, case and repetition are kept. Sources: RFC 9110, sections 7.6 and 10.1; RFC 9112, section 7.4; RFC 7239.
 
-/** Headers that belong to one connection and never pass. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+import { hasToken } from './grammar.js';
+import type { RequestHead } from './request-head.js';
+import type { ResponseHead } from './response-head.js';
 
-/** Headers that say where a request came from: from a client they can say anything, so ours replace them. */
-const ORIGIN_CLAIMS: ReadonlySet<string> = new Set([
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-]);
-
-/** What the request's headers do not say themselves. */
-export interface RequestFacts {
-  readonly clientAddress: string;
+/** What a connection says of its client, worked out once for all of its requests. */
+export interface ClientFacts {
+  /** The client's address, as the connection or its PROXY header says. */
+  readonly address: string;
+  /** The client as RFC 7239 writes a node: `192.0.2.1` or `"[2001:db8::1]"`. */
+  readonly node: string;
   readonly isTls: boolean;
-  /** The request's Host header; a client of HTTP/1.0 may have sent none. */
-  readonly host: string | undefined;
+  /** The port that the client connected to. */
+  readonly port: string;
+  /** Whether the peer is a proxy whose word on its clients is taken. */
+  readonly isTrusted: boolean;
+}
+
+/** How a request is handed on. */
+export interface RequestRules {
   /** The host's own name and port: its Host header where the client sent none. */
-  readonly target: string;
-  /** True when there is no body, but the method is one that has one: without a length it would be sent chunked. */
-  readonly isEmpty: boolean;
-  /** True when the body came chunked: it is passed on chunked. */
-  readonly isChunked: boolean;
-  /** The value of Upgrade when the connection is to be switched. */
-  readonly upgrade: string | undefined;
+  readonly authority: string;
+  /** Our name in Via. */
+  readonly pseudonym: string;
+  /** Whether the switch of protocols that the client asks for is passed on. */
+  readonly isUpgrade: boolean;
+}
+
+/** The facts of a client. */
+export function clientFacts(address: string, port: number, isTls: boolean, isTrusted: boolean): ClientFacts {
+  return { address, node: address.includes(':') ? `"[${address}]"` : address, isTls, port: String(port), isTrusted };
+}
+
+/** What becomes of a header by its name: it passes, it belongs to one connection, or it claims where a request came from. */
+type Kind = 'pass' | 'hop' | 'claim';
+
+/** A request's or answer's header that never passes, in lower case. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'te', 'proxy', 'trailer', 'upgrade', 'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'proxy-authenticate', 'proxy-authorization',
+]);
+
+/** The lengths of those names: most headers are passed on without being looked at further. */
+const HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map(({ length }) => length));
+
+function kindOf(name: string): Kind {
+  const { length } = name;
+  const first = name.charCodeAt(0) | 0x20;
+  if (HOP_LENGTHS.has(length) && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
+  if (length === 9 && first === 0x66 && name.toLowerCase() === 'forwarded') return 'claim';
+  return length > 12 && first === 0x78 && name.slice(0, 12).toLowerCase() === 'x-forwarded-' ? 'claim' : 'pass';
 }
 
 /** The headers that a host gets for a request. */
-export function requestHeaders(raw: readonly string[], facts: RequestFacts): string[] {
+export function requestHeaders(head: RequestHead, client: ClientFacts, rules: RequestRules): string[] {
+  const { headers: raw, host, framing, minorVersion } = head;
   const named = namedByConnection(raw);
-  const headers: string[] = facts.host === undefined ? ['Host', facts.target] : [];
+  const headers: string[] = host === undefined ? ['Host', rules.authority] : [];
+  const claims: Claims = {};
+  let wantsTrailers = false;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || ORIGIN_CLAIMS.has(lower) || named?.has(lower)) continue;
-    // The 100 (Continue) was sent to the client when its body was asked for.
-    if (lower === 'expect') continue;
-    headers.push(name, raw[i + 1] as string);
+    const value = raw[i + 1] as string;
+    const kind = kindOf(name);
+    if (kind === 'hop') {
+      if (name.length === 2) wantsTrailers ||= hasToken(value, 'trailers');
+      else if (name.length === 7 && framing === 'chunked' && name.toLowerCase() === 'trailer') headers.push(name, value);
+      continue;
+    }
+    if (named?.has(name.toLowerCase())) continue;
+    if (kind === 'claim') {
+      if (client.isTrusted) addClaim(claims, headers, name, value);
+      continue;
+    }
+    if (name.length === 6 && !head.expectsContinue && name.toLowerCase() === 'expect') continue;
+    headers.push(name, value);
   }
-  headers.push('X-Forwarded-For', facts.clientAddress, 'X-Forwarded-Proto', facts.isTls ? 'https' : 'http');
-  if (facts.host !== undefined) headers.push('X-Forwarded-Host', facts.host);
-  if (facts.isEmpty) headers.push('Content-Length', '0');
-  if (facts.isChunked) headers.push('Transfer-Encoding', 'chunked');
-  if (facts.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', facts.upgrade);
+  addOrigin(headers, claims, client, host);
+  headers.push('Via', `1.${minorVersion} ${rules.pseudonym}`);
+  if (framing === 'chunked') headers.push('Transfer-Encoding', 'chunked');
+  if (rules.isUpgrade && head.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', head.upgrade);
+  else if (wantsTrailers) headers.push('TE', 'trailers', 'Connection', 'keep-alive, TE');
   else headers.push('Connection', 'keep-alive');
   return headers;
 }
 
-/** The headers that a client gets of a host's answer. */
-export function responseHeaders(raw: readonly string[]): string[] {
+/** What a proxy that is trusted said of where the request came from. */
+interface Claims {
+  for?: string;
+  proto?: string;
+  host?: string;
+  port?: string;
+  forwarded?: string;
+}
+
+function addClaim(claims: Claims, headers: string[], name: string, value: string): void {
+  const join = (before: string | undefined): string => (before === undefined ? value : `${before}, ${value}`);
+  switch (name.toLowerCase()) {
+    case 'forwarded':
+      claims.forwarded = join(claims.forwarded);
+      break;
+    case 'x-forwarded-for':
+      claims.for = join(claims.for);
+      break;
+    case 'x-forwarded-proto':
+      claims.proto ??= value;
+      break;
+    case 'x-forwarded-host':
+      claims.host ??= value;
+      break;
+    case 'x-forwarded-port':
+      claims.port ??= value;
+      break;
+    default:
+      headers.push(name, value);
+  }
+}
+
+function addOrigin(headers: string[], claims: Claims, client: ClientFacts, host: string | undefined): void {
+  const proto = client.isTls ? 'https' : 'http';
+  const { address, node, port } = client;
+  headers.push('X-Forwarded-For', claims.for === undefined ? address : `${claims.for}, ${address}`);
+  headers.push('X-Forwarded-Proto', claims.proto ?? proto);
+  const forwardedHost = claims.host ?? host;
+  if (forwardedHost !== undefined) headers.push('X-Forwarded-Host', forwardedHost);
+  headers.push('X-Forwarded-Port', claims.port ?? port);
+  // A host with a port or brackets is no token and must be quoted (RFC 7239, section 4).
+  const element = host === undefined ? `for=${node};proto=${proto}` : `for=${node};host="${host}";proto=${proto}`;
+  headers.push('Forwarded', claims.forwarded === undefined ? element : `${claims.forwarded}, ${element}`);
+}
+
+/** Whether a request says that it has been through the balancer of this name in Via. */
+export function hasPassed(head: RequestHead, pseudonym: string): boolean {
+  const { headers } = head;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === 3 && name.toLowerCase() === 'via' && (headers[i + 1] as string).includes(pseudonym)) return true;
+  }
+  return false;
+}
+
+/**
+ * The headers that a client gets of a host's answer.
+ * @param passesTrailers whether the answer goes on chunked, so that trailers can follow it
+ */
+export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 'framing'>, passesTrailers: boolean): string[] {
+  const { headers: raw, status, framing } = head;
   const named = namedByConnection(raw);
   const headers: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || named?.has(lower)) continue;
-    headers.push(name, raw[i + 1] as string);
+    const value = raw[i + 1] as string;
+    if (HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase())) {
+      if (passesTrailers && framing === 'chunked' && name.toLowerCase() === 'trailer') headers.push(name, value);
+      continue;
+    }
+    if (named?.has(name.toLowerCase())) continue;
+    // What has no content has no length of it either (RFC 9110, section 8.6).
+    if ((status === 204 || status < 200) && name.length === 14 && name.toLowerCase() === 'content-length') continue;
+    headers.push(name, value);
   }
   return headers;
+}
+
+/** What would change the message if it came after it (RFC 9110, section 6.5.1). */
+const NO_TRAILERS: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP, 'content-length', 'content-encoding', 'content-type', 'content-range', 'host', 'expect', 'via', 'forwarded', 'max-forwards', 'cache-control', 'range',
+  'authorization', 'cookie', 'set-cookie', 'age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning', 'www-authenticate',
+]);
+
+/** The trailers that pass, either way: those that routing, framing or a claim of origin would depend on do not. */
+export function passedTrailers(raw: readonly string[]): readonly string[] {
+  if (raw.length === 0) return raw;
+  return raw.filter((_, i) => {
+    const name = (raw[i & ~1] as string).toLowerCase();
+    return !NO_TRAILERS.has(name) && !name.startsWith('x-forwarded-');
+  });
 }
 
 /** Headers that must pass although Connection names them: without them a message means something else. */
@@ -89,4 +196,11 @@ function namedByConnection(raw: readonly string[]): Set<string> | undefined {
     }
   }
   return named;
+}
+
+/** A head as it goes out, in latin1. */
+export function headText(startLine: string, headers: readonly string[]): string {
+  let text = startLine;
+  for (let i = 0; i < headers.length; i += 2) text += `\r\n${headers[i]}: ${headers[i + 1]}`;
+  return `${text}\r\n\r\n`;
 }

@@ -1,32 +1,46 @@
-// The hosts as the traffic thread knows them: by slot, each with its keep-alive connections. Also keeps
-// the thread's own columns of the shared table: requests in flight, requests served, and what this
-// balancer holds against a host.
+// The hosts as the traffic thread knows them: by slot, each with its connections, the requests that wait for
+// it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { Clock } from '../clock.js';
-import { avoidForMs, type OutcomeKind } from '../routing/retry.js';
+import type { OutcomeKind } from '../routing/retry.js';
+import { endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence, type EjectionReason, type EjectionState } from '../routing/ejection.js';
+import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/writer.js';
+import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
+import type { Attempt } from './attempt.js';
+import type { Deadlines } from './deadlines.js';
+import { type ConnectionOwner, type ConnectOptions, HostConnection } from './host-connection.js';
+import { HostQueue } from './host-queue.js';
+import type { RequestHead } from './request-head.js';
 
 /** Idle connections kept to each host. */
 const MAX_IDLE_CONNECTIONS = 256;
 
-/** An idle connection is closed by us before most hosts would (Node's own servers: 5 s), so that requests do not meet a closing one. */
-const IDLE_TIMEOUT_MS = 4000;
+/** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
+const FRESH_MS = 1000;
 
-/** One host that requests can be sent to. */
-export interface Host {
-  readonly slot: number;
-  readonly name: string;
-  readonly target: URL;
-  readonly isTls: boolean;
-  /** What `http.request` needs of the host, worked out once. */
-  readonly connection: { readonly host: string; readonly port: number; readonly agent: HttpAgent };
-  /** Connects that failed in a row. */
-  failures: number;
-  /** True once the host left the table: it ends with its last request. */
-  isRemoved: boolean;
+/** A host that refused a connection is passed over so long even where all hosts are used (panic). */
+const AVOID_MS = 1000;
+
+/** For the moments in which the fleet thread builds the candidates' list anew. */
+const AVOID_BRIEFLY_MS = 100;
+
+/** How often what is held against hosts fades and those that are ejected are looked at. */
+const UPKEEP_MS = 250;
+
+/** What a pool is handed. */
+export interface PoolOptions {
+  readonly columns: TableColumns;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly deadlines: Deadlines;
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthPath' | 'healthIntervalMs' | 'healthTimeoutMs'>;
+  readonly tls: HostTls;
+  /** Whether a host that was ejected is well. Never rejects. */
+  readonly probe: (origin: string, path: string, timeoutMs: number, tls: HostTls) => Promise<boolean>;
+  readonly events: PoolEvents;
 }
 
 /** Tells the fleet thread what it can't see in the shared table. */
@@ -37,17 +51,61 @@ export interface PoolEvents {
   onReleased(slot: number): void;
 }
 
+/** One host that requests can be sent to. */
+export class Host {
+  readonly slot: number;
+  readonly name: string;
+  readonly target: URL;
+  /** Its name and port, as a Host header says them. */
+  readonly authority: string;
+  readonly connect: ConnectOptions;
+  readonly idle: HostConnection[] = [];
+  readonly attempts = new Set<Attempt>();
+  readonly queue: HostQueue;
+  readonly ejection: EjectionState = startEjection();
+  /** When it is probed next while it is ejected. */
+  probeAtMs = 0;
+  isProbing = false;
+  /** How long an idle connection is kept: less than the host says that it keeps it. */
+  keepIdleMs: number;
+  /** True once the host left the table: it ends with its last request. */
+  isRemoved = false;
+
+  constructor({ slot, name, url }: SlotHost, keepIdleMs: number, queueLength: number, tls: HostTls) {
+    this.slot = slot;
+    this.name = name;
+    this.target = new URL(url);
+    this.authority = this.target.host;
+    this.keepIdleMs = keepIdleMs;
+    this.queue = new HostQueue(queueLength);
+    const isTls = this.target.protocol === 'https:';
+    const host = this.target.hostname.replace(/^\[|\]$/g, '');
+    // A server name is a name: addresses have none (RFC 6066, section 3).
+    const servername = /^[\d.]+$|:/.test(host) ? '' : host;
+    this.connect = {
+      host,
+      port: this.target.port === '' ? (isTls ? 443 : 80) : Number(this.target.port),
+      tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
+    };
+  }
+
+  /** The host closes idle connections after so many seconds: we do it before. */
+  noteKeepAlive(seconds: number): void {
+    const ms = seconds * 1000;
+    if (ms / 2 < this.keepIdleMs) this.keepIdleMs = Math.max(0, ms >= 2000 ? Math.min(this.keepIdleMs, ms - 1000) : ms / 2);
+  }
+}
+
 /** All hosts of one balancer. */
 export class HostPool {
-  readonly #columns: TableColumns;
-  readonly #clock: Clock;
-  readonly #events: PoolEvents;
+  readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
 
-  constructor(columns: TableColumns, clock: Clock, events: PoolEvents) {
-    this.#columns = columns;
-    this.#clock = clock;
-    this.#events = events;
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
   /** The first slot that was never used: where a new fleet thread goes on. */
@@ -65,70 +123,166 @@ export class HostPool {
     return this.#hosts[slot];
   }
 
-  add({ slot, name, url }: SlotHost): void {
-    const target = new URL(url);
-    const isTls = target.protocol === 'https:';
-    const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: 'lifo' as const, timeout: IDLE_TIMEOUT_MS };
-    const agent = isTls ? new HttpsAgent(options) : new HttpAgent(options);
-    const port = target.port === '' ? (isTls ? 443 : 80) : Number(target.port);
-    const host = target.hostname.replace(/^\[|\]$/g, '');
-    this.#columns.inflight[slot] = 0;
-    this.#columns.served[slot] = 0;
-    this.#columns.avoidUntil[slot] = 0;
-    this.#hosts[slot] = { slot, name, target, isTls, connection: { host, port, agent }, failures: 0, isRemoved: false };
+  add(added: SlotHost): void {
+    const { columns, rules, tls } = this.#options;
+    const { slot } = added;
+    columns.inflight[slot] = 0;
+    columns.served[slot] = columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
+    this.#hosts[slot] = new Host(added, rules.hostKeepAliveTimeoutMs, rules.hostQueue, tls);
   }
 
   remove(slot: number): void {
     const host = this.#hosts[slot];
     if (host === undefined) return;
     host.isRemoved = true;
+    host.queue.sendAway();
     this.#releaseIfIdle(host);
   }
 
+  /** Ends what is in flight on a host, as if it had died: an operator took it out. */
+  endAll(slot: number): void {
+    const host = this.#hosts[slot];
+    if (host === undefined) return;
+    host.queue.sendAway();
+    for (const attempt of host.attempts) attempt.abort();
+    for (const connection of host.idle.splice(0)) connection.destroy();
+  }
+
+  /** Whether a host has room for one more request. */
+  hasRoom(host: Host): boolean {
+    return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
+  }
+
   /** One more request in flight on this host. */
-  begin(host: Host): void {
-    const { inflight, header } = this.#columns;
+  begin(host: Host, attempt: Attempt): void {
+    const { inflight, header } = this.#options.columns;
     inflight[host.slot] = (inflight[host.slot] as number) + 1;
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
+    host.attempts.add(attempt);
   }
 
   /** That request has ended so: exactly once for each `begin`. */
-  end(host: Host, outcome: OutcomeKind): void {
-    const { inflight, served, header } = this.#columns;
+  end(host: Host, attempt: Attempt, outcome: OutcomeKind, status: number): void {
+    const { inflight, served, header } = this.#options.columns;
     inflight[host.slot] = (inflight[host.slot] as number) - 1;
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
+    host.attempts.delete(attempt);
     if (outcome === 'ok') served[host.slot] = (served[host.slot] as number) + 1;
-    this.#judge(host, outcome);
+    this.#judge(host, outcome, status);
+    host.queue.letIn(this.#options.clock());
     if (host.isRemoved) this.#releaseIfIdle(host);
+  }
+
+  /** A connection for one request: the one that was idle last, else a new one. */
+  take(host: Host, head: RequestHead): HostConnection {
+    const { clock } = this.#options;
+    const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
+    for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
+      if (connection.isIdle && connection.socket.writable) {
+        const isFresh = host.keepIdleMs - (connection.deadlineMs - clock()) <= FRESH_MS;
+        if (mayBeStale || isFresh) return connection;
+        host.idle.push(connection);
+        break;
+      }
+    }
+    return new HostConnection(host.connect, this.#owner(host));
   }
 
   /** Closes all connections. */
   close(): void {
-    for (const host of this.#hosts) host?.connection.agent.destroy();
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    for (const host of this.#hosts) {
+      host?.queue.sendAway();
+      for (const connection of host?.idle.splice(0) ?? []) connection.destroy();
+    }
   }
 
-  /** A host that refuses connections is left alone for a while; any answer clears it. */
-  #judge(host: Host, outcome: OutcomeKind): void {
-    if (outcome === 'client-gone') return;
-    if (outcome !== 'connect-failed') {
-      if (host.failures === 0) return;
-      host.failures = 0;
-      this.#columns.avoidUntil[host.slot] = 0;
-      this.#events.onVerdict();
-      return;
+  readonly #owners = new WeakMap<Host, ConnectionOwner>();
+
+  /** What connections of one host tell, made once. */
+  #owner(host: Host): ConnectionOwner {
+    const known = this.#owners.get(host);
+    if (known !== undefined) return known;
+    const { deadlines, clock, count } = this.#options;
+    const owner: ConnectionOwner = {
+      deadlines,
+      clock,
+      onIdle: (connection) => {
+        if (this.#isClosed || host.isRemoved || host.idle.length >= MAX_IDLE_CONNECTIONS || host.keepIdleMs <= 0) {
+          connection.destroy();
+          return;
+        }
+        connection.deadlineMs = clock() + host.keepIdleMs;
+        host.idle.push(connection);
+      },
+      onClosed: (connection) => {
+        // Most that close were in use; the oldest idle ones are at the front.
+        const at = host.idle.indexOf(connection);
+        if (at >= 0) host.idle.splice(at, 1);
+      },
+      onExtraBytes: () => count('hosts_extra_bytes'),
+    };
+    this.#owners.set(host, owner);
+    return owner;
+  }
+
+  /** What this balancer's own requests say of a host. */
+  #judge(host: Host, outcome: OutcomeKind, status: number): void {
+    const { columns, clock, count, rules } = this.#options;
+    const evidence = evidenceOf(outcome, status);
+    const share = columns.failing[host.slot] as number;
+    // The usual case: a good answer of a host that nothing is held against.
+    if (evidence === null || (evidence === 'good' && share === 0 && host.ejection.failures === 0)) return;
+    if (evidence === '5xx') count('hosts_answered_5xx');
+    columns.failing[host.slot] = failingAfter(share, evidence);
+    const nowMs = clock();
+    if (evidence === 'connect_failed') columns.avoidUntil[host.slot] = nowMs + AVOID_MS;
+    if (takeEvidence(host.ejection, evidence, nowMs, rules)) this.#eject(host, evidence as EjectionReason, nowMs);
+  }
+
+  #eject(host: Host, reason: EjectionReason, nowMs: number): void {
+    const { columns, count, events } = this.#options;
+    count(`ejections_${reason}`);
+    // Until a probe says that it is well, whenever that is.
+    columns.ejectedUntil[host.slot] = Number.POSITIVE_INFINITY;
+    columns.avoidUntil[host.slot] = Math.max(columns.avoidUntil[host.slot] as number, nowMs + AVOID_BRIEFLY_MS);
+    host.probeAtMs = host.ejection.untilMs;
+    host.queue.sendAway();
+    for (const connection of host.idle.splice(0)) connection.destroy();
+    events.onVerdict();
+  }
+
+  #upkeep(): void {
+    const { columns, clock } = this.#options;
+    const nowMs = clock();
+    for (const host of this.#hosts) {
+      if (host === undefined) continue;
+      const share = columns.failing[host.slot] as number;
+      if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
+      host.queue.sendLateAway(nowMs);
+      if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
-    const nowMs = this.#clock();
-    // Requests that failed together are one failure.
-    if ((this.#columns.avoidUntil[host.slot] as number) > nowMs) return;
-    host.failures++;
-    this.#columns.avoidUntil[host.slot] = nowMs + avoidForMs(host.failures);
-    this.#events.onVerdict();
+  }
+
+  /** Asks a host whose ejection's time is over whether it is well. */
+  async #probe(host: Host): Promise<void> {
+    const { columns, clock, count, rules, tls, probe, events } = this.#options;
+    host.isProbing = true;
+    const isWell = await probe(host.target.origin, rules.healthPath, rules.healthTimeoutMs, tls);
+    host.isProbing = false;
+    host.probeAtMs = clock() + rules.healthIntervalMs;
+    if (!isWell || host.isRemoved || this.#isClosed) return;
+    endEjection(host.ejection, clock());
+    count('ejections_ended');
+    columns.ejectedUntil[host.slot] = columns.avoidUntil[host.slot] = columns.failing[host.slot] = 0;
+    events.onVerdict();
   }
 
   #releaseIfIdle(host: Host): void {
-    if (this.#columns.inflight[host.slot] !== 0) return;
-    host.connection.agent.destroy();
+    if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
+    for (const connection of host.idle.splice(0)) connection.destroy();
     this.#hosts[host.slot] = undefined;
-    this.#events.onReleased(host.slot);
+    this.#options.events.onReleased(host.slot);
   }
 }

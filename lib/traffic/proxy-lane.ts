@@ -1,27 +1,16 @@
-// The lane that can carry everything: http-proxy as a shell round passes of our own, on Node's http.Server.
-// http-proxy's own `stream` passes can be made to kill the process, hang clients and smuggle requests;
-// they are replaced, and so are the passes that change what must go through unchanged.
+// The lane that can carry everything: http-proxy as a shell round passes of ours, on Node's http.Server.
+// http-proxy's own passes can be made to kill the process, hang clients and smuggle requests; they are replaced.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import { type AnswerCode, answer, answerBytes } from './answers.js';
-import type { Lane, Outcome } from './exchange.js';
-import { requestHeaders, responseHeaders } from './headers.js';
-import type { Host } from './host-pool.js';
-import { type HostTimeouts, outcomeOf, requestHost } from './host-request.js';
-
-/** How long a client or host may take to close a connection that we have ended. */
-const LINGER_MS = 5000;
-
-/** One attempt, as it is handed through http-proxy to our pass. */
-interface Attempt {
-  readonly host: Host;
-  /** Whether the balancer is stopping: then an answer ends its connection. */
-  readonly isDraining: () => boolean;
-  /** To be called once, when the attempt has ended; later calls are ignored. */
-  readonly settle: (outcome: Outcome) => void;
-}
+import { type AnswerCode, answer } from './answers.js';
+import type { Attempt, Outcome } from './attempt.js';
+import type { ClientConnection, PresentRequest } from './client-connection.js';
+import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
+import { type ClientFacts, headText, responseHeaders } from './headers.js';
+import type { RequestHead } from './request-head.js';
+import type { ResponseHead } from './response-head.js';
 
 /** The options that our passes get from http-proxy: ours, copied. */
 interface PassOptions {
@@ -31,252 +20,202 @@ interface PassOptions {
 /** http-proxy's passes, which are plain arrays that its types do not know. */
 interface Passes {
   webPasses: ((request: IncomingMessage, response: ServerResponse, options: PassOptions) => void)[];
-  wsPasses: ((request: IncomingMessage, socket: Duplex, options: PassOptions, head: Buffer) => void)[];
+  wsPasses: ((request: IncomingMessage, socket: Duplex, options: PassOptions) => void)[];
 }
 
-/** Makes lanes for requests and upgrades. */
-export interface ProxyLanes {
-  forRequest(request: IncomingMessage, response: ServerResponse): Lane;
-  forUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Lane;
-}
+/** http-proxy with our passes. */
+export type Shell = (request: IncomingMessage, answer: ServerResponse | Duplex, attempt: Attempt) => void;
 
-/** Sets up http-proxy with our passes. While `isDraining`, every answer is the last one on its connection. */
-export function createProxyLanes(timeouts: HostTimeouts, isDraining: () => boolean): ProxyLanes {
+/** Sets up http-proxy with our passes: each runs the attempt that it is handed. */
+export function createShell(): Shell {
   const proxy = httpProxy.createProxyServer({});
   const passes = proxy as unknown as Passes;
-  passes.webPasses = [(request, response, { attempt }) => streamRequest(request, response, attempt, timeouts)];
-  passes.wsPasses = [(request, socket, { attempt }, head) => streamUpgrade(request, socket, head, attempt, timeouts)];
+  passes.webPasses = [(_request, _response, { attempt }) => attempt.run()];
+  passes.wsPasses = [(_request, _socket, { attempt }) => attempt.run()];
   // Nothing of ours emits here; without a listener http-proxy would throw.
   proxy.on('error', () => undefined);
-
-  const forward = (host: Host, start: (options: httpProxy.ServerOptions & PassOptions) => void): Promise<Outcome> =>
-    new Promise((resolve) => {
-      const attempt: Attempt = { host, isDraining, settle: resolve };
-      try {
-        start({ target: host.target, attempt });
-      } catch {
-        resolve({ kind: 'bad-response', hasStarted: false });
-      }
-    });
-
-  return {
-    forRequest(request, response) {
-      return {
-        method: request.method ?? 'GET',
-        hasBody: hasBody(request),
-        forward: (host) => forward(host, (options) => proxy.web(request, response, options)),
-        answer(code) {
-          if (response.headersSent || response.destroyed) return;
-          // A body that nobody reads any more: nothing after it on this connection is of use.
-          if (!request.complete || isDraining()) response.shouldKeepAlive = false;
-          answer(response, code);
-        },
-      };
-    },
-    forUpgrade(request, socket, head) {
-      return {
-        method: request.method ?? 'GET',
-        hasBody: hasBody(request),
-        forward: (host) => forward(host, (options) => proxy.ws(request, socket, head, options)),
-        answer(code: AnswerCode) {
-          socket.write(answerBytes(code));
-          closeSoon(socket);
-        },
-      };
-    },
+  return (request, way, attempt) => {
+    const options: httpProxy.ServerOptions & PassOptions = { target: attempt.host.target, attempt };
+    if ('writeHead' in way) proxy.web(request, way, options);
+    else proxy.ws(request, way, NO_BYTES, options);
   };
 }
 
-/** Ends a connection: the other side gets what is on its way to it, and some time to close its own half. */
-function closeSoon(socket: Duplex): void {
-  if (socket.destroyed) return;
-  socket.end();
-  // What still comes is not read by anyone; unread, it would hide that the other side has closed.
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.once('close', () => clearTimeout(timer));
-}
-
-/** Whether a request has a body; one of length 0 has none. */
-function hasBody({ headers }: IncomingMessage): boolean {
-  if (headers['transfer-encoding'] !== undefined) return true;
-  const length = headers['content-length'];
-  return length !== undefined && length !== '0';
-}
-
-/** Methods whose requests have no body unless they say so; Node gives all others a chunked one. */
-const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
-
-function headersFor(request: IncomingMessage, host: Host, upgrade: string | undefined): string[] {
-  const { socket, headers, rawHeaders, method = 'GET' } = request;
-  return requestHeaders(rawHeaders, {
-    clientAddress: socket.remoteAddress ?? 'unknown',
-    isTls: 'encrypted' in socket,
-    host: headers.host,
-    target: host.target.host,
-    isEmpty: !BODILESS.has(method) && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined,
-    isChunked: headers['transfer-encoding'] !== undefined,
-    upgrade,
-  });
-}
+const NO_BYTES = Buffer.alloc(0);
 
 /** A whole body up to this size goes out in one piece with its head: copying it costs less than a second write. */
 const MAX_COPIED = 16 << 10;
 
-/** The declared length of a body; -1 when it has none. */
-function contentLength(headers: readonly string[]): number {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(headers[i + 1]);
+/** A plain request. */
+export class ProxyLane implements ClientSide, PresentRequest {
+  readonly head: RequestHead;
+  readonly facts: ClientFacts;
+  listener: ClientListener | undefined;
+  status = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  isBodyTaken = false;
+  readonly #shell: Shell;
+  readonly #connection: ClientConnection;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #isDraining: () => boolean;
+  #reader: BodyReader | undefined;
+  #isGivenUp = false;
+  #hasLength = false;
+  #hasDrainListener = false;
+  #sentAtHalfClose = -1;
+
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, response: ServerResponse, isDraining: () => boolean) {
+    this.head = connection.head as RequestHead;
+    this.facts = connection.facts;
+    this.#shell = shell;
+    this.#connection = connection;
+    this.#request = request;
+    this.#response = response;
+    this.#isDraining = isDraining;
+    connection.present = this;
+    response.on('finish', () => {
+      // What nobody wants any more must not stand in the way of the next request.
+      if (this.#reader !== undefined && !request.readableEnded) request.resume();
+      connection.onAnswered();
+    });
+    response.on('close', () => {
+      if (!response.writableFinished) this.#loseClient();
+    });
   }
-  return -1;
-}
 
-/** Whether a head can be passed on: its status is a final one (no switch that nobody asked for), its reason has no control bytes. */
-function hasPassableHead({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean {
-  return statusCode >= 200 && statusCode <= 999 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
-}
-
-/** Our `stream` pass: the request to the host, the answer back, both streamed with backpressure. */
-function streamRequest(request: IncomingMessage, response: ServerResponse, attempt: Attempt, timeouts: HostTimeouts): void {
-  if (response.destroyed) {
-    attempt.settle({ kind: 'client-gone', hasStarted: false });
-    return;
+  get isGone(): boolean {
+    return this.#isGivenUp || this.#response.destroyed;
   }
-  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, attempt.host, undefined), timeouts);
-  let isSettled = false;
 
-  const onClientGone = (): void => {
-    if (response.writableFinished) return;
-    outgoing.destroy();
-    settle({ kind: 'client-gone', hasStarted: response.headersSent });
-  };
-  const settle = (outcome: Outcome): void => {
-    isSettled = true;
-    response.off('close', onClientGone);
-    request.unpipe(outgoing);
-    attempt.settle(outcome);
-  };
-  /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */
-  const fail = (error: Error): void => {
-    // Of an attempt that has ended nothing is done any more: the response may be another attempt's by now.
-    if (isSettled) return;
-    const hasStarted = response.headersSent;
-    outgoing.destroy();
-    settle({ kind: outcomeOf(error, outgoing), hasStarted });
-    if (hasStarted) response.destroy();
-  };
+  get hasStarted(): boolean {
+    return this.#response.headersSent;
+  }
 
-  response.on('close', onClientGone);
-  outgoing.on('error', fail);
-  // A host may not switch protocols unasked: what follows would not be HTTP.
-  outgoing.on('upgrade', (_incoming, socket) => {
-    socket.destroy();
-    settle({ kind: 'bad-response', hasStarted: response.headersSent });
-  });
-  outgoing.on('response', (message) => {
-    message.on('error', fail);
-    const headers = responseHeaders(message.rawHeaders);
-    const length = contentLength(headers);
-    if (!hasPassableHead(message)) {
-      outgoing.destroy();
-      settle({ kind: 'bad-response', hasStarted: false });
+  carry(attempt: Attempt): Promise<Outcome> {
+    this.#shell(this.#request, this.#response, attempt);
+    return attempt.outcome;
+  }
+
+  readBody(reader: BodyReader): void {
+    const request = this.#request;
+    const isFirst = this.#reader === undefined;
+    this.#reader = reader;
+    if (!isFirst) return;
+    this.#connection.awaitBody();
+    request.on('error', () => undefined);
+    request.on('data', (bytes: Buffer) => {
+      this.isBodyTaken = true;
+      this.bytesIn += bytes.length;
+      if (this.#reader?.onBodyData(bytes) !== false) return;
+      request.pause();
+      this.#connection.awaitNothing();
+    });
+    request.on('end', () => this.#reader?.onBodyEnd(request.rawTrailers));
+  }
+
+  resumeBody(): void {
+    if (!this.#request.isPaused()) return;
+    this.#connection.awaitBody();
+    this.#request.resume();
+  }
+
+  sendInformational(head: ResponseHead): void {
+    const response = this.#response;
+    if (response.headersSent || response.destroyed) return;
+    if (head.status === 100) {
+      if (this.head.expectsContinue) response.writeContinue();
       return;
     }
-    if (attempt.isDraining()) response.shouldKeepAlive = false;
-    response.writeHead(message.statusCode as number, message.statusMessage, headers);
-    message.on('data', (chunk: Buffer) => {
-      if (chunk.length === length && length <= MAX_COPIED) {
-        response.end(chunk.toString('latin1'), 'latin1');
-        return;
-      }
-      if (response.write(chunk)) return;
-      message.pause();
-      response.once('drain', () => message.resume());
-    });
-    message.on('end', () => {
-      if (!message.complete) {
-        fail(new Error('the answer is not whole'));
-        return;
-      }
-      if (!response.writableEnded) response.end();
-      settle({ kind: 'ok', hasStarted: true });
-    });
-  });
-
-  if (hasBody(request)) request.pipe(outgoing);
-  else outgoing.end();
-}
-
-/** Our `ws` pass: the handshake to the host, then bytes both ways until either side ends. */
-function streamUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, attempt: Attempt, timeouts: HostTimeouts): void {
-  if (socket.destroyed) {
-    attempt.settle({ kind: 'client-gone', hasStarted: false });
-    return;
+    response.socket?.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
   }
-  let hasStarted = false;
-  const outgoing = requestHost(attempt.host, request.method ?? 'GET', request.url ?? '/', headersFor(request, attempt.host, request.headers.upgrade), timeouts);
 
-  const onClientGone = (): void => {
-    outgoing.destroy();
-    attempt.settle({ kind: 'client-gone', hasStarted });
-  };
-  const fail = (error: Error): void => {
-    outgoing.destroy();
-    socket.off('close', onClientGone);
-    attempt.settle({ kind: outcomeOf(error, outgoing), hasStarted });
-    if (hasStarted) socket.destroy();
-  };
+  sendHead(head: ResponseHead): void {
+    const response = this.#response;
+    this.status = head.status;
+    this.#hasLength = head.framing === 'length';
+    if (response.destroyed) return;
+    if (this.#isDraining()) response.shouldKeepAlive = false;
+    response.writeHead(head.status, head.reason, responseHeaders(head, this.head.minorVersion === 1));
+  }
 
-  // Should the client reset, `close` follows: it alone is acted on.
-  socket.on('error', () => undefined);
-  socket.on('close', onClientGone);
-  outgoing.on('error', fail);
+  sendBody(bytes: Buffer, isLast: boolean): boolean {
+    const response = this.#response;
+    const isFirst = this.bytesOut === 0;
+    this.bytesOut += bytes.length;
+    if (isLast && isFirst && bytes.length <= MAX_COPIED) {
+      if (!this.#connection.isRequestWhole) this.#connection.endAfterAnswer();
+      response.end(bytes.toString('latin1'), 'latin1');
+      return true;
+    }
+    // The memory is read into again before a slow client has taken it.
+    if (response.write(Buffer.from(bytes))) return true;
+    this.#connection.awaitReading();
+    if (!this.#hasDrainListener) {
+      this.#hasDrainListener = true;
+      response.on('drain', () => {
+        this.#connection.awaitNothing();
+        this.listener?.onClientWritable();
+      });
+    }
+    return false;
+  }
 
-  outgoing.on('upgrade', (incoming, hostSocket, hostHead) => {
-    hasStarted = true;
-    hostSocket.setTimeout(0);
-    socket.write(statusLines(incoming, ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']), 'latin1');
-    if (hostHead.length > 0) socket.write(hostHead);
-    if (head.length > 0) hostSocket.write(head);
-    const endWith = (other: Duplex) => (): void => {
-      socket.off('close', onClientGone);
-      closeSoon(other);
-      attempt.settle({ kind: 'ok', hasStarted });
-    };
-    // After an error comes `close`.
-    hostSocket.on('error', () => undefined);
-    hostSocket.on('close', endWith(socket));
-    socket.on('close', endWith(hostSocket));
-    hostSocket.pipe(socket);
-    socket.pipe(hostSocket);
-  });
+  endAnswer(trailers: readonly string[]): void {
+    const response = this.#response;
+    if (response.writableEnded || response.destroyed) return;
+    if (trailers.length > 0 && response.chunkedEncoding) {
+      response.addTrailers(Array.from({ length: trailers.length / 2 }, (_, i): [string, string] => [trailers[2 * i] as string, trailers[2 * i + 1] as string]));
+    }
+    // The rest of a body whose answer is whole is read by nobody: the connection ends with the answer.
+    if (!this.#connection.isRequestWhole) this.#connection.endAfterAnswer();
+    response.end();
+  }
 
-  // The host refused to switch: its answer is passed on, and ends with the connection.
-  outgoing.on('response', (incoming) => {
-    incoming.on('error', fail);
-    if (!hasPassableHead(incoming)) {
-      socket.off('close', onClientGone);
-      outgoing.destroy();
-      attempt.settle({ kind: 'bad-response', hasStarted });
+  breakOff(): void {
+    // An answer that the end of the connection delimits would look whole.
+    if (this.#hasLength || this.#response.chunkedEncoding) this.#response.destroy();
+    else this.#connection.socket.resetAndDestroy();
+  }
+
+  answer(code: AnswerCode): void {
+    const response = this.#response;
+    if (response.headersSent || response.destroyed) return;
+    if (this.#isDraining()) response.shouldKeepAlive = false;
+    if (!this.#connection.isRequestWhole) {
+      response.shouldKeepAlive = false;
+      this.#connection.endAfterAnswer();
+    }
+    this.status = answer(response, code);
+  }
+
+  onBodyFailed(code: AnswerCode): void {
+    if (this.#isGivenUp) return;
+    const { listener } = this;
+    if (this.hasStarted) this.breakOff();
+    else this.answer(code);
+    this.#isGivenUp = true;
+    listener?.onClientGone();
+  }
+
+  onHalfClosed(): void {
+    const response = this.#response;
+    const { socket } = this.#connection;
+    // An interim answer does no harm to a client that waits, and ends the connection to one that has gone.
+    if (!response.headersSent && this.head.minorVersion === 1) {
+      response.writeContinue();
       return;
     }
-    hasStarted = true;
-    socket.write(statusLines(incoming, ['Connection', 'close']), 'latin1');
-    incoming.on('end', () => {
-      socket.off('close', onClientGone);
-      closeSoon(socket);
-      attempt.settle({ kind: 'ok', hasStarted });
-    });
-    incoming.pipe(socket);
-  });
-  outgoing.end();
-}
+    if (socket.bytesWritten === this.#sentAtHalfClose) {
+      this.#connection.giveUpHalfClosed();
+      return;
+    }
+    this.#sentAtHalfClose = socket.bytesWritten;
+  }
 
-/** The head of a host's answer as bytes. */
-function statusLines(incoming: IncomingMessage, extra: readonly string[]): string {
-  const headers = [...responseHeaders(incoming.rawHeaders), ...extra];
-  let text = `HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage}\r\n`;
-  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return `${text}\r\n`;
+  #loseClient(): void {
+    this.#isGivenUp = true;
+    this.listener?.onClientGone();
+  }
 }

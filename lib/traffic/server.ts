@@ -1,32 +1,32 @@
-// The server that clients connect to: listens, hands each request to its story, and ends in good order.
+// The traffic plane as a whole: connections in, each request to its story, and the end in good order.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MeercatError, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { type ExchangeContext, exchange, type Lane } from './exchange.js';
-import type { HostTimeouts } from './host-request.js';
-import { createProxyLanes } from './proxy-lane.js';
-
-/** A client has so long to send a request's head. */
-const HEADERS_TIMEOUT_MS = 10_000;
-
-/** An idle client connection is kept so long: longer than the load balancers in front of us keep theirs. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-
-/** A client that has closed its half is taken to be gone when so long nothing could be sent to it. */
-const HALF_CLOSED_MS = 700;
-
-/** How often Node looks for clients that are too slow. */
-const CHECK_EVERY_MS = 1000;
+import type { TrafficConfig } from '../traffic-config.js';
+import { ClientConnection, type ConnectionContext } from './client-connection.js';
+import type { ClientSide } from './client-side.js';
+import { ConnectionLimits } from './connection-limits.js';
+import type { Deadlines } from './deadlines.js';
+import { type ExchangeContext, exchange } from './exchange.js';
+import type { ClientFacts } from './headers.js';
+import { openListener } from './listener.js';
+import { createShell, ProxyLane } from './proxy-lane.js';
+import type { TlsContexts } from './tls-contexts.js';
+import { buildTrust } from './trusted.js';
+import { UpgradeLane } from './upgrade-lane.js';
 
 /** What the server is handed. */
 export interface TrafficOptions {
   readonly port: number;
   readonly bind: string;
+  readonly config: TrafficConfig;
   readonly context: ExchangeContext;
-  readonly timeouts: HostTimeouts;
+  readonly deadlines: Deadlines;
+  /** Undefined for plain HTTP. */
+  readonly tls: TlsContexts | undefined;
   readonly log: Log;
 }
 
@@ -36,47 +36,51 @@ export interface Traffic {
   readonly port: number;
   /** Lets requests through; those that came before have waited for it. */
   open(): void;
-  /** Stops accepting, finishes what is in flight, and after `timeoutMs` ends what is left; gives how many that were. */
+  /** Stops accepting, finishes what is in flight, and after `timeoutMs` ends what is left; gives how many requests that were. */
   drain(timeoutMs: number): Promise<number>;
 }
 
-/**
- * Ends a connection on which nothing more is sent. From here a client that has gone and one that only
- * closed its half look alike; what is sent to the one that has gone ends the connection by itself.
- */
-function endWhenStill(socket: Socket): void {
-  let sent = socket.bytesWritten;
-  const timer = setInterval(() => {
-    if (socket.bytesWritten === sent) socket.destroy();
-    sent = socket.bytesWritten;
-  }, HALF_CLOSED_MS);
-  socket.once('close', () => clearInterval(timer));
-}
+/** A connection without a request for so long is closed by a drain: a younger one may be about to send its next. */
+const IDLE_BEFORE_CLOSE_MS = 1000;
+
+/** How often a drain looks. */
+const DRAIN_LOOK_MS = 25;
+
+/** What has been answered may still be on its way to the client: it gets this moment after a drain. */
+const FAREWELL_MS = 500;
 
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
-export async function startTraffic({ port, bind, context, timeouts, log }: TrafficOptions): Promise<Traffic> {
-  const lanes = createProxyLanes(timeouts, () => isDraining);
-  /** Stories that are not at their end. */
+export async function startTraffic({ port, bind, config, context, deadlines, tls, log }: TrafficOptions): Promise<Traffic> {
+  const shell = createShell();
+  const { count, clock } = context;
+  const connections = new Set<ClientConnection>();
+  const bySocket = new WeakMap<Duplex, ClientConnection>();
+  const isTrusted = buildTrust(config.trust);
+  /** Stories that are not at their end, tunnels included. */
   let running = 0;
-  let onIdle: (() => void) | undefined;
-  const upgraded = new Set<Duplex>();
   let isDraining = false;
   /** Requests that came before the first host was known; undefined once open. */
   let early: (() => void)[] | undefined = [];
 
-  const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_EVERY_MS,
-    noDelay: true,
-  });
-  // A client that closes its half after the request still gets its answer, if it comes soon.
-  (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
-  server.on('connection', (socket) => {
-    socket.once('end', () => {
-      if (!upgraded.has(socket)) endWhenStill(socket);
-    });
-  });
+  const connectionContext: ConnectionContext = {
+    rules: config, limits: config, timeouts: config, clock, count, deadlines, isDraining: () => isDraining, onClosed: (connection) => connections.delete(connection),
+  };
+
+  // It never listens: it is handed connections, and of them only what was read strictly before.
+  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false, maxHeaderSize: 2 * config.maxHeaderSize });
+  http.maxHeadersCount = 0;
+  (http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+
+  function onConnection(socket: Socket, facts: ClientFacts): void {
+    const connection = new ClientConnection(socket, facts, connectionContext);
+    connections.add(connection);
+    bySocket.set(socket, connection);
+    http.emit('connection', socket);
+    // Node's parser gets its bytes from us, when they have been read strictly.
+    const [parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
+    socket.removeAllListeners('data');
+    connection.start(parse as (bytes: Buffer) => void);
+  }
 
   function begin(story: () => void): void {
     if (early === undefined) story();
@@ -84,56 +88,63 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
   }
 
   /** Carries a story through; should it fail by our own bug, that costs one request, not the process. */
-  async function tell(lane: Lane, abort: () => void): Promise<void> {
+  async function tell(client: ClientSide, abort: () => void): Promise<void> {
     running++;
     try {
-      await exchange(context, lane);
+      await exchange(context, client);
     } catch (error) {
-      context.count('internal_errors');
+      count('internal_errors');
       log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
       abort();
     }
     running--;
-    if (running === 0) onIdle?.();
   }
 
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    // A client that resets: `close` follows, and the story acts on that.
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // A client that resets: `close` follows, and the lane acts on that.
     response.on('error', () => undefined);
-    begin(() => void tell(lanes.forRequest(request, response), () => response.destroy()));
+    const connection = bySocket.get(request.socket) as ClientConnection;
+    const lane = new ProxyLane(shell, connection, request, response, () => isDraining);
+    begin(() => void tell(lane, () => response.destroy()));
+  };
+  http.on('request', onRequest);
+  http.on('checkContinue', onRequest);
+  http.on('checkExpectation', onRequest);
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    count('websockets');
+    const connection = bySocket.get(socket) as ClientConnection;
+    const lane = new UpgradeLane(shell, connection, request, head.length > 0 ? Buffer.concat([head, connection.leave()]) : connection.leave());
+    begin(() => void tell(lane, () => socket.destroy()));
   });
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    context.count('websockets');
-    socket.on('error', () => undefined);
-    upgraded.add(socket);
-    socket.on('close', () => upgraded.delete(socket));
-    const lane = lanes.forUpgrade(request, socket, head);
-    // Node gives the body to nobody here, and the host would take the next request for it.
-    if (lane.hasBody) lane.answer('MEERCAT_BAD_REQUEST');
-    else begin(() => void tell(lane, () => socket.destroy()));
+  // What Node's parser refuses after ours let it pass, and bodies that end with their connection.
+  http.on('clientError', (_error, socket) => socket.destroy());
+
+  const listener = await openListener({
+    port, bind, headerTimeoutMs: config.headerTimeoutMs, isTrusted, isProxyAccepted: config.isProxyAccepted, tls, count, onConnection,
+    limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
   });
+  listener.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
 
-  await listen();
-  server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
+  /** Requests in flight, without those whose protocol was switched. */
+  const requests = (): number => running - context.tunnels.size;
 
-  function listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(
-          error.code === 'EADDRINUSE'
-            ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --port`, { cause: error })
-            : new MeercatError('MEERCAT_START_FAILED', `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`, { cause: error }),
-        );
-      });
-      server.listen({ port, host: bind }, () => {
-        server.removeAllListeners('error');
-        resolve();
-      });
-    });
+  function closeIdle(olderThanMs: number): void {
+    const nowMs = clock();
+    for (const connection of connections) {
+      if (!connection.isBusy && nowMs - connection.idleSinceMs >= olderThanMs) connection.socket.destroySoon();
+    }
+  }
+
+  /** Resolves when there is nothing left that `isLeft` finds, or when the time is up. */
+  async function until(isOver: () => boolean, deadlineMs: number): Promise<void> {
+    while (!isOver() && clock() < deadlineMs) {
+      // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    }
   }
 
   return {
-    port: (server.address() as AddressInfo).port,
+    port: listener.port,
     open() {
       const waiting = early ?? [];
       early = undefined;
@@ -141,27 +152,18 @@ export async function startTraffic({ port, bind, context, timeouts, log }: Traff
     },
     async drain(timeoutMs) {
       isDraining = true;
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      server.closeIdleConnections();
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs);
-      });
-      const idle = new Promise<void>((resolve) => {
-        onIdle = resolve;
-        if (running === 0) resolve();
-      });
-      await Promise.race([idle, timeout]);
-      const left = running;
-      for (const socket of upgraded) socket.destroy();
-      server.closeIdleConnections();
-      // What has been answered may still be on its way to the client: it gets a moment, not the whole time.
-      await Promise.race([closed, left > 0 ? timeout : new Promise((resolve) => setTimeout(resolve, 500))]);
-      clearTimeout(timer);
-      server.closeAllConnections();
-      await closed;
+      listener.server.close();
+      const deadlineMs = clock() + timeoutMs;
+      const isQuiet = (): boolean => {
+        closeIdle(IDLE_BEFORE_CLOSE_MS);
+        return requests() === 0 && [...connections].every((connection) => connection.isBusy);
+      };
+      await until(isQuiet, deadlineMs);
+      const left = requests();
+      for (const tunnel of context.tunnels) tunnel.sayGoodbye();
+      closeIdle(0);
+      await until(() => connections.size === 0, clock() + Math.min(FAREWELL_MS, Math.max(timeoutMs, 50)));
+      for (const { socket } of connections) socket.destroy();
       return left;
     },
   };

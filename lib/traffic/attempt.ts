@@ -1,0 +1,264 @@
+// One attempt to have one host answer one request: takes a connection, sends the request, passes the answer
+// on, both streamed with backpressure. It tells once how it ended, and never throws. Which lane the client's
+// bytes take is of no matter here.
+
+import type { Clock } from '../clock.js';
+import type { OutcomeKind } from '../routing/retry.js';
+import type { TrafficTimeouts } from '../traffic-config.js';
+import type { Count } from '../table/counters.js';
+import { chunkedEnd, chunkHead } from './chunked.js';
+import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
+import { headText, passedTrailers, requestHeaders } from './headers.js';
+import type { ConnectionUser, HostConnection, Loss } from './host-connection.js';
+import type { Host, HostPool } from './host-pool.js';
+import type { ResponseHead } from './response-head.js';
+import { Tunnel } from './tunnel.js';
+
+/** How an attempt ended. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Whether anything of an answer was passed on to the client. */
+  readonly hasStarted: boolean;
+  /** The status of the answer that was passed on; 0 without one. */
+  readonly status: number;
+}
+
+/** What all attempts of a balancer share. */
+export interface AttemptContext {
+  readonly pool: HostPool;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs'>;
+  /** Our name in Via. */
+  readonly pseudonym: string;
+  /** The tunnels that are open, to be told when the balancer stops. */
+  readonly tunnels: Set<Tunnel>;
+}
+
+/** Upgrades that are not passed on: they would take the requests behind them out of all rules (RFC 9113, section 3.1). */
+const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
+
+/** One attempt. */
+export class Attempt implements ConnectionUser, ClientListener, BodyReader {
+  readonly host: Host;
+  readonly outcome: Promise<Outcome>;
+  /** When it began, by the process's clock. */
+  readonly startedAtMs: number;
+  /** When the connection was there, and the answer's first byte (process's clock); NaN before. For the access log. */
+  connectedAtMs = Number.NaN;
+  firstByteAtMs = Number.NaN;
+  readonly #context: AttemptContext;
+  readonly #client: ClientSide;
+  #settle: (outcome: Outcome) => void = () => undefined;
+  #connection: HostConnection | undefined;
+  #isSettled = false;
+  #isRequestSent = false;
+  #isAnswerWhole = false;
+  #status = 0;
+  #isKept = true;
+  #tunnel: Tunnel | undefined;
+
+  constructor(context: AttemptContext, client: ClientSide, host: Host) {
+    this.#context = context;
+    this.#client = client;
+    this.host = host;
+    this.startedAtMs = context.clock();
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** Begins. */
+  run(): void {
+    const { pool, clock, timeouts } = this.#context;
+    const client = this.#client;
+    if (client.isGone) {
+      this.#end('client-gone');
+      return;
+    }
+    client.listener = this;
+    const connection = pool.take(this.host, client.head);
+    this.#connection = connection;
+    connection.use(this, client.head.method);
+    if (connection.isConnected) this.onConnected();
+    else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
+  }
+
+  /** Ends the attempt as if the host had died: an operator took it out. */
+  abort(): void {
+    if (this.#tunnel !== undefined) this.#tunnel.close();
+    else if (this.#connection !== undefined) this.onHostLost('reset');
+  }
+
+  // The host's connection.
+
+  onConnected(): void {
+    const { pseudonym, clock } = this.#context;
+    const connection = this.#connection as HostConnection;
+    const { head, facts } = this.#client;
+    this.connectedAtMs = clock();
+    const isUpgrade = head.upgrade !== undefined && !NO_UPGRADES.test(head.upgrade);
+    const headers = requestHeaders(head, facts, { authority: this.host.authority, pseudonym, isUpgrade });
+    connection.write(headText(`${head.method} ${head.target} HTTP/1.1`, headers));
+    if (head.framing === 'none') {
+      this.#isRequestSent = true;
+      this.#awaitAnswer();
+    } else {
+      this.#client.readBody(this);
+    }
+  }
+
+  onHostWritable(): void {
+    if (this.#isSettled || this.#isRequestSent || this.#isAnswerWhole) return;
+    (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
+    this.#client.resumeBody();
+  }
+
+  onHostLost(loss: Loss): void {
+    this.#context.count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'reset' ? 'hosts_reset' : 'hosts_bad_response');
+    this.#fail(loss);
+  }
+
+  onHostDeadline(): void {
+    const isConnected = this.#connection?.isConnected === true;
+    this.#context.count(isConnected ? 'timeouts_response' : 'timeouts_connect');
+    this.#fail(isConnected ? 'timeout' : 'connect-failed');
+  }
+
+  // The answer.
+
+  onInformational(head: ResponseHead): void {
+    this.#noteFirstByte();
+    const client = this.#client;
+    if (head.status === 101) {
+      this.#onSwitch(head);
+      return;
+    }
+    if (!this.#isSettled && client.head.minorVersion === 1) client.sendInformational(head);
+    this.#awaitAnswer();
+  }
+
+  onHead(head: ResponseHead): void {
+    if (this.#isSettled) return;
+    this.#noteFirstByte();
+    this.#status = head.status;
+    this.#isKept = head.isKeptAlive;
+    this.host.noteKeepAlive(head.keepAliveSeconds);
+    this.#client.sendHead(head);
+    this.#awaitAnswer();
+  }
+
+  onBody(bytes: Buffer, isLast: boolean): void {
+    if (this.#isSettled) return;
+    const connection = this.#connection as HostConnection;
+    if (this.#client.sendBody(bytes, isLast)) {
+      this.#awaitAnswer();
+      return;
+    }
+    // The client must catch up; how long that may take is not for the host to answer for.
+    if (isLast) return;
+    connection.deadlineMs = Number.POSITIVE_INFINITY;
+    connection.socket.pause();
+  }
+
+  onEnd(trailers: readonly string[]): void {
+    if (this.#isSettled) return;
+    this.#isAnswerWhole = true;
+    this.#client.endAnswer(passedTrailers(trailers));
+    this.#end('ok', this.#isKept && this.#isRequestSent);
+  }
+
+  // The client.
+
+  onClientGone(): void {
+    this.#end('client-gone');
+  }
+
+  onClientWritable(): void {
+    const connection = this.#connection;
+    if (this.#isSettled || connection === undefined) return;
+    this.#awaitAnswer();
+    connection.socket.resume();
+  }
+
+  onBodyData(bytes: Buffer): boolean {
+    if (this.#isSettled) return true;
+    const connection = this.#connection as HostConnection;
+    const { socket } = connection;
+    let hasRoom: boolean;
+    if (this.#client.head.framing === 'chunked') {
+      socket.cork();
+      connection.write(chunkHead(bytes.length));
+      connection.write(bytes);
+      hasRoom = connection.write('\r\n');
+      socket.uncork();
+    } else {
+      hasRoom = connection.write(bytes);
+    }
+    if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
+    return hasRoom;
+  }
+
+  onBodyEnd(trailers: readonly string[]): void {
+    if (this.#isSettled) return;
+    const connection = this.#connection as HostConnection;
+    if (this.#client.head.framing === 'chunked') connection.write(chunkedEnd(passedTrailers(trailers)));
+    this.#isRequestSent = true;
+    this.#awaitAnswer();
+  }
+
+  /** Once the request is sent, the host owes the next byte of its answer within its time. */
+  #awaitAnswer(): void {
+    if (!this.#isRequestSent || this.#isSettled) return;
+    (this.#connection as HostConnection).deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
+  }
+
+  #noteFirstByte(): void {
+    if (Number.isNaN(this.firstByteAtMs)) this.firstByteAtMs = this.#context.clock();
+  }
+
+  #onSwitch(head: ResponseHead): void {
+    const client = this.#client;
+    const connection = this.#connection as HostConnection;
+    // A host may not switch protocols unasked: what follows would not be HTTP.
+    const isAnnounced = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
+    if (client.head.upgrade === undefined || client.sendSwitch === undefined || NO_UPGRADES.test(client.head.upgrade) || !isAnnounced) {
+      this.onHostLost('bad-response');
+      return;
+    }
+    this.#status = 101;
+    const { socket, rest } = client.sendSwitch(head);
+    client.listener = undefined;
+    const { clock, timeouts, tunnels } = this.#context;
+    const tunnel = new Tunnel({
+      client: socket, host: connection, isWebSocket: client.head.upgrade.trim().toLowerCase() === 'websocket', clock, idleMs: timeouts.tunnelTimeoutMs,
+      onEnd: (isTimeout) => {
+        tunnels.delete(tunnel);
+        if (isTimeout) this.#context.count('timeouts_tunnel');
+        this.#end('ok');
+      },
+    });
+    tunnels.add(tunnel);
+    this.#tunnel = tunnel;
+    connection.switchTo(tunnel);
+    if (rest.length > 0) tunnel.onClientBytes(rest);
+  }
+
+  /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */
+  #fail(kind: OutcomeKind): void {
+    if (this.#isSettled) return;
+    const client = this.#client;
+    client.listener = undefined;
+    if (client.hasStarted) client.breakOff();
+    this.#end(kind);
+  }
+
+  #end(kind: OutcomeKind, mayBeUsedAgain = false): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    const client = this.#client;
+    client.listener = undefined;
+    if (this.#tunnel === undefined) this.#connection?.release(mayBeUsedAgain);
+    this.#settle({ kind, hasStarted: client.hasStarted, status: this.#status });
+  }
+}

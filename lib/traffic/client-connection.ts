@@ -1,0 +1,327 @@
+// One connection of a client: the strict reading of what comes on it, before Node's parser sees a byte; one
+// request at a time; how long it may take; and how it ends.
+
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.js';
+import type { Count } from '../table/counters.js';
+import type { TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
+import { type AnswerCode, answerBytes } from './answers.js';
+import type { Deadlines, Waiting } from './deadlines.js';
+import type { ClientFacts } from './headers.js';
+import { endSoon } from './linger.js';
+import type { HeadRules, Refusal, RequestHead } from './request-head.js';
+import { RequestParser } from './request-parser.js';
+
+/** What all connections share. */
+export interface ConnectionContext {
+  readonly rules: HeadRules;
+  readonly limits: Pick<TrafficLimits, 'minBodyRate'>;
+  readonly timeouts: Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'>;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly deadlines: Deadlines;
+  readonly isDraining: () => boolean;
+  readonly onClosed: (connection: ClientConnection) => void;
+}
+
+/** The lane of the present request, as far as its connection must tell it something. */
+export interface PresentRequest {
+  /** The rest of the body will not be had: it came too late, or is refused. */
+  onBodyFailed(code: AnswerCode): void;
+  /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
+  onHalfClosed(): void;
+}
+
+/** While an answer is on its way so many bytes of next requests are kept. */
+const MAX_HELD = 64 << 10;
+
+/** A client that has closed its half is looked at this often. */
+const HALF_CLOSED_EVERY_MS = 350;
+
+type Phase =
+  /** A head is awaited or not whole. */
+  | 'head'
+  /** Nothing is awaited: the next request may come. */
+  | 'idle'
+  /** A body is being read, and the client owes more of it. */
+  | 'body'
+  /** The client owes nothing. */
+  | 'none'
+  /** The client must take what was sent. */
+  | 'answer';
+
+/** A client's connection. */
+export class ClientConnection implements Waiting {
+  deadlineMs: number;
+  readonly socket: Socket;
+  readonly facts: ClientFacts;
+  /** The head of the present request. */
+  head: RequestHead | undefined;
+  present: PresentRequest | undefined;
+  /** Since when there is no request on it (process's clock). */
+  idleSinceMs: number;
+  readonly #context: ConnectionContext;
+  readonly #parser: RequestParser;
+  #feed: (bytes: Buffer) => void = () => undefined;
+  #held: Buffer | undefined;
+  #phase: Phase = 'head';
+  /** From a request's head to the end of its answer. */
+  #isBusy = false;
+  #isClosing = false;
+  #bodySinceMs = 0;
+  #bodyBytesAtPause = 0;
+
+  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext) {
+    this.socket = socket;
+    this.facts = facts;
+    this.#context = context;
+    this.#parser = new RequestParser(context.rules);
+    this.idleSinceMs = context.clock();
+    this.deadlineMs = this.idleSinceMs + context.timeouts.headerTimeoutMs;
+    context.deadlines.add(this);
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      context.deadlines.remove(this);
+      context.onClosed(this);
+    });
+    socket.on('end', () => this.#onEnd());
+  }
+
+  /** Whether a request is on it. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** Whether all of the present request has come. */
+  get isRequestWhole(): boolean {
+    return this.#parser.isBetween;
+  }
+
+  /** Payload bytes of the present request's body so far. */
+  get bodyBytes(): number {
+    return this.#parser.bodyBytes;
+  }
+
+  /** Begins to read; what was read strictly goes to `feed`. */
+  start(feed: (bytes: Buffer) => void): void {
+    this.#feed = feed;
+    this.socket.on('data', this.#onData);
+  }
+
+  /** Leaves the connection to another protocol; gives what came on it since the head. */
+  leave(): Buffer {
+    this.socket.off('data', this.#onData);
+    this.#phase = 'none';
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    const rest = this.#held ?? EMPTY;
+    this.#held = undefined;
+    return rest;
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#isClosing) return;
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      this.#read(Buffer.concat([held, bytes]));
+    } else {
+      this.#read(bytes);
+    }
+  };
+
+  #read(bytes: Buffer): void {
+    const parser = this.#parser;
+    let offset = 0;
+    for (;;) {
+      if (parser.isBetween && (this.#isBusy || this.socket.writableNeedDrain)) {
+        // The next request waits for the present one's answer, and until the client has taken it.
+        this.#hold(bytes, offset);
+        this.#pass(bytes, offset);
+        if (!this.#isBusy) this.#readAfterDrain();
+        return;
+      }
+      const next = parser.read(bytes, offset);
+      if (parser.step === 'refused') {
+        this.#pass(bytes, offset);
+        this.#refuse(parser.refusal as Refusal);
+        return;
+      }
+      offset = next;
+      if (parser.step === 'more') {
+        this.#pass(bytes, offset);
+        this.#hold(bytes, offset);
+        if (this.#phase === 'idle' && offset < bytes.length) this.#wait('head');
+        return;
+      }
+      if (parser.step === 'head') this.#begin(parser.head as RequestHead);
+      else if (this.#phase === 'body') this.#progress();
+    }
+  }
+
+  #begin(head: RequestHead): void {
+    this.head = head;
+    this.#isBusy = true;
+    this.#wait('none');
+  }
+
+  #pass(bytes: Buffer, end: number): void {
+    if (end > 0 && !this.#isClosing) this.#feed(end === bytes.length ? bytes : bytes.subarray(0, end));
+  }
+
+  #hold(bytes: Buffer, offset: number): void {
+    if (offset === bytes.length || this.socket.destroyed) return;
+    this.#held = offset === 0 ? bytes : bytes.subarray(offset);
+    if (this.#isBusy && this.#parser.isBetween && this.#held.length > MAX_HELD) this.socket.pause();
+  }
+
+  /** The answer to the present request has been sent. */
+  onAnswered(): void {
+    if (!this.#isBusy) return;
+    this.#isBusy = false;
+    this.present = undefined;
+    this.idleSinceMs = this.#context.clock();
+    if (this.socket.destroyed) return;
+    if (this.#isClosing) {
+      endSoon(this.socket);
+      return;
+    }
+    const held = this.#held;
+    this.#wait(held === undefined ? 'idle' : 'head');
+    if (held !== undefined) this.#readHeld();
+  }
+
+  #readHeld(): void {
+    const held = this.#held;
+    if (held === undefined || this.#isClosing || this.#isBusy) return;
+    this.#held = undefined;
+    this.socket.resume();
+    this.#read(held);
+  }
+
+  #readAfterDrain(): void {
+    this.#wait('answer');
+    this.socket.once('drain', () => {
+      if (this.#isBusy || this.#isClosing) return;
+      this.#wait(this.#held === undefined ? 'idle' : 'head');
+      this.#readHeld();
+    });
+  }
+
+  /** The client owes its body from now on. */
+  awaitBody(): void {
+    if (this.#parser.isBetween) return;
+    this.#bodySinceMs = this.#context.clock();
+    this.#bodyBytesAtPause = this.#parser.bodyBytes;
+    this.#progress();
+  }
+
+  /** The client owes nothing for now: its body or its answer waits for others. */
+  awaitNothing(): void {
+    if (this.#phase === 'body' || this.#phase === 'answer') this.#wait('none');
+  }
+
+  /** The client must take what was sent. */
+  awaitReading(): void {
+    this.#wait('answer');
+  }
+
+  /** A part of the body has come: how long the next one may take, by the clock and by the rate. */
+  #progress(): void {
+    if (this.#parser.isBetween) {
+      this.#wait('none');
+      return;
+    }
+    const { limits, timeouts, clock } = this.#context;
+    this.#phase = 'body';
+    this.deadlineMs = clock() + timeouts.clientTimeoutMs;
+    if (limits.minBodyRate === 0) return;
+    const bytes = this.#parser.bodyBytes - this.#bodyBytesAtPause;
+    this.deadlineMs = Math.min(this.deadlineMs, this.#bodySinceMs + timeouts.clientTimeoutMs + (bytes / limits.minBodyRate) * 1000);
+  }
+
+  #wait(phase: Phase): void {
+    const { timeouts, clock } = this.#context;
+    this.#phase = phase;
+    const ms = { head: timeouts.headerTimeoutMs, idle: timeouts.keepAliveTimeoutMs, answer: timeouts.clientTimeoutMs }[phase as 'head' | 'idle' | 'answer'];
+    this.deadlineMs = ms === undefined ? Number.POSITIVE_INFINITY : clock() + ms;
+  }
+
+  onDeadline(nowMs: number): void {
+    const { count, limits, timeouts } = this.#context;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    switch (this.#phase) {
+      case 'head':
+        count('timeouts_header');
+        if (this.#held === undefined) this.socket.destroy();
+        else this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        break;
+      case 'idle':
+        count('timeouts_keep_alive');
+        this.socket.destroy();
+        break;
+      case 'body': {
+        const isRate = limits.minBodyRate > 0 && nowMs - this.#bodySinceMs >= timeouts.clientTimeoutMs && this.#parser.bodyBytes > this.#bodyBytesAtPause;
+        count(isRate ? 'timeouts_client_rate' : 'timeouts_client_body');
+        this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
+        break;
+      }
+      case 'answer':
+        count('timeouts_client_answer');
+        this.socket.destroy();
+        break;
+      case 'none':
+        break;
+    }
+  }
+
+  /** Refuses what came: not before the answers to earlier requests are out. */
+  #refuse({ code, counter }: Refusal): void {
+    this.#context.count(counter);
+    const isInBody = this.#isBusy;
+    this.#isClosing = true;
+    this.#held = undefined;
+    // A body that turned out wrong: its request is being told to a host.
+    if (isInBody) this.present?.onBodyFailed(code);
+    else this.end(answerBytes(code));
+  }
+
+  /** Sends the last bytes and ends the connection; what still comes is read by nobody. */
+  end(lastBytes: string): void {
+    this.#isClosing = true;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.socket.writable) this.socket.write(lastBytes, 'latin1');
+    endSoon(this.socket);
+  }
+
+  /** After the present answer the connection ends, and what is left of the request is read by nobody. */
+  endAfterAnswer(): void {
+    this.#isClosing = true;
+    this.#held = undefined;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    // Else Node would close it at once.
+    this.socket.destroySoon = () => undefined;
+  }
+
+  /** A client that has closed its half and takes nothing any more is given up. */
+  giveUpHalfClosed(): void {
+    this.#context.count('timeouts_half_closed');
+    this.socket.destroy();
+  }
+
+  /** From here a client that has gone and one that only closed its half look alike. */
+  #onEnd(): void {
+    if (!this.#isBusy || !this.#parser.isBetween || this.#isClosing) return;
+    const { deadlines, clock } = this.#context;
+    const watch: Waiting = {
+      deadlineMs: clock() + HALF_CLOSED_EVERY_MS,
+      onDeadline: (nowMs) => {
+        watch.deadlineMs = nowMs + HALF_CLOSED_EVERY_MS;
+        this.present?.onHalfClosed();
+      },
+    };
+    deadlines.add(watch);
+    this.socket.once('close', () => deadlines.remove(watch));
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

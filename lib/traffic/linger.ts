@@ -1,0 +1,25 @@
+// How a connection ends on which the other side may still be sending: closed at once, what it sends would
+// make the system throw away our last answer (RFC 9112, section 9.6).
+
+import type { Duplex } from 'node:stream';
+
+/** The other side has so long to close its half. */
+const LINGER_MS = 2000;
+
+/** So many bytes are still read, and thrown away. */
+const LINGER_BYTES = 4 << 20;
+
+/** Ends a connection: what is on its way is sent, what comes is thrown away until the other side closes, for a bounded time. */
+export function endSoon(socket: Duplex): void {
+  if (socket.destroyed) return;
+  socket.end();
+  let left = LINGER_BYTES;
+  socket.on('data', (bytes: Buffer) => {
+    left -= bytes.length;
+    if (left < 0) socket.destroy();
+  });
+  socket.resume();
+  socket.once('end', () => socket.destroy());
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,53 @@
+// What a request's story was, for the access log: gathered while it is told, written when it has ended.
+
+import type { OutcomeKind } from '../routing/retry.js';
+import type { AccessRecord } from './access-log.js';
+import type { AnswerCode } from './answers.js';
+import type { Attempt } from './attempt.js';
+import type { ClientSide } from './client-side.js';
+
+/** What is gathered; times are of the process's clock. */
+export interface Story {
+  readonly startedMs: number;
+  /** How long the request waited for room on a host. */
+  queuedMs: number;
+  attempts: number;
+  /** The last attempt. */
+  attempt: Attempt | undefined;
+  outcome: OutcomeKind | 'refused';
+  /** The code of an answer of our own; empty without one. */
+  code: AnswerCode | '';
+}
+
+/** The record of a story that has ended now. */
+export function recordOf(story: Story, client: ClientSide, nowMs: number): AccessRecord {
+  const { attempt, startedMs, queuedMs } = story;
+  const { head, facts } = client;
+  return {
+    clientAddress: facts.address,
+    isTls: facts.isTls,
+    method: head.method,
+    target: head.target,
+    httpMinor: head.minorVersion,
+    host: head.host ?? '',
+    userAgent: valueOf(head.headers, 'user-agent'),
+    referer: valueOf(head.headers, 'referer'),
+    status: client.status,
+    bytesIn: client.bytesIn,
+    bytesOut: client.bytesOut,
+    startedEpochMs: Date.now() - (nowMs - startedMs),
+    queueMs: queuedMs,
+    connectMs: attempt === undefined ? Number.NaN : attempt.connectedAtMs - attempt.startedAtMs,
+    firstByteMs: attempt === undefined ? Number.NaN : attempt.firstByteAtMs - startedMs,
+    totalMs: nowMs - startedMs,
+    hostName: attempt?.host.name ?? '',
+    attempts: story.attempts,
+    outcome: story.outcome,
+    code: story.code,
+  };
+}
+
+function valueOf(headers: readonly string[], name: string): string {
+  for (let i = 0; i < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === name) return headers[i + 1] as string;
+  return '';
+}

@@ -1,0 +1,131 @@
+// A request that asks for another protocol: its connection left HTTP with its head. The host's 101 hands the
+// connection over; any other answer is passed on, and ends with the connection.
+
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type AnswerCode, answerBytes, statusOf } from './answers.js';
+import type { Attempt, Outcome } from './attempt.js';
+import type { ClientConnection } from './client-connection.js';
+import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
+import { type ClientFacts, headText, responseHeaders } from './headers.js';
+import { endSoon } from './linger.js';
+import type { Shell } from './proxy-lane.js';
+import type { RequestHead } from './request-head.js';
+import type { ResponseHead } from './response-head.js';
+
+/** So much is taken of the new protocol before the host has agreed to it. */
+const MAX_EARLY = 64 << 10;
+
+/** A request to switch protocols. */
+export class UpgradeLane implements ClientSide {
+  readonly head: RequestHead;
+  readonly facts: ClientFacts;
+  readonly isBodyTaken = false;
+  readonly bytesIn = 0;
+  listener: ClientListener | undefined;
+  status = 0;
+  bytesOut = 0;
+  hasStarted = false;
+  readonly #shell: Shell;
+  readonly #request: IncomingMessage;
+  readonly #socket: Socket;
+  #early: Buffer;
+  #isSwitched = false;
+  #isGone = false;
+  #hasLength = false;
+
+  /** @param early what came on the connection after the head */
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, early: Buffer) {
+    this.head = connection.head as RequestHead;
+    this.facts = connection.facts;
+    this.#shell = shell;
+    this.#request = request;
+    this.#early = early;
+    const { socket } = connection;
+    this.#socket = socket;
+    socket.on('data', this.#onEarlyData);
+    socket.on('end', this.#onGone);
+    socket.on('close', this.#onGone);
+    socket.on('drain', this.#onDrain);
+    socket.resume();
+  }
+
+  readonly #onEarlyData = (bytes: Buffer): void => {
+    this.#early = Buffer.concat([this.#early, bytes]);
+    if (this.#early.length > MAX_EARLY) this.#socket.pause();
+  };
+
+  /** A client that closes its half before the switch can't speak the new protocol either. */
+  readonly #onGone = (): void => {
+    if (this.#isSwitched || this.#isGone || this.status !== 0) return;
+    this.#isGone = true;
+    this.listener?.onClientGone();
+    this.#socket.destroy();
+  };
+
+  readonly #onDrain = (): void => this.listener?.onClientWritable();
+
+  get isGone(): boolean {
+    return this.#isGone || this.#socket.destroyed;
+  }
+
+  carry(attempt: Attempt): Promise<Outcome> {
+    this.#shell(this.#request, this.#socket, attempt);
+    return attempt.outcome;
+  }
+
+  readBody(reader: BodyReader): void {
+    // What asks for an upgrade has no body: with one it was refused.
+    reader.onBodyEnd([]);
+  }
+
+  resumeBody(): void {
+    // There is none.
+  }
+
+  sendInformational(head: ResponseHead): void {
+    if (head.status !== 100) this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
+  }
+
+  sendSwitch(head: ResponseHead): { readonly socket: Socket; readonly rest: Buffer } {
+    this.#isSwitched = true;
+    this.hasStarted = true;
+    this.status = 101;
+    const socket = this.#socket;
+    socket.off('data', this.#onEarlyData);
+    socket.off('end', this.#onGone);
+    socket.off('close', this.#onGone);
+    socket.off('drain', this.#onDrain);
+    const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
+    const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
+    socket.write(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]), 'latin1');
+    return { socket, rest: this.#early };
+  }
+
+  sendHead(head: ResponseHead): void {
+    this.hasStarted = true;
+    this.status = head.status;
+    this.#hasLength = head.framing === 'length' || head.framing === 'none';
+    this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'close']), 'latin1');
+  }
+
+  sendBody(bytes: Buffer): boolean {
+    this.bytesOut += bytes.length;
+    return this.#socket.write(Buffer.from(bytes));
+  }
+
+  endAnswer(): void {
+    endSoon(this.#socket);
+  }
+
+  breakOff(): void {
+    if (this.#hasLength) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  answer(code: AnswerCode): void {
+    this.status = statusOf(code);
+    this.#socket.write(answerBytes(code));
+    endSoon(this.#socket);
+  }
+}
