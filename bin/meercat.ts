@@ -9,7 +9,7 @@ import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
-import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runStatus, runUp } from './commands.js';
+import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runRestart, runStatus, runUp } from './commands.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -44,6 +44,7 @@ Examples:
   meercat agent --redis redis://10.0.0.1:6379 --url http://10.0.0.7:3000
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
+  meercat restart                                   the balancers of \`meercat up\`, one after the other
 
 Every flag with a value can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
 take several values separated by spaces. A flag on the command line comes first.`);
@@ -62,7 +63,7 @@ program
   .addHelpText('after', `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
-Ctrl-C stops all of it.`)
+Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`)
   .action(runUp);
 
 const balancer = program
@@ -106,6 +107,19 @@ program
   .option('-w, --watch', 'print it again and again', false)
   .option('--json', 'print it as JSON, with everything that was counted', false)
   .action(runStatus);
+
+program
+  .command('restart')
+  .description('restart the balancers of a running `meercat up`, one after the other')
+  .addOption(redisOption())
+  .addOption(namespaceOption())
+  .option('--json', 'print one line of JSON at the end', false)
+  .addHelpText('after', `
+Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
+others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
+start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
+otherwise, send SIGTERM to one after the other, and start each again when it has ended.`)
+  .action(runRestart);
 
 program
   .command('bench')
