@@ -2,8 +2,9 @@
 // The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, Option } from 'commander';
-import { DEFAULTS, parseAlgorithm, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
+import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
+import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
@@ -129,6 +130,7 @@ program
   .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
   .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
   .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
+  .addOption(new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) => text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS))))
   .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
   .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
   .addHelpText('after', `
@@ -140,9 +142,11 @@ Benchmarks, what they take, and their goals:
   pick        time and memory of one pick, for each algorithm
               --hosts 10,1000,10000 --rounds 9 --seconds 0.3
                                                      goal: < 300 ns
-  forward     CPU of one forwarded request beside a bare http-proxy, nginx and HAProxy
-              --rounds 5 --seconds 3 --connections 32 --load wrk
-                                                     goal: no more than a bare http-proxy
+  forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
+              undici, nginx, HAProxy and Caddy, as far as they are installed
+              --workloads small,down,up,websocket --rounds 5 --seconds 3 --connections 32 --load wrk
+                                                     goals, small: <= 0.45 of a bare http-proxy, and
+                                                     no more than one with undici
 
 Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
 stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;

@@ -22,7 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { flags: ['rounds'], run: runFailover },
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
-  forward: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runForward },
+  forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
 };
 
 /** How the command line asks for a benchmark. */
