@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { MeercatError } from '../errors.js';
 import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
+import { runChurn } from './churn.js';
 import type { BenchContext, BenchFlags } from './context.js';
 import { runFailover } from './failover.js';
 import { runForward } from './forward.js';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
   forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
+  churn: { flags: ['requests', 'connections'], run: runChurn },
 };
 
 /** How the command line asks for a benchmark. */

@@ -58,7 +58,7 @@ test('the table and one line of JSON are printed, or with a file the table alone
 
 test('what is not understood is refused with 2 and says what is', async () => {
   for (const [args, expected] of [
-    [['nope'], 'one of failover, freshness, pick, forward, not "nope"'],
+    [['nope'], 'one of failover, freshness, pick, forward, churn, not "nope"'],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
     [['pick', '--hosts', '10,x'], '--hosts: a whole number'],
