@@ -21,8 +21,8 @@ export interface Churned {
   readonly setup: { readonly requests: number; readonly connections: number; readonly seed: number; readonly seconds: number };
   readonly tallies: ReadonlyMap<ActionName, Tally>;
   readonly rests: Readonly<Record<'start' | 'middle' | 'end', Rest>>;
-  /** The fleet in Redis afterwards; undefined when the balancer is gone. */
-  readonly view: FleetView | undefined;
+  /** The fleet in Redis afterwards. */
+  readonly view: FleetView;
   /** What the balancer said on stderr; at its log level, only errors. */
   readonly stderr: readonly string[];
   readonly wrong: readonly string[];
@@ -31,9 +31,9 @@ export interface Churned {
 /** Sums it up. */
 export function reportChurn({ setup, tallies, rests, view, stderr, wrong }: Churned): BenchReport {
   const { start, middle, end } = rests;
-  const counters = view?.balancers[0]?.counters ?? {};
-  const internal = view === undefined ? Number.NaN : (counters.internal_errors ?? 0) + (counters.fleet_thread_restarts ?? 0) + (counters.hosts_thread_restarts ?? 0);
-  const inHosts = view === undefined ? Number.NaN : view.hosts.reduce((sum, { inflight }) => sum + (inflight ?? 0), 0);
+  const counters = view.balancers[0]?.counters ?? {};
+  const internal = (counters.internal_errors ?? 0) + (counters.fleet_thread_restarts ?? 0) + (counters.hosts_thread_restarts ?? 0);
+  const inHosts = view.hosts.reduce((sum, { inflight }) => sum + (inflight ?? 0), 0);
   const all = [...tallies.values()];
   const sum = (of: (tally: Tally) => number): number => all.reduce((total, tally) => total + of(tally), 0);
   const megabytes = ({ residentBytes }: Rest): number => rounded(residentBytes / 2 ** 20, 1);

@@ -1,7 +1,7 @@
 // Whether a balancer loses anything over time: many requests with every kind of bad end mixed in, and then a
 // look at what it still holds. Every answer is checked; memory and descriptors are compared at rest.
 
-import { MeercatError } from '../errors.js';
+import { MeercatError, messageOf } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { connectOnce } from '../redis/connect.js';
 import { type FleetView, readFleet } from '../redis/fleet-view.js';
@@ -63,21 +63,24 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
 
   const load: ChurnLoad = startChurnLoad(balancer.port, connections, SEED, () => hasEnded);
   const startMs = performance.now();
+  let sent = 0;
+  const sendAndRest = async (count: number): Promise<Rest> => {
+    await load.send(count);
+    sent += count;
+    const held = await rest(balancer);
+    if (hasEnded) throw new MeercatError('MEERCAT_START_FAILED', `the balancer ended by itself within ${sent} requests${stderr.length > 0 ? `: ${stderr.slice(-5).join(' ')}` : ''}`);
+    say(`${sent} requests: ${describe(held)}`);
+    return held;
+  };
   const warmUp = Math.ceil(requests * WARM_UP_SHARE);
-  await load.send(warmUp);
-  const start = await rest(balancer);
-  say(`warm after ${warmUp} requests: ${describe(start)}`);
   const half = Math.ceil((requests - warmUp) / 2);
-  await load.send(half);
-  const middle = await rest(balancer);
-  say(`half after ${warmUp + half}: ${describe(middle)}`);
-  await load.send(requests - warmUp - half);
-  const end = await rest(balancer);
-  say(`done after ${requests}: ${describe(end)}`);
+  const start = await sendAndRest(warmUp);
+  const middle = await sendAndRest(half);
+  const end = await sendAndRest(requests - warmUp - half);
 
-  const wrong = hasEnded ? ['the balancer ended by itself'] : await checkAnswers('meercat', balancer.port, bodies, 50).then(() => [], (error: unknown) => [`after it all: ${String(error)}`]);
+  const wrong = await checkAnswers('meercat', balancer.port, bodies, 50).then(() => [], (error: unknown) => [`after it all: ${messageOf(error)}`]);
   await pause(HEARTBEAT_MS);
-  const view = hasEnded ? undefined : await readView(redis.url);
+  const view = await readView(redis.url);
   return reportChurn({
     setup: { requests, connections, seed: SEED, seconds: (performance.now() - startMs) / 1000 },
     tallies: load.tallies,
