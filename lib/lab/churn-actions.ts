@@ -130,12 +130,12 @@ async function pipelined(turn: Turn): Promise<void> {
   }
 }
 
-async function goEarly({ tally, connection, random, id, ...turn }: Turn, go: () => void): Promise<void> {
-  tally.requests++;
-  connection.send(head('GET', `/slow/${id}/${SLOW_MS}`, { tally, connection, random, id, ...turn }));
-  await pause(random.below(LEAVE_WITHIN_MS));
+async function goEarly(turn: Turn, go: () => void): Promise<void> {
+  turn.tally.requests++;
+  turn.connection.send(head('GET', `/slow/${turn.id}/${SLOW_MS}`, turn));
+  await pause(turn.random.below(LEAVE_WITHIN_MS));
   go();
-  tally.right++;
+  turn.tally.right++;
 }
 
 async function goWithinAnswer(turn: Turn, go: () => void): Promise<void> {
