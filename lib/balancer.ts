@@ -11,6 +11,7 @@ import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
+import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
@@ -212,6 +213,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     }
   }
 
+  releaseStartMemory();
   const openTimer = setTimeout(opened, OPEN_WITHIN_MS);
   await open;
   clearTimeout(openTimer);

@@ -8,7 +8,7 @@ import { messageOf } from './errors.js';
 const RESTART_AFTER_MS = 200;
 
 /** Room for short-lived objects: these threads make few of them, and with V8's usual 48 MB each would keep that much for good. */
-const YOUNG_MB = 6;
+const YOUNG_MB = 2;
 
 /** How long a thread may take to stop in good order. */
 const STOP_TIMEOUT_MS = 3000;
