@@ -1,6 +1,7 @@
-// The log of a process: one JSON line for each event, on stderr, by pino. The only importer of pino.
-// Worker threads hand their lines to the main thread, so that lines never mix.
+// What a process writes: its log, one JSON line for each event, on stderr, by pino; and sinks for lines that come
+// by the thousand. The only importer of pino. Worker threads hand their lines to the main thread, so that lines never mix.
 
+import { constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { pino } from 'pino';
 
 /** Log levels, least severe first. */
@@ -28,4 +29,199 @@ export function createLog(level: LogLevel, name: string): Log {
     pino.destination({ dest: 2, sync: false }),
   );
   return (lineLevel, message, fields = {}) => logger[lineLevel](fields, message);
+}
+
+/** Where lines go that come by the thousand: written without waiting, within bounded memory. */
+export interface LineSink {
+  /** Takes a line with its `\n`. It is written within about a second; or it is dropped, and that is told. */
+  write(line: string): void;
+  /** For rotation, after the file was moved away: the next lines go to a new file of the old name. No line is lost or doubled. */
+  reopen(): void;
+  /** Writes what is left, for a second at most; what is left then is lost. Lines that still come are dropped. */
+  close(): Promise<void>;
+}
+
+/** Lines are gathered before they are handed over, or the stream would copy all it holds at each of them; at most for FLUSH_MS. */
+const GATHERED_BYTES = 16 << 10;
+const FLUSH_MS = 1000;
+/** Of one write. A busy process comes to writing but once in a while, and must not fall behind then. */
+const WRITE_BYTES = 256 << 10;
+/** While the disk or the reader is slow so much is kept; lines beyond it are dropped. */
+const KEPT_BYTES = 8 << 20;
+
+const CLOSE_MS = 1000;
+/** A file that was moved away is given longer: a slow disk has up to KEPT_BYTES to take. */
+const MOVED_CLOSE_MS = 30_000;
+
+/** Pauses before a full pipe is tried again, the first and the longest. */
+const RETRY_MS = 5;
+const MAX_RETRY_MS = 500;
+
+/**
+ * Opens a file for lines, to append to; an empty name is standard output, which cannot be opened anew.
+ * Whatever becomes of the file or its reader, `write` neither throws nor waits; each line that is dropped is told by
+ * `onDrop`. Throws the system's error when the file cannot be opened; when a `reopen` cannot, the old file stays.
+ * A process that exits without `close` loses what was not written yet.
+ */
+export function openLineSink(file: string, onDrop: () => void): LineSink {
+  let current = new LineFile(file, onDrop);
+  const moved = new Set<LineFile>();
+  let isClosed = false;
+  return {
+    write(line) {
+      if (isClosed) onDrop();
+      else current.write(line);
+    },
+    reopen() {
+      if (isClosed || file === '' || current.isAt(file)) return;
+      const old = current;
+      try {
+        current = new LineFile(file, onDrop);
+      } catch {
+        return;
+      }
+      moved.add(old);
+      void old.end(MOVED_CLOSE_MS).then(() => moved.delete(old));
+    },
+    async close() {
+      isClosed = true;
+      await Promise.all([current, ...moved].map((lineFile) => lineFile.end(CLOSE_MS)));
+    },
+  };
+}
+
+/** One open file, pipe or terminal. All that can go wrong with it ends here. */
+class LineFile {
+  readonly #fd: number;
+  readonly #stream: ReturnType<typeof pino.destination>;
+  readonly #closed: Promise<void>;
+  readonly #onDrop: () => void;
+  readonly #flushing: NodeJS.Timeout;
+  #gathered = '';
+  #gatheredLines = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
+  /** Nobody will ever read what is written. */
+  #isBroken = false;
+  #isEnding = false;
+  #isGivenUp = false;
+
+  constructor(file: string, onDrop: () => void) {
+    this.#fd = openForLines(file);
+    this.#onDrop = onDrop;
+    this.#stream = pino.destination({
+      // With a minLength of 0 it would ignore our flush.
+      dest: this.#fd, sync: false, minLength: 1, maxLength: KEPT_BYTES, maxWrite: WRITE_BYTES,
+      // Its own retry waits 100 ms whenever a pipe is full, which a quick reader never deserves.
+      retryEAGAIN: () => false,
+    });
+    // What pino does at an error: silence the stream without a word, or throw.
+    this.#stream.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
+    // What pino calls when the process exits: on a full disk it would try for ever.
+    this.#stream.flushSync = () => undefined;
+    this.#stream.on('drop', () => this.#dropGathered()).on('write', () => this.#written());
+    this.#closed = new Promise((resolve) => this.#stream.once('close', resolve));
+    this.#flushing = setInterval(() => this.#handOver(), FLUSH_MS).unref();
+  }
+
+  write(line: string): void {
+    if (this.#isBroken) return this.#onDrop();
+    this.#gathered += line;
+    this.#gatheredLines++;
+    if (this.#gathered.length >= GATHERED_BYTES) this.#handOver();
+  }
+
+  /** Whether the file of this name is this one, so that opening it anew would change nothing. */
+  isAt(file: string): boolean {
+    if (this.#isBroken) return false;
+    const named = statOf(file);
+    const own = fstatSync(this.#fd);
+    return named?.ino === own.ino && named.dev === own.dev;
+  }
+
+  /** Writes what is left and closes; resolves after `timeoutMs` at the latest. A second call may shorten it. */
+  async end(timeoutMs: number): Promise<void> {
+    clearInterval(this.#flushing);
+    this.#handOver();
+    if (!this.#isEnding && !this.#isBroken) this.#stream.end();
+    this.#isEnding = true;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#isGivenUp = true;
+        resolve();
+      }, timeoutMs);
+    });
+    await Promise.race([this.#closed, timeout]);
+    clearTimeout(timer);
+  }
+
+  /** Gives the stream what is gathered; if it has too much already, it says `drop` at once. */
+  #handOver(): void {
+    if (this.#gatheredLines === 0) return;
+    if (this.#isBroken) this.#dropGathered();
+    else this.#stream.write(this.#gathered);
+    this.#gathered = '';
+    this.#gatheredLines = 0;
+  }
+
+  #dropGathered(): void {
+    for (let i = 0; i < this.#gatheredLines; i++) this.#onDrop();
+  }
+
+  #written(): void {
+    clearTimeout(this.#retry);
+    this.#retryMs = RETRY_MS;
+  }
+
+  /** A write has failed; the stream keeps what it was to write, for the next write or flush. */
+  #failed({ code }: NodeJS.ErrnoException): void {
+    if (this.#isBroken) return;
+    clearTimeout(this.#retry);
+    if (code === 'EPIPE' || this.#isGivenUp) {
+      this.#isBroken = true;
+      this.#stream.destroy();
+      return;
+    }
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs).unref();
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+  }
+
+  #tryAgain(): void {
+    try {
+      this.#stream.flush();
+    } catch {
+      // It has ended, though not well: closing the file failed.
+    }
+  }
+}
+
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
+
+/** Opens what lines go to so that a write never blocks one of Node's few threads for files. */
+function openForLines(file: string): number {
+  if (file === '') return openStandardOutput();
+  // Open for reading too, a FIFO waits for no reader, and outlives those that come and go.
+  const isFifo = statOf(file)?.isFIFO() === true;
+  return openSync(file, isFifo ? O_RDWR | O_NONBLOCK : O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o640);
+}
+
+/** A pipe or terminal is opened once more, since others who hold it may want it to block. */
+function openStandardOutput(): number {
+  try {
+    const stats = fstatSync(1);
+    if (stats.isFIFO() || stats.isCharacterDevice()) return openSync('/dev/stdout', O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
+  } catch {
+    // Not every pipe may be opened by its name; where there is no standard output at all, each write will say so.
+  }
+  // Looking at it is enough: Node then takes care that a socket (and such a pipe) does not block.
+  return process.stdout.fd;
+}
+
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
 }
