@@ -10,13 +10,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLineSink } from '../lib/log.js';
-import { until, withTempDir } from './support/brackets.js';
+import { until, withProcess, withTempDir } from './support/brackets.js';
 
 const test = suite('log');
 
 const never = (): never => {
   throw new Error('no line should be dropped here');
 };
+
+const RUN = '"$NODE" --input-type=module -e "$PROGRAM"';
 
 const linesOf = (file: string) => readFileSync(file, 'utf8').split('\n').slice(0, -1);
 
@@ -186,6 +188,30 @@ test('a full disk drops lines, counts them, and breaks nothing', async () => {
   await sink.close();
 });
 
+for (const [what, redirection] of [['full', '2>/dev/full'], ['a pipe that nobody reads', '2<>"$FIFO"'], ['closed', '2>&-']] as const) {
+  test(`a standard error that is ${what} costs lines of the log, and neither the process nor its end`, async () => {
+    if (what === 'full' && !existsSync('/dev/full')) return;
+    await withTempDir(async (dir) => {
+      const fifo = join(dir, 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      const program = `
+        const { createLog } = await import(${JSON.stringify(new URL('../lib/log.js', import.meta.url).href)});
+        const log = createLog('info', 'test');
+        for (let i = 0; i < 2000; i++) log('info', 'x'.repeat(200));
+        setTimeout(() => {
+          log('info', 'last');
+          console.log('alive');
+          process.exit(3);
+        }, 300);`;
+      const env = { FIFO: fifo, NODE: process.execPath, PROGRAM: program };
+      await withProcess({ command: 'sh', args: ['-c', `exec ${RUN} ${redirection}`], env }, async (child) => {
+        await child.waitForLine(/alive/);
+        assert.equal(await until(() => child.exit), { code: 3, signal: null });
+      });
+    });
+  });
+}
+
 interface Ended {
   readonly code: number | null;
   readonly dropped: number;
@@ -226,8 +252,6 @@ async function floodStandardOutput(shell: string, isReaderGone = false, env: Nod
     child.stdout.destroy();
   }
 }
-
-const RUN = '"$NODE" --input-type=module -e "$PROGRAM"';
 
 test('a standard output that nobody reads, a socket, does not keep a process from ending', async () => {
   const { code, dropped, stderr } = await floodStandardOutput(RUN);
