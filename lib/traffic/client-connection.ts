@@ -23,6 +23,8 @@ export interface ConnectionContext {
   readonly deadlines: Deadlines;
   readonly isDraining: () => boolean;
   readonly onClosed: (connection: ClientConnection) => void;
+  /** What came was refused before it became a request. */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode) => void;
 }
 
 /** The lane of the present request, as far as its connection must tell it something. */
@@ -297,7 +299,10 @@ export class ClientConnection implements Waiting {
       case 'head':
         count('timeouts_header');
         if (this.#held === undefined) this.socket.destroy();
-        else this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        else {
+          this.#context.onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT');
+          this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        }
         break;
       case 'idle':
         count('timeouts_keep_alive');
@@ -325,8 +330,12 @@ export class ClientConnection implements Waiting {
     this.#isClosing = true;
     this.#held = undefined;
     // A body that turned out wrong: its request is being told to a host.
-    if (isInBody) this.present?.onBodyFailed(code);
-    else this.end(answerBytes(code));
+    if (isInBody) {
+      this.present?.onBodyFailed(code);
+      return;
+    }
+    this.#context.onRefused(this.facts, code);
+    this.end(answerBytes(code));
   }
 
   /** Sends the last bytes and ends the connection; what still comes is read by nobody. */

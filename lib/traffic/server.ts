@@ -14,6 +14,7 @@ import { type ExchangeContext, exchange } from './exchange.js';
 import type { ClientFacts } from './headers.js';
 import { openListener } from './listener.js';
 import { createShell, ProxyLane } from './proxy-lane.js';
+import { refusedRecordOf } from './story.js';
 import type { TlsContexts } from './tls-contexts.js';
 import { buildTrust } from './trusted.js';
 import { UpgradeLane } from './upgrade-lane.js';
@@ -64,6 +65,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
 
   const connectionContext: ConnectionContext = {
     rules: config, limits: config, timeouts: config, clock, count, deadlines, isDraining: () => isDraining, onClosed: (connection) => connections.delete(connection),
+    onRefused: (facts, code) => context.accessLog?.write(refusedRecordOf(facts, code)),
   };
 
   // It never listens: it is handed connections.
