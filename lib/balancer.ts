@@ -85,6 +85,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     events: {
       onVerdict: () => fleet?.post({ type: 'verdict' }),
       onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+      onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
     },
   });
   const context: ExchangeContext = {
