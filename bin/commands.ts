@@ -145,6 +145,13 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
   await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
 }
 
+/** `meercat restart`. */
+export async function runRestart(flags: Omit<StatusFlags, 'watch'>): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { restartFleet } = await import('../lib/console/restart.js');
+  await restartFleet({ redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+}
+
 interface BenchmarkFlags extends BenchFlags {
   readonly json?: true | string;
 }

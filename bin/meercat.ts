@@ -2,14 +2,15 @@
 // The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, Option } from 'commander';
-import { DEFAULTS, parseAlgorithm, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
+import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
+import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
-import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runStatus, runUp } from './commands.js';
+import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runRestart, runStatus, runUp } from './commands.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -44,6 +45,7 @@ Examples:
   meercat agent --redis redis://10.0.0.1:6379 --url http://10.0.0.7:3000
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
+  meercat restart                                   the balancers of \`meercat up\`, one after the other
 
 Every flag with a value can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
 take several values separated by spaces. A flag on the command line comes first.`);
@@ -62,7 +64,7 @@ program
   .addHelpText('after', `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
-Ctrl-C stops all of it.`)
+Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`)
   .action(runUp);
 
 const balancer = program
@@ -108,13 +110,28 @@ program
   .action(runStatus);
 
 program
+  .command('restart')
+  .description('restart the balancers of a running `meercat up`, one after the other')
+  .addOption(redisOption())
+  .addOption(namespaceOption())
+  .option('--json', 'print one line of JSON at the end', false)
+  .addHelpText('after', `
+Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
+others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
+start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
+otherwise, send SIGTERM to one after the other, and start each again when it has ended.`)
+  .action(runRestart);
+
+program
   .command('bench')
-  .description('measure this Meercat on this machine: failover, freshness, pick, forward')
-  .argument('<name>', 'failover, freshness, pick or forward')
+  .description('measure this Meercat on this machine: failover, freshness, pick, forward, churn')
+  .argument('<name>', 'failover, freshness, pick, forward or churn')
   .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
   .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
   .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
   .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
+  .addOption(new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)))
+  .addOption(new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) => text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS))))
   .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
   .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
   .addHelpText('after', `
@@ -126,9 +143,15 @@ Benchmarks, what they take, and their goals:
   pick        time and memory of one pick, for each algorithm
               --hosts 10,1000,10000 --rounds 9 --seconds 0.3
                                                      goal: < 300 ns
-  forward     CPU of one forwarded request beside a bare http-proxy, nginx and HAProxy
-              --rounds 5 --seconds 3 --connections 32 --load wrk
-                                                     goal: no more than a bare http-proxy
+  forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
+              undici, nginx, HAProxy and Caddy, as far as they are installed
+              --workloads small,down,up,websocket --rounds 5 --seconds 3 --connections 32 --load wrk
+                                                     goals, small: <= 0.45 of a bare http-proxy, and
+                                                     no more than one with undici
+  churn       what a balancer still holds after requests with every kind of bad end mixed in
+              --requests 200000 --connections 64     goals: descriptors and requests in flight back where
+                                                     they were, memory of the second half <= 1.2 of the
+                                                     first, no error inside, every answer owed is given
 
 Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
 stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;

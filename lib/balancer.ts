@@ -11,6 +11,7 @@ import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
+import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
@@ -84,6 +85,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     events: {
       onVerdict: () => fleet?.post({ type: 'verdict' }),
       onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+      onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
     },
   });
   const context: ExchangeContext = {
@@ -212,6 +214,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     }
   }
 
+  releaseStartMemory();
   const openTimer = setTimeout(opened, OPEN_WITHIN_MS);
   await open;
   clearTimeout(openTimer);

@@ -6,7 +6,8 @@ export type ErrorCode =
   | 'MEERCAT_BAD_CONFIG'
   | 'MEERCAT_PORT_TAKEN'
   | 'MEERCAT_NO_REDIS'
-  | 'MEERCAT_START_FAILED';
+  | 'MEERCAT_START_FAILED'
+  | 'MEERCAT_RESTART_FAILED';
 
 /** An error whose message is one line that a user can act on, with a stable code. */
 export class MeercatError extends Error {

@@ -33,11 +33,15 @@ export interface KeptProcessOptions {
 export interface KeptProcess {
   /** Sends SIGTERM, and after 10 s SIGKILL; resolves when it has ended. */
   stop(): Promise<void>;
+  /** Ends it in the same way and starts it at once again, with what `argsOf` says now; not when it is stopped meanwhile. */
+  restart(): Promise<void>;
 }
 
 /** Starts a process and keeps it running. */
 export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: KeptProcessOptions): KeptProcess {
   let isStopping = false;
+  /** Told to end by `restart`: that it ends is no news then. */
+  let isRestarting = false;
   let restartTimer: NodeJS.Timeout | undefined;
   let child = launch();
 
@@ -51,7 +55,7 @@ export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: K
     launched.on('message', (message) => onMessage?.(message, launched));
     launched.on('error', () => undefined);
     launched.on('exit', (code, signal) => {
-      if (isStopping) return;
+      if (isStopping || isRestarting) return;
       onLine(`${name} ended (${signal ?? `code ${code}`}); started again in ${formatDuration(RESTART_AFTER_MS)}`);
       restartTimer = setTimeout(() => {
         if (!isStopping) child = launch();
@@ -60,18 +64,29 @@ export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: K
     return launched;
   }
 
+  async function end(): Promise<void> {
+    clearTimeout(restartTimer);
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+    });
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+
   return {
-    async stop() {
+    stop() {
       isStopping = true;
-      clearTimeout(restartTimer);
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      const exited = new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-      });
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-      await exited;
-      clearTimeout(timer);
+      return end();
+    },
+    async restart() {
+      if (isStopping || isRestarting) return;
+      isRestarting = true;
+      await end();
+      isRestarting = false;
+      if (!isStopping) child = launch();
     },
   };
 }

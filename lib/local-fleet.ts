@@ -9,9 +9,14 @@ import { MeercatError, messageOf } from './errors.js';
 import { keepProcess, type KeptProcess, type OnMessage, RESTART_AFTER_MS } from './kept-process.js';
 import type { Log, LogLevel } from './log.js';
 import type { Algorithm, StaticHost } from './model.js';
+import { parseRedisAddress } from './redis/address.js';
+import { openSubscription } from './redis/connect.js';
+import { decodeEvent, WHOLE_FLEET } from './redis/event-message.js';
+import { publishEvent } from './redis/fleet-store.js';
 import { buildKeys } from './redis/keys.js';
 import { chooseRedisPort, type LocalRedis, startLocalRedis } from './redis/local-server.js';
 import { type FleetView, readFleet } from './redis/fleet-view.js';
+import { createRollingRestart } from './rolling-restart.js';
 import { createShutdown } from './shutdown.js';
 
 /** How long the whole fleet may take to come up. */
@@ -112,6 +117,22 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const hostCount = demoNames.length + options.statics.length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
   const keys = buildKeys(namespace);
+
+  const restarts = createRollingRestart(
+    balancers.map(({ restart }, index) => ({ name: `b${index + 1}`, restart, untilServing: () => untilServing(balancerPorts[index] as number, hostCount) })),
+    ({ kind, name, detail }) => {
+      events.onLine(`restart${name === null ? '' : ` of ${name}`} ${kind.slice('restart-'.length)}: ${detail}`);
+      void publishEvent(client, keys, { kind, name: name ?? WHOLE_FLEET, detail }).catch(() => undefined);
+    },
+  );
+  const requests = openSubscription(parseRedisAddress(redis.url), [keys.events], (_channel, text) => {
+    const event = decodeEvent(text);
+    if (event.ok && event.value.kind === 'restart-requested') restarts.request();
+  });
+  shutdown.add(() => {
+    restarts.stop();
+    requests.close();
+  });
   return {
     summary: summarize(options, redis, balancerPorts),
     view: () => readFleet(client, keys).catch(() => null),

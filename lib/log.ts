@@ -25,10 +25,36 @@ export function createLog(level: LogLevel, name: string): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Not synchronous: a slow reader of stderr must not hold up requests.
-    pino.destination({ dest: 2, sync: false }),
+    openStandardError(),
   );
   return (lineLevel, message, fields = {}) => logger[lineLevel](fields, message);
+}
+
+/** Standard error for the log. A full disk or a slow reader behind it costs lines, and neither the process nor its end. */
+function openStandardError(): ReturnType<typeof pino.destination> {
+  let hasFailed = false;
+  let isExiting = false;
+  // Not synchronous: a slow reader must not hold up requests.
+  const stream = pino.destination({ dest: 2, sync: false, maxLength: KEPT_BYTES, retryEAGAIN: () => !isExiting });
+  // At an error that is not EPIPE pino throws.
+  stream.removeAllListeners('error').on('error', () => {
+    hasFailed = true;
+  });
+  stream.on('write', () => {
+    hasFailed = false;
+  });
+  // What pino calls when the process exits; where writing fails it would try for ever.
+  const flushSync = stream.flushSync.bind(stream);
+  stream.flushSync = () => {
+    isExiting = true;
+    if (hasFailed) return;
+    try {
+      flushSync();
+    } catch {
+      // The pipe is full.
+    }
+  };
+  return stream;
 }
 
 /** Where lines go that come by the thousand: written without waiting, within bounded memory. */

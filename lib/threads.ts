@@ -7,6 +7,9 @@ import { messageOf } from './errors.js';
 /** The pause before a dead thread is started again: a fault at start must not become a busy loop. */
 const RESTART_AFTER_MS = 200;
 
+/** Room for short-lived objects: these threads make few of them, and with V8's usual 48 MB each would keep that much for good. */
+const YOUNG_MB = 2;
+
 /** How long a thread may take to stop in good order. */
 const STOP_TIMEOUT_MS = 3000;
 
@@ -37,7 +40,7 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
 
   function launch(isAgain: boolean): Worker {
     const { data, transfer } = options.start(isAgain);
-    const launched = new Worker(options.entry, { workerData: data, transferList: [...transfer] });
+    const launched = new Worker(options.entry, { workerData: data, transferList: [...transfer], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     let reason = 'it ended by itself';
     launched.on('message', options.onMessage);
     launched.on('error', (error) => {

@@ -49,6 +49,7 @@ test('help of every command tells each flag, what it means and its default', asy
     ],
     agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--log-level'],
     status: [...shared, '--watch', '--json'],
+    restart: [...shared, '--json'],
   };
   await inLanes(Object.entries(flagsOf), async ([command, flags]) => {
     const { code, stdout, stderr } = await meercat([command, '--help']);
@@ -65,7 +66,7 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
   for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
   assert.match(stdout, /MEERCAT_LEASE_TTL/);
   assert.not.match(stdout, /demo-host|embedded-redis/);

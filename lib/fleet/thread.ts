@@ -2,10 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
+import { releaseStartMemory } from '../release-memory.js';
 import { startFleet } from './fleet.js';
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
 const port = parentPort;
+releaseStartMemory();
 const post = (message: FromFleet): void => port.postMessage(message);
 
 const fleet = startFleet(workerData as FleetThreadData, post);

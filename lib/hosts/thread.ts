@@ -2,10 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HostsThreadData, FromHosts, ToHosts } from '../thread-messages.js';
+import { releaseStartMemory } from '../release-memory.js';
 import { startHosts } from './hosts.js';
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
 const port = parentPort;
+releaseStartMemory();
 const post = (message: FromHosts): void => port.postMessage(message);
 
 const hosts = startHosts(workerData as HostsThreadData, post);

@@ -1,28 +1,16 @@
 // What forwarding is measured against: http-proxy as it comes, with a keep-alive agent, and nothing else.
 
-import { Agent, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Agent } from 'node:http';
 import httpProxy from 'http-proxy';
+import { servePeer } from './peer-server.js';
 
 /** Runs the proxy on a free port of loopback: `bare-proxy TARGET_URL`. */
 export async function runBareProxy([target = '']: readonly string[]): Promise<() => void> {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' });
   const proxy = httpProxy.createProxyServer({ target, agent });
-  proxy.on('error', () => undefined);
-  const server = createServer((request, response) => {
-    proxy.web(request, response, undefined, () => {
-      if (response.headersSent) response.destroy();
-      else response.writeHead(502).end();
-    });
-  });
-  server.keepAliveTimeout = 65_000;
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  process.send?.({ type: 'ready', port: (server.address() as AddressInfo).port });
+  const close = await servePeer(proxy);
   return () => {
-    server.close();
-    server.closeAllConnections();
+    close();
     agent.destroy();
   };
 }

@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { MeercatError } from '../errors.js';
 import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
+import { runChurn } from './churn.js';
 import type { BenchContext, BenchFlags } from './context.js';
 import { runFailover } from './failover.js';
 import { runForward } from './forward.js';
@@ -22,7 +23,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { flags: ['rounds'], run: runFailover },
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
-  forward: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runForward },
+  forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
+  churn: { flags: ['requests', 'connections'], run: runChurn },
 };
 
 /** How the command line asks for a benchmark. */

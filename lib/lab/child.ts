@@ -6,7 +6,9 @@ import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
 /** Starts a role; it says `{ type: 'ready', … }` on the channel by itself. */
 const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
   host: async (args) => (await import('./raw-host.js')).runRawHost(args),
+  'churn-host': async (args) => (await import('./churn-host.js')).runChurnHost(args),
   'bare-proxy': async (args) => (await import('./bare-proxy.js')).runBareProxy(args),
+  'undici-proxy': async (args) => (await import('./undici-proxy.js')).runUndiciProxy(args),
   'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),
   load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
   pick: async (args) => (await import('./picker.js')).runPicker(args),

@@ -1,50 +1,51 @@
-// A load generator for machines without wrk: so many keep-alive connections, each with its next request as
-// soon as the last is answered. Checks every answer's status and body.
+// The lab's own load generator: so many keep-alive or upgraded connections, each with its next request as
+// soon as the last one is answered. It needs nothing installed, and checks every answer.
 
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import type { WorkloadName } from './context.js';
+import { getRequest, openHttpLoad, postRequest } from './http-load.js';
+import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
+import { openWebSocketLoad } from './websocket-load.js';
 
-const CRLF2 = Buffer.from('\r\n\r\n');
+/** What the connections of a load count together. */
+export interface Counts {
+  requests: number;
+  /** Answers that were wrong, and connections that ended before their time. */
+  wrong: number;
+}
 
-/** Runs the generator: `load PORT CONNECTIONS SECONDS BODY`; begins at once and says `{ type: 'done', requests, wrong, seconds }`. */
-export async function runClosedLoad([port = '0', connections = '1', seconds = '1', body = '']: readonly string[]): Promise<() => void> {
-  const counts = { requests: 0, wrong: 0 };
-  const isOver = (): boolean => performance.now() >= endMs;
+/** Whether the load's time is up. */
+export type LoadEnd = () => boolean;
+
+type Open = (port: number, counts: Counts, isOver: LoadEnd) => Socket;
+
+/** How a connection of each workload is opened; `body` is the host's small one. */
+const OPENERS: Readonly<Record<WorkloadName, (body: string, port: number) => Open>> = {
+  small: (body, to) => {
+    const [request, expected] = [getRequest('/', to), Buffer.from(body)];
+    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
+  },
+  down: (_body, to) => {
+    const [request, expected] = [getRequest('/down', to), buildBlob()];
+    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
+  },
+  up: (_body, to) => {
+    const [request, expected] = [postRequest('/up', to, buildBlob()), Buffer.from(receiptOf(BLOB_BYTES))];
+    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
+  },
+  websocket: () => openWebSocketLoad,
+};
+
+/** Runs it: `load WORKLOAD PORT CONNECTIONS SECONDS BODY`; begins at once and says `{ type: 'done', requests, wrong, seconds }`. */
+export async function runClosedLoad([workload = 'small', port = '0', connections = '1', seconds = '1', body = '']: readonly string[]): Promise<() => void> {
+  const open = OPENERS[workload as WorkloadName](body, Number(port));
+  const counts: Counts = { requests: 0, wrong: 0 };
   const startMs = performance.now();
   const endMs = startMs + Number(seconds) * 1000;
   process.send?.({ type: 'ready' });
-  const sockets = Array.from({ length: Number(connections) }, () => open(Number(port), Buffer.from(body), counts, isOver));
+  const sockets = Array.from({ length: Number(connections) }, () => open(Number(port), counts, () => performance.now() >= endMs));
   await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
   process.send?.({ type: 'done', ...counts, seconds: (performance.now() - startMs) / 1000 });
   process.disconnect?.();
   return () => undefined;
-}
-
-function open(port: number, body: Buffer, counts: { requests: number; wrong: number }, isOver: () => boolean): Socket {
-  const request = Buffer.from(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  let pending = Buffer.alloc(0);
-  let isDone = false;
-  socket.setTimeout(5000, () => socket.destroy());
-  socket.on('error', () => undefined);
-  socket.on('connect', () => socket.write(request));
-  socket.on('close', () => {
-    if (!isDone) counts.wrong++;
-  });
-  socket.on('data', (chunk) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-    const headEnd = pending.indexOf(CRLF2);
-    if (headEnd < 0) return;
-    const head = pending.toString('latin1', 0, headEnd);
-    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? Number.NaN);
-    const end = headEnd + CRLF2.length + length;
-    if (pending.length < end) return;
-    counts.requests++;
-    // An answer without a length is none that the host gave.
-    if (!head.startsWith('HTTP/1.1 200') || !pending.subarray(headEnd + CRLF2.length, end).equals(body)) counts.wrong++;
-    pending = Buffer.alloc(0);
-    isDone = isOver();
-    if (isDone) socket.end();
-    else socket.write(request);
-  });
-  return socket;
 }

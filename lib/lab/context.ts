@@ -2,6 +2,12 @@
 
 import type { Shutdown } from '../shutdown.js';
 
+/** The workloads of `forward`. */
+export const WORKLOADS = ['small', 'down', 'up', 'websocket'] as const;
+
+/** The name of a workload. */
+export type WorkloadName = (typeof WORKLOADS)[number];
+
 /** What a benchmark can be told; each has its own defaults, and refuses what means nothing to it. */
 export interface BenchFlags {
   readonly rounds?: number;
@@ -9,6 +15,10 @@ export interface BenchFlags {
   readonly hosts?: readonly number[];
   readonly seconds?: number;
   readonly connections?: number;
+  /** How many requests `churn` sends. */
+  readonly requests?: number;
+  /** What `forward` measures, in this order. */
+  readonly workloads?: readonly WorkloadName[];
   /** `own` makes `forward` use the generator of this folder although wrk is installed. */
   readonly load?: 'wrk' | 'own';
 }

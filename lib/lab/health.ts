@@ -12,6 +12,7 @@ export interface HealthPage {
   readonly role: Role;
   readonly term: number;
   readonly hosts: number;
+  readonly inflight: number;
 }
 
 const ASK_TIMEOUT_MS = 2000;

@@ -7,7 +7,7 @@ import { startLocalRedis } from '../redis/local-server.js';
 import type { Shutdown } from '../shutdown.js';
 import { get, readHealth, until } from './health.js';
 import { freePort, type LabChild, type StartOptions, startNode, startRole } from './processes.js';
-import { bodyOf } from './raw-host.js';
+import { bodyOf } from './lab-bodies.js';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -51,12 +51,21 @@ export class LabBalancer {
     this.#child = launch();
   }
 
-  /** Starts a balancer with these static hosts, on free ports. */
-  static async start(entry: string, name: string, redisUrl: string, hosts: readonly LabHost[], options: StartOptions): Promise<LabBalancer> {
+  /** Starts a balancer with these static hosts, on free ports; `flags` are further ones. */
+  static async start(
+    entry: string,
+    name: string,
+    redisUrl: string,
+    hosts: readonly Pick<LabHost, 'name' | 'url'>[],
+    options: StartOptions,
+    flags: readonly string[] = [],
+  ): Promise<LabBalancer> {
     const [port, consolePort] = [await freePort(), await freePort()];
     const args = [
       'balancer', '--redis', redisUrl, '--namespace', 'bench', '--log-level', 'error', '--name', name, '--bind', '127.0.0.1',
       '--port', String(port), '--console-port', String(consolePort), ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
+      // A load comes from one address.
+      '--max-connections-per-client', '0', ...flags,
     ];
     return new LabBalancer(name, port, consolePort, () => startNode(entry, args, options));
   }

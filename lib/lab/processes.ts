@@ -38,15 +38,18 @@ export interface StartOptions {
   readonly core: number | null;
   /** Stops it in the end. */
   readonly shutdown: Shutdown;
+  /** Hears what a Node process says on stderr. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** Starts a Node process that runs `file`, with a channel to it. */
-export function startNode(file: string, args: readonly string[], { core, shutdown }: StartOptions): LabChild {
+export function startNode(file: string, args: readonly string[], { core, shutdown, onStderr }: StartOptions): LabChild {
   const command = [...pin(core), process.execPath, file, ...args];
   // A group of its own: Ctrl-C is for this process, which then stops the others.
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true, serialization: 'advanced' });
   const lines: string[] = [];
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    onStderr?.(text);
     lines.push(text.trim());
     lines.splice(0, lines.length - 10);
   });

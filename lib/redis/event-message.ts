@@ -15,7 +15,14 @@ export const EVENT_KINDS = [
   'host-silent',
   'host-down',
   'host-up',
+  'restart-requested',
+  'restart-began',
+  'restart-ended',
+  'restart-failed',
 ] as const;
+
+/** The name in an event that happened to the fleet as a whole, such as `restart-requested`. */
+export const WHOLE_FLEET = 'fleet';
 
 /** The kind of an event. */
 export type EventKind = (typeof EVENT_KINDS)[number];
@@ -23,7 +30,7 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 /** One thing that happened. */
 export interface FleetEvent {
   readonly kind: EventKind;
-  /** The balancer or host that it happened to. */
+  /** The balancer or host that it happened to; {@link WHOLE_FLEET} for all of them. */
   readonly name: string;
   /** The term, for `master-…` events. */
   readonly term?: number;

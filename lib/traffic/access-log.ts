@@ -1,6 +1,7 @@
 // The access log: one line for each request, whatever became of it. What clients and hosts say is escaped, so that
 // nobody can forge a line or send commands to the terminal of who reads it: lines are printable ASCII throughout.
 
+import { MeercatError, messageOf } from '../errors.js';
 import { type LineSink, openLineSink } from '../log.js';
 import type { AccessLogFormat } from '../traffic-config.js';
 
@@ -49,15 +50,26 @@ export interface AccessLog {
   close(): Promise<void>;
 }
 
-/** The access log in a file, or on standard output when its name is empty; see {@link openLineSink}. Undefined for `off`. */
+/**
+ * The access log in a file, or on standard output when its name is empty; undefined for `off`. See {@link openLineSink}
+ * for what becomes of the lines. Throws MEERCAT_BAD_CONFIG when the file cannot be opened.
+ */
 export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () => void): AccessLog | undefined {
   if (format === 'off') return undefined;
-  const sink: LineSink = openLineSink(file, onDrop);
+  const sink = openSink(file, onDrop);
   return {
     write: (record) => sink.write(formatAccess(format, record)),
     reopen: () => sink.reopen(),
     close: () => sink.close(),
   };
+}
+
+function openSink(file: string, onDrop: () => void): LineSink {
+  try {
+    return openLineSink(file, onDrop);
+  } catch (thrown) {
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--access-log-file ${file}: ${messageOf(thrown)}`, { cause: thrown });
+  }
 }
 
 /**

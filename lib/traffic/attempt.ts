@@ -6,6 +6,7 @@ import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import type { TrafficTimeouts } from '../traffic-config.js';
 import type { Count } from '../table/counters.js';
+import { writeCopy } from './buffers.js';
 import { chunkedEnd, chunkHead } from './chunked.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { headText, passedTrailers, requestHeaders } from './headers.js';
@@ -189,11 +190,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#client.head.framing === 'chunked') {
       socket.cork();
       connection.write(chunkHead(bytes.length));
-      connection.write(bytes);
+      writeCopy(bytes, (copy, onTaken) => socket.write(copy, onTaken));
       hasRoom = connection.write('\r\n');
       socket.uncork();
     } else {
-      hasRoom = connection.write(bytes);
+      hasRoom = writeCopy(bytes, (copy, onTaken) => socket.write(copy, onTaken));
     }
     if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
     return hasRoom;
@@ -227,8 +228,12 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#status = 101;
-    const { socket, rest } = client.sendSwitch(head);
     client.listener = undefined;
+    const early: Buffer[] = [];
+    const socket = client.sendSwitch(head, (bytes) => {
+      if (this.#tunnel === undefined) early.push(bytes);
+      else this.#tunnel.onClientBytes(bytes);
+    });
     const { clock, timeouts, tunnels } = this.#context;
     const tunnel = new Tunnel({
       client: socket, host: connection, isWebSocket: client.head.upgrade.trim().toLowerCase() === 'websocket', clock, idleMs: timeouts.tunnelTimeoutMs,
@@ -241,7 +246,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     tunnels.add(tunnel);
     this.#tunnel = tunnel;
     connection.switchTo(tunnel);
-    if (rest.length > 0) tunnel.onClientBytes(rest);
+    for (const bytes of early) tunnel.onClientBytes(bytes);
   }
 
   /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */

@@ -1,5 +1,5 @@
-// One connection of a client: the strict reading of what comes on it, before Node's parser sees a byte; one
-// request at a time; how long it may take; and how it ends.
+// One connection of a client: the strict reading of what comes on it, one request at a time, each handed to Node's
+// server as a head of our own; how long all of it may take; and how it ends.
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
@@ -8,7 +8,8 @@ import type { TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import { type AnswerCode, answerBytes } from './answers.js';
 import type { Deadlines, Waiting } from './deadlines.js';
 import type { ClientFacts } from './headers.js';
-import { endSoon } from './linger.js';
+import { endSoon, LINGER_BYTES } from './linger.js';
+import { readInto } from './read-into.js';
 import type { HeadRules, Refusal, RequestHead } from './request-head.js';
 import { RequestParser } from './request-parser.js';
 
@@ -22,10 +23,18 @@ export interface ConnectionContext {
   readonly deadlines: Deadlines;
   readonly isDraining: () => boolean;
   readonly onClosed: (connection: ClientConnection) => void;
+  /** What came was refused before it became a request. */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode) => void;
 }
 
 /** The lane of the present request, as far as its connection must tell it something. */
 export interface PresentRequest {
+  /**
+   * A part of the body.
+   * @param bytes valid until the call returns
+   */
+  onBodyData(bytes: Buffer): void;
+  onBodyEnd(trailers: readonly string[]): void;
   /** The rest of the body will not be had: it came too late, or is refused. */
   onBodyFailed(code: AnswerCode): void;
   /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
@@ -62,12 +71,18 @@ export class ClientConnection implements Waiting {
   idleSinceMs: number;
   readonly #context: ConnectionContext;
   readonly #parser: RequestParser;
-  #feed: (bytes: Buffer) => void = () => undefined;
+  #announce: (head: Buffer) => void = () => undefined;
   #held: Buffer | undefined;
   #phase: Phase = 'head';
   /** From a request's head to the end of its answer. */
   #isBusy = false;
   #isClosing = false;
+  /** Whether the present body is to be read on. */
+  #isBodyWanted = false;
+  #takeOver: ((bytes: Buffer) => void) | undefined;
+  #thrownAway = 0;
+  /** The client has closed its half. */
+  #hasEnded = false;
   #bodySinceMs = 0;
   #bodyBytesAtPause = 0;
 
@@ -97,81 +112,96 @@ export class ClientConnection implements Waiting {
     return this.#parser.isBetween;
   }
 
-  /** Payload bytes of the present request's body so far. */
-  get bodyBytes(): number {
-    return this.#parser.bodyBytes;
+  /** Begins to read; each request is told to `announce` by a head that says only what its answer depends on. */
+  start(announce: (head: Buffer) => void): void {
+    this.#announce = announce;
+    readInto(this.socket, (bytes) => this.#onBytes(bytes));
+    this.socket.resume();
   }
 
-  /** Begins to read; what was read strictly goes to `feed`. */
-  start(feed: (bytes: Buffer) => void): void {
-    this.#feed = feed;
-    this.socket.on('data', this.#onData);
-  }
-
-  /** Leaves the connection to another protocol; gives what came on it since the head. */
-  leave(): Buffer {
-    this.socket.off('data', this.#onData);
+  /** Leaves the connection to another protocol, whose bytes go to `onBytes` from now on; gives what came on it since the head. */
+  leave(onBytes: (bytes: Buffer) => void): Buffer {
+    this.#takeOver = onBytes;
     this.#phase = 'none';
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const rest = this.#held ?? EMPTY;
     this.#held = undefined;
+    this.socket.resume();
     return rest;
   }
 
-  readonly #onData = (bytes: Buffer): void => {
-    if (this.#isClosing) return;
+  #onBytes(bytes: Buffer): void {
+    if (this.#isClosing) {
+      this.#thrownAway += bytes.length;
+      if (this.#thrownAway > LINGER_BYTES) this.socket.destroy();
+      return;
+    }
+    if (this.#takeOver !== undefined) {
+      this.#takeOver(bytes);
+      return;
+    }
     const held = this.#held;
-    if (held !== undefined) {
+    if (held === undefined) {
+      this.#read(bytes);
+    } else {
       this.#held = undefined;
       this.#read(Buffer.concat([held, bytes]));
-    } else {
-      this.#read(bytes);
     }
-  };
+  }
 
   #read(bytes: Buffer): void {
     const parser = this.#parser;
     let offset = 0;
     for (;;) {
-      if (parser.isBetween && (this.#isBusy || this.socket.writableNeedDrain)) {
-        // The next request waits for the present one's answer, and until the client has taken it.
+      if (this.#isClosing) return;
+      if (parser.isBetween ? this.#isBusy || this.socket.writableNeedDrain : !this.#isBodyWanted) {
+        // The next request waits for the present one's answer, and until the client has taken it; a body waits
+        // until it is wanted.
         this.#hold(bytes, offset);
-        this.#pass(bytes, offset);
         if (!this.#isBusy) this.#readAfterDrain();
         return;
       }
       const next = parser.read(bytes, offset);
-      if (parser.step === 'refused') {
-        this.#pass(bytes, offset);
-        this.#refuse(parser.refusal as Refusal);
-        return;
+      switch (parser.step) {
+        case 'refused':
+          this.#refuse(parser.refusal as Refusal);
+          return;
+        case 'more':
+          if (this.#phase === 'idle' && next < bytes.length) this.#wait('head');
+          this.#hold(bytes, next);
+          if (this.#hasEnded) this.socket.destroy();
+          return;
+        case 'head':
+          // What comes after a head that asks for another protocol is of that protocol: it must be held before.
+          if (parser.head?.upgrade !== undefined) this.#hold(bytes, next);
+          this.#begin(parser.head as RequestHead);
+          if (parser.head?.upgrade !== undefined) return;
+          break;
+        case 'body':
+        case 'end':
+          this.#progress();
+          if (parser.payloadStart < next) this.present?.onBodyData(bytes.subarray(parser.payloadStart, next));
+          if (parser.step === 'end') this.present?.onBodyEnd(parser.trailers);
+          break;
       }
       offset = next;
-      if (parser.step === 'more') {
-        this.#pass(bytes, offset);
-        this.#hold(bytes, offset);
-        if (this.#phase === 'idle' && offset < bytes.length) this.#wait('head');
-        return;
-      }
-      if (parser.step === 'head') this.#begin(parser.head as RequestHead);
-      else if (this.#phase === 'body') this.#progress();
     }
   }
 
   #begin(head: RequestHead): void {
     this.head = head;
     this.#isBusy = true;
+    this.#isBodyWanted = false;
     this.#wait('none');
+    this.#announce(announcementOf(head));
   }
 
-  #pass(bytes: Buffer, end: number): void {
-    if (end > 0 && !this.#isClosing) this.#feed(end === bytes.length ? bytes : bytes.subarray(0, end));
-  }
-
+  /** Keeps what can't be read yet: a copy, since the bytes are read over. */
   #hold(bytes: Buffer, offset: number): void {
     if (offset === bytes.length || this.socket.destroyed) return;
-    this.#held = offset === 0 ? bytes : bytes.subarray(offset);
-    if (this.#isBusy && this.#parser.isBetween && this.#held.length > MAX_HELD) this.socket.pause();
+    this.#held = Buffer.from(bytes.subarray(offset));
+    const isWaiting = this.#isBusy && (this.#parser.isBetween || !this.#isBodyWanted);
+    if (isWaiting && this.#held.length > MAX_HELD) this.socket.pause();
   }
 
   /** The answer to the present request has been sent. */
@@ -187,14 +217,15 @@ export class ClientConnection implements Waiting {
     }
     const held = this.#held;
     this.#wait(held === undefined ? 'idle' : 'head');
-    if (held !== undefined) this.#readHeld();
+    this.#readHeld();
   }
 
   #readHeld(): void {
-    const held = this.#held;
-    if (held === undefined || this.#isClosing || this.#isBusy) return;
-    this.#held = undefined;
+    if (this.#isClosing) return;
     this.socket.resume();
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
     this.#read(held);
   }
 
@@ -207,17 +238,31 @@ export class ClientConnection implements Waiting {
     });
   }
 
-  /** The client owes its body from now on. */
-  awaitBody(): void {
-    if (this.#parser.isBetween) return;
+  /** The body is wanted from now on, or again: the client owes it. */
+  wantBody(): void {
+    if (this.#isBodyWanted) return;
+    if (this.#parser.isBetween) {
+      // All of it was taken; what else comes is to be noticed again.
+      this.socket.resume();
+      return;
+    }
+    this.#isBodyWanted = true;
     this.#bodySinceMs = this.#context.clock();
     this.#bodyBytesAtPause = this.#parser.bodyBytes;
     this.#progress();
+    this.#readHeld();
   }
 
-  /** The client owes nothing for now: its body or its answer waits for others. */
+  /** No more of the body is wanted for now: it waits for others. */
+  refrain(): void {
+    this.#isBodyWanted = false;
+    if (this.#phase === 'body') this.#wait('none');
+    this.socket.pause();
+  }
+
+  /** The client has taken what was sent. */
   awaitNothing(): void {
-    if (this.#phase === 'body' || this.#phase === 'answer') this.#wait('none');
+    if (this.#phase === 'answer') this.#wait('none');
   }
 
   /** The client must take what was sent. */
@@ -228,9 +273,10 @@ export class ClientConnection implements Waiting {
   /** A part of the body has come: how long the next one may take, by the clock and by the rate. */
   #progress(): void {
     if (this.#parser.isBetween) {
-      this.#wait('none');
+      if (this.#phase === 'body') this.#wait('none');
       return;
     }
+    if (this.#phase === 'answer') return;
     const { limits, timeouts, clock } = this.#context;
     this.#phase = 'body';
     this.deadlineMs = clock() + timeouts.clientTimeoutMs;
@@ -253,7 +299,10 @@ export class ClientConnection implements Waiting {
       case 'head':
         count('timeouts_header');
         if (this.#held === undefined) this.socket.destroy();
-        else this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        else {
+          this.#context.onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT');
+          this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        }
         break;
       case 'idle':
         count('timeouts_keep_alive');
@@ -281,8 +330,12 @@ export class ClientConnection implements Waiting {
     this.#isClosing = true;
     this.#held = undefined;
     // A body that turned out wrong: its request is being told to a host.
-    if (isInBody) this.present?.onBodyFailed(code);
-    else this.end(answerBytes(code));
+    if (isInBody) {
+      this.present?.onBodyFailed(code);
+      return;
+    }
+    this.#context.onRefused(this.facts, code);
+    this.end(answerBytes(code));
   }
 
   /** Sends the last bytes and ends the connection; what still comes is read by nobody. */
@@ -310,7 +363,13 @@ export class ClientConnection implements Waiting {
 
   /** From here a client that has gone and one that only closed its half look alike. */
   #onEnd(): void {
-    if (!this.#isBusy || !this.#parser.isBetween || this.#isClosing) return;
+    this.#hasEnded = true;
+    if (!this.#isBusy || this.#isClosing || this.#takeOver !== undefined) return;
+    if (!this.#parser.isBetween && this.#isBodyWanted) {
+      // The rest of the body will never come.
+      this.socket.destroy();
+      return;
+    }
     const { deadlines, clock } = this.#context;
     const watch: Waiting = {
       deadlineMs: clock() + HALF_CLOSED_EVERY_MS,
@@ -325,3 +384,15 @@ export class ClientConnection implements Waiting {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** The heads that Node's server is told of requests by: what its answer depends on, and nothing that a client wrote. */
+const ANNOUNCEMENTS = ['GET', 'HEAD'].map((method) =>
+  ['1.0', '1.1'].map((version) => ['close', 'keep-alive'].map((connection) => Buffer.from(`${method} / HTTP/${version}\r\nConnection: ${connection}\r\n\r\n`))),
+);
+
+const UPGRADE_ANNOUNCEMENT = Buffer.from('GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n');
+
+function announcementOf({ method, minorVersion, isKeptAlive, upgrade }: RequestHead): Buffer {
+  if (upgrade !== undefined) return UPGRADE_ANNOUNCEMENT;
+  return ANNOUNCEMENTS[method === 'HEAD' ? 1 : 0]?.[minorVersion]?.[isKeptAlive ? 1 : 0] as Buffer;
+}

@@ -10,7 +10,10 @@ import type { ResponseHead } from './response-head.js';
 
 /** Who takes a request's body. */
 export interface BodyReader {
-  /** A part of the body; gives false when no more can be taken until `resumeBody`. */
+  /**
+   * A part of the body; gives false when no more can be taken until `resumeBody`.
+   * @param bytes valid until the call returns
+   */
   onBodyData(bytes: Buffer): boolean;
   /** The body is whole. */
   onBodyEnd(trailers: readonly string[]): void;
@@ -52,10 +55,10 @@ export interface ClientSide {
   /** Passes on a head with a status below 200 (not 101). */
   sendInformational(head: ResponseHead): void;
   /**
-   * Passes on a 101 and hands out the client's connection, with what came on it since the request. Only lanes
-   * that can switch have it.
+   * Passes on a 101 and hands out the client's connection; what came on it since the request, and all that comes,
+   * goes to `onBytes` (valid until it returns). Only lanes that can switch have it.
    */
-  sendSwitch?(head: ResponseHead): { readonly socket: Duplex; readonly rest: Buffer };
+  sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
   sendHead(head: ResponseHead): void;
   /**
    * Sends a part of the answer's body.

@@ -49,6 +49,8 @@ export interface ConnectionOwner {
   onClosed(connection: HostConnection): void;
   /** Bytes came that nobody asked for. */
   onExtraBytes(): void;
+  /** Why a connection did not come about. */
+  onConnectError(error: Error): void;
 }
 
 /** All plain connections read into the same memory: what is read is passed on or copied before the next read. */
@@ -99,7 +101,9 @@ export class HostConnection implements Waiting {
     }
     socket.on('drain', () => (this.#tunnel ?? this.#user)?.onHostWritable());
     // After an error comes `close`.
-    socket.on('error', () => undefined);
+    socket.on('error', (error) => {
+      if (!this.#isConnected) this.#owner.onConnectError(error);
+    });
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose());
     return socket;

@@ -2,6 +2,7 @@
 // it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
 import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence, type EjectionReason, type EjectionState } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
@@ -47,6 +48,8 @@ export interface PoolOptions {
 export interface PoolEvents {
   /** What this balancer holds against a host changed. */
   onVerdict(): void;
+  /** For people: a host was ejected or is back, and why. */
+  onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
   /** Nothing uses the slot any more. */
   onReleased(slot: number): void;
 }
@@ -68,6 +71,8 @@ export class Host {
   isProbing = false;
   /** How long an idle connection is kept: less than the host says that it keeps it. */
   keepIdleMs: number;
+  /** Why the last connection did not come about. */
+  lastError = '';
   /** True once the host left the table: it ends with its last request. */
   isRemoved = false;
 
@@ -222,6 +227,9 @@ export class HostPool {
         if (at >= 0) host.idle.splice(at, 1);
       },
       onExtraBytes: () => count('hosts_extra_bytes'),
+      onConnectError: (error) => {
+        host.lastError = messageOf(error);
+      },
     };
     this.#owners.set(host, owner);
     return owner;
@@ -251,6 +259,7 @@ export class HostPool {
     host.queue.sendAway();
     for (const connection of host.idle.splice(0)) connection.destroy();
     events.onVerdict();
+    events.onEjection(host.name, 'ejected', reason === 'connect_failed' && host.lastError !== '' ? host.lastError : reason);
   }
 
   #upkeep(): void {
@@ -277,6 +286,7 @@ export class HostPool {
     count('ejections_ended');
     columns.ejectedUntil[host.slot] = columns.avoidUntil[host.slot] = columns.failing[host.slot] = 0;
     events.onVerdict();
+    events.onEjection(host.name, 'back', 'a probe found it well');
   }
 
   #releaseIfIdle(host: Host): void {

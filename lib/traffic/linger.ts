@@ -6,18 +6,13 @@ import type { Duplex } from 'node:stream';
 /** The other side has so long to close its half. */
 const LINGER_MS = 2000;
 
-/** So many bytes are still read, and thrown away. */
-const LINGER_BYTES = 4 << 20;
+/** So many bytes are still read after the end, and thrown away. */
+export const LINGER_BYTES = 4 << 20;
 
 /** Ends a connection: what is on its way is sent, what comes is thrown away until the other side closes, for a bounded time. */
 export function endSoon(socket: Duplex): void {
   if (socket.destroyed) return;
   socket.end();
-  let left = LINGER_BYTES;
-  socket.on('data', (bytes: Buffer) => {
-    left -= bytes.length;
-    if (left < 0) socket.destroy();
-  });
   socket.resume();
   socket.once('end', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();

@@ -36,7 +36,7 @@ const MAX_PROXY_HEADER = 5000;
 export async function openListener(options: ListenerOptions): Promise<{ readonly server: Server; readonly port: number }> {
   const { port, bind } = options;
   // A client that closes its half after the request still gets its answer.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => accept(socket, options));
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket, options));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -111,6 +111,7 @@ function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, 
     socket.off('close', stop);
   };
   socket.on('data', onData);
+  socket.resume();
   socket.on('end', onEnd);
   socket.on('close', stop);
 }

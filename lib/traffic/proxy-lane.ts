@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { type AnswerCode, answer } from './answers.js';
+import { writeCopy } from './buffers.js';
 import type { Attempt, Outcome } from './attempt.js';
 import type { ClientConnection, PresentRequest } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
@@ -75,11 +76,7 @@ export class ProxyLane implements ClientSide, PresentRequest {
     this.#response = response;
     this.#isDraining = isDraining;
     connection.present = this;
-    response.on('finish', () => {
-      // What nobody wants any more must not stand in the way of the next request.
-      if (this.#reader !== undefined && !request.readableEnded) request.resume();
-      connection.onAnswered();
-    });
+    response.on('finish', () => connection.onAnswered());
     response.on('close', () => {
       if (!response.writableFinished) this.#loseClient();
     });
@@ -99,26 +96,22 @@ export class ProxyLane implements ClientSide, PresentRequest {
   }
 
   readBody(reader: BodyReader): void {
-    const request = this.#request;
-    const isFirst = this.#reader === undefined;
     this.#reader = reader;
-    if (!isFirst) return;
-    this.#connection.awaitBody();
-    request.on('error', () => undefined);
-    request.on('data', (bytes: Buffer) => {
-      this.isBodyTaken = true;
-      this.bytesIn += bytes.length;
-      if (this.#reader?.onBodyData(bytes) !== false) return;
-      request.pause();
-      this.#connection.awaitNothing();
-    });
-    request.on('end', () => this.#reader?.onBodyEnd(request.rawTrailers));
+    this.#connection.wantBody();
   }
 
   resumeBody(): void {
-    if (!this.#request.isPaused()) return;
-    this.#connection.awaitBody();
-    this.#request.resume();
+    this.#connection.wantBody();
+  }
+
+  onBodyData(bytes: Buffer): void {
+    this.isBodyTaken = true;
+    this.bytesIn += bytes.length;
+    if (this.#reader?.onBodyData(bytes) === false) this.#connection.refrain();
+  }
+
+  onBodyEnd(trailers: readonly string[]): void {
+    this.#reader?.onBodyEnd(trailers);
   }
 
   sendInformational(head: ResponseHead): void {
@@ -149,8 +142,7 @@ export class ProxyLane implements ClientSide, PresentRequest {
       response.end(bytes.toString('latin1'), 'latin1');
       return true;
     }
-    // The memory is read into again before a slow client has taken it.
-    if (response.write(Buffer.from(bytes))) return true;
+    if (writeCopy(bytes, (copy, onTaken) => response.write(copy, onTaken))) return true;
     this.#connection.awaitReading();
     if (!this.#hasDrainListener) {
       this.#hasDrainListener = true;

@@ -28,7 +28,9 @@ export interface RequestHead {
   readonly upgrade: string | undefined;
   /** Whether the client waits for 100 (Continue) before it sends its body. */
   readonly expectsContinue: boolean;
-  /** Whether headers were left out because of their names. */
+  /** Whether the client keeps the connection for its next request. */
+  readonly isKeptAlive: boolean;
+  /** How many headers were left out because of their names. */
   readonly droppedNames: number;
 }
 
@@ -125,6 +127,8 @@ function readHeaders(method: string, target: string, minorVersion: 0 | 1, header
   let upgrade: string | undefined;
   let isUpgradeNamed = false;
   let expectsContinue = false;
+  let isKept = minorVersion === 1;
+  let isClosed = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
@@ -145,7 +149,10 @@ function readHeaders(method: string, target: string, minorVersion: 0 | 1, header
         if (name.toLowerCase() === 'upgrade') upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
         break;
       case 10:
-        if (name.toLowerCase() === 'connection' && hasToken(value, 'upgrade')) isUpgradeNamed = true;
+        if (value === 'keep-alive' ? minorVersion === 1 : name.toLowerCase() !== 'connection') break;
+        if (hasToken(value, 'upgrade')) isUpgradeNamed = true;
+        if (hasToken(value, 'close')) isClosed = true;
+        else if (hasToken(value, 'keep-alive')) isKept = true;
         break;
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
@@ -172,7 +179,7 @@ function readHeaders(method: string, target: string, minorVersion: 0 | 1, header
   if (isUpgrade && (framing !== 'none' || minorVersion === 0 || upgrade === '')) return REFUSALS.upgrade;
   return {
     method, target, minorVersion, headers, host, framing, length: Math.max(0, length), upgrade: isUpgrade ? upgrade : undefined,
-    expectsContinue: expectsContinue && framing !== 'none', droppedNames,
+    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, droppedNames,
   };
 }
 

@@ -1,5 +1,5 @@
-// A client's bytes, read strictly and in order: heads, bodies, heads. It says where each message begins and
-// ends, so that whoever parses it after us reads the same, and stops at the first byte that is refused. Pure.
+// A client's bytes, read strictly and in order: heads, bodies, heads. Nobody parses them after it, and it stops at
+// the first byte that is refused. Pure.
 
 import { ChunkedReader } from './chunked.js';
 import { checkPartialLine, hasBrokenLine, type HeadRules, isRefusal, readRequestHead, REFUSALS, type Refusal, type RequestHead } from './request-head.js';
@@ -10,9 +10,9 @@ export type RequestStep =
   | 'more'
   /** A head: it is in `head`. */
   | 'head'
-  /** A part of the body, framing included. */
+  /** A part of the body: its payload lies from `payloadStart` to the returned offset; none when they are equal. */
   | 'body'
-  /** The last part of the body; the next byte begins the next request. */
+  /** The end of the body, with its last payload as above; the next byte begins the next request. */
   | 'end'
   /** The bytes at the returned offset are refused: why is in `refusal`. */
   | 'refused';
@@ -28,6 +28,7 @@ export class RequestParser {
   refusal: Refusal | undefined;
   /** Payload bytes of the present body so far. */
   bodyBytes = 0;
+  payloadStart = 0;
   readonly #rules: HeadRules;
   readonly #chunked = new ChunkedReader();
   #phase: 'head' | 'length' | 'chunked' = 'head';
@@ -45,6 +46,11 @@ export class RequestParser {
   /** Whether the next byte belongs to a head. */
   get isBetween(): boolean {
     return this.#phase === 'head';
+  }
+
+  /** The trailers of the body that has just ended, as a raw list. */
+  get trailers(): readonly string[] {
+    return this.head?.framing === 'chunked' ? this.#chunked.trailers : [];
   }
 
   /** Reads one element from `offset` on; gives the offset after it, and says in `step` what it was. */
@@ -113,6 +119,7 @@ export class RequestParser {
   #readLength(bytes: Buffer, offset: number): number {
     if (offset === bytes.length) return this.#is('more', offset);
     const taken = Math.min(this.#left, bytes.length - offset);
+    this.payloadStart = offset;
     this.#left -= taken;
     this.bodyBytes += taken;
     if (this.#left > 0) return this.#is('body', offset + taken);
@@ -129,12 +136,15 @@ export class RequestParser {
       case 'data':
         this.bodyBytes += next - chunked.dataStart;
         if (this.#rules.maxBodySize > 0 && this.bodyBytes > this.#rules.maxBodySize) return this.#refuse(REFUSALS.bodySize, offset);
+        this.payloadStart = chunked.dataStart;
         return this.#is('body', next);
       case 'framing':
+        this.payloadStart = next;
         return this.#is('body', next);
       case 'end':
         if (chunked.trailers.length > 0 && hasFramingTrailer(chunked.trailers)) return this.#refuse(REFUSALS.trailer, offset);
         this.#phase = 'head';
+        this.payloadStart = next;
         return this.#is('end', next);
       case 'bad':
         return this.#refuse(REFUSALS.chunk, next);

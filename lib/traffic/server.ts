@@ -14,6 +14,7 @@ import { type ExchangeContext, exchange } from './exchange.js';
 import type { ClientFacts } from './headers.js';
 import { openListener } from './listener.js';
 import { createShell, ProxyLane } from './proxy-lane.js';
+import { refusedRecordOf } from './story.js';
 import type { TlsContexts } from './tls-contexts.js';
 import { buildTrust } from './trusted.js';
 import { UpgradeLane } from './upgrade-lane.js';
@@ -64,11 +65,11 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
 
   const connectionContext: ConnectionContext = {
     rules: config, limits: config, timeouts: config, clock, count, deadlines, isDraining: () => isDraining, onClosed: (connection) => connections.delete(connection),
+    onRefused: (facts, code) => context.accessLog?.write(refusedRecordOf(facts, code)),
   };
 
-  // It never listens: it is handed connections, and of them only what was read strictly before.
-  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false, maxHeaderSize: 2 * config.maxHeaderSize });
-  http.maxHeadersCount = 0;
+  // It never listens: it is handed connections.
+  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
   (http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
 
   function onConnection(socket: Socket, facts: ClientFacts): void {
@@ -76,9 +77,10 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     connections.add(connection);
     bySocket.set(socket, connection);
     http.emit('connection', socket);
-    // Node's parser gets its bytes from us, when they have been read strictly.
+    // Node's server never sees a client's bytes: it is told of each request by a head of ours, and writes the answers.
     const [parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
-    socket.removeAllListeners('data');
+    // A listener of ours makes Node let go of the socket's reading.
+    socket.on('data', nothing).removeAllListeners('data');
     connection.start(parse as (bytes: Buffer) => void);
   }
 
@@ -108,15 +110,12 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     begin(() => void tell(lane, () => response.destroy()));
   };
   http.on('request', onRequest);
-  http.on('checkContinue', onRequest);
-  http.on('checkExpectation', onRequest);
-  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
     count('websockets');
     const connection = bySocket.get(socket) as ClientConnection;
-    const lane = new UpgradeLane(shell, connection, request, head.length > 0 ? Buffer.concat([head, connection.leave()]) : connection.leave());
+    const lane = new UpgradeLane(shell, connection, request);
     begin(() => void tell(lane, () => socket.destroy()));
   });
-  // What Node's parser refuses after ours let it pass, and bodies that end with their connection.
   http.on('clientError', (_error, socket) => socket.destroy());
 
   const listener = await openListener({
@@ -168,3 +167,5 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     },
   };
 }
+
+const nothing = (): void => undefined;

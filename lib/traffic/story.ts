@@ -2,9 +2,10 @@
 
 import type { OutcomeKind } from '../routing/retry.js';
 import type { AccessRecord } from './access-log.js';
-import type { AnswerCode } from './answers.js';
+import { type AnswerCode, statusOf } from './answers.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from './client-side.js';
+import type { ClientFacts } from './headers.js';
 
 /** What is gathered; times are of the process's clock. */
 export interface Story {
@@ -44,6 +45,14 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number): Acces
     attempts: story.attempts,
     outcome: story.outcome,
     code: story.code,
+  };
+}
+
+/** The record of what was refused before its head was read: nothing of it is believed. */
+export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode): AccessRecord {
+  return {
+    clientAddress: address, isTls, method: '', target: '', httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: 0,
+    startedEpochMs: Date.now(), queueMs: Number.NaN, connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: 0, hostName: '', attempts: 0, outcome: 'refused', code,
   };
 }
 

@@ -3,6 +3,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.js';
+import { writeCopy } from './buffers.js';
 import type { HostConnection, TunnelSide } from './host-connection.js';
 import { closeFrame, FrameTracker } from './websocket-frames.js';
 
@@ -44,7 +45,6 @@ export class Tunnel implements TunnelSide {
     this.#idleMs = options.idleMs;
     this.#toClient = isWebSocket ? new FrameTracker() : undefined;
     this.#toHost = isWebSocket ? new FrameTracker() : undefined;
-    client.on('data', (bytes: Buffer) => this.onClientBytes(bytes));
     client.on('drain', () => host.socket.resume());
     client.on('end', () => {
       // What the host still has to say is passed on, if it says so soon.
@@ -58,20 +58,22 @@ export class Tunnel implements TunnelSide {
     this.#isAlive();
   }
 
-  /** Bytes of the client, for the host. */
+  /**
+   * Bytes of the client, for the host.
+   * @param bytes valid until the call returns
+   */
   onClientBytes(bytes: Buffer): void {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toHost?.push(bytes);
-    if (!this.#host.write(bytes)) this.#client.pause();
+    if (!writeCopy(bytes, (copy, onTaken) => this.#host.socket.write(copy, onTaken))) this.#client.pause();
   }
 
   onHostBytes(bytes: Buffer): void {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toClient?.push(bytes);
-    // The memory is read into again before a slow client has taken it.
-    if (!this.#client.write(Buffer.from(bytes))) this.#host.socket.pause();
+    if (!writeCopy(bytes, (copy, onTaken) => this.#client.write(copy, onTaken))) this.#host.socket.pause();
   }
 
   onHostWritable(): void {

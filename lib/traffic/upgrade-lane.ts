@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerBytes, statusOf } from './answers.js';
 import type { Attempt, Outcome } from './attempt.js';
+import { writeCopy } from './buffers.js';
 import type { ClientConnection } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from './headers.js';
@@ -31,29 +32,32 @@ export class UpgradeLane implements ClientSide {
   readonly #socket: Socket;
   #early: Buffer;
   #isSwitched = false;
+  /** Who has the bytes once the protocol was switched. */
+  #onBytes: ((bytes: Buffer) => void) | undefined;
   #isGone = false;
   #hasLength = false;
 
-  /** @param early what came on the connection after the head */
-  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, early: Buffer) {
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage) {
     this.head = connection.head as RequestHead;
     this.facts = connection.facts;
     this.#shell = shell;
     this.#request = request;
-    this.#early = early;
     const { socket } = connection;
     this.#socket = socket;
-    socket.on('data', this.#onEarlyData);
     socket.on('end', this.#onGone);
     socket.on('close', this.#onGone);
     socket.on('drain', this.#onDrain);
-    socket.resume();
+    this.#early = connection.leave((bytes) => {
+      if (this.#onBytes !== undefined) {
+        this.#onBytes(bytes);
+        return;
+      }
+      // Refused: nobody reads what comes after.
+      if (this.status !== 0) return;
+      this.#early = Buffer.concat([this.#early, bytes]);
+      if (this.#early.length > MAX_EARLY) socket.pause();
+    });
   }
-
-  readonly #onEarlyData = (bytes: Buffer): void => {
-    this.#early = Buffer.concat([this.#early, bytes]);
-    if (this.#early.length > MAX_EARLY) this.#socket.pause();
-  };
 
   /** A client that closes its half before the switch can't speak the new protocol either. */
   readonly #onGone = (): void => {
@@ -87,19 +91,20 @@ export class UpgradeLane implements ClientSide {
     if (head.status !== 100) this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
   }
 
-  sendSwitch(head: ResponseHead): { readonly socket: Socket; readonly rest: Buffer } {
+  sendSwitch(head: ResponseHead, onBytes: (bytes: Buffer) => void): Socket {
+    this.#onBytes = onBytes;
     this.#isSwitched = true;
     this.hasStarted = true;
     this.status = 101;
     const socket = this.#socket;
-    socket.off('data', this.#onEarlyData);
     socket.off('end', this.#onGone);
     socket.off('close', this.#onGone);
     socket.off('drain', this.#onDrain);
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
     socket.write(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]), 'latin1');
-    return { socket, rest: this.#early };
+    if (this.#early.length > 0) onBytes(this.#early);
+    return socket;
   }
 
   sendHead(head: ResponseHead): void {
@@ -111,7 +116,7 @@ export class UpgradeLane implements ClientSide {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    return this.#socket.write(Buffer.from(bytes));
+    return writeCopy(bytes, (copy, onTaken) => this.#socket.write(copy, onTaken));
   }
 
   endAnswer(): void {

@@ -1,60 +1,16 @@
-// Every benchmark once in a tiny form, as the command line runs it: its figures must be there and be
-// plausible. Nothing is said here about speed.
+// The benchmarks once in a tiny form, as the command line runs them: their figures must be there and be
+// plausible. Nothing is said here about speed. `forward` and `churn` have files of their own.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALGORITHMS } from '../../lib/model.js';
+import { bench, type BenchJson, benchJson, type Fields, isWithin } from '../support/bench.js';
 import { withProcess, withTempDir } from '../support/brackets.js';
+import { ENTRY } from '../support/meercat.js';
 
 const test = suite('bench');
-
-const ENTRY = fileURLToPath(new URL('../../bin/meercat.js', import.meta.url));
-
-type Fields = Readonly<Record<string, unknown>>;
-
-interface BenchJson {
-  readonly bench: string;
-  readonly version: string;
-  readonly startedAt: string;
-  readonly machine: Fields;
-  readonly goals: readonly { readonly what: string; readonly goal: string; readonly value: number; readonly isReached: boolean }[];
-  readonly wrong: readonly string[];
-  readonly figures: Fields;
-}
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function bench(...args: readonly string[]): Promise<Ended> {
-  return withProcess({ command: process.execPath, args: [ENTRY, 'bench', ...args] }, async (child) => {
-    const { code } = await child.exit;
-    return { code, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
-  });
-}
-
-/** Runs a benchmark for its JSON alone; its answers must have been right. */
-async function benchJson(...args: readonly string[]): Promise<BenchJson> {
-  const { code, stdout, stderr } = await bench(...args, '--json');
-  assert.is(code, 0, `${stdout}\n${stderr}`);
-  const json = JSON.parse(stdout) as BenchJson;
-  assert.is(json.bench, args[0]);
-  assert.equal(json.wrong, []);
-  assert.ok(json.goals.length > 0);
-  for (const { what, goal, value, isReached } of json.goals) {
-    assert.ok(what !== '' && /^(<|<=|=) [\d.]+/.test(goal) && value >= 0 && typeof isReached === 'boolean', JSON.stringify(json.goals));
-  }
-  return json;
-}
-
-function isWithin(value: unknown, min: number, max: number, what: string): void {
-  assert.ok(typeof value === 'number' && value >= min && value <= max, `${what}: ${String(value)} is not within ${min} and ${max}`);
-}
 
 test('pick gives a time for every policy and number of hosts', async () => {
   const { figures } = await benchJson('pick', '--hosts', '5,200', '--rounds', '2', '--seconds', '0.01');
@@ -86,16 +42,6 @@ test('failover ends the master both ways, and freshness sees reports in the tabl
   assert.is((only.cpu as unknown[]).length, 4);
 });
 
-test('forward compares CPU and speed with a bare http-proxy', async () => {
-  const { figures } = await benchJson('forward', '--rounds', '1', '--seconds', '0.2', '--connections', '4', '--load', 'own');
-  const proxies = figures.proxies as Fields[];
-  assert.equal(proxies.slice(0, 2).map(({ name }) => name), ['bare http-proxy', 'meercat']);
-  for (const proxy of proxies) {
-    isWithin(proxy.cpuMicros, 1, 1e5, `${String(proxy.name)}, µs`);
-    isWithin(proxy.perSecond, 10, 1e6, `${String(proxy.name)}, requests/s`);
-  }
-});
-
 test('the table and one line of JSON are printed, or with a file the table alone', async () => {
   const args = ['pick', '--hosts', '3', '--rounds', '1', '--seconds', '0.01'];
   const both = await bench(...args);
@@ -112,7 +58,7 @@ test('the table and one line of JSON are printed, or with a file the table alone
 
 test('what is not understood is refused with 2 and says what is', async () => {
   for (const [args, expected] of [
-    [['nope'], 'one of failover, freshness, pick, forward, not "nope"'],
+    [['nope'], 'one of failover, freshness, pick, forward, churn, not "nope"'],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
     [['pick', '--hosts', '10,x'], '--hosts: a whole number'],

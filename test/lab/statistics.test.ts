@@ -2,10 +2,10 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseWrk } from '../../lib/lab/forward.js';
 import { bytesPerCall } from '../../lib/lab/picker.js';
 import { formatReport, formatTable, goalBelow } from '../../lib/lab/report.js';
 import { distributionOf, median, percentile, rounded } from '../../lib/lab/statistics.js';
+import { parseWrk } from '../../lib/lab/wrk.js';
 
 const test = suite('lab statistics');
 

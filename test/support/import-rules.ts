@@ -29,8 +29,8 @@ const COMPOSITION_ROOTS = new Set(['balancer', 'local-fleet', 'index']);
 /** What single files of lib itself may import besides the pure folders: the configuration checks Redis addresses and names. */
 const FILE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = { config: ['redis'] };
 
-/** The benchmark's peer is http-proxy as it comes: the one place outside its home. */
-const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy']);
+/** The benchmark's peers are http-proxy as it comes and with undici: the places outside its home. */
+const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy', 'lib/lab/undici-proxy.ts http-proxy']);
 
 /** Where each library may be imported: a prefix of the path. Tests may import what they like. */
 const LIBRARY_HOME: Readonly<Record<string, string>> = {
@@ -40,6 +40,7 @@ const LIBRARY_HOME: Readonly<Record<string, string>> = {
   systeminformation: 'lib/agent/',
   commander: 'bin/',
   pino: 'lib/log.ts',
+  undici: 'lib/lab/',
 };
 
 /** The part of lib a path belongs to: `lib/fleet/x.ts` → `fleet`, `lib/balancer.ts` → `balancer`; null outside lib. */

@@ -1,0 +1,132 @@
+// `meercat restart`: asks the `meercat up` of a Redis and namespace to restart its balancers one after the
+// other, and follows it to the end. Only who started a process can start it again: hence the asking.
+
+import { MeercatError, messageOf } from '../errors.js';
+import { parseRedisAddress } from '../redis/address.js';
+import { type Commands, openSubscription } from '../redis/connect.js';
+import { decodeEvent, type FleetEvent, WHOLE_FLEET } from '../redis/event-message.js';
+import { publishEvent } from '../redis/fleet-store.js';
+import { readFleet } from '../redis/fleet-view.js';
+import { buildKeys, type Keys } from '../redis/keys.js';
+import { connectForPerson } from './status.js';
+
+/** So long `meercat up` may take to react. */
+const REACT_TIMEOUT_MS = 5000;
+
+/** So long it may be silent then: a balancer drains, ends, and comes up within it. */
+const SILENCE_TIMEOUT_MS = 60_000;
+
+/** A balancer that serves again has written itself to Redis, or does so soon. */
+const HEARTBEAT_TIMEOUT_MS = 5000;
+const LOOK_EVERY_MS = 50;
+
+/** What `restart` is told. */
+export interface RestartOptions {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly isJson: boolean;
+}
+
+/** Restarts and prints how far it is, or with `isJson` one line at the end. Rejects with MEERCAT_RESTART_FAILED unless all were restarted. */
+export async function restartFleet({ redis, namespace, isJson }: RestartOptions, out: NodeJS.WritableStream): Promise<void> {
+  const keys = buildKeys(namespace);
+  const client = await connectForPerson(redis);
+  const startMs = performance.now();
+  const say = (line: string): void => void (isJson || out.write(`${line}\n`));
+  try {
+    const before = await readSince(client, keys);
+    const restarted: { name: string; since: string }[] = [];
+    const began = new Set<string>();
+    for await (const { kind, name, detail = '' } of stepsOf(redis, client, keys)) {
+      if (name === WHOLE_FLEET) say(kind === 'restart-ended' ? `restarted ${detail}` : `meercat up: ${detail}`);
+      else if (kind === 'restart-began') began.add(name);
+      else if (kind === 'restart-ended') {
+        // Of one whose beginning was not seen, the old entry may never have been read.
+        const since = await untilNew(client, keys, name, began.has(name) ? before.get(name) : undefined);
+        restarted.push({ name, since });
+        say(`${name} ${detail}`);
+      }
+    }
+    if (isJson) out.write(`${JSON.stringify({ namespace, restarted, seconds: Number(((performance.now() - startMs) / 1000).toFixed(1)) })}\n`);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Asks, and gives the steps that `meercat up` tells, to the last one. Rejects when it fails, or tells nothing for too long. */
+async function* stepsOf(redis: string, client: Commands, keys: Keys): AsyncGenerator<FleetEvent> {
+  const waiting: FleetEvent[] = [];
+  let wake: () => void = () => undefined;
+  let hasAsked = false;
+  let failure: unknown;
+  const subscription = openSubscription(
+    parseRedisAddress(redis),
+    [keys.events],
+    (_channel, text) => {
+      const event = decodeEvent(text);
+      if (!event.ok || !/^restart-(began|ended|failed)$/.test(event.value.kind)) return;
+      waiting.push(event.value);
+      wake();
+    },
+    {
+      onReady() {
+        // After a reconnect too it is subscribed again; to ask again could begin a second restart.
+        if (hasAsked) return;
+        hasAsked = true;
+        publishEvent(client, keys, { kind: 'restart-requested', name: WHOLE_FLEET }).catch((error: unknown) => {
+          failure = error;
+          wake();
+        });
+      },
+    },
+  );
+  try {
+    for (let timeoutMs = REACT_TIMEOUT_MS; ; timeoutMs = SILENCE_TIMEOUT_MS) {
+      if (waiting.length === 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, timeoutMs);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      const step = waiting.shift();
+      if (failure !== undefined) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${messageOf(failure)}`, { cause: failure });
+      if (step === undefined) throw silence(timeoutMs, keys.namespace);
+      if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET) throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);
+      yield step;
+      if (step.kind === 'restart-ended' && step.name === WHOLE_FLEET) return;
+    }
+  } finally {
+    subscription.close();
+  }
+}
+
+function silence(timeoutMs: number, namespace: string): MeercatError {
+  return new MeercatError(
+    'MEERCAT_RESTART_FAILED',
+    timeoutMs === REACT_TIMEOUT_MS
+      ? `no meercat up answers on this Redis and namespace (${namespace}): it alone can restart what it started; of balancers that run otherwise, send SIGTERM to one after the other and start each again when it has ended`
+      : `meercat up told nothing more for ${timeoutMs / 1000} s: look at meercat status`,
+  );
+}
+
+/** When each balancer started, as it stands in Redis. */
+async function readSince(client: Commands, keys: Keys): Promise<Map<string, string>> {
+  const view = await readFleet(client, keys).catch((error: unknown) => {
+    throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${messageOf(error)}`, { cause: error });
+  });
+  return new Map(view.balancers.map(({ name, since }) => [name, since]));
+}
+
+/** When the balancer that took the old one's place started. Rejects when it does not stand in Redis in time. */
+async function untilNew(client: Commands, keys: Keys, name: string, oldSince: string | undefined): Promise<string> {
+  const deadlineMs = performance.now() + HEARTBEAT_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
+    const since = (await readSince(client, keys)).get(name);
+    if (since !== undefined && since !== oldSince) return since;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  throw new MeercatError('MEERCAT_RESTART_FAILED', `${name} was restarted, but does not stand in Redis as a new one: look at meercat status`);
+}

@@ -1,0 +1,111 @@
+// The proxies that others wrote, where they are installed: each with one process or thread that does the
+// work, as little beside the work as their configuration allows, and WebSockets let through. Their files
+// are in a folder of their own that goes with them.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, type StartOptions, startProgram } from './processes.js';
+
+/** What an installed program needs to be started as a proxy before one host. */
+export interface PeerProgram {
+  readonly name: string;
+  /** The command that starts it with a configuration in this folder, and what it is configured as. */
+  readonly build: (setup: ProgramSetup) => { readonly file: string; readonly config: string; readonly command: readonly [string, ...string[]] };
+}
+
+interface ProgramSetup {
+  /** The program's full path. */
+  readonly path: string;
+  readonly folder: string;
+  readonly port: number;
+  readonly hostPort: number;
+}
+
+const nginx: PeerProgram = {
+  name: 'nginx',
+  build({ path, folder, port, hostPort }) {
+    const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
+    const config = `
+daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off; keepalive_timeout 65s; keepalive_requests 1000000000; client_max_body_size 0; ${kept}
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+  upstream host { server 127.0.0.1:${hostPort}; keepalive 256; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port} backlog=1024;
+    location / {
+      proxy_pass http://host; proxy_http_version 1.1; proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+    }
+  }
+}
+`;
+    return { file: 'nginx.conf', config, command: [path, '-p', folder, '-e', `${folder}/error.log`, '-c', join(folder, 'nginx.conf')] };
+  },
+};
+
+const haproxy: PeerProgram = {
+  name: 'haproxy',
+  build({ path, folder, port, hostPort }) {
+    const config = `
+global
+  maxconn 4096
+  nbthread 1
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 65s
+  timeout server 60s
+  timeout tunnel 60s
+  http-reuse always
+listen bench
+  bind 127.0.0.1:${port}
+  server h1 127.0.0.1:${hostPort}
+`;
+    return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', join(folder, 'haproxy.cfg')] };
+  },
+};
+
+const caddy: PeerProgram = {
+  name: 'caddy',
+  build({ path, folder, port, hostPort }) {
+    const config = `
+{
+  admin off
+  auto_https off
+  log default {
+    output discard
+  }
+}
+http://127.0.0.1:${port} {
+  bind 127.0.0.1
+  reverse_proxy 127.0.0.1:${hostPort} {
+    transport http {
+      keepalive 65s
+      keepalive_idle_conns_per_host 256
+    }
+  }
+}
+`;
+    // What it keeps goes with the folder; one thread for its code, as the others have.
+    const env = ['GOMAXPROCS=1', `HOME=${folder}`, `XDG_DATA_HOME=${folder}`, `XDG_CONFIG_HOME=${folder}`];
+    return { file: 'Caddyfile', config, command: ['/usr/bin/env', ...env, path, 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')] };
+  },
+};
+
+/** All of them, in the order in which they are listed. */
+export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
+
+/** Starts one of them before this host; gives its port and its process. */
+export async function startPeerProgram({ build }: PeerProgram, path: string, hostPort: number, options: StartOptions): Promise<{ readonly port: number; readonly pid: number }> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
+  options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
+  const { file, config, command } = build({ path, folder, port, hostPort });
+  writeFileSync(join(folder, file), config);
+  const [program, ...args] = command;
+  const { pid } = await startProgram(program, args, options);
+  return { port, pid };
+}

@@ -1,0 +1,40 @@
+// The server in front of an http-proxy that forwarding is measured against: the few lines that its own
+// documentation shows, for requests and for WebSockets.
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** An http-proxy, as far as it is used here. */
+interface Peer {
+  web(request: IncomingMessage, response: ServerResponse, options: undefined, onError: () => void): void;
+  ws(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  on(event: 'error', listener: () => void): unknown;
+}
+
+/** Serves on a free port of loopback and says so on the channel; gives what closes it. */
+export async function servePeer(proxy: Peer): Promise<() => void> {
+  const upgraded = new Set<Duplex>();
+  proxy.on('error', () => undefined);
+  const server = createServer((request, response) => {
+    proxy.web(request, response, undefined, () => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(502).end();
+    });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.on('error', () => undefined).on('close', () => upgraded.delete(socket));
+    proxy.ws(request, socket, head);
+  });
+  server.keepAliveTimeout = 65_000;
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  process.send?.({ type: 'ready', port: (server.address() as AddressInfo).port });
+  return () => {
+    server.close();
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+  };
+}

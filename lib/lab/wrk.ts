@@ -1,0 +1,45 @@
+// wrk as a load: quicker than ours, so that it is the proxy that is measured. It looks at statuses, not at
+// bodies: those are checked before.
+
+import { spawn } from 'node:child_process';
+import { MeercatError } from '../errors.js';
+import type { Shutdown } from '../shutdown.js';
+
+/** What one load on one proxy gave. */
+export interface Run {
+  /** Requests that were answered, or messages that were echoed. */
+  readonly requests: number;
+  readonly wrong: number;
+  readonly seconds: number;
+}
+
+/** Runs wrk on a port of loopback, bound to a core unless that is null. Rejects when it says nothing that is understood. */
+export function runWrk(wrk: string, port: number, connections: number, seconds: number, core: number | null, shutdown: Shutdown): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const pinned = core === null ? [] : ['taskset', '-c', String(core)];
+    const [command = wrk, ...args] = [...pinned, wrk, '-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '5s', `http://127.0.0.1:${port}/`];
+    // It ends by itself within seconds; should this process end first, so be it.
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    shutdown.add(() => void child.kill());
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.once('error', reject);
+    child.once('close', () => {
+      const run = parseWrk(text);
+      if (run === null) reject(new MeercatError('MEERCAT_START_FAILED', `wrk said nothing that is understood: ${text.slice(0, 200)}`));
+      else resolve(run);
+    });
+  });
+}
+
+/** Reads what wrk prints; null when it is not understood. */
+export function parseWrk(text: string): Run | null {
+  const [, requests, took, unit = ''] = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(text) ?? [];
+  if (requests === undefined) return null;
+  const seconds = Number(took) * ({ ms: 0.001, s: 1, m: 60 }[unit] ?? Number.NaN);
+  const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text) ?? [];
+  const [, refused = '0'] = /Non-2xx or 3xx responses: (\d+)/.exec(text) ?? [];
+  return { requests: Number(requests), wrong: errors.reduce((sum, count) => sum + Number(count), Number(refused)), seconds };
+}

@@ -1,0 +1,25 @@
+// Copies of what was read, for the time in which the system has not taken them yet: what both sides read into
+// is read into again at once. Large copies are used again, so that a long body makes no garbage.
+
+/** As much as one read brings. */
+const SIZE = 64 << 10;
+
+/** So many are kept for the next time. */
+const MAX_KEPT = 64;
+
+/** Copies up to this size come from Node's own pool. */
+const SMALL = 4 << 10;
+
+const kept: Buffer[] = [];
+
+/** Writes a copy of these bytes; gives what `write` gave. `write` must call back once the bytes were taken or never will be. */
+export function writeCopy(bytes: Buffer, write: (copy: Buffer, onTaken: () => void) => boolean): boolean {
+  if (bytes.length <= SMALL || bytes.length > SIZE) return write(Buffer.from(bytes), nothing);
+  const whole = kept.pop() ?? Buffer.allocUnsafeSlow(SIZE);
+  bytes.copy(whole);
+  return write(whole.subarray(0, bytes.length), () => {
+    if (kept.length < MAX_KEPT) kept.push(whole);
+  });
+}
+
+const nothing = (): void => undefined;

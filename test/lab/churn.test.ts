@@ -1,0 +1,104 @@
+// `meercat bench churn` in a small form: every kind of request comes, every answer is right, and the balancer is
+// back where it was. And its parts: the mix, and a client that tells whole answers from others.
+
+import { createServer, type Server } from 'node:net';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ACTIONS, emptyTally, type Tally } from '../../lib/lab/churn-actions.js';
+import { ChurnConnection } from '../../lib/lab/churn-connection.js';
+import { type ActionName, bodyFor, drawAction, drawSize, MAX_BODY_BYTES, MIX } from '../../lib/lab/churn-mix.js';
+import { Random } from '../../lib/routing/random.js';
+import { benchJson, type Fields, isWithin } from '../support/bench.js';
+
+const test = suite('bench churn');
+
+test('after requests of every kind a balancer holds no more than before, and the next answers are right', async () => {
+  const { figures, goals } = await benchJson('churn', '--requests', '3000', '--connections', '16');
+  const actions = figures.actions as Record<ActionName, Tally>;
+  assert.equal(Object.keys(actions), MIX.map(([name]) => name));
+  for (const [name, { requests, right, refused, unanswered, wrong }] of Object.entries(actions)) {
+    isWithin(requests, 10, 3000, name);
+    assert.is(right + refused + unanswered + wrong, requests, name);
+  }
+  const { start, end } = figures.rests as Record<'start' | 'end', Fields>;
+  isWithin(start.descriptors, 10, 1000, 'descriptors');
+  isWithin(end.residentBytes, 1e7, 1e9, 'memory');
+  // Memory is said nothing about here: so few requests do not warm a process up.
+  for (const { what, isReached } of goals) if (!what.startsWith('memory')) assert.ok(isReached, what);
+});
+
+test('the mix is whole, and the same seed draws the same', () => {
+  assert.is(MIX.reduce((sum, [, percent]) => sum + percent, 0), 100);
+  const [one, same] = [new Random(5), new Random(5)];
+  const counts = new Map<ActionName, number>();
+  for (let i = 0; i < 20_000; i++) {
+    const name = drawAction(one);
+    assert.is(drawAction(same), name);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  // 20,000 draws: each share within a sixth of what it should be, or half a percent.
+  for (const [name, percent] of MIX) isWithin((counts.get(name) ?? 0) / 200, percent - Math.max(percent / 6, 0.5), percent + Math.max(percent / 6, 0.5), name);
+  for (let i = 0; i < 1000; i++) isWithin(drawSize(one), 0, MAX_BODY_BYTES, 'size');
+});
+
+/** Serves these bytes to whoever asks, then ends the connection in this way. */
+async function withAnswer<T>(bytes: string, ending: 'keeps' | 'ends' | 'resets', fn: (port: number) => Promise<T>): Promise<T> {
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      socket.write(bytes, () => {
+        if (ending === 'ends') socket.end();
+        if (ending === 'resets') setTimeout(() => socket.resetAndDestroy(), 10);
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    return await fn((server.address() as { port: number }).port);
+  } finally {
+    server.close();
+  }
+}
+
+/** What an action makes of these bytes. */
+async function tallyOf(action: ActionName, bytes: string, ending: 'keeps' | 'ends' | 'resets'): Promise<Tally> {
+  return withAnswer(bytes, ending, async (port) => {
+    const connection = await ChurnConnection.open(port);
+    assert.ok(connection !== null);
+    const tally = emptyTally();
+    await ACTIONS[action]({ connection, port, random: new Random(1), id: 'r1', tally });
+    connection.leave();
+    return tally;
+  });
+}
+
+test('a right answer is right in every framing, and what is not is told from it', async () => {
+  const size = drawSize(new Random(1));
+  const body = bodyFor('r1', size).toString();
+  const ok = 'HTTP/1.1 200 OK\r\n';
+  for (const [bytes, ending, field] of [
+    [`${ok}Content-Length: ${size}\r\n\r\n${body}`, 'keeps', 'right'],
+    [`${ok}Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${body}\r\n0\r\n\r\n`, 'keeps', 'right'],
+    [`${ok}Connection: close\r\n\r\n${body}`, 'ends', 'right'],
+    [`${ok}Connection: close\r\n\r\n${body}`, 'resets', 'wrong'],
+    [`${ok}Content-Length: ${size}\r\n\r\n${'x'.repeat(size)}`, 'keeps', 'wrong'],
+    [`${ok}Content-Length: ${size + 1}\r\n\r\n${body}`, 'ends', 'wrong'],
+    ['HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'keeps', 'wrong'],
+    ['HTTP/1.1 502 Bad Gateway\r\nContent-Length: 8\r\n\r\nMEERCAT_', 'keeps', 'refused'],
+    ['HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nother', 'keeps', 'wrong'],
+    ['', 'resets', 'unanswered'],
+  ] as const) {
+    const tally = await tallyOf('get', bytes, ending);
+    assert.equal({ ...tally, examples: [] }, { ...emptyTally(), requests: 1, [field]: 1 }, `${bytes.slice(0, 60)}, ${ending}: ${tally.examples.join()}`);
+  }
+});
+
+test('an answer that its host cut must not look whole', async () => {
+  const head = `HTTP/1.1 200 OK\r\nContent-Length: ${MAX_BODY_BYTES}\r\n\r\n`;
+  assert.is((await tallyOf('host-cuts', `${head}half`, 'resets')).right, 1);
+  assert.is((await tallyOf('host-cuts', `${head}half`, 'ends')).right, 1);
+  assert.is((await tallyOf('host-cuts', 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf', 'ends')).wrong, 1);
+  assert.is((await tallyOf('host-cuts', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhalf', 'keeps')).wrong, 1);
+});
+
+test.run();

@@ -1,0 +1,33 @@
+// `meercat bench forward` once in a tiny form: every workload, every proxy that is installed, and plausible
+// figures. Nothing is said here about speed.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bench, benchJson, type Fields, isWithin } from '../support/bench.js';
+
+const test = suite('bench forward');
+
+test('forward compares CPU and speed with a bare http-proxy and one with undici, for every workload', async () => {
+  const { figures, goals } = await benchJson('forward', '--rounds', '1', '--seconds', '0.2', '--connections', '4', '--load', 'own');
+  const workloads = figures.workloads as { name: string; proxies: Fields[] }[];
+  assert.equal(workloads.map(({ name }) => name), ['small', 'down', 'up', 'websocket']);
+  for (const { name, proxies } of workloads) {
+    assert.equal(proxies.slice(0, 3).map((proxy) => proxy.name), ['bare http-proxy', 'http-proxy + undici', 'meercat']);
+    for (const proxy of proxies) {
+      isWithin(proxy.cpuMicros, 0, 1e6, `${name}, ${String(proxy.name)}, µs`);
+      isWithin(proxy.perSecond, 1, 1e6, `${name}, ${String(proxy.name)}, a second`);
+    }
+  }
+  assert.equal(goals.map(({ goal }) => goal), ['<= 0.45', '<= 1']);
+});
+
+test('it measures the workloads that it is told, in that order', async () => {
+  const { figures, goals } = await benchJson('forward', '--workloads', 'websocket,small', '--rounds', '1', '--seconds', '0.05', '--connections', '2', '--load', 'own');
+  assert.equal((figures.workloads as { name: string }[]).map(({ name }) => name), ['websocket', 'small']);
+  assert.is(goals.length, 2);
+  const { code, stderr } = await bench('forward', '--workloads', 'small,sideways');
+  assert.is(code, 2);
+  assert.match(stderr, /--workloads: one of small, down, up, websocket, not "sideways"/);
+});
+
+test.run();

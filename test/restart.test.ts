@@ -1,0 +1,127 @@
+// `meercat restart` with a real `meercat up`: the balancers are restarted one after the other, clients that
+// keep their connections and move on when one is closed lose nothing, and without an `up` it says so.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../lib/redis/address.js';
+import { type Commands, openSubscription } from '../lib/redis/connect.js';
+import { decodeEvent, encodeEvent } from '../lib/redis/event-message.js';
+import { until, withRedis } from './support/brackets.js';
+import { freePortsInRow, withFleet } from './support/fleet-process.js';
+import { ended, meercat, withMeercat } from './support/meercat.js';
+import { startMovingLoad } from './support/moving-load.js';
+import { withClients } from './support/redis-client.js';
+
+const test = suite('meercat restart');
+
+/** Three drains, three starts, on a busy machine. */
+const BUSY_MS = 90_000;
+const BALANCERS = 3;
+
+function withRedisClient<T>(fn: (redis: { readonly url: string; readonly client: Commands }) => Promise<T>): Promise<T> {
+  return withRedis(({ url }) => withClients([url], (client) => fn({ url, client })));
+}
+
+test('all balancers are restarted one after the other, and clients that move on lose no request', () =>
+  withRedisClient(async ({ url, client }) => {
+    const port = await freePortsInRow(BALANCERS);
+    await withFleet(['--balancers', String(BALANCERS), '--hosts', '2', '--port', String(port), '--redis', url], async (fleet) => {
+      await fleet.ready();
+      const names = Array.from({ length: BALANCERS }, (_, index) => `b${index + 1}`);
+      const instances = (): Promise<(string | null)[]> => Promise.all(names.map((name) => client.hget(`meercat:balancer:${name}`, 'instance')));
+      const before = await until(async () => (await instances()).every((instance) => instance !== null) && instances(), { what: 'all heartbeats' });
+      const load = startMovingLoad(names.map((_, index) => port + index), 4, /^h[12]\n$/);
+      try {
+        await until(() => load.answered > 100, { what: 'the load to run' });
+        await withMeercat(['restart', '--redis', url], async (command) => {
+          assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
+          const lines = [/^meercat up: 3 balancers, one after the other$/, ...names.map((name) => new RegExp(`^${name} serves again after \\d+\\.\\d s$`)), /^restarted 3 balancers in \d+\.\d s$/];
+          assert.is(command.lines.length, lines.length, command.lines.join('\n'));
+          for (const [index, line] of lines.entries()) assert.match(command.lines[index] as string, line);
+        });
+        const soFar = load.answered;
+        await until(() => load.answered > soFar + 100, { what: 'the load to go on' });
+      } finally {
+        await load.stop();
+      }
+      const after = await instances();
+      for (const [index, instance] of after.entries()) assert.ok(instance !== null && instance !== before[index], `${names[index]} is another process`);
+      for (const name of names) await fleet.waitForLine(new RegExp(`^restart of ${name} ended: serves again after `));
+      assert.not(fleet.lines.some((line) => /started again in/.test(line)), 'a restart is no death');
+      assert.ok(load.moves >= BALANCERS, `${load.moves} moves`);
+      assert.equal(load.failures, [], `of ${load.answered + load.failures.length} requests`);
+    });
+  }));
+
+test('a second request meanwhile is ignored with a line, and its command follows the first one; --json tells it at the end', () =>
+  withRedis(async ({ url }) => {
+    const port = await freePortsInRow(1);
+    await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
+      await fleet.ready();
+      // A request in flight keeps the balancer from ending at once.
+      const working = fetch(`http://127.0.0.1:${port}/work?ms=2000`).then((response) => response.text());
+      await until(async () => ((await (await fetch(`http://127.0.0.1:${port + 1000}/.meercat/health`)).json()) as { inflight: number }).inflight === 1, { what: 'the request to be in flight' });
+      const first = meercat(['restart', '--redis', url, '--json']);
+      await fleet.waitForLine(/^restart of b1 began/, BUSY_MS);
+      const second = await meercat(['restart', '--redis', url]);
+      assert.is(await working, 'h1\n');
+      const { code, stdout, stderr } = await first;
+      assert.is(code, 0, stderr);
+      const told = JSON.parse(stdout) as { namespace: string; restarted: { name: string; since: string }[]; seconds: number };
+      assert.is(told.namespace, 'meercat');
+      assert.equal(told.restarted.map(({ name }) => name), ['b1']);
+      assert.ok(Date.parse(told.restarted[0]?.since ?? '') > 0 && told.seconds > 0);
+      assert.is(second.code, 0, second.stderr);
+      assert.match(second.stdout, /^meercat up: ignored: one is under way already\n/);
+      assert.match(second.stdout, /\nrestarted 1 balancer in /);
+      await fleet.waitForLine(/^restart began: ignored: one is under way already$/);
+    });
+  }));
+
+test('the fleet can be stopped in the middle of it', () =>
+  withRedis(async ({ url }) => {
+    const port = await freePortsInRow(2);
+    await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
+      await fleet.ready();
+      await withMeercat(['restart', '--redis', url], async () => {
+        await fleet.waitForLine(/^restart of b1 began/, BUSY_MS);
+        fleet.kill('SIGTERM');
+        assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
+        assert.equal(fleet.members(), []);
+      });
+    });
+  }));
+
+test('without a `meercat up` it ends after five seconds and says what to do', () =>
+  withRedisClient(async ({ url, client }) => {
+    const heard: string[] = [];
+    const listener = openSubscription(parseRedisAddress(url), ['other:events'], (_channel, text) => heard.push(text));
+    try {
+      // What others say on the channel is no reaction.
+      const talk = setInterval(() => void client.publish('other:events', encodeEvent({ kind: 'host-up', name: 'h1' }, new Date())), 100);
+      const startMs = performance.now();
+      const { code, stdout, stderr } = await meercat(['restart', '--redis', url, '--namespace', 'other']);
+      clearInterval(talk);
+      assert.equal([code, stdout], [1, '']);
+      assert.match(stderr, /^meercat: no meercat up answers on this Redis and namespace \(other\): .*send SIGTERM to one after the other/);
+      assert.ok(performance.now() - startMs < 15_000);
+      const asked = heard.map((text) => decodeEvent(text)).flatMap((event) => (event.ok && event.value.kind === 'restart-requested' ? [event.value.name] : []));
+      assert.equal(asked, ['fleet']);
+    } finally {
+      listener.close();
+    }
+  }));
+
+test('when a balancer does not come back, it says which, with exit code 1', () =>
+  withRedisClient(async ({ url, client }) => {
+    await withMeercat(['restart', '--redis', url], async (command) => {
+      await until(async () => (await client.pubsub('NUMSUB', 'meercat:events'))[1] === 1, { what: 'the command to listen' });
+      for (const [kind, name] of [['restart-began', 'fleet'], ['restart-failed', 'b2'], ['restart-failed', 'fleet']] as const) {
+        await client.publish('meercat:events', encodeEvent({ kind, name, detail: 'b2: it did not come up' }, new Date()));
+      }
+      assert.equal(await ended(command, 10_000), { code: 1, signal: null });
+      assert.match(command.stderr.join('\n'), /^meercat: not restarted: b2: it did not come up$/);
+    });
+  }));
+
+test.run();

@@ -1,0 +1,77 @@
+// The order of a rolling restart, with parts that are not processes: what is told, what a failure stops, and
+// what a second request does. The real thing is in restart.test.ts.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createRollingRestart, type RollingPart, type RollingRestart } from '../lib/rolling-restart.js';
+import { until } from './support/brackets.js';
+
+const test = suite('rolling restart');
+
+interface Stage {
+  readonly rolling: RollingRestart;
+  /** What happened, in order: steps as `kind name`, and what was done to the parts. */
+  readonly told: string[];
+  readonly details: string[];
+}
+
+function stage(parts: readonly (Partial<RollingPart> & { readonly name: string })[]): Stage {
+  const told: string[] = [];
+  const details: string[] = [];
+  const all = parts.map(({ name, ...own }) => ({
+    name,
+    restart: async () => void told.push(`${name} is restarted`),
+    untilServing: async () => void told.push(`${name} serves`),
+    ...own,
+  }));
+  const rolling = createRollingRestart(all, ({ kind, name, detail }) => {
+    told.push(`${kind.replace('restart-', '')} ${name ?? 'all'}`);
+    details.push(detail);
+  });
+  return { rolling, told, details };
+}
+
+test('each part serves again before the next one is stopped', async () => {
+  const { rolling, told, details } = stage([{ name: 'b1' }, { name: 'b2' }]);
+  rolling.request();
+  await until(() => told.includes('ended all'));
+  assert.equal(told, ['began all', 'began b1', 'b1 is restarted', 'b1 serves', 'ended b1', 'began b2', 'b2 is restarted', 'b2 serves', 'ended b2', 'ended all']);
+  assert.is(details[0], '2 balancers, one after the other');
+  assert.match(details.at(-1) as string, /^2 balancers in \d+\.\d s$/);
+  rolling.request();
+  await until(() => told.filter((line) => line === 'ended all').length === 2, { what: 'a second one, after the first' });
+});
+
+test('one that does not come back ends it, and those after it are left alone', async () => {
+  const { rolling, told, details } = stage([{ name: 'b1' }, { name: 'b2', untilServing: () => Promise.reject(new Error('it does not serve')) }, { name: 'b3' }]);
+  rolling.request();
+  await until(() => told.includes('failed all'));
+  assert.equal(told.slice(-3), ['b2 is restarted', 'failed b2', 'failed all']);
+  assert.match(details.at(-1) as string, /^b2: it does not serve; those after it were left alone$/);
+});
+
+test('a request while one is under way is answered, and changes nothing', async () => {
+  let finish: () => void = () => undefined;
+  const { rolling, told, details } = stage([{ name: 'b1', untilServing: () => new Promise((resolve) => (finish = resolve)) }]);
+  rolling.request();
+  await until(() => told.includes('b1 is restarted'));
+  rolling.request();
+  assert.is(told.at(-1), 'began all');
+  assert.match(details.at(-1) as string, /^ignored/);
+  finish();
+  await until(() => told.includes('ended all'));
+  assert.is(told.filter((line) => line === 'b1 is restarted').length, 1);
+});
+
+test('when all is stopped meanwhile, nothing more is begun or told', async () => {
+  let finish: () => void = () => undefined;
+  const { rolling, told } = stage([{ name: 'b1', restart: () => new Promise((resolve) => (finish = resolve)) }, { name: 'b2' }]);
+  rolling.request();
+  rolling.stop();
+  finish();
+  await new Promise((resolve) => setImmediate(resolve));
+  rolling.request();
+  assert.equal(told, ['began all', 'began b1']);
+});
+
+test.run();

@@ -1,0 +1,53 @@
+// `meercat bench` as the command line runs it, and what its JSON must have, whichever benchmark it is.
+
+import * as assert from 'uvu/assert';
+import { withProcess } from './brackets.js';
+import { ENTRY } from './meercat.js';
+
+/** Figures by name. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The JSON that a benchmark prints. */
+export interface BenchJson {
+  readonly bench: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly machine: Fields;
+  readonly goals: readonly { readonly what: string; readonly goal: string; readonly value: number; readonly isReached: boolean }[];
+  readonly wrong: readonly string[];
+  readonly figures: Fields;
+}
+
+/** How a benchmark ended. */
+export interface BenchOutcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `meercat bench` to its end. */
+export function bench(...args: readonly string[]): Promise<BenchOutcome> {
+  return withProcess({ command: process.execPath, args: [ENTRY, 'bench', ...args] }, async (child) => {
+    const { code } = await child.exit;
+    return { code, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
+  });
+}
+
+/** Runs a benchmark for its JSON alone; its answers must have been right. */
+export async function benchJson(...args: readonly string[]): Promise<BenchJson> {
+  const { code, stdout, stderr } = await bench(...args, '--json');
+  assert.is(code, 0, `${stdout}\n${stderr}`);
+  const json = JSON.parse(stdout) as BenchJson;
+  assert.is(json.bench, args[0]);
+  assert.equal(json.wrong, []);
+  assert.ok(json.goals.length > 0);
+  for (const { what, goal, value, isReached } of json.goals) {
+    assert.ok(what !== '' && /^(<|<=|=) [\d.]+/.test(goal) && value >= 0 && typeof isReached === 'boolean', JSON.stringify(json.goals));
+  }
+  return json;
+}
+
+/** Asserts that this is a number within these bounds. */
+export function isWithin(value: unknown, min: number, max: number, what: string): void {
+  assert.ok(typeof value === 'number' && value >= min && value <= max, `${what}: ${String(value)} is not within ${min} and ${max}`);
+}
