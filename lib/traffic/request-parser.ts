@@ -142,7 +142,6 @@ export class RequestParser {
         this.payloadStart = next;
         return this.#is('body', next);
       case 'end':
-        if (chunked.trailers.length > 0 && hasFramingTrailer(chunked.trailers)) return this.#refuse(REFUSALS.trailer, offset);
         this.#phase = 'head';
         this.payloadStart = next;
         return this.#is('end', next);
@@ -164,11 +163,4 @@ export class RequestParser {
     this.refusal = refusal;
     return this.#is('refused', offset);
   }
-}
-
-/** Names that parsers which read trailers as headers take for framing: after the body it would be another one. */
-const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection']);
-
-function hasFramingTrailer(trailers: readonly string[]): boolean {
-  return trailers.some((name, i) => i % 2 === 0 && FRAMING.has(name.toLowerCase()));
 }

@@ -38,7 +38,7 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   const said: string[] = [];
   const pool = new HostPool({
     columns, clock, count, deadlines, rules: config, tls: { ca: undefined, isInsecure: false }, probe,
-    events: { onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`) },
+    events: { onEjection: () => undefined, onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`) },
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {

@@ -27,7 +27,7 @@ const HOP_BY_HOP = ['Connection', 'Keep-Alive', 'Proxy', 'Proxy-Connection', 'Pr
 function buildHead(headers: readonly string[], fields: Partial<RequestHead> = {}): RequestHead {
   return {
     method: 'GET', target: '/', minorVersion: 1, headers, host: 'example.org', framing: 'none', length: 0, upgrade: undefined, expectsContinue: false,
-    droppedNames: 0, ...fields,
+    droppedNames: 0, isKeptAlive: true, ...fields,
   };
 }
 
