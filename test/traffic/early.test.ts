@@ -4,18 +4,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock } from '../../lib/clock.js';
-import { Random } from '../../lib/routing/random.js';
-import { RoundRobin } from '../../lib/routing/round-robin.js';
-import { counterOf, readCounters } from '../../lib/table/counters.js';
-import { createTable, HEADER, openTable } from '../../lib/table/layout.js';
-import { TableReader } from '../../lib/table/reader.js';
+import { counterOf } from '../../lib/table/counters.js';
 import { TableWriter } from '../../lib/table/writer.js';
-import { HostPool } from '../../lib/traffic/host-pool.js';
 import { startTraffic, type Traffic } from '../../lib/traffic/server.js';
 import { until } from '../support/brackets.js';
 import { ask, withRaw } from '../support/http-client.js';
 import { answerWith } from '../support/proxy.js';
 import { type RawHost, withRawHost } from '../support/raw-host.js';
+import { buildTrafficStage } from '../support/traffic-context.js';
 
 const test = suite('early requests');
 
@@ -29,27 +25,18 @@ interface Stage {
 /** The traffic side alone, closed at first, with a raw host that answers `ok`. */
 async function withClosedTraffic(fn: (stage: Stage) => Promise<void>): Promise<void> {
   await withRawHost(answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), async (host) => {
-    const columns = openTable(createTable(8));
     const clock = monotonicClock();
-    const count = counterOf(columns.counters);
-    const pool = new HostPool(columns, clock, { onVerdict: () => undefined, onReleased: () => undefined });
-    const writer = new TableWriter(columns, count);
+    const stage = buildTrafficStage(clock, { responseTimeoutMs: 3000, connectTimeoutMs: 1000 });
+    const { columns, pool, deadlines, context, config } = stage;
+    const writer = new TableWriter(columns, counterOf(columns.counters));
     for (const added of writer.setStatics([{ name: 'h', url: host.url }]).added) pool.add(added);
     writer.rebuildCandidates(clock());
-    const traffic = await startTraffic({
-      port: 0,
-      bind: '127.0.0.1',
-      context: { view: new TableReader(columns), pool, clock, count, policy: new RoundRobin(new Random(1)) },
-      timeouts: { connectMs: 1000, responseMs: 3000 },
-      log: () => undefined,
-    });
+    const traffic = await startTraffic({ port: 0, bind: '127.0.0.1', config, context, deadlines, tls: undefined, log: () => undefined });
     try {
-      await fn({
-        traffic, host, inflight: () => columns.header[HEADER.inflight] as number, requests: () => readCounters(columns.counters).requests ?? 0,
-      });
+      await fn({ traffic, host, inflight: stage.inflight, requests: () => stage.counts().requests ?? 0 });
     } finally {
       await traffic.drain(0);
-      pool.close();
+      stage.stop();
     }
   });
 }

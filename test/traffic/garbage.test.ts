@@ -38,9 +38,9 @@ const ANSWERS: readonly [string, string, RegExp][] = [
   ['a chunk that is longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n', CUT_OFF],
   ['bytes after the answer', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more', /^(?![^]*more)(HTTP\/1\.1 200 |$)/],
   ['a second answer after the first', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad', /^(?![^]*bad)(HTTP\/1\.1 200 |$)/],
-  ['an early hint and then the answer', 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 200 OK[^]*ok$/],
+  ['an early hint and then the answer', 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP\/1\.1 200 OK[^]*ok$/],
   ['a 100 that nobody waits for', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 200 OK[^]*ok$/],
-  ['trailers that are announced', 'HTTP/1.1 200 OK\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n', /^HTTP\/1\.1 200 OK(?![^]*X-T)[^]*ok/],
+  ['trailers that are announced', 'HTTP/1.1 200 OK\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n', /^HTTP\/1\.1 200 OK\r\nTrailer: X-T\r\n[^]*ok\r\n0\r\nX-T: 1\r\n\r\n$/],
   ['a trailer with a length', 'HTTP/1.1 200 OK\r\nTrailer: X-T\r\nContent-Length: 2\r\n\r\nok', /^HTTP\/1\.1 200 OK(?![^]*X-T)[^]*ok$/],
 ];
 
@@ -59,7 +59,7 @@ test('whatever a host answers, its client gets an answer or an end, and the proc
     const index = Number(connection.text.match(/ \/(\d+) HTTP/g)?.at(-1)?.slice(2, -5));
     answerWith(ANSWERS[index]?.[1] ?? '')(connection);
   },
-  ({ url }) => withBalancer({ statics: [{ name: 'raw', url }] }, async (each) => {
+  ({ url }) => withBalancer({ statics: [{ name: 'raw', url }], ejectAfter: 1000 }, async (each) => {
     for (const [index, [what, , expected]] of ANSWERS.entries()) {
       const [first, second, third] = await Promise.all([
         exchangeRaw(each.port, `GET /${index} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
@@ -80,7 +80,7 @@ test('beside a host that answers anything, one that behaves serves as ever', () 
   const hostile = withRawHost((connection) => {
     const [, bytes] = ANSWERS[next++ % ANSWERS.length] as (typeof ANSWERS)[number];
     answerWith(bytes)(connection);
-  }, ({ url }) => withBalancer({ statics: [{ name: 'bad', url }, { name: 'good', url: good.url }] }, async (each) => {
+  }, ({ url }) => withBalancer({ statics: [{ name: 'bad', url }, { name: 'good', url: good.url }], ejectAfter: 1000 }, async (each) => {
     const texts = await Promise.all(Array.from({ length: 2 * ANSWERS.length }, () => exchangeRaw(each.port, GET)));
     assert.ok(texts.filter((text) => text.endsWith('good')).length >= ANSWERS.length);
     await isAlive(each, 'good');
@@ -90,7 +90,7 @@ test('beside a host that answers anything, one that behaves serves as ever', () 
 
 /** What a client may send, and whether it may reach the host. */
 const REQUESTS: readonly [string, string, RegExp][] = [
-  ['an address that is none', 'GET http://[::1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 (200|400) /],
+  ['an address that is none', 'GET http://[::1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 400 /],
   ['a Trailer that is announced', 'GET / HTTP/1.1\r\nHost: x\r\nTrailer: X-T\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 200 /],
   ['a Trailer with a length', 'POST / HTTP/1.1\r\nHost: x\r\nTrailer: X-T\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx', /^HTTP\/1\.1 200 /],
   ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', /^HTTP\/1\.1 400 /],
@@ -98,8 +98,8 @@ const REQUESTS: readonly [string, string, RegExp][] = [
   ['two lengths', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy', /^HTTP\/1\.1 400 /],
   ['a length and chunks', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /^HTTP\/1\.1 400 /],
   ['an unknown coding', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n', /^HTTP\/1\.1 400 /],
-  ['a bad chunk', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', /^(HTTP\/1\.1 (400|502) |$)/],
-  ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', /^(HTTP\/1\.1 4\d\d |$)/],
+  ['a bad chunk', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', /^HTTP\/1\.1 400 /],
+  ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', /^HTTP\/1\.1 405 /],
   ['a head of 100 kB', `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(100_000)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
   ['an upgrade with a body', 'POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\nContent-Length: 4\r\n\r\nGET ', /^HTTP\/1\.1 400 /],
   ['an upgrade with chunks', 'POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /^HTTP\/1\.1 400 /],

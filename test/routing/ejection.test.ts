@@ -1,0 +1,110 @@
+// When a balancer ejects a host for what its requests met there, for how long, and how the share of failed
+// requests follows them and fades.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  type EjectionReason, type EjectionRules, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence,
+} from '../../lib/routing/ejection.js';
+import type { OutcomeKind } from '../../lib/routing/retry.js';
+
+const test = suite('ejection');
+
+const RULES: EjectionRules = { ejectAfter: 5, ejectTimeMs: 1000, ejectMaxTimeMs: 30_000 };
+const SLOW_REASONS: readonly EjectionReason[] = ['reset', 'timeout', 'bad_response', '5xx'];
+
+test('every outcome says what it says of the host', () => {
+  const says: readonly [OutcomeKind, number, ReturnType<typeof evidenceOf>][] = [
+    ['ok', 200, 'good'], ['ok', 101, 'good'], ['ok', 404, 'good'], ['ok', 499, 'good'], ['ok', 500, '5xx'], ['ok', 503, '5xx'], ['ok', 599, '5xx'],
+    ['connect-failed', 0, 'connect_failed'], ['reset', 0, 'reset'], ['reset', 200, 'reset'], ['timeout', 0, 'timeout'],
+    ['bad-response', 0, 'bad_response'], ['client-gone', 0, null], ['client-gone', 500, null],
+  ];
+  for (const [outcome, status, expected] of says) assert.is(evidenceOf(outcome, status), expected, `${outcome} ${status}`);
+});
+
+test('a refused connection ejects at once, and needs no second proof', () => {
+  const state = startEjection();
+  assert.is(takeEvidence(state, 'connect_failed', 100, RULES), true);
+  assert.is(state.untilMs, 1100);
+});
+
+for (const reason of SLOW_REASONS) {
+  test(`${reason} ejects when it comes as often as is told, in a row`, () => {
+    const state = startEjection();
+    for (let i = 1; i < 5; i++) assert.is(takeEvidence(state, reason, i, RULES), false, `${i}`);
+    assert.is(takeEvidence(state, reason, 5, RULES), true);
+    assert.is(state.untilMs, 1005);
+  });
+}
+
+test('failures of different kinds in a row count together, one good answer forgets them, and a client that left does not', () => {
+  const state = startEjection();
+  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', 'good'] as const) assert.is(takeEvidence(state, evidence, 0, RULES), false);
+  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', null] as const) assert.is(takeEvidence(state, evidence, 0, RULES), false);
+  assert.is(takeEvidence(state, 'reset', 0, RULES), true);
+});
+
+test('what comes in late of a host that is ejected changes nothing', () => {
+  const state = startEjection();
+  takeEvidence(state, 'connect_failed', 0, RULES);
+  const before = { ...state };
+  for (const evidence of ['connect_failed', 'reset', 'good', null] as const) assert.is(takeEvidence(state, evidence, 500, RULES), false);
+  assert.equal(state, before);
+});
+
+test('each ejection is twice as long as the one before, up to the ceiling, for ever', () => {
+  const state = startEjection();
+  const lengths: number[] = [];
+  let nowMs = 0;
+  for (let i = 0; i < 100; i++) {
+    assert.is(takeEvidence(state, 'connect_failed', nowMs, RULES), true);
+    lengths.push(state.untilMs - nowMs);
+    nowMs = state.untilMs;
+    endEjection(state, nowMs);
+    assert.is(state.untilMs, 0);
+  }
+  assert.equal(lengths.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+  assert.ok(lengths.slice(5).every((length) => length === 30_000));
+});
+
+test('a host that has been in for as long as the longest ejection begins anew, and not before', () => {
+  for (const [inForMs, expected] of [[29_999, 2000], [30_000, 1000]] as const) {
+    const state = startEjection();
+    takeEvidence(state, 'connect_failed', 0, RULES);
+    endEjection(state, 1000);
+    takeEvidence(state, 'good', 1000 + inForMs, RULES);
+    takeEvidence(state, 'connect_failed', 40_000, RULES);
+    assert.is(state.untilMs - 40_000, expected, `${inForMs} ms`);
+  }
+});
+
+test('a host that comes back has its failures of before forgotten', () => {
+  const state = startEjection();
+  for (let i = 0; i < 5; i++) takeEvidence(state, 'reset', 0, RULES);
+  endEjection(state, 1000);
+  for (let i = 0; i < 4; i++) assert.is(takeEvidence(state, 'reset', 1000, RULES), false);
+  assert.is(takeEvidence(state, 'reset', 1000, RULES), true);
+});
+
+test('the share of failed requests lies between 0 and 1, follows what happens, and ignores clients that left', () => {
+  let share = 0;
+  assert.is(failingAfter(share, null), 0);
+  assert.is(failingAfter(share, 'good'), 0);
+  for (let i = 0; i < 200; i++) share = failingAfter(share, '5xx');
+  assert.ok(share > 0.99 && share <= 1, String(share));
+  for (let i = 0; i < 16; i++) share = failingAfter(share, 'good');
+  assert.ok(share > 0.3 && share < 0.4, 'sixteen good answers weigh two thirds');
+  // Every second one fails.
+  for (let i = 0; i < 400; i++) share = failingAfter(share, i % 2 === 0 ? 'good' : 'reset');
+  assert.ok(Math.abs(share - 0.5) < 0.05, String(share));
+});
+
+test('an old failure fades by half every four seconds, and is forgotten in the end', () => {
+  assert.ok(Math.abs(failingFaded(0.8, 4000) - 0.4) < 1e-9);
+  assert.is(failingFaded(0, 1000), 0);
+  let share = 1;
+  for (let ms = 0; ms < 60_000; ms += 250) share = failingFaded(share, 250);
+  assert.is(share, 0);
+});
+
+test.run();

@@ -1,0 +1,107 @@
+// The story of a request with a lane whose attempts end as the test says. The pool and the shared table are
+// the real ones, with two hosts in slots 0 and 1; time stands still unless the test moves it.
+
+import type { Policy } from '../../lib/model.js';
+import type { OutcomeKind } from '../../lib/routing/retry.js';
+import { HEADER } from '../../lib/table/layout.js';
+import type { Attempt, Outcome } from '../../lib/traffic/attempt.js';
+import type { ClientSide } from '../../lib/traffic/client-side.js';
+import { exchange } from '../../lib/traffic/exchange.js';
+import { clientFacts } from '../../lib/traffic/headers.js';
+import type { TrafficConfig } from '../../lib/traffic-config.js';
+import { buildTrafficStage, type TrafficStage } from './traffic-context.js';
+
+/** What a story is to meet. */
+export interface Scripted {
+  readonly method?: string;
+  readonly hasBody?: boolean;
+  readonly headers?: readonly string[];
+  /** Whether the body was handed out during an attempt. */
+  readonly isBodyTaken?: boolean;
+  /** How each attempt ends; a promise ends when it does. */
+  readonly outcomes?: readonly (Outcome | Promise<Outcome>)[];
+  /** What the policy picks, in turn; the hosts are in slots 0 and 1. */
+  readonly picks?: readonly number[];
+  /** Whether the client has gone, asked at any time. */
+  readonly isGone?: () => boolean;
+}
+
+/** A balancer's story, its pool and its table. */
+export class Stage {
+  nowMs = 5000;
+  readonly traffic: TrafficStage;
+
+  constructor(overrides: Partial<TrafficConfig> = {}) {
+    this.traffic = buildTrafficStage(() => this.nowMs, overrides);
+    for (const slot of [0, 1]) this.traffic.pool.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
+  }
+
+  /** Tells one story; gives what happened in it. */
+  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], isGone = () => false }: Scripted): Promise<string[]> {
+    const happened: string[] = [];
+    const left = [...picks];
+    const policy: Policy = {
+      algorithm: 'round-robin',
+      pick: (_view, _nowMs, excluded) => {
+        const slot = left.shift() ?? -1;
+        return slot === excluded ? -1 : slot;
+      },
+    };
+    const ends = outcomes.values();
+    let hasStarted = false;
+    const client: ClientSide = {
+      head: {
+        method, target: '/', minorVersion: 1, headers, host: 'x', framing: hasBody ? 'length' : 'none', length: hasBody ? 1 : 0, upgrade: undefined, expectsContinue: false,
+        droppedNames: 0, isKeptAlive: true,
+      },
+      facts: clientFacts('192.0.2.1', 80, false, false),
+      get isGone() {
+        return isGone();
+      },
+      get hasStarted() {
+        return hasStarted;
+      },
+      isBodyTaken, status: 0, bytesIn: 0, bytesOut: 0, listener: undefined,
+      async carry({ host }: Attempt) {
+        happened.push(`${host.name} with ${inFlight().join(' ')}`);
+        const outcome = await (ends.next().value as Outcome | Promise<Outcome>);
+        ({ hasStarted } = outcome);
+        return outcome;
+      },
+      readBody: () => undefined,
+      resumeBody: () => undefined,
+      sendInformational: () => undefined,
+      sendHead: () => undefined,
+      sendBody: () => true,
+      endAnswer: () => undefined,
+      breakOff: () => undefined,
+      answer: (code) => void happened.push(code),
+    };
+    const inFlight = (): number[] => this.inFlight();
+    await exchange({ ...this.traffic.context, policy }, client);
+    return happened;
+  }
+
+  /** In flight on h0, on h1, and altogether. */
+  inFlight(): number[] {
+    const { columns } = this.traffic;
+    return [columns.inflight[0] as number, columns.inflight[1] as number, columns.header[HEADER.inflight] as number];
+  }
+
+  counts(): ReturnType<TrafficStage['counts']> {
+    return this.traffic.counts();
+  }
+}
+
+/** Hands out a stage, and ends its timers. */
+export async function withStage(fn: (stage: Stage) => Promise<void> | void, overrides: Partial<TrafficConfig> = {}): Promise<void> {
+  const stage = new Stage(overrides);
+  try {
+    await fn(stage);
+  } finally {
+    stage.traffic.stop();
+  }
+}
+
+/** An attempt's end. */
+export const ends = (kind: OutcomeKind, hasStarted = kind === 'ok', status = hasStarted ? 200 : 0): Outcome => ({ kind, hasStarted, status });

@@ -1,0 +1,57 @@
+// What the story of a request needs, on a small table of its own: the pool and the counters are the real ones,
+// and every rule can be told otherwise.
+
+import type { Clock } from '../../lib/clock.js';
+import type { Policy } from '../../lib/model.js';
+import { Random } from '../../lib/routing/random.js';
+import { RetryBudget } from '../../lib/routing/retry-budget.js';
+import { RoundRobin } from '../../lib/routing/round-robin.js';
+import { type CounterName, counterOf, readCounters } from '../../lib/table/counters.js';
+import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
+import { TableReader } from '../../lib/table/reader.js';
+import { Deadlines } from '../../lib/traffic/deadlines.js';
+import type { ExchangeContext } from '../../lib/traffic/exchange.js';
+import { HostPool, type PoolOptions } from '../../lib/traffic/host-pool.js';
+import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/traffic-config.js';
+
+/** A context and what a test looks at. `stop` ends its timers. */
+export interface TrafficStage {
+  readonly columns: TableColumns;
+  readonly pool: HostPool;
+  readonly deadlines: Deadlines;
+  readonly context: ExchangeContext;
+  readonly config: TrafficConfig;
+  /** What the pool told the fleet thread. */
+  readonly said: string[];
+  counts(): Partial<Record<CounterName, number>>;
+  /** In flight altogether. */
+  inflight(): number;
+  stop(): void;
+}
+
+/** Builds a context; `probe` says whether an ejected host is well. */
+export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false): TrafficStage {
+  const columns = openTable(createTable(8));
+  const config: TrafficConfig = { ...TRAFFIC_DEFAULTS, ...overrides };
+  const count = counterOf(columns.counters);
+  const deadlines = new Deadlines(clock);
+  const said: string[] = [];
+  const pool = new HostPool({
+    columns, clock, count, deadlines, rules: config, tls: { ca: undefined, isInsecure: false }, probe,
+    events: { onEjection: () => undefined, onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`) },
+  });
+  const policy: Policy = new RoundRobin(new Random(1));
+  const context: ExchangeContext = {
+    view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test', tunnels: new Set(),
+    budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, policy,
+  };
+  return {
+    columns, pool, deadlines, context, config, said,
+    counts: () => readCounters(columns.counters),
+    inflight: () => columns.header[HEADER.inflight] as number,
+    stop() {
+      pool.close();
+      deadlines.stop();
+    },
+  };
+}
