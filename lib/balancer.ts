@@ -11,7 +11,7 @@ import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
-import { releaseStartMemory } from './release-memory.js';
+import { compileLess, releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
@@ -54,6 +54,7 @@ export interface Balancer {
  * MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED; `config` must have passed `checkBalancerConfig`.
  */
 export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
+  compileLess();
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
