@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, machineName } from './config.js';
 import { startConsole } from './console/health.js';
+import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
@@ -17,6 +18,7 @@ import { TableReader } from './table/reader.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
 import { keepThread } from './threads.js';
 import type { ExchangeContext } from './traffic/exchange.js';
+import { healthRulesOf } from './traffic-config.js';
 import { HostPool } from './traffic/host-pool.js';
 import { startTraffic } from './traffic/server.js';
 import { readVersion } from './version.js';
@@ -39,9 +41,10 @@ export interface Balancer {
 
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED; `config` must have passed `checkBalancerConfig`.
+ * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  */
 export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
+  const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -99,6 +102,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
+    health: healthRulesOf(config),
+    tls: hostTls,
   };
 
   // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.

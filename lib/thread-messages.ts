@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Log } from './log.js';
 import type { Algorithm, HostRow, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/writer.js';
+import type { HealthRules, HostTls } from './traffic-config.js';
 
 /** From the main thread to the fleet thread. */
 export type ToFleet =
@@ -63,6 +64,9 @@ export interface ThreadConfig {
   readonly namespace: string;
   readonly leaseTtlMs: number;
   readonly statics: readonly StaticHost[];
+  readonly health: HealthRules;
+  /** For checks of hosts with `https://`. */
+  readonly tls: HostTls;
 }
 
 /** What the fleet thread is started with. */

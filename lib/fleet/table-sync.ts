@@ -45,7 +45,7 @@ export interface TableSync {
 /** Opens the sync; the static hosts are in the table when it returns. */
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, clock, count, post } = options;
-  const writer = new TableWriter(options.columns, count, data.known, data.nextSlot);
+  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.nextSlot);
   const order = new TableOrder(writer.stamp);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   let rebuildTimer: NodeJS.Timeout | undefined;

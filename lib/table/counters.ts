@@ -77,6 +77,7 @@ export const COUNTERS = [
   'tables_dropped_version',
   'tables_gaps',
   'hosts_dropped_full',
+  'panics',
   'settings_dropped',
   'events_dropped',
   'masterships',
