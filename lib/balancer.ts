@@ -26,6 +26,9 @@ import { readVersion } from './version.js';
 /** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
 const OPEN_WITHIN_MS = 3000;
 
+/** And so long when there are hosts already. */
+const WORDS_WITHIN_MS = 500;
+
 /** A running balancer. */
 export interface Balancer {
   readonly name: string;
@@ -136,7 +139,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1 };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -150,6 +153,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   shutdown.add(() => fleet.stop());
   shutdown.add(async () => {
     isStopping = true;
+    // The next master takes over now, not when the last request is done.
+    fleet.post({ type: 'resign' });
     const left = await traffic.drain(config.drainTimeoutMs);
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
@@ -159,7 +164,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
       case 'hosts':
         for (const { slot } of message.removed) pool.remove(slot);
         for (const host of message.added) pool.add(host);
-        opened();
+        // Whether an operator took one of them out is known in a moment, when Redis is well.
+        setTimeout(opened, WORDS_WITHIN_MS).unref();
         break;
       case 'synced':
         opened();
@@ -173,6 +179,10 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
       }
+      case 'host-ejected':
+        // An operator has ejected the host: its requests in flight end here.
+        pool.endAll(message.slot);
+        break;
       case 'log':
         log(...message.line);
         break;

@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'MEERCAT_BAD_CONFIG'
   | 'MEERCAT_PORT_TAKEN'
   | 'MEERCAT_NO_REDIS'
+  | 'MEERCAT_UNKNOWN_HOST'
   | 'MEERCAT_START_FAILED';
 
 /** An error whose message is one line that a user can act on, with a stable code. */

@@ -15,6 +15,8 @@ export type ToFleet =
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */
   | { readonly type: 'hosts-port'; readonly port: MessagePort }
+  /** This balancer is about to stop: mastership goes to another one, and all else goes on until `stop`. */
+  | { readonly type: 'resign' }
   | { readonly type: 'stop' };
 
 /** From the fleet thread to the main thread. */
@@ -25,6 +27,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** What an operator set for the whole fleet; null when nothing. */
   | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }
+  /** An operator has ejected this host: what it has in flight is ended. Said once. */
+  | { readonly type: 'host-ejected'; readonly slot: number }
   | LogMessage
   | { readonly type: 'stopped' };
 
@@ -78,6 +82,8 @@ export interface FleetThreadData {
   /** The first slot that was never given out. */
   readonly nextSlot: number;
   readonly hostsPort: MessagePort;
+  /** Whether this balancer has resigned: it must not become master again. */
+  readonly hasResigned: boolean;
 }
 
 /** What the hosts thread is started with. */

@@ -15,6 +15,10 @@ export const EVENT_KINDS = [
   'host-silent',
   'host-down',
   'host-up',
+  // By an operator; every balancer then reads the settings.
+  'host-drained',
+  'host-ejected',
+  'host-undrained',
 ] as const;
 
 /** The kind of an event. */

