@@ -20,6 +20,7 @@ import type { LeaseTimes } from './lease-model.js';
 import { LoadReporter } from './load-reporter.js';
 import { Membership } from './membership.js';
 import { SettingsSync } from './settings-sync.js';
+import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 
 const HEARTBEAT_MS = SECOND;
@@ -32,6 +33,9 @@ const FULL_LOAD_EVERY = 20;
 
 /** How often the median usage is computed and hosts that a new master never named are let go. */
 const UPKEEP_MS = 250;
+
+/** A balancer that has heard nothing for so long checks its hosts itself. */
+const ALONE_AFTER_MS = 3000;
 
 /** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
 const LEAVE_TIMEOUT_MS = 1500;
@@ -97,18 +101,24 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   const membership = new Membership(client, keys, config, columns, clock);
   const loads = new LoadReporter(columns, config.name, config.instance, config.statics);
+  /** When Redis last took a heartbeat or a master's table came. */
+  let heardAtMs = clock();
   let isTableRead = false;
   let isBeatOver = false;
   let isSynced = false;
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
     onTerm: (term) => sawTerm(term),
-    onApplied: () => undefined,
+    onApplied() {
+      heardAtMs = clock();
+      ownChecks.end();
+    },
     onRead() {
       isTableRead = true;
       saySynced();
     },
   });
+  const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const settings = new SettingsSync({ client, keys, table, count, log, post });
 
   const lease = startLeaseDriver({
@@ -172,6 +182,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     try {
       const fleet = await membership.beat(standing);
       if (isStopping) return;
+      heardAtMs = clock();
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
       noticeSharedName(fleet.previousInstance);
@@ -217,6 +228,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     client.publish(keys.load, encodeLoad(loads.next(table.writer.hosts(), isFull))).catch(() => undefined);
   }
 
+  function upkeep(): void {
+    table.upkeep();
+    if (clock() - heardAtMs > ALONE_AFTER_MS) ownChecks.begin();
+  }
+
   const events = openSubscription(dataAddress, [keys.events], (_channel, text) => {
     const decoded = decodeEvent(text);
     if (!decoded.ok) {
@@ -230,7 +246,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
 
   listenToHosts(hostsPort);
-  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(() => table.upkeep(), UPKEEP_MS)];
+  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
     onMessage(message) {
@@ -268,6 +284,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       ]);
       clearTimeout(timeout);
       events.close();
+      ownChecks.end();
       table.close();
       hostsPort.close();
       for (const each of clients) each.disconnect();

@@ -45,6 +45,10 @@ export interface TableSync {
   rebuild(): void;
   /** Takes all that an operator said of hosts. */
   setWords(words: ReadonlyMap<string, OperatorWord>): void;
+  /** Takes what this balancer's own check of a host found. */
+  setOwnDown(name: string, isDown: boolean): void;
+  /** Lets go of what own checks found. */
+  forgetChecks(): void;
   /** To be called a few times a second: the median usage, and hosts that nobody names any more. */
   upkeep(): void;
   close(): void;
@@ -166,6 +170,14 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       // The list first: no request is to come to a host whose requests are being ended.
       if (writer.isListOld) rebuild();
       for (const { slot } of ejected) post({ type: 'host-ejected', slot });
+    },
+    setOwnDown(name, isDown) {
+      writer.setOwnDown(name, isDown);
+      if (writer.isListOld) rebuild();
+    },
+    forgetChecks() {
+      writer.forgetChecks();
+      if (writer.isListOld) rebuild();
     },
     upkeep() {
       const nowMs = clock();

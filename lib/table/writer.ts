@@ -2,7 +2,7 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
@@ -175,6 +175,12 @@ export class TableWriter {
     if (entry === undefined) return;
     entry.ownDown = isDown;
     this.#isListOld = true;
+  }
+
+  /** Whether the table says that a host is down; false for one that is not known. */
+  isDown(name: string): boolean {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && HOST_STATES[this.#columns.state[entry.slot] as number] === 'down';
   }
 
   /** Lets go of what own checks found: the table knows better again. */
