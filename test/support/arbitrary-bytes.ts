@@ -1,7 +1,7 @@
 // Arbitrary requests and answers as bytes: from the grammar, with what is known to be read in two ways mixed in,
 // then mutated, then cut. Texts are latin1, one character for each byte.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** Bytes that mean something to a parser, and some that do not. */
 const TELLING = ['\r', '\n', '\r\n', '\r\n\r\n', ' ', '\t', ':', ',', ';', '=', '"', '\0', '\x01', '\x0b', '\x7f', '\xe9', '0', '5', 'a', 'Z', '_', '-', '.', '/', '#', '*', '@', '[', '\\'];

@@ -1,7 +1,7 @@
 // Properties of what is forwarded, over arbitrary header lists: a host reads it in one way only, however laxly it
 // reads, and nothing of a client's connection or of its claims is in it.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chunkedEnd, chunkHead } from '../../lib/traffic/chunked.js';

@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:http';
 import { Duplex } from 'node:stream';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HeadRules } from '../../lib/traffic/request-head.js';

@@ -1,7 +1,7 @@
 // Properties of the reading of answers, over arbitrary bytes: it does not matter how they are cut, nothing throws,
 // and garbage never becomes an answer.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readResponseHead, type ResponseHead } from '../../lib/traffic/response-head.js';
