@@ -85,6 +85,8 @@ export class ClientConnection implements Waiting {
   #hasEnded = false;
   #bodySinceMs = 0;
   #bodyBytesAtPause = 0;
+  /** Whether it is the rate that sets the present deadline, and not the silence since the last byte. */
+  #isRateDue = false;
 
   constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext) {
     this.socket = socket;
@@ -280,9 +282,13 @@ export class ClientConnection implements Waiting {
     const { limits, timeouts, clock } = this.#context;
     this.#phase = 'body';
     this.deadlineMs = clock() + timeouts.clientTimeoutMs;
+    this.#isRateDue = false;
     if (limits.minBodyRate === 0) return;
     const bytes = this.#parser.bodyBytes - this.#bodyBytesAtPause;
-    this.deadlineMs = Math.min(this.deadlineMs, this.#bodySinceMs + timeouts.clientTimeoutMs + (bytes / limits.minBodyRate) * 1000);
+    const rateDeadlineMs = this.#bodySinceMs + timeouts.clientTimeoutMs + (bytes / limits.minBodyRate) * 1000;
+    if (rateDeadlineMs >= this.deadlineMs) return;
+    this.deadlineMs = rateDeadlineMs;
+    this.#isRateDue = bytes > 0;
   }
 
   #wait(phase: Phase): void {
@@ -292,8 +298,8 @@ export class ClientConnection implements Waiting {
     this.deadlineMs = ms === undefined ? Number.POSITIVE_INFINITY : clock() + ms;
   }
 
-  onDeadline(nowMs: number): void {
-    const { count, limits, timeouts } = this.#context;
+  onDeadline(): void {
+    const { count } = this.#context;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     switch (this.#phase) {
       case 'head':
@@ -308,12 +314,10 @@ export class ClientConnection implements Waiting {
         count('timeouts_keep_alive');
         this.socket.destroy();
         break;
-      case 'body': {
-        const isRate = limits.minBodyRate > 0 && nowMs - this.#bodySinceMs >= timeouts.clientTimeoutMs && this.#parser.bodyBytes > this.#bodyBytesAtPause;
-        count(isRate ? 'timeouts_client_rate' : 'timeouts_client_body');
+      case 'body':
+        count(this.#isRateDue ? 'timeouts_client_rate' : 'timeouts_client_body');
         this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
         break;
-      }
       case 'answer':
         count('timeouts_client_answer');
         this.socket.destroy();

@@ -109,7 +109,7 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
     if (rules.oddNames === 'refuse') return REFUSALS.headerName;
     if (rules.oddNames === 'drop') {
       const all = headers;
-      headers = all.filter((_, i) => PLAIN_NAME.test(all[i & ~1] as string));
+      headers = withoutOddNames(all);
       droppedNames = (all.length - headers.length) / 2;
     }
   }
@@ -117,6 +117,11 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
   if (method === 'CONNECT' || method === 'TRACE') return REFUSALS.method;
   if (!KNOWN_METHODS.has(method)) return REFUSALS.methodUnknown;
   return readHeaders(method, target, minor === '0' ? 0 : 1, headers, droppedNames, rules);
+}
+
+/** The headers of a raw list whose names have only letters, digits and `-`. */
+export function withoutOddNames(headers: readonly string[]): string[] {
+  return headers.filter((_, i) => PLAIN_NAME.test(headers[i & ~1] as string));
 }
 
 /** What each header says that decides how the request is read. */
@@ -218,7 +223,7 @@ export function checkPartialLine(text: string, rules: HeadRules): Refusal | unde
   const lineEnd = text.indexOf('\n');
   if (lineEnd >= 0) {
     const line = text.slice(0, lineEnd + 1);
-    return REQUEST_LINE.test(line) ? undefined : refuseRequestLine(line, rules);
+    return REQUEST_LINE.test(line) && !isUrlTooLong(line, rules) ? undefined : refuseRequestLine(line, rules);
   }
   if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
   return PARTIAL_LINE.test(text) ? undefined : refuseRequestLine(`${text}\r\n`, rules);

@@ -2,7 +2,7 @@
 // the first byte that is refused. Pure.
 
 import { ChunkedReader } from './chunked.js';
-import { checkPartialLine, hasBrokenLine, type HeadRules, isRefusal, readRequestHead, REFUSALS, type Refusal, type RequestHead } from './request-head.js';
+import { checkPartialLine, hasBrokenLine, type HeadRules, isRefusal, readRequestHead, REFUSALS, type Refusal, type RequestHead, withoutOddNames } from './request-head.js';
 
 /** What one step found. */
 export type RequestStep =
@@ -38,6 +38,7 @@ export class RequestParser {
   /** The request line of an unfinished head was found right. */
   #isLineRead = false;
   #mayBeginWithLine = true;
+  #trailers: readonly string[] = [];
 
   constructor(rules: HeadRules) {
     this.#rules = rules;
@@ -50,7 +51,7 @@ export class RequestParser {
 
   /** The trailers of the body that has just ended, as a raw list. */
   get trailers(): readonly string[] {
-    return this.head?.framing === 'chunked' ? this.#chunked.trailers : [];
+    return this.head?.framing === 'chunked' ? this.#trailers : [];
   }
 
   /** Reads one element from `offset` on; gives the offset after it, and says in `step` what it was. */
@@ -142,6 +143,11 @@ export class RequestParser {
         this.payloadStart = next;
         return this.#is('body', next);
       case 'end':
+        this.#trailers = chunked.trailers;
+        if (this.#rules.oddNames !== 'pass' && chunked.trailers.length > 0) {
+          this.#trailers = withoutOddNames(chunked.trailers);
+          if (this.#rules.oddNames === 'refuse' && this.#trailers.length < chunked.trailers.length) return this.#refuse(REFUSALS.trailer, offset);
+        }
         this.#phase = 'head';
         this.payloadStart = next;
         return this.#is('end', next);

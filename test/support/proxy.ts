@@ -2,13 +2,19 @@
 
 import type { RequestListener } from 'node:http';
 import type { BalancerConfig } from '../../lib/config.js';
+import type { StaticHost } from '../../lib/model.js';
 import { withServer } from './brackets.js';
 import { type TestBalancer, withBalancer } from './fleet.js';
 import { type RawConnection, type RawHost, withRawHost } from './raw-host.js';
 
-/** A balancer with one host that speaks HTTP. */
-export function withProxy<T>(handler: RequestListener, fn: (each: TestBalancer) => T | Promise<T>, overrides: Partial<BalancerConfig> = {}): Promise<T> {
-  return withServer(handler, ({ url }) => withBalancer({ statics: [{ name: 'host', url }], ...overrides }, fn));
+/** A balancer with one host that speaks HTTP, and others before it if there are any. */
+export function withProxy<T>(
+  handler: RequestListener,
+  fn: (each: TestBalancer) => T | Promise<T>,
+  overrides: Partial<BalancerConfig> = {},
+  others: readonly StaticHost[] = [],
+): Promise<T> {
+  return withServer(handler, ({ url }) => withBalancer({ statics: [...others, { name: 'host', url }], ...overrides }, fn));
 }
 
 /** A balancer with one raw host. */

@@ -29,7 +29,7 @@ export function readAnswer(text: string, method: string, ending: Ending): Refere
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) return { ...NOTHING, informational, state: ending === 'open' ? 'more' : 'cut', rest };
     const head = rest.slice(0, end);
-    const status = Number(/^HTTP\/1\.1 (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
+    const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
     if (!(status >= 100)) throw new Error(`no answer: ${JSON.stringify(rest.slice(0, 200))}`);
     rest = rest.slice(end + 4);
     if (status < 200) informational.push(status);
@@ -40,8 +40,8 @@ export function readAnswer(text: string, method: string, ending: Ending): Refere
 function readBody(head: string, text: string, hasNone: boolean, ending: Ending): Pick<ReferenceAnswer, 'body' | 'state' | 'rest'> & { readonly trailers?: string } {
   const missing = ending === 'open' ? 'more' : 'cut';
   if (hasNone) return { body: '', state: 'whole', rest: text };
-  if (/\r\nTransfer-Encoding: chunked(?:\r|$)/i.test(head)) return readChunks(text, missing);
-  const length = /\r\nContent-Length: (\d+)(?:\r|$)/i.exec(head)?.[1];
+  if (/\r\nTransfer-Encoding:[ \t]*chunked[ \t]*(?:\r|$)/i.test(head)) return readChunks(text, missing);
+  const length = /\r\nContent-Length:[ \t]*(\d+)[ \t]*(?:\r|$)/i.exec(head)?.[1];
   if (length !== undefined) {
     const isWhole = text.length >= Number(length);
     return { body: text.slice(0, Number(length)), state: isWhole ? 'whole' : missing, rest: text.slice(Number(length)) };
@@ -53,7 +53,7 @@ function readChunks(text: string, missing: 'more' | 'cut'): ReturnType<typeof re
   let body = '';
   let rest = text;
   for (;;) {
-    const size = /^([0-9a-fA-F]+)\r\n/.exec(rest);
+    const size = /^([0-9a-fA-F]+)(?:;[^\r\n]*)?\r\n/.exec(rest);
     if (size === null) return { body, state: missing, rest };
     const from = size[0].length;
     const length = Number.parseInt(size[1] as string, 16);

@@ -49,7 +49,9 @@ const CHUNKS: readonly ClientInput[] = [
   cutOff('an extension that is huge', chunks(`1;a=${'b'.repeat(300)}\r\na\r\n0\r\n\r\n`), 'refused_chunk', 'MEERCAT_BODY_TOO_LARGE'),
   cutOff('an extension that is huge and never ends', chunks(`1;a=${'b'.repeat(300)}`), 'refused_chunk', 'MEERCAT_BODY_TOO_LARGE'),
   cutOff('a size with so many zeros', chunks(`${'0'.repeat(300)}1\r\na\r\n0\r\n\r\n`), 'refused_chunk', 'MEERCAT_BODY_TOO_LARGE'),
-  ...['X T: 1\r\n', 'X-T : 1\r\n', 'X-T\r\n', ': 1\r\n', ' X-T: 1\r\n', 'X-T: 1\r\n 2\r\n', 'X-T: a\0b\r\n', 'X-T: a\nX-U: 1\r\n', 'X-T: a\rb\r\n', '\n'].map((trailers) =>
+  ...[
+    'X T: 1\r\n', 'X-T : 1\r\n', 'X-T\r\n', ': 1\r\n', ' X-T: 1\r\n', 'X-T: 1\r\n 2\r\n', 'X-T: a\0b\r\n', 'X-T: a\nX-U: 1\r\n', 'X-T: a\rb\r\n', '\n', 'X_T: 1\r\n', 'X.T: 1\r\n',
+  ].map((trailers) =>
     cutOff(`the trailers ${JSON.stringify(trailers)}`, chunks(`1\r\na\r\n0\r\n${trailers}\r\n`), 'refused_trailer')),
   cutOff('trailers that are huge', chunks(`0\r\nX-T: ${'a'.repeat(9000)}\r\n\r\n`), 'refused_chunk', 'MEERCAT_BODY_TOO_LARGE'),
   cutOff('trailers that are huge and never end', chunks(`0\r\nX-T: ${'a'.repeat(9000)}`), 'refused_chunk', 'MEERCAT_BODY_TOO_LARGE'),

@@ -95,13 +95,17 @@ test('there are as many inputs as were promised', () => {
 const ODD: readonly [string, string][] = [['X_A', '1'], ['X.B', '2'], ['Content_Length', '9'], ['Transfer.Encoding', 'chunked'], ['X~C', '3'], ['Host_', 'y']];
 const ODD_LINES = ODD.map(([name, value]) => `${name}: ${value}`);
 const ODD_REQUEST = get('X-D: 4', ...ODD_LINES, 'X-E: 5', 'Connection: close');
+const ODD_TRAILERS = `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nX_Forwarded_For: 6.6.6.6\r\n\r\n`;
 const ANSWERED = /^HTTP\/1\.1 200 OK\r\n[^]*<GET \/ >$/;
 
 test('headers with odd names are refused by default, each of them', () => run(ODD_LINES.map((line) => refused(line, get(line), 'refused_header_name'))));
 
 test('headers with odd names are left out when that is told, and counted', async () => {
   const input: ClientInput = { name: 'odd names', pieces: [ODD_REQUEST], gets: ANSWERED, sees: ['GET / HTTP/1.1\nHost: x\nX-D: 4\nX-E: 5 (ours)'], isCutOff: false, counter: undefined };
-  await run([input], 'drop');
+  const trailers: ClientInput = {
+    name: 'odd trailers', pieces: [ODD_TRAILERS], gets: /200 OK/, sees: ['POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\na\n\nX-T: 1'], isCutOff: false, counter: undefined,
+  };
+  await run([input, trailers], 'drop');
   await withRecordingHost((host) => withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames: 'drop' }, async (each) => {
     await send(each.port, [ODD_REQUEST]);
     assert.is(each.counter('header_names_dropped'), ODD.length);
