@@ -67,7 +67,7 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status', 'restart']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'drain', 'undrain', 'eject']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
   for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
   assert.match(stdout, /MEERCAT_LEASE_TTL/);
   assert.not.match(stdout, /demo-host|embedded-redis/);
@@ -94,6 +94,8 @@ test('an unknown command or flag, or one value too many, is wrong usage that nam
     { args: ['balancer', '--prot', '1'], says: /^meercat: unknown option '--prot'/ },
     { args: ['balancer', 'b1'], says: /^meercat: too many arguments for 'balancer'/ },
     { args: ['status', '--port', '1'], says: /^meercat: unknown option '--port'/ },
+    { args: ['drain'], says: /^meercat: missing required argument 'host'/ },
+    { args: ['eject', 'h1', 'h2'], says: /^meercat: too many arguments for 'eject'/ },
     { args: ['agent'], says: /^meercat: required option '--url <url>' not specified/ },
   ]));
 
