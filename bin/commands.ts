@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machineName, parsePort } from '../lib/config.js';
+import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
@@ -150,6 +151,20 @@ export async function runRestart(flags: Omit<StatusFlags, 'watch'>): Promise<voi
   checkFleet([flags.redis], flags.namespace);
   const { restartFleet } = await import('../lib/console/restart.js');
   await restartFleet({ redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+}
+
+interface OperatorFlags {
+  readonly redis: string;
+  readonly namespace: string;
+  readonly json: boolean;
+}
+
+/** `meercat drain`, `undrain` and `eject`. */
+export async function runOperator(action: OperatorAction, host: string, flags: OperatorFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `meercat ${action}: a host's name is ${NAME_RULE}`);
+  const { operate } = await import('../lib/console/operator.js');
+  await operate({ action, host, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
 
 interface BenchmarkFlags extends BenchFlags {

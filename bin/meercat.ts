@@ -10,7 +10,7 @@ import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
-import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runRestart, runStatus, runUp } from './commands.js';
+import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp } from './commands.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -108,6 +108,22 @@ program
   .option('-w, --watch', 'print it again and again', false)
   .option('--json', 'print it as JSON, with everything that was counted', false)
   .action(runStatus);
+
+const OPERATOR_COMMANDS = [
+  ['drain', 'give a host no new requests; it finishes what it has'],
+  ['undrain', 'let a host in again that was drained or ejected; it warms up'],
+  ['eject', 'give a host no new requests, and end what it has in flight'],
+] as const;
+for (const [action, description] of OPERATOR_COMMANDS) {
+  program
+    .command(action)
+    .description(`${description}, in the whole fleet`)
+    .argument('<host>', "the host's name, as meercat status shows it")
+    .addOption(redisOption())
+    .addOption(namespaceOption())
+    .option('--json', 'print what was done as JSON', false)
+    .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
+}
 
 program
   .command('restart')

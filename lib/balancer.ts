@@ -11,7 +11,7 @@ import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
-import { releaseStartMemory } from './release-memory.js';
+import { compileLess, releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
@@ -23,6 +23,7 @@ import { keepThread } from './threads.js';
 import { openAccessLog } from './traffic/access-log.js';
 import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
+import { healthRulesOf } from './traffic-config.js';
 import { HostPool } from './traffic/host-pool.js';
 import { startMemoryGuard } from './traffic/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
@@ -31,6 +32,9 @@ import { readVersion } from './version.js';
 
 /** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
 const OPEN_WITHIN_MS = 3000;
+
+/** And so long when there are hosts already. */
+const WORDS_WITHIN_MS = 500;
 
 /** A running balancer. */
 export interface Balancer {
@@ -51,9 +55,11 @@ export interface Balancer {
 
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED; `config` must have passed `checkBalancerConfig`.
+ * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  */
 export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
+  compileLess();
+  const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -65,7 +71,6 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   let isStopping = false;
 
   const instance = randomUUID();
-  const hostTls = readHostTls(config);
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
   const tls = config.tlsCerts.length === 0 ? undefined : openTlsContexts(config.tlsCerts, config.tlsKeys);
   const accessLog = openAccessLog(config.accessLog, config.accessLogFile, () => count('access_log_dropped'));
@@ -137,6 +142,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
+    health: healthRulesOf(config),
+    tls: hostTls,
   };
 
   // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.
@@ -169,7 +176,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1 };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -183,6 +190,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   shutdown.add(() => fleet.stop());
   shutdown.add(async () => {
     isStopping = true;
+    // The next master takes over now, not when the last request is done.
+    fleet.post({ type: 'resign' });
     const left = await traffic.drain(config.drainTimeoutMs);
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
@@ -192,7 +201,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
       case 'hosts':
         for (const { slot } of message.removed) pool.remove(slot);
         for (const host of message.added) pool.add(host);
-        opened();
+        // Whether an operator took one of them out is known in a moment, when Redis is well.
+        setTimeout(opened, WORDS_WITHIN_MS).unref();
         break;
       case 'synced':
         opened();
@@ -206,6 +216,10 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
       }
+      case 'host-ejected':
+        // An operator has ejected the host: its requests in flight end here.
+        pool.endAll(message.slot);
+        break;
       case 'log':
         log(...message.line);
         break;

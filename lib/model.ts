@@ -20,6 +20,16 @@ export type HostState = 'up' | 'silent' | 'down';
 /** All host states; a state's index is its code in the shared table. */
 export const HOST_STATES: readonly HostState[] = ['up', 'silent', 'down'];
 
+/**
+ * What an operator said of a host, for the whole fleet.
+ * - `drained`: it gets no new requests and finishes what it has;
+ * - `ejected`: it gets none, and what it has is ended.
+ */
+export type OperatorWord = 'drained' | 'ejected';
+
+/** All of an operator's words; a word's index and 1 is its code in the shared table, where 0 is none. */
+export const OPERATOR_WORDS: readonly OperatorWord[] = ['drained', 'ejected'];
+
 /** A mastership's table in order: later ones have a higher term, or the same term and a higher seq. */
 export interface Stamp {
   readonly term: number;

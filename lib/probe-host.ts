@@ -1,13 +1,76 @@
-// Placeholder until the merge: whether a host accepts a connection.
+// Whether a host is well: the question that the master, and without it every balancer, puts to hosts. One request
+// or one connection, within one time in all; whatever comes back, the answer is yes or no.
+
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import type { HostTls } from './traffic-config.js';
-/** Placeholder. */
-export function probeHost(origin: string, _path: string, timeoutMs: number, _tls: HostTls): Promise<boolean> {
-  const url = new URL(origin);
+
+/** So much of an answer's body is read; a longer one is as good. */
+const MAX_BODY_BYTES = 64 << 10;
+
+/**
+ * Whether the host of this origin is well. Never rejects.
+ * With an empty path it must accept a TCP connection, and is asked for nothing: one that is only busy must not
+ * be given more to do. With a path it must answer GET with 2xx or 3xx, its body too, all within `timeoutMs`.
+ */
+export function probeHost(origin: string, path: string, timeoutMs: number, tls: HostTls): Promise<boolean> {
+  return path === '' ? doesAccept(new URL(origin), timeoutMs) : doesAnswer(new URL(origin), path, timeoutMs, tls);
+}
+
+function addressOf(url: URL): { readonly host: string; readonly port: number } {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
+}
+
+function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) });
-    const end = (ok: boolean): void => { clearTimeout(timer); socket.destroy(); resolve(ok); };
+    const socket = connect(addressOf(url));
+    const end = (isGood: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(isGood);
+    };
     const timer = setTimeout(end, timeoutMs, false);
-    socket.on('connect', () => end(true)); socket.on('error', () => end(false));
+    socket.on('connect', () => end(true));
+    socket.on('error', () => end(false));
+  });
+}
+
+function doesAnswer(url: URL, path: string, timeoutMs: number, { ca, isInsecure }: HostTls): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { ...addressOf(url), path, agent: false, headers: { Host: url.host, 'User-Agent': 'meercat-health' } } as const;
+    const question =
+      url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
+    const end = (isGood: boolean): void => {
+      clearTimeout(timer);
+      resolve(isGood);
+      question.destroy();
+    };
+    const timer = setTimeout(end, timeoutMs, false);
+    question.on('response', (answer) => {
+      const { statusCode = 0 } = answer;
+      if (statusCode < 200 || statusCode >= 400) {
+        end(false);
+        return;
+      }
+      let bytes = 0;
+      answer.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > MAX_BODY_BYTES) end(true);
+      });
+      answer.on('end', () => end(true));
+      // Cut off: `end` does not come.
+      answer.on('error', () => end(false));
+      answer.on('close', () => end(false));
+    });
+    // Nobody asked for another protocol.
+    question.on('upgrade', (_answer, socket) => {
+      socket.destroy();
+      end(false);
+    });
+    question.on('error', () => end(false));
+    question.on('close', () => end(false));
+    question.end();
   });
 }

@@ -1,19 +1,37 @@
 // Gives back the memory that only the start needed. Loading modules leaves some ten megabytes of garbage in each
-// thread, which V8 would keep for want of a reason to look.
+// thread, which V8 would keep for want of a reason to look, and compiled code that will never run again.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** By then a thread has loaded what it needs, and is not yet busy. */
+/** By then a thread has loaded what it needs. */
 const AFTER_MS = 1500;
 
-/** Collects the garbage of the start of this thread once, soon. */
+/** V8 lets go of compiled code that was not used between so many collections; each takes a few milliseconds. */
+const COLLECTIONS = 8;
+const EVERY_MS = 200;
+
+/** Bytes of bytecode that a function runs before V8 looks whether to compile it further; V8's own figure is a quarter of it. */
+const INTERRUPT_BUDGET = 500_000;
+
+/**
+ * Has V8 wait a little longer before it compiles further, in all threads: what a balancer runs for every request is
+ * compiled a second later, and what it runs for a while never. That keeps some six megabytes. To be called first.
+ */
+export function compileLess(): void {
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+}
+
+/** Collects the garbage of the start of this thread, soon. */
 export function releaseStartMemory(): void {
   setTimeout(() => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     setFlagsFromString('--no-expose-gc');
-    collect();
-    collect();
+    let left = COLLECTIONS;
+    const timer = setInterval(() => {
+      collect();
+      if (--left === 0) clearInterval(timer);
+    }, EVERY_MS).unref();
   }, AFTER_MS).unref();
 }

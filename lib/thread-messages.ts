@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Log } from './log.js';
 import type { Algorithm, HostRow, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/writer.js';
+import type { HealthRules, HostTls } from './traffic-config.js';
 
 /** From the main thread to the fleet thread. */
 export type ToFleet =
@@ -14,6 +15,8 @@ export type ToFleet =
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */
   | { readonly type: 'hosts-port'; readonly port: MessagePort }
+  /** This balancer is about to stop: mastership goes to another one, and all else goes on until `stop`. */
+  | { readonly type: 'resign' }
   | { readonly type: 'stop' };
 
 /** From the fleet thread to the main thread. */
@@ -24,6 +27,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** What an operator set for the whole fleet; null when nothing. */
   | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }
+  /** An operator has ejected this host: what it has in flight is ended. Said once. */
+  | { readonly type: 'host-ejected'; readonly slot: number }
   | LogMessage
   | { readonly type: 'stopped' };
 
@@ -63,6 +68,9 @@ export interface ThreadConfig {
   readonly namespace: string;
   readonly leaseTtlMs: number;
   readonly statics: readonly StaticHost[];
+  readonly health: HealthRules;
+  /** For checks of hosts with `https://`. */
+  readonly tls: HostTls;
 }
 
 /** What the fleet thread is started with. */
@@ -74,6 +82,8 @@ export interface FleetThreadData {
   /** The first slot that was never given out. */
   readonly nextSlot: number;
   readonly hostsPort: MessagePort;
+  /** Whether this balancer has resigned: it must not become master again. */
+  readonly hasResigned: boolean;
 }
 
 /** What the hosts thread is started with. */

@@ -72,6 +72,12 @@ export interface HealthRules {
   readonly slowStartMs: number;
 }
 
+/** The health rules alone of a larger configuration: what the fleet and hosts threads are handed. */
+export function healthRulesOf(config: HealthRules): HealthRules {
+  const { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs } = config;
+  return { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs };
+}
+
 /** TLS on both sides; all names are of PEM files. */
 export interface TlsFiles {
   /** Certificates with their chains; the first one is for clients whose server name none of them has. Empty: plain HTTP. */

@@ -26,7 +26,7 @@ const linesOf = (file: string) => readFileSync(file, 'utf8').split('\n').slice(0
 const numbered = (number: number) => `${String(number).padEnd(199, '.')}\n`;
 
 /** More than a sink and a pipe keep together. */
-const TOO_MANY = 100_000;
+const TOO_MANY = 60_000;
 
 async function flood(write: (line: string) => void): Promise<void> {
   for (let i = 0; i < TOO_MANY; i++) {
@@ -130,18 +130,17 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
     await flood((line) => sink.write(line));
     // Node has four threads for files; none may be stuck in a write.
     await Promise.all(Array.from({ length: 8 }, () => readFile('/dev/null')));
-    assert.ok(performance.now() - started < 5000, `took ${performance.now() - started} ms`);
+    assert.ok(performance.now() - started < 15_000, `took ${performance.now() - started} ms`);
     assert.ok(dropped > 0, 'some were dropped');
     assert.ok(process.memoryUsage.rss() - before < 64 << 20, 'memory is bounded');
-    const droppedBefore = dropped;
 
     const reader = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const expected = TOO_MANY - droppedBefore;
-      const numbers = await drainFifo(reader, expected);
+      // The last lines are dropped or not within the next second.
+      const numbers = await drainFifo(reader, () => TOO_MANY - dropped);
       assert.equal(numbers.slice(0, 1000), Array.from({ length: 1000 }, (_, i) => i));
       assert.ok(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] as number)), 'in order, none twice');
-      assert.is(numbers.length, expected, 'each line was either read or counted as dropped');
+      assert.is(numbers.length, TOO_MANY - dropped, 'each line was either read or counted as dropped');
     } finally {
       closeSync(reader);
     }
@@ -149,8 +148,8 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
   });
 });
 
-/** Reads so many numbered lines from a FIFO. */
-async function drainFifo(fd: number, lines: number): Promise<number[]> {
+/** Reads numbered lines from a FIFO until there are so many. */
+async function drainFifo(fd: number, expected: () => number): Promise<number[]> {
   const chunk = Buffer.alloc(1 << 16);
   let text = '';
   await until(() => {
@@ -160,8 +159,8 @@ async function drainFifo(fd: number, lines: number): Promise<number[]> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
-    return text.length >= lines * 200;
-  }, { timeoutMs: 20_000, everyMs: 0, what: () => `${lines} lines; there are ${text.length / 200}` });
+    return text.length >= expected() * 200;
+  }, { timeoutMs: 20_000, everyMs: 0, what: () => `${expected()} lines; there are ${text.length / 200}` });
   const all = text.split('\n').slice(0, -1);
   assert.ok(all.every((line) => line.length === 199), 'no line is torn');
   return all.map((line) => Number.parseInt(line, 10));
@@ -175,7 +174,7 @@ test('a FIFO that nobody reads does not hold up the close', async () => {
     await flood((line) => sink.write(line));
     const started = performance.now();
     await sink.close();
-    assert.ok(performance.now() - started < 2000);
+    assert.ok(performance.now() - started < 4000);
   });
 });
 
@@ -205,8 +204,8 @@ for (const [what, redirection] of [['full', '2>/dev/full'], ['a pipe that nobody
         }, 300);`;
       const env = { FIFO: fifo, NODE: process.execPath, PROGRAM: program };
       await withProcess({ command: 'sh', args: ['-c', `exec ${RUN} ${redirection}`], env }, async (child) => {
-        await child.waitForLine(/alive/);
-        assert.equal(await until(() => child.exit), { code: 3, signal: null });
+        await child.waitForLine(/alive/, 15_000);
+        assert.equal(await until(() => child.exit, { timeoutMs: 10_000 }), { code: 3, signal: null });
       });
     });
   });
@@ -233,7 +232,7 @@ async function floodStandardOutput(shell: string, isReaderGone = false, env: Nod
     await sink.close();
     console.error('dropped', dropped);`;
   const child = spawn('sh', ['-c', `exec ${shell}`], { stdio: 'pipe', env: { ...process.env, ...env, NODE: process.execPath, PROGRAM: program } });
-  const killer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const killer = setTimeout(() => child.kill('SIGKILL'), 40_000);
   try {
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

@@ -27,7 +27,7 @@ const BALANCER_COLUMNS: readonly Column<BalancerRow>[] = [
 
 const HOST_COLUMNS: readonly Column<HostView>[] = [
   ['HOST', 'left', (row) => row.name],
-  ['STATE', 'left', (row) => row.state],
+  ['STATE', 'left', (row) => standingOf(row).join(', ')],
   ['URL', 'left', (row) => row.url],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
@@ -55,9 +55,15 @@ export function renderLines(view: FleetView): string[] {
     ...balancerRows(view).map((row) => `balancer ${row.name} ${row.isMaster ? 'master' : 'slave'} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`),
     ...view.hosts.map(
       (row) =>
-        `host ${row.name} ${row.state} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
+        `host ${row.name} ${standingOf(row).join(',')} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
     ),
   ];
+}
+
+/** What an operator said of a host, and its state unless that goes without saying. */
+function standingOf({ operator, state }: HostView): string[] {
+  if (operator === null) return [state];
+  return state === 'up' ? [operator] : [operator, state];
 }
 
 function balancerRows(view: FleetView): BalancerRow[] {

@@ -4,7 +4,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
-import type { Algorithm } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
@@ -20,6 +19,8 @@ import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
 import { LoadReporter } from './load-reporter.js';
 import { Membership } from './membership.js';
+import { SettingsSync } from './settings-sync.js';
+import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 
 const HEARTBEAT_MS = SECOND;
@@ -32,6 +33,9 @@ const FULL_LOAD_EVERY = 20;
 
 /** How often the median usage is computed and hosts that a new master never named are let go. */
 const UPKEEP_MS = 250;
+
+/** A balancer that has heard nothing for so long checks its hosts itself. */
+const ALONE_AFTER_MS = 3000;
 
 /** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
 const LEAVE_TIMEOUT_MS = 1500;
@@ -66,8 +70,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [dataAddress] = addresses as [(typeof addresses)[0]];
   const where = describeAddress(dataAddress);
   let hostsPort = data.hostsPort;
-  let currentAlgorithm: Algorithm | null = null;
-  let wrongSettings = 0;
   let hasJoined = false;
   let isStopping = false;
   /** Whether Redis took the last heartbeat; undefined at first. */
@@ -86,6 +88,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       onLost: (reason) => {
         if (isStopping) return;
         if (index === 0) {
+          // For now nothing more can be known.
           post({ type: 'synced' });
           sayUnusable('redis is not reachable; routing goes on with what is known', reason);
         } else {
@@ -98,13 +101,32 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   const membership = new Membership(client, keys, config, columns, clock);
   const loads = new LoadReporter(columns, config.name, config.instance, config.statics);
-  const table = openTableSync({ data, client, keys, clock, count, columns, post, onTerm: (term) => sawTerm(term) });
+  /** When Redis last took a heartbeat or a master's table came. */
+  let heardAtMs = clock();
+  let isTableRead = false;
+  let isBeatOver = false;
+  let isSynced = false;
+  const table = openTableSync({
+    data, client, keys, clock, count, columns, log, post,
+    onTerm: (term) => sawTerm(term),
+    onApplied() {
+      heardAtMs = clock();
+      ownChecks.end();
+    },
+    onRead() {
+      isTableRead = true;
+      saySynced();
+    },
+  });
+  const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const settings = new SettingsSync({ client, keys, table, count, log, post });
 
   const lease = startLeaseDriver({
-    store: createLeaseStore(clients, keys, config.leaseTtlMs),
+    store: createLeaseStore(clients, keys, config.leaseTtlMs, () => table.writer.words),
     times: leaseTimes(config.leaseTtlMs),
     clock,
     highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
+    hasResigned: data.hasResigned,
     describe: () => ({ name: config.name, url: config.url }),
     onMaster(term) {
       sawTerm(term);
@@ -125,6 +147,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
     onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
   });
+
+  /** Both the table and what an operator said of its hosts are known, as far as they can be. */
+  function saySynced(): void {
+    if (isSynced || !isTableRead || !isBeatOver) return;
+    isSynced = true;
+    post({ type: 'synced' });
+  }
 
   /** Said once, until a heartbeat was taken again. */
   function sayUnusable(message: string, reason: string): void {
@@ -149,10 +178,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   }
 
   async function beat(): Promise<void> {
-    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number };
+    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, words: table.writer.words };
     try {
       const fleet = await membership.beat(standing);
       if (isStopping) return;
+      heardAtMs = clock();
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
       noticeSharedName(fleet.previousInstance);
@@ -162,15 +192,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       }
       lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
       sawTerm(fleet.term);
-      if (fleet.settings.wrong > wrongSettings) {
-        count('settings_dropped', fleet.settings.wrong - wrongSettings);
-        log('warn', 'a field of the settings hash is not understood', { key: keys.settings });
-      }
-      wrongSettings = fleet.settings.wrong;
-      if (fleet.settings.algorithm !== currentAlgorithm) {
-        currentAlgorithm = fleet.settings.algorithm;
-        post({ type: 'algorithm', algorithm: currentAlgorithm });
-      }
+      settings.take(fleet.settings);
       if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
         beatsUntilPrune = 1;
         await membership.prune(fleet.order);
@@ -180,6 +202,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', reasonOf(error));
       else log('debug', 'a heartbeat could not be written', { redis: where, reason: reasonOf(error) });
     }
+    // A heartbeat before the connection says nothing of the settings.
+    isBeatOver ||= client.status === 'ready';
+    saySynced();
   }
 
   /** Two processes under one name overwrite each other's heartbeats: each says it once, and it is counted. */
@@ -203,6 +228,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     client.publish(keys.load, encodeLoad(loads.next(table.writer.hosts(), isFull))).catch(() => undefined);
   }
 
+  function upkeep(): void {
+    table.upkeep();
+    if (clock() - heardAtMs > ALONE_AFTER_MS) ownChecks.begin();
+  }
+
   const events = openSubscription(dataAddress, [keys.events], (_channel, text) => {
     const decoded = decodeEvent(text);
     if (!decoded.ok) {
@@ -212,10 +242,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     const { kind, term } = decoded.value;
     if (kind === 'master-elected' && term !== undefined) sawTerm(term);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
+    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
   });
 
   listenToHosts(hostsPort);
-  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(() => table.upkeep(), UPKEEP_MS)];
+  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
     onMessage(message) {
@@ -234,6 +265,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
             tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: table.writer.rows(clock()) });
           }
           break;
+        case 'resign':
+          void lease.stop();
+          break;
         case 'stop':
           break;
       }
@@ -250,6 +284,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       ]);
       clearTimeout(timeout);
       events.close();
+      ownChecks.end();
       table.close();
       hostsPort.close();
       for (const each of clients) each.disconnect();

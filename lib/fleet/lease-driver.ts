@@ -16,6 +16,8 @@ export interface LeaseDriverOptions {
   readonly clock: Clock;
   /** The highest term that this process saw, should the thread before this one have died. */
   readonly highestTerm: number;
+  /** Never to stand for election; the other members are as ever. */
+  readonly hasResigned?: boolean;
   /** What the master's hash shall say; asked for at each election. */
   readonly describe: () => Omit<MasterFields, 'since'>;
   readonly onMaster: (term: number) => void;
@@ -29,7 +31,7 @@ export interface LeaseDriver {
   readonly state: LeaseState;
   /** Hands in what others noticed: a term, a rank, a release, Redis being back. */
   send(event: LeaseEvent): void;
-  /** Steps down and gives the lease back; resolves when Redis was told, or could not be. */
+  /** Steps down for good and gives the lease back; resolves when Redis was told, or could not be. */
   stop(): Promise<void>;
 }
 
@@ -136,7 +138,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
     void done.finally(() => releases.delete(done));
   }
 
-  send({ type: 'tick' });
+  send({ type: options.hasResigned ? 'stop' : 'tick' });
   return {
     get state() {
       return state;

@@ -2,21 +2,28 @@
 // operator set for all. On the master it also removes those who fell silent.
 
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.js';
+import { type Clock, SECOND } from '../clock.js';
+import type { OperatorWord } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { clearHeartbeat, type FleetStanding, heartbeat, leaveFleet, pruneBalancers, publishEvent, raiseTerm } from '../redis/fleet-store.js';
+import { clearHeartbeat, type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
+import { readSettings } from '../redis/settings.js';
 import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
+
+/** Whose last heartbeat was taken so lately cannot have been taken for dead: if its place is gone, Redis lost it. */
+const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
 
 /** What a balancer says of itself now. */
 export interface Standing {
   readonly role: string;
   /** The highest term that it has seen. */
   readonly term: number;
+  /** What it knows that an operator said of hosts. */
+  readonly words: ReadonlyMap<string, OperatorWord>;
 }
 
 /** Heartbeats of one balancer. */
@@ -27,6 +34,10 @@ export class Membership {
   readonly #columns: TableColumns;
   readonly #clock: Clock;
   #hasBeaten = false;
+  /** When the last heartbeat was sent that Redis took. */
+  #takenAtMs = Number.NEGATIVE_INFINITY;
+  /** Redis came back empty, and was not yet told again what it must know. */
+  #mustRestore = false;
   #lastBeat: { atMs: number; requests: number; cpuMicros: number };
 
   constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
@@ -38,14 +49,24 @@ export class Membership {
     this.#lastBeat = { atMs: clock(), requests: 0, cpuMicros: cpuMicros() };
   }
 
-  /** Says that this balancer lives, and reads how the fleet stands. Rejects when Redis can't be reached. */
+  /**
+   * Says that this balancer lives, and reads how the fleet stands. A Redis that came back empty is told again
+   * what all must go by. Rejects when Redis can't be reached.
+   */
   async beat(standing: Standing): Promise<FleetStanding> {
     if (!this.#hasBeaten) await clearHeartbeat(this.#client, this.#keys, this.#config.name);
     this.#hasBeaten = true;
     const { name, joinedAtMs } = this.#config;
+    const atMs = this.#clock();
     const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term);
-    if (fleet.term < standing.term) await raiseTerm(this.#client, this.#keys, standing.term);
-    return fleet;
+    // The term alone would not tell: a master can have written it again before this.
+    const isEmptied = fleet.term < standing.term || (!fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
+    this.#takenAtMs = atMs;
+    this.#mustRestore ||= isEmptied;
+    if (!this.#mustRestore) return fleet;
+    await restoreFleet(this.#client, this.#keys, standing.term, standing.words);
+    this.#mustRestore = false;
+    return { ...fleet, settings: await readSettings(this.#client, this.#keys) };
   }
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */

@@ -2,7 +2,8 @@
 // after every reconnect. The only one in a balancer that writes the host table.
 
 import type { Clock } from '../clock.js';
-import type { HostTable } from '../model.js';
+import type { Log } from '../log.js';
+import type { HostTable, OperatorWord } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription } from '../redis/connect.js';
 import { readSnapshot } from '../redis/host-store.js';
@@ -27,7 +28,12 @@ export interface TableSyncOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly columns: TableColumns;
+  readonly log: Log;
   readonly post: (message: FromFleet) => void;
+  /** Redis was read for the first time, or again after it was away. */
+  readonly onRead: () => void;
+  /** A table of a master was applied. */
+  readonly onApplied: () => void;
   /** A table of this term was seen, applied or not. */
   readonly onTerm: (term: number) => void;
 }
@@ -37,6 +43,12 @@ export interface TableSync {
   readonly writer: TableWriter;
   /** Builds the candidates' list anew, after this balancer changed what it holds against a host. */
   rebuild(): void;
+  /** Takes all that an operator said of hosts. */
+  setWords(words: ReadonlyMap<string, OperatorWord>): void;
+  /** Takes what this balancer's own check of a host found. */
+  setOwnDown(name: string, isDown: boolean): void;
+  /** Lets go of what own checks found. */
+  forgetChecks(): void;
   /** To be called a few times a second: the median usage, and hosts that nobody names any more. */
   upkeep(): void;
   close(): void;
@@ -44,8 +56,8 @@ export interface TableSync {
 
 /** Opens the sync; the static hosts are in the table when it returns. */
 export function openTableSync(options: TableSyncOptions): TableSync {
-  const { data, client, keys, clock, count, post } = options;
-  const writer = new TableWriter(options.columns, count, data.known, data.nextSlot);
+  const { data, client, keys, clock, count, log, post } = options;
+  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.nextSlot);
   const order = new TableOrder(writer.stamp);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   let rebuildTimer: NodeJS.Timeout | undefined;
@@ -55,7 +67,10 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   function rebuild(): void {
     clearTimeout(rebuildTimer);
     const nowMs = clock();
+    const wasPanic = writer.isPanic;
     const againAtMs = writer.rebuildCandidates(nowMs);
+    if (writer.isPanic && !wasPanic) log('warn', 'more hosts are out than --max-ejected allows: all are used');
+    if (!writer.isPanic && wasPanic) log('info', 'enough hosts are back: those that are out get no requests');
     if (againAtMs !== Number.POSITIVE_INFINITY) rebuildTimer = setTimeout(rebuild, Math.ceil(againAtMs - nowMs) + 1);
   }
 
@@ -70,6 +85,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       case 'apply':
         for (const table of outcome.tables) announce(writer.apply(table, clock()));
         count('tables_applied', outcome.tables.length);
+        options.onApplied();
         break;
       case 'old':
         count('tables_dropped_old');
@@ -123,7 +139,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       } else if (decoded !== null) {
         drop(decoded.reason);
       }
-      post({ type: 'synced' });
+      options.onRead();
       if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
     } catch {
       // The subscription can be ready before the connection for commands is.
@@ -149,6 +165,20 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   return {
     writer,
     rebuild,
+    setWords(words) {
+      const ejected = writer.setWords(words);
+      // The list first: no request is to come to a host whose requests are being ended.
+      if (writer.isListOld) rebuild();
+      for (const { slot } of ejected) post({ type: 'host-ejected', slot });
+    },
+    setOwnDown(name, isDown) {
+      writer.setOwnDown(name, isDown);
+      if (writer.isListOld) rebuild();
+    },
+    forgetChecks() {
+      writer.forgetChecks();
+      if (writer.isListOld) rebuild();
+    },
     upkeep() {
       const nowMs = clock();
       writer.refreshNeutralUsage(nowMs);

@@ -1,15 +1,15 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { HostFigures, HostRow, HostState, LoadMessage, Report } from '../model.js';
+import type { HostFigures, HostRow, LoadMessage, Report } from '../model.js';
+import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
+import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import { FleetLoads } from './fleet-loads.js';
+import { type CheckRules, type HostEntry, reasonFor } from './host-entry.js';
 
 /** A host is silent after so many missed reports, but not before 3 s. */
 const MISSED_REPORTS = 3;
 const SILENT_AFTER_MS = 3000;
-
-/** Unanswered probes before a host is down: one lost packet is not a dead host. */
-const PROBES_TO_DOWN = 2;
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
@@ -38,33 +38,19 @@ export interface HostChanges {
   readonly isMembership: boolean;
 }
 
-interface Entry {
-  readonly name: string;
-  readonly url: string;
-  figures: HostFigures;
-  state: HostState;
-  /** Has an agent: it reported once, to this master or an earlier one. */
-  hasAgent: boolean;
-  /** When it last reported; null when never. */
-  reportedAtMs: number | null;
-  /** Since when a report is awaited: the last one, or when this master began to listen. */
-  awaitedSinceMs: number;
-  intervalMs: number;
-  failedProbes: number;
-  /** Another address reported under its name: a probe must tell whether this one is still alive. */
-  isContested: boolean;
-  /** Since when neither report nor answer came. */
-  downSinceMs: number;
-}
-
 /** The master's registry of hosts. */
 export class HostRegistry {
-  readonly #entries = new Map<string, Entry>();
+  readonly #rules: CheckRules;
+  readonly #entries = new Map<string, HostEntry>();
   readonly #loads = new FleetLoads();
   readonly #changed = new Set<string>();
   #gone = new Set<string>();
   #news: HostNews[] = [];
   #isMembership = false;
+
+  constructor(rules: CheckRules = TRAFFIC_DEFAULTS) {
+    this.#rules = rules;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -82,6 +68,9 @@ export class HostRegistry {
         state: row.state,
         hasAgent: !row.isStatic,
         reportedAtMs,
+        // What the last master had not heard, this one has not either.
+        awaitedSinceMs: row.isStatic || row.state === 'up' ? nowMs : Number.NEGATIVE_INFINITY,
+        checks: row.state === 'down' ? FALLEN : UNCHECKED,
         downSinceMs: row.state === 'down' ? nowMs : Number.NaN,
       });
     }
@@ -117,9 +106,9 @@ export class HostRegistry {
     entry.hasAgent = true;
     entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
     entry.intervalMs = report.intervalMs;
-    entry.failedProbes = 0;
+    if (!this.#hasPath) entry.checks = UNCHECKED;
     entry.isContested = false;
-    this.#become(entry, 'up', 'reports again');
+    this.#settle(entry, nowMs);
     this.#changed.add(entry.name);
     return 'taken';
   }
@@ -135,26 +124,19 @@ export class HostRegistry {
     }
   }
 
-  /** Takes the answer of a probe: whether the host accepts connections. */
-  onProbe(name: string, isAnswering: boolean, nowMs: number): void {
+  /** Takes the outcome of a check. */
+  onProbe(name: string, isGood: boolean, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || !this.#needsProbe(entry, nowMs)) return;
     const { isContested } = entry;
     entry.isContested = false;
-    if (isContested && isAnswering && entry.hasAgent && !this.#isSilent(entry, nowMs)) return;
-    if (isAnswering) {
-      entry.failedProbes = 0;
-      if (entry.hasAgent) this.#become(entry, 'silent', 'answers, but does not report');
-      else this.#become(entry, 'up', 'answers again');
-      return;
-    }
-    entry.failedProbes++;
-    if ((entry.failedProbes < PROBES_TO_DOWN && !isContested) || entry.state === 'down') return;
-    entry.downSinceMs = nowMs;
-    this.#become(entry, 'down', entry.hasAgent ? 'neither reports nor answers' : 'does not answer');
+    // One that another address claims to be gets no second chance.
+    entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rules);
+    if (entry.checks.isDown && entry.state !== 'down') entry.downSinceMs = nowMs;
+    this.#settle(entry, nowMs);
   }
 
-  /** The hosts that only a probe can tell about now. */
+  /** The hosts that are to be checked now: all, or those that only a check can tell about. */
   hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
     return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
   }
@@ -163,10 +145,9 @@ export class HostRegistry {
   tick(nowMs: number): void {
     for (const name of this.#loads.tick(nowMs)) this.#changed.add(name);
     for (const entry of this.#entries.values()) {
-      if (entry.hasAgent && entry.state === 'up' && this.#isSilent(entry, nowMs)) {
-        this.#become(entry, 'silent', 'stopped reporting');
-      }
-      if (entry.state === 'down' && nowMs - entry.downSinceMs >= FORGET_AFTER_MS && !this.#loads.isStatic(entry.name)) {
+      if (entry.state === 'up') this.#settle(entry, nowMs);
+      const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
+      if (entry.state === 'down' && nowMs - unheardSinceMs >= FORGET_AFTER_MS && !this.#loads.isStatic(entry.name)) {
         this.#remove(entry, 'forgotten');
       } else if (!entry.hasAgent && !this.#loads.isStatic(entry.name) && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) {
         this.#remove(entry, 'no balancer names it any more');
@@ -211,7 +192,7 @@ export class HostRegistry {
     return entry && this.#rowOf(entry, nowMs);
   }
 
-  #rowOf(entry: Entry, nowMs: number): HostRow {
+  #rowOf(entry: HostEntry, nowMs: number): HostRow {
     const { inflight, rps } = this.#loads.of(entry.name);
     return {
       name: entry.name,
@@ -225,15 +206,15 @@ export class HostRegistry {
     };
   }
 
-  #isSilent(entry: Entry, nowMs: number): boolean {
+  #isSilent(entry: HostEntry, nowMs: number): boolean {
     return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
   }
 
-  #needsProbe(entry: Entry, nowMs: number): boolean {
-    return !entry.hasAgent || entry.isContested || entry.state !== 'up' || this.#isSilent(entry, nowMs);
+  #needsProbe(entry: HostEntry, nowMs: number): boolean {
+    return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || this.#isSilent(entry, nowMs);
   }
 
-  #blank(name: string, url: string, nowMs: number): Entry {
+  #blank(name: string, url: string, nowMs: number): HostEntry {
     return {
       name,
       url,
@@ -243,14 +224,14 @@ export class HostRegistry {
       reportedAtMs: null,
       awaitedSinceMs: nowMs,
       intervalMs: 1000,
-      failedProbes: 0,
+      checks: UNCHECKED,
       isContested: false,
       downSinceMs: Number.NaN,
     };
   }
 
   /** The agent of a static host said goodbye: the host stays, as balancers name it, with nothing known of it. */
-  #loseAgent(entry: Entry, nowMs: number): void {
+  #loseAgent(entry: HostEntry, nowMs: number): void {
     entry.hasAgent = false;
     entry.figures = UNKNOWN;
     entry.reportedAtMs = null;
@@ -258,14 +239,14 @@ export class HostRegistry {
     this.#changed.add(entry.name);
   }
 
-  #add(entry: Entry): void {
+  #add(entry: HostEntry): void {
     this.#entries.set(entry.name, entry);
     this.#gone.delete(entry.name);
     this.#changed.add(entry.name);
     this.#isMembership = true;
   }
 
-  #remove(entry: Entry, detail: string): void {
+  #remove(entry: HostEntry, detail: string): void {
     this.#entries.delete(entry.name);
     this.#changed.delete(entry.name);
     this.#gone.add(entry.name);
@@ -273,13 +254,20 @@ export class HostRegistry {
     this.#tell('host-left', entry.name, detail);
   }
 
-  /** The only place that changes a host's state. */
-  #become(entry: Entry, state: HostState, detail: string): void {
-    if (entry.state === state) return;
+  /** The only place that changes a host's state: what its checks and its agent make of it. */
+  #settle(entry: HostEntry, nowMs: number): void {
+    const before = entry.state;
+    const isSilent = entry.hasAgent && this.#isSilent(entry, nowMs);
+    const state = entry.checks.isDown ? 'down' : isSilent ? 'silent' : 'up';
+    if (before === state) return;
     entry.state = state;
     this.#changed.add(entry.name);
     this.#isMembership = true;
-    this.#tell(`host-${state}`, entry.name, detail);
+    this.#tell(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+  }
+
+  get #hasPath(): boolean {
+    return this.#rules.healthPath !== '';
   }
 
   #tell(kind: HostNews['kind'], name: string, detail: string): void {

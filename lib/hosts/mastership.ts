@@ -1,9 +1,10 @@
-// One mastership, from the election to its end: listens to reports and load messages, probes silent hosts,
-// and writes the table in flushes. Every write carries the term; the first one that Redis refuses
+// One mastership, from the election to its end: listens to reports and load messages, checks hosts, and
+// writes the table in flushes. Every write carries the term; the first one that Redis refuses
 // because of a newer term ends it.
 
 import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
+import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
@@ -14,7 +15,7 @@ import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
 import type { Count, CounterName } from '../table/counters.js';
-import { doesAnswer } from './answers.js';
+import type { HealthRules, HostTls } from '../traffic-config.js';
 import { HostRegistry } from './host-registry.js';
 
 /** What changed is gathered for so long before it is published: longer where there are many hosts. */
@@ -24,8 +25,6 @@ const HOSTS_PER_FLUSH_MS = 100;
 
 const SNAPSHOT_EVERY_MS = SECOND;
 const TICK_MS = SECOND;
-const PROBE_EVERY_MS = SECOND;
-const PROBE_TIMEOUT_MS = SECOND;
 
 /** A host's hash is written at most this often when its figures change, and at least this often when not. */
 const HASH_EVERY_MS = 900;
@@ -37,9 +36,6 @@ const READY_TIMEOUT_MS = 1000;
 /** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
 const MAX_HASHES = 500;
 
-/** Probes that may run at once: thousands of silent hosts must not become thousands of sockets. */
-const MAX_PROBES = 64;
-
 /** What a mastership is handed. */
 export interface MastershipOptions {
   readonly address: RedisAddress;
@@ -48,6 +44,8 @@ export interface MastershipOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly log: Log;
+  readonly health: HealthRules;
+  readonly tls: HostTls;
   readonly term: number;
   /** The table that `rows` comes from. */
   readonly stamp: Stamp;
@@ -64,7 +62,7 @@ export interface Mastership {
 /** Starts to gather and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, keys, clock, count, log, term } = options;
-  const registry = new HostRegistry();
+  const registry = new HostRegistry(options.health);
   const hashedAt = new Map<string, number>();
   /** Hosts whose hashes are due, in the order in which they fell due. */
   const due = new Set<string>();
@@ -75,6 +73,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   // The first table is whole: balancers then need nothing of an earlier master's.
   let isFullDue = true;
   let isStarted = false;
+  let checks: HostChecks | undefined;
   // A thread that was started again in the same term must not use a number twice.
   let seq = options.stamp.term === term ? options.stamp.seq + 1000 : 0;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
@@ -211,30 +210,19 @@ export function startMastership(options: MastershipOptions): Mastership {
     flushSoon();
   }
 
-  let running = 0;
-  const waiting: { name: string; url: string }[] = [];
-  const queued = new Set<string>();
-  function probeAll(): void {
-    for (const host of registry.hostsToProbe(clock())) {
-      if (queued.has(host.name)) continue;
-      queued.add(host.name);
-      waiting.push(host);
-    }
-    while (running < MAX_PROBES && waiting.length > 0) void probeNext();
-  }
-
-  async function probeNext(): Promise<void> {
-    const host = waiting.shift();
-    if (host === undefined || isStopped) return;
-    running++;
-    const isAnswering = await doesAnswer(host.url, PROBE_TIMEOUT_MS);
-    running--;
-    queued.delete(host.name);
-    if (isStopped) return;
-    registry.onProbe(host.name, isAnswering, clock());
-    flushSoon();
-    void probeNext();
-  }
+  const checkHosts = (): HostChecks => startHostChecks({
+    rules: options.health,
+    tls: options.tls,
+    clock,
+    hosts: () => registry.hostsToProbe(clock()),
+    onChecked({ name, url }, isGood) {
+      if (!isGood) count('checks_failed');
+      // A host that has moved meanwhile is another one.
+      if (registry.row(name, clock())?.url !== url) return;
+      registry.onProbe(name, isGood, clock());
+      flushSoon();
+    },
+  });
 
   /**
    * What is newer is taken over: Redis's snapshot, or what this balancer knew. Never both: a host that one
@@ -257,16 +245,18 @@ export function startMastership(options: MastershipOptions): Mastership {
     registry.seed(rows, clock());
     if (isStopped) return;
     isStarted = true;
+    checks = checkHosts();
     void flush();
   }
 
-  const timers = [setInterval(tick, TICK_MS), setInterval(probeAll, PROBE_EVERY_MS)];
+  const timer = setInterval(tick, TICK_MS);
   void begin();
 
   function stop(): void {
     if (isStopped) return;
     isStopped = true;
-    for (const timer of timers) clearInterval(timer);
+    clearInterval(timer);
+    checks?.stop();
     clearTimeout(flushTimer);
     subscription.close();
   }

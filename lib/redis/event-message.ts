@@ -19,6 +19,10 @@ export const EVENT_KINDS = [
   'restart-began',
   'restart-ended',
   'restart-failed',
+  // By an operator; every balancer then reads the settings.
+  'host-drained',
+  'host-ejected',
+  'host-undrained',
 ] as const;
 
 /** The name in an event that happened to the fleet as a whole, such as `restart-requested`. */

@@ -1,11 +1,12 @@
 // What balancers say of themselves in Redis: heartbeats, the order of succession, settings, events.
 
-import { ALGORITHMS, type Algorithm } from '../model.js';
+import type { OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
 import { defineScript, runScript } from './script.js';
+import { GARBAGE_SETTINGS, parseSettings, RESTORE_FIELDS, type Settings, wordFields } from './settings.js';
 import { isPlausibleTerm, READ_TERM } from './term.js';
 
 /** How long a balancer counts as alive after its last heartbeat. */
@@ -21,14 +22,9 @@ export interface FleetStanding {
   readonly term: number;
   /** Who last wrote this balancer's hash: another instance means that two share a name. */
   readonly previousInstance: string | null;
+  /** Whether this balancer still had its place in the order. */
+  readonly wasListed: boolean;
   readonly settings: Settings;
-}
-
-/** What an operator set for the whole fleet with HSET; it overrides each balancer's flags. */
-export interface Settings {
-  readonly algorithm: Algorithm | null;
-  /** How many settings could not be understood. */
-  readonly wrong: number;
 }
 
 /** Writes this balancer's heartbeat and reads how the fleet stands, in one round trip. Rejects when Redis can't be reached. */
@@ -46,6 +42,7 @@ export async function heartbeat(
     .hget(key, 'instance')
     .hset(key, fields)
     .pexpire(key, HEARTBEAT_TTL_MS)
+    .zscore(keys.balancers, name)
     .zadd(keys.balancers, joinedAtMs, name)
     .zrange(keys.balancers, '0', '-1')
     .hget(keys.master, 'name')
@@ -54,7 +51,7 @@ export async function heartbeat(
     .exec();
   // A key of another type is garbage: it counts as empty, and what this balancer writes there is cleared for the next beat.
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
-  const garbage = [...(isGarbage(0) || isGarbage(1) ? [key] : []), ...(isGarbage(3) ? [keys.balancers] : [])];
+  const garbage = [...(isGarbage(0) || isGarbage(1) ? [key] : []), ...(isGarbage(4) ? [keys.balancers] : [])];
   if (garbage.length > 0) await client.del(...garbage);
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
     const [error, value] = replies?.[index] ?? [new Error('no reply'), null];
@@ -63,39 +60,32 @@ export async function heartbeat(
     return value;
   };
   // A full Redis refuses the writes and still answers the reads: routing must not suffer from it.
-  const order = replyAt(4, []) as string[];
-  const master = replyAt(5, null);
-  const term = Number(replyAt(6, 0) ?? 0);
+  const order = replyAt(5, []) as string[];
+  const master = replyAt(6, null);
+  const term = Number(replyAt(7, 0) ?? 0);
   return {
     order: order.filter(isName),
     master: isName(master) ? master : null,
     term: isPlausibleTerm(term, highestTerm) ? term : 0,
     previousInstance: replyAt(0, null) as string | null,
-    settings: isGarbage(7) ? { algorithm: null, wrong: 1 } : parseSettings(replyAt(7, {}) as Record<string, string>),
+    wasListed: replyAt(3, null) !== null,
+    settings: isGarbage(8) ? GARBAGE_SETTINGS : parseSettings(replyAt(8, {}) as Record<string, string>),
   };
 }
 
-function parseSettings(fields: Readonly<Record<string, string>>): Settings {
-  let algorithm: Algorithm | null = null;
-  let wrong = 0;
-  for (const [field, value] of Object.entries(fields)) {
-    if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
-    else wrong++;
-  }
-  return { algorithm, wrong };
-}
-
-// KEYS: term. ARGV: the highest term that was seen.
-const RAISE_TERM = defineScript(`${READ_TERM}
+// KEYS: term, settings. ARGV: the highest term that was seen, then fields and values.
+const RESTORE = defineScript(`${READ_TERM}${RESTORE_FIELDS}
+restore(KEYS[2], 2)
 if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
 return 0`);
 
 /**
- * Puts the highest term that was seen into a Redis that knows a lower one: it came back empty, and a
- * balancer that is new would else be elected with a term that all others have to refuse.
+ * Puts back what a Redis that came back empty must know: the highest term that was seen, since a balancer
+ * that is new would else be elected with a term that all others have to refuse; and what an operator said of
+ * hosts, since a host that is drained must not come back without a word. What stands there already stays.
  */
-export async function raiseTerm(client: Commands, keys: Keys, highestTerm: number): Promise<void> {
-  await runScript(client, RAISE_TERM, [keys.term], [highestTerm]);
+export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, words: ReadonlyMap<string, OperatorWord>): Promise<void> {
+  await runScript(client, RESTORE, [keys.term, keys.settings], [highestTerm, ...wordFields(words)]);
 }
 
 /** Clears what an earlier process under this name said of itself. */
@@ -116,6 +106,15 @@ export async function pruneBalancers(client: Commands, keys: Keys, order: readon
   const dead = order.filter((_, index) => replies[index]?.[0] === null && replies[index]?.[1] === 0);
   if (dead.length > 0) await client.zrem(keys.balancers, ...dead);
   return dead;
+}
+
+/** How many balancers live: those whose last heartbeat still stands. Rejects when Redis can't be reached. */
+export async function countBalancers(client: Commands, keys: Keys): Promise<number> {
+  const order = (await client.zrange(keys.balancers, '0', '-1')).filter(isName);
+  const pipeline = client.pipeline();
+  for (const name of order) pipeline.exists(keys.balancer(name));
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.filter(([error, reply]) => error === null && reply === 1).length;
 }
 
 /** Tells the fleet and whoever listens. */

@@ -1,10 +1,11 @@
 // The fleet as it stands in Redis, for people: nothing here is known otherwise than with redis-cli.
 // What is read is checked, since anyone may have written it and it ends up on terminals.
 
-import { HOST_STATES, type HostState } from '../model.js';
+import { HOST_STATES, type HostState, type OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName, originOf } from './names.js';
+import { parseSettings } from './settings.js';
 
 /** A balancer's row. */
 export interface BalancerView {
@@ -30,6 +31,8 @@ export interface HostView {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
+  /** What an operator said of it; null when nothing. */
+  readonly operator: OperatorWord | null;
   readonly hasAgent: boolean;
   readonly cpu: number | null;
   readonly memory: number | null;
@@ -64,20 +67,22 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
       problems.push(`${key} holds another type than Meercat writes`);
       return empty;
     });
-  const [balancerNames, hostNames, master, term] = await Promise.all([
+  const [balancerNames, hostNames, master, term, settings] = await Promise.all([
     tolerate(keys.balancers, client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.hosts, client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.master, client.hget(keys.master, 'name'), null),
     tolerate(keys.term, client.get(keys.term), null),
+    tolerate(keys.settings, client.hgetall(keys.settings), {}),
   ]);
   const balancers = await readHashes(client, balancerNames.filter(isName), keys.balancer);
+  const { words } = parseSettings(settings);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   return {
     namespace: keys.namespace,
     master: isName(master) ? master : null,
     term: numberOf(term ?? undefined),
     balancers: balancers.map(([name, fields]) => balancerView(name, fields)),
-    hosts: hosts.flatMap(([name, fields]) => hostView(name, fields) ?? []),
+    hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, words.get(name) ?? null) ?? []),
     problems,
   };
 }
@@ -137,7 +142,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
   };
 }
 
-function hostView(name: string, hash: Hash): HostView | undefined {
+function hostView(name: string, hash: Hash, operator: OperatorWord | null): HostView | undefined {
   const url = originOf(hash.url);
   const state = hash.state as HostState;
   if (url === null || !HOST_STATES.includes(state)) return undefined;
@@ -145,6 +150,7 @@ function hostView(name: string, hash: Hash): HostView | undefined {
     name,
     url,
     state,
+    operator,
     hasAgent: hash.agent === 'yes',
     cpu: numberOf(hash.cpu),
     memory: numberOf(hash.memory),

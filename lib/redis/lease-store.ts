@@ -3,9 +3,11 @@
 // machine has a monotonic one), and "held by another" is told from "unreachable".
 
 import Redlock, { ExecutionError, type Lock, ResourceLockedError } from 'redlock';
+import type { OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { defineScript, runScript } from './script.js';
+import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { READ_TERM } from './term.js';
 
 /** What became of an attempt to get the lease. */
@@ -45,8 +47,10 @@ export interface MasterFields {
   readonly since: string;
 }
 
-// KEYS: term, master. ARGV: floor, TTL ms, then the master's fields.
-const TAKE_TERM = defineScript(`${READ_TERM}
+// KEYS: term, master, settings. ARGV: floor, TTL ms, the master's fields, then what an operator said of hosts: a
+// Redis that knows a lower term than was seen came back empty, and from the new term on nobody can tell any more.
+const TAKE_TERM = defineScript(`${READ_TERM}${RESTORE_FIELDS}
+if term < floor then restore(KEYS[3], 6) end
 term = string.format('%.0f', math.max(term, floor) + 1)
 redis.call('SET', KEYS[1], term)
 redis.call('DEL', KEYS[2])
@@ -86,8 +90,9 @@ return #KEYS`;
 /**
  * The lease on real Redis servers.
  * @param clients one, or an odd number of independent servers; the first carries the data
+ * @param words what an operator said of hosts, as far as this balancer knows
  */
-export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number): LeaseStore {
+export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, words: () => ReadonlyMap<string, OperatorWord> = () => new Map()): LeaseStore {
   const [data] = clients as [Commands];
   const redlock = new Redlock(clients, { retryCount: 0, driftFactor: 0.01 }, { extendScript: () => EXTEND_LEASE });
   const masterArgs = (master: MasterFields): string[] => [master.name, master.url, master.since];
@@ -131,7 +136,7 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
 
     async takeTerm(floor, master) {
       try {
-        const term = Number(await runScript(data, TAKE_TERM, [keys.term, keys.master], [floor, ttlMs, ...masterArgs(master)]));
+        const term = Number(await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.settings], [floor, ttlMs, ...masterArgs(master), ...wordFields(words())]));
         return Number.isSafeInteger(term) && term > floor ? term : null;
       } catch {
         return null;

@@ -1,10 +1,18 @@
-// Which candidate a policy may fall back on when its first draw may not be used.
-// The candidates' list is already without hosts that are down; this is for the moments before it catches up.
+// Which candidate a policy may pick, and which it falls back on when its first draw may not be used.
+// The candidates' list is already without hosts that are out; this is for the moments before it catches up,
+// and for hosts that warm up.
 
 import type { HostView } from '../model.js';
+import type { Random } from './random.js';
 
 /** How many candidates a fallback looks at: it bounds a pick, whatever the number of hosts. */
 const MAX_LOOKS = 32;
+
+/** The share of its requests that a host gets at the beginning of its warm-up. */
+const FIRST_SHARE = 0.1;
+
+/** How finely the share grows. */
+const STEPS = 1 << 20;
 
 /** Whether a request may go to this host now: not the excluded one, nothing held against it. */
 export function isEligible(view: HostView, slot: number, nowMs: number, excluded: number): boolean {
@@ -12,23 +20,37 @@ export function isEligible(view: HostView, slot: number, nowMs: number, excluded
 }
 
 /**
- * The first eligible candidate from `start` on, in the list's order. When none of the next 32 is,
- * any but the excluded one is taken: sending anyway beats refusing. -1 when there is none at all.
+ * Whether a host takes a request that falls to it: always, but for one that warms up. That one takes 10 % of
+ * them at first, and more in a straight line, until it takes all after `slowStartMs`.
  */
-export function firstEligible(
-  view: HostView,
-  candidates: Int32Array,
-  start: number,
-  nowMs: number,
-  excluded: number,
-): number {
+export function isTaking(view: HostView, slot: number, nowMs: number, random: Random): boolean {
+  const sinceMs = view.warmSince[slot] as number;
+  if (sinceMs === 0) return true;
+  const grown = (nowMs - sinceMs) / view.slowStartMs;
+  // Not so without a warm-up (0 ms) either.
+  if (!(grown < 1)) return true;
+  return random.below(STEPS) < STEPS * (FIRST_SHARE + (1 - FIRST_SHARE) * grown);
+}
+
+/**
+ * The place in the list of the first candidate from `start` on, in the list's order, that is eligible and takes
+ * the request. When none of the next 32 is, an eligible one is taken though it warms up, or else any but the
+ * excluded one: sending anyway beats refusing. -1 when there is none at all.
+ */
+export function firstEligible(view: HostView, candidates: Int32Array, start: number, nowMs: number, excluded: number, random: Random): number {
   const count = candidates[0] as number;
   const looks = Math.min(count, MAX_LOOKS);
+  let warming = -1;
   let lastResort = -1;
   for (let i = 0; i < looks; i++) {
-    const slot = candidates[1 + ((start + i) % count)] as number;
-    if (isEligible(view, slot, nowMs, excluded)) return slot;
-    if (slot !== excluded && lastResort < 0) lastResort = slot;
+    const place = 1 + ((start + i) % count);
+    const slot = candidates[place] as number;
+    if (isEligible(view, slot, nowMs, excluded)) {
+      if (isTaking(view, slot, nowMs, random)) return place;
+      if (warming < 0) warming = place;
+    } else if (slot !== excluded && lastResort < 0) {
+      lastResort = place;
+    }
   }
-  return lastResort;
+  return warming >= 0 ? warming : lastResort;
 }

@@ -10,9 +10,11 @@ import type { Random } from './random.js';
  */
 export class RoundRobin implements Policy {
   readonly algorithm = 'round-robin';
+  readonly #random: Random;
   #turn: number;
 
   constructor(random: Random) {
+    this.#random = random;
     this.#turn = random.below(1 << 20);
   }
 
@@ -20,8 +22,10 @@ export class RoundRobin implements Policy {
     const candidates = view.candidates();
     const count = candidates[0] as number;
     if (count === 0) return -1;
-    const turn = this.#turn % count;
-    this.#turn = turn + 1;
-    return firstEligible(view, candidates, turn, nowMs, excluded);
+    const place = firstEligible(view, candidates, this.#turn % count, nowMs, excluded, this.#random);
+    if (place < 0) return -1;
+    // On from the one that was taken: else whoever comes after a host that was passed over would have its turns too.
+    this.#turn = place;
+    return candidates[place] as number;
   }
 }

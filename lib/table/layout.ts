@@ -15,6 +15,8 @@ export const HEADER = {
   isMaster: 1,
   /** Requests in flight on all hosts together; written by the traffic thread. */
   inflight: 2,
+  /** 1 while so many hosts are out that all are candidates. */
+  panic: 3,
 } as const;
 
 /** Cells of the second header, a Float64Array. */
@@ -49,6 +51,8 @@ export interface TableColumns {
   readonly fleetRps: Float64Array;
   /** Since when a host warms up (process's clock); 0 when it need not. */
   readonly warmSince: Float64Array;
+  /** What an operator said of a host, as a code of `OPERATOR_WORDS`; it outlives a restart of the fleet thread. */
+  readonly operator: Int32Array;
   // Written by the traffic thread.
   readonly inflight: Int32Array;
   readonly served: Float64Array;
@@ -61,7 +65,7 @@ export interface TableColumns {
 }
 
 const WIDE_COLUMNS = 11;
-const NARROW_COLUMNS = 3;
+const NARROW_COLUMNS = 4;
 
 function sizeOf(capacity: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + WIDE_COLUMNS * capacity;
@@ -110,6 +114,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),
     fleetInflight: narrow(capacity),
+    operator: narrow(capacity),
     inflight: narrow(capacity),
   };
 }

@@ -2,10 +2,12 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { HOST_STATES, type HostRow, type HostTable, type Stamp, type StaticHost } from '../model.js';
-import { neutralUsageOf, STALE_MS, usageOf } from '../routing/usage.js';
+import { HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { neutralUsageOf, STALE_MS } from '../routing/usage.js';
+import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
-import { HEADER, type TableColumns, WIDE_HEADER } from './layout.js';
+import { type TableColumns, WIDE_HEADER } from './layout.js';
+import { clearRow, forgetFigures, readRow, writeRow } from './rows.js';
 
 /** A host and its slot, as the other threads must know them: what is not a number goes by message. */
 export interface SlotHost {
@@ -28,37 +30,43 @@ interface Entry {
   isPublished: boolean;
   /** When a new master's first table did not name it; NaN when it is named. */
   orphanedAtMs: number;
+  /** What this balancer's own checks found while there was no master to ask; null when nothing. */
+  ownDown: boolean | null;
 }
 
 /** How long a host that a new master does not know is kept: its agent has this time to be heard. */
 const KEEP_ORPHANS_MS = 5000;
 
-const STATE_UP = HOST_STATES.indexOf('up');
-const STATE_DOWN = HOST_STATES.indexOf('down');
-
 /** Writes the shared table. One instance a process at a time, in the fleet thread. */
 export class TableWriter {
   readonly #columns: TableColumns;
   readonly #count: Count;
+  readonly #candidates: CandidateList;
   readonly #entries = new Map<string, Entry>();
   readonly #freeSlots: number[] = [];
   #nextSlot: number;
   #isListOld = true;
   #hosts: SlotHost[] | undefined;
+  #words: ReadonlyMap<string, OperatorWord>;
 
   /**
+   * @param rules who is a candidate
    * @param known the hosts that already have slots, when the thread before this one died
    * @param nextSlot the first slot that was never given out
    */
-  constructor(columns: TableColumns, count: Count, known: readonly SlotHost[] = [], nextSlot = 0) {
+  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], nextSlot = 0) {
     this.#columns = columns;
     this.#count = count;
+    this.#candidates = new CandidateList(columns, count, rules);
     this.#nextSlot = nextSlot;
-    for (const host of known) this.#entries.set(host.name, { ...host, isStatic: false, isPublished: true, orphanedAtMs: Number.NaN });
+    for (const host of known) this.#entries.set(host.name, { ...host, isStatic: false, isPublished: true, orphanedAtMs: Number.NaN, ownDown: null });
+    // What an operator took out stays out, whatever befell the thread before this one.
+    const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
+    this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
     if (known.length === 0) columns.wideHeader[WIDE_HEADER.neutralUsage] = neutralUsageOf(new Float64Array(0));
   }
 
-  /** Whether hosts came, went or changed their state since the candidates' list was built. */
+  /** Whether hosts came, went, or may be picked or not otherwise than before, since the candidates' list was built. */
   get isListOld(): boolean {
     return this.#isListOld;
   }
@@ -79,10 +87,7 @@ export class TableWriter {
         continue;
       }
       const entry = this.#add(host.name, host.url, change);
-      if (entry !== undefined) {
-        entry.isStatic = true;
-        this.#columns.state[entry.slot] = STATE_UP;
-      }
+      if (entry !== undefined) entry.isStatic = true;
     }
     return change;
   }
@@ -127,37 +132,63 @@ export class TableWriter {
     return change;
   }
 
-  /** Says that nothing uses a removed slot any more, so that another host may have it. */
+  /** Says that nothing uses a removed slot any more, so that another host may have it; what was held against the old one goes with it. */
   release(slot: number): void {
+    // The traffic thread's columns: it has done with the slot.
+    const { avoidUntil, ejectedUntil, failing } = this.#columns;
+    avoidUntil[slot] = ejectedUntil[slot] = failing[slot] = 0;
     this.#freeSlots.push(slot);
   }
 
   /**
-   * Builds the candidates' list anew and puts it in force at one stroke. Left out is what is down and
-   * what this balancer holds something against. If that leaves nobody, all that are not down are
-   * candidates, and if all are down, all are: sending anyway beats refusing everything.
-   * @returns when the list should next be built because a local verdict ends (process's clock), or Infinity
+   * Builds the candidates' list anew and puts it in force at one stroke; see `CandidateList`.
+   * @returns when the list should next be built because an ejection ends (process's clock), or Infinity
    */
   rebuildCandidates(nowMs: number): number {
-    const { header, lists, state, avoidUntil } = this.#columns;
-    const next = Atomics.load(header, HEADER.activeList) === 0 ? 1 : 0;
-    const list = lists[next];
-    let count = 0;
-    let rebuildAtMs = Number.POSITIVE_INFINITY;
-    for (const { slot } of this.#entries.values()) {
-      const avoided = avoidUntil[slot] as number;
-      if (avoided > nowMs) {
-        rebuildAtMs = Math.min(rebuildAtMs, avoided);
-        continue;
-      }
-      if (state[slot] !== STATE_DOWN) list[++count] = slot;
-    }
-    if (count === 0) for (const { slot } of this.#entries.values()) if (state[slot] !== STATE_DOWN) list[++count] = slot;
-    if (count === 0) for (const { slot } of this.#entries.values()) list[++count] = slot;
-    list[0] = count;
     this.#isListOld = false;
-    Atomics.store(header, HEADER.activeList, next);
-    return rebuildAtMs;
+    return this.#candidates.build(this.#entries.values(), nowMs);
+  }
+
+  /** Whether so many hosts are out that all are candidates. */
+  get isPanic(): boolean {
+    return this.#candidates.isPanic;
+  }
+
+  /** Takes what an operator said of hosts, all of it, also of hosts that may come later; gives those in the table that are `ejected` since now. */
+  setWords(words: ReadonlyMap<string, OperatorWord>): SlotHost[] {
+    this.#words = words;
+    const ejected: SlotHost[] = [];
+    for (const entry of this.#entries.values()) {
+      if (this.#applyWord(entry) && words.get(entry.name) === 'ejected') ejected.push(entry);
+    }
+    return ejected.map(({ slot, name, url }) => ({ slot, name, url }));
+  }
+
+  /** What an operator said of hosts, as far as it is known. */
+  get words(): ReadonlyMap<string, OperatorWord> {
+    return this.#words;
+  }
+
+  /** Takes what this balancer's own check of a host found: it goes before what the table says, until `forgetChecks`. */
+  setOwnDown(name: string, isDown: boolean): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    entry.ownDown = isDown;
+    this.#isListOld = true;
+  }
+
+  /** Whether the table says that a host is down; false for one that is not known. */
+  isDown(name: string): boolean {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && HOST_STATES[this.#columns.state[entry.slot] as number] === 'down';
+  }
+
+  /** Lets go of what own checks found: the table knows better again. */
+  forgetChecks(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.ownDown !== null) this.#isListOld = true;
+      entry.ownDown = null;
+    }
   }
 
   /** Computes the neutral usage anew, from the hosts whose figures can be believed. */
@@ -180,27 +211,7 @@ export class TableWriter {
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
-    const columns = this.#columns;
-    const known = (figure: number | undefined): number | null =>
-      figure === undefined || Number.isNaN(figure) ? null : figure;
-    return [...this.#entries.values()]
-      .filter((entry) => entry.isPublished)
-      .map(({ slot, name, url, isStatic }) => {
-        const reportedAt = known(columns.reportedAt[slot]);
-        return {
-          name,
-          url,
-          state: HOST_STATES[columns.state[slot] as number] ?? 'silent',
-          isStatic: isStatic && reportedAt === null,
-          cpu: known(columns.cpu[slot]),
-          memory: known(columns.memory[slot]),
-          cores: known(columns.cores[slot]),
-          rps: null,
-          ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
-          inflight: columns.fleetInflight[slot] as number,
-          fleetRps: columns.fleetRps[slot] as number,
-        };
-      });
+    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, entry, nowMs));
   }
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
@@ -216,18 +227,7 @@ export class TableWriter {
     if (entry === undefined) return;
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
-    const { slot } = entry;
-    const columns = this.#columns;
-    columns.cpu[slot] = row.cpu ?? Number.NaN;
-    columns.memory[slot] = row.memory ?? Number.NaN;
-    columns.cores[slot] = row.cores ?? Number.NaN;
-    columns.usage[slot] = usageOf(row.cpu, row.memory);
-    columns.reportedAt[slot] = row.ageMs === null ? Number.NaN : nowMs - row.ageMs;
-    const state = HOST_STATES.indexOf(row.state);
-    if (columns.state[slot] !== state) this.#isListOld = true;
-    columns.state[slot] = state;
-    columns.fleetInflight[slot] = row.inflight;
-    columns.fleetRps[slot] = row.fleetRps;
+    if (writeRow(this.#columns, entry.slot, row, nowMs)) this.#isListOld = true;
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
@@ -236,17 +236,24 @@ export class TableWriter {
       this.#count('hosts_dropped_full');
       return undefined;
     }
-    const columns = this.#columns;
-    columns.cpu[slot] = columns.memory[slot] = columns.cores[slot] = Number.NaN;
-    columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
-    columns.fleetInflight[slot] = columns.fleetRps[slot] = 0;
-    columns.state[slot] = STATE_UP;
-    const entry = { slot, name, url, isStatic: false, isPublished: false, orphanedAtMs: Number.NaN };
+    clearRow(this.#columns, slot);
+    const entry: Entry = { slot, name, url, isStatic: false, isPublished: false, orphanedAtMs: Number.NaN, ownDown: null };
     this.#entries.set(name, entry);
+    this.#applyWord(entry);
     this.#hosts = undefined;
     this.#isListOld = true;
     change.added.push({ slot, name, url });
     return entry;
+  }
+
+  /** Puts an operator's word beside the host; true when it is another one than before. */
+  #applyWord({ name, slot }: Entry): boolean {
+    const word = this.#words.get(name);
+    const code = word === undefined ? 0 : 1 + OPERATOR_WORDS.indexOf(word);
+    if (this.#columns.operator[slot] === code) return false;
+    this.#columns.operator[slot] = code;
+    this.#isListOld = true;
+    return true;
   }
 
   #remove(entry: Entry, change: { removed: SlotHost[] }): void {
@@ -266,10 +273,7 @@ export class TableWriter {
       return;
     }
     // A static host stays, with nothing known of it.
-    const columns = this.#columns;
-    columns.usage[entry.slot] = columns.reportedAt[entry.slot] = Number.NaN;
-    columns.cpu[entry.slot] = columns.memory[entry.slot] = Number.NaN;
-    columns.state[entry.slot] = STATE_UP;
+    forgetFigures(this.#columns, entry.slot);
     this.#isListOld = true;
   }
 }

@@ -139,13 +139,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#awaitAnswer();
   }
 
-  onHead(head: ResponseHead): void {
+  onHead(head: ResponseHead, isBodyHere: boolean): void {
     if (this.#isSettled) return;
     this.#noteFirstByte();
     this.#status = head.status;
     this.#isKept = head.isKeptAlive;
     this.host.noteKeepAlive(head.keepAliveSeconds);
-    this.#client.sendHead(head);
+    this.#client.sendHead(head, isBodyHere);
     this.#awaitAnswer();
   }
 

@@ -59,7 +59,8 @@ export interface ClientSide {
    * goes to `onBytes` (valid until it returns). Only lanes that can switch have it.
    */
   sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
-  sendHead(head: ResponseHead): void;
+  /** @param isBodyHere whether `sendBody` follows at once: both may go out together */
+  sendHead(head: ResponseHead, isBodyHere: boolean): void;
   /**
    * Sends a part of the answer's body.
    * @param bytes valid until the call returns

@@ -10,6 +10,7 @@ import type { Attempt, Outcome } from './attempt.js';
 import type { ClientConnection, PresentRequest } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from './headers.js';
+import type { OneWriteResponse } from './one-write-response.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -59,15 +60,17 @@ export class ProxyLane implements ClientSide, PresentRequest {
   readonly #shell: Shell;
   readonly #connection: ClientConnection;
   readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #response: OneWriteResponse;
   readonly #isDraining: () => boolean;
   #reader: BodyReader | undefined;
   #isGivenUp = false;
+  /** A head that is sent with its body. */
+  #waiting: { readonly head: ResponseHead; readonly headers: string[] } | undefined;
   #hasLength = false;
   #hasDrainListener = false;
   #sentAtHalfClose = -1;
 
-  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, response: ServerResponse, isDraining: () => boolean) {
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, response: OneWriteResponse, isDraining: () => boolean) {
     this.head = connection.head as RequestHead;
     this.facts = connection.facts;
     this.#shell = shell;
@@ -87,7 +90,7 @@ export class ProxyLane implements ClientSide, PresentRequest {
   }
 
   get hasStarted(): boolean {
-    return this.#response.headersSent;
+    return this.#response.headersSent || this.#waiting !== undefined;
   }
 
   carry(attempt: Attempt): Promise<Outcome> {
@@ -124,24 +127,37 @@ export class ProxyLane implements ClientSide, PresentRequest {
     response.socket?.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
   }
 
-  sendHead(head: ResponseHead): void {
+  sendHead(head: ResponseHead, isBodyHere: boolean): void {
     const response = this.#response;
     this.status = head.status;
     this.#hasLength = head.framing === 'length';
     if (response.destroyed) return;
     if (this.#isDraining()) response.shouldKeepAlive = false;
-    response.writeHead(head.status, head.reason, responseHeaders(head, this.head.minorVersion === 1));
+    const headers = responseHeaders(head, this.head.minorVersion === 1);
+    // A short body that came with its head goes out with it.
+    if (isBodyHere && head.framing === 'length' && head.length <= MAX_COPIED) this.#waiting = { head, headers };
+    else response.writeHead(head.status, head.reason, headers);
+  }
+
+  /** Sends a head that waits for its body. */
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    if (!this.#response.destroyed) this.#response.writeHead(waiting.head.status, waiting.head.reason, waiting.headers);
   }
 
   sendBody(bytes: Buffer, isLast: boolean): boolean {
     const response = this.#response;
-    const isFirst = this.bytesOut === 0;
+    const waiting = this.#waiting;
     this.bytesOut += bytes.length;
-    if (isLast && isFirst && bytes.length <= MAX_COPIED) {
+    if (isLast && waiting !== undefined) {
+      this.#waiting = undefined;
       if (!this.#connection.isRequestWhole) this.#connection.endAfterAnswer();
-      response.end(bytes.toString('latin1'), 'latin1');
+      if (!response.destroyed) response.sendWhole(waiting.head.status, waiting.head.reason, waiting.headers, bytes.toString('latin1'));
       return true;
     }
+    this.#sendWaiting();
     if (writeCopy(bytes, (copy, onTaken) => response.write(copy, onTaken))) return true;
     this.#connection.awaitReading();
     if (!this.#hasDrainListener) {
@@ -166,6 +182,7 @@ export class ProxyLane implements ClientSide, PresentRequest {
   }
 
   breakOff(): void {
+    this.#sendWaiting();
     // An answer that the end of the connection delimits would look whole.
     if (this.#hasLength || this.#response.chunkedEncoding) this.#response.destroy();
     else this.#connection.socket.resetAndDestroy();

@@ -23,8 +23,10 @@ const CALLBACK = symbols.find(({ description }) => description === 'kBufferCb');
  */
 export function readInto(socket: Socket, onBytes: (bytes: Buffer) => void): void {
   const inner = socket as unknown as UserBufferSocket;
+  // oxlint-disable-next-line no-underscore-dangle -- Node's name
+  const handle = inner._handle;
   // What was put back to be read again must come first.
-  if (BUFFER === undefined || CALLBACK === undefined || inner._handle?.useUserBuffer === undefined || socket.readableLength > 0 || 'encrypted' in socket) {
+  if (BUFFER === undefined || CALLBACK === undefined || handle?.useUserBuffer === undefined || socket.readableLength > 0 || 'encrypted' in socket) {
     socket.on('data', onBytes);
     return;
   }
@@ -33,5 +35,5 @@ export function readInto(socket: Socket, onBytes: (bytes: Buffer) => void): void
     onBytes(READ_BUFFER.subarray(0, length));
     return true;
   };
-  inner._handle.useUserBuffer(READ_BUFFER);
+  handle.useUserBuffer(READ_BUFFER);
 }

@@ -8,7 +8,8 @@ import { readResponseHead, type ResponseHead } from './response-head.js';
 export interface ResponseSink {
   /** A head with a status below 200: any number of times. */
   onInformational(head: ResponseHead): void;
-  onHead(head: ResponseHead): void;
+  /** @param isBodyHere whether a part of the body follows within the same call */
+  onHead(head: ResponseHead, isBodyHere: boolean): void;
   /**
    * A part of the body.
    * @param bytes valid until this call returns
@@ -121,7 +122,7 @@ export class ResponseParser {
     switch (head.framing) {
       case 'none':
         this.#phase = 'done';
-        sink.onHead(head);
+        sink.onHead(head, false);
         sink.onEnd(NO_TRAILERS);
         return end;
       case 'length':
@@ -134,7 +135,7 @@ export class ResponseParser {
         break;
     }
     this.#phase = head.framing;
-    sink.onHead(head);
+    sink.onHead(head, end < bytes.length);
     return end;
   }
 

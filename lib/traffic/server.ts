@@ -1,6 +1,6 @@
 // The traffic plane as a whole: connections in, each request to its story, and the end in good order.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../errors.js';
@@ -13,6 +13,7 @@ import type { Deadlines } from './deadlines.js';
 import { type ExchangeContext, exchange } from './exchange.js';
 import type { ClientFacts } from './headers.js';
 import { openListener } from './listener.js';
+import { OneWriteResponse } from './one-write-response.js';
 import { createShell, ProxyLane } from './proxy-lane.js';
 import { refusedRecordOf } from './story.js';
 import type { TlsContexts } from './tls-contexts.js';
@@ -69,7 +70,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   };
 
   // It never listens: it is handed connections.
-  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
+  const http = createServer({ ServerResponse: OneWriteResponse, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
   (http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
 
   function onConnection(socket: Socket, facts: ClientFacts): void {
@@ -102,7 +103,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     running--;
   }
 
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+  const onRequest = (request: IncomingMessage, response: OneWriteResponse): void => {
     // A client that resets: `close` follows, and the lane acts on that.
     response.on('error', () => undefined);
     const connection = bySocket.get(request.socket) as ClientConnection;

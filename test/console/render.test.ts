@@ -12,7 +12,7 @@ const BALANCER: BalancerView = {
   rps: 12.34, inflight: 2, cpu: 0.126, memoryBytes: 100 * 2 ** 20, counters: {},
 };
 const HOST: HostView = {
-  name: 'h1', url: 'http://127.0.0.1:3000', state: 'up', hasAgent: true, cpu: 0.5, memory: 0.256, cores: 2, inflight: 3, rps: 8, reported: null,
+  name: 'h1', url: 'http://127.0.0.1:3000', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.256, cores: 2, inflight: 3, rps: 8, reported: null,
 };
 const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, rps: null };
 
@@ -36,6 +36,14 @@ test('two tables under a line of summary, in columns as wide as they need', () =
     'h1           up      http://127.0.0.1:3000  8.0          3  50%     26%      2',
     'longer-name  silent  http://127.0.0.1:3000    -          -    -       -      -',
   ]);
+});
+
+test('what an operator said of a host comes before its state, which is left out when it is up', () => {
+  const hosts = [{ operator: 'drained' }, { operator: 'ejected' }, { operator: 'drained', state: 'down' }, { operator: 'ejected', state: 'silent' }] as const;
+  const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostView => Object.assign({}, HOST, fields)) };
+  const states = renderFleet(view).split('\n').slice(-4).map((line) => line.split(/ {2,}/)[1]);
+  assert.equal(states, ['drained', 'ejected', 'drained, down', 'ejected, silent']);
+  assert.equal(renderLines(view).map((line) => line.split(' ')[2]), ['drained', 'ejected', 'drained,down', 'ejected,silent']);
 });
 
 test('an empty fleet says that it is empty', () => {

@@ -49,7 +49,7 @@ test('as JSON: everything that is known, one document', () =>
       assert.equal([view.namespace, view.master, view.term, view.hosts.map(({ name }) => name)], ['other', 'b1', 7, ['h2', 'h10']]);
       assert.equal(view.balancers[0]?.counters, { requests: 42 });
       assert.equal(view.hosts[1], {
-        name: 'h10', url: 'http://127.0.0.1:3000', state: 'silent', hasAgent: true, cpu: null, memory: 0.25, cores: 2, inflight: 1, rps: 4, reported: null,
+        name: 'h10', url: 'http://127.0.0.1:3000', state: 'silent', operator: null, hasAgent: true, cpu: null, memory: 0.25, cores: 2, inflight: 1, rps: 4, reported: null,
       });
       const empty = await meercat(['status', '--json', '--redis', url]);
       assert.equal(JSON.parse(empty.stdout), { namespace: 'meercat', master: null, term: null, balancers: [], hosts: [], problems: [] });

@@ -85,6 +85,34 @@ test('when the master stops in good order the slave takes over at once, with the
     assert.is((await second.health()).hosts, 1);
   }), { leaseTtlMs: 6000 }));
 
+test('a master that is told to stop resigns before it finishes its requests, and is not master again', () => withFleet(async ({ first, second, client }) => {
+  const held: (() => void)[] = [];
+  await withServer((request, response) => {
+    if (request.url === '/hold') held.push(() => response.end('held'));
+    else response.end('ok');
+  }, async ({ url }) => {
+    await deliverReport(client, 'h', url, { intervalMs: 60_000 });
+    await Promise.all([first.knows(1), second.knows(1)]);
+    const pending = ask(first.port, { path: '/hold' });
+    await until(() => held.length === 1);
+    const stopped = first.balancer.stop();
+    await second.becomes('master');
+    assert.equal([first.balancer.role, await client.hget(KEYS.master, 'name'), await client.get(KEYS.term)], ['slave', 'second', '2']);
+    // It still takes part: its heartbeats and load messages go on until the last request is done.
+    await until(async () => (await client.hget(KEYS.balancer('first'), 'role')) === 'slave', { what: 'its heartbeat as a slave' });
+    await until(async () => (await client.hget(KEYS.host('h'), 'inflight')) === '1', { timeoutMs: SLOW_MS, what: 'its request to be counted by the new master' });
+    // When the new master goes too there is nobody who would stand.
+    await second.balancer.stop();
+    await until(async () => (await client.exists(KEYS.lease, KEYS.master)) === 0, { what: 'the lease to be given back' });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.equal([first.balancer.role, await client.exists(KEYS.lease)], ['slave', 0]);
+    for (const answer of held) answer();
+    assert.is((await pending).body, 'held');
+    await stopped;
+    assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), []);
+  });
+}, { drainTimeoutMs: 30_000 }));
+
 test('requests in flight and rates of the whole fleet are in the host\'s hash', () => withFleet(async ({ first, second, client }) => {
   const held: (() => void)[] = [];
   await withServer((request, response) => {
@@ -122,8 +150,8 @@ test('a host whose reports stop keeps its share while it answers, and has none w
     await Promise.all([isDown, quiet]);
     await until(async () => (await stateOf('q')) === 'down', { timeoutMs: SLOW_MS, what: 'q to be down' });
     for (const each of [first, second]) {
-      const before = each.counter('requests_retried');
       await until(async () => {
+        const before = each.counter('requests_retried');
         const counts = await shares(each, 4);
         return counts['a'] === 4 && each.counter('requests_retried') === before;
       }, { what: 'q to get nothing' });

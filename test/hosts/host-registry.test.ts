@@ -141,7 +141,7 @@ test('a host that reports is not probed, and a probe that comes late says nothin
   assert.is(registry.size, 1);
 });
 
-test('a silent host is probed; it is down after two failed probes in a row, and silent again when it answers', () => {
+test('a silent host is probed; it is down after two failed probes in a row, and silent again after two answers', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(4000);
@@ -153,8 +153,12 @@ test('a silent host is probed; it is down after two failed probes in a row, and 
   registry.onProbe('h', false, 7000);
   assert.is(stateOf(registry, 'h'), 'down');
   registry.onProbe('h', true, 8000);
+  registry.onProbe('h', false, 8100);
+  registry.onProbe('h', true, 8200);
+  assert.is(stateOf(registry, 'h'), 'down', 'one answer brings nobody back');
+  registry.onProbe('h', true, 8300);
   assert.is(stateOf(registry, 'h'), 'silent');
-  assert.equal(told(registry, 8000), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
+  assert.equal(told(registry, 8300), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
 });
 
 test('a host that is down is forgotten after a minute without a sign, and its agent brings it back', () => {
@@ -184,7 +188,7 @@ test('static hosts come with full load messages, up and without figures, and are
   registry.onProbe('s', false, 1000);
   registry.onProbe('s', false, 2000);
   assert.is(stateOf(registry, 's'), 'down');
-  registry.onProbe('s', true, 3000);
+  for (const nowMs of [3000, 4000]) registry.onProbe('s', true, nowMs);
   assert.is(stateOf(registry, 's'), 'up', 'it has no agent that could be silent');
 });
 

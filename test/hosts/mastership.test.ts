@@ -9,6 +9,7 @@ import type { HostTable } from '../../lib/model.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
+import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
 import { deliverReport, KEYS } from '../support/fleet.js';
 import { buildRow, buildTable } from '../support/host-rows.js';
@@ -43,7 +44,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       client, tables, counts, lines: [], fencedBy: undefined,
       start(options = {}) {
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), term: 5, stamp: { term: 0, seq: 0 }, rows: [],
+          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, term: 5, stamp: { term: 0, seq: 0 }, rows: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { type Commands, openSubscription } from '../../lib/redis/connect.js';
 import { decodeEvent } from '../../lib/redis/event-message.js';
-import { HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, raiseTerm } from '../../lib/redis/fleet-store.js';
+import { countBalancers, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { type TestRedis, until, withRedis } from '../support/brackets.js';
 import { fillUp, withClients } from '../support/redis-client.js';
@@ -24,7 +24,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings
   await client.hset(KEYS.master, 'name', 'b1');
   await client.set(KEYS.term, '12');
   const standing = await heartbeat(client, KEYS, 'b1', 1000, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: 12, previousInstance: null, settings: { algorithm: null, wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 12, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0 } });
   assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
   const left = await client.pttl(KEYS.balancer('b1'));
   assert.ok(left > HEARTBEAT_TTL_MS - 1000 && left <= HEARTBEAT_TTL_MS, `${left}`);
@@ -57,19 +57,16 @@ test('a Redis that knows a lower term than was seen is told the higher one, and 
   for (const [before, seen, after] of [[null, 7, '7'], ['3', 7, '7'], ['9', 7, '9'], ['abc', 7, '7'], ['4000000000', 7, '7']] as const) {
     await client.del(KEYS.term);
     if (before !== null) await client.set(KEYS.term, before);
-    await raiseTerm(client, KEYS, seen);
+    await restoreFleet(client, KEYS, seen, new Map());
     assert.is(await client.get(KEYS.term), after, String(before));
   }
 }));
 
-test('settings are taken when they are understood and counted when not', () => withStage(async (client) => {
-  const settings = async () => (await heartbeat(client, KEYS, 'b1', 1, FIELDS)).settings;
-  await client.hset(KEYS.settings, 'algorithm', 'resource');
-  assert.equal(await settings(), { algorithm: 'resource', wrong: 0 });
-  await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'algoritm', 'resource', '__proto__', 'x');
-  assert.equal(await settings(), { algorithm: 'round-robin', wrong: 2 });
-  await client.hset(KEYS.settings, 'algorithm', 'toString');
-  assert.equal(await settings(), { algorithm: null, wrong: 3 });
+test('a heartbeat tells whether this balancer still had its place', () => withStage(async (client) => {
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).wasListed, false);
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).wasListed, true);
+  await client.flushall();
+  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).wasListed, false);
 }));
 
 test('a balancer that leaves takes its hash and its place with it', () => withStage(async (client) => {
@@ -87,6 +84,15 @@ test('those whose heartbeats stopped are pruned, and named', () => withStage(asy
   assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), ['b1', 'b3']);
   assert.equal(await pruneBalancers(client, KEYS, ['b1', 'b3']), []);
   assert.equal(await pruneBalancers(client, KEYS, []), []);
+}));
+
+test('those that live are counted: whose last heartbeat stands', () => withStage(async (client) => {
+  assert.is(await countBalancers(client, KEYS), 0);
+  for (const [i, name] of ['b1', 'b2', 'b3'].entries()) await heartbeat(client, KEYS, name, i, FIELDS);
+  assert.is(await countBalancers(client, KEYS), 3);
+  await client.del(KEYS.balancer('b2'));
+  await client.zadd(KEYS.balancers, 1, 'a name that none has');
+  assert.is(await countBalancers(client, KEYS), 2);
 }));
 
 test('an event is published as one line that can be read', () => withStage(async (client, redis) => {
@@ -110,7 +116,7 @@ test('on a full Redis a heartbeat still tells how the fleet stands', () => withS
   await client.hset(KEYS.master, 'name', 'b1');
   await fillUp(client);
   const standing = await heartbeat(client, KEYS, 'b2', 2, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: 0, previousInstance: null, settings: { algorithm: 'resource', wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 0, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0 } });
 }, ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']));
 
 test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () => withStage(async (client, redis) => {

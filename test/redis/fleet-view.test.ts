@@ -28,6 +28,7 @@ test('what balancers and the master wrote is read back', () => withStage(async (
     [counterField('requests')]: 17,
   });
   await client.hset(KEYS.master, 'name', 'b1');
+  await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
   const rows = [buildRow('h10', { ageMs: null, cpu: null, isStatic: true }), buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 })];
   await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
   const fleet = await readFleet(client, KEYS);
@@ -38,8 +39,8 @@ test('what balancers and the master wrote is read back', () => withStage(async (
       memoryBytes: 1e6, counters: { requests: 17 },
     }],
     hosts: [
-      { name: 'h2', url: 'http://h2:8080', state: 'up', hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },
-      { name: 'h10', url: 'http://h10:8080', state: 'up', hasAgent: false, cpu: null, memory: 0.4, cores: 4, inflight: 0, rps: 0, reported: null },
+      { name: 'h2', url: 'http://h2:8080', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },
+      { name: 'h10', url: 'http://h10:8080', state: 'up', operator: 'drained', hasAgent: false, cpu: null, memory: 0.4, cores: 4, inflight: 0, rps: 0, reported: null },
     ],
     problems: [],
   });

@@ -89,6 +89,13 @@ test('when all figures are 6 s old, their order still counts', () => {
   checkShares(viewOf(usages, 6000), usages);
 });
 
+test('what a host fails counts as usage: one that fails at once and so looks idle attracts nothing', () => {
+  const usages = [0.05, 0.3, 0.4, 0.5, 0.6];
+  const failing = [1, 0, 0.15, 0, 0];
+  const view = buildView(usages.length, { usage: usages, reportedAt: usages.map(() => NOW_MS), failing });
+  checkShares(view, usages.map((usage, slot) => usage + (failing[slot] as number)));
+});
+
 test('without hosts there is no pick, and a single host is picked unless it is the excluded one', () => {
   const policy = new Resource(new Random(1));
   assert.is(policy.pick(buildView(0), 0, -1), -1);
@@ -126,7 +133,7 @@ test('slots are what is picked, not places in the list', () => {
 });
 
 test('a pick among 10,000 hosts reads at most 110 cells, however many may not be picked, and few when all may', () => {
-  for (const [avoided, most] of [[0, 12], [5000, 110], [10_000, 110]] as const) {
+  for (const [avoided, most] of [[0, 14], [5000, 110], [10_000, 110]] as const) {
     const avoidUntil = Object.fromEntries(Array.from({ length: avoided }, (_, slot) => [slot, 1e9]));
     const { view, reads } = countReads(buildView(10_000, { avoidUntil }));
     const policy = new Resource(new Random(1));

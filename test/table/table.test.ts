@@ -15,7 +15,7 @@ const test = suite('table');
 function openStage(options: { capacity?: number; known?: readonly SlotHost[]; nextSlot?: number; buffer?: SharedArrayBuffer } = {}) {
   const buffer = options.buffer ?? createTable(options.capacity ?? 64);
   const columns = openTable(buffer);
-  const writer = new TableWriter(columns, counterOf(columns.counters), options.known, options.nextSlot);
+  const writer = new TableWriter(columns, counterOf(columns.counters), undefined, options.known, options.nextSlot);
   const reader = new TableReader(openTable(buffer));
   const count = (name: CounterName) => readCounters(columns.counters)[name] ?? 0;
   const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
@@ -64,12 +64,14 @@ test('a reused slot shows nothing of the host that had it', () => {
   writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, fleetRps: 50, state: 'down' })]), 0);
   const slot = slotOf('a');
   writer.apply(buildChange(1, 2, [], ['a']), 0);
+  for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince]) column[slot] = 1e9;
   writer.release(slot);
   writer.setStatics([{ name: 's', url: 'http://s' }]);
   assert.is(slotOf('s'), slot);
   const figures = [columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].map((column) => column[slot]);
   assert.ok(figures.every(Number.isNaN), figures.join());
   assert.equal([columns.fleetInflight[slot], columns.fleetRps[slot], columns.state[slot]], [0, 0, 0]);
+  assert.equal([columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince, columns.operator].map((column) => column[slot]), [0, 0, 0, 0, 0]);
 });
 
 test('a host whose URL changed is another host: a new slot, and the old one to be released', () => {
@@ -95,20 +97,6 @@ test('figures are written to their columns, and ages are counted back from the a
   assert.ok([columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].every((column) => Number.isNaN(column[b])));
 });
 
-test('hosts that are down are no candidates; silent ones are', () => {
-  const { writer, candidates } = openStage();
-  writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b', { state: 'down' }), buildRow('c', { state: 'silent' })]), 0);
-  assert.equal(candidates(), ['a', 'c']);
-  writer.apply(buildChange(1, 2, [buildRow('a', { state: 'down' }), buildRow('b')]), 0);
-  assert.equal(candidates(), ['b', 'c']);
-});
-
-test('when all hosts are down, all are candidates', () => {
-  const { writer, candidates } = openStage();
-  writer.apply(buildTable(1, 1, ['a', 'b'].map((name) => buildRow(name, { state: 'down' }))), 0);
-  assert.equal(candidates(), ['a', 'b']);
-});
-
 test('an empty table has no candidates', () => {
   assert.equal(openStage().candidates(), []);
 });
@@ -127,27 +115,6 @@ test('the list is old after each change of hosts or states, and after no other',
   assert.is(isOldAfter(() => writer.setStatics([{ name: 's', url: 'http://s' }])), true);
   assert.is(isOldAfter(() => writer.apply(buildChange(1, 4, [], ['a'])  , 0)), true);
   assert.is(isOldAfter(() => writer.apply(buildChange(1, 5, [], ['nobody']), 0)), false);
-});
-
-test('what a balancer holds against a host keeps it out until that ends, and the writer says when', () => {
-  const { writer, columns, slotOf, candidates } = openStage();
-  writer.apply(buildTable(1, 1, ['a', 'b', 'c'].map((name) => buildRow(name))), 0);
-  assert.is(writer.rebuildCandidates(0), Number.POSITIVE_INFINITY);
-  columns.avoidUntil[slotOf('a')] = 5000;
-  columns.avoidUntil[slotOf('b')] = 3000;
-  assert.is(writer.rebuildCandidates(1000), 3000);
-  assert.equal(candidates(1000), ['c']);
-  assert.equal(candidates(3000), ['b', 'c']);
-  assert.is(writer.rebuildCandidates(3000), 5000);
-  assert.equal(candidates(5000), ['a', 'b', 'c']);
-});
-
-test('when something is held against all of them, all are candidates, and still it ends', () => {
-  const { writer, columns, slotOf, candidates } = openStage();
-  writer.apply(buildTable(1, 1, ['a', 'b'].map((name) => buildRow(name))), 0);
-  for (const name of ['a', 'b']) columns.avoidUntil[slotOf(name)] = 2000;
-  assert.equal(candidates(1000), ['a', 'b']);
-  assert.is(writer.rebuildCandidates(1000), 2000);
 });
 
 test('a reader sees the writer’s list by one turn of a switch, and the list it took stays whole', () => {

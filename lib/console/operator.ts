@@ -1,0 +1,90 @@
+// `meercat drain`, `undrain` and `eject`: an operator's word about a host, for the whole fleet. It stands in Redis,
+// and an event has every balancer read it at once.
+
+import { MeercatError, messageOf } from '../errors.js';
+import type { OperatorWord } from '../model.js';
+import type { Commands } from '../redis/connect.js';
+import type { EventKind } from '../redis/event-message.js';
+import { countBalancers, publishEvent } from '../redis/fleet-store.js';
+import { readHostNames } from '../redis/host-store.js';
+import { buildKeys, type Keys } from '../redis/keys.js';
+import { readWord, writeWord } from '../redis/settings.js';
+import { connectForPerson } from './status.js';
+
+/** What an operator does to a host. */
+export type OperatorAction = 'drain' | 'undrain' | 'eject';
+
+/** What the commands are told. */
+export interface OperatorOptions {
+  readonly action: OperatorAction;
+  readonly host: string;
+  readonly redis: string;
+  readonly namespace: string;
+  readonly isJson: boolean;
+}
+
+/** What was done. */
+export interface Operated {
+  readonly host: string;
+  /** What stands in Redis about the host now; null when nothing. */
+  readonly operator: OperatorWord | null;
+  /** What stood there before, as it was. */
+  readonly before: string | null;
+  /** The balancers that live. */
+  readonly balancers: number;
+}
+
+const WORD: Readonly<Record<OperatorAction, OperatorWord | null>> = { drain: 'drained', undrain: null, eject: 'ejected' };
+const EVENT: Readonly<Record<OperatorAction, EventKind>> = { drain: 'host-drained', undrain: 'host-undrained', eject: 'host-ejected' };
+
+/** How many names an error lists. */
+const NAMES_SHOWN = 8;
+
+/**
+ * Sets or takes back the word, tells the fleet, and prints what was done. Rejects with MEERCAT_UNKNOWN_HOST when
+ * the fleet does not know the host, and with MEERCAT_NO_REDIS.
+ */
+export async function operate(options: OperatorOptions, out: { write(text: string): unknown }): Promise<void> {
+  const client = await connectForPerson(options.redis);
+  try {
+    const done = await write(client, buildKeys(options.namespace), options).catch((error: unknown) => {
+      if (error instanceof MeercatError) throw error;
+      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${messageOf(error)}`, { cause: error });
+    });
+    out.write(`${options.isJson ? JSON.stringify(done) : describeOperated(done)}\n`);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function write(client: Commands, keys: Keys, { action, host }: OperatorOptions): Promise<Operated> {
+  const operator = WORD[action];
+  const before = await readWord(client, keys, host);
+  // What is set can be taken back, also of a host that is gone.
+  if (operator !== null || before === null) await checkKnown(client, keys, host);
+  await writeWord(client, keys, host, operator);
+  await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by meercat ${action}` });
+  return { host, operator, before, balancers: await countBalancers(client, keys) };
+}
+
+async function checkKnown(client: Commands, keys: Keys, host: string): Promise<void> {
+  const names = await readHostNames(client, keys);
+  if (names.includes(host)) return;
+  const shown = names.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).slice(0, NAMES_SHOWN);
+  const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : '';
+  const known = names.length === 0 ? 'it knows none at all' : `it knows ${shown.join(', ')}${more}`;
+  throw new MeercatError('MEERCAT_UNKNOWN_HOST', `the fleet knows no host ${JSON.stringify(host.slice(0, 128))}: ${known} (meercat status shows all)`);
+}
+
+/** What was done, in two lines for a person. */
+export function describeOperated({ host, operator, before, balancers }: Operated): string {
+  const fleet = balancers === 0 ? 'no balancer is in the fleet; one that starts goes by it' : `${balancers} balancer${balancers === 1 ? ' is' : 's are'} in the fleet; each goes by it within a second`;
+  return `${phrase(host, operator, before)}\n${fleet}`;
+}
+
+function phrase(host: string, operator: OperatorWord | null, before: string | null): string {
+  if (operator === null) return before === null ? `${host} was neither drained nor ejected` : `${host} is let in again: it gets requests when it is well`;
+  const again = before === operator ? ' already' : '';
+  const rest = operator === 'drained' ? 'it gets no new requests, and finishes what it has' : 'it gets no new requests, and what it has in flight is ended';
+  return `${host} is ${operator}${again}: ${rest}`;
+}

@@ -1,0 +1,62 @@
+// Without Redis nobody says which hosts are down: then each balancer checks its own hosts by the same rules, and
+// goes by what it finds until a master's table comes again.
+
+import type { Clock } from '../clock.js';
+import { type HostChecks, startHostChecks } from '../host-checks.js';
+import type { Log } from '../log.js';
+import { afterCheck, type Checked, FALLEN, UNCHECKED } from '../routing/health.js';
+import type { Count } from '../table/counters.js';
+import type { HealthRules, HostTls } from '../traffic-config.js';
+import type { TableSync } from './table-sync.js';
+
+/** What own checks are handed. */
+export interface OwnChecksOptions {
+  readonly table: TableSync;
+  readonly rules: HealthRules;
+  readonly tls: HostTls;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly log: Log;
+}
+
+/** The checks of one balancer; idle until they are begun. */
+export class OwnChecks {
+  readonly #options: OwnChecksOptions;
+  /** By name and address: a host that has moved is another one. */
+  readonly #checked = new Map<string, Checked>();
+  #checks: HostChecks | undefined;
+
+  constructor(options: OwnChecksOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to check all hosts of the table, if it has not. Who was down in the last table is down until its checks say otherwise. */
+  begin(): void {
+    if (this.#checks !== undefined) return;
+    const { table, rules, tls, clock, count, log } = this.#options;
+    log('info', 'no master can be heard: this balancer checks its hosts itself');
+    this.#checks = startHostChecks({
+      rules, tls, clock,
+      hosts: () => table.writer.hosts(),
+      onChecked: ({ name, url }, isGood) => {
+        if (!isGood) count('own_checks_failed');
+        const key = `${name} ${url}`;
+        const before = this.#checked.get(key) ?? (table.writer.isDown(name) ? FALLEN : UNCHECKED);
+        const after = afterCheck(before, isGood, rules);
+        this.#checked.set(key, after);
+        if (after.isDown === before.isDown) return;
+        log('info', after.isDown ? 'a host fails its checks: it gets no requests' : 'a host passes its checks again', { host: name });
+        table.setOwnDown(name, after.isDown);
+      },
+    });
+  }
+
+  /** Ends the checks and lets go of what they found. */
+  end(): void {
+    if (this.#checks === undefined) return;
+    this.#checks.stop();
+    this.#checks = undefined;
+    this.#checked.clear();
+    this.#options.table.forgetChecks();
+  }
+}

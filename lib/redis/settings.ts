@@ -1,0 +1,81 @@
+// What an operator set for the whole fleet, as it stands in the hash `settings`: an algorithm, and words about
+// hosts. Anyone may have written there with redis-cli: what is not understood is counted, never trusted.
+
+import { ALGORITHMS, type Algorithm, OPERATOR_WORDS, type OperatorWord } from '../model.js';
+import type { Commands } from './connect.js';
+import type { Keys } from './keys.js';
+import { isName } from './names.js';
+
+/** The settings; they override each balancer's flags. */
+export interface Settings {
+  readonly algorithm: Algorithm | null;
+  /** The hosts that an operator took out, by name; at most as many as a table holds. */
+  readonly words: ReadonlyMap<string, OperatorWord>;
+  /** How many fields could not be understood. */
+  readonly wrong: number;
+}
+
+const MAX_WORDS = 16_384;
+const HOST_PREFIX = 'host:';
+
+/** Takes the settings out of the hash's fields. */
+export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
+  let algorithm: Algorithm | null = null;
+  const words = new Map<string, OperatorWord>();
+  let wrong = 0;
+  for (const [field, value] of Object.entries(fields)) {
+    const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
+    if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
+    else if (isName(name) && OPERATOR_WORDS.includes(value as OperatorWord) && words.size < MAX_WORDS) words.set(name, value as OperatorWord);
+    else wrong++;
+  }
+  return { algorithm, words, wrong };
+}
+
+/** The settings when the key is of another type: none, and one thing wrong. */
+export const GARBAGE_SETTINGS: Settings = { algorithm: null, words: new Map(), wrong: 1 };
+
+/** Reads the settings alone. Rejects when Redis can't be reached. */
+export async function readSettings(client: Commands, keys: Keys): Promise<Settings> {
+  try {
+    return parseSettings(await client.hgetall(keys.settings));
+  } catch (error) {
+    if (isWrongType(error)) return GARBAGE_SETTINGS;
+    throw error;
+  }
+}
+
+/** What stands in the settings about a host, understood or not; null when nothing. */
+export async function readWord(client: Commands, keys: Keys, host: string): Promise<string | null> {
+  return client.hget(keys.settings, HOST_PREFIX + host).catch((error: unknown) => {
+    if (isWrongType(error)) return null;
+    throw error;
+  });
+}
+
+/** Sets an operator's word about a host, or takes it back with null. A key of another type is written anew. */
+export async function writeWord(client: Commands, keys: Keys, host: string, word: OperatorWord | null): Promise<void> {
+  const field = HOST_PREFIX + host;
+  const write = (): Promise<number> => (word === null ? client.hdel(keys.settings, field) : client.hset(keys.settings, field, word));
+  await write().catch(async (error: unknown) => {
+    if (!isWrongType(error)) throw error;
+    await client.del(keys.settings);
+    await write();
+  });
+}
+
+/** Words about hosts as fields and values of the hash, in turn. */
+export function wordFields(words: ReadonlyMap<string, OperatorWord>): string[] {
+  return [...words].flatMap(([host, word]) => [HOST_PREFIX + host, word]);
+}
+
+/** Lua: puts fields and values, ARGV from `from` on, into the hash `key` where they are missing. One that can't be put is left. */
+export const RESTORE_FIELDS = `
+local function restore(key, from)
+  for at = from, #ARGV, 2 do redis.pcall('HSETNX', key, ARGV[at], ARGV[at + 1]) end
+end
+`;
+
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('WRONGTYPE');
+}

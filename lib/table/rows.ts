@@ -1,0 +1,55 @@
+// A host's row and its cells in the shared table: one written into the other, and back. What is not known
+// is NaN in a cell and null in a row.
+
+import { HOST_STATES, type HostRow } from '../model.js';
+import { usageOf } from '../routing/usage.js';
+import type { TableColumns } from './layout.js';
+
+const STATE_UP = HOST_STATES.indexOf('up');
+
+/** Writes a row's figures; `nowMs` is when it arrived (process's clock), and its age is counted back from there. True when the host's state is another one than before. */
+export function writeRow(columns: TableColumns, slot: number, row: HostRow, nowMs: number): boolean {
+  columns.cpu[slot] = row.cpu ?? Number.NaN;
+  columns.memory[slot] = row.memory ?? Number.NaN;
+  columns.cores[slot] = row.cores ?? Number.NaN;
+  columns.usage[slot] = usageOf(row.cpu, row.memory);
+  columns.reportedAt[slot] = row.ageMs === null ? Number.NaN : nowMs - row.ageMs;
+  columns.fleetInflight[slot] = row.inflight;
+  columns.fleetRps[slot] = row.fleetRps;
+  const state = HOST_STATES.indexOf(row.state);
+  const hasChanged = columns.state[slot] !== state;
+  columns.state[slot] = state;
+  return hasChanged;
+}
+
+/** Makes a slot that of a host of which nothing is known: it is up, and need not warm up. */
+export function clearRow(columns: TableColumns, slot: number): void {
+  forgetFigures(columns, slot);
+  columns.cores[slot] = Number.NaN;
+  columns.fleetInflight[slot] = columns.fleetRps[slot] = columns.warmSince[slot] = columns.operator[slot] = 0;
+}
+
+/** Forgets what its agent and the master said of a host that stays: it is up again, with no figures. */
+export function forgetFigures(columns: TableColumns, slot: number): void {
+  columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
+  columns.state[slot] = STATE_UP;
+}
+
+/** The cells of a host as a row, with its age as of now. A host whose agent has reported is not static any more. */
+export function readRow(columns: TableColumns, { slot, name, url, isStatic }: { slot: number; name: string; url: string; isStatic: boolean }, nowMs: number): HostRow {
+  const known = (figure: number | undefined): number | null => (figure === undefined || Number.isNaN(figure) ? null : figure);
+  const reportedAt = known(columns.reportedAt[slot]);
+  return {
+    name,
+    url,
+    state: HOST_STATES[columns.state[slot] as number] ?? 'silent',
+    isStatic: isStatic && reportedAt === null,
+    cpu: known(columns.cpu[slot]),
+    memory: known(columns.memory[slot]),
+    cores: known(columns.cores[slot]),
+    rps: null,
+    ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
+    inflight: columns.fleetInflight[slot] as number,
+    fleetRps: columns.fleetRps[slot] as number,
+  };
+}

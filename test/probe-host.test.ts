@@ -1,0 +1,117 @@
+// One check of a host, on real sockets: what counts as well, and that it ends in time and lets go of its connection,
+// whatever the host does.
+
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dueChecks } from '../lib/host-checks.js';
+import { probeHost } from '../lib/probe-host.js';
+import { freePort, until, withServer } from './support/brackets.js';
+import { withRawHost } from './support/raw-host.js';
+import { TEST_CERTIFICATE, TEST_KEY } from './support/test-certificate.js';
+
+const test = suite('probe host');
+
+const PLAIN = { ca: undefined, isInsecure: false };
+const LONG_MS = 10_000;
+const SHORT_MS = 150;
+
+test('with a path it asks for it once, as itself, on a connection of its own, and 2xx and 3xx are good', async () => {
+  for (const [status, isGood] of [[200, true], [204, true], [299, true], [301, true], [304, true], [399, true], [400, false], [404, false], [429, false], [500, false], [503, false]] as const) {
+    const asked: string[] = [];
+    await withServer((request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.headers.host} ${request.headers['user-agent']}`);
+      response.writeHead(status).end('body');
+    }, async ({ url, port, server }) => {
+      assert.is(await probeHost(url, '/health?deep=1', LONG_MS, PLAIN), isGood, String(status));
+      assert.equal(asked, [`GET /health?deep=1 127.0.0.1:${port} meercat-health`]);
+      await until(() => new Promise<boolean>((resolve) => server.getConnections((_error, count) => resolve(count === 0))), { what: 'the connection to be let go' });
+    });
+  }
+});
+
+test('without a path a TCP connection will do, and nothing is sent', () => withRawHost(() => undefined, async ({ url, connections }) => {
+  assert.is(await probeHost(url, '', LONG_MS, PLAIN), true);
+  await until(() => connections.length === 1 && connections[0]?.isClosed);
+  assert.is(connections[0]?.text, '');
+}));
+
+test('a port on which nobody listens is not well, with a path or without', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  for (const path of ['', '/']) assert.is(await probeHost(url, path, LONG_MS, PLAIN), false);
+  assert.is(await probeHost('http://no-such-host.invalid:80', '/', LONG_MS, PLAIN), false);
+});
+
+const BROKEN: readonly (readonly [what: string, bytes: string, isClosing: boolean])[] = [
+  ['nothing', '', false],
+  ['nothing, and a close', '', true],
+  ['no HTTP', 'hello\r\n\r\n', false],
+  ['half a head', 'HTTP/1.1 200 OK\r\nContent-', false],
+  ['a body that never ends', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', false],
+  ['a body cut off', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', true],
+  ['a protocol that nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n', false],
+  ['informational answers only', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(20), false],
+  ['a head without end', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(20_000)}`, false],
+];
+
+for (const [what, bytes, isClosing] of BROKEN) {
+  test(`a host that sends ${what} is not well, within the time, and is let go`, () => withRawHost(({ text, socket }) => {
+    if (!text.includes('\r\n\r\n')) return;
+    socket.write(bytes);
+    if (isClosing) socket.end();
+  }, async ({ url, connections }) => {
+    assert.is(await probeHost(url, '/health', SHORT_MS, PLAIN), false);
+    await until(() => connections[0]?.isClosed, { what: 'the connection to be let go' });
+  }));
+}
+
+test('a host that trickles is given up when the time is over, not when it falls silent', () => withRawHost(({ text, socket }) => {
+  if (!text.includes('\r\n\r\n')) return;
+  socket.write('HTTP/1.1 200 OK\r\n\r\n');
+  const timer = setInterval(() => socket.write('x'), 20);
+  socket.on('close', () => clearInterval(timer));
+}, async ({ url, connections }) => {
+  assert.is(await probeHost(url, '/health', SHORT_MS, PLAIN), false);
+  await until(() => connections[0]?.isClosed);
+}));
+
+test('of an endless body a part is read, and then the host is let go as well', () => withServer((_request, response) => {
+  const pour = (): void => {
+    while (!response.destroyed && response.write(Buffer.alloc(16 << 10)));
+  };
+  response.on('drain', pour);
+  pour();
+}, async ({ url }) => {
+  assert.is(await probeHost(url, '/health', LONG_MS, PLAIN), true);
+}));
+
+test('https: well if the certificate is vouched for, or nobody asks', async () => {
+  const server = createTlsServer({ cert: TEST_CERTIFICATE, key: TEST_KEY }, (_request, response) => void response.end('ok'));
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    assert.is(await probeHost(url, '/', LONG_MS, PLAIN), false);
+    assert.is(await probeHost(url, '/', LONG_MS, { ca: TEST_CERTIFICATE, isInsecure: false }), true);
+    assert.is(await probeHost(url, '/', LONG_MS, { ca: undefined, isInsecure: true }), true);
+    assert.is(await probeHost(url, '', LONG_MS, PLAIN), true, 'a TCP connection needs no certificate');
+    assert.is(await probeHost(url.replace('https', 'http'), '/', SHORT_MS, PLAIN), false);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('checks are spread over the interval: each in the middle of its part, and all before its end', () => {
+  const startsOf = (total: number): number[] => {
+    const starts: number[] = [];
+    for (let ms = 0; ms < 1000; ms++) while (starts.length < dueChecks(total, ms, 1000)) starts.push(ms);
+    return starts;
+  };
+  assert.equal([startsOf(0), startsOf(1), startsOf(2), startsOf(4)], [[], [500], [250, 750], [125, 375, 625, 875]]);
+  assert.is(startsOf(333).length, 333);
+  assert.is(dueChecks(7, 1e9, 1000), 7, 'also when the process slept');
+});
+
+test.run();

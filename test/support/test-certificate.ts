@@ -1,0 +1,23 @@
+// A certificate for 127.0.0.1 and localhost that signs itself, and its key: for tests only, good until 2126.
+
+/** The certificate, which is its own authority. */
+export const TEST_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBoTCCAUegAwIBAgIUfWr4n6aUFPlsyVVlOhk53cWOe68wCgYIKoZIzj0EAwIw
+FzEVMBMGA1UEAwwMbWVlcmNhdC10ZXN0MCAXDTI2MTEyNDE3Mjc0OVoYDzIxMjYx
+MDMxMTcyNzQ5WjAXMRUwEwYDVQQDDAxtZWVyY2F0LXRlc3QwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAARmirjZNief5BLmEa8mMyO9vvqeE7uc/zzGALNnBE4gdwBP
+C7XGc3YIWtqvOzjUKG/oTxp1wpxMm+d7bRxSdFcco28wbTAdBgNVHQ4EFgQUkoeL
+iQ88sUV/jb+2W8dHk+3wvP8wHwYDVR0jBBgwFoAUkoeLiQ88sUV/jb+2W8dHk+3w
+vP8wDwYDVR0TAQH/BAUwAwEB/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3Qw
+CgYIKoZIzj0EAwIDSAAwRQIgST6YO/7lq7ZHthOS00KWVl39PLQTCLc25ONOZQRB
+RgECIQDV1b/GEiazKhTEObOM1EdwlKY5JLTF8dHF85KYKdvFzw==
+-----END CERTIFICATE-----
+`;
+
+/** Its key. */
+export const TEST_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgHPQS+5ynOmuZnYvj
+ARZoBP3XIeNDimJz24SlRSqoXoyhRANCAARmirjZNief5BLmEa8mMyO9vvqeE7uc
+/zzGALNnBE4gdwBPC7XGc3YIWtqvOzjUKG/oTxp1wpxMm+d7bRxSdFcc
+-----END PRIVATE KEY-----
+`;

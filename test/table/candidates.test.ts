@@ -1,0 +1,242 @@
+// Who is a candidate: not the hosts that are down, ejected, or taken out by an operator, unless too many are out;
+// and since when a host that comes back warms up. Time is handed in; lists are checked by names.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { HostState, OperatorWord } from '../../lib/model.js';
+import type { CandidateRules } from '../../lib/table/candidates.js';
+import { counterOf, readCounters } from '../../lib/table/counters.js';
+import { createTable, HEADER, openTable } from '../../lib/table/layout.js';
+import { TableWriter } from '../../lib/table/writer.js';
+import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('candidates');
+
+const RULES: CandidateRules = { maxEjectedPercent: 50, slowStartMs: 10_000 };
+
+/** A table of hosts a, b, c, …, whose list was built at 0 ms, when all were up. */
+function openStage(count: number, rules = RULES) {
+  const columns = openTable(createTable(64));
+  const writer = new TableWriter(columns, counterOf(columns.counters), rules);
+  const names = [...'abcdefghijklmnopqrstuvwxyz'].slice(0, count);
+  let seq = 1;
+  writer.apply(buildTable(1, seq, names.map((name) => buildRow(name))), 0);
+  writer.rebuildCandidates(0);
+  const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
+  return {
+    columns, writer, slotOf,
+    eject: (name: string, untilMs: number) => void (columns.ejectedUntil[slotOf(name)] = untilMs),
+    become: (state: HostState, ...which: string[]) => void writer.apply(buildChange(1, ++seq, which.map((name) => buildRow(name, { state }))), 0),
+    say: (words: Readonly<Record<string, OperatorWord>>) => writer.setWords(new Map(Object.entries(words))).map(({ name }) => name),
+    listed: (nowMs = 0): string => {
+      writer.rebuildCandidates(nowMs);
+      const list = columns.lists[columns.header[HEADER.activeList] as 0 | 1];
+      const slots = [...list.subarray(1, 1 + (list[0] as number))];
+      return names.filter((name) => slots.includes(slotOf(name))).join('') + (slots.length > names.length ? '?' : '');
+    },
+    panics: () => [columns.header[HEADER.panic], readCounters(columns.counters).panics ?? 0],
+    warming: () => Object.fromEntries(names.map((name) => [name, columns.warmSince[slotOf(name)]]).filter(([, sinceMs]) => sinceMs !== 0)),
+  };
+}
+
+test('hosts that are down are no candidates; silent ones are', () => {
+  const { become, listed } = openStage(5);
+  become('down', 'b');
+  become('silent', 'c');
+  assert.is(listed(), 'acde');
+  become('down', 'a');
+  become('up', 'b');
+  assert.is(listed(), 'bcde');
+});
+
+test('an ejected host is out until that ends, and the writer says when to look again; without an end it says nothing', () => {
+  const { writer, eject, listed } = openStage(6);
+  assert.is(writer.rebuildCandidates(0), Number.POSITIVE_INFINITY);
+  eject('a', 5000);
+  eject('b', 3000);
+  eject('c', Number.POSITIVE_INFINITY);
+  assert.is(writer.rebuildCandidates(1000), 3000);
+  assert.is(listed(2999), 'def');
+  assert.is(listed(3000), 'bdef');
+  assert.is(writer.rebuildCandidates(3000), 5000);
+  assert.is(listed(5000), 'abdef');
+  assert.is(writer.rebuildCandidates(5000), Number.POSITIVE_INFINITY);
+});
+
+test('what is held against a host for a moment only does not change the list', () => {
+  const { columns, slotOf, writer, listed } = openStage(3);
+  columns.avoidUntil[slotOf('a')] = 5000;
+  assert.is(listed(1000), 'abc');
+  assert.is(writer.rebuildCandidates(1000), Number.POSITIVE_INFINITY);
+});
+
+test('what an operator took out is out, whatever else is said of it, and the list is old when that changes', () => {
+  const { writer, say, listed } = openStage(4);
+  assert.equal(say({ a: 'drained', b: 'ejected', unknown: 'ejected' }), ['b']);
+  assert.is(writer.isListOld, true);
+  assert.is(listed(), 'cd');
+  assert.equal(say({ a: 'ejected', b: 'ejected' }), ['a'], 'only those that are ejected since now');
+  assert.equal(say({ b: 'drained' }), []);
+  assert.is(listed(), 'acd');
+  assert.equal(say({ b: 'drained' }), []);
+  assert.is(writer.isListOld, false);
+});
+
+test('an operator’s word waits for a host that is not there yet, and goes on for one that comes again', () => {
+  const { writer, say, listed, slotOf, columns } = openStage(3);
+  say({ b: 'drained', z: 'drained' });
+  writer.apply(buildTable(1, 9, ['a', 'c', 'z'].map((name) => buildRow(name))), 0);
+  assert.is(listed(), 'ac');
+  assert.is(columns.operator[slotOf('z')], 1);
+  writer.apply(buildChange(1, 10, [buildRow('b')]), 0);
+  assert.is(listed(), 'ac');
+});
+
+test('a writer that takes over keeps an operator’s words of the hosts that it is handed', () => {
+  const { columns, writer, say } = openStage(3);
+  say({ a: 'ejected', c: 'drained' });
+  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts(), 3);
+  assert.equal([...next.words], [['a', 'ejected'], ['c', 'drained']]);
+  assert.equal(next.setWords(new Map([['a', 'ejected'], ['b', 'ejected']])).map(({ name }) => name), ['b']);
+});
+
+test('own checks go before what the table says, both ways, until they are forgotten', () => {
+  const { writer, become, listed } = openStage(5);
+  become('down', 'a');
+  writer.setOwnDown('a', false);
+  writer.setOwnDown('b', true);
+  writer.setOwnDown('nobody', true);
+  assert.is(writer.isListOld, true);
+  assert.is(listed(), 'acde');
+  writer.forgetChecks();
+  assert.is(writer.isListOld, true);
+  assert.is(listed(), 'bcde');
+  writer.forgetChecks();
+  assert.is(writer.isListOld, false);
+});
+
+/** Of so many hosts, how many may be out before all are used. */
+const SHARES: readonly (readonly [percent: number, hosts: number, mayBeOut: number])[] = [
+  [50, 1, 0], [50, 2, 1], [50, 3, 1], [50, 4, 2], [50, 5, 2], [50, 10, 5], [0, 4, 0], [10, 10, 1], [10, 9, 0], [100, 4, 3], [99, 10, 9],
+];
+
+for (const [maxEjectedPercent, hosts, mayBeOut] of SHARES) {
+  test(`with ${maxEjectedPercent} % of ${hosts} hosts, ${mayBeOut} may be out; with one more all are used`, () => {
+    for (const how of ['down', 'ejected', 'both'] as const) {
+      const stage = openStage(hosts, { ...RULES, maxEjectedPercent });
+      const all = stage.listed();
+      for (let out = 1; out <= hosts; out++) {
+        const name = all[out - 1] as string;
+        if (how === 'down' || (how === 'both' && out % 2 === 0)) stage.become('down', name);
+        else stage.eject(name, Number.POSITIVE_INFINITY);
+        assert.is(stage.listed(), out <= mayBeOut ? all.slice(out) : all, `${out} out`);
+        assert.equal(stage.panics(), out <= mayBeOut ? [0, 0] : [1, 1], `${out} out`);
+      }
+    }
+  });
+}
+
+test('a panic ends when enough are back, and each beginning is counted', () => {
+  const { become, eject, listed, panics } = openStage(4);
+  become('down', 'a', 'b');
+  eject('c', 5000);
+  assert.is(listed(1000), 'abcd');
+  assert.is(listed(2000), 'abcd');
+  assert.equal(panics(), [1, 1]);
+  assert.is(listed(5000), 'cd');
+  assert.equal(panics(), [0, 1]);
+  eject('c', 9000);
+  assert.is(listed(6000), 'abcd');
+  assert.equal(panics(), [1, 2]);
+});
+
+test('hosts that an operator took out count for nothing in a panic, and never come back by it', () => {
+  const { become, say, listed, panics } = openStage(5);
+  say({ a: 'drained', b: 'ejected', c: 'drained' });
+  assert.is(listed(), 'de');
+  assert.equal(panics(), [0, 0]);
+  become('down', 'd', 'e');
+  assert.is(listed(), 'de');
+  assert.equal(panics(), [1, 1]);
+  say({ a: 'drained', b: 'ejected', c: 'drained', d: 'drained', e: 'drained' });
+  assert.is(listed(), '', 'an operator may take out all');
+  assert.equal(panics(), [0, 1]);
+});
+
+test('a host that comes into the list warms up from then on: back from down, ejected, drained, or new', () => {
+  const { become, eject, say, listed, warming, writer, columns, slotOf } = openStage(9);
+  become('down', 'a');
+  eject('b', 20_000);
+  say({ c: 'drained' });
+  assert.is(listed(10_000), 'defghi');
+  assert.equal(warming(), {});
+  become('up', 'a');
+  assert.is(listed(15_000), 'adefghi');
+  assert.is(listed(20_000), 'abdefghi');
+  say({});
+  writer.apply(buildChange(1, 99, [buildRow('new')]), 0);
+  listed(25_000);
+  assert.equal(warming(), { a: 15_000, b: 20_000, c: 25_000 });
+  assert.is(columns.warmSince[slotOf('new')], 25_000);
+  listed(90_000);
+  assert.equal(warming(), { a: 15_000, b: 20_000, c: 25_000 }, 'once, when it came');
+});
+
+const NOT_WARMED: readonly (readonly [when: string, run: (stage: ReturnType<typeof openStage>) => void])[] = [
+  ['while the balancer has just started', ({ become, listed }) => {
+    become('down', 'a');
+    listed(1000);
+    become('up', 'a');
+    listed(2999);
+  }],
+  ['when nobody was in the list', ({ say, listed }) => {
+    say({ a: 'drained', b: 'drained', c: 'drained', d: 'drained' });
+    assert.is(listed(10_000), '');
+    say({});
+    listed(20_000);
+  }],
+  ['when a panic begins', ({ become, listed }) => {
+    become('down', 'a');
+    listed(10_000);
+    become('down', 'b', 'c');
+    assert.is(listed(20_000), 'abcd');
+  }],
+  ['when a panic ends', ({ become, say, listed }) => {
+    say({ d: 'drained' });
+    become('down', 'a', 'b');
+    assert.is(listed(10_000), 'abc');
+    become('up', 'a', 'b');
+    say({});
+    listed(20_000);
+  }],
+];
+
+for (const [when, run] of NOT_WARMED) {
+  test(`nobody warms up ${when}`, () => {
+    const stage = openStage(4);
+    run(stage);
+    assert.equal(stage.warming(), {});
+  });
+}
+
+test('with a slow start of 0 nobody warms up', () => {
+  const { become, listed, warming } = openStage(4, { ...RULES, slowStartMs: 0 });
+  become('down', 'a');
+  listed(10_000);
+  become('up', 'a');
+  listed(20_000);
+  assert.equal(warming(), {});
+});
+
+test('when the fleet thread is started again, who was in the list need not warm up, and who was not does', () => {
+  const { columns, writer, eject, listed, warming, slotOf } = openStage(4);
+  eject('a', 20_000);
+  listed(10_000);
+  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts(), 4);
+  next.rebuildCandidates(11_000);
+  next.rebuildCandidates(20_000);
+  assert.equal(warming(), { a: 20_000 });
+  assert.is(slotOf('a') >= 0, true);
+});
+
+test.run();
