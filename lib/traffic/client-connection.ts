@@ -171,7 +171,7 @@ export class ClientConnection implements Waiting {
         case 'more':
           if (this.#phase === 'idle' && next < bytes.length) this.#wait('head');
           this.#hold(bytes, next);
-          if (this.#hasEnded) this.socket.destroy();
+          if (this.#hasEnded) this.socket.destroySoon();
           return;
         case 'head':
           // What comes after a head that asks for another protocol is of that protocol: it must be held before.
@@ -217,8 +217,16 @@ export class ClientConnection implements Waiting {
       endSoon(this.socket);
       return;
     }
-    const held = this.#held;
-    this.#wait(held === undefined ? 'idle' : 'head');
+    this.#goOn();
+  }
+
+  /** Nothing is owed: the next request may be there already. */
+  #goOn(): void {
+    if (this.#held === undefined && this.#hasEnded) {
+      this.socket.destroySoon();
+      return;
+    }
+    this.#wait(this.#held === undefined ? 'idle' : 'head');
     this.#readHeld();
   }
 
@@ -234,9 +242,7 @@ export class ClientConnection implements Waiting {
   #readAfterDrain(): void {
     this.#wait('answer');
     this.socket.once('drain', () => {
-      if (this.#isBusy || this.#isClosing) return;
-      this.#wait(this.#held === undefined ? 'idle' : 'head');
-      this.#readHeld();
+      if (!this.#isBusy && !this.#isClosing) this.#goOn();
     });
   }
 
@@ -368,7 +374,12 @@ export class ClientConnection implements Waiting {
   /** From here a client that has gone and one that only closed its half look alike. */
   #onEnd(): void {
     this.#hasEnded = true;
-    if (!this.#isBusy || this.#isClosing || this.#takeOver !== undefined) return;
+    if (this.#isClosing || this.#takeOver !== undefined) return;
+    if (!this.#isBusy && this.#phase !== 'answer') {
+      // Nothing is owed, and what there is of a head will never be whole.
+      this.socket.destroySoon();
+      return;
+    }
     if (!this.#parser.isBetween && this.#isBodyWanted) {
       // The rest of the body will never come.
       this.socket.destroy();

@@ -216,6 +216,12 @@ export class ProxyLane implements ClientSide, PresentRequest {
       response.writeContinue();
       return;
     }
+    // What waits to be taken tells by itself: a client that has gone answers it with a reset, and one that takes
+    // nothing has its own time.
+    if (socket.writableLength > 0) {
+      this.#sentAtHalfClose = -1;
+      return;
+    }
     if (socket.bytesWritten === this.#sentAtHalfClose) {
       this.#connection.giveUpHalfClosed();
       return;

@@ -77,7 +77,10 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     const connection = new ClientConnection(socket, facts, connectionContext);
     connections.add(connection);
     bySocket.set(socket, connection);
+    const ends = new Set(socket.listeners('end'));
     http.emit('connection', socket);
+    // When a client closes its half, Node would end the connection with the present answer, although others may be owed.
+    for (const listener of socket.listeners('end') as (() => void)[]) if (!ends.has(listener)) socket.off('end', listener);
     // Node's server never sees a client's bytes: it is told of each request by a head of ours, and writes the answers.
     const [parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
     // A listener of ours makes Node let go of the socket's reading.
