@@ -4,8 +4,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { Count } from '../table/counters.js';
-import type { TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
+import { announcementOf } from './announcements.js';
 import { type AnswerCode, answerBytes } from './answers.js';
+import { ClientPatience, type Owed, type PatienceRules } from './client-patience.js';
 import type { Deadlines, Waiting } from './deadlines.js';
 import type { ClientFacts } from './headers.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
@@ -15,13 +16,10 @@ import { RequestParser } from './request-parser.js';
 
 /** What all connections share. */
 export interface ConnectionContext {
-  readonly rules: HeadRules;
-  readonly limits: Pick<TrafficLimits, 'minBodyRate'>;
-  readonly timeouts: Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'>;
+  readonly rules: HeadRules & PatienceRules;
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;
-  readonly isDraining: () => boolean;
   readonly onClosed: (connection: ClientConnection) => void;
   /** What came was refused before it became a request. */
   readonly onRefused: (facts: ClientFacts, code: AnswerCode) => void;
@@ -47,21 +45,8 @@ const MAX_HELD = 64 << 10;
 /** A client that has closed its half is looked at this often. */
 const HALF_CLOSED_EVERY_MS = 350;
 
-type Phase =
-  /** A head is awaited or not whole. */
-  | 'head'
-  /** Nothing is awaited: the next request may come. */
-  | 'idle'
-  /** A body is being read, and the client owes more of it. */
-  | 'body'
-  /** The client owes nothing. */
-  | 'none'
-  /** The client must take what was sent. */
-  | 'answer';
-
 /** A client's connection. */
-export class ClientConnection implements Waiting {
-  deadlineMs: number;
+export class ClientConnection {
   readonly socket: Socket;
   readonly facts: ClientFacts;
   /** The head of the present request. */
@@ -71,9 +56,9 @@ export class ClientConnection implements Waiting {
   idleSinceMs: number;
   readonly #context: ConnectionContext;
   readonly #parser: RequestParser;
+  readonly #patience: ClientPatience;
   #announce: (head: Buffer) => void = () => undefined;
   #held: Buffer | undefined;
-  #phase: Phase = 'head';
   /** From a request's head to the end of its answer. */
   #isBusy = false;
   #isClosing = false;
@@ -84,10 +69,6 @@ export class ClientConnection implements Waiting {
   #thrownAway = 0;
   /** The client has closed its half. */
   #hasEnded = false;
-  #bodySinceMs = 0;
-  #bodyBytesAtPause = 0;
-  /** Whether it is the rate that sets the present deadline, and not the silence since the last byte. */
-  #isRateDue = false;
 
   constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext) {
     this.socket = socket;
@@ -95,13 +76,14 @@ export class ClientConnection implements Waiting {
     this.#context = context;
     this.#parser = new RequestParser(context.rules);
     this.idleSinceMs = context.clock();
-    this.deadlineMs = this.idleSinceMs + context.timeouts.headerTimeoutMs;
-    context.deadlines.add(this);
+    this.#patience = new ClientPatience(context.rules, context.clock, (owed, isRate) => this.#onLate(owed, isRate));
+    this.#patience.wait('head');
+    context.deadlines.add(this.#patience);
     socket.on('error', () => undefined);
     // So Node ends a connection after its last answer: at once, and what has come meanwhile would lose that answer.
     socket.destroySoon = () => this.#finish();
     socket.on('close', () => {
-      context.deadlines.remove(this);
+      context.deadlines.remove(this.#patience);
       context.onClosed(this);
     });
     socket.on('end', () => this.#onEnd());
@@ -127,8 +109,7 @@ export class ClientConnection implements Waiting {
   /** Leaves the connection to another protocol, whose bytes go to `onBytes` from now on; gives what came on it since the head. */
   leave(onBytes: (bytes: Buffer) => void): Buffer {
     this.#takeOver = onBytes;
-    this.#phase = 'none';
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#patience.wait('none');
     const rest = this.#held ?? EMPTY;
     this.#held = undefined;
     this.socket.resume();
@@ -172,7 +153,7 @@ export class ClientConnection implements Waiting {
           this.#refuse(parser.refusal as Refusal);
           return;
         case 'more':
-          if (this.#phase === 'idle' && next < bytes.length) this.#wait('head');
+          if (this.#patience.owed === 'idle' && next < bytes.length) this.#patience.wait('head');
           this.#hold(bytes, next);
           if (this.#hasEnded) this.socket.destroySoon();
           return;
@@ -197,7 +178,7 @@ export class ClientConnection implements Waiting {
     this.head = head;
     this.#isBusy = true;
     this.#isBodyWanted = false;
-    this.#wait('none');
+    this.#patience.wait('none');
     this.#announce(announcementOf(head));
   }
 
@@ -216,11 +197,8 @@ export class ClientConnection implements Waiting {
     this.present = undefined;
     this.idleSinceMs = this.#context.clock();
     if (this.socket.destroyed) return;
-    if (this.#isClosing) {
-      endSoon(this.socket);
-      return;
-    }
-    this.#goOn();
+    if (this.#isClosing) this.#finish();
+    else this.#goOn();
   }
 
   /** Nothing is owed: the next request may be there already. */
@@ -229,7 +207,7 @@ export class ClientConnection implements Waiting {
       this.socket.destroySoon();
       return;
     }
-    this.#wait(this.#held === undefined ? 'idle' : 'head');
+    this.#patience.wait(this.#held === undefined ? 'idle' : 'head');
     this.#readHeld();
   }
 
@@ -243,7 +221,7 @@ export class ClientConnection implements Waiting {
   }
 
   #readAfterDrain(): void {
-    this.#wait('answer');
+    this.#patience.wait('reading');
     this.socket.once('drain', () => {
       if (!this.#isBusy && !this.#isClosing) this.#goOn();
     });
@@ -258,76 +236,55 @@ export class ClientConnection implements Waiting {
       return;
     }
     this.#isBodyWanted = true;
-    this.#bodySinceMs = this.#context.clock();
-    this.#bodyBytesAtPause = this.#parser.bodyBytes;
-    this.#progress();
+    this.#patience.beginBody(this.#parser.bodyBytes);
     this.#readHeld();
   }
 
   /** No more of the body is wanted for now: it waits for others. */
   refrain(): void {
     this.#isBodyWanted = false;
-    if (this.#phase === 'body') this.#wait('none');
+    if (this.#patience.owed === 'body') this.#patience.wait('none');
     this.socket.pause();
   }
 
   /** The client has taken what was sent. */
   awaitNothing(): void {
-    if (this.#phase === 'answer') this.#wait('none');
+    if (this.#patience.owed === 'reading') this.#patience.wait('none');
   }
 
   /** The client must take what was sent. */
   awaitReading(): void {
-    this.#wait('answer');
+    this.#patience.wait('reading');
   }
 
-  /** A part of the body has come: how long the next one may take, by the clock and by the rate. */
+  /** A part of the body has come. */
   #progress(): void {
-    if (this.#parser.isBetween) {
-      if (this.#phase === 'body') this.#wait('none');
-      return;
-    }
-    if (this.#phase === 'answer') return;
-    const { limits, timeouts, clock } = this.#context;
-    this.#phase = 'body';
-    this.deadlineMs = clock() + timeouts.clientTimeoutMs;
-    this.#isRateDue = false;
-    if (limits.minBodyRate === 0) return;
-    const bytes = this.#parser.bodyBytes - this.#bodyBytesAtPause;
-    const rateDeadlineMs = this.#bodySinceMs + timeouts.clientTimeoutMs + (bytes / limits.minBodyRate) * 1000;
-    if (rateDeadlineMs >= this.deadlineMs) return;
-    this.deadlineMs = rateDeadlineMs;
-    this.#isRateDue = bytes > 0;
+    const { owed } = this.#patience;
+    if (!this.#parser.isBetween) this.#patience.onBody(this.#parser.bodyBytes);
+    else if (owed === 'body') this.#patience.wait('none');
   }
 
-  #wait(phase: Phase): void {
-    const { timeouts, clock } = this.#context;
-    this.#phase = phase;
-    const ms = { head: timeouts.headerTimeoutMs, idle: timeouts.keepAliveTimeoutMs, answer: timeouts.clientTimeoutMs }[phase as 'head' | 'idle' | 'answer'];
-    this.deadlineMs = ms === undefined ? Number.POSITIVE_INFINITY : clock() + ms;
-  }
-
-  onDeadline(): void {
-    const { count } = this.#context;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
-    switch (this.#phase) {
+  #onLate(owed: Owed, isRate: boolean): void {
+    const { count, onRefused } = this.#context;
+    switch (owed) {
       case 'head':
         count('timeouts_header');
-        if (this.#held === undefined) this.socket.destroy();
-        else {
-          this.#context.onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT');
-          this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        if (this.#held === undefined) {
+          this.socket.destroy();
+          break;
         }
+        onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT');
+        this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
         break;
       case 'idle':
         count('timeouts_keep_alive');
         this.socket.destroy();
         break;
       case 'body':
-        count(this.#isRateDue ? 'timeouts_client_rate' : 'timeouts_client_body');
+        count(isRate ? 'timeouts_client_rate' : 'timeouts_client_body');
         this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
         break;
-      case 'answer':
+      case 'reading':
         count('timeouts_client_answer');
         this.socket.destroy();
         break;
@@ -361,14 +318,14 @@ export class ClientConnection implements Waiting {
   endAfterAnswer(): void {
     this.#isClosing = true;
     this.#held = undefined;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#patience.wait('none');
   }
 
   /** Nothing more is sent; what still comes is read by nobody. */
   #finish(): void {
     this.#isClosing = true;
     this.#held = undefined;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#patience.wait('none');
     if (this.#isFinished) return;
     this.#isFinished = true;
     endSoon(this.socket);
@@ -384,7 +341,7 @@ export class ClientConnection implements Waiting {
   #onEnd(): void {
     this.#hasEnded = true;
     if (this.#isClosing || this.#takeOver !== undefined) return;
-    if (!this.#isBusy && this.#phase !== 'answer') {
+    if (!this.#isBusy && this.#patience.owed !== 'reading') {
       // Nothing is owed, and what there is of a head will never be whole.
       this.socket.destroySoon();
       return;
@@ -408,15 +365,3 @@ export class ClientConnection implements Waiting {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** The heads that Node's server is told of requests by: what its answer depends on, and nothing that a client wrote. */
-const ANNOUNCEMENTS = ['GET', 'HEAD'].map((method) =>
-  ['1.0', '1.1'].map((version) => ['close', 'keep-alive'].map((connection) => Buffer.from(`${method} / HTTP/${version}\r\nConnection: ${connection}\r\n\r\n`))),
-);
-
-const UPGRADE_ANNOUNCEMENT = Buffer.from('GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n');
-
-function announcementOf({ method, minorVersion, isKeptAlive, upgrade }: RequestHead): Buffer {
-  if (upgrade !== undefined) return UPGRADE_ANNOUNCEMENT;
-  return ANNOUNCEMENTS[method === 'HEAD' ? 1 : 0]?.[minorVersion]?.[isKeptAlive ? 1 : 0] as Buffer;
-}

@@ -65,7 +65,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   let early: (() => void)[] | undefined = [];
 
   const connectionContext: ConnectionContext = {
-    rules: config, limits: config, timeouts: config, clock, count, deadlines, isDraining: () => isDraining, onClosed: (connection) => connections.delete(connection),
+    rules: config, clock, count, deadlines, onClosed: (connection) => connections.delete(connection),
     onRefused: (facts, code) => context.accessLog?.write(refusedRecordOf(facts, code)),
   };
 
