@@ -68,7 +68,7 @@ test('a thousand slow heads and a thousand slow bodies at once harm nobody else,
     await until(() => clients.every(({ lastedMs }) => !Number.isNaN(lastedMs)), {
       timeoutMs: 20_000, everyMs: 50, what: () => `${clients.filter(({ lastedMs }) => Number.isNaN(lastedMs)).length} slow clients to be closed`,
     });
-    const told = clients.filter(({ text }) => /^HTTP\/1\.1 408 /.test(text)).length;
+    const told = clients.filter(({ text }) => text.startsWith('HTTP/1.1 408 ')).length;
     assert.is(told, 2 * MANY, 'each was told');
     assert.equal([counter('timeouts_header'), counter('timeouts_client_rate') + counter('timeouts_client_body')], [MANY, MANY]);
     const soonest = Math.min(...clients.map(({ lastedMs }) => lastedMs));
