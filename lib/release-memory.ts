@@ -25,9 +25,10 @@ export function compileLess(): void {
 /** Collects the garbage of the start of this thread, soon. */
 export function releaseStartMemory(): void {
   setTimeout(() => {
+    // The flag is the whole process's, and other threads do the same: it is left set.
     setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    setFlagsFromString('--no-expose-gc');
+    const collect = runInNewContext('globalThis.gc') as (() => void) | undefined;
+    if (collect === undefined) return;
     let left = COLLECTIONS;
     const timer = setInterval(() => {
       collect();

@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { freePort, until, withRedis, withServer } from './support/brackets.js';
 import { freePortsInRow } from './support/fleet-process.js';
 import { ended, type Environment, inLanes, logOf, meercat, type Outcome, withMeercat } from './support/meercat.js';
@@ -43,13 +44,13 @@ test('help of every command tells each flag, what it means and its default', asy
   const shared = ['--redis', '--namespace'];
   const flagsOf: Readonly<Record<string, readonly string[]>> = {
     up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--log-level'],
-    balancer: [
-      ...shared, '--port', '--bind', '--console-port', '--name', '--algorithm', '--host', '--lease-ttl', '--drain-timeout', '--connect-timeout', '--response-timeout',
-      '--log-level',
-    ],
+    balancer: BALANCER_FLAGS.flatMap(([, flags]) => flags.map((flag) => flag.flags.split(' ', 1)[0] as string)),
     agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--log-level'],
     status: [...shared, '--watch', '--json'],
     restart: [...shared, '--json'],
+    drain: [...shared, '--json'],
+    undrain: [...shared, '--json'],
+    eject: [...shared, '--json'],
   };
   await inLanes(Object.entries(flagsOf), async ([command, flags]) => {
     const { code, stdout, stderr } = await meercat([command, '--help']);
@@ -57,7 +58,7 @@ test('help of every command tells each flag, what it means and its default', asy
     assert.match(stdout, new RegExp(`^Usage: meercat ${command} `));
     // Each flag stands at the start of its line, with words after it.
     for (const flag of [...flags, ...general]) assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( <[^ ]+>)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
-    const found = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
+    const found = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
     assert.equal(found.toSorted(), [...flags, ...general].toSorted(), `every flag of ${command} is in this test`);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line);
   });
@@ -66,7 +67,7 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status', 'restart']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'drain', 'undrain', 'eject']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
   for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
   assert.match(stdout, /MEERCAT_LEASE_TTL/);
   assert.not.match(stdout, /demo-host|embedded-redis/);
@@ -93,6 +94,8 @@ test('an unknown command or flag, or one value too many, is wrong usage that nam
     { args: ['balancer', '--prot', '1'], says: /^meercat: unknown option '--prot'/ },
     { args: ['balancer', 'b1'], says: /^meercat: too many arguments for 'balancer'/ },
     { args: ['status', '--port', '1'], says: /^meercat: unknown option '--port'/ },
+    { args: ['drain'], says: /^meercat: missing required argument 'host'/ },
+    { args: ['eject', 'h1', 'h2'], says: /^meercat: too many arguments for 'eject'/ },
     { args: ['agent'], says: /^meercat: required option '--url <url>' not specified/ },
   ]));
 

@@ -77,6 +77,7 @@ export class ClientConnection implements Waiting {
   /** From a request's head to the end of its answer. */
   #isBusy = false;
   #isClosing = false;
+  #isFinished = false;
   /** Whether the present body is to be read on. */
   #isBodyWanted = false;
   #takeOver: ((bytes: Buffer) => void) | undefined;
@@ -97,6 +98,8 @@ export class ClientConnection implements Waiting {
     this.deadlineMs = this.idleSinceMs + context.timeouts.headerTimeoutMs;
     context.deadlines.add(this);
     socket.on('error', () => undefined);
+    // So Node ends a connection after its last answer: at once, and what has come meanwhile would lose that answer.
+    socket.destroySoon = () => this.#finish();
     socket.on('close', () => {
       context.deadlines.remove(this);
       context.onClosed(this);
@@ -350,10 +353,8 @@ export class ClientConnection implements Waiting {
 
   /** Sends the last bytes and ends the connection; what still comes is read by nobody. */
   end(lastBytes: string): void {
-    this.#isClosing = true;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
     if (this.socket.writable) this.socket.write(lastBytes, 'latin1');
-    endSoon(this.socket);
+    this.#finish();
   }
 
   /** After the present answer the connection ends, and what is left of the request is read by nobody. */
@@ -361,8 +362,16 @@ export class ClientConnection implements Waiting {
     this.#isClosing = true;
     this.#held = undefined;
     this.deadlineMs = Number.POSITIVE_INFINITY;
-    // Else Node would close it at once.
-    this.socket.destroySoon = () => undefined;
+  }
+
+  /** Nothing more is sent; what still comes is read by nobody. */
+  #finish(): void {
+    this.#isClosing = true;
+    this.#held = undefined;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    endSoon(this.socket);
   }
 
   /** A client that has closed its half and takes nothing any more is given up. */

@@ -63,7 +63,7 @@ test('while a balancer stops it finishes what is in flight, takes nothing new, a
   }));
 });
 
-test('a request that comes during the stop on a connection that is open is answered, and ends the connection', () => {
+test('a request that comes during the stop behind another one is given to no host: the answer before it is the last', () => {
   const host = slowHost();
   return withProxy(host.handler, (each) => withRaw(each.port, async (raw) => {
     raw.send(GET);
@@ -72,12 +72,11 @@ test('a request that comes during the stop on a connection that is open is answe
     await until(async () => (await each.health()).httpStatus === 503);
     // Sent after the stop began, on the connection whose first request is still in flight.
     raw.send(GET);
-    await until(() => host.waiting() === 2);
     host.answerAll();
     const text = await raw.ends();
-    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*done/);
-    assert.match(text, /Connection: close\r\n/);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*done$/);
     await stopped;
+    assert.is(host.waiting(), 0);
   }));
 });
 

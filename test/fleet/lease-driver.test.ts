@@ -25,12 +25,13 @@ class Fleet {
   readonly log: string[] = [];
   readonly #clock = monotonicClock();
 
-  start(name: string, store: LeaseStore, highestTerm = 0): LeaseDriver {
+  start(name: string, store: LeaseStore, highestTerm = 0, hasResigned = false): LeaseDriver {
     const driver = startLeaseDriver({
       store,
       times: leaseTimes(TTL_MS),
       clock: this.#clock,
       highestTerm,
+      hasResigned,
       describe: () => ({ name, url: `http://${name}` }),
       onMaster: (term) => this.log.push(`${name} master ${term}`),
       onSlave: (term) => this.log.push(`${name} slave ${term}`),
@@ -84,6 +85,20 @@ test('a master that stops in good order is followed at once, with the next term,
     await fleet.drivers.get('bob')?.stop();
     await fleet.logged('ann master 3');
     assert.is(await first.get(KEYS.term), '3');
+  }))));
+
+test('one that has resigned never asks for the lease, whatever it hears, and nor does one that stopped', () => withRedis((redis) =>
+  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
+    const ann = fleet.start('ann', createLeaseStore([first], KEYS, TTL_MS), 4, true);
+    for (const type of ['redis-ready', 'lease-released', 'tick'] as const) ann.send({ type });
+    const bob = fleet.startOn('bob', second);
+    await fleet.logged('bob master 1');
+    await bob.stop();
+    for (const each of [ann, bob]) for (const type of ['redis-ready', 'lease-released', 'tick'] as const) each.send({ type });
+    // Longer than any of its waits.
+    await new Promise((resolve) => setTimeout(resolve, 2 * TTL_MS));
+    assert.equal(fleet.log, ['bob master 1', 'bob slave 1', 'bob released 1']);
+    assert.equal([ann.state.phase, bob.state.phase, await first.exists(KEYS.lease)], ['stopped', 'stopped', 0]);
   }))));
 
 test('a master renews its lease and its hash for as long as it lives', () => withRedis((redis) =>

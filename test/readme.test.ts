@@ -1,0 +1,125 @@
+// The README's tables against the code: what is forwarded, what is refused, every flag with its default, every
+// answer of a balancer itself. What stands there is tried, not compared with a copy.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
+import { DEFAULTS } from '../lib/config.js';
+import { COUNTERS } from '../lib/table/counters.js';
+import { ANSWERS } from '../lib/traffic/answers.js';
+import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/headers.js';
+import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/request-head.js';
+import { RequestParser } from '../lib/traffic/request-parser.js';
+
+const test = suite('readme');
+
+const README = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
+
+/** The rows of the table below a heading, as cells; the heading's own row is left out. */
+function tableBelow(heading: string): string[][] {
+  const start = README.indexOf(`\n${heading}\n`);
+  assert.ok(start >= 0, `the heading ${heading}`);
+  const [, lines = ''] = /\n\n(\|[^]*?)\n\n/.exec(README.slice(start)) ?? [];
+  const rows = lines.split('\n').map((line) => line.slice(2, -2).split(' | '));
+  assert.ok(rows.length > 3, `a table below ${heading}`);
+  return rows.slice(2);
+}
+
+const codeIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
+
+test('every flag of a balancer is in its table, with the default that is in force', () => {
+  const rows = tableBelow('### `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));
+  const flags = BALANCER_FLAGS.flatMap(([, each]) => each);
+  assert.equal(rows.map(([first = '']) => codeIn(first)[0]), flags.map((flag) => flag.flags));
+  for (const [index, { field, shown, parse, flags: name }] of flags.entries()) {
+    if (shown === '') continue;
+    assert.is(rows[index]?.[1], shown, name);
+    const fallback = (DEFAULTS as Readonly<Record<string, unknown>>)[field];
+    assert.equal(parse?.(shown), Array.isArray(fallback) ? fallback[0] : fallback, name);
+  }
+});
+
+test('every answer of a balancer itself is in its table', () => {
+  const rows = tableBelow('### Answers of a balancer itself').map(([status, code = '', meaning]) => [Number(status), codeIn(code)[0], meaning]);
+  assert.equal(rows, Object.entries(ANSWERS).map(([code, { status, message }]) => [status, code, message]));
+});
+
+const RULES = { ...DEFAULTS };
+
+function headOf(lines: readonly string[]): RequestHead {
+  const head = readRequestHead(`POST / HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`, RULES);
+  if (isRefusal(head)) throw new Error(`refused: ${head.counter}`);
+  return head;
+}
+
+/** A value that the header of this name can have, and that nobody else would set. */
+function sampleOf(name: string): string {
+  const samples: Readonly<Record<string, string>> = { Host: 'sample.example', 'Content-Length': '4711', 'Transfer-Encoding': 'chunked', Expect: '100-continue' };
+  return samples[name] ?? 'x-sample';
+}
+
+const valuesOf = (headers: readonly string[], name: string): string[] => headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name.toLowerCase());
+
+function check(what: string | undefined, name: string, headers: readonly string[]): void {
+  const values = valuesOf(headers, name);
+  const sample = sampleOf(name);
+  const passed = values.filter((value) => value === sample).length;
+  switch (what) {
+    case 'passes':
+      assert.equal(values, [sample], name);
+      break;
+    case 'dropped':
+      // A chunked body has a framing of its own on each side.
+      if (name !== 'Transfer-Encoding') assert.equal(values, [], name);
+      break;
+    case 'set':
+      assert.ok(values.length === 1 && passed === 0, `${name}: ${values.join()}`);
+      break;
+    case 'added':
+      assert.ok(values.length === 2 && passed === 1, `${name}: ${values.join()}`);
+      break;
+    default:
+      throw new Error(`${name}: what is "${what}"?`);
+  }
+}
+
+test('what is said to be forwarded is, both ways', () => {
+  const client = clientFacts('192.0.2.9', 8080, false, false);
+  const names = new Set<string>();
+  for (const [cell = '', toHost, toClient] of tableBelow('### Forwarded')) {
+    for (const name of codeIn(cell).filter((each) => !each.endsWith('-'))) {
+      names.add(name);
+      const others = name === 'Host' ? [] : ['Host: other.example'];
+      const request = headOf([...others, `${name}: ${sampleOf(name)}`]);
+      check(toHost, name, requestHeaders(request, client, { authority: 'h:1', pseudonym: 'me', isUpgrade: false }));
+      check(toClient, name, responseHeaders({ headers: [name, sampleOf(name)], status: 200, framing: 'length' }, true));
+    }
+  }
+  for (const name of ['Connection', 'Via', 'Forwarded', 'X-Forwarded-For', 'Cookie']) assert.ok(names.has(name), name);
+});
+
+test('what is said to be refused is, with that answer and that counter', () => {
+  let tried = 0;
+  const counters = new Set<string>();
+  for (const [requests = '', status, counter = ''] of tableBelow('### Refused')) {
+    const [counted] = codeIn(counter);
+    counters.add(counted as string);
+    for (const request of codeIn(requests).filter((text) => text.includes('⏎'))) {
+      const parser = new RequestParser(RULES);
+      const bytes = Buffer.from(request.replaceAll('⏎', '\r\n'), 'latin1');
+      let offset = 0;
+      do offset = parser.read(bytes, offset);
+      while (parser.step !== 'refused' && parser.step !== 'more');
+      assert.is(parser.step, 'refused', request);
+      assert.is(parser.refusal?.counter, counted, request);
+      assert.is(String(ANSWERS[parser.refusal?.code as keyof typeof ANSWERS].status), status, request);
+      tried++;
+    }
+  }
+  assert.ok(tried > 25);
+  for (const counter of counters) assert.ok((COUNTERS as readonly string[]).includes(counter), counter);
+});
+
+test.run();
