@@ -84,7 +84,7 @@ const ejections = ({ counter }: TestBalancer): number => counter('ejections_conn
 test('under 500 requests/s a host that dies is ejected by every balancer, at the cost of one GET each at most, and comes back', () =>
   withMortalHost('a', (a) => withMortalHost('b', (b) => withMortalHost('c', (c) => {
     const statics = [a, b, c].map(({ url }, i) => ({ name: `h${i}`, url }));
-    const options = { statics, algorithm: 'resource' as const, ejectTimeMs: 300 };
+    const options = { statics, algorithm: 'resource' as const, ejectTimeMs: 300, healthIntervalMs: 1000 };
     return withBalancer(options, (first) => withBalancer(options, (second) => withBalancer(options, async (third) => {
       const balancers = [first, second, third];
       const failures = await underLoad(balancers, 500, async (answered) => {
