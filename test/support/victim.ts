@@ -27,6 +27,8 @@ export async function withVictim(fn: (victim: Victim) => Promise<void>, options:
   await withRedis(options, (redis) => withServer((_request, response) => void response.end('good'), ({ url }) =>
     withClients([redis.url, redis.url], (client, agentClient) => withBalancer({ redis: [redis.url], name: VICTIM }, async (each) => {
       await each.becomes('master');
+      // What a test itself says, megabytes at times, may take as long as a slow machine needs.
+      if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
       const agent = setInterval(() => void publishReport(agentClient, 'good', url, { intervalMs: 250 }).catch(() => undefined), 250);
       const isUnharmed = async (): Promise<void> => {
         for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'good');

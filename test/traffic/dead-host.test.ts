@@ -88,16 +88,16 @@ test('under 500 requests/s a host that dies is ejected by every balancer, at the
     return withBalancer(options, (first) => withBalancer(options, (second) => withBalancer(options, async (third) => {
       const balancers = [first, second, third];
       const failures = await underLoad(balancers, 500, async (answered) => {
-        await until(() => answered() > 300);
+        await until(() => answered() > 300, { timeoutMs: 30_000 });
         await c.die();
-        await until(() => balancers.every((each) => ejections(each) > 0), { what: 'every balancer to eject it' });
+        await until(() => balancers.every((each) => ejections(each) > 0), { timeoutMs: 30_000, what: 'every balancer to eject it' });
         const before = c.seen();
         const sofar = answered();
-        await until(() => answered() > sofar + 200);
+        await until(() => answered() > sofar + 200, { timeoutMs: 30_000 });
         assert.is(c.seen(), before);
         await c.revive();
-        await until(() => balancers.every(({ counter }) => counter('ejections_ended') > 0), { what: 'every balancer to take it back' });
-        await until(() => c.seen() > before + 20, { what: 'it to be used again' });
+        await until(() => balancers.every(({ counter }) => counter('ejections_ended') > 0), { timeoutMs: 30_000, what: 'every balancer to take it back' });
+        await until(() => c.seen() > before + 20, { timeoutMs: 30_000, what: 'it to be used again' });
       });
       for (const [index, each] of failures.entries()) assert.ok(each.length <= 1, `balancer ${index}: ${each.join()}`);
     })));
