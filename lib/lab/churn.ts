@@ -27,7 +27,7 @@ const WARM_UP_SHARE = 0.05;
 const HOST_KEEP_ALIVE_MS = 1000;
 
 /** At rest is what has not changed for so long: longer than any connection is kept. */
-const REST_MS = 6000;
+const REST_MS = 3000;
 const REST_TIMEOUT_MS = 30_000;
 const LOOK_EVERY_MS = 250;
 
