@@ -11,7 +11,7 @@ import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
-import { compileLess, releaseStartMemory } from './release-memory.js';
+import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
@@ -58,7 +58,6 @@ export interface Balancer {
  * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  */
 export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
-  compileLess();
   const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);

@@ -11,17 +11,6 @@ const AFTER_MS = 1500;
 const COLLECTIONS = 8;
 const EVERY_MS = 200;
 
-/** Bytes of bytecode that a function runs before V8 looks whether to compile it further; V8's own figure is a quarter of it. */
-const INTERRUPT_BUDGET = 500_000;
-
-/**
- * Has V8 wait a little longer before it compiles further, in all threads: what a balancer runs for every request is
- * compiled a second later, and what it runs for a while never. That keeps some six megabytes. To be called first.
- */
-export function compileLess(): void {
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-}
-
 /** Collects the garbage of the start of this thread, soon. */
 export function releaseStartMemory(): void {
   setTimeout(() => {

@@ -63,6 +63,7 @@ export class ClientConnection {
   #isBusy = false;
   #isClosing = false;
   #isFinished = false;
+  #isPaused = false;
   /** Whether the present body is to be read on. */
   #isBodyWanted = false;
   #takeOver: ((bytes: Buffer) => void) | undefined;
@@ -112,7 +113,7 @@ export class ClientConnection {
     this.#patience.wait('none');
     const rest = this.#held ?? EMPTY;
     this.#held = undefined;
-    this.socket.resume();
+    this.#resume();
     return rest;
   }
 
@@ -187,7 +188,7 @@ export class ClientConnection {
     if (offset === bytes.length || this.socket.destroyed) return;
     this.#held = Buffer.from(bytes.subarray(offset));
     const isWaiting = this.#isBusy && (this.#parser.isBetween || !this.#isBodyWanted);
-    if (isWaiting && this.#held.length > MAX_HELD) this.socket.pause();
+    if (isWaiting && this.#held.length > MAX_HELD) this.#pause();
   }
 
   /** The answer to the present request has been sent. */
@@ -213,11 +214,23 @@ export class ClientConnection {
 
   #readHeld(): void {
     if (this.#isClosing) return;
-    this.socket.resume();
+    this.#resume();
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
     this.#read(held);
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  #resume(): void {
+    // Node makes work of it also when there is nothing to do.
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket.resume();
   }
 
   #readAfterDrain(): void {
@@ -232,7 +245,7 @@ export class ClientConnection {
     if (this.#isBodyWanted) return;
     if (this.#parser.isBetween) {
       // All of it was taken; what else comes is to be noticed again.
-      this.socket.resume();
+      this.#resume();
       return;
     }
     this.#isBodyWanted = true;
@@ -244,7 +257,7 @@ export class ClientConnection {
   refrain(): void {
     this.#isBodyWanted = false;
     if (this.#patience.owed === 'body') this.#patience.wait('none');
-    this.socket.pause();
+    this.#pause();
   }
 
   /** The client has taken what was sent. */

@@ -10,7 +10,7 @@ import type { Attempt, Outcome } from './attempt.js';
 import type { ClientConnection, PresentRequest } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from './headers.js';
-import type { OneWriteResponse } from './one-write-response.js';
+import type { OneWriteResponse, ResponseOwner } from './one-write-response.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -49,7 +49,7 @@ const NO_BYTES = Buffer.alloc(0);
 const MAX_COPIED = 16 << 10;
 
 /** A plain request. */
-export class ProxyLane implements ClientSide, PresentRequest {
+export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   readonly head: RequestHead;
   readonly facts: ClientFacts;
   listener: ClientListener | undefined;
@@ -79,10 +79,15 @@ export class ProxyLane implements ClientSide, PresentRequest {
     this.#response = response;
     this.#isDraining = isDraining;
     connection.present = this;
-    response.on('finish', () => connection.onAnswered());
-    response.on('close', () => {
-      if (!response.writableFinished) this.#loseClient();
-    });
+    response.watch(this);
+  }
+
+  onFinished(): void {
+    this.#connection.onAnswered();
+  }
+
+  onClosed(): void {
+    if (!this.#response.writableFinished) this.#loseClient();
   }
 
   get isGone(): boolean {

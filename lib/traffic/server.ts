@@ -13,7 +13,7 @@ import type { Deadlines } from './deadlines.js';
 import { type ExchangeContext, exchange } from './exchange.js';
 import type { ClientFacts } from './headers.js';
 import { openListener } from './listener.js';
-import { OneWriteResponse } from './one-write-response.js';
+import { AnnouncedRequest, OneWriteResponse } from './one-write-response.js';
 import { createShell, ProxyLane } from './proxy-lane.js';
 import { refusedRecordOf } from './story.js';
 import type { TlsContexts } from './tls-contexts.js';
@@ -62,7 +62,8 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   let running = 0;
   let isDraining = false;
   /** Requests that came before the first host was known; undefined once open. */
-  let early: (() => void)[] | undefined = [];
+  let early: ClientSide[] | undefined = [];
+  const isStopping = (): boolean => isDraining;
 
   const connectionContext: ConnectionContext = {
     rules: config, clock, count, deadlines, onClosed: (connection) => connections.delete(connection),
@@ -70,7 +71,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   };
 
   // It never listens: it is handed connections.
-  const http = createServer({ ServerResponse: OneWriteResponse, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
+  const http = createServer({ IncomingMessage: AnnouncedRequest as typeof IncomingMessage, ServerResponse: OneWriteResponse, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
   (http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
 
   function onConnection(socket: Socket, facts: ClientFacts): void {
@@ -88,37 +89,33 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     connection.start(parse as (bytes: Buffer) => void);
   }
 
-  function begin(story: () => void): void {
-    if (early === undefined) story();
-    else early.push(story);
+  function begin(client: ClientSide): void {
+    if (early === undefined) void tell(client);
+    else early.push(client);
   }
 
   /** Carries a story through; should it fail by our own bug, that costs one request, not the process. */
-  async function tell(client: ClientSide, abort: () => void): Promise<void> {
+  async function tell(client: ClientSide): Promise<void> {
     running++;
     try {
       await exchange(context, client);
     } catch (error) {
       count('internal_errors');
       log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
-      abort();
+      client.breakOff();
     }
     running--;
   }
 
   const onRequest = (request: IncomingMessage, response: OneWriteResponse): void => {
-    // A client that resets: `close` follows, and the lane acts on that.
-    response.on('error', () => undefined);
     const connection = bySocket.get(request.socket) as ClientConnection;
-    const lane = new ProxyLane(shell, connection, request, response, () => isDraining);
-    begin(() => void tell(lane, () => response.destroy()));
+    begin(new ProxyLane(shell, connection, request, response, isStopping));
   };
   http.on('request', onRequest);
   http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
     count('websockets');
     const connection = bySocket.get(socket) as ClientConnection;
-    const lane = new UpgradeLane(shell, connection, request);
-    begin(() => void tell(lane, () => socket.destroy()));
+    begin(new UpgradeLane(shell, connection, request));
   });
   http.on('clientError', (_error, socket) => socket.destroy());
 
@@ -151,7 +148,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     open() {
       const waiting = early ?? [];
       early = undefined;
-      for (const story of waiting) story();
+      for (const client of waiting) void tell(client);
     },
     async drain(timeoutMs) {
       isDraining = true;
