@@ -42,6 +42,8 @@ const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
 /** One attempt. */
 export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly host: Host;
+  /** Its place in the host's list of attempts. */
+  place = -1;
   readonly outcome: Promise<Outcome>;
   /** When it began, by the process's clock. */
   readonly startedAtMs: number;
