@@ -141,6 +141,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#awaitAnswer();
   }
 
+  onPause(): void {
+    if (this.#status !== 0) this.#client.flush();
+  }
+
   onHead(head: ResponseHead, isBodyHere: boolean): void {
     if (this.#isSettled) return;
     this.#noteFirstByte();
@@ -148,18 +152,19 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#isKept = head.isKeptAlive;
     this.host.noteKeepAlive(head.keepAliveSeconds);
     this.#client.sendHead(head, isBodyHere);
-    this.#awaitAnswer();
+    if (!isBodyHere) this.#awaitAnswer();
   }
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
     const connection = this.#connection as HostConnection;
-    if (this.#client.sendBody(bytes, isLast)) {
+    const hasRoom = this.#client.sendBody(bytes, isLast);
+    if (isLast) return;
+    if (hasRoom) {
       this.#awaitAnswer();
       return;
     }
     // The client must catch up; how long that may take is not for the host to answer for.
-    if (isLast) return;
     connection.deadlineMs = Number.POSITIVE_INFINITY;
     connection.socket.pause();
   }

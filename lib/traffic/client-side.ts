@@ -61,6 +61,8 @@ export interface ClientSide {
   sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
   /** @param isBodyHere whether `sendBody` follows at once: both may go out together */
   sendHead(head: ResponseHead, isBodyHere: boolean): void;
+  /** What was said that a body would follow did not come at once: nothing is held back any more. */
+  flush(): void;
   /**
    * Sends a part of the answer's body.
    * @param bytes valid until the call returns

@@ -42,12 +42,12 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 /** The lengths of those names: most headers are passed on without being looked at further. */
-const HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map(({ length }) => length));
+const MAY_BE_HOP: readonly boolean[] = Array.from({ length: 20 }, (_, length) => [...HOP_BY_HOP].some((name) => name.length === length));
 
 function kindOf(name: string): Kind {
   const { length } = name;
   const first = name.charCodeAt(0) | 0x20;
-  if (HOP_LENGTHS.has(length) && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
+  if (MAY_BE_HOP[length] === true && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
   if (length === 9 && first === 0x66 && name.toLowerCase() === 'forwarded') return 'claim';
   return length > 12 && first === 0x78 && name.slice(0, 12).toLowerCase() === 'x-forwarded-' ? 'claim' : 'pass';
 }
@@ -151,7 +151,7 @@ export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
-    if (HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase())) {
+    if (MAY_BE_HOP[name.length] === true && HOP_BY_HOP.has(name.toLowerCase())) {
       if (passesTrailers && framing === 'chunked' && name.toLowerCase() === 'trailer') headers.push(name, value);
       continue;
     }

@@ -11,6 +11,8 @@ import type { Deadlines, Waiting } from './deadlines.js';
 export interface ConnectionUser extends ResponseSink {
   /** The connection has come about. */
   onConnected(): void;
+  /** All that came was read, and the answer is not whole. */
+  onPause(): void;
   /** What was written has gone out. */
   onHostWritable(): void;
   /** The connection ended, or what came on it is no answer: nothing more comes. */
@@ -189,7 +191,8 @@ export class HostConnection implements Waiting {
         tunnel.onHostBytes(bytes.subarray(taken));
       }
     }
-    if (this.#user === undefined && this.#tunnel === undefined && !this.#isClosed) this.#settle();
+    if (this.#user === user) user.onPause();
+    else if (this.#user === undefined && this.#tunnel === undefined && !this.#isClosed) this.#settle();
     return true;
   }
 

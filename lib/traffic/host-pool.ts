@@ -182,7 +182,7 @@ export class HostPool {
     }
     if (outcome === 'ok') served[host.slot] = (served[host.slot] as number) + 1;
     this.#judge(host, outcome, status);
-    host.queue.letIn(this.#options.clock());
+    host.queue.letIn(this.#options.clock);
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 

@@ -1,6 +1,8 @@
 // The requests that wait for one host because it has its full number in flight: short, first in first out,
 // each for a bounded time.
 
+import type { Clock } from '../clock.js';
+
 /** How waiting ended: with room, with none in time, or because the host is out and another one is to be picked. */
 export type QueueEnd = 'room' | 'timeout' | 'gone';
 
@@ -32,7 +34,9 @@ export class HostQueue {
   }
 
   /** There is room for one: the first whose client still waits gets it. */
-  letIn(nowMs: number): void {
+  letIn(clock: Clock): void {
+    if (this.#waiters.length === 0) return;
+    const nowMs = clock();
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       const isInTime = waiter.deadlineMs > nowMs;
       waiter.resolve(isInTime ? 'room' : 'timeout');

@@ -3,6 +3,7 @@
 // writes it in two parts, which costs a gathered write and its bookkeeping for each small answer.
 
 import { IncomingMessage, ServerResponse } from 'node:http';
+import type { Attempt } from './attempt.js';
 
 /** Node's own names for the head that `writeHead` made and whether it was sent. */
 interface Inner {
@@ -13,6 +14,9 @@ interface Inner {
 
 /** A request that has no body to be read. */
 export class AnnouncedRequest extends IncomingMessage {
+  /** The attempt that is made for it: http-proxy hands requests on, and this with them. */
+  attempt: Attempt | undefined;
+
   /** Node would read a body that nobody wants to its end, which costs three turns of its queue for nothing. */
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
   _dump(): void {

@@ -1,7 +1,7 @@
 // The lane that can carry everything: http-proxy as a shell round passes of ours, on Node's http.Server.
 // http-proxy's own passes can be made to kill the process, hang clients and smuggle requests; they are replaced.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { type AnswerCode, answer } from './answers.js';
@@ -10,37 +10,37 @@ import type { Attempt, Outcome } from './attempt.js';
 import type { ClientConnection, PresentRequest } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from './headers.js';
-import type { OneWriteResponse, ResponseOwner } from './one-write-response.js';
+import type { AnnouncedRequest, OneWriteResponse, ResponseOwner } from './one-write-response.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
-/** The options that our passes get from http-proxy: ours, copied. */
-interface PassOptions {
-  readonly attempt: Attempt;
-}
-
 /** http-proxy's passes, which are plain arrays that its types do not know. */
 interface Passes {
-  webPasses: ((request: IncomingMessage, response: ServerResponse, options: PassOptions) => void)[];
-  wsPasses: ((request: IncomingMessage, socket: Duplex, options: PassOptions) => void)[];
+  webPasses: ((request: AnnouncedRequest) => void)[];
+  wsPasses: ((request: AnnouncedRequest) => void)[];
 }
 
 /** http-proxy with our passes. */
-export type Shell = (request: IncomingMessage, answer: ServerResponse | Duplex, attempt: Attempt) => void;
+export type Shell = (request: AnnouncedRequest, way: ServerResponse | Duplex, attempt: Attempt) => void;
 
-/** Sets up http-proxy with our passes: each runs the attempt that it is handed. */
+/** Sets up http-proxy with our passes: each runs the attempt that its request carries. */
 export function createShell(): Shell {
-  const proxy = httpProxy.createProxyServer({});
+  // It wants some target; without options of their own, its calls copy none.
+  const proxy = httpProxy.createProxyServer({ target: { host: 'the attempt knows' } });
   const passes = proxy as unknown as Passes;
-  passes.webPasses = [(_request, _response, { attempt }) => attempt.run()];
-  passes.wsPasses = [(_request, _socket, { attempt }) => attempt.run()];
+  passes.webPasses = [runAttempt];
+  passes.wsPasses = [runAttempt];
   // Nothing of ours emits here; without a listener http-proxy would throw.
   proxy.on('error', () => undefined);
   return (request, way, attempt) => {
-    const options: httpProxy.ServerOptions & PassOptions = { target: attempt.host.target, attempt };
-    if ('writeHead' in way) proxy.web(request, way, options);
-    else proxy.ws(request, way, NO_BYTES, options);
+    request.attempt = attempt;
+    if ('writeHead' in way) proxy.web(request, way);
+    else proxy.ws(request, way, NO_BYTES);
   };
+}
+
+function runAttempt({ attempt }: AnnouncedRequest): void {
+  attempt?.run();
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -59,7 +59,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   isBodyTaken = false;
   readonly #shell: Shell;
   readonly #connection: ClientConnection;
-  readonly #request: IncomingMessage;
+  readonly #request: AnnouncedRequest;
   readonly #response: OneWriteResponse;
   readonly #isDraining: () => boolean;
   #reader: BodyReader | undefined;
@@ -67,10 +67,12 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   /** A head that is sent with its body. */
   #waiting: { readonly head: ResponseHead; readonly headers: string[] } | undefined;
   #hasLength = false;
+  /** Whether the client was told to go on with its body. */
+  #hasContinued = false;
   #hasDrainListener = false;
   #sentAtHalfClose = -1;
 
-  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, response: OneWriteResponse, isDraining: () => boolean) {
+  constructor(shell: Shell, connection: ClientConnection, request: AnnouncedRequest, response: OneWriteResponse, isDraining: () => boolean) {
     this.head = connection.head as RequestHead;
     this.facts = connection.facts;
     this.#shell = shell;
@@ -95,7 +97,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   }
 
   get hasStarted(): boolean {
-    return this.#response.headersSent || this.#waiting !== undefined;
+    return this.#response.headersSent;
   }
 
   carry(attempt: Attempt): Promise<Outcome> {
@@ -126,7 +128,9 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
     const response = this.#response;
     if (response.headersSent || response.destroyed) return;
     if (head.status === 100) {
-      if (this.head.expectsContinue) response.writeContinue();
+      if (!this.head.expectsContinue) return;
+      this.#hasContinued = true;
+      response.writeContinue();
       return;
     }
     response.socket?.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
@@ -137,11 +141,16 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
     this.status = head.status;
     this.#hasLength = head.framing === 'length';
     if (response.destroyed) return;
-    if (this.#isDraining()) response.shouldKeepAlive = false;
-    const headers = responseHeaders(head, this.head.minorVersion === 1);
-    // A short body that came with its head goes out with it.
-    if (isBodyHere && head.framing === 'length' && head.length <= MAX_COPIED) this.#waiting = { head, headers };
-    else response.writeHead(head.status, head.reason, headers);
+    if (this.#isDraining() || this.#isBodyUnwanted(head.status)) response.shouldKeepAlive = false;
+    this.#waiting = { head, headers: responseHeaders(head, this.head.minorVersion === 1) };
+    // What came with its body goes out with it; or not at all, should the body be wrong.
+    if (!isBodyHere) this.flush();
+  }
+
+  flush(): void {
+    const { framing } = this.#waiting?.head ?? { framing: 'none' };
+    this.#sendWaiting();
+    if (framing !== 'none' && !this.#response.destroyed) this.#response.flushHeaders();
   }
 
   /** Sends a head that waits for its body. */
@@ -152,11 +161,16 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
     if (!this.#response.destroyed) this.#response.writeHead(waiting.head.status, waiting.head.reason, waiting.headers);
   }
 
+  /** A host that refuses, or did not ask for the body, before it was there will not read the rest: the connection must end. */
+  #isBodyUnwanted(status: number): boolean {
+    return !this.#connection.isRequestWhole && (status >= 400 || (this.head.expectsContinue && !this.#hasContinued));
+  }
+
   sendBody(bytes: Buffer, isLast: boolean): boolean {
     const response = this.#response;
     const waiting = this.#waiting;
     this.bytesOut += bytes.length;
-    if (isLast && waiting !== undefined) {
+    if (isLast && waiting !== undefined && waiting.head.length <= MAX_COPIED) {
       this.#waiting = undefined;
       if (!this.#connection.isRequestWhole) this.#connection.endAfterAnswer();
       if (!response.destroyed) response.sendWhole(waiting.head.status, waiting.head.reason, waiting.headers, bytes.toString('latin1'));
@@ -177,6 +191,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
 
   endAnswer(trailers: readonly string[]): void {
     const response = this.#response;
+    this.#sendWaiting();
     if (response.writableEnded || response.destroyed) return;
     if (trailers.length > 0 && response.chunkedEncoding) {
       response.addTrailers(Array.from({ length: trailers.length / 2 }, (_, i): [string, string] => [trailers[2 * i] as string, trailers[2 * i + 1] as string]));
@@ -187,7 +202,6 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   }
 
   breakOff(): void {
-    this.#sendWaiting();
     // An answer that the end of the connection delimits would look whole.
     if (this.#hasLength || this.#response.chunkedEncoding) this.#response.destroy();
     else this.#connection.socket.resetAndDestroy();
@@ -195,6 +209,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
 
   answer(code: AnswerCode): void {
     const response = this.#response;
+    this.#waiting = undefined;
     if (response.headersSent || response.destroyed) return;
     if (this.#isDraining()) response.shouldKeepAlive = false;
     if (!this.#connection.isRequestWhole) {

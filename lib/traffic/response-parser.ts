@@ -2,6 +2,7 @@
 // head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
 
 import { ChunkedReader } from './chunked.js';
+import { hasBrokenLine } from './request-head.js';
 import { readResponseHead, type ResponseHead } from './response-head.js';
 
 /** Who is told what a host answers; calls come in this order, while `execute` or `finish` runs. */
@@ -111,7 +112,8 @@ export class ResponseParser {
     const found = bytes.indexOf(HEAD_END, offset);
     const end = found < 0 ? bytes.length : found + 4;
     if (end - offset > MAX_HEAD) return WRONG;
-    if (found < 0) return canBecomeHead(bytes, offset) ? MORE : WRONG;
+    // A line that ends in another way than the grammar's would hide the end for ever.
+    if (found < 0) return canBecomeHead(bytes, offset) && !hasBrokenLine(bytes.toString('latin1', offset, end)) ? MORE : WRONG;
     const head = readResponseHead(bytes.toString('latin1', offset, end), this.#isHeadRequest);
     if (head === undefined) return WRONG;
     if (head.status < 200) {

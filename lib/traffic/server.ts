@@ -107,15 +107,15 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     running--;
   }
 
-  const onRequest = (request: IncomingMessage, response: OneWriteResponse): void => {
+  const onRequest = (request: AnnouncedRequest, response: OneWriteResponse): void => {
     const connection = bySocket.get(request.socket) as ClientConnection;
     begin(new ProxyLane(shell, connection, request, response, isStopping));
   };
-  http.on('request', onRequest);
-  http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+  http.on('request', onRequest as (request: IncomingMessage, response: OneWriteResponse) => void);
+  http.on('upgrade', (request, socket) => {
     count('websockets');
     const connection = bySocket.get(socket) as ClientConnection;
-    begin(new UpgradeLane(shell, connection, request));
+    begin(new UpgradeLane(shell, connection, request as AnnouncedRequest));
   });
   http.on('clientError', (_error, socket) => socket.destroy());
 

@@ -1,7 +1,6 @@
 // A request that asks for another protocol: its connection left HTTP with its head. The host's 101 hands the
 // connection over; any other answer is passed on, and ends with the connection.
 
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerBytes, statusOf } from './answers.js';
 import type { Attempt, Outcome } from './attempt.js';
@@ -10,6 +9,7 @@ import type { ClientConnection } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from './headers.js';
 import { endSoon } from './linger.js';
+import type { AnnouncedRequest } from './one-write-response.js';
 import type { Shell } from './proxy-lane.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
@@ -28,7 +28,7 @@ export class UpgradeLane implements ClientSide {
   bytesOut = 0;
   hasStarted = false;
   readonly #shell: Shell;
-  readonly #request: IncomingMessage;
+  readonly #request: AnnouncedRequest;
   readonly #socket: Socket;
   #early: Buffer;
   #isSwitched = false;
@@ -37,7 +37,7 @@ export class UpgradeLane implements ClientSide {
   #isGone = false;
   #hasLength = false;
 
-  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage) {
+  constructor(shell: Shell, connection: ClientConnection, request: AnnouncedRequest) {
     this.head = connection.head as RequestHead;
     this.facts = connection.facts;
     this.#shell = shell;
@@ -112,6 +112,10 @@ export class UpgradeLane implements ClientSide {
     this.status = head.status;
     this.#hasLength = head.framing === 'length' || head.framing === 'none';
     this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'close']), 'latin1');
+  }
+
+  flush(): void {
+    // Nothing is held back here.
   }
 
   sendBody(bytes: Buffer): boolean {

@@ -75,6 +75,7 @@ export class Stage {
       sendBody: () => true,
       endAnswer: () => undefined,
       breakOff: () => undefined,
+      flush: () => undefined,
       answer: (code) => void happened.push(code),
     };
     const inFlight = (): number[] => this.inFlight();

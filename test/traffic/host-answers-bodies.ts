@@ -1,7 +1,7 @@
 // The matrix of hosts: bodies that break off or turn out wrong, bodies where there are none, and what comes
 // behind an answer.
 
-import { broken, cutOff, entry, type HostAnswer, ok, well } from './host-answers.js';
+import { bad, broken, cutOff, entry, type HostAnswer, ok, well } from './host-answers.js';
 
 const CHUNKED = 'Transfer-Encoding: chunked';
 const chunks = (body: string): string => ok(body, CHUNKED);
@@ -36,7 +36,7 @@ const CHUNKS: readonly HostAnswer[] = [
   ...['zz\r\n', '\r\n', '-1\r\na\r\n', '+1\r\na\r\n', '0x1\r\na\r\n', ' 1\r\na\r\n', '1 \r\na\r\n', '1\na\r\n', '1;\r\na\r\n', '1;a="\r\na\r\n', 'FFFFFFFFFFFFFF\r\na', '1\r\nab\r\n', '1\r\na\n0\r\n\r\n', '1\r\na0\r\n\r\n',
     `1;a=${'b'.repeat(300)}\r\na\r\n`, `${'0'.repeat(300)}\r\n\r\n`, '0\r\nX T: 1\r\n\r\n', '0\r\nX-T\r\n\r\n', '0\r\nX-T: a\0\r\n\r\n', '0\r\nX-T: 1\r\n 2\r\n\r\n', '0\r\n\n', `0\r\nX-T: ${'a'.repeat(9000)}\r\n\r\n`,
   ].map((bytes) => cutOff(`the chunk ${JSON.stringify(bytes.slice(0, 40))}`, [{ bytes: chunks('5\r\nhello\r\n') }, 'seen', { bytes }])),
-  cutOff('a bad chunk right behind the head', chunks('zz\r\n')),
+  bad('a bad chunk right behind the head, of which nothing was passed on', chunks('zz\r\n')),
 ];
 
 const WELL: readonly HostAnswer[] = [

@@ -24,6 +24,7 @@ const STATUS_LINES: readonly HostAnswer[] = [
     'http/1.1 200 OK', 'HTTP/1.1  200 OK', 'HTTP/1.1\t200 OK', ' HTTP/1.1 200 OK', 'HTTP/1.1 200\tOK', 'HTTP/1.1 200 O\x01K', 'HTTP/1.1 200 O\0K', 'HTTP/1.1 200 O\x7fK', 'HTTP/1.1', 'HTTP/1.1 ',
   ].map((line) => bad(`the status line ${JSON.stringify(line)}`, `${line}\r\n${BODY}`)),
   bad('an empty line before the status line', `\r\n${ok('ok', 'Content-Length: 2')}`),
+  bad('line feeds alone, that never make a head', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok'),
   bad('a bare line feed after the status line', `HTTP/1.1 200 OK\n${BODY}`),
   bad('a bare carriage return after the status line', `HTTP/1.1 200 OK\r${BODY}`),
   bad('a switch of protocols that nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nbytes'),

@@ -15,7 +15,7 @@ const test = suite('memory');
 const SIZE = 2 ** 30;
 
 /** The limit of the whole process, all three threads. */
-const MAX_RSS = 100e6;
+const MAX_RSS = 100 * 2 ** 20;
 
 /** By then a balancer has given back what only its start needed. */
 const START_MS = 4000;
