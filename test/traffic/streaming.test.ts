@@ -7,7 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../lib/routing/random.js';
 import { until } from '../support/brackets.js';
-import { withProxy } from '../support/proxy.js';
+import { withRaw } from '../support/http-client.js';
+import { withProxy, withRawProxy } from '../support/proxy.js';
 
 const test = suite('streaming');
 
@@ -115,5 +116,18 @@ test('an answer that its client does not read is not taken from the host', () =>
     },
   );
 });
+
+for (const framing of ['Content-Length: 4', 'Transfer-Encoding: chunked']) {
+  test(`a head whose body is late reaches the client at once: ${framing}`, () => withRawProxy(
+    ({ socket, text }) => {
+      if (text.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+    },
+    ({ port }, host) => withRaw(port, async (raw) => {
+      await raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n').receives(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
+      host.connections[0]?.socket.write(framing.startsWith('C') ? 'body' : '4\r\nbody\r\n0\r\n\r\n');
+      await raw.receives(/body/);
+    }),
+  ));
+}
 
 test.run();
