@@ -40,7 +40,6 @@ export const COUNTERS = [
   'refused_connections_per_client',
   'refused_queue_full',
   'refused_memory',
-  'refused_draining',
   'header_names_dropped',
   // Traffic: waits that were too long.
   'timeouts_header',

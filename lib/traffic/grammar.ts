@@ -7,13 +7,6 @@ export const TOKEN_CHARS = "!#$%&'*+.^_`|~0-9A-Za-z-";
 /** One character of a header's value: no control character but the tab (RFC 9110, section 5.5), for use inside brackets. */
 export const VALUE_CHARS = '\\t\\x20-\\x7e\\x80-\\xff';
 
-const VALUE = new RegExp(`^[${VALUE_CHARS}]*$`);
-
-/** Whether a text can be a header's value or a reason phrase. */
-export function isFieldValue(text: string): boolean {
-  return VALUE.test(text);
-}
-
 /**
  * The headers of a block of lines that the grammar has accepted, as a raw list: name, value, name, value, …
  * Order, case and repetition are kept; spaces round a value are not part of it.
