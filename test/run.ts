@@ -49,7 +49,7 @@ async function runAll(files: readonly string[], dir: string, options: RunOptions
       report(relative(dir, file), result);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, lane));
+  await Promise.all(Array.from({ length: availableParallelism() }, lane));
   return results;
 }
 
