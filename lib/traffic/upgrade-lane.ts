@@ -28,6 +28,7 @@ export class UpgradeLane implements ClientSide {
   bytesOut = 0;
   hasStarted = false;
   readonly #shell: Shell;
+  readonly #connection: ClientConnection;
   readonly #request: AnnouncedRequest;
   readonly #socket: Socket;
   #early: Buffer;
@@ -35,12 +36,15 @@ export class UpgradeLane implements ClientSide {
   /** Who has the bytes once the protocol was switched. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
   #isGone = false;
+  /** All that there is to say was sent. */
+  #isDone = false;
   #hasLength = false;
 
   constructor(shell: Shell, connection: ClientConnection, request: AnnouncedRequest) {
     this.head = connection.head as RequestHead;
     this.facts = connection.facts;
     this.#shell = shell;
+    this.#connection = connection;
     this.#request = request;
     const { socket } = connection;
     this.#socket = socket;
@@ -59,15 +63,18 @@ export class UpgradeLane implements ClientSide {
     });
   }
 
-  /** A client that closes its half before the switch can't speak the new protocol either. */
+  /** A client that closes its half can't speak the new protocol; while a refusal is passed on, it has gone. */
   readonly #onGone = (): void => {
-    if (this.#isSwitched || this.#isGone || this.status !== 0) return;
+    if (this.#isSwitched || this.#isGone || this.#isDone) return;
     this.#isGone = true;
     this.listener?.onClientGone();
     this.#socket.destroy();
   };
 
-  readonly #onDrain = (): void => this.listener?.onClientWritable();
+  readonly #onDrain = (): void => {
+    this.#connection.awaitNothing();
+    this.listener?.onClientWritable();
+  };
 
   get isGone(): boolean {
     return this.#isGone || this.#socket.destroyed;
@@ -120,19 +127,25 @@ export class UpgradeLane implements ClientSide {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    return writeCopy(bytes, (copy, onTaken) => this.#socket.write(copy, onTaken));
+    if (writeCopy(bytes, (copy, onTaken) => this.#socket.write(copy, onTaken))) return true;
+    // A client that does not take it has its time, as with any answer.
+    this.#connection.awaitReading();
+    return false;
   }
 
   endAnswer(): void {
+    this.#isDone = true;
     endSoon(this.#socket);
   }
 
   breakOff(): void {
+    this.#isDone = true;
     if (this.#hasLength) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 
   answer(code: AnswerCode): void {
+    this.#isDone = true;
     this.status = statusOf(code);
     this.#socket.write(answerBytes(code));
     endSoon(this.#socket);

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until } from '../support/brackets.js';
-import { ask, exchangeRaw, withRaw } from '../support/http-client.js';
+import { ask, exchangeRaw, type RawClient, withRaw } from '../support/http-client.js';
 import { answerWith, hasHead, withRawProxy } from '../support/proxy.js';
 import type { RawConnection } from '../support/raw-host.js';
 
@@ -117,6 +117,22 @@ test('a host that refuses is heard in full, chunked or not, and the connection e
     assert.is(counter('requests_failed'), 0);
   },
 ));
+
+for (const [how, leave] of [
+  ['closes', (raw: RawClient) => void raw.socket.end()], ['goes away', (raw: RawClient) => void raw.socket.destroy()], ['resets', (raw: RawClient) => void raw.socket.resetAndDestroy()],
+] as const) {
+  test(`a client that ${how} in the middle of a refusal ends it at the host too, and nothing stays in flight`, () => withRawProxy(
+    (connection) => {
+      if (hasHead(connection)) connection.socket.write(`HTTP/1.1 403 No\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1000)}`);
+    },
+    ({ port, inflight }, host) => withRaw(port, async (raw) => {
+      await raw.send(HANDSHAKE).receives(/403 No[^]*x{1000}/);
+      leave(raw);
+      await until(() => host.connections[0]?.isClosed, { what: 'the host to see the end' });
+      await until(() => inflight().balancer === 0);
+    }),
+  ));
+}
 
 test('connections whose upgrade was refused are closed on both sides, also when the client sends on', () => withRawProxy(
   answerWith('HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'),
