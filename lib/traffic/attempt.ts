@@ -11,7 +11,8 @@ import { chunkedEnd, chunkHead } from './chunked.js';
 import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
 import { headText, passedTrailers, requestHeaders } from './headers.js';
 import type { ConnectionUser, HostConnection, Loss } from './host-connection.js';
-import type { Host, HostPool } from './host-pool.js';
+import type { Host } from './host.js';
+import type { HostPool } from './host-pool.js';
 import type { ResponseHead } from './response-head.js';
 import { Tunnel } from './tunnel.js';
 
@@ -197,11 +198,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#client.head.framing === 'chunked') {
       socket.cork();
       connection.write(chunkHead(bytes.length));
-      writeCopy(bytes, (copy, onTaken) => socket.write(copy, onTaken));
+      writeCopy(socket, bytes);
       hasRoom = connection.write('\r\n');
       socket.uncork();
     } else {
-      hasRoom = writeCopy(bytes, (copy, onTaken) => socket.write(copy, onTaken));
+      hasRoom = writeCopy(socket, bytes);
     }
     if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
     return hasRoom;

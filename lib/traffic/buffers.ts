@@ -12,14 +12,17 @@ const SMALL = 4 << 10;
 
 const kept: Buffer[] = [];
 
-/** Writes a copy of these bytes; gives what `write` gave. `write` must call back once the bytes were taken or never will be. */
-export function writeCopy(bytes: Buffer, write: (copy: Buffer, onTaken: () => void) => boolean): boolean {
-  if (bytes.length <= SMALL || bytes.length > SIZE) return write(Buffer.from(bytes), nothing);
+/** Where a copy can be written: a socket or a response. */
+interface Way {
+  write(copy: Buffer, onTaken?: () => void): boolean;
+}
+
+/** Writes a copy of these bytes; gives whether there is room for more. */
+export function writeCopy(way: Way, bytes: Buffer): boolean {
+  if (bytes.length <= SMALL || bytes.length > SIZE) return way.write(Buffer.from(bytes));
   const whole = kept.pop() ?? Buffer.allocUnsafeSlow(SIZE);
   bytes.copy(whole);
-  return write(whole.subarray(0, bytes.length), () => {
+  return way.write(whole.subarray(0, bytes.length), () => {
     if (kept.length < MAX_KEPT) kept.push(whole);
   });
 }
-
-const nothing = (): void => undefined;

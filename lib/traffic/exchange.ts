@@ -10,7 +10,7 @@ import type { AnswerCode } from './answers.js';
 import { Attempt, type AttemptContext, type Outcome } from './attempt.js';
 import type { ClientSide } from './client-side.js';
 import { hasPassed } from './headers.js';
-import type { Host } from './host-pool.js';
+import type { Host } from './host.js';
 import type { QueueEnd } from './host-queue.js';
 import { recordOf, type Story } from './story.js';
 

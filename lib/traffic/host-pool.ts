@@ -2,21 +2,17 @@
 // it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
 import type { Clock } from '../clock.js';
-import { messageOf } from '../errors.js';
 import type { OutcomeKind } from '../routing/retry.js';
-import { endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence, type EjectionReason, type EjectionState } from '../routing/ejection.js';
+import { endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
-import { type ConnectionOwner, type ConnectOptions, HostConnection } from './host-connection.js';
-import { HostQueue } from './host-queue.js';
+import { Host } from './host.js';
+import { HostConnection } from './host-connection.js';
 import type { RequestHead } from './request-head.js';
-
-/** Idle connections kept to each host. */
-const MAX_IDLE_CONNECTIONS = 256;
 
 /** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
 const FRESH_MS = 1000;
@@ -54,57 +50,6 @@ export interface PoolEvents {
   onReleased(slot: number): void;
 }
 
-/** One host that requests can be sent to. */
-export class Host {
-  readonly slot: number;
-  readonly name: string;
-  readonly target: URL;
-  /** Its name and port, as a Host header says them. */
-  readonly authority: string;
-  readonly connect: ConnectOptions;
-  readonly idle: HostConnection[] = [];
-  /**
-   * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
-   * and shrinks, and so every request would live until the next full collection.
-   */
-  readonly attempts: Attempt[] = [];
-  readonly queue: HostQueue;
-  readonly ejection: EjectionState = startEjection();
-  /** When it is probed next while it is ejected. */
-  probeAtMs = 0;
-  isProbing = false;
-  /** How long an idle connection is kept: less than the host says that it keeps it. */
-  keepIdleMs: number;
-  /** Why the last connection did not come about. */
-  lastError = '';
-  /** True once the host left the table: it ends with its last request. */
-  isRemoved = false;
-
-  constructor({ slot, name, url }: SlotHost, keepIdleMs: number, queueLength: number, tls: HostTls) {
-    this.slot = slot;
-    this.name = name;
-    this.target = new URL(url);
-    this.authority = this.target.host;
-    this.keepIdleMs = keepIdleMs;
-    this.queue = new HostQueue(queueLength);
-    const isTls = this.target.protocol === 'https:';
-    const host = this.target.hostname.replace(/^\[|\]$/g, '');
-    // A server name is a name: addresses have none (RFC 6066, section 3).
-    const servername = /^[\d.]+$|:/.test(host) ? '' : host;
-    this.connect = {
-      host,
-      port: this.target.port === '' ? (isTls ? 443 : 80) : Number(this.target.port),
-      tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
-    };
-  }
-
-  /** The host closes idle connections after so many seconds: we do it before. */
-  noteKeepAlive(seconds: number): void {
-    const ms = seconds * 1000;
-    if (ms / 2 < this.keepIdleMs) this.keepIdleMs = Math.max(0, ms >= 2000 ? Math.min(this.keepIdleMs, ms - 1000) : ms / 2);
-  }
-}
-
 /** All hosts of one balancer. */
 export class HostPool {
   readonly #options: PoolOptions;
@@ -133,17 +78,18 @@ export class HostPool {
   }
 
   add(added: SlotHost): void {
-    const { columns, rules, tls } = this.#options;
+    const { columns, rules, tls, deadlines, clock, count } = this.#options;
     const { slot } = added;
     columns.inflight[slot] = 0;
     columns.served[slot] = columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, rules.hostKeepAliveTimeoutMs, rules.hostQueue, tls);
+    this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
   }
 
   remove(slot: number): void {
     const host = this.#hosts[slot];
     if (host === undefined) return;
     host.isRemoved = true;
+    host.close();
     host.queue.sendAway();
     this.#releaseIfIdle(host);
   }
@@ -154,7 +100,7 @@ export class HostPool {
     if (host === undefined) return;
     host.queue.sendAway();
     for (const attempt of [...host.attempts]) attempt.abort();
-    for (const connection of host.idle.splice(0)) connection.destroy();
+    host.closeIdle();
   }
 
   /** Whether a host has room for one more request. */
@@ -198,7 +144,7 @@ export class HostPool {
         break;
       }
     }
-    return new HostConnection(host.connect, this.#owner(host));
+    return new HostConnection(host.connect, host);
   }
 
   /** Closes all connections. */
@@ -207,40 +153,8 @@ export class HostPool {
     clearInterval(this.#timer);
     for (const host of this.#hosts) {
       host?.queue.sendAway();
-      for (const connection of host?.idle.splice(0) ?? []) connection.destroy();
+      host?.close();
     }
-  }
-
-  readonly #owners = new WeakMap<Host, ConnectionOwner>();
-
-  /** What connections of one host tell, made once. */
-  #owner(host: Host): ConnectionOwner {
-    const known = this.#owners.get(host);
-    if (known !== undefined) return known;
-    const { deadlines, clock, count } = this.#options;
-    const owner: ConnectionOwner = {
-      deadlines,
-      clock,
-      onIdle: (connection) => {
-        if (this.#isClosed || host.isRemoved || host.idle.length >= MAX_IDLE_CONNECTIONS || host.keepIdleMs <= 0) {
-          connection.destroy();
-          return;
-        }
-        connection.deadlineMs = clock() + host.keepIdleMs;
-        host.idle.push(connection);
-      },
-      onClosed: (connection) => {
-        // Most that close were in use; the oldest idle ones are at the front.
-        const at = host.idle.indexOf(connection);
-        if (at >= 0) host.idle.splice(at, 1);
-      },
-      onExtraBytes: () => count('hosts_extra_bytes'),
-      onConnectError: (error) => {
-        host.lastError = messageOf(error);
-      },
-    };
-    this.#owners.set(host, owner);
-    return owner;
   }
 
   /** What this balancer's own requests say of a host. */
@@ -265,7 +179,7 @@ export class HostPool {
     columns.avoidUntil[host.slot] = Math.max(columns.avoidUntil[host.slot] as number, nowMs + AVOID_BRIEFLY_MS);
     host.probeAtMs = host.ejection.untilMs;
     host.queue.sendAway();
-    for (const connection of host.idle.splice(0)) connection.destroy();
+    host.closeIdle();
     events.onVerdict();
     events.onEjection(host.name, 'ejected', reason === 'connect_failed' && host.lastError !== '' ? host.lastError : reason);
   }
@@ -299,7 +213,7 @@ export class HostPool {
 
   #releaseIfIdle(host: Host): void {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
-    for (const connection of host.idle.splice(0)) connection.destroy();
+    host.closeIdle();
     this.#hosts[host.slot] = undefined;
     this.#options.events.onReleased(host.slot);
   }

@@ -14,7 +14,8 @@ export function endSoon(socket: Duplex): void {
   if (socket.destroyed) return;
   socket.end();
   socket.resume();
-  socket.once('end', () => socket.destroy());
+  // A side that has closed already needs only what is on its way.
+  socket.once(socket.readableEnded ? 'finish' : 'end', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
 }

@@ -177,7 +177,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
       return true;
     }
     this.#sendWaiting();
-    if (writeCopy(bytes, (copy, onTaken) => response.write(copy, onTaken))) return true;
+    if (writeCopy(response, bytes)) return true;
     this.#connection.awaitReading();
     if (!this.#hasDrainListener) {
       this.#hasDrainListener = true;

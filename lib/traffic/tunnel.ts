@@ -66,14 +66,14 @@ export class Tunnel implements TunnelSide {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toHost?.push(bytes);
-    if (!writeCopy(bytes, (copy, onTaken) => this.#host.socket.write(copy, onTaken))) this.#client.pause();
+    if (!writeCopy(this.#host.socket, bytes)) this.#client.pause();
   }
 
   onHostBytes(bytes: Buffer): void {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toClient?.push(bytes);
-    if (!writeCopy(bytes, (copy, onTaken) => this.#client.write(copy, onTaken))) this.#host.socket.pause();
+    if (!writeCopy(this.#client, bytes)) this.#host.socket.pause();
   }
 
   onHostWritable(): void {

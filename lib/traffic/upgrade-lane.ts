@@ -118,6 +118,9 @@ export class UpgradeLane implements ClientSide {
     this.hasStarted = true;
     this.status = head.status;
     this.#hasLength = head.framing === 'length' || head.framing === 'none';
+    // What it sent too early is read by nobody, but must not hide that it goes.
+    this.#early = Buffer.alloc(0);
+    this.#socket.resume();
     this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'close']), 'latin1');
   }
 
@@ -127,7 +130,7 @@ export class UpgradeLane implements ClientSide {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    if (writeCopy(bytes, (copy, onTaken) => this.#socket.write(copy, onTaken))) return true;
+    if (writeCopy(this.#socket, bytes)) return true;
     // A client that does not take it has its time, as with any answer.
     this.#connection.awaitReading();
     return false;

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
 import type { Outcome } from '../../lib/traffic/attempt.js';
-import type { Host } from '../../lib/traffic/host-pool.js';
+import type { Host } from '../../lib/traffic/host.js';
 import { ends, withStage } from '../support/story-stage.js';
 
 const test = suite('exchange');

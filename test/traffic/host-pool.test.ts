@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Attempt } from '../../lib/traffic/attempt.js';
-import type { Host } from '../../lib/traffic/host-pool.js';
+import type { Host } from '../../lib/traffic/host.js';
 import { until } from '../support/brackets.js';
 import { ends, withStage } from '../support/story-stage.js';
 import { buildTrafficStage } from '../support/traffic-context.js';
