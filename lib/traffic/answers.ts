@@ -60,12 +60,11 @@ const PREPARED = new Map(
   }),
 );
 
-/** Sends one of our answers; nothing of another one may have been sent. Gives its status. */
-export function answer(response: ServerResponse, code: AnswerCode): number {
+/** Sends one of our answers; nothing of another one may have been sent. */
+export function answer(response: ServerResponse, code: AnswerCode): void {
   const { status, reason, body, headers } = PREPARED.get(code) as Prepared;
   response.writeHead(status, reason, headers);
   response.end(body);
-  return status;
 }
 
 /** One of our answers as bytes, for a socket that is no HTTP response any more; it ends with the connection. */
@@ -74,6 +73,11 @@ export function answerBytes(code: AnswerCode): string {
   const lines = [`HTTP/1.1 ${status} ${reason}`, 'Connection: close'];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** The bytes of the body of one of our answers. */
+export function lengthOf(code: AnswerCode): number {
+  return (PREPARED.get(code) as Prepared).body.length;
 }
 
 /** The status of one of our answers. */

@@ -22,7 +22,7 @@ export interface ConnectionContext {
   readonly deadlines: Deadlines;
   readonly onClosed: (connection: ClientConnection) => void;
   /** What came was refused before it became a request. */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode) => void;
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
 }
 
 /** The lane of the present request, as far as its connection must tell it something. */
@@ -41,6 +41,9 @@ export interface PresentRequest {
 
 /** While an answer is on its way so many bytes of next requests are kept. */
 const MAX_HELD = 64 << 10;
+
+/** So much of what was refused is kept for the access log. */
+const MAX_LINE = 1024;
 
 /** A client that has closed its half is looked at this often. */
 const HALF_CLOSED_EVERY_MS = 350;
@@ -151,7 +154,7 @@ export class ClientConnection {
       const next = parser.read(bytes, offset);
       switch (parser.step) {
         case 'refused':
-          this.#refuse(parser.refusal as Refusal);
+          this.#refuse(parser.refusal as Refusal, bytes.toString('latin1', offset, offset + MAX_LINE));
           return;
         case 'more':
           if (this.#patience.owed === 'idle' && next < bytes.length) this.#patience.wait('head');
@@ -286,7 +289,7 @@ export class ClientConnection {
           this.socket.destroy();
           break;
         }
-        onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT');
+        onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT', '');
         this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
         break;
       case 'idle':
@@ -307,7 +310,7 @@ export class ClientConnection {
   }
 
   /** Refuses what came: not before the answers to earlier requests are out. */
-  #refuse({ code, counter }: Refusal): void {
+  #refuse({ code, counter }: Refusal, text: string): void {
     this.#context.count(counter);
     const isInBody = this.#isBusy;
     this.#isClosing = true;
@@ -317,7 +320,7 @@ export class ClientConnection {
       this.present?.onBodyFailed(code);
       return;
     }
-    this.#context.onRefused(this.facts, code);
+    this.#context.onRefused(this.facts, code, text.split('\r\n', 1)[0] as string);
     this.end(answerBytes(code));
   }
 

@@ -37,6 +37,8 @@ export interface ClientSide {
   readonly hasStarted: boolean;
   /** Whether a part of the body was handed out: it can't be had again. */
   readonly isBodyTaken: boolean;
+  /** The code of the answer of our own that was sent; empty without one. */
+  readonly code: AnswerCode | '';
   /** The status that was sent, 0 for none; bytes of bodies both ways. For the access log. */
   readonly status: number;
   readonly bytesIn: number;

@@ -32,7 +32,7 @@ const MAX_PICKS = 4;
 /** Carries one request through. Never rejects. */
 export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
   const { count, clock, pool } = context;
-  const story: Story = { startedMs: clock(), queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused', code: '' };
+  const story: Story = { startedMs: clock(), queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused' };
   count('requests');
   context.budget.onRequest(story.startedMs);
   let failure = refusalOf(context, client);
@@ -76,10 +76,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   }
   if (failure !== undefined) {
     count('requests_failed');
-    if (!client.hasStarted) {
-      story.code = failure;
-      client.answer(failure);
-    }
+    if (!client.hasStarted) client.answer(failure);
   }
   context.accessLog?.write(recordOf(story, client, clock()));
 }

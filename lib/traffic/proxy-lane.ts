@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import { type AnswerCode, answer } from './answers.js';
+import { type AnswerCode, answer, lengthOf, statusOf } from './answers.js';
 import { writeCopy } from './buffers.js';
 import type { Attempt, Outcome } from './attempt.js';
 import type { ClientConnection, PresentRequest } from './client-connection.js';
@@ -53,6 +53,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   readonly head: RequestHead;
   readonly facts: ClientFacts;
   listener: ClientListener | undefined;
+  code: AnswerCode | '' = '';
   status = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -216,7 +217,10 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
       response.shouldKeepAlive = false;
       this.#connection.endAfterAnswer();
     }
-    this.status = answer(response, code);
+    this.code = code;
+    this.status = statusOf(code);
+    this.bytesOut = lengthOf(code);
+    answer(response, code);
   }
 
   onBodyFailed(code: AnswerCode): void {

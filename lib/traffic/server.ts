@@ -67,7 +67,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
 
   const connectionContext: ConnectionContext = {
     rules: config, clock, count, deadlines, onClosed: (connection) => connections.delete(connection),
-    onRefused: (facts, code) => context.accessLog?.write(refusedRecordOf(facts, code)),
+    onRefused: (facts, code, line) => context.accessLog?.write(refusedRecordOf(facts, code, line)),
   };
 
   // It never listens: it is handed connections.

@@ -2,7 +2,7 @@
 
 import type { OutcomeKind } from '../routing/retry.js';
 import type { AccessRecord } from './access-log.js';
-import { type AnswerCode, statusOf } from './answers.js';
+import { type AnswerCode, lengthOf, statusOf } from './answers.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from './client-side.js';
 import type { ClientFacts } from './headers.js';
@@ -16,8 +16,6 @@ export interface Story {
   /** The last attempt. */
   attempt: Attempt | undefined;
   outcome: OutcomeKind | 'refused';
-  /** The code of an answer of our own; empty without one. */
-  code: AnswerCode | '';
 }
 
 /** The record of a story that has ended now. */
@@ -44,14 +42,18 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number): Acces
     hostName: attempt?.host.name ?? '',
     attempts: story.attempts,
     outcome: story.outcome,
-    code: story.code,
+    code: client.code,
   };
 }
 
-/** The record of what was refused before its head was read: nothing of it is believed. */
-export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode): AccessRecord {
+/**
+ * The record of what was refused before it became a request: of it only the request line is told, if it was one.
+ * @param line its first line
+ */
+export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
+  const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
-    clientAddress: address, isTls, method: '', target: '', httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: 0,
+    clientAddress: address, isTls, method, target, httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: lengthOf(code),
     startedEpochMs: Date.now(), queueMs: Number.NaN, connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: 0, hostName: '', attempts: 0, outcome: 'refused', code,
   };
 }

@@ -2,7 +2,7 @@
 // connection over; any other answer is passed on, and ends with the connection.
 
 import type { Socket } from 'node:net';
-import { type AnswerCode, answerBytes, statusOf } from './answers.js';
+import { type AnswerCode, answerBytes, lengthOf, statusOf } from './answers.js';
 import type { Attempt, Outcome } from './attempt.js';
 import { writeCopy } from './buffers.js';
 import type { ClientConnection } from './client-connection.js';
@@ -24,6 +24,7 @@ export class UpgradeLane implements ClientSide {
   readonly isBodyTaken = false;
   readonly bytesIn = 0;
   listener: ClientListener | undefined;
+  code: AnswerCode | '' = '';
   status = 0;
   bytesOut = 0;
   hasStarted = false;
@@ -149,7 +150,9 @@ export class UpgradeLane implements ClientSide {
 
   answer(code: AnswerCode): void {
     this.#isDone = true;
+    this.code = code;
     this.status = statusOf(code);
+    this.bytesOut = lengthOf(code);
     this.#socket.write(answerBytes(code));
     endSoon(this.#socket);
   }

@@ -76,6 +76,7 @@ export class Stage {
       endAnswer: () => undefined,
       breakOff: () => undefined,
       flush: () => undefined,
+      code: '',
       answer: (code) => void happened.push(code),
     };
     const inFlight = (): number[] => this.inFlight();
