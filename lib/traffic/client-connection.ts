@@ -144,11 +144,9 @@ export class ClientConnection {
     let offset = 0;
     for (;;) {
       if (this.#isClosing) return;
-      if (parser.isBetween ? this.#isBusy || this.socket.writableNeedDrain : !this.#isBodyWanted) {
-        // The next request waits for the present one's answer, and until the client has taken it; a body waits
-        // until it is wanted.
+      if (parser.isBetween ? this.#isBusy : !this.#isBodyWanted) {
+        // The next request waits until the present one's answer was taken by the system; a body, until it is wanted.
         this.#hold(bytes, offset);
-        if (!this.#isBusy) this.#readAfterDrain();
         return;
       }
       const next = parser.read(bytes, offset);
@@ -201,14 +199,9 @@ export class ClientConnection {
     this.present = undefined;
     this.idleSinceMs = this.#context.clock();
     if (this.socket.destroyed) return;
-    if (this.#isClosing) this.#finish();
-    else this.#goOn();
-  }
-
-  /** Nothing is owed: the next request may be there already. */
-  #goOn(): void {
-    if (this.#held === undefined && this.#hasEnded) {
-      this.socket.destroySoon();
+    // The next request may be there already; or none can come any more.
+    if (this.#isClosing || (this.#held === undefined && this.#hasEnded)) {
+      this.#finish();
       return;
     }
     this.#patience.wait(this.#held === undefined ? 'idle' : 'head');
@@ -234,13 +227,6 @@ export class ClientConnection {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.socket.resume();
-  }
-
-  #readAfterDrain(): void {
-    this.#patience.wait('reading');
-    this.socket.once('drain', () => {
-      if (!this.#isBusy && !this.#isClosing) this.#goOn();
-    });
   }
 
   /** The body is wanted from now on, or again: the client owes it. */
@@ -357,7 +343,7 @@ export class ClientConnection {
   #onEnd(): void {
     this.#hasEnded = true;
     if (this.#isClosing || this.#takeOver !== undefined) return;
-    if (!this.#isBusy && this.#patience.owed !== 'reading') {
+    if (!this.#isBusy) {
       // Nothing is owed, and what there is of a head will never be whole.
       this.socket.destroySoon();
       return;

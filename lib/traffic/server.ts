@@ -135,7 +135,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     }
   }
 
-  /** Resolves when there is nothing left that `isLeft` finds, or when the time is up. */
+  /** Resolves when it is over, or when the time is up. */
   async function until(isOver: () => boolean, deadlineMs: number): Promise<void> {
     while (!isOver() && clock() < deadlineMs) {
       // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
