@@ -8,8 +8,8 @@ import * as assert from 'uvu/assert';
 import { dueChecks } from '../lib/host-checks.js';
 import { probeHost } from '../lib/probe-host.js';
 import { freePort, until, withServer } from './support/brackets.js';
+import { withCertificates } from './support/certificates.js';
 import { withRawHost } from './support/raw-host.js';
-import { TEST_CERTIFICATE, TEST_KEY } from './support/test-certificate.js';
 
 const test = suite('probe host');
 
@@ -86,14 +86,14 @@ test('of an endless body a part is read, and then the host is let go as well', (
   assert.is(await probeHost(url, '/health', LONG_MS, PLAIN), true);
 }));
 
-test('https: well if the certificate is vouched for, or nobody asks', async () => {
-  const server = createTlsServer({ cert: TEST_CERTIFICATE, key: TEST_KEY }, (_request, response) => void response.end('ok'));
+test('https: well if the certificate is vouched for, or nobody asks', () => withCertificates(async ({ ca, cert, key }) => {
+  const server = createTlsServer({ cert, key }, (_request, response) => void response.end('ok'));
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
     assert.is(await probeHost(url, '/', LONG_MS, PLAIN), false);
-    assert.is(await probeHost(url, '/', LONG_MS, { ca: TEST_CERTIFICATE, isInsecure: false }), true);
+    assert.is(await probeHost(url, '/', LONG_MS, { ca, isInsecure: false }), true);
     assert.is(await probeHost(url, '/', LONG_MS, { ca: undefined, isInsecure: true }), true);
     assert.is(await probeHost(url, '', LONG_MS, PLAIN), true, 'a TCP connection needs no certificate');
     assert.is(await probeHost(url.replace('https', 'http'), '/', SHORT_MS, PLAIN), false);
@@ -101,7 +101,7 @@ test('https: well if the certificate is vouched for, or nobody asks', async () =
     server.closeAllConnections();
     server.close();
   }
-});
+}));
 
 test('checks are spread over the interval: each in the middle of its part, and all before its end', () => {
   const startsOf = (total: number): number[] => {
