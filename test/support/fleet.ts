@@ -18,7 +18,7 @@ import { until } from './until.js';
 export const NO_REDIS = 'redis://127.0.0.1:1';
 
 /** What is generous to wait for on a slow machine; what is waited for takes far less on a quick one. */
-export const SLOW_MS = 10_000;
+export const SLOW_MS = 30_000;
 
 /** The namespace of these fleets: each test has a Redis of its own. */
 export const KEYS: Keys = buildKeys('test');

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long to wait, how often to look, and what to call it in the error. */
 export interface UntilOptions {
-  /** When to give up; 5000 unless told. */
+  /** When to give up; 20 s unless told: what a slow machine needs, and a quick one never waits for. */
   readonly timeoutMs?: number;
   /** The pause between two looks; 10 unless told. */
   readonly everyMs?: number;
@@ -23,7 +23,7 @@ const DEADLINE = Symbol('deadline');
  * At the deadline it rejects with an error that names `what` and has the last thing thrown, if any, as its cause.
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
-  const { timeoutMs = 5000, everyMs = 10, what = 'the condition' } = options;
+  const { timeoutMs = 20_000, everyMs = 10, what = 'the condition' } = options;
   const timer = new AbortController();
   const deadline = sleep(timeoutMs, DEADLINE, { signal: timer.signal }).catch(() => DEADLINE);
   const started = performance.now();
