@@ -140,8 +140,8 @@ otherwise, send SIGTERM to one after the other, and start each again when it has
 
 program
   .command('bench')
-  .description('measure this Meercat on this machine: failover, freshness, pick, forward, churn')
-  .argument('<name>', 'failover, freshness, pick, forward or churn')
+  .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, churn')
+  .argument('<name>', 'failover, ejection, freshness, pick, forward or churn')
   .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
   .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
   .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
@@ -154,6 +154,9 @@ program
 Benchmarks, what they take, and their goals:
   failover    how long the fleet is without a master when it is killed, and when it stops in good order
               --rounds 20                            goals: < 2000 ms, < 150 ms, no request failed
+  ejection    how long balancers go on sending to a host that is killed, or frozen, and what clients see of it
+              --rounds 5                             goals, killed: < 1000 ms, <= 1 request failed for each
+                                                     balancer
   freshness   from an agent's PUBLISH to the figure in the table of every balancer
               --hosts 10,1000 --seconds 15           goal: p99 < 25 ms
   pick        time and memory of one pick, for each algorithm

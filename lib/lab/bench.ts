@@ -8,6 +8,7 @@ import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
 import { runChurn } from './churn.js';
 import type { BenchContext, BenchFlags } from './context.js';
+import { runEjection } from './ejection.js';
 import { runFailover } from './failover.js';
 import { runForward } from './forward.js';
 import { runFreshness } from './freshness.js';
@@ -21,6 +22,7 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { flags: ['rounds'], run: runFailover },
+  ejection: { flags: ['rounds'], run: runEjection },
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
   forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },

@@ -6,7 +6,7 @@ import { MeercatError } from '../errors.js';
 import { startLocalRedis } from '../redis/local-server.js';
 import type { Shutdown } from '../shutdown.js';
 import { get, readHealth, until } from './health.js';
-import { freePort, type LabChild, type StartOptions, startNode, startRole } from './processes.js';
+import { freePort, type LabChild, type LabProcess, type StartOptions, startNode, startRole } from './processes.js';
 import { bodyOf } from './lab-bodies.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -25,13 +25,14 @@ export interface LabHost {
   readonly port: number;
   /** The body of all its answers. */
   readonly body: string;
+  readonly process: LabProcess;
 }
 
-/** Starts a cheap host in a process of its own. */
-export async function startLabHost(name: string, options: StartOptions): Promise<LabHost> {
-  const { ready } = await startRole('host', [name], options);
+/** Starts a cheap host in a process of its own; one that has ended is started again on its port. */
+export async function startLabHost(name: string, options: StartOptions, atPort = 0): Promise<LabHost> {
+  const { child, ready } = await startRole('host', [name, String(atPort)], options);
   const port = Number(ready.port);
-  return { name, url: `http://127.0.0.1:${port}`, port, body: bodyOf(name) };
+  return { name, url: `http://127.0.0.1:${port}`, port, body: bodyOf(name), process: child };
 }
 
 /** A balancer that can be ended and started again on the same ports. */

@@ -17,8 +17,8 @@ const CRLF2 = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 const [LETTER_G, SPACE] = [71, 32];
 
-/** Runs a host of this name on a free port of loopback: `host NAME`. */
-export async function runRawHost([name = 'host']: readonly string[]): Promise<() => void> {
+/** Runs a host of this name on loopback: `host NAME [PORT]`; without a port on any free one. */
+export async function runRawHost([name = 'host', port = '0']: readonly string[]): Promise<() => void> {
   const answers = { small: answerOf(Buffer.from(bodyOf(name))), large: answerOf(buildBlob()) };
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new Connection(socket, answers);
@@ -26,7 +26,7 @@ export async function runRawHost([name = 'host']: readonly string[]): Promise<()
     socket.on('data', (chunk) => connection.take(chunk));
   });
   await new Promise<void>((resolve) => {
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, resolve);
+    server.listen({ port: Number(port), host: '127.0.0.1', backlog: 1024 }, resolve);
   });
   process.send?.({ type: 'ready', port: (server.address() as AddressInfo).port });
   return () => void server.close();

@@ -42,6 +42,20 @@ test('failover ends the master both ways, and freshness sees reports in the tabl
   assert.is((only.cpu as unknown[]).length, 4);
 });
 
+test('ejection ends a host both ways, and tells how long it was sent requests', async () => {
+  const { figures } = await benchJson('ejection', '--rounds', '1');
+  for (const ending of ['killed', 'frozen']) {
+    const { ms, eachMs, mostSent, mostFailed, failed } = figures[ending] as { ms: Fields; eachMs: number[] } & Fields;
+    assert.is(ms.count, 1);
+    assert.equal(eachMs, [ms.max]);
+    isWithin(ms.max, 0, 1500, ending);
+    isWithin(mostSent, 1, 1000, 'sent');
+    isWithin(mostFailed, 0, 1000, 'failed for one balancer');
+    isWithin(failed, mostFailed as number, 3 * (mostFailed as number), 'failed in all');
+  }
+  isWithin(figures.answered, 100, 1e5, 'answered');
+});
+
 test('the table and one line of JSON are printed, or with a file the table alone', async () => {
   const args = ['pick', '--hosts', '3', '--rounds', '1', '--seconds', '0.01'];
   const both = await bench(...args);
@@ -58,7 +72,7 @@ test('the table and one line of JSON are printed, or with a file the table alone
 
 test('what is not understood is refused with 2 and says what is', async () => {
   for (const [args, expected] of [
-    [['nope'], 'one of failover, freshness, pick, forward, churn, not "nope"'],
+    [['nope'], 'one of failover, ejection, freshness, pick, forward, churn, not "nope"'],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
     [['pick', '--hosts', '10,x'], '--hosts: a whole number'],
