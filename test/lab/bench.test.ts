@@ -1,5 +1,5 @@
 // The benchmarks once in a tiny form, as the command line runs them: their figures must be there and be
-// plausible. Nothing is said here about speed. `forward` and `churn` have files of their own.
+// plausible. Nothing is said here about speed. `ejection`, `forward` and `churn` have files of their own.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,20 +40,6 @@ test('failover ends the master both ways, and freshness sees reports in the tabl
   isWithin(only.seen, 1, 4 * (only.reports as number), 'seen');
   isWithin(only.ms.p50, 0.01, 10_000, 'p50');
   assert.is((only.cpu as unknown[]).length, 4);
-});
-
-test('ejection ends a host both ways, and tells how long it was sent requests', async () => {
-  const { figures } = await benchJson('ejection', '--rounds', '1');
-  for (const ending of ['killed', 'frozen']) {
-    const { ms, eachMs, mostSent, mostFailed, failed } = figures[ending] as { ms: Fields; eachMs: number[] } & Fields;
-    assert.is(ms.count, 1);
-    assert.equal(eachMs, [ms.max]);
-    isWithin(ms.max, 0, 1500, ending);
-    isWithin(mostSent, 1, 1000, 'sent');
-    isWithin(mostFailed, 0, 1000, 'failed for one balancer');
-    isWithin(failed, mostFailed as number, 3 * (mostFailed as number), 'failed in all');
-  }
-  isWithin(figures.answered, 100, 1e5, 'answered');
 });
 
 test('the table and one line of JSON are printed, or with a file the table alone', async () => {
