@@ -12,24 +12,10 @@ const test = suite('host registry');
 const URL_A = 'http://10.0.0.1:80';
 const URL_B = 'http://10.0.0.2:80';
 
-function report(host: string, fields: Partial<Report> = {}): Report {
-  return { host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields };
-}
-
-function load(fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage {
-  return { balancer: 'b1', instance: 'i1', isFull: false, statics: [], hosts, ...fields };
-}
-
+const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
+const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', isFull: false, statics: [], hosts, ...fields });
 const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
-
-/** Lets time pass second by second, with this report each time. */
-function reportFor(registry: HostRegistry, from: number, to: number, each?: Report): void {
-  for (let nowMs = from; nowMs < to; nowMs += 1000) {
-    if (each !== undefined) registry.onReport(each, nowMs);
-    registry.tick(nowMs);
-  }
-}
 
 test('a first report makes a host that is up, with its figures and their age', () => {
   const registry = new HostRegistry();
@@ -107,7 +93,10 @@ test('a goodbye from another address is refused, whatever state the host is in',
 
 test('a host is silent when three reports are missed and not before, and up again with the next one', () => {
   const registry = new HostRegistry();
-  reportFor(registry, 0, 5001, report('h'));
+  for (let nowMs = 0; nowMs <= 5000; nowMs += 1000) {
+    registry.onReport(report('h'), nowMs);
+    registry.tick(nowMs);
+  }
   registry.takeChanges(5000);
   registry.tick(8000);
   assert.is(stateOf(registry, 'h'), 'up');
