@@ -7,8 +7,11 @@ import type { Count } from '../table/counters.js';
 import { announcementOf } from './announcements.js';
 import { type AnswerCode, answerBytes } from './answers.js';
 import { ClientPatience, type Owed, type PatienceRules } from './client-patience.js';
-import type { Deadlines, Waiting } from './deadlines.js';
+import type { PresentRequest } from './client-side.js';
+import type { Deadlines } from './deadlines.js';
+import { watchHalfClosed } from './half-closed.js';
 import type { ClientFacts } from './headers.js';
+import { HeldBytes } from './held-bytes.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
 import { readInto } from './read-into.js';
 import type { HeadRules, Refusal, RequestHead } from './request-head.js';
@@ -25,28 +28,8 @@ export interface ConnectionContext {
   readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
 }
 
-/** The lane of the present request, as far as its connection must tell it something. */
-export interface PresentRequest {
-  /**
-   * A part of the body.
-   * @param bytes valid until the call returns
-   */
-  onBodyData(bytes: Buffer): void;
-  onBodyEnd(trailers: readonly string[]): void;
-  /** The rest of the body will not be had: it came too late, or is refused. */
-  onBodyFailed(code: AnswerCode): void;
-  /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
-  onHalfClosed(): void;
-}
-
-/** While an answer is on its way so many bytes of next requests are kept. */
-const MAX_HELD = 64 << 10;
-
 /** So much of what was refused is kept for the access log. */
 const MAX_LINE = 1024;
-
-/** A client that has closed its half is looked at this often. */
-const HALF_CLOSED_EVERY_MS = 350;
 
 /** A client's connection. */
 export class ClientConnection {
@@ -60,13 +43,12 @@ export class ClientConnection {
   readonly #context: ConnectionContext;
   readonly #parser: RequestParser;
   readonly #patience: ClientPatience;
+  readonly #held: HeldBytes;
   #announce: (head: Buffer) => void = () => undefined;
-  #held: Buffer | undefined;
   /** From a request's head to the end of its answer. */
   #isBusy = false;
   #isClosing = false;
   #isFinished = false;
-  #isPaused = false;
   /** Whether the present body is to be read on. */
   #isBodyWanted = false;
   #takeOver: ((bytes: Buffer) => void) | undefined;
@@ -79,6 +61,7 @@ export class ClientConnection {
     this.facts = facts;
     this.#context = context;
     this.#parser = new RequestParser(context.rules);
+    this.#held = new HeldBytes(socket);
     this.idleSinceMs = context.clock();
     this.#patience = new ClientPatience(context.rules, context.clock, (owed, isRate) => this.#onLate(owed, isRate));
     this.#patience.wait('head');
@@ -114,10 +97,9 @@ export class ClientConnection {
   leave(onBytes: (bytes: Buffer) => void): Buffer {
     this.#takeOver = onBytes;
     this.#patience.wait('none');
-    const rest = this.#held ?? EMPTY;
-    this.#held = undefined;
-    this.#resume();
-    return rest;
+    const rest = this.#held.take();
+    this.#held.resume();
+    return rest ?? Buffer.alloc(0);
   }
 
   #onBytes(bytes: Buffer): void {
@@ -130,13 +112,8 @@ export class ClientConnection {
       this.#takeOver(bytes);
       return;
     }
-    const held = this.#held;
-    if (held === undefined) {
-      this.#read(bytes);
-    } else {
-      this.#held = undefined;
-      this.#read(Buffer.concat([held, bytes]));
-    }
+    const held = this.#held.take();
+    this.#read(held === undefined ? bytes : Buffer.concat([held, bytes]));
   }
 
   #read(bytes: Buffer): void {
@@ -167,7 +144,8 @@ export class ClientConnection {
           break;
         case 'body':
         case 'end':
-          this.#progress();
+          if (parser.isBetween) this.#patience.done('body');
+          else this.#patience.onBody(parser.bodyBytes);
           if (parser.payloadStart < next) this.present?.onBodyData(bytes.subarray(parser.payloadStart, next));
           if (parser.step === 'end') this.present?.onBodyEnd(parser.trailers);
           break;
@@ -184,12 +162,9 @@ export class ClientConnection {
     this.#announce(announcementOf(head));
   }
 
-  /** Keeps what can't be read yet: a copy, since the bytes are read over. */
   #hold(bytes: Buffer, offset: number): void {
     if (offset === bytes.length || this.socket.destroyed) return;
-    this.#held = Buffer.from(bytes.subarray(offset));
-    const isWaiting = this.#isBusy && (this.#parser.isBetween || !this.#isBodyWanted);
-    if (isWaiting && this.#held.length > MAX_HELD) this.#pause();
+    this.#held.keep(bytes.subarray(offset), this.#isBusy && (this.#parser.isBetween || !this.#isBodyWanted));
   }
 
   /** The answer to the present request has been sent. */
@@ -200,33 +175,19 @@ export class ClientConnection {
     this.idleSinceMs = this.#context.clock();
     if (this.socket.destroyed) return;
     // The next request may be there already; or none can come any more.
-    if (this.#isClosing || (this.#held === undefined && this.#hasEnded)) {
+    if (this.#isClosing || (this.#held.isEmpty && this.#hasEnded)) {
       this.#finish();
       return;
     }
-    this.#patience.wait(this.#held === undefined ? 'idle' : 'head');
+    this.#patience.wait(this.#held.isEmpty ? 'idle' : 'head');
     this.#readHeld();
   }
 
   #readHeld(): void {
     if (this.#isClosing) return;
-    this.#resume();
-    const held = this.#held;
-    if (held === undefined) return;
-    this.#held = undefined;
-    this.#read(held);
-  }
-
-  #pause(): void {
-    this.#isPaused = true;
-    this.socket.pause();
-  }
-
-  #resume(): void {
-    // Node makes work of it also when there is nothing to do.
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.socket.resume();
+    this.#held.resume();
+    const held = this.#held.take();
+    if (held !== undefined) this.#read(held);
   }
 
   /** The body is wanted from now on, or again: the client owes it. */
@@ -234,7 +195,7 @@ export class ClientConnection {
     if (this.#isBodyWanted) return;
     if (this.#parser.isBetween) {
       // All of it was taken; what else comes is to be noticed again.
-      this.#resume();
+      this.#held.resume();
       return;
     }
     this.#isBodyWanted = true;
@@ -245,13 +206,13 @@ export class ClientConnection {
   /** No more of the body is wanted for now: it waits for others. */
   refrain(): void {
     this.#isBodyWanted = false;
-    if (this.#patience.owed === 'body') this.#patience.wait('none');
-    this.#pause();
+    this.#patience.done('body');
+    this.#held.pause();
   }
 
   /** The client has taken what was sent. */
   awaitNothing(): void {
-    if (this.#patience.owed === 'reading') this.#patience.wait('none');
+    this.#patience.done('reading');
   }
 
   /** The client must take what was sent. */
@@ -259,38 +220,22 @@ export class ClientConnection {
     this.#patience.wait('reading');
   }
 
-  /** A part of the body has come. */
-  #progress(): void {
-    const { owed } = this.#patience;
-    if (!this.#parser.isBetween) this.#patience.onBody(this.#parser.bodyBytes);
-    else if (owed === 'body') this.#patience.wait('none');
-  }
-
   #onLate(owed: Owed, isRate: boolean): void {
-    const { count, onRefused } = this.#context;
+    const { count } = this.#context;
     switch (owed) {
       case 'head':
         count('timeouts_header');
-        if (this.#held === undefined) {
-          this.socket.destroy();
-          break;
-        }
-        onRefused(this.facts, 'MEERCAT_REQUEST_TIMEOUT', '');
-        this.end(answerBytes('MEERCAT_REQUEST_TIMEOUT'));
+        if (this.#held.isEmpty) this.socket.destroy();
+        else this.#turnAway('MEERCAT_REQUEST_TIMEOUT', '');
         break;
       case 'idle':
-        count('timeouts_keep_alive');
+      case 'reading':
+        count(owed === 'idle' ? 'timeouts_keep_alive' : 'timeouts_client_answer');
         this.socket.destroy();
         break;
       case 'body':
         count(isRate ? 'timeouts_client_rate' : 'timeouts_client_body');
         this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
-        break;
-      case 'reading':
-        count('timeouts_client_answer');
-        this.socket.destroy();
-        break;
-      case 'none':
         break;
     }
   }
@@ -298,36 +243,33 @@ export class ClientConnection {
   /** Refuses what came: not before the answers to earlier requests are out. */
   #refuse({ code, counter }: Refusal, text: string): void {
     this.#context.count(counter);
-    const isInBody = this.#isBusy;
     this.#isClosing = true;
-    this.#held = undefined;
+    this.#held.drop();
     // A body that turned out wrong: its request is being told to a host.
-    if (isInBody) {
+    if (this.#isBusy) {
       this.present?.onBodyFailed(code);
       return;
     }
-    this.#context.onRefused(this.facts, code, text.split('\r\n', 1)[0] as string);
-    this.end(answerBytes(code));
+    this.#turnAway(code, text.split('\r\n', 1)[0] as string);
   }
 
-  /** Sends the last bytes and ends the connection; what still comes is read by nobody. */
-  end(lastBytes: string): void {
-    if (this.socket.writable) this.socket.write(lastBytes, 'latin1');
+  /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
+  #turnAway(code: AnswerCode, line: string): void {
+    this.#context.onRefused(this.facts, code, line);
+    if (this.socket.writable) this.socket.write(answerBytes(code), 'latin1');
     this.#finish();
   }
 
   /** After the present answer the connection ends, and what is left of the request is read by nobody. */
   endAfterAnswer(): void {
     this.#isClosing = true;
-    this.#held = undefined;
+    this.#held.drop();
     this.#patience.wait('none');
   }
 
   /** Nothing more is sent; what still comes is read by nobody. */
   #finish(): void {
-    this.#isClosing = true;
-    this.#held = undefined;
-    this.#patience.wait('none');
+    this.endAfterAnswer();
     if (this.#isFinished) return;
     this.#isFinished = true;
     endSoon(this.socket);
@@ -353,17 +295,6 @@ export class ClientConnection {
       this.socket.destroy();
       return;
     }
-    const { deadlines, clock } = this.#context;
-    const watch: Waiting = {
-      deadlineMs: clock() + HALF_CLOSED_EVERY_MS,
-      onDeadline: (nowMs) => {
-        watch.deadlineMs = nowMs + HALF_CLOSED_EVERY_MS;
-        this.present?.onHalfClosed();
-      },
-    };
-    deadlines.add(watch);
-    this.socket.once('close', () => deadlines.remove(watch));
+    watchHalfClosed(this.socket, this.#context, () => this.present?.onHalfClosed());
   }
 }
-
-const EMPTY = Buffer.alloc(0);

@@ -59,6 +59,11 @@ export class ClientPatience implements Waiting {
     }
   }
 
+  /** The client has done this, if it owed it: it owes nothing more. */
+  done(owed: 'body' | 'reading'): void {
+    if (this.owed === owed) this.wait('none');
+  }
+
   /** The body is wanted from now on, of which so many bytes have come. */
   beginBody(bytes: number): void {
     this.#bodySinceMs = this.#clock();

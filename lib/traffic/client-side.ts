@@ -78,3 +78,17 @@ export interface ClientSide {
   /** Sends an answer of our own; only called when nothing was sent. */
   answer(code: AnswerCode): void;
 }
+
+/** The lane of the present request, as far as its connection must tell it something. */
+export interface PresentRequest {
+  /**
+   * A part of the body.
+   * @param bytes valid until the call returns
+   */
+  onBodyData(bytes: Buffer): void;
+  onBodyEnd(trailers: readonly string[]): void;
+  /** The rest of the body will not be had: it came too late, or is refused. */
+  onBodyFailed(code: AnswerCode): void;
+  /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
+  onHalfClosed(): void;
+}
