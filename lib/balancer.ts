@@ -8,11 +8,12 @@ import { type BalancerConfig, machineName } from './config.js';
 import { startConsole } from './console/health.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
-import type { Role } from './model.js';
+import { MAX_CLASSES, type Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
 import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
+import { RequestClasses, REST_CLASS, REST_NAME } from './routing/request-classes.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
 import { counterOf } from './table/counters.js';
@@ -35,6 +36,9 @@ const OPEN_WITHIN_MS = 3000;
 
 /** And so long when there are hosts already. */
 const WORDS_WITHIN_MS = 500;
+
+/** How often requests are sorted into classes anew. */
+const TURN_MS = 1000;
 
 /** A running balancer. */
 export interface Balancer {
@@ -92,7 +96,10 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
       onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
     },
   });
+  const classes = new RequestClasses(randomInt(2 ** 31));
   const context: ExchangeContext = {
+    classes,
+    classCost: columns.classCost,
     view: new TableReader(columns, config.slowStartMs),
     pool,
     clock,
@@ -175,7 +182,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: namedClasses(classes), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -227,6 +234,12 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     }
   }
 
+  const turnTimer = setInterval(() => {
+    const changes = classes.turn(clock());
+    if (changes.length > 0) fleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
+  }, TURN_MS);
+  shutdown.add(() => clearInterval(turnTimer));
+
   releaseStartMemory();
   const openTimer = setTimeout(opened, OPEN_WITHIN_MS);
   await open;
@@ -249,6 +262,16 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),
   };
+}
+
+/** The classes that have an id. */
+function namedClasses(classes: RequestClasses): (readonly [id: number, name: string])[] {
+  const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
+  for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
+    const name = classes.name(id);
+    if (name !== null) named.push([id, name]);
+  }
+  return named;
 }
 
 /** An address that others can use: "all addresses" is none. */

@@ -40,7 +40,7 @@ export const DEFAULTS = {
   namespace: 'meercat',
   port: 8080,
   bind: '0.0.0.0',
-  algorithm: 'resource',
+  algorithm: 'adaptive',
   leaseTtlMs: 1500,
   drainTimeoutMs: 30 * SECOND,
   logLevel: 'info',

@@ -4,10 +4,10 @@
 export type Role = 'master' | 'slave';
 
 /** How requests find their host. */
-export type Algorithm = 'round-robin' | 'resource';
+export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin';
 
 /** All algorithms, in the order in which help texts list them. */
-export const ALGORITHMS: readonly Algorithm[] = ['round-robin', 'resource'];
+export const ALGORITHMS: readonly Algorithm[] = ['adaptive', 'least-request', 'resource', 'round-robin'];
 
 /**
  * What the fleet thinks of a host.
@@ -66,13 +66,24 @@ export interface StaticHost {
   readonly url: string;
 }
 
-/** What a balancer says of one host: requests of its own in flight now, and served since it started. */
+/**
+ * What a balancer says of one host. All but `counts` are totals or levels, never differences: a message that is
+ * lost or comes twice makes nothing wrong for longer than until the next one.
+ */
 export interface HostLoad {
   readonly host: string;
   /** Requests in flight from this balancer to this host, now. */
   readonly inflight: number;
+  /** The work that those are expected to be, in milliseconds of CPU. */
+  readonly work: number;
   /** Requests that this balancer finished on this host since the balancer started. */
   readonly served: number;
+  /** The work that those were expected to be, in milliseconds of CPU. */
+  readonly workDone: number;
+  /** How long those took, added up, in milliseconds. */
+  readonly busyMs: number;
+  /** Requests finished since the message before, as pairs: a class's id, how many. */
+  readonly counts: readonly number[];
 }
 
 /** One load message: what a balancer says of the requests it has in flight, per host. */
@@ -80,6 +91,10 @@ export interface LoadMessage {
   readonly balancer: string;
   /** Differs for every start of a process, so that counters that begin again are noticed. */
   readonly instance: string;
+  /** Grows by one with each message; a later start of the balancer goes on above. */
+  readonly seq: number;
+  /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
+  readonly classes: readonly (readonly [id: number, name: string])[];
   /** The hosts whose figures changed since the last message; all of them when `isFull`. */
   readonly hosts: readonly HostLoad[];
   readonly isFull: boolean;
@@ -100,7 +115,16 @@ export interface HostRow extends HostFigures {
   readonly inflight: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
+  /** The work that those in flight are expected to be, in milliseconds of CPU. */
+  readonly work: number;
+  /** What the host can do now: milliseconds of work per millisecond, which is about cores that are free for us. */
+  readonly capacity: number | null;
+  /** What it does of one request that is alone there: milliseconds of work per millisecond. */
+  readonly speed: number | null;
 }
+
+/** What changes of a host many times a second; the rest of its row stays as it was. */
+export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
 /** A part of the host table or the whole of it, stamped by its master. */
 export interface HostTable {
@@ -110,9 +134,34 @@ export interface HostTable {
   /** The seq of the message before this one, to notice a gap; equal to `stamp.seq` when `isFull`. */
   readonly previousSeq: number;
   readonly hosts: readonly HostRow[];
+  /** Hosts of which only the load changed; none when `isFull`. */
+  readonly loads: readonly LoadRow[];
+  /** The last load message that is contained, of each balancer from which one came since the message before: its seq. */
+  readonly acks: readonly (readonly [balancer: string, seq: number])[];
+  /** What a request of each class is expected to cost, in milliseconds of CPU; null when that did not change. */
+  readonly costs: readonly (readonly [name: string, costMs: number])[] | null;
   /** Names of the hosts that left since the message before. */
   readonly gone: readonly string[];
 }
+
+/** How many classes of requests a balancer tells apart; 0 is the rest together. */
+export const MAX_CLASSES = 64;
+
+/** Where the figures of the fleet as a whole stand in `HostView.fleet`. */
+export const FLEET = {
+  /** When what is known of the others' requests was true (process's clock); NaN when never. */
+  loadsAt: 0,
+  /** The median capacity and speed of the hosts of which they are known; NaN when of none. */
+  neutralCapacity: 1,
+  neutralSpeed: 2,
+  /** What other balancers have in flight, per capacity of all hosts: requests, and work. */
+  othersPerCapacity: 3,
+  othersWorkPerCapacity: 4,
+  /** What a request costs on average, in milliseconds of CPU. */
+  meanCost: 5,
+  /** Requests per millisecond from other balancers to all hosts. */
+  othersRate: 6,
+} as const;
 
 /**
  * What a policy sees of the host table. Columns are indexed by slot: a small number that stands for
@@ -135,6 +184,20 @@ export interface HostView {
   readonly slowStartMs: number;
   /** The usage to assume of a host that nothing is known of: the fleet's median. */
   neutralUsage(): number;
+  /** This balancer's requests in flight on each host, now. */
+  readonly inflight: Int32Array;
+  /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */
+  readonly kept: Int32Array;
+  /** The work that both are expected to be (ms of CPU). */
+  readonly work: Float64Array;
+  /** What all other balancers have in flight on each host, as of `FLEET.loadsAt`. */
+  readonly othersInflight: Float64Array;
+  readonly othersWork: Float64Array;
+  /** Milliseconds of work per millisecond: of the host as a whole, and of one request alone; NaN when not known. */
+  readonly capacity: Float64Array;
+  readonly speed: Float64Array;
+  /** Figures of the fleet as a whole, at the places that `FLEET` names. */
+  readonly fleet: Float64Array;
 }
 
 /** How to pick: one small object for each algorithm. */
@@ -144,6 +207,7 @@ export interface Policy {
    * The slot of the host for one request, or -1 when there is none.
    * @param nowMs the time on the process's clock
    * @param excluded a slot that must not be picked, such as the one that just failed; -1 for none
+   * @param cost the work that the request is expected to be, in milliseconds of CPU; above 0
    */
-  pick(view: HostView, nowMs: number, excluded: number): number;
+  pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
 }

@@ -11,6 +11,8 @@ import type { HealthRules, HostTls } from './traffic-config.js';
 export type ToFleet =
   /** The traffic thread changed what it holds against a host: build the candidates' list anew. */
   | { readonly type: 'verdict' }
+  /** Classes of requests have these names from now on; null for one that is no more. */
+  | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
   /** Nothing uses this removed slot any more. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */
@@ -79,6 +81,8 @@ export interface FleetThreadData {
   readonly config: ThreadConfig;
   /** The hosts that have slots already, when an earlier fleet thread died. */
   readonly known: readonly SlotHost[];
+  /** The classes of requests that have an id. */
+  readonly classes: readonly (readonly [id: number, name: string])[];
   /** The first slot that was never given out. */
   readonly nextSlot: number;
   readonly hostsPort: MessagePort;

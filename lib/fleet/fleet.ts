@@ -12,12 +12,14 @@ import { createLeaseStore } from '../redis/lease-store.js';
 import { encodeLoad } from '../redis/load-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
+import { loadIntervalMs } from '../routing/load-interval.js';
 import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
+import { ClassCosts } from '../table/class-costs.js';
+import { OwnLoads } from '../table/own-loads.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
-import { LoadReporter } from './load-reporter.js';
 import { Membership } from './membership.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -25,11 +27,12 @@ import { openTableSync } from './table-sync.js';
 
 const HEARTBEAT_MS = SECOND;
 
-/** How often a balancer says what it has in flight. */
-const LOAD_MS = 250;
+/** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
+const EMPTY_LOAD_MS = 250;
 
-/** All hosts are named anew after so many load messages, should one have been lost. */
-const FULL_LOAD_EVERY = 20;
+/** All hosts are named anew so often, or after so many messages, should one have been lost. */
+const FULL_LOAD_MS = 2000;
+const FULL_LOAD_MESSAGES = 20;
 
 /** How often the median usage is computed and hosts that a new master never named are let go. */
 const UPKEEP_MS = 250;
@@ -100,7 +103,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
 
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new LoadReporter(columns, config.name, config.instance, config.statics);
+  const loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
+  const costs = new ClassCosts(columns);
+  let balancers = 1;
+  setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */
   let heardAtMs = clock();
   let isTableRead = false;
@@ -109,9 +115,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
     onTerm: (term) => sawTerm(term),
-    onApplied() {
+    onApplied({ acks, costs: told }, isNewTerm) {
       heardAtMs = clock();
       ownChecks.end();
+      if (isNewTerm) loads.forgetAcks();
+      for (const [balancer, seq] of acks) if (balancer === config.name) loads.onAck(seq);
+      if (told !== null) costs.take(told);
+      loads.settle(table.writer.hosts(), heardAtMs);
     },
     onRead() {
       isTableRead = true;
@@ -169,6 +179,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     lease?.send({ type: 'term-seen', term });
   }
 
+  function setClasses(named: readonly (readonly [id: number, name: string | null])[]): void {
+    for (const [id, name] of named) {
+      loads.setClass(id, name);
+      costs.setClass(id, name);
+    }
+  }
+
   function tellHosts(message: FleetToHosts): void {
     hostsPort.postMessage(message);
   }
@@ -190,6 +207,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         hasJoined = true;
         void membership.tell({ kind: 'balancer-joined', name: config.name });
       }
+      balancers = fleet.order.length;
       lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
       sawTerm(fleet.term);
       settings.take(fleet.settings);
@@ -217,19 +235,31 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
   }
 
-  let loadsSent = 0;
   let lastTerm = 0;
+  let lastFullMs = Number.NEGATIVE_INFINITY;
+  let lastSentMs = Number.NEGATIVE_INFINITY;
+  let loadTimer: NodeJS.Timeout | undefined;
   function sendLoad(): void {
+    const hosts = table.writer.hosts();
+    const everyMs = loadIntervalMs(balancers, hosts.length);
+    loadTimer = setTimeout(sendLoad, everyMs);
     if (client.status !== 'ready') return;
     const { term } = table.writer.stamp;
+    const nowMs = clock();
+    loads.touch(nowMs);
     // A new master knows nothing yet of what is in flight.
-    const isFull = term !== lastTerm || loadsSent++ % FULL_LOAD_EVERY === 0;
+    const isFull = term !== lastTerm || loads.isLost || nowMs - lastFullMs >= Math.max(FULL_LOAD_MS, FULL_LOAD_MESSAGES * everyMs);
+    const message = loads.next(hosts, isFull, nowMs - lastSentMs >= EMPTY_LOAD_MS);
+    if (message === undefined) return;
     lastTerm = term;
-    client.publish(keys.load, encodeLoad(loads.next(table.writer.hosts(), isFull))).catch(() => undefined);
+    lastSentMs = nowMs;
+    if (isFull) lastFullMs = nowMs;
+    client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
   }
 
   function upkeep(): void {
     table.upkeep();
+    loads.refreshMeanCost(table.writer.hosts());
     if (clock() - heardAtMs > ALONE_AFTER_MS) ownChecks.begin();
   }
 
@@ -246,7 +276,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
 
   listenToHosts(hostsPort);
-  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(sendLoad, LOAD_MS), setInterval(upkeep, UPKEEP_MS)];
+  sendLoad();
+  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
     onMessage(message) {
@@ -256,6 +287,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           break;
         case 'slot-released':
           table.writer.release(message.slot);
+          break;
+        case 'classes':
+          setClasses(message.classes);
           break;
         case 'hosts-port':
           hostsPort = message.port;
@@ -275,6 +309,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     async stop() {
       isStopping = true;
       for (const timer of timers) clearInterval(timer);
+      clearTimeout(loadTimer);
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
         lease.stop().then(() => membership.leave()),

@@ -32,8 +32,8 @@ export interface TableSyncOptions {
   readonly post: (message: FromFleet) => void;
   /** Redis was read for the first time, or again after it was away. */
   readonly onRead: () => void;
-  /** A table of a master was applied. */
-  readonly onApplied: () => void;
+  /** A table of a master was applied; `isNewTerm` when it is the first of a new master. */
+  readonly onApplied: (table: HostTable, isNewTerm: boolean) => void;
   /** A table of this term was seen, applied or not. */
   readonly onTerm: (term: number) => void;
 }
@@ -83,9 +83,12 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   function take(outcome: OrderOutcome): void {
     switch (outcome.kind) {
       case 'apply':
-        for (const table of outcome.tables) announce(writer.apply(table, clock()));
+        for (const table of outcome.tables) {
+          const isNewTerm = table.stamp.term !== writer.stamp.term;
+          announce(writer.apply(table, clock()));
+          options.onApplied(table, isNewTerm);
+        }
         count('tables_applied', outcome.tables.length);
-        options.onApplied();
         break;
       case 'old':
         count('tables_dropped_old');
@@ -181,7 +184,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     },
     upkeep() {
       const nowMs = clock();
-      writer.refreshNeutralUsage(nowMs);
+      writer.refreshNeutral(nowMs);
       announce(writer.sweepOrphans(nowMs));
     },
     close() {

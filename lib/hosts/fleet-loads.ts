@@ -1,7 +1,10 @@
-// What all balancers together have in flight on each host, and how many requests a second they finish
-// there. Built from totals, so that a message that is lost or comes twice is not counted wrongly.
+// What all balancers together have in flight on each host, how many requests a second they finish there, and
+// what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
+// not counted wrongly.
 
-import type { LoadMessage } from '../model.js';
+import type { HostFigures, LoadMessage } from '../model.js';
+import { MAX_CLASSES } from '../model.js';
+import { type CapacityState, startCapacity, updateCapacity } from '../routing/capacity.js';
 
 /** A balancer that says nothing for so long has nothing in flight any more. */
 const BALANCER_TTL_MS = 3000;
@@ -12,80 +15,201 @@ const RATE_WEIGHT = 0.5;
 /** A rate below this is shown as none. */
 const MIN_RATE = 0.05;
 
+/** Capacities are told anew when they changed by this share. */
+const TOLD_CHANGE = 0.03;
+
+interface Said {
+  readonly inflight: number;
+  readonly work: number;
+  readonly served: number;
+  readonly workDone: number;
+  readonly busyMs: number;
+}
+
 interface BalancerLoads {
   readonly instance: string;
   heardAtMs: number;
-  readonly hosts: Map<string, { inflight: number; served: number }>;
+  seq: number;
+  /** Whether all that this balancer has is contained: since a full message no one was missed. */
+  isWhole: boolean;
+  readonly hosts: Map<string, Said>;
+  readonly classes: string[];
   statics: ReadonlySet<string>;
 }
 
+/** What is known of one host. */
 interface HostTotal {
   inflight: number;
-  /** Requests finished since the last tick. */
-  finished: number;
+  work: number;
   rps: number;
+  /** Since the last tick of a second: requests finished. */
+  finished: number;
+  /** Since the last update of capacities: requests, their work and their durations, and the integral of those in flight. */
+  served: number;
+  workDone: number;
+  busyMs: number;
+  inflightMs: number;
+  inflightAtMs: number;
+  readonly capacity: CapacityState;
+  toldCapacity: number;
+  toldSpeed: number;
+  /** Requests finished by class since `takeCounts`. */
+  counts: Map<string, number> | undefined;
 }
 
-const NONE: HostTotal = { inflight: 0, finished: 0, rps: 0 };
+/** A host's load as others see it. */
+export interface FleetLoad {
+  readonly inflight: number;
+  readonly work: number;
+  readonly rps: number;
+  readonly capacity: number | null;
+  readonly speed: number | null;
+}
+
+const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
+const NOTHING: Said = { inflight: 0, work: 0, served: 0, workDone: 0, busyMs: 0 };
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
+  #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
+  #learnedAtMs = Number.NaN;
+  #medianSpeed = Number.NaN;
+
+  /** How many balancers are heard. */
+  get balancers(): number {
+    return this.#balancers.size;
+  }
 
   /** Takes one message; gives the names of the hosts whose requests in flight changed. */
   take(message: LoadMessage, nowMs: number): Set<string> {
     const changed = new Set<string>();
     let balancer = this.#balancers.get(message.balancer);
     if (balancer !== undefined && balancer.instance !== message.instance) {
-      this.#drop(message.balancer, balancer, changed);
+      this.#drop(message.balancer, balancer, nowMs, changed);
       balancer = undefined;
     }
     if (balancer === undefined) {
-      balancer = { instance: message.instance, heardAtMs: nowMs, hosts: new Map(), statics: new Set() };
+      balancer = { instance: message.instance, heardAtMs: nowMs, seq: message.seq - 1, isWhole: false, hosts: new Map(), classes: [], statics: new Set() };
       this.#balancers.set(message.balancer, balancer);
     }
     balancer.heardAtMs = nowMs;
+    // One that comes twice, or after a later one, has nothing to add.
+    if (message.seq <= balancer.seq) return changed;
+    // Of what a lost message said of hosts that this one does not name, nothing is known: until a full one comes, none is acknowledged.
+    if (message.isFull) balancer.isWhole = true;
+    else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;
+    balancer.seq = message.seq;
     if (message.isFull) balancer.statics = new Set(message.statics.map(({ name }) => name));
-    for (const { host, inflight, served } of message.hosts) {
-      const total = this.#totals.get(host) ?? { ...NONE };
-      this.#totals.set(host, total);
-      const before = balancer.hosts.get(host);
-      if (inflight !== (before?.inflight ?? 0)) changed.add(host);
-      total.inflight += inflight - (before?.inflight ?? 0);
+    for (const [id, name] of message.classes) balancer.classes[id] = name;
+    for (const said of message.hosts) {
+      const total = this.#totalOf(said.host, nowMs);
+      const before = balancer.hosts.get(said.host);
+      const { inflight, work } = before ?? NOTHING;
+      if (said.inflight !== inflight || said.work !== work) {
+        changed.add(said.host);
+        this.#change(total, said.inflight - inflight, said.work - work, nowMs);
+      }
       // What was finished before this master listened is not of its seconds.
-      total.finished += before === undefined ? 0 : Math.max(0, served - before.served);
-      balancer.hosts.set(host, { inflight, served });
+      if (before !== undefined) {
+        const served = Math.max(0, said.served - before.served);
+        total.finished += served;
+        total.served += served;
+        total.workDone += Math.max(0, said.workDone - before.workDone);
+        total.busyMs += Math.max(0, said.busyMs - before.busyMs);
+        if (said.counts.length > 0) this.#count(total, said.counts, balancer.classes);
+      }
+      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, workDone: said.workDone, busyMs: said.busyMs });
     }
-    if (message.isFull) this.#forgetUnnamed(message, balancer, changed);
+    if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
+    if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
     return changed;
+  }
+
+  /** The last message of each balancer that is contained, of those that came since the last call. */
+  takeAcks(): (readonly [balancer: string, seq: number])[] {
+    if (this.#acks.size === 0) return [];
+    const acks = [...this.#acks];
+    this.#acks = new Map();
+    return acks;
+  }
+
+  /** Whether balancers wait for an acknowledgement. */
+  get hasAcks(): boolean {
+    return this.#acks.size > 0;
   }
 
   /** Works out the rates of the time since the last tick and lets go of silent balancers; gives the hosts that changed. */
   tick(nowMs: number): Set<string> {
     const changed = new Set<string>();
     for (const [name, balancer] of this.#balancers) {
-      if (nowMs - balancer.heardAtMs > BALANCER_TTL_MS) this.#drop(name, balancer, changed);
+      if (nowMs - balancer.heardAtMs > BALANCER_TTL_MS) this.#drop(name, balancer, nowMs, changed);
     }
     const seconds = (nowMs - this.#tickedAtMs) / 1000;
     this.#tickedAtMs = nowMs;
     // The first tick has no length (NaN) and makes no rate.
     if (!(seconds > 0)) return changed;
+    const speeds: number[] = [];
     for (const [host, total] of this.#totals) {
       const before = total.rps;
       const smoothed = before + RATE_WEIGHT * (total.finished / seconds - before);
       total.rps = smoothed < MIN_RATE ? 0 : smoothed;
       total.finished = 0;
       if (total.rps !== before) changed.add(host);
+      if (!Number.isNaN(total.capacity.speed)) speeds.push(total.capacity.speed);
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
+    }
+    speeds.sort((a, b) => a - b);
+    this.#medianSpeed = speeds[speeds.length >> 1] ?? Number.NaN;
+    return changed;
+  }
+
+  /**
+   * Learns what the hosts can do, from what was served since the last call; to be called some ten times a second.
+   * Gives the hosts of which it should be told anew.
+   * @param figuresOf what a host's agent said, `cpu` null when that is too old to be believed
+   */
+  learn(nowMs: number, figuresOf: (host: string) => Pick<HostFigures, 'cpu' | 'memory' | 'cores'>): Set<string> {
+    const changed = new Set<string>();
+    const elapsedMs = nowMs - this.#learnedAtMs;
+    this.#learnedAtMs = nowMs;
+    for (const [host, total] of this.#totals) {
+      this.#change(total, 0, 0, nowMs);
+      const { served, workDone, busyMs, inflightMs, capacity } = total;
+      total.served = total.workDone = total.busyMs = total.inflightMs = 0;
+      if (!(elapsedMs > 0)) continue;
+      updateCapacity(capacity, { elapsedMs, served, workMs: workDone, durationsMs: busyMs, meanInflight: inflightMs / elapsedMs }, figuresOf(host), this.#medianSpeed);
+      if (!isNear(capacity.capacity, total.toldCapacity) || !isNear(capacity.speed, total.toldSpeed)) changed.add(host);
     }
     return changed;
   }
 
-  /** Requests in flight on a host and its requests per second, from the whole fleet. */
-  of(host: string): { readonly inflight: number; readonly rps: number } {
-    return this.#totals.get(host) ?? NONE;
+  /** What a host has in flight and can do, by all balancers' word. What it can do counts as told by this. */
+  of(host: string): FleetLoad {
+    const total = this.#totals.get(host);
+    if (total === undefined) return NO_LOAD;
+    const { capacity, speed } = total.capacity;
+    total.toldCapacity = capacity;
+    total.toldSpeed = speed;
+    return {
+      inflight: total.inflight,
+      // Sums of fractions: what remains of nothing is nothing.
+      work: total.inflight === 0 ? 0 : Math.max(0, total.work),
+      rps: total.rps,
+      capacity: Number.isNaN(capacity) ? null : capacity,
+      speed: Number.isNaN(speed) ? null : speed,
+    };
+  }
+
+  /** The requests finished on a host since the last call, by class. */
+  takeCounts(host: string): ReadonlyMap<string, number> {
+    const total = this.#totals.get(host);
+    const counts = total?.counts;
+    if (total === undefined || counts === undefined) return NO_COUNTS;
+    total.counts = undefined;
+    return counts;
   }
 
   /** Whether a balancer that lives has this host as a static one. */
@@ -99,26 +223,63 @@ export class FleetLoads {
     return false;
   }
 
-  /** A full message names all its hosts: what it leaves out, that balancer does not know any more. */
-  #forgetUnnamed(message: LoadMessage, balancer: BalancerLoads, changed: Set<string>): void {
-    if (balancer.hosts.size === message.hosts.length) return;
-    const named = new Set(message.hosts.map(({ host }) => host));
-    for (const [host, load] of balancer.hosts) {
-      if (named.has(host)) continue;
-      balancer.hosts.delete(host);
-      this.#takeOff(host, load.inflight, changed);
+  #totalOf(host: string, nowMs: number): HostTotal {
+    const known = this.#totals.get(host);
+    if (known !== undefined) return known;
+    const total: HostTotal = {
+      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, workDone: 0, busyMs: 0, inflightMs: 0, inflightAtMs: nowMs,
+      capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN, counts: undefined,
+    };
+    this.#totals.set(host, total);
+    return total;
+  }
+
+  /** The only place that changes what is in flight: the time since the last change counts with what was. */
+  #change(total: HostTotal, inflight: number, work: number, nowMs: number): void {
+    total.inflightMs += total.inflight * Math.max(0, nowMs - total.inflightAtMs);
+    total.inflightAtMs = nowMs;
+    total.inflight += inflight;
+    total.work += work;
+  }
+
+  #count(total: HostTotal, counts: readonly number[], classes: readonly string[]): void {
+    total.counts ??= new Map();
+    for (let i = 0; i < counts.length; i += 2) {
+      const name = classes[counts[i] as number];
+      // Bounded by the ids of all balancers; a class whose name was lost is told again with the next full message.
+      if (name === undefined || (total.counts.size >= 4 * MAX_CLASSES && !total.counts.has(name))) continue;
+      total.counts.set(name, (total.counts.get(name) ?? 0) + (counts[i + 1] as number));
     }
   }
 
-  #drop(name: string, balancer: BalancerLoads, changed: Set<string>): void {
-    this.#balancers.delete(name);
-    for (const [host, load] of balancer.hosts) this.#takeOff(host, load.inflight, changed);
+  /** A full message names all its hosts: what it leaves out, that balancer does not know any more. */
+  #forgetUnnamed(message: LoadMessage, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
+    if (balancer.hosts.size === message.hosts.length) return;
+    const named = new Set(message.hosts.map(({ host }) => host));
+    for (const [host, said] of balancer.hosts) {
+      if (named.has(host)) continue;
+      balancer.hosts.delete(host);
+      this.#takeOff(host, said, nowMs, changed);
+    }
   }
 
-  #takeOff(host: string, inflight: number, changed: Set<string>): void {
+  #drop(name: string, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
+    this.#balancers.delete(name);
+    this.#acks.delete(name);
+    for (const [host, said] of balancer.hosts) this.#takeOff(host, said, nowMs, changed);
+  }
+
+  #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
     if (total === undefined || inflight === 0) return;
-    total.inflight -= inflight;
+    this.#change(total, -inflight, -work, nowMs);
     changed.add(host);
   }
+}
+
+const NO_COUNTS: ReadonlyMap<string, number> = new Map();
+
+/** Whether a figure need not be told again; both not known is near, too. */
+function isNear(figure: number, told: number): boolean {
+  return Number.isNaN(figure) ? Number.isNaN(told) : Math.abs(figure - told) <= TOLD_CHANGE * told;
 }

@@ -1,7 +1,7 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { HostFigures, HostRow, LoadMessage, Report } from '../model.js';
+import type { HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import { FleetLoads } from './fleet-loads.js';
@@ -13,6 +13,9 @@ const SILENT_AFTER_MS = 3000;
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
+
+/** Figures older than so many intervals of their agent say nothing of the CPU that is free now. */
+const OLD_INTERVALS = 2.5;
 
 /** How many hosts at most: as many as the shared table holds. */
 const MAX_HOSTS = 16_384;
@@ -32,6 +35,9 @@ export interface HostNews {
 /** What changed since the last flush. */
 export interface HostChanges {
   readonly rows: readonly HostRow[];
+  /** Hosts of which only the load changed. */
+  readonly loads: readonly LoadRow[];
+  readonly acks: readonly (readonly [balancer: string, seq: number])[];
   readonly gone: readonly string[];
   readonly news: readonly HostNews[];
   /** True when hosts came, went or changed their state: the snapshot is due. */
@@ -44,6 +50,7 @@ export class HostRegistry {
   readonly #entries = new Map<string, HostEntry>();
   readonly #loads = new FleetLoads();
   readonly #changed = new Set<string>();
+  readonly #loadChanged = new Set<string>();
   #gone = new Set<string>();
   #news: HostNews[] = [];
   #isMembership = false;
@@ -115,7 +122,7 @@ export class HostRegistry {
 
   /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. */
   onLoad(message: LoadMessage, nowMs: number): void {
-    for (const name of this.#loads.take(message, nowMs)) this.#changed.add(name);
+    for (const name of this.#loads.take(message, nowMs)) this.#loadChanged.add(name);
     if (!message.isFull) return;
     for (const { name, url } of message.statics) {
       if (this.#entries.has(name) || this.#entries.size >= MAX_HOSTS) continue;
@@ -155,10 +162,33 @@ export class HostRegistry {
     }
   }
 
+  /** Learns what the hosts can do; to be called some ten times a second. */
+  learn(nowMs: number): void {
+    const figuresOf = (name: string): Pick<HostFigures, 'cpu' | 'memory' | 'cores'> => {
+      const entry = this.#entries.get(name);
+      if (entry === undefined) return UNKNOWN;
+      const isOld = entry.reportedAtMs === null || nowMs - entry.reportedAtMs > OLD_INTERVALS * entry.intervalMs;
+      return isOld ? { ...entry.figures, cpu: null } : entry.figures;
+    };
+    for (const name of this.#loads.learn(nowMs, figuresOf)) this.#loadChanged.add(name);
+  }
+
+  /** How many balancers are heard. */
+  get balancers(): number {
+    return this.#loads.balancers;
+  }
+
   /** What changed since the last call. */
   takeChanges(nowMs: number): HostChanges {
     const rows = [...this.#changed].flatMap((name) => this.row(name, nowMs) ?? []);
-    const changes = { rows, gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
+    const loads: LoadRow[] = [];
+    for (const name of this.#loadChanged) {
+      if (this.#changed.has(name) || !this.#entries.has(name)) continue;
+      const { inflight, work, capacity, speed } = this.#loads.of(name);
+      loads.push({ name, inflight, work, capacity, speed });
+    }
+    this.#loadChanged.clear();
+    const changes = { rows, loads, acks: this.#loads.takeAcks(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
     this.#changed.clear();
     this.#gone = new Set();
     this.#news = [];
@@ -178,7 +208,7 @@ export class HostRegistry {
 
   /** Whether there is anything to publish. */
   get hasChanges(): boolean {
-    return this.#changed.size > 0 || this.#gone.size > 0;
+    return this.#changed.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks;
   }
 
   /** All rows of the table. */
@@ -193,7 +223,7 @@ export class HostRegistry {
   }
 
   #rowOf(entry: HostEntry, nowMs: number): HostRow {
-    const { inflight, rps } = this.#loads.of(entry.name);
+    const { inflight, work, rps, capacity, speed } = this.#loads.of(entry.name);
     return {
       name: entry.name,
       url: entry.url,
@@ -203,6 +233,9 @@ export class HostRegistry {
       ageMs: entry.reportedAtMs === null ? null : Math.max(0, nowMs - entry.reportedAtMs),
       inflight,
       fleetRps: rps,
+      work,
+      capacity,
+      speed,
     };
   }
 

@@ -23,6 +23,12 @@ const MIN_FLUSH_MS = 5;
 const MAX_FLUSH_MS = 100;
 const HOSTS_PER_FLUSH_MS = 100;
 
+/** Loads alone are gathered for so long at least: it bounds what every balancer has to take in. */
+const LOAD_FLUSH_MS = 10;
+
+/** How often it is learned what the hosts can do. */
+const LEARN_MS = 100;
+
 const SNAPSHOT_EVERY_MS = SECOND;
 const TICK_MS = SECOND;
 
@@ -108,12 +114,12 @@ export function startMastership(options: MastershipOptions): Mastership {
     if (decoded.ok) registry.onLoad(decoded.value, clock());
     const dropped = decoded.ok || decoded.reason === 'oversized' || decoded.reason === 'version' ? null : 'malformed';
     count(decoded.ok ? 'loads_taken' : (`loads_dropped_${dropped ?? decoded.reason}` as CounterName));
-    flushSoon();
+    flushSoon(LOAD_FLUSH_MS);
   }
 
-  function flushSoon(): void {
+  function flushSoon(minMs = MIN_FLUSH_MS): void {
     if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    const inMs = Math.min(Math.max(registry.size / HOSTS_PER_FLUSH_MS, MIN_FLUSH_MS), MAX_FLUSH_MS);
+    const inMs = Math.min(Math.max(registry.size / HOSTS_PER_FLUSH_MS, minMs), MAX_FLUSH_MS);
     flushTimer ??= setTimeout(() => void flush(), inMs);
   }
 
@@ -128,8 +134,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     const previousSeq = seq;
     seq++;
     const stamp = { term, seq };
-    const message: HostTable = { stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, gone: changes.gone };
-    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, gone: [] };
+    const message: HostTable = {
+      stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, loads: isFull ? [] : changes.loads,
+      acks: changes.acks, costs: null, gone: changes.gone,
+    };
+    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, loads: [], acks: changes.acks, costs: null, gone: [] };
     for (const { name } of message.hosts) {
       const isDue = changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS);
       (isDue ? due : withheld).add(name);
@@ -250,12 +259,17 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   const timer = setInterval(tick, TICK_MS);
+  const learnTimer = setInterval(() => {
+    registry.learn(clock());
+    flushSoon(LOAD_FLUSH_MS);
+  }, LEARN_MS);
   void begin();
 
   function stop(): void {
     if (isStopped) return;
     isStopped = true;
     clearInterval(timer);
+    clearInterval(learnTimer);
     checks?.stop();
     clearTimeout(flushTimer);
     subscription.close();

@@ -28,7 +28,7 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
   const policy = createPolicy(parseAlgorithm(algorithm), new Random(1));
   const pickMany = (times: number): number => {
     let sum = 0;
-    for (let i = 0; i < times; i++) sum += policy.pick(view, nowMs, -1);
+    for (let i = 0; i < times; i++) sum += policy.pick(view, nowMs, -1, 10);
     return sum;
   };
   process.send?.({ type: 'ready' });
@@ -59,11 +59,11 @@ function fillTable(count: number, nowMs: number): TableReader {
   const random = new Random(7);
   const hosts = Array.from({ length: count }, (_, index): HostRow => ({
     name: `host-${index}`, url: `http://127.0.0.1:${10_000 + index}`, state: 'up', isStatic: false,
-    cpu: random.below(1000) / 1000, memory: random.below(1000) / 1000, cores: 4, rps: 100, ageMs: random.below(1000), inflight: random.below(8), fleetRps: 100,
+    cpu: random.below(1000) / 1000, memory: random.below(1000) / 1000, cores: 4, rps: 100, ageMs: random.below(1000), inflight: random.below(8), fleetRps: 100, work: random.below(200), capacity: 1 + random.below(300) / 100, speed: 1,
   }));
-  writer.apply({ stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts, gone: [] }, nowMs);
+  writer.apply({ stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts, loads: [], acks: [], costs: null, gone: [] }, nowMs);
   writer.rebuildCandidates(nowMs);
-  writer.refreshNeutralUsage(nowMs);
+  writer.refreshNeutral(nowMs);
   return new TableReader(columns);
 }
 
@@ -74,7 +74,7 @@ function checkPicks(policy: Policy, view: TableReader, count: number, nowMs: num
   const wrong: string[] = [];
   for (let i = 0; i < count * 20; i++) {
     const excluded = count > 1 ? i % count : -1;
-    const slot = policy.pick(view, nowMs, excluded);
+    const slot = policy.pick(view, nowMs, excluded, 10);
     if (!candidates.has(slot) || slot === excluded) wrong.push(`picked slot ${slot} while ${excluded} was excluded`);
     picked.add(slot);
   }

@@ -1,21 +1,28 @@
-// Load messages on the wire: what a balancer publishes on `load`. Hosts are `[name, inflight, served]`,
-// since there can be thousands of them and they are sent several times a second.
+// Load messages on the wire: what a balancer publishes on `load`. Hosts are lists without names of fields,
+// `[name, inflight, work, served, work_done, busy_ms, class, count, class, count, …]`, since there can be
+// thousands of them and they are sent many times a second.
 
-import type { HostLoad, LoadMessage, StaticHost } from '../model.js';
+import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
 import { isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
-const MAX_LENGTH = 4 << 20;
+const MAX_LENGTH = 8 << 20;
+
+/** A class's name is a method and a route; see `request-classes.ts`. */
+const MAX_CLASS_NAME = 300;
 
 /** A load message as it is published. */
 export function encodeLoad(message: LoadMessage): string {
+  const { balancer, instance, seq, classes, isFull, statics } = message;
   return JSON.stringify({
     v: MESSAGE_VERSION,
-    balancer: message.balancer,
-    instance: message.instance,
-    ...(message.isFull && { full: true, statics: message.statics }),
-    hosts: message.hosts.map(({ host, inflight, served }) => [host, inflight, served]),
+    balancer,
+    instance,
+    seq,
+    ...(classes.length > 0 && { classes }),
+    ...(isFull && { full: true, statics }),
+    hosts: message.hosts.map(({ host, inflight, work, served, workDone, busyMs, counts }) => [host, inflight, work, served, workDone, busyMs, ...counts]),
   });
 }
 
@@ -23,17 +30,18 @@ export function encodeLoad(message: LoadMessage): string {
 export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { balancer, instance, full, hosts, statics = [] } = decoded.value;
+  const { balancer, instance, seq, full, hosts, classes = [], statics = [] } = decoded.value;
   if (!isName(balancer) || !isName(instance)) return rejected('name');
-  if (!Array.isArray(hosts) || !Array.isArray(statics)) return rejected('malformed');
+  if (!isCount(seq) || !Array.isArray(hosts) || !Array.isArray(classes) || !Array.isArray(statics)) return rejected('malformed');
   const loads: HostLoad[] = [];
   for (const entry of hosts) {
     if (!Array.isArray(entry)) return rejected('malformed');
-    const [host, inflight, served] = entry as unknown[];
-    if (!isName(host)) return rejected('name');
-    if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return rejected('malformed');
-    loads.push({ host, inflight, served });
+    if (!isName(entry[0])) return rejected('name');
+    const load = decodeHost(entry as [string, ...unknown[]]);
+    if (load === undefined) return rejected('malformed');
+    loads.push(load);
   }
+  if (!classes.every(isClass)) return rejected('malformed');
   const staticHosts: StaticHost[] = [];
   for (const entry of statics) {
     if (!isFields(entry) || !isName(entry.name)) return rejected('name');
@@ -41,5 +49,30 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
     if (url === null) return rejected('malformed');
     staticHosts.push({ name: entry.name, url });
   }
-  return { ok: true, value: { balancer, instance, isFull: full === true, hosts: loads, statics: staticHosts } };
+  return { ok: true, value: { balancer, instance, seq, classes, isFull: full === true, hosts: loads, statics: staticHosts } };
+}
+
+function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
+  const [host, inflight, work, served, workDone, busyMs] = entry;
+  if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return undefined;
+  if (!isAmount(work) || !isAmount(workDone) || !isAmount(busyMs)) return undefined;
+  const counts = entry.slice(6);
+  if (counts.length > 2 * MAX_CLASSES || counts.length % 2 !== 0) return undefined;
+  if (!counts.every((each, i) => isCount(each) && (i % 2 === 1 || each < MAX_CLASSES))) return undefined;
+  return { host, inflight, work, served, workDone, busyMs, counts: counts as number[] };
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function isClass(entry: unknown): entry is readonly [number, string] {
+  if (!Array.isArray(entry)) return false;
+  const [id, name] = entry as unknown[];
+  return isCount(id) && id < MAX_CLASSES && isClassName(name);
+}
+
+/** Whether this can be a class's name: short, and without control characters. */
+export function isClassName(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && name.length <= MAX_CLASS_NAME && /^[\x20-\x7e]+$/.test(name);
 }

@@ -1,7 +1,8 @@
 // The host table on the wire: the master's messages on `stats` and the snapshot in `table`.
 
-import { HOST_STATES, type HostRow, type HostState, type HostTable } from '../model.js';
+import { HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
+import { isClassName } from './load-message.js';
 import { isName, originOf } from './names.js';
 
 /** A table longer than this is dropped unread: 16,384 hosts with long names fit. */
@@ -9,6 +10,9 @@ const MAX_LENGTH = 16 << 20;
 const MAX_CORES = 4096;
 const MAX_RPS = 1e9;
 const MAX_AGE_MS = 1e10;
+const MAX_WORK_MS = 1e12;
+const MAX_COST_MS = 1e9;
+const MAX_COSTS = 1000;
 
 /** A table, whole or in part, as it is published and stored. */
 export function encodeTable(table: HostTable): string {
@@ -18,12 +22,19 @@ export function encodeTable(table: HostTable): string {
     seq: table.stamp.seq,
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
+    // Without names of fields: they come many times a second.
+    ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, inflight, hundredths(work), thousandths(capacity), thousandths(speed)]) }),
+    ...(table.acks.length > 0 && { acks: table.acks }),
+    ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
   });
 }
 
 /** A fraction or a rate to six places: more would only make messages longer. */
 const round = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1e6) / 1e6);
+
+const hundredths = (figure: number): number => Math.round(figure * 100) / 100;
+const thousandths = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1000) / 1000);
 
 function encodeRow(row: HostRow): Fields {
   return {
@@ -38,6 +49,9 @@ function encodeRow(row: HostRow): Fields {
     age: row.ageMs === null ? null : Math.round(row.ageMs),
     inflight: row.inflight,
     fleet_rps: round(row.fleetRps),
+    work: hundredths(row.work),
+    capacity: thousandths(row.capacity),
+    speed: thousandths(row.speed),
   };
 }
 
@@ -45,7 +59,7 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, seq, full, prev, hosts, gone = [] } = decoded.value;
+  const { term, seq, full, prev, hosts, loads = [], acks = [], costs = null, gone = [] } = decoded.value;
   if (!isCount(term) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
   const isFull = full === true;
   if (!isFull && !isCount(prev)) return rejected('malformed');
@@ -56,7 +70,32 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     rows.push(row);
   }
   if (!gone.every(isName)) return rejected('name');
-  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, gone } };
+  if (!Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
+  if (costs !== null && !(Array.isArray(costs) && costs.length <= MAX_COSTS && costs.every(isCost))) return rejected('malformed');
+  const loadRows: LoadRow[] = [];
+  for (const entry of loads) {
+    const row = decodeLoadRow(entry);
+    if (row === undefined) return rejected('malformed');
+    loadRows.push(row);
+  }
+  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, loads: loadRows, acks, costs, gone } };
+}
+
+function isAck(entry: unknown): entry is readonly [string, number] {
+  return Array.isArray(entry) && isName(entry[0]) && isCount(entry[1]);
+}
+
+function isCost(entry: unknown): entry is readonly [string, number] {
+  return Array.isArray(entry) && isClassName(entry[0]) && typeof entry[1] === 'number' && entry[1] > 0 && entry[1] <= MAX_COST_MS;
+}
+
+function decodeLoadRow(entry: unknown): LoadRow | undefined {
+  if (!Array.isArray(entry)) return undefined;
+  const [name, inflight, work, capacity, speed] = entry as unknown[];
+  if (!isName(name) || !isCount(inflight) || inflight > 0x7fffffff) return undefined;
+  const load = { work: numberWithin(work, 0, MAX_WORK_MS), capacity: numberWithin(capacity, 0, MAX_CORES), speed: numberWithin(speed, 0, MAX_CORES) };
+  if (typeof load.work !== 'number' || load.capacity === undefined || load.speed === undefined) return undefined;
+  return { name, inflight, work: load.work, capacity: load.capacity, speed: load.speed };
 }
 
 function decodeRow(entry: unknown): HostRow | undefined {
@@ -71,9 +110,11 @@ function decodeRow(entry: unknown): HostRow | undefined {
   const state = entry.state as HostState;
   if (url === null || cpu === undefined || memory === undefined || cores === undefined) return undefined;
   if (rps === undefined || ageMs === undefined || typeof fleetRps !== 'number') return undefined;
-  if (!HOST_STATES.includes(state) || !isCount(entry.inflight) || entry.inflight > 0x7fffffff) return undefined;
+  const load = decodeLoadRow([entry.name, entry.inflight, entry.work, entry.capacity, entry.speed]);
+  if (load === undefined) return undefined;
+  if (!HOST_STATES.includes(state)) return undefined;
   return {
-    name: entry.name,
+    ...load,
     url,
     state,
     isStatic: entry.static === true,
@@ -82,7 +123,6 @@ function decodeRow(entry: unknown): HostRow | undefined {
     cores,
     rps,
     ageMs,
-    inflight: entry.inflight,
     fleetRps,
   };
 }

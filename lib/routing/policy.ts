@@ -1,6 +1,8 @@
 // From an algorithm's name to the policy that does it.
 
 import type { Algorithm, Policy } from '../model.js';
+import { Adaptive } from './adaptive.js';
+import { LeastRequest } from './least-request.js';
 import type { Random } from './random.js';
 import { Resource } from './resource.js';
 import { RoundRobin } from './round-robin.js';
@@ -8,6 +10,10 @@ import { RoundRobin } from './round-robin.js';
 /** A new policy of this algorithm; each balancer has its own, with its own stream of random numbers. */
 export function createPolicy(algorithm: Algorithm, random: Random): Policy {
   switch (algorithm) {
+    case 'adaptive':
+      return new Adaptive(random);
+    case 'least-request':
+      return new LeastRequest(random);
     case 'round-robin':
       return new RoundRobin(random);
     case 'resource':

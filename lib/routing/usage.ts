@@ -42,7 +42,12 @@ export function believedUsage(usage: number, ageMs: number, neutral: number): nu
 
 /** The neutral usage: the median of the usages that are known, 0.5 when there are none. Sorts `known`. */
 export function neutralUsageOf(known: Float64Array): number {
-  if (known.length === 0) return DEFAULT_NEUTRAL_USAGE;
+  return known.length === 0 ? DEFAULT_NEUTRAL_USAGE : medianOf(known);
+}
+
+/** The median; NaN of nothing. Sorts `known`. */
+export function medianOf(known: Float64Array): number {
+  if (known.length === 0) return Number.NaN;
   known.sort();
   const middle = known.length >> 1;
   const upper = known[middle] as number;

@@ -41,7 +41,7 @@ export class CandidateList {
     this.#columns = columns;
     this.#count = count;
     this.#rules = rules;
-    this.#isListed = new Uint8Array(columns.capacity);
+    this.#isListed = new Uint8Array(columns.slots);
     this.#mark(this.#inForce());
   }
 

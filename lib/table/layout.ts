@@ -2,6 +2,7 @@
 // One column per figure, one slot per host; each column has one writing thread:
 // the fleet thread writes what the master published, the traffic thread what it sees itself.
 
+import { MAX_CLASSES } from '../model.js';
 import { COUNTERS } from './counters.js';
 
 /** The table's size: hosts beyond it are left out, and counted. */
@@ -30,14 +31,19 @@ export const WIDE_HEADER = {
 
 const HEADER_CELLS = 16;
 const WIDE_HEADER_CELLS = 16;
+const FLEET_CELLS = 16;
 
 /** Views of one shared table; every thread makes its own over the same buffer. */
 export interface TableColumns {
   readonly buffer: SharedArrayBuffer;
-  readonly capacity: number;
+  readonly slots: number;
   readonly header: Int32Array;
   readonly wideHeader: Float64Array;
   readonly counters: Float64Array;
+  /** Figures of the fleet as a whole; see `FLEET`. Written by the fleet thread. */
+  readonly fleet: Float64Array;
+  /** What a request of each class costs (ms of CPU), by this balancer's ids; NaN when not known. Written by the fleet thread. */
+  readonly classCost: Float64Array;
   /** The two candidates' lists, used in turn: element 0 the count, then slots. */
   readonly lists: readonly [Int32Array, Int32Array];
   // Written by the fleet thread.
@@ -53,9 +59,24 @@ export interface TableColumns {
   readonly warmSince: Float64Array;
   /** What an operator said of a host, as a code of `OPERATOR_WORDS`; it outlives a restart of the fleet thread. */
   readonly operator: Int32Array;
+  /** What all balancers have in flight, and the work of it (ms of CPU), as the master last said. */
+  readonly fleetWork: Float64Array;
+  /** The same without this balancer's own part. */
+  readonly othersInflight: Float64Array;
+  readonly othersWork: Float64Array;
+  readonly capacity: Float64Array;
+  readonly speed: Float64Array;
   // Written by the traffic thread.
   readonly inflight: Int32Array;
+  readonly work: Float64Array;
+  /** Requests that were answered too soon to be believed: they still count as in flight. */
+  readonly kept: Int32Array;
   readonly served: Float64Array;
+  /** The work (ms of CPU) of the requests served, and how long they took in all (ms). */
+  readonly workDone: Float64Array;
+  readonly busyMs: Float64Array;
+  /** Requests served by class: `MAX_CLASSES` cells for each slot; they wrap. */
+  readonly servedByClass: Uint32Array;
   /** Until when a pick passes the host over (process's clock): for the moments before the list is built anew, and after a refused connection. */
   readonly avoidUntil: Float64Array;
   /** Until when this balancer has ejected the host (process's clock); Infinity while its probes fail, 0 when it is not ejected. */
@@ -64,18 +85,22 @@ export interface TableColumns {
   readonly failing: Float64Array;
 }
 
-const WIDE_COLUMNS = 11;
-const NARROW_COLUMNS = 4;
+const WIDE_COLUMNS = 19;
+const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + WIDE_COLUMNS * capacity;
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + MAX_CLASSES + WIDE_COLUMNS * capacity;
   const narrow = HEADER_CELLS + 2 * (capacity + 1) + NARROW_COLUMNS * capacity;
   return wide * 8 + narrow * 4;
 }
 
 /** A new, empty table. Memory is taken from the system only where it is written. */
 export function createTable(capacity: number = DEFAULT_CAPACITY): SharedArrayBuffer {
-  return new SharedArrayBuffer(sizeOf(capacity));
+  const buffer = new SharedArrayBuffer(sizeOf(capacity));
+  const { fleet, classCost } = openTable(buffer);
+  fleet.fill(Number.NaN);
+  classCost.fill(Number.NaN);
+  return buffer;
 }
 
 /** The views of a table made by {@link createTable}. */
@@ -93,12 +118,19 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     offset += cells * 4;
     return view;
   };
+  const unsigned = (cells: number): Uint32Array => {
+    const view = new Uint32Array(buffer, offset, cells);
+    offset += cells * 4;
+    return view;
+  };
   // Eight-byte columns first: they must be aligned.
   return {
     buffer,
-    capacity,
+    slots: capacity,
     wideHeader: wide(WIDE_HEADER_CELLS),
     counters: wide(COUNTERS.length),
+    fleet: wide(FLEET_CELLS),
+    classCost: wide(MAX_CLASSES),
     cpu: wide(capacity),
     memory: wide(capacity),
     cores: wide(capacity),
@@ -110,11 +142,21 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     ejectedUntil: wide(capacity),
     failing: wide(capacity),
     warmSince: wide(capacity),
+    fleetWork: wide(capacity),
+    othersInflight: wide(capacity),
+    othersWork: wide(capacity),
+    capacity: wide(capacity),
+    speed: wide(capacity),
+    work: wide(capacity),
+    workDone: wide(capacity),
+    busyMs: wide(capacity),
     header: narrow(HEADER_CELLS),
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),
     fleetInflight: narrow(capacity),
     operator: narrow(capacity),
     inflight: narrow(capacity),
+    kept: narrow(capacity),
+    servedByClass: unsigned(capacity * MAX_CLASSES),
   };
 }

@@ -1,7 +1,7 @@
 // A host's row and its cells in the shared table: one written into the other, and back. What is not known
 // is NaN in a cell and null in a row.
 
-import { HOST_STATES, type HostRow } from '../model.js';
+import { HOST_STATES, type HostRow, type LoadRow } from '../model.js';
 import { usageOf } from '../routing/usage.js';
 import type { TableColumns } from './layout.js';
 
@@ -14,7 +14,7 @@ export function writeRow(columns: TableColumns, slot: number, row: HostRow, nowM
   columns.cores[slot] = row.cores ?? Number.NaN;
   columns.usage[slot] = usageOf(row.cpu, row.memory);
   columns.reportedAt[slot] = row.ageMs === null ? Number.NaN : nowMs - row.ageMs;
-  columns.fleetInflight[slot] = row.inflight;
+  writeLoad(columns, slot, row);
   columns.fleetRps[slot] = row.fleetRps;
   const state = HOST_STATES.indexOf(row.state);
   const hasChanged = columns.state[slot] !== state;
@@ -22,16 +22,25 @@ export function writeRow(columns: TableColumns, slot: number, row: HostRow, nowM
   return hasChanged;
 }
 
+/** Writes what changes of a host many times a second. */
+export function writeLoad(columns: TableColumns, slot: number, row: LoadRow): void {
+  columns.fleetInflight[slot] = row.inflight;
+  columns.fleetWork[slot] = row.work;
+  columns.capacity[slot] = row.capacity ?? Number.NaN;
+  columns.speed[slot] = row.speed ?? Number.NaN;
+}
+
 /** Makes a slot that of a host of which nothing is known: it is up, and need not warm up. */
 export function clearRow(columns: TableColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
-  columns.fleetInflight[slot] = columns.fleetRps[slot] = columns.warmSince[slot] = columns.operator[slot] = 0;
+  columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
+  columns.fleetRps[slot] = columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
 /** Forgets what its agent and the master said of a host that stays: it is up again, with no figures. */
 export function forgetFigures(columns: TableColumns, slot: number): void {
-  columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
+  columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = columns.capacity[slot] = columns.speed[slot] = Number.NaN;
   columns.state[slot] = STATE_UP;
 }
 
@@ -51,5 +60,8 @@ export function readRow(columns: TableColumns, { slot, name, url, isStatic }: { 
     ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
     inflight: columns.fleetInflight[slot] as number,
     fleetRps: columns.fleetRps[slot] as number,
+    work: columns.fleetWork[slot] as number,
+    capacity: known(columns.capacity[slot]),
+    speed: known(columns.speed[slot]),
   };
 }

@@ -2,12 +2,12 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
-import { neutralUsageOf, STALE_MS } from '../routing/usage.js';
+import { FLEET, HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import { type TableColumns, WIDE_HEADER } from './layout.js';
-import { clearRow, forgetFigures, readRow, writeRow } from './rows.js';
+import { clearRow, forgetFigures, readRow, writeLoad, writeRow } from './rows.js';
 
 /** A host and its slot, as the other threads must know them: what is not a number goes by message. */
 export interface SlotHost {
@@ -107,6 +107,10 @@ export class TableWriter {
       named?.add(row.name);
       this.#applyRow(row, nowMs, change);
     }
+    for (const load of table.loads) {
+      const entry = this.#entries.get(load.name);
+      if (entry !== undefined) writeLoad(this.#columns, entry.slot, load);
+    }
     for (const name of table.gone) this.#unpublish(name, change);
     if (named !== undefined) {
       const isNewMaster = table.stamp.term !== this.stamp.term;
@@ -191,16 +195,13 @@ export class TableWriter {
     }
   }
 
-  /** Computes the neutral usage anew, from the hosts whose figures can be believed. */
-  refreshNeutralUsage(nowMs: number): void {
-    const { usage, reportedAt, wideHeader } = this.#columns;
-    const known = new Float64Array(this.#entries.size);
-    let count = 0;
-    for (const { slot } of this.#entries.values()) {
-      const figure = usage[slot] as number;
-      if (nowMs - (reportedAt[slot] as number) < STALE_MS && !Number.isNaN(figure)) known[count++] = figure;
-    }
-    wideHeader[WIDE_HEADER.neutralUsage] = neutralUsageOf(known.subarray(0, count));
+  /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
+  refreshNeutral(nowMs: number): void {
+    const { usage, reportedAt, capacity, speed, fleet, wideHeader } = this.#columns;
+    const slots = [...this.#entries.values()].map(({ slot }) => slot);
+    wideHeader[WIDE_HEADER.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
+    fleet[FLEET.neutralCapacity] = medianOf(figuresOf(slots, capacity));
+    fleet[FLEET.neutralSpeed] = medianOf(figuresOf(slots, speed));
   }
 
   /** All hosts with their slots. */
@@ -231,7 +232,7 @@ export class TableWriter {
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
-    const slot = this.#freeSlots.pop() ?? (this.#nextSlot < this.#columns.capacity ? this.#nextSlot++ : undefined);
+    const slot = this.#freeSlots.pop() ?? (this.#nextSlot < this.#columns.slots ? this.#nextSlot++ : undefined);
     if (slot === undefined) {
       this.#count('hosts_dropped_full');
       return undefined;
@@ -276,4 +277,9 @@ export class TableWriter {
     forgetFigures(this.#columns, entry.slot);
     this.#isListOld = true;
   }
+}
+
+/** The figures that are known of these slots. */
+function figuresOf(slots: readonly number[], column: Float64Array): Float64Array {
+  return Float64Array.from(slots, (slot) => column[slot] as number).filter((figure) => !Number.isNaN(figure));
 }

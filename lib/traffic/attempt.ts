@@ -46,6 +46,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** Its place in the host's list of attempts. */
   place = -1;
   readonly outcome: Promise<Outcome>;
+  /** The request's class, and the work that it is expected to be (ms of CPU). */
+  readonly classId: number;
+  readonly cost: number;
   /** When it began, by the process's clock. */
   readonly startedAtMs: number;
   /** When the connection was there, and the answer's first byte (process's clock); NaN before. For the access log. */
@@ -62,10 +65,12 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isKept = true;
   #tunnel: Tunnel | undefined;
 
-  constructor(context: AttemptContext, client: ClientSide, host: Host) {
+  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number) {
     this.#context = context;
     this.#client = client;
     this.host = host;
+    this.classId = classId;
+    this.cost = cost;
     this.startedAtMs = context.clock();
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;

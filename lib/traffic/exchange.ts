@@ -1,8 +1,9 @@
 // A request's story, whatever lane its bytes take: pick, forward, record; once more on another host if
 // that is allowed; else an answer of our own. Told in one place, from top to bottom.
 
-import type { HostView, Policy } from '../model.js';
+import { FLEET, type HostView, type Policy } from '../model.js';
 import { mayRetry, type OutcomeKind } from '../routing/retry.js';
+import type { RequestClasses } from '../routing/request-classes.js';
 import type { RetryBudget } from '../routing/retry-budget.js';
 import type { TrafficTimeouts } from '../traffic-config.js';
 import type { AccessLog } from './access-log.js';
@@ -17,6 +18,9 @@ import { recordOf, type Story } from './story.js';
 /** What the story needs; one for all requests of a balancer. */
 export interface ExchangeContext extends AttemptContext {
   readonly view: HostView;
+  readonly classes: RequestClasses;
+  /** What a request of each class costs (ms of CPU); NaN when not known. */
+  readonly classCost: Float64Array;
   readonly budget: RetryBudget;
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
   /** Whether the process is short of memory: new requests are refused. */
@@ -38,8 +42,10 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   let failure = refusalOf(context, client);
   let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
+  const classId = context.classes.classOf(client.head.method, client.head.target);
+  const cost = costOf(context, classId);
   while (failure === undefined) {
-    const host = pick(context, excluded);
+    const host = pick(context, excluded, cost);
     if (host === undefined) {
       if (story.attempts === 0) count('requests_refused_no_host');
       failure = lastWrong;
@@ -56,7 +62,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
         break;
       }
     }
-    const attempt = new Attempt(context, client, host);
+    const attempt = new Attempt(context, client, host, classId, cost);
     story.attempt = attempt;
     story.attempts++;
     pool.begin(host, attempt);
@@ -113,12 +119,20 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
   return undefined;
 }
 
+/** The work that a request of this class is expected to be; where nothing is known yet, all count the same. */
+function costOf({ classCost, view }: ExchangeContext, classId: number): number {
+  const known = classCost[classId] as number;
+  if (known > 0) return known;
+  const mean = view.fleet[FLEET.meanCost] as number;
+  return mean > 0 ? mean : 1;
+}
+
 /** A host with room; when none of those picked has any, the first of them. */
-function pick({ policy, view, clock, pool }: ExchangeContext, excluded: number): Host | undefined {
+function pick({ policy, view, clock, pool }: ExchangeContext, excluded: number, cost: number): Host | undefined {
   let full: Host | undefined;
   const nowMs = clock();
   for (let i = 0; i < MAX_PICKS; i++) {
-    const slot = policy.pick(view, nowMs, excluded);
+    const slot = policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
     const host = pool.get(slot);
     if (host === undefined || host.isRemoved) continue;

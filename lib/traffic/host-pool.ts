@@ -4,12 +4,14 @@
 import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
+import { FLEET, MAX_CLASSES } from '../model.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
+import { EarlyAnswers } from './early-answers.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { RequestHead } from './request-head.js';
@@ -25,6 +27,9 @@ const AVOID_BRIEFLY_MS = 100;
 
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
+
+/** A request that was answered in less than this share of the time that its work takes on the median host is not believed to be done. */
+const TOO_SOON = 0.5;
 
 /** What a pool is handed. */
 export interface PoolOptions {
@@ -54,11 +59,13 @@ export interface PoolEvents {
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
+  readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#early = new EarlyAnswers(options.columns);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
@@ -80,7 +87,9 @@ export class HostPool {
   add(added: SlotHost): void {
     const { columns, rules, tls, deadlines, clock, count } = this.#options;
     const { slot } = added;
-    columns.inflight[slot] = 0;
+    columns.inflight[slot] = columns.kept[slot] = 0;
+    columns.work[slot] = columns.workDone[slot] = columns.busyMs[slot] = 0;
+    columns.servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
     columns.served[slot] = columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
   }
@@ -110,26 +119,49 @@ export class HostPool {
 
   /** One more request in flight on this host. */
   begin(host: Host, attempt: Attempt): void {
-    const { inflight, header } = this.#options.columns;
+    const { inflight, work, header } = this.#options.columns;
+    this.#early.letGo(attempt.startedAtMs);
     inflight[host.slot] = (inflight[host.slot] as number) + 1;
+    work[host.slot] = (work[host.slot] as number) + attempt.cost;
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
   }
 
   /** That request has ended so: exactly once for each `begin`. */
   end(host: Host, attempt: Attempt, outcome: OutcomeKind, status: number): void {
-    const { inflight, served, header } = this.#options.columns;
-    inflight[host.slot] = (inflight[host.slot] as number) - 1;
+    const { columns, clock } = this.#options;
+    const { inflight, work, kept, header } = columns;
+    const left = (inflight[host.slot] as number) - 1;
+    inflight[host.slot] = left;
+    // Sums of fractions: what remains of nothing is nothing.
+    work[host.slot] = left === 0 && kept[host.slot] === 0 ? 0 : (work[host.slot] as number) - attempt.cost;
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     const last = host.attempts.pop();
     if (last !== undefined && last !== attempt) {
       host.attempts[attempt.place] = last;
       last.place = attempt.place;
     }
-    if (outcome === 'ok') served[host.slot] = (served[host.slot] as number) + 1;
+    if (outcome === 'ok') this.#record(host, attempt, status, clock());
     this.#judge(host, outcome, status);
     host.queue.letIn(this.#options.clock);
     if (host.isRemoved) this.#releaseIfIdle(host);
+  }
+
+  /** What was served, for the load messages: only answers that tell of the host's work do. */
+  #record(host: Host, attempt: Attempt, status: number, nowMs: number): void {
+    const { served, workDone, busyMs, servedByClass, fleet } = this.#options.columns;
+    const { slot } = host;
+    served[slot] = (served[slot] as number) + 1;
+    if (status >= 500 || status === 101) return;
+    const { cost, classId } = attempt;
+    const tookMs = nowMs - attempt.startedAtMs;
+    workDone[slot] = (workDone[slot] as number) + cost;
+    busyMs[slot] = (busyMs[slot] as number) + tookMs;
+    const cell = slot * MAX_CLASSES + classId;
+    servedByClass[cell] = (servedByClass[cell] as number) + 1;
+    // Not so while the speed is not known (NaN).
+    const leastMs = (TOO_SOON * cost) / (fleet[FLEET.neutralSpeed] as number);
+    if (tookMs < leastMs) this.#early.keep(host, cost, attempt.startedAtMs + leastMs);
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */
@@ -187,6 +219,7 @@ export class HostPool {
   #upkeep(): void {
     const { columns, clock } = this.#options;
     const nowMs = clock();
+    this.#early.letGo(nowMs);
     for (const host of this.#hosts) {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;

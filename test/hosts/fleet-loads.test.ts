@@ -9,11 +9,13 @@ import { Random } from '../../lib/routing/random.js';
 
 const test = suite('fleet loads');
 
+let seq = 0;
+
 /** A load message; hosts as `[name, inflight, served]`. */
 function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
   return {
-    balancer, instance: `${balancer}-1`, isFull: false, statics: [], ...fields,
-    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, served })),
+    balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], isFull: false, statics: [], ...fields,
+    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, workDone: served * 10, busyMs: served * 12, counts: [] })),
   };
 }
 
@@ -21,7 +23,7 @@ test('requests in flight are added up over all balancers', () => {
   const loads = new FleetLoads();
   assert.equal([...loads.take(say('b1', [['h', 3, 0], ['k', 1, 0]]), 0)], ['h', 'k']);
   loads.take(say('b2', [['h', 4, 0]]), 0);
-  assert.equal(loads.of('h'), { inflight: 7, finished: 0, rps: 0 });
+  assert.equal(loads.of('h'), { inflight: 7, work: 70, rps: 0, capacity: null, speed: null });
   assert.is(loads.of('k').inflight, 1);
   assert.is(loads.of('nobody').inflight, 0);
   loads.take(say('b1', [['h', 0, 9]]), 100);

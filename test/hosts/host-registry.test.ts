@@ -13,7 +13,10 @@ const URL_A = 'http://10.0.0.1:80';
 const URL_B = 'http://10.0.0.2:80';
 
 const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
-const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', isFull: false, statics: [], hosts, ...fields });
+let seq = 0;
+const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], isFull: false, statics: [], hosts, ...fields });
+const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({ host, inflight, work: inflight * 10, served, workDone: served * 10, busyMs: served * 12, counts: [] });
+
 const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
 
@@ -23,7 +26,7 @@ test('a first report makes a host that is up, with its figures and their age', (
   assert.is(registry.hasChanges, true);
   const changes = registry.takeChanges(1250);
   assert.equal(changes.rows, [{
-    name: 'h', url: URL_A, state: 'up', isStatic: false, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, ageMs: 250, inflight: 0, fleetRps: 0,
+    name: 'h', url: URL_A, state: 'up', isStatic: false, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, ageMs: 250, inflight: 0, fleetRps: 0, work: 0, capacity: null, speed: null,
   }]);
   assert.is(changes.isMembership, true);
   assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
@@ -274,14 +277,16 @@ test('requests in flight and rates of the fleet are in the rows, and a change of
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(0);
-  registry.onLoad(load({}, [{ host: 'h', inflight: 3, served: 0 }]), 0);
+  registry.onLoad(load({}, [hostLoad('h', 3, 0)]), 0);
   registry.takeChanges(0);
-  registry.onLoad(load({}, [{ host: 'h', inflight: 5, served: 100 }]), 500);
-  assert.equal(registry.takeChanges(500).rows.map(({ inflight }) => inflight), [5]);
+  registry.onLoad(load({}, [hostLoad('h', 5, 100)]), 500);
+  assert.equal(registry.takeChanges(500).loads.map(({ inflight, work }) => [inflight, work]), [[5, 50]]);
+  assert.is(registry.row('h', 500)?.inflight, 5);
   registry.tick(1000);
   assert.equal(registry.takeChanges(1000).rows.map(({ fleetRps }) => fleetRps), [50]);
-  registry.onLoad(load({}, [{ host: 'unknown', inflight: 5, served: 100 }]), 1000);
-  assert.equal(registry.takeChanges(1000).rows, [], 'a host that only a load message names is none');
+  registry.onLoad(load({}, [hostLoad('unknown', 5, 100)]), 1000);
+  const unknown = registry.takeChanges(1000);
+  assert.equal([unknown.rows, unknown.loads], [[], []], 'a host that only a load message names is none');
 });
 
 test('a host can be had published again though nothing changed', () => {

@@ -15,8 +15,11 @@ const test = suite('messages');
 
 const REPORT: Report = { host: 'h1', url: 'http://10.0.0.7:8080', cpu: 0.31, memory: 0.42, cores: 1.5, rps: 12.5, bye: false, intervalMs: 1000 };
 const LOAD: LoadMessage = {
-  balancer: 'b1', instance: 'i-1', isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
-  hosts: [{ host: 'h1', inflight: 3, served: 1e12 }, { host: 'constructor', inflight: 0, served: 0 }],
+  balancer: 'b1', instance: 'i-1', seq: 12, classes: [[0, '(rest)'], [3, 'GET /a/:id']], isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
+  hosts: [
+    { host: 'h1', inflight: 3, work: 12.25, served: 1e12, workDone: 5e12, busyMs: 6e12, counts: [0, 2, 3, 1] },
+    { host: 'constructor', inflight: 0, work: 0, served: 0, workDone: 0, busyMs: 0, counts: [] },
+  ],
 };
 const TABLE: HostTable = buildTable(3, 9, [
   buildRow('h1', { cpu: 0.123456, ageMs: 250, inflight: 7, fleetRps: 88.5, rps: 3 }),
@@ -93,7 +96,7 @@ test('another version is told from a wrong message', () => {
 
 test('what is too long is not even read', () => {
   assert.is(report({ x: 'x'.repeat(4096) }), 'oversized');
-  assert.is(load({ x: 'x'.repeat(4 << 20) }), 'oversized');
+  assert.is(load({ x: 'x'.repeat(8 << 20) }), 'oversized');
   assert.is(table({ x: 'x'.repeat(16 << 20) }), 'oversized');
   assert.is(reasonOf(decodeEvent(`"${'x'.repeat(5000)}`)), 'oversized');
 });

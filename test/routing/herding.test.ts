@@ -52,7 +52,7 @@ function simulate(policyOf: (random: Random) => Pick<Policy, 'pick'>, speeds: re
     const view = buildView(HOSTS, { usage: figures, reportedAt: figures.map(() => second * 1000 - 1000) });
     const got = speeds.map(() => 0);
     for (let i = 0; i < REQUESTS_PER_SECOND; i++) {
-      const slot = policies[i % BALANCERS]?.pick(view, second * 1000, -1) ?? 0;
+      const slot = policies[i % BALANCERS]?.pick(view, second * 1000, -1, 10) ?? 0;
       got[slot] = (got[slot] as number) + 1;
     }
     const usage = got.map((count, slot) => count / (capacity[slot] as number));

@@ -115,7 +115,7 @@ test('a pick among 10,000 hosts that all warm up reads at most 120 cells', () =>
     const { view, reads } = countReads(warmView(10_000, Array.from({ length: 10_000 }, () => 0)));
     for (let i = 0; i < 5000; i++) {
       reads.now = 0;
-      assert.ok(policy.pick(view, NOW_MS, -1) >= 0);
+      assert.ok(policy.pick(view, NOW_MS, -1, 10) >= 0);
       assert.ok(reads.now <= 120, `${reads.now} cells`);
     }
   }

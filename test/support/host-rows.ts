@@ -6,16 +6,16 @@ import type { HostRow, HostTable } from '../../lib/model.js';
 export function buildRow(name: string, fields: Partial<HostRow> = {}): HostRow {
   return {
     name, url: `http://${name.toLowerCase()}:8080`, state: 'up', isStatic: false, cpu: 0.5, memory: 0.4, cores: 4, rps: null,
-    ageMs: 0, inflight: 0, fleetRps: 0, ...fields,
+    ageMs: 0, inflight: 0, fleetRps: 0, work: 0, capacity: null, speed: null, ...fields,
   };
 }
 
 /** The whole table of a master. */
 export function buildTable(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: true, previousSeq: seq, hosts, gone };
+  return { stamp: { term, seq }, isFull: true, previousSeq: seq, hosts, loads: [], acks: [], costs: null, gone };
 }
 
 /** A change of a master's table. */
 export function buildChange(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts, gone };
+  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts, loads: [], acks: [], costs: null, gone };
 }

@@ -1,6 +1,6 @@
 // Views of a host table as policies see them, and the statistics that tests of policies need.
 
-import type { HostView, Policy } from '../../lib/model.js';
+import { FLEET, type HostView, type Policy } from '../../lib/model.js';
 
 /** What a view is built of; hosts not told of are eligible, with a usage of 0.5 reported at 0 ms. */
 export interface ViewOptions {
@@ -16,6 +16,17 @@ export interface ViewOptions {
   /** The slots that are candidates; all of them unless told. */
   readonly candidates?: readonly number[];
   readonly neutral?: number;
+  /** Our own requests in flight and their work, and the others', by slot; 0 unless told. */
+  readonly inflight?: readonly number[];
+  readonly kept?: readonly number[];
+  readonly work?: readonly number[];
+  readonly othersInflight?: readonly number[];
+  readonly othersWork?: readonly number[];
+  /** By slot; not known unless told. */
+  readonly capacity?: readonly number[];
+  readonly speed?: readonly number[];
+  /** Figures of the fleet as a whole, by name; not known unless told. */
+  readonly fleet?: Partial<Record<keyof typeof FLEET, number>>;
 }
 
 /** A view over `slots` slots. */
@@ -26,6 +37,8 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     Float64Array.from({ length: slots }, (_, slot) => of?.[slot] ?? missing);
   const avoidUntil = new Float64Array(slots);
   for (const [slot, untilMs] of Object.entries(options.avoidUntil ?? {})) avoidUntil[Number(slot)] = untilMs;
+  const fleet = new Float64Array(16).fill(Number.NaN);
+  for (const [name, figure] of Object.entries(options.fleet ?? {})) fleet[FLEET[name as keyof typeof FLEET]] = figure;
   return {
     candidates: () => list,
     usage: column(options.usage, 0.5),
@@ -35,6 +48,14 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     neutralUsage: () => options.neutral ?? 0.5,
+    inflight: Int32Array.from(column(options.inflight, 0)),
+    kept: Int32Array.from(column(options.kept, 0)),
+    work: column(options.work, 0),
+    othersInflight: column(options.othersInflight, 0),
+    othersWork: column(options.othersWork, 0),
+    capacity: column(options.capacity, Number.NaN),
+    speed: column(options.speed, Number.NaN),
+    fleet,
   };
 }
 
@@ -59,6 +80,14 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       neutralUsage: () => view.neutralUsage(),
+      inflight: counting(view.inflight),
+      kept: counting(view.kept),
+      work: counting(view.work),
+      othersInflight: counting(view.othersInflight),
+      othersWork: counting(view.othersWork),
+      capacity: counting(view.capacity),
+      speed: counting(view.speed),
+      fleet: view.fleet,
     },
   };
 }
@@ -67,7 +96,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
 export function countPicks(policy: Policy, view: HostView, slots: number, picks: number, nowMs = 0, excluded = -1): number[] {
   const counts = Array.from({ length: slots + 1 }, () => 0);
   for (let i = 0; i < picks; i++) {
-    const slot = policy.pick(view, nowMs, excluded);
+    const slot = policy.pick(view, nowMs, excluded, 10);
     const at = slot < 0 ? slots : slot;
     counts[at] = (counts[at] as number) + 1;
   }

@@ -4,6 +4,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Policy } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
+import { RequestClasses } from '../../lib/routing/request-classes.js';
 import { RetryBudget } from '../../lib/routing/retry-budget.js';
 import { RoundRobin } from '../../lib/routing/round-robin.js';
 import { type CounterName, counterOf, readCounters } from '../../lib/table/counters.js';
@@ -42,6 +43,7 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
+    classes: new RequestClasses(1), classCost: columns.classCost,
     view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test', tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, policy,
   };

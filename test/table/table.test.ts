@@ -151,7 +151,7 @@ test('a host beyond the capacity is left out and counted, and taken once a slot 
 test('a writer that takes over knows the hosts and the stamp, and gives out no slot twice', () => {
   const first = openStage();
   first.writer.apply(buildTable(4, 7, ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 }))), 0);
-  first.writer.refreshNeutralUsage(0);
+  first.writer.refreshNeutral(0);
   first.writer.apply(buildChange(4, 8, [], ['b']), 0);
   const known = first.writer.hosts();
   const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
@@ -169,20 +169,20 @@ test('the neutral usage is the median of the figures that can still be believed'
   assert.is(reader.neutralUsage(), 0.5);
   const row = (name: string, cpu: number | null, ageMs: number | null) => buildRow(name, { cpu, ageMs, memory: null });
   writer.apply(buildTable(1, 1, [row('a', 0.1, 0), row('b', 0.2, 0), row('c', 0.9, 0), row('d', null, 0), row('e', 1, null), row('f', 1, 10_000)]), 50_000);
-  writer.refreshNeutralUsage(50_000);
+  writer.refreshNeutral(50_000);
   assert.is(reader.neutralUsage(), 0.2);
   writer.apply(buildChange(1, 2, [row('e', 0.4, 0)]), 50_000);
-  writer.refreshNeutralUsage(50_000);
+  writer.refreshNeutral(50_000);
   assert.ok(Math.abs(reader.neutralUsage() - 0.3) < 1e-12);
-  writer.refreshNeutralUsage(60_000);
+  writer.refreshNeutral(60_000);
   assert.is(reader.neutralUsage(), 0.5);
 });
 
 test('columns of one table do not overlap, whatever the capacity', () => {
   for (const capacity of [1, 2, 3, 7, 64, 1000]) {
     const columns = openTable(createTable(capacity));
-    assert.is(columns.capacity, capacity);
-    const { buffer: _, capacity: __, lists, ...single } = columns;
+    assert.is(columns.slots, capacity);
+    const { buffer: _, slots: __, lists, ...single } = columns;
     const views = [...Object.values(single), ...lists];
     const ranges = views.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength] as const).toSorted(([a], [b]) => a - b);
     for (const [i, [start]] of ranges.entries()) assert.ok(i === 0 || start >= (ranges[i - 1]?.[1] ?? 0));

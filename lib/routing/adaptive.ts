@@ -1,0 +1,101 @@
+// Adaptive: the host on which this request is expected to be done soonest, of a few drawn at random.
+//
+// What a host is doing is our own requests in flight, as they are now, and the others', as the last table said
+// (own-loads.ts sees to it that none is counted twice). The older the table, the less its differences say: they
+// fade into the fleet's average, which is also where the others' next requests take them. So old figures cannot
+// make all balancers run to the same host, and without figures only our own requests count.
+//
+// What a host can do is its capacity and its speed (capacity.ts), and what the request asks for is its cost.
+// A few choices, not all hosts: of all, every balancer would take the same one.
+// Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous Queueing Systems", IEEE
+// INFOCOM 1989); few choices on figures of an age (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1),
+// 2000); corrected for what others are about to do (Goren, Vargaftik and Moses, "Distributed Dispatching in the
+// Parallel Server Model", DISC 2020).
+
+import { FLEET, type HostView, type Policy } from '../model.js';
+import { firstEligible, isEligible, isTaking } from './eligible.js';
+import type { Random } from './random.js';
+
+/** Differences between hosts that a table told fade with this time constant. */
+const FADE_MS = 80;
+
+/** A table younger than this is as good as now. */
+const FRESH_MS = 40;
+
+/** How many hosts are looked at: for most requests, and for dear ones, of which there are few, so that hardly any two balancers send one to the same host at once. */
+const CHOICES = 4;
+const DEAR_CHOICES = 8;
+const DEAR = 3;
+
+/** Where nobody else sends requests our own figures are the whole truth, and more choices only better. */
+const ALONE_CHOICES = 16;
+
+/** Where nothing is known of the others for so long, only our own count. */
+const OLD_CHOICES = 8;
+
+/** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
+const WORK_WEIGHT = 0.3;
+
+/** A host that fails everything counts as so many times more loaded. */
+const FAILING_FACTOR = 20;
+
+/** Fleet-wide requests in flight with feed-forward, weighed by capacity and cost. O(1) whatever the number of hosts; allocates nothing. */
+export class Adaptive implements Policy {
+  readonly algorithm = 'adaptive';
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  pick(view: HostView, nowMs: number, excluded: number, cost: number): number {
+    const candidates = view.candidates();
+    const count = candidates[0] as number;
+    if (count < 2) return count === 0 || candidates[1] === excluded ? -1 : (candidates[1] as number);
+
+    const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
+    const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
+    // Not so when the age is NaN: nothing was ever heard.
+    const trust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
+    const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
+    const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
+    const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
+    const neutralCapacity = orOne(fleet[FLEET.neutralCapacity] as number);
+
+    let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
+    if (meanInflight === 0 && fleet[FLEET.othersRate] === 0) looks = ALONE_CHOICES;
+    // A few hosts are all looked at, from a random one on.
+    const isAll = looks >= count;
+    if (isAll) looks = count;
+    const start = isAll ? this.#random.below(count) : 0;
+
+    let best = -1;
+    let bestScore = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < looks; i++) {
+      const place = isAll ? start + i : this.#random.below(count);
+      const slot = candidates[1 + (place >= count ? place - count : place)] as number;
+      if (!isEligible(view, slot, nowMs, excluded)) continue;
+      const knownCapacity = view.capacity[slot] as number;
+      const capacity = knownCapacity > 0 ? knownCapacity : neutralCapacity;
+      const knownSpeed = view.speed[slot] as number;
+      const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
+      const averageInflight = meanInflight * capacity;
+      const averageWork = meanWork * capacity;
+      const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
+      const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust;
+      // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
+      const slowdown = ((requests + 1) * speed) / capacity;
+      const score = ((cost * (slowdown > 1 ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity) * (1 + FAILING_FACTOR * (failing[slot] as number));
+      if (score < bestScore && isTaking(view, slot, nowMs, this.#random)) {
+        best = slot;
+        bestScore = score;
+      }
+    }
+    if (best >= 0) return best;
+    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random);
+    return place < 0 ? -1 : (candidates[place] as number);
+  }
+}
+
+const orZero = (value: number): number => (value > 0 ? value : 0);
+const orOne = (value: number): number => (value > 0 ? value : 1);

@@ -1,0 +1,119 @@
+// What a host can really do now: how much work it gets done in a millisecond, and how quickly one request that
+// is alone there. Learned from what was served and from the agent's figures; smoothed, bounded. Pure: one small
+// state a host, which the master keeps.
+//
+// Work done per request and millisecond tells both: r = work / duration, added up over finished requests. A host
+// with cores to spare serves each request at its own speed, r = speed; one that has not shares its cores, and then
+// r times the requests in flight is all that it gets done (J. D. C. Little, "A Proof for the Queuing Formula
+// L = λW", Operations Research 9(3), 1961). What CPU is idle beside that comes on top, and only the agent knows it;
+// CPU that others on the machine take is in neither, as it should be.
+
+/** After so long half of what was learned from requests is forgotten, if there were enough new ones. */
+const HALF_LIFE_MS = 100;
+
+/** And at most this share with each finished request: few of them tell little. */
+const PER_REQUEST = 0.1;
+
+/** How quickly the believed speed follows a higher one (per half-life), and a lower one. */
+const SPEED_UP = 0.2;
+const SPEED_DOWN = 0.002;
+
+/** How quickly the capacity follows what was found (per half-life). */
+const FOLLOW = 0.5;
+
+/** A host that serves requests at this share of its speed has cores to spare, as its agent says; below the lower one it has not, whatever an old report says. */
+const UNCONTENDED = 0.85;
+const CONTENDED = 0.5;
+
+/** Memory above this share slows a host down; when it is full, to a tenth. */
+const MEMORY_TIGHT = 0.9;
+const FULL_MEMORY_FACTOR = 0.1;
+
+/** A host is never believed to be quicker than so many times the median: one that answers without working would get everything. */
+const MAX_OVER_MEDIAN = 2;
+const MIN_OVER_MEDIAN = 1 / 16;
+
+/** What is known of one host's capacity. */
+export interface CapacityState {
+  /** Work and durations of finished requests, in milliseconds; old ones fade. */
+  work: number;
+  durations: number;
+  meanInflight: number;
+  /** Milliseconds of work per millisecond for one request alone, and for the host; NaN while not known. */
+  speed: number;
+  capacity: number;
+}
+
+/** What was seen of a host since the last update. */
+export interface CapacityEvidence {
+  readonly elapsedMs: number;
+  readonly served: number;
+  readonly workMs: number;
+  readonly durationsMs: number;
+  /** Requests in flight on average. */
+  readonly meanInflight: number;
+}
+
+/** What its agent said lately; null for what is not known. */
+export interface CapacityFigures {
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly cores: number | null;
+}
+
+/** The state of a host that nothing is known of. */
+export function startCapacity(): CapacityState {
+  return { work: 0, durations: 0, meanInflight: 0, speed: Number.NaN, capacity: Number.NaN };
+}
+
+/**
+ * Takes what was seen of a host, into its state.
+ * @param medianSpeed the median speed of all hosts; NaN when not known
+ */
+export function updateCapacity(state: CapacityState, seen: CapacityEvidence, figures: CapacityFigures, medianSpeed: number): void {
+  const halvings = seen.elapsedMs / HALF_LIFE_MS;
+  if (!(halvings > 0)) return;
+  const keep = Math.max(0.5 ** halvings, (1 - PER_REQUEST) ** seen.served);
+  state.work = state.work * keep + seen.workMs;
+  state.durations = state.durations * keep + seen.durationsMs;
+  state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - 0.5 ** halvings);
+  if (!(state.durations > 0) || !(state.work > 0)) return;
+
+  const rate = state.work / state.durations;
+  const share = 1 - keep;
+  if (Number.isNaN(state.speed)) state.speed = rate;
+  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, (SPEED_UP * share) / 0.5);
+  else state.speed += (rate - state.speed) * SPEED_DOWN * Math.min(halvings, 50) * (seen.served > 0 ? 1 : 0);
+  state.speed = bounded(state.speed, medianSpeed);
+
+  const used = rate * state.meanInflight;
+  const found = foundCapacity(used, rate / state.speed, state, figures);
+  if (Number.isNaN(found)) return;
+  const limited = found * memoryFactor(figures.memory);
+  if (Number.isNaN(state.capacity)) state.capacity = limited;
+  else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
+  // Never nothing: a host that gets no request could not show that it has recovered.
+  state.capacity = Math.max(state.capacity, state.speed / 8);
+}
+
+/** What the host can do, from what it does (`used`) and how near its speed it serves each request (`ease`, 0..1). */
+function foundCapacity(used: number, ease: number, { speed, capacity }: CapacityState, { cpu, cores }: CapacityFigures): number {
+  const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
+  if (cpu !== null && cores !== null && cores > 0) {
+    return Math.min(used + spare * (1 - cpu) * cores * speed, cores * speed);
+  }
+  // Without the number of cores: as if all CPU in use were ours.
+  if (cpu !== null && cpu > 0.05 && used > 0) return used * (1 + spare * (1 / cpu - 1));
+  // Nothing but requests: under pressure they tell it; else it is at least what it was, or a little more than what is used.
+  if (ease < UNCONTENDED) return used;
+  return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * 1.25);
+}
+
+function bounded(speed: number, median: number): number {
+  return Number.isNaN(median) ? speed : Math.min(Math.max(speed, median * MIN_OVER_MEDIAN), median * MAX_OVER_MEDIAN);
+}
+
+function memoryFactor(memory: number | null): number {
+  if (memory === null || memory <= MEMORY_TIGHT) return 1;
+  return 1 - (1 - FULL_MEMORY_FACTOR) * Math.min(1, (memory - MEMORY_TIGHT) / (1 - MEMORY_TIGHT));
+}

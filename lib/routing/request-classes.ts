@@ -1,0 +1,223 @@
+// Sorts requests into classes by route, for one balancer: small ids for the routes that are asked for most, and 0
+// for the rest together. Which those are is counted by SpaceSaving (Metwally, Agrawal, El Abbadi, "Efficient
+// Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005) with fading counts: memory is fixed,
+// and what has an id is not pushed out by paths that come once. Ids change hands only at `turn`, slowly.
+
+import { MAX_CLASSES } from '../model.js';
+import { Route } from './route.js';
+
+/** The id of the rest: whatever has no class of its own. */
+export const REST_CLASS = 0;
+
+/** The name of the rest, where classes stand by name. */
+export const REST_NAME = '(rest)';
+
+/** Routes that are counted: those with an id, and candidates. */
+const ROUTES = 256;
+const BUCKETS = 1024;
+
+/** Half of a route's count is forgotten in so long. */
+const HALF_LIFE_MS = 60_000;
+
+/** So often must a route have come, surely, before it gets an id. */
+const PROMOTE_AT = 4;
+
+/** A route takes the id of another one only when it came so many times as often. */
+const DISPLACE_FACTOR = 2;
+
+/** A route whose count faded below this gives its id back: one of 1,000 after 17 minutes of silence. */
+const IDLE_COUNT = 0.01;
+
+/** An id that was given back rests so long, until requests of its old class have ended. */
+const REST_MS = 10_000;
+
+/** An id that changed hands: what is known by it must be forgotten. */
+export interface ClassChange {
+  readonly id: number;
+  /** The class that has the id now; null when none has. */
+  readonly name: string | null;
+}
+
+/** The classes of one balancer's requests. */
+export class RequestClasses {
+  readonly #route: Route;
+  readonly #hashA = new Int32Array(ROUTES);
+  readonly #hashB = new Int32Array(ROUTES);
+  readonly #count = new Float64Array(ROUTES);
+  /** How much of the count may be of routes that were there before. */
+  readonly #error = new Float64Array(ROUTES);
+  readonly #id = new Uint8Array(ROUTES);
+  /** 1 when the route gets an id the next time it comes, since only then its name can be told. */
+  readonly #isWanted = new Uint8Array(ROUTES);
+  /** Open addressing: a route's index + 1, or 0. */
+  readonly #buckets = new Int16Array(BUCKETS);
+  #used = 0;
+  /** No candidate's count is below this, and replacing starts at the hand. */
+  #floor = 0;
+  #hand = 0;
+  readonly #names: (string | null)[] = [REST_NAME, ...Array.from({ length: MAX_CLASSES - 1 }, () => null)];
+  /** Ids that may be given, the lowest last. */
+  readonly #free = Array.from({ length: MAX_CLASSES - 1 }, (_, index) => MAX_CLASSES - 1 - index);
+  readonly #resting: { readonly id: number; readonly untilMs: number }[] = [];
+  #changes: ClassChange[] = [];
+  #turnedAtMs = Number.NaN;
+
+  /** @param seed any integer, best one that clients don't know */
+  constructor(seed: number) {
+    this.#route = new Route(seed);
+  }
+
+  /** The class's id (0..63) of one request, which is counted. Allocates nothing, but for a name when an id is given. */
+  classOf(method: string, target: string): number {
+    const route = this.#route;
+    route.read(method, target);
+    const { hashA, hashB } = route;
+    for (let bucket = bucketOf(hashA, hashB); ; bucket = (bucket + 1) & (BUCKETS - 1)) {
+      const index = (this.#buckets[bucket] as number) - 1;
+      if (index < 0) break;
+      if (this.#hashA[index] !== hashA || this.#hashB[index] !== hashB) continue;
+      (this.#count[index] as number)++;
+      return this.#isWanted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
+    }
+    this.#admit(hashA, hashB);
+    return REST_CLASS;
+  }
+
+  /** The name of a class, such as `GET /users/:id`; null for an id that no class has. */
+  name(id: number): string | null {
+    return this.#names[id] ?? null;
+  }
+
+  /**
+   * To be called about once a second: counts fade, and ids are given and taken back. Gives the ids that changed
+   * hands since the turn before.
+   */
+  turn(nowMs: number): readonly ClassChange[] {
+    this.#fade(nowMs);
+    while (this.#resting[0] !== undefined && this.#resting[0].untilMs <= nowMs) this.#free.push((this.#resting.shift() as { id: number }).id);
+    for (let index = 0; index < this.#used; index++) {
+      if (this.#id[index] !== 0 && (this.#count[index] as number) < IDLE_COUNT) this.#takeBack(index, nowMs);
+    }
+    this.#promote(nowMs);
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+
+  #fade(nowMs: number): void {
+    const elapsedMs = nowMs - this.#turnedAtMs;
+    this.#turnedAtMs = nowMs;
+    if (!(elapsedMs > 0)) return;
+    const factor = 0.5 ** (elapsedMs / HALF_LIFE_MS);
+    this.#floor *= factor;
+    for (let index = 0; index < this.#used; index++) {
+      (this.#count[index] as number) *= factor;
+      (this.#error[index] as number) *= factor;
+    }
+  }
+
+  #promote(nowMs: number): void {
+    const sure = (index: number): number => (this.#count[index] as number) - (this.#error[index] as number);
+    const withId: number[] = [];
+    const candidates: number[] = [];
+    for (let index = 0; index < this.#used; index++) {
+      this.#isWanted[index] = 0;
+      if (this.#id[index] !== 0) withId.push(index);
+      else if (sure(index) >= PROMOTE_AT) candidates.push(index);
+    }
+    candidates.sort((one, other) => sure(other) - sure(one));
+    withId.sort((one, other) => (this.#count[one] as number) - (this.#count[other] as number));
+    // Ids that rest are spoken for by the first candidates.
+    let spokenFor = this.#resting.length;
+    for (const [place, index] of candidates.entries()) {
+      if (place < this.#free.length) {
+        this.#isWanted[index] = 1;
+      } else if (spokenFor > 0) {
+        spokenFor--;
+      } else {
+        const weakest = withId.shift();
+        if (weakest === undefined || sure(index) < DISPLACE_FACTOR * (this.#count[weakest] as number) + PROMOTE_AT) break;
+        this.#takeBack(weakest, nowMs);
+      }
+    }
+  }
+
+  #give(index: number, method: string, target: string): number {
+    this.#isWanted[index] = 0;
+    const id = this.#free.pop();
+    if (id === undefined) return REST_CLASS;
+    const name = this.#route.name(method, target);
+    this.#names[id] = name;
+    this.#id[index] = id;
+    this.#changes.push({ id, name });
+    return id;
+  }
+
+  #takeBack(index: number, nowMs: number): void {
+    const id = this.#id[index] as number;
+    this.#id[index] = 0;
+    this.#names[id] = null;
+    this.#changes.push({ id, name: null });
+    this.#resting.push({ id, untilMs: nowMs + REST_MS });
+  }
+
+  /** Counts a route that is new, in place of the candidate that came least. */
+  #admit(hashA: number, hashB: number): void {
+    let index: number;
+    if (this.#used < ROUTES) {
+      index = this.#used++;
+      this.#count[index] = 1;
+      this.#error[index] = 0;
+    } else {
+      index = this.#leastCandidate();
+      this.#remove(index);
+      const count = this.#count[index] as number;
+      this.#error[index] = count;
+      this.#count[index] = count + 1;
+      this.#isWanted[index] = 0;
+    }
+    this.#hashA[index] = hashA;
+    this.#hashB[index] = hashB;
+    let bucket = bucketOf(hashA, hashB);
+    while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & (BUCKETS - 1);
+    this.#buckets[bucket] = index + 1;
+  }
+
+  /**
+   * A candidate whose count is within one of the least. A hand goes round, and so a flood of new paths costs a
+   * few steps each, not a search through all.
+   */
+  #leastCandidate(): number {
+    for (;;) {
+      let least = Number.POSITIVE_INFINITY;
+      for (let step = 0; step < ROUTES; step++) {
+        const index = this.#hand;
+        this.#hand = (index + 1) % ROUTES;
+        if (this.#id[index] !== 0) continue;
+        const count = this.#count[index] as number;
+        if (count < this.#floor + 1) return index;
+        if (count < least) least = count;
+      }
+      this.#floor = least;
+    }
+  }
+
+  /** Takes a route out of the buckets, moving up what was displaced by it (Knuth, vol. 3, 6.4, algorithm R). */
+  #remove(index: number): void {
+    const buckets = this.#buckets;
+    let hole = bucketOf(this.#hashA[index] as number, this.#hashB[index] as number);
+    while (buckets[hole] !== index + 1) hole = (hole + 1) & (BUCKETS - 1);
+    for (let bucket = (hole + 1) & (BUCKETS - 1); buckets[bucket] !== 0; bucket = (bucket + 1) & (BUCKETS - 1)) {
+      const moved = (buckets[bucket] as number) - 1;
+      const home = bucketOf(this.#hashA[moved] as number, this.#hashB[moved] as number);
+      if (((bucket - home) & (BUCKETS - 1)) < ((bucket - hole) & (BUCKETS - 1))) continue;
+      buckets[hole] = moved + 1;
+      hole = bucket;
+    }
+    buckets[hole] = 0;
+  }
+}
+
+function bucketOf(hashA: number, hashB: number): number {
+  return (hashA ^ (hashB >>> 16) ^ (hashA >>> 15)) & (BUCKETS - 1);
+}

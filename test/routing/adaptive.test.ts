@@ -1,0 +1,111 @@
+// The adaptive policy on views made by hand: what it looks at, what age does, and what no figure may do. How well it
+// picks is what the simulation shows.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FLEET, type HostView } from '../../lib/model.js';
+import { Adaptive } from '../../lib/routing/adaptive.js';
+import { LeastRequest } from '../../lib/routing/least-request.js';
+import { Random } from '../../lib/routing/random.js';
+import { buildView, chiSquare, chiSquareLimit, countPicks, type ViewOptions } from '../support/host-views.js';
+
+const test = suite('adaptive');
+
+const SLOTS = 10;
+const PICKS = 20_000;
+const ten = (value: number, other: Readonly<Record<number, number>> = {}): number[] => Array.from({ length: SLOTS }, (_, slot) => other[slot] ?? value);
+
+/** A fleet whose figures are fresh at 1000 ms: ten hosts of capacity 4 and speed 1, five requests of others on each. */
+const FLEET_VIEW: ViewOptions = {
+  othersInflight: ten(5), othersWork: ten(80), capacity: ten(4), speed: ten(1),
+  fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17, othersRate: 1 },
+};
+
+const share = (options: ViewOptions, slot: number, nowMs = 1000): number => (countPicks(new Adaptive(new Random(1)), buildView(SLOTS, options), SLOTS, PICKS, nowMs)[slot] as number) / PICKS;
+
+test('equal hosts get equal shares, whatever is known of them', () => {
+  for (const options of [FLEET_VIEW, {}, { ...FLEET_VIEW, capacity: ten(Number.NaN), speed: ten(Number.NaN) }]) {
+    for (const nowMs of [1000, 1100, 9000]) {
+      const counts = countPicks(new Adaptive(new Random(2)), buildView(SLOTS, options), SLOTS, PICKS, nowMs);
+      assert.ok(chiSquare(counts.slice(0, SLOTS), ten(1 / SLOTS)) < chiSquareLimit(SLOTS - 1), String(counts));
+    }
+  }
+});
+
+test('a host that others have loaded gets next to nothing while that is fresh, and its share when it is old', () => {
+  const loaded = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 15 }), othersWork: ten(80, { 3: 250 }) };
+  assert.ok(share(loaded, 3) < 0.001, String(share(loaded, 3)));
+  const old = share(loaded, 3, 6000);
+  assert.ok(old > 0.08 && old < 0.12, String(old));
+});
+
+test('a host that others left idle is not run over: it gets more, but not all', () => {
+  const idle = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }) };
+  const fresh = share(idle, 3);
+  assert.ok(fresh > 0.25 && fresh < 0.5, String(fresh));
+});
+
+test('our own requests count at any age', () => {
+  for (const nowMs of [1000, 6000]) {
+    const own = share({ ...FLEET_VIEW, inflight: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3, nowMs);
+    assert.ok(own < 0.005, `${own} at ${nowMs}`);
+  }
+  assert.ok(share({ inflight: ten(0, { 3: 2 }), work: ten(0, { 3: 20 }) }, 3) < 0.005, 'and without any figures');
+});
+
+test('requests that were answered too soon count like those in flight', () => {
+  assert.ok(share({ ...FLEET_VIEW, kept: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3) < 0.005);
+});
+
+test('a host with less capacity gets less, and one that is slow is spared the dear requests', () => {
+  const small = share({ ...FLEET_VIEW, capacity: ten(4, { 3: 1 }) }, 3);
+  assert.ok(small < 0.001, String(small));
+  const slowView = buildView(SLOTS, { ...FLEET_VIEW, othersInflight: ten(1), othersWork: ten(10), capacity: ten(4, { 3: 2.4 }), speed: ten(1, { 3: 0.6 }) });
+  const policy = new Adaptive(new Random(4));
+  let dear = 0;
+  for (let i = 0; i < PICKS; i++) if (policy.pick(slowView, 1000, -1, 200) === 3) dear++;
+  assert.is(dear, 0);
+});
+
+test('a host that fails fast attracts nothing', () => {
+  const failing = share({ ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }), failing: ten(0, { 3: 0.9 }) }, 3);
+  assert.ok(failing < 0.001, String(failing));
+});
+
+test('excluded, avoided and warming hosts are passed over; one that is left is taken all the same', () => {
+  const view = buildView(SLOTS, { ...FLEET_VIEW, avoidUntil: { 2: 2000 } });
+  const policy = new Adaptive(new Random(5));
+  for (let i = 0; i < 2000; i++) {
+    const slot = policy.pick(view, 1000, 4, 10);
+    assert.ok(slot !== 4 && slot !== 2 && slot >= 0);
+  }
+  const all = buildView(3, { avoidUntil: { 0: 2000, 1: 2000, 2: 2000 } });
+  assert.ok(policy.pick(all, 1000, 1, 10) !== 1 && policy.pick(all, 1000, 1, 10) >= 0);
+  assert.is(policy.pick(buildView(3, { candidates: [] }), 0, -1, 10), -1);
+  assert.is(policy.pick(buildView(3, { candidates: [1] }), 0, 1, 10), -1);
+  assert.is(policy.pick(buildView(3, { candidates: [1] }), 0, -1, 10), 1);
+});
+
+test('strange figures never make it pick none', () => {
+  const strange = [Number.NaN, 0, -1, Number.POSITIVE_INFINITY, 1e300];
+  const random = new Random(6);
+  const any = (): number => strange[random.below(strange.length)] as number;
+  for (let i = 0; i < 2000; i++) {
+    const column = (): number[] => Array.from({ length: SLOTS }, any);
+    const view: HostView = buildView(SLOTS, { othersInflight: column(), othersWork: column(), capacity: column(), speed: column(), failing: column(), work: column() });
+    for (const at of Object.values(FLEET)) view.fleet[at] = any();
+    assert.ok(new Adaptive(random).pick(view, 1000, -1, 10) >= 0);
+  }
+});
+
+test('least request: of two hosts the one with fewer of our own requests, and none is starved among equals', () => {
+  const equal = countPicks(new LeastRequest(new Random(7)), buildView(SLOTS), SLOTS, PICKS);
+  assert.ok(chiSquare(equal.slice(0, SLOTS), ten(1 / SLOTS)) < chiSquareLimit(SLOTS - 1), String(equal));
+  const counts = countPicks(new LeastRequest(new Random(8)), buildView(SLOTS, { inflight: ten(1, { 3: 2, 4: 0 }) }), SLOTS, PICKS);
+  assert.is(counts[3], 0, 'the busiest of different ones never wins');
+  assert.ok(Math.abs((counts[4] as number) / PICKS - 0.2) < 0.02, String(counts));
+  const failing = countPicks(new LeastRequest(new Random(9)), buildView(SLOTS, { inflight: ten(1, { 3: 0 }), failing: ten(0, { 3: 1 }) }), SLOTS, PICKS);
+  assert.is(failing[3], 0);
+});
+
+test.run();

@@ -1,0 +1,128 @@
+// What hosts can do, learned from simulated processor sharing in steps of 1 ms: cores that others take, slow hosts,
+// hosts without an agent, with little traffic, and such that answer without working.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CapacityFigures, type CapacityState, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
+import { Random } from '../../lib/routing/random.js';
+
+const test = suite('capacity');
+
+interface HostOptions {
+  readonly cores: number;
+  readonly speed?: number;
+  /** Requests per second of 5, 20 and 200 ms of work (80, 15 and 5 %). */
+  readonly rps: number;
+  readonly lost?: (nowMs: number) => number;
+  readonly figures?: (cpu: number) => CapacityFigures;
+  readonly median?: number;
+}
+
+/** Lets a host work for so long, and gives its state at the end and what it was over the last second on average. */
+function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures, median = 1 }: HostOptions): { state: CapacityState; capacity: number; speed: number } {
+  const random = new Random(3);
+  const state = startCapacity();
+  const jobs: { left: number; cost: number; since: number }[] = [];
+  let [served, work, durations, inflight, busy] = [0, 0, 0, 0, 0];
+  let cpu = 0;
+  const sums = { capacity: 0, speed: 0, count: 0 };
+  for (let ms = 0; ms < seconds * 1000; ms++) {
+    if (random.below(1e6) < rps * 1000) {
+      const kind = random.below(100);
+      const cost = kind < 80 ? 5 : kind < 95 ? 20 : 200;
+      jobs.push({ left: cost, cost, since: ms });
+    }
+    const free = cores - lost(ms);
+    const each = speed * Math.min(1, free / Math.max(1, jobs.length));
+    busy += Math.min(free, jobs.length) + lost(ms);
+    inflight += jobs.length;
+    for (let i = jobs.length - 1; i >= 0; i--) {
+      const job = jobs[i] as (typeof jobs)[0];
+      job.left -= each;
+      if (job.left > 0) continue;
+      jobs.splice(i, 1);
+      served++;
+      work += job.cost;
+      durations += ms + 1 - job.since;
+    }
+    if (ms % 1000 === 999) {
+      cpu = busy / 1000 / cores;
+      busy = 0;
+    }
+    if (ms % 100 !== 99) continue;
+    const said = figures?.(cpu) ?? { cpu, memory: null, cores };
+    updateCapacity(state, { elapsedMs: 100, served, workMs: work, durationsMs: durations, meanInflight: inflight / 100 }, said, median);
+    [served, work, durations, inflight] = [0, 0, 0, 0];
+    if (ms < (seconds - 1) * 1000) continue;
+    sums.capacity += state.capacity;
+    sums.speed += state.speed;
+    sums.count++;
+  }
+  return { state, capacity: sums.capacity / sums.count, speed: sums.speed / sums.count };
+}
+
+const near = (value: number, expected: number, tolerance: number, what: string): void =>
+  assert.ok(Math.abs(value - expected) <= tolerance * expected, `${what}: ${value} is not within ${tolerance} of ${expected}`);
+
+test('a host with cores to spare: its own speed, and what it uses together with what is idle', () => {
+  const { capacity, speed } = learn(20, { cores: 4, rps: 120 });
+  near(capacity, 4, 0.15, 'capacity');
+  near(speed, 1, 0.1, 'speed');
+});
+
+test('a slow host is known to be slow', () => {
+  const { capacity, speed } = learn(20, { cores: 4, speed: 0.6, rps: 80 });
+  near(capacity, 2.4, 0.2, 'capacity');
+  near(speed, 0.6, 0.15, 'speed');
+});
+
+test('cores that others take count neither as ours nor as idle, whatever the load', () => {
+  for (const rps of [40, 90, 110]) {
+    const { capacity } = learn(20, { cores: 4, rps, lost: () => 2 });
+    near(capacity, 2, 0.3, `at ${rps} requests a second`);
+  }
+});
+
+test('a neighbour that takes three of four cores is noticed within a second, before the next report', () => {
+  const before = learn(10, { cores: 4, rps: 150 });
+  near(before.capacity, 4, 0.2, 'before');
+  const { state } = learn(10.8, { cores: 4, rps: 150, lost: (nowMs) => (nowMs >= 10_000 ? 3 : 0) });
+  assert.ok(state.capacity < 2, `0.8 s later: ${state.capacity}`);
+});
+
+test('without an agent an overloaded host tells its capacity by what it gets done', () => {
+  const { capacity } = learn(10, { cores: 2, rps: 150, figures: () => ({ cpu: null, memory: null, cores: null }) });
+  near(capacity, 2, 0.2, 'capacity');
+});
+
+test('with CPU but without the number of cores all CPU in use is taken to be ours', () => {
+  const { capacity } = learn(20, { cores: 4, rps: 120, figures: (cpu) => ({ cpu, memory: null, cores: null }) });
+  near(capacity, 4, 0.25, 'capacity');
+});
+
+test('full memory slows a host down', () => {
+  const easy = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 0.9, cores: 4 }) });
+  const full = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 1, cores: 4 }) });
+  near(full.capacity, easy.capacity / 10, 0.4, 'capacity');
+});
+
+test('a host that answers without working is not believed to be more than twice as quick as the median', () => {
+  const state = startCapacity();
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, workMs: 850, durationsMs: 50, meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, 1);
+  assert.is(state.speed, 2);
+  assert.ok(state.capacity <= 8);
+});
+
+test('nothing served teaches nothing, and strange figures do no harm', () => {
+  const state = startCapacity();
+  updateCapacity(state, { elapsedMs: 100, served: 0, workMs: 0, durationsMs: 0, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+  assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
+  for (const elapsedMs of [0, -5, Number.NaN]) {
+    updateCapacity(state, { elapsedMs, served: 10, workMs: 100, durationsMs: 100, meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+    assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
+  }
+  updateCapacity(state, { elapsedMs: 100, served: 10, workMs: 100, durationsMs: 100, meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, Number.NaN);
+  assert.is(state.speed, 1);
+});
+
+test.run();

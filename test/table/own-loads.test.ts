@@ -1,0 +1,216 @@
+// Our own requests among the fleet's: through lost, doubled and late messages and changes of master, a pick's sum of
+// the others' figure and our own as it is now counts every request once. The master here is the real one.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FleetLoads } from '../../lib/hosts/fleet-loads.js';
+import { FLEET, type HostTable, type LoadMessage } from '../../lib/model.js';
+import { Random } from '../../lib/routing/random.js';
+import { counterOf } from '../../lib/table/counters.js';
+import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
+import { OwnLoads } from '../../lib/table/own-loads.js';
+import { TableWriter } from '../../lib/table/writer.js';
+import { buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('own loads');
+
+const NAMES = ['h0', 'h1', 'h2', 'h3'];
+
+interface Balancer {
+  readonly name: string;
+  readonly columns: TableColumns;
+  readonly writer: TableWriter;
+  readonly loads: OwnLoads;
+}
+
+function startBalancer(name: string): Balancer {
+  const columns = openTable(createTable(8));
+  const writer = new TableWriter(columns, counterOf(columns.counters));
+  writer.apply(buildTable(1, 1, NAMES.map((host) => buildRow(host))), 0);
+  return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1000) };
+}
+
+/** One more request of this much work in flight, or one less. */
+function change({ columns }: Balancer, slot: number, requests: 1 | -1, work: number): void {
+  columns.inflight[slot] = (columns.inflight[slot] as number) + requests;
+  columns.work[slot] = (columns.work[slot] as number) + requests * work;
+}
+
+const hostsOf = ({ writer }: Balancer) => writer.hosts();
+
+/** The master's answer to what it took. */
+function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
+  const loads = NAMES.map((name) => {
+    const { inflight, work, capacity, speed } = master.of(name);
+    return { name, inflight, work, capacity, speed };
+  });
+  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
+}
+
+function take(balancer: Balancer, table: HostTable, nowMs: number): void {
+  balancer.writer.apply(table, nowMs);
+  for (const [name, seq] of table.acks) if (name === balancer.name) balancer.loads.onAck(seq);
+  balancer.loads.settle(hostsOf(balancer), nowMs);
+}
+
+/** What a pick of this balancer reckons with. */
+const seenBy = ({ columns }: Balancer, slot: number): [number, number] => [
+  (columns.inflight[slot] as number) + (columns.othersInflight[slot] as number),
+  (columns.work[slot] as number) + (columns.othersWork[slot] as number),
+];
+
+test('what a balancer sent after its message is counted once, and what it finished is taken off', () => {
+  const [one, two] = [startBalancer('one'), startBalancer('two')];
+  const master = new FleetLoads();
+  for (const each of [one, two]) {
+    change(each, 0, 1, 5);
+    master.take(each.loads.next(hostsOf(each), true) as LoadMessage, 0);
+  }
+  // Both go on while the master's word is on its way.
+  change(one, 0, 1, 20);
+  change(two, 0, -1, 5);
+  const table = tableOf(master, 2);
+  take(one, table, 5);
+  take(two, table, 5);
+  assert.equal(seenBy(one, 0), [3, 30], 'its own two and the one that the other had');
+  assert.equal(seenBy(two, 0), [1, 5], 'none of its own any more');
+});
+
+test('until the first acknowledgement nothing of the fleet\'s figure is taken for our own', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  change(one, 1, 1, 5);
+  one.loads.next(hostsOf(one), true);
+  take(one, tableOf(master, 2), 5);
+  assert.equal(seenBy(one, 1), [1, 5]);
+});
+
+test('after a lost message the master acknowledges nothing until a full one comes, and the balancer sends one', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  take(one, tableOf(master, 2), 0);
+  change(one, 0, 1, 5);
+  one.loads.next(hostsOf(one), false);
+  let sent = 0;
+  for (; !one.loads.isLost; sent++) {
+    assert.ok(sent < 100, 'the loss is noticed');
+    change(one, 1, 1, 5);
+    master.take(one.loads.next(hostsOf(one), false) as LoadMessage, 0);
+    assert.equal(master.takeAcks(), []);
+  }
+  assert.is(master.of('h0').inflight, 0, 'this is what was lost');
+  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  take(one, tableOf(master, 3), 0);
+  assert.equal([seenBy(one, 0), seenBy(one, 1)], [[1, 5], [sent, 5 * sent]]);
+  assert.not(one.loads.isLost);
+});
+
+test('a new master knows nothing of ours: nothing is taken off its figures until it has acknowledged', () => {
+  const one = startBalancer('one');
+  const old = new FleetLoads();
+  change(one, 0, 1, 5);
+  old.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  take(one, tableOf(old, 2), 0);
+  const master = new FleetLoads();
+  one.loads.forgetAcks();
+  take(one, tableOf(master, 1, 2), 10);
+  assert.equal(seenBy(one, 0), [1, 5]);
+  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 10);
+  take(one, tableOf(master, 2, 2), 20);
+  assert.equal(seenBy(one, 0), [1, 5]);
+});
+
+test('a slot that another host has now takes nothing over from the one before', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  change(one, 3, 1, 5);
+  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  take(one, tableOf(master, 2), 0);
+  one.writer.apply({ ...buildTable(1, 3, []), isFull: false, previousSeq: 2, gone: ['h3'] }, 0);
+  one.writer.release(3);
+  one.columns.inflight[3] = one.columns.work[3] = 0;
+  one.writer.apply({ ...buildTable(1, 4, [buildRow('new', { inflight: 2, work: 8 })]), isFull: false, previousSeq: 3 }, 0);
+  one.loads.settle(hostsOf(one), 0);
+  assert.equal(seenBy(one, 3), [2, 8]);
+});
+
+test('figures are true as of the last table, and stay so while all that was said is acknowledged', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  const loadsAt = () => one.columns.fleet[FLEET.loadsAt];
+  one.loads.touch(50);
+  assert.ok(Number.isNaN(loadsAt()), 'nothing was ever heard');
+  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  take(one, tableOf(master, 2), 100);
+  assert.is(loadsAt(), 100);
+  one.loads.touch(180);
+  assert.is(loadsAt(), 180);
+  change(one, 0, 1, 5);
+  one.loads.next(hostsOf(one), false);
+  one.loads.touch(300);
+  assert.is(loadsAt(), 180, 'the master has not answered');
+});
+
+test('nothing new is no message, unless one is due', () => {
+  const one = startBalancer('one');
+  const first = one.loads.next(hostsOf(one), true) as LoadMessage;
+  assert.is(one.loads.next(hostsOf(one), false, false), undefined);
+  assert.equal(one.loads.next(hostsOf(one), false, true)?.seq, first.seq + 1, 'no seq was used for the one that was not sent');
+});
+
+test('classes are counted by their new ids, and a wrap of the counter is no jump', () => {
+  const one = startBalancer('one');
+  one.loads.setClass(0, '(rest)');
+  one.loads.setClass(2, 'GET /a');
+  one.columns.servedByClass[2] = 0xffff_fffe;
+  assert.equal(one.loads.next(hostsOf(one), true)?.classes, [[0, '(rest)'], [2, 'GET /a']]);
+  one.columns.servedByClass[2] = 3;
+  one.columns.served[0] = 5;
+  const message = one.loads.next(hostsOf(one), false);
+  assert.equal([message?.classes, message?.hosts.map(({ counts }) => counts)], [[], [[2, 5]]]);
+});
+
+test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const random = new Random(seed);
+    const balancers = ['one', 'two', 'three'].map(startBalancer);
+    let master = new FleetLoads();
+    let [term, seq] = [1, 1];
+    const exchange = (lossPercent: number, isFull: boolean, nowMs: number): void => {
+      for (const each of balancers) {
+        const message = each.loads.next(hostsOf(each), isFull || each.loads.isLost) as LoadMessage;
+        if (random.below(100) < lossPercent) continue;
+        master.take(message, nowMs);
+        if (random.below(10) === 0) master.take(message, nowMs);
+      }
+      const table = tableOf(master, ++seq, term);
+      for (const each of balancers) if (random.below(100) >= lossPercent) take(each, table, nowMs);
+    };
+    for (let round = 0; round < 60; round++) {
+      for (const each of balancers) {
+        for (let i = 0; i < 4; i++) {
+          const slot = random.below(4);
+          if (random.below(2) === 0) change(each, slot, 1, 8);
+          else if ((each.columns.inflight[slot] as number) > 0) change(each, slot, -1, 8);
+        }
+      }
+      if (random.below(25) === 0) {
+        master = new FleetLoads();
+        [term, seq] = [term + 1, 1];
+        for (const each of balancers) each.loads.forgetAcks();
+        exchange(0, true, round * 20);
+      } else {
+        exchange(15, false, round * 20);
+      }
+    }
+    exchange(0, true, 2000);
+    exchange(0, false, 2020);
+    for (const slot of [0, 1, 2, 3]) {
+      const inflight = balancers.reduce((sum, { columns }) => sum + (columns.inflight[slot] as number), 0);
+      for (const each of balancers) assert.equal(seenBy(each, slot), [inflight, 8 * inflight], `seed ${seed}, ${each.name}, slot ${slot}`);
+    }
+  }
+});
+
+test.run();
