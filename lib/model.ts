@@ -67,8 +67,9 @@ export interface StaticHost {
 }
 
 /**
- * What a balancer says of one host. All but `counts` are totals or levels, never differences: a message that is
- * lost or comes twice makes nothing wrong for longer than until the next one.
+ * What a balancer says of one host. What is in flight and served are levels and totals: a message that is lost or
+ * comes twice makes nothing wrong for longer than until the next one. What tells of the host's speed are differences
+ * to the message before: when one is lost, there is only less to learn from.
  */
 export interface HostLoad {
   readonly host: string;
@@ -78,12 +79,21 @@ export interface HostLoad {
   readonly work: number;
   /** Requests that this balancer finished on this host since the balancer started. */
   readonly served: number;
-  /** The work that those were expected to be, in milliseconds of CPU. */
-  readonly workDone: number;
-  /** How long those took, added up, in milliseconds. */
-  readonly busyMs: number;
+  /** Requests in flight on average since this host was named last. */
+  readonly meanInflight: number;
+  readonly evidence: Evidence;
   /** Requests finished since the message before, as pairs: a class's id, how many. */
   readonly counts: readonly number[];
+}
+
+/** What finished requests tell of a host's speed, added up: work in milliseconds of CPU, durations in milliseconds. */
+export interface Evidence {
+  readonly work: number;
+  readonly durations: number;
+  /** Sums of work², work · duration and duration²: how much work and duration scatter. */
+  readonly workSquares: number;
+  readonly workByDuration: number;
+  readonly durationSquares: number;
 }
 
 /** One load message: what a balancer says of the requests it has in flight, per host. */

@@ -249,7 +249,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     loads.touch(nowMs);
     // A new master knows nothing yet of what is in flight.
     const isFull = term !== lastTerm || loads.isLost || nowMs - lastFullMs >= Math.max(FULL_LOAD_MS, FULL_LOAD_MESSAGES * everyMs);
-    const message = loads.next(hosts, isFull, nowMs - lastSentMs >= EMPTY_LOAD_MS);
+    const message = loads.next(hosts, isFull, nowMs, nowMs - lastSentMs >= EMPTY_LOAD_MS);
     if (message === undefined) return;
     lastTerm = term;
     lastSentMs = nowMs;

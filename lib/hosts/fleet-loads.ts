@@ -2,7 +2,7 @@
 // what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
 // not counted wrongly.
 
-import type { HostFigures, LoadMessage } from '../model.js';
+import type { Evidence, HostFigures, LoadMessage } from '../model.js';
 import { MAX_CLASSES } from '../model.js';
 import { type CapacityState, startCapacity, updateCapacity } from '../routing/capacity.js';
 
@@ -15,15 +15,19 @@ const RATE_WEIGHT = 0.5;
 /** A rate below this is shown as none. */
 const MIN_RATE = 0.05;
 
+/** The weight of the newest in the smoothed interval of messages. */
+const INTERVAL_WEIGHT = 0.1;
+
 /** Capacities are told anew when they changed by this share. */
 const TOLD_CHANGE = 0.03;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface Said {
   readonly inflight: number;
   readonly work: number;
   readonly served: number;
-  readonly workDone: number;
-  readonly busyMs: number;
+  readonly meanInflight: number;
 }
 
 interface BalancerLoads {
@@ -44,10 +48,10 @@ interface HostTotal {
   rps: number;
   /** Since the last tick of a second: requests finished. */
   finished: number;
-  /** Since the last update of capacities: requests, their work and their durations, and the integral of those in flight. */
+  /** Since capacities were learned last: requests, what they tell, and the integral of those in flight. */
   served: number;
-  workDone: number;
-  busyMs: number;
+  readonly evidence: Mutable<Evidence>;
+  meanInflight: number;
   inflightMs: number;
   inflightAtMs: number;
   readonly capacity: CapacityState;
@@ -67,12 +71,15 @@ export interface FleetLoad {
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
-const NOTHING: Said = { inflight: 0, work: 0, served: 0, workDone: 0, busyMs: 0 };
+const NOTHING: Said = { inflight: 0, work: 0, served: 0, meanInflight: 0 };
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
+  #messages = 0;
+  /** How long balancers wait between two messages, as it was lately. */
+  #intervalMs = 0;
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
@@ -102,26 +109,24 @@ export class FleetLoads {
     if (message.isFull) balancer.isWhole = true;
     else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;
     balancer.seq = message.seq;
+    this.#messages++;
     if (message.isFull) balancer.statics = new Set(message.statics.map(({ name }) => name));
     for (const [id, name] of message.classes) balancer.classes[id] = name;
     for (const said of message.hosts) {
       const total = this.#totalOf(said.host, nowMs);
       const before = balancer.hosts.get(said.host);
-      const { inflight, work } = before ?? NOTHING;
-      if (said.inflight !== inflight || said.work !== work) {
-        changed.add(said.host);
-        this.#change(total, said.inflight - inflight, said.work - work, nowMs);
-      }
+      const { inflight, work, meanInflight } = before ?? NOTHING;
+      if (said.inflight !== inflight || said.work !== work) changed.add(said.host);
+      this.#change(total, said.inflight - inflight, said.work - work, said.meanInflight - meanInflight, nowMs);
       // What was finished before this master listened is not of its seconds.
       if (before !== undefined) {
         const served = Math.max(0, said.served - before.served);
         total.finished += served;
         total.served += served;
-        total.workDone += Math.max(0, said.workDone - before.workDone);
-        total.busyMs += Math.max(0, said.busyMs - before.busyMs);
+        addEvidence(total.evidence, said.evidence);
         if (said.counts.length > 0) this.#count(total, said.counts, balancer.classes);
       }
-      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, workDone: said.workDone, busyMs: said.busyMs });
+      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, meanInflight: said.meanInflight });
     }
     if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
     if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
@@ -175,12 +180,20 @@ export class FleetLoads {
     const changed = new Set<string>();
     const elapsedMs = nowMs - this.#learnedAtMs;
     this.#learnedAtMs = nowMs;
+    if (this.#messages > 0 && elapsedMs > 0) {
+      const intervalMs = (elapsedMs * this.#balancers.size) / this.#messages;
+      this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
+    }
+    this.#messages = 0;
     for (const [host, total] of this.#totals) {
-      this.#change(total, 0, 0, nowMs);
-      const { served, workDone, busyMs, inflightMs, capacity } = total;
-      total.served = total.workDone = total.busyMs = total.inflightMs = 0;
-      if (!(elapsedMs > 0)) continue;
-      updateCapacity(capacity, { elapsedMs, served, workMs: workDone, durationsMs: busyMs, meanInflight: inflightMs / elapsedMs }, figuresOf(host), this.#medianSpeed);
+      this.#change(total, 0, 0, 0, nowMs);
+      const { served, evidence, inflightMs, capacity } = total;
+      if (elapsedMs > 0) {
+        const seen = { elapsedMs, served, evidence, meanInflight: inflightMs / elapsedMs };
+        updateCapacity(capacity, seen, figuresOf(host), this.#medianSpeed, 2 * this.#intervalMs);
+      }
+      total.served = total.inflightMs = 0;
+      clearEvidence(evidence);
       if (!isNear(capacity.capacity, total.toldCapacity) || !isNear(capacity.speed, total.toldSpeed)) changed.add(host);
     }
     return changed;
@@ -227,7 +240,7 @@ export class FleetLoads {
     const known = this.#totals.get(host);
     if (known !== undefined) return known;
     const total: HostTotal = {
-      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, workDone: 0, busyMs: 0, inflightMs: 0, inflightAtMs: nowMs,
+      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, evidence: { ...NO_EVIDENCE }, meanInflight: 0, inflightMs: 0, inflightAtMs: nowMs,
       capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN, counts: undefined,
     };
     this.#totals.set(host, total);
@@ -235,9 +248,10 @@ export class FleetLoads {
   }
 
   /** The only place that changes what is in flight: the time since the last change counts with what was. */
-  #change(total: HostTotal, inflight: number, work: number, nowMs: number): void {
-    total.inflightMs += total.inflight * Math.max(0, nowMs - total.inflightAtMs);
+  #change(total: HostTotal, inflight: number, work: number, meanInflight: number, nowMs: number): void {
+    total.inflightMs += Math.max(0, total.meanInflight) * Math.max(0, nowMs - total.inflightAtMs);
     total.inflightAtMs = nowMs;
+    total.meanInflight += meanInflight;
     total.inflight += inflight;
     total.work += work;
   }
@@ -269,12 +283,27 @@ export class FleetLoads {
     for (const [host, said] of balancer.hosts) this.#takeOff(host, said, nowMs, changed);
   }
 
-  #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
+  #takeOff(host: string, { inflight, work, meanInflight }: Said, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
-    if (total === undefined || inflight === 0) return;
-    this.#change(total, -inflight, -work, nowMs);
+    if (total === undefined) return;
+    this.#change(total, -inflight, -work, -meanInflight, nowMs);
+    if (inflight === 0) return;
     changed.add(host);
   }
+}
+
+const NO_EVIDENCE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
+
+function addEvidence(sum: Mutable<Evidence>, more: Evidence): void {
+  sum.work += more.work;
+  sum.durations += more.durations;
+  sum.workSquares += more.workSquares;
+  sum.workByDuration += more.workByDuration;
+  sum.durationSquares += more.durationSquares;
+}
+
+function clearEvidence(sum: Mutable<Evidence>): void {
+  sum.work = sum.durations = sum.workSquares = sum.workByDuration = sum.durationSquares = 0;
 }
 
 const NO_COUNTS: ReadonlyMap<string, number> = new Map();

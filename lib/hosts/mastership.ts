@@ -10,7 +10,7 @@ import type { HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
-import { readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
+import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
@@ -139,14 +139,16 @@ export function startMastership(options: MastershipOptions): Mastership {
       acks: changes.acks, costs: null, gone: changes.gone,
     };
     const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, loads: [], acks: changes.acks, costs: null, gone: [] };
-    for (const { name } of message.hosts) {
+    for (const { name } of [...message.hosts, ...message.loads]) {
       const isDue = changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS);
       (isDue ? due : withheld).add(name);
     }
     const names = [...due].slice(0, MAX_HASHES);
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
-    const outcome = await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+    // Loads alone are not stored, and every balancer drops those of an older term: they need no script that checks it.
+    const isLoadOnly = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
+    const outcome = isLoadOnly ? await publishTable(client, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {

@@ -100,6 +100,16 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
   }
 }
 
+/** Publishes a change that stores nothing: loads alone, many times a second. Never rejects. */
+export async function publishTable(client: Commands, keys: Keys, message: HostTable): Promise<WriteOutcome> {
+  try {
+    await client.publish(keys.stats, encodeTable(message));
+    return { kind: 'written' };
+  } catch (error) {
+    return { kind: 'failed', reason: reasonOf(error) };
+  }
+}
+
 /** The stored table; null when there is none. Rejects when Redis can't be reached. */
 export async function readSnapshot(client: Commands, keys: Keys): Promise<Decoded<HostTable> | null> {
   const text = await client.get(keys.table);
@@ -118,6 +128,7 @@ function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
     ...['name', row.name, 'url', row.url, 'state', row.state],
     ...['cpu', plain(row.cpu, 3), 'memory', plain(row.memory, 3), 'cores', plain(row.cores, 2)],
     ...['inflight', row.inflight, 'rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],
+    ...['work_ms', plain(row.work, 1), 'capacity', plain(row.capacity, 2), 'speed', plain(row.speed, 3)],
     ...['agent', row.isStatic ? 'no' : 'yes'],
     ...['reported', row.ageMs === null ? '' : new Date(nowEpochMs - row.ageMs).toISOString()],
   ];

@@ -1,6 +1,6 @@
 // Load messages on the wire: what a balancer publishes on `load`. Hosts are lists without names of fields,
-// `[name, inflight, work, served, work_done, busy_ms, class, count, class, count, …]`, since there can be
-// thousands of them and they are sent many times a second.
+// `[name, inflight, work, served, mean_inflight, work_done, durations, work², work·duration, duration², class, count,
+// class, count, …]`, since there can be thousands of them and they are sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
@@ -8,6 +8,9 @@ import { isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
 const MAX_LENGTH = 8 << 20;
+
+/** Elements of a host's list before its counts. */
+const FIXED = 10;
 
 /** A class's name is a method and a route; see `request-classes.ts`. */
 const MAX_CLASS_NAME = 300;
@@ -22,8 +25,13 @@ export function encodeLoad(message: LoadMessage): string {
     seq,
     ...(classes.length > 0 && { classes }),
     ...(isFull && { full: true, statics }),
-    hosts: message.hosts.map(({ host, inflight, work, served, workDone, busyMs, counts }) => [host, inflight, work, served, workDone, busyMs, ...counts]),
+    hosts: message.hosts.map(encodeHost),
   });
+}
+
+function encodeHost({ host, inflight, work, served, meanInflight, evidence, counts }: HostLoad): unknown[] {
+  const { work: workDone, durations, workSquares, workByDuration, durationSquares } = evidence;
+  return [host, inflight, work, served, meanInflight, workDone, durations, workSquares, workByDuration, durationSquares, ...counts];
 }
 
 /** Reads a load message; one wrong entry drops the whole, since a part would be counted wrongly. */
@@ -53,13 +61,15 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
 }
 
 function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
-  const [host, inflight, work, served, workDone, busyMs] = entry;
+  const [host, inflight, work, served, ...amounts] = entry.slice(0, FIXED) as [string, ...unknown[]];
   if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return undefined;
-  if (!isAmount(work) || !isAmount(workDone) || !isAmount(busyMs)) return undefined;
-  const counts = entry.slice(6);
+  if (!isAmount(work) || amounts.length !== FIXED - 4 || !amounts.every(isAmount)) return undefined;
+  const [meanInflight, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [number, number, number, number, number, number];
+  const counts = entry.slice(FIXED);
   if (counts.length > 2 * MAX_CLASSES || counts.length % 2 !== 0) return undefined;
   if (!counts.every((each, i) => isCount(each) && (i % 2 === 1 || each < MAX_CLASSES))) return undefined;
-  return { host, inflight, work, served, workDone, busyMs, counts: counts as number[] };
+  const evidence = { work: workDone, durations, workSquares, workByDuration, durationSquares };
+  return { host, inflight, work, served, meanInflight, evidence, counts: counts as number[] };
 }
 
 function isAmount(value: unknown): value is number {

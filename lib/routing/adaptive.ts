@@ -20,7 +20,7 @@ import type { Random } from './random.js';
 const FADE_MS = 80;
 
 /** A table younger than this is as good as now. */
-const FRESH_MS = 40;
+const FRESH_MS = 60;
 
 /** How many hosts are looked at: for most requests, and for dear ones, of which there are few, so that hardly any two balancers send one to the same host at once. */
 const CHOICES = 4;

@@ -8,11 +8,18 @@
 // L = λW", Operations Research 9(3), 1961). What CPU is idle beside that comes on top, and only the agent knows it;
 // CPU that others on the machine take is in neither, as it should be.
 
-/** After so long half of what was learned from requests is forgotten, if there were enough new ones. */
-const HALF_LIFE_MS = 100;
+import type { Evidence } from '../model.js';
 
-/** And at most this share with each finished request: few of them tell little. */
-const PER_REQUEST = 0.1;
+/** After so long half of what was learned from requests is forgotten, if there were enough new ones, and messages come as often. */
+const MIN_HALF_LIFE_MS = 100;
+
+/** So many requests are remembered at least, and as many as it takes to know the rate to within this share of itself. */
+const MIN_REQUESTS = 10;
+const MAX_REQUESTS = 3000;
+const WISHED_ERROR = 0.2;
+
+/** The rate is never believed to be known better than so many requests tell at best. */
+const LEAST_SCATTER = 0.3;
 
 /** How quickly the believed speed follows a higher one (per half-life), and a lower one. */
 const SPEED_UP = 0.2;
@@ -35,9 +42,13 @@ const MIN_OVER_MEDIAN = 1 / 16;
 
 /** What is known of one host's capacity. */
 export interface CapacityState {
-  /** Work and durations of finished requests, in milliseconds; old ones fade. */
+  /** Finished requests and what they told; old ones fade. */
+  served: number;
   work: number;
   durations: number;
+  workSquares: number;
+  workByDuration: number;
+  durationSquares: number;
   meanInflight: number;
   /** Milliseconds of work per millisecond for one request alone, and for the host; NaN while not known. */
   speed: number;
@@ -45,11 +56,10 @@ export interface CapacityState {
 }
 
 /** What was seen of a host since the last update. */
-export interface CapacityEvidence {
+export interface CapacitySeen {
   readonly elapsedMs: number;
   readonly served: number;
-  readonly workMs: number;
-  readonly durationsMs: number;
+  readonly evidence: Evidence;
   /** Requests in flight on average. */
   readonly meanInflight: number;
 }
@@ -63,37 +73,59 @@ export interface CapacityFigures {
 
 /** The state of a host that nothing is known of. */
 export function startCapacity(): CapacityState {
-  return { work: 0, durations: 0, meanInflight: 0, speed: Number.NaN, capacity: Number.NaN };
+  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, speed: Number.NaN, capacity: Number.NaN };
 }
 
 /**
  * Takes what was seen of a host, into its state.
  * @param medianSpeed the median speed of all hosts; NaN when not known
+ * @param halfLifeMs how long it takes at least to forget half: longer than messages are apart
  */
-export function updateCapacity(state: CapacityState, seen: CapacityEvidence, figures: CapacityFigures, medianSpeed: number): void {
-  const halvings = seen.elapsedMs / HALF_LIFE_MS;
+export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, medianSpeed: number, halfLifeMs = 0): void {
+  const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
   if (!(halvings > 0)) return;
-  const keep = Math.max(0.5 ** halvings, (1 - PER_REQUEST) ** seen.served);
-  state.work = state.work * keep + seen.workMs;
-  state.durations = state.durations * keep + seen.durationsMs;
-  state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - 0.5 ** halvings);
+  const keep = Math.max(0.5 ** halvings, (1 - 1 / rememberedRequests(state)) ** seen.served);
+  const { evidence } = seen;
+  state.served = state.served * keep + seen.served;
+  state.work = state.work * keep + evidence.work;
+  state.durations = state.durations * keep + evidence.durations;
+  state.workSquares = state.workSquares * keep + evidence.workSquares;
+  state.workByDuration = state.workByDuration * keep + evidence.workByDuration;
+  state.durationSquares = state.durationSquares * keep + evidence.durationSquares;
+  state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - keep);
   if (!(state.durations > 0) || !(state.work > 0)) return;
 
   const rate = state.work / state.durations;
-  const share = 1 - keep;
   if (Number.isNaN(state.speed)) state.speed = rate;
-  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, (SPEED_UP * share) / 0.5);
-  else state.speed += (rate - state.speed) * SPEED_DOWN * Math.min(halvings, 50) * (seen.served > 0 ? 1 : 0);
+  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, (SPEED_UP * (1 - keep)) / 0.5);
+  else if (seen.served > 0) state.speed += (rate - state.speed) * SPEED_DOWN * Math.min(halvings, 50);
   state.speed = bounded(state.speed, medianSpeed);
 
   const used = rate * state.meanInflight;
-  const found = foundCapacity(used, rate / state.speed, state, figures);
+  // It is under pressure only if that is more than the scatter of a few requests.
+  const ease = (rate / state.speed) * (1 + 2 * relativeError(state));
+  const found = foundCapacity(used, ease, state, figures);
   if (Number.isNaN(found)) return;
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
   else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
   // Never nothing: a host that gets no request could not show that it has recovered.
   state.capacity = Math.max(state.capacity, state.speed / 8);
+}
+
+/** The standard error of work / durations as a share of it (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator). */
+function relativeError(state: CapacityState): number {
+  const { served, work, durations, workSquares, workByDuration, durationSquares } = state;
+  const rate = work / durations;
+  const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
+  return Math.max(Math.sqrt(residuals) / work, LEAST_SCATTER / Math.sqrt(Math.max(1, served)));
+}
+
+/** How many requests it takes to know the rate well enough, by how much they scatter. */
+function rememberedRequests(state: CapacityState): number {
+  if (!(state.work > 0) || !(state.durations > 0)) return MIN_REQUESTS;
+  const needed = state.served * (relativeError(state) / WISHED_ERROR) ** 2;
+  return Math.min(Math.max(needed, MIN_REQUESTS), MAX_REQUESTS);
 }
 
 /** What the host can do, from what it does (`used`) and how near its speed it serves each request (`ease`, 0..1). */

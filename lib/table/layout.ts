@@ -72,9 +72,15 @@ export interface TableColumns {
   /** Requests that were answered too soon to be believed: they still count as in flight. */
   readonly kept: Int32Array;
   readonly served: Float64Array;
-  /** The work (ms of CPU) of the requests served, and how long they took in all (ms). */
+  /** When those in flight began, added up (process's clock), and how long those took that have ended, however. */
+  readonly startSum: Float64Array;
+  readonly elapsedSum: Float64Array;
+  /** Of the requests served as they should be: their work (ms of CPU) and durations (ms), added up, and their products. */
   readonly workDone: Float64Array;
   readonly busyMs: Float64Array;
+  readonly workSquares: Float64Array;
+  readonly workByDuration: Float64Array;
+  readonly durationSquares: Float64Array;
   /** Requests served by class: `MAX_CLASSES` cells for each slot; they wrap. */
   readonly servedByClass: Uint32Array;
   /** Until when a pick passes the host over (process's clock): for the moments before the list is built anew, and after a refused connection. */
@@ -85,7 +91,7 @@ export interface TableColumns {
   readonly failing: Float64Array;
 }
 
-const WIDE_COLUMNS = 19;
+const WIDE_COLUMNS = 24;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
@@ -148,8 +154,13 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     capacity: wide(capacity),
     speed: wide(capacity),
     work: wide(capacity),
+    startSum: wide(capacity),
+    elapsedSum: wide(capacity),
     workDone: wide(capacity),
     busyMs: wide(capacity),
+    workSquares: wide(capacity),
+    workByDuration: wide(capacity),
+    durationSquares: wide(capacity),
     header: narrow(HEADER_CELLS),
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),

@@ -2,7 +2,7 @@
 // counts, and keeps what of them the master's table contains. Invariant: the others' part is the fleet's figure
 // less exactly what of our own is in it, so that a pick, which adds our own as it is now, counts nothing twice.
 
-import { FLEET, type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type Evidence, FLEET, type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import type { TableColumns } from './layout.js';
 import type { SlotHost } from './writer.js';
 
@@ -15,12 +15,15 @@ const FULL_AGAIN_AFTER = 8;
 /** The weight of the newest requests in the mean cost. */
 const MEAN_WEIGHT = 0.3;
 
+type SaidEvidence = { readonly [Sum in keyof Evidence]: Float64Array };
+
 interface Said {
   readonly seq: number;
   readonly slots: readonly number[];
   readonly names: readonly string[];
   readonly inflight: readonly number[];
   readonly work: readonly number[];
+  readonly sentAtMs: number;
 }
 
 /** What this balancer says of its requests, and what of it is known to the master. */
@@ -33,6 +36,9 @@ export class OwnLoads {
   readonly #saidOf: string[] = [];
   readonly #saidInflight: Int32Array;
   readonly #saidServed: Float64Array;
+  readonly #saidEvidence: SaidEvidence;
+  readonly #saidAtMs: Float64Array;
+  readonly #saidInflightMs: Float64Array;
   readonly #saidByClass: Uint32Array;
   /** What the master's table contains of ours, by slot. */
   readonly #ackedOf: string[] = [];
@@ -41,6 +47,7 @@ export class OwnLoads {
   /** Messages that are not acknowledged, oldest first. */
   #unacked: Said[] = [];
   #hasAcks = false;
+  #ackedSentAtMs = Number.NaN;
   #sinceFull = 0;
   #seq: number;
   #servedSum = 0;
@@ -57,6 +64,12 @@ export class OwnLoads {
     this.#statics = statics;
     this.#saidInflight = new Int32Array(columns.slots);
     this.#saidServed = new Float64Array(columns.slots);
+    this.#saidAtMs = new Float64Array(columns.slots).fill(Number.NaN);
+    this.#saidInflightMs = new Float64Array(columns.slots);
+    this.#saidEvidence = {
+      work: new Float64Array(columns.slots), durations: new Float64Array(columns.slots), workSquares: new Float64Array(columns.slots),
+      workByDuration: new Float64Array(columns.slots), durationSquares: new Float64Array(columns.slots),
+    };
     this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
     this.#ackedInflight = new Int32Array(columns.slots);
     this.#ackedWork = new Float64Array(columns.slots);
@@ -83,11 +96,12 @@ export class OwnLoads {
   /**
    * The next message: all hosts when `isFull`, else those whose figures changed since the last one.
    * Undefined when nothing did, unless `mayBeEmpty`: also an empty one says that this balancer lives.
+   * @param nowMs the time on the process's clock
    */
-  next(hosts: readonly SlotHost[], isFull: boolean, mayBeEmpty = true): LoadMessage | undefined {
+  next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty = true): LoadMessage | undefined {
     const columns = this.#columns;
     const changed: HostLoad[] = [];
-    const said: Said = { seq: this.#seq + 1, slots: [], names: [], inflight: [], work: [] };
+    const said: Said = { seq: this.#seq + 1, slots: [], names: [], inflight: [], work: [], sentAtMs: nowMs };
     for (const { slot, name } of hosts) {
       const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.kept[slot] as number));
       const served = columns.served[slot] as number;
@@ -99,7 +113,7 @@ export class OwnLoads {
       this.#saidOf[slot] = name;
       this.#saidInflight[slot] = inflight;
       this.#saidServed[slot] = served;
-      changed.push({ host: name, inflight, work, served, workDone: hundredths(columns.workDone[slot] as number), busyMs: hundredths(columns.busyMs[slot] as number), counts });
+      changed.push({ host: name, inflight, work, served, meanInflight: this.#meanInflight(slot, isKnown, nowMs), evidence: this.#evidence(slot, isKnown), counts });
       (said.slots as number[]).push(slot);
       (said.names as string[]).push(name);
       (said.inflight as number[]).push(inflight);
@@ -122,7 +136,9 @@ export class OwnLoads {
   onAck(seq: number): void {
     this.#hasAcks = true;
     while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
-      const { slots, names, inflight, work } = this.#unacked.shift() as Said;
+      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;
+      // What the others have is at least as young as what of ours came with it.
+      this.#ackedSentAtMs = sentAtMs;
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i] as number;
         this.#ackedOf[slot] = names[i] as string;
@@ -137,7 +153,9 @@ export class OwnLoads {
    * master lives, and it would have told what changed.
    */
   touch(nowMs: number): void {
-    if (this.#unacked.length === 0 && this.#hasAcks) this.#columns.fleet[FLEET.loadsAt] = nowMs;
+    if (this.#unacked.length > 0 || !this.#hasAcks) return;
+    this.#ackedSentAtMs = nowMs;
+    this.#columns.fleet[FLEET.loadsAt] = nowMs;
   }
 
   /** A new master knows nothing of ours yet. */
@@ -172,7 +190,8 @@ export class OwnLoads {
       workSum += work;
       rps += fleetRps[slot] as number;
     }
-    fleet[FLEET.loadsAt] = nowMs;
+    // Counted from when our own part was sent: so it contains the way there and back, and whatever it waited for.
+    fleet[FLEET.loadsAt] = this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN;
     fleet[FLEET.othersPerCapacity] = capacitySum > 0 ? inflightSum / capacitySum : 0;
     fleet[FLEET.othersWorkPerCapacity] = capacitySum > 0 ? workSum / capacitySum : 0;
     fleet[FLEET.othersRate] = rps / 1000;
@@ -197,6 +216,31 @@ export class OwnLoads {
     fleet[FLEET.meanCost] = Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT;
   }
 
+  /** Requests in flight on average since the host was named last; now, when it never was. */
+  #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
+    const { inflight, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, inflight[slot] as number);
+    const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
+    const elapsedMs = nowMs - (this.#saidAtMs[slot] as number);
+    const mean = (total - (this.#saidInflightMs[slot] as number)) / elapsedMs;
+    this.#saidAtMs[slot] = nowMs;
+    this.#saidInflightMs[slot] = total;
+    return isKnown && elapsedMs > 0 && mean >= 0 ? hundredths(mean) : now;
+  }
+
+  /** What was served since the host was named last. */
+  #evidence(slot: number, isKnown: boolean): Evidence {
+    const said = this.#saidEvidence;
+    const { workDone, busyMs, workSquares, workByDuration, durationSquares } = this.#columns;
+    return {
+      work: since(said.work, workDone, slot, isKnown),
+      durations: since(said.durations, busyMs, slot, isKnown),
+      workSquares: since(said.workSquares, workSquares, slot, isKnown),
+      workByDuration: since(said.workByDuration, workByDuration, slot, isKnown),
+      durationSquares: since(said.durationSquares, durationSquares, slot, isKnown),
+    };
+  }
+
   #counts(slot: number, isKnown: boolean): number[] {
     const counts: number[] = [];
     const { servedByClass } = this.#columns;
@@ -210,6 +254,14 @@ export class OwnLoads {
     }
     return counts;
   }
+}
+
+/** How much a total grew since it was said; all of it when it never was. */
+function since(said: Float64Array, column: Float64Array, slot: number, isKnown: boolean): number {
+  const total = column[slot] as number;
+  const more = isKnown ? total - (said[slot] as number) : total;
+  said[slot] = total;
+  return hundredths(Math.max(0, more));
 }
 
 /** To hundredths: more digits would only make messages longer. */

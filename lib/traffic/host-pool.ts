@@ -4,9 +4,10 @@
 import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
-import { FLEET, MAX_CLASSES } from '../model.js';
+import { FLEET } from '../model.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
+import { beginRequest, clearRequests, endRequest, recordServed } from '../table/own-requests.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
@@ -87,10 +88,8 @@ export class HostPool {
   add(added: SlotHost): void {
     const { columns, rules, tls, deadlines, clock, count } = this.#options;
     const { slot } = added;
-    columns.inflight[slot] = columns.kept[slot] = 0;
-    columns.work[slot] = columns.workDone[slot] = columns.busyMs[slot] = 0;
-    columns.servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
-    columns.served[slot] = columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
+    clearRequests(columns, slot);
+    columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
   }
 
@@ -119,10 +118,10 @@ export class HostPool {
 
   /** One more request in flight on this host. */
   begin(host: Host, attempt: Attempt): void {
-    const { inflight, work, header } = this.#options.columns;
+    const { columns } = this.#options;
+    const { header } = columns;
     this.#early.letGo(attempt.startedAtMs);
-    inflight[host.slot] = (inflight[host.slot] as number) + 1;
-    work[host.slot] = (work[host.slot] as number) + attempt.cost;
+    beginRequest(columns, host.slot, attempt.cost, attempt.startedAtMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
   }
@@ -130,18 +129,16 @@ export class HostPool {
   /** That request has ended so: exactly once for each `begin`. */
   end(host: Host, attempt: Attempt, outcome: OutcomeKind, status: number): void {
     const { columns, clock } = this.#options;
-    const { inflight, work, kept, header } = columns;
-    const left = (inflight[host.slot] as number) - 1;
-    inflight[host.slot] = left;
-    // Sums of fractions: what remains of nothing is nothing.
-    work[host.slot] = left === 0 && kept[host.slot] === 0 ? 0 : (work[host.slot] as number) - attempt.cost;
+    const { header } = columns;
+    const nowMs = clock();
+    endRequest(columns, host.slot, attempt.cost, attempt.startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     const last = host.attempts.pop();
     if (last !== undefined && last !== attempt) {
       host.attempts[attempt.place] = last;
       last.place = attempt.place;
     }
-    if (outcome === 'ok') this.#record(host, attempt, status, clock());
+    if (outcome === 'ok') this.#record(host, attempt, status, nowMs);
     this.#judge(host, outcome, status);
     host.queue.letIn(this.#options.clock);
     if (host.isRemoved) this.#releaseIfIdle(host);
@@ -149,16 +146,14 @@ export class HostPool {
 
   /** What was served, for the load messages: only answers that tell of the host's work do. */
   #record(host: Host, attempt: Attempt, status: number, nowMs: number): void {
-    const { served, workDone, busyMs, servedByClass, fleet } = this.#options.columns;
+    const { columns } = this.#options;
+    const { served, fleet } = columns;
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
     if (status >= 500 || status === 101) return;
     const { cost, classId } = attempt;
     const tookMs = nowMs - attempt.startedAtMs;
-    workDone[slot] = (workDone[slot] as number) + cost;
-    busyMs[slot] = (busyMs[slot] as number) + tookMs;
-    const cell = slot * MAX_CLASSES + classId;
-    servedByClass[cell] = (servedByClass[cell] as number) + 1;
+    recordServed(columns, slot, classId, cost, tookMs);
     // Not so while the speed is not known (NaN).
     const leastMs = (TOO_SOON * cost) / (fleet[FLEET.neutralSpeed] as number);
     if (tookMs < leastMs) this.#early.keep(host, cost, attempt.startedAtMs + leastMs);

@@ -15,7 +15,7 @@ let seq = 0;
 function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
   return {
     balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], isFull: false, statics: [], ...fields,
-    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, workDone: served * 10, busyMs: served * 12, counts: [] })),
+    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] })),
   };
 }
 

@@ -89,11 +89,11 @@ test('excluded, avoided and warming hosts are passed over; one that is left is t
 test('strange figures never make it pick none', () => {
   const strange = [Number.NaN, 0, -1, Number.POSITIVE_INFINITY, 1e300];
   const random = new Random(6);
-  const any = (): number => strange[random.below(strange.length)] as number;
+  const oddly = (): number => strange[random.below(strange.length)] as number;
   for (let i = 0; i < 2000; i++) {
-    const column = (): number[] => Array.from({ length: SLOTS }, any);
+    const column = (): number[] => Array.from({ length: SLOTS }, oddly);
     const view: HostView = buildView(SLOTS, { othersInflight: column(), othersWork: column(), capacity: column(), speed: column(), failing: column(), work: column() });
-    for (const at of Object.values(FLEET)) view.fleet[at] = any();
+    for (const at of Object.values(FLEET)) view.fleet[at] = oddly();
     assert.ok(new Adaptive(random).pick(view, 1000, -1, 10) >= 0);
   }
 });

@@ -4,9 +4,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type CapacityFigures, type CapacityState, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
+import type { Evidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('capacity');
+
+const NONE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
+
+const more = (sum: Evidence, work: number, duration: number): Evidence => ({
+  work: sum.work + work, durations: sum.durations + duration, workSquares: sum.workSquares + work * work,
+  workByDuration: sum.workByDuration + work * duration, durationSquares: sum.durationSquares + duration * duration,
+});
+
+const many = (count: number, work: number, duration: number): Evidence => Array.from({ length: count }).reduce<Evidence>((sum) => more(sum, work, duration), NONE);
 
 interface HostOptions {
   readonly cores: number;
@@ -23,7 +33,8 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
   const random = new Random(3);
   const state = startCapacity();
   const jobs: { left: number; cost: number; since: number }[] = [];
-  let [served, work, durations, inflight, busy] = [0, 0, 0, 0, 0];
+  let [served, inflight, busy] = [0, 0, 0];
+  let evidence = NONE;
   let cpu = 0;
   const sums = { capacity: 0, speed: 0, count: 0 };
   for (let ms = 0; ms < seconds * 1000; ms++) {
@@ -42,8 +53,7 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
       if (job.left > 0) continue;
       jobs.splice(i, 1);
       served++;
-      work += job.cost;
-      durations += ms + 1 - job.since;
+      evidence = more(evidence, job.cost, ms + 1 - job.since);
     }
     if (ms % 1000 === 999) {
       cpu = busy / 1000 / cores;
@@ -51,8 +61,9 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
     }
     if (ms % 100 !== 99) continue;
     const said = figures?.(cpu) ?? { cpu, memory: null, cores };
-    updateCapacity(state, { elapsedMs: 100, served, workMs: work, durationsMs: durations, meanInflight: inflight / 100 }, said, median);
-    [served, work, durations, inflight] = [0, 0, 0, 0];
+    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, median);
+    [served, inflight] = [0, 0];
+    evidence = NONE;
     if (ms < (seconds - 1) * 1000) continue;
     sums.capacity += state.capacity;
     sums.speed += state.speed;
@@ -108,20 +119,20 @@ test('full memory slows a host down', () => {
 
 test('a host that answers without working is not believed to be more than twice as quick as the median', () => {
   const state = startCapacity();
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, workMs: 850, durationsMs: 50, meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, 1);
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, 1);
   assert.is(state.speed, 2);
   assert.ok(state.capacity <= 8);
 });
 
 test('nothing served teaches nothing, and strange figures do no harm', () => {
   const state = startCapacity();
-  updateCapacity(state, { elapsedMs: 100, served: 0, workMs: 0, durationsMs: 0, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
   assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   for (const elapsedMs of [0, -5, Number.NaN]) {
-    updateCapacity(state, { elapsedMs, served: 10, workMs: 100, durationsMs: 100, meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
     assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   }
-  updateCapacity(state, { elapsedMs: 100, served: 10, workMs: 100, durationsMs: 100, meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, Number.NaN);
+  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, Number.NaN);
   assert.is(state.speed, 1);
 });
 

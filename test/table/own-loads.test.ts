@@ -64,7 +64,7 @@ test('what a balancer sent after its message is counted once, and what it finish
   const master = new FleetLoads();
   for (const each of [one, two]) {
     change(each, 0, 1, 5);
-    master.take(each.loads.next(hostsOf(each), true) as LoadMessage, 0);
+    master.take(each.loads.next(hostsOf(each), true, 0) as LoadMessage, 0);
   }
   // Both go on while the master's word is on its way.
   change(one, 0, 1, 20);
@@ -80,7 +80,7 @@ test('until the first acknowledgement nothing of the fleet\'s figure is taken fo
   const one = startBalancer('one');
   const master = new FleetLoads();
   change(one, 1, 1, 5);
-  one.loads.next(hostsOf(one), true);
+  one.loads.next(hostsOf(one), true, 0);
   take(one, tableOf(master, 2), 5);
   assert.equal(seenBy(one, 1), [1, 5]);
 });
@@ -88,19 +88,19 @@ test('until the first acknowledgement nothing of the fleet\'s figure is taken fo
 test('after a lost message the master acknowledges nothing until a full one comes, and the balancer sends one', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
-  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
   take(one, tableOf(master, 2), 0);
   change(one, 0, 1, 5);
-  one.loads.next(hostsOf(one), false);
+  one.loads.next(hostsOf(one), false, 0);
   let sent = 0;
   for (; !one.loads.isLost; sent++) {
     assert.ok(sent < 100, 'the loss is noticed');
     change(one, 1, 1, 5);
-    master.take(one.loads.next(hostsOf(one), false) as LoadMessage, 0);
+    master.take(one.loads.next(hostsOf(one), false, 0) as LoadMessage, 0);
     assert.equal(master.takeAcks(), []);
   }
   assert.is(master.of('h0').inflight, 0, 'this is what was lost');
-  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
   take(one, tableOf(master, 3), 0);
   assert.equal([seenBy(one, 0), seenBy(one, 1)], [[1, 5], [sent, 5 * sent]]);
   assert.not(one.loads.isLost);
@@ -110,13 +110,13 @@ test('a new master knows nothing of ours: nothing is taken off its figures until
   const one = startBalancer('one');
   const old = new FleetLoads();
   change(one, 0, 1, 5);
-  old.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  old.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
   take(one, tableOf(old, 2), 0);
   const master = new FleetLoads();
   one.loads.forgetAcks();
   take(one, tableOf(master, 1, 2), 10);
   assert.equal(seenBy(one, 0), [1, 5]);
-  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 10);
+  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 10);
   take(one, tableOf(master, 2, 2), 20);
   assert.equal(seenBy(one, 0), [1, 5]);
 });
@@ -125,7 +125,7 @@ test('a slot that another host has now takes nothing over from the one before', 
   const one = startBalancer('one');
   const master = new FleetLoads();
   change(one, 3, 1, 5);
-  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
+  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
   take(one, tableOf(master, 2), 0);
   one.writer.apply({ ...buildTable(1, 3, []), isFull: false, previousSeq: 2, gone: ['h3'] }, 0);
   one.writer.release(3);
@@ -135,28 +135,30 @@ test('a slot that another host has now takes nothing over from the one before', 
   assert.equal(seenBy(one, 3), [2, 8]);
 });
 
-test('figures are true as of the last table, and stay so while all that was said is acknowledged', () => {
+test('figures are as old as our own part of them, and stay true while all that was said is acknowledged', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   const loadsAt = () => one.columns.fleet[FLEET.loadsAt];
   one.loads.touch(50);
   assert.ok(Number.isNaN(loadsAt()), 'nothing was ever heard');
-  master.take(one.loads.next(hostsOf(one), true) as LoadMessage, 0);
-  take(one, tableOf(master, 2), 100);
-  assert.is(loadsAt(), 100);
+  take(one, tableOf(master, 2), 20);
+  assert.ok(Number.isNaN(loadsAt()), 'a table that contains nothing of ours does not tell its age');
+  master.take(one.loads.next(hostsOf(one), true, 70) as LoadMessage, 0);
+  take(one, tableOf(master, 3), 100);
+  assert.is(loadsAt(), 70, 'when our own part was sent');
   one.loads.touch(180);
   assert.is(loadsAt(), 180);
   change(one, 0, 1, 5);
-  one.loads.next(hostsOf(one), false);
+  one.loads.next(hostsOf(one), false, 200);
   one.loads.touch(300);
   assert.is(loadsAt(), 180, 'the master has not answered');
 });
 
 test('nothing new is no message, unless one is due', () => {
   const one = startBalancer('one');
-  const first = one.loads.next(hostsOf(one), true) as LoadMessage;
-  assert.is(one.loads.next(hostsOf(one), false, false), undefined);
-  assert.equal(one.loads.next(hostsOf(one), false, true)?.seq, first.seq + 1, 'no seq was used for the one that was not sent');
+  const first = one.loads.next(hostsOf(one), true, 0) as LoadMessage;
+  assert.is(one.loads.next(hostsOf(one), false, 0, false), undefined);
+  assert.equal(one.loads.next(hostsOf(one), false, 0, true)?.seq, first.seq + 1, 'no seq was used for the one that was not sent');
 });
 
 test('classes are counted by their new ids, and a wrap of the counter is no jump', () => {
@@ -164,10 +166,10 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.loads.setClass(0, '(rest)');
   one.loads.setClass(2, 'GET /a');
   one.columns.servedByClass[2] = 0xffff_fffe;
-  assert.equal(one.loads.next(hostsOf(one), true)?.classes, [[0, '(rest)'], [2, 'GET /a']]);
+  assert.equal(one.loads.next(hostsOf(one), true, 0)?.classes, [[0, '(rest)'], [2, 'GET /a']]);
   one.columns.servedByClass[2] = 3;
   one.columns.served[0] = 5;
-  const message = one.loads.next(hostsOf(one), false);
+  const message = one.loads.next(hostsOf(one), false, 0);
   assert.equal([message?.classes, message?.hosts.map(({ counts }) => counts)], [[], [[2, 5]]]);
 });
 
@@ -179,7 +181,7 @@ test('whatever is lost, doubled or late: when all is quiet every balancer sees e
     let [term, seq] = [1, 1];
     const exchange = (lossPercent: number, isFull: boolean, nowMs: number): void => {
       for (const each of balancers) {
-        const message = each.loads.next(hostsOf(each), isFull || each.loads.isLost) as LoadMessage;
+        const message = each.loads.next(hostsOf(each), isFull || each.loads.isLost, 0) as LoadMessage;
         if (random.below(100) < lossPercent) continue;
         master.take(message, nowMs);
         if (random.below(10) === 0) master.take(message, nowMs);

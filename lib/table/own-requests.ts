@@ -1,0 +1,42 @@
+// This balancer's own requests in the shared table: begun, ended, served. The traffic thread writes these cells, and
+// so does the simulation; load messages are made of them (own-loads.ts).
+
+import { MAX_CLASSES } from '../model.js';
+import type { TableColumns } from './layout.js';
+
+/** One more request in flight on a host, and the work that it is expected to be (ms of CPU). */
+export function beginRequest({ inflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
+  inflight[slot] = (inflight[slot] as number) + 1;
+  work[slot] = (work[slot] as number) + cost;
+  startSum[slot] = (startSum[slot] as number) + nowMs;
+}
+
+/** It has ended, however: exactly once for each `beginRequest`, with the same cost. */
+export function endRequest({ inflight, kept, work, startSum, elapsedSum }: TableColumns, slot: number, cost: number, startedAtMs: number, nowMs: number): void {
+  const left = (inflight[slot] as number) - 1;
+  inflight[slot] = left;
+  // Sums of fractions: what remains of nothing is nothing.
+  work[slot] = left === 0 && kept[slot] === 0 ? 0 : (work[slot] as number) - cost;
+  startSum[slot] = left === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
+  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - startedAtMs);
+}
+
+/** It was served as it should be, and tells of the host: its work, its duration, and the products that say how much both scatter. */
+export function recordServed(columns: TableColumns, slot: number, classId: number, cost: number, tookMs: number): void {
+  const { workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass } = columns;
+  workDone[slot] = (workDone[slot] as number) + cost;
+  busyMs[slot] = (busyMs[slot] as number) + tookMs;
+  workSquares[slot] = (workSquares[slot] as number) + cost * cost;
+  workByDuration[slot] = (workByDuration[slot] as number) + cost * tookMs;
+  durationSquares[slot] = (durationSquares[slot] as number) + tookMs * tookMs;
+  const cell = slot * MAX_CLASSES + classId;
+  servedByClass[cell] = (servedByClass[cell] as number) + 1;
+}
+
+/** Makes a slot's cells those of a host that nothing was sent to yet. */
+export function clearRequests(columns: TableColumns, slot: number): void {
+  const { inflight, kept, work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass } = columns;
+  inflight[slot] = kept[slot] = 0;
+  for (const column of [work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
+  servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
+}
