@@ -1,10 +1,9 @@
-// One connection of a client: the strict reading of what comes on it, one request at a time, each handed to Node's
-// server as a head of our own; how long all of it may take; and how it ends.
+// One connection of a client: the strict reading of what comes on it, one request at a time, of each of which
+// Node's server is told; how long all of it may take; and how it ends.
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { Count } from '../table/counters.js';
-import { announcementOf } from './announcements.js';
 import { type AnswerCode, answerBytes } from './answers.js';
 import { ClientPatience, type Owed, type PatienceRules } from './client-patience.js';
 import type { PresentRequest } from './client-side.js';
@@ -44,7 +43,7 @@ export class ClientConnection {
   readonly #parser: RequestParser;
   readonly #patience: ClientPatience;
   readonly #held: HeldBytes;
-  #announce: (head: Buffer) => void = () => undefined;
+  #announce: (head: RequestHead) => void = () => undefined;
   /** From a request's head to the end of its answer. */
   #isBusy = false;
   #isClosing = false;
@@ -86,8 +85,8 @@ export class ClientConnection {
     return this.#parser.isBetween;
   }
 
-  /** Begins to read; each request is told to `announce` by a head that says only what its answer depends on. */
-  start(announce: (head: Buffer) => void): void {
+  /** Begins to read; `announce` is told of each request. */
+  start(announce: (head: RequestHead) => void): void {
     this.#announce = announce;
     readInto(this.socket, (bytes) => this.#onBytes(bytes));
     this.socket.resume();
@@ -159,7 +158,7 @@ export class ClientConnection {
     this.#isBusy = true;
     this.#isBodyWanted = false;
     this.#patience.wait('none');
-    this.#announce(announcementOf(head));
+    this.#announce(head);
   }
 
   #hold(bytes: Buffer, offset: number): void {

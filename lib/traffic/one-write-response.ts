@@ -12,10 +12,19 @@ interface Inner {
   finished: boolean;
 }
 
-/** A request that has no body to be read. */
+/** A request as Node's server is told of it: without a target, headers, or a body to be read. */
 export class AnnouncedRequest extends IncomingMessage {
   /** The attempt that is made for it: http-proxy hands requests on, and this with them. */
   attempt: Attempt | undefined;
+
+  /** Makes it the connection's next request. */
+  announce(method: 'GET' | 'HEAD', minorVersion: 0 | 1): void {
+    this.method = method;
+    this.httpVersionMajor = 1;
+    this.httpVersionMinor = minorVersion;
+    this.complete = true;
+    this.attempt = undefined;
+  }
 
   /** Node would read a body that nobody wants to its end, which costs three turns of its queue for nothing. */
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
@@ -36,21 +45,19 @@ export interface ResponseOwner {
 export class OneWriteResponse extends ServerResponse {
   #owner: ResponseOwner | undefined;
 
-  /** Tells the owner; one set of listeners serves all responses. */
+  /** Who is told from now on. */
   watch(owner: ResponseOwner): void {
     this.#owner = owner;
+  }
+
+  /** Tells the owner without listeners: three for each response would cost more than this. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
     // A client that resets: `close` follows.
-    this.on('error', nothing);
-    this.on('finish', OneWriteResponse.#onFinish);
-    this.on('close', OneWriteResponse.#onClose);
-  }
-
-  static #onFinish(this: OneWriteResponse): void {
-    this.#owner?.onFinished();
-  }
-
-  static #onClose(this: OneWriteResponse): void {
-    this.#owner?.onClosed();
+    if (event === 'error') return true;
+    const isHeard = super.emit(event, ...args);
+    if (event === 'finish') this.#owner?.onFinished();
+    else if (event === 'close') this.#owner?.onClosed();
+    return isHeard;
   }
 
   /**
@@ -74,5 +81,3 @@ export class OneWriteResponse extends ServerResponse {
     socket.write(head + body, 'latin1', () => this.emit('finish'));
   }
 }
-
-const nothing = (): void => undefined;

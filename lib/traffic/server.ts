@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { TrafficConfig } from '../traffic-config.js';
+import { announcerOf } from './announcements.js';
 import { ClientConnection, type ConnectionContext } from './client-connection.js';
 import type { ClientSide } from './client-side.js';
 import { ConnectionLimits } from './connection-limits.js';
@@ -82,11 +83,11 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     http.emit('connection', socket);
     // When a client closes its half, Node would end the connection with the present answer, although others may be owed.
     for (const listener of socket.listeners('end') as (() => void)[]) if (!ends.has(listener)) socket.off('end', listener);
-    // Node's server never sees a client's bytes: it is told of each request by a head of ours, and writes the answers.
-    const [parse] = socket.listeners('data') as ((bytes: Buffer) => void)[];
+    // Node's server never sees a client's bytes: it is told of each request by us, and writes the answers.
+    const announce = announcerOf(socket);
     // A listener of ours makes Node let go of the socket's reading.
     socket.on('data', nothing).removeAllListeners('data');
-    connection.start(parse as (bytes: Buffer) => void);
+    connection.start(announce);
   }
 
   function begin(client: ClientSide): void {
