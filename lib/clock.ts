@@ -1,6 +1,7 @@
 // The one clock of a process: monotonic, in milliseconds, and the same in all of its threads.
 // Wall-clock time is for people and never for decisions: it jumps.
 
+import { performance } from 'node:perf_hooks';
 import { hrtime } from 'node:process';
 
 /** Gives the time in milliseconds on a clock that never jumps; its zero has no meaning. */

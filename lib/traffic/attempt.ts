@@ -65,13 +65,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isKept = true;
   #tunnel: Tunnel | undefined;
 
-  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number) {
+  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number) {
     this.#context = context;
     this.#client = client;
     this.host = host;
     this.classId = classId;
     this.cost = cost;
-    this.startedAtMs = context.clock();
+    this.startedAtMs = startedAtMs;
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -89,7 +89,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = pool.take(this.host, client.head);
     this.#connection = connection;
     connection.use(this, client.head.method);
-    if (connection.isConnected) this.onConnected();
+    // It has just begun: the clock need not be read again.
+    if (connection.isConnected) this.#sendRequest(this.startedAtMs);
     else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
   }
 
@@ -102,16 +103,20 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   // The host's connection.
 
   onConnected(): void {
-    const { pseudonym, clock } = this.#context;
+    this.#sendRequest(this.#context.clock());
+  }
+
+  #sendRequest(nowMs: number): void {
+    const { pseudonym } = this.#context;
     const connection = this.#connection as HostConnection;
     const { head, facts } = this.#client;
-    this.connectedAtMs = clock();
+    this.connectedAtMs = nowMs;
     const isUpgrade = head.upgrade !== undefined && !NO_UPGRADES.test(head.upgrade);
     const headers = requestHeaders(head, facts, { authority: this.host.authority, pseudonym, isUpgrade });
     connection.write(headText(`${head.method} ${head.target} HTTP/1.1`, headers));
     if (head.framing === 'none') {
       this.#isRequestSent = true;
-      this.#awaitAnswer();
+      this.#awaitAnswer(nowMs);
     } else {
       this.#client.readBody(this);
     }
@@ -222,9 +227,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   /** Once the request is sent, the host owes the next byte of its answer within its time. */
-  #awaitAnswer(): void {
+  #awaitAnswer(nowMs = this.#context.clock()): void {
     if (!this.#isRequestSent || this.#isSettled) return;
-    (this.#connection as HostConnection).deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
+    (this.#connection as HostConnection).deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
   }
 
   #noteFirstByte(): void {

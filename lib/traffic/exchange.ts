@@ -36,16 +36,17 @@ const MAX_PICKS = 4;
 /** Carries one request through. Never rejects. */
 export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
   const { count, clock, pool } = context;
-  const story: Story = { startedMs: clock(), queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused' };
+  let nowMs = clock();
+  const story: Story = { startedMs: nowMs, queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused' };
   count('requests');
-  context.budget.onRequest(story.startedMs);
+  context.budget.onRequest(nowMs);
   let failure = refusalOf(context, client);
   let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
   const classId = context.classes.classOf(client.head.method, client.head.target);
   const cost = costOf(context, classId);
   while (failure === undefined) {
-    const host = pick(context, excluded, cost);
+    const host = pick(context, nowMs, excluded, cost);
     if (host === undefined) {
       if (story.attempts === 0) count('requests_refused_no_host');
       failure = lastWrong;
@@ -54,7 +55,8 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
     if (!pool.hasRoom(host)) {
       // oxlint-disable-next-line no-await-in-loop -- a host with its full number is waited for
       const turn = await waitFor(context, client, host);
-      story.queuedMs = clock() - story.startedMs;
+      nowMs = clock();
+      story.queuedMs = nowMs - story.startedMs;
       if (turn === 'gone') continue;
       if (turn !== 'room') {
         if (client.isGone) story.outcome = goneFrom(context);
@@ -62,7 +64,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
         break;
       }
     }
-    const attempt = new Attempt(context, client, host, classId, cost);
+    const attempt = new Attempt(context, client, host, classId, cost, nowMs);
     story.attempt = attempt;
     story.attempts++;
     pool.begin(host, attempt);
@@ -79,6 +81,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
     lastWrong = codeOf(outcome.kind);
     if (!mayTryAgain(context, client, outcome, story.attempts)) failure = lastWrong;
     excluded = host.slot;
+    nowMs = clock();
   }
   if (failure !== undefined) {
     count('requests_failed');
@@ -128,9 +131,8 @@ function costOf({ classCost, view }: ExchangeContext, classId: number): number {
 }
 
 /** A host with room; when none of those picked has any, the first of them. */
-function pick({ policy, view, clock, pool }: ExchangeContext, excluded: number, cost: number): Host | undefined {
+function pick({ policy, view, pool }: ExchangeContext, nowMs: number, excluded: number, cost: number): Host | undefined {
   let full: Host | undefined;
-  const nowMs = clock();
   for (let i = 0; i < MAX_PICKS; i++) {
     const slot = policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;

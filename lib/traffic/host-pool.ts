@@ -165,8 +165,7 @@ export class HostPool {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
       if (connection.isIdle && connection.socket.writable) {
-        const isFresh = host.keepIdleMs - (connection.deadlineMs - clock()) <= FRESH_MS;
-        if (mayBeStale || isFresh) return connection;
+        if (mayBeStale || host.keepIdleMs - (connection.deadlineMs - clock()) <= FRESH_MS) return connection;
         host.idle.push(connection);
         break;
       }
