@@ -106,6 +106,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     count('healthFall', '--health-fall', 'failed checks in a row that take a host out', 1, 100),
     duration('slowStartMs', '--slow-start', 'a host that is new or has come back has its full share after so long; 0: at once'),
     { field: 'hostCa', flags: '--host-ca <file>', help: "PEM certificate authorities for hosts with https:// (default: the system's)", shown: '', parse: (text) => text },
+    { field: 'isLoadHeaderKept', flags: '--keep-load-header', help: "pass on the load reports (ORCA's endpoint-load-metrics) that hosts put into their answers", shown: '' },
     { field: 'isHostInsecure', flags: '--host-insecure', help: "do not verify the certificates of hosts with https://: anyone on the way can read and change what passes", shown: '' },
   ]],
   ['Logs', [

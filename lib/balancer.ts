@@ -26,6 +26,7 @@ import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
 import { healthRulesOf } from './traffic-config.js';
 import { HostPool } from './traffic/host-pool.js';
+import { LoadHeaders } from './traffic/load-headers.js';
 import { startMemoryGuard } from './traffic/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
 import { openTlsContexts } from './traffic/tls-contexts.js';
@@ -97,6 +98,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     },
   });
   const classes = new RequestClasses(randomInt(2 ** 31));
+  const loads = new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: (reports) => fleet?.post({ type: 'inband-reports', reports }) });
+  shutdown.add(() => loads.stop());
   const context: ExchangeContext = {
     classes,
     classCost: columns.classCost,
@@ -107,6 +110,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     timeouts: config,
     // Tells this process from all others, and nothing else.
     pseudonym: `meercat-${instance.slice(0, 8)}`,
+    loads,
     tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent),
     memory,

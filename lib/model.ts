@@ -58,6 +58,18 @@ export interface Report extends HostFigures {
   readonly bye: boolean;
   /** How often this agent reports, in milliseconds: a host is silent after three missed reports. */
   readonly intervalMs: number;
+  /** Present when no agent says it, but a balancer that found it in an answer of the host's. */
+  readonly via?: 'inband';
+  /** Errors per second as the host itself counts them; in-band only, for people who listen. */
+  readonly eps?: number | null;
+}
+
+/** What a host said of itself in an answer, on its way to the channel of reports. */
+export interface InbandReport extends HostFigures {
+  readonly slot: number;
+  readonly host: string;
+  readonly url: string;
+  readonly eps: number | null;
 }
 
 /** A host as `--host URL[,name=N]` names it: it has no agent. */
@@ -117,9 +129,9 @@ export interface HostRow extends HostFigures {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
-  /** True for a host that was named by `--host` and has never reported. */
+  /** True for a host that was named by `--host` and has no agent; its figures, if it has any, stood in its answers. */
   readonly isStatic: boolean;
-  /** Milliseconds since the master heard the last report; `null` when it never heard one. */
+  /** Milliseconds since the master heard the last report, of an agent or in-band; `null` when it never heard one. */
   readonly ageMs: number | null;
   /** Requests in flight from the whole fleet. */
   readonly inflight: number;

@@ -3,7 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Log } from './log.js';
-import type { Algorithm, HostRow, Role, Stamp, StaticHost } from './model.js';
+import type { Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/writer.js';
 import type { HealthRules, HostTls } from './traffic-config.js';
 
@@ -13,6 +13,8 @@ export type ToFleet =
   | { readonly type: 'verdict' }
   /** Classes of requests have these names from now on; null for one that is no more. */
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
+  /** What hosts said of themselves in their answers. */
+  | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
   /** Nothing uses this removed slot any more. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */

@@ -109,6 +109,8 @@ export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRul
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;
   readonly oddNames: NamePolicy;
+  /** The load reports that hosts put into their answers go on to clients. */
+  readonly isLoadHeaderKept: boolean;
   readonly accessLog: AccessLogFormat;
   /** The file of the access log; empty: standard output. */
   readonly accessLogFile: string;
@@ -152,6 +154,7 @@ export const TRAFFIC_DEFAULTS = {
   trust: [],
   isProxyAccepted: false,
   oddNames: 'refuse',
+  isLoadHeaderKept: false,
   accessLog: 'off',
   accessLogFile: '',
 } as const satisfies TrafficConfig;

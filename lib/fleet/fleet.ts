@@ -4,12 +4,14 @@
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
+import type { InbandReport } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
 import { encodeLoad } from '../redis/load-message.js';
+import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
 import { loadIntervalMs } from '../routing/load-interval.js';
@@ -17,6 +19,7 @@ import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
 import { ClassCosts } from '../table/class-costs.js';
 import { OwnLoads } from '../table/own-loads.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
+import { InbandReports } from './inband-reports.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
@@ -105,6 +108,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const membership = new Membership(client, keys, config, columns, clock);
   const loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
   const costs = new ClassCosts(columns);
+  const inband = new InbandReports(columns.reportedAt, Math.random);
   let balancers = 1;
   setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */
@@ -115,12 +119,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
     onTerm: (term) => sawTerm(term),
-    onApplied({ acks, costs: told }, isNewTerm) {
+    onApplied(applied, isNewTerm) {
       heardAtMs = clock();
+      inband.onTable(applied);
       ownChecks.end();
       if (isNewTerm) loads.forgetAcks();
-      for (const [balancer, seq] of acks) if (balancer === config.name) loads.onAck(seq);
-      if (told !== null) costs.take(told);
+      for (const [balancer, seq] of applied.acks) if (balancer === config.name) loads.onAck(seq);
+      if (applied.costs !== null) costs.take(applied.costs);
       loads.settle(table.writer.hosts(), heardAtMs);
     },
     onRead() {
@@ -144,7 +149,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: table.writer.rows(clock()) });
+      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())) });
       void membership.tell({ kind: 'master-elected', name: config.name, term });
       void beat();
     },
@@ -202,6 +207,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       heardAtMs = clock();
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
+      inband.balancers = fleet.order.length;
       noticeSharedName(fleet.previousInstance);
       if (!hasJoined) {
         hasJoined = true;
@@ -257,6 +263,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
   }
 
+  function sendInband(reports: readonly InbandReport[]): void {
+    if (client.status !== 'ready') return;
+    for (const { slot: _, ...report } of inband.due(reports, clock())) {
+      count('inband_published');
+      client.publish(keys.reports, encodeReport({ ...report, intervalMs: SECOND, bye: false, via: 'inband' })).catch(() => undefined);
+    }
+  }
+
   function upkeep(): void {
     table.upkeep();
     loads.refreshMeanCost(table.writer.hosts());
@@ -285,6 +299,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         case 'verdict':
           table.rebuild();
           break;
+        case 'inband-reports':
+          sendInband(message.reports);
+          break;
         case 'slot-released':
           table.writer.release(message.slot);
           break;
@@ -296,7 +313,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           listenToHosts(hostsPort);
           // The hosts thread was started again: it must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: table.writer.rows(clock()) });
+            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())) });
           }
           break;
         case 'resign':

@@ -17,9 +17,9 @@ export interface HostEntry {
   state: HostState;
   /** Has an agent: it reported once, to this master or an earlier one. */
   hasAgent: boolean;
-  /** When it last reported; null when never. */
+  /** When it last reported, by its agent or in-band; null when never. */
   reportedAtMs: number | null;
-  /** Since when a report is awaited: the last one, or when this master began to listen. */
+  /** Since when an agent's report is awaited: the last one, or when this master began to listen. */
   awaitedSinceMs: number;
   intervalMs: number;
   checks: Checked;

@@ -22,8 +22,11 @@ const MAX_HOSTS = 16_384;
 
 const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
 
-/** What the registry did with a report. */
-export type ReportOutcome = 'taken' | 'conflict' | 'full';
+/**
+ * What the registry did with a report. In-band ones alone can be of a host that is `unknown`, or that has an `agent`
+ * whose figures go before.
+ */
+export type ReportOutcome = 'taken' | 'conflict' | 'full' | 'unknown' | 'agent';
 
 /** Something about a host that people may want to know at once. */
 export interface HostNews {
@@ -85,6 +88,7 @@ export class HostRegistry {
 
   /** Takes one report. One from another address for a name that is alive is a conflict, and dropped. */
   onReport(report: Report, nowMs: number): ReportOutcome {
+    if (report.via === 'inband') return this.#onInband(report, nowMs);
     const known = this.#entries.get(report.host);
     if (report.bye) {
       if (known === undefined) return 'taken';
@@ -116,6 +120,21 @@ export class HostRegistry {
     if (!this.#hasPath) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
+    this.#changed.add(entry.name);
+    return 'taken';
+  }
+
+  /**
+   * Takes what a host said in an answer. It changes figures alone: it makes no host, moves none, and says nothing of
+   * an agent. So a host that says nothing, because it gets no requests, is not silent for that: its figures age.
+   */
+  #onInband(report: Report, nowMs: number): ReportOutcome {
+    const entry = this.#entries.get(report.host);
+    if (entry === undefined || entry.url !== report.url) return 'unknown';
+    if (entry.hasAgent && !this.#isSilent(entry, nowMs)) return 'agent';
+    const { cpu, memory, cores, rps } = report;
+    entry.figures = { cpu, memory, cores: cores ?? entry.figures.cores, rps };
+    entry.reportedAtMs = nowMs;
     this.#changed.add(entry.name);
     return 'taken';
   }

@@ -16,11 +16,11 @@ const DEFAULT_INTERVAL_MS = 1000;
 
 /** A report as it is published: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
-  const { host, url, cpu, memory, cores, rps, intervalMs, bye } = report;
-  return JSON.stringify({ v: MESSAGE_VERSION, host, url, cpu, memory, cores, rps, interval: intervalMs, ...(bye && { bye }) });
+  const { host, url, cpu, memory, cores, rps, intervalMs, bye, via, eps } = report;
+  return JSON.stringify({ v: MESSAGE_VERSION, host, url, cpu, memory, cores, rps, interval: intervalMs, ...(bye && { bye }), ...(via && { via }), ...(typeof eps === 'number' && { eps }) });
 }
 
-/** Reads a report. A figure may be absent or null, which is "not known"; a wrong one drops the report. */
+/** Reads a report. A figure may be absent or null, which is "not known"; a wrong one drops the report. Only an agent can say goodbye. */
 export function decodeReport(text: unknown): Decoded<Report> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
@@ -28,6 +28,8 @@ export function decodeReport(text: unknown): Decoded<Report> {
   if (!isName(fields.host)) return rejected('name');
   const url = originOf(fields.url);
   if (url === null || (fields.bye !== undefined && typeof fields.bye !== 'boolean')) return rejected('malformed');
+  const isInband = fields.via === 'inband';
+  if ((fields.via !== undefined && !isInband) || (isInband && fields.bye === true)) return rejected('malformed');
   const figures = {
     cpu: numberWithin(fields.cpu, 0, 1),
     memory: numberWithin(fields.memory, 0, 1),
@@ -35,10 +37,12 @@ export function decodeReport(text: unknown): Decoded<Report> {
     rps: numberWithin(fields.rps, 0, MAX_RPS),
   };
   const intervalMs = numberWithin(fields.interval, MIN_INTERVAL_MS, MAX_INTERVAL_MS);
-  if (!areFigures(figures) || intervalMs === undefined) return rejected('out_of_range');
+  const eps = numberWithin(fields.eps, 0, MAX_RPS);
+  if (!areFigures(figures) || intervalMs === undefined || eps === undefined) return rejected('out_of_range');
+  const said = { ...(isInband && { via: 'inband' as const }), ...(eps !== null && { eps }) };
   return {
     ok: true,
-    value: { host: fields.host, url, ...figures, intervalMs: intervalMs ?? DEFAULT_INTERVAL_MS, bye: fields.bye === true },
+    value: { host: fields.host, url, ...figures, intervalMs: intervalMs ?? DEFAULT_INTERVAL_MS, bye: fields.bye === true, ...said },
   };
 }
 

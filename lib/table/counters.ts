@@ -69,6 +69,9 @@ export const COUNTERS = [
   'ejections_5xx',
   'ejections_ended',
   'access_log_dropped',
+  // Traffic: load reports in answers of hosts.
+  'inband_read',
+  'inband_dropped_malformed',
   // Fleet: tables from the master, and what stands in Redis.
   'tables_applied',
   'tables_dropped_old',
@@ -80,6 +83,7 @@ export const COUNTERS = [
   'own_checks_failed',
   'settings_dropped',
   'events_dropped',
+  'inband_published',
   'masterships',
   'name_conflicts',
   'fleet_thread_restarts',
@@ -92,6 +96,8 @@ export const COUNTERS = [
   'reports_dropped_name',
   'reports_dropped_conflict',
   'reports_dropped_full',
+  'reports_dropped_unknown',
+  'reports_dropped_agent',
   'checks_failed',
   'loads_taken',
   'loads_dropped_malformed',

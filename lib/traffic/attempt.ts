@@ -13,6 +13,7 @@ import { headText, passedTrailers, requestHeaders } from './headers.js';
 import type { ConnectionUser, HostConnection, Loss } from './host-connection.js';
 import type { Host } from './host.js';
 import type { HostPool } from './host-pool.js';
+import type { LoadHeaders } from './load-headers.js';
 import type { ResponseHead } from './response-head.js';
 import { Tunnel } from './tunnel.js';
 
@@ -33,6 +34,8 @@ export interface AttemptContext {
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs'>;
   /** Our name in Via. */
   readonly pseudonym: string;
+  /** Takes what hosts say of themselves in their answers. */
+  readonly loads: LoadHeaders;
   /** The tunnels that are open, to be told when the balancer stops. */
   readonly tunnels: Set<Tunnel>;
 }
@@ -54,6 +57,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** When the connection was there, and the answer's first byte (process's clock); NaN before. For the access log. */
   connectedAtMs = Number.NaN;
   firstByteAtMs = Number.NaN;
+  /** The CPU that the request took, as the host said in its answer (ms); NaN when it did not, or was not asked: answers are sampled. */
+  saidCpuMs = Number.NaN;
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
   #settle: (outcome: Outcome) => void = () => undefined;
@@ -141,8 +146,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   // The answer.
 
-  onInformational(head: ResponseHead): void {
+  onInformational(said: ResponseHead): void {
     this.#noteFirstByte();
+    const head = this.#context.loads.take(this, said);
     const client = this.#client;
     if (head.status === 101) {
       this.#onSwitch(head);
@@ -162,7 +168,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#status = head.status;
     this.#isKept = head.isKeptAlive;
     this.host.noteKeepAlive(head.keepAliveSeconds);
-    this.#client.sendHead(head, isBodyHere);
+    this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
   }
 
@@ -183,7 +189,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
     this.#isAnswerWhole = true;
-    this.#client.endAnswer(passedTrailers(trailers));
+    this.#client.endAnswer(passedTrailers(this.#context.loads.takeTrailers(this, trailers)));
     this.#end('ok', this.#isKept && this.#isRequestSent);
   }
 

@@ -11,6 +11,7 @@ import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
 import type { ConnectionOwner, ConnectOptions, HostConnection } from './host-connection.js';
 import { HostQueue } from './host-queue.js';
+import { type LoadState, startLoad } from './load-headers.js';
 
 /** Idle connections kept to each host. */
 const MAX_IDLE_CONNECTIONS = 256;
@@ -44,6 +45,8 @@ export class Host implements ConnectionOwner {
   /** When it is probed next while it is ejected. */
   probeAtMs = 0;
   isProbing = false;
+  /** What it says of itself in its answers. */
+  readonly load: LoadState = startLoad();
   /** How long an idle connection is kept: less than the host says that it keeps it. */
   keepIdleMs: number;
   /** Why the last connection did not come about. */

@@ -1,5 +1,6 @@
 // The head of a host's answer, read strictly (RFC 9112, sections 4 and 6). Pure.
 
+import { isLoadHeader } from '../routing/orca-header.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
 /** How an answer's body is delimited; `close`: by the end of the connection. */
@@ -19,7 +20,15 @@ export interface ResponseHead {
   readonly isKeptAlive: boolean;
   /** The seconds of `Keep-Alive: timeout=`; Infinity when the host does not say. */
   readonly keepAliveSeconds: number;
+  /** Where among `headers` the host's load report stands; `NO_LOAD`, or `SEVERAL_LOADS` when there are more than one. */
+  readonly loadAt: number;
 }
+
+/** An answer without a load report. */
+export const NO_LOAD = -1;
+
+/** An answer with more than one, which contradict each other. */
+export const SEVERAL_LOADS = -2;
 
 const HEAD = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
 
@@ -38,6 +47,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   let isChunked = false;
   let isKeptAlive = minorVersion === 1;
   let keepAliveSeconds = Number.POSITIVE_INFINITY;
+  let loadAt = NO_LOAD;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
@@ -62,13 +72,22 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
         if (isChunked || minorVersion === 0 || value.toLowerCase() !== 'chunked') return undefined;
         isChunked = true;
         break;
+      // The lengths of the load report's names.
+      case 21:
+      case 23:
+      case 25:
+      case 26:
+      case 27:
+      case 28:
+        if (isLoadHeader(name)) loadAt = loadAt === NO_LOAD ? i : SEVERAL_LOADS;
+        break;
     }
   }
   if (isChunked && length >= 0) return undefined;
   const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
   const framing: AnswerFraming = !hasBody ? 'none' : isChunked ? 'chunked' : length > 0 ? 'length' : length === 0 ? 'none' : 'close';
   if (framing === 'close') isKeptAlive = false;
-  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds };
+  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds, loadAt };
 }
 
 function readKeepAlive(value: string): number {

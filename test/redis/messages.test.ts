@@ -52,9 +52,14 @@ const HOSTILE_URLS = [
 ];
 
 test('reports survive the round trip, with figures that are not known and with a farewell', () => {
-  for (const each of [REPORT, { ...REPORT, cpu: null, memory: null, cores: null, rps: null }, { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 }]) {
+  for (const each of [REPORT, { ...REPORT, cpu: null, memory: null, cores: null, rps: null }, { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 }, { ...REPORT, via: 'inband' as const, eps: 2 }]) {
     assert.equal(valueOf(decodeReport(encodeReport(each))), each);
   }
+});
+
+test('who speaks in-band can say no goodbye, and nobody speaks otherwise', () => {
+  assert.equal([report({ via: 'inband' }), report({ via: 'inband', bye: true }), report({ via: 'other' }), report({ via: 1 }), report({ eps: -1 }), report({ eps: '1' })],
+    ['ok', 'malformed', 'malformed', 'malformed', 'out_of_range', 'out_of_range']);
 });
 
 test('load messages survive the round trip; only whole ones name static hosts', () => {

@@ -13,6 +13,7 @@ import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/traffic/deadlines.js';
 import type { ExchangeContext } from '../../lib/traffic/exchange.js';
 import { HostPool, type PoolOptions } from '../../lib/traffic/host-pool.js';
+import { LoadHeaders } from '../../lib/traffic/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/traffic-config.js';
 
 /** A context and what a test looks at. `stop` ends its timers. */
@@ -44,7 +45,8 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
     classes: new RequestClasses(1), classCost: columns.classCost,
-    view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test', tunnels: new Set(),
+    view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
+    loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, policy,
   };
   return {

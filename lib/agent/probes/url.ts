@@ -8,13 +8,10 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
+import { readOrcaJson } from '../../routing/orca.js';
 import type { Probe, ProbeOptions } from '../probe.js';
-import { fractionOf } from './figures.js';
 
 const ANSWER_LIMIT_BYTES = 64 * 1024;
-/** Figures above these are a fault of the page, not a fast host. */
-const HIGHEST_RPS = 1e9;
-const HIGHEST_CORES = 1e5;
 
 /**
  * Opens the probe of a page with ORCA's names; see {@link figuresOfOrca}. Does not contact it yet.
@@ -56,30 +53,14 @@ export async function openUrlProbe(url: URL, options: ProbeOptions): Promise<Pro
 }
 
 /**
- * The figures in a load report that was decoded from JSON. CPU is `cpu_utilization`, which ORCA allows
- * above 1: it is clamped; where it is absent, `application_utilization`. Memory is `mem_utilization`,
- * requests per second `rps_fractional`, or else the older `rps`; cores are `named_metrics.cores`, a
- * convention of Meercat's. What is absent, not a number, negative or absurdly large is null.
+ * The figures in a load report that was decoded from JSON, as `OrcaReportBuilder.build` makes them. What is not a
+ * number, negative or absurdly large is null, and takes no other figure with it: a page is not asked twice.
  * Throws an Error when the report is not an object.
  */
 export function figuresOfOrca(report: unknown): HostFigures {
-  if (!isRecord(report)) throw new Error('the answer is not a JSON object');
-  const metrics = isRecord(report['named_metrics']) ? report['named_metrics'] : {};
-  const cores = numberWithin(metrics['cores'], HIGHEST_CORES);
-  return {
-    cpu: fractionOf(numberWithin(report['cpu_utilization'] ?? report['application_utilization'], Number.MAX_VALUE), 1),
-    memory: fractionOf(numberWithin(report['mem_utilization'], Number.MAX_VALUE), 1),
-    cores: cores === 0 ? null : cores,
-    rps: numberWithin(report['rps_fractional'] ?? report['rps'], HIGHEST_RPS),
-  };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function numberWithin(value: unknown, highest: number): number | null {
-  return typeof value === 'number' && value >= 0 && value <= highest ? value : null;
+  const read = readOrcaJson(report, false);
+  if (read === undefined) throw new Error('the answer is not a JSON object');
+  return read.figures;
 }
 
 /** Sends a request and decodes its answer. Rejects in any case other than a 200 with a small JSON text. */
