@@ -101,6 +101,8 @@ interface AgentFlags {
   readonly interval: number;
   readonly probe: string;
   readonly cores?: number;
+  readonly listenAgentCheck?: number;
+  readonly agentCheckBind: string;
   readonly logLevel: LogLevel;
 }
 
@@ -121,6 +123,7 @@ export async function runAgent(flags: AgentFlags): Promise<void> {
       intervalMs: flags.interval,
       probe: flags.probe,
       coresLimit: flags.cores,
+      agentCheck: flags.listenAgentCheck === undefined ? undefined : { port: flags.listenAgentCheck, bind: flags.agentCheckBind },
       onGone: () => void shutdown.run().then(() => process.exit(1)),
     },
     log,

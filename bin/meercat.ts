@@ -2,7 +2,7 @@
 // The command line: parse, call lib, print, exit code. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, Option } from 'commander';
-import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parseStaticHost } from '../lib/config.js';
+import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
@@ -88,8 +88,10 @@ program
   .addOption(new Option('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000').env('MEERCAT_URL').makeOptionMandatory().argParser((text) => parseOrigin('--url', text)))
   .addOption(new Option('--name <name>', "the host's name in the fleet (default: from the URL)").env('MEERCAT_NAME'))
   .addOption(new Option('--interval <time>', 'how often to report').default(1000, '1s').env('MEERCAT_INTERVAL').argParser((text) => parseDuration('--interval', text, 100, MINUTE)))
-  .addOption(new Option('--probe <what>', 'auto, machine, cgroup, pid:N, or the URL of JSON with ORCA\'s names').default('auto').env('MEERCAT_PROBE'))
+  .addOption(new Option('--probe <what>', 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL of JSON with ORCA\'s names').default('auto').env('MEERCAT_PROBE'))
   .addOption(new Option('--cores <n>', 'how many cores the host may use, when the probe can\'t know it').env('MEERCAT_CORES').argParser(parseCores))
+  .addOption(new Option('--listen-agent-check <port>', 'answer HAProxy\'s agent checks on this port; 0 for any free one').env('MEERCAT_LISTEN_AGENT_CHECK').argParser((text) => parsePort('--listen-agent-check', text)))
+  .addOption(new Option('--agent-check-bind <address>', 'the address to listen on for that').default('127.0.0.1').env('MEERCAT_AGENT_CHECK_BIND'))
   .addOption(logLevelOption(DEFAULTS.logLevel))
   .addHelpText('after', `
 Probes:
@@ -97,7 +99,10 @@ Probes:
   machine   the whole machine
   cgroup    the agent's own cgroup (v2 or v1) against its limits
   pid:N     process N alone, without its children
-  URL       JSON with cpu_utilization, mem_utilization, rps_fractional (ORCA)`)
+  URL       JSON with cpu_utilization, mem_utilization, rps_fractional (ORCA)
+  agent-check://host:port
+            what an agent for HAProxy says: N% is what is left of the host; drain, maint, down, fail,
+            stopped and 0% take it out of the fleet until ready, up or a weight lets it in again`)
   .action(runAgent);
 
 program

@@ -8,7 +8,9 @@ import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { openCommands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { encodeReport } from '../redis/report-message.js';
-import { openProbe } from './probe.js';
+import { GONE_LINE, LEAVE_LINE, serveLine } from './agent-check.js';
+import { type AgentCheckServer, openAgentCheckServer } from './agent-check-server.js';
+import { openProbe, type ProbeReading } from './probe.js';
 
 /** Agents that start together must not report together: each pause is up to this much shorter or longer. */
 const JITTER = 0.1;
@@ -19,6 +21,10 @@ const GOODBYE_EVERY_MS = 50;
 
 /** So many reports lie between two looks at whether another host has this one's name. */
 const NAME_CHECK_EVERY = 10;
+
+/** Figures are told to HAProxy for as long as a report makes a host count as reporting. */
+const TOLD_FOR_REPORTS = 3;
+const TOLD_FOR_MS = 3000;
 
 /** What an agent is told. */
 export interface AgentOptions {
@@ -34,6 +40,8 @@ export interface AgentOptions {
   readonly probe: string;
   /** How many cores the host may use, when the probe can't know it. */
   readonly coresLimit?: number | undefined;
+  /** Where HAProxy's agent checks are answered; undefined: nowhere. Port 0 takes any free one. */
+  readonly agentCheck?: { readonly port: number; readonly bind: string } | undefined;
   /** The process that is probed (`pid:N`) has ended: there is nothing left to report. */
   readonly onGone: () => void;
 }
@@ -44,7 +52,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-/** Starts to report. Rejects when the probe can't be opened; survives any loss of Redis. */
+/** Starts to report. Rejects when the probe or the port for agent checks can't be opened; survives any loss of Redis. */
 export async function startAgent(options: AgentOptions, log: Log): Promise<Agent> {
   const { name, url, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
@@ -56,7 +64,12 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   let isStopping = false;
   let reports = 0;
   let hasSharedName = false;
+  let isGone = false;
+  let last: { readonly reading: ProbeReading; readonly atMs: number } | undefined;
   const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
+
+  // Before Redis is: what follows from its coming asks for it.
+  const check = await openCheck();
 
   const client = openCommands(address, {
     onReady: () => {
@@ -68,22 +81,44 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
     },
   });
 
+  async function openCheck(): Promise<AgentCheckServer | undefined> {
+    if (options.agentCheck === undefined) return undefined;
+    const { port, bind } = options.agentCheck;
+    const opened = await openAgentCheckServer(port, bind, checkLine).catch((error: unknown) => {
+      probe.close();
+      throw error;
+    });
+    log('info', "HAProxy's agent checks are answered", { address: `${bind}:${opened.port}` });
+    return opened;
+  }
+
+  /** How the host is, for HAProxy. */
+  function checkLine(): string {
+    if (isGone) return GONE_LINE;
+    const isKnown = last !== undefined && performance.now() - last.atMs <= Math.max(TOLD_FOR_MS, TOLD_FOR_REPORTS * intervalMs);
+    if (isStopping || (isKnown && last?.reading.isOut === true)) return LEAVE_LINE;
+    return serveLine(isKnown ? last?.reading : undefined);
+  }
+
   async function report(): Promise<void> {
     clearTimeout(timer);
     if (isStopping) return;
     timer = setTimeout(() => void report(), intervalMs * (1 + JITTER * (Math.random() * 2 - 1)));
     // A probe that takes longer than the interval is not started twice.
-    if (client.status !== 'ready' || isProbing) return;
+    if ((client.status !== 'ready' && check === undefined) || isProbing) return;
     isProbing = true;
     try {
-      const figures = await probe.read();
+      const reading = await probe.read();
+      const { isOut = false, ...figures } = reading;
+      last = { reading, atMs: performance.now() };
       if (isProbeFailing) log('info', 'the probe works again', { probe: probe.kind });
       isProbeFailing = false;
-      if (!isStopping) publish({ ...unknown, ...figures, bye: false });
+      if (isStopping || client.status !== 'ready') return;
+      publish({ ...unknown, ...figures, bye: isOut });
       if (reports++ % NAME_CHECK_EVERY === 1) await noticeSharedName();
     } catch (error) {
       // A process never comes back; another with its number would be another host.
-      const isGone = probe.kind === 'pid';
+      isGone = probe.kind === 'pid';
       // No report then: the master asks the host itself whether it still answers.
       const what = isGone ? 'the probed process is gone, and so is its agent' : 'the probe fails; nothing is reported until it works';
       if (!isProbeFailing) log('warn', what, { probe: probe.kind, reason: messageOf(error) });
@@ -127,7 +162,8 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
     async stop() {
       isStopping = true;
       clearTimeout(timer);
-      await sayGoodbye();
+      await Promise.all([sayGoodbye(), check?.untilHeard()]);
+      check?.close();
       probe.close();
       client.disconnect();
     },

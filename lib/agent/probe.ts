@@ -4,14 +4,21 @@
 
 import { MeercatError } from '../errors.js';
 import type { HostFigures } from '../model.js';
+import { openAgentCheckProbe } from './probes/agent-check.js';
 import { isLimitedContainer, openCgroupProbe } from './probes/cgroup.js';
 import { openMachineProbe } from './probes/machine.js';
 import { openPidProbe } from './probes/pid.js';
 import { openUrlProbe } from './probes/url.js';
 
+/** What a read gives. */
+export interface ProbeReading extends HostFigures {
+  /** The host is to get no new requests, whatever its figures: it says so itself. */
+  readonly isOut?: boolean;
+}
+
 /** Something that measures one host, again and again. */
 export interface Probe {
-  /** Which probe it is: `machine`, `cgroup`, `pid` or `url`; for `auto`, the one that was chosen. */
+  /** Which probe it is: `machine`, `cgroup`, `pid`, `agent-check` or `url`; for `auto`, the one that was chosen. */
   readonly kind: string;
   /**
    * Measures the host now. CPU is the mean since the last read that gave a CPU figure, or since the
@@ -19,7 +26,7 @@ export interface Probe {
    * Rejects with an Error, whose message is fit for a log, when the thing probed is gone: the process
    * ended, the URL gives no usable answer. A later read may succeed again (a URL) or not (a process).
    */
-  read(): Promise<HostFigures>;
+  read(): Promise<ProbeReading>;
   /** Lets go of what the probe holds; a read under way rejects. May be called more than once. */
   close(): void;
 }
@@ -36,13 +43,13 @@ export interface ProbeOptions {
   readonly nowMs?: (() => number) | undefined;
 }
 
-const POSSIBLE = 'auto, machine, cgroup, pid:N, or the URL (http or https) of a JSON page with ORCA\'s names';
+const POSSIBLE = 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL (http or https) of a JSON page with ORCA\'s names';
 
 /**
- * Opens the probe that `spec` names: `auto`, `machine`, `cgroup`, `pid:N`, or an http(s) URL.
+ * Opens the probe that `spec` names: `auto`, `machine`, `cgroup`, `pid:N`, `agent-check://host:port`, or an http(s) URL.
  * `auto` is `cgroup` inside a container whose CPU or memory is limited to less than the machine's,
  * else `machine`. Opening takes the first sample of CPU time, so that the first read can tell it;
- * a URL is not contacted before the first read, as the host may start later than its agent.
+ * what is asked over the network is not contacted before the first read, as the host may start later than its agent.
  *
  * Throws MEERCAT_BAD_CONFIG for a spec or `coresLimit` that means nothing or cannot work on this
  * system, and MEERCAT_START_FAILED for a process that does not exist.
@@ -60,6 +67,8 @@ export async function openProbe(spec: string, options: ProbeOptions): Promise<Pr
   const pid = /^pid:([1-9]\d{0,9})$/.exec(spec)?.[1];
   if (pid !== undefined) return openPidProbe(Number(pid), options);
   if (/^https?:\/\//i.test(spec) && URL.canParse(spec)) return openUrlProbe(new URL(spec), options);
+  const agent = /^agent-check:\/\/(?:\[[\da-f:.]+\]|[\w.-]+):[1-9]\d{0,4}$/i.test(spec) && URL.canParse(spec) ? new URL(spec) : undefined;
+  if (agent !== undefined) return openAgentCheckProbe(agent, options);
   throw new MeercatError('MEERCAT_BAD_CONFIG', `--probe must be ${POSSIBLE}, not ${printable(spec)}`);
 }
 

@@ -224,7 +224,7 @@ test('what is wrong at the start ends it: usage with exit code 2, a process that
   const flags = ['agent', '--redis', 'redis://127.0.0.1:1'];
   const bad = await meercat([...flags, '--url', HOST_URL, '--probe', 'cpu']);
   assert.is(bad.code, 2);
-  assert.match(bad.stderr, /^meercat: --probe must be auto, machine, cgroup, pid:N, or the URL.*not "cpu"$/);
+  assert.match(bad.stderr, /^meercat: --probe must be auto, machine, cgroup, pid:N, agent-check:\/\/host:port, or the URL.*not "cpu"$/);
   const secret = await meercat([...flags, '--url', HOST_URL, '--probe', 'ftp://user:secret@a']);
   assert.is(secret.code, 2);
   assert.not.match(secret.stderr, /secret/);

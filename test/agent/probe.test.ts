@@ -11,11 +11,12 @@ test('a spec that means nothing is refused, naming the flag and what is possible
   const specs = [
     '', 'Machine', ' machine', 'machine ', 'pid', 'pid:', 'pid:0', 'pid:-1', 'pid:1.5', 'pid:1e3', 'pid:0x10', 'pid:12345678901',
     'pid:1\n', 'pid:../1', 'ftp://h/', 'file:///etc/passwd', 'http://', 'http://[::1', 'http://h:99999/', 'h:8080/load', 'cgroup:/x',
+    'agent-check://', 'agent-check://h', 'agent-check://h:0', 'agent-check://h:99999', 'agent-check://u@h:1', 'agent-check://h:1/x', 'agent-check:h:1',
   ];
   for (const spec of specs) {
     const error = await rejection(openProbe(spec, { timeoutMs: 1000 }));
     assert.is(error?.code, 'MEERCAT_BAD_CONFIG', spec);
-    assert.match(error?.message ?? '', /^--probe must be auto, machine, cgroup, pid:N, or the URL .*, not "/);
+    assert.match(error?.message ?? '', /^--probe must be auto, machine, cgroup, pid:N, agent-check:\/\/host:port, or the URL .*, not "/);
     assert.not.match(error?.message ?? '', /\n/);
   }
 });
