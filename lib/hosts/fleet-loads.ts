@@ -27,7 +27,8 @@ interface Said {
   readonly inflight: number;
   readonly work: number;
   readonly served: number;
-  readonly meanInflight: number;
+  /** When this was heard. */
+  readonly atMs: number;
 }
 
 interface BalancerLoads {
@@ -51,7 +52,6 @@ interface HostTotal {
   /** Since capacities were learned last: requests, what they tell, and the integral of those in flight. */
   served: number;
   readonly evidence: Mutable<Evidence>;
-  meanInflight: number;
   inflightMs: number;
   inflightAtMs: number;
   readonly capacity: CapacityState;
@@ -71,7 +71,7 @@ export interface FleetLoad {
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
-const NOTHING: Said = { inflight: 0, work: 0, served: 0, meanInflight: 0 };
+const NOTHING: Said = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
@@ -115,9 +115,11 @@ export class FleetLoads {
     for (const said of message.hosts) {
       const total = this.#totalOf(said.host, nowMs);
       const before = balancer.hosts.get(said.host);
-      const { inflight, work, meanInflight } = before ?? NOTHING;
+      const { inflight, work } = before ?? NOTHING;
       if (said.inflight !== inflight || said.work !== work) changed.add(said.host);
-      this.#change(total, said.inflight - inflight, said.work - work, said.meanInflight - meanInflight, nowMs);
+      this.#change(total, said.inflight - inflight, said.work - work, nowMs);
+      // Between the two messages there were as many as it says, not as many as at the first of them.
+      if (before !== undefined) total.inflightMs += (said.meanInflight - inflight) * (nowMs - before.atMs);
       // What was finished before this master listened is not of its seconds.
       if (before !== undefined) {
         const served = Math.max(0, said.served - before.served);
@@ -126,7 +128,7 @@ export class FleetLoads {
         addEvidence(total.evidence, said.evidence);
         if (said.counts.length > 0) this.#count(total, said.counts, balancer.classes);
       }
-      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, meanInflight: said.meanInflight });
+      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
     }
     if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
     if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
@@ -186,13 +188,15 @@ export class FleetLoads {
     }
     this.#messages = 0;
     for (const [host, total] of this.#totals) {
-      this.#change(total, 0, 0, 0, nowMs);
+      this.#change(total, 0, 0, nowMs);
       const { served, evidence, inflightMs, capacity } = total;
       if (elapsedMs > 0) {
-        const seen = { elapsedMs, served, evidence, meanInflight: inflightMs / elapsedMs };
+        const seen = { elapsedMs, served, evidence, meanInflight: Math.max(0, inflightMs) / elapsedMs };
         updateCapacity(capacity, seen, figuresOf(host), this.#medianSpeed, 2 * this.#intervalMs);
       }
-      total.served = total.inflightMs = 0;
+      total.served = 0;
+      // What is below nothing is owed to what was counted before.
+      total.inflightMs = Math.min(0, total.inflightMs);
       clearEvidence(evidence);
       if (!isNear(capacity.capacity, total.toldCapacity) || !isNear(capacity.speed, total.toldSpeed)) changed.add(host);
     }
@@ -240,7 +244,7 @@ export class FleetLoads {
     const known = this.#totals.get(host);
     if (known !== undefined) return known;
     const total: HostTotal = {
-      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, evidence: { ...NO_EVIDENCE }, meanInflight: 0, inflightMs: 0, inflightAtMs: nowMs,
+      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, evidence: { ...NO_EVIDENCE }, inflightMs: 0, inflightAtMs: nowMs,
       capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN, counts: undefined,
     };
     this.#totals.set(host, total);
@@ -248,10 +252,9 @@ export class FleetLoads {
   }
 
   /** The only place that changes what is in flight: the time since the last change counts with what was. */
-  #change(total: HostTotal, inflight: number, work: number, meanInflight: number, nowMs: number): void {
-    total.inflightMs += Math.max(0, total.meanInflight) * Math.max(0, nowMs - total.inflightAtMs);
+  #change(total: HostTotal, inflight: number, work: number, nowMs: number): void {
+    total.inflightMs += total.inflight * Math.max(0, nowMs - total.inflightAtMs);
     total.inflightAtMs = nowMs;
-    total.meanInflight += meanInflight;
     total.inflight += inflight;
     total.work += work;
   }
@@ -283,11 +286,10 @@ export class FleetLoads {
     for (const [host, said] of balancer.hosts) this.#takeOff(host, said, nowMs, changed);
   }
 
-  #takeOff(host: string, { inflight, work, meanInflight }: Said, nowMs: number, changed: Set<string>): void {
+  #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
-    if (total === undefined) return;
-    this.#change(total, -inflight, -work, -meanInflight, nowMs);
-    if (inflight === 0) return;
+    if (total === undefined || inflight === 0) return;
+    this.#change(total, -inflight, -work, nowMs);
     changed.add(host);
   }
 }
