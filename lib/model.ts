@@ -218,6 +218,8 @@ export interface HostView {
   /** Milliseconds of work per millisecond: of the host as a whole, and of one request alone; NaN when not known. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
+  /** What the capacity was over the last seconds: what is left to go by when the latest figure is old. */
+  readonly capacityTrend: Float64Array;
   /** Figures of the fleet as a whole, at the places that `FLEET` names. */
   readonly fleet: Float64Array;
 }

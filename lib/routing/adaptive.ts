@@ -19,6 +19,9 @@ import type { Random } from './random.js';
 /** Differences between hosts that a table told fade with this time constant. */
 const FADE_MS = 80;
 
+/** And so does what hosts can do, into what they could do over the last seconds. */
+const CAPACITY_FADE_MS = 400;
+
 /** A table younger than this is as good as now. */
 const FRESH_MS = 60;
 
@@ -31,13 +34,19 @@ const DEAR = 3;
 const ALONE_CHOICES = 16;
 
 /** Where nothing is known of the others for so long, only our own count. */
-const OLD_CHOICES = 8;
+const OLD_CHOICES = 16;
+
+/** Those are taken into account as often as they have capacity, up to so many times the median. */
+const MOST_OVER_NEUTRAL = 2;
+const ACCEPT_STEPS = 1 << 20;
 
 /** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
 const WORK_WEIGHT = 0.3;
 
 /** A host that fails everything counts as so many times more loaded. */
 const FAILING_FACTOR = 20;
+/** Besides, also where nothing is in flight (ms). */
+const FAILING_COST = 1000;
 
 /** Fleet-wide requests in flight with feed-forward, weighed by capacity and cost. O(1) whatever the number of hosts; allocates nothing. */
 export class Adaptive implements Policy {
@@ -55,15 +64,18 @@ export class Adaptive implements Policy {
 
     const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
+    const isAlone = fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
     // Not so when the age is NaN: nothing was ever heard.
-    const trust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
+    const trust = ageMs <= FRESH_MS || isAlone ? 1 : ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
+    // What a host can do changes more slowly; but acting on it too late makes all swing.
+    const capacityTrust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
     const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
     const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
     const neutralCapacity = orOne(fleet[FLEET.neutralCapacity] as number);
 
     let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
-    if (meanInflight === 0 && fleet[FLEET.othersRate] === 0) looks = ALONE_CHOICES;
+    if (isAlone) looks = ALONE_CHOICES;
     // A few hosts are all looked at, from a random one on.
     const isAll = looks >= count;
     if (isAll) looks = count;
@@ -76,16 +88,23 @@ export class Adaptive implements Policy {
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) continue;
       const knownCapacity = view.capacity[slot] as number;
-      const capacity = knownCapacity > 0 ? knownCapacity : neutralCapacity;
+      const trend = view.capacityTrend[slot] as number;
+      const believed = trend + (knownCapacity - trend) * capacityTrust;
+      const capacity = believed > 0 ? believed : neutralCapacity;
       const knownSpeed = view.speed[slot] as number;
       const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
+      // Without fresh figures all balancers would take the best hosts of all; so each takes them as often as they can do more.
+      if (trust < 1 && this.#random.below(ACCEPT_STEPS) >= ACCEPT_STEPS * (trust + ((1 - trust) * capacity) / (MOST_OVER_NEUTRAL * neutralCapacity))) continue;
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
       const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust;
       // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
       const slowdown = ((requests + 1) * speed) / capacity;
-      const score = ((cost * (slowdown > 1 ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity) * (1 + FAILING_FACTOR * (failing[slot] as number));
+      const soonest = (cost * (slowdown > 1 ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
+      // And of those the one on which it has least itself.
+      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity;
+      const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number)) + FAILING_COST * (failing[slot] as number);
       if (score < bestScore && isTaking(view, slot, nowMs, this.#random)) {
         best = slot;
         bestScore = score;

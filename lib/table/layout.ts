@@ -65,6 +65,8 @@ export interface TableColumns {
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
   readonly capacity: Float64Array;
+  /** What the capacity was over the last seconds. */
+  readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
   // Written by the traffic thread.
   readonly inflight: Int32Array;
@@ -91,7 +93,7 @@ export interface TableColumns {
   readonly failing: Float64Array;
 }
 
-const WIDE_COLUMNS = 24;
+const WIDE_COLUMNS = 25;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
@@ -152,6 +154,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     othersInflight: wide(capacity),
     othersWork: wide(capacity),
     capacity: wide(capacity),
+    capacityTrend: wide(capacity),
     speed: wide(capacity),
     work: wide(capacity),
     startSum: wide(capacity),

@@ -12,6 +12,9 @@ const MAX_UNACKED = 24;
 /** And not sooner again than after so many messages. */
 const FULL_AGAIN_AFTER = 8;
 
+/** The time constant of the trend of capacities. */
+const TREND_MS = 10_000;
+
 /** The weight of the newest requests in the mean cost. */
 const MEAN_WEIGHT = 0.3;
 
@@ -47,6 +50,7 @@ export class OwnLoads {
   /** Messages that are not acknowledged, oldest first. */
   #unacked: Said[] = [];
   #hasAcks = false;
+  #settledAtMs = Number.NaN;
   #ackedSentAtMs = Number.NaN;
   #sinceFull = 0;
   #seq: number;
@@ -171,7 +175,9 @@ export class OwnLoads {
    * @param nowMs when the table came (process's clock)
    */
   settle(hosts: readonly SlotHost[], nowMs: number): void {
-    const { fleetInflight, fleetWork, othersInflight, othersWork, capacity, fleet, fleetRps } = this.#columns;
+    const { fleetInflight, fleetWork, othersInflight, othersWork, capacity, capacityTrend, fleet, fleetRps } = this.#columns;
+    const trendWeight = 1 - Math.exp((this.#settledAtMs - nowMs) / TREND_MS);
+    this.#settledAtMs = nowMs;
     const neutral = fleet[FLEET.neutralCapacity] as number;
     const assumed = Number.isNaN(neutral) ? 1 : neutral;
     let inflightSum = 0;
@@ -185,6 +191,9 @@ export class OwnLoads {
       othersInflight[slot] = others;
       othersWork[slot] = work;
       const known = capacity[slot] as number;
+      const trend = capacityTrend[slot] as number;
+      // The first time there is no weight (NaN), and no trend either.
+      capacityTrend[slot] = Number.isNaN(trend) || Number.isNaN(known) ? known : trend + (known - trend) * trendWeight;
       capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
       workSum += work;

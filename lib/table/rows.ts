@@ -40,7 +40,8 @@ export function clearRow(columns: TableColumns, slot: number): void {
 
 /** Forgets what its agent and the master said of a host that stays: it is up again, with no figures. */
 export function forgetFigures(columns: TableColumns, slot: number): void {
-  columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = columns.capacity[slot] = columns.speed[slot] = Number.NaN;
+  columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
+  columns.capacity[slot] = columns.capacityTrend[slot] = columns.speed[slot] = Number.NaN;
   columns.state[slot] = STATE_UP;
 }
 

@@ -25,6 +25,8 @@ export interface ViewOptions {
   /** By slot; not known unless told. */
   readonly capacity?: readonly number[];
   readonly speed?: readonly number[];
+  /** As the capacity unless told. */
+  readonly capacityTrend?: readonly number[];
   /** Figures of the fleet as a whole, by name; not known unless told. */
   readonly fleet?: Partial<Record<keyof typeof FLEET, number>>;
 }
@@ -55,6 +57,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     othersWork: column(options.othersWork, 0),
     capacity: column(options.capacity, Number.NaN),
     speed: column(options.speed, Number.NaN),
+    capacityTrend: column(options.capacityTrend ?? options.capacity, Number.NaN),
     fleet,
   };
 }
@@ -87,6 +90,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       othersWork: counting(view.othersWork),
       capacity: counting(view.capacity),
       speed: counting(view.speed),
+      capacityTrend: counting(view.capacityTrend),
       fleet: view.fleet,
     },
   };
