@@ -1,0 +1,283 @@
+// A regression for figures of which many are spoiled: which non-negative coefficients explain `y = x·b` best, when a
+// part of the rows has another cause altogether. Pure numbers; the cost model says what they mean.
+//
+// The error of a row is normal, or (with a probability that is estimated too) anything: a mixture, fitted by
+// expectation and maximisation (Dempster, Laird, Rubin, 1977), which gives each row the weight with which it
+// belongs to the good ones. It is a redescending M-estimator (Huber, "Robust Statistics", 1981, 4.8): unlike
+// Huber's own it ignores far rows, and so needs good starts, which `searchStart` finds one coefficient after the other.
+// The inner step is least squares with b >= 0 (Lawson & Hanson, "Solving Least Squares Problems", 1974, 23) by
+// coordinate descent on the normal equations, with a normal prior for each coefficient, and with the known error
+// of the x themselves taken off the diagonal (Fuller, "Measurement Error Models", 1987, 2.2).
+
+/** The rows, and what is known of coefficients beforehand. Matrices are row by row. */
+export interface RobustProblem {
+  readonly rows: number;
+  readonly columns: number;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** How much each row counts (0..1). */
+  readonly weight: Float64Array;
+  /** The variance of a row's error, but for a factor that is estimated. */
+  readonly variance: Float64Array;
+  /** The group of each row: every group has a factor of its own, 1 on average. */
+  readonly group: Uint16Array;
+  readonly groups: number;
+  /** For each x, the variance of its own error, but for the column's `errorFactor`. */
+  readonly error: Float64Array;
+  readonly errorFactor: (column: number, coefficient: number) => number;
+  /** The error of a spoiled row is anything up to this. */
+  readonly range: number;
+  readonly priorMean: (column: number, theta: number) => number;
+  readonly priorSd: (column: number) => number;
+  /** A size for each coefficient: `theta` is what they are of it on the whole. */
+  readonly unit: Float64Array;
+  /** The smallest factor of `variance` that is believed. */
+  readonly minScale: number;
+}
+
+/** What was found. */
+export interface RobustFit {
+  readonly coefficients: Float64Array;
+  /** The standard error of each, as far as rows are independent. */
+  readonly errors: Float64Array;
+  /** The logarithm of how likely the rows are; for comparing fits of the same rows. */
+  readonly likelihood: number;
+  readonly scale: number;
+  readonly spoiled: number;
+  readonly factors: Float64Array;
+  readonly theta: number;
+}
+
+/** Rows are not independent: each counts for so much. */
+const INDEPENDENCE = 0.7;
+/** How sure it is beforehand that coefficients are their units: as sure as by so many unit rows. */
+const THETA_WEIGHT = 4;
+const MIN_SPOILED = 0.02;
+const MAX_SPOILED = 0.5;
+const START_SPOILED = 0.15;
+/** A group's factor is 1 give or take this, beforehand. */
+const FACTOR_SD = 0.3;
+/** At most this part of a diagonal is taken for errors of the x. */
+const MAX_ERROR_PART = 0.6;
+
+/** Where `searchStart` looks for each coefficient, in its units. */
+const GRID = [0, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1, 1.3, 1.7];
+
+/** Fits from a start, which decides which rows are the good ones. `scale` is where the factor of the variance starts. */
+export function fitRobust(problem: RobustProblem, start: Float64Array, scale: number, iterations: number): RobustFit {
+  const { rows, columns, x, y, weight, variance, group, groups, error, unit } = problem;
+  const b = Float64Array.from(start);
+  const factors = new Float64Array(groups).fill(1);
+  const predicted = new Float64Array(rows);
+  const gram = new Float64Array(columns * columns);
+  const right = new Float64Array(columns);
+  const errorSum = new Float64Array(columns);
+  const precision = new Float64Array(columns * columns);
+  const target = new Float64Array(columns);
+  const groupTop = new Float64Array(groups);
+  const groupBottom = new Float64Array(groups);
+  let spoiled = START_SPOILED;
+  let theta = 1;
+  let likelihood = Number.NEGATIVE_INFINITY;
+  let chol: Float64Array | null = null;
+
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    predict(problem, b, predicted);
+    gram.fill(0);
+    right.fill(0);
+    errorSum.fill(0);
+    groupTop.fill(0);
+    groupBottom.fill(0);
+    likelihood = 0;
+    let goodSum = 0;
+    let sum = 0;
+    let squares = 0;
+    const anything = spoiled / (2 * problem.range);
+    for (let row = 0; row < rows; row++) {
+      const factor = factors[group[row] as number] as number;
+      const prediction = predicted[row] as number;
+      const residual = (y[row] as number) - factor * prediction;
+      const rowVariance = scale * (variance[row] as number);
+      const good = ((1 - spoiled) * Math.exp((-residual * residual) / (2 * rowVariance))) / Math.sqrt(2 * Math.PI * rowVariance);
+      const rowWeight = weight[row] as number;
+      const belongs = (rowWeight * good) / (good + anything);
+      likelihood += rowWeight * Math.log(good + anything);
+      goodSum += belongs;
+      sum += rowWeight;
+      squares += (belongs * residual * residual) / (variance[row] as number);
+      const w = belongs / rowVariance;
+      if (w < 1e-12) continue;
+      (groupTop[group[row] as number] as number) += w * (y[row] as number) * prediction;
+      (groupBottom[group[row] as number] as number) += w * prediction * prediction;
+      const base = row * columns;
+      for (let i = 0; i < columns; i++) {
+        (errorSum[i] as number) += w * (error[base + i] as number);
+        const wx = w * factor * (x[base + i] as number);
+        if (wx === 0) continue;
+        (right[i] as number) += wx * (y[row] as number);
+        const line = i * columns;
+        const wxf = wx * factor;
+        for (let j = 0; j <= i; j++) (gram[line + j] as number) += wxf * (x[base + j] as number);
+      }
+    }
+    spoiled = Math.min(MAX_SPOILED, Math.max(MIN_SPOILED, 1 - goodSum / sum));
+    theta = thetaOf(gram, right, unit, columns);
+
+    const assemble = (isCorrected: boolean): void => {
+      for (let i = 0; i < columns; i++) {
+        for (let j = 0; j <= i; j++) {
+          const value = INDEPENDENCE * (gram[i * columns + j] as number);
+          precision[i * columns + j] = value;
+          precision[j * columns + i] = value;
+        }
+        const diagonal = gram[i * columns + i] as number;
+        const errors = (errorSum[i] as number) * problem.errorFactor(i, b[i] as number);
+        if (isCorrected) (precision[i * columns + i] as number) -= INDEPENDENCE * Math.min(errors, MAX_ERROR_PART * diagonal);
+        const certainty = 1 / problem.priorSd(i) ** 2;
+        (precision[i * columns + i] as number) += certainty;
+        target[i] = INDEPENDENCE * (right[i] as number) + certainty * problem.priorMean(i, theta);
+      }
+    };
+    assemble(true);
+    chol = cholesky(precision, columns);
+    if (chol === null) {
+      // Too much was taken off for what is left to be a sum of squares.
+      assemble(false);
+      chol = cholesky(precision, columns);
+    }
+    if (chol === null) break;
+    descend(precision, target, b, columns);
+    scale = Math.max(problem.minScale, squares / Math.max(goodSum, 1e-9));
+    if (groups > 1) learnFactors(factors, groupTop, groupBottom);
+  }
+  return { coefficients: b, errors: errorsOf(chol, columns), likelihood, scale, spoiled, factors, theta };
+}
+
+/** A start for `fitRobust`: each coefficient in turn is put where most rows are good within this scale, from `from`. */
+export function searchStart(problem: RobustProblem, from: Float64Array, scale: number): Float64Array {
+  const { rows, columns, x, y, weight, variance, unit } = problem;
+  const b = Float64Array.from(from);
+  const residual = new Float64Array(rows);
+  predict(problem, b, residual);
+  for (let row = 0; row < rows; row++) residual[row] = (y[row] as number) - (residual[row] as number);
+  const importance = Array.from({ length: columns }, (_, column) => {
+    let sum = 0;
+    for (let row = 0; row < rows; row++) sum += (x[row * columns + column] as number) ** 2;
+    return sum * (unit[column] as number) ** 2;
+  });
+  const order = [...importance.keys()].toSorted((one, other) => (importance[other] as number) - (importance[one] as number));
+  const anything = START_SPOILED / (2 * problem.range);
+  const likelihoodAt = (column: number, moved: number): number => {
+    let sum = 0;
+    for (let row = 0; row < rows; row++) {
+      const r = (residual[row] as number) + moved * (x[row * columns + column] as number);
+      const rowVariance = scale * (variance[row] as number);
+      sum += (weight[row] as number) * Math.log(((1 - START_SPOILED) * Math.exp((-r * r) / (2 * rowVariance))) / Math.sqrt(2 * Math.PI * rowVariance) + anything);
+    }
+    return sum;
+  };
+  for (let sweep = 0; sweep < 3; sweep++) {
+    let hasMoved = false;
+    for (const column of order) {
+      const now = b[column] as number;
+      let best = now;
+      let bestLikelihood = likelihoodAt(column, 0) + 0.5;
+      for (const step of GRID) {
+        const value = step * (unit[column] as number);
+        const likelihood = likelihoodAt(column, now - value);
+        if (likelihood > bestLikelihood) [best, bestLikelihood] = [value, likelihood];
+      }
+      if (best === now) continue;
+      for (let row = 0; row < rows; row++) (residual[row] as number) += (now - best) * (x[row * columns + column] as number);
+      b[column] = best;
+      hasMoved = true;
+    }
+    if (!hasMoved) break;
+  }
+  return b;
+}
+
+function predict({ rows, columns, x }: RobustProblem, b: Float64Array, out: Float64Array): void {
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let i = 0; i < columns; i++) sum += (b[i] as number) * (x[row * columns + i] as number);
+    out[row] = sum;
+  }
+}
+
+/** What coefficients are of their units on the whole: the best single factor. */
+function thetaOf(gram: Float64Array, right: Float64Array, unit: Float64Array, columns: number): number {
+  let top = THETA_WEIGHT;
+  let bottom = THETA_WEIGHT;
+  for (let i = 0; i < columns; i++) {
+    top += INDEPENDENCE * (unit[i] as number) * (right[i] as number);
+    for (let j = 0; j <= i; j++) bottom += INDEPENDENCE * (i === j ? 1 : 2) * (unit[i] as number) * (unit[j] as number) * (gram[i * columns + j] as number);
+  }
+  return Math.min(2, Math.max(0.02, top / bottom));
+}
+
+function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64Array): void {
+  const certainty = 1 / FACTOR_SD ** 2;
+  let sum = 0;
+  let known = 0;
+  for (let group = 0; group < factors.length; group++) {
+    const weight = bottom[group] as number;
+    const factor = Math.min(2.5, Math.max(0.4, (INDEPENDENCE * (top[group] as number) + certainty) / (INDEPENDENCE * weight + certainty)));
+    factors[group] = factor;
+    if (weight === 0) continue;
+    sum += factor;
+    known++;
+  }
+  if (known === 0) return;
+  for (let group = 0; group < factors.length; group++) factors[group] = bottom[group] === 0 ? 1 : ((factors[group] as number) * known) / sum;
+}
+
+/** Least squares with b >= 0: each coefficient in turn takes its best value, the others as they are. */
+function descend(precision: Float64Array, target: Float64Array, b: Float64Array, columns: number): void {
+  for (let sweep = 0; sweep < 100; sweep++) {
+    let change = 0;
+    for (let i = 0; i < columns; i++) {
+      let rest = target[i] as number;
+      for (let j = 0; j < columns; j++) if (j !== i) rest -= (precision[i * columns + j] as number) * (b[j] as number);
+      const value = Math.max(0, rest / (precision[i * columns + i] as number));
+      change = Math.max(change, Math.abs(value - (b[i] as number)) / (value + 1e-12));
+      b[i] = value;
+    }
+    if (change < 1e-4) return;
+  }
+}
+
+/** The lower triangle L with L·Lᵀ = matrix; null when there is none. */
+function cholesky(matrix: Float64Array, size: number): Float64Array | null {
+  const lower = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * size + j] as number;
+      for (let k = 0; k < j; k++) sum -= (lower[i * size + k] as number) * (lower[j * size + k] as number);
+      if (i !== j) lower[i * size + j] = sum / (lower[j * size + j] as number);
+      else if (sum > 1e-9 * (matrix[i * size + i] as number)) lower[i * size + i] = Math.sqrt(sum);
+      else return null;
+    }
+  }
+  return lower;
+}
+
+/** The roots of the diagonal of (L·Lᵀ)⁻¹. */
+function errorsOf(lower: Float64Array | null, size: number): Float64Array {
+  const errors = new Float64Array(size);
+  if (lower === null) return errors.fill(Number.POSITIVE_INFINITY);
+  const column = new Float64Array(size);
+  for (let k = 0; k < size; k++) {
+    // The k-th column of L⁻¹; the diagonal is made of the squares of the rows of its transpose.
+    column.fill(0);
+    for (let i = k; i < size; i++) {
+      let sum = i === k ? 1 : 0;
+      for (let j = k; j < i; j++) sum -= (lower[i * size + j] as number) * (column[j] as number);
+      column[i] = sum / (lower[i * size + i] as number);
+    }
+    let squares = 0;
+    for (let i = k; i < size; i++) squares += (column[i] as number) ** 2;
+    errors[k] = Math.sqrt(squares);
+  }
+  return errors;
+}
