@@ -94,7 +94,7 @@ export interface HostLoad {
   /** Requests in flight on average since this host was named last. */
   readonly meanInflight: number;
   readonly evidence: Evidence;
-  /** Requests finished since the message before, as pairs: a class's id, how many. */
+  /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
   readonly counts: readonly number[];
 }
 

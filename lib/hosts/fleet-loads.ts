@@ -2,9 +2,8 @@
 // what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
 // not counted wrongly.
 
-import type { Evidence, HostFigures, LoadMessage } from '../model.js';
-import { MAX_CLASSES } from '../model.js';
-import { type CapacityState, startCapacity, updateCapacity } from '../routing/capacity.js';
+import type { Evidence, HostFigures, HostLoad, LoadMessage } from '../model.js';
+import { type CapacityState, rescaleCapacity, startCapacity, updateCapacity } from '../routing/capacity.js';
 
 /** A balancer that says nothing for so long has nothing in flight any more. */
 const BALANCER_TTL_MS = 3000;
@@ -57,8 +56,6 @@ interface HostTotal {
   readonly capacity: CapacityState;
   toldCapacity: number;
   toldSpeed: number;
-  /** Requests finished by class since `takeCounts`. */
-  counts: Map<string, number> | undefined;
 }
 
 /** A host's load as others see it. */
@@ -73,8 +70,12 @@ export interface FleetLoad {
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
 const NOTHING: Said = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
 
+/** Requests of a class that a balancer finished on a host within the last `spanMs`: how many, and their durations added up. */
+export type OnFinished = (host: string, className: string, count: number, busyMs: number, nowMs: number, spanMs: number) => void;
+
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
+  readonly #onFinished: OnFinished;
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
   #messages = 0;
@@ -84,6 +85,11 @@ export class FleetLoads {
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
   #medianSpeed = Number.NaN;
+
+  /** @param onFinished is told of requests that were finished, by class */
+  constructor(onFinished: OnFinished = () => undefined) {
+    this.#onFinished = onFinished;
+  }
 
   /** How many balancers are heard. */
   get balancers(): number {
@@ -126,7 +132,7 @@ export class FleetLoads {
         total.finished += served;
         total.served += served;
         addEvidence(total.evidence, said.evidence);
-        if (said.counts.length > 0) this.#count(total, said.counts, balancer.classes);
+        this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
     }
@@ -220,13 +226,10 @@ export class FleetLoads {
     };
   }
 
-  /** The requests finished on a host since the last call, by class. */
-  takeCounts(host: string): ReadonlyMap<string, number> {
-    const total = this.#totals.get(host);
-    const counts = total?.counts;
-    if (total === undefined || counts === undefined) return NO_COUNTS;
-    total.counts = undefined;
-    return counts;
+  /** Costs, and with them all that is reckoned in work, are `factor` times what they were. */
+  rescale(factor: number): void {
+    this.#medianSpeed *= factor;
+    for (const { capacity } of this.#totals.values()) rescaleCapacity(capacity, factor);
   }
 
   /** Whether a balancer that lives has this host as a static one. */
@@ -245,7 +248,7 @@ export class FleetLoads {
     if (known !== undefined) return known;
     const total: HostTotal = {
       inflight: 0, work: 0, rps: 0, finished: 0, served: 0, evidence: { ...NO_EVIDENCE }, inflightMs: 0, inflightAtMs: nowMs,
-      capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN, counts: undefined,
+      capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN,
     };
     this.#totals.set(host, total);
     return total;
@@ -259,13 +262,11 @@ export class FleetLoads {
     total.work += work;
   }
 
-  #count(total: HostTotal, counts: readonly number[], classes: readonly string[]): void {
-    total.counts ??= new Map();
-    for (let i = 0; i < counts.length; i += 2) {
+  #tellFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
+    for (let i = 0; i < counts.length; i += 3) {
       const name = classes[counts[i] as number];
-      // Bounded by the ids of all balancers; a class whose name was lost is told again with the next full message.
-      if (name === undefined || (total.counts.size >= 4 * MAX_CLASSES && !total.counts.has(name))) continue;
-      total.counts.set(name, (total.counts.get(name) ?? 0) + (counts[i + 1] as number));
+      // A class whose name was lost is told again with the next full message.
+      if (name !== undefined) this.#onFinished(host, name, counts[i + 1] as number, counts[i + 2] as number, nowMs, spanMs);
     }
   }
 
@@ -307,8 +308,6 @@ function addEvidence(sum: Mutable<Evidence>, more: Evidence): void {
 function clearEvidence(sum: Mutable<Evidence>): void {
   sum.work = sum.durations = sum.workSquares = sum.workByDuration = sum.durationSquares = 0;
 }
-
-const NO_COUNTS: ReadonlyMap<string, number> = new Map();
 
 /** Whether a figure need not be told again; both not known is near, too. */
 function isNear(figure: number, told: number): boolean {

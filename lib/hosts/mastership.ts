@@ -136,9 +136,9 @@ export function startMastership(options: MastershipOptions): Mastership {
     const stamp = { term, seq };
     const message: HostTable = {
       stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, loads: isFull ? [] : changes.loads,
-      acks: changes.acks, costs: null, gone: changes.gone,
+      acks: changes.acks, costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
     };
-    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, loads: [], acks: changes.acks, costs: null, gone: [] };
+    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, loads: [], acks: changes.acks, costs: registry.costs, gone: [] };
     for (const { name } of [...message.hosts, ...message.loads]) {
       const isDue = changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS);
       (isDue ? due : withheld).add(name);

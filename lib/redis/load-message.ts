@@ -1,6 +1,6 @@
 // Load messages on the wire: what a balancer publishes on `load`. Hosts are lists without names of fields,
 // `[name, inflight, work, served, mean_inflight, work_done, durations, work², work·duration, duration², class, count,
-// class, count, …]`, since there can be thousands of them and they are sent many times a second.
+// durations, class, count, durations, …]`, since there can be thousands of them and they are sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
@@ -66,8 +66,8 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   if (!isAmount(work) || amounts.length !== FIXED - 4 || !amounts.every(isAmount)) return undefined;
   const [meanInflight, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [number, number, number, number, number, number];
   const counts = entry.slice(FIXED);
-  if (counts.length > 2 * MAX_CLASSES || counts.length % 2 !== 0) return undefined;
-  if (!counts.every((each, i) => isCount(each) && (i % 2 === 1 || each < MAX_CLASSES))) return undefined;
+  if (counts.length > 3 * MAX_CLASSES || counts.length % 3 !== 0) return undefined;
+  if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASSES)))) return undefined;
   const evidence = { work: workDone, durations, workSquares, workByDuration, durationSquares };
   return { host, inflight, work, served, meanInflight, evidence, counts: counts as number[] };
 }

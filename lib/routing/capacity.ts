@@ -25,6 +25,9 @@ const LEAST_SCATTER = 0.3;
 const SPEED_UP = 0.2;
 const SPEED_DOWN = 0.002;
 
+/** After so long without a request half of what was learned of a host is forgotten. */
+const FORGET_MS = 2000;
+
 /** How quickly the capacity follows what was found (per half-life). */
 const FOLLOW = 0.5;
 
@@ -96,6 +99,13 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   if (!(state.durations > 0) || !(state.work > 0)) return;
 
   const rate = state.work / state.durations;
+  if (seen.served === 0 && seen.meanInflight === 0) {
+    // Who gets no requests can't show what it can do: it comes to be taken for one like the others, or it would get none for ever.
+    state.speed += (medianSpeed - state.speed) * (1 - 0.5 ** (seen.elapsedMs / FORGET_MS)) || 0;
+    const expected = foundCapacity(0, 1, state, figures);
+    if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * (1 - 0.5 ** (seen.elapsedMs / FORGET_MS));
+    return;
+  }
   if (Number.isNaN(state.speed)) state.speed = rate;
   else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, (SPEED_UP * (1 - keep)) / 0.5);
   else if (seen.served > 0) state.speed += (rate - state.speed) * SPEED_DOWN * Math.min(halvings, 50);
@@ -111,6 +121,15 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
   // Never nothing: a host that gets no request could not show that it has recovered.
   state.capacity = Math.max(state.capacity, state.speed / 8);
+}
+
+/** Costs, and with them work, are `factor` times what they were. */
+export function rescaleCapacity(state: CapacityState, factor: number): void {
+  state.work *= factor;
+  state.workSquares *= factor * factor;
+  state.workByDuration *= factor;
+  state.speed *= factor;
+  state.capacity *= factor;
 }
 
 /** The standard error of work / durations as a share of it (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator). */

@@ -83,8 +83,9 @@ export interface TableColumns {
   readonly workSquares: Float64Array;
   readonly workByDuration: Float64Array;
   readonly durationSquares: Float64Array;
-  /** Requests served by class: `MAX_CLASSES` cells for each slot; they wrap. */
+  /** Requests served by class, and their durations added up: `MAX_CLASSES` cells for each slot; the former wrap. */
   readonly servedByClass: Uint32Array;
+  readonly busyByClass: Float64Array;
   /** Until when a pick passes the host over (process's clock): for the moments before the list is built anew, and after a refused connection. */
   readonly avoidUntil: Float64Array;
   /** Until when this balancer has ejected the host (process's clock); Infinity while its probes fail, 0 when it is not ejected. */
@@ -93,7 +94,7 @@ export interface TableColumns {
   readonly failing: Float64Array;
 }
 
-const WIDE_COLUMNS = 25;
+const WIDE_COLUMNS = 25 + MAX_CLASSES;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
@@ -164,6 +165,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     workSquares: wide(capacity),
     workByDuration: wide(capacity),
     durationSquares: wide(capacity),
+    busyByClass: wide(capacity * MAX_CLASSES),
     header: narrow(HEADER_CELLS),
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),

@@ -43,6 +43,7 @@ export class OwnLoads {
   readonly #saidAtMs: Float64Array;
   readonly #saidInflightMs: Float64Array;
   readonly #saidByClass: Uint32Array;
+  readonly #saidBusyByClass: Float64Array;
   /** What the master's table contains of ours, by slot. */
   readonly #ackedOf: string[] = [];
   readonly #ackedInflight: Int32Array;
@@ -75,6 +76,7 @@ export class OwnLoads {
       workByDuration: new Float64Array(columns.slots), durationSquares: new Float64Array(columns.slots),
     };
     this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
+    this.#saidBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#ackedInflight = new Int32Array(columns.slots);
     this.#ackedWork = new Float64Array(columns.slots);
     this.#seq = startSeq;
@@ -252,14 +254,14 @@ export class OwnLoads {
 
   #counts(slot: number, isKnown: boolean): number[] {
     const counts: number[] = [];
-    const { servedByClass } = this.#columns;
+    const { servedByClass, busyByClass } = this.#columns;
     const first = slot * MAX_CLASSES;
     for (let id = 0; id < this.#classes.length; id++) {
       const served = servedByClass[first + id] as number;
       // They wrap at 2^32.
       const more = isKnown ? (served - (this.#saidByClass[first + id] as number)) >>> 0 : served;
       this.#saidByClass[first + id] = served;
-      if (more > 0) counts.push(id, more);
+      if (more > 0) counts.push(id, more, since(this.#saidBusyByClass, busyByClass, first + id, isKnown));
     }
     return counts;
   }

@@ -23,7 +23,7 @@ export function endRequest({ inflight, kept, work, startSum, elapsedSum }: Table
 
 /** It was served as it should be, and tells of the host: its work, its duration, and the products that say how much both scatter. */
 export function recordServed(columns: TableColumns, slot: number, classId: number, cost: number, tookMs: number): void {
-  const { workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass } = columns;
+  const { workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
   workDone[slot] = (workDone[slot] as number) + cost;
   busyMs[slot] = (busyMs[slot] as number) + tookMs;
   workSquares[slot] = (workSquares[slot] as number) + cost * cost;
@@ -31,12 +31,14 @@ export function recordServed(columns: TableColumns, slot: number, classId: numbe
   durationSquares[slot] = (durationSquares[slot] as number) + tookMs * tookMs;
   const cell = slot * MAX_CLASSES + classId;
   servedByClass[cell] = (servedByClass[cell] as number) + 1;
+  busyByClass[cell] = (busyByClass[cell] as number) + tookMs;
 }
 
 /** Makes a slot's cells those of a host that nothing was sent to yet. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  const { inflight, kept, work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass } = columns;
+  const { inflight, kept, work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
   inflight[slot] = kept[slot] = 0;
   for (const column of [work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
   servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
+  busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
 }

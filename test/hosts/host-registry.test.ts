@@ -31,7 +31,7 @@ test('a first report makes a host that is up, with its figures and their age', (
   assert.is(changes.isMembership, true);
   assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
   assert.is(registry.hasChanges, false);
-  assert.equal(registry.takeChanges(1250), { rows: [], loads: [], acks: [], gone: [], news: [], isMembership: false });
+  assert.equal(registry.takeChanges(1250), { rows: [], loads: [], acks: [], costs: null, gone: [], news: [], isMembership: false });
 });
 
 test('a further report is a change, but none of membership', () => {

@@ -168,9 +168,10 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.columns.servedByClass[2] = 0xffff_fffe;
   assert.equal(one.loads.next(hostsOf(one), true, 0)?.classes, [[0, '(rest)'], [2, 'GET /a']]);
   one.columns.servedByClass[2] = 3;
+  one.columns.busyByClass[2] = 40;
   one.columns.served[0] = 5;
   const message = one.loads.next(hostsOf(one), false, 0);
-  assert.equal([message?.classes, message?.hosts.map(({ counts }) => counts)], [[], [[2, 5]]]);
+  assert.equal([message?.classes, message?.hosts.map(({ counts }) => counts)], [[], [[2, 5, 40]]]);
 });
 
 test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {
