@@ -15,12 +15,21 @@ export interface Machine {
   readonly memory: number;
 }
 
-/** What becomes of a request that is sent to a host. */
+/** A host serves its requests. */
 export const HOST_UP = 0;
-/** Its connection is refused. */
+/** Connections to it are refused. */
 export const HOST_REFUSES = 1;
 /** Nothing answers. */
 export const HOST_SILENT = 2;
+/** It answers at once, without doing anything: 200 and an empty page. */
+export const HOST_EMPTY = 3;
+/** It answers at once with 500. */
+export const HOST_ERRS = 4;
+
+/** Whether its agent reports, and it answers probes. */
+export function isStanding(standing: number): boolean {
+  return standing !== HOST_REFUSES && standing !== HOST_SILENT;
+}
 
 /** All hosts, as columns by host. */
 export class HostMachines {
@@ -79,7 +88,7 @@ export class HostMachines {
       used += Math.min(inflight, left);
       this.#attained[host] = (this.#attained[host] as number) + this.#rate(host) * elapsedMs;
     }
-    if (this.standing[host] === HOST_UP) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
+    if (isStanding(this.standing[host] as number)) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
   }
 
   /** A request comes to a host that is up. */

@@ -16,7 +16,7 @@ export class JsonFields {
 
   /** @param where what it is in the file, such as `big.json: hosts[2]` */
   constructor(value: unknown, where: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${where}: an object, not ${JSON.stringify(value)}`);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${where.replace(/:$/, '')}: an object, not ${JSON.stringify(value)}`);
     this.#object = value as Readonly<Record<string, unknown>>;
     this.#where = where;
   }

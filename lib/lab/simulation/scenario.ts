@@ -58,6 +58,8 @@ export type ScenarioEvent = { readonly atMs: number; readonly forMs: number } & 
   | { readonly what: 'neighbours'; readonly hosts: number; readonly cores: number }
   /** Hosts die: connections are refused, or nothing answers; their agents die with them. */
   | { readonly what: 'hosts-die'; readonly hosts: number; readonly how: 'refused' | 'silent' }
+  /** Hosts answer at once without doing anything: an empty page, or 500. */
+  | { readonly what: 'hosts-answer-wrongly'; readonly hosts: number; readonly how: 'empty' | 'error' }
   | { readonly what: 'balancers-die'; readonly balancers: number }
   | { readonly what: 'master-dies' }
   | { readonly what: 'redis-away' }
