@@ -11,6 +11,7 @@ import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp } from './commands.js';
+import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -46,6 +47,7 @@ Examples:
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
   meercat restart                                   the balancers of \`meercat up\`, one after the other
+  meercat simulate --balancers 8 --load 0.7         policies side by side, in virtual time
 
 Every flag with a value can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
 take several values separated by spaces. A flag on the command line comes first.`);
@@ -181,6 +183,8 @@ Each checks first that answers are right, prints its figures as a table and as o
 stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;
 exit code 1 means that answers were wrong. Its flags are not read from the environment.`)
   .action(runBenchmark);
+
+addSimulate(program);
 
 program
   .command('demo-host', { hidden: true })

@@ -48,6 +48,7 @@ test('help of every command tells each flag, what it means and its default', asy
     agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--listen-agent-check', '--agent-check-bind', '--log-level'],
     status: [...shared, '--watch', '--json'],
     restart: [...shared, '--json'],
+    simulate: ['--balancers', '--load', '--policies', '--requests', '--seconds', '--exchange', '--seed', '--json', '--html', '--print'],
     drain: [...shared, '--json'],
     undrain: [...shared, '--json'],
     eject: [...shared, '--json'],
@@ -57,7 +58,7 @@ test('help of every command tells each flag, what it means and its default', asy
     assert.equal([code, stderr], [0, '']);
     assert.match(stdout, new RegExp(`^Usage: meercat ${command} `));
     // Each flag stands at the start of its line, with words after it.
-    for (const flag of [...flags, ...general]) assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( <[^ ]+>)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
+    for (const flag of [...flags, ...general]) assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( [<[][^ ]+)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
     const found = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
     assert.equal(found.toSorted(), [...flags, ...general].toSorted(), `every flag of ${command} is in this test`);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line);
@@ -67,7 +68,7 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'drain', 'undrain', 'eject']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'simulate', 'drain', 'undrain', 'eject']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
   for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
   assert.match(stdout, /MEERCAT_LEASE_TTL/);
   assert.not.match(stdout, /demo-host|embedded-redis/);

@@ -3,14 +3,20 @@
 // by what is in flight would send it everything; so it can get about twice its share, not more.
 
 import type { TableColumns } from '../table/layout.js';
-import type { Host } from './host.js';
 
 /** More are not kept: those beyond are let go at once. */
 const MAX_KEPT = 8192;
 
+/** A host, as far as that is concerned. */
+export interface KeptHost {
+  readonly slot: number;
+  /** True once the host left the table. */
+  readonly isRemoved: boolean;
+}
+
 interface Kept {
   readonly untilMs: number;
-  readonly host: Host;
+  readonly host: KeptHost;
   readonly cost: number;
 }
 
@@ -24,7 +30,7 @@ export class EarlyAnswers {
   }
 
   /** Keeps a request counted until then (process's clock). */
-  keep(host: Host, cost: number, untilMs: number): void {
+  keep(host: KeptHost, cost: number, untilMs: number): void {
     const heap = this.#heap;
     if (heap.length >= MAX_KEPT) return;
     this.#add(host, 1, cost);
@@ -63,7 +69,7 @@ export class EarlyAnswers {
     }
   }
 
-  #add({ slot }: Host, requests: number, cost: number): void {
+  #add({ slot }: KeptHost, requests: number, cost: number): void {
     const { kept, work } = this.#columns;
     kept[slot] = (kept[slot] as number) + requests;
     work[slot] = (work[slot] as number) + cost;

@@ -1,0 +1,70 @@
+// The agents: each says of its host what a probe would measure, about as often as it is told to.
+
+import type { Report } from '../../model.js';
+import type { Draws } from './draws.js';
+import type { EventQueue } from './event-queue.js';
+import { hostNameOf } from './fleet-balancer.js';
+import { type HostMachines, isStanding } from './host-machines.js';
+
+/** Reports come up to this share sooner or later, as the product's do. */
+const JITTER = 0.1;
+
+/** All agents. */
+export class Agents {
+  readonly #machines: HostMachines;
+  readonly #queue: EventQueue;
+  readonly #clock: () => number;
+  readonly #draws: Draws;
+  readonly #everyMs: number;
+  readonly #send: (host: number, report: Report) => void;
+  /** When each host reported last, and what it had used by then. */
+  readonly #saidAtMs: Float64Array;
+  readonly #saidBusyMs: Float64Array;
+
+  constructor(machines: HostMachines, queue: EventQueue, clock: () => number, draws: Draws, everyMs: number, send: (host: number, report: Report) => void) {
+    this.#machines = machines;
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#draws = draws;
+    this.#everyMs = everyMs;
+    this.#send = send;
+    this.#saidAtMs = new Float64Array(machines.count);
+    this.#saidBusyMs = new Float64Array(machines.count);
+  }
+
+  /** Each reports for the first time within its interval. */
+  start(): void {
+    if (this.#everyMs === Number.POSITIVE_INFINITY) return;
+    for (let host = 0; host < this.#machines.count; host++) this.#queue.schedule(this.#everyMs * this.#draws.uniform(), this.#report, host, undefined);
+  }
+
+  /** What a host's agent says now; its CPU is that since it said so last. */
+  reportOf(host: number): Report {
+    const machines = this.#machines;
+    const nowMs = this.#clock();
+    machines.advance(host, nowMs);
+    const cores = machines.cores[host] as number;
+    const busyMs = machines.busyMs[host] as number;
+    const availableMs = cores * (nowMs - (this.#saidAtMs[host] as number));
+    const cpu = availableMs > 0 ? Math.min(1, (busyMs - (this.#saidBusyMs[host] as number)) / availableMs) : 0;
+    this.#saidAtMs[host] = nowMs;
+    this.#saidBusyMs[host] = busyMs;
+    return {
+      host: hostNameOf(host),
+      url: `http://${hostNameOf(host)}`,
+      cpu,
+      memory: machines.memory[host] as number,
+      cores,
+      rps: null,
+      bye: false,
+      intervalMs: this.#everyMs,
+    };
+  }
+
+  readonly #report = (host: number): void => {
+    // An agent dies with its host, and comes back with it.
+    if (isStanding(this.#machines.standing[host] as number)) this.#send(host, this.reportOf(host));
+    const factor = 1 - JITTER + 2 * JITTER * this.#draws.uniform();
+    this.#queue.schedule(this.#clock() + this.#everyMs * factor, this.#report, host, undefined);
+  };
+}

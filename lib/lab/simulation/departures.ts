@@ -1,0 +1,70 @@
+// When the next request of each host will be done, and which host is first: a heap in which every host stands
+// once, and moves when its time changes. So a host with many requests costs no more than one with few.
+
+/** The hosts by the time of their next departure. */
+export class Departures {
+  readonly #times: Float64Array;
+  /** The hosts in heap order, and the place of each in it. */
+  readonly #heap: Int32Array;
+  readonly #places: Int32Array;
+
+  /** All hosts, none with a departure. */
+  constructor(hosts: number) {
+    this.#times = new Float64Array(hosts).fill(Number.POSITIVE_INFINITY);
+    this.#heap = Int32Array.from({ length: hosts }, (_, host) => host);
+    this.#places = this.#heap.slice();
+  }
+
+  /** The host whose departure is next. */
+  get first(): number {
+    return this.#heap[0] as number;
+  }
+
+  /** When that is; Infinity when nothing departs. */
+  get firstMs(): number {
+    return this.#times[this.#heap[0] as number] as number;
+  }
+
+  /** Sets the time of a host's next departure; Infinity for none. */
+  set(host: number, atMs: number): void {
+    const before = this.#times[host] as number;
+    this.#times[host] = atMs;
+    if (atMs < before) this.#rise(host, atMs);
+    else if (atMs > before) this.#sink(host, atMs);
+  }
+
+  #rise(host: number, atMs: number): void {
+    let place = this.#places[host] as number;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const other = this.#heap[parent] as number;
+      if ((this.#times[other] as number) <= atMs) break;
+      this.#put(other, place);
+      place = parent;
+    }
+    this.#put(host, place);
+  }
+
+  #sink(host: number, atMs: number): void {
+    const size = this.#heap.length;
+    let place = this.#places[host] as number;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#timeAt(child + 1) < this.#timeAt(child)) child++;
+      if (this.#timeAt(child) >= atMs) break;
+      this.#put(this.#heap[child] as number, place);
+      place = child;
+    }
+    this.#put(host, place);
+  }
+
+  #timeAt(place: number): number {
+    return this.#times[this.#heap[place] as number] as number;
+  }
+
+  #put(host: number, place: number): void {
+    this.#heap[place] = host;
+    this.#places[host] = place;
+  }
+}

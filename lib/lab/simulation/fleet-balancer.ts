@@ -1,0 +1,231 @@
+// One balancer of the simulation: the product's own table, load messages, policy, ejection and retry budget, put
+// together as its threads do (lib/fleet/fleet.ts, lib/traffic/host-pool.ts), but in virtual time.
+
+import { TableOrder } from '../../fleet/table-order.js';
+import { FLEET, type HostTable, type LoadMessage, type StaticHost } from '../../model.js';
+import { type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
+import { loadIntervalMs } from '../../routing/load-interval.js';
+import type { OutcomeKind } from '../../routing/retry.js';
+import { RetryBudget } from '../../routing/retry-budget.js';
+import { ClassCosts } from '../../table/class-costs.js';
+import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
+import { OwnLoads } from '../../table/own-loads.js';
+import { beginRequest, endRequest, recordServed } from '../../table/own-requests.js';
+import { TableReader } from '../../table/reader.js';
+import { type SlotChange, TableWriter } from '../../table/writer.js';
+import { EarlyAnswers, type KeptHost } from '../../traffic/early-answers.js';
+import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import type { RequestClass } from './scenario.js';
+
+/** As in lib/fleet/fleet.ts and lib/traffic/host-pool.ts. */
+const EMPTY_LOAD_MS = 250;
+const FULL_LOAD_MS = 2000;
+const FULL_LOAD_MESSAGES = 20;
+const AVOID_MS = 1000;
+const AVOID_BRIEFLY_MS = 100;
+const TOO_SOON = 0.5;
+
+/** How often what a balancer holds against hosts, and its medians, are looked at. */
+export const UPKEEP_MS = 250;
+
+/** What a request of a class that nobody knows the cost of is taken for, in ms. */
+const UNKNOWN_COST_MS = 10;
+
+/** Who says where a request goes: a policy of the product, or a peer. */
+export interface Picker {
+  pick(view: TableReader, nowMs: number, excluded: number, cost: number): number;
+}
+
+/** What a balancer is handed. */
+export interface FleetBalancerOptions {
+  readonly index: number;
+  /** How many balancers and hosts there are. */
+  readonly balancers: number;
+  readonly hosts: number;
+  readonly statics: readonly StaticHost[];
+  readonly requests: readonly RequestClass[];
+  /** Whether it knows from the beginning what each of them costs on average. */
+  readonly isCostKnown: boolean;
+  /** How often it says what it has in flight; null as the product does. */
+  readonly exchangeMs: number | null;
+  readonly startMs: number;
+}
+
+/** One balancer. */
+export class FleetBalancer {
+  readonly index: number;
+  readonly name: string;
+  isAlive = true;
+  readonly columns: TableColumns;
+  readonly view: TableReader;
+  readonly writer: TableWriter;
+  readonly budget = new RetryBudget(TRAFFIC_DEFAULTS.retryBudgetPercent);
+  /** The host of each slot, and the slot of each host; -1 for none. */
+  readonly hostOf: Int32Array;
+  readonly slotOf: Int32Array;
+  /** How long it waits between two load messages. */
+  readonly loadEveryMs: number;
+  readonly #loads: OwnLoads;
+  readonly #costs: ClassCosts;
+  readonly #order: TableOrder;
+  /** What is held against the host of each slot, and when it is probed next. */
+  readonly #ejections: EjectionState[];
+  readonly #probeAtMs: Float64Array;
+  readonly #early: EarlyAnswers;
+  readonly #slots: readonly KeptHost[];
+  #rebuildAtMs = Number.POSITIVE_INFINITY;
+  #lastTerm = 0;
+  #lastFullMs = Number.NEGATIVE_INFINITY;
+  #lastSentMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, startMs }: FleetBalancerOptions) {
+    this.index = index;
+    this.name = `b${index + 1}`;
+    this.columns = openTable(createTable(hosts));
+    this.view = new TableReader(this.columns, TRAFFIC_DEFAULTS.slowStartMs);
+    this.writer = new TableWriter(this.columns, () => undefined, TRAFFIC_DEFAULTS);
+    this.hostOf = new Int32Array(hosts).fill(-1);
+    this.slotOf = new Int32Array(hosts).fill(-1);
+    this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
+    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
+    this.#costs = new ClassCosts(this.columns);
+    this.#order = new TableOrder(this.writer.stamp);
+    this.#ejections = Array.from({ length: hosts }, startEjection);
+    this.#probeAtMs = new Float64Array(hosts);
+    this.#early = new EarlyAnswers(this.columns);
+    this.#slots = Array.from({ length: hosts }, (_, slot) => ({ slot, isRemoved: false }));
+    for (const [id, { request }] of requests.entries()) {
+      this.#loads.setClass(1 + id, request);
+      this.#costs.setClass(1 + id, request);
+    }
+    if (isCostKnown) this.#costs.take(requests.map(({ request, costMs }) => [request, costMs] as const));
+    this.#announce(this.writer.setStatics(statics), startMs);
+  }
+
+  /** What this balancer takes a request of this class for, in ms of CPU. */
+  expectedCost(requestClass: number): number {
+    const known = this.columns.classCost[1 + requestClass] as number;
+    if (known > 0) return known;
+    const mean = this.columns.fleet[FLEET.meanCost] as number;
+    return mean > 0 ? mean : UNKNOWN_COST_MS;
+  }
+
+  /** Takes a table of the master, or a snapshot; true when messages are missing and the snapshot should be read. */
+  takeTable(table: HostTable, isSnapshot: boolean, nowMs: number): boolean {
+    const outcome = isSnapshot ? this.#order.onSnapshot(table) : this.#order.onMessage(table);
+    if (outcome.kind === 'apply') for (const each of outcome.tables) this.#apply(each, nowMs);
+    return this.#order.isBehind;
+  }
+
+  /** The next load message; undefined when there is nothing to say. */
+  nextLoad(nowMs: number): LoadMessage | undefined {
+    const hosts = this.writer.hosts();
+    const { term } = this.writer.stamp;
+    this.#loads.touch(nowMs);
+    const isFull = term !== this.#lastTerm || this.#loads.isLost || nowMs - this.#lastFullMs >= Math.max(FULL_LOAD_MS, FULL_LOAD_MESSAGES * this.loadEveryMs);
+    const message = this.#loads.next(hosts, isFull, nowMs, nowMs - this.#lastSentMs >= EMPTY_LOAD_MS);
+    if (message === undefined) return undefined;
+    this.#lastTerm = term;
+    this.#lastSentMs = nowMs;
+    if (isFull) this.#lastFullMs = nowMs;
+    return message;
+  }
+
+  /** A request is sent to the host of a slot. */
+  begin(slot: number, cost: number, nowMs: number): void {
+    const { header } = this.columns;
+    this.#early.letGo(nowMs);
+    beginRequest(this.columns, slot, cost, nowMs);
+    header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
+  }
+
+  /** It has ended so, having begun at `startedAtMs`. */
+  end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, nowMs: number): void {
+    const { served, fleet, header } = this.columns;
+    endRequest(this.columns, slot, cost, startedAtMs, nowMs);
+    header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
+    if (outcome === 'ok') {
+      served[slot] = (served[slot] as number) + 1;
+      if (status < 500) {
+        recordServed(this.columns, slot, 1 + requestClass, cost, nowMs - startedAtMs);
+        const leastMs = (TOO_SOON * cost) / (fleet[FLEET.neutralSpeed] as number);
+        if (nowMs - startedAtMs < leastMs) this.#early.keep(this.#slots[slot] as KeptHost, cost, startedAtMs + leastMs);
+      }
+    }
+    this.#judge(slot, outcome, status, nowMs);
+  }
+
+  /** What is done four times a second. `isWell` says whether a host answers a probe. */
+  upkeep(nowMs: number, isWell: (host: number) => boolean): void {
+    const { failing, ejectedUntil, avoidUntil } = this.columns;
+    this.#early.letGo(nowMs);
+    this.writer.refreshNeutral(nowMs);
+    this.#announce(this.writer.sweepOrphans(nowMs), nowMs);
+    this.#loads.refreshMeanCost(this.writer.hosts());
+    for (const { slot } of this.writer.hosts()) {
+      const share = failing[slot] as number;
+      if (share > 0) failing[slot] = failingFaded(share, UPKEEP_MS);
+      const ejection = this.#ejections[slot] as EjectionState;
+      if (ejection.untilMs === 0 || nowMs < (this.#probeAtMs[slot] as number)) continue;
+      this.#probeAtMs[slot] = nowMs + TRAFFIC_DEFAULTS.healthIntervalMs;
+      if (!isWell(this.hostOf[slot] as number)) continue;
+      endEjection(ejection, nowMs);
+      ejectedUntil[slot] = avoidUntil[slot] = failing[slot] = 0;
+      this.#rebuild(nowMs);
+    }
+    if (nowMs >= this.#rebuildAtMs) this.#rebuild(nowMs);
+  }
+
+  #judge(slot: number, outcome: OutcomeKind, status: number, nowMs: number): void {
+    const { failing, avoidUntil, ejectedUntil } = this.columns;
+    const ejection = this.#ejections[slot] as EjectionState;
+    const evidence = evidenceOf(outcome, status);
+    const share = failing[slot] as number;
+    if (evidence === null || (evidence === 'good' && share === 0 && ejection.failures === 0)) return;
+    failing[slot] = failingAfter(share, evidence);
+    if (evidence === 'connect_failed') avoidUntil[slot] = nowMs + AVOID_MS;
+    if (!takeEvidence(ejection, evidence, nowMs, TRAFFIC_DEFAULTS)) return;
+    ejectedUntil[slot] = Number.POSITIVE_INFINITY;
+    avoidUntil[slot] = Math.max(avoidUntil[slot] as number, nowMs + AVOID_BRIEFLY_MS);
+    this.#probeAtMs[slot] = ejection.untilMs;
+    this.#rebuild(nowMs);
+  }
+
+  #apply(table: HostTable, nowMs: number): void {
+    const isNewTerm = table.stamp.term !== this.writer.stamp.term;
+    this.#announce(this.writer.apply(table, nowMs), nowMs);
+    if (isNewTerm) this.#loads.forgetAcks();
+    for (const [balancer, seq] of table.acks) if (balancer === this.name) this.#loads.onAck(seq);
+    if (table.costs !== null) this.#costs.take(table.costs);
+    this.#loads.settle(this.writer.hosts(), nowMs);
+  }
+
+  #announce({ added, removed }: SlotChange, nowMs: number): void {
+    for (const { slot } of removed) {
+      this.slotOf[this.hostOf[slot] as number] = -1;
+      this.#ejections[slot] = startEjection();
+      // Requests that are on it still end on its slot: with as many slots as hosts, none is given to another host.
+      this.writer.release(slot);
+    }
+    for (const { slot, name } of added) {
+      const host = hostIndexOf(name);
+      this.hostOf[slot] = host;
+      this.slotOf[host] = slot;
+    }
+    if (this.writer.isListOld) this.#rebuild(nowMs);
+  }
+
+  #rebuild(nowMs: number): void {
+    this.#rebuildAtMs = this.writer.rebuildCandidates(nowMs);
+  }
+}
+
+/** The name of a host, by its number, and back. */
+export function hostNameOf(host: number): string {
+  return `h${host + 1}`;
+}
+
+/** The number of a host, by its name. */
+export function hostIndexOf(name: string): number {
+  return Number(name.slice(1)) - 1;
+}

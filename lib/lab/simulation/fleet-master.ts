@@ -1,0 +1,140 @@
+// One mastership of the simulation: the product's own registry of hosts, which takes in reports and load messages,
+// and flushes of the host table in the product's rhythm (lib/hosts/mastership.ts), in virtual time.
+
+import { HostRegistry } from '../../hosts/host-registry.js';
+import type { HostRow, HostTable, LoadMessage, Report, Stamp } from '../../model.js';
+import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import type { EventQueue } from './event-queue.js';
+
+/** As in lib/hosts/mastership.ts. */
+const MIN_FLUSH_MS = 5;
+const MAX_FLUSH_MS = 100;
+const HOSTS_PER_FLUSH_MS = 100;
+const LOAD_FLUSH_MS = 10;
+const LEARN_MS = 100;
+const TICK_MS = 1000;
+const SNAPSHOT_EVERY_MS = 1000;
+
+/** What a mastership is handed. */
+export interface FleetMasterOptions {
+  readonly term: number;
+  /** Whose balancer it is. */
+  readonly balancer: number;
+  /** What that one knew, and the stamp of it. */
+  readonly rows: readonly HostRow[];
+  readonly stamp: Stamp;
+  readonly queue: EventQueue;
+  readonly clock: () => number;
+  /** Whether a host answers a check. */
+  readonly isWell: (host: string) => boolean;
+  /** How long a check takes of a host that does not answer, and of one that does. */
+  readonly checkMs: (host: string) => number;
+  /** Sends a table to all balancers; the whole of it is stored when there is one. */
+  readonly publish: (table: HostTable, snapshot: HostTable | null) => void;
+}
+
+/** The master while it is. */
+export class FleetMaster {
+  readonly balancer: number;
+  readonly registry = new HostRegistry(TRAFFIC_DEFAULTS);
+  readonly #options: FleetMasterOptions;
+  #isStopped = false;
+  #isFlushDue = false;
+  #isFullDue = true;
+  #seq: number;
+  #snapshotAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: FleetMasterOptions) {
+    this.#options = options;
+    this.balancer = options.balancer;
+    this.#seq = options.stamp.term === options.term ? options.stamp.seq + 1000 : 0;
+    this.registry.seed(options.rows, options.clock());
+    this.#again(LEARN_MS, this.#learn);
+    this.#again(TICK_MS, this.#tick);
+    this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
+  }
+
+  get term(): number {
+    return this.#options.term;
+  }
+
+  onReport(report: Report): void {
+    this.registry.onReport(report, this.#options.clock());
+    this.#flushSoon(MIN_FLUSH_MS);
+  }
+
+  onLoad(message: LoadMessage): void {
+    this.registry.onLoad(message, this.#options.clock());
+    this.#flushSoon(LOAD_FLUSH_MS);
+  }
+
+  /** The next table is whole: Redis was away. */
+  resume(): void {
+    this.#isFullDue = true;
+    this.#flushSoon(MIN_FLUSH_MS);
+  }
+
+  /** Publishes at once. */
+  flush(): void {
+    this.#isFlushDue = false;
+    if (this.#isStopped) return;
+    const { term, clock, publish } = this.#options;
+    const nowMs = clock();
+    const isFull = this.#isFullDue;
+    this.#isFullDue = false;
+    const changes = this.registry.takeChanges(nowMs);
+    const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
+    const previousSeq = this.#seq++;
+    const stamp = { term, seq: this.#seq };
+    const { acks } = changes;
+    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, loads: [], acks, costs: null, gone: [] };
+    if (whole !== null) this.#snapshotAtMs = nowMs;
+    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, loads: changes.loads, acks, costs: null, gone: changes.gone };
+    publish(isFull && whole !== null ? whole : part, whole);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #flushSoon(minMs: number): void {
+    if (this.#isFlushDue || !(this.registry.hasChanges || this.#isFullDue)) return;
+    this.#isFlushDue = true;
+    const inMs = Math.min(Math.max(this.registry.size / HOSTS_PER_FLUSH_MS, minMs), MAX_FLUSH_MS);
+    this.#options.queue.schedule(this.#options.clock() + inMs, this.#onFlush, 0, undefined);
+  }
+
+  readonly #onFlush = (): void => this.flush();
+
+  readonly #learn = (): void => {
+    this.registry.learn(this.#options.clock());
+    this.#flushSoon(LOAD_FLUSH_MS);
+  };
+
+  readonly #tick = (): void => {
+    this.registry.tick(this.#options.clock());
+    this.#flushSoon(MIN_FLUSH_MS);
+  };
+
+  readonly #check = (): void => {
+    const { clock, queue, checkMs } = this.#options;
+    for (const { name } of this.registry.hostsToProbe(clock())) queue.schedule(clock() + checkMs(name), this.#onChecked, 0, name);
+  };
+
+  readonly #onChecked = (_: number, name: string): void => {
+    if (this.#isStopped || this.registry.row(name, this.#options.clock()) === undefined) return;
+    this.registry.onProbe(name, this.#options.isWell(name), this.#options.clock());
+    this.#flushSoon(MIN_FLUSH_MS);
+  };
+
+  /** Does it every so many ms until the end of the mastership. */
+  #again(everyMs: number, run: () => void): void {
+    const { queue, clock } = this.#options;
+    const next = (): void => {
+      if (this.#isStopped) return;
+      run();
+      queue.schedule(clock() + everyMs, next, 0, undefined);
+    };
+    queue.schedule(clock() + everyMs, next, 0, undefined);
+  }
+}

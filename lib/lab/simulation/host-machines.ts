@@ -1,0 +1,154 @@
+// The hosts: each serves its requests by processor sharing on the cores that its neighbours leave it. Exact: a host
+// keeps the service that a request in it has got since the host began (attained service), which grows at the same
+// rate for all of them; so a request is done when that has grown by its cost, whatever comes and goes meanwhile.
+// Source: Kleinrock, "Queueing Systems" vol. 2, section 4.4; virtual time as in Demers, Keshav and Shenker, 1989.
+
+import { Departures } from './departures.js';
+import { JobHeap } from './job-heap.js';
+
+/** What one host is. */
+export interface Machine {
+  readonly cores: number;
+  /** Work in ms per ms that a core does. */
+  readonly speed: number;
+  /** The share of its memory that is in use. */
+  readonly memory: number;
+}
+
+/** A host serves its requests. */
+export const HOST_UP = 0;
+/** Connections to it are refused. */
+export const HOST_REFUSES = 1;
+/** Nothing answers. */
+export const HOST_SILENT = 2;
+/** It answers at once, without doing anything: 200 and an empty page. */
+export const HOST_EMPTY = 3;
+/** It answers at once with 500. */
+export const HOST_ERRS = 4;
+
+/** Whether its agent reports, and it answers probes. */
+export function isStanding(standing: number): boolean {
+  return standing !== HOST_REFUSES && standing !== HOST_SILENT;
+}
+
+/** All hosts, as columns by host. */
+export class HostMachines {
+  readonly count: number;
+  readonly cores: Float64Array;
+  readonly speed: Float64Array;
+  readonly memory: Float64Array;
+  /** Cores that neighbours take. */
+  readonly lost: Float64Array;
+  readonly inflight: Int32Array;
+  /** The costs of all requests in flight, added up, in ms of CPU. */
+  readonly work: Float64Array;
+  readonly standing: Uint8Array;
+  /** Core-milliseconds used so far, by requests and by neighbours. */
+  readonly busyMs: Float64Array;
+  readonly #attained: Float64Array;
+  readonly #updatedMs: Float64Array;
+  readonly #jobs: JobHeap[];
+  readonly #departures: Departures;
+
+  constructor(machines: readonly Machine[]) {
+    this.count = machines.length;
+    this.cores = Float64Array.from(machines, ({ cores }) => cores);
+    this.speed = Float64Array.from(machines, ({ speed }) => speed);
+    this.memory = Float64Array.from(machines, ({ memory }) => memory);
+    this.lost = new Float64Array(this.count);
+    this.inflight = new Int32Array(this.count);
+    this.work = new Float64Array(this.count);
+    this.standing = new Uint8Array(this.count);
+    this.busyMs = new Float64Array(this.count);
+    this.#attained = new Float64Array(this.count);
+    this.#updatedMs = new Float64Array(this.count);
+    this.#jobs = machines.map(() => new JobHeap());
+    this.#departures = new Departures(this.count);
+  }
+
+  /** When the next request of all is done; Infinity when there is none. */
+  get nextDepartureMs(): number {
+    return this.#departures.firstMs;
+  }
+
+  /** Cores that are left for requests. */
+  coresLeft(host: number): number {
+    return Math.max(0, (this.cores[host] as number) - (this.lost[host] as number));
+  }
+
+  /** Brings a host's books up to now. */
+  advance(host: number, nowMs: number): void {
+    const elapsedMs = nowMs - (this.#updatedMs[host] as number);
+    if (elapsedMs <= 0) return;
+    this.#updatedMs[host] = nowMs;
+    const inflight = this.inflight[host] as number;
+    let used = this.lost[host] as number;
+    if (inflight > 0) {
+      const left = this.coresLeft(host);
+      used += Math.min(inflight, left);
+      this.#attained[host] = (this.#attained[host] as number) + this.#rate(host) * elapsedMs;
+    }
+    if (isStanding(this.standing[host] as number)) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
+  }
+
+  /** A request comes to a host that is up. */
+  add(host: number, job: number, cost: number, nowMs: number): void {
+    this.advance(host, nowMs);
+    this.inflight[host] = (this.inflight[host] as number) + 1;
+    this.work[host] = (this.work[host] as number) + cost;
+    (this.#jobs[host] as JobHeap).push((this.#attained[host] as number) + cost, job);
+    this.#plan(host, nowMs);
+  }
+
+  /** Takes out the request that is done next, at its time (`nextDepartureMs`). */
+  depart(costs: Float64Array): number {
+    const host = this.#departures.first;
+    const nowMs = this.#departures.firstMs;
+    const jobs = this.#jobs[host] as JobHeap;
+    this.advance(host, nowMs);
+    // Exactly, whatever the sums above made of it.
+    this.#attained[host] = jobs.least;
+    const job = jobs.pop();
+    const inflight = (this.inflight[host] as number) - 1;
+    this.inflight[host] = inflight;
+    // An empty host begins anew, so that rounding does not add up.
+    this.work[host] = inflight === 0 ? 0 : (this.work[host] as number) - (costs[job] as number);
+    if (inflight === 0) this.#attained[host] = 0;
+    this.#plan(host, nowMs);
+    return job;
+  }
+
+  /** Neighbours take so many cores from now on. */
+  setLost(host: number, lost: number, nowMs: number): void {
+    this.advance(host, nowMs);
+    this.lost[host] = lost;
+    this.#plan(host, nowMs);
+  }
+
+  /** A host dies or comes back; gives the requests that were on it. */
+  setStanding(host: number, standing: number, nowMs: number): number[] {
+    this.advance(host, nowMs);
+    this.standing[host] = standing;
+    const jobs = this.#jobs[host] as JobHeap;
+    const ended = Array.from({ length: jobs.size }, (_, place) => jobs.at(place));
+    jobs.clear();
+    this.inflight[host] = this.work[host] = this.#attained[host] = 0;
+    this.#plan(host, nowMs);
+    return ended;
+  }
+
+  /** The service that each request of a host gets, in ms per ms. */
+  #rate(host: number): number {
+    return (this.speed[host] as number) * Math.min(1, this.coresLeft(host) / (this.inflight[host] as number));
+  }
+
+  #plan(host: number, nowMs: number): void {
+    if (this.inflight[host] === 0) {
+      this.#departures.set(host, Number.POSITIVE_INFINITY);
+      return;
+    }
+    const missing = Math.max(0, (this.#jobs[host] as JobHeap).least - (this.#attained[host] as number));
+    // 0 / 0 (done, and no core left) is not to be NaN.
+    this.#departures.set(host, missing === 0 ? nowMs : nowMs + missing / this.#rate(host));
+  }
+}

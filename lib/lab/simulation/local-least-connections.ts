@@ -1,0 +1,38 @@
+// What most load balancers do: of all hosts the one with the fewest requests of this balancer's own in flight, ties
+// at random. As HAProxy's leastconn and nginx's least_conn, one for each balancer.
+
+import { isEligible } from '../../routing/eligible.js';
+import type { TableReader } from '../../table/reader.js';
+import type { Draws } from './draws.js';
+import type { Picker } from './fleet-balancer.js';
+
+/** The least of this balancer's own requests in flight, over all hosts. */
+export class LocalLeastConnections implements Picker {
+  readonly #draws: Draws;
+
+  constructor(draws: Draws) {
+    this.#draws = draws;
+  }
+
+  pick(view: TableReader, nowMs: number, excluded: number): number {
+    const candidates = view.candidates();
+    const count = candidates[0] as number;
+    const { inflight } = view;
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    let equals = 1;
+    for (let place = 1; place <= count; place++) {
+      const slot = candidates[place] as number;
+      const own = inflight[slot] as number;
+      if (own > least || !isEligible(view, slot, nowMs, excluded)) continue;
+      if (own < least) {
+        least = own;
+        best = slot;
+        equals = 1;
+      } else if (this.#draws.below(++equals) === 0) {
+        best = slot;
+      }
+    }
+    return best;
+  }
+}

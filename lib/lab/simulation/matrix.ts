@@ -1,0 +1,128 @@
+// All runs of a scenario: each load and number of balancers, the floor first and then each policy, all on the same
+// requests and the same neighbours. Gives figures; prints nothing.
+
+import type { Algorithm } from '../../model.js';
+import { percentile } from '../statistics.js';
+import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
+import { FLOOR, isOmniscient, type PeerName } from './policy-names.js';
+import type { Scenario } from './scenario.js';
+import { runSimulation } from './simulation.js';
+
+/** A policy is back when its p99 stays within this factor of the floor's, */
+const BACK_WITHIN = 1.3;
+
+/** in every window for so long. */
+const BACK_FOR_MS = 1000;
+
+/** Fractions of requests at which latencies stand in the report's curves: 1 - 10^(-x/8), up to 99.99 %. */
+const TAIL_POINTS = 33;
+
+/** Latencies by how few requests take longer: `nines[i]` is of the fraction 1 - 10^-x. */
+export interface Tail {
+  readonly nines: readonly number[];
+  readonly ms: readonly number[];
+}
+
+/** One window after an event, with the floor's p99 in the same one. */
+export interface ReportWindow extends Window {
+  readonly floorP99: number;
+}
+
+/** What came of one run. */
+export interface Run {
+  readonly balancers: number;
+  readonly load: number;
+  readonly policy: string;
+  /** Requests that came in all, and those of them that were not answered. */
+  readonly requests: number;
+  readonly errors: number;
+  readonly retries: number;
+  /** Messages between agents, balancers and master. */
+  readonly messages: number;
+  /** Of requests after the warm-up. */
+  readonly ms: Latencies;
+  /** p99 and p99.9 over the floor's. */
+  readonly overFloor: { readonly p99: number; readonly p999: number };
+  readonly cpu: CpuUse;
+  readonly windows: readonly ReportWindow[];
+  /** After an event, p99 was within 1.3 times the floor's for good from here on, in ms; null when it was not, or nothing happens. */
+  readonly backAfterMs: number | null;
+  readonly tail: Tail;
+}
+
+/** How far all of it is. */
+export interface Progress {
+  readonly run: number;
+  readonly runs: number;
+  readonly policy: string;
+  readonly balancers: number;
+  readonly load: number;
+  /** The share (0..1) of this run that is done. */
+  readonly share: number;
+}
+
+interface Plan {
+  readonly balancers: number;
+  readonly load: number;
+  readonly policy: PeerName | Algorithm;
+}
+
+/** Runs all of it, one after the other. */
+export function runMatrix(scenario: Scenario, seed: number, onProgress: (progress: Progress) => void): Run[] {
+  const plans = planRuns(scenario);
+  const floors = new Map<string, Run>();
+  const runs: Run[] = [];
+  for (const [index, { balancers, load, policy }] of plans.entries()) {
+    const tell = (share: number): void => onProgress({ run: index, runs: plans.length, policy, balancers, load, share });
+    tell(0);
+    const key = floorKeyOf(scenario, balancers, load);
+    // Who sees everything does the same whatever the number of balancers.
+    const known = policy === FLOOR ? floors.get(key) : undefined;
+    const run = known === undefined ? runOne({ scenario, seed, balancers, load, policy }, floors.get(key), tell) : { ...known, balancers };
+    if (policy === FLOOR) floors.set(key, run);
+    runs.push(run);
+  }
+  return runs;
+}
+
+/** The runs in their order: the floor is always among them. */
+function planRuns({ balancers, loads, policies }: Scenario): Plan[] {
+  const others = policies.filter((policy) => policy !== FLOOR) as (PeerName | Algorithm)[];
+  return loads.flatMap((load) => balancers.flatMap((count) => [FLOOR, ...others].map((policy) => ({ balancers: count, load, policy }))));
+}
+
+function floorKeyOf({ events }: Scenario, balancers: number, load: number): string {
+  const isOfBalancers = events.some(({ what }) => what === 'balancers-die' || what === 'master-dies');
+  return `${load} ${isOfBalancers || !isOmniscient(FLOOR) ? balancers : 0}`;
+}
+
+function runOne({ scenario, seed, balancers, load, policy }: Plan & { scenario: Scenario; seed: number }, floor: Run | undefined, onProgress: (share: number) => void): Run {
+  const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
+  const { measure, requests, errors, retries, messages } = outcome;
+  const sorted = measure.sorted();
+  const ms = latenciesOf(sorted);
+  const windows = measure.windows().map(({ fromMs, count, p99 }, index) => ({ fromMs, count, p99, floorP99: floor?.windows[index]?.p99 ?? p99 }));
+  return {
+    balancers, load, policy, requests, errors, retries, messages, ms,
+    overFloor: { p99: ms.p99 / (floor?.ms ?? ms).p99, p999: ms.p999 / (floor?.ms ?? ms).p999 },
+    cpu: measure.cpu,
+    windows,
+    backAfterMs: backAfter(windows, scenario.windowMs),
+    tail: tailOf(sorted),
+  };
+}
+
+/** From which window on p99 stays within the floor's, for a second. */
+function backAfter(windows: readonly ReportWindow[], windowMs: number): number | null {
+  if (windowMs === 0 || windows.length === 0) return null;
+  const needed = Math.ceil(BACK_FOR_MS / windowMs);
+  const after = windows.filter(({ fromMs }) => fromMs >= 0);
+  const isBack = ({ p99, floorP99 }: ReportWindow): boolean => !(p99 > BACK_WITHIN * floorP99);
+  const at = after.findIndex((_, index) => index + needed <= after.length && after.slice(index, index + needed).every(isBack));
+  return at < 0 ? null : (after[at] as ReportWindow).fromMs;
+}
+
+function tailOf(sorted: Float64Array): Tail {
+  const nines = Array.from({ length: TAIL_POINTS }, (_, point) => point / 8);
+  return { nines, ms: nines.map((nine) => percentile(sorted, 1 - 10 ** -nine)) };
+}

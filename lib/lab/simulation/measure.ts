@@ -1,0 +1,128 @@
+// What is measured of one run: latencies of the requests that came after the warm-up, how used the hosts were, and
+// latencies by windows after the scenario's events. Nothing is rounded or sampled.
+
+import { percentile } from '../statistics.js';
+import type { HostMachines } from './host-machines.js';
+import type { Scenario } from './scenario.js';
+
+/** After an event that lasts, latencies are shown for so long. */
+const WINDOWS_FOR_MS = 10_000;
+
+/** And for so long before it. */
+const WINDOWS_BEFORE_MS = 1000;
+
+/** Latencies in the figures that people ask for, in ms; NaN when nothing was measured. */
+export interface Latencies {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+/** The hosts' CPU over the time that is measured. */
+export interface CpuUse {
+  readonly mean: number;
+  readonly highest: number;
+  /** The highest over the mean. */
+  readonly ratio: number;
+}
+
+/** Latencies of the requests that came within one window, of all events together. */
+export interface Window {
+  /** From when on, after the event; negative before it. */
+  readonly fromMs: number;
+  readonly count: number;
+  readonly p99: number;
+}
+
+/** Collects the figures of one run. */
+export class Measure {
+  readonly #fromMs: number;
+  readonly #windowMs: number;
+  readonly #events: readonly number[];
+  readonly #windows: number[][] = [];
+  readonly #windowsForMs: number;
+  #latencies = new Float64Array(1 << 16);
+  #count = 0;
+  #startBusyMs: Float64Array | undefined;
+  #startMs = Number.NaN;
+  #cpu: CpuUse = { mean: Number.NaN, highest: Number.NaN, ratio: Number.NaN };
+
+  constructor({ warmUpMs, windowMs, events }: Scenario) {
+    this.#fromMs = warmUpMs;
+    this.#windowMs = windowMs;
+    this.#events = events.map(({ atMs }) => atMs);
+    // Of events that are undone only what comes before that, when it is soon.
+    const gaps = this.#events.slice(1).map((atMs, i) => atMs - (this.#events[i] as number));
+    this.#windowsForMs = Math.min(WINDOWS_FOR_MS, ...gaps.map((gap) => gap - WINDOWS_BEFORE_MS), ...events.map(({ forMs }) => Math.max(forMs, windowMs)));
+    if (windowMs > 0 && events.length > 0) {
+      const count = Math.ceil((this.#windowsForMs + WINDOWS_BEFORE_MS) / windowMs);
+      this.#windows = Array.from({ length: count }, () => []);
+    }
+  }
+
+  /** A request that came at `arrivedMs` was answered after `latencyMs`. */
+  record(arrivedMs: number, latencyMs: number): void {
+    if (arrivedMs < this.#fromMs) return;
+    if (this.#count === this.#latencies.length) {
+      const grown = new Float64Array(2 * this.#count);
+      grown.set(this.#latencies);
+      this.#latencies = grown;
+    }
+    this.#latencies[this.#count++] = latencyMs;
+    if (this.#windows.length > 0) this.#recordWindow(arrivedMs, latencyMs);
+  }
+
+  /** The warm-up is over. */
+  start(machines: HostMachines, nowMs: number): void {
+    for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
+    this.#startBusyMs = machines.busyMs.slice();
+    this.#startMs = nowMs;
+  }
+
+  /** No more requests come. */
+  finish(machines: HostMachines, nowMs: number): void {
+    for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
+    const before = this.#startBusyMs ?? new Float64Array(machines.count);
+    const use = machines.busyMs.map((busyMs, host) => (busyMs - (before[host] as number)) / ((nowMs - this.#startMs) * (machines.cores[host] as number)));
+    const mean = use.reduce((sum, each) => sum + each, 0) / use.length;
+    const highest = Math.max(...use);
+    this.#cpu = { mean, highest, ratio: highest / mean };
+  }
+
+  get cpu(): CpuUse {
+    return this.#cpu;
+  }
+
+  /** The latencies measured, sorted. */
+  sorted(): Float64Array {
+    return this.#latencies.subarray(0, this.#count).toSorted();
+  }
+
+  windows(): Window[] {
+    return this.#windows.map((latencies, index) => ({
+      fromMs: index * this.#windowMs - WINDOWS_BEFORE_MS,
+      count: latencies.length,
+      p99: percentile(Float64Array.from(latencies).toSorted(), 0.99),
+    }));
+  }
+
+  #recordWindow(arrivedMs: number, latencyMs: number): void {
+    for (const eventMs of this.#events) {
+      const sinceMs = arrivedMs - eventMs;
+      if (sinceMs < -WINDOWS_BEFORE_MS || sinceMs >= this.#windowsForMs) continue;
+      this.#windows[Math.floor((sinceMs + WINDOWS_BEFORE_MS) / this.#windowMs)]?.push(latencyMs);
+      return;
+    }
+  }
+}
+
+/** The figures of sorted latencies. */
+export function latenciesOf(sorted: Float64Array): Latencies {
+  const at = (fraction: number): number => percentile(sorted, fraction);
+  let sum = 0;
+  for (const each of sorted) sum += each;
+  return { count: sorted.length, mean: sum / sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) };
+}

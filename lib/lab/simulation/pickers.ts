@@ -1,0 +1,53 @@
+// From a policy's name to who picks for one balancer.
+
+import type { Algorithm } from '../../model.js';
+import { createPolicy } from '../../routing/policy.js';
+import { Random } from '../../routing/random.js';
+import { Draws } from './draws.js';
+import type { EventQueue } from './event-queue.js';
+import type { FleetBalancer, Picker } from './fleet-balancer.js';
+import type { HostMachines } from './host-machines.js';
+import { LocalLeastConnections } from './local-least-connections.js';
+import { Omniscient, OmniscientWork } from './omniscient.js';
+import type { PeerName } from './policy-names.js';
+import { Prequal, ProbeAnswers } from './prequal.js';
+
+/** What pickers are made of. */
+export interface PickerOptions {
+  readonly name: PeerName | Algorithm;
+  readonly seed: number;
+  readonly machines: HostMachines;
+  readonly queue: EventQueue;
+  readonly balancers: readonly FleetBalancer[];
+  /** How long a message takes. */
+  readonly delayMs: () => number;
+  /** The true cost of the request that is to be picked for, for who knows everything. */
+  readonly costNow: () => number;
+}
+
+/** Who picks for each balancer. */
+export interface Pickers {
+  readonly pickers: readonly Picker[];
+  /** To be told of every request that is done, when not null. */
+  readonly answers: ProbeAnswers | null;
+}
+
+/** Makes a picker for each balancer, each with its own stream of draws. */
+export function createPickers({ name, seed, machines, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
+  const draws = (index: number): Draws => new Draws(seed, 100_000 + index);
+  const all = (create: (balancer: FleetBalancer) => Picker): Pickers => ({ pickers: balancers.map(create), answers: null });
+  switch (name) {
+    case 'omniscient':
+      return all((balancer) => new Omniscient(machines, draws(balancer.index), balancer));
+    case 'omniscient-work':
+      return all((balancer) => new OmniscientWork(machines, draws(balancer.index), balancer, costNow));
+    case 'local-least-connections':
+      return all(({ index }) => new LocalLeastConnections(draws(index)));
+    case 'prequal': {
+      const answers = new ProbeAnswers(machines);
+      return { pickers: balancers.map((balancer) => new Prequal({ machines, answers, queue, draws: draws(balancer.index), balancer, delayMs })), answers };
+    }
+    default:
+      return all(({ index }) => createPolicy(name, new Random(Math.imul(seed, 7919) + index)));
+  }
+}

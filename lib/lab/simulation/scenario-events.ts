@@ -1,0 +1,56 @@
+// What happens at which moment of a scenario, and how it is undone.
+
+import type { EventQueue } from './event-queue.js';
+import { HOST_EMPTY, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP } from './host-machines.js';
+import type { ScenarioEvent } from './scenario.js';
+
+/** What events do. */
+export interface EventEffects {
+  /** Neighbours take so many cores of a host; 0 gives them back. */
+  readonly takeCores: (host: number, cores: number) => void;
+  readonly setStanding: (host: number, standing: number) => void;
+  readonly kill: (balancer: number) => void;
+  readonly killMaster: () => void;
+  readonly loseRedis: (forMs: number) => void;
+  readonly livingBalancers: () => readonly number[];
+}
+
+/** Schedules all events. Hosts are spread over all of them, a few further for each event, so that all kinds are hit. */
+export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, hosts: number, effects: EventEffects): void {
+  for (const [number, event] of events.entries()) {
+    const at = (atMs: number, run: () => void): void => {
+      if (atMs < Number.POSITIVE_INFINITY) queue.schedule(atMs, run, 0, undefined);
+    };
+    const hit = (run: (host: number) => void): void => {
+      if (!('hosts' in event)) return;
+      for (let i = 0; i < event.hosts; i++) run((number + Math.floor((i * hosts) / event.hosts)) % hosts);
+    };
+    const endMs = event.atMs + event.forMs;
+    switch (event.what) {
+      case 'neighbours':
+        at(event.atMs, () => hit((host) => effects.takeCores(host, event.cores)));
+        at(endMs, () => hit((host) => effects.takeCores(host, 0)));
+        break;
+      case 'hosts-die':
+        at(event.atMs, () => hit((host) => effects.setStanding(host, event.how === 'refused' ? HOST_REFUSES : HOST_SILENT)));
+        at(endMs, () => hit((host) => effects.setStanding(host, HOST_UP)));
+        break;
+      case 'hosts-answer-wrongly':
+        at(event.atMs, () => hit((host) => effects.setStanding(host, event.how === 'empty' ? HOST_EMPTY : HOST_ERRS)));
+        at(endMs, () => hit((host) => effects.setStanding(host, HOST_UP)));
+        break;
+      case 'balancers-die':
+        // The last ones: the master is the first.
+        at(event.atMs, () => {
+          for (const index of effects.livingBalancers().slice(-event.balancers)) effects.kill(index);
+        });
+        break;
+      case 'master-dies':
+        at(event.atMs, () => effects.killMaster());
+        break;
+      case 'redis-away':
+        at(event.atMs, () => effects.loseRedis(event.forMs));
+        break;
+    }
+  }
+}

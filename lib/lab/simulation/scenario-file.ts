@@ -1,0 +1,163 @@
+// From a scenario's JSON to a scenario: every field checked, each with its default. What a file does not say is as
+// in the scenario `default`.
+
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { SECOND } from '../../clock.js';
+import { MeercatError, messageOf } from '../../errors.js';
+import { JsonFields } from './json-fields.js';
+import { DEFAULT_POLICIES, POLICY_NAMES } from './policy-names.js';
+import { type HostGroup, type Messages, type Neighbours, type RequestClass, type Scenario, type ScenarioEvent, SPREADS } from './scenario.js';
+import { DEFAULT_SCENARIO, SCENARIOS } from './scenarios.js';
+
+/** As many as the product's table holds. */
+const MAX_HOSTS = 16_384;
+const MAX_BALANCERS = 1024;
+const MAX_CORES = 4096;
+const MAX_REQUESTS = 100_000_000;
+const NEVER = { never: Number.POSITIVE_INFINITY };
+
+/** A scenario as its JSON has it, and how errors call it: one that is shipped, by name, or a file. Throws MEERCAT_BAD_CONFIG. */
+export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<Record<string, unknown>>; readonly where: string } {
+  const shipped = SCENARIOS.find(({ name }) => name === nameOrFile);
+  if (shipped !== undefined) return { json: shipped, where: nameOrFile };
+  if (!/[./\\]/.test(nameOrFile)) refuse(`scenario: one of ${SCENARIOS.map(({ name }) => name).join(', ')}, or a file such as ./mine.json, not ${JSON.stringify(nameOrFile)}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(nameOrFile, 'utf8'));
+  } catch (error) {
+    refuse(`scenario ${nameOrFile}: ${messageOf(error)}`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) refuse(`scenario ${nameOrFile}: an object, such as meercat simulate --print gives`);
+  return { json: json as Readonly<Record<string, unknown>>, where: basename(nameOrFile) };
+}
+
+/** A scenario by name or file, checked. */
+export function loadScenario(nameOrFile: string): Scenario {
+  const { json, where } = loadScenarioJson(nameOrFile);
+  return readScenario(json, where);
+}
+
+function refuse(message: string): never {
+  throw new MeercatError('MEERCAT_BAD_CONFIG', message);
+}
+
+/** Reads a scenario; `where` names it in errors. */
+export function readScenario(json: unknown, where: string): Scenario {
+  const fields = new JsonFields(json, `scenario ${where}:`);
+  const { hosts, requests, balancers, loads } = DEFAULT_SCENARIO;
+  const scenario: Scenario = {
+    name: fields.text('name', where),
+    about: fields.text('about', 'a scenario from a file'),
+    hosts: fields.objects('hosts', hosts, readHosts),
+    neighbours: readNeighbours(fields),
+    requests: fields.objects('requests', requests, readRequests),
+    balancers: readNumbers(fields, 'balancers', balancers, 1, MAX_BALANCERS, true),
+    loads: readNumbers(fields, 'loads', loads, 0.01, 2, false),
+    warmUpMs: fields.time('warmUp', 10 * SECOND, 0),
+    durationMs: fields.time('duration', 60 * SECOND, 1),
+    requestCount: fields.has('requestCount') ? fields.integer('requestCount', null, 1, MAX_REQUESTS) : null,
+    exchangeMs: readExchange(fields),
+    isCostKnown: fields.choice('costs', 'learned', ['learned', 'known'] as const) === 'known',
+    reportMs: fields.time('reports', SECOND, 10, NEVER),
+    messages: fields.object('messages', readMessages),
+    events: fields.objects('events', [], readEvent, true),
+    windowMs: fields.time('window', 0, 0),
+    policies: fields.list('policies', DEFAULT_POLICIES).map((name) => {
+      const policy = POLICY_NAMES.find((each) => each === name);
+      return policy ?? fields.refuse('policies', `a list of ${POLICY_NAMES.join(', ')}`);
+    }),
+  };
+  fields.end();
+  check(scenario, fields);
+  return scenario;
+}
+
+function check(scenario: Scenario, fields: JsonFields): void {
+  const count = scenario.hosts.reduce((sum, group) => sum + group.count, 0);
+  if (count > MAX_HOSTS) fields.refuse('hosts', `at most ${MAX_HOSTS} hosts in all`);
+  if (!(scenario.requests.reduce((sum, { share }) => sum + share, 0) > 0)) fields.refuse('requests', 'at least one with a share above 0');
+  for (const event of scenario.events) {
+    if ('hosts' in event && event.hosts > count) fields.refuse('events', `no event may be of more than the ${count} hosts that there are`);
+    if ((event.what === 'hosts-die' || event.what === 'hosts-answer-wrongly') && event.hosts === count) fields.refuse('events', 'one host at least must be well');
+    const fewest = Math.min(...scenario.balancers);
+    const dying = event.what === 'balancers-die' ? event.balancers : event.what === 'master-dies' ? 1 : 0;
+    if (dying >= fewest) fields.refuse('events', `one balancer at least must live, and "balancers" has ${fewest}`);
+  }
+}
+
+function readHosts(fields: JsonFields): HostGroup {
+  return {
+    count: fields.integer('count', null, 1, MAX_HOSTS),
+    cores: fields.number('cores', 4, 0.1, MAX_CORES),
+    speed: fields.number('speed', 1, 0.001, 1000),
+    memory: fields.number('memory', 0.4, 0, 1),
+  };
+}
+
+function readNeighbours(fields: JsonFields): Neighbours | null {
+  return fields.object('neighbours', (each: JsonFields) => {
+    const share = each.number('share', 0, 0, 1);
+    const [from, to] = each.list('cores', [1, 3]);
+    if (typeof from !== 'number' || typeof to !== 'number' || !(from >= 0 && to >= from && to <= MAX_CORES)) each.refuse('cores', 'from and to, such as [1, 3]');
+    const everyMs = each.time('every', 8 * SECOND, 1);
+    return share === 0 ? null : { share, cores: [from, to], everyMs };
+  });
+}
+
+function readRequests(fields: JsonFields): RequestClass {
+  return {
+    request: fields.text('request', null),
+    share: fields.number('share', 1, 0, 1e6),
+    costMs: fields.time('cost', null, 1),
+    spread: fields.choice('spread', 'fixed', SPREADS),
+    sigma: fields.number('sigma', 1, 0, 3),
+  };
+}
+
+function readMessages(fields: JsonFields): Messages {
+  return {
+    delayMs: fields.time('delay', 1, 0),
+    jitterMs: fields.time('jitter', 1, 0),
+    loss: fields.number('loss', 0, 0, 1),
+    tableDelayMs: fields.time('tableDelay', 0, 0),
+  };
+}
+
+function readExchange(fields: JsonFields): number | null {
+  const PRODUCT = -1;
+  const exchangeMs = fields.time('exchange', PRODUCT, 1, { ...NEVER, product: PRODUCT });
+  return exchangeMs === PRODUCT ? null : exchangeMs;
+}
+
+function readNumbers(fields: JsonFields, name: string, fallback: readonly number[], min: number, max: number, isWhole: boolean): number[] {
+  return fields.list(name, fallback).map((value) => {
+    if (typeof value !== 'number' || !(value >= min && value <= max) || (isWhole && !Number.isInteger(value))) {
+      fields.refuse(name, `a list of ${isWhole ? 'whole numbers' : 'numbers'} from ${min} to ${max}`);
+    }
+    return value;
+  });
+}
+
+const EVENTS = ['neighbours', 'hosts-die', 'hosts-answer-wrongly', 'balancers-die', 'master-dies', 'redis-away'] as const;
+
+function readEvent(fields: JsonFields): ScenarioEvent {
+  const atMs = fields.time('at', null, 0);
+  const what = fields.choice('what', null, EVENTS);
+  const forMs = fields.time('for', Number.POSITIVE_INFINITY, 1, { ever: Number.POSITIVE_INFINITY });
+  switch (what) {
+    case 'neighbours':
+      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), cores: fields.number('cores', null, 0, MAX_CORES) };
+    case 'hosts-die':
+      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), how: fields.choice('how', 'refused', ['refused', 'silent'] as const) };
+    case 'hosts-answer-wrongly':
+      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), how: fields.choice('how', 'empty', ['empty', 'error'] as const) };
+    case 'balancers-die':
+      return { atMs, forMs, what, balancers: fields.integer('balancers', 1, 1, MAX_BALANCERS) };
+    case 'master-dies':
+      return { atMs, forMs, what };
+    case 'redis-away':
+      if (forMs === Number.POSITIVE_INFINITY) fields.refuse('for', 'how long it is away, such as "5s"');
+      return { atMs, forMs, what };
+  }
+}

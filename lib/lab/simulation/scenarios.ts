@@ -1,0 +1,88 @@
+// The scenarios that come with Meercat, as they would stand in a file: `meercat simulate --print NAME` prints one.
+
+/** A scenario as its JSON has it. */
+export interface ScenarioJson {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+
+/** 50 hosts of uneven power with noisy neighbours: what the README's figures are of. */
+export const DEFAULT_SCENARIO = {
+  name: 'default',
+  about: 'hosts of uneven power with noisy neighbours, requests of 5, 20 and 200 ms',
+  hosts: [{ count: 38 }, { count: 12, speed: 0.6 }],
+  neighbours: { share: 0.3, cores: [1, 3], every: '8s' },
+  requests: [
+    { request: 'GET /page', share: 80, cost: '5ms' },
+    { request: 'GET /search', share: 15, cost: '20ms' },
+    { request: 'POST /report', share: 5, cost: '200ms' },
+  ],
+  balancers: [1, 2, 8, 32, 64],
+  loads: [0.7, 0.9],
+  warmUp: '10s',
+  duration: '60s',
+} as const satisfies ScenarioJson;
+
+const FIXED_AGE = { hosts: DEFAULT_SCENARIO.hosts, neighbours: DEFAULT_SCENARIO.neighbours, balancers: [1, 8, 64], loads: [0.7, 0.9] };
+const FAILING = { ...FIXED_AGE, balancers: [8], loads: [0.7], duration: '30s', window: '500ms' };
+
+/** Ten steps, each given back after 4 s: what happens after each is put together, so that windows have enough requests. */
+const STEPS = Array.from({ length: 10 }, (_, step) => ({ at: `${12 + 8 * step}s`, what: 'neighbours', hosts: 10, cores: 3, for: '4s' }));
+
+/** All of them. */
+export const SCENARIOS: readonly ScenarioJson[] = [
+  DEFAULT_SCENARIO,
+  {
+    name: 'equal-hosts',
+    about: 'equal hosts without neighbours: how evenly their CPU is used',
+    hosts: [{ count: 50 }],
+    balancers: [1, 2, 4, 8],
+    loads: [0.7],
+  },
+  {
+    name: 'step',
+    about: 'a neighbour takes 3 of 4 cores from 10 hosts at once: how soon latencies are back',
+    hosts: DEFAULT_SCENARIO.hosts,
+    balancers: [1, 8, 64],
+    loads: [0.7],
+    duration: '82s',
+    events: STEPS,
+    window: '250ms',
+  },
+  { name: 'stale-1s', about: 'as default, with all that is known of hosts 1 s old', ...FIXED_AGE, messages: { tableDelay: '1s' } },
+  { name: 'stale-5s', about: 'as default, with all that is known of hosts 5 s old', ...FIXED_AGE, messages: { tableDelay: '5s' } },
+  { name: 'exchange-1s', about: 'as default, with load messages only once a second', ...FIXED_AGE, exchange: '1s' },
+  { name: 'exchange-5s', about: 'as default, with load messages only every 5 s', ...FIXED_AGE, exchange: '5s', reports: '5s' },
+  { name: 'absent', about: 'as default, with neither reports nor load messages: each balancer knows its own requests', ...FIXED_AGE, exchange: 'never', reports: 'never' },
+  { name: 'master-dies', about: 'the master dies, and the next one takes over when its lease has ended', ...FAILING, events: [{ at: '20s', what: 'master-dies' }] },
+  { name: 'redis-away', about: 'Redis is away for 5 s: tables age meanwhile', ...FAILING, events: [{ at: '20s', what: 'redis-away', for: '5s' }] },
+  {
+    name: 'hosts-die',
+    about: 'five hosts die and come back; later five more, of which no answer comes at all',
+    ...FAILING,
+    events: [
+      { at: '15s', what: 'hosts-die', hosts: 5, how: 'refused', for: '5s' },
+      { at: '28s', what: 'hosts-die', hosts: 5, how: 'silent', for: '5s' },
+    ],
+  },
+  {
+    name: 'wrong-answers',
+    about: 'one host answers all at once with an empty page, later one with 500: these count as errors',
+    ...FAILING,
+    events: [
+      { at: '15s', what: 'hosts-answer-wrongly', hosts: 1, how: 'empty', for: '8s' },
+      { at: '28s', what: 'hosts-answer-wrongly', hosts: 1, how: 'error', for: '8s' },
+    ],
+  },
+  {
+    name: 'big',
+    about: '1,000 hosts, 64 balancers, a million requests',
+    hosts: [{ count: 750 }, { count: 250, speed: 0.6 }],
+    neighbours: DEFAULT_SCENARIO.neighbours,
+    balancers: [64],
+    loads: [0.7],
+    warmUp: '1s',
+    requestCount: 1_000_000,
+    policies: ['omniscient', 'local-least-connections', 'adaptive'],
+  },
+];

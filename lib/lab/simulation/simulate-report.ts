@@ -1,0 +1,53 @@
+// The figures of all runs as a table for people and as JSON for programs.
+
+import { formatTable, type Rows } from '../report.js';
+import { rounded } from '../statistics.js';
+import type { Run } from './matrix.js';
+import { hostCountOf, type Scenario } from './scenario.js';
+
+/** What is reported. */
+export interface SimulateReport {
+  readonly scenario: Scenario;
+  /** The same as a file has it, with what the command line changed. */
+  readonly scenarioJson: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly version: string;
+  /** How long all of it took, really. */
+  readonly seconds: number;
+  readonly runs: readonly Run[];
+}
+
+/** The table, with a few words above it. */
+export function formatSimulation({ scenario, seed, seconds, runs }: SimulateReport): string {
+  const hasWindows = runs.some(({ windows }) => windows.length > 0);
+  const heading = ['policy', 'balancers', 'load', 'p50', 'p90', 'p99', 'p99.9', 'mean', 'p99/floor', 'p99.9/floor', 'cpu max/mean', 'errors', 'requests', ...(hasWindows ? ['back after'] : [])];
+  const rows: Rows = [heading, ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
+    policy, balancers, load, figure(ms.p50), figure(ms.p90), figure(ms.p99), figure(ms.p999), figure(ms.mean),
+    overFloor.p99.toFixed(2), overFloor.p999.toFixed(2), cpu.ratio.toFixed(3), errors, requests,
+    ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
+  ])];
+  const requests = runs.reduce((sum, run) => sum + run.requests, 0);
+  return [
+    `simulate ${scenario.name}: ${scenario.about}`,
+    `  ${hostCountOf(scenario)} hosts, seed ${seed}; latencies in ms of the requests after the first ${scenario.warmUpMs / 1000} s; floor: omniscient, on the same requests`,
+    `  ${runs.length} runs, ${requests} requests, ${seconds} s`,
+    '',
+    formatTable(rows),
+    '',
+  ].join('\n');
+}
+
+/** One line of JSON; with its scenario as a file and its seed, it can be done again. */
+export function toJson({ scenario, scenarioJson, seed, version, seconds, runs }: SimulateReport): string {
+  return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, runs }, round)}\n`;
+}
+
+/** Numbers to six digits behind the point; what is infinite or not a number is null in JSON. */
+function round(_: string, value: unknown): unknown {
+  return typeof value === 'number' && Number.isFinite(value) ? rounded(value, 6) : value;
+}
+
+function figure(value: number): string {
+  if (Number.isNaN(value)) return 'n/a';
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+}

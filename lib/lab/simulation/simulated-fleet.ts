@@ -1,0 +1,199 @@
+// The balancers and their master: who is master when, and which messages go from whom to whom. The lease itself is
+// not simulated: when a master dies, or Redis is away, the next one is master as soon as the product's would be.
+
+import type { HostTable, LoadMessage, Report } from '../../model.js';
+import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import { DEFAULTS } from '../../config.js';
+import { Agents } from './agents.js';
+import { Draws } from './draws.js';
+import type { EventQueue } from './event-queue.js';
+import { FleetBalancer, hostIndexOf, hostNameOf, UPKEEP_MS } from './fleet-balancer.js';
+import { FleetMaster } from './fleet-master.js';
+import { HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
+import { Network, type Way } from './network.js';
+import type { Scenario } from './scenario.js';
+
+/** As in lib/fleet/table-sync.ts. */
+const RETRY_SNAPSHOT_MS = 200;
+
+/** How long after the lease's end the next one has it: the retry of the lease, an answer, the step of the succession. */
+const TAKEOVER_MS = 150;
+
+/** Timers are late by up to so much. */
+const TIMER_JITTER_MS = 1;
+
+/** What the fleet is handed. */
+export interface SimulatedFleetOptions {
+  readonly scenario: Scenario;
+  readonly balancers: number;
+  readonly seed: number;
+  readonly machines: HostMachines;
+  readonly queue: EventQueue;
+  readonly clock: () => number;
+  /** Whether any figures are exchanged: a peer that uses none is spared them. */
+  readonly hasExchange: boolean;
+}
+
+/** All balancers of one simulation. */
+export class SimulatedFleet {
+  readonly balancers: readonly FleetBalancer[];
+  readonly network: Network;
+  readonly agents: Agents;
+  readonly #options: SimulatedFleetOptions;
+  readonly #draws: Draws;
+  readonly #toMaster: readonly Way[];
+  readonly #fromMaster: readonly Way[];
+  readonly #fromHosts: readonly Way[];
+  readonly #isReading: Uint8Array;
+  #master: FleetMaster | null = null;
+  #snapshot: HostTable | null = null;
+  #term = 0;
+
+  constructor(options: SimulatedFleetOptions) {
+    const { scenario, balancers, seed, machines, queue, clock } = options;
+    this.#options = options;
+    this.#draws = new Draws(seed, 4);
+    this.network = new Network(queue, clock, new Draws(seed, 5), scenario.messages);
+    this.agents = new Agents(machines, queue, clock, new Draws(seed, 6), scenario.reportMs, (host, report) => {
+      this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report);
+    });
+    const hasAgents = scenario.reportMs !== Number.POSITIVE_INFINITY;
+    const statics = hasAgents ? [] : Array.from({ length: machines.count }, (_, host) => ({ name: hostNameOf(host), url: `http://${hostNameOf(host)}` }));
+    const ways = (count: number): Way[] => Array.from({ length: count }, () => ({ lastMs: 0 }));
+    this.#toMaster = ways(balancers);
+    this.#fromMaster = ways(balancers);
+    this.#fromHosts = ways(machines.count);
+    this.#isReading = new Uint8Array(balancers);
+    const { requests, isCostKnown, exchangeMs } = scenario;
+    this.balancers = Array.from({ length: balancers }, (_, index) => new FleetBalancer({
+      index, balancers, hosts: machines.count, statics, requests, isCostKnown, exchangeMs, startMs: clock(),
+    }));
+    this.#becomeMaster(0);
+    // The fleet has been running for a while: every host is known to everyone.
+    if (hasAgents) for (let host = 0; host < machines.count; host++) this.#master?.onReport(this.agents.reportOf(host));
+    this.#master?.flush();
+    if (this.#snapshot !== null) for (const balancer of this.balancers) balancer.takeTable(this.#snapshot, true, clock());
+  }
+
+  start(): void {
+    const { queue, scenario, hasExchange } = this.#options;
+    this.agents.start();
+    for (const { index, loadEveryMs } of this.balancers) {
+      queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, index, undefined);
+      if (hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY) queue.schedule(loadEveryMs * this.#draws.uniform(), this.#sendLoad, index, undefined);
+    }
+  }
+
+  /** A balancer dies; when it was master, another one takes over. */
+  kill(index: number): void {
+    (this.balancers[index] as FleetBalancer).isAlive = false;
+    if (this.#master?.balancer !== index) return;
+    this.#master.stop();
+    this.#master = null;
+    // The lease was renewed some time within its last third.
+    const leftMs = DEFAULTS.leaseTtlMs * (1 - this.#draws.uniform() / 3);
+    this.#electIn(leftMs + TAKEOVER_MS);
+  }
+
+  /** The number of the master's balancer; -1 when there is none. */
+  get masterIndex(): number {
+    return this.#master?.balancer ?? -1;
+  }
+
+  /** Redis goes away, and comes back after so long with what was in it. */
+  loseRedis(forMs: number): void {
+    const { queue, clock } = this.#options;
+    this.network.isRedisAway = true;
+    const isLeaseLost = forMs >= DEFAULTS.leaseTtlMs;
+    if (isLeaseLost) {
+      queue.schedule(clock() + DEFAULTS.leaseTtlMs, () => {
+        this.#master?.stop();
+        this.#master = null;
+      }, 0, undefined);
+    }
+    queue.schedule(clock() + forMs, () => {
+      this.network.isRedisAway = false;
+      if (isLeaseLost) this.#electIn(TAKEOVER_MS);
+      else this.#master?.resume();
+      // Who was cut off reads the snapshot.
+      for (const { index } of this.balancers) this.#readSnapshot(index, 0);
+    }, 0, undefined);
+  }
+
+  #electIn(inMs: number): void {
+    this.#options.queue.schedule(this.#options.clock() + inMs, () => {
+      const next = this.balancers.find(({ isAlive }) => isAlive);
+      if (this.#master === null && next !== undefined && !this.network.isRedisAway) this.#becomeMaster(next.index);
+    }, 0, undefined);
+  }
+
+  #becomeMaster(index: number): void {
+    const { queue, clock, machines } = this.#options;
+    const { writer } = this.balancers[index] as FleetBalancer;
+    const { stamp } = writer;
+    const snapshot = this.#snapshot;
+    const isStoredNewer = snapshot !== null && (snapshot.stamp.term > stamp.term || (snapshot.stamp.term === stamp.term && snapshot.stamp.seq > stamp.seq));
+    const standing = (name: string): number => machines.standing[hostIndexOf(name)] as number;
+    this.#master = new FleetMaster({
+      term: ++this.#term,
+      balancer: index,
+      rows: isStoredNewer ? snapshot.hosts : writer.rows(clock()),
+      stamp,
+      queue,
+      clock,
+      isWell: (name) => isStanding(standing(name)),
+      checkMs: (name) => (standing(name) === HOST_SILENT ? TRAFFIC_DEFAULTS.healthTimeoutMs : 1),
+      publish: (table, whole) => this.#publish(table, whole),
+    });
+    if (this.#term > 1) this.#master.flush();
+  }
+
+  #publish(table: HostTable, whole: HostTable | null): void {
+    const { tableDelayMs } = this.#options.scenario.messages;
+    if (whole !== null && !this.network.isRedisAway) this.#snapshot = whole;
+    for (const { index, isAlive } of this.balancers) {
+      if (isAlive) this.network.send(this.#fromMaster[index] as Way, this.#onTable, index, table, tableDelayMs);
+    }
+  }
+
+  readonly #onReport = (_: number, report: Report): void => this.#master?.onReport(report);
+
+  readonly #onLoad = (_: number, message: LoadMessage): void => this.#master?.onLoad(message);
+
+  readonly #onTable = (index: number, table: HostTable): void => this.#take(index, table, false);
+
+  #take(index: number, table: HostTable, isSnapshot: boolean): void {
+    const balancer = this.balancers[index] as FleetBalancer;
+    if (balancer.isAlive && balancer.takeTable(table, isSnapshot, this.#options.clock())) this.#readSnapshot(index, RETRY_SNAPSHOT_MS);
+  }
+
+  #readSnapshot(index: number, inMs: number): void {
+    if (this.#isReading[index] === 1) return;
+    this.#isReading[index] = 1;
+    const { queue, clock, scenario } = this.#options;
+    queue.schedule(clock() + inMs + this.network.delayMs() + scenario.messages.tableDelayMs, this.#onSnapshot, index, this.#snapshot);
+  }
+
+  readonly #onSnapshot = (index: number, snapshot: HostTable | null): void => {
+    this.#isReading[index] = 0;
+    if (snapshot !== null && !this.network.isRedisAway) this.#take(index, snapshot, true);
+  };
+
+  readonly #sendLoad = (index: number): void => {
+    const { queue, clock } = this.#options;
+    const balancer = this.balancers[index] as FleetBalancer;
+    if (!balancer.isAlive) return;
+    queue.schedule(clock() + balancer.loadEveryMs + TIMER_JITTER_MS * this.#draws.uniform(), this.#sendLoad, index, undefined);
+    if (this.network.isRedisAway) return;
+    const message = balancer.nextLoad(clock());
+    if (message !== undefined) this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message);
+  };
+
+  readonly #upkeep = (index: number): void => {
+    const { queue, clock, machines } = this.#options;
+    const balancer = this.balancers[index] as FleetBalancer;
+    if (!balancer.isAlive) return;
+    balancer.upkeep(clock(), (host) => isStanding(machines.standing[host] as number));
+    queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
+  };
+}

@@ -1,0 +1,279 @@
+// One run: one policy, one number of balancers, one load, from the first request to the end of the last. The story of
+// a request is that of lib/traffic/exchange.ts, in virtual time: pick, send, and if it fails perhaps one other host.
+// Invariant: every request that came ends exactly once, answered or as an error.
+
+import type { Algorithm } from '../../model.js';
+import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
+import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import { Arrivals } from './arrivals.js';
+import { Draws } from './draws.js';
+import { EventQueue } from './event-queue.js';
+import type { FleetBalancer, Picker } from './fleet-balancer.js';
+import { HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, HostMachines, isStanding } from './host-machines.js';
+import { Jobs } from './jobs.js';
+import { Measure } from './measure.js';
+import { NoisyNeighbours } from './neighbours.js';
+import { createPickers } from './pickers.js';
+import type { PeerName } from './policy-names.js';
+import type { ProbeAnswers } from './prequal.js';
+import { planEvents } from './scenario-events.js';
+import type { Scenario } from './scenario.js';
+import { SimulatedFleet } from './simulated-fleet.js';
+
+/** How often who waits is told how far it is, in requests. */
+const PROGRESS_EVERY = 16_384;
+
+/** How long an answer takes of a host that does nothing for it. */
+const NOTHING_MS = 0.5;
+
+/** Which run it is. */
+export interface RunOptions {
+  readonly scenario: Scenario;
+  readonly policy: PeerName | Algorithm;
+  readonly balancers: number;
+  readonly load: number;
+  readonly seed: number;
+  /** Told the share (0..1) of the run that is done, now and then. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** What came of it. */
+export interface RunOutcome {
+  readonly measure: Measure;
+  /** All that came, also within the warm-up; each was answered or is an error. */
+  readonly requests: number;
+  readonly answered: number;
+  /** Those without an answer, and those whose answer was wrong. */
+  readonly errors: number;
+  readonly retries: number;
+  /** Messages between agents, balancers and master. */
+  readonly messages: number;
+  /** The virtual time at the end. */
+  readonly endMs: number;
+}
+
+/** Runs a simulation to its end. */
+export function runSimulation(options: RunOptions): RunOutcome {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  #nowMs = 0;
+  readonly #scenario: Scenario;
+  readonly #onProgress: (share: number) => void;
+  readonly #queue = new EventQueue();
+  readonly #jobs = new Jobs();
+  readonly #machines: HostMachines;
+  readonly #arrivals: Arrivals;
+  readonly #clients: Draws;
+  readonly #measure: Measure;
+  readonly #neighbours: NoisyNeighbours;
+  readonly #fleet: SimulatedFleet;
+  readonly #pickers: readonly Picker[];
+  readonly #answers: ProbeAnswers | null;
+  readonly #methods: readonly string[];
+  /** The balancers that clients reach. */
+  #living: readonly FleetBalancer[];
+  #trueCost = 0;
+  #requests = 0;
+  #answered = 0;
+  #errors = 0;
+  #retries = 0;
+
+  constructor({ scenario, policy, balancers, load, seed, onProgress }: RunOptions) {
+    const clock = (): number => this.#nowMs;
+    this.#scenario = scenario;
+    this.#onProgress = onProgress ?? (() => undefined);
+    this.#machines = new HostMachines(scenario.hosts.flatMap(({ count, ...machine }) => Array.from({ length: count }, () => machine)));
+    this.#arrivals = new Arrivals(scenario, load, seed);
+    this.#clients = new Draws(seed, 3);
+    this.#measure = new Measure(scenario);
+    this.#neighbours = new NoisyNeighbours(this.#machines, this.#queue, clock, scenario.neighbours, seed);
+    const hasExchange = policy === 'adaptive';
+    this.#fleet = new SimulatedFleet({ scenario, balancers, seed, machines: this.#machines, queue: this.#queue, clock, hasExchange });
+    this.#living = this.#fleet.balancers;
+    const { pickers, answers } = createPickers({
+      name: policy, seed, machines: this.#machines, queue: this.#queue, balancers: this.#fleet.balancers,
+      delayMs: () => this.#fleet.network.delayMs(), costNow: () => this.#trueCost,
+    });
+    this.#pickers = pickers;
+    this.#answers = answers;
+    this.#methods = scenario.requests.map(({ request }) => request.split(' ')[0] as string);
+  }
+
+  run(): RunOutcome {
+    const { warmUpMs, durationMs, requestCount } = this.#scenario;
+    const endMs = requestCount === null ? warmUpMs + durationMs : Number.POSITIVE_INFINITY;
+    const most = requestCount ?? Number.POSITIVE_INFINITY;
+    this.#start(warmUpMs);
+    while (this.#requests < most && this.#arrivals.nextMs < endMs) {
+      this.#runUntil(this.#arrivals.nextMs);
+      this.#nowMs = this.#arrivals.nextMs;
+      this.#arrive();
+      if (this.#requests % PROGRESS_EVERY === 0) this.#onProgress(requestCount === null ? this.#nowMs / endMs : this.#requests / most);
+    }
+    if (endMs !== Number.POSITIVE_INFINITY) {
+      this.#runUntil(endMs);
+      this.#nowMs = endMs;
+    }
+    this.#measure.finish(this.#machines, this.#nowMs);
+    // What is still on its way is answered too.
+    while (this.#jobs.open > 0) this.#step();
+    return {
+      measure: this.#measure, requests: this.#requests, answered: this.#answered, errors: this.#errors, retries: this.#retries,
+      messages: this.#fleet.network.sent, endMs: this.#nowMs,
+    };
+  }
+
+  #start(warmUpMs: number): void {
+    this.#neighbours.start();
+    this.#fleet.start();
+    this.#queue.schedule(warmUpMs, () => this.#measure.start(this.#machines, this.#nowMs), 0, undefined);
+    planEvents(this.#scenario.events, this.#queue, this.#machines.count, {
+      takeCores: (host, cores) => this.#neighbours.force(host, cores),
+      setStanding: (host, standing) => this.#setStanding(host, standing),
+      kill: (index) => this.#kill(index),
+      killMaster: () => this.#kill(this.#fleet.masterIndex),
+      loseRedis: (forMs) => this.#fleet.loseRedis(forMs),
+      livingBalancers: () => this.#living.map(({ index }) => index),
+    });
+  }
+
+  #runUntil(untilMs: number): void {
+    while (this.#machines.nextDepartureMs <= untilMs || this.#queue.nextMs <= untilMs) this.#step();
+  }
+
+  /** The next departure or event, whichever is first. */
+  #step(): void {
+    const departureMs = this.#machines.nextDepartureMs;
+    if (departureMs <= this.#queue.nextMs) {
+      this.#nowMs = departureMs;
+      this.#finish(this.#machines.depart(this.#jobs.cost));
+    } else {
+      this.#nowMs = this.#queue.nextMs;
+      this.#queue.runNext();
+    }
+  }
+
+  #arrive(): void {
+    const jobs = this.#jobs;
+    const job = jobs.take();
+    const balancer = this.#living[this.#clients.below(this.#living.length)] as FleetBalancer;
+    jobs.arrivedMs[job] = this.#nowMs;
+    jobs.cost[job] = this.#arrivals.cost;
+    jobs.class[job] = this.#arrivals.class;
+    jobs.balancer[job] = balancer.index;
+    jobs.attempts[job] = 0;
+    this.#requests++;
+    this.#arrivals.next();
+    balancer.budget.onRequest(this.#nowMs);
+    this.#send(job, balancer, -1);
+  }
+
+  #send(job: number, balancer: FleetBalancer, excluded: number): void {
+    const jobs = this.#jobs;
+    const nowMs = this.#nowMs;
+    const expected = balancer.expectedCost(jobs.class[job] as number);
+    this.#trueCost = jobs.cost[job] as number;
+    const slot = (this.#pickers[balancer.index] as Picker).pick(balancer.view, nowMs, excluded, expected);
+    if (slot < 0) {
+      this.#errors++;
+      jobs.release(job);
+      return;
+    }
+    const host = balancer.hostOf[slot] as number;
+    jobs.expected[job] = expected;
+    jobs.slot[job] = slot;
+    jobs.host[job] = host;
+    jobs.sentMs[job] = nowMs;
+    jobs.attempts[job] = (jobs.attempts[job] as number) + 1;
+    balancer.begin(slot, expected, nowMs);
+    const standing = this.#machines.standing[host] as number;
+    if (standing === HOST_UP) {
+      jobs.behind[job] = this.#machines.inflight[host] as number;
+      this.#machines.add(host, job, jobs.cost[job] as number, nowMs);
+    } else if (isStanding(standing)) {
+      this.#queue.schedule(nowMs + NOTHING_MS, this.#onWrongAnswer, job, standing === HOST_ERRS ? 500 : 200);
+    } else {
+      const failsAtMs = standing === HOST_REFUSES ? nowMs : nowMs + TRAFFIC_DEFAULTS.connectTimeoutMs;
+      this.#queue.schedule(failsAtMs, this.#onConnectFailed, job, undefined);
+    }
+  }
+
+  /** A host has answered. */
+  #finish(job: number): void {
+    const jobs = this.#jobs;
+    const index = jobs.balancer[job] as number;
+    if (index >= 0) {
+      const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
+      const balancer = this.#fleet.balancers[index] as FleetBalancer;
+      balancer.end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', 200, this.#nowMs);
+      this.#answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs);
+      this.#measure.record(jobs.arrivedMs[job] as number, this.#nowMs - (jobs.arrivedMs[job] as number));
+      this.#answered++;
+    }
+    jobs.release(job);
+  }
+
+  /** A host has answered without doing anything. */
+  readonly #onWrongAnswer = (job: number, status: number): void => {
+    const jobs = this.#jobs;
+    const index = jobs.balancer[job] as number;
+    if (index >= 0) {
+      const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
+      (this.#fleet.balancers[index] as FleetBalancer).end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', status, this.#nowMs);
+      this.#answers?.onDone(jobs.host[job] as number, 0, tookMs);
+      this.#errors++;
+    }
+    jobs.release(job);
+  };
+
+  readonly #onConnectFailed = (job: number): void => this.#fail(job, 'connect-failed');
+
+  readonly #onTimeout = (job: number): void => this.#fail(job, 'timeout');
+
+  /** An attempt has failed: one other host, or an error. */
+  #fail(job: number, outcome: OutcomeKind): void {
+    const jobs = this.#jobs;
+    const index = jobs.balancer[job] as number;
+    // Its balancer has died: that was an error already.
+    if (index < 0) {
+      jobs.release(job);
+      return;
+    }
+    const balancer = this.#fleet.balancers[index] as FleetBalancer;
+    const slot = jobs.slot[job] as number;
+    balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, this.#nowMs);
+    const method = this.#methods[jobs.class[job] as number] as string;
+    const may = mayRetry({ outcome, hasStarted: false, method, hasBody: method === 'POST', isBodyTaken: false, attempts: jobs.attempts[job] as number });
+    if (may && balancer.budget.mayRetry(this.#nowMs)) {
+      this.#retries++;
+      this.#send(job, balancer, slot);
+      return;
+    }
+    this.#errors++;
+    jobs.release(job);
+  }
+
+  /** A host dies: its requests are reset, or nothing more is heard of them. Or it comes back, with nothing to do. */
+  #setStanding(host: number, standing: number): void {
+    const ended = this.#machines.setStanding(host, standing, this.#nowMs);
+    for (const job of ended) {
+      if (standing === HOST_SILENT) this.#queue.schedule((this.#jobs.sentMs[job] as number) + TRAFFIC_DEFAULTS.responseTimeoutMs, this.#onTimeout, job, undefined);
+      else this.#fail(job, 'reset');
+    }
+  }
+
+  /** A balancer dies with all its clients' connections; the clients then go to the others. */
+  #kill(index: number): void {
+    if (index < 0) return;
+    this.#fleet.kill(index);
+    this.#living = this.#fleet.balancers.filter(({ isAlive }) => isAlive);
+    const { balancer, end } = this.#jobs;
+    for (let job = 0; job < end; job++) {
+      if (balancer[job] !== index) continue;
+      balancer[job] = -1;
+      this.#errors++;
+    }
+  }
+}

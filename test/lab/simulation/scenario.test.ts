@@ -1,0 +1,90 @@
+// Scenarios: those that come with Meercat can be read, files are checked, and every error names the place and says what would be right.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MeercatError } from '../../../lib/errors.js';
+import { hostCountOf, meanCapacityOf, meanCostOf } from '../../../lib/lab/simulation/scenario.js';
+import { loadScenario, readScenario } from '../../../lib/lab/simulation/scenario-file.js';
+import { SCENARIOS } from '../../../lib/lab/simulation/scenarios.js';
+import { withTempDir } from '../../support/brackets.js';
+
+const test = suite('scenario');
+
+test('every scenario that comes with Meercat can be read, under a name of its own', () => {
+  for (const { name } of SCENARIOS) {
+    const scenario = loadScenario(name);
+    assert.is(scenario.name, name);
+    assert.ok(scenario.about.length > 10 && scenario.policies.length > 0);
+  }
+  assert.is(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
+});
+
+test('the scenario default is the one that the goals are of', () => {
+  const scenario = loadScenario('default');
+  assert.is(hostCountOf(scenario), 50);
+  assert.is(meanCostOf(scenario), 17);
+  // A core lost 0.3 × 2 of the time, and 12 of 50 hosts at 0.6.
+  assert.ok(Math.abs(meanCapacityOf(scenario) - 3.4 * (38 + 12 * 0.6)) < 1e-9);
+  assert.equal(scenario.balancers, [1, 2, 8, 32, 64]);
+  assert.is(scenario.exchangeMs, null);
+});
+
+test('a file is read, and what it does not say is as in default', async () => {
+  await withTempDir((folder) => {
+    const file = join(folder, 'mine.json');
+    writeFileSync(file, JSON.stringify({ hosts: [{ count: 3, cores: 2 }], exchange: '50ms', reports: 'never', events: [{ at: '5s', what: 'redis-away', for: '1s' }] }));
+    const scenario = loadScenario(file);
+    assert.is(scenario.name, 'mine.json');
+    assert.equal(scenario.hosts, [{ count: 3, cores: 2, speed: 1, memory: 0.4 }]);
+    assert.is(scenario.exchangeMs, 50);
+    assert.is(scenario.reportMs, Number.POSITIVE_INFINITY);
+    assert.is(scenario.neighbours, null);
+    assert.equal(scenario.requests, loadScenario('default').requests);
+    assert.equal(scenario.events, [{ atMs: 5000, forMs: 1000, what: 'redis-away' }]);
+  });
+});
+
+const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
+  [[], /^scenario x: an object, not \[\]$/],
+  [{ hosts: [] }, /^scenario x: hosts: a list that is not empty, not \[\]$/],
+  [{ hosts: [{ count: 2 }, { count: 1, speed: -1 }] }, /^scenario x: hosts\[1\]\.speed: a number from 0\.001 to 1000, not -1$/],
+  [{ hosts: [{ count: 1, core: 4 }] }, /^scenario x: hosts\[0\]\.core: not a field; there are count, cores, speed, memory$/],
+  [{ hosts: [{ count: 16_000 }, { count: 16_000 }] }, /^scenario x: hosts: at most 16384 hosts in all/],
+  [{ neighbours: { share: 0.5, cores: [3, 1] } }, /^scenario x: neighbours\.cores: from and to, such as \[1, 3\], not \[3,1\]$/],
+  [{ requests: [{ request: 'GET /', cost: 5 }] }, /^scenario x: requests\[0\]\.cost: a time such as "500ms" or "8s", not 5$/],
+  [{ requests: [{ request: 'GET /', cost: '5ms', spread: 'wide' }] }, /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/],
+  [{ balancers: [1.5] }, /^scenario x: balancers: a list of whole numbers from 1 to 1024, not \[1\.5\]$/],
+  [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.01 to 2/],
+  [{ exchange: 'often' }, /^scenario x: exchange: .*or "never", or "product"$/],
+  [{ policies: ['best'] }, /^scenario x: policies: a list of omniscient, .*not \["best"\]$/],
+  [{ events: [{ at: '1s', what: 'flood' }] }, /^scenario x: events\[0\]\.what: one of neighbours, hosts-die/],
+  [{ events: [{ at: '1s', what: 'redis-away' }] }, /^scenario x: events\[0\]\.for: how long it is away/],
+  [{ hosts: [{ count: 2 }], events: [{ at: '1s', what: 'hosts-die', hosts: 2 }] }, /^scenario x: events: one host at least must be well/],
+  [{ hosts: [{ count: 2 }], events: [{ at: '1s', what: 'neighbours', hosts: 3, cores: 1 }] }, /^scenario x: events: no event may be of more than the 2 hosts/],
+  [{ balancers: [1], events: [{ at: '1s', what: 'master-dies' }] }, /^scenario x: events: one balancer at least must live, and "balancers" has 1/],
+  [{ load: 0.7 }, /^scenario x: load: not a field; there are name, about, hosts/],
+];
+
+for (const [json, message] of WRONG) {
+  test(`refused: ${JSON.stringify(json)}`, () => {
+    assert.throws(() => readScenario(json, 'x'), (error: unknown) => {
+      assert.ok(error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG');
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+test('an unknown name, a missing file and one that is no JSON are told apart', async () => {
+  assert.throws(() => loadScenario('nope'), /^.*scenario: one of default, .*, or a file such as \.\/mine\.json, not "nope"/);
+  assert.throws(() => loadScenario('./not/there.json'), /scenario \.\/not\/there\.json: ENOENT/);
+  await withTempDir((folder) => {
+    const file = join(folder, 'bad.json');
+    writeFileSync(file, '{ "hosts": ');
+    assert.throws(() => loadScenario(file), /bad\.json: .*JSON/);
+  });
+});
+
+test.run();

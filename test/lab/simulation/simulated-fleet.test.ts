@@ -1,0 +1,107 @@
+// The simulated balancers and their master: who is master when, and that every balancer's table follows, whatever
+// dies, is away or gets lost. Without requests: only time passes.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { EventQueue } from '../../../lib/lab/simulation/event-queue.js';
+import { HOST_SILENT, HOST_UP, HostMachines } from '../../../lib/lab/simulation/host-machines.js';
+import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
+import { SimulatedFleet } from '../../../lib/lab/simulation/simulated-fleet.js';
+
+const test = suite('simulated fleet');
+
+const HOSTS = 5;
+
+interface Stage {
+  readonly fleet: SimulatedFleet;
+  readonly machines: HostMachines;
+  /** Lets so many ms pass. */
+  pass(ms: number): void;
+  /** The terms of the tables that the living balancers have, each once. */
+  terms(): number[];
+  /** How many hosts each living balancer may pick. */
+  candidates(): number[];
+}
+
+function stage(json: object = {}): Stage {
+  let nowMs = 0;
+  const queue = new EventQueue();
+  const machines = new HostMachines(Array.from({ length: HOSTS }, () => ({ cores: 4, speed: 1, memory: 0.4 })));
+  const scenario = readScenario({ hosts: [{ count: HOSTS }], ...json }, 'test');
+  const fleet = new SimulatedFleet({ scenario, balancers: 4, seed: 1, machines, queue, clock: () => nowMs, hasExchange: true });
+  fleet.start();
+  const living = () => fleet.balancers.filter(({ isAlive }) => isAlive);
+  return {
+    fleet,
+    machines,
+    pass(ms) {
+      const endMs = nowMs + ms;
+      while (queue.nextMs <= endMs) {
+        nowMs = queue.nextMs;
+        queue.runNext();
+      }
+      nowMs = endMs;
+    },
+    terms: () => [...new Set(living().map(({ writer }) => writer.stamp.term))],
+    candidates: () => living().map(({ view }) => view.candidates()[0] as number),
+  };
+}
+
+test('at the start every balancer knows every host, from the first master', () => {
+  const { fleet, terms, candidates } = stage();
+  assert.is(fleet.masterIndex, 0);
+  assert.equal(terms(), [1]);
+  assert.equal(candidates(), [HOSTS, HOSTS, HOSTS, HOSTS]);
+});
+
+test('when the master dies the next balancer takes over within the lease and 0.5 s, and all follow it', () => {
+  const { fleet, pass, terms, candidates } = stage();
+  pass(5000);
+  fleet.kill(0);
+  assert.is(fleet.masterIndex, -1);
+  pass(900);
+  assert.is(fleet.masterIndex, -1, 'the lease has not ended yet');
+  pass(1100);
+  assert.is(fleet.masterIndex, 1);
+  assert.equal(terms(), [2]);
+  pass(10_000);
+  assert.equal(candidates(), [HOSTS, HOSTS, HOSTS]);
+});
+
+test('while Redis is away tables stay as they are; afterwards there is a master of the next term', () => {
+  const { fleet, pass, terms, candidates } = stage();
+  pass(3000);
+  fleet.loseRedis(5000);
+  pass(4000);
+  const stamps = fleet.balancers.map(({ writer }) => writer.stamp.seq);
+  pass(900);
+  assert.equal(fleet.balancers.map(({ writer }) => writer.stamp.seq), stamps);
+  assert.equal(candidates(), [HOSTS, HOSTS, HOSTS, HOSTS]);
+  pass(1000);
+  assert.equal(terms(), [2]);
+});
+
+test('a host that falls silent is out for everyone after some checks, and in again when it answers', () => {
+  const { machines, pass, candidates } = stage();
+  pass(3000);
+  machines.setStanding(2, HOST_SILENT, 3000);
+  pass(10_000);
+  assert.equal(new Set(candidates()), new Set([HOSTS - 1]));
+  machines.setStanding(2, HOST_UP, 13_000);
+  pass(5000);
+  assert.equal(new Set(candidates()), new Set([HOSTS]));
+});
+
+test('with a third of the messages lost every balancer still gets tables of the last second or two', () => {
+  const { fleet, pass } = stage({ messages: { loss: 0.33 } });
+  for (let i = 0; i < 20; i++) {
+    pass(1000);
+    if (i < 3) continue;
+    for (const { columns } of fleet.balancers) {
+      for (let slot = 0; slot < HOSTS; slot++) assert.ok((i + 1) * 1000 - (columns.reportedAt[slot] as number) < 8000, `${columns.reportedAt[slot]}`);
+    }
+  }
+  assert.ok(fleet.network.lost > 0.25 * fleet.network.sent && fleet.network.lost < 0.4 * fleet.network.sent);
+});
+
+test.run();

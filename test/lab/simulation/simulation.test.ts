@@ -1,0 +1,100 @@
+// Whole runs, small ones: the same seed gives the same figures, no request is lost whatever dies, all policies get the
+// same, and the order of the policies is as theory and the README say, with the tolerances that are stated.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { latenciesOf } from '../../../lib/lab/simulation/measure.js';
+import { PEERS, POLICY_NAMES } from '../../../lib/lab/simulation/policy-names.js';
+import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
+import { type RunOutcome, runSimulation } from '../../../lib/lab/simulation/simulation.js';
+
+const test = suite('simulation');
+
+type Name = (typeof POLICY_NAMES)[number];
+
+const SMALL = { name: 'small', hosts: [{ count: 9 }, { count: 3, speed: 0.6 }], warmUp: '2s', duration: '4s', costs: 'known', neighbours: { share: 0.3 }, balancers: [4] };
+
+function run(json: object, policy: Name, balancers: number, load = 0.7, seed = 1): RunOutcome {
+  return runSimulation({ scenario: readScenario({ ...SMALL, ...json }, 'test'), policy, balancers, load, seed });
+}
+
+const p99Of = (json: object, policy: Name, balancers: number, load: number): number => latenciesOf(run(json, policy, balancers, load).measure.sorted()).p99;
+
+test('the same seed gives the same latencies for every policy, and another seed others', () => {
+  for (const policy of POLICY_NAMES) {
+    const sorted = (seed: number): Float64Array => run({}, policy, 3, 0.7, seed).measure.sorted();
+    const first = sorted(1);
+    assert.ok(first.length > 3000, policy);
+    assert.equal(sorted(1), first, policy);
+    assert.not.equal(sorted(2), first, policy);
+  }
+});
+
+test('all policies get the same requests, however many balancers there are', () => {
+  const counts = [...POLICY_NAMES.map((policy) => run({}, policy, 3).requests), run({}, 'omniscient', 1).requests];
+  assert.is(new Set(counts).size, 1, String(counts));
+  // Who sees everything does the same whichever balancer a request comes to.
+  assert.equal(run({}, 'omniscient', 1).measure.cpu.mean.toFixed(3), run({}, 'omniscient', 5).measure.cpu.mean.toFixed(3));
+});
+
+const TROUBLES: Readonly<Record<string, object>> = {
+  'hosts that refuse': { events: [{ at: '3s', what: 'hosts-die', hosts: 3, how: 'refused', for: '1s' }] },
+  'hosts that fall silent': { events: [{ at: '3s', what: 'hosts-die', hosts: 3, how: 'silent', for: '1s' }] },
+  'hosts that answer nothing': { events: [{ at: '3s', what: 'hosts-answer-wrongly', hosts: 2, how: 'empty', for: '1s' }] },
+  'hosts that answer 500': { events: [{ at: '3s', what: 'hosts-answer-wrongly', hosts: 2, how: 'error', for: '1s' }] },
+  'balancers that die': { events: [{ at: '3s', what: 'balancers-die', balancers: 2 }] },
+  'a master that dies': { events: [{ at: '3s', what: 'master-dies' }] },
+  'Redis away': { events: [{ at: '3s', what: 'redis-away', for: '2s' }] },
+  'lost messages': { messages: { loss: 0.2 } },
+};
+
+for (const [what, json] of Object.entries(TROUBLES)) {
+  test(`with ${what} every request ends once, as an answer or as an error`, () => {
+    for (const policy of ['omniscient', 'local-least-connections', 'prequal', 'resource', 'adaptive'] as const) {
+      const { requests, answered, errors } = run(json, policy, 4);
+      assert.is(answered + errors, requests, policy);
+      assert.ok(answered > 0.9 * requests, `${policy}: ${errors} errors`);
+    }
+  });
+}
+
+test('a host that refuses costs at most the requests that it had, and a dead Redis none', () => {
+  for (const policy of ['local-least-connections', 'adaptive'] as const) {
+    // Those that may not be sent twice: POST, 5 %, of at most a hundred in flight.
+    assert.ok(run(TROUBLES['hosts that refuse'] as object, policy, 4).errors <= 10, policy);
+    assert.is(run(TROUBLES['Redis away'] as object, policy, 4).errors, 0);
+    // A balancer that dies costs what it had in flight itself.
+    const { errors } = run(TROUBLES['a master that dies'] as object, policy, 4);
+    assert.ok(errors > 0 && errors < 40, `${policy}: ${errors}`);
+  }
+});
+
+test('nobody is better than who sees everything: at least by 2 % of p99, among those that do not know the costs', () => {
+  for (const policy of POLICY_NAMES.filter((name) => !(PEERS as readonly string[]).slice(0, 2).includes(name))) {
+    const ratio = p99Of({}, policy, 8, 0.8) / p99Of({}, 'omniscient', 8, 0.8);
+    assert.ok(ratio > 0.98, `${policy}: ${ratio}`);
+  }
+});
+
+test('local least connections gets worse with balancers, and adaptive does not: at 32 it is at least 2 times better', () => {
+  const json = { hosts: [{ count: 18 }, { count: 6, speed: 0.6 }] };
+  const local = [1, 32].map((balancers) => p99Of(json, 'local-least-connections', balancers, 0.8));
+  const adaptive = [1, 32].map((balancers) => p99Of(json, 'adaptive', balancers, 0.8));
+  assert.ok((local[1] as number) > 1.3 * (local[0] as number), String(local));
+  assert.ok((adaptive[1] as number) < 1.3 * (adaptive[0] as number), String(adaptive));
+  assert.ok((local[1] as number) > 2 * (adaptive[1] as number), `${String(local)} ${String(adaptive)}`);
+});
+
+test('with two balancers round robin is at least 1.5 times worse than local least connections, and two choices are between', () => {
+  const p99 = (policy: Name): number => p99Of({}, policy, 2, 0.8);
+  const [turns, two, least] = [p99('round-robin'), p99('least-request'), p99('local-least-connections')];
+  assert.ok(turns > 1.5 * least && turns > two && two > 0.98 * least, `${turns} ${two} ${least}`);
+});
+
+test('adaptive uses equal hosts evenly: the highest CPU is at most 6 % over the mean', () => {
+  const { cpu } = run({ hosts: [{ count: 10 }], neighbours: {}, duration: '20s' }, 'adaptive', 4).measure;
+  assert.ok(Math.abs(cpu.mean - 0.7) < 0.03, `${cpu.mean}`);
+  assert.ok(cpu.ratio < 1.06, `${cpu.ratio}`);
+});
+
+test.run();
