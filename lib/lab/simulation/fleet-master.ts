@@ -87,9 +87,9 @@ export class FleetMaster {
     const previousSeq = this.#seq++;
     const stamp = { term, seq: this.#seq };
     const { acks } = changes;
-    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, loads: [], acks, costs: null, gone: [] };
+    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, loads: [], acks, costs: this.registry.costs, gone: [] };
     if (whole !== null) this.#snapshotAtMs = nowMs;
-    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, loads: changes.loads, acks, costs: null, gone: changes.gone };
+    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, loads: changes.loads, acks, costs: changes.costs, gone: changes.gone };
     publish(isFull && whole !== null ? whole : part, whole);
   }
 
