@@ -176,7 +176,7 @@ Benchmarks, what they take, and their goals:
                                                      no more than one with undici
   policies    how long requests take with each policy, and with HAProxy's and nginx's, as fleets of four
               before the same simulated hosts; and CPU and messages of what Meercat picks by
-              --percent 70,90 --rounds 2 --seconds 4 --hosts 10,100,1000 --slow 1
+              --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1
                                                      goals: p99 of adaptive below all others'; < 3 % of a
                                                      core for a balancer's fleet and hosts threads
   churn       what a balancer still holds after requests with every kind of bad end mixed in

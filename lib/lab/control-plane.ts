@@ -7,7 +7,7 @@ import { type Commands, openSubscription } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { FLEET_SIZE } from './contestants.js';
 import type { BenchContext } from './context.js';
-import { pause } from './health.js';
+import { pause, until } from './health.js';
 import { LabBalancer } from './lab-fleet.js';
 import { cpuSecondsOf, type LabChild, startRole } from './processes.js';
 
@@ -49,6 +49,10 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
   const { child: simulated } = await startRole('virtual-hosts', [String(hosts), redisUrl, namespace], { core: null, shutdown });
   const balancers = await Promise.all(Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)));
   await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts)));
+  await until('one of them is master', START_TIMEOUT_MS, 50, async () => {
+    const pages = await Promise.all(balancers.map(({ balancer }) => balancer.health()));
+    return pages.some((page) => page?.role === 'master');
+  });
   const channels = countMessages(redisUrl, namespace);
   const measuredMs = seconds * 1000;
   const warmUpMs = Math.min(WARM_UP_MS, measuredMs);

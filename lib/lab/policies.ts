@@ -23,7 +23,7 @@ import type { HostSeen } from './virtual-hosts.js';
 const HOSTS = 8;
 const DEFAULT_PERCENT = [70, 90];
 const DEFAULT_ROUNDS = 2;
-const DEFAULT_SECONDS = 4;
+const DEFAULT_SECONDS = 3;
 const DEFAULT_CONTROL_HOSTS = [10, 100, 1000];
 
 /** Before a turn is measured: connections are opened, reports of the hosts as they now are have come. */

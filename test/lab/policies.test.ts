@@ -31,7 +31,7 @@ test('policies compares every algorithm with the others that are installed, and 
   assert.is(new Set(only.contestants.map(({ requests }) => requests)).size, 1);
   const [control] = figures.control as [Fields & { balancers: Fields[]; channels: Record<string, Fields> }];
   assert.is(control.hosts, 12);
-  assert.equal(control.balancers.map(({ role }) => role).toSorted(), ['master', 'slave', 'slave', 'slave']);
+  assert.equal(control.balancers.map(({ name }) => name), ['b1', 'b2', 'b3', 'b4']);
   for (const { fleetPercent, hostsPercent, processPercent } of control.balancers) {
     for (const percent of [fleetPercent, hostsPercent, processPercent]) isWithin(percent, 0, 400, 'percent of a core');
   }
