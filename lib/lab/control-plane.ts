@@ -17,7 +17,7 @@ export const CONTROL_RPS = 500;
 /** Code is compiled, the memory of the start is given back, and the first whole tables are through. */
 const WARM_UP_MS = 4000;
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** What one number of hosts gave. */
 export interface ControlFigures {
@@ -48,7 +48,7 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
   const namespace = `control-${hosts}`;
   const { child: simulated } = await startRole('virtual-hosts', [String(hosts), redisUrl, namespace], { core: null, shutdown });
   const balancers = await Promise.all(Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)));
-  await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts)));
+  await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts, START_TIMEOUT_MS)));
   await until('one of them is master', START_TIMEOUT_MS, 50, async () => {
     const pages = await Promise.all(balancers.map(({ balancer }) => balancer.health()));
     return pages.some((page) => page?.role === 'master');

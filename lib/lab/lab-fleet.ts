@@ -89,8 +89,8 @@ export class LabBalancer {
   }
 
   /** Resolves when it serves and knows this many hosts. */
-  async untilServing(hosts: number): Promise<void> {
-    await until(`${this.name} serves`, START_TIMEOUT_MS, 20, async () => {
+  async untilServing(hosts: number, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+    await until(`${this.name} serves`, timeoutMs, 20, async () => {
       const health = await this.health();
       return health?.status === 'serving' && health.hosts >= hosts;
     });

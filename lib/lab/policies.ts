@@ -26,7 +26,7 @@ const DEFAULT_ROUNDS = 2;
 const DEFAULT_SECONDS = 3;
 const DEFAULT_CONTROL_HOSTS = [10, 100, 1000];
 
-/** Before a turn is measured: connections are opened, reports of the hosts as they now are have come. */
+/** Before a turn is measured, and so many times as long with `--slow`: queues are what they will be, reports of the hosts as they now are have come. */
 const WARM_UP_MS = 1500;
 
 /** What is not answered so long after the last request was sent is counted as if it were then. */
@@ -103,7 +103,7 @@ interface TurnOf {
 async function runTurn({ prepare, ports, pids }: Contestant, hosts: LabChild, load: LabChild, { percent, seed, seconds, slow }: TurnOf): Promise<{ readonly sample: Sample; readonly faults: readonly string[] }> {
   await prepare();
   const measuredMs = seconds * 1000;
-  const warmUpMs = Math.min(WARM_UP_MS, measuredMs);
+  const warmUpMs = Math.min(WARM_UP_MS * slow, measuredMs);
   const times = { seed, warmUpMs, measuredMs };
   const begun = hosts.next('begun', START_TIMEOUT_MS);
   const seen = hosts.next('seen', warmUpMs + measuredMs + START_TIMEOUT_MS);
