@@ -1,7 +1,7 @@
 // What it costs a fleet to know what it picks by: CPU of the threads that no request passes through, and the
 // messages on each channel, with few hosts and with many, under a steady load.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
@@ -9,7 +9,7 @@ import { FLEET_SIZE } from './contestants.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
 import { LabBalancer } from './lab-fleet.js';
-import { cpuSecondsOf, type LabChild, startRole } from './processes.js';
+import { type LabChild, startRole } from './processes.js';
 
 /** Requests a second to the whole fleet while it is measured. */
 export const CONTROL_RPS = 500;
@@ -39,8 +39,10 @@ export interface BalancerCpu {
   readonly role: string;
   readonly fleetPercent: number;
   readonly hostsPercent: number;
-  /** All threads, the one that requests pass through included. */
-  readonly processPercent: number;
+  /** The main thread, which requests pass through. */
+  readonly trafficPercent: number;
+  /** The threads that V8 keeps for collecting garbage and compiling, of all three together. */
+  readonly helpersPercent: number;
 }
 
 /** Measures a fleet of its own with so many hosts. */
@@ -74,7 +76,7 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
     hosts,
     balancers: balancers.map(({ balancer: { name } }, index) => {
       const [from, to] = [before.cpu[index] as CpuReading, after.cpu[index] as CpuReading];
-      return { name, role: roles[index]?.role ?? 'unknown', fleetPercent: percent(to.fleet - from.fleet), hostsPercent: percent(to.hosts - from.hosts), processPercent: percent(to.process - from.process) };
+      return { name, role: roles[index]?.role ?? 'unknown', fleetPercent: percent(to.fleet - from.fleet), hostsPercent: percent(to.hosts - from.hosts), trafficPercent: percent(to.traffic - from.traffic), helpersPercent: percent(to.helpers - from.helpers) };
     }),
     redisPercent: percent(after.redis - before.redis),
     channels: {
@@ -96,7 +98,8 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
 interface CpuReading {
   readonly fleet: number;
   readonly hosts: number;
-  readonly process: number;
+  readonly traffic: number;
+  readonly helpers: number;
 }
 
 /** A balancer whose threads are known to the system by number. */
@@ -121,18 +124,29 @@ class Metered {
   /** CPU time in seconds so far. */
   read(): CpuReading {
     const { pid } = this.balancer.process;
-    return { fleet: this.#threadSeconds('fleet'), hosts: this.#threadSeconds('hosts'), process: cpuSecondsOf(pid) };
+    const threads = threadSecondsOf(pid);
+    const of = (thread: string | undefined): number => threads.get(thread ?? '') ?? Number.NaN;
+    const [fleet, hosts, traffic] = [of(this.#threadOf('fleet')), of(this.#threadOf('hosts')), of(String(pid))];
+    return { fleet, hosts, traffic, helpers: [...threads.values()].reduce((sum, each) => sum + each, 0) - fleet - hosts - traffic };
   }
 
-  #threadSeconds(name: string): number {
-    // A thread that was started again has said so again.
-    const thread = [...this.#stderr().matchAll(new RegExp(`^thread ${name} (\\d+)$`, 'gm'))].at(-1)?.[1];
-    try {
-      return Number(readFileSync(`/proc/${this.balancer.process.pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9;
-    } catch {
-      return Number.NaN;
-    }
+  /** A thread that was started again has said so again. */
+  #threadOf(name: string): string | undefined {
+    return [...this.#stderr().matchAll(new RegExp(`^thread ${name} (\\d+)$`, 'gm'))].at(-1)?.[1];
   }
+}
+
+/** CPU time in seconds of each thread of a process that lives, by its number; see schedstat in the kernel's documentation. */
+function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
+  const seconds = new Map<string, number>();
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      seconds.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9);
+    }
+  } catch {
+    // It is ending, or this system tells nothing: what is not there is not known.
+  }
+  return seconds;
 }
 
 type Counts = Readonly<Record<ChannelName, { messages: number; bytes: number }>>;

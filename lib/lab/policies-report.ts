@@ -20,6 +20,8 @@ const OURS = 'meercat adaptive';
 /** One turn of one contestant. */
 export interface Sample {
   readonly ms: Distribution & { readonly p999: number };
+  /** How long requests were in a host. The rest of `ms` is the way to it, the balancer's own time included. */
+  readonly inHostMs: Distribution & { readonly p999: number };
   readonly failed: number;
   readonly failures: Readonly<Record<string, number>>;
   /** Requests that were not answered in time: their latency is at least what was counted. */
@@ -61,6 +63,10 @@ interface Figures {
   readonly p999: number;
   readonly p999Min: number;
   readonly p999Max: number;
+  /** How long requests were in a host. */
+  readonly inHostP50: number;
+  readonly inHostP99: number;
+  readonly inHostP999: number;
   /** p99 over that of the omniscient one, and over ours. */
   readonly ofFloor: number;
   readonly ofOurs: number;
@@ -85,8 +91,10 @@ export function reportPolicies(setup: PoliciesSetup, contestants: readonly Conte
       `${hosts} simulated hosts of 4 cores, a quarter at 0.6 speed, neighbours that take 1 to 3 cores and move about every 8 s; 5/20/200 ms of CPU for 80/15/5 %;`,
       `fleets of ${FLEET_SIZE} processes, ${redis}; open load at random times, the same for all in a round; ${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s in turns, medians;`,
       ...(slow === 1 ? [] : [`all times of requests and neighbours are ${slow} times as long, those of Meercat as they are: its figures are that much fresher;`]),
-      'ms from when a request was due; x floor, x adaptive: p99 as a multiple, in the same round; spread: highest over mean CPU of hosts; unfinished: slower than it looks;',
-      `cores: real ones that the fleet used; machine: busy with anything at all${busiest > BUSY_LIMIT ? `: it was too busy (${Math.round(busiest * 100)} %), try --slow 2 or 4` : ''}; late: of timers of load and hosts, p99`,
+      'ms from when a request was due; x floor, x adaptive: p99 as a multiple, in the same round; unfinished: slower than it looks;',
+      'in host: by its own clock, so that only the pick tells; spread: highest over mean CPU of hosts, of what neighbours leave;',
+      `cores: real ones that the fleet used; machine: busy with anything at all${busiest > BUSY_LIMIT ? `: it was too busy (${Math.round(busiest * 100)} %), try --slow 2 or 4` : ''}; late: of timers of load and hosts, p99;`,
+      'control plane: percent of a core by thread, of slaves the median; traffic: the thread that requests pass through; helpers: V8\'s threads for garbage and compiling, of all of them',
     ],
     tables: [...byLoad.flatMap(({ percent, contestants: list }) => tablesOf(percent, list)), ...(control.length === 0 ? [] : [controlTable(control), channelTable(control)])],
     goals: [...byLoad.flatMap(({ percent, contestants: list }) => goalsOf(percent, list)), ...control.map(controlGoal)],
@@ -113,6 +121,9 @@ function figuresOf({ name, kind }: Contestant, all: ReadonlyMap<string, readonly
     p999: rounded(of(({ ms }) => ms.p999), 1),
     p999Min: rounded(Math.min(...each(({ ms }) => ms.p999)), 1),
     p999Max: rounded(Math.max(...each(({ ms }) => ms.p999)), 1),
+    inHostP50: rounded(of(({ inHostMs }) => inHostMs.p50), 2),
+    inHostP99: rounded(of(({ inHostMs }) => inHostMs.p99), 1),
+    inHostP999: rounded(of(({ inHostMs }) => inHostMs.p999), 1),
     ofFloor: rounded(ratioTo(floor), 3),
     ofOurs: rounded(ratioTo(all.get(OURS)), 3),
     spread: rounded(of(({ spread }) => spread), 3),
@@ -131,10 +142,10 @@ function tablesOf(percent: number, list: readonly Figures[]): Rows[] {
   const hasOurs = list.some(({ name }) => name === OURS);
   return [
     [
-      [`hosts loaded to ${percent} %`, 'p50 ms', 'p90 ms', 'p99 ms', 'min', 'max', 'p99.9 ms', 'min', 'max', 'x floor', ...(hasOurs ? ['x adaptive'] : []), 'spread', 'requests', 'failed', 'unfinished', 'cores', 'machine', 'late ms'],
+      [`hosts loaded to ${percent} %`, 'p50 ms', 'p90 ms', 'p99 ms', 'min', 'max', 'p99.9 ms', 'min', 'max', 'x floor', ...(hasOurs ? ['x adaptive'] : []), 'in host p50', 'p99', 'spread', 'requests', 'failed', 'unfinished', 'cores', 'machine', 'late ms'],
       ...list.map((each) => [
         each.name, each.p50, each.p90, each.p99, each.p99Min, each.p99Max, each.p999, each.p999Min, each.p999Max, each.ofFloor, ...(hasOurs ? [each.ofOurs] : []),
-        each.spread, each.requests, each.failed, each.unfinished, each.kind === 'floor' ? '–' : each.fleetCores, each.machineBusy, each.lateMs,
+        each.inHostP50, each.inHostP99, each.spread, each.requests, each.failed, each.unfinished, each.kind === 'floor' ? '–' : each.fleetCores, each.machineBusy, each.lateMs,
       ]),
     ],
   ];
@@ -153,12 +164,14 @@ function goalsOf(percent: number, list: readonly Figures[]): Goal[] {
 
 function controlTable(control: readonly ControlFigures[]): Rows {
   return [
-    [`${FLEET_SIZE} balancers, ${CONTROL_RPS} requests/s`, 'master: fleet', 'hosts thread', 'process', 'slaves: fleet', 'hosts thread', 'process', 'redis', 'failed'],
+    [`${FLEET_SIZE} balancers, ${CONTROL_RPS} requests/s`, 'master: fleet', 'hosts', 'traffic', 'helpers', 'slaves: fleet', 'hosts', 'traffic', 'helpers', 'redis', 'failed'],
     ...control.map(({ hosts, balancers, redisPercent, failed }) => {
-      const mean = (role: string, get: (each: (typeof balancers)[number]) => number): string => `${median(balancers.filter((each) => each.role === role).map(get)).toFixed(1)} %`;
+      const middle = (role: string, get: (each: (typeof balancers)[number]) => number): string => `${median(balancers.filter((each) => each.role === role).map(get)).toFixed(1)} %`;
       return [
         `${hosts} hosts, % of a core`,
-        ...['master', 'slave'].flatMap((role) => [mean(role, (each) => each.fleetPercent), mean(role, (each) => each.hostsPercent), mean(role, (each) => each.processPercent)]),
+        ...['master', 'slave'].flatMap((role) => [
+          middle(role, (each) => each.fleetPercent), middle(role, (each) => each.hostsPercent), middle(role, (each) => each.trafficPercent), middle(role, (each) => each.helpersPercent),
+        ]),
         `${redisPercent.toFixed(1)} %`,
         failed,
       ];
@@ -183,6 +196,6 @@ function roundControl(figures: ControlFigures): ControlFigures {
   return {
     ...figures,
     redisPercent: rounded(figures.redisPercent, 2),
-    balancers: figures.balancers.map((each) => ({ ...each, fleetPercent: rounded(each.fleetPercent, 2), hostsPercent: rounded(each.hostsPercent, 2), processPercent: rounded(each.processPercent, 2) })),
+    balancers: figures.balancers.map((each) => ({ ...each, fleetPercent: rounded(each.fleetPercent, 2), hostsPercent: rounded(each.hostsPercent, 2), trafficPercent: rounded(each.trafficPercent, 2), helpersPercent: rounded(each.helpersPercent, 2) })),
   };
 }

@@ -18,7 +18,7 @@ import { cpuSecondsOf, type LabChild, startRole } from './processes.js';
 import type { BenchReport } from './report.js';
 import { CLASSES, rateFor } from './scenario.js';
 import { distributionOf, percentile } from './statistics.js';
-import type { HostSeen } from './virtual-hosts.js';
+import type { HostsSeen } from './virtual-hosts.js';
 
 const HOSTS = 8;
 const DEFAULT_PERCENT = [70, 90];
@@ -114,7 +114,7 @@ async function runTurn({ prepare, ports, pids }: Contestant, hosts: LabChild, lo
   await pause(warmUpMs);
   const fleetCpu = (): number => [...new Set(pids)].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   const [fleetBefore, machineBefore] = [fleetCpu(), machineCpu()];
-  const { hosts: hostsSeen, lateMs: hostsLateMs } = (await seen) as unknown as { readonly hosts: readonly HostSeen[]; readonly lateMs: number };
+  const { hosts: hostsSeen, tookMs, lateMs: hostsLateMs } = (await seen) as unknown as HostsSeen;
   const [fleetAfter, machineAfter] = [fleetCpu(), machineCpu()];
   const turn = (await done) as unknown as TurnDone;
   const ended = hosts.next('ended', START_TIMEOUT_MS);
@@ -126,6 +126,7 @@ async function runTurn({ prepare, ports, pids }: Contestant, hosts: LabChild, lo
   return {
     sample: {
       ms: { ...distributionOf(turn.latencyMs), p999: percentile(sorted, 0.999) },
+      inHostMs: tookMs,
       failed,
       failures: turn.failed,
       unfinished: turn.unfinished,

@@ -1,7 +1,7 @@
 // Simulated hosts on real ports: each takes requests over HTTP and answers one when its share of a simulated
 // CPU is done, so that eight hosts of four cores need hardly any real one. All in one process: they only wait,
 // and share a clock. Each reports its CPU and memory, as an agent beside it would. They are at the disposal of
-// one more door, which sees every host at this instant and sends each request to where it is done soonest.
+// one more door, behind which every host is seen at this instant.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { parseRedisAddress } from '../redis/address.js';
@@ -9,8 +9,8 @@ import { openCommands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { encodeReport } from '../redis/report-message.js';
 import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
-import { SharedProcessor } from './shared-processor.js';
-import { percentile } from './statistics.js';
+import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
+import { type Distribution, distributionOf, percentile } from './statistics.js';
 
 /** As agents do by default, with their jitter. */
 const REPORT_MS = 1000;
@@ -35,11 +35,23 @@ export interface HostSeen {
   readonly answered: number;
 }
 
+/** What was seen of all of them. */
+export interface HostsSeen {
+  readonly hosts: readonly HostSeen[];
+  /** How long requests were in a host, by its own clock: neither the way to it nor a late timer is in it. */
+  readonly tookMs: Distribution & { readonly p999: number };
+  /** How late answers were given, p99: what the timers of this process are worth. */
+  readonly lateMs: number;
+}
+
 interface Asked {
+  readonly atMs: number;
   readonly socket: Socket;
   readonly path: string;
   readonly id: string;
 }
+
+type Reading = ProcessorMeter & { readonly atMs: number; readonly answered: number };
 
 /** Runs them: `virtual-hosts COUNT REDIS_URL NAMESPACE`. Says its ports; understands `begin` and `end`. */
 export async function runVirtualHosts([count = '1', redis = '', namespace = '']: readonly string[]): Promise<() => void> {
@@ -48,7 +60,8 @@ export async function runVirtualHosts([count = '1', redis = '', namespace = '']:
   const publish = (text: string): void => void client.publish(reports, text).catch(() => undefined);
   const hosts = Array.from({ length: Number(count) }, (_, index) => new VirtualHost(index, Number(count), publish));
   for (const host of hosts) await host.listen();
-  const all = await listen((socket) => readRequests(socket, (asked) => soonest(hosts, asked.path).take(asked)));
+  const omniscient = new Omniscient(hosts);
+  const all = await listen((socket) => readRequests(socket, (asked) => omniscient.pick().take(asked)));
   const timers: NodeJS.Timeout[] = [];
 
   process.on('message', (message: Begin | { readonly type: 'end' }) => {
@@ -68,8 +81,8 @@ export async function runVirtualHosts([count = '1', redis = '', namespace = '']:
     timers.push(
       setTimeout(() => {
         const readings = hosts.map((host) => host.read());
-        for (const host of hosts) host.lateMs.length = 0;
-        timers.push(setTimeout(() => process.send?.({ type: 'seen', hosts: hosts.map((host, index) => host.seenSince(readings[index])), lateMs: lateness(hosts) }), measuredMs));
+        for (const host of hosts) host.forget();
+        timers.push(setTimeout(() => process.send?.({ type: 'seen', ...lookAt(hosts, readings) }), measuredMs));
       }, warmUpMs),
     );
     process.send?.({ type: 'begun' });
@@ -83,27 +96,39 @@ export async function runVirtualHosts([count = '1', redis = '', namespace = '']:
   };
 }
 
-/** How late answers were given, p99: what the timers of this process are worth. */
-function lateness(hosts: readonly VirtualHost[]): number {
-  return percentile(Float64Array.from(hosts.flatMap(({ lateMs }) => lateMs)).toSorted(), 0.99);
+function lookAt(hosts: readonly VirtualHost[], before: readonly Reading[]): HostsSeen {
+  const seen = hosts.map((host, index) => host.seenSince(before[index] as Reading));
+  const [tookMs, lateMs] = [hosts.flatMap((host) => host.tookMs), hosts.flatMap((host) => host.lateMs)].map((list) => Float64Array.from(list).toSorted()) as [Float64Array, Float64Array];
+  return { hosts: seen, tookMs: { ...distributionOf(tookMs), p999: percentile(tookMs, 0.999) }, lateMs: percentile(lateMs, 0.99) };
 }
 
-/** The host on which a request is done soonest if no other comes: the shortest expected delay, by what is true now. */
-function soonest(hosts: readonly VirtualHost[], path: string): VirtualHost {
-  const { workMs } = CLASSES.find((each) => each.path === path) ?? { workMs: 1 };
-  let [best, least] = [hosts[0] as VirtualHost, Number.POSITIVE_INFINITY];
-  for (const host of hosts) {
-    const { inflight, available, speed } = host.processor;
-    const ms = (workMs * Math.max(1, (inflight + 1) / available)) / speed;
-    if (ms < least) [best, least] = [host, ms];
+/** Picks as one who sees every host at this instant: least (n + 1) / capacity, the shortest expected delay; of equal ones each in turn. */
+class Omniscient {
+  readonly #hosts: readonly VirtualHost[];
+  #first = 0;
+
+  constructor(hosts: readonly VirtualHost[]) {
+    this.#hosts = hosts;
   }
-  return best;
+
+  pick(): VirtualHost {
+    const { length } = this.#hosts;
+    this.#first = (this.#first + 1) % length;
+    let [best, least] = [this.#hosts[this.#first] as VirtualHost, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < length; i++) {
+      const host = this.#hosts[(this.#first + i) % length] as VirtualHost;
+      const delay = host.delay;
+      if (delay < least) [best, least] = [host, delay];
+    }
+    return best;
+  }
 }
 
 class VirtualHost {
   readonly processor: SharedProcessor<Asked>;
   readonly name: string;
-  /** How late each answer was given. */
+  /** How long each request was here, and how late its answer was given. */
+  readonly tookMs: number[] = [];
   readonly lateMs: number[] = [];
   /** Each request costs so many times what its class does. */
   slow = 1;
@@ -113,7 +138,7 @@ class VirtualHost {
   #timer: NodeJS.Timeout | undefined;
   #dueAtMs = Number.POSITIVE_INFINITY;
   #reportTimer: NodeJS.Timeout | undefined;
-  #reported;
+  #reported: Reading;
   #answered = 0;
 
   constructor(index: number, hosts: number, publish: (text: string) => void) {
@@ -121,6 +146,12 @@ class VirtualHost {
     this.processor = new SharedProcessor(CORES, speedOf(index, hosts), performance.now());
     this.#publish = publish;
     this.#reported = this.read();
+  }
+
+  /** What one more request would wait for, as a measure: the requests for each core of usual speed. */
+  get delay(): number {
+    const { inflight, available, speed } = this.processor;
+    return (inflight + 1) / (available * speed);
   }
 
   /** Where it listens; 0 before. */
@@ -159,14 +190,20 @@ class VirtualHost {
   }
 
   /** The readings of its meters. */
-  read(): SharedProcessor<Asked>['meter'] & { readonly atMs: number; readonly answered: number } {
+  read(): Reading {
     this.#advance();
     return { ...this.processor.meter, atMs: performance.now(), answered: this.#answered };
   }
 
-  seenSince(before: ReturnType<VirtualHost['read']> | undefined): HostSeen {
+  seenSince(before: Reading): HostSeen {
     const now = this.read();
-    return { busy: (now.busyMs - (before?.busyMs ?? 0)) / (now.availableMs - (before?.availableMs ?? 0)), answered: now.answered - (before?.answered ?? 0) };
+    return { busy: (now.busyMs - before.busyMs) / (now.availableMs - before.availableMs), answered: now.answered - before.answered };
+  }
+
+  /** Forgets how long requests took. */
+  forget(): void {
+    this.tookMs.length = 0;
+    this.lateMs.length = 0;
   }
 
   close(): void {
@@ -190,6 +227,7 @@ class VirtualHost {
   #advance(): void {
     const nowMs = performance.now();
     for (const { item, atMs } of this.processor.advance(nowMs)) {
+      this.tookMs.push(atMs - item.atMs);
       this.lateMs.push(nowMs - atMs);
       this.#answer(item);
     }
@@ -229,7 +267,7 @@ function readRequests(socket: Socket, onAsked: (asked: Asked) => void): void {
       const head = pending.slice(0, end + 2);
       pending = pending.slice(end + CRLF2.length);
       const [, id = ''] = /\r\nx-request: *(\S+)/i.exec(head) ?? [];
-      onAsked({ socket, path: head.split(' ', 2)[1] ?? '/', id });
+      onAsked({ atMs: performance.now(), socket, path: head.split(' ', 2)[1] ?? '/', id });
     }
   });
 }
