@@ -147,13 +147,15 @@ otherwise, send SIGTERM to one after the other, and start each again when it has
 
 program
   .command('bench')
-  .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, churn')
-  .argument('<name>', 'failover, ejection, freshness, pick, forward or churn')
+  .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, policies, churn')
+  .argument('<name>', 'failover, ejection, freshness, pick, forward, policies or churn')
   .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
   .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
   .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
   .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
   .addOption(new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)))
+  .addOption(new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) => text.split(',').map((part) => parseInteger('--percent', part, 1, 99))))
+  .addOption(new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) => parseInteger('--slow', text, 1, 100)))
   .addOption(new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) => text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS))))
   .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
   .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
@@ -174,6 +176,11 @@ Benchmarks, what they take, and their goals:
               --workloads small,down,up,websocket --rounds 5 --seconds 3 --connections 32 --load wrk
                                                      goals, small: <= 0.45 of a bare http-proxy, and
                                                      no more than one with undici
+  policies    how long requests take with each policy, and with HAProxy's and nginx's, as fleets of four
+              before the same simulated hosts; and CPU and messages of what Meercat picks by
+              --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1
+                                                     goals: p99 of adaptive below all others'; < 3 % of a
+                                                     core for a balancer's fleet and hosts threads
   churn       what a balancer still holds after requests with every kind of bad end mixed in
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the

@@ -13,6 +13,7 @@ import { runFailover } from './failover.js';
 import { runForward } from './forward.js';
 import { runFreshness } from './freshness.js';
 import { runPick } from './pick.js';
+import { runPolicies } from './policies.js';
 import { type BenchReport, formatReport } from './report.js';
 
 interface Bench {
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
   forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
+  policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow'], run: runPolicies },
   churn: { flags: ['requests', 'connections'], run: runChurn },
 };
 

@@ -1,4 +1,4 @@
-// The entry of the lab's own processes: a host, a bare proxy, a watched balancer, a load generator, a
+// The entry of the lab's own processes: hosts, bare proxies, a watched balancer, load generators, a
 // picker. Started by `processes.ts` with a channel, and never imported. Each ends with its parent.
 
 import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
@@ -10,6 +10,8 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   'bare-proxy': async (args) => (await import('./bare-proxy.js')).runBareProxy(args),
   'undici-proxy': async (args) => (await import('./undici-proxy.js')).runUndiciProxy(args),
   'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),
+  'virtual-hosts': async (args) => (await import('./virtual-hosts.js')).runVirtualHosts(args),
+  arrivals: async () => (await import('./arrivals.js')).runArrivals(),
   load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
   pick: async (args) => (await import('./picker.js')).runPicker(args),
 };

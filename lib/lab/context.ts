@@ -17,6 +17,10 @@ export interface BenchFlags {
   readonly connections?: number;
   /** How many requests `churn` sends. */
   readonly requests?: number;
+  /** How loaded the hosts are in `policies`, in percent, each in turn. */
+  readonly percent?: readonly number[];
+  /** `policies` stretches all of its own times so many times, for machines that are too slow. */
+  readonly slow?: number;
   /** What `forward` measures, in this order. */
   readonly workloads?: readonly WorkloadName[];
   /** `own` makes `forward` use the generator of this folder although wrk is installed. */

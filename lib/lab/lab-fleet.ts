@@ -11,6 +11,9 @@ import { bodyOf } from './lab-bodies.js';
 
 const START_TIMEOUT_MS = 20_000;
 
+/** The namespace of the fleets of the lab, unless a flag says another one. */
+export const LAB_NAMESPACE = 'bench';
+
 /** Starts a Redis on a free port; gives its URL and what it is. */
 export async function startLabRedis(entry: string, shutdown: Shutdown): Promise<{ readonly url: string; readonly kind: string }> {
   const redis = await startLocalRedis(await freePort(), [entry, 'embedded-redis', '--port'], () => undefined);
@@ -63,7 +66,7 @@ export class LabBalancer {
   ): Promise<LabBalancer> {
     const [port, consolePort] = [await freePort(), await freePort()];
     const args = [
-      'balancer', '--redis', redisUrl, '--namespace', 'bench', '--log-level', 'error', '--name', name, '--bind', '127.0.0.1',
+      'balancer', '--redis', redisUrl, '--namespace', LAB_NAMESPACE, '--log-level', 'error', '--name', name, '--bind', '127.0.0.1',
       '--port', String(port), '--console-port', String(consolePort), ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
       // A load comes from one address.
       '--max-connections-per-client', '0', ...flags,
@@ -86,8 +89,8 @@ export class LabBalancer {
   }
 
   /** Resolves when it serves and knows this many hosts. */
-  async untilServing(hosts: number): Promise<void> {
-    await until(`${this.name} serves`, START_TIMEOUT_MS, 20, async () => {
+  async untilServing(hosts: number, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+    await until(`${this.name} serves`, timeoutMs, 20, async () => {
       const health = await this.health();
       return health?.status === 'serving' && health.hosts >= hosts;
     });

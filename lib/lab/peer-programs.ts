@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, type StartOptions, startProgram } from './processes.js';
+import { freePort, type LabProcess, type StartOptions, startProgram } from './processes.js';
 
-/** What an installed program needs to be started as a proxy before one host. */
+/** What an installed program needs to be started as a proxy before some hosts. */
 export interface PeerProgram {
   readonly name: string;
   /** The command that starts it with a configuration in this folder, and what it is configured as. */
@@ -19,12 +19,14 @@ interface ProgramSetup {
   readonly path: string;
   readonly folder: string;
   readonly port: number;
-  readonly hostPort: number;
+  readonly hostPorts: readonly number[];
+  /** How it shall pick, in its own words; empty for what it does by itself. */
+  readonly balance: string;
 }
 
 const nginx: PeerProgram = {
   name: 'nginx',
-  build({ path, folder, port, hostPort }) {
+  build({ path, folder, port, hostPorts, balance }) {
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
     const config = `
 daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -32,7 +34,7 @@ events { worker_connections 4096; }
 http {
   access_log off; keepalive_timeout 65s; keepalive_requests 1000000000; client_max_body_size 0; ${kept}
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-  upstream host { server 127.0.0.1:${hostPort}; keepalive 256; keepalive_requests 1000000000; }
+  upstream host { ${balance === '' ? '' : `${balance}; `}${hostPorts.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     location / {
@@ -48,7 +50,7 @@ http {
 
 const haproxy: PeerProgram = {
   name: 'haproxy',
-  build({ path, folder, port, hostPort }) {
+  build({ path, folder, port, hostPorts, balance }) {
     const config = `
 global
   maxconn 4096
@@ -62,15 +64,14 @@ defaults
   http-reuse always
 listen bench
   bind 127.0.0.1:${port}
-  server h1 127.0.0.1:${hostPort}
-`;
+${balance === '' ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}\n`).join('')}`;
     return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', join(folder, 'haproxy.cfg')] };
   },
 };
 
 const caddy: PeerProgram = {
   name: 'caddy',
-  build({ path, folder, port, hostPort }) {
+  build({ path, folder, port, hostPorts }) {
     const config = `
 {
   admin off
@@ -81,7 +82,7 @@ const caddy: PeerProgram = {
 }
 http://127.0.0.1:${port} {
   bind 127.0.0.1
-  reverse_proxy 127.0.0.1:${hostPort} {
+  reverse_proxy ${hostPorts.map((each) => `127.0.0.1:${each}`).join(' ')} {
     transport http {
       keepalive 65s
       keepalive_idle_conns_per_host 256
@@ -98,14 +99,14 @@ http://127.0.0.1:${port} {
 /** All of them, in the order in which they are listed. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
-/** Starts one of them before this host; gives its port and its process. */
-export async function startPeerProgram({ build }: PeerProgram, path: string, hostPort: number, options: StartOptions): Promise<{ readonly port: number; readonly pid: number }> {
+/** Starts one of them before these hosts, to pick as `balance` says in the program's own words; gives its port and its process. */
+export async function startPeerProgram({ build }: PeerProgram, path: string, hostPorts: readonly number[], options: StartOptions, balance = ''): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
   options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
-  const { file, config, command } = build({ path, folder, port, hostPort });
+  const { file, config, command } = build({ path, folder, port, hostPorts, balance });
   writeFileSync(join(folder, file), config);
   const [program, ...args] = command;
-  const { pid } = await startProgram(program, args, options);
-  return { port, pid };
+  const { pid, stop } = await startProgram(program, args, options);
+  return { port, pid, stop };
 }

@@ -43,7 +43,7 @@ export async function startPeers({ entry, say, shutdown }: BenchContext, host: L
   for (const program of PEER_PROGRAMS) {
     const path = findProgram(program.name);
     if (path === undefined) say(`${program.name} is not installed: left out`);
-    else peers.push({ name: program.name, ...(await startPeerProgram(program, path, host.port, options)) });
+    else peers.push({ name: program.name, ...(await startPeerProgram(program, path, [host.port], options)) });
   }
   return peers;
 }

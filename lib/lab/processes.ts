@@ -38,13 +38,15 @@ export interface StartOptions {
   readonly core: number | null;
   /** Stops it in the end. */
   readonly shutdown: Shutdown;
+  /** A module that a Node process and each of its threads load first, as a URL. */
+  readonly preload?: string;
   /** Hears what a Node process says on stderr. */
   readonly onStderr?: (text: string) => void;
 }
 
 /** Starts a Node process that runs `file`, with a channel to it. */
-export function startNode(file: string, args: readonly string[], { core, shutdown, onStderr }: StartOptions): LabChild {
-  const command = [...pin(core), process.execPath, file, ...args];
+export function startNode(file: string, args: readonly string[], { core, shutdown, preload, onStderr }: StartOptions): LabChild {
+  const command = [...pin(core), process.execPath, ...(preload === undefined ? [] : ['--import', preload]), file, ...args];
   // A group of its own: Ctrl-C is for this process, which then stops the others.
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true, serialization: 'advanced' });
   const lines: string[] = [];

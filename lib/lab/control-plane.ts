@@ -1,0 +1,178 @@
+// What it costs a fleet to know what it picks by: CPU of the threads that no request passes through, and the
+// messages on each channel, with few hosts and with many, under a steady load.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseRedisAddress } from '../redis/address.js';
+import { type Commands, openSubscription } from '../redis/connect.js';
+import { buildKeys } from '../redis/keys.js';
+import { FLEET_SIZE } from './contestants.js';
+import type { BenchContext } from './context.js';
+import { pause, until } from './health.js';
+import { LabBalancer } from './lab-fleet.js';
+import { type LabChild, startRole } from './processes.js';
+
+/** Requests a second to the whole fleet while it is measured. */
+export const CONTROL_RPS = 500;
+
+/** Code is compiled, the memory of the start is given back, and the first whole tables are through. */
+const WARM_UP_MS = 4000;
+
+const START_TIMEOUT_MS = 60_000;
+
+/** What one number of hosts gave. */
+export interface ControlFigures {
+  readonly hosts: number;
+  readonly balancers: readonly BalancerCpu[];
+  /** Of Redis, in percent of a core; NaN when it does not say. */
+  readonly redisPercent: number;
+  /** Messages a second and bytes a second on each channel. */
+  readonly channels: Readonly<Record<ChannelName, { readonly perSecond: number; readonly bytesPerSecond: number }>>;
+  readonly failed: number;
+}
+
+/** The channels that carry figures. */
+export type ChannelName = 'reports' | 'load' | 'stats';
+
+/** CPU of one balancer, in percent of a core. */
+export interface BalancerCpu {
+  readonly name: string;
+  readonly role: string;
+  readonly fleetPercent: number;
+  readonly hostsPercent: number;
+  /** The main thread, which requests pass through. */
+  readonly trafficPercent: number;
+  /** The threads that V8 keeps for collecting garbage and compiling, of all three together. */
+  readonly helpersPercent: number;
+}
+
+/** Measures a fleet of its own with so many hosts. */
+export async function measureControlPlane({ entry, say, shutdown }: BenchContext, redisUrl: string, client: Commands, load: LabChild, hosts: number, seconds: number): Promise<ControlFigures> {
+  const namespace = `control-${hosts}`;
+  const { child: simulated } = await startRole('virtual-hosts', [String(hosts), redisUrl, namespace], { core: null, shutdown });
+  const balancers = await Promise.all(Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)));
+  await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts, START_TIMEOUT_MS)));
+  await until('one of them is master', START_TIMEOUT_MS, 50, async () => {
+    const pages = await Promise.all(balancers.map(({ balancer }) => balancer.health()));
+    return pages.some((page) => page?.role === 'master');
+  });
+  const channels = countMessages(redisUrl, namespace);
+  const measuredMs = seconds * 1000;
+  const warmUpMs = Math.min(WARM_UP_MS, measuredMs);
+  const done = load.next('done', warmUpMs + measuredMs + START_TIMEOUT_MS);
+  load.send({ type: 'turn', ports: balancers.map(({ balancer }) => balancer.port), perSecond: CONTROL_RPS, seed: hosts, warmUpMs, measuredMs, graceMs: 1000 });
+  await pause(warmUpMs);
+  const before = { atMs: performance.now(), cpu: balancers.map((each) => each.read()), redis: await redisCpuSeconds(client), counts: channels.read() };
+  await pause(measuredMs);
+  const after = { atMs: performance.now(), cpu: balancers.map((each) => each.read()), redis: await redisCpuSeconds(client), counts: channels.read() };
+  const roles = await Promise.all(balancers.map(({ balancer }) => roleOf(balancer)));
+  const { failed } = await done;
+  channels.close();
+  await Promise.all(balancers.map(({ balancer }) => balancer.process.stop()));
+  await simulated.stop();
+
+  const elapsed = (after.atMs - before.atMs) / 1000;
+  const percent = (used: number): number => (used / elapsed) * 100;
+  const figures: ControlFigures = {
+    hosts,
+    balancers: balancers.map(({ balancer: { name } }, index) => {
+      const [from, to] = [before.cpu[index] as CpuReading, after.cpu[index] as CpuReading];
+      return { name, role: roles[index] ?? 'unknown', fleetPercent: percent(to.fleet - from.fleet), hostsPercent: percent(to.hosts - from.hosts), trafficPercent: percent(to.traffic - from.traffic), helpersPercent: percent(to.helpers - from.helpers) };
+    }),
+    redisPercent: percent(after.redis - before.redis),
+    channels: {
+      reports: rateOf('reports'),
+      load: rateOf('load'),
+      stats: rateOf('stats'),
+    },
+    failed: Object.values(failed as Readonly<Record<string, number>>).reduce((sum, count) => sum + count, 0),
+  };
+  say(`${hosts} hosts: ${figures.balancers.map(({ name, role, fleetPercent, hostsPercent }) => `${name} (${role}) ${(fleetPercent + hostsPercent).toFixed(1)} %`).join(', ')} of a core for the control plane`);
+  return figures;
+
+  function rateOf(channel: ChannelName): { readonly perSecond: number; readonly bytesPerSecond: number } {
+    const [from, to] = [before.counts[channel], after.counts[channel]];
+    return { perSecond: (to.messages - from.messages) / elapsed, bytesPerSecond: (to.bytes - from.bytes) / elapsed };
+  }
+}
+
+/** What it is in the fleet; a machine that is too busy may need to be asked more than once. */
+async function roleOf(balancer: LabBalancer): Promise<string> {
+  let page = await balancer.health();
+  await until(`${balancer.name} says its role`, START_TIMEOUT_MS, 50, async () => (page ??= await balancer.health()) !== null);
+  return page?.role ?? 'unknown';
+}
+
+interface CpuReading {
+  readonly fleet: number;
+  readonly hosts: number;
+  readonly traffic: number;
+  readonly helpers: number;
+}
+
+/** A balancer whose threads are known to the system by number. */
+class Metered {
+  readonly balancer: LabBalancer;
+  readonly #stderr: () => string;
+
+  private constructor(balancer: LabBalancer, stderr: () => string) {
+    this.balancer = balancer;
+    this.#stderr = stderr;
+  }
+
+  static async start(name: string, entry: string, redisUrl: string, namespace: string, shutdown: BenchContext['shutdown']): Promise<Metered> {
+    let stderr = '';
+    const onStderr = (text: string): void => {
+      stderr += text;
+    };
+    const options = { core: null, shutdown, onStderr, preload: new URL('./thread-names.js', import.meta.url).href };
+    return new Metered(await LabBalancer.start(entry, name, redisUrl, [], options, ['--namespace', namespace]), () => stderr);
+  }
+
+  /** CPU time in seconds so far. */
+  read(): CpuReading {
+    const { pid } = this.balancer.process;
+    const threads = threadSecondsOf(pid);
+    const of = (thread: string | undefined): number => threads.get(thread ?? '') ?? Number.NaN;
+    const [fleet, hosts, traffic] = [of(this.#threadOf('fleet')), of(this.#threadOf('hosts')), of(String(pid))];
+    return { fleet, hosts, traffic, helpers: [...threads.values()].reduce((sum, each) => sum + each, 0) - fleet - hosts - traffic };
+  }
+
+  /** A thread that was started again has said so again. */
+  #threadOf(name: string): string | undefined {
+    return [...this.#stderr().matchAll(new RegExp(`^thread ${name} (\\d+)$`, 'gm'))].at(-1)?.[1];
+  }
+}
+
+/** CPU time in seconds of each thread of a process that lives, by its number; see schedstat in the kernel's documentation. */
+function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
+  const seconds = new Map<string, number>();
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      seconds.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9);
+    }
+  } catch {
+    // It is ending, or this system tells nothing: what is not there is not known.
+  }
+  return seconds;
+}
+
+type Counts = Readonly<Record<ChannelName, { messages: number; bytes: number }>>;
+
+function countMessages(redisUrl: string, namespace: string): { read(): Counts; close(): void } {
+  const keys = buildKeys(namespace);
+  const counts = { reports: { messages: 0, bytes: 0 }, load: { messages: 0, bytes: 0 }, stats: { messages: 0, bytes: 0 } };
+  const of: Readonly<Record<string, ChannelName>> = { [keys.reports]: 'reports', [keys.load]: 'load', [keys.stats]: 'stats' };
+  const subscription = openSubscription(parseRedisAddress(redisUrl), Object.keys(of), (channel, text) => {
+    const count = counts[of[channel] as ChannelName];
+    count.messages++;
+    count.bytes += text.length;
+  });
+  return { read: () => structuredClone(counts), close: () => subscription.close() };
+}
+
+/** CPU time that Redis says it has used; NaN when it does not. */
+async function redisCpuSeconds(client: Commands): Promise<number> {
+  const text = await client.info('cpu').catch(() => '');
+  const of = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return of('used_cpu_user') + of('used_cpu_sys');
+}

@@ -1,0 +1,114 @@
+// The scenario that picking is measured in, the same for all who pick: hosts of uneven power with noisy
+// neighbours, requests of three classes, arrivals at random. Pure and seeded: the same seed gives the same.
+
+import { Random } from '../routing/random.js';
+
+/** Cores of each host. */
+export const CORES = 4;
+
+/** A class of requests: its path, its share of all, and what it costs: milliseconds of a core of usual speed. */
+export interface RequestClass {
+  readonly path: string;
+  readonly share: number;
+  readonly workMs: number;
+}
+
+/** All classes. */
+export const CLASSES: readonly RequestClass[] = [
+  { path: '/small', share: 0.8, workMs: 5 },
+  { path: '/medium', share: 0.15, workMs: 20 },
+  { path: '/large', share: 0.05, workMs: 200 },
+];
+
+const MEAN_WORK_MS = CLASSES.reduce((sum, { share, workMs }) => sum + share * workMs, 0);
+
+/** So many of the hosts, the last ones, have slow cores. */
+const SLOW_SHARE = 0.25;
+const SLOW_SPEED = 0.6;
+
+/** So many of the hosts have a noisy neighbour at any time; it takes one to three cores, and stays about so long. */
+const NOISY_SHARE = 0.3;
+const TAKEN_BY = [3, 1, 2] as const;
+const NEIGHBOUR_STAYS_MS = 8000;
+
+/** The speed of a host's cores; usual is 1. */
+export function speedOf(host: number, hosts: number): number {
+  return host >= hosts - Math.round(hosts * SLOW_SHARE) ? SLOW_SPEED : 1;
+}
+
+/** How many cores the neighbours of each noisy host take. With few hosts, what they take together must not change: it would be the load that is measured. */
+function neighboursOf(hosts: number): number[] {
+  return Array.from({ length: Math.round(hosts * NOISY_SHARE) }, (_, index) => TAKEN_BY[index % TAKEN_BY.length] as number);
+}
+
+/** From this time on, so many cores of this host are taken. */
+export interface Redraw {
+  readonly atMs: number;
+  readonly host: number;
+  readonly taken: number;
+}
+
+/** Where the neighbours are, and where they go, for so long; `slow` stretches time. */
+export function drawNeighbours(seed: number, hosts: number, lengthMs: number, slow: number): Redraw[] {
+  const random = new Random(seed);
+  const neighbours = neighboursOf(hosts).map((cores) => ({ cores, host: -1 }));
+  const noisy = new Set<number>();
+  const redraws: Redraw[] = [];
+  const move = (neighbour: { readonly cores: number; host: number }, atMs: number): void => {
+    let to = random.below(hosts);
+    while (noisy.has(to)) to = (to + 1) % hosts;
+    if (neighbour.host >= 0) {
+      noisy.delete(neighbour.host);
+      redraws.push({ atMs, host: neighbour.host, taken: 0 });
+    }
+    noisy.add(to);
+    neighbour.host = to;
+    redraws.push({ atMs, host: to, taken: neighbour.cores });
+  };
+  for (const neighbour of neighbours) move(neighbour, 0);
+  if (neighbours.length === 0) return redraws;
+  const everyMs = (NEIGHBOUR_STAYS_MS / neighbours.length) * slow;
+  for (let atMs = exponential(random, everyMs); atMs < lengthMs; atMs += exponential(random, everyMs)) {
+    move(neighbours[random.below(neighbours.length)] as { cores: number; host: number }, atMs);
+  }
+  return redraws;
+}
+
+/** How many requests a second load the hosts by this fraction of what neighbours leave of them, on average. */
+export function rateFor(load: number, hosts: number, slow: number): number {
+  const speeds = Array.from({ length: hosts }, (_, host) => speedOf(host, hosts));
+  const speed = speeds.reduce((sum, each) => sum + each, 0) / hosts;
+  const cores = hosts * CORES - neighboursOf(hosts).reduce((sum, taken) => sum + taken, 0);
+  return (load * cores * speed * 1000) / (MEAN_WORK_MS * slow);
+}
+
+/** Requests in the order in which they are to be sent; columns of one length. */
+export interface Arrivals {
+  readonly atMs: Float64Array;
+  /** The request's class, an index of `CLASSES`. */
+  readonly kind: Uint8Array;
+  /** To which of the balancers it goes, from 0. */
+  readonly to: Uint8Array;
+}
+
+/** Requests at random times (a Poisson process) for so long, spread at random over so many balancers. */
+export function drawArrivals(seed: number, perSecond: number, lengthMs: number, balancers: number): Arrivals {
+  const random = new Random(seed);
+  const [atMs, kind, to]: [number[], number[], number[]] = [[], [], []];
+  for (let at = exponential(random, 1000 / perSecond); at < lengthMs; at += exponential(random, 1000 / perSecond)) {
+    atMs.push(at);
+    kind.push(drawClass(random));
+    to.push(random.below(balancers));
+  }
+  return { atMs: Float64Array.from(atMs), kind: Uint8Array.from(kind), to: Uint8Array.from(to) };
+}
+
+function drawClass(random: Random): number {
+  let left = random.below(1e6) / 1e6;
+  const index = CLASSES.findIndex(({ share }) => (left -= share) < 0);
+  return index < 0 ? CLASSES.length - 1 : index;
+}
+
+function exponential(random: Random, mean: number): number {
+  return -Math.log(1 - random.below(2 ** 32) / 2 ** 32) * mean;
+}

@@ -1,0 +1,284 @@
+// Simulated hosts on real ports: each takes requests over HTTP and answers one when its share of a simulated
+// CPU is done, so that eight hosts of four cores need hardly any real one. All in one process: they only wait,
+// and share a clock. Each reports its CPU and memory, as an agent beside it would. They are at the disposal of
+// one more door, behind which every host is seen at this instant.
+
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { parseRedisAddress } from '../redis/address.js';
+import { openCommands } from '../redis/connect.js';
+import { buildKeys } from '../redis/keys.js';
+import { encodeReport } from '../redis/report-message.js';
+import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
+import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
+import { type Distribution, distributionOf, percentile } from './statistics.js';
+
+/** As agents do by default, with their jitter. */
+const REPORT_MS = 1000;
+const JITTER = 0.1;
+
+const CRLF2 = '\r\n\r\n';
+
+/** What such hosts are told to do. */
+export interface Begin {
+  readonly type: 'begin';
+  readonly seed: number;
+  readonly slow: number;
+  /** The hosts are not measured before this has passed. */
+  readonly warmUpMs: number;
+  readonly measuredMs: number;
+}
+
+/** What was seen of one host while it was measured. */
+export interface HostSeen {
+  /** The part (0..1) of the cores left to it that it used. */
+  readonly busy: number;
+  readonly answered: number;
+}
+
+/** What was seen of all of them. */
+export interface HostsSeen {
+  readonly hosts: readonly HostSeen[];
+  /** How long requests were in a host, by its own clock: neither the way to it nor a late timer is in it. */
+  readonly tookMs: Distribution & { readonly p999: number };
+  /** How late answers were given, p99: what the timers of this process are worth. */
+  readonly lateMs: number;
+}
+
+interface Asked {
+  readonly atMs: number;
+  readonly socket: Socket;
+  readonly path: string;
+  readonly id: string;
+}
+
+type Reading = ProcessorMeter & { readonly atMs: number; readonly answered: number };
+
+/** Runs them: `virtual-hosts COUNT REDIS_URL NAMESPACE`. Says its ports; understands `begin` and `end`. */
+export async function runVirtualHosts([count = '1', redis = '', namespace = '']: readonly string[]): Promise<() => void> {
+  const client = openCommands(parseRedisAddress(redis));
+  const { reports } = buildKeys(namespace);
+  const publish = (text: string): void => void client.publish(reports, text).catch(() => undefined);
+  const hosts = Array.from({ length: Number(count) }, (_, index) => new VirtualHost(index, Number(count), publish));
+  for (const host of hosts) await host.listen();
+  const omniscient = new Omniscient(hosts);
+  const all = await listen((socket) => readRequests(socket, (asked) => omniscient.pick().take(asked)));
+  const timers: NodeJS.Timeout[] = [];
+
+  process.on('message', (message: Begin | { readonly type: 'end' }) => {
+    if (message.type === 'begin') begin(message);
+    if (message.type === 'end') {
+      for (const timer of timers.splice(0)) clearTimeout(timer);
+      for (const host of hosts) host.end();
+      process.send?.({ type: 'ended' });
+    }
+  });
+
+  function begin({ seed, slow, warmUpMs, measuredMs }: Begin): void {
+    for (const { atMs, host, taken } of drawNeighbours(seed, hosts.length, warmUpMs + measuredMs, slow)) {
+      timers.push(setTimeout(() => hosts[host]?.setTaken(taken), atMs));
+    }
+    for (const host of hosts) host.slow = slow;
+    timers.push(
+      setTimeout(() => {
+        const readings = hosts.map((host) => host.read());
+        for (const host of hosts) host.forget();
+        timers.push(setTimeout(() => process.send?.({ type: 'seen', ...lookAt(hosts, readings) }), measuredMs));
+      }, warmUpMs),
+    );
+    process.send?.({ type: 'begun' });
+  }
+
+  process.send?.({ type: 'ready', ports: hosts.map(({ port }) => port), allPort: portOf(all) });
+  return () => {
+    for (const host of hosts) host.close();
+    all.close();
+    client.disconnect();
+  };
+}
+
+function lookAt(hosts: readonly VirtualHost[], before: readonly Reading[]): HostsSeen {
+  const seen = hosts.map((host, index) => host.seenSince(before[index] as Reading));
+  const [tookMs, lateMs] = [hosts.flatMap((host) => host.tookMs), hosts.flatMap((host) => host.lateMs)].map((list) => Float64Array.from(list).toSorted()) as [Float64Array, Float64Array];
+  return { hosts: seen, tookMs: { ...distributionOf(tookMs), p999: percentile(tookMs, 0.999) }, lateMs: percentile(lateMs, 0.99) };
+}
+
+/** Picks as one who sees every host at this instant: least (n + 1) / capacity, the shortest expected delay; of equal ones each in turn. */
+class Omniscient {
+  readonly #hosts: readonly VirtualHost[];
+  #first = 0;
+
+  constructor(hosts: readonly VirtualHost[]) {
+    this.#hosts = hosts;
+  }
+
+  pick(): VirtualHost {
+    const { length } = this.#hosts;
+    this.#first = (this.#first + 1) % length;
+    let [best, least] = [this.#hosts[this.#first] as VirtualHost, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < length; i++) {
+      const host = this.#hosts[(this.#first + i) % length] as VirtualHost;
+      const delay = host.delay;
+      if (delay < least) [best, least] = [host, delay];
+    }
+    return best;
+  }
+}
+
+class VirtualHost {
+  readonly processor: SharedProcessor<Asked>;
+  readonly name: string;
+  /** How long each request was here, and how late its answer was given. */
+  readonly tookMs: number[] = [];
+  readonly lateMs: number[] = [];
+  /** Each request costs so many times what its class does. */
+  slow = 1;
+  readonly #publish: (text: string) => void;
+  #server: Server | undefined;
+  #port = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAtMs = Number.POSITIVE_INFINITY;
+  #reportTimer: NodeJS.Timeout | undefined;
+  #reported: Reading;
+  #answered = 0;
+
+  constructor(index: number, hosts: number, publish: (text: string) => void) {
+    this.name = `h${index + 1}`;
+    this.processor = new SharedProcessor(CORES, speedOf(index, hosts), performance.now());
+    this.#publish = publish;
+    this.#reported = this.read();
+  }
+
+  /** What one more request would wait for, as a measure: the requests for each core of usual speed. */
+  get delay(): number {
+    const { inflight, available, speed } = this.processor;
+    return (inflight + 1) / (available * speed);
+  }
+
+  /** Where it listens; 0 before. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Listens, and reports from a random moment of the next second on. */
+  async listen(): Promise<void> {
+    this.#server = await listen((socket) => readRequests(socket, (asked) => this.take(asked)));
+    this.#port = portOf(this.#server);
+    this.#reportTimer = setTimeout(() => this.#report(), Math.random() * REPORT_MS);
+  }
+
+  take(asked: Asked): void {
+    const work = CLASSES.find(({ path }) => path === asked.path);
+    if (work === undefined) {
+      this.#answer(asked);
+      return;
+    }
+    this.#advance();
+    this.processor.add(work.workMs * this.slow, asked);
+    this.#wake();
+  }
+
+  setTaken(cores: number): void {
+    this.#advance();
+    this.processor.setTaken(cores);
+    this.#wake();
+  }
+
+  /** Answers all at once; its neighbours are gone. */
+  end(): void {
+    for (const asked of this.processor.clear()) this.#answer(asked);
+    this.setTaken(0);
+  }
+
+  /** The readings of its meters. */
+  read(): Reading {
+    this.#advance();
+    return { ...this.processor.meter, atMs: performance.now(), answered: this.#answered };
+  }
+
+  seenSince(before: Reading): HostSeen {
+    const now = this.read();
+    return { busy: (now.busyMs - before.busyMs) / (now.availableMs - before.availableMs), answered: now.answered - before.answered };
+  }
+
+  /** Forgets how long requests took. */
+  forget(): void {
+    this.tookMs.length = 0;
+    this.lateMs.length = 0;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#reportTimer);
+    this.#server?.close();
+  }
+
+  #report(): void {
+    this.#reportTimer = setTimeout(() => this.#report(), REPORT_MS * (1 + JITTER * (Math.random() * 2 - 1)));
+    const [before, now] = [this.#reported, this.read()];
+    const ms = now.atMs - before.atMs;
+    this.#reported = now;
+    // As a machine sees itself: what the neighbours take is in use too.
+    const cpu = (now.busyMs - before.busyMs + now.takenMs - before.takenMs) / (CORES * ms);
+    const memory = Math.min(0.3 + this.processor.inflight / 1000, 0.95);
+    const rps = ((now.answered - before.answered) / ms) * 1000;
+    this.#publish(encodeReport({ host: this.name, url: `http://127.0.0.1:${this.port}`, cpu: Math.min(cpu, 1), memory, cores: CORES, rps, intervalMs: REPORT_MS, bye: false }));
+  }
+
+  #advance(): void {
+    const nowMs = performance.now();
+    for (const { item, atMs } of this.processor.advance(nowMs)) {
+      this.tookMs.push(atMs - item.atMs);
+      this.lateMs.push(nowMs - atMs);
+      this.#answer(item);
+    }
+  }
+
+  #wake(): void {
+    const dueAtMs = this.processor.nextAtMs;
+    if (dueAtMs === this.#dueAtMs) return;
+    this.#dueAtMs = dueAtMs;
+    clearTimeout(this.#timer);
+    if (dueAtMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => {
+      this.#dueAtMs = Number.POSITIVE_INFINITY;
+      this.#advance();
+      this.#wake();
+    }, Math.ceil(dueAtMs - performance.now()));
+  }
+
+  #answer({ socket, path, id }: Asked): void {
+    this.#answered++;
+    if (socket.writable) socket.write(answerOf(`${this.name} ${path} ${id}\n`));
+  }
+}
+
+function answerOf(body: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** Reads GETs without a body, one after the other. */
+function readRequests(socket: Socket, onAsked: (asked: Asked) => void): void {
+  let pending = '';
+  socket.setEncoding('latin1');
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    pending += String(chunk);
+    for (let end = pending.indexOf(CRLF2); end >= 0; end = pending.indexOf(CRLF2)) {
+      const head = pending.slice(0, end + 2);
+      pending = pending.slice(end + CRLF2.length);
+      const [, id = ''] = /\r\nx-request: *(\S+)/i.exec(head) ?? [];
+      onAsked({ atMs: performance.now(), socket, path: head.split(' ', 2)[1] ?? '/', id });
+    }
+  });
+}
+
+function listen(onSocket: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer({ noDelay: true }, onSocket);
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
+  });
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
