@@ -148,8 +148,8 @@ Examples:
   meercat why POST /users --balancer b2
 
 For each pick it shows the hosts that the policy looked at, the one that was taken first:
-  SCORE     what the policy compared; the least wins. adaptive: milliseconds until the request is done, and what
-            waits there; resource: how used the host is; least-request: requests in flight. - when it had none
+  SCORE     what the policy compared; the least wins. adaptive: about the milliseconds until the request is done, and what
+            waits there; by old figures more and more our own work there; resource: how used the host is; least-request: requests in flight. - when it had none
   OURS      this balancer's own requests in flight there at that moment, and their work in ms of CPU
   OTHERS    the same of all other balancers, as old as the line below the table says
   CAPACITY  what the host as a whole can do now, in ms of work per ms: about the cores that are free for us
@@ -157,7 +157,8 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
   USED      CPU, and memory from 80 % on, by its last report, which was REPORTED ago
   FAILING   the share of this balancer's recent requests that failed there
   a remark  taken; excluded: it failed this request before; avoided: it refused a connection or was ejected
-            just now; warming up: this request was none of its share
+            just now; warming up: this request was none of its share;
+            spared: figures are old, and a lot left it out (adaptive)
 and then in words why that host. A host that is down, drained or ejected is not among those that can be picked.
 
 A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at

@@ -67,7 +67,7 @@ export class Adaptive implements Policy {
 
     const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
-    const isAlone = fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
+    const isAlone = sendsAlone(fleet);
     const trust = isAlone ? 1 : trustAt(ageMs);
     // What a host can do changes more slowly; but acting on it too late makes all swing.
     const capacityTrust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
@@ -128,6 +128,11 @@ export class Adaptive implements Policy {
     const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
+}
+
+/** Whether no other balancer sends requests, by the figures of the fleet (`HostView.fleet`): then our own are the whole truth at any age. */
+export function sendsAlone(fleet: Float64Array): boolean {
+  return fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
 }
 
 /** How far (0..1) differences between hosts are believed that a table of this age told; 0 when nothing was ever heard (NaN). */
