@@ -170,6 +170,18 @@ export async function runOperator(action: OperatorAction, host: string, flags: O
   await operate({ action, host, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
 
+interface WhyFlags extends OperatorFlags {
+  readonly balancer?: string;
+}
+
+/** `meercat why`. */
+export async function runWhy(what: string, path: string | undefined, flags: WhyFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { askWhy, readQuestion } = await import('../lib/console/why.js');
+  const question = readQuestion(what, path, flags.balancer);
+  await askWhy({ question, balancer: flags.balancer, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+}
+
 interface BenchmarkFlags extends BenchFlags {
   readonly json?: true | string;
 }

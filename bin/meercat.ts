@@ -10,8 +10,12 @@ import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
+<<<<<<< HEAD
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp } from './commands.js';
 import { addSimulate } from './simulate-command.js';
+=======
+import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
+>>>>>>> why
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
@@ -46,6 +50,7 @@ Examples:
   meercat agent --redis redis://10.0.0.1:6379 --url http://10.0.0.7:3000
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
+  meercat why GET /work                             which host such a request would go to, and why
   meercat restart                                   the balancers of \`meercat up\`, one after the other
   meercat simulate --balancers 8 --load 0.7         policies side by side, in virtual time
 
@@ -131,6 +136,41 @@ for (const [action, description] of OPERATOR_COMMANDS) {
     .option('--json', 'print what was done as JSON', false)
     .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
 }
+
+program
+  .command('why')
+  .description('tell why a request went to its host, or to which host one would go')
+  .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
+  .argument('[path]', 'with a method: the path of a request that is not sent')
+  .addOption(redisOption())
+  .addOption(namespaceOption())
+  .addOption(new Option('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)').env('MEERCAT_BALANCER'))
+  .option('--json', 'print it as JSON', false)
+  .addHelpText('after', `
+Examples:
+  meercat why 85972bd5-1f             why this request went to its host; the access log of its balancer has the
+                                      id: "id" in JSON, id= in the common format
+  meercat why GET /users/17           to which host one would go now; nothing is sent, nothing is counted
+  meercat why POST /users --balancer b2
+
+For each pick it shows the hosts that the policy looked at, the one that was taken first:
+  SCORE     what the policy compared; the least wins. adaptive: about the milliseconds until the request is done, and what
+            waits there; by old figures more and more our own work there; resource: how used the host is; least-request: requests in flight. - when it had none
+  OURS      this balancer's own requests in flight there at that moment, and their work in ms of CPU
+  OTHERS    the same of all other balancers, as old as the line below the table says
+  CAPACITY  what the host as a whole can do now, in ms of work per ms: about the cores that are free for us
+  SPEED     what it does of one request that is alone there
+  USED      CPU, and memory from 80 % on, by its last report, which was REPORTED ago
+  FAILING   the share of this balancer's recent requests that failed there
+  a remark  taken; excluded: it failed this request before; avoided: it refused a connection or was ejected
+            just now; warming up: this request was none of its share;
+            spared: figures are old, and a lot left it out (adaptive)
+and then in words why that host. A host that is down, drained or ejected is not among those that can be picked.
+
+A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
+random anew, as each request does: the next one may go elsewhere. Exit code 1: no such request (any more), or
+nobody answered within 3 s.`)
+  .action(runWhy);
 
 program
   .command('restart')

@@ -24,6 +24,7 @@ import { keepThread } from './threads.js';
 import { openAccessLog } from './traffic/access-log.js';
 import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
+import { createPickLog, Explainer } from './traffic/explainer.js';
 import { healthRulesOf } from './traffic-config.js';
 import { HostPool } from './traffic/host-pool.js';
 import { LoadHeaders } from './traffic/load-headers.js';
@@ -100,6 +101,8 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   const classes = new RequestClasses(randomInt(2 ** 31));
   const loads = new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: (reports) => fleet?.post({ type: 'inband-reports', reports }) });
   shutdown.add(() => loads.stop());
+  // Picks are kept only where the access log tells the ids to ask for them.
+  const picks = accessLog === undefined ? undefined : createPickLog(columns);
   const context: ExchangeContext = {
     classes,
     classCost: columns.classCost,
@@ -115,8 +118,10 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     budget: new RetryBudget(config.retryBudgetPercent),
     memory,
     accessLog,
-    policy: createPolicy(config.algorithm, random),
+    ids: picks && { log: picks, prefix: instance.slice(0, 8) },
+    policy: createPolicy(config.algorithm, random, picks),
   };
+  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock });
 
   const traffic = await startTraffic({ port: config.port, bind: config.bind, config, context, deadlines, tls, log }).catch(async (error: unknown) => {
     pool.close();
@@ -210,7 +215,10 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
     switch (message.type) {
       case 'hosts':
         for (const { slot } of message.removed) pool.remove(slot);
-        for (const host of message.added) pool.add(host);
+        for (const host of message.added) {
+          pool.add(host);
+          explainer.hostCame(host);
+        }
         // Whether an operator took one of them out is known in a moment, when Redis is well.
         setTimeout(opened, WORDS_WITHIN_MS).unref();
         break;
@@ -222,10 +230,13 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
         break;
       case 'algorithm': {
         const algorithm = message.algorithm ?? config.algorithm;
-        context.policy = createPolicy(algorithm, random);
+        context.policy = createPolicy(algorithm, random, picks);
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
       }
+      case 'why':
+        fleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
+        break;
       case 'host-ejected':
         // An operator has ejected the host: its requests in flight end here.
         pool.endAll(message.slot);

@@ -224,6 +224,32 @@ export interface HostView {
   readonly fleet: Float64Array;
 }
 
+/** What became of a host that a policy looked at, as a code: its place in `LOOKS`. */
+export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, spared: 4 } as const;
+
+/**
+ * What can become of a host that a policy looked at.
+ * - `eligible`: it could have been taken, and the score decided;
+ * - `excluded`: it must not be picked, since it just failed this request;
+ * - `avoided`: this balancer holds something against it for the moment;
+ * - `warming`: it warms up, and this request was none of the share that it takes;
+ * - `spared`: figures are old, and the lot that lets hosts be taken as often as they can do more left it out.
+ */
+export type Look = keyof typeof LOOK;
+
+/** All looks, by their codes. */
+export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'spared'];
+
+/** What hears of each host that a policy looks at, while it looks. */
+export interface PickTrace {
+  /**
+   * A host was looked at; the one that is picked too.
+   * @param look a code of `LOOK`
+   * @param score the policy's own figure, of which the least wins; NaN when it had none
+   */
+  look(view: HostView, slot: number, nowMs: number, look: number, score: number): void;
+}
+
 /** How to pick: one small object for each algorithm. */
 export interface Policy {
   readonly algorithm: Algorithm;

@@ -2,6 +2,7 @@
 // a number, and only when it changes.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/writer.js';
@@ -15,6 +16,8 @@ export type ToFleet =
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
   /** What hosts said of themselves in their answers. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
+  /** Why a request went where it went; the token is of the `why` that asked. */
+  | { readonly type: 'why-answer'; readonly token: string; readonly answer: WhyAnswer }
   /** Nothing uses this removed slot any more. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */
@@ -31,6 +34,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** What an operator set for the whole fleet; null when nothing. */
   | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }
+  /** Somebody asks why a request went, or would go, where. */
+  | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator has ejected this host: what it has in flight is ended. Said once. */
   | { readonly type: 'host-ejected'; readonly slot: number }
   | LogMessage

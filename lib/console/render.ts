@@ -2,11 +2,12 @@
 
 import type { BalancerView, FleetView, HostView } from '../redis/fleet-view.js';
 
-type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
+/** A column: its title, where its cells stand, and what is in them. */
+export type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
 
 const NONE = '-';
-/** Below 10 % with one decimal: a small host on a large machine is not nothing. */
-const percent = (fraction: number | null): string =>
+/** A fraction as a percentage; below 10 % with one decimal: a small host on a large machine is not nothing. */
+export const percent = (fraction: number | null): string =>
   fraction === null ? NONE : `${(fraction * 100).toFixed(fraction > 0 && fraction < 0.1 ? 1 : 0)}%`;
 const whole = (value: number | null): string => (value === null ? NONE : String(Math.round(value)));
 const oneDecimal = (value: number | null): string => (value === null ? NONE : value.toFixed(1));
@@ -75,7 +76,7 @@ function count(rows: readonly unknown[], noun: string): string {
 }
 
 /** Rows in columns that are as wide as their widest cell. */
-function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   const lines = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, , cell]) => cell(row)))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => (line[index] as string).length)));
   return lines.map((line) =>

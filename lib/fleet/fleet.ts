@@ -27,6 +27,7 @@ import { Membership } from './membership.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
+import { WhyAnswers } from './why-answers.js';
 
 const HEARTBEAT_MS = SECOND;
 
@@ -134,6 +135,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
   const settings = new SettingsSync({ client, keys, table, count, log, post });
 
   const lease = startLeaseDriver({
@@ -284,6 +286,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       return;
     }
     const { kind, term } = decoded.value;
+    if (kind === 'why-asked') why.ask(decoded.value);
     if (kind === 'master-elected' && term !== undefined) sawTerm(term);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
     if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
@@ -301,6 +304,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           break;
         case 'inband-reports':
           sendInband(message.reports);
+          break;
+        case 'why-answer':
+          why.answer(message.token, message.answer);
           break;
         case 'slot-released':
           table.writer.release(message.slot);

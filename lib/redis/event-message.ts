@@ -3,6 +3,7 @@
 
 import { type Decoded, decodeFields, isCount, MESSAGE_VERSION, rejected } from './decode.js';
 import { isName } from './names.js';
+import { checkAsked, type WhyAsked } from './why-message.js';
 
 /** What can happen in a fleet. */
 export const EVENT_KINDS = [
@@ -23,6 +24,8 @@ export const EVENT_KINDS = [
   'host-drained',
   'host-ejected',
   'host-undrained',
+  // By `meercat why`; the balancer of that name answers.
+  'why-asked',
 ] as const;
 
 /** The name in an event that happened to the fleet as a whole, such as `restart-requested`. */
@@ -40,6 +43,8 @@ export interface FleetEvent {
   readonly term?: number;
   /** One phrase for people, such as why a host is down. */
   readonly detail?: string;
+  /** What is asked, for `why-asked`. */
+  readonly asked?: WhyAsked;
 }
 
 const MAX_LENGTH = 4096;
@@ -47,7 +52,7 @@ const MAX_DETAIL = 200;
 
 /** An event as it is published, with the wall-clock time for people. */
 export function encodeEvent(event: FleetEvent, at: Date): string {
-  const { kind, name, term, detail } = event;
+  const { kind, name, term, detail, asked } = event;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     at: at.toISOString(),
@@ -55,6 +60,7 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
     name,
     ...(term !== undefined && { term }),
     ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
+    ...(asked !== undefined && { asked }),
   });
 }
 
@@ -62,11 +68,13 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
 export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { event, name, term, detail } = decoded.value;
+  const { event, name, term, detail, asked } = decoded.value;
   if (!isName(name)) return rejected('name');
   if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
   if (term !== undefined && !isCount(term)) return rejected('malformed');
   if (detail !== undefined && typeof detail !== 'string') return rejected('malformed');
+  const checked = asked === undefined ? undefined : checkAsked(asked);
+  if (checked === null) return rejected('malformed');
   return {
     ok: true,
     value: {
@@ -74,6 +82,7 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
       name,
       ...(term !== undefined && { term }),
       ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/\p{C}/gu, '?') }),
+      ...(checked !== undefined && { asked: checked }),
     },
   };
 }

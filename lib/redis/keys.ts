@@ -16,6 +16,8 @@ export interface Keys {
   readonly events: string;
   balancer(name: string): string;
   host(name: string): string;
+  /** The answer to one question of `meercat why`. */
+  why(token: string): string;
 }
 
 /** The keys of a fleet; on Redis Cluster the namespace must be a hash tag (`{meercat}`). */
@@ -35,5 +37,6 @@ export function buildKeys(namespace: string): Keys {
     events: `${namespace}:events`,
     balancer: (name) => `${namespace}:balancer:${name}`,
     host: (name) => `${namespace}:host:${name}`,
+    why: (token) => `${namespace}:why:${token}`,
   };
 }

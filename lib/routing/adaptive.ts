@@ -12,8 +12,8 @@
 // 2000); corrected for what others are about to do (Goren, Vargaftik and Moses, "Distributed Dispatching in the
 // Parallel Server Model", DISC 2020).
 
-import { FLEET, type HostView, type Policy } from '../model.js';
-import { firstEligible, isEligible, isTaking } from './eligible.js';
+import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
+import { firstEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
 /** Differences between hosts that a table told fade with this time constant. */
@@ -52,21 +52,23 @@ const FAILING_COST = 1000;
 export class Adaptive implements Policy {
   readonly algorithm = 'adaptive';
   readonly #random: Random;
+  readonly #trace: PickTrace | undefined;
 
-  constructor(random: Random) {
+  constructor(random: Random, trace?: PickTrace) {
     this.#random = random;
+    this.#trace = trace;
   }
 
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number {
     const candidates = view.candidates();
     const count = candidates[0] as number;
-    if (count < 2) return count === 0 || candidates[1] === excluded ? -1 : (candidates[1] as number);
+    const trace = this.#trace;
+    if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
     const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
-    const isAlone = fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
-    // Not so when the age is NaN: nothing was ever heard.
-    const trust = ageMs <= FRESH_MS || isAlone ? 1 : ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
+    const isAlone = sendsAlone(fleet);
+    const trust = isAlone ? 1 : trustAt(ageMs);
     // What a host can do changes more slowly; but acting on it too late makes all swing.
     const capacityTrust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
@@ -86,7 +88,10 @@ export class Adaptive implements Policy {
     for (let i = 0; i < looks; i++) {
       const place = isAll ? start + i : this.#random.below(count);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
-      if (!isEligible(view, slot, nowMs, excluded)) continue;
+      if (!isEligible(view, slot, nowMs, excluded)) {
+        trace?.look(view, slot, nowMs, lookOf(slot, excluded, false), Number.NaN);
+        continue;
+      }
       const knownCapacity = view.capacity[slot] as number;
       const trend = view.capacityTrend[slot] as number;
       const believed = trend + (knownCapacity - trend) * capacityTrust;
@@ -94,7 +99,10 @@ export class Adaptive implements Policy {
       const knownSpeed = view.speed[slot] as number;
       const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
       // Without fresh figures all balancers would take the best hosts of all; so each takes them as often as they can do more.
-      if (trust < 1 && this.#random.below(ACCEPT_STEPS) >= ACCEPT_STEPS * (trust + ((1 - trust) * capacity) / (MOST_OVER_NEUTRAL * neutralCapacity))) continue;
+      if (trust < 1 && this.#random.below(ACCEPT_STEPS) >= ACCEPT_STEPS * (trust + ((1 - trust) * capacity) / (MOST_OVER_NEUTRAL * neutralCapacity))) {
+        trace?.look(view, slot, nowMs, LOOK.spared, Number.NaN);
+        continue;
+      }
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
@@ -105,15 +113,32 @@ export class Adaptive implements Policy {
       // And of those the one on which it has least itself.
       const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number)) + FAILING_COST * (failing[slot] as number);
-      if (score < bestScore && isTaking(view, slot, nowMs, this.#random)) {
-        best = slot;
-        bestScore = score;
+      let look: number = LOOK.eligible;
+      if (score < bestScore) {
+        if (isTaking(view, slot, nowMs, this.#random)) {
+          best = slot;
+          bestScore = score;
+        } else {
+          look = LOOK.warming;
+        }
       }
+      trace?.look(view, slot, nowMs, look, score);
     }
     if (best >= 0) return best;
-    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random);
+    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
+}
+
+/** Whether no other balancer sends requests, by the figures of the fleet (`HostView.fleet`): then our own are the whole truth at any age. */
+export function sendsAlone(fleet: Float64Array): boolean {
+  return fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
+}
+
+/** How far (0..1) differences between hosts are believed that a table of this age told; 0 when nothing was ever heard (NaN). */
+export function trustAt(ageMs: number): number {
+  if (ageMs <= FRESH_MS) return 1;
+  return ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
 }
 
 const orZero = (value: number): number => (value > 0 ? value : 0);

@@ -83,6 +83,16 @@ export class RequestClasses {
     return REST_CLASS;
   }
 
+  /** The class's id of a request that is only asked about: nothing is counted. */
+  idOf(method: string, target: string): number {
+    this.#route.read(method, target);
+    const { hashA, hashB } = this.#route;
+    for (let index = 0; index < this.#used; index++) {
+      if (this.#hashA[index] === hashA && this.#hashB[index] === hashB) return this.#id[index] as number;
+    }
+    return REST_CLASS;
+  }
+
   /** The name of a class, such as `GET /users/:id`; null for an id that no class has. */
   name(id: number): string | null {
     return this.#names[id] ?? null;

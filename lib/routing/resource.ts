@@ -4,8 +4,8 @@
 // Source: Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000; Azar, Broder,
 // Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1), 1999.
 
-import type { HostView, Policy } from '../model.js';
-import { firstEligible, isEligible, isTaking } from './eligible.js';
+import { type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
+import { firstEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 import { believedUsage } from './usage.js';
 
@@ -13,15 +13,17 @@ import { believedUsage } from './usage.js';
 export class Resource implements Policy {
   readonly algorithm = 'resource';
   readonly #random: Random;
+  readonly #trace: PickTrace | undefined;
 
-  constructor(random: Random) {
+  constructor(random: Random, trace?: PickTrace) {
     this.#random = random;
+    this.#trace = trace;
   }
 
   pick(view: HostView, nowMs: number, excluded: number): number {
     const candidates = view.candidates();
     const count = candidates[0] as number;
-    if (count < 2) return count === 0 || candidates[1] === excluded ? -1 : (candidates[1] as number);
+    if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, this.#trace);
 
     // Both drawn from all: now and then they are the same host, and so even the most used of all keeps
     // a small share. Else the more used of two hosts would get nothing until its next report.
@@ -30,17 +32,28 @@ export class Resource implements Policy {
 
     const mayUseA = isEligible(view, a, nowMs, excluded) && isTaking(view, a, nowMs, this.#random);
     const mayUseB = isEligible(view, b, nowMs, excluded) && isTaking(view, b, nowMs, this.#random);
+    if (this.#trace !== undefined) {
+      tell(this.#trace, view, a, nowMs, excluded, mayUseA);
+      tell(this.#trace, view, b, nowMs, excluded, mayUseB);
+    }
     if (mayUseA && mayUseB) {
-      const neutral = view.neutralUsage();
-      // A host that fails fast looks idle: what it fails counts as work.
-      const usageA = believedUsage(view.usage[a] as number, nowMs - (view.reportedAt[a] as number), neutral) + (view.failing[a] as number);
-      const usageB = believedUsage(view.usage[b] as number, nowMs - (view.reportedAt[b] as number), neutral) + (view.failing[b] as number);
+      const usageA = usageNow(view, a, nowMs);
+      const usageB = usageNow(view, b, nowMs);
       // Equal figures: the first, which is as random as the second.
       return usageB < usageA ? b : a;
     }
     if (mayUseA) return a;
     if (mayUseB) return b;
-    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random);
+    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, this.#trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
+}
+
+/** A host that fails fast looks idle: what it fails counts as work. */
+function usageNow(view: HostView, slot: number, nowMs: number): number {
+  return believedUsage(view.usage[slot] as number, nowMs - (view.reportedAt[slot] as number), view.neutralUsage()) + (view.failing[slot] as number);
+}
+
+function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean): void {
+  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(slot, excluded, isEligible(view, slot, nowMs, excluded)), usageNow(view, slot, nowMs));
 }

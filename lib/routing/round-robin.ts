@@ -1,6 +1,6 @@
 // Round-robin: each host in turn. It needs no figures, and is what the others are measured against.
 
-import type { HostView, Policy } from '../model.js';
+import type { HostView, PickTrace, Policy } from '../model.js';
 import { firstEligible } from './eligible.js';
 import type { Random } from './random.js';
 
@@ -11,10 +11,12 @@ import type { Random } from './random.js';
 export class RoundRobin implements Policy {
   readonly algorithm = 'round-robin';
   readonly #random: Random;
+  readonly #trace: PickTrace | undefined;
   #turn: number;
 
-  constructor(random: Random) {
+  constructor(random: Random, trace?: PickTrace) {
     this.#random = random;
+    this.#trace = trace;
     this.#turn = random.below(1 << 20);
   }
 
@@ -22,7 +24,7 @@ export class RoundRobin implements Policy {
     const candidates = view.candidates();
     const count = candidates[0] as number;
     if (count === 0) return -1;
-    const place = firstEligible(view, candidates, this.#turn % count, nowMs, excluded, this.#random);
+    const place = firstEligible(view, candidates, this.#turn % count, nowMs, excluded, this.#random, this.#trace);
     if (place < 0) return -1;
     // On from the one that was taken: else whoever comes after a host that was passed over would have its turns too.
     this.#turn = place;

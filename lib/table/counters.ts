@@ -83,6 +83,8 @@ export const COUNTERS = [
   'own_checks_failed',
   'settings_dropped',
   'events_dropped',
+  'why_answered',
+  'why_dropped',
   'inband_published',
   'masterships',
   'name_conflicts',

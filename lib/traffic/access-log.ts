@@ -7,6 +7,8 @@ import type { AccessLogFormat } from '../traffic-config.js';
 
 /** What there is to say of one request. Texts from clients are as they came, one character for each byte. */
 export interface AccessRecord {
+  /** Tells the balancer and the request; `meercat why` takes it. Empty: it was refused before it became a request. */
+  readonly id: string;
   readonly clientAddress: string;
   /** Empty when no request line was read. */
   readonly method: string;
@@ -86,7 +88,7 @@ function formatCommon(record: AccessRecord): string {
   return `${word(record.clientAddress)} - - [${commonTime(record.startedEpochMs)}] "${requestLine}" ${String(status).padStart(3, '0')} ${record.bytesOut}`
     + ` "${quoted(record.referer)}" "${quoted(record.userAgent)}" host=${word(record.hostName)} attempts=${record.attempts}`
     + ` queue=${rounded(record.queueMs)} connect=${rounded(record.connectMs)} first=${rounded(record.firstByteMs)} total=${rounded(record.totalMs)}`
-    + ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)}\n`;
+    + ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)} id=${word(record.id)}\n`;
 }
 
 const rounded = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : '-');
@@ -147,6 +149,7 @@ function formatJson(record: AccessRecord): string {
     outcome: record.outcome,
     code: record.code,
     tls: record.isTls,
+    id: record.id,
   });
   // JSON lets DEL, the C1 controls and all of Unicode stand as they are.
   const isPlain = /^[ -~]*$/.test(text);

@@ -13,6 +13,7 @@ import type { ClientSide } from './client-side.js';
 import { hasPassed } from './headers.js';
 import type { Host } from './host.js';
 import type { QueueEnd } from './host-queue.js';
+import { type RequestIds, requestIdOf } from './pick-log.js';
 import { recordOf, type Story } from './story.js';
 
 /** What the story needs; one for all requests of a balancer. */
@@ -26,6 +27,8 @@ export interface ExchangeContext extends AttemptContext {
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
+  /** What requests are called in the access log, and how each was picked; undefined without one. */
+  readonly ids: RequestIds | undefined;
   /** Replaced as a whole when an operator sets another algorithm. */
   policy: Policy;
 }
@@ -35,7 +38,7 @@ const MAX_PICKS = 4;
 
 /** Carries one request through. Never rejects. */
 export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
-  const { count, clock, pool } = context;
+  const { count, clock, pool, classes, classCost, ids } = context;
   let nowMs = clock();
   const story: Story = { startedMs: nowMs, queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused' };
   count('requests');
@@ -43,10 +46,11 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   let failure = refusalOf(context, client);
   let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
-  const classId = context.classes.classOf(client.head.method, client.head.target);
+  const classId = classes.classOf(client.head.method, client.head.target);
   const cost = costOf(context, classId);
+  const request = ids === undefined ? 0 : ids.log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
   while (failure === undefined) {
-    const host = pick(context, nowMs, excluded, cost);
+    const host = pick(context, nowMs, excluded, cost, request, story.attempts + 1);
     if (host === undefined) {
       if (story.attempts === 0) count('requests_refused_no_host');
       failure = lastWrong;
@@ -87,7 +91,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
     count('requests_failed');
     if (!client.hasStarted) client.answer(failure);
   }
-  context.accessLog?.write(recordOf(story, client, clock()));
+  context.accessLog?.write(recordOf(story, client, clock(), ids === undefined ? '' : requestIdOf(ids, request)));
 }
 
 /** Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. */
@@ -123,22 +127,29 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
 }
 
 /** The work that a request of this class is expected to be; where nothing is known yet, all count the same. */
-function costOf({ classCost, view }: ExchangeContext, classId: number): number {
+export function costOf({ classCost, view }: Pick<ExchangeContext, 'classCost' | 'view'>, classId: number): number {
   const known = classCost[classId] as number;
   if (known > 0) return known;
   const mean = view.fleet[FLEET.meanCost] as number;
   return mean > 0 ? mean : 1;
 }
 
-/** A host with room; when none of those picked has any, the first of them. */
-function pick({ policy, view, pool }: ExchangeContext, nowMs: number, excluded: number, cost: number): Host | undefined {
+/**
+ * A host with room; when none of those picked has any, the first of them.
+ * @param request its number in the log of picks, when there is one
+ */
+export function pick({ policy, view, pool, ids }: Pick<ExchangeContext, 'policy' | 'view' | 'pool' | 'ids'>, nowMs: number, excluded: number, cost: number, request: number, attempt: number): Host | undefined {
   let full: Host | undefined;
   for (let i = 0; i < MAX_PICKS; i++) {
+    ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
     const slot = policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
     const host = pool.get(slot);
-    if (host === undefined || host.isRemoved) continue;
-    if (pool.hasRoom(host)) return host;
+    const isGone = host === undefined || host.isRemoved;
+    const hasRoom = !isGone && pool.hasRoom(host);
+    ids?.log.end(slot, isGone ? 'gone' : hasRoom ? 'taken' : 'full');
+    if (isGone) continue;
+    if (hasRoom) return host;
     full ??= host;
   }
   return full;

@@ -19,10 +19,11 @@ export interface Story {
 }
 
 /** The record of a story that has ended now. */
-export function recordOf(story: Story, client: ClientSide, nowMs: number): AccessRecord {
+export function recordOf(story: Story, client: ClientSide, nowMs: number, id: string): AccessRecord {
   const { attempt, startedMs, queuedMs } = story;
   const { head, facts } = client;
   return {
+    id,
     clientAddress: facts.address,
     isTls: facts.isTls,
     method: head.method,
@@ -53,7 +54,7 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number): Acces
 export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
   const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
-    clientAddress: address, isTls, method, target, httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: lengthOf(code),
+    id: '', clientAddress: address, isTls, method, target, httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: lengthOf(code),
     startedEpochMs: Date.now(), queueMs: Number.NaN, connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: 0, hostName: '', attempts: 0, outcome: 'refused', code,
   };
 }

@@ -47,7 +47,7 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
     classes: new RequestClasses(1), classCost: columns.classCost,
     view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
     loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
-    budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, policy,
+    budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, ids: undefined, policy,
   };
   return {
     columns, pool, deadlines, context, config, said,

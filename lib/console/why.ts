@@ -1,0 +1,129 @@
+// `meercat why`: asks a balancer, through Redis, why a request went to its host or to which host one would go, and
+// prints the answer. The question is an event, the answer a key that stands for some seconds.
+
+import { randomBytes } from 'node:crypto';
+import { MeercatError, messageOf } from '../errors.js';
+import type { Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { Commands } from '../redis/connect.js';
+import { publishEvent } from '../redis/fleet-store.js';
+import { buildKeys, type Keys } from '../redis/keys.js';
+import { isName, NAME_RULE } from '../redis/names.js';
+import { decodeAnswer, isAskedMethod, isAskedTarget, isRequestId, MAX_ASKED_TARGET } from '../redis/why-message.js';
+import { readAsked, takeAnswer } from '../redis/why-store.js';
+import { connectForPerson } from './status.js';
+import { reasonOf, renderWhy } from './why-words.js';
+
+/** An answer takes some milliseconds; a balancer that is very busy may take longer. */
+const ANSWER_TIMEOUT_MS = 3000;
+const LOOK_EVERY_MS = 15;
+
+/** How many names an error lists. */
+const NAMES_SHOWN = 8;
+
+/** What `why` is told. */
+export interface WhyOptions {
+  readonly question: WhyQuestion;
+  /** Who makes a dry run; undefined: the master, or else who joined first. */
+  readonly balancer: string | undefined;
+  readonly redis: string;
+  readonly namespace: string;
+  readonly isJson: boolean;
+}
+
+/** What a person asks, from the arguments: an id, or a method and a path (a path alone is GET). Throws MEERCAT_BAD_CONFIG. */
+export function readQuestion(what: string, path: string | undefined, balancer: string | undefined): WhyQuestion {
+  if (balancer !== undefined && !isName(balancer)) throw wrong(`--balancer: a balancer's name is ${NAME_RULE}`);
+  if (path === undefined && isRequestId(what)) {
+    if (balancer === undefined) return { id: what };
+    throw wrong('--balancer goes with a dry run (meercat why GET /path): an id tells its balancer itself');
+  }
+  const [method, target] = path === undefined && what.startsWith('/') ? ['GET', what] : [what.toUpperCase(), path];
+  if (target === undefined) {
+    throw wrong(`${shown(what)} is neither an id of a request, as the access log has it (85972bd5-1f), nor a method with a path (meercat why GET /path)`);
+  }
+  if (!isAskedMethod(method)) throw wrong(`${shown(what)} is no method: give one and a path, as in meercat why GET /path`);
+  if (!isAskedTarget(target)) throw wrong(`${shown(target)} is no path: it starts with / and is printable ASCII without spaces, at most ${MAX_ASKED_TARGET} characters`);
+  return { method, target };
+}
+
+/**
+ * Asks and prints. Rejects with MEERCAT_UNKNOWN_REQUEST when nobody knows the request (any more) or its balancer keeps
+ * no picks, MEERCAT_UNKNOWN_BALANCER, MEERCAT_NO_ANSWER, and MEERCAT_NO_REDIS.
+ */
+export async function askWhy(options: WhyOptions, out: { write(text: string): unknown }): Promise<void> {
+  const { question, isJson } = options;
+  const client = await connectForPerson(options.redis);
+  try {
+    const keys = buildKeys(options.namespace);
+    const { balancer, answer } = await ask(client, keys, options).catch((error: unknown) => {
+      if (error instanceof MeercatError) throw error;
+      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${messageOf(error)}`, { cause: error });
+    });
+    if (answer.status !== 'explained' && answer.status !== 'unpicked') throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
+    out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function ask(client: Commands, keys: Keys, { question, balancer: wanted }: WhyOptions): Promise<{ balancer: string; answer: WhyAnswer }> {
+  const balancer = await whoAnswers(client, keys, question, wanted);
+  const token = randomBytes(12).toString('hex');
+  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } });
+  const deadlineMs = performance.now() + ANSWER_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
+    // oxlint-disable-next-line no-await-in-loop -- one look after the other
+    const text = await takeAnswer(client, keys, token);
+    if (text !== null) {
+      const decoded = decodeAnswer(text);
+      if (decoded.ok) return { balancer, answer: decoded.value };
+      throw new MeercatError('MEERCAT_NO_ANSWER', `what stands in Redis as the answer of ${balancer} is none (${decoded.reason}): is it of another version?`);
+    }
+    // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  throw new MeercatError('MEERCAT_NO_ANSWER', `${balancer} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: it may have just ended, be of an older version, or be asked too much (20 times a second); try again`);
+}
+
+/** The name of the balancer that can answer. */
+async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, wanted: string | undefined): Promise<string> {
+  const { balancers, master } = await readAsked(client, keys);
+  const [first] = balancers;
+  if (first === undefined) throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer is in the fleet ${keys.namespace}: check --redis and --namespace`);
+  if ('id' in question) {
+    const [prefix = ''] = question.id.split('-');
+    const found = balancers.find(({ instance }) => instance.startsWith(`${prefix}-`));
+    if (found !== undefined) return found.name;
+    throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was started anew since, or is of another --namespace`);
+  }
+  const name = wanted ?? balancers.find((each) => each.name === master)?.name ?? first.name;
+  if (balancers.some((each) => each.name === name)) return name;
+  const names = balancers.map((each) => each.name).toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
+  throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer ${name} is in the fleet: it has ${names.slice(0, NAMES_SHOWN).join(', ')}${more}`);
+}
+
+function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion): string {
+  const id = 'id' in question ? question.id : '';
+  switch (status) {
+    case 'forgotten':
+      return `${balancer} has forgotten the request ${id}: it remembers its last 4,096 requests; ask sooner, or make a dry run (meercat why GET /path)`;
+    case 'unknown':
+      return `${balancer} gave no request the id ${id}`;
+    case 'log-off':
+      return `${balancer} remembers no picks, since its access log is off: start it with --access-log json or common; a dry run works without (meercat why GET /path)`;
+  }
+}
+
+function toJson(balancer: string, question: WhyQuestion, answer: WhyAnswer): string {
+  if (answer.status !== 'explained') return JSON.stringify({ balancer, ...question, status: answer.status, picks: [] }, null, 2);
+  const { explanation } = answer;
+  const picks = explanation.picks.map((pick) => ({ ...pick, why: reasonOf(pick) }));
+  return JSON.stringify({ balancer, ...question, status: answer.status, ...explanation, picks }, null, 2);
+}
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, 80));
+
+function wrong(message: string): MeercatError {
+  return new MeercatError('MEERCAT_BAD_CONFIG', `meercat why: ${message}`);
+}

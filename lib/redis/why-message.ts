@@ -1,0 +1,124 @@
+// Questions of `meercat why` and their answers on the wire. Both come from outside for who reads them: a question
+// ends up in a key's name and in a traffic thread, an answer on a terminal.
+
+import type { ExplainedPick, Explanation, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
+import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
+import { type Decoded, decodeFields, type Fields, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
+import { isName } from './names.js';
+
+/** One question, with the token under which its answer is looked for. */
+export type WhyAsked = { readonly token: string } & WhyQuestion;
+
+/** The longest target that can be asked about: twice as long in JSON, it still fits an event. */
+export const MAX_ASKED_TARGET = 1500;
+
+const TOKEN = /^[0-9a-f]{16,32}$/;
+const ID = /^[0-9a-f]{8}-[0-9a-z]{1,11}$/;
+const METHOD = /^[A-Z][A-Z-]{0,31}$/;
+const TARGET = /^\/[!-~]*$/;
+
+/** Whether this is what an id of a request looks like: `85972bd5-1f`. */
+export function isRequestId(value: unknown): value is string {
+  return typeof value === 'string' && ID.test(value);
+}
+
+/** Whether a dry run can be asked for with this method. */
+export function isAskedMethod(value: unknown): value is string {
+  return typeof value === 'string' && METHOD.test(value);
+}
+
+/** Whether a dry run can be asked for with this target: a path, with its query, in printable ASCII. */
+export function isAskedTarget(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_ASKED_TARGET && TARGET.test(value);
+}
+
+/** A question from an event, with nothing in it but what was checked; null when it is none. */
+export function checkAsked(value: unknown): WhyAsked | null {
+  if (!isFields(value)) return null;
+  const { token, id, method, target } = value;
+  if (typeof token !== 'string' || !TOKEN.test(token)) return null;
+  if (id !== undefined) return isRequestId(id) ? { token, id } : null;
+  return isAskedMethod(method) && isAskedTarget(target) ? { token, method, target } : null;
+}
+
+/** An answer as it stands in Redis for some seconds. */
+export function encodeAnswer(answer: WhyAnswer): string {
+  return JSON.stringify({ v: MESSAGE_VERSION, ...answer });
+}
+
+const MAX_ANSWER = 1 << 17;
+const MAX_LISTED = 64;
+const UNEXPLAINED: ReadonlySet<unknown> = new Set<Unexplained>(['unpicked', 'forgotten', 'unknown', 'log-off']);
+const ENDS: ReadonlySet<unknown> = new Set<PickEnd>(['taken', 'full', 'gone', 'none']);
+
+/** Reads an answer. What of it is text is a known word, a name, a time, or printable ASCII. */
+export function decodeAnswer(text: unknown): Decoded<WhyAnswer> {
+  const decoded = decodeFields(text, MAX_ANSWER);
+  if (!decoded.ok) return decoded;
+  const { status, explanation } = decoded.value;
+  if (UNEXPLAINED.has(status)) return { ok: true, value: { status: status as Unexplained } };
+  if (status !== 'explained' || !isFields(explanation)) return rejected('malformed');
+  const checked = explanationOf(explanation);
+  return checked === null ? rejected('malformed') : { ok: true, value: { status, explanation: checked } };
+}
+
+function explanationOf({ id, at, className, costMs, isCostKnown, picks }: Fields): Explanation | null {
+  if (id !== null && !isRequestId(id)) return null;
+  if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/.test(at)) return null;
+  if (typeof className !== 'string' || !/^[ -~]{0,256}$/.test(className)) return null;
+  const cost = figure(costMs);
+  if (typeof cost !== 'number' || typeof isCostKnown !== 'boolean') return null;
+  const list = listOf(picks, pickOf);
+  return list === null ? null : { id, at, className, costMs: cost, isCostKnown, picks: list };
+}
+
+function pickOf({ algorithm, isPanic, isAlone, excluded, loadsAgeMs, looked, picked, end, ...more }: Fields): ExplainedPick | null {
+  const numbers = {
+    attempt: figure(more.attempt), candidates: figure(more.candidates), trust: figure(more.trust), unlisted: figure(more.unlisted),
+    assumedCapacity: figure(more.assumedCapacity), assumedSpeed: figure(more.assumedSpeed),
+  };
+  const age = figure(loadsAgeMs);
+  if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean' || typeof isAlone !== 'boolean') return null;
+  if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
+  if (!isNameOrNull(excluded) || !isNameOrNull(picked)) return null;
+  const list = listOf(looked, lookedOf);
+  return list === null ? null : { ...numbers, algorithm: algorithm as Algorithm, isPanic, isAlone, excluded, loadsAgeMs: age, looked: list, picked, end: end as PickEnd };
+}
+
+function lookedOf({ host, look, score, capacity, speed, usage, reportAgeMs, ...more }: Fields): LookedAt | null {
+  const numbers = {
+    inflight: figure(more.inflight), work: figure(more.work), othersInflight: figure(more.othersInflight), othersWork: figure(more.othersWork), failing: figure(more.failing),
+  };
+  const known = { score: figure(score), capacity: figure(capacity), speed: figure(speed), usage: figure(usage), reportAgeMs: figure(reportAgeMs) };
+  if (!areNumbers(numbers) || !areKnown(known) || !isNameOrNull(host) || !LOOKS.includes(look as Look)) return null;
+  return { host, look: look as Look, ...numbers, ...known };
+}
+
+/** A number; null when it is not known; undefined when it is anything else. */
+function figure(value: unknown): number | null | undefined {
+  return numberWithin(value, -1e15, 1e15);
+}
+
+function areNumbers<Name extends string>(figures: Record<Name, number | null | undefined>): figures is Record<Name, number> {
+  return Object.values(figures).every((value) => typeof value === 'number');
+}
+
+function areKnown<Name extends string>(figures: Record<Name, number | null | undefined>): figures is Record<Name, number | null> {
+  return Object.values(figures).every((value) => value !== undefined);
+}
+
+function isNameOrNull(value: unknown): value is string | null {
+  return value === null || isName(value);
+}
+
+/** A list of which every part is right; null when it is none. */
+function listOf<Part>(value: unknown, check: (fields: Fields) => Part | null): Part[] | null {
+  if (!Array.isArray(value) || value.length > MAX_LISTED) return null;
+  const parts: Part[] = [];
+  for (const each of value) {
+    const part = isFields(each) ? check(each) : null;
+    if (part === null) return null;
+    parts.push(part);
+  }
+  return parts;
+}
