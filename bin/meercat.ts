@@ -10,12 +10,8 @@ import { ALGORITHMS } from '../lib/model.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
-<<<<<<< HEAD
-import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp } from './commands.js';
-import { addSimulate } from './simulate-command.js';
-=======
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
->>>>>>> why
+import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;

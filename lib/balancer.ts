@@ -20,7 +20,7 @@ import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
-import { keepThread } from './threads.js';
+import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/access-log.js';
 import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
@@ -62,8 +62,9 @@ export interface Balancer {
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
  * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
+ * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
  */
-export async function startBalancer(config: BalancerConfig, log: Log): Promise<Balancer> {
+export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread): Promise<Balancer> {
   const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);
@@ -167,7 +168,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   const open = new Promise<void>((resolve) => {
     opened = resolve;
   });
-  const hosts = keepThread<ToHosts, FromHosts>({
+  const hosts = keep<ToHosts, FromHosts>({
     entry: new URL('./hosts/thread.js', import.meta.url),
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
@@ -186,7 +187,7 @@ export async function startBalancer(config: BalancerConfig, log: Log): Promise<B
   });
   shutdown.add(() => hosts.stop());
 
-  const fleet = keepThread<ToFleet, FromFleet>({
+  const fleet = keep<ToFleet, FromFleet>({
     entry: new URL('./fleet/thread.js', import.meta.url),
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;

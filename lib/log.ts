@@ -2,7 +2,15 @@
 // by the thousand. The only importer of pino. Worker threads hand their lines to the main thread, so that lines never mix.
 
 import { constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
-import { pino } from 'pino';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+type Pino = typeof import('pino').pino;
+type Destination = ReturnType<Pino['destination']>;
+
+/** Loaded by who writes: most commands write no log, and would start a fifth later. */
+const loadPino = (): Pino => (require('pino') as typeof import('pino')).pino;
 
 /** Log levels, least severe first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -18,6 +26,7 @@ export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?:
 
 /** The log of this process; `name` is on each line, so that the lines of a fleet can be told apart. */
 export function createLog(level: LogLevel, name: string): Log {
+  const pino = loadPino();
   const logger = pino(
     {
       level,
@@ -25,13 +34,13 @@ export function createLog(level: LogLevel, name: string): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    openStandardError(),
+    openStandardError(pino),
   );
   return (lineLevel, message, fields = {}) => logger[lineLevel](fields, message);
 }
 
 /** Standard error for the log. A full disk or a slow reader behind it costs lines, and neither the process nor its end. */
-function openStandardError(): ReturnType<typeof pino.destination> {
+function openStandardError(pino: Pino): Destination {
   let hasFailed = false;
   let isExiting = false;
   // Not synchronous: a slow reader must not hold up requests.
@@ -119,7 +128,7 @@ export function openLineSink(file: string, onDrop: () => void): LineSink {
 /** One open file, pipe or terminal. All that can go wrong with it ends here. */
 class LineFile {
   readonly #fd: number;
-  readonly #stream: ReturnType<typeof pino.destination>;
+  readonly #stream: Destination;
   readonly #closed: Promise<void>;
   readonly #onDrop: () => void;
   readonly #flushing: NodeJS.Timeout;
@@ -135,7 +144,7 @@ class LineFile {
   constructor(file: string, onDrop: () => void) {
     this.#fd = openForLines(file);
     this.#onDrop = onDrop;
-    this.#stream = pino.destination({
+    this.#stream = loadPino().destination({
       // With a minLength of 0 it would ignore our flush.
       dest: this.#fd, sync: false, minLength: 1, maxLength: KEPT_BYTES, maxWrite: WRITE_BYTES,
       // Its own retry waits 100 ms whenever a pipe is full, which a quick reader never deserves.

@@ -32,6 +32,9 @@ export interface Thread<To> {
   stop(): Promise<void>;
 }
 
+/** How {@link keepThread} is called, for who is handed another way to run a thread's entry. */
+export type KeepThread = typeof keepThread;
+
 /** Starts a thread and keeps it running. */
 export function keepThread<To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> {
   let isStopping = false;

@@ -9,10 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { FleetView } from '../lib/redis/fleet-view.js';
+import { type FleetView, readFleet } from '../lib/redis/fleet-view.js';
+import { buildKeys } from '../lib/redis/keys.js';
 import { until, withRedis, withServer, withTempDir } from './support/brackets.js';
 import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from './support/fleet-process.js';
 import { ended, meercat } from './support/meercat.js';
+import { withClients } from './support/redis-client.js';
 
 const test = suite('meercat up');
 
@@ -27,18 +29,19 @@ async function bodyOf(url: string): Promise<string> {
   return (await response.text()).trim();
 }
 
-async function statusOf(redis: string): Promise<FleetView> {
-  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', redis]);
+async function statusOf(redis: string, namespace = 'meercat'): Promise<FleetView> {
+  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', redis, '--namespace', namespace]);
   assert.is(code, 0, stderr);
   return JSON.parse(stdout) as FleetView;
 }
 
-/** The status when it is as it should be. */
-function untilStatus(redis: string, what: string, isGood: (view: FleetView) => boolean): Promise<FleetView> {
-  return until(async () => {
-    const view = await statusOf(redis);
+/** What stands in Redis when it is as it should be. */
+function untilStatus(redis: string, what: string, isGood: (view: FleetView) => boolean, namespace = 'meercat'): Promise<FleetView> {
+  // Asked again and again in this process: a command for each look would take a core for itself.
+  return withClients([redis], (client) => until(async () => {
+    const view = await readFleet(client, buildKeys(namespace));
     return isGood(view) ? view : null;
-  }, { timeoutMs: BUSY_MS, everyMs: 100, what });
+  }, { timeoutMs: BUSY_MS, everyMs: 50, what }));
 }
 
 test('a whole fleet comes up, serves on every port, mends itself, and stops in order', () =>
@@ -62,6 +65,8 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
       assert.equal(view.balancers.map(({ name, url }) => [name, url]).toSorted(), [['b1', origins[0]], ['b2', origins[1]]]);
       assert.ok(view.master === 'b1' || view.master === 'b2');
       assert.equal(view.hosts.map(({ name, state, hasAgent }) => [name, state, hasAgent]), [['h1', 'up', true], ['h2', 'up', true]]);
+      const told = await statusOf(redis);
+      assert.equal([told.master, told.balancers.length, told.hosts.length], [view.master, 2, 2]);
 
       await mendsBalancer(fleet, redis, view, origins);
       await mendsHost(fleet, redis, view, origins);
@@ -120,7 +125,7 @@ async function mendsRedis(fleet: FleetProcess, redis: string): Promise<void> {
   process.kill(server.pid, 'SIGKILL');
   await fleet.waitForLine(/^redis ended; started again in 1s$/);
   await until(() => fleet.member(/(redis|valkey)-server (127|\*)/).then(({ pid }) => pid !== server.pid), { timeoutMs: BUSY_MS, what: 'another Redis' });
-  await until(() => untilStatus(redis, 'the fleet in the new Redis', ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts.length === 2), { timeoutMs: BUSY_MS });
+  await untilStatus(redis, 'the fleet in the new Redis', ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts.length === 2);
 }
 
 /** A small fleet on a Redis of the test's own. */
@@ -206,7 +211,7 @@ test('SIGKILL during the start leaves nothing behind either', async () => {
   }
 });
 
-test('hosts that run already are balanced in place of demo ones', () =>
+test('hosts that run already are balanced in place of demo ones, and the flags for the whole fleet reach every balancer', () =>
   withServer((request, response) => void response.end(`one ${request.url}`), (one) =>
     withServer((request, response) => void response.end(`two ${request.url}`), (two) =>
       withSmallFleet(async (fleet, port, redis) => {
@@ -214,19 +219,14 @@ test('hosts that run already are balanced in place of demo ones', () =>
         const bodies = new Set<string>();
         await until(async () => bodies.add(await bodyOf(`http://127.0.0.1:${port}/x`)).size === 2, { what: 'both hosts' });
         assert.equal([...bodies].toSorted(), ['one /x', 'two /x']);
-        const view = await untilStatus(redis, 'both hosts', ({ hosts }) => hosts.length === 2);
+        await untilStatus(redis, 'both hosts', ({ hosts }) => hosts.length === 2, 'other');
+        const view = await statusOf(redis, 'other');
         assert.equal(view.hosts.map(({ name, url, hasAgent }) => [name, url, hasAgent]).toSorted(), [[`127.0.0.1-${two.port}`, two.url, false], ['first', one.url, false]]);
+        assert.is(view.balancers.length, 2);
         assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
-      }, ['--host', `${one.url},name=first`, '--host', two.url]))));
-
-test('the flags for the whole fleet reach every balancer', () =>
-  withSmallFleet(async (fleet, _port, redis) => {
-    await fleet.ready();
-    const { stdout } = await meercat(['status', '--json', '--redis', redis, '--namespace', 'other']);
-    assert.equal((JSON.parse(stdout) as FleetView).balancers.length, 2);
-    const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
-    assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
-  }, ['--namespace', 'other', '--algorithm', 'round-robin']));
+        const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
+        assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
+      }, ['--host', `${one.url},name=first`, '--host', two.url, '--namespace', 'other', '--algorithm', 'round-robin']))));
 
 test('a password of Redis is on nobody\'s command line and in no line that is said', () =>
   withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {

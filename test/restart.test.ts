@@ -35,7 +35,8 @@ test('all balancers are restarted one after the other, and clients that move on 
         await until(() => load.answered > 100, { what: 'the load to run' });
         await withMeercat(['restart', '--redis', url], async (command) => {
           assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
-          const lines = [/^meercat up: 3 balancers, one after the other$/, ...names.map((name) => new RegExp(`^${name} serves again after \\d+\\.\\d s$`)), /^restarted 3 balancers in \d+\.\d s$/];
+          // The seconds are told by an event; on a machine that is too slow for it, it is seen before in Redis.
+          const lines = [/^meercat up: 3 balancers, one after the other$/, ...names.map((name) => new RegExp(`^${name} serves again( after \\d+\\.\\d s)?$`)), /^restarted 3 balancers( in \d+\.\d s)?$/];
           assert.is(command.lines.length, lines.length, command.lines.join('\n'));
           for (const [index, line] of lines.entries()) assert.match(command.lines[index] as string, line);
         });
@@ -110,6 +111,31 @@ test('without a `meercat up` it ends after five seconds and says what to do', ()
     } finally {
       listener.close();
     }
+  }));
+
+test('what lost events would have told is read from Redis: each balancer that is another one, and that all are', () =>
+  withRedisClient(async ({ url, client }) => {
+    const beat = (name: string, since: string): Promise<unknown> => client.hset(`meercat:balancer:${name}`, 'role', 'slave', 'url', 'http://127.0.0.1:1', 'since', since);
+    for (const [index, name] of ['b1', 'b2'].entries()) {
+      await client.zadd('meercat:balancers', index, name);
+      await beat(name, '2026-11-24T16:00:00.000Z');
+    }
+    await withMeercat(['restart', '--redis', url], async (command) => {
+      await until(async () => (await client.pubsub('NUMSUB', 'meercat:events'))[1] === 1, { what: 'the command to listen' });
+      const tell = (kind: 'restart-began' | 'restart-ended', name: string, detail: string): Promise<unknown> =>
+        client.publish('meercat:events', encodeEvent({ kind, name, detail }, new Date()));
+      await tell('restart-began', 'fleet', '2 balancers, one after the other');
+      await tell('restart-began', 'b1', 'told to stop');
+      await beat('b1', '2026-11-24T17:00:00.000Z');
+      await command.waitForLine(/^b1 serves again$/);
+      // Late, it is no news.
+      await tell('restart-ended', 'b1', 'serves again after 1.0 s');
+      assert.equal(command.lines, ['meercat up: 2 balancers, one after the other', 'b1 serves again'], 'it goes on while b2 is the old one');
+      await beat('b2', '2026-11-24T17:00:01.000Z');
+      // Without a look at Redis it would wait for a minute.
+      assert.equal(await ended(command, 20_000), { code: 0, signal: null });
+      assert.equal(command.lines.slice(2), ['b2 serves again', 'restarted 2 balancers']);
+    });
   }));
 
 test('when a balancer does not come back, it says which, with exit code 1', () =>

@@ -13,12 +13,21 @@ import { connectForPerson } from './status.js';
 /** So long `meercat up` may take to react. */
 const REACT_TIMEOUT_MS = 5000;
 
-/** So long it may be silent then: a balancer drains, ends, and comes up within it. */
+/** So long nothing may happen then: a balancer drains, ends, and comes up within it. */
 const SILENCE_TIMEOUT_MS = 60_000;
 
 /** A balancer that serves again has written itself to Redis, or does so soon. */
 const HEARTBEAT_TIMEOUT_MS = 5000;
 const LOOK_EVERY_MS = 50;
+
+/** When nothing was told for so long, it is looked up in Redis: an event that is lost is not told again. */
+const LOOK_AFTER_MS = 1000;
+
+/** A balancer stands in Redis a moment before it serves, and before that is told: so long its event is waited for. */
+const EVENT_AFTER_MS = 2000;
+
+/** One step as `meercat up` tells it, or as it is seen. */
+type Step = Pick<FleetEvent, 'kind' | 'name' | 'detail'>;
 
 /** What `restart` is told. */
 export interface RestartOptions {
@@ -37,7 +46,7 @@ export async function restartFleet({ redis, namespace, isJson }: RestartOptions,
     const before = await readSince(client, keys);
     const restarted: { name: string; since: string }[] = [];
     const began = new Set<string>();
-    for await (const { kind, name, detail = '' } of stepsOf(redis, client, keys)) {
+    for await (const { kind, name, detail = '' } of stepsOf(redis, client, keys, before)) {
       if (name === WHOLE_FLEET) say(kind === 'restart-ended' ? `restarted ${detail}` : `meercat up: ${detail}`);
       else if (kind === 'restart-began') began.add(name);
       else if (kind === 'restart-ended') {
@@ -53,9 +62,12 @@ export async function restartFleet({ redis, namespace, isJson }: RestartOptions,
   }
 }
 
-/** Asks, and gives the steps that `meercat up` tells, to the last one. Rejects when it fails, or tells nothing for too long. */
-async function* stepsOf(redis: string, client: Commands, keys: Keys): AsyncGenerator<FleetEvent> {
-  const waiting: FleetEvent[] = [];
+/**
+ * Asks, and gives the steps that `meercat up` tells, to the last one; what an event that was lost would have told is
+ * read from Redis. Rejects when it fails, or when nothing happens for too long.
+ */
+async function* stepsOf(redis: string, client: Commands, keys: Keys, before: ReadonlyMap<string, string>): AsyncGenerator<Step> {
+  const waiting: Step[] = [];
   let wake: () => void = () => undefined;
   let hasAsked = false;
   let failure: unknown;
@@ -80,26 +92,79 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys): AsyncGener
       },
     },
   );
+  const looker = new Looker(before, () => readSince(client, keys));
   try {
-    for (let timeoutMs = REACT_TIMEOUT_MS; ; timeoutMs = SILENCE_TIMEOUT_MS) {
+    let timeoutMs = REACT_TIMEOUT_MS;
+    let heardAtMs = performance.now();
+    for (;;) {
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, timeoutMs);
+          const timer = setTimeout(resolve, LOOK_AFTER_MS);
           wake = () => {
             clearTimeout(timer);
             resolve();
           };
         });
       }
-      const step = waiting.shift();
       if (failure !== undefined) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${messageOf(failure)}`, { cause: failure });
-      if (step === undefined) throw silence(timeoutMs, keys.namespace);
+      const step = waiting.shift() ?? (await looker.missed());
+      if (step === undefined) {
+        if (performance.now() - heardAtMs >= timeoutMs) throw silence(timeoutMs, keys.namespace);
+        continue;
+      }
       if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET) throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);
-      yield step;
+      if (looker.isNews(step)) yield step;
       if (step.kind === 'restart-ended' && step.name === WHOLE_FLEET) return;
+      timeoutMs = SILENCE_TIMEOUT_MS;
+      heardAtMs = performance.now();
     }
   } finally {
     subscription.close();
+  }
+}
+
+/** Sees by the starts of balancers in Redis what an event that was lost would have told. */
+class Looker {
+  readonly #before: Map<string, string>;
+  readonly #read: () => Promise<ReadonlyMap<string, string>>;
+  readonly #ended = new Set<string>();
+  /** Since when each has been another one. */
+  readonly #newSinceMs = new Map<string, number>();
+  #last: ReadonlyMap<string, string> = new Map();
+
+  constructor(before: ReadonlyMap<string, string>, read: () => Promise<ReadonlyMap<string, string>>) {
+    this.#before = new Map(before);
+    this.#read = read;
+  }
+
+  /** The next step that can be seen and was not told; the last one when all that there were are others now. */
+  async missed(): Promise<Step | undefined> {
+    const found = await this.#read().catch(() => undefined);
+    if (found === undefined) return undefined;
+    this.#last = found;
+    for (const [name, since] of this.#before) {
+      const now = found.get(name);
+      if (this.#ended.has(name) || now === undefined || now === since) continue;
+      const newSinceMs = this.#newSinceMs.get(name) ?? performance.now();
+      this.#newSinceMs.set(name, newSinceMs);
+      if (performance.now() - newSinceMs >= EVENT_AFTER_MS) return { kind: 'restart-ended', name, detail: 'serves again' };
+    }
+    const count = this.#before.size;
+    if (count === 0 || this.#ended.size < count) return undefined;
+    return { kind: 'restart-ended', name: WHOLE_FLEET, detail: `${count} balancer${count === 1 ? '' : 's'}` };
+  }
+
+  /** Takes in a step; false when it was seen before it was told. */
+  isNews({ kind, name }: Step): boolean {
+    if (kind === 'restart-ended') {
+      if (this.#ended.has(name)) return false;
+      if (this.#before.has(name)) this.#ended.add(name);
+    } else if (kind === 'restart-began' && this.#ended.delete(name)) {
+      // It had been started anew for another reason.
+      this.#before.set(name, this.#last.get(name) ?? '');
+      this.#newSinceMs.delete(name);
+    }
+    return true;
   }
 }
 

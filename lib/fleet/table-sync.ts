@@ -63,6 +63,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let rebuildTimer: NodeJS.Timeout | undefined;
   let snapshotTimer: NodeJS.Timeout | undefined;
   let isReading = false;
+  let isClosed = false;
 
   function rebuild(): void {
     clearTimeout(rebuildTimer);
@@ -71,7 +72,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     const againAtMs = writer.rebuildCandidates(nowMs);
     if (writer.isPanic && !wasPanic) log('warn', 'more hosts are out than --max-ejected allows: all are used');
     if (!writer.isPanic && wasPanic) log('info', 'enough hosts are back: those that are out get no requests');
-    if (againAtMs !== Number.POSITIVE_INFINITY) rebuildTimer = setTimeout(rebuild, Math.ceil(againAtMs - nowMs) + 1);
+    if (againAtMs !== Number.POSITIVE_INFINITY && !isClosed) rebuildTimer = setTimeout(rebuild, Math.ceil(againAtMs - nowMs) + 1);
   }
 
   function announce({ added, removed }: SlotChange): void {
@@ -123,6 +124,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   }
 
   function readSoon(inMs: number): void {
+    // A read that was under way at the end fails, and is not to be tried again.
+    if (isClosed) return;
     snapshotTimer ??= setTimeout(() => {
       snapshotTimer = undefined;
       void read();
@@ -188,6 +191,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       announce(writer.sweepOrphans(nowMs));
     },
     close() {
+      isClosed = true;
       clearTimeout(rebuildTimer);
       clearTimeout(snapshotTimer);
       subscription.close();

@@ -36,16 +36,30 @@ const OPENERS: Readonly<Record<WorkloadName, (body: string, port: number) => Ope
   websocket: () => openWebSocketLoad,
 };
 
-/** Runs it: `load WORKLOAD PORT CONNECTIONS SECONDS BODY`; begins at once and says `{ type: 'done', requests, wrong, seconds }`. */
-export async function runClosedLoad([workload = 'small', port = '0', connections = '1', seconds = '1', body = '']: readonly string[]): Promise<() => void> {
-  const open = OPENERS[workload as WorkloadName](body, Number(port));
-  const counts: Counts = { requests: 0, wrong: 0 };
-  const startMs = performance.now();
-  const endMs = startMs + Number(seconds) * 1000;
+/** One run of the load. */
+export interface LoadOrder {
+  readonly type: 'run';
+  readonly workload: WorkloadName;
+  readonly port: number;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/**
+ * Runs what it is told by its channel, a {@link LoadOrder} at a time: `load BODY`. It says `ready`, and after each
+ * order `{ type: 'done', requests, wrong, seconds }`.
+ */
+export async function runClosedLoad([body = '']: readonly string[]): Promise<() => void> {
+  const run = async ({ workload, port, connections, seconds }: LoadOrder): Promise<void> => {
+    const open = OPENERS[workload](body, port);
+    const counts: Counts = { requests: 0, wrong: 0 };
+    const startMs = performance.now();
+    const endMs = startMs + seconds * 1000;
+    const sockets = Array.from({ length: connections }, () => open(port, counts, () => performance.now() >= endMs));
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    process.send?.({ type: 'done', ...counts, seconds: (performance.now() - startMs) / 1000 });
+  };
+  process.on('message', (order) => void run(order as LoadOrder));
   process.send?.({ type: 'ready' });
-  const sockets = Array.from({ length: Number(connections) }, () => open(Number(port), counts, () => performance.now() >= endMs));
-  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
-  process.send?.({ type: 'done', ...counts, seconds: (performance.now() - startMs) / 1000 });
-  process.disconnect?.();
   return () => undefined;
 }

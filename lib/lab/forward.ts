@@ -3,12 +3,13 @@
 // something elsewhere.
 
 import { MeercatError } from '../errors.js';
+import type { LoadOrder } from './closed-load.js';
 import { type BenchContext, WORKLOADS, type WorkloadName } from './context.js';
 import { reportForward, type Sample, type Setup, type WorkloadSamples } from './forward-report.js';
 import { until } from './health.js';
 import { checkAnswers, type LabHost, startLabHost } from './lab-fleet.js';
 import { type Peer, startPeers } from './peers.js';
-import { cpuSecondsOf, findProgram, startRole, usableCores } from './processes.js';
+import { cpuSecondsOf, findProgram, type LabChild, startRole, usableCores } from './processes.js';
 import type { BenchReport } from './report.js';
 import { WORKLOAD_OF } from './workloads.js';
 import { type Run, runWrk } from './wrk.js';
@@ -42,6 +43,7 @@ export async function runForward(context: BenchContext): Promise<BenchReport> {
     generator: wrk === undefined ? 'own' : 'wrk',
     isPinned: proxyCore !== null,
   };
+  const { child: generator } = await startRole('load', [host.body], { core: loadCore, shutdown });
   const wrong: string[] = [];
   const measured: WorkloadSamples[] = [];
   for (const name of workloads) {
@@ -49,7 +51,7 @@ export async function runForward(context: BenchContext): Promise<BenchReport> {
     const load: Load =
       wrk !== undefined && name === 'small'
         ? (port, seconds) => runWrk(wrk, port, connections, seconds, loadCore, shutdown)
-        : ownLoad(context, name, host, connections, loadCore);
+        : ownLoad(generator, name, connections);
     measured.push({ name, samples: await measure(name, peers, load, setup, say, wrong) });
   }
   return reportForward(setup, measured, wrong);
@@ -86,10 +88,11 @@ async function untilAnswering({ name, port }: Peer, host: LabHost): Promise<void
   await until(`${name} answers`, START_TIMEOUT_MS, 50, () => checkAnswers(name, port, new Set([host.body]), 1).then(() => true, () => false));
 }
 
-function ownLoad({ shutdown }: BenchContext, workload: WorkloadName, host: LabHost, connections: number, core: number | null): Load {
+/** A load of our own: one process for all workloads, so that it is as warm for each proxy. */
+function ownLoad(generator: LabChild, workload: WorkloadName, connections: number): Load {
   return async (port, seconds) => {
-    const { child } = await startRole('load', [workload, String(port), String(connections), String(seconds), host.body], { core, shutdown });
-    const { requests, wrong, seconds: took } = await child.next('done', seconds * 1000 + START_TIMEOUT_MS);
+    generator.send({ type: 'run', workload, port, connections, seconds } satisfies LoadOrder);
+    const { requests, wrong, seconds: took } = await generator.next('done', seconds * 1000 + START_TIMEOUT_MS);
     return { requests: Number(requests), wrong: Number(wrong), seconds: Number(took) };
   };
 }

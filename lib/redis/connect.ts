@@ -1,9 +1,17 @@
 // Connections to Redis, made so that nothing ever waits for one: no offline queue, no resending of what
 // timed out, a ceiling on every wait, and reconnecting for ever at a bounded pace.
 
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { createRequire } from 'node:module';
+import type { RedisOptions } from 'ioredis';
 import { messageOf } from '../errors.js';
 import type { Endpoint, RedisAddress } from './address.js';
+
+// By `import`, Node would read all files of this CommonJS module a second time for the names that it exports:
+// each thread that speaks with Redis would start a third later.
+const require = createRequire(import.meta.url);
+const { Cluster, Redis } = require('ioredis') as typeof import('ioredis');
+type Cluster = InstanceType<typeof Cluster>;
+type Redis = InstanceType<typeof Redis>;
 
 /** A connection for commands; a single server, what a Sentinel points at, or a Cluster. */
 export type Commands = Redis | Cluster;

@@ -2,13 +2,18 @@
 // Redlock's faults stop here: no retries of its own, its wall-clock expiry is not used (the state
 // machine has a monotonic one), and "held by another" is told from "unreachable".
 
-import Redlock, { ExecutionError, type Lock, ResourceLockedError } from 'redlock';
+import { createRequire } from 'node:module';
+import type { Lock } from 'redlock';
 import type { OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { defineScript, runScript } from './script.js';
 import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { READ_TERM } from './term.js';
+
+// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as connect.ts says).
+const require = createRequire(import.meta.url);
+const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
 /** What became of an attempt to get the lease. */
 export type AcquireOutcome =

@@ -33,6 +33,8 @@ export interface ClientSide {
   readonly facts: ClientFacts;
   /** Whether the client went away or was given up. */
   readonly isGone: boolean;
+  /** Whether it was given up for its body: late, malformed, or too long. */
+  readonly hasFailed: boolean;
   /** Whether the head of an answer was sent. */
   readonly hasStarted: boolean;
   /** Whether a part of the body was handed out: it can't be had again. */

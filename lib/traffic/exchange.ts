@@ -14,7 +14,7 @@ import { hasPassed } from './headers.js';
 import type { Host } from './host.js';
 import type { QueueEnd } from './host-queue.js';
 import { type RequestIds, requestIdOf } from './pick-log.js';
-import { recordOf, type Story } from './story.js';
+import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
 /** What the story needs; one for all requests of a balancer. */
 export interface ExchangeContext extends AttemptContext {
@@ -63,7 +63,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
       story.queuedMs = nowMs - story.startedMs;
       if (turn === 'gone') continue;
       if (turn !== 'room') {
-        if (client.isGone) story.outcome = goneFrom(context);
+        if (client.isGone) story.outcome = goneFrom(context, client);
         else failure = 'MEERCAT_BUSY';
         break;
       }
@@ -79,7 +79,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
 
     if (outcome.kind === 'ok') break;
     if (outcome.kind === 'client-gone') {
-      goneFrom(context);
+      story.outcome = goneFrom(context, client);
       break;
     }
     lastWrong = codeOf(outcome.kind);
@@ -107,9 +107,9 @@ async function waitFor({ count, clock, timeouts }: ExchangeContext, client: Clie
   return end;
 }
 
-function goneFrom({ count }: ExchangeContext): OutcomeKind {
+function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): LoggedOutcome {
   count('requests_client_gone');
-  return 'client-gone';
+  return hasFailed ? 'client-failed' : 'client-gone';
 }
 
 /** Why a request is not even tried. */

@@ -65,6 +65,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
   readonly #isDraining: () => boolean;
   #reader: BodyReader | undefined;
   #isGivenUp = false;
+  #hasFailed = false;
   /** A head that is sent with its body. */
   #waiting: { readonly head: ResponseHead; readonly headers: string[] } | undefined;
   #hasLength = false;
@@ -91,6 +92,10 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
 
   onClosed(): void {
     if (!this.#response.writableFinished) this.#loseClient();
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   get isGone(): boolean {
@@ -229,6 +234,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
     if (this.hasStarted) this.breakOff();
     else this.answer(code);
     this.#isGivenUp = true;
+    this.#hasFailed = true;
     listener?.onClientGone();
   }
 

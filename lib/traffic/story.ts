@@ -7,6 +7,12 @@ import type { Attempt } from './attempt.js';
 import type { ClientSide } from './client-side.js';
 import type { ClientFacts } from './headers.js';
 
+/**
+ * What the access log says of the end: how the last attempt ended; `refused` without one; `client-failed` when the
+ * client was given up for its body, which was late, malformed, or too long. The README lists them.
+ */
+export type LoggedOutcome = OutcomeKind | 'refused' | 'client-failed';
+
 /** What is gathered; times are of the process's clock. */
 export interface Story {
   readonly startedMs: number;
@@ -15,7 +21,7 @@ export interface Story {
   attempts: number;
   /** The last attempt. */
   attempt: Attempt | undefined;
-  outcome: OutcomeKind | 'refused';
+  outcome: LoggedOutcome;
 }
 
 /** The record of a story that has ended now. */

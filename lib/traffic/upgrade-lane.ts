@@ -37,6 +37,8 @@ export class UpgradeLane implements ClientSide {
   /** Who has the bytes once the protocol was switched. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
   #isGone = false;
+  /** A request for an upgrade has no body. */
+  readonly hasFailed = false;
   /** All that there is to say was sent. */
   #isDone = false;
   #hasLength = false;

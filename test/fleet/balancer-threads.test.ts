@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFleet } from '../../lib/redis/fleet-view.js';
+import { keepThread } from '../../lib/threads.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
 import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { withLoad } from '../support/http-client.js';
@@ -36,7 +37,7 @@ async function withMaster(fn: (stage: Stage) => Promise<void>): Promise<void> {
         } finally {
           clearInterval(agent);
         }
-      })))));
+      }, keepThread)))));
   } finally {
     process.off('worker', onThread);
   }

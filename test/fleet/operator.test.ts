@@ -10,6 +10,7 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { writeWord } from '../../lib/redis/settings.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
+import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
 import { deliverReport, KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
@@ -28,7 +29,7 @@ interface Stage {
 }
 
 /** Three balancers of which `first` is master, and the hosts a, b and c. */
-async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<BalancerConfig> = {}): Promise<void> {
+async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<BalancerConfig> = {}, keep?: KeepThread): Promise<void> {
   const withHosts = (names: readonly string[], urls: Record<string, string>, then: (urls: Record<string, string>) => Promise<void>): Promise<void> => {
     const [name, ...rest] = names;
     if (name === undefined) return then(urls);
@@ -54,8 +55,8 @@ async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<B
             for (const each of all) await picksOnly(each, ...hosts);
           },
         });
-      }));
-    });
+      }, keep), keep);
+    }, keep);
   })));
 }
 
@@ -170,7 +171,7 @@ test('without Redis, and when the fleet thread dies meanwhile, a drained host st
         await until(() => load.served > 100, { timeoutMs: SLOW_MS });
         assert.equal([...load.bodies.keys()].toSorted(), ['a', 'c']);
       });
-    });
+    }, {}, keepThread);
   } finally {
     process.off('worker', onThread);
   }

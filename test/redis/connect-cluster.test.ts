@@ -5,7 +5,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { openCommands, openSubscription } from '../../lib/redis/connect.js';
-import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
+import { buildKeys } from '../../lib/redis/keys.js';
 import { type RunningProcess, type TestRedis, until, withServer } from '../support/brackets.js';
 import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
@@ -19,6 +20,11 @@ async function statusOf(url: string): Promise<FleetView> {
   const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', url, '--namespace', NAMESPACE]);
   assert.is(code, 0, stderr);
   return JSON.parse(stdout) as FleetView;
+}
+
+/** Resolves when what stands in Redis is as it should be; read in this process, for it is asked often. */
+function untilStatus(url: string, what: string, isGood: (view: FleetView) => boolean): Promise<unknown> {
+  return withClients([url], (client) => until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }));
 }
 
 /** Starts a balancer without static hosts, and an agent for a real host: what is routed came through Redis. */
@@ -52,10 +58,7 @@ test('on three servers a fleet elects a master and its table flows, also when on
 
       await servers.find((server) => server !== owner)?.kill();
       const goneAt = new Date().toISOString();
-      await until(async () => {
-        const [host] = (await statusOf(url)).hosts;
-        return host?.state === 'up' && String(host.reported) > goneAt;
-      }, { timeoutMs: 15_000, what: 'newer figures' });
+      await untilStatus(url, 'newer figures', ({ hosts: [host] }) => host?.state === 'up' && String(host.reported) > goneAt);
       assert.ok(await isAnswered(origin));
 
       agent.kill();
@@ -78,10 +81,7 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
         await balancer.waitForLine(/redis is not reachable/);
         assert.ok(await isAnswered(origin), 'routing goes on');
         await servers[0]?.restart();
-        await until(async () => {
-          const view = await statusOf(url);
-          return view.master === 'b1' && (view.term ?? 0) > 1 && view.balancers.length === 1 && view.hosts[0]?.state === 'up';
-        }, { timeoutMs: 15_000, what: 'the whole fleet in Redis' });
+        await untilStatus(url, 'the whole fleet in Redis', ({ master, term, balancers, hosts }) => master === 'b1' && (term ?? 0) > 1 && balancers.length === 1 && hosts[0]?.state === 'up');
         assert.is(logOf(balancer).filter(({ msg }) => String(msg).startsWith('redis is not reachable')).length, 1);
         assert.equal(told, ['ready', 'lost', 'ready']);
       });

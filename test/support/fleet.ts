@@ -1,5 +1,5 @@
-// Real balancers in the test's own process, each with its own fleet and hosts threads, on free ports of
-// loopback. Stopped at the end of the bracket, whatever happened in it.
+// Real balancers in the test's own process, on free ports of loopback; their fleet and hosts threads are inner
+// ones unless a test asks for its own. Stopped at the end of the bracket, whatever happened in it.
 
 import { type Balancer, startBalancer } from '../../lib/balancer.js';
 import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config.js';
@@ -11,7 +11,9 @@ import { encodeReport } from '../../lib/redis/report-message.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readCounters } from '../../lib/table/counters.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
+import type { KeepThread } from '../../lib/threads.js';
 import { ask } from './http-client.js';
+import { keepInnerThread } from './inner-threads.js';
 import { until } from './until.js';
 
 /** A Redis that is not there: nobody listens on port 1. */
@@ -63,7 +65,8 @@ export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerCo
     statics: [],
     leaseTtlMs: 1500,
     drainTimeoutMs: 2000,
-    connectTimeoutMs: 1000,
+    // On a busy machine even loopback takes its time; tests of this wait have their own.
+    connectTimeoutMs: 5000,
     responseTimeoutMs: 10_000,
     // Tests count who gets what from the first request on.
     slowStartMs: 0,
@@ -80,12 +83,15 @@ async function isIdle({ inflight }: TestBalancer): Promise<void> {
   await until(() => left() === '{"balancer":0,"hosts":0}', { timeoutMs: SLOW_MS, what: () => `nothing to be in flight: ${left()}` });
 }
 
-/** Starts a balancer, hands it out when it knows its static hosts, checks that nothing stays in flight, and stops it. */
-export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>): Promise<T> {
+/**
+ * Starts a balancer, hands it out when it knows its static hosts, checks that nothing stays in flight, and stops it.
+ * @param keep `keepThread` for threads of its own
+ */
+export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>, keep: KeepThread = keepInnerThread): Promise<T> {
   const lines: string[] = [];
   const log: Log = (level, message, fields = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const config = buildConfig(overrides);
-  const balancer = await startBalancer(config, log);
+  const balancer = await startBalancer(config, log, keep);
   const { counters, header, inflight } = openTable(balancer.table);
   const each: TestBalancer = {
     balancer,

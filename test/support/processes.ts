@@ -73,7 +73,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const kill = (signal: NodeJS.Signals = 'SIGTERM') => void child.kill(signal);
   return {
     pid: child.pid as number, lines, stdout, stderr, exit, kill,
-    async waitForLine(pattern, timeoutMs = 5000) {
+    async waitForLine(pattern, timeoutMs = 20_000) {
       const find = () => firstMatch(lines, pattern);
       const told = () => `a line like ${pattern} from ${command}; its last lines:\n${lines.slice(-20).join('\n')}`;
       const found = await until(() => find() ?? (hasEnded && 'ended'), { timeoutMs, what: told });

@@ -77,6 +77,7 @@ export class Stage {
       breakOff: () => undefined,
       flush: () => undefined,
       code: '',
+      hasFailed: false,
       answer: (code) => void happened.push(code),
     };
     const inFlight = (): number[] => this.inFlight();

@@ -1,8 +1,9 @@
 // A running fleet of one, for tests that ill-treat it: a master on a real Redis, with a host that reports all
-// the while. Afterwards it must route as before, and no part of it may have died.
+// the while. It has threads of its own: what floods them must hold up neither requests nor the test. Afterwards it must route as before, and no part of it may have died.
 
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
+import { keepThread } from '../../lib/threads.js';
 import { until, withRedis, withServer, type RedisOptions, type TestRedis } from './brackets.js';
 import { KEYS, publishReport, SLOW_MS, type TestBalancer, withBalancer } from './fleet.js';
 import { ask } from './http-client.js';
@@ -44,7 +45,7 @@ export async function withVictim(fn: (victim: Victim) => Promise<void>, options:
       } finally {
         clearInterval(agent);
       }
-    }))));
+    }, keepThread))));
 }
 
 /** Resolves when the victim is master and its tables reach itself again. */
