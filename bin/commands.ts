@@ -137,6 +137,7 @@ interface StatusFlags {
   readonly namespace: string;
   readonly watch: boolean;
   readonly json: boolean;
+  readonly costs: boolean;
 }
 
 /** `meercat status`. */
@@ -146,11 +147,11 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
   const abort = new AbortController();
   process.on('SIGINT', () => abort.abort());
   process.on('SIGTERM', () => abort.abort());
-  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json }, process.stdout, abort.signal);
+  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json, isCosts: flags.costs }, process.stdout, abort.signal);
 }
 
 /** `meercat restart`. */
-export async function runRestart(flags: Omit<StatusFlags, 'watch'>): Promise<void> {
+export async function runRestart(flags: Omit<StatusFlags, 'watch' | 'costs'>): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const { restartFleet } = await import('../lib/console/restart.js');
   await restartFleet({ redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);

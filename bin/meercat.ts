@@ -115,6 +115,7 @@ program
   .addOption(namespaceOption())
   .option('-w, --watch', 'print it again and again', false)
   .option('--json', 'print it as JSON, with everything that was counted', false)
+  .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
   .action(runStatus);
 
 const OPERATOR_COMMANDS = [

@@ -46,7 +46,7 @@ test('help of every command tells each flag, what it means and its default', asy
     up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--log-level'],
     balancer: BALANCER_FLAGS.flatMap(([, flags]) => flags.map((flag) => flag.flags.split(' ', 1)[0] as string)),
     agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--listen-agent-check', '--agent-check-bind', '--log-level'],
-    status: [...shared, '--watch', '--json'],
+    status: [...shared, '--watch', '--json', '--costs'],
     restart: [...shared, '--json'],
     simulate: ['--balancers', '--load', '--policies', '--requests', '--seconds', '--exchange', '--seed', '--json', '--html', '--print'],
     drain: [...shared, '--json'],

@@ -3,8 +3,10 @@
 import { MeercatError, messageOf } from '../errors.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { type Commands, connectOnce } from '../redis/connect.js';
-import { type FleetView, readFleet } from '../redis/fleet-view.js';
+import { readCosts } from '../redis/cost-store.js';
+import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
+import { renderCosts } from './costs.js';
 import { renderFleet } from './render.js';
 import { openScreen } from './screen.js';
 
@@ -17,6 +19,8 @@ export interface StatusOptions {
   readonly namespace: string;
   readonly isWatching: boolean;
   readonly isJson: boolean;
+  /** What requests cost, in place of the fleet. */
+  readonly isCosts: boolean;
 }
 
 /** Connects to a Redis that a person named. Rejects with MEERCAT_NO_REDIS and a message that says what to do. */
@@ -35,12 +39,20 @@ export async function connectForPerson(redis: string): Promise<Commands> {
 export async function printStatus(options: StatusOptions, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
   const client = await connectForPerson(options.redis);
   const keys = buildKeys(options.namespace);
-  const format = (view: FleetView): string => (options.isJson ? JSON.stringify(view, null, options.isWatching ? 0 : 2) : renderFleet(view));
+  const json = (value: unknown): string => JSON.stringify(value, null, options.isWatching ? 0 : 2);
+  const read = async (): Promise<string> => {
+    if (options.isCosts) {
+      const costs = await readCosts(client, keys);
+      return options.isJson ? json({ namespace: options.namespace, costs }) : renderCosts(costs);
+    }
+    const view = await readFleet(client, keys);
+    return options.isJson ? json(view) : renderFleet(view);
+  };
   const screen = options.isWatching && !options.isJson && out.isTTY ? openScreen(out) : undefined;
   try {
     do {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
-      const text = await readFleet(client, keys).then(format, (error: unknown) => {
+      const text = await read().catch((error: unknown) => {
         if (!options.isWatching) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${messageOf(error)}`, { cause: error });
         return options.isJson ? JSON.stringify({ error: messageOf(error) }) : `Redis can't be read: ${messageOf(error)}`;
       });

@@ -10,6 +10,7 @@ import type { HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
+import { writeCosts } from '../redis/cost-store.js';
 import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
@@ -30,6 +31,9 @@ const LOAD_FLUSH_MS = 10;
 const LEARN_MS = 100;
 
 const SNAPSHOT_EVERY_MS = SECOND;
+
+/** What requests cost is written for people so often. */
+const COSTS_EVERY_MS = 2 * SECOND;
 const TICK_MS = SECOND;
 
 /** A host's hash is written at most this often when its figures change, and at least this often when not. */
@@ -85,6 +89,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
   let flushTimer: NodeJS.Timeout | undefined;
   let isFailing = false;
+  let costsAtMs = Number.NEGATIVE_INFINITY;
 
   const subscription = openSubscription(
     options.address,
@@ -211,6 +216,10 @@ export function startMastership(options: MastershipOptions): Mastership {
   function tick(): void {
     const nowMs = clock();
     registry.tick(nowMs);
+    if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
+      costsAtMs = nowMs;
+      void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
+    }
     // Else the last of several quick changes would stand in Redis only seconds later.
     for (const name of withheld) due.add(name);
     withheld.clear();

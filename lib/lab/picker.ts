@@ -3,7 +3,7 @@
 
 import { monotonicClock } from '../clock.js';
 import { parseAlgorithm } from '../config.js';
-import type { HostRow, Policy } from '../model.js';
+import { FLEET, type HostRow, type Policy } from '../model.js';
 import { createPolicy } from '../routing/policy.js';
 import { Random } from '../routing/random.js';
 import { counterOf } from '../table/counters.js';
@@ -64,6 +64,14 @@ function fillTable(count: number, nowMs: number): TableReader {
   writer.apply({ stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts, loads: [], acks: [], costs: null, gone: [] }, nowMs);
   writer.rebuildCandidates(nowMs);
   writer.refreshNeutral(nowMs);
+  // As after a table that has just come, with other balancers' requests in it.
+  columns.othersInflight.forEach((_, slot) => {
+    columns.othersInflight[slot] = random.below(8);
+    columns.othersWork[slot] = random.below(200);
+  });
+  for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17, othersRate: 1 })) {
+    columns.fleet[FLEET[name as keyof typeof FLEET]] = figure;
+  }
   return new TableReader(columns);
 }
 

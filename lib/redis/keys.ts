@@ -10,6 +10,7 @@ export interface Keys {
   readonly hosts: string;
   readonly table: string;
   readonly settings: string;
+  readonly costs: string;
   readonly reports: string;
   readonly load: string;
   readonly stats: string;
@@ -31,6 +32,7 @@ export function buildKeys(namespace: string): Keys {
     hosts: `${namespace}:hosts`,
     table: `${namespace}:table`,
     settings: `${namespace}:settings`,
+    costs: `${namespace}:costs`,
     reports: `${namespace}:reports`,
     load: `${namespace}:load`,
     stats: `${namespace}:stats`,

@@ -74,7 +74,9 @@ export class Adaptive implements Policy {
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
     const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
     const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
-    const neutralCapacity = orOne(fleet[FLEET.neutralCapacity] as number);
+    // Where no capacity is known, every host is taken to have room for one request at its full speed.
+    const medianCapacity = fleet[FLEET.neutralCapacity] as number;
+    const neutralCapacity = medianCapacity > 0 ? medianCapacity : neutralSpeed;
 
     let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
     if (isAlone) looks = ALONE_CHOICES;

@@ -1,0 +1,54 @@
+// What requests cost, in Redis, for people: a hash from a class to its figures, as `cost_ms=5.1 error_ms=0.3
+// confidence=0.94 samples=1200 memory_bytes=`. The master writes it; balancers get theirs in its tables.
+
+import type { CostEstimate } from '../routing/cost-model.js';
+import type { Commands } from './connect.js';
+import type { Keys } from './keys.js';
+import { isClassName } from './load-message.js';
+import { defineScript, runScript } from './script.js';
+import { READ_TERM } from './term.js';
+
+/** How long the hash outlives the last write. */
+const COSTS_TTL_MS = 30_000;
+
+/** More classes than the master tells apart are not of its making. */
+const MAX_COSTS = 1000;
+
+// KEYS: term, costs. ARGV: term, TTL, then classes and their figures.
+const WRITE_COSTS = defineScript(`${READ_TERM}
+if term > floor then return 'fenced' end
+redis.call('DEL', KEYS[2])
+if #ARGV > 2 then
+  redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+end
+return 'written'`);
+
+/** Writes what is known of all classes; an older master's write does nothing. Rejects when Redis can't be reached or refuses. */
+export async function writeCosts(client: Commands, keys: Keys, term: number, estimates: readonly CostEstimate[]): Promise<void> {
+  await runScript(client, WRITE_COSTS, [keys.term, keys.costs], [term, COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])]);
+}
+
+/** What stands there, dearest work first; what is malformed is left out. Rejects when Redis can't be reached. */
+export async function readCosts(client: Commands, keys: Keys): Promise<CostEstimate[]> {
+  const stored = await client.hgetall(keys.costs);
+  return Object.entries(stored)
+    .slice(0, MAX_COSTS)
+    .flatMap(([name, text]) => parseCost(name, text) ?? [])
+    .toSorted((one, other) => other.costMs * other.samples - one.costMs * one.samples);
+}
+
+function figuresOf({ costMs, errorMs, memoryBytes, confidence, samples }: CostEstimate): string {
+  const plain = (figure: number, places: number): string => (Number.isFinite(figure) ? String(Number(figure.toFixed(places))) : '');
+  return `cost_ms=${plain(costMs, 3)} error_ms=${plain(errorMs, 3)} confidence=${plain(confidence, 2)} samples=${plain(samples, 0)} memory_bytes=${memoryBytes === null ? '' : plain(memoryBytes, 0)}`;
+}
+
+/** A class's figures as they stand in the hash; undefined when they are malformed. */
+export function parseCost(name: string, text: string): CostEstimate | undefined {
+  const match = /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15}) memory_bytes=(\d{0,18})$/.exec(text);
+  if (!isClassName(name) || match === null) return undefined;
+  const [, cost = '', error = '', confidence = '', samples = '', memory = ''] = match;
+  const figures = { costMs: Number(cost), errorMs: error === '' ? Number.NaN : Number(error), confidence: Number(confidence), samples: Number(samples) };
+  if (!(figures.costMs > 0) || !(figures.confidence >= 0 && figures.confidence <= 1)) return undefined;
+  return { name, ...figures, memoryBytes: memory === '' ? null : Number(memory) };
+}
