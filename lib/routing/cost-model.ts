@@ -6,18 +6,21 @@
 
 import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
 import { REST_NAME } from './request-classes.js';
-import { MAX_COLUMNS, type WorkReport, WorkWindows } from './work-windows.js';
+import { MAX_COLUMNS, MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
 
 /** Half of what was learned is forgotten in so long. */
 const HALF_LIFE_MS = 30_000;
 
 const FIT_EVERY_MS = 5000;
-/** How often good starts are looked for anew, instead of going on from the last fit; at first always. */
+/** How often good starts are looked for anew, instead of going on from the last fit; at first more often. */
 const SEARCH_EVERY_MS = 30_000;
+const SEARCH_FIRST_MS = 10_000;
+/** Each takes some 5 ms with 20 classes. */
+const SEARCHES_A_TICK = 2;
 const MIN_RECORDS = 30;
 const FIT_ITERATIONS = 6;
 /** Rows among which starts are looked for. */
-const SEARCH_ROWS = 600;
+const SEARCH_ROWS = 500;
 /** Where the error's standard deviation may be, in cores at one core in use. */
 const SEARCH_SCALES = [0.03, 0.1, 0.3];
 /** The same when it goes on from the last fit. */
@@ -33,6 +36,22 @@ const SAID_LEAST = 0.67;
 const SAID_MOST = 1.5;
 /** Real errors are larger than the regression's own, whose rows are not quite independent nor its model quite right. */
 const ERROR_FACTOR = 2.5;
+
+/**
+ * All requests together must take at least and at most such a part of the CPU that was used. A fit that explains
+ * almost nothing of it is one that follows the neighbours: balancing hides requests from it, as hosts that lose
+ * CPU to others get fewer.
+ */
+const EXPLAINED_LEAST = 0.15;
+const EXPLAINED_MOST = 1.3;
+/** Where nothing else is known, this part of the CPU in use is taken to be of requests. */
+const EXPLAINED_GUESS = 0.7;
+
+/**
+ * Where load messages come less often than this, nothing is fitted: when requests ended is then not known well enough,
+ * and what is wrong with the counts of a stretch is as much as they vary.
+ */
+const MAX_SPAN_MS = 200;
 
 /** A class with fewer requests than this (fading) is not fitted. */
 const MIN_COUNT = 5;
@@ -85,6 +104,9 @@ interface ClassState {
   /** Of these, durations are known. */
   timed: number;
   busyMs: number;
+  /** The same of hosts that had CPU to spare. */
+  easy: number;
+  easyMs: number;
   said: number;
   saidMs: number;
   costMs: number;
@@ -95,6 +117,24 @@ interface ClassState {
 
 /** What the coefficients stand for: the cost of a request of the class, or CPU as a part of the time in flight. */
 type Kind = 'counts' | 'time';
+const KINDS: readonly Kind[] = ['counts', 'time'];
+
+/** Where a start is looked for: the error's standard deviation, in cores at one core in use. */
+interface Search {
+  readonly kind: Kind;
+  readonly scale: number;
+}
+
+/** Coefficients by column; those of other columns start where they are. */
+interface Start extends Search {
+  readonly coefficients: ReadonlyMap<number, number>;
+}
+
+interface Candidate {
+  readonly fit: RobustFit;
+  readonly kind: Kind;
+  readonly problem: RobustProblem;
+}
 
 /** The costs of all classes. Bounded in memory (about 3 MB, and 5 KB for each of at most 256 hosts) and in time. */
 export class CostModel {
@@ -112,6 +152,9 @@ export class CostModel {
   #fittedAtMs = Number.NEGATIVE_INFINITY;
   #searchedAtMs = Number.NEGATIVE_INFINITY;
   #firstFitAtMs = Number.NaN;
+  /** Searches that are due, and the starts that were found by the others. */
+  #searches: Search[] = [];
+  #starts: Start[] = [];
 
   /**
    * Requests of a class that were finished on a host within the last `spanMs`: the time since this balancer's load
@@ -127,7 +170,8 @@ export class CostModel {
     this.#spanSum += span * count;
     this.#spanCount += count;
     let durationMs = state.timed > 0 ? state.busyMs / state.timed : 0;
-    if (busyMs !== null && busyMs >= 0 && busyMs <= count * MAX_DURATION_MS) {
+    const isTimed = busyMs !== null && busyMs >= 0 && busyMs <= count * MAX_DURATION_MS;
+    if (isTimed) {
       durationMs = busyMs / count;
       state.timed += count;
       state.busyMs += busyMs;
@@ -136,7 +180,11 @@ export class CostModel {
       state.said += saidCount;
       state.saidMs += saidMs;
     }
-    this.#windows.finished(host, column, count, durationMs, atMs, span);
+    const hasSpare = this.#windows.finished(host, column, count, durationMs, atMs, span);
+    if (hasSpare && isTimed) {
+      state.easy += count;
+      state.easyMs += durationMs * count;
+    }
   }
 
   /** A host's report, heard at `atMs`, of the `windowMs` before it. What makes no sense is dropped. */
@@ -149,17 +197,38 @@ export class CostModel {
     this.#windows.report(host, observation, atMs, windowMs);
   }
 
-  /** To be called about once a second; every 5 s it fits, which takes some ms. */
+  /**
+   * To be called about once a second. Every 5 s it fits, and for a few seconds of every 30 it looks for other starts,
+   * a few ms at a time.
+   */
   tick(nowMs: number): void {
+    if (!Number.isFinite(nowMs)) return;
     const elapsedMs = nowMs - this.#turnedAtMs;
     this.#turnedAtMs = nowMs;
     if (elapsedMs > 0) this.#fade(0.5 ** (elapsedMs / HALF_LIFE_MS));
-    if (nowMs - this.#fittedAtMs < FIT_EVERY_MS) return;
-    this.#windows.turn(nowMs);
-    if (this.#windows.records.size < MIN_RECORDS) return;
+    this.#windows.turn(nowMs, this.#spanMs());
+    const columns = [...this.#classes.keys()].filter((column) => (this.#classes[column]?.count ?? 0) >= MIN_COUNT);
+    if (columns.length === 0 || this.#windows.records.size < MIN_RECORDS) return;
+    if (this.#firstFitAtMs !== this.#firstFitAtMs) this.#firstFitAtMs = nowMs;
+    if (this.#spanMs() > MAX_SPAN_MS) {
+      if (nowMs - this.#fittedAtMs < FIT_EVERY_MS) return;
+      this.#fittedAtMs = nowMs;
+      this.#guess(columns);
+      return;
+    }
+    if (nowMs - this.#searchedAtMs >= (nowMs - this.#firstFitAtMs <= SEARCH_EVERY_MS ? SEARCH_FIRST_MS : SEARCH_EVERY_MS)) {
+      this.#searchedAtMs = nowMs;
+      this.#searches = KINDS.flatMap((kind) => SEARCH_SCALES.map((scale) => ({ kind, scale })));
+      this.#starts = [];
+    }
+    if (this.#searches.length > 0) {
+      for (const search of this.#searches.splice(0, SEARCHES_A_TICK)) this.#search(columns, search, nowMs);
+      if (this.#searches.length > 0 || this.#hasFit) return;
+    }
+    if (nowMs - this.#fittedAtMs < FIT_EVERY_MS || (!this.#hasFit && this.#starts.length === 0)) return;
     this.#fittedAtMs = nowMs;
-    if (!this.#hasFit) this.#firstFitAtMs = nowMs;
-    this.#fit(nowMs);
+    this.#fit(columns, nowMs);
+    this.#starts = [];
   }
 
   /** All classes of which anything is known, dearest work first: cost times samples. */
@@ -189,7 +258,7 @@ export class CostModel {
 
   #costOf(state: ClassState): number | null {
     if (state.isFitted) return Math.max(LEAST_COST_MS, state.costMs);
-    return state.timed > 0 ? Math.max(LEAST_COST_MS, (this.#theta * state.busyMs) / state.timed) : null;
+    return state.timed > 0 ? Math.max(LEAST_COST_MS, this.#theta * durationOf(state)) : null;
   }
 
   #columnOf(name: string): number {
@@ -216,34 +285,44 @@ export class CostModel {
       state.count *= factor;
       state.timed *= factor;
       state.busyMs *= factor;
+      state.easy *= factor;
+      state.easyMs *= factor;
       state.said *= factor;
       state.saidMs *= factor;
     }
   }
 
-  #fit(nowMs: number): void {
-    const columns = [...this.#classes.keys()].filter((column) => (this.#classes[column]?.count ?? 0) >= MIN_COUNT);
-    if (columns.length === 0) return;
-    const isSearching = nowMs - this.#searchedAtMs >= SEARCH_EVERY_MS || nowMs - this.#firstFitAtMs <= SEARCH_EVERY_MS;
-    if (isSearching) this.#searchedAtMs = nowMs;
-    let best: { readonly fit: RobustFit; readonly kind: Kind; readonly problem: RobustProblem } | null = null;
-    const kinds: readonly Kind[] = isSearching ? ['counts', 'time'] : [this.#kind];
-    for (const kind of kinds) {
-      const problem = this.#problem(columns, kind, nowMs);
-      const starts: (readonly [start: Float64Array, scale: number])[] = [];
-      if (this.#hasFit && kind === this.#kind) {
-        starts.push([Float64Array.from(columns, (column, index) => this.#startOf(column, kind, problem.unit[index] as number)), WARM_SCALE]);
-      }
-      if (isSearching) {
-        const sample = thinned(problem, SEARCH_ROWS);
-        for (const scale of SEARCH_SCALES) starts.push([searchStart(sample, problem.unit, scale ** 2), scale]);
-      }
-      for (const [start, scale] of starts) {
-        const fit = fitRobust(problem, start, scale ** 2, FIT_ITERATIONS);
-        if (Number.isFinite(fit.likelihood) && fit.coefficients.every(Number.isFinite) && (best === null || fit.likelihood > best.fit.likelihood)) best = { fit, kind, problem };
-      }
+  /** Looks for one more start among a part of the rows. */
+  #search(columns: readonly number[], { kind, scale }: Search, nowMs: number): void {
+    const problem = this.#problem(columns, kind, nowMs, SEARCH_ROWS);
+    const found = searchStart(problem, problem.unit, scale ** 2);
+    this.#starts.push({ kind, scale, coefficients: new Map(columns.map((column, index) => [column, found[index] as number])) });
+  }
+
+  /** Starts compete on a part of the rows, unless there is only one; the winner is then fitted to all. */
+  #fit(columns: readonly number[], nowMs: number): void {
+    const starts = [...this.#starts];
+    if (this.#hasFit) starts.push({ kind: this.#kind, scale: WARM_SCALE, coefficients: new Map() });
+    const samples = new Map<Kind, RobustProblem>();
+    let winner: { readonly fit: RobustFit; readonly kind: Kind } | null = null;
+    for (const { kind, scale, coefficients } of starts) {
+      const sample = samples.get(kind) ?? this.#problem(columns, kind, nowMs, starts.length > 1 ? SEARCH_ROWS : MAX_RECORDS);
+      samples.set(kind, sample);
+      const start = Float64Array.from(columns, (column, index) => coefficients.get(column) ?? this.#startOf(column, kind, sample.unit[index] as number));
+      const fit = fitRobust(sample, start, scale ** 2, FIT_ITERATIONS);
+      if (fit.likelihood > (winner?.fit.likelihood ?? Number.NEGATIVE_INFINITY) && this.#isPlausible(columns, fit, kind)) winner = { fit, kind };
     }
-    if (best === null) return;
+    let best: Candidate | null = null;
+    if (winner !== null) {
+      const { fit, kind } = winner;
+      const problem = starts.length > 1 ? this.#problem(columns, kind, nowMs, MAX_RECORDS) : (samples.get(kind) as RobustProblem);
+      const full = starts.length > 1 ? fitRobust(problem, fit.coefficients, fit.scale, FIT_ITERATIONS) : fit;
+      if (this.#isPlausible(columns, full, kind)) best = { fit: full, kind, problem };
+    }
+    if (best === null) {
+      this.#guess(columns);
+      return;
+    }
     const { kind, problem } = best;
     const fit = this.#withSaid(problem, best.fit, columns, kind);
     this.#kind = kind;
@@ -260,41 +339,83 @@ export class CostModel {
     }
   }
 
+  /** The mean span of load messages. */
+  #spanMs(): number {
+    return this.#spanCount > 0 ? this.#spanSum / this.#spanCount : 0;
+  }
+
+  #isPlausible(columns: readonly number[], { coefficients }: RobustFit, kind: Kind): boolean {
+    const explained = this.#explained(columns, (index) => {
+      const unit = kind === 'time' ? durationOf(this.#classes[columns[index] as number] as ClassState) : 1;
+      return (coefficients[index] as number) * unit;
+    });
+    return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
+  }
+
+  /** How much of the CPU that was used requests take at these costs, as a part of it. */
+  #explained(columns: readonly number[], costMs: (index: number) => number): number {
+    const { size, level, noise, windowMs } = this.#windows.records;
+    const costs = columns.map((_, index) => costMs(index));
+    // A part of the rows tells it well enough.
+    const step = Math.ceil(size / SEARCH_ROWS);
+    let used = 0;
+    let taken = 0;
+    for (let row = 0; row < size; row += step) {
+      used += level[row] as number;
+      const squared = (windowMs[row] as number) ** 2;
+      for (let index = 0; index < costs.length; index++) {
+        taken += (noise[row * MAX_COLUMNS + (columns[index] as number)] as number) * squared * (costs[index] as number);
+      }
+    }
+    return taken / Math.max(used, 1e-9);
+  }
+
+  /** No fit is believed: costs are a part of durations, so that they add up to what may be. */
+  #guess(columns: readonly number[]): void {
+    const explained = this.#explained(columns, (index) => durationOf(this.#classes[columns[index] as number] as ClassState));
+    this.#theta = Math.min(1, EXPLAINED_GUESS / Math.max(explained, 1e-9));
+    this.#hasFit = false;
+    for (const state of this.#classes) if (state !== null) state.isFitted = false;
+  }
+
   #startOf(column: number, kind: Kind, unit: number): number {
     const state = this.#classes[column] as ClassState;
     if (!state.isFitted) return unit * this.#theta;
-    return kind === 'time' ? state.costMs / Math.max(durationOf(state), 1e-6) : state.costMs;
+    return kind === 'time' ? state.costMs / durationOf(state) : state.costMs;
   }
 
-  /** The records as a regression: CPU by requests worked through (`counts`) or in flight (`time`). */
-  #problem(columns: readonly number[], kind: Kind, nowMs: number): RobustProblem {
+  /** The records (at most about so many) as a regression: CPU by requests worked through (`counts`) or in flight (`time`). */
+  #problem(columns: readonly number[], kind: Kind, nowMs: number, most: number): RobustProblem {
     const { records } = this.#windows;
     const states = columns.map((column) => this.#classes[column] as ClassState);
-    const spanMs = this.#spanCount > 0 ? this.#spanSum / this.#spanCount : 0;
+    const spanMs = this.#spanMs();
     const meanMs = meanCost(records.level, records.size, states, this.#windows.hosts);
-    const durations = states.map((state) => (state.timed > 0 ? Math.max(durationOf(state), 1e-3) : meanMs));
+    const durations = states.map((state) => (state.timed > 0 ? durationOf(state) : meanMs));
     const unit = Float64Array.from(durations, (duration) => (kind === 'time' ? 1 : duration));
     const source = kind === 'time' ? records.busy : records.counts;
-    const { size } = records;
-    const range = records.cpu.subarray(0, size).reduce((most, value) => Math.max(most, Math.abs(value)), 1) * 2;
+    const step = Math.ceil(records.size / most);
+    const rows = Math.floor(records.size / step);
+    const every = (column: Float64Array): Float64Array => Float64Array.from({ length: rows }, (_, row) => column[row * step] as number);
+    const y = every(records.cpu);
+    const group = Uint16Array.from({ length: rows }, (_, row) => records.group[row * step] as number);
     return {
-      rows: size,
+      rows,
       columns: columns.length,
-      x: gather(source, columns, size),
-      y: records.cpu.subarray(0, size),
-      weight: Float64Array.from({ length: size }, (_, row) => 0.5 ** (Math.max(0, nowMs - (records.atMs[row] as number)) / HALF_LIFE_MS)),
-      variance: Float64Array.from({ length: size }, (_, row) => Math.max(0.05, records.level[row] as number)),
-      group: records.group.subarray(0, size),
-      groups: records.group.subarray(0, size).reduce((most, value) => Math.max(most, value), 0) + 1,
-      error: gather(records.noise, columns, size),
+      x: gather(source, columns, rows, step),
+      y,
+      weight: every(records.atMs).map((atMs) => 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)),
+      variance: every(records.level).map((level) => Math.max(0.05, level)),
+      group,
+      groups: group.reduce((largest, value) => Math.max(largest, value), 0) + 1,
+      error: gather(records.noise, columns, rows, step),
       errorFactor: (index, coefficient) => {
         const duration = durations[index] as number;
         // A class that mostly waits uses its CPU at a moment of its time in flight that nobody knows.
-        const waiting = Math.max(0, 1 - (2 * coefficient) / (unit[index] as number)) ** 2;
+        const waiting = 0.5 * Math.max(0, 1 - (2 * coefficient) / (unit[index] as number)) ** 2;
         const variance = waiting * (duration + spanMs) + 0.7 * spanMs * Math.min(1, spanMs / duration);
         return kind === 'time' ? variance * duration ** 2 : variance;
       },
-      range,
+      range: y.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1) * 2,
       priorMean: (index, theta) => theta * (unit[index] as number),
       priorSd: (index) => PRIOR_SD * (unit[index] as number),
       unit,
@@ -307,7 +428,7 @@ export class CostModel {
     const said = columns.map((column, index) => {
       const state = this.#classes[column] as ClassState;
       if (state.said < MIN_COUNT || state.said < state.count / 10) return null;
-      return (state.saidMs / state.said / (kind === 'time' ? Math.max(durationOf(state), 1e-3) : 1)) || (problem.unit[index] as number) * 1e-6;
+      return (state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1)) || (problem.unit[index] as number) * 1e-6;
     });
     if (said.every((cost) => cost === null)) return fit;
     const { rows, columns: width, x, y, weight, variance } = problem;
@@ -349,7 +470,7 @@ export class CostModel {
     const y = Float64Array.from(known, (row) => records.memory[row] as number);
     const size = y.map(Math.abs).toSorted()[known.length >> 1] as number;
     if (size === 0) return columns.map(() => null);
-    const busy = gather(records.busy, columns, records.size);
+    const busy = gather(records.busy, columns, records.size, 1);
     const width = columns.length;
     const problem: RobustProblem = {
       rows: known.length,
@@ -377,11 +498,13 @@ export class CostModel {
 }
 
 function newClass(name: string): ClassState {
-  return { name, count: 0, timed: 0, busyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
+  return { name, count: 0, timed: 0, busyMs: 0, easy: 0, easyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
 }
 
+/** The mean duration in ms, of hosts with CPU to spare if there are any; 1 when none is known. */
 function durationOf(state: ClassState): number {
-  return state.timed > 0 ? state.busyMs / state.timed : 1;
+  if (state.easy >= MIN_COUNT) return Math.max(1e-3, state.easyMs / state.easy);
+  return state.timed > 0 ? Math.max(1e-3, state.busyMs / state.timed) : 1;
 }
 
 /** A size for classes whose durations nobody tells: five times the CPU that there was for each request. */
@@ -393,23 +516,13 @@ function meanCost(level: Float64Array, size: number, states: readonly ClassState
   return Math.max(1e-3, (5 * (cores / Math.max(1, size)) * Math.max(1, hosts)) / Math.max(perMs, 1e-9));
 }
 
-function gather(source: Float32Array, columns: readonly number[], rows: number): Float64Array {
+/** These columns of every n-th row. */
+function gather(source: Float32Array, columns: readonly number[], rows: number, step: number): Float64Array {
   const width = columns.length;
   const out = new Float64Array(rows * width);
   for (let row = 0; row < rows; row++) {
-    for (let index = 0; index < width; index++) out[row * width + index] = source[row * MAX_COLUMNS + (columns[index] as number)] as number;
+    const base = row * step * MAX_COLUMNS;
+    for (let index = 0; index < width; index++) out[row * width + index] = source[base + (columns[index] as number)] as number;
   }
   return out;
-}
-
-/** Every n-th row, so that about `most` are left. */
-function thinned(problem: RobustProblem, most: number): RobustProblem {
-  const step = Math.ceil(problem.rows / most);
-  if (step <= 1) return problem;
-  const rows = Math.floor(problem.rows / step);
-  const { columns } = problem;
-  const pick = (source: Float64Array): Float64Array => Float64Array.from({ length: rows }, (_, row) => source[row * step] as number);
-  const x = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row++) x.set(problem.x.subarray(row * step * columns, (row * step + 1) * columns), row * columns);
-  return { ...problem, rows, x, y: pick(problem.y), weight: pick(problem.weight), variance: pick(problem.variance) };
 }

@@ -167,12 +167,13 @@ export function searchStart(problem: RobustProblem, from: Float64Array, scale: n
   });
   const order = [...importance.keys()].toSorted((one, other) => (importance[other] as number) - (importance[one] as number));
   const anything = START_SPOILED / (2 * problem.range);
+  const half = Float64Array.from(variance, (value) => -0.5 / (scale * value));
+  const height = Float64Array.from(variance, (value) => (1 - START_SPOILED) / Math.sqrt(2 * Math.PI * scale * value));
   const likelihoodAt = (column: number, moved: number): number => {
     let sum = 0;
     for (let row = 0; row < rows; row++) {
       const r = (residual[row] as number) + moved * (x[row * columns + column] as number);
-      const rowVariance = scale * (variance[row] as number);
-      sum += (weight[row] as number) * Math.log(((1 - START_SPOILED) * Math.exp((-r * r) / (2 * rowVariance))) / Math.sqrt(2 * Math.PI * rowVariance) + anything);
+      sum += (weight[row] as number) * Math.log((height[row] as number) * Math.exp(r * r * (half[row] as number)) + anything);
     }
     return sum;
   };

@@ -11,10 +11,15 @@ export const MAX_COLUMNS = 65;
 export const MAX_FOLLOWED = 256;
 
 /** Records that are kept, the newest. */
-export const MAX_RECORDS = 3000;
+export const MAX_RECORDS = 2500;
 
-/** A stretch is at least so long; shorter reports are put together. */
+/**
+ * A stretch is at least so long, and so many times the span of a load message, but never has to be longer than
+ * the last; shorter reports are put together.
+ */
 const MIN_WINDOW_MS = 900;
+const MIN_WINDOW_SPANS = 10;
+const LONG_WINDOW_MS = 5000;
 const MAX_WINDOW_MS = 60_000;
 
 /** A stretch is complete only so many reports later, when the requests that ran in it have ended. */
@@ -22,6 +27,9 @@ const LAG = 2;
 
 /** A host that uses more than this of its cores says nothing of what its requests would have used. */
 const FULL = 0.97;
+
+/** A host that uses less than this of its cores has CPU to spare. */
+const SPARE = 0.8;
 
 /** A host that has been silent for so long is followed no more. */
 const FORGET_MS = 60_000;
@@ -61,6 +69,7 @@ interface Host {
   /** Stretches that have ended, the newest first. */
   ended: Window[];
   before: Window | null;
+  hasSpare: boolean;
 }
 
 /** Differences of consecutive stretches, column by column; row `i` of a matrix starts at `i * MAX_COLUMNS`. All are per ms. */
@@ -72,6 +81,8 @@ export interface WorkRecords {
   readonly cpu: Float64Array;
   /** CPU used on average, in cores. */
   readonly level: Float64Array;
+  /** How long the later stretch was, in ms. */
+  readonly windowMs: Float64Array;
   /** Memory, in bytes; NaN when not known. */
   readonly memory: Float64Array;
   /** 0 when the host's speed is known and taken into account; else a number of its own. */
@@ -90,10 +101,12 @@ export class WorkWindows {
   readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => MAX_FOLLOWED - index);
   #next = 0;
   #size = 0;
+  #minWindowMs = MIN_WINDOW_MS;
   readonly #records = {
     atMs: new Float64Array(MAX_RECORDS),
     cpu: new Float64Array(MAX_RECORDS),
     level: new Float64Array(MAX_RECORDS),
+    windowMs: new Float64Array(MAX_RECORDS),
     memory: new Float64Array(MAX_RECORDS),
     group: new Uint16Array(MAX_RECORDS),
     counts: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
@@ -113,11 +126,12 @@ export class WorkWindows {
 
   /**
    * Requests of one class were finished on a host some time in the last `spanMs`, which took `durationMs` each. Of
-   * a host that is not followed it is not taken.
+   * a host that is not followed it is not taken. Gives whether that host had CPU to spare, so that durations say
+   * what requests take and not what they wait for each other.
    */
-  finished(name: string, column: number, count: number, durationMs: number, atMs: number, spanMs: number): void {
+  finished(name: string, column: number, count: number, durationMs: number, atMs: number, spanMs: number): boolean {
     const host = this.#hosts.get(name);
-    if (host === undefined || host.fromMs !== host.fromMs) return;
+    if (host === undefined || host.fromMs !== host.fromMs) return false;
     const fromMs = atMs - spanMs - durationMs;
     const stretchMs = Math.max(atMs - fromMs, 1e-6);
     const open = Math.min(1, Math.max(0, (atMs - host.fromMs) / stretchMs));
@@ -132,6 +146,7 @@ export class WorkWindows {
       (window.busyMs[column] as number) += count * part * durationMs;
       rest -= part;
     }
+    return host.hasSpare;
   }
 
   /** A host's report, heard at `atMs`, of the `windowMs` before. What makes no sense is dropped, and the host begins anew. */
@@ -140,7 +155,7 @@ export class WorkWindows {
     if (host === undefined) {
       const slot = this.#free.pop();
       if (slot === undefined) return;
-      host = { slot, heardAtMs: atMs, fromMs: Number.NaN, cpuMs: 0, windowMs: 0, counts: new Float64Array(MAX_COLUMNS), busyMs: new Float64Array(MAX_COLUMNS), ended: [], before: null };
+      host = { slot, heardAtMs: atMs, fromMs: Number.NaN, cpuMs: 0, windowMs: 0, counts: new Float64Array(MAX_COLUMNS), busyMs: new Float64Array(MAX_COLUMNS), ended: [], before: null, hasSpare: false };
       this.#hosts.set(name, host);
     }
     host.heardAtMs = atMs;
@@ -155,7 +170,8 @@ export class WorkWindows {
     }
     host.cpuMs += cpuMs;
     host.windowMs += windowMs;
-    if (host.windowMs < MIN_WINDOW_MS) return;
+    host.hasSpare = typeof cores === 'number' && cpuMs < SPARE * cores * windowMs;
+    if (host.windowMs < this.#minWindowMs) return;
     const speed = report.speed ?? null;
     host.ended.unshift({
       fromMs: host.fromMs, toMs: atMs, windowMs: host.windowMs, cpuMs: host.cpuMs, counts: host.counts, busyMs: host.busyMs,
@@ -174,8 +190,9 @@ export class WorkWindows {
     host.before = window;
   }
 
-  /** Forgets hosts that are silent. */
-  turn(nowMs: number): void {
+  /** Forgets hosts that are silent; load messages come at this interval. */
+  turn(nowMs: number, spanMs: number): void {
+    this.#minWindowMs = Math.min(LONG_WINDOW_MS, Math.max(MIN_WINDOW_MS, MIN_WINDOW_SPANS * spanMs * 0.9));
     for (const [name, host] of this.#hosts) {
       if (nowMs - host.heardAtMs <= FORGET_MS) continue;
       this.#hosts.delete(name);
@@ -204,6 +221,7 @@ export class WorkWindows {
     records.atMs[row] = after.toMs;
     records.cpu[row] = cpuAfter - cpuBefore;
     records.level[row] = (cpuAfter + cpuBefore) / 2;
+    records.windowMs[row] = after.windowMs;
     records.memory[row] = after.memoryBytes === null || before.memoryBytes === null ? Number.NaN : after.memoryBytes - before.memoryBytes;
     records.group[row] = speed === null ? slot : 0;
     const base = row * MAX_COLUMNS;

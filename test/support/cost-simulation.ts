@@ -2,6 +2,7 @@
 // lose cores to neighbours on their machine; classes with CPU and waiting; reports at moments of each host's own.
 // Seeded, in virtual time. The balancing is by requests in flight over what a host has, of four random ones.
 
+import type { CostModel } from '../../lib/routing/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
 
 /** A class of requests. */
@@ -26,6 +27,8 @@ export interface CostScenario {
   /** The part of hosts that have 0.6 of the speed. */
   readonly slowShare?: number;
   readonly hasNeighbours?: boolean;
+  /** Whether the model is told each host's speed. */
+  readonly isSpeedKnown?: boolean;
   readonly reportMs?: number;
   /** How often balancers say what was finished. */
   readonly loadMs?: number;
@@ -293,4 +296,23 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
     }
   }
   return heard;
+}
+
+/** Lets a model hear all of it, with a tick each second, and hands out each second after its tick. */
+export function hearCosts(model: CostModel, scenario: CostScenario, onSecond?: (nowMs: number) => void): void {
+  const { cores = 4, loadMs = 20 } = scenario;
+  let tickAtMs = 1000;
+  for (const message of simulateCosts(scenario)) {
+    for (; message.atMs >= tickAtMs; tickAtMs += 1000) {
+      model.tick(tickAtMs);
+      onSecond?.(tickAtMs);
+    }
+    const { host, atMs } = message;
+    if (message.kind === 'report') {
+      const { cpuMs, windowMs, speed } = message;
+      model.observe(host, scenario.isSpeedKnown === true ? { cpuMs, cores, speed } : { cpuMs, cores }, atMs, windowMs);
+    } else {
+      for (const [name, count, busyMs] of message.finished) model.finished(host, name, { count, busyMs }, atMs, loadMs);
+    }
+  }
 }

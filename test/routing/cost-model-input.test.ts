@@ -1,0 +1,148 @@
+// What the cost model makes of wrong input, of very many names, of what hosts say themselves, and of memory.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CostModel, type FinishedRequests } from '../../lib/routing/cost-model.js';
+import { Random } from '../../lib/routing/random.js';
+import { hearCosts } from '../support/cost-simulation.js';
+
+const test = suite('cost model input');
+
+interface Kind {
+  readonly name: string;
+  readonly cpuMs: number;
+  readonly waitMs?: number;
+  readonly saidMs?: number;
+  readonly bytes?: number;
+}
+
+/** Hosts that report exactly what their requests cost, in seconds whose requests all end well within them. */
+function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs = 0, seed = 1): void {
+  const rng = new Random(seed);
+  for (let second = 0; second < seconds; second++) {
+    const fromMs = startMs + second * 1000;
+    for (let host = 0; host < 10; host++) {
+      let cpuMs = 100 * host;
+      let bytes = 1e9;
+      for (const { name, cpuMs: cost, waitMs = 0, saidMs, bytes: each = 0 } of kinds) {
+        const count = 1 + rng.below(20);
+        const busyMs = count * (cost + waitMs);
+        cpuMs += count * cost;
+        bytes += (busyMs / 1000) * each;
+        const said = saidMs === undefined ? {} : { saidMs: saidMs * count, saidCount: count };
+        model.finished(`h${host}`, name, { count, busyMs, ...said }, fromMs + 900, 20);
+      }
+      model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
+    }
+    model.tick(fromMs + 1000);
+  }
+}
+
+const cost = (model: CostModel, name: string): number => model.costs().get(name) ?? Number.NaN;
+const isNear = (actual: number, expected: number, part = 0.1): void => assert.ok(Math.abs(actual - expected) <= part * expected, `${actual}, not ${expected}`);
+
+const KINDS: readonly Kind[] = [{ name: 'GET /a', cpuMs: 5 }, { name: 'GET /b', cpuMs: 20, waitMs: 30 }];
+
+test('exact figures give exact costs', () => {
+  const model = new CostModel();
+  feed(model, KINDS, 40);
+  isNear(cost(model, 'GET /a'), 5);
+  isNear(cost(model, 'GET /b'), 20);
+});
+
+test('what is absurd is dropped: costs stay as they are', () => {
+  const model = new CostModel();
+  feed(model, KINDS, 30);
+  const wrong = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e300];
+  for (const bad of [...wrong, 0]) model.finished('h1', 'GET /a', { count: bad, busyMs: 1e6 }, 30_100, 20);
+  for (const bad of wrong) {
+    for (const requests of [{ count: 1, busyMs: bad }, { count: 1, busyMs: 5, saidMs: bad, saidCount: 1 }, { count: 1, busyMs: 5, saidMs: 5, saidCount: bad }] satisfies FinishedRequests[]) {
+      model.finished('h1', 'GET /a', requests, 30_100, 20);
+    }
+    model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, bad === 1e300 ? Number.NaN : bad, 20);
+    model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
+    model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
+    model.observe('h2', { cpuMs: 500, cores: 64 }, 30_200, bad);
+    model.observe('h3', { cpuMs: 500, cores: bad, speed: bad, memoryBytes: bad }, 30_200, 1000);
+    model.observe('h4', { cpuMs: 500, cores: 64, counts: new Map([['GET /a', bad]]), durations: new Map([['GET /a', bad]]) }, 30_200, 1000);
+    model.tick(bad);
+  }
+  model.observe('h5', { cpuMs: 0, cores: 0 }, 30_200, 0);
+  feed(model, KINDS, 20, 31_000, 2);
+  isNear(cost(model, 'GET /a'), 5, 0.2);
+  isNear(cost(model, 'GET /b'), 20, 0.2);
+  for (const estimate of model.estimates()) for (const [field, value] of Object.entries(estimate)) assert.ok(typeof value !== 'number' || Number.isFinite(value), `${estimate.name} ${field} ${value}`);
+});
+
+test('costs are never 0 or below, and are finite, whatever random input comes', () => {
+  const rng = new Random(9);
+  const odd = (): number => [0, -1, 1, 3.5, 1e-9, 1e6, 1e12, Number.NaN, Number.POSITIVE_INFINITY][rng.below(9)] as number;
+  const model = new CostModel();
+  for (let i = 0; i < 20_000; i++) {
+    const nowMs = i * 10;
+    model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd(), saidMs: odd(), saidCount: odd() }, nowMs, odd());
+    if (i % 20 === 0) model.observe(`h${rng.below(5)}`, { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() }, nowMs, rng.below(3) ? 1000 : odd());
+    if (i % 100 === 0) model.tick(nowMs);
+  }
+  for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
+});
+
+test('a hundred classes: 64 by name, the others together with the rest; those that vanish make room', () => {
+  const model = new CostModel();
+  feed(model, Array.from({ length: 100 }, (_, i) => ({ name: `old ${i}`, cpuMs: 2 })), 10);
+  const names = model.estimates().map(({ name }) => name);
+  assert.is(names.length, 65);
+  assert.ok(names.includes('(rest)'));
+  feed(model, [{ name: 'new', cpuMs: 7 }], 30, 20 * 60_000);
+  isNear(cost(model, 'new'), 7);
+  assert.ok(!model.estimates().some(({ name }) => name.startsWith('old')));
+  model.finished('h1', 'x'.repeat(1000), { count: 1 }, 0, 20);
+  assert.ok(!model.estimates().some(({ name }) => name.length > 256));
+});
+
+test('a thousand hosts are heard, of which some are followed', () => {
+  const model = new CostModel();
+  for (let second = 1; second <= 3; second++) {
+    for (let host = 0; host < 1000; host++) {
+      model.observe(`h${host}`, { cpuMs: 100, cores: 4, counts: new Map([['GET /a', 10]]), durations: new Map([['GET /a', 8]]) }, second * 1000, 1000);
+    }
+    model.tick(second * 1000);
+  }
+  isNear(model.estimates()[0]?.samples ?? 0, 30_000, 0.05);
+  assert.ok(cost(model, 'GET /a') > 0);
+});
+
+test('what hosts say of their requests is believed when their CPU agrees, and only then', () => {
+  const honest = new CostModel();
+  feed(honest, [{ name: 'a', cpuMs: 5, waitMs: 100, saidMs: 5 }, { name: 'b', cpuMs: 20, saidMs: 20 }], 20);
+  isNear(cost(honest, 'a'), 5);
+  isNear(cost(honest, 'b'), 20);
+  const lying = new CostModel();
+  feed(lying, [{ name: 'a', cpuMs: 5, waitMs: 100, saidMs: 50 }, { name: 'b', cpuMs: 20, saidMs: 200 }], 20);
+  isNear(cost(lying, 'a'), 5);
+  isNear(cost(lying, 'b'), 20);
+});
+
+test('memory of requests in flight is told roughly where it shows, and is null where it does not', () => {
+  const model = new CostModel();
+  feed(model, [{ name: 'big', cpuMs: 5, waitMs: 20, bytes: 5e6 }, { name: 'small', cpuMs: 5 }], 40);
+  const memory = Object.fromEntries(model.estimates().map(({ name, memoryBytes }) => [name, memoryBytes]));
+  isNear(memory['big'] ?? 0, 5e6, 0.3);
+  assert.is(memory['small'], null);
+  const silent = new CostModel();
+  hearCosts(silent, { classes: [{ name: 'a', share: 1, cpuMs: 10 }], load: 0.5, seconds: 20, seed: 1, hosts: 5 });
+  assert.is(silent.estimates()[0]?.memoryBytes, null);
+});
+
+test('a clock that stands or goes back, reports that are lost, and hosts that come again do no harm', () => {
+  const model = new CostModel();
+  feed(model, KINDS, 20);
+  feed(model, KINDS, 5, 10_000);
+  model.tick(0);
+  model.tick(0);
+  feed(model, KINDS, 25, 500_000, 3);
+  isNear(cost(model, 'GET /a'), 5, 0.2);
+  isNear(cost(model, 'GET /b'), 20, 0.2);
+});
+
+test.run();
