@@ -12,8 +12,10 @@ import { VICTIM, type Victim, withVictim } from './support/victim.js';
 const test = suite('bad messages');
 
 const OK_REPORT = { v: 1, host: 'bad', url: 'http://127.0.0.1:1', cpu: 0.1, memory: 0.1, cores: 4, interval: 1000 };
-const OK_LOAD = { v: 1, balancer: 'b9', instance: 'i', hosts: [] as unknown[] };
-const OK_ROW = { name: 'bad', url: 'http://127.0.0.1:1', state: 'up', cpu: null, memory: null, cores: null, rps: null, age: null, inflight: 0, fleet_rps: 0 };
+const OK_LOAD = { v: 1, balancer: 'b9', instance: 'i', seq: 1, hosts: [] as unknown[] };
+/** A host of a load message, of which one element is another. */
+const loadHost = (at: number, value: unknown): unknown[] => ['good', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3].with(at, value as never);
+const OK_ROW = { name: 'bad', url: 'http://127.0.0.1:1', state: 'up', cpu: null, memory: null, cores: null, rps: null, age: null, inflight: 0, fleet_rps: 0, work: 0, capacity: null, speed: null };
 const OK_TABLE = { v: 1, term: 1, seq: 1_000_000, full: true, hosts: [] as unknown[] };
 
 const json = (fields: object, more: object): string => JSON.stringify({ ...fields, ...more });
@@ -49,12 +51,15 @@ const LOADS: Readonly<Record<string, readonly string[]>> = {
   loads_dropped_malformed: [
     ...NO_JSON,
     ...HOSTILE_NAMES.flatMap((name) => [json(OK_LOAD, { balancer: name }), json(OK_LOAD, { instance: name }), json(OK_LOAD, { hosts: [[name, 0, 0]] })]),
-    ...[null, {}, 'x', 7, [1], ['good'], [null], [['good']], [['good', 1]], [['good', -1, 0]], [['good', 0, -1]], [['good', 1.5, 0]], [['good', '1', 0]], [['good', 2 ** 31, 0]], [['good', 0, 2 ** 53]], [{}]]
+    ...[null, {}, 'x', 7, [1], ['good'], [null], [['good']], [['good', 1, 0, 0]], [loadHost(0, null)], [[...loadHost(1, 1), 4]], [{}]].map((hosts) => json(OK_LOAD, { hosts })),
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].flatMap((at) => [-1, '1', null, [], 2 ** 53 * 2].map((value) => [loadHost(at, value)])).concat([[loadHost(1, 1.5)], [loadHost(1, 2 ** 31)], [loadHost(10, 64)]])
       .map((hosts) => json(OK_LOAD, { hosts })),
-    '{"v":1,"balancer":"b9","instance":"i","hosts":[["good",1e999,0]]}',
+    '{"v":1,"balancer":"b9","instance":"i","seq":1,"hosts":[["good",1e999,0,0,0,0,0,0,0,0]]}',
+    ...[null, -1, 1.5, '1', 2 ** 53].map((seq) => json(OK_LOAD, { seq })),
+    ...['x', {}, [1], [[64, 'GET /']], [[1, '']], [[1, 'a\u0000b']], [[1, 'x'.repeat(301)]], [['1', 'GET /']]].map((classes) => json(OK_LOAD, { classes })),
     ...['x', {}, [1], [null], [{ name: 's' }], [{ name: 's', url: 'ftp://s' }], [{ name: '__proto__', url: 'http://s' }]].map((statics) => json(OK_LOAD, { full: true, statics })),
   ],
-  loads_dropped_oversized: [json(OK_LOAD, { padding: 'x'.repeat(4 << 20) })],
+  loads_dropped_oversized: [json(OK_LOAD, { padding: 'x'.repeat(8 << 20) })],
   loads_dropped_version: OTHER_VERSIONS.map((v) => json(OK_LOAD, { v })),
 };
 
@@ -66,6 +71,9 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
     ...[{ url: 'x' }, { state: 'fine' }, { state: 0 }, { cpu: 2 }, { cpu: '1' }, { inflight: -1 }, { inflight: 2 ** 31 }, { age: -1 }, { fleet_rps: null }, { cores: -1 }]
       .map((wrong) => json(OK_TABLE, { hosts: [{ ...OK_ROW, ...wrong }] })),
     json(OK_TABLE, { full: false }),
+    ...['x', [1], [[]], [['good', -1, 0, null, null]], [['good', 0, null, null, null]], [['good', 0, 0, 'x', null]], [['__proto__', 0, 0, null, null]]].map((loads) => json(OK_TABLE, { loads })),
+    ...['x', [1], [['b']], [['b', -1]], [['__proto__', 1]]].map((acks) => json(OK_TABLE, { acks })),
+    ...['x', [1], [['GET /', 0]], [['GET /', 'x']], [['', 1]], [['GET /', 1e10]]].map((costs) => json(OK_TABLE, { costs })),
     ...['x', [7], ['__proto__'], {}].map((gone) => json(OK_TABLE, { gone })),
     'x'.repeat((16 << 20) + 1),
   ],

@@ -113,7 +113,7 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
     { args: ['balancer', '--console-port', 'x'], says: /--console-port: a whole number from 0 to 65535, not "x"/ },
     { args: ['balancer', '--port', '25000', '--console-port', '25000'], says: /--console-port must differ from --port/ },
     { args: ['balancer', '--name', 'b 1'], says: /--name: letters, digits/ },
-    { args: ['balancer', '--algorithm', 'random'], says: /--algorithm: one of round-robin, resource.*, not "random"/ },
+    { args: ['balancer', '--algorithm', 'random'], says: /--algorithm: one of adaptive, .*, not "random"/ },
     { args: ['balancer', '--host', '10.0.0.1:80'], says: /--host: "10.0.0.1:80" is not http:\/\/host:port/ },
     { args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'], says: /--host: two hosts have the name x; .*name=NAME/ },
     { args: ['balancer', '--lease-ttl', '100ms'], says: /--lease-ttl: a duration from 500ms to 1m, such as .* not "100ms"/ },

@@ -103,9 +103,9 @@ test("the name that follows from any host's URL is a name", () => {
 
 test('algorithms and log levels are told by their names alone', () => {
   assert.is(parseAlgorithm('round-robin'), 'round-robin');
-  assert.is(parseAlgorithm('resource'), 'resource');
+  assert.is(parseAlgorithm('adaptive'), 'adaptive');
   for (const text of ['', 'random', 'Resource', 'round_robin', 'constructor']) {
-    assert.match(refusal(() => parseAlgorithm(text)), /^--algorithm: one of round-robin, resource.*, not "/, text);
+    assert.match(refusal(() => parseAlgorithm(text)), /^--algorithm: one of adaptive, .*, not "/, text);
   }
   for (const level of ['debug', 'info', 'warn', 'error', 'silent'] as const) assert.is(parseLogLevel(level), level);
   assert.match(refusal(() => parseLogLevel('loud')), /^--log-level: one of debug, info, warn, error, silent, not "loud"$/);
@@ -121,7 +121,7 @@ test('the defaults pass every check, and are what the README says', () => {
   assert.is(checkBalancerConfig(CONFIG), CONFIG);
   assert.equal(
     [DEFAULTS.redis, DEFAULTS.namespace, DEFAULTS.port, DEFAULTS.algorithm, DEFAULTS.leaseTtlMs, DEFAULTS.drainTimeoutMs],
-    [['redis://127.0.0.1:6379'], 'meercat', 8080, 'resource', 1500, 30_000],
+    [['redis://127.0.0.1:6379'], 'meercat', 8080, 'adaptive', 1500, 30_000],
   );
 });
 
