@@ -31,7 +31,7 @@ const DEAR_CHOICES = 8;
 const DEAR = 3;
 
 /** Where nobody else sends requests our own figures are the whole truth, and more choices only better. */
-const ALONE_CHOICES = 16;
+const ALONE_CHOICES = 8;
 
 /** Where nothing is known of the others for so long, only our own count. */
 const OLD_CHOICES = 16;
@@ -45,8 +45,6 @@ const WORK_WEIGHT = 0.3;
 
 /** A host that fails everything counts as so many times more loaded. */
 const FAILING_FACTOR = 20;
-/** Besides, also where nothing is in flight (ms). */
-const FAILING_COST = 1000;
 
 /** Fleet-wide requests in flight with feed-forward, weighed by capacity and cost. O(1) whatever the number of hosts; allocates nothing. */
 export class Adaptive implements Policy {
@@ -78,6 +76,8 @@ export class Adaptive implements Policy {
     const medianCapacity = fleet[FLEET.neutralCapacity] as number;
     const neutralCapacity = medianCapacity > 0 ? medianCapacity : neutralSpeed;
 
+    // The same for all, so that what failed counts also where nothing is in flight.
+    const leastOwn = cost / neutralCapacity;
     let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
     if (isAlone) looks = ALONE_CHOICES;
     // A few hosts are all looked at, from a random one on.
@@ -113,8 +113,8 @@ export class Adaptive implements Policy {
       const slowdown = ((requests + 1) * speed) / capacity;
       const soonest = (cost * (slowdown > 1 ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // And of those the one on which it has least itself.
-      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity;
-      const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number)) + FAILING_COST * (failing[slot] as number);
+      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
+      const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
       if (score < bestScore) {
         if (isTaking(view, slot, nowMs, this.#random)) {
