@@ -4,12 +4,12 @@
 // requests: a regression that ignores the stretches in which neighbours came or went (robust-fit.ts).
 // Until data says better, a class's cost is a part of its duration, the same part for all.
 
-import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
+import {
+  buildCostProblem, believeSaid, type ClassFigures, ERROR_FACTOR, explainedPart, FIT_ITERATIONS, fitMemory, HALF_LIFE_MS, type Kind, KINDS, MIN_RECORDS,
+} from './cost-rows.js';
 import { REST_NAME } from './request-classes.js';
+import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
 import { MAX_COLUMNS, MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
-
-/** Half of what was learned is forgotten in so long. */
-const HALF_LIFE_MS = 30_000;
 
 const FIT_EVERY_MS = 5000;
 /** How often good starts are looked for anew, instead of going on from the last fit; at first more often. */
@@ -17,25 +17,12 @@ const SEARCH_EVERY_MS = 30_000;
 const SEARCH_FIRST_MS = 10_000;
 /** Each takes some 5 ms with 20 classes. */
 const SEARCHES_A_TICK = 2;
-const MIN_RECORDS = 30;
-const FIT_ITERATIONS = 6;
 /** Rows among which starts are looked for. */
 const SEARCH_ROWS = 500;
 /** Where the error's standard deviation may be, in cores at one core in use. */
 const SEARCH_SCALES = [0.03, 0.1, 0.3];
 /** The same when it goes on from the last fit. */
 const WARM_SCALE = 0.1;
-const MIN_SCALE = 1e-5;
-
-/** A class's cost is a common part of its duration, give or take this part of it, beforehand. */
-const PRIOR_SD = 0.5;
-/** What a host says of its requests' cost is right to this part, when it is believed. */
-const SAID_SD = 0.1;
-/** What hosts say is believed when the CPU that was measured is between these times what they say. */
-const SAID_LEAST = 0.67;
-const SAID_MOST = 1.5;
-/** Real errors are larger than the regression's own, whose rows are not quite independent nor its model quite right. */
-const ERROR_FACTOR = 2.5;
 
 /**
  * All requests together must take at least and at most such a part of the CPU that was used. A fit that explains
@@ -114,10 +101,6 @@ interface ClassState {
   memoryBytes: number | null;
   isFitted: boolean;
 }
-
-/** What the coefficients stand for: the cost of a request of the class, or CPU as a part of the time in flight. */
-type Kind = 'counts' | 'time';
-const KINDS: readonly Kind[] = ['counts', 'time'];
 
 /** Where a start is looked for: the error's standard deviation, in cores at one core in use. */
 interface Search {
@@ -324,11 +307,11 @@ export class CostModel {
       return;
     }
     const { kind, problem } = best;
-    const fit = this.#withSaid(problem, best.fit, columns, kind);
+    const fit = believeSaid(problem, best.fit, this.#said(columns, kind, problem.unit));
     this.#kind = kind;
     this.#theta = fit.theta;
     this.#hasFit = true;
-    const memory = this.#fitMemory(columns, nowMs);
+    const memory = fitMemory(this.#windows.records, columns, nowMs);
     for (const [index, column] of columns.entries()) {
       const state = this.#classes[column] as ClassState;
       const unit = kind === 'time' ? durationOf(state) : 1;
@@ -345,34 +328,15 @@ export class CostModel {
   }
 
   #isPlausible(columns: readonly number[], { coefficients }: RobustFit, kind: Kind): boolean {
-    const explained = this.#explained(columns, (index) => {
-      const unit = kind === 'time' ? durationOf(this.#classes[columns[index] as number] as ClassState) : 1;
-      return (coefficients[index] as number) * unit;
-    });
+    const costsMs = columns.map((column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes[column] as ClassState) : 1));
+    const explained = explainedPart(this.#windows.records, columns, costsMs);
     return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
-  }
-
-  /** How much of the CPU that was used requests take at these costs, as a part of it. */
-  #explained(columns: readonly number[], costMs: (index: number) => number): number {
-    const { size, level, noise, windowMs } = this.#windows.records;
-    const costs = columns.map((_, index) => costMs(index));
-    // A part of the rows tells it well enough.
-    const step = Math.ceil(size / SEARCH_ROWS);
-    let used = 0;
-    let taken = 0;
-    for (let row = 0; row < size; row += step) {
-      used += level[row] as number;
-      const squared = (windowMs[row] as number) ** 2;
-      for (let index = 0; index < costs.length; index++) {
-        taken += (noise[row * MAX_COLUMNS + (columns[index] as number)] as number) * squared * (costs[index] as number);
-      }
-    }
-    return taken / Math.max(used, 1e-9);
   }
 
   /** No fit is believed: costs are a part of durations, so that they add up to what may be. */
   #guess(columns: readonly number[]): void {
-    const explained = this.#explained(columns, (index) => durationOf(this.#classes[columns[index] as number] as ClassState));
+    const durationsMs = columns.map((column) => durationOf(this.#classes[column] as ClassState));
+    const explained = explainedPart(this.#windows.records, columns, durationsMs);
     this.#theta = Math.min(1, EXPLAINED_GUESS / Math.max(explained, 1e-9));
     this.#hasFit = false;
     for (const state of this.#classes) if (state !== null) state.isFitted = false;
@@ -384,115 +348,20 @@ export class CostModel {
     return kind === 'time' ? state.costMs / durationOf(state) : state.costMs;
   }
 
-  /** The records (at most about so many) as a regression: CPU by requests worked through (`counts`) or in flight (`time`). */
   #problem(columns: readonly number[], kind: Kind, nowMs: number, most: number): RobustProblem {
-    const { records } = this.#windows;
-    const states = columns.map((column) => this.#classes[column] as ClassState);
-    const spanMs = this.#spanMs();
-    const meanMs = meanCost(records.level, records.size, states, this.#windows.hosts);
-    const durations = states.map((state) => (state.timed > 0 ? durationOf(state) : meanMs));
-    const unit = Float64Array.from(durations, (duration) => (kind === 'time' ? 1 : duration));
-    const source = kind === 'time' ? records.busy : records.counts;
-    const step = Math.ceil(records.size / most);
-    const rows = Math.floor(records.size / step);
-    const every = (column: Float64Array): Float64Array => Float64Array.from({ length: rows }, (_, row) => column[row * step] as number);
-    const y = every(records.cpu);
-    const group = Uint16Array.from({ length: rows }, (_, row) => records.group[row * step] as number);
-    return {
-      rows,
-      columns: columns.length,
-      x: gather(source, columns, rows, step),
-      y,
-      weight: every(records.atMs).map((atMs) => 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)),
-      variance: every(records.level).map((level) => Math.max(0.05, level)),
-      group,
-      groups: group.reduce((largest, value) => Math.max(largest, value), 0) + 1,
-      error: gather(records.noise, columns, rows, step),
-      errorFactor: (index, coefficient) => {
-        const duration = durations[index] as number;
-        // A class that mostly waits uses its CPU at a moment of its time in flight that nobody knows.
-        const waiting = 0.5 * Math.max(0, 1 - (2 * coefficient) / (unit[index] as number)) ** 2;
-        const variance = waiting * (duration + spanMs) + 0.7 * spanMs * Math.min(1, spanMs / duration);
-        return kind === 'time' ? variance * duration ** 2 : variance;
-      },
-      range: y.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1) * 2,
-      priorMean: (index, theta) => theta * (unit[index] as number),
-      priorSd: (index) => PRIOR_SD * (unit[index] as number),
-      unit,
-      minScale: MIN_SCALE,
-    };
+    const classes = columns.map((column): ClassFigures => {
+      const state = this.#classes[column] as ClassState;
+      return { column, count: state.count, durationMs: state.timed > 0 ? durationOf(state) : null };
+    });
+    return buildCostProblem(this.#windows.records, classes, kind, nowMs, most, this.#spanMs(), this.#windows.hosts);
   }
 
-  /** Takes into account what hosts say of their requests' cost, if that agrees with the CPU they used. */
-  #withSaid(problem: RobustProblem, fit: RobustFit, columns: readonly number[], kind: Kind): RobustFit {
-    const said = columns.map((column, index) => {
+  /** What hosts say of each class, in the terms of this kind; null where they say too little. */
+  #said(columns: readonly number[], kind: Kind, unit: Float64Array): (number | null)[] {
+    return columns.map((column, index) => {
       const state = this.#classes[column] as ClassState;
       if (state.said < MIN_COUNT || state.said < state.count / 10) return null;
-      return (state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1)) || (problem.unit[index] as number) * 1e-6;
-    });
-    if (said.every((cost) => cost === null)) return fit;
-    const { rows, columns: width, x, y, weight, variance } = problem;
-    let top = 0;
-    let bottom = 0;
-    for (let row = 0; row < rows; row++) {
-      let bySaid = 0;
-      let residual = y[row] as number;
-      for (let i = 0; i < width; i++) {
-        const value = x[row * width + i] as number;
-        const cost = said[i] ?? null;
-        if (cost === null) residual -= value * (fit.coefficients[i] as number);
-        else bySaid += value * cost;
-      }
-      let all = y[row] as number;
-      for (let i = 0; i < width; i++) all -= (x[row * width + i] as number) * (fit.coefficients[i] as number);
-      // Rows that the fit takes for spoiled say nothing here either.
-      if (all * all > 9 * fit.scale * (variance[row] as number)) continue;
-      const w = (weight[row] as number) / (variance[row] as number);
-      top += w * bySaid * residual;
-      bottom += w * bySaid * bySaid;
-    }
-    const ratio = top / bottom;
-    if (!(ratio >= SAID_LEAST && ratio <= SAID_MOST)) return fit;
-    const believing: RobustProblem = {
-      ...problem,
-      priorMean: (index, theta) => said[index] ?? problem.priorMean(index, theta),
-      priorSd: (index) => Math.max(SAID_SD * (said[index] ?? problem.priorSd(index) / SAID_SD), 1e-6),
-    };
-    return fitRobust(believing, fit.coefficients, fit.scale, FIT_ITERATIONS);
-  }
-
-  /** Bytes per request in flight, where they show; null where they don't. */
-  #fitMemory(columns: readonly number[], nowMs: number): (number | null)[] {
-    const { records } = this.#windows;
-    const known: number[] = [];
-    for (let row = 0; row < records.size; row++) if (records.memory[row] === records.memory[row]) known.push(row);
-    if (known.length < MIN_RECORDS) return columns.map(() => null);
-    const y = Float64Array.from(known, (row) => records.memory[row] as number);
-    const size = y.map(Math.abs).toSorted()[known.length >> 1] as number;
-    if (size === 0) return columns.map(() => null);
-    const busy = gather(records.busy, columns, records.size, 1);
-    const width = columns.length;
-    const problem: RobustProblem = {
-      rows: known.length,
-      columns: width,
-      x: Float64Array.from({ length: known.length * width }, (_, at) => busy[(known[Math.floor(at / width)] as number) * width + (at % width)] as number),
-      y,
-      weight: Float64Array.from(known, (row) => 0.5 ** (Math.max(0, nowMs - (records.atMs[row] as number)) / HALF_LIFE_MS)),
-      variance: new Float64Array(known.length).fill(size ** 2),
-      group: new Uint16Array(known.length),
-      groups: 1,
-      error: new Float64Array(known.length * width),
-      errorFactor: () => 0,
-      range: y.reduce((most, value) => Math.max(most, Math.abs(value)), size) * 2,
-      priorMean: () => 0,
-      priorSd: () => size * 10,
-      unit: new Float64Array(width).fill(size),
-      minScale: MIN_SCALE,
-    };
-    const fit = fitRobust(problem, new Float64Array(width), 1, FIT_ITERATIONS);
-    return columns.map((_, index) => {
-      const bytes = fit.coefficients[index] as number;
-      return bytes > 2 * ERROR_FACTOR * (fit.errors[index] as number) ? Math.round(bytes) : null;
+      return Math.max(state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1), (unit[index] as number) * 1e-6);
     });
   }
 }
@@ -505,24 +374,4 @@ function newClass(name: string): ClassState {
 function durationOf(state: ClassState): number {
   if (state.easy >= MIN_COUNT) return Math.max(1e-3, state.easyMs / state.easy);
   return state.timed > 0 ? Math.max(1e-3, state.busyMs / state.timed) : 1;
-}
-
-/** A size for classes whose durations nobody tells: five times the CPU that there was for each request. */
-function meanCost(level: Float64Array, size: number, states: readonly ClassState[], hosts: number): number {
-  let cores = 0;
-  for (let row = 0; row < size; row++) cores += level[row] as number;
-  // Fading counts are those of a half-life over ln 2.
-  const perMs = states.reduce((sum, { count }) => sum + count, 0) / (HALF_LIFE_MS / Math.LN2);
-  return Math.max(1e-3, (5 * (cores / Math.max(1, size)) * Math.max(1, hosts)) / Math.max(perMs, 1e-9));
-}
-
-/** These columns of every n-th row. */
-function gather(source: Float32Array, columns: readonly number[], rows: number, step: number): Float64Array {
-  const width = columns.length;
-  const out = new Float64Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    const base = row * step * MAX_COLUMNS;
-    for (let index = 0; index < width; index++) out[row * width + index] = source[base + (columns[index] as number)] as number;
-  }
-  return out;
 }

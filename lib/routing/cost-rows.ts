@@ -1,0 +1,193 @@
+// The regression behind the cost model: what was recorded of hosts as rows, what is believed beforehand of the
+// classes, and what is checked of a fit before it is believed.
+
+import { type RobustFit, type RobustProblem, fitRobust } from './robust-fit.js';
+import { MAX_COLUMNS, type WorkRecords } from './work-windows.js';
+
+/** Half of what was learned is forgotten in so long. */
+export const HALF_LIFE_MS = 30_000;
+
+/** How often rows and coefficients are weighed against each other in one fit. */
+export const FIT_ITERATIONS = 6;
+
+/** Real errors are larger than the regression's own, whose rows are not quite independent nor its model quite right. */
+export const ERROR_FACTOR = 2.5;
+
+/** Fewer records than this tell nothing. */
+export const MIN_RECORDS = 30;
+
+/** The smallest error that is believed: a variance, in cores at one core in use. */
+const MIN_SCALE = 1e-5;
+
+/** A class's cost is a common part of its duration, give or take this part of it, beforehand. */
+const PRIOR_SD = 0.5;
+/** What a host says of its requests' cost is right to this part, when it is believed. */
+const SAID_SD = 0.1;
+/** What hosts say is believed when the CPU that was measured is between these times what they say. */
+const SAID_LEAST = 0.67;
+const SAID_MOST = 1.5;
+/** Rows that tell well enough how much of the CPU is explained. */
+const EXPLAINED_ROWS = 500;
+
+/** What the coefficients stand for: the cost of a request of the class, or CPU as a part of the time in flight. */
+export type Kind = 'counts' | 'time';
+
+/** Both kinds. */
+export const KINDS: readonly Kind[] = ['counts', 'time'];
+
+/** What is known of a class beforehand. */
+export interface ClassFigures {
+  /** Its column in the records. */
+  readonly column: number;
+  /** Requests of late. */
+  readonly count: number;
+  /** Their mean duration in ms; null when nobody tells. */
+  readonly durationMs: number | null;
+}
+
+/**
+ * The records (at most about `most` of them) as a regression: CPU by requests worked through (`counts`) or in flight
+ * (`time`). `spanMs` is how often load messages come, `hosts` how many hosts the records are of.
+ */
+export function buildCostProblem(records: WorkRecords, classes: readonly ClassFigures[], kind: Kind, nowMs: number, most: number, spanMs: number, hosts: number): RobustProblem {
+  const columns = classes.map(({ column }) => column);
+  const meanMs = meanCost(records, classes, hosts);
+  const durations = classes.map(({ durationMs }) => durationMs ?? meanMs);
+  const unit = Float64Array.from(durations, (duration) => (kind === 'time' ? 1 : duration));
+  const source = kind === 'time' ? records.busy : records.counts;
+  const step = Math.ceil(records.size / most);
+  const rows = Math.floor(records.size / step);
+  const every = (column: Float64Array): Float64Array => Float64Array.from({ length: rows }, (_, row) => column[row * step] as number);
+  const y = every(records.cpu);
+  const group = Uint16Array.from({ length: rows }, (_, row) => records.group[row * step] as number);
+  return {
+    rows,
+    columns: columns.length,
+    x: gather(source, columns, rows, step),
+    y,
+    weight: every(records.atMs).map((atMs) => 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)),
+    variance: every(records.level).map((level) => Math.max(0.05, level)),
+    group,
+    groups: group.reduce((largest, value) => Math.max(largest, value), 0) + 1,
+    error: gather(records.noise, columns, rows, step),
+    errorFactor: (index, coefficient) => {
+      const duration = durations[index] as number;
+      // A class that mostly waits uses its CPU at a moment of its time in flight that nobody knows.
+      const waiting = 0.5 * Math.max(0, 1 - (2 * coefficient) / (unit[index] as number)) ** 2;
+      const variance = waiting * (duration + spanMs) + 0.7 * spanMs * Math.min(1, spanMs / duration);
+      return kind === 'time' ? variance * duration ** 2 : variance;
+    },
+    range: y.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1) * 2,
+    priorMean: (index, theta) => theta * (unit[index] as number),
+    priorSd: (index) => PRIOR_SD * (unit[index] as number),
+    unit,
+    minScale: MIN_SCALE,
+  };
+}
+
+/** How much of the CPU that was used requests take at these costs (ms, by column in the same order), as a part of it. */
+export function explainedPart(records: WorkRecords, columns: readonly number[], costsMs: readonly number[]): number {
+  const { size, level, noise, windowMs } = records;
+  // A part of the rows tells it well enough.
+  const step = Math.ceil(size / EXPLAINED_ROWS);
+  let used = 0;
+  let taken = 0;
+  for (let row = 0; row < size; row += step) {
+    used += level[row] as number;
+    const squared = (windowMs[row] as number) ** 2;
+    for (let index = 0; index < columns.length; index++) {
+      taken += (noise[row * MAX_COLUMNS + (columns[index] as number)] as number) * squared * (costsMs[index] as number);
+    }
+  }
+  return taken / Math.max(used, 1e-9);
+}
+
+/**
+ * Takes into account what hosts say that requests cost, in the problem's terms (null for a class of which nobody
+ * says anything), if it agrees with the CPU they used: then it is what is believed beforehand.
+ */
+export function believeSaid(problem: RobustProblem, fit: RobustFit, said: readonly (number | null)[]): RobustFit {
+  if (said.every((cost) => cost === null)) return fit;
+  const { rows, columns: width, x, y, weight, variance } = problem;
+  let top = 0;
+  let bottom = 0;
+  for (let row = 0; row < rows; row++) {
+    let bySaid = 0;
+    let residual = y[row] as number;
+    for (let i = 0; i < width; i++) {
+      const value = x[row * width + i] as number;
+      const cost = said[i] ?? null;
+      if (cost === null) residual -= value * (fit.coefficients[i] as number);
+      else bySaid += value * cost;
+    }
+    let all = y[row] as number;
+    for (let i = 0; i < width; i++) all -= (x[row * width + i] as number) * (fit.coefficients[i] as number);
+    // Rows that the fit takes for spoiled say nothing here either.
+    if (all * all > 9 * fit.scale * (variance[row] as number)) continue;
+    const w = (weight[row] as number) / (variance[row] as number);
+    top += w * bySaid * residual;
+    bottom += w * bySaid * bySaid;
+  }
+  const ratio = top / bottom;
+  if (!(ratio >= SAID_LEAST && ratio <= SAID_MOST)) return fit;
+  const believing: RobustProblem = {
+    ...problem,
+    priorMean: (index, theta) => said[index] ?? problem.priorMean(index, theta),
+    priorSd: (index) => Math.max(SAID_SD * (said[index] ?? problem.priorSd(index) / SAID_SD), 1e-6),
+  };
+  return fitRobust(believing, fit.coefficients, fit.scale, FIT_ITERATIONS);
+}
+
+/** Bytes of memory per request in flight, by column in the same order, where they show; null where they don't. */
+export function fitMemory(records: WorkRecords, columns: readonly number[], nowMs: number): (number | null)[] {
+  const known: number[] = [];
+  for (let row = 0; row < records.size; row++) if (records.memory[row] === records.memory[row]) known.push(row);
+  if (known.length < MIN_RECORDS) return columns.map(() => null);
+  const y = Float64Array.from(known, (row) => records.memory[row] as number);
+  const size = y.map(Math.abs).toSorted()[known.length >> 1] as number;
+  if (size === 0) return columns.map(() => null);
+  const busy = gather(records.busy, columns, records.size, 1);
+  const width = columns.length;
+  const problem: RobustProblem = {
+    rows: known.length,
+    columns: width,
+    x: Float64Array.from({ length: known.length * width }, (_, at) => busy[(known[Math.floor(at / width)] as number) * width + (at % width)] as number),
+    y,
+    weight: Float64Array.from(known, (row) => 0.5 ** (Math.max(0, nowMs - (records.atMs[row] as number)) / HALF_LIFE_MS)),
+    variance: new Float64Array(known.length).fill(size ** 2),
+    group: new Uint16Array(known.length),
+    groups: 1,
+    error: new Float64Array(known.length * width),
+    errorFactor: () => 0,
+    range: y.reduce((most, value) => Math.max(most, Math.abs(value)), size) * 2,
+    priorMean: () => 0,
+    priorSd: () => size * 10,
+    unit: new Float64Array(width).fill(size),
+    minScale: MIN_SCALE,
+  };
+  const fit = fitRobust(problem, new Float64Array(width), 1, FIT_ITERATIONS);
+  return columns.map((_, index) => {
+    const bytes = fit.coefficients[index] as number;
+    return bytes > 2 * ERROR_FACTOR * (fit.errors[index] as number) ? Math.round(bytes) : null;
+  });
+}
+
+/** A size for classes whose durations nobody tells: five times the CPU that there was for each request. */
+function meanCost({ level, size }: WorkRecords, classes: readonly ClassFigures[], hosts: number): number {
+  let cores = 0;
+  for (let row = 0; row < size; row++) cores += level[row] as number;
+  // Fading counts are those of a half-life over ln 2.
+  const perMs = classes.reduce((sum, { count }) => sum + count, 0) / (HALF_LIFE_MS / Math.LN2);
+  return Math.max(1e-3, (5 * (cores / Math.max(1, size)) * Math.max(1, hosts)) / Math.max(perMs, 1e-9));
+}
+
+/** These columns of every n-th row. */
+function gather(source: Float32Array, columns: readonly number[], rows: number, step: number): Float64Array {
+  const width = columns.length;
+  const out = new Float64Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const base = row * step * MAX_COLUMNS;
+    for (let index = 0; index < width; index++) out[row * width + index] = source[base + (columns[index] as number)] as number;
+  }
+  return out;
+}
