@@ -119,8 +119,9 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
   else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
-  // Never nothing: a host that gets no request could not show that it has recovered.
-  state.capacity = Math.max(state.capacity, state.speed / 8);
+  // Never nothing: a host that gets no request could not show that it has recovered. Without an agent, one that is
+  // slow for a moment may be so for any reason: it is taken to have room for one request at a time at least.
+  state.capacity = Math.max(state.capacity, figures.cpu === null ? state.speed : state.speed / 8);
 }
 
 /** Costs, and with them work, are `factor` times what they were. */

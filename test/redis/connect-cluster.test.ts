@@ -83,6 +83,7 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
         await servers[0]?.restart();
         await untilStatus(url, 'the whole fleet in Redis', ({ master, term, balancers, hosts }) => master === 'b1' && (term ?? 0) > 1 && balancers.length === 1 && hosts[0]?.state === 'up');
         assert.is(logOf(balancer).filter(({ msg }) => String(msg).startsWith('redis is not reachable')).length, 1);
+        await until(() => told.length === 3, { what: 'the connection of our own' });
         assert.equal(told, ['ready', 'lost', 'ready']);
       });
     } finally {

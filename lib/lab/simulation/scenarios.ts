@@ -19,7 +19,7 @@ export const DEFAULT_SCENARIO = {
   ],
   balancers: [1, 2, 8, 32, 64],
   loads: [0.7, 0.9],
-  warmUp: '10s',
+  warmUp: '60s',
   duration: '60s',
 } as const satisfies ScenarioJson;
 
