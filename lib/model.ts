@@ -117,6 +117,8 @@ export interface LoadMessage {
   readonly seq: number;
   /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];
+  /** What hosts said since the message before that requests took: a class's id, of how many, their CPU added up (ms). */
+  readonly said: readonly (readonly [id: number, count: number, cpuMs: number])[];
   /** The hosts whose figures changed since the last message; all of them when `isFull`. */
   readonly hosts: readonly HostLoad[];
   readonly isFull: boolean;
@@ -148,6 +150,9 @@ export interface HostRow extends HostFigures {
 /** What changes of a host many times a second; the rest of its row stays as it was. */
 export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
+/** What a request of each class is expected to cost, in milliseconds of CPU. */
+export type Costs = readonly (readonly [name: string, costMs: number])[];
+
 /** A part of the host table or the whole of it, stamped by its master. */
 export interface HostTable {
   readonly stamp: Stamp;
@@ -161,7 +166,7 @@ export interface HostTable {
   /** The last load message that is contained, of each balancer from which one came since the message before: its seq. */
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
   /** What a request of each class is expected to cost, in milliseconds of CPU; null when that did not change. */
-  readonly costs: readonly (readonly [name: string, costMs: number])[] | null;
+  readonly costs: Costs | null;
   /** Names of the hosts that left since the message before. */
   readonly gone: readonly string[];
 }
@@ -181,8 +186,8 @@ export const FLEET = {
   othersWorkPerCapacity: 4,
   /** What a request costs on average, in milliseconds of CPU. */
   meanCost: 5,
-  /** Requests per millisecond from other balancers to all hosts. */
-  othersRate: 6,
+  /** How many other balancers the fleet has; NaN while that is not known. */
+  otherBalancers: 6,
 } as const;
 
 /**

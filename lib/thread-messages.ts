@@ -4,7 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
-import type { Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/writer.js';
 import type { HealthRules, HostTls } from './traffic-config.js';
 
@@ -49,8 +49,8 @@ export type FromHosts = LogMessage | { readonly type: 'stopped' };
 
 /** From the fleet thread to the hosts thread, on their own port. */
 export type FleetToHosts =
-  /** Gather from now on; `rows` is what this balancer knows, in case Redis knows less. */
-  | { readonly type: 'become-master'; readonly term: number; readonly stamp: Stamp; readonly rows: readonly HostRow[] }
+  /** Gather from now on; `rows` and `costs` are what this balancer knows, in case Redis knows less. */
+  | { readonly type: 'become-master'; readonly term: number; readonly stamp: Stamp; readonly rows: readonly HostRow[]; readonly costs: Costs }
   | { readonly type: 'become-slave' };
 
 /** From the hosts thread to the fleet thread, on their own port. */

@@ -56,6 +56,7 @@ const LOADS: Readonly<Record<string, readonly string[]>> = {
       .map((hosts) => json(OK_LOAD, { hosts })),
     '{"v":1,"balancer":"b9","instance":"i","seq":1,"hosts":[["good",1e999,0,0,0,0,0,0,0,0]]}',
     ...[null, -1, 1.5, '1', 2 ** 53].map((seq) => json(OK_LOAD, { seq })),
+    ...['x', {}, [1], [[64, 1, 1]], [[1, -1, 1]], [[1, 1, -1]], [[1, 1]], [['1', 1, 1]]].map((said) => json(OK_LOAD, { said })),
     ...['x', {}, [1], [[64, 'GET /']], [[1, '']], [[1, 'a\u0000b']], [[1, 'x'.repeat(301)]], [['1', 'GET /']]].map((classes) => json(OK_LOAD, { classes })),
     ...['x', {}, [1], [null], [{ name: 's' }], [{ name: 's', url: 'ftp://s' }], [{ name: '__proto__', url: 'http://s' }]].map((statics) => json(OK_LOAD, { full: true, statics })),
   ],

@@ -15,6 +15,7 @@ import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
 import { loadIntervalMs } from '../routing/load-interval.js';
+import { FLEET } from '../model.js';
 import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
 import { ClassCosts } from '../table/class-costs.js';
 import { OwnLoads } from '../table/own-loads.js';
@@ -30,13 +31,6 @@ import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
 const HEARTBEAT_MS = SECOND;
-
-/** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
-const EMPTY_LOAD_MS = 250;
-
-/** All hosts are named anew so often, or after so many messages, should one have been lost. */
-const FULL_LOAD_MS = 2000;
-const FULL_LOAD_MESSAGES = 20;
 
 /** How often the median usage is computed and hosts that a new master never named are let go. */
 const UPKEEP_MS = 250;
@@ -110,7 +104,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
   const costs = new ClassCosts(columns);
   const inband = new InbandReports(columns.reportedAt, Math.random);
-  let balancers = 1;
   setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */
   let heardAtMs = clock();
@@ -120,14 +113,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
     onTerm: (term) => sawTerm(term),
-    onApplied(applied, isNewTerm) {
+    onApplied(applied) {
       heardAtMs = clock();
       inband.onTable(applied);
       ownChecks.end();
-      if (isNewTerm) loads.forgetAcks();
-      for (const [balancer, seq] of applied.acks) if (balancer === config.name) loads.onAck(seq);
       if (applied.costs !== null) costs.take(applied.costs);
-      loads.settle(table.writer.hosts(), heardAtMs);
+      loads.onTable(applied, table.writer.hosts(), heardAtMs);
     },
     onRead() {
       isTableRead = true;
@@ -151,7 +142,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())) });
+      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: costs.told });
       void membership.tell({ kind: 'master-elected', name: config.name, term });
       void beat();
     },
@@ -210,12 +201,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
       inband.balancers = fleet.order.length;
+      columns.fleet[FLEET.otherBalancers] = fleet.order.length - 1;
       noticeSharedName(fleet.previousInstance);
       if (!hasJoined) {
         hasJoined = true;
         void membership.tell({ kind: 'balancer-joined', name: config.name });
       }
-      balancers = fleet.order.length;
       lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
       sawTerm(fleet.term);
       settings.take(fleet.settings);
@@ -243,26 +234,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
   }
 
-  let lastTerm = 0;
-  let lastFullMs = Number.NEGATIVE_INFINITY;
-  let lastSentMs = Number.NEGATIVE_INFINITY;
   let loadTimer: NodeJS.Timeout | undefined;
   function sendLoad(): void {
     const hosts = table.writer.hosts();
-    const everyMs = loadIntervalMs(balancers, hosts.length);
+    const everyMs = loadIntervalMs(inband.balancers, hosts.length);
     loadTimer = setTimeout(sendLoad, everyMs);
     if (client.status !== 'ready') return;
-    const { term } = table.writer.stamp;
-    const nowMs = clock();
-    loads.touch(nowMs);
-    // A new master knows nothing yet of what is in flight.
-    const isFull = term !== lastTerm || loads.isLost || nowMs - lastFullMs >= Math.max(FULL_LOAD_MS, FULL_LOAD_MESSAGES * everyMs);
-    const message = loads.next(hosts, isFull, nowMs, nowMs - lastSentMs >= EMPTY_LOAD_MS);
-    if (message === undefined) return;
-    lastTerm = term;
-    lastSentMs = nowMs;
-    if (isFull) lastFullMs = nowMs;
-    client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
+    const message = loads.nextDue(hosts, table.writer.stamp.term, everyMs, clock());
+    if (message !== undefined) client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
   }
 
   function sendInband(reports: readonly InbandReport[]): void {
@@ -319,7 +298,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           listenToHosts(hostsPort);
           // The hosts thread was started again: it must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())) });
+            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: costs.told });
           }
           break;
         case 'resign':

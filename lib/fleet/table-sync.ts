@@ -32,8 +32,8 @@ export interface TableSyncOptions {
   readonly post: (message: FromFleet) => void;
   /** Redis was read for the first time, or again after it was away. */
   readonly onRead: () => void;
-  /** A table of a master was applied; `isNewTerm` when it is the first of a new master. */
-  readonly onApplied: (table: HostTable, isNewTerm: boolean) => void;
+  /** A table of a master was applied. */
+  readonly onApplied: (table: HostTable) => void;
   /** A table of this term was seen, applied or not. */
   readonly onTerm: (term: number) => void;
 }
@@ -85,9 +85,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     switch (outcome.kind) {
       case 'apply':
         for (const table of outcome.tables) {
-          const isNewTerm = table.stamp.term !== writer.stamp.term;
           announce(writer.apply(table, clock()));
-          options.onApplied(table, isNewTerm);
+          options.onApplied(table);
         }
         count('tables_applied', outcome.tables.length);
         break;

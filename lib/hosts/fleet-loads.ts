@@ -2,7 +2,8 @@
 // what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
 // not counted wrongly.
 
-import type { Evidence, HostFigures, HostLoad, LoadMessage } from '../model.js';
+import type { Evidence, HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
+import type { CostModel } from '../routing/cost-model.js';
 import { type CapacityState, rescaleCapacity, startCapacity, updateCapacity } from '../routing/capacity.js';
 
 /** A balancer that says nothing for so long has nothing in flight any more. */
@@ -70,12 +71,12 @@ export interface FleetLoad {
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
 const NOTHING: Said = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
 
-/** Requests of a class that a balancer finished on a host within the last `spanMs`: how many, and their durations added up. */
-export type OnFinished = (host: string, className: string, count: number, busyMs: number, nowMs: number, spanMs: number) => void;
+/** Who learns of requests by class; the cost model. */
+export type ClassListener = Pick<CostModel, 'finished' | 'said'>;
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
-  readonly #onFinished: OnFinished;
+  readonly #classes: ClassListener | undefined;
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
   #messages = 0;
@@ -86,14 +87,16 @@ export class FleetLoads {
   #learnedAtMs = Number.NaN;
   #medianSpeed = Number.NaN;
 
-  /** @param onFinished is told of requests that were finished, by class */
-  constructor(onFinished: OnFinished = () => undefined) {
-    this.#onFinished = onFinished;
+  /** @param classes is told of requests by class */
+  constructor(classes?: ClassListener) {
+    this.#classes = classes;
   }
 
-  /** How many balancers are heard. */
-  get balancers(): number {
-    return this.#balancers.size;
+  /** Takes over what an earlier master knew that a host can do. */
+  seed({ name, capacity, speed }: HostRow, nowMs: number): void {
+    const state = this.#totalOf(name, nowMs).capacity;
+    if (Number.isNaN(state.capacity)) state.capacity = capacity ?? Number.NaN;
+    if (Number.isNaN(state.speed)) state.speed = speed ?? Number.NaN;
   }
 
   /** Takes one message; gives the names of the hosts whose requests in flight changed. */
@@ -135,6 +138,10 @@ export class FleetLoads {
         this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
+    }
+    for (const [id, count, cpuMs] of message.said) {
+      const name = balancer.classes[id];
+      if (name !== undefined) this.#classes?.said(name, count, cpuMs);
     }
     if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
     if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
@@ -209,13 +216,18 @@ export class FleetLoads {
     return changed;
   }
 
-  /** What a host has in flight and can do, by all balancers' word. What it can do counts as told by this. */
+  /** The same as `of`, for the fleet: what the host can do counts as told. */
+  tell(host: string): FleetLoad {
+    const total = this.#totals.get(host);
+    if (total !== undefined) [total.toldCapacity, total.toldSpeed] = [total.capacity.capacity, total.capacity.speed];
+    return this.of(host);
+  }
+
+  /** What a host has in flight and can do, by all balancers' word. */
   of(host: string): FleetLoad {
     const total = this.#totals.get(host);
     if (total === undefined) return NO_LOAD;
     const { capacity, speed } = total.capacity;
-    total.toldCapacity = capacity;
-    total.toldSpeed = speed;
     return {
       inflight: total.inflight,
       // Sums of fractions: what remains of nothing is nothing.
@@ -228,6 +240,7 @@ export class FleetLoads {
 
   /** Costs, and with them all that is reckoned in work, are `factor` times what they were. */
   rescale(factor: number): void {
+    if (factor === 1) return;
     this.#medianSpeed *= factor;
     for (const { capacity } of this.#totals.values()) rescaleCapacity(capacity, factor);
   }
@@ -266,7 +279,7 @@ export class FleetLoads {
     for (let i = 0; i < counts.length; i += 3) {
       const name = classes[counts[i] as number];
       // A class whose name was lost is told again with the next full message.
-      if (name !== undefined) this.#onFinished(host, name, counts[i + 1] as number, counts[i + 2] as number, nowMs, spanMs);
+      if (name !== undefined) this.#classes?.finished(host, name, { count: counts[i + 1] as number, busyMs: counts[i + 2] as number }, nowMs, spanMs);
     }
   }
 

@@ -1,10 +1,11 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
+import type { Costs, HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
-import { type CostEstimate, CostModel } from '../routing/cost-model.js';
+import type { CostEstimate } from '../routing/cost-model.js';
+import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import { type CheckRules, type HostEntry, reasonFor } from './host-entry.js';
 
@@ -17,9 +18,6 @@ const FORGET_AFTER_MS = 60_000;
 
 /** Figures older than so many intervals of their agent say nothing of the CPU that is free now. */
 const OLD_INTERVALS = 2.5;
-
-/** Costs are told anew when one of them changed by this share. */
-const TOLD_COST_CHANGE = 0.05;
 
 /** How many hosts at most: as many as the shared table holds. */
 const MAX_HOSTS = 16_384;
@@ -39,9 +37,6 @@ export interface HostNews {
   readonly detail: string;
 }
 
-/** What a request of each class costs, in milliseconds of CPU. */
-export type Costs = readonly (readonly [name: string, costMs: number])[];
-
 /** What changed since the last flush. */
 export interface HostChanges {
   readonly rows: readonly HostRow[];
@@ -60,11 +55,8 @@ export interface HostChanges {
 export class HostRegistry {
   readonly #rules: CheckRules;
   readonly #entries = new Map<string, HostEntry>();
-  readonly #costs = new CostModel();
-  readonly #loads = new FleetLoads((host, name, count, busyMs, nowMs, spanMs) => this.#costs.finished(host, name, { count, busyMs }, nowMs, spanMs));
-  /** What requests cost, as it was told last, and whether it is to be told again. */
-  #toldCosts: ReadonlyMap<string, number> = new Map();
-  #isCostChanged = false;
+  readonly #costs = new FleetCosts();
+  readonly #loads = new FleetLoads(this.#costs.model);
   readonly #changed = new Set<string>();
   readonly #loadChanged = new Set<string>();
   #gone = new Set<string>();
@@ -80,7 +72,8 @@ export class HostRegistry {
   }
 
   /** Takes over what an earlier master knew. Rows that are known already stay as they are. */
-  seed(rows: readonly HostRow[], nowMs: number): void {
+  seed(rows: readonly HostRow[], nowMs: number, costs: Costs = []): void {
+    this.#costs.seed(costs);
     for (const row of rows) {
       if (this.#entries.has(row.name)) continue;
       const reportedAtMs = row.ageMs === null ? null : nowMs - row.ageMs;
@@ -96,6 +89,7 @@ export class HostRegistry {
         checks: row.state === 'down' ? FALLEN : UNCHECKED,
         downSinceMs: row.state === 'down' ? nowMs : Number.NaN,
       });
+      this.#loads.seed(row, nowMs);
     }
   }
 
@@ -129,7 +123,7 @@ export class HostRegistry {
     const windowMs = nowMs - (entry.reportedAtMs ?? Number.NaN);
     // After a pause a report tells of its own time alone, of which it is not known how long it was.
     if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * report.intervalMs) {
-      this.#costs.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
+      this.#costs.model.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
     entry.figures = { cpu, memory, cores, rps };
     entry.hasAgent = true;
@@ -188,7 +182,7 @@ export class HostRegistry {
   /** To be called each second: notices silence, forgets what is long gone, works out the rates. */
   tick(nowMs: number): void {
     for (const name of this.#loads.tick(nowMs)) this.#changed.add(name);
-    this.#refreshCosts(nowMs);
+    this.#loads.rescale(this.#costs.tick(nowMs));
     for (const entry of this.#entries.values()) {
       if (entry.state === 'up') this.#settle(entry, nowMs);
       const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
@@ -213,52 +207,27 @@ export class HostRegistry {
 
   /** What requests cost, as the fleet was told. */
   get costs(): Costs {
-    return [...this.#toldCosts];
+    return this.#costs.told;
   }
 
   /** All that is known of what requests cost. */
   costEstimates(): readonly CostEstimate[] {
-    return this.#costs.estimates();
-  }
-
-  /** Tells the fleet anew when a class is new or a cost changed; all that is reckoned in work goes along. */
-  #refreshCosts(nowMs: number): void {
-    this.#costs.tick(nowMs);
-    const estimates = this.#costs.estimates();
-    const costs = this.#costs.costs();
-    const isNear = (name: string, costMs: number): boolean => Math.abs(costMs - (this.#toldCosts.get(name) ?? 0)) <= TOLD_COST_CHANGE * costMs;
-    if ([...costs].every(([name, costMs]) => isNear(name, costMs))) return;
-    let [before, after] = [0, 0];
-    for (const { name, samples } of estimates) {
-      const told = this.#toldCosts.get(name) ?? (this.#toldCosts.size === 0 ? 1 : undefined);
-      const costMs = costs.get(name);
-      if (told === undefined || costMs === undefined) continue;
-      before += samples * told;
-      after += samples * costMs;
-    }
-    if (before > 0 && after > 0) this.#loads.rescale(after / before);
-    this.#toldCosts = costs;
-    this.#isCostChanged = true;
-  }
-
-  /** How many balancers are heard. */
-  get balancers(): number {
-    return this.#loads.balancers;
+    return this.#costs.model.estimates();
   }
 
   /** What changed since the last call. */
   takeChanges(nowMs: number): HostChanges {
     const rows = [...this.#changed].flatMap((name) => this.row(name, nowMs) ?? []);
+    for (const { name } of rows) this.#loads.tell(name);
     const loads: LoadRow[] = [];
     for (const name of this.#loadChanged) {
       if (this.#changed.has(name) || !this.#entries.has(name)) continue;
-      const { inflight, work, capacity, speed } = this.#loads.of(name);
+      const { inflight, work, capacity, speed } = this.#loads.tell(name);
       loads.push({ name, inflight, work, capacity, speed });
     }
     this.#loadChanged.clear();
-    const changes = { rows, loads, acks: this.#loads.takeAcks(), costs: this.#isCostChanged ? this.costs : null, gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
+    const changes = { rows, loads, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
     this.#changed.clear();
-    this.#isCostChanged = false;
     this.#gone = new Set();
     this.#news = [];
     this.#isMembership = false;
@@ -277,7 +246,7 @@ export class HostRegistry {
 
   /** Whether there is anything to publish. */
   get hasChanges(): boolean {
-    return this.#changed.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks || this.#isCostChanged;
+    return this.#changed.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks || this.#costs.isChanged;
   }
 
   /** All rows of the table. */

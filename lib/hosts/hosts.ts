@@ -35,8 +35,8 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership?.stop();
     mastership = undefined;
     if (message.type === 'become-slave') return;
-    const { term, stamp, rows } = message;
-    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, term, stamp, rows, onFenced });
+    const { term, stamp, rows, costs } = message;
+    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, term, stamp, rows, costs, onFenced });
   }
 
   function onFenced(term: number): void {

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
 import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
-import type { HostRow, HostTable, Stamp } from '../model.js';
+import type { Costs, HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
@@ -17,24 +17,14 @@ import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
+import { flushDelayMs, LEARN_MS, SNAPSHOT_EVERY_MS, TICK_MS } from './flush-pace.js';
 import { HostRegistry } from './host-registry.js';
-
-/** What changed is gathered for so long before it is published: longer where there are many hosts. */
-const MIN_FLUSH_MS = 5;
-const MAX_FLUSH_MS = 100;
-const HOSTS_PER_FLUSH_MS = 100;
-
-/** Loads alone are gathered for so long at least: it bounds what every balancer has to take in. */
-const LOAD_FLUSH_MS = 10;
-
-/** How often it is learned what the hosts can do. */
-const LEARN_MS = 100;
-
-const SNAPSHOT_EVERY_MS = SECOND;
 
 /** What requests cost is written for people so often. */
 const COSTS_EVERY_MS = 2 * SECOND;
-const TICK_MS = SECOND;
+
+/** A flush that failed is tried again after so long. */
+const RETRY_FLUSH_MS = 100;
 
 /** A host's hash is written at most this often when its figures change, and at least this often when not. */
 const HASH_EVERY_MS = 900;
@@ -61,6 +51,7 @@ export interface MastershipOptions {
   readonly stamp: Stamp;
   /** What this balancer knew when it was elected. */
   readonly rows: readonly HostRow[];
+  readonly costs: Costs;
   readonly onFenced: (term: number) => void;
 }
 
@@ -119,13 +110,12 @@ export function startMastership(options: MastershipOptions): Mastership {
     if (decoded.ok) registry.onLoad(decoded.value, clock());
     const dropped = decoded.ok || decoded.reason === 'oversized' || decoded.reason === 'version' ? null : 'malformed';
     count(decoded.ok ? 'loads_taken' : (`loads_dropped_${dropped ?? decoded.reason}` as CounterName));
-    flushSoon(LOAD_FLUSH_MS);
+    flushSoon(true);
   }
 
-  function flushSoon(minMs = MIN_FLUSH_MS): void {
+  function flushSoon(isLoadAlone = false): void {
     if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    const inMs = Math.min(Math.max(registry.size / HOSTS_PER_FLUSH_MS, minMs), MAX_FLUSH_MS);
-    flushTimer ??= setTimeout(() => void flush(), inMs);
+    flushTimer ??= setTimeout(() => void flush(), flushDelayMs(registry.size, isLoadAlone));
   }
 
   async function flush(): Promise<void> {
@@ -168,7 +158,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         say('the host table could not be published; tried again', outcome.reason);
         // Whether it was published is not known: the next one is whole, and so mends any gap.
         isFullDue = true;
-        flushTimer = setTimeout(() => void flush(), MAX_FLUSH_MS);
+        flushTimer = setTimeout(() => void flush(), RETRY_FLUSH_MS);
         return;
       case 'partial':
         count('writes_failed');
@@ -251,18 +241,18 @@ export function startMastership(options: MastershipOptions): Mastership {
   async function begin(): Promise<void> {
     // A balancer that has just started can be elected before this thread's connection is through.
     await untilReady(client, READY_TIMEOUT_MS);
-    let { rows } = options;
+    let { rows, costs } = options;
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
-        const { stamp, hosts } = decoded.value;
+        const { stamp, hosts, costs: storedCosts } = decoded.value;
         const isNewer = stamp.term > options.stamp.term || (stamp.term === options.stamp.term && stamp.seq > options.stamp.seq);
-        if (isNewer && stamp.term <= term) rows = hosts;
+        if (isNewer && stamp.term <= term) [rows, costs] = [hosts, storedCosts ?? costs];
       }
     } catch {
       // Redis can't be read: what this balancer knew has to do.
     }
-    registry.seed(rows, clock());
+    registry.seed(rows, clock(), costs);
     if (isStopped) return;
     isStarted = true;
     checks = checkHosts();
@@ -272,7 +262,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   const timer = setInterval(tick, TICK_MS);
   const learnTimer = setInterval(() => {
     registry.learn(clock());
-    flushSoon(LOAD_FLUSH_MS);
+    flushSoon(true);
   }, LEARN_MS);
   void begin();
 

@@ -17,13 +17,14 @@ const MAX_CLASS_NAME = 300;
 
 /** A load message as it is published. */
 export function encodeLoad(message: LoadMessage): string {
-  const { balancer, instance, seq, classes, isFull, statics } = message;
+  const { balancer, instance, seq, classes, said, isFull, statics } = message;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     balancer,
     instance,
     seq,
     ...(classes.length > 0 && { classes }),
+    ...(said.length > 0 && { said }),
     ...(isFull && { full: true, statics }),
     hosts: message.hosts.map(encodeHost),
   });
@@ -38,7 +39,7 @@ function encodeHost({ host, inflight, work, served, meanInflight, evidence, coun
 export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { balancer, instance, seq, full, hosts, classes = [], statics = [] } = decoded.value;
+  const { balancer, instance, seq, full, hosts, classes = [], said = [], statics = [] } = decoded.value;
   if (!isName(balancer) || !isName(instance)) return rejected('name');
   if (!isCount(seq) || !Array.isArray(hosts) || !Array.isArray(classes) || !Array.isArray(statics)) return rejected('malformed');
   const loads: HostLoad[] = [];
@@ -49,7 +50,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
     if (load === undefined) return rejected('malformed');
     loads.push(load);
   }
-  if (!classes.every(isClass)) return rejected('malformed');
+  if (!classes.every(isClass) || !Array.isArray(said) || !said.every(isSaid)) return rejected('malformed');
   const staticHosts: StaticHost[] = [];
   for (const entry of statics) {
     if (!isFields(entry) || !isName(entry.name)) return rejected('name');
@@ -57,7 +58,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
     if (url === null) return rejected('malformed');
     staticHosts.push({ name: entry.name, url });
   }
-  return { ok: true, value: { balancer, instance, seq, classes, isFull: full === true, hosts: loads, statics: staticHosts } };
+  return { ok: true, value: { balancer, instance, seq, classes, said, isFull: full === true, hosts: loads, statics: staticHosts } };
 }
 
 function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
@@ -80,6 +81,12 @@ function isClass(entry: unknown): entry is readonly [number, string] {
   if (!Array.isArray(entry)) return false;
   const [id, name] = entry as unknown[];
   return isCount(id) && id < MAX_CLASSES && isClassName(name);
+}
+
+function isSaid(entry: unknown): entry is readonly [number, number, number] {
+  if (!Array.isArray(entry)) return false;
+  const [id, count, cpuMs] = entry as unknown[];
+  return isCount(id) && id < MAX_CLASSES && isCount(count) && isAmount(cpuMs);
 }
 
 /** Whether this can be a class's name: short, and without control characters. */

@@ -25,13 +25,14 @@ const CAPACITY_FADE_MS = 400;
 /** A table younger than this is as good as now. */
 const FRESH_MS = 60;
 
-/** How many hosts are looked at: for most requests, and for dear ones, of which there are few, so that hardly any two balancers send one to the same host at once. */
+/**
+ * How many hosts are looked at: for most requests, and for dear ones (of so many times the mean cost), of which there
+ * are few, so that hardly any two balancers send one to the same host at once. In the simulation more make the tail
+ * of latencies shorter, and equal hosts less equally used.
+ */
 const CHOICES = 4;
-const DEAR_CHOICES = 8;
+const DEAR_CHOICES = 5;
 const DEAR = 3;
-
-/** Where nobody else sends requests our own figures are the whole truth, and more choices only better. */
-const ALONE_CHOICES = 8;
 
 /** Where nothing is known of the others for so long, only our own count. */
 const OLD_CHOICES = 16;
@@ -79,7 +80,6 @@ export class Adaptive implements Policy {
     // The same for all, so that what failed counts also where nothing is in flight.
     const leastOwn = cost / neutralCapacity;
     let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
-    if (isAlone) looks = ALONE_CHOICES;
     // A few hosts are all looked at, from a random one on.
     const isAll = looks >= count;
     if (isAll) looks = count;
@@ -96,7 +96,8 @@ export class Adaptive implements Policy {
       }
       const knownCapacity = view.capacity[slot] as number;
       const trend = view.capacityTrend[slot] as number;
-      const believed = trend + (knownCapacity - trend) * capacityTrust;
+      // A new master may not know yet what its predecessor knew (NaN).
+      const believed = knownCapacity > 0 ? trend + (knownCapacity - trend) * capacityTrust : trend;
       const capacity = believed > 0 ? believed : neutralCapacity;
       const knownSpeed = view.speed[slot] as number;
       const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
@@ -132,9 +133,9 @@ export class Adaptive implements Policy {
   }
 }
 
-/** Whether no other balancer sends requests, by the figures of the fleet (`HostView.fleet`): then our own are the whole truth at any age. */
+/** Whether there is no other balancer, by the figures of the fleet (`HostView.fleet`): then our own requests are the whole truth at any age. */
 export function sendsAlone(fleet: Float64Array): boolean {
-  return fleet[FLEET.othersPerCapacity] === 0 && fleet[FLEET.othersRate] === 0;
+  return fleet[FLEET.otherBalancers] === 0;
 }
 
 /** How far (0..1) differences between hosts are believed that a table of this age told; 0 when nothing was ever heard (NaN). */

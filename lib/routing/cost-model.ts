@@ -40,6 +40,9 @@ const EXPLAINED_GUESS = 0.7;
  */
 const MAX_SPAN_MS = 200;
 
+/** Hosts say what a sample of requests took; a smaller one than this is not believed. */
+const LEAST_SAID_SHARE = 0.01;
+
 /** A class with fewer requests than this (fading) is not fitted. */
 const MIN_COUNT = 5;
 /** A class whose count faded below this gives its place to a new one. */
@@ -71,17 +74,6 @@ export interface FinishedRequests {
   readonly count: number;
   /** The sum of their durations in ms, from sending to the answer's end; null when not known. */
   readonly busyMs?: number | null;
-  /** The sum of the CPU in ms that the host itself said they took (`request_cost`), of `saidCount` of them. */
-  readonly saidMs?: number | null;
-  readonly saidCount?: number;
-}
-
-/** A host's report, with what was finished since the last one where that is not told by `finished`. */
-export interface CostObservation extends WorkReport {
-  /** Requests finished per class in the window. Coarse: telling each load message by `finished` gives far better estimates. */
-  readonly counts?: ReadonlyMap<string, number>;
-  /** Mean durations of those, in ms. */
-  readonly durations?: ReadonlyMap<string, number>;
 }
 
 interface ClassState {
@@ -144,7 +136,7 @@ export class CostModel {
    * message before. To be called for each load message; what is negative, absurd or not a number is dropped.
    */
   finished(host: string, name: string, requests: FinishedRequests, atMs: number, spanMs: number): void {
-    const { count, busyMs = null, saidMs = null, saidCount = 0 } = requests;
+    const { count, busyMs = null } = requests;
     if (!(count > 0 && count <= MAX_COUNT) || !Number.isFinite(atMs)) return;
     const column = this.#columnOf(name);
     const state = this.#classes[column] as ClassState;
@@ -159,10 +151,6 @@ export class CostModel {
       state.timed += count;
       state.busyMs += busyMs;
     }
-    if (saidMs !== null && saidMs >= 0 && saidCount > 0 && saidCount <= count && saidMs <= saidCount * MAX_DURATION_MS) {
-      state.said += saidCount;
-      state.saidMs += saidMs;
-    }
     const hasSpare = this.#windows.finished(host, column, count, durationMs, atMs, span);
     if (hasSpare && isTimed) {
       state.easy += count;
@@ -170,14 +158,17 @@ export class CostModel {
     }
   }
 
+  /** What hosts themselves said that some of a class's requests took (`request_cost`): how many, and their CPU in ms added up. */
+  said(name: string, count: number, cpuMs: number): void {
+    if (!(count > 0 && count <= MAX_COUNT) || !(cpuMs >= 0 && cpuMs <= count * MAX_DURATION_MS)) return;
+    const state = this.#classes[this.#columnOf(name)] as ClassState;
+    state.said += count;
+    state.saidMs += cpuMs;
+  }
+
   /** A host's report, heard at `atMs`, of the `windowMs` before it. What makes no sense is dropped. */
-  observe(host: string, observation: CostObservation, atMs: number, windowMs: number): void {
-    if (!Number.isFinite(atMs)) return;
-    for (const [name, count] of observation.counts ?? []) {
-      const durationMs = observation.durations?.get(name);
-      this.finished(host, name, { count, busyMs: durationMs === undefined ? null : durationMs * count }, atMs, windowMs);
-    }
-    this.#windows.report(host, observation, atMs, windowMs);
+  observe(host: string, report: WorkReport, atMs: number, windowMs: number): void {
+    if (Number.isFinite(atMs)) this.#windows.report(host, report, atMs, windowMs);
   }
 
   /**
@@ -360,7 +351,7 @@ export class CostModel {
   #said(columns: readonly number[], kind: Kind, unit: Float64Array): (number | null)[] {
     return columns.map((column, index) => {
       const state = this.#classes[column] as ClassState;
-      if (state.said < MIN_COUNT || state.said < state.count / 10) return null;
+      if (state.said < MIN_COUNT || state.said < state.count * LEAST_SAID_SHARE) return null;
       return Math.max(state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1), (unit[index] as number) * 1e-6);
     });
   }

@@ -18,6 +18,12 @@ export type EjectionReason = 'connect_failed' | 'reset' | 'timeout' | 'bad_respo
 /** What one request says of its host; `null` when it says nothing. */
 export type Evidence = 'good' | EjectionReason | null;
 
+/** A host that refused a connection is passed over so long even where all hosts are used (panic). */
+export const AVOID_MS = 1000;
+
+/** For the moments in which the candidates' list is built anew. */
+export const AVOID_BRIEFLY_MS = 100;
+
 /** The weight of the newest request in the share of those that failed. */
 const FAILING_WEIGHT = 1 / 16;
 

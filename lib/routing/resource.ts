@@ -4,9 +4,10 @@
 // Source: Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000; Azar, Broder,
 // Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1), 1999.
 
-import { type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
-import { firstEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
+import type { HostView, PickTrace, Policy } from '../model.js';
+import { onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
+import { lessLoaded } from './two-choices.js';
 import { believedUsage } from './usage.js';
 
 /** Two choices by CPU and memory: O(1) whatever the number of hosts, and no allocation. */
@@ -29,31 +30,11 @@ export class Resource implements Policy {
     // a small share. Else the more used of two hosts would get nothing until its next report.
     const a = candidates[1 + this.#random.below(count)] as number;
     const b = candidates[1 + this.#random.below(count)] as number;
-
-    const mayUseA = isEligible(view, a, nowMs, excluded) && isTaking(view, a, nowMs, this.#random);
-    const mayUseB = isEligible(view, b, nowMs, excluded) && isTaking(view, b, nowMs, this.#random);
-    if (this.#trace !== undefined) {
-      tell(this.#trace, view, a, nowMs, excluded, mayUseA);
-      tell(this.#trace, view, b, nowMs, excluded, mayUseB);
-    }
-    if (mayUseA && mayUseB) {
-      const usageA = usageNow(view, a, nowMs);
-      const usageB = usageNow(view, b, nowMs);
-      // Equal figures: the first, which is as random as the second.
-      return usageB < usageA ? b : a;
-    }
-    if (mayUseA) return a;
-    if (mayUseB) return b;
-    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, this.#trace);
-    return place < 0 ? -1 : (candidates[place] as number);
+    return lessLoaded(a, b, usageNow, view, nowMs, excluded, this.#random, this.#trace);
   }
 }
 
 /** A host that fails fast looks idle: what it fails counts as work. */
 function usageNow(view: HostView, slot: number, nowMs: number): number {
   return believedUsage(view.usage[slot] as number, nowMs - (view.reportedAt[slot] as number), view.neutralUsage()) + (view.failing[slot] as number);
-}
-
-function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean): void {
-  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(slot, excluded, isEligible(view, slot, nowMs, excluded)), usageNow(view, slot, nowMs));
 }

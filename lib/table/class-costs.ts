@@ -1,14 +1,26 @@
 // What a request of each class costs: the master tells it by the class's name, the traffic thread reads it by its
 // own number for the class.
 
-import { MAX_CLASSES } from '../model.js';
+import { type Costs, FLEET, MAX_CLASSES } from '../model.js';
 import type { TableColumns } from './layout.js';
+
+/** Where nothing is known yet, all requests count the same. */
+const UNKNOWN_COST_MS = 1;
+
+/** The work (ms of CPU) that a request of this class is expected to be: what the master told, else what requests cost on average. */
+export function expectedCost({ classCost, fleet }: Pick<TableColumns, 'classCost' | 'fleet'>, classId: number): number {
+  const known = classCost[classId] as number;
+  if (known > 0) return known;
+  const mean = fleet[FLEET.meanCost] as number;
+  return mean > 0 ? mean : UNKNOWN_COST_MS;
+}
 
 /** Brings the costs into the shared table. */
 export class ClassCosts {
   readonly #cells: Float64Array;
   readonly #names: (string | null)[] = [];
   #costs: ReadonlyMap<string, number> = new Map();
+  #told: Costs = [];
 
   constructor({ classCost }: TableColumns) {
     this.#cells = classCost;
@@ -22,9 +34,15 @@ export class ClassCosts {
   }
 
   /** Takes what the master says: all classes whose cost is known, in milliseconds of CPU. */
-  take(costs: readonly (readonly [name: string, costMs: number])[]): void {
+  take(costs: Costs): void {
+    this.#told = costs;
     this.#costs = new Map(costs);
     for (let id = 0; id < this.#names.length; id++) this.#write(id);
+  }
+
+  /** What the master said last. */
+  get told(): Costs {
+    return this.#told;
   }
 
   #write(id: number): void {

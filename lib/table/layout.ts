@@ -44,6 +44,9 @@ export interface TableColumns {
   readonly fleet: Float64Array;
   /** What a request of each class costs (ms of CPU), by this balancer's ids; NaN when not known. Written by the fleet thread. */
   readonly classCost: Float64Array;
+  /** What hosts said that requests took, by class: of how many, and their CPU added up (ms). Written by the traffic thread. */
+  readonly saidCount: Float64Array;
+  readonly saidMs: Float64Array;
   /** The two candidates' lists, used in turn: element 0 the count, then slots. */
   readonly lists: readonly [Int32Array, Int32Array];
   // Written by the fleet thread.
@@ -98,7 +101,7 @@ const WIDE_COLUMNS = 25 + MAX_CLASSES;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + MAX_CLASSES + WIDE_COLUMNS * capacity;
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * capacity;
   const narrow = HEADER_CELLS + 2 * (capacity + 1) + NARROW_COLUMNS * capacity;
   return wide * 8 + narrow * 4;
 }
@@ -140,6 +143,8 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     counters: wide(COUNTERS.length),
     fleet: wide(FLEET_CELLS),
     classCost: wide(MAX_CLASSES),
+    saidCount: wide(MAX_CLASSES),
+    saidMs: wide(MAX_CLASSES),
     cpu: wide(capacity),
     memory: wide(capacity),
     cores: wide(capacity),

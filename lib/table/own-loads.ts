@@ -1,35 +1,27 @@
-// This balancer's own requests among those of the whole fleet: makes load messages of what the traffic thread
-// counts, and keeps what of them the master's table contains. Invariant: the others' part is the fleet's figure
-// less exactly what of our own is in it, so that a pick, which adds our own as it is now, counts nothing twice.
+// What this balancer says of its own requests: makes load messages of what the traffic thread counts. What of them
+// the master has taken is kept beside (feed-forward.ts).
 
-import { type Evidence, FLEET, type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { FeedForward, type Said } from './feed-forward.js';
 import type { TableColumns } from './layout.js';
 import type { SlotHost } from './writer.js';
 
-/** So many messages may be on their way; when more are not acknowledged, something was lost, and all is said anew. */
-const MAX_UNACKED = 24;
-
-/** And not sooner again than after so many messages. */
+/** After a loss all is said anew, but not sooner again than after so many messages. */
 const FULL_AGAIN_AFTER = 8;
 
-/** The time constant of the trend of capacities. */
-const TREND_MS = 10_000;
+/** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
+const EMPTY_MS = 250;
+
+/** All hosts are named anew so often, or after so many messages, should one have been lost. */
+const FULL_MS = 2000;
+const FULL_MESSAGES = 20;
 
 /** The weight of the newest requests in the mean cost. */
 const MEAN_WEIGHT = 0.3;
 
 type SaidEvidence = { readonly [Sum in keyof Evidence]: Float64Array };
 
-interface Said {
-  readonly seq: number;
-  readonly slots: readonly number[];
-  readonly names: readonly string[];
-  readonly inflight: readonly number[];
-  readonly work: readonly number[];
-  readonly sentAtMs: number;
-}
-
-/** What this balancer says of its requests, and what of it is known to the master. */
+/** What this balancer says of its requests. */
 export class OwnLoads {
   readonly #columns: TableColumns;
   readonly #balancer: string;
@@ -42,18 +34,16 @@ export class OwnLoads {
   readonly #saidEvidence: SaidEvidence;
   readonly #saidAtMs: Float64Array;
   readonly #saidInflightMs: Float64Array;
+  readonly #saidCount = new Float64Array(MAX_CLASSES);
+  readonly #saidMs = new Float64Array(MAX_CLASSES);
   readonly #saidByClass: Uint32Array;
   readonly #saidBusyByClass: Float64Array;
-  /** What the master's table contains of ours, by slot. */
-  readonly #ackedOf: string[] = [];
-  readonly #ackedInflight: Int32Array;
-  readonly #ackedWork: Float64Array;
-  /** Messages that are not acknowledged, oldest first. */
-  #unacked: Said[] = [];
-  #hasAcks = false;
-  #settledAtMs = Number.NaN;
-  #ackedSentAtMs = Number.NaN;
+  readonly #others: FeedForward;
   #sinceFull = 0;
+  /** When the last message was sent, and when the last full one, to the master of which term. */
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #fullAtMs = Number.NEGATIVE_INFINITY;
+  #fullTerm = 0;
   #seq: number;
   #servedSum = 0;
   #workSum = 0;
@@ -77,14 +67,8 @@ export class OwnLoads {
     };
     this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
     this.#saidBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
-    this.#ackedInflight = new Int32Array(columns.slots);
-    this.#ackedWork = new Float64Array(columns.slots);
+    this.#others = new FeedForward(columns, balancer);
     this.#seq = startSeq;
-  }
-
-  /** Whether so much is unacknowledged that a message was lost: the next one should be full. */
-  get isLost(): boolean {
-    return this.#unacked.length >= MAX_UNACKED && this.#sinceFull >= FULL_AGAIN_AFTER;
   }
 
   /** A class of requests has this name from now on, by the traffic thread's id; null: none has the id. */
@@ -100,14 +84,41 @@ export class OwnLoads {
   }
 
   /**
+   * The message that is due now; undefined when there is none. To be called every `loadIntervalMs`. All hosts are
+   * named now and then, to a new master, which knows nothing yet, and after a loss.
+   * @param term of the table in force
+   * @param everyMs how often this is called
+   */
+  nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
+    this.#others.touch(nowMs);
+    const isLost = this.#others.isLost && this.#sinceFull >= FULL_AGAIN_AFTER;
+    const isFull = term !== this.#fullTerm || isLost || nowMs - this.#fullAtMs >= Math.max(FULL_MS, FULL_MESSAGES * everyMs);
+    const message = this.#next(hosts, isFull, nowMs, nowMs - this.#sentAtMs >= EMPTY_MS);
+    if (message === undefined) return undefined;
+    this.#sentAtMs = nowMs;
+    if (isFull) {
+      this.#fullAtMs = nowMs;
+      this.#fullTerm = term;
+    }
+    return message;
+  }
+
+  /**
+   * A table was written into the shared one.
+   * @param nowMs when it came (process's clock)
+   */
+  onTable(table: Pick<HostTable, 'stamp' | 'acks'>, hosts: readonly SlotHost[], nowMs: number): void {
+    this.#others.onTable(table, hosts, nowMs);
+  }
+
+  /**
    * The next message: all hosts when `isFull`, else those whose figures changed since the last one.
    * Undefined when nothing did, unless `mayBeEmpty`: also an empty one says that this balancer lives.
-   * @param nowMs the time on the process's clock
    */
-  next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty = true): LoadMessage | undefined {
+  #next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty: boolean): LoadMessage | undefined {
     const columns = this.#columns;
     const changed: HostLoad[] = [];
-    const said: Said = { seq: this.#seq + 1, slots: [], names: [], inflight: [], work: [], sentAtMs: nowMs };
+    const said: Said = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
       const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.kept[slot] as number));
       const served = columns.served[slot] as number;
@@ -120,92 +131,20 @@ export class OwnLoads {
       this.#saidInflight[slot] = inflight;
       this.#saidServed[slot] = served;
       changed.push({ host: name, inflight, work, served, meanInflight: this.#meanInflight(slot, isKnown, nowMs), evidence: this.#evidence(slot, isKnown), counts });
-      (said.slots as number[]).push(slot);
-      (said.names as string[]).push(name);
-      (said.inflight as number[]).push(inflight);
-      (said.work as number[]).push(work);
+      said.slots.push(slot);
+      said.names.push(name);
+      said.inflight.push(inflight);
+      said.work.push(work);
     }
     if (changed.length === 0 && !isFull && !mayBeEmpty && this.#newClasses.size === 0) return undefined;
     this.#seq = said.seq;
     if (isFull) this.#sinceFull = 0;
     else this.#sinceFull++;
-    this.#unacked.push(said);
-    // What is contained in a later message need not be kept: those that are let go were lost.
-    if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
+    this.#others.onSent(said);
     const ids = isFull ? Object.keys(this.#classes).map(Number) : [...this.#newClasses];
     const classes = ids.map((id) => [id, this.#classes[id] as string] as const);
     this.#newClasses = new Set();
-    return { balancer: this.#balancer, instance: this.#instance, seq: this.#seq, classes, hosts: changed, isFull, statics: isFull ? this.#statics : [] };
-  }
-
-  /** The master's table contains our messages up to this one. */
-  onAck(seq: number): void {
-    this.#hasAcks = true;
-    while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
-      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;
-      // What the others have is at least as young as what of ours came with it.
-      this.#ackedSentAtMs = sentAtMs;
-      for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i] as number;
-        this.#ackedOf[slot] = names[i] as string;
-        this.#ackedInflight[slot] = inflight[i] as number;
-        this.#ackedWork[slot] = work[i] as number;
-      }
-    }
-  }
-
-  /**
-   * Says that the others' figures are still true, if they are: all that this balancer said was acknowledged, so the
-   * master lives, and it would have told what changed.
-   */
-  touch(nowMs: number): void {
-    if (this.#unacked.length > 0 || !this.#hasAcks) return;
-    this.#ackedSentAtMs = nowMs;
-    this.#columns.fleet[FLEET.loadsAt] = nowMs;
-  }
-
-  /** A new master knows nothing of ours yet. */
-  forgetAcks(): void {
-    this.#unacked = [];
-    this.#ackedOf.length = 0;
-    this.#hasAcks = false;
-  }
-
-  /**
-   * Works out what the others have in flight, from the fleet's figures as they are in the table now, and the
-   * fleet's averages; to be called when a table was applied.
-   * @param nowMs when the table came (process's clock)
-   */
-  settle(hosts: readonly SlotHost[], nowMs: number): void {
-    const { fleetInflight, fleetWork, othersInflight, othersWork, capacity, capacityTrend, fleet, fleetRps } = this.#columns;
-    const trendWeight = 1 - Math.exp((this.#settledAtMs - nowMs) / TREND_MS);
-    this.#settledAtMs = nowMs;
-    const neutral = fleet[FLEET.neutralCapacity] as number;
-    const assumed = Number.isNaN(neutral) ? 1 : neutral;
-    let inflightSum = 0;
-    let workSum = 0;
-    let capacitySum = 0;
-    let rps = 0;
-    for (const { slot, name } of hosts) {
-      const isOurs = this.#ackedOf[slot] === name;
-      const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
-      const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
-      othersInflight[slot] = others;
-      othersWork[slot] = work;
-      const known = capacity[slot] as number;
-      const trend = capacityTrend[slot] as number;
-      // The first time there is no weight (NaN), and no trend either.
-      capacityTrend[slot] = Number.isNaN(trend) || Number.isNaN(known) ? known : trend + (known - trend) * trendWeight;
-      capacitySum += Number.isNaN(known) ? assumed : known;
-      inflightSum += others;
-      workSum += work;
-      rps += fleetRps[slot] as number;
-    }
-    // Counted from when our own part was sent: so it contains the way there and back, and whatever it waited for.
-    fleet[FLEET.loadsAt] = this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN;
-    fleet[FLEET.othersPerCapacity] = capacitySum > 0 ? inflightSum / capacitySum : 0;
-    fleet[FLEET.othersWorkPerCapacity] = capacitySum > 0 ? workSum / capacitySum : 0;
-    fleet[FLEET.othersRate] = rps / 1000;
+    return { balancer: this.#balancer, instance: this.#instance, seq: this.#seq, classes, said: this.#said(), hosts: changed, isFull, statics: isFull ? this.#statics : [] };
   }
 
   /** Works out what a request costs on average, from those that were served since the last call. */
@@ -252,6 +191,18 @@ export class OwnLoads {
     };
   }
 
+  /** What hosts said since the message before that requests took, by class. */
+  #said(): (readonly [id: number, count: number, cpuMs: number])[] {
+    const said: (readonly [id: number, count: number, cpuMs: number])[] = [];
+    const { saidCount, saidMs } = this.#columns;
+    for (let id = 0; id < this.#classes.length; id++) {
+      const count = since(this.#saidCount, saidCount, id, true);
+      const cpuMs = since(this.#saidMs, saidMs, id, true);
+      if (count > 0) said.push([id, count, cpuMs]);
+    }
+    return said;
+  }
+
   #counts(slot: number, isKnown: boolean): number[] {
     const counts: number[] = [];
     const { servedByClass, busyByClass } = this.#columns;
@@ -259,7 +210,7 @@ export class OwnLoads {
     for (let id = 0; id < this.#classes.length; id++) {
       const served = servedByClass[first + id] as number;
       // They wrap at 2^32.
-      const more = isKnown ? (served - (this.#saidByClass[first + id] as number)) >>> 0 : served;
+      const more = isKnown ? (served - (this.#saidByClass[first + id] as number)) >>> 0 : 0;
       this.#saidByClass[first + id] = served;
       if (more > 0) counts.push(id, more, since(this.#saidBusyByClass, busyByClass, first + id, isKnown));
     }
@@ -267,10 +218,10 @@ export class OwnLoads {
   }
 }
 
-/** How much a total grew since it was said; all of it when it never was. */
+/** How much a total grew since it was said; when it never was, nothing that could be learned from. */
 function since(said: Float64Array, column: Float64Array, slot: number, isKnown: boolean): number {
   const total = column[slot] as number;
-  const more = isKnown ? total - (said[slot] as number) : total;
+  const more = isKnown ? total - (said[slot] as number) : 0;
   said[slot] = total;
   return hundredths(Math.max(0, more));
 }

@@ -34,6 +34,12 @@ export function recordServed(columns: TableColumns, slot: number, classId: numbe
   busyByClass[cell] = (busyByClass[cell] as number) + tookMs;
 }
 
+/** Its host said what it took, in milliseconds of CPU. */
+export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number, cpuMs: number): void {
+  saidCount[classId] = (saidCount[classId] as number) + 1;
+  saidMs[classId] = (saidMs[classId] as number) + cpuMs;
+}
+
 /** Makes a slot's cells those of a host that nothing was sent to yet. */
 export function clearRequests(columns: TableColumns, slot: number): void {
   const { inflight, kept, work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;

@@ -2,7 +2,12 @@
 // longer. A host that answers without doing anything (an empty page, a wrong one) is never busy, and whoever picks
 // by what is in flight would send it everything; so it can get about twice its share, not more.
 
+import { MinHeap } from '../min-heap.js';
+import { FLEET } from '../model.js';
 import type { TableColumns } from '../table/layout.js';
+
+/** A request that was answered in less than this share of the time that its work takes on the median host is not believed to be done. */
+const TOO_SOON = 0.5;
 
 /** More are not kept: those beyond are let go at once. */
 const MAX_KEPT = 8192;
@@ -15,57 +20,35 @@ export interface KeptHost {
 }
 
 interface Kept {
-  readonly untilMs: number;
   readonly host: KeptHost;
   readonly cost: number;
 }
 
-/** What is kept, in a binary heap by time. Normal answers never come here. */
+/** What is kept, by time. Normal answers never come here. */
 export class EarlyAnswers {
   readonly #columns: TableColumns;
-  readonly #heap: Kept[] = [];
+  readonly #heap = new MinHeap<Kept>();
 
   constructor(columns: TableColumns) {
     this.#columns = columns;
   }
 
-  /** Keeps a request counted until then (process's clock). */
-  keep(host: KeptHost, cost: number, untilMs: number): void {
+  /** A request was answered: keeps it counted if that was too soon. Times are the process's clock's. */
+  take(host: KeptHost, cost: number, startedAtMs: number, nowMs: number): void {
+    const untilMs = startedAtMs + (TOO_SOON * cost) / (this.#columns.fleet[FLEET.neutralSpeed] as number);
     const heap = this.#heap;
-    if (heap.length >= MAX_KEPT) return;
+    // Not so while the speed is not known (NaN).
+    if (!(nowMs < untilMs) || heap.size >= MAX_KEPT) return;
     this.#add(host, 1, cost);
-    const kept = { untilMs, host, cost };
-    let at = heap.push(kept) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent] as Kept;
-      if (above.untilMs <= untilMs) break;
-      heap[at] = above;
-      at = parent;
-    }
-    heap[at] = kept;
+    heap.push(untilMs, { host, cost });
   }
 
   /** Lets those go whose time is over. */
   letGo(nowMs: number): void {
     const heap = this.#heap;
-    while (heap.length > 0 && (heap[0] as Kept).untilMs <= nowMs) {
-      const { host, cost } = heap[0] as Kept;
+    while (heap.least <= nowMs) {
+      const { host, cost } = heap.pop();
       if (!host.isRemoved) this.#add(host, -1, -cost);
-      const last = heap.pop() as Kept;
-      const count = heap.length;
-      if (count === 0) return;
-      let at = 0;
-      for (;;) {
-        let child = 2 * at + 1;
-        if (child >= count) break;
-        if (child + 1 < count && (heap[child + 1] as Kept).untilMs < (heap[child] as Kept).untilMs) child++;
-        const below = heap[child] as Kept;
-        if (below.untilMs >= last.untilMs) break;
-        heap[at] = below;
-        at = child;
-      }
-      heap[at] = last;
     }
   }
 

@@ -1,10 +1,11 @@
 // A request's story, whatever lane its bytes take: pick, forward, record; once more on another host if
 // that is allowed; else an answer of our own. Told in one place, from top to bottom.
 
-import { FLEET, type HostView, type Policy } from '../model.js';
+import type { HostView, Policy } from '../model.js';
 import { mayRetry, type OutcomeKind } from '../routing/retry.js';
 import type { RequestClasses } from '../routing/request-classes.js';
 import type { RetryBudget } from '../routing/retry-budget.js';
+import { expectedCost } from '../table/class-costs.js';
 import type { TrafficTimeouts } from '../traffic-config.js';
 import type { AccessLog } from './access-log.js';
 import type { AnswerCode } from './answers.js';
@@ -47,7 +48,7 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
   const classId = classes.classOf(client.head.method, client.head.target);
-  const cost = costOf(context, classId);
+  const cost = expectedCost({ classCost, fleet: context.view.fleet }, classId);
   const request = ids === undefined ? 0 : ids.log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
   while (failure === undefined) {
     const host = pick(context, nowMs, excluded, cost, request, story.attempts + 1);
@@ -124,14 +125,6 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
   }
   if (head.droppedNames > 0) count('header_names_dropped', head.droppedNames);
   return undefined;
-}
-
-/** The work that a request of this class is expected to be; where nothing is known yet, all count the same. */
-export function costOf({ classCost, view }: Pick<ExchangeContext, 'classCost' | 'view'>, classId: number): number {
-  const known = classCost[classId] as number;
-  if (known > 0) return known;
-  const mean = view.fleet[FLEET.meanCost] as number;
-  return mean > 0 ? mean : 1;
 }
 
 /**

@@ -7,7 +7,8 @@ import { createPolicy } from '../routing/policy.js';
 import type { Random } from '../routing/random.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/writer.js';
-import { costOf, type ExchangeContext, pick } from './exchange.js';
+import { expectedCost } from '../table/class-costs.js';
+import { type ExchangeContext, pick } from './exchange.js';
 import { type NameOf, PickLog, requestIdOf } from './pick-log.js';
 
 /** A dry run needs room for itself alone. */
@@ -65,7 +66,7 @@ export class Explainer {
     const { context, random, clock } = this.#options;
     const { classes, classCost, policy } = context;
     const classId = classes.idOf(method, target);
-    const cost = costOf(context, classId);
+    const cost = expectedCost({ classCost: context.classCost, fleet: context.view.fleet }, classId);
     const nowMs = clock();
     const log = this.#dryLog;
     const request = log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);

@@ -3,11 +3,10 @@
 
 import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
-import { endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
-import { FLEET } from '../model.js';
+import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordServed } from '../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordSaid, recordServed } from '../table/own-requests.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
@@ -20,17 +19,9 @@ import type { RequestHead } from './request-head.js';
 /** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
 const FRESH_MS = 1000;
 
-/** A host that refused a connection is passed over so long even where all hosts are used (panic). */
-const AVOID_MS = 1000;
-
-/** For the moments in which the fleet thread builds the candidates' list anew. */
-const AVOID_BRIEFLY_MS = 100;
-
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
 
-/** A request that was answered in less than this share of the time that its work takes on the median host is not believed to be done. */
-const TOO_SOON = 0.5;
 
 /** What a pool is handed. */
 export interface PoolOptions {
@@ -147,16 +138,15 @@ export class HostPool {
   /** What was served, for the load messages: only answers that tell of the host's work do. */
   #record(host: Host, attempt: Attempt, status: number, nowMs: number): void {
     const { columns } = this.#options;
-    const { served, fleet } = columns;
+    const { served } = columns;
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
     if (status >= 500 || status === 101) return;
     const { cost, classId } = attempt;
     const tookMs = nowMs - attempt.startedAtMs;
     recordServed(columns, slot, classId, cost, tookMs);
-    // Not so while the speed is not known (NaN).
-    const leastMs = (TOO_SOON * cost) / (fleet[FLEET.neutralSpeed] as number);
-    if (tookMs < leastMs) this.#early.keep(host, cost, attempt.startedAtMs + leastMs);
+    if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
+    this.#early.take(host, cost, attempt.startedAtMs, nowMs);
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */

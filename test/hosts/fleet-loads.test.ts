@@ -14,7 +14,7 @@ let seq = 0;
 /** A load message; hosts as `[name, inflight, served]`. */
 function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
   return {
-    balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], isFull: false, statics: [], ...fields,
+    balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], said: [], isFull: false, statics: [], ...fields,
     hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] })),
   };
 }

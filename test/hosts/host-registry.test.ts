@@ -14,7 +14,7 @@ const URL_B = 'http://10.0.0.2:80';
 
 const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
 let seq = 0;
-const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], isFull: false, statics: [], hosts, ...fields });
+const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], said: [], isFull: false, statics: [], hosts, ...fields });
 const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] });
 
 const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);

@@ -44,7 +44,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       client, tables, counts, lines: [], fencedBy: undefined,
       start(options = {}) {
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, term: 5, stamp: { term: 0, seq: 0 }, rows: [],
+          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, term: 5, stamp: { term: 0, seq: 0 }, rows: [], costs: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),

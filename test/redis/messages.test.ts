@@ -15,7 +15,7 @@ const test = suite('messages');
 
 const REPORT: Report = { host: 'h1', url: 'http://10.0.0.7:8080', cpu: 0.31, memory: 0.42, cores: 1.5, rps: 12.5, bye: false, intervalMs: 1000 };
 const LOAD: LoadMessage = {
-  balancer: 'b1', instance: 'i-1', seq: 12, classes: [[0, '(rest)'], [3, 'GET /a/:id']], isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
+  balancer: 'b1', instance: 'i-1', seq: 12, classes: [[0, '(rest)'], [3, 'GET /a/:id']], said: [[3, 1, 4.5]], isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
   hosts: [
     { host: 'h1', inflight: 3, work: 12.25, served: 1e12, meanInflight: 2.5, evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 }, counts: [0, 2, 30.5, 3, 1, 7] },
     { host: 'constructor', inflight: 0, work: 0, served: 0, meanInflight: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] },

@@ -18,7 +18,7 @@ const ten = (value: number, other: Readonly<Record<number, number>> = {}): numbe
 /** A fleet whose figures are fresh at 1000 ms: ten hosts of capacity 4 and speed 1, five requests of others on each. */
 const FLEET_VIEW: ViewOptions = {
   othersInflight: ten(5), othersWork: ten(80), capacity: ten(4), speed: ten(1),
-  fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17, othersRate: 1 },
+  fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17, otherBalancers: 3 },
 };
 
 const share = (options: ViewOptions, slot: number, nowMs = 1000): number => (countPicks(new Adaptive(new Random(1)), buildView(SLOTS, options), SLOTS, PICKS, nowMs)[slot] as number) / PICKS;

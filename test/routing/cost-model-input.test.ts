@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CostModel, type FinishedRequests } from '../../lib/routing/cost-model.js';
+import { CostModel } from '../../lib/routing/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
 import { hearCosts } from '../support/cost-simulation.js';
 
@@ -29,8 +29,8 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
         const busyMs = count * (cost + waitMs);
         cpuMs += count * cost;
         bytes += (busyMs / 1000) * each;
-        const said = saidMs === undefined ? {} : { saidMs: saidMs * count, saidCount: count };
-        model.finished(`h${host}`, name, { count, busyMs, ...said }, fromMs + 900, 20);
+        model.finished(`h${host}`, name, { count, busyMs }, fromMs + 900, 20);
+        if (saidMs !== undefined) model.said(name, count, saidMs * count);
       }
       model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
     }
@@ -56,15 +56,14 @@ test('what is absurd is dropped: costs stay as they are', () => {
   const wrong = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e300];
   for (const bad of [...wrong, 0]) model.finished('h1', 'GET /a', { count: bad, busyMs: 1e6 }, 30_100, 20);
   for (const bad of wrong) {
-    for (const requests of [{ count: 1, busyMs: bad }, { count: 1, busyMs: 5, saidMs: bad, saidCount: 1 }, { count: 1, busyMs: 5, saidMs: 5, saidCount: bad }] satisfies FinishedRequests[]) {
-      model.finished('h1', 'GET /a', requests, 30_100, 20);
-    }
+    model.finished('h1', 'GET /a', { count: 1, busyMs: bad }, 30_100, 20);
+    model.said('GET /a', 1, bad);
+    model.said('GET /a', bad, 5);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, bad === 1e300 ? Number.NaN : bad, 20);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
     model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
     model.observe('h2', { cpuMs: 500, cores: 64 }, 30_200, bad);
     model.observe('h3', { cpuMs: 500, cores: bad, speed: bad, memoryBytes: bad }, 30_200, 1000);
-    model.observe('h4', { cpuMs: 500, cores: 64, counts: new Map([['GET /a', bad]]), durations: new Map([['GET /a', bad]]) }, 30_200, 1000);
     model.tick(bad);
   }
   model.observe('h5', { cpuMs: 0, cores: 0 }, 30_200, 0);
@@ -80,7 +79,8 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   const model = new CostModel();
   for (let i = 0; i < 20_000; i++) {
     const nowMs = i * 10;
-    model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd(), saidMs: odd(), saidCount: odd() }, nowMs, odd());
+    model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd() }, nowMs, odd());
+    model.said(`c${rng.below(10)}`, odd(), odd());
     if (i % 20 === 0) model.observe(`h${rng.below(5)}`, { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() }, nowMs, rng.below(3) ? 1000 : odd());
     if (i % 100 === 0) model.tick(nowMs);
   }
@@ -104,7 +104,8 @@ test('a thousand hosts are heard, of which some are followed', () => {
   const model = new CostModel();
   for (let second = 1; second <= 3; second++) {
     for (let host = 0; host < 1000; host++) {
-      model.observe(`h${host}`, { cpuMs: 100, cores: 4, counts: new Map([['GET /a', 10]]), durations: new Map([['GET /a', 8]]) }, second * 1000, 1000);
+      model.finished(`h${host}`, 'GET /a', { count: 10, busyMs: 80 }, second * 1000 - 100, 20);
+      model.observe(`h${host}`, { cpuMs: 100, cores: 4 }, second * 1000, 1000);
     }
     model.tick(second * 1000);
   }

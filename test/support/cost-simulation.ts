@@ -3,6 +3,7 @@
 // Seeded, in virtual time. The balancing is by requests in flight over what a host has, of four random ones.
 
 import type { CostModel } from '../../lib/routing/cost-model.js';
+import { MinHeap } from '../../lib/min-heap.js';
 import { Random } from '../../lib/routing/random.js';
 
 /** A class of requests. */
@@ -61,57 +62,6 @@ export type SimulatedMessage =
       readonly finished: readonly (readonly [name: string, count: number, busyMs: number])[];
     };
 
-/** A binary heap of events by time. */
-class Heap<Value> {
-  readonly #keys: number[] = [];
-  readonly #values: Value[] = [];
-
-  get size(): number {
-    return this.#keys.length;
-  }
-
-  get least(): number {
-    return this.#keys[0] as number;
-  }
-
-  push(key: number, value: Value): void {
-    const [keys, values] = [this.#keys, this.#values];
-    let at = keys.push(key) - 1;
-    values.push(value);
-    for (; at > 0; ) {
-      const parent = (at - 1) >> 1;
-      if ((keys[parent] as number) <= key) break;
-      keys[at] = keys[parent] as number;
-      values[at] = values[parent] as Value;
-      at = parent;
-    }
-    keys[at] = key;
-    values[at] = value;
-  }
-
-  pop(): Value {
-    const [keys, values] = [this.#keys, this.#values];
-    const first = values[0] as Value;
-    const key = keys.pop() as number;
-    const value = values.pop() as Value;
-    const { length } = keys;
-    if (length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= length) break;
-      if (child + 1 < length && (keys[child + 1] as number) < (keys[child] as number)) child++;
-      if ((keys[child] as number) >= key) break;
-      keys[at] = keys[child] as number;
-      values[at] = values[child] as Value;
-      at = child;
-    }
-    keys[at] = key;
-    values[at] = value;
-    return first;
-  }
-}
-
 interface Job {
   readonly host: Host;
   readonly kind: number;
@@ -127,7 +77,7 @@ interface Host {
   /** Requests that wait or run. */
   inflight: number;
   /** Requests that run, by the work per request at which each is done. */
-  readonly running: Heap<Job>;
+  readonly running: MinHeap<Job>;
   workDone: number;
   atMs: number;
   version: number;
@@ -152,7 +102,7 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
   const uniform = (): number => rng.below(2 ** 30) / 2 ** 30;
   const exponential = (mean: number): number => -Math.log(1 - uniform()) * mean;
   const hosts: Host[] = Array.from({ length: size }, (_, index) => ({
-    name: `h${index}`, speed: index < size * slowShare ? 0.6 : 1, lost: 0, inflight: 0, running: new Heap<Job>(), workDone: 0, atMs: 0, version: 0,
+    name: `h${index}`, speed: index < size * slowShare ? 0.6 : 1, lost: 0, inflight: 0, running: new MinHeap<Job>(), workDone: 0, atMs: 0, version: 0,
     busyMs: 0, reportedAtMs: 0, hasFinished: false, counts: classes.map(() => 0), durations: classes.map(() => 0),
   }));
   const shares = classes.reduce((sum, { share }) => sum + share, 0);
@@ -160,7 +110,7 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
   const capacity = hosts.reduce((sum, { speed }) => sum + speed * (cores - (hasNeighbours ? 0.6 : 0)), 0);
   const gapMs = meanCpuMs / (load * capacity);
 
-  const events = new Heap<Event>();
+  const events = new MinHeap<Event>();
   const heard: SimulatedMessage[] = [];
   let nowMs = 0;
 

@@ -49,8 +49,14 @@ function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
 
 function take(balancer: Balancer, table: HostTable, nowMs: number): void {
   balancer.writer.apply(table, nowMs);
-  for (const [name, seq] of table.acks) if (name === balancer.name) balancer.loads.onAck(seq);
-  balancer.loads.settle(hostsOf(balancer), nowMs);
+  balancer.loads.onTable(table, hostsOf(balancer), nowMs);
+}
+
+/** What a balancer says at this moment, to the master of the table that it has. */
+function say(balancer: Balancer, nowMs: number): LoadMessage {
+  const message = balancer.loads.nextDue(hostsOf(balancer), balancer.writer.stamp.term, 20, nowMs);
+  assert.ok(message !== undefined);
+  return message as LoadMessage;
 }
 
 /** What a pick of this balancer reckons with. */
@@ -64,7 +70,7 @@ test('what a balancer sent after its message is counted once, and what it finish
   const master = new FleetLoads();
   for (const each of [one, two]) {
     change(each, 0, 1, 5);
-    master.take(each.loads.next(hostsOf(each), true, 0) as LoadMessage, 0);
+    master.take(say(each, 0), 0);
   }
   // Both go on while the master's word is on its way.
   change(one, 0, 1, 20);
@@ -78,46 +84,50 @@ test('what a balancer sent after its message is counted once, and what it finish
 
 test('until the first acknowledgement nothing of the fleet\'s figure is taken for our own', () => {
   const one = startBalancer('one');
-  const master = new FleetLoads();
   change(one, 1, 1, 5);
-  one.loads.next(hostsOf(one), true, 0);
-  take(one, tableOf(master, 2), 5);
+  say(one, 0);
+  take(one, tableOf(new FleetLoads(), 2), 5);
   assert.equal(seenBy(one, 1), [1, 5]);
 });
 
-test('after a lost message the master acknowledges nothing until a full one comes, and the balancer sends one', () => {
+test('after a lost message the master acknowledges nothing until a full one comes, and the balancer soon sends one', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
-  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
+  master.take(say(one, 0), 0);
   take(one, tableOf(master, 2), 0);
   change(one, 0, 1, 5);
-  one.loads.next(hostsOf(one), false, 0);
-  let sent = 0;
-  for (; !one.loads.isLost; sent++) {
-    assert.ok(sent < 100, 'the loss is noticed');
+  assert.not(say(one, 20).isFull, 'this one is lost');
+  let message: LoadMessage;
+  let nowMs = 40;
+  for (; ; nowMs += 20) {
     change(one, 1, 1, 5);
-    master.take(one.loads.next(hostsOf(one), false, 0) as LoadMessage, 0);
+    message = say(one, nowMs);
+    if (message.isFull) break;
+    master.take(message, nowMs);
     assert.equal(master.takeAcks(), []);
+    assert.is(master.of('h0').inflight, 0, 'this is what was lost');
+    assert.ok(nowMs < 1000, 'sooner than the next full one is due anyway');
   }
-  assert.is(master.of('h0').inflight, 0, 'this is what was lost');
-  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
-  take(one, tableOf(master, 3), 0);
-  assert.equal([seenBy(one, 0), seenBy(one, 1)], [[1, 5], [sent, 5 * sent]]);
-  assert.not(one.loads.isLost);
+  master.take(message, nowMs);
+  take(one, tableOf(master, 3), nowMs);
+  assert.equal([seenBy(one, 0)[0], seenBy(one, 1)[0]], [1, one.columns.inflight[1]]);
+  change(one, 1, 1, 5);
+  assert.not(say(one, nowMs + 20).isFull);
 });
 
-test('a new master knows nothing of ours: nothing is taken off its figures until it has acknowledged', () => {
+test('a new master knows nothing of ours: nothing is taken off its figures until it has acknowledged, and it is told all', () => {
   const one = startBalancer('one');
   const old = new FleetLoads();
   change(one, 0, 1, 5);
-  old.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
+  old.take(say(one, 0), 0);
   take(one, tableOf(old, 2), 0);
   const master = new FleetLoads();
-  one.loads.forgetAcks();
   take(one, tableOf(master, 1, 2), 10);
   assert.equal(seenBy(one, 0), [1, 5]);
-  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 10);
-  take(one, tableOf(master, 2, 2), 20);
+  const message = say(one, 20);
+  assert.ok(message.isFull);
+  master.take(message, 20);
+  take(one, tableOf(master, 2, 2), 30);
   assert.equal(seenBy(one, 0), [1, 5]);
 });
 
@@ -125,13 +135,12 @@ test('a slot that another host has now takes nothing over from the one before', 
   const one = startBalancer('one');
   const master = new FleetLoads();
   change(one, 3, 1, 5);
-  master.take(one.loads.next(hostsOf(one), true, 0) as LoadMessage, 0);
+  master.take(say(one, 0), 0);
   take(one, tableOf(master, 2), 0);
   one.writer.apply({ ...buildTable(1, 3, []), isFull: false, previousSeq: 2, gone: ['h3'] }, 0);
   one.writer.release(3);
   one.columns.inflight[3] = one.columns.work[3] = 0;
-  one.writer.apply({ ...buildTable(1, 4, [buildRow('new', { inflight: 2, work: 8 })]), isFull: false, previousSeq: 3 }, 0);
-  one.loads.settle(hostsOf(one), 0);
+  take(one, { ...buildTable(1, 4, [buildRow('new', { inflight: 2, work: 8 })]), isFull: false, previousSeq: 3 }, 0);
   assert.equal(seenBy(one, 3), [2, 8]);
 });
 
@@ -139,26 +148,38 @@ test('figures are as old as our own part of them, and stay true while all that w
   const one = startBalancer('one');
   const master = new FleetLoads();
   const loadsAt = () => one.columns.fleet[FLEET.loadsAt];
-  one.loads.touch(50);
-  assert.ok(Number.isNaN(loadsAt()), 'nothing was ever heard');
   take(one, tableOf(master, 2), 20);
   assert.ok(Number.isNaN(loadsAt()), 'a table that contains nothing of ours does not tell its age');
-  master.take(one.loads.next(hostsOf(one), true, 70) as LoadMessage, 0);
+  master.take(say(one, 70), 70);
   take(one, tableOf(master, 3), 100);
   assert.is(loadsAt(), 70, 'when our own part was sent');
-  one.loads.touch(180);
+  assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 180), undefined, 'there is nothing new to say');
   assert.is(loadsAt(), 180);
   change(one, 0, 1, 5);
-  one.loads.next(hostsOf(one), false, 200);
-  one.loads.touch(300);
-  assert.is(loadsAt(), 180, 'the master has not answered');
+  say(one, 200);
+  change(one, 0, 1, 5);
+  say(one, 300);
+  assert.is(loadsAt(), 200, 'the master has not answered');
 });
 
 test('nothing new is no message, unless one is due', () => {
   const one = startBalancer('one');
-  const first = one.loads.next(hostsOf(one), true, 0) as LoadMessage;
-  assert.is(one.loads.next(hostsOf(one), false, 0, false), undefined);
-  assert.equal(one.loads.next(hostsOf(one), false, 0, true)?.seq, first.seq + 1, 'no seq was used for the one that was not sent');
+  const first = say(one, 0);
+  assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 20), undefined);
+  const second = say(one, 260);
+  assert.equal([second.seq, second.hosts], [first.seq + 1, []], 'no seq was used for the one that was not sent');
+  assert.ok(say(one, 2100).isFull, 'and now and then all is said');
+});
+
+test('what a new master does not know yet stays as it was: what hosts could do over the last seconds', () => {
+  const one = startBalancer('one');
+  const row = (capacity: number | null) => buildTable(1, 2, NAMES.map((name) => buildRow(name, { capacity, speed: 1 })));
+  take(one, row(4), 0);
+  take(one, row(2), 10_000);
+  const trend = one.columns.capacityTrend[0] as number;
+  assert.ok(trend > 2.5 && trend < 3, String(trend));
+  take(one, row(null), 10_050);
+  assert.equal([one.columns.capacity[0], one.columns.capacityTrend[0]], [Number.NaN, trend]);
 });
 
 test('classes are counted by their new ids, and a wrap of the counter is no jump', () => {
@@ -166,12 +187,16 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.loads.setClass(0, '(rest)');
   one.loads.setClass(2, 'GET /a');
   one.columns.servedByClass[2] = 0xffff_fffe;
-  assert.equal(one.loads.next(hostsOf(one), true, 0)?.classes, [[0, '(rest)'], [2, 'GET /a']]);
+  assert.equal(say(one, 0).classes, [[0, '(rest)'], [2, 'GET /a']]);
   one.columns.servedByClass[2] = 3;
   one.columns.busyByClass[2] = 40;
   one.columns.served[0] = 5;
-  const message = one.loads.next(hostsOf(one), false, 0);
-  assert.equal([message?.classes, message?.hosts.map(({ counts }) => counts)], [[], [[2, 5, 40]]]);
+  one.columns.saidCount[2] = 2;
+  one.columns.saidMs[2] = 9.5;
+  const message = say(one, 20);
+  assert.equal([message.classes, message.hosts.map(({ counts }) => counts), message.said], [[], [[2, 5, 40]], [[2, 2, 9.5]]]);
+  one.columns.served[0] = 6;
+  assert.equal(say(one, 40).said, [], 'it is said once');
 });
 
 test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {
@@ -180,16 +205,17 @@ test('whatever is lost, doubled or late: when all is quiet every balancer sees e
     const balancers = ['one', 'two', 'three'].map(startBalancer);
     let master = new FleetLoads();
     let [term, seq] = [1, 1];
-    const exchange = (lossPercent: number, isFull: boolean, nowMs: number): void => {
+    const exchange = (lossPercent: number, nowMs: number): void => {
       for (const each of balancers) {
-        const message = each.loads.next(hostsOf(each), isFull || each.loads.isLost, 0) as LoadMessage;
-        if (random.below(100) < lossPercent) continue;
+        const message = each.loads.nextDue(hostsOf(each), each.writer.stamp.term, 20, nowMs);
+        if (message === undefined || random.below(100) < lossPercent) continue;
         master.take(message, nowMs);
         if (random.below(10) === 0) master.take(message, nowMs);
       }
       const table = tableOf(master, ++seq, term);
       for (const each of balancers) if (random.below(100) >= lossPercent) take(each, table, nowMs);
     };
+    let nowMs = 0;
     for (let round = 0; round < 60; round++) {
       for (const each of balancers) {
         for (let i = 0; i < 4; i++) {
@@ -201,14 +227,11 @@ test('whatever is lost, doubled or late: when all is quiet every balancer sees e
       if (random.below(25) === 0) {
         master = new FleetLoads();
         [term, seq] = [term + 1, 1];
-        for (const each of balancers) each.loads.forgetAcks();
-        exchange(0, true, round * 20);
-      } else {
-        exchange(15, false, round * 20);
       }
+      exchange(15, (nowMs += 20));
     }
-    exchange(0, true, 2000);
-    exchange(0, false, 2020);
+    // Quiet for as long as it takes until all is said anew.
+    for (const end = nowMs + 2100; nowMs < end; ) exchange(0, (nowMs += 20));
     for (const slot of [0, 1, 2, 3]) {
       const inflight = balancers.reduce((sum, { columns }) => sum + (columns.inflight[slot] as number), 0);
       for (const each of balancers) assert.equal(seenBy(each, slot), [inflight, 8 * inflight], `seed ${seed}, ${each.name}, slot ${slot}`);

@@ -3,11 +3,11 @@
 
 import { TableOrder } from '../../fleet/table-order.js';
 import { FLEET, type HostTable, type LoadMessage, type StaticHost } from '../../model.js';
-import { type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
+import { AVOID_BRIEFLY_MS, AVOID_MS, type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
 import { loadIntervalMs } from '../../routing/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
-import { ClassCosts } from '../../table/class-costs.js';
+import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
 import { OwnLoads } from '../../table/own-loads.js';
 import { beginRequest, endRequest, recordServed } from '../../table/own-requests.js';
@@ -17,19 +17,8 @@ import { EarlyAnswers, type KeptHost } from '../../traffic/early-answers.js';
 import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
 import type { RequestClass } from './scenario.js';
 
-/** As in lib/fleet/fleet.ts and lib/traffic/host-pool.ts. */
-const EMPTY_LOAD_MS = 250;
-const FULL_LOAD_MS = 2000;
-const FULL_LOAD_MESSAGES = 20;
-const AVOID_MS = 1000;
-const AVOID_BRIEFLY_MS = 100;
-const TOO_SOON = 0.5;
-
 /** How often what a balancer holds against hosts, and its medians, are looked at. */
 export const UPKEEP_MS = 250;
-
-/** What a request of a class that nobody knows the cost of is taken for, in ms. */
-const UNKNOWN_COST_MS = 10;
 
 /** Who says where a request goes: a policy of the product, or a peer. */
 export interface Picker {
@@ -66,7 +55,7 @@ export class FleetBalancer {
   /** How long it waits between two load messages. */
   readonly loadEveryMs: number;
   readonly #loads: OwnLoads;
-  readonly #costs: ClassCosts;
+  readonly costs: ClassCosts;
   readonly #order: TableOrder;
   /** What is held against the host of each slot, and when it is probed next. */
   readonly #ejections: EjectionState[];
@@ -74,9 +63,6 @@ export class FleetBalancer {
   readonly #early: EarlyAnswers;
   readonly #slots: readonly KeptHost[];
   #rebuildAtMs = Number.POSITIVE_INFINITY;
-  #lastTerm = 0;
-  #lastFullMs = Number.NEGATIVE_INFINITY;
-  #lastSentMs = Number.NEGATIVE_INFINITY;
 
   constructor({ index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, startMs }: FleetBalancerOptions) {
     this.index = index;
@@ -88,7 +74,9 @@ export class FleetBalancer {
     this.slotOf = new Int32Array(hosts).fill(-1);
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
     this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
-    this.#costs = new ClassCosts(this.columns);
+    this.costs = new ClassCosts(this.columns);
+    // Known from the heartbeats.
+    this.columns.fleet[FLEET.otherBalancers] = balancers - 1;
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
     this.#probeAtMs = new Float64Array(hosts);
@@ -96,18 +84,15 @@ export class FleetBalancer {
     this.#slots = Array.from({ length: hosts }, (_, slot) => ({ slot, isRemoved: false }));
     for (const [id, { request }] of requests.entries()) {
       this.#loads.setClass(1 + id, request);
-      this.#costs.setClass(1 + id, request);
+      this.costs.setClass(1 + id, request);
     }
-    if (isCostKnown) this.#costs.take(requests.map(({ request, costMs }) => [request, costMs] as const));
+    if (isCostKnown) this.costs.take(requests.map(({ request, costMs }) => [request, costMs] as const));
     this.#announce(this.writer.setStatics(statics), startMs);
   }
 
   /** What this balancer takes a request of this class for, in ms of CPU. */
   expectedCost(requestClass: number): number {
-    const known = this.columns.classCost[1 + requestClass] as number;
-    if (known > 0) return known;
-    const mean = this.columns.fleet[FLEET.meanCost] as number;
-    return mean > 0 ? mean : UNKNOWN_COST_MS;
+    return expectedCost(this.columns, 1 + requestClass);
   }
 
   /** Takes a table of the master, or a snapshot; true when messages are missing and the snapshot should be read. */
@@ -119,16 +104,7 @@ export class FleetBalancer {
 
   /** The next load message; undefined when there is nothing to say. */
   nextLoad(nowMs: number): LoadMessage | undefined {
-    const hosts = this.writer.hosts();
-    const { term } = this.writer.stamp;
-    this.#loads.touch(nowMs);
-    const isFull = term !== this.#lastTerm || this.#loads.isLost || nowMs - this.#lastFullMs >= Math.max(FULL_LOAD_MS, FULL_LOAD_MESSAGES * this.loadEveryMs);
-    const message = this.#loads.next(hosts, isFull, nowMs, nowMs - this.#lastSentMs >= EMPTY_LOAD_MS);
-    if (message === undefined) return undefined;
-    this.#lastTerm = term;
-    this.#lastSentMs = nowMs;
-    if (isFull) this.#lastFullMs = nowMs;
-    return message;
+    return this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
   }
 
   /** A request is sent to the host of a slot. */
@@ -141,15 +117,14 @@ export class FleetBalancer {
 
   /** It has ended so, having begun at `startedAtMs`. */
   end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, nowMs: number): void {
-    const { served, fleet, header } = this.columns;
+    const { served, header } = this.columns;
     endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
       if (status < 500) {
         recordServed(this.columns, slot, 1 + requestClass, cost, nowMs - startedAtMs);
-        const leastMs = (TOO_SOON * cost) / (fleet[FLEET.neutralSpeed] as number);
-        if (nowMs - startedAtMs < leastMs) this.#early.keep(this.#slots[slot] as KeptHost, cost, startedAtMs + leastMs);
+        this.#early.take(this.#slots[slot] as KeptHost, cost, startedAtMs, nowMs);
       }
     }
     this.#judge(slot, outcome, status, nowMs);
@@ -192,12 +167,9 @@ export class FleetBalancer {
   }
 
   #apply(table: HostTable, nowMs: number): void {
-    const isNewTerm = table.stamp.term !== this.writer.stamp.term;
     this.#announce(this.writer.apply(table, nowMs), nowMs);
-    if (isNewTerm) this.#loads.forgetAcks();
-    for (const [balancer, seq] of table.acks) if (balancer === this.name) this.#loads.onAck(seq);
-    if (table.costs !== null) this.#costs.take(table.costs);
-    this.#loads.settle(this.writer.hosts(), nowMs);
+    if (table.costs !== null) this.costs.take(table.costs);
+    this.#loads.onTable(table, this.writer.hosts(), nowMs);
   }
 
   #announce({ added, removed }: SlotChange, nowMs: number): void {

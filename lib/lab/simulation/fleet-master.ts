@@ -1,19 +1,11 @@
 // One mastership of the simulation: the product's own registry of hosts, which takes in reports and load messages,
 // and flushes of the host table in the product's rhythm (lib/hosts/mastership.ts), in virtual time.
 
+import { flushDelayMs, LEARN_MS, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
 import { HostRegistry } from '../../hosts/host-registry.js';
-import type { HostRow, HostTable, LoadMessage, Report, Stamp } from '../../model.js';
+import type { Costs, HostRow, HostTable, LoadMessage, Report, Stamp } from '../../model.js';
 import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
 import type { EventQueue } from './event-queue.js';
-
-/** As in lib/hosts/mastership.ts. */
-const MIN_FLUSH_MS = 5;
-const MAX_FLUSH_MS = 100;
-const HOSTS_PER_FLUSH_MS = 100;
-const LOAD_FLUSH_MS = 10;
-const LEARN_MS = 100;
-const TICK_MS = 1000;
-const SNAPSHOT_EVERY_MS = 1000;
 
 /** What a mastership is handed. */
 export interface FleetMasterOptions {
@@ -22,6 +14,7 @@ export interface FleetMasterOptions {
   readonly balancer: number;
   /** What that one knew, and the stamp of it. */
   readonly rows: readonly HostRow[];
+  readonly costs: Costs;
   readonly stamp: Stamp;
   readonly queue: EventQueue;
   readonly clock: () => number;
@@ -48,7 +41,7 @@ export class FleetMaster {
     this.#options = options;
     this.balancer = options.balancer;
     this.#seq = options.stamp.term === options.term ? options.stamp.seq + 1000 : 0;
-    this.registry.seed(options.rows, options.clock());
+    this.registry.seed(options.rows, options.clock(), options.costs);
     this.#again(LEARN_MS, this.#learn);
     this.#again(TICK_MS, this.#tick);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
@@ -60,18 +53,18 @@ export class FleetMaster {
 
   onReport(report: Report): void {
     this.registry.onReport(report, this.#options.clock());
-    this.#flushSoon(MIN_FLUSH_MS);
+    this.#flushSoon();
   }
 
   onLoad(message: LoadMessage): void {
     this.registry.onLoad(message, this.#options.clock());
-    this.#flushSoon(LOAD_FLUSH_MS);
+    this.#flushSoon(true);
   }
 
   /** The next table is whole: Redis was away. */
   resume(): void {
     this.#isFullDue = true;
-    this.#flushSoon(MIN_FLUSH_MS);
+    this.#flushSoon();
   }
 
   /** Publishes at once. */
@@ -97,23 +90,22 @@ export class FleetMaster {
     this.#isStopped = true;
   }
 
-  #flushSoon(minMs: number): void {
+  #flushSoon(isLoadAlone = false): void {
     if (this.#isFlushDue || !(this.registry.hasChanges || this.#isFullDue)) return;
     this.#isFlushDue = true;
-    const inMs = Math.min(Math.max(this.registry.size / HOSTS_PER_FLUSH_MS, minMs), MAX_FLUSH_MS);
-    this.#options.queue.schedule(this.#options.clock() + inMs, this.#onFlush, 0, undefined);
+    this.#options.queue.schedule(this.#options.clock() + flushDelayMs(this.registry.size, isLoadAlone), this.#onFlush, 0, undefined);
   }
 
   readonly #onFlush = (): void => this.flush();
 
   readonly #learn = (): void => {
     this.registry.learn(this.#options.clock());
-    this.#flushSoon(LOAD_FLUSH_MS);
+    this.#flushSoon(true);
   };
 
   readonly #tick = (): void => {
     this.registry.tick(this.#options.clock());
-    this.#flushSoon(MIN_FLUSH_MS);
+    this.#flushSoon();
   };
 
   readonly #check = (): void => {
@@ -124,7 +116,7 @@ export class FleetMaster {
   readonly #onChecked = (_: number, name: string): void => {
     if (this.#isStopped || this.registry.row(name, this.#options.clock()) === undefined) return;
     this.registry.onProbe(name, this.#options.isWell(name), this.#options.clock());
-    this.#flushSoon(MIN_FLUSH_MS);
+    this.#flushSoon();
   };
 
   /** Does it every so many ms until the end of the mastership. */

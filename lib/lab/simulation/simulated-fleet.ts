@@ -129,7 +129,7 @@ export class SimulatedFleet {
 
   #becomeMaster(index: number): void {
     const { queue, clock, machines } = this.#options;
-    const { writer } = this.balancers[index] as FleetBalancer;
+    const { writer, costs } = this.balancers[index] as FleetBalancer;
     const { stamp } = writer;
     const snapshot = this.#snapshot;
     const isStoredNewer = snapshot !== null && (snapshot.stamp.term > stamp.term || (snapshot.stamp.term === stamp.term && snapshot.stamp.seq > stamp.seq));
@@ -138,6 +138,7 @@ export class SimulatedFleet {
       term: ++this.#term,
       balancer: index,
       rows: isStoredNewer ? snapshot.hosts : writer.rows(clock()),
+      costs: (isStoredNewer ? snapshot.costs : null) ?? costs.told,
       stamp,
       queue,
       clock,

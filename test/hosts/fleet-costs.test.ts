@@ -1,0 +1,100 @@
+// What requests cost, from one master to the next: what was told stays until it is known better, and what is reckoned
+// in work goes along when costs change.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FleetCosts } from '../../lib/hosts/fleet-costs.js';
+import { HostRegistry } from '../../lib/hosts/host-registry.js';
+import type { HostLoad, LoadMessage, Report } from '../../lib/model.js';
+import { Random } from '../../lib/routing/random.js';
+
+const test = suite('fleet costs');
+
+test('a class of which only durations are known is told by them, and the fleet grows dearer by as much', () => {
+  const costs = new FleetCosts();
+  costs.tick(0);
+  assert.is(costs.takeChange(), null);
+  for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 100 }, i * 20, 20);
+  const growth = costs.tick(1000);
+  const [[name, costMs] = []] = costs.takeChange() ?? [];
+  assert.is(name, 'GET /a');
+  assert.ok((costMs as number) > 0 && (costMs as number) <= 20, String(costMs));
+  assert.is(growth, costMs, 'before, every request counted as 1 ms');
+  assert.is(costs.takeChange(), null, 'it is told once');
+});
+
+test('what an earlier master told is not given up for a guess', () => {
+  const costs = new FleetCosts();
+  costs.seed([['GET /a', 3], ['GET /b', 50]]);
+  for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 500 }, i * 20, 20);
+  assert.is(costs.tick(1000), 1);
+  assert.equal([costs.told, costs.takeChange()], [[['GET /a', 3], ['GET /b', 50]], null]);
+  for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /new', { count: 5, busyMs: 50 }, 1000 + i * 20, 20);
+  assert.is(costs.tick(2000), 1, 'a class that is new makes none of the others dearer');
+  assert.equal(costs.told.map(([name]) => name), ['GET /a', 'GET /b', 'GET /new']);
+});
+
+const NONE = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
+
+/**
+ * Lets ten hosts serve two classes for so long: 5 and 50 ms of CPU. The hosts say that requests take `saidFactor` times
+ * what they do; 0: they say nothing. `isTied`: one of each always comes together, and small ones wait 200 ms besides.
+ */
+function serve(registry: HostRegistry, seconds: number, { saidFactor = 0, isTied = false } = {}): void {
+  const random = new Random(4);
+  const busy = Array.from({ length: 10 }, () => 0);
+  let seq = 0;
+  for (let ms = 20; ms <= seconds * 1000; ms += 20) {
+    const said: [number, number, number][] = [];
+    const hosts = busy.map((_, host): HostLoad => {
+      const small = random.below(isTied ? 2 : 5);
+      const large = isTied ? small : random.below(20) === 0 ? 1 : 0;
+      busy[host] = (busy[host] as number) + 5 * small + 50 * large;
+      const counts = [...(small > 0 ? [1, small, (isTied ? 205 : 5) * small] : []), ...(large > 0 ? [2, large, 50 * large] : [])];
+      if (saidFactor > 0 && small > 0) said.push([1, small, 5 * small * saidFactor]);
+      if (saidFactor > 0 && large > 0) said.push([2, large, 50 * large * saidFactor]);
+      return { host: `h${host}`, inflight: 0, work: 0, served: ms, meanInflight: 0, evidence: NONE, counts };
+    });
+    seq++;
+    const message: LoadMessage = { balancer: 'b1', instance: 'i', seq, classes: seq === 1 ? [[1, 'GET /small'], [2, 'GET /large']] : [], said, isFull: seq === 1, statics: [], hosts };
+    registry.onLoad(message, ms);
+    if (ms % 1000 !== 0) continue;
+    for (const [host, cpuMs] of busy.entries()) {
+      const report: Report = { host: `h${host}`, url: `http://h${host}:1`, cpu: cpuMs / 4000, memory: null, cores: 4, rps: null, intervalMs: 1000, bye: false };
+      registry.onReport(report, ms);
+      busy[host] = 0;
+    }
+    registry.tick(ms);
+  }
+}
+
+const costOf = (registry: HostRegistry, name: string): number => registry.costs.find(([each]) => each === name)?.[1] ?? Number.NaN;
+
+test('the registry learns costs from reports and load messages, and hands them to the next one, with what hosts can do', () => {
+  const registry = new HostRegistry();
+  serve(registry, 40);
+  for (const [name, expected] of [['GET /small', 5], ['GET /large', 50]] as const) {
+    const costMs = costOf(registry, name);
+    assert.ok(costMs > expected / 1.5 && costMs < expected * 1.5, `${name}: ${costMs}`);
+  }
+  assert.equal(registry.takeChanges(40_000).costs?.map(([name]) => name).toSorted(), ['GET /large', 'GET /small']);
+  const next = new HostRegistry();
+  const rows = registry.rows(40_000).map((row) => ({ ...row, capacity: 3.5, speed: 0.9 }));
+  next.seed(rows, 40_000, registry.costs);
+  assert.equal(next.costs, registry.costs);
+  assert.equal(next.rows(40_000).map(({ capacity, speed }) => [capacity, speed])[0], [3.5, 0.9]);
+});
+
+test('hosts that say what their requests took are believed when that agrees with their CPU, and not when it does not', () => {
+  // Together they are the same CPU whatever the share of each: only the hosts can tell.
+  const [silent, honest, lying] = [0, 1, 10].map((saidFactor) => {
+    const registry = new HostRegistry();
+    serve(registry, 20, { saidFactor, isTied: true });
+    return costOf(registry, 'GET /small');
+  }) as [number, number, number];
+  assert.ok(Math.abs(honest - 5) < 1, `${honest}`);
+  assert.ok(silent > 10, `${silent}`);
+  assert.is(lying, silent, 'a lie changes nothing');
+});
+
+test.run();
