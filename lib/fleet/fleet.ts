@@ -10,20 +10,16 @@ import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
-import { encodeLoad } from '../redis/load-message.js';
 import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
-import { loadIntervalMs } from '../routing/load-interval.js';
-import { FLEET } from '../model.js';
 import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
-import { ClassCosts } from '../table/class-costs.js';
-import { OwnLoads } from '../table/own-loads.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
 import { InbandReports } from './inband-reports.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
+import { LoadSync } from './load-sync.js';
 import { Membership } from './membership.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -101,10 +97,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
 
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
-  const costs = new ClassCosts(columns);
+  const loads = new LoadSync({ client, keys, config, columns, clock });
   const inband = new InbandReports(columns.reportedAt, Math.random);
-  setClasses(data.classes);
+  loads.setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */
   let heardAtMs = clock();
   let isTableRead = false;
@@ -117,8 +112,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       heardAtMs = clock();
       inband.onTable(applied);
       ownChecks.end();
-      if (applied.costs !== null) costs.take(applied.costs);
-      loads.onTable(applied, table.writer.hosts(), heardAtMs);
+      loads.onTable(applied, table.writer, heardAtMs);
     },
     onRead() {
       isTableRead = true;
@@ -142,7 +136,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: costs.told });
+      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs });
       void membership.tell({ kind: 'master-elected', name: config.name, term });
       void beat();
     },
@@ -177,13 +171,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     lease?.send({ type: 'term-seen', term });
   }
 
-  function setClasses(named: readonly (readonly [id: number, name: string | null])[]): void {
-    for (const [id, name] of named) {
-      loads.setClass(id, name);
-      costs.setClass(id, name);
-    }
-  }
-
   function tellHosts(message: FleetToHosts): void {
     hostsPort.postMessage(message);
   }
@@ -201,7 +188,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
       isUsable = true;
       inband.balancers = fleet.order.length;
-      columns.fleet[FLEET.otherBalancers] = fleet.order.length - 1;
+      loads.setBalancers(fleet.order.length);
       noticeSharedName(fleet.previousInstance);
       if (!hasJoined) {
         hasJoined = true;
@@ -234,16 +221,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
   }
 
-  let loadTimer: NodeJS.Timeout | undefined;
-  function sendLoad(): void {
-    const hosts = table.writer.hosts();
-    const everyMs = loadIntervalMs(inband.balancers, hosts.length);
-    loadTimer = setTimeout(sendLoad, everyMs);
-    if (client.status !== 'ready') return;
-    const message = loads.nextDue(hosts, table.writer.stamp.term, everyMs, clock());
-    if (message !== undefined) client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
-  }
-
   function sendInband(reports: readonly InbandReport[]): void {
     if (client.status !== 'ready') return;
     for (const { slot: _, ...report } of inband.due(reports, clock())) {
@@ -254,7 +231,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   function upkeep(): void {
     table.upkeep();
-    loads.refreshMeanCost(table.writer.hosts());
+    loads.upkeep(table.writer);
     if (clock() - heardAtMs > ALONE_AFTER_MS) ownChecks.begin();
   }
 
@@ -272,7 +249,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
 
   listenToHosts(hostsPort);
-  sendLoad();
+  loads.start(table.writer);
   const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
@@ -291,14 +268,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           table.writer.release(message.slot);
           break;
         case 'classes':
-          setClasses(message.classes);
+          loads.setClasses(message.classes);
           break;
         case 'hosts-port':
           hostsPort = message.port;
           listenToHosts(hostsPort);
           // The hosts thread was started again: it must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: costs.told });
+            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs });
           }
           break;
         case 'resign':
@@ -311,7 +288,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     async stop() {
       isStopping = true;
       for (const timer of timers) clearInterval(timer);
-      clearTimeout(loadTimer);
+      loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
         lease.stop().then(() => membership.leave()),

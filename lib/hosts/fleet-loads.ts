@@ -2,26 +2,16 @@
 // what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
 // not counted wrongly.
 
-import type { Evidence, HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
+import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import type { CostModel } from '../routing/cost-model.js';
-import { type CapacityState, rescaleCapacity, startCapacity, updateCapacity } from '../routing/capacity.js';
+import { rescaleCapacity } from '../routing/capacity.js';
+import { type FleetLoad, HostTotal } from './host-total.js';
 
 /** A balancer that says nothing for so long has nothing in flight any more. */
 const BALANCER_TTL_MS = 3000;
 
-/** The weight of the newest second in the smoothed rate. */
-const RATE_WEIGHT = 0.5;
-
-/** A rate below this is shown as none. */
-const MIN_RATE = 0.05;
-
 /** The weight of the newest in the smoothed interval of messages. */
 const INTERVAL_WEIGHT = 0.1;
-
-/** Capacities are told anew when they changed by this share. */
-const TOLD_CHANGE = 0.03;
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface Said {
   readonly inflight: number;
@@ -40,32 +30,6 @@ interface BalancerLoads {
   readonly hosts: Map<string, Said>;
   readonly classes: string[];
   statics: ReadonlySet<string>;
-}
-
-/** What is known of one host. */
-interface HostTotal {
-  inflight: number;
-  work: number;
-  rps: number;
-  /** Since the last tick of a second: requests finished. */
-  finished: number;
-  /** Since capacities were learned last: requests, what they tell, and the integral of those in flight. */
-  served: number;
-  readonly evidence: Mutable<Evidence>;
-  inflightMs: number;
-  inflightAtMs: number;
-  readonly capacity: CapacityState;
-  toldCapacity: number;
-  toldSpeed: number;
-}
-
-/** A host's load as others see it. */
-export interface FleetLoad {
-  readonly inflight: number;
-  readonly work: number;
-  readonly rps: number;
-  readonly capacity: number | null;
-  readonly speed: number | null;
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
@@ -126,15 +90,11 @@ export class FleetLoads {
       const before = balancer.hosts.get(said.host);
       const { inflight, work } = before ?? NOTHING;
       if (said.inflight !== inflight || said.work !== work) changed.add(said.host);
-      this.#change(total, said.inflight - inflight, said.work - work, nowMs);
-      // Between the two messages there were as many as it says, not as many as at the first of them.
-      if (before !== undefined) total.inflightMs += (said.meanInflight - inflight) * (nowMs - before.atMs);
+      total.change(said.inflight - inflight, said.work - work, nowMs);
       // What was finished before this master listened is not of its seconds.
       if (before !== undefined) {
-        const served = Math.max(0, said.served - before.served);
-        total.finished += served;
-        total.served += served;
-        addEvidence(total.evidence, said.evidence);
+        total.correct((said.meanInflight - inflight) * (nowMs - before.atMs));
+        total.serve(Math.max(0, said.served - before.served), said.evidence);
         this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
@@ -173,11 +133,7 @@ export class FleetLoads {
     if (!(seconds > 0)) return changed;
     const speeds: number[] = [];
     for (const [host, total] of this.#totals) {
-      const before = total.rps;
-      const smoothed = before + RATE_WEIGHT * (total.finished / seconds - before);
-      total.rps = smoothed < MIN_RATE ? 0 : smoothed;
-      total.finished = 0;
-      if (total.rps !== before) changed.add(host);
+      if (total.tick(seconds)) changed.add(host);
       if (!Number.isNaN(total.capacity.speed)) speeds.push(total.capacity.speed);
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
@@ -201,41 +157,21 @@ export class FleetLoads {
     }
     this.#messages = 0;
     for (const [host, total] of this.#totals) {
-      this.#change(total, 0, 0, nowMs);
-      const { served, evidence, inflightMs, capacity } = total;
-      if (elapsedMs > 0) {
-        const seen = { elapsedMs, served, evidence, meanInflight: Math.max(0, inflightMs) / elapsedMs };
-        updateCapacity(capacity, seen, figuresOf(host), this.#medianSpeed, 2 * this.#intervalMs);
-      }
-      total.served = 0;
-      // What is below nothing is owed to what was counted before.
-      total.inflightMs = Math.min(0, total.inflightMs);
-      clearEvidence(evidence);
-      if (!isNear(capacity.capacity, total.toldCapacity) || !isNear(capacity.speed, total.toldSpeed)) changed.add(host);
+      total.learn(nowMs, elapsedMs, figuresOf(host), this.#medianSpeed, 2 * this.#intervalMs);
+      if (total.isToBeTold) changed.add(host);
     }
     return changed;
   }
 
   /** The same as `of`, for the fleet: what the host can do counts as told. */
   tell(host: string): FleetLoad {
-    const total = this.#totals.get(host);
-    if (total !== undefined) [total.toldCapacity, total.toldSpeed] = [total.capacity.capacity, total.capacity.speed];
+    this.#totals.get(host)?.noteTold();
     return this.of(host);
   }
 
   /** What a host has in flight and can do, by all balancers' word. */
   of(host: string): FleetLoad {
-    const total = this.#totals.get(host);
-    if (total === undefined) return NO_LOAD;
-    const { capacity, speed } = total.capacity;
-    return {
-      inflight: total.inflight,
-      // Sums of fractions: what remains of nothing is nothing.
-      work: total.inflight === 0 ? 0 : Math.max(0, total.work),
-      rps: total.rps,
-      capacity: Number.isNaN(capacity) ? null : capacity,
-      speed: Number.isNaN(speed) ? null : speed,
-    };
+    return this.#totals.get(host)?.load ?? NO_LOAD;
   }
 
   /** Costs, and with them all that is reckoned in work, are `factor` times what they were. */
@@ -259,20 +195,9 @@ export class FleetLoads {
   #totalOf(host: string, nowMs: number): HostTotal {
     const known = this.#totals.get(host);
     if (known !== undefined) return known;
-    const total: HostTotal = {
-      inflight: 0, work: 0, rps: 0, finished: 0, served: 0, evidence: { ...NO_EVIDENCE }, inflightMs: 0, inflightAtMs: nowMs,
-      capacity: startCapacity(), toldCapacity: Number.NaN, toldSpeed: Number.NaN,
-    };
+    const total = new HostTotal(nowMs);
     this.#totals.set(host, total);
     return total;
-  }
-
-  /** The only place that changes what is in flight: the time since the last change counts with what was. */
-  #change(total: HostTotal, inflight: number, work: number, nowMs: number): void {
-    total.inflightMs += total.inflight * Math.max(0, nowMs - total.inflightAtMs);
-    total.inflightAtMs = nowMs;
-    total.inflight += inflight;
-    total.work += work;
   }
 
   #tellFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
@@ -303,26 +228,7 @@ export class FleetLoads {
   #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
     if (total === undefined || inflight === 0) return;
-    this.#change(total, -inflight, -work, nowMs);
+    total.change(-inflight, -work, nowMs);
     changed.add(host);
   }
-}
-
-const NO_EVIDENCE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
-
-function addEvidence(sum: Mutable<Evidence>, more: Evidence): void {
-  sum.work += more.work;
-  sum.durations += more.durations;
-  sum.workSquares += more.workSquares;
-  sum.workByDuration += more.workByDuration;
-  sum.durationSquares += more.durationSquares;
-}
-
-function clearEvidence(sum: Mutable<Evidence>): void {
-  sum.work = sum.durations = sum.workSquares = sum.workByDuration = sum.durationSquares = 0;
-}
-
-/** Whether a figure need not be told again; both not known is near, too. */
-function isNear(figure: number, told: number): boolean {
-  return Number.isNaN(figure) ? Number.isNaN(told) : Math.abs(figure - told) <= TOLD_CHANGE * told;
 }

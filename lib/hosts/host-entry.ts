@@ -1,7 +1,15 @@
 // One host as the master's registry keeps it, and why its state changed, in words for people.
 
-import type { HostFigures, HostState } from '../model.js';
-import type { Checked, RiseAndFall } from '../routing/health.js';
+import type { HostFigures, HostRow, HostState } from '../model.js';
+import { type Checked, type RiseAndFall, UNCHECKED } from '../routing/health.js';
+import type { FleetLoad } from './host-total.js';
+
+/** A host is silent after so many missed reports, but not before 3 s. */
+const MISSED_REPORTS = 3;
+const SILENT_AFTER_MS = 3000;
+
+/** The figures of a host that nothing is known of. */
+export const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
 
 /** How hosts are checked; `HealthRules` has these fields. */
 export interface CheckRules extends RiseAndFall {
@@ -27,6 +35,45 @@ export interface HostEntry {
   isContested: boolean;
   /** Since when neither report nor answer came. */
   downSinceMs: number;
+}
+
+/** A host that was just named and that nothing is known of. */
+export function blankEntry(name: string, url: string, nowMs: number): HostEntry {
+  return {
+    name,
+    url,
+    figures: UNKNOWN,
+    state: 'up',
+    hasAgent: false,
+    reportedAtMs: null,
+    awaitedSinceMs: nowMs,
+    intervalMs: 1000,
+    checks: UNCHECKED,
+    isContested: false,
+    downSinceMs: Number.NaN,
+  };
+}
+
+/** Whether its agent's reports have stopped. */
+export function isSilent(entry: HostEntry, nowMs: number): boolean {
+  return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
+}
+
+/** A host with its load as a row of the table. */
+export function rowOf(entry: HostEntry, { inflight, work, rps, capacity, speed }: FleetLoad, nowMs: number): HostRow {
+  return {
+    name: entry.name,
+    url: entry.url,
+    state: entry.state,
+    isStatic: !entry.hasAgent,
+    ...entry.figures,
+    ageMs: entry.reportedAtMs === null ? null : Math.max(0, nowMs - entry.reportedAtMs),
+    inflight,
+    fleetRps: rps,
+    work,
+    capacity,
+    speed,
+  };
 }
 
 /** Why a host has its state now; `before` is the one that it had, and `hasPath` whether every host is checked. */

@@ -7,11 +7,7 @@ import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import type { CostEstimate } from '../routing/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
-import { type CheckRules, type HostEntry, reasonFor } from './host-entry.js';
-
-/** A host is silent after so many missed reports, but not before 3 s. */
-const MISSED_REPORTS = 3;
-const SILENT_AFTER_MS = 3000;
+import { blankEntry, type CheckRules, type HostEntry, isSilent, reasonFor, rowOf, UNKNOWN } from './host-entry.js';
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
@@ -21,8 +17,6 @@ const OLD_INTERVALS = 2.5;
 
 /** How many hosts at most: as many as the shared table holds. */
 const MAX_HOSTS = 16_384;
-
-const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
 
 /**
  * What the registry did with a report. In-band ones alone can be of a host that is `unknown`, or that has an `agent`
@@ -79,7 +73,7 @@ export class HostRegistry {
       const reportedAtMs = row.ageMs === null ? null : nowMs - row.ageMs;
       const { cpu, memory, cores, rps } = row;
       this.#add({
-        ...this.#blank(row.name, row.url, nowMs),
+        ...blankEntry(row.name, row.url, nowMs),
         figures: { cpu, memory, cores, rps },
         state: row.state,
         hasAgent: !row.isStatic,
@@ -115,7 +109,7 @@ export class HostRegistry {
     let entry = this.#entries.get(report.host);
     if (entry === undefined) {
       if (this.#entries.size >= MAX_HOSTS) return 'full';
-      entry = this.#blank(report.host, report.url, nowMs);
+      entry = blankEntry(report.host, report.url, nowMs);
       this.#add(entry);
       this.#tell('host-joined', report.host, report.url);
     }
@@ -143,7 +137,7 @@ export class HostRegistry {
   #onInband(report: Report, nowMs: number): ReportOutcome {
     const entry = this.#entries.get(report.host);
     if (entry === undefined || entry.url !== report.url) return 'unknown';
-    if (entry.hasAgent && !this.#isSilent(entry, nowMs)) return 'agent';
+    if (entry.hasAgent && !isSilent(entry, nowMs)) return 'agent';
     const { cpu, memory, cores, rps } = report;
     entry.figures = { cpu, memory, cores: cores ?? entry.figures.cores, rps };
     entry.reportedAtMs = nowMs;
@@ -157,7 +151,7 @@ export class HostRegistry {
     if (!message.isFull) return;
     for (const { name, url } of message.statics) {
       if (this.#entries.has(name) || this.#entries.size >= MAX_HOSTS) continue;
-      this.#add(this.#blank(name, url, nowMs));
+      this.#add(blankEntry(name, url, nowMs));
       this.#tell('host-joined', name, `${url}, static`);
     }
   }
@@ -251,54 +245,17 @@ export class HostRegistry {
 
   /** All rows of the table. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].map((entry) => this.#rowOf(entry, nowMs));
+    return [...this.#entries.values()].map((entry) => rowOf(entry, this.#loads.of(entry.name), nowMs));
   }
 
   /** One row, or undefined for a host that is not known. */
   row(name: string, nowMs: number): HostRow | undefined {
     const entry = this.#entries.get(name);
-    return entry && this.#rowOf(entry, nowMs);
-  }
-
-  #rowOf(entry: HostEntry, nowMs: number): HostRow {
-    const { inflight, work, rps, capacity, speed } = this.#loads.of(entry.name);
-    return {
-      name: entry.name,
-      url: entry.url,
-      state: entry.state,
-      isStatic: !entry.hasAgent,
-      ...entry.figures,
-      ageMs: entry.reportedAtMs === null ? null : Math.max(0, nowMs - entry.reportedAtMs),
-      inflight,
-      fleetRps: rps,
-      work,
-      capacity,
-      speed,
-    };
-  }
-
-  #isSilent(entry: HostEntry, nowMs: number): boolean {
-    return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
+    return entry && rowOf(entry, this.#loads.of(entry.name), nowMs);
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {
-    return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || this.#isSilent(entry, nowMs);
-  }
-
-  #blank(name: string, url: string, nowMs: number): HostEntry {
-    return {
-      name,
-      url,
-      figures: UNKNOWN,
-      state: 'up',
-      hasAgent: false,
-      reportedAtMs: null,
-      awaitedSinceMs: nowMs,
-      intervalMs: 1000,
-      checks: UNCHECKED,
-      isContested: false,
-      downSinceMs: Number.NaN,
-    };
+    return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
   /** The agent of a static host said goodbye: the host stays, as balancers name it, with nothing known of it. */
@@ -328,8 +285,7 @@ export class HostRegistry {
   /** The only place that changes a host's state: what its checks and its agent make of it. */
   #settle(entry: HostEntry, nowMs: number): void {
     const before = entry.state;
-    const isSilent = entry.hasAgent && this.#isSilent(entry, nowMs);
-    const state = entry.checks.isDown ? 'down' : isSilent ? 'silent' : 'up';
+    const state = entry.checks.isDown ? 'down' : entry.hasAgent && isSilent(entry, nowMs) ? 'silent' : 'up';
     if (before === state) return;
     entry.state = state;
     this.#changed.add(entry.name);

@@ -79,7 +79,7 @@ test('the registry learns costs from reports and load messages, and hands them t
   }
   assert.equal(registry.takeChanges(40_000).costs?.map(([name]) => name).toSorted(), ['GET /large', 'GET /small']);
   const next = new HostRegistry();
-  const rows = registry.rows(40_000).map((row) => ({ ...row, capacity: 3.5, speed: 0.9 }));
+  const rows = registry.rows(40_000).map((row) => Object.assign({}, row, { capacity: 3.5, speed: 0.9 }));
   next.seed(rows, 40_000, registry.costs);
   assert.equal(next.costs, registry.costs);
   assert.equal(next.rows(40_000).map(({ capacity, speed }) => [capacity, speed])[0], [3.5, 0.9]);

@@ -1,0 +1,86 @@
+// This balancer's part in the exchange of loads: says at the fleet's pace what it has in flight, and brings what the
+// master tells of loads and costs into the shared table.
+
+import type { Clock } from '../clock.js';
+import { type Costs, FLEET, type HostTable } from '../model.js';
+import type { Commands } from '../redis/connect.js';
+import type { Keys } from '../redis/keys.js';
+import { encodeLoad } from '../redis/load-message.js';
+import { loadIntervalMs } from '../routing/load-interval.js';
+import { ClassCosts } from '../table/class-costs.js';
+import type { TableColumns } from '../table/layout.js';
+import { OwnLoads } from '../table/own-loads.js';
+import type { TableWriter } from '../table/writer.js';
+import type { ThreadConfig } from '../thread-messages.js';
+
+/** What it is handed. */
+export interface LoadSyncOptions {
+  readonly client: Commands;
+  readonly keys: Keys;
+  readonly config: ThreadConfig;
+  readonly columns: TableColumns;
+  readonly clock: Clock;
+}
+
+/** A class of requests by the traffic thread's id; null: none has the id any more. */
+export type NamedClass = readonly [id: number, name: string | null];
+
+/** Loads and costs of one balancer. */
+export class LoadSync {
+  readonly #options: LoadSyncOptions;
+  readonly #loads: OwnLoads;
+  readonly #costs: ClassCosts;
+  #balancers = 1;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LoadSyncOptions) {
+    const { columns, config } = options;
+    this.#options = options;
+    this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
+    this.#costs = new ClassCosts(columns);
+  }
+
+  /** What the master said last that requests cost. */
+  get costs(): Costs {
+    return this.#costs.told;
+  }
+
+  /** Begins to say what is in flight. */
+  start(writer: TableWriter): void {
+    const { client, keys, clock } = this.#options;
+    const everyMs = loadIntervalMs(this.#balancers, writer.hosts().length);
+    this.#timer = setTimeout(() => this.start(writer), everyMs);
+    if (client.status !== 'ready') return;
+    const message = this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, clock());
+    // What can't be sent now is in a later one.
+    if (message !== undefined) client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
+  }
+
+  /** So many balancers the fleet has. */
+  setBalancers(count: number): void {
+    this.#balancers = count;
+    this.#options.columns.fleet[FLEET.otherBalancers] = count - 1;
+  }
+
+  setClasses(named: readonly NamedClass[]): void {
+    for (const [id, name] of named) {
+      this.#loads.setClass(id, name);
+      this.#costs.setClass(id, name);
+    }
+  }
+
+  /** A table of the master was written into the shared one. */
+  onTable(table: HostTable, writer: TableWriter, nowMs: number): void {
+    if (table.costs !== null) this.#costs.take(table.costs);
+    this.#loads.onTable(table, writer.hosts(), nowMs);
+  }
+
+  /** To be called a few times a second. */
+  upkeep(writer: TableWriter): void {
+    this.#loads.refreshMeanCost(writer.hosts());
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
