@@ -30,8 +30,8 @@ test('pick gives a time for every policy and number of hosts; with a file the ta
 }));
 
 test('failover ends the master both ways, and freshness sees reports in the tables of all balancers', async () => {
-  // Side by side: both mostly wait.
-  const [failover, freshness] = await Promise.all([benchJson('failover', '--rounds', '1'), benchJson('freshness', '--hosts', '20', '--seconds', '1')]);
+  // Side by side: both mostly wait. Three seconds, for on a busy machine it takes one until the tables are watched.
+  const [failover, freshness] = await Promise.all([benchJson('failover', '--rounds', '1'), benchJson('freshness', '--hosts', '20', '--seconds', '3')]);
   for (const ending of ['killed', 'stopped']) {
     const { ms, eachMs, failed } = failover.figures[ending] as { ms: Fields; eachMs: number[]; failed: number };
     assert.is(ms.count, 1);
@@ -41,7 +41,7 @@ test('failover ends the master both ways, and freshness sees reports in the tabl
   }
   isWithin(failover.figures.answered, 100, 1e6, 'answered');
   const [only] = freshness.figures.byHosts as [Fields & { ms: Fields }];
-  isWithin(only.reports, 15, 40, 'reports');
+  isWithin(only.reports, 40, 100, 'reports');
   isWithin(only.seen, 1, 4 * (only.reports as number), 'seen');
   isWithin(only.ms.p50, 0.01, 10_000, 'p50');
   assert.is((only.cpu as unknown[]).length, 4);
