@@ -1,12 +1,13 @@
 // The command line as people meet it: help that teaches, wrong usage that is told in one line (exit code 2), what
-// can't be done in one line (exit code 1), flags before the environment. Real processes; no line may hold a secret.
+// can't be done in one line (exit code 1), flags before the environment. Real processes, but for the long lists of
+// wrong values; no line may hold a secret.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { freePort, until, withRedis, withServer } from './support/brackets.js';
 import { freePortsInRow } from './support/fleet-process.js';
-import { ended, type Environment, inLanes, logOf, meercat, type Outcome, withMeercat } from './support/meercat.js';
+import { ended, type Environment, inLanes, logOf, meercat, type Outcome, refusedHere, withMeercat } from './support/meercat.js';
 
 const test = suite('command line');
 
@@ -27,14 +28,21 @@ interface WrongUsage {
   readonly env?: Environment;
 }
 
+function isRefused(outcome: Outcome, code: number, { args, says }: WrongUsage): void {
+  const shown = `meercat ${args.join(' ')}\n${outcome.stderr}`;
+  assert.is(outcome.code, code, shown);
+  assert.is(outcome.stdout, '', shown);
+  assert.match(told(outcome), says, shown);
+}
+
+/** Each as a process. */
 async function areRefused(code: number, all: readonly WrongUsage[]): Promise<void> {
-  await inLanes(all, async ({ args, says, env }) => {
-    const outcome = await meercat(args, env);
-    const shown = `meercat ${args.join(' ')}\n${outcome.stderr}`;
-    assert.is(outcome.code, code, shown);
-    assert.is(outcome.stdout, '', shown);
-    assert.match(told(outcome), says, shown);
-  });
+  await inLanes(all, async (wrong) => isRefused(await meercat(wrong.args, wrong.env), code, wrong));
+}
+
+/** Each in this process: that a process ends with what the command line gives is seen in other tests here. */
+async function areWrongUsage(all: readonly WrongUsage[]): Promise<void> {
+  for (const wrong of all) isRefused(await refusedHere(wrong.args, wrong.env), 2, wrong);
 }
 
 const AGENT = ['agent', '--url', 'http://127.0.0.1:3000'];
@@ -101,10 +109,10 @@ test('an unknown command or flag, or one value too many, is wrong usage that nam
   ]));
 
 test('a flag without its value is wrong usage that names the flag', () =>
-  areRefused(2, ['--port', '--redis', '--host', '--lease-ttl'].map((flag) => ({ args: ['balancer', flag], says: new RegExp(`'${flag} .*argument missing`) }))));
+  areWrongUsage(['--port', '--redis', '--host', '--lease-ttl'].map((flag) => ({ args: ['balancer', flag], says: new RegExp(`'${flag} .*argument missing`) }))));
 
 test('a wrong value of a flag of `balancer` is refused with the flag and what is possible', () =>
-  areRefused(2, [
+  areWrongUsage([
     { args: ['balancer', '--redis', 'localhost'], says: /--redis: the address has no known scheme; use redis:\/\// },
     { args: ['balancer', '--redis', 'redis://a', '--redis', 'redis://b'], says: /--redis: 2 servers can split into equal halves; give one, or an odd number/ },
     { args: ['balancer', '--redis', 'redis+cluster://a'], says: /--namespace: on Redis Cluster .*braces, such as '\{meercat\}'/ },
@@ -124,7 +132,7 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
   ]));
 
 test('a wrong value of a flag of `up`, `agent` or `status` is refused likewise', () =>
-  areRefused(2, [
+  areWrongUsage([
     { args: ['up', '--balancers', '0'], says: /--balancers: a whole number from 1 to 64, not "0"/ },
     { args: ['up', '--hosts', '65'], says: /--hosts: a whole number from 1 to 64/ },
     { args: ['up', '--port', '64001'], says: /--port: a whole number from 1 to 64000/ },
@@ -142,7 +150,7 @@ test('a wrong value of a flag of `up`, `agent` or `status` is refused likewise',
   ]));
 
 test('a wrong value from the environment names the flag that it stands for', () =>
-  areRefused(2, [
+  areWrongUsage([
     { args: ['balancer'], env: { MEERCAT_REDIS: 'redis://a redis://b' }, says: /--redis: 2 servers can split/ },
     { args: ['balancer'], env: { MEERCAT_NAMESPACE: 'a b' }, says: /--namespace: / },
     { args: ['balancer'], env: { MEERCAT_PORT: 'x' }, says: /--port: / },
@@ -270,7 +278,7 @@ test('a flag comes before the environment; a repeatable one replaces it', async 
 });
 
 test('what only the command starts by itself is no secret passage: it checks its flags too', () =>
-  areRefused(2, [
+  areWrongUsage([
     { args: ['demo-host', '--name', 'h1'], says: /required option '--port <port>' not specified/ },
     { args: ['demo-host', '--name', 'h1', '--port', 'x'], says: /--port: a whole number/ },
     { args: ['embedded-redis', '--port', '-1'], says: /--port: a whole number/ },

@@ -63,7 +63,7 @@ export function withFleet<T>(args: readonly string[], fn: (fleet: FleetProcess) 
         child.kill(signal);
       },
       members: look,
-      member: (pattern) => until(() => look().find(({ command: text }) => pattern.test(text)), { what: `a process like ${pattern}` }),
+      member: (pattern) => until(() => look().find(({ command: text }) => pattern.test(text)), { everyMs: 30, what: `a process like ${pattern}` }),
       async ready() {
         await child.waitForLine(/^ready$/, READY_MS);
         look();

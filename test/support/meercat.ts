@@ -2,6 +2,7 @@
 // Variables of the tester's own (MEERCAT_…) never reach it.
 
 import { fileURLToPath } from 'node:url';
+import { runCommandLine } from '../../bin/program.js';
 import { type ProcessOptions, type RunningProcess, withProcess } from './brackets.js';
 import { until } from './until.js';
 
@@ -32,6 +33,29 @@ export function meercat(args: readonly string[], env: Environment = {}): Promise
     const exit = await ended(child, 20_000);
     return { ...exit, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
   });
+}
+
+/**
+ * Runs a command line that is to be refused in the test's own process, without the start of another one. One after
+ * the other: its variables are this process's meanwhile. It must not begin anything: nobody would end it.
+ */
+export async function refusedHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  const before = { ...process.env };
+  const { env: variables = {} } = meercatProcess(args, env);
+  const said = { stdout: '', stderr: '' };
+  try {
+    for (const [name, value] of Object.entries(variables)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) });
+    return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  } finally {
+    for (const name of Object.keys(variables)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */
