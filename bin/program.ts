@@ -177,8 +177,7 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
   USED      CPU, and memory from 80 % on, by its last report, which was REPORTED ago
   FAILING   the share of this balancer's recent requests that failed there
   a remark  taken; excluded: it failed this request before; avoided: it refused a connection or was ejected
-            just now; warming up: this request was none of its share;
-            spared: figures are old, and a lot left it out (adaptive)
+            just now; warming up: this request was none of its share
 and then in words why that host. A host that is down, drained or ejected is not among those that can be picked.
 
 A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at

@@ -51,8 +51,6 @@ export interface ExplainedPick {
   readonly loadsAgeMs: number | null;
   /** How far (0..1) `adaptive` believes differences of that age. */
   readonly trust: number;
-  /** Whether no other balancer sent requests: then the age does not matter. */
-  readonly isAlone: boolean;
   /** What `adaptive` assumes of a host of which it is not known: the medians, or 1 when nothing is known of any. */
   readonly assumedCapacity: number;
   readonly assumedSpeed: number;

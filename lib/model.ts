@@ -186,8 +186,6 @@ export const FLEET = {
   othersWorkPerCapacity: 4,
   /** What a request costs on average, in milliseconds of CPU. */
   meanCost: 5,
-  /** How many other balancers the fleet has; NaN while that is not known. */
-  otherBalancers: 6,
 } as const;
 
 /**
@@ -230,20 +228,19 @@ export interface HostView {
 }
 
 /** What became of a host that a policy looked at, as a code: its place in `LOOKS`. */
-export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, spared: 4 } as const;
+export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3 } as const;
 
 /**
  * What can become of a host that a policy looked at.
  * - `eligible`: it could have been taken, and the score decided;
  * - `excluded`: it must not be picked, since it just failed this request;
  * - `avoided`: this balancer holds something against it for the moment;
- * - `warming`: it warms up, and this request was none of the share that it takes;
- * - `spared`: figures are old, and the lot that lets hosts be taken as often as they can do more left it out.
+ * - `warming`: it warms up, and this request was none of the share that it takes.
  */
 export type Look = keyof typeof LOOK;
 
 /** All looks, by their codes. */
-export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'spared'];
+export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming'];
 
 /** What hears of each host that a policy looks at, while it looks. */
 export interface PickTrace {

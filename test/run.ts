@@ -38,30 +38,35 @@ function report(name: string, result: FileResult): void {
   if (!isOk) print(`--- output of ${name}\n${result.output.trimEnd()}\n--- end of ${name}`);
 }
 
-/** The files that take longest, longest first: begun last, one of them would keep a lane busy alone at the end. */
-const LONGEST = ['local-fleet', 'restart', 'fleet/operator', 'lab/bench', 'cli', 'fleet/balancer-fleet', 'redis/connect-cluster', 'redis/connect-sentinel', 'lab/forward', 'lab/churn', 'redis/connect'];
-
-/** Files in the order in which they are begun. */
-function longestFirst(files: readonly string[], dir: string): string[] {
-  const place = (file: string): number => {
-    const index = LONGEST.indexOf(relative(dir, file).replace(/\.test\.js$/, ''));
-    return index === -1 ? LONGEST.length : index;
-  };
-  return files.toSorted((one, other) => place(one) - place(other));
-}
+/**
+ * The files that run many processes, the longest first. They take the place of two of the others, which wait most of
+ * their time; and they come first: begun last, one of them would keep the rest waiting at the end.
+ */
+const HEAVY = [
+  'local-fleet', 'restart', 'fleet/operator', 'lab/policies', 'lab/bench', 'fleet/balancer-fleet', 'lab/churn', 'routing/cost-model', 'lab/forward', 'cli',
+  'fleet/health-checks', 'traffic/memory', 'bad-input-keys', 'fleet/why', 'bad-input-messages', 'fleet/balancer-threads', 'lab/ejection', 'lab/simulation/simulate', 'traffic/slow-clients',
+];
 
 /** Runs the files a few at a time and reports each as it ends. */
 async function runAll(files: readonly string[], dir: string, options: RunOptions): Promise<FileResult[]> {
+  const rank = (file: string): number => {
+    const at = HEAVY.indexOf(relative(dir, file).replace(/\.test\.js$/, ''));
+    return at === -1 ? HEAVY.length : at;
+  };
   const results: FileResult[] = [];
-  const waiting = longestFirst(files, dir).values();
-  const lane = async () => {
-    for (const file of waiting) {
-      const result = await runTestFile(file, options);
+  const waiting = files.toSorted((one, other) => rank(one) - rank(other));
+  const running = new Map<Promise<void>, number>();
+  for (const file of waiting) {
+    const places = rank(file) < HEAVY.length ? 2 : 1;
+    while ([...running.values()].reduce((sum, each) => sum + each, places) > 2 * availableParallelism()) await Promise.race(running.keys());
+    const run = runTestFile(file, options).then((result) => {
       results.push(result);
       report(relative(dir, file), result);
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, lane));
+      running.delete(run);
+    });
+    running.set(run, places);
+  }
+  await Promise.all(running.keys());
   return results;
 }
 

@@ -76,11 +76,10 @@ function remarkOf(row: LookedAt, { picked }: ExplainedPick): string {
 
 /** How old the others' figures were, where they count. */
 function freshness(pick: ExplainedPick): string[] {
-  const { algorithm, loadsAgeMs, trust, isAlone, looked } = pick;
+  const { algorithm, loadsAgeMs, trust, looked } = pick;
   if (algorithm !== 'adaptive' || looked.length === 0) return [];
   const isShort = looked.some(({ capacity, speed }) => capacity === null || speed === null);
   const assumed = isShort ? [`What is not known (-) of a host is assumed: a capacity of ${number(pick.assumedCapacity)} and a speed of ${number(pick.assumedSpeed)}.`] : [];
-  if (isAlone) return ['No other balancer sent requests: our own are the whole truth.', ...assumed];
   if (loadsAgeMs === null) return ['Of the other balancers nothing was known yet: only our own requests count.', ...assumed];
   const believed = trust === 1 ? 'and were believed fully' : trust === 0 ? 'and too old to tell hosts apart: of those drawn, the least of our own work decides' : `and their differences were believed to ${percent(trust)}`;
   return [`The other balancers' figures were ${age(loadsAgeMs)} old ${believed}.`, ...assumed];
@@ -166,7 +165,7 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
 function passedOver({ looked, picked }: ExplainedPick): string[] {
   const names = (look: LookedAt['look']): string[] => looked.filter((row) => row.look === look && row.host !== picked).map(({ host }) => name(host));
   const say = (hosts: readonly string[], words: string): string[] => (hosts.length === 0 ? [] : [`Passed over: ${listed(hosts)}, ${words}.`]);
-  return [...say(names('avoided'), 'for what this balancer holds against it at the moment'), ...say(names('spared'), 'by the lot that lets hosts be taken as often as they can do more, where figures are old'), ...say(names('warming'), 'warming up: this request was none of the share that it takes')];
+  return [...say(names('avoided'), 'for what this balancer holds against it at the moment'), ...say(names('warming'), 'warming up: this request was none of the share that it takes')];
 }
 
 function consequence({ end, picked }: ExplainedPick): string[] {

@@ -2,7 +2,7 @@
 // master tells of loads and costs into the shared table.
 
 import type { Clock } from '../clock.js';
-import { type Costs, FLEET, type HostTable } from '../model.js';
+import type { Costs, HostTable } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
@@ -59,7 +59,6 @@ export class LoadSync {
   /** So many balancers the fleet has. */
   setBalancers(count: number): void {
     this.#balancers = count;
-    this.#options.columns.fleet[FLEET.otherBalancers] = count - 1;
   }
 
   setClasses(named: readonly NamedClass[]): void {

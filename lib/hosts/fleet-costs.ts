@@ -10,6 +10,16 @@ const TOLD_CHANGE = 0.05;
 /** Where nothing was ever told, balancers count every request as so much work. */
 const UNTOLD_COST_MS = 1;
 
+/** How costs changed. */
+export interface CostChange {
+  /** How many times as dear as before requests are, on the whole. */
+  readonly growth: number;
+  /** The share of all work (0..1) that was taken to be in other classes than it is: by so much differences between hosts were misjudged. */
+  readonly moved: number;
+}
+
+const UNCHANGED: CostChange = { growth: 1, moved: 0 };
+
 /** The costs of one mastership. */
 export class FleetCosts {
   readonly model = new CostModel();
@@ -38,17 +48,17 @@ export class FleetCosts {
     return costs;
   }
 
-  /** To be called each second; gives by how much costs grew on the whole: all that is reckoned in work goes along. */
-  tick(nowMs: number): number {
+  /** To be called each second; gives how costs changed: all that is reckoned in work goes along. */
+  tick(nowMs: number): CostChange {
     this.model.tick(nowMs);
     const estimates = this.model.estimates();
     const costs = this.#merged(estimates);
     const isNear = ([name, costMs]: readonly [string, number]): boolean => Math.abs(costMs - (this.#told.get(name) ?? 0)) <= TOLD_CHANGE * costMs;
-    if (costs.size === this.#told.size && [...costs].every(isNear)) return 1;
-    const growth = growthOf(estimates, this.#told, costs);
+    if (costs.size === this.#told.size && [...costs].every(isNear)) return UNCHANGED;
+    const change = changeOf(estimates, this.#told, costs);
     this.#told = costs;
     this.#isChanged = true;
-    return growth;
+    return change;
   }
 
   /** What is known now: a guess does not take the place of what was told, and what was told goes once there is more than guesses. */
@@ -65,15 +75,15 @@ export class FleetCosts {
   }
 }
 
-/** How many times as dear as before requests are taken to be, by how many there were of each class. */
-function growthOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
-  let [old, now] = [0, 0];
-  for (const { name, samples } of estimates) {
+/** What these costs are beside those before, by how many requests there were of each class. */
+function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
+  const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
     const was = before.get(name) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
     const is = after.get(name);
-    if (was === undefined || is === undefined) continue;
-    old += samples * was;
-    now += samples * is;
-  }
-  return old > 0 && now > 0 ? now / old : 1;
+    return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
+  });
+  const sumOf = (at: 0 | 1): number => work.reduce((sum, each) => sum + each[at], 0);
+  const [old, now] = [sumOf(0), sumOf(1)];
+  if (!(old > 0 && now > 0)) return UNCHANGED;
+  return { growth: now / old, moved: work.reduce((sum, each) => sum + Math.abs(each[1] / now - each[0] / old), 0) / 2 };
 }

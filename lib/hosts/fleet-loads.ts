@@ -4,7 +4,8 @@
 
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import type { CostModel } from '../routing/cost-model.js';
-import { rescaleCapacity } from '../routing/capacity.js';
+import { type CapacityState, type FleetSpeeds, rescaleCapacity } from '../routing/capacity.js';
+import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
 /** A balancer that says nothing for so long has nothing in flight any more. */
@@ -49,7 +50,7 @@ export class FleetLoads {
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
-  #medianSpeed = Number.NaN;
+  #speeds: FleetSpeeds = { median: Number.NaN, serving: Number.NaN };
 
   /** @param classes is told of requests by class */
   constructor(classes?: ClassListener) {
@@ -132,13 +133,20 @@ export class FleetLoads {
     // The first tick has no length (NaN) and makes no rate.
     if (!(seconds > 0)) return changed;
     const speeds: number[] = [];
+    let [served, speedByServed] = [0, 0];
     for (const [host, total] of this.#totals) {
       if (total.tick(seconds)) changed.add(host);
-      if (!Number.isNaN(total.capacity.speed)) speeds.push(total.capacity.speed);
+      const { speed } = total.capacity;
+      if (!Number.isNaN(speed)) {
+        speeds.push(speed);
+        served += total.rps;
+        speedByServed += total.rps * speed;
+      }
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
     speeds.sort((a, b) => a - b);
-    this.#medianSpeed = speeds[speeds.length >> 1] ?? Number.NaN;
+    const median = speeds[speeds.length >> 1] ?? Number.NaN;
+    this.#speeds = { median, serving: served > 0 ? speedByServed / served : median };
     return changed;
   }
 
@@ -157,7 +165,7 @@ export class FleetLoads {
     }
     this.#messages = 0;
     for (const [host, total] of this.#totals) {
-      total.learn(nowMs, elapsedMs, figuresOf(host), this.#medianSpeed, 2 * this.#intervalMs);
+      total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
       if (total.isToBeTold) changed.add(host);
     }
     return changed;
@@ -174,11 +182,14 @@ export class FleetLoads {
     return this.#totals.get(host)?.load ?? NO_LOAD;
   }
 
-  /** Costs, and with them all that is reckoned in work, are `factor` times what they were. */
-  rescale(factor: number): void {
-    if (factor === 1) return;
-    this.#medianSpeed *= factor;
-    for (const { capacity } of this.#totals.values()) rescaleCapacity(capacity, factor);
+  /** Costs, and with them all that is reckoned in work, changed so. */
+  rescale({ growth, moved }: CostChange): void {
+    if (growth === 1 && moved === 0) return;
+    const states = [...this.#totals.values()].map(({ capacity }) => capacity);
+    const sum = (of: (state: CapacityState) => number): number => states.reduce((all, state) => all + of(state), 0);
+    const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
+    for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
+    this.#speeds = { median: this.#speeds.median * growth, serving: this.#speeds.serving * growth };
   }
 
   /** Whether a balancer that lives has this host as a static one. */

@@ -2,7 +2,7 @@
 // tell of what the host can do.
 
 import type { Evidence, HostFigures } from '../model.js';
-import { type CapacityState, startCapacity, updateCapacity } from '../routing/capacity.js';
+import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../routing/capacity.js';
 
 /** The weight of the newest second in the smoothed rate. */
 const RATE_WEIGHT = 0.5;
@@ -102,12 +102,12 @@ export class HostTotal {
   }
 
   /** Learns what the host can do from what was served since the last call, `elapsedMs` ago (NaN: none); see `updateCapacity`. */
-  learn(nowMs: number, elapsedMs: number, figures: Pick<HostFigures, 'cpu' | 'memory' | 'cores'>, medianSpeed: number, halfLifeMs: number): void {
+  learn(nowMs: number, elapsedMs: number, figures: Pick<HostFigures, 'cpu' | 'memory' | 'cores'>, speeds: FleetSpeeds, halfLifeMs: number): void {
     this.change(0, 0, nowMs);
     const sum = this.#evidence;
     if (elapsedMs > 0) {
       const seen = { elapsedMs, served: this.#served, evidence: sum, meanInflight: Math.max(0, this.#inflightMs) / elapsedMs };
-      updateCapacity(this.capacity, seen, figures, medianSpeed, halfLifeMs);
+      updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }
     this.#served = 0;
     // What is below nothing is owed to what was counted before.

@@ -69,7 +69,7 @@ function fillTable(count: number, nowMs: number): TableReader {
     columns.othersInflight[slot] = random.below(8);
     columns.othersWork[slot] = random.below(200);
   });
-  for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17, otherBalancers: 3 })) {
+  for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17 })) {
     columns.fleet[FLEET[name as keyof typeof FLEET]] = figure;
   }
   return new TableReader(columns);

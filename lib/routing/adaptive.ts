@@ -34,12 +34,12 @@ const CHOICES = 4;
 const DEAR_CHOICES = 5;
 const DEAR = 3;
 
-/** Where nothing is known of the others for so long, only our own count. */
-const OLD_CHOICES = 16;
+/** Figures that are believed less than this leave our own requests: no other balancer looks at these, so that more choices are only better. */
+const OLD_TRUST = 0.2;
+const OLD_CHOICES = 64;
 
-/** Those are taken into account as often as they have capacity, up to so many times the median. */
-const MOST_OVER_NEUTRAL = 2;
-const ACCEPT_STEPS = 1 << 20;
+/** Into how many parts a lot is divided. */
+const LOT = 1 << 20;
 
 /** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
 const WORK_WEIGHT = 0.3;
@@ -66,8 +66,7 @@ export class Adaptive implements Policy {
 
     const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
-    const isAlone = sendsAlone(fleet);
-    const trust = isAlone ? 1 : trustAt(ageMs);
+    const trust = trustAt(ageMs);
     // What a host can do changes more slowly; but acting on it too late makes all swing.
     const capacityTrust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
@@ -79,7 +78,7 @@ export class Adaptive implements Policy {
 
     // The same for all, so that what failed counts also where nothing is in flight.
     const leastOwn = cost / neutralCapacity;
-    let looks = trust < 0.2 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
+    let looks = trust < OLD_TRUST ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
     // A few hosts are all looked at, from a random one on.
     const isAll = looks >= count;
     if (isAll) looks = count;
@@ -87,6 +86,7 @@ export class Adaptive implements Policy {
 
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
+    let tied = 0;
     for (let i = 0; i < looks; i++) {
       const place = isAll ? start + i : this.#random.below(count);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
@@ -101,11 +101,6 @@ export class Adaptive implements Policy {
       const capacity = believed > 0 ? believed : neutralCapacity;
       const knownSpeed = view.speed[slot] as number;
       const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
-      // Without fresh figures all balancers would take the best hosts of all; so each takes them as often as they can do more.
-      if (trust < 1 && this.#random.below(ACCEPT_STEPS) >= ACCEPT_STEPS * (trust + ((1 - trust) * capacity) / (MOST_OVER_NEUTRAL * neutralCapacity))) {
-        trace?.look(view, slot, nowMs, LOOK.spared, Number.NaN);
-        continue;
-      }
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
@@ -117,7 +112,9 @@ export class Adaptive implements Policy {
       const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
-      if (score < bestScore) {
+      // Among equals, such as hosts on which we have nothing, lots are drawn, by what each can do.
+      if (score <= bestScore) tied = score < bestScore ? capacity : tied + capacity;
+      if (score < bestScore || (score === bestScore && this.#random.below(LOT) * tied < LOT * capacity)) {
         if (isTaking(view, slot, nowMs, this.#random)) {
           best = slot;
           bestScore = score;
@@ -131,11 +128,6 @@ export class Adaptive implements Policy {
     const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
-}
-
-/** Whether there is no other balancer, by the figures of the fleet (`HostView.fleet`): then our own requests are the whole truth at any age. */
-export function sendsAlone(fleet: Float64Array): boolean {
-  return fleet[FLEET.otherBalancers] === 0;
 }
 
 /** How far (0..1) differences between hosts are believed that a table of this age told; 0 when nothing was ever heard (NaN). */

@@ -21,9 +21,12 @@ const WISHED_ERROR = 0.2;
 /** The rate is never believed to be known better than so many requests tell at best. */
 const LEAST_SCATTER = 0.3;
 
-/** How quickly the believed speed follows a higher one (per half-life), and a lower one. */
+/** How quickly the believed speed follows a higher one (per half-life; at first as a mean does), and a lower one. */
 const SPEED_UP = 0.2;
 const SPEED_DOWN = 0.002;
+
+/** How quickly the believed speed goes to the median where what is seen could be the median's (per half-life). */
+const EQUAL_PULL = 0.02;
 
 /** After so long without a request half of what was learned of a host is forgotten. */
 const FORGET_MS = 2000;
@@ -34,6 +37,9 @@ const FOLLOW = 0.5;
 /** A host that serves requests at this share of its speed has cores to spare, as its agent says; below the lower one it has not, whatever an old report says. */
 const UNCONTENDED = 0.85;
 const CONTENDED = 0.5;
+
+/** How much faster than its share of the work what was learned with wrong costs is forgotten. */
+const MOVED_WEIGHT = 2;
 
 /** Memory above this share slows a host down; when it is full, to a tenth. */
 const MEMORY_TIGHT = 0.9;
@@ -53,6 +59,10 @@ export interface CapacityState {
   workByDuration: number;
   durationSquares: number;
   meanInflight: number;
+  /** For how long it has been learned, in half-lives. */
+  learned: number;
+  /** How much (0..1) of the speed is not learned but what others' is, since there were no requests. */
+  guessed: number;
   /** Milliseconds of work per millisecond for one request alone, and for the host; NaN while not known. */
   speed: number;
   capacity: number;
@@ -74,17 +84,25 @@ export interface CapacityFigures {
   readonly cores: number | null;
 }
 
+/** The speeds of all hosts; NaN while they are not known. */
+export interface FleetSpeeds {
+  readonly median: number;
+  /** The mean of those that serve, by the requests that they serve. */
+  readonly serving: number;
+}
+
 /** The state of a host that nothing is known of. */
 export function startCapacity(): CapacityState {
-  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, speed: Number.NaN, capacity: Number.NaN };
+  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
 }
 
 /**
  * Takes what was seen of a host, into its state.
- * @param medianSpeed the median speed of all hosts; NaN when not known
+ * @param speeds those of all hosts
  * @param halfLifeMs how long it takes at least to forget half: longer than messages are apart
  */
-export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, medianSpeed: number, halfLifeMs = 0): void {
+export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, halfLifeMs = 0): void {
+  const { median } = speeds;
   const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
   if (!(halvings > 0)) return;
   const keep = Math.max(0.5 ** halvings, (1 - 1 / rememberedRequests(state)) ** seen.served);
@@ -100,16 +118,24 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
 
   const rate = state.work / state.durations;
   if (seen.served === 0 && seen.meanInflight === 0) {
-    // Who gets no requests can't show what it can do: it comes to be taken for one like the others, or it would get none for ever.
-    state.speed += (medianSpeed - state.speed) * (1 - 0.5 ** (seen.elapsedMs / FORGET_MS)) || 0;
-    const expected = foundCapacity(0, 1, state, figures);
-    if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * (1 - 0.5 ** (seen.elapsedMs / FORGET_MS));
+    // Who gets no requests can't show what it can do: it comes to be taken for one like those that get them, or it
+    // would get none for ever.
+    const forgotten = 1 - 0.5 ** (seen.elapsedMs / FORGET_MS);
+    state.speed += (speeds.serving - state.speed) * forgotten || 0;
+    state.guessed += (1 - state.guessed) * forgotten;
+    const expected = figures.cpu === null ? state.speed : foundCapacity(0, 1, state, figures);
+    if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * forgotten;
     return;
   }
+  const learnedNow = (1 - keep) / 0.5;
   if (Number.isNaN(state.speed)) state.speed = rate;
-  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, (SPEED_UP * (1 - keep)) / 0.5);
-  else if (seen.served > 0) state.speed += (rate - state.speed) * SPEED_DOWN * Math.min(halvings, 50);
-  state.speed = bounded(state.speed, medianSpeed);
+  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, Math.max(SPEED_UP * learnedNow, 1 / (1 + state.learned)));
+  else if (seen.served > 0) state.speed += (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), state.guessed);
+  state.learned += learnedNow;
+  state.guessed *= 1 - Math.min(1, learnedNow);
+  // What may be chance is no difference: hosts that are equal come to be taken for equal, or one of them would be favoured.
+  if (Math.abs(rate - median) < relativeError(state) * median) state.speed += (median - state.speed) * Math.min(1, EQUAL_PULL * halvings);
+  state.speed = bounded(state.speed, median);
 
   const used = rate * state.meanInflight;
   // It is under pressure only if that is more than the scatter of a few requests.
@@ -124,11 +150,21 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   state.capacity = Math.max(state.capacity, figures.cpu === null ? state.speed : state.speed / 8);
 }
 
-/** Costs, and with them work, are `factor` times what they were. */
-export function rescaleCapacity(state: CapacityState, factor: number): void {
-  state.work *= factor;
-  state.workSquares *= factor * factor;
-  state.workByDuration *= factor;
+/**
+ * Costs, and with them work, are `factor` times what they were, and the share `moved` of it (0..1) is in other classes
+ * than was thought: what was learned of the host beside others goes by as much, since it may be what it was asked for.
+ * @param meanRate work per request and millisecond of all hosts, in what work was
+ */
+export function rescaleCapacity(state: CapacityState, factor: number, moved: number, meanRate: number): void {
+  const kept = 1 - Math.min(1, MOVED_WEIGHT * moved);
+  state.served *= kept;
+  state.work *= kept * factor;
+  state.durations *= kept;
+  state.workSquares *= kept * factor * factor;
+  state.workByDuration *= kept * factor;
+  state.durationSquares *= kept;
+  state.learned *= kept;
+  if (meanRate > 0) state.speed += (meanRate - state.speed) * (1 - kept);
   state.speed *= factor;
   state.capacity *= factor;
 }

@@ -10,7 +10,7 @@ import type { SlotHost } from './writer.js';
 const MAX_UNACKED = 24;
 
 /** The time constant of the trend of capacities. */
-const TREND_MS = 10_000;
+const TREND_MS = 5000;
 
 /** What one load message said, by its hosts' places. */
 export interface Said {

@@ -3,7 +3,7 @@
 
 import type { ExplainedPick, LookedAt, PickEnd } from '../explanation.js';
 import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../model.js';
-import { sendsAlone, trustAt } from '../routing/adaptive.js';
+import { trustAt } from '../routing/adaptive.js';
 
 /** How many requests a balancer remembers. */
 export const KEPT_REQUESTS = 4096;
@@ -49,7 +49,6 @@ export class PickLog implements PickTrace {
   readonly #pickOf: Float64Array;
   readonly #pickAtMs: Float64Array;
   readonly #loadsAgeMs: Float64Array;
-  readonly #isAlone: Uint8Array;
   readonly #assumedCapacity: Float64Array;
   readonly #assumedSpeed: Float64Array;
   readonly #firstLook: Float64Array;
@@ -84,7 +83,6 @@ export class PickLog implements PickTrace {
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
     this.#loadsAgeMs = new Float64Array(picks);
-    this.#isAlone = new Uint8Array(picks);
     this.#assumedCapacity = new Float64Array(picks);
     this.#assumedSpeed = new Float64Array(picks);
     this.#firstLook = new Float64Array(picks);
@@ -128,7 +126,6 @@ export class PickLog implements PickTrace {
     this.#panic[at] = this.#isPanic() ? 1 : 0;
     this.#excluded[at] = excluded;
     this.#loadsAgeMs[at] = nowMs - (view.fleet[FLEET.loadsAt] as number);
-    this.#isAlone[at] = sendsAlone(view.fleet) ? 1 : 0;
     this.#assumedCapacity[at] = view.fleet[FLEET.neutralCapacity] as number;
     this.#assumedSpeed[at] = view.fleet[FLEET.neutralSpeed] as number;
     this.#firstLook[at] = this.#looks;
@@ -213,8 +210,7 @@ export class PickLog implements PickTrace {
       isPanic: this.#panic[at] === 1,
       excluded: named(this.#excluded[at] as number),
       loadsAgeMs: known(loadsAgeMs),
-      trust: this.#isAlone[at] === 1 ? 1 : hundredths(trustAt(loadsAgeMs)),
-      isAlone: this.#isAlone[at] === 1,
+      trust: hundredths(trustAt(loadsAgeMs)),
       assumedCapacity: known(this.#assumedCapacity[at] as number) ?? 1,
       assumedSpeed: known(this.#assumedSpeed[at] as number) ?? 1,
       looked: ordered.slice(0, MAX_LOOKS_TOLD),

@@ -15,22 +15,38 @@ test('a class of which only durations are known is told by them, and the fleet g
   costs.tick(0);
   assert.is(costs.takeChange(), null);
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 100 }, i * 20, 20);
-  const growth = costs.tick(1000);
+  const { growth, moved } = costs.tick(1000);
   const [[name, costMs] = []] = costs.takeChange() ?? [];
   assert.is(name, 'GET /a');
   assert.ok((costMs as number) > 0 && (costMs as number) <= 20, String(costMs));
   assert.is(growth, costMs, 'before, every request counted as 1 ms');
+  assert.is(moved, 0, 'with one class none is dearer beside others');
   assert.is(costs.takeChange(), null, 'it is told once');
+});
+
+test('the share of the work that is in other classes than was thought is told', () => {
+  const costs = new FleetCosts();
+  costs.tick(0);
+  for (let i = 0; i < 20; i++) {
+    costs.model.finished('h1', 'GET /a', { count: 9, busyMs: 90 }, i * 20, 20);
+    costs.model.finished('h1', 'GET /b', { count: 1, busyMs: 90 }, i * 20, 20);
+  }
+  const { growth, moved } = costs.tick(1000);
+  const [a, b] = ['GET /a', 'GET /b'].map((name) => costs.told.find(([each]) => each === name)?.[1] as number) as [number, number];
+  const mean = (9 * a + b) / 10;
+  assert.ok(Math.abs(growth - mean) < 0.02 * mean, `${growth}, ${mean}`);
+  assert.ok(Math.abs(moved - (b / (10 * mean) - 0.1)) < 0.02, `${moved}: before, a tenth of the work was taken to be in /b`);
+  assert.ok(moved > 0.2);
 });
 
 test('what an earlier master told is not given up for a guess', () => {
   const costs = new FleetCosts();
   costs.seed([['GET /a', 3], ['GET /b', 50]]);
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 500 }, i * 20, 20);
-  assert.is(costs.tick(1000), 1);
+  assert.equal(costs.tick(1000), { growth: 1, moved: 0 });
   assert.equal([costs.told, costs.takeChange()], [[['GET /a', 3], ['GET /b', 50]], null]);
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /new', { count: 5, busyMs: 50 }, 1000 + i * 20, 20);
-  assert.is(costs.tick(2000), 1, 'a class that is new makes none of the others dearer');
+  assert.equal(costs.tick(2000), { growth: 1, moved: 0 }, 'a class that is new makes none of the others dearer');
   assert.equal(costs.told.map(([name]) => name), ['GET /a', 'GET /b', 'GET /new']);
 });
 

@@ -15,7 +15,7 @@ const ANSWER: WhyAnswer = {
   explanation: {
     id: '0123abcd-1f', at: '2026-11-24T21:13:10.123Z', className: 'GET /users/:id', costMs: 5.5, isCostKnown: true,
     picks: [{
-      attempt: 1, algorithm: 'adaptive', candidates: 3, isPanic: false, excluded: null, loadsAgeMs: 18, trust: 1, isAlone: false, assumedCapacity: 4, assumedSpeed: 1, unlisted: 0, picked: 'h1', end: 'taken',
+      attempt: 1, algorithm: 'adaptive', candidates: 3, isPanic: false, excluded: null, loadsAgeMs: 18, trust: 1, assumedCapacity: 4, assumedSpeed: 1, unlisted: 0, picked: 'h1', end: 'taken',
       looked: [{ host: 'h1', look: 'eligible', score: 5, inflight: 1, work: 4, othersInflight: 2, othersWork: 9, capacity: 4, speed: 1, usage: 0.5, reportAgeMs: 300, failing: 0 }],
     }],
   },
@@ -55,7 +55,7 @@ test('an answer with anything in it that could harm a terminal, or that is no an
     ['"v":1', '"v":2'], ['"explained"', '"else"'], ['"h1","look"', '"h1\\u001b","look"'], ['"picked":"h1"', '"picked":7'], ['"GET /users/:id"', '"\\u009b2J"'], ['"GET /users/:id"', `"${'x'.repeat(300)}"`],
     ['"2026-11-24T21:13:10.123Z"', '"yesterday"'], ['"2026-11-24T21:13:10.123Z"', '7'], ['"0123abcd-1f"', '"me"'], ['5.5', '"5.5"'], ['5.5', 'null'], ['5.5', '1e99'], ['"adaptive"', '"toString"'],
     ['"eligible"', '"best"'], ['"taken"', '"stolen"'], ['"inflight":1', '"inflight":null'], ['"score":5', '"score":"5"'], ['"looked":[', '"looked":[7,'], ['"looked":[{', '"looked":{"x":[{'],
-    ['"isPanic":false', '"isPanic":0'], ['"trust":1', '"trust":[]'], ['"isAlone":false', '"isAlone":0'], ['"assumedSpeed":1', '"assumedSpeed":null'], ['"loadsAgeMs":18', '"loadsAgeMs":"18"'], ['"isCostKnown":true', '"isCostKnown":1'],
+    ['"isPanic":false', '"isPanic":0'], ['"trust":1', '"trust":[]'], ['"assumedSpeed":1', '"assumedSpeed":null'], ['"loadsAgeMs":18', '"loadsAgeMs":"18"'], ['"isCostKnown":true', '"isCostKnown":1'],
   ];
   assert.is(changed('x y z', ''), true);
   for (const [from, to] of wrong) {

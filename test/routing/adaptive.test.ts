@@ -18,7 +18,7 @@ const ten = (value: number, other: Readonly<Record<number, number>> = {}): numbe
 /** A fleet whose figures are fresh at 1000 ms: ten hosts of capacity 4 and speed 1, five requests of others on each. */
 const FLEET_VIEW: ViewOptions = {
   othersInflight: ten(5), othersWork: ten(80), capacity: ten(4), speed: ten(1),
-  fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17, otherBalancers: 3 },
+  fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17 },
 };
 
 const share = (options: ViewOptions, slot: number, nowMs = 1000): number => (countPicks(new Adaptive(new Random(1)), buildView(SLOTS, options), SLOTS, PICKS, nowMs)[slot] as number) / PICKS;
@@ -43,6 +43,13 @@ test('a host that others left idle is not run over: it gets more, but not all', 
   const idle = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }) };
   const fresh = share(idle, 3);
   assert.ok(fresh > 0.25 && fresh < 0.5, String(fresh));
+});
+
+test('old figures leave what hosts could do: those with nothing of ours are taken in proportion to it, all of them', () => {
+  const capacities = ten(4, { 3: 1, 4: 8 });
+  const counts = countPicks(new Adaptive(new Random(3)), buildView(SLOTS, { ...FLEET_VIEW, capacity: capacities, capacityTrend: capacities }), SLOTS, PICKS, 9000);
+  const sum = capacities.reduce((all, each) => all + each, 0);
+  assert.ok(chiSquare(counts.slice(0, SLOTS), capacities.map((each) => each / sum)) < chiSquareLimit(SLOTS - 1), String(counts));
 });
 
 test('our own requests count at any age', () => {

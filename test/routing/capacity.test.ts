@@ -3,11 +3,13 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CapacityFigures, type CapacityState, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
+import { type CapacityFigures, type CapacityState, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
 import type { Evidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('capacity');
+
+const EQUAL = { median: 1, serving: 1 };
 
 const NONE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
 
@@ -61,7 +63,7 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
     }
     if (ms % 100 !== 99) continue;
     const said = figures?.(cpu) ?? { cpu, memory: null, cores };
-    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, median);
+    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, { median, serving: median });
     [served, inflight] = [0, 0];
     evidence = NONE;
     if (ms < (seconds - 1) * 1000) continue;
@@ -111,6 +113,50 @@ test('with CPU but without the number of cores all CPU in use is taken to be our
   near(capacity, 4, 0.25, 'capacity');
 });
 
+test('a host that may be like the others comes to be taken for like them, one that is not does not', () => {
+  const lucky = startCapacity();
+  Object.assign(lucky, { speed: 1.5, capacity: 4 });
+  const slow = startCapacity();
+  Object.assign(slow, { speed: 0.6, capacity: 2.4 });
+  const random = new Random(5);
+  for (let i = 0; i < 200; i++) {
+    const cost = 5 + random.below(30);
+    const seen = (duration: number) => ({ elapsedMs: 100, served: 10, evidence: many(10, cost, duration), meanInflight: 1 });
+    updateCapacity(lucky, seen(cost * 1.02), { cpu: 0.3, memory: null, cores: 4 }, EQUAL);
+    updateCapacity(slow, seen(cost / 0.6), { cpu: 0.3, memory: null, cores: 4 }, EQUAL);
+  }
+  near(lucky.speed, 1, 0.05, 'speed of one like the others');
+  near(slow.speed, 0.6, 0.05, 'speed of a slow one');
+});
+
+test('a host that gets no requests comes to be taken for one like those that do, and shows at once when it is not', () => {
+  const state = startCapacity();
+  const speeds = { median: 1, serving: 1.5 };
+  const unknown = { cpu: null, memory: null, cores: null };
+  const served = (speed: number) => ({ elapsedMs: 100, served: 5, evidence: many(5, 10, 10 / speed), meanInflight: 0.5 });
+  for (let i = 0; i < 100; i++) updateCapacity(state, served(0.6), unknown, speeds);
+  near(state.speed, 0.6, 0.05, 'slow');
+  state.capacity = 0.6;
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, unknown, speeds);
+  near(state.speed, 1.5, 0.05, 'after ten seconds without a request');
+  near(state.capacity, 1.5, 0.1, 'and so its capacity');
+  for (let i = 0; i < 5; i++) updateCapacity(state, served(0.6), unknown, speeds);
+  near(state.speed, 0.6, 0.15, 'after half a second of requests');
+});
+
+test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
+  const learned = { ...startCapacity(), served: 100, work: 500, durations: 1000, workSquares: 2500, workByDuration: 5000, durationSquares: 10_000, speed: 0.8, capacity: 3 };
+  const dearer = { ...learned };
+  rescaleCapacity(dearer, 2, 0, 0.5);
+  assert.equal(dearer, { ...learned, work: 1000, workSquares: 10_000, workByDuration: 10_000, speed: 1.6, capacity: 6 });
+  const moved = { ...learned };
+  rescaleCapacity(moved, 2, 0.6, 0.5);
+  assert.equal([moved.served, moved.work, moved.durations, moved.speed, moved.capacity], [0, 0, 0, 1, 6]);
+  const unknown = startCapacity();
+  rescaleCapacity(unknown, 2, 0.1, Number.NaN);
+  assert.equal([unknown.speed, unknown.capacity], [Number.NaN, Number.NaN]);
+});
+
 test('full memory slows a host down', () => {
   const easy = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 0.9, cores: 4 }) });
   const full = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 1, cores: 4 }) });
@@ -119,20 +165,20 @@ test('full memory slows a host down', () => {
 
 test('a host that answers without working is not believed to be more than twice as quick as the median', () => {
   const state = startCapacity();
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, 1);
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, EQUAL);
   assert.is(state.speed, 2);
   assert.ok(state.capacity <= 8);
 });
 
 test('nothing served teaches nothing, and strange figures do no harm', () => {
   const state = startCapacity();
-  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, { median: Number.NaN, serving: Number.NaN });
   assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   for (const elapsedMs of [0, -5, Number.NaN]) {
-    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, Number.NaN);
+    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, { median: Number.NaN, serving: Number.NaN });
     assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   }
-  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, Number.NaN);
+  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, { median: Number.NaN, serving: Number.NaN });
   assert.is(state.speed, 1);
 });
 

@@ -24,7 +24,7 @@ const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptio
   one: [1, {}],
   two: [2, { inflight: [3, 1], usage: [0.2, 0.9], othersInflight: [0, 5], fleet: { loadsAt: 990, othersPerCapacity: 2 } }],
   uneven: [6, { inflight: [0, 1, 2, 3, 4, 5], work: [0, 5, 9, 30, 2, 1], usage: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], capacity: [4, 1, 2, 4, 4, 1], speed: [1, 0.5, 1, 1, 0.6, 1], failing: [0, 0, 0.5, 0, 0, 1] }],
-  many: [200, { fleet: { loadsAt: 900, othersPerCapacity: 1, otherBalancers: 3, meanCost: 3 }, inflight: Array.from({ length: 200 }, (_, slot) => slot % 7) }],
+  many: [200, { fleet: { loadsAt: 900, othersPerCapacity: 1, meanCost: 3 }, inflight: Array.from({ length: 200 }, (_, slot) => slot % 7) }],
   avoided: [5, { avoidUntil: { 1: NOW_MS + 1, 3: NOW_MS + 1 } }],
   'all avoided': [3, { avoidUntil: { 0: NOW_MS + 1, 1: NOW_MS + 1, 2: NOW_MS + 1 } }],
   warming: [4, { warmSince: [NOW_MS - 1, 0, NOW_MS - 500, 0], slowStartMs: 10_000 }],
@@ -49,7 +49,7 @@ for (const algorithm of ALGORITHMS) {
             const isHeld = (view.avoidUntil[seen] as number) > NOW_MS;
             if (seen === excluded) assert.is(look, LOOK.excluded);
             else if (isHeld) assert.is(look, LOOK.avoided);
-            else assert.ok(look === LOOK.eligible || (look === LOOK.spared && algorithm === 'adaptive') || (look === LOOK.warming && (view.warmSince[seen] as number) > 0));
+            else assert.ok(look === LOOK.eligible || (look === LOOK.warming && (view.warmSince[seen] as number) > 0));
             if (algorithm === 'round-robin') assert.ok(Number.isNaN(score));
           }
           const rated = looks.all.filter(({ look, score }) => look === LOOK.eligible && !Number.isNaN(score));
@@ -68,7 +68,7 @@ test('an excluded host, one that is held back and one that warms up are told as 
     const looks = new Looks();
     const policy = createPolicy(algorithm, new Random(3), looks);
     for (let i = 0; i < 500; i++) policy.pick(view, NOW_MS, 0, 5);
-    assert.equal([...new Set(looks.all.filter(({ look }) => look !== LOOK.spared).map(({ slot, look }) => `${slot} ${LOOKS[look]}`))].toSorted(), [
+    assert.equal([...new Set(looks.all.map(({ slot, look }) => `${slot} ${LOOKS[look]}`))].toSorted(), [
       '0 excluded', '1 avoided', ...(looks.all.some(({ slot, look }) => slot === 2 && look === LOOK.eligible) ? ['2 eligible'] : []), '2 warming', '3 eligible',
     ], algorithm);
   }

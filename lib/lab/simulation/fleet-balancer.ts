@@ -2,7 +2,7 @@
 // together as its threads do (lib/fleet/fleet.ts, lib/traffic/host-pool.ts), but in virtual time.
 
 import { TableOrder } from '../../fleet/table-order.js';
-import { FLEET, type HostTable, type LoadMessage, type StaticHost } from '../../model.js';
+import type { HostTable, LoadMessage, StaticHost } from '../../model.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
 import { loadIntervalMs } from '../../routing/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
@@ -75,8 +75,6 @@ export class FleetBalancer {
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
     this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
     this.costs = new ClassCosts(this.columns);
-    // Known from the heartbeats.
-    this.columns.fleet[FLEET.otherBalancers] = balancers - 1;
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
     this.#probeAtMs = new Float64Array(hosts);
