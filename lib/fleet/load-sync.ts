@@ -6,12 +6,15 @@ import type { Costs, HostTable } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
-import { loadIntervalMs } from '../routing/load-interval.js';
+import { ExchangeBudget, loadIntervalMs } from '../routing/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
 import { OwnLoads } from '../table/own-loads.js';
 import type { TableWriter } from '../table/writer.js';
 import type { ThreadConfig } from '../thread-messages.js';
+
+/** How often the budget is looked at, in upkeeps. */
+const UPKEEPS_PER_LOOK = 8;
 
 /** What it is handed. */
 export interface LoadSyncOptions {
@@ -30,6 +33,9 @@ export class LoadSync {
   readonly #options: LoadSyncOptions;
   readonly #loads: OwnLoads;
   readonly #costs: ClassCosts;
+  readonly #budget = new ExchangeBudget();
+  #used = performance.eventLoopUtilization();
+  #upkeeps = 0;
   #balancers = 1;
   #timer: NodeJS.Timeout | undefined;
 
@@ -48,7 +54,7 @@ export class LoadSync {
   /** Begins to say what is in flight. */
   start(writer: TableWriter): void {
     const { client, keys, clock } = this.#options;
-    const everyMs = loadIntervalMs(this.#balancers, writer.hosts().length);
+    const everyMs = loadIntervalMs(this.#balancers, writer.hosts().length) * this.#budget.stretch;
     this.#timer = setTimeout(() => this.start(writer), everyMs);
     if (client.status !== 'ready') return;
     const message = this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, clock());
@@ -77,6 +83,10 @@ export class LoadSync {
   /** To be called a few times a second. */
   upkeep(writer: TableWriter): void {
     this.#loads.refreshMeanCost(writer.hosts());
+    if (this.#upkeeps++ % UPKEEPS_PER_LOOK !== 0) return;
+    const since = this.#used;
+    this.#used = performance.eventLoopUtilization();
+    this.#budget.take(performance.eventLoopUtilization(this.#used, since).utilization);
   }
 
   stop(): void {

@@ -15,6 +15,7 @@ import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
+import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
 import { flushDelayMs, LEARN_MS, SNAPSHOT_EVERY_MS, TICK_MS } from './flush-pace.js';
@@ -69,6 +70,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   const due = new Set<string>();
   /** Hosts that changed again too soon after their hash was written. */
   const withheld = new Set<string>();
+  const budget = new ExchangeBudget();
+  let used = performance.eventLoopUtilization();
   let isStopped = false;
   let isWriting = false;
   // The first table is whole: balancers then need nothing of an earlier master's.
@@ -115,7 +118,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   function flushSoon(isLoadAlone = false): void {
     if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    flushTimer ??= setTimeout(() => void flush(), flushDelayMs(registry.size, isLoadAlone));
+    flushTimer ??= setTimeout(() => void flush(), flushDelayMs(registry.size, isLoadAlone) * (isLoadAlone ? budget.stretch : 1));
   }
 
   async function flush(): Promise<void> {
@@ -205,6 +208,9 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   function tick(): void {
     const nowMs = clock();
+    const since = used;
+    used = performance.eventLoopUtilization();
+    budget.take(performance.eventLoopUtilization(used, since).utilization);
     registry.tick(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
       costsAtMs = nowMs;
