@@ -39,26 +39,26 @@ function report(name: string, result: FileResult): void {
 }
 
 /**
- * The files that run many processes, the longest first. They take the place of two of the others, which wait most of
- * their time; and they come first: begun last, one of them would keep the rest waiting at the end.
+ * How many places files take that need much CPU, the longest first; all others take one, and wait most of their time.
+ * Those of benchmarks take three, so that hardly anything else runs. Begun last, one of them would keep the rest
+ * waiting at the end.
  */
-const HEAVY = [
-  'local-fleet', 'restart', 'fleet/operator', 'lab/policies', 'lab/bench', 'fleet/balancer-fleet', 'lab/churn', 'routing/cost-model', 'lab/forward', 'cli',
-  'fleet/health-checks', 'traffic/memory', 'bad-input-keys', 'fleet/why', 'bad-input-messages', 'fleet/balancer-threads', 'lab/ejection', 'lab/simulation/simulate', 'traffic/slow-clients',
-];
+const PLACES: Readonly<Record<string, number>> = {
+  'local-fleet': 2, restart: 2, 'fleet/operator': 2, 'lab/policies': 3, 'lab/bench': 3, 'fleet/balancer-fleet': 2, 'lab/churn': 2, 'routing/cost-model': 2, 'lab/forward': 3, cli: 2,
+  'fleet/health-checks': 2, 'traffic/memory': 2, 'bad-input-keys': 2, 'fleet/why': 2, 'bad-input-messages': 2, 'fleet/balancer-threads': 2, 'lab/ejection': 3, 'lab/simulation/simulate': 2, 'traffic/slow-clients': 2,
+};
+const HEAVY = Object.keys(PLACES);
 
 /** Runs the files a few at a time and reports each as it ends. */
 async function runAll(files: readonly string[], dir: string, options: RunOptions): Promise<FileResult[]> {
-  const rank = (file: string): number => {
-    const at = HEAVY.indexOf(relative(dir, file).replace(/\.test\.js$/, ''));
-    return at === -1 ? HEAVY.length : at;
-  };
+  const nameOf = (file: string): string => relative(dir, file).replace(/\.test\.js$/, '');
+  const rank = (file: string): number => (HEAVY.includes(nameOf(file)) ? HEAVY.indexOf(nameOf(file)) : HEAVY.length);
   const results: FileResult[] = [];
   const waiting = files.toSorted((one, other) => rank(one) - rank(other));
   const running = new Map<Promise<void>, number>();
   for (const file of waiting) {
-    const places = rank(file) < HEAVY.length ? 2 : 1;
-    while ([...running.values()].reduce((sum, each) => sum + each, places) > 2 * availableParallelism()) await Promise.race(running.keys());
+    const places = PLACES[nameOf(file)] ?? 1;
+    while ([...running.values()].reduce((sum, each) => sum + each, places) > Math.max(4, 2 * availableParallelism())) await Promise.race(running.keys());
     const run = runTestFile(file, options).then((result) => {
       results.push(result);
       report(relative(dir, file), result);

@@ -82,6 +82,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   let seq = options.stamp.term === term ? options.stamp.seq + 1000 : 0;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
   let flushTimer: NodeJS.Timeout | undefined;
+  let flushAtMs = 0;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
 
@@ -118,7 +119,13 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   function flushSoon(isLoadAlone = false): void {
     if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    flushTimer ??= setTimeout(() => void flush(), flushDelayMs(registry.size, isLoadAlone) * (isLoadAlone ? budget.stretch : 1));
+    const delayMs = flushDelayMs(registry.size, isLoadAlone) * (isLoadAlone ? budget.stretch : 1);
+    const atMs = clock() + delayMs;
+    // Reports do not wait for what loads alone would have waited for.
+    if (flushTimer !== undefined && atMs >= flushAtMs) return;
+    clearTimeout(flushTimer);
+    flushAtMs = atMs;
+    flushTimer = setTimeout(() => void flush(), delayMs);
   }
 
   async function flush(): Promise<void> {

@@ -10,6 +10,7 @@ import { HOST_TTL_MS, readHostNames, readSnapshot, TABLE_TTL_MS, type WriteOutco
 import { buildKeys } from '../../lib/redis/keys.js';
 import { decodeTable } from '../../lib/redis/table-message.js';
 import { type RedisOptions, type TestRedis, until, withRedis } from '../support/brackets.js';
+import { SLOW_MS } from '../support/fleet.js';
 import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 import { fillUp, withClients } from '../support/redis-client.js';
 
@@ -134,6 +135,8 @@ test('rows are written when they are due, whether or not the message names them'
 }));
 
 test('5,000 hosts are written in one flush', () => withStage({}, async ({ client, published, write }) => {
+  // As long as a slow machine needs.
+  if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
   const rows = Array.from({ length: 5000 }, (_, i) => buildRow(`host-${i}`, { cpu: i / 5000 }));
   const table = buildTable(1, 1, rows);
   assert.equal(await write(table, rows, table), { kind: 'written' });
