@@ -17,12 +17,12 @@ export interface DemoHost {
   close(): void;
 }
 
-/** Starts a demo host on loopback. `GET /work?ms=5` burns 5 ms of CPU; every path answers the name. */
+/** Starts a demo host on loopback. `GET /work?ms=5`, or any path below, burns 5 ms of CPU; every path answers the name. */
 export function startDemoHost(name: string, port: number): Promise<DemoHost> {
   const server = createServer(async (request, response) => {
     // By hand: as a URL some paths can't be read, such as //.
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-    if (path === '/work') {
+    if (path === '/work' || path.startsWith('/work/')) {
       const ms = Number(new URLSearchParams(query).get('ms') ?? '5');
       if (!(ms >= 0 && ms <= MAX_WORK_MS)) {
         response.writeHead(400, { 'Content-Type': 'text/plain' }).end(`ms: 0 to ${MAX_WORK_MS}\n`);
