@@ -41,6 +41,12 @@ const OLD_CHOICES = 64;
 /** Into how many parts a lot is divided. */
 const LOT = 1 << 20;
 
+/**
+ * Speeds that differ from the median by less than this share are taken for equal, and so is what an idle host lacks of
+ * a core: where nothing is in flight, what is left is what figures are wrong by, and it would send everyone to one host.
+ */
+const EQUAL = 0.25;
+
 /** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
 const WORK_WEIGHT = 0.3;
 
@@ -100,14 +106,15 @@ export class Adaptive implements Policy {
       const believed = knownCapacity > 0 ? trend + (knownCapacity - trend) * capacityTrust : trend;
       const capacity = believed > 0 ? believed : neutralCapacity;
       const knownSpeed = view.speed[slot] as number;
-      const speed = knownSpeed > 0 ? knownSpeed : neutralSpeed;
+      const speed = knownSpeed > 0 && Math.abs(knownSpeed - neutralSpeed) > EQUAL * neutralSpeed ? knownSpeed : neutralSpeed;
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
       const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust;
       // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
       const slowdown = ((requests + 1) * speed) / capacity;
-      const soonest = (cost * (slowdown > 1 ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
+      const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
+      const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // And of those the one on which it has least itself.
       const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));

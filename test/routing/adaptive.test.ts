@@ -52,6 +52,14 @@ test('old figures leave what hosts could do: those with nothing of ours are take
   assert.ok(chiSquare(counts.slice(0, SLOTS), capacities.map((each) => each / sum)) < chiSquareLimit(SLOTS - 1), String(counts));
 });
 
+test('idle hosts whose figures differ by no more than chance get shares by what they can do, not all or nothing', () => {
+  const speeds = ten(1, { 2: 0.8, 3: 1.2, 4: 1.1, 5: 0.9 });
+  const capacities = ten(1, { 2: 0.9, 3: 1.1, 6: 0.85, 7: 1.15 });
+  const idle = { ...FLEET_VIEW, othersInflight: ten(0), othersWork: ten(0), capacity: capacities, speed: speeds, fleet: { ...FLEET_VIEW.fleet, neutralCapacity: 1, othersPerCapacity: 0, othersWorkPerCapacity: 0 } };
+  const counts = countPicks(new Adaptive(new Random(3)), buildView(SLOTS, idle), SLOTS, PICKS, 1000);
+  for (let slot = 0; slot < SLOTS; slot++) assert.ok((counts[slot] as number) > (0.7 * PICKS) / SLOTS && (counts[slot] as number) < (1.4 * PICKS) / SLOTS, String(counts));
+});
+
 test('our own requests count at any age', () => {
   for (const nowMs of [1000, 6000]) {
     const own = share({ ...FLEET_VIEW, inflight: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3, nowMs);
