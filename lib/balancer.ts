@@ -36,6 +36,9 @@ import { readVersion } from './version.js';
 /** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
 const OPEN_WITHIN_MS = 3000;
 
+/** Where hosts are named on the command line they are known without Redis: only a machine that is short of CPU needs longer. */
+const OPEN_WITH_STATICS_WITHIN_MS = 15_000;
+
 /** And so long when there are hosts already. */
 const WORDS_WITHIN_MS = 500;
 
@@ -257,7 +260,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   shutdown.add(() => clearInterval(turnTimer));
 
   releaseStartMemory();
-  const openTimer = setTimeout(opened, OPEN_WITHIN_MS);
+  const openTimer = setTimeout(opened, config.statics.length > 0 ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS);
   await open;
   clearTimeout(openTimer);
   traffic.open();

@@ -154,7 +154,8 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
     const shown = (host: LookedAt): string => (host.capacity === null ? `${number(assumedCapacity)}, which is assumed` : number(host.capacity));
     const inflight = (host: LookedAt): number => (host.inflight + host.othersInflight + 1) / capacity(host);
     const work = (host: LookedAt): number => (host.work + host.othersWork + 1) / capacity(host);
-    compare(inflight(row), inflight(winner), true, () => `more requests for what it can do (${number(row.inflight + row.othersInflight)} in flight at a capacity of ${shown(row)}, against ${number(winner.inflight + winner.othersInflight)} at ${shown(winner)})`);
+    const isBusier = row.inflight + row.othersInflight > winner.inflight + winner.othersInflight;
+    compare(inflight(row), inflight(winner), true, () => `${isBusier ? 'more requests for what it can do' : 'less that it can do'} (${number(row.inflight + row.othersInflight)} in flight at a capacity of ${shown(row)}, against ${number(winner.inflight + winner.othersInflight)} at ${shown(winner)})`);
     compare(work(row), work(winner), true, () => `more work waiting for what it can do (${number(row.work + row.othersWork)} ms at a capacity of ${shown(row)}, against ${number(winner.work + winner.othersWork)} ms at ${shown(winner)})`);
     compare(row.speed ?? assumedSpeed, winner.speed ?? assumedSpeed, false, (own, other) => `slower (speed ${own} against ${other})`);
   }

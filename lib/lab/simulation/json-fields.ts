@@ -48,7 +48,8 @@ export class JsonFields {
 
   text(name: string, fallback: string | null): string {
     const value = this.#get(name) ?? fallback;
-    if (typeof value !== 'string' || value === '') this.refuse(name, 'a text');
+    // oxlint-disable-next-line no-control-regex -- it is what is looked for
+    if (typeof value !== 'string' || value === '' || /[\u0000-\u001f\u007f-\u009f]/.test(value)) this.refuse(name, 'a text without control characters');
     return value;
   }
 

@@ -1,13 +1,15 @@
 // `meercat simulate`: from the command line's words to a scenario, its runs, and the figures onto stdout and into
 // files. The only place of the simulation that prints.
 
-import { writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { MeercatError, messageOf } from '../../errors.js';
 import { readVersion } from '../../version.js';
 import { toHtml } from './html-report.js';
 import { runMatrix } from './matrix.js';
 import { createProgressBar } from './progress.js';
 import { loadScenarioJson, readScenario } from './scenario-file.js';
+import { SCENARIOS } from './scenarios.js';
 import { formatSimulation, type SimulateReport, toJson } from './simulate-report.js';
 
 /** How the command line asks for a simulation. Fields of the scenario that are given go before what it says itself. */
@@ -29,30 +31,51 @@ export interface SimulateRequest {
 export function simulate({ scenario: nameOrFile, overrides, seed, json, html, isPrinted }: SimulateRequest): void {
   const { json: own, where } = loadScenarioJson(nameOrFile);
   const merged = { ...own, ...overrides };
+  if (own['duration'] !== undefined && own['requestCount'] !== undefined) refuse(`scenario ${where}: "duration" or "requestCount", not both`);
   const scenario = readScenario(merged, where);
   if (isPrinted) {
     process.stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
     return;
   }
   // What can't be written is said now, not after minutes.
-  const write = html === null ? null : writerOf('--html', html);
-  const writeJson = typeof json === 'string' ? writerOf('--json', json) : null;
+  const jsonFile = typeof json === 'string' ? json : null;
+  for (const [flag, file] of [['--html', html], ['--json', jsonFile]] as const) if (file !== null) checkOutput(flag, file, nameOrFile);
+  if (html !== null && jsonFile !== null && resolve(html) === resolve(jsonFile)) refuse(`--html, --json: both would go into ${html}; name two files`);
   const clock = (): number => performance.now();
   const startMs = clock();
   const bar = createProgressBar(process.stderr, clock);
   const runs = runMatrix(scenario, seed, (progress) => bar.show(progress));
   bar.end();
   const report: SimulateReport = { scenario, scenarioJson: merged, seed, version: readVersion(), seconds: Math.round((clock() - startMs) / 100) / 10, runs };
-  write?.(toHtml(report));
-  writeJson?.(toJson(report));
+  if (runs.some(({ ms }) => Number.isNaN(ms.p99))) refuse(`all requests came within the ${scenario.warmUpMs / 1000} s that nothing counts (warmUp), or none came: more --requests, or a shorter "warmUp" in a scenario of your own`);
+  if (html !== null) writeFileSync(html, toHtml(report));
+  if (jsonFile !== null) writeFileSync(jsonFile, toJson(report));
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
 }
 
-function writerOf(flag: string, file: string): (text: string) => void {
+/** Whether results may go into this file, which is left as it is; a scenario is none: `--json` takes the next word for its file. */
+function checkOutput(flag: string, file: string, nameOrFile: string): void {
+  const isScenario = resolve(file) === resolve(nameOrFile) || SCENARIOS.some(({ name }) => name === file) || holdsScenario(file);
+  if (isScenario) refuse(`${flag}: ${file} is a scenario, and would be lost; name another file, or give the scenario first`);
+  const isNew = !existsSync(file);
   try {
-    writeFileSync(file, '');
+    closeSync(openSync(file, 'a'));
   } catch (error) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `${flag}: ${messageOf(error)}`);
+    refuse(`${flag}: ${messageOf(error)}`);
   }
-  return (text) => writeFileSync(file, text);
+  if (isNew) rmSync(file);
+}
+
+/** A result has fields that no scenario has. */
+function holdsScenario(file: string): boolean {
+  try {
+    readScenario(JSON.parse(readFileSync(file, 'utf8')), file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refuse(message: string): never {
+  throw new MeercatError('MEERCAT_BAD_CONFIG', message);
 }

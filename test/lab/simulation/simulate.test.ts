@@ -67,6 +67,9 @@ test('what is wrong is refused with 2 before anything is simulated, and the flag
     [['--seconds', '1', '--requests', '5'], /--seconds.*--requests|--requests.*--seconds/],
     [['--html', '/not/there.html'], /--html: ENOENT/],
     [['master-dies', '--balancers', '1'], /"balancers" has 1/],
+    [['--json', 'equal-hosts'], /--json: equal-hosts is a scenario/],
+    [['step', '--json', 'same', '--html', './same'], /--html, --json: both would go into \.\/same/],
+    [['equal-hosts', '--requests', '100', '--balancers', '1', '--policies', 'adaptive'], /all requests came within the 10 s that nothing counts/],
   ];
   await inLanes(cases, async ([args, message]) => {
     const { code, stdout, stderr } = await meercat(['simulate', ...args]);
@@ -75,6 +78,18 @@ test('what is wrong is refused with 2 before anything is simulated, and the flag
     assert.is(stdout, '');
   });
 });
+
+test('no scenario is lost to a result, however the words stand', () => withTempDir(async (folder) => {
+  const file = join(folder, 'mine.json');
+  const text = JSON.stringify({ hosts: [{ count: 3 }], warmUp: '100ms', duration: '1s' });
+  writeFileSync(file, text);
+  for (const args of [['--json', file], [file, '--json', file], [file, '--html', file]]) {
+    const { code, stderr } = await meercat(['simulate', ...args]);
+    assert.is(code, 2, stderr);
+    assert.match(stderr, /is a scenario, and would be lost/);
+    assert.is(readFileSync(file, 'utf8'), text);
+  }
+}));
 
 test('a terminal gets a bar that is drawn anew and taken away, a file a line now and then', () => {
   const show = (isTTY: boolean): string => {
