@@ -10,7 +10,7 @@ import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
 import { believedUsage } from './usage.js';
 
-/** Two choices by CPU and memory: O(1) whatever the number of hosts, and no allocation. */
+/** Two choices by CPU and memory: O(1) whatever the number of hosts. */
 export class Resource implements Policy {
   readonly algorithm = 'resource';
   readonly #random: Random;
