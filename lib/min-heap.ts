@@ -14,6 +14,15 @@ export class MinHeap<Value> {
     return this.#keys[0] ?? Number.POSITIVE_INFINITY;
   }
 
+  /** What is at a place; every place below `size` holds something, in no order. */
+  at(place: number): Value {
+    return this.#values[place] as Value;
+  }
+
+  clear(): void {
+    this.#keys.length = this.#values.length = 0;
+  }
+
   push(key: number, value: Value): void {
     const [keys, values] = [this.#keys, this.#values];
     let at = keys.push(key) - 1;

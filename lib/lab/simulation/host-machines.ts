@@ -4,7 +4,7 @@
 // Source: Kleinrock, "Queueing Systems" vol. 2, section 4.4; virtual time as in Demers, Keshav and Shenker, 1989.
 
 import { Departures } from './departures.js';
-import { JobHeap } from './job-heap.js';
+import { MinHeap } from '../../min-heap.js';
 
 /** What one host is. */
 export interface Machine {
@@ -47,7 +47,7 @@ export class HostMachines {
   readonly busyMs: Float64Array;
   readonly #attained: Float64Array;
   readonly #updatedMs: Float64Array;
-  readonly #jobs: JobHeap[];
+  readonly #jobs: MinHeap<number>[];
   readonly #departures: Departures;
 
   constructor(machines: readonly Machine[]) {
@@ -62,7 +62,7 @@ export class HostMachines {
     this.busyMs = new Float64Array(this.count);
     this.#attained = new Float64Array(this.count);
     this.#updatedMs = new Float64Array(this.count);
-    this.#jobs = machines.map(() => new JobHeap());
+    this.#jobs = machines.map(() => new MinHeap<number>());
     this.#departures = new Departures(this.count);
   }
 
@@ -96,7 +96,7 @@ export class HostMachines {
     this.advance(host, nowMs);
     this.inflight[host] = (this.inflight[host] as number) + 1;
     this.work[host] = (this.work[host] as number) + cost;
-    (this.#jobs[host] as JobHeap).push((this.#attained[host] as number) + cost, job);
+    (this.#jobs[host] as MinHeap<number>).push((this.#attained[host] as number) + cost, job);
     this.#plan(host, nowMs);
   }
 
@@ -104,7 +104,7 @@ export class HostMachines {
   depart(costs: Float64Array): number {
     const host = this.#departures.first;
     const nowMs = this.#departures.firstMs;
-    const jobs = this.#jobs[host] as JobHeap;
+    const jobs = this.#jobs[host] as MinHeap<number>;
     this.advance(host, nowMs);
     // Exactly, whatever the sums above made of it.
     this.#attained[host] = jobs.least;
@@ -129,7 +129,7 @@ export class HostMachines {
   setStanding(host: number, standing: number, nowMs: number): number[] {
     this.advance(host, nowMs);
     this.standing[host] = standing;
-    const jobs = this.#jobs[host] as JobHeap;
+    const jobs = this.#jobs[host] as MinHeap<number>;
     const ended = Array.from({ length: jobs.size }, (_, place) => jobs.at(place));
     jobs.clear();
     this.inflight[host] = this.work[host] = this.#attained[host] = 0;
@@ -147,7 +147,7 @@ export class HostMachines {
       this.#departures.set(host, Number.POSITIVE_INFINITY);
       return;
     }
-    const missing = Math.max(0, (this.#jobs[host] as JobHeap).least - (this.#attained[host] as number));
+    const missing = Math.max(0, (this.#jobs[host] as MinHeap<number>).least - (this.#attained[host] as number));
     // 0 / 0 (done, and no core left) is not to be NaN.
     this.#departures.set(host, missing === 0 ? nowMs : nowMs + missing / this.#rate(host));
   }

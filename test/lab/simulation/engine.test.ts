@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { Departures } from '../../../lib/lab/simulation/departures.js';
 import { Draws } from '../../../lib/lab/simulation/draws.js';
 import { EventQueue } from '../../../lib/lab/simulation/event-queue.js';
-import { JobHeap } from '../../../lib/lab/simulation/job-heap.js';
+import { MinHeap } from '../../../lib/min-heap.js';
 import { Jobs } from '../../../lib/lab/simulation/jobs.js';
 
 const test = suite('engine');
@@ -29,7 +29,7 @@ test('events run in the order of their times, those of one moment as they were s
 
 test('the jobs of a host come out in the order in which they finish', () => {
   const draws = new Draws(2, 1);
-  const heap = new JobHeap();
+  const heap = new MinHeap<number>();
   const keys = Array.from({ length: 500 }, () => draws.uniform());
   for (const [job, key] of keys.entries()) heap.push(key, job);
   assert.is(heap.size, 500);
