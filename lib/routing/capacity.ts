@@ -31,6 +31,12 @@ const EQUAL_PULL = 0.02;
 /** After so long without a request half of what was learned of a host is forgotten. */
 const FORGET_MS = 2000;
 
+/** So many requests tell as much as what was guessed before them: the first after a pause are slow because it was one. */
+const GUESS_REQUESTS = 3;
+
+/** And each takes this share off the guess. */
+const GUESS_DECAY = 0.02;
+
 /** How quickly the capacity follows what was found (per half-life). */
 const FOLLOW = 0.5;
 
@@ -114,25 +120,27 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   state.workByDuration = state.workByDuration * keep + evidence.workByDuration;
   state.durationSquares = state.durationSquares * keep + evidence.durationSquares;
   state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - keep);
-  if (!(state.durations > 0) || !(state.work > 0)) return;
-
-  const rate = state.work / state.durations;
   if (seen.served === 0 && seen.meanInflight === 0) {
     // Who gets no requests can't show what it can do: it comes to be taken for one like those that get them, or it
     // would get none for ever.
     const forgotten = 1 - 0.5 ** (seen.elapsedMs / FORGET_MS);
+    scaleEvidence(state, 1 - forgotten, 1);
     state.speed += (speeds.serving - state.speed) * forgotten || 0;
     state.guessed += (1 - state.guessed) * forgotten;
-    const expected = figures.cpu === null ? state.speed : foundCapacity(0, 1, state, figures);
-    if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * forgotten;
+    const expected = foundCapacity(0, 1, state, figures);
+    if (figures.cpu === null) state.capacity = Math.max(state.capacity, state.speed);
+    else if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * forgotten;
     return;
   }
+  if (!(state.durations > 0) || !(state.work > 0)) return;
+
+  const rate = state.work / state.durations;
   const learnedNow = (1 - keep) / 0.5;
   if (Number.isNaN(state.speed)) state.speed = rate;
   else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, Math.max(SPEED_UP * learnedNow, 1 / (1 + state.learned)));
-  else if (seen.served > 0) state.speed += (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), state.guessed);
+  else if (seen.served > 0) state.speed += (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), (state.guessed * seen.served) / (state.served + GUESS_REQUESTS));
   state.learned += learnedNow;
-  state.guessed *= 1 - Math.min(1, learnedNow);
+  state.guessed *= (1 - GUESS_DECAY) ** seen.served;
   // What may be chance is no difference: hosts that are equal come to be taken for equal, or one of them would be favoured.
   if (Math.abs(rate - median) < relativeError(state) * median) state.speed += (median - state.speed) * Math.min(1, EQUAL_PULL * halvings);
   state.speed = bounded(state.speed, median);
@@ -157,6 +165,14 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
  */
 export function rescaleCapacity(state: CapacityState, factor: number, moved: number, meanRate: number): void {
   const kept = 1 - Math.min(1, MOVED_WEIGHT * moved);
+  scaleEvidence(state, kept, factor);
+  if (meanRate > 0) state.speed += (meanRate - state.speed) * (1 - kept);
+  state.speed *= factor;
+  state.capacity *= factor;
+}
+
+/** Keeps a part of what requests told, its work in units that are `1 / factor` of what they were. */
+function scaleEvidence(state: CapacityState, kept: number, factor: number): void {
   state.served *= kept;
   state.work *= kept * factor;
   state.durations *= kept;
@@ -164,9 +180,6 @@ export function rescaleCapacity(state: CapacityState, factor: number, moved: num
   state.workByDuration *= kept * factor;
   state.durationSquares *= kept;
   state.learned *= kept;
-  if (meanRate > 0) state.speed += (meanRate - state.speed) * (1 - kept);
-  state.speed *= factor;
-  state.capacity *= factor;
 }
 
 /** The standard error of work / durations as a share of it (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator). */

@@ -140,8 +140,23 @@ test('a host that gets no requests comes to be taken for one like those that do,
   for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, unknown, speeds);
   near(state.speed, 1.5, 0.05, 'after ten seconds without a request');
   near(state.capacity, 1.5, 0.1, 'and so its capacity');
-  for (let i = 0; i < 5; i++) updateCapacity(state, served(0.6), unknown, speeds);
-  near(state.speed, 0.6, 0.15, 'after half a second of requests');
+  for (let i = 0; i < 10; i++) updateCapacity(state, served(0.6), unknown, speeds);
+  near(state.speed, 0.6, 0.15, 'after a second of requests');
+});
+
+test('what a host showed before a pause counts little after it, and so does its first request then, which is slow because of the pause', () => {
+  const state = startCapacity();
+  const unknown = { cpu: null, memory: null, cores: null };
+  const serve = (count: number, speed: number) => updateCapacity(state, { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: 0.1 }, unknown, EQUAL);
+  const pause = (seconds: number) => updateCapacity(state, { elapsedMs: seconds * 1000, served: 0, evidence: NONE, meanInflight: 0 }, unknown, EQUAL);
+  for (let i = 0; i < 100; i++) serve(5, 0.2);
+  near(state.speed, 0.2, 0.05, 'slow');
+  pause(10);
+  serve(1, 0.3);
+  near(state.speed, 0.8, 0.15, 'after a pause and one slow request');
+  assert.ok(state.capacity >= state.speed);
+  for (let i = 0; i < 5; i++) serve(1, 1);
+  assert.ok(state.speed > 0.65, `${state.speed} after five as quick as any`);
 });
 
 test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
