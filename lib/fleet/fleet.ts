@@ -10,6 +10,7 @@ import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
+import { QuietPublisher } from '../redis/quiet-publish.js';
 import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
@@ -97,7 +98,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
 
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new LoadSync({ client, keys, config, columns, clock });
+  const loads = new LoadSync({ publisher: new QuietPublisher(client), keys, config, columns, clock });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */

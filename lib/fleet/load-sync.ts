@@ -3,10 +3,10 @@
 
 import type { Clock } from '../clock.js';
 import type { Costs, HostTable } from '../model.js';
-import type { Commands } from '../redis/connect.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
-import { ExchangeBudget, loadIntervalMs } from '../routing/load-interval.js';
+import type { QuietPublisher } from '../redis/quiet-publish.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs } from '../routing/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
 import { OwnLoads } from '../table/own-loads.js';
@@ -18,7 +18,7 @@ const UPKEEPS_PER_LOOK = 8;
 
 /** What it is handed. */
 export interface LoadSyncOptions {
-  readonly client: Commands;
+  readonly publisher: QuietPublisher;
   readonly keys: Keys;
   readonly config: ThreadConfig;
   readonly columns: TableColumns;
@@ -33,6 +33,7 @@ export class LoadSync {
   readonly #options: LoadSyncOptions;
   readonly #loads: OwnLoads;
   readonly #costs: ClassCosts;
+  readonly #pace = new LoadPace();
   readonly #budget = new ExchangeBudget();
   #used = performance.eventLoopUtilization();
   #upkeeps = 0;
@@ -53,13 +54,26 @@ export class LoadSync {
 
   /** Begins to say what is in flight. */
   start(writer: TableWriter): void {
-    const { client, keys, clock } = this.#options;
-    const everyMs = loadIntervalMs(this.#balancers, writer.hosts().length) * this.#budget.stretch;
-    this.#timer = setTimeout(() => this.start(writer), everyMs);
-    if (client.status !== 'ready') return;
-    const message = this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, clock());
-    // What can't be sent now is in a later one.
-    if (message !== undefined) client.publish(keys.load, encodeLoad(message)).catch(() => undefined);
+    this.#wait(writer, this.#takeTurn(writer, false));
+  }
+
+  /** Says what is due; gives how long to wait for the next table. What can't be sent now is in a later message. */
+  #takeTurn(writer: TableWriter, isTable: boolean): number {
+    const { publisher, keys, clock } = this.#options;
+    const everyMs = this.#everyMs(writer);
+    const nowMs = clock();
+    const message = publisher.isReady ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
+    if (message !== undefined) publisher.publish(keys.load, encodeLoad(message));
+    return this.#pace.took(message !== undefined, isTable, everyMs, nowMs);
+  }
+
+  #wait(writer: TableWriter, waitMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.start(writer), waitMs);
+  }
+
+  #everyMs(writer: TableWriter): number {
+    return loadIntervalMs(this.#balancers, writer.hosts().length) * this.#budget.stretch;
   }
 
   /** So many balancers the fleet has. */
@@ -78,6 +92,9 @@ export class LoadSync {
   onTable(table: HostTable, writer: TableWriter, nowMs: number): void {
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
+    if (this.#timer === undefined) return;
+    const everyMs = this.#everyMs(writer);
+    this.#wait(writer, this.#pace.answersTable(everyMs, nowMs) ? this.#takeTurn(writer, true) : this.#pace.left(everyMs, nowMs));
   }
 
   /** To be called a few times a second. */
@@ -91,5 +108,6 @@ export class LoadSync {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }

@@ -57,6 +57,11 @@ export class FleetLoads {
     this.#classes = classes;
   }
 
+  /** How many balancers are heard. */
+  get balancers(): number {
+    return this.#balancers.size;
+  }
+
   /** Takes over what an earlier master knew that a host can do. */
   seed({ name, capacity, speed }: HostRow, nowMs: number): void {
     const state = this.#totalOf(name, nowMs).capacity;

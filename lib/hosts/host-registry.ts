@@ -65,6 +65,11 @@ export class HostRegistry {
     return this.#entries.size;
   }
 
+  /** How many balancers say what they have in flight. */
+  get balancers(): number {
+    return this.#loads.balancers;
+  }
+
   /** Takes over what an earlier master knew. Rows that are known already stay as they are. */
   seed(rows: readonly HostRow[], nowMs: number, costs: Costs = []): void {
     this.#costs.seed(costs);

@@ -15,10 +15,11 @@ import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
+import { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
-import { flushDelayMs, LEARN_MS, SNAPSHOT_EVERY_MS, TICK_MS } from './flush-pace.js';
+import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from './flush-pace.js';
 import { HostRegistry } from './host-registry.js';
 
 /** What requests cost is written for people so often. */
@@ -65,6 +66,7 @@ export interface Mastership {
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, keys, clock, count, log, term } = options;
   const registry = new HostRegistry(options.health);
+  const publisher = new QuietPublisher(client);
   const hashedAt = new Map<string, number>();
   /** Hosts whose hashes are due, in the order in which they fell due. */
   const due = new Set<string>();
@@ -119,7 +121,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   function flushSoon(isLoadAlone = false): void {
     if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    const delayMs = flushDelayMs(registry.size, isLoadAlone) * (isLoadAlone ? budget.stretch : 1);
+    const delayMs = isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size) * budget.stretch : flushDelayMs(registry.size);
     const atMs = clock() + delayMs;
     // Reports do not wait for what loads alone would have waited for.
     if (flushTimer !== undefined && atMs >= flushAtMs) return;
@@ -153,7 +155,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
     // Loads alone are not stored, and every balancer drops those of an older term: they need no script that checks it.
     const isLoadOnly = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
-    const outcome = isLoadOnly ? await publishTable(client, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+    const outcome = isLoadOnly ? publishTable(publisher, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {

@@ -51,6 +51,11 @@ export interface ConnectionEvents {
   onLost?(reason: string): void;
 }
 
+/** Whether it speaks with a Cluster. */
+export function isCluster(client: Commands): client is Cluster {
+  return client instanceof Cluster;
+}
+
 /** Opens a connection for commands. It reports through `events`, and never throws later. */
 export function openCommands(address: RedisAddress, events: ConnectionEvents = {}): Commands {
   return watch(create(address), events);

@@ -6,6 +6,7 @@ import { type Commands, reasonOf } from './connect.js';
 import type { Decoded } from './decode.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
+import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
 import { decodeTable, encodeTable } from './table-message.js';
 import { READ_TERM } from './term.js';
@@ -100,14 +101,11 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
   }
 }
 
-/** Publishes a change that stores nothing: loads alone, many times a second. Never rejects. */
-export async function publishTable(client: Commands, keys: Keys, message: HostTable): Promise<WriteOutcome> {
-  try {
-    await client.publish(keys.stats, encodeTable(message));
-    return { kind: 'written' };
-  } catch (error) {
-    return { kind: 'failed', reason: reasonOf(error) };
-  }
+/** Publishes a change that stores nothing: loads alone, many times a second. */
+export function publishTable(publisher: QuietPublisher, keys: Keys, message: HostTable): WriteOutcome {
+  if (!publisher.isReady) return { kind: 'failed', reason: 'the connection takes nothing just now' };
+  publisher.publish(keys.stats, encodeTable(message));
+  return { kind: 'written' };
 }
 
 /** The stored table; null when there is none. Rejects when Redis can't be reached. */

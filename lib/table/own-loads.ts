@@ -10,7 +10,7 @@ import type { SlotHost } from './writer.js';
 const FULL_AGAIN_AFTER = 8;
 
 /** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
-const EMPTY_MS = 250;
+const EMPTY_MS = 1000;
 
 /** All hosts are named anew so often, or after so many messages, should one have been lost. */
 const FULL_MS = 2000;

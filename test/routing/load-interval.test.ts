@@ -2,16 +2,29 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ExchangeBudget, loadIntervalMs } from '../../lib/routing/load-interval.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs } from '../../lib/routing/load-interval.js';
 
 const test = suite('load interval');
 
-test('20 ms in a small fleet, longer the more there are, and a second at most', () => {
-  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [20, 20, 50]);
-  for (const [balancers, hosts] of [[64, 50], [64, 1000], [500, 1000]] as const) {
+test('16 ms in a small fleet, longer the more there are, and a second at most', () => {
+  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [16, 16, 50]);
+  for (const [balancers, hosts] of [[80, 50], [64, 1000], [500, 1000]] as const) {
     assert.ok(loadIntervalMs(balancers, hosts) > loadIntervalMs(balancers / 2, hosts / 2));
   }
   assert.is(loadIntervalMs(10_000, 10_000), 1000);
+});
+
+test('a table is answered, unless the last message was just before; without tables a balancer speaks all the same', () => {
+  const pace = new LoadPace();
+  assert.ok(pace.answersTable(20, 1000), 'the first');
+  assert.is(pace.took(true, true, 20, 1000), 200, 'the next table is on its way');
+  assert.not.ok(pace.answersTable(20, 1011));
+  assert.is(pace.left(20, 1011), 15, 'it would have been due after 1.3 intervals');
+  assert.is(pace.left(20, 1100), 0);
+  assert.ok(pace.answersTable(20, 1012));
+  assert.is(pace.took(true, false, 20, 1012), 26);
+  assert.is(pace.took(false, false, 20, 1038), 80, 'nothing to say');
+  assert.is(pace.took(false, true, 20, 1118), 80, 'nor to the table');
 });
 
 test('a thread that needs more than its share of a core waits longer, up to twice as long, and less long when it can', () => {

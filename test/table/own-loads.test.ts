@@ -166,7 +166,7 @@ test('nothing new is no message, unless one is due', () => {
   const one = startBalancer('one');
   const first = say(one, 0);
   assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 20), undefined);
-  const second = say(one, 260);
+  const second = say(one, 1010);
   assert.equal([second.seq, second.hosts], [first.seq + 1, []], 'no seq was used for the one that was not sent');
   assert.ok(say(one, 2100).isFull, 'and now and then all is said');
 });

@@ -4,7 +4,7 @@
 import { TableOrder } from '../../fleet/table-order.js';
 import type { HostTable, LoadMessage, StaticHost } from '../../model.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
-import { loadIntervalMs } from '../../routing/load-interval.js';
+import { LoadPace, loadIntervalMs } from '../../routing/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
@@ -54,6 +54,10 @@ export class FleetBalancer {
   readonly slotOf: Int32Array;
   /** How long it waits between two load messages. */
   readonly loadEveryMs: number;
+  /** When it does so next, should no table come before. */
+  loadAtMs = 0;
+  /** Null where the scenario says how long: then tables are not answered. */
+  readonly #pace: LoadPace | null;
   readonly #loads: OwnLoads;
   readonly costs: ClassCosts;
   readonly #order: TableOrder;
@@ -72,6 +76,7 @@ export class FleetBalancer {
     this.writer = new TableWriter(this.columns, () => undefined, TRAFFIC_DEFAULTS);
     this.hostOf = new Int32Array(hosts).fill(-1);
     this.slotOf = new Int32Array(hosts).fill(-1);
+    this.#pace = exchangeMs === null ? new LoadPace() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
     this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
     this.costs = new ClassCosts(this.columns);
@@ -100,9 +105,20 @@ export class FleetBalancer {
     return this.#order.isBehind;
   }
 
-  /** The next load message; undefined when there is nothing to say. */
-  nextLoad(nowMs: number): LoadMessage | undefined {
-    return this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
+  /** Whether a table that has just come is answered with a load message; if not, when the next one is due. */
+  answersTable(nowMs: number): boolean {
+    const pace = this.#pace;
+    if (pace === null) return false;
+    if (pace.answersTable(this.loadEveryMs, nowMs)) return true;
+    this.loadAtMs = nowMs + pace.left(this.loadEveryMs, nowMs);
+    return false;
+  }
+
+  /** The load message that is due now; undefined when there is nothing to say, or it can't be sent. */
+  nextLoad(isAnswer: boolean, canSend: boolean, nowMs: number): LoadMessage | undefined {
+    const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
+    this.loadAtMs = nowMs + (this.#pace?.took(message !== undefined, isAnswer, this.loadEveryMs, nowMs) ?? this.loadEveryMs);
+    return message;
   }
 
   /** A request is sent to the host of a slot. */

@@ -1,7 +1,7 @@
 // One mastership of the simulation: the product's own registry of hosts, which takes in reports and load messages,
 // and flushes of the host table in the product's rhythm (lib/hosts/mastership.ts), in virtual time.
 
-import { flushDelayMs, LEARN_MS, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
+import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
 import { HostRegistry } from '../../hosts/host-registry.js';
 import type { Costs, HostRow, HostTable, LoadMessage, Report, Stamp } from '../../model.js';
 import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
@@ -32,7 +32,7 @@ export class FleetMaster {
   readonly registry = new HostRegistry(TRAFFIC_DEFAULTS);
   readonly #options: FleetMasterOptions;
   #isStopped = false;
-  #isFlushDue = false;
+  #flushAtMs = Number.POSITIVE_INFINITY;
   #isFullDue = true;
   #seq: number;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
@@ -69,7 +69,7 @@ export class FleetMaster {
 
   /** Publishes at once. */
   flush(): void {
-    this.#isFlushDue = false;
+    this.#flushAtMs = Number.POSITIVE_INFINITY;
     if (this.#isStopped) return;
     const { term, clock, publish } = this.#options;
     const nowMs = clock();
@@ -91,12 +91,20 @@ export class FleetMaster {
   }
 
   #flushSoon(isLoadAlone = false): void {
-    if (this.#isFlushDue || !(this.registry.hasChanges || this.#isFullDue)) return;
-    this.#isFlushDue = true;
-    this.#options.queue.schedule(this.#options.clock() + flushDelayMs(this.registry.size, isLoadAlone), this.#onFlush, 0, undefined);
+    if (!(this.registry.hasChanges || this.#isFullDue)) return;
+    const { balancers, size } = this.registry;
+    const { queue, clock } = this.#options;
+    const atMs = clock() + (isLoadAlone ? loadFlushDelayMs(balancers, size) : flushDelayMs(size));
+    // Reports do not wait for what loads alone would have waited for.
+    if (atMs >= this.#flushAtMs) return;
+    this.#flushAtMs = atMs;
+    queue.schedule(atMs, this.#onFlush, 0, undefined);
   }
 
-  readonly #onFlush = (): void => this.flush();
+  readonly #onFlush = (): void => {
+    // Unless what it was for was published sooner.
+    if (this.#options.clock() >= this.#flushAtMs) this.flush();
+  };
 
   readonly #learn = (): void => {
     this.registry.learn(this.#options.clock());

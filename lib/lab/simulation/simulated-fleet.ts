@@ -45,6 +45,9 @@ export class SimulatedFleet {
   readonly #fromMaster: readonly Way[];
   readonly #fromHosts: readonly Way[];
   readonly #isReading: Uint8Array;
+  /** Whether balancers say what they have in flight, and when it is each one's turn. */
+  readonly #hasLoads: boolean;
+  readonly #turnAtMs: Float64Array;
   #master: FleetMaster | null = null;
   #snapshot: HostTable | null = null;
   #term = 0;
@@ -64,6 +67,8 @@ export class SimulatedFleet {
     this.#fromMaster = ways(balancers);
     this.#fromHosts = ways(machines.count);
     this.#isReading = new Uint8Array(balancers);
+    this.#hasLoads = options.hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY;
+    this.#turnAtMs = new Float64Array(balancers).fill(Number.POSITIVE_INFINITY);
     const { requests, isCostKnown, exchangeMs } = scenario;
     this.balancers = Array.from({ length: balancers }, (_, index) => new FleetBalancer({
       index, balancers, hosts: machines.count, statics, requests, isCostKnown, exchangeMs, startMs: clock(),
@@ -76,11 +81,13 @@ export class SimulatedFleet {
   }
 
   start(): void {
-    const { queue, scenario, hasExchange } = this.#options;
+    const { queue, clock } = this.#options;
     this.agents.start();
-    for (const { index, loadEveryMs } of this.balancers) {
-      queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, index, undefined);
-      if (hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY) queue.schedule(loadEveryMs * this.#draws.uniform(), this.#sendLoad, index, undefined);
+    for (const balancer of this.balancers) {
+      queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, balancer.index, undefined);
+      if (!this.#hasLoads) continue;
+      balancer.loadAtMs = clock() + balancer.loadEveryMs * this.#draws.uniform();
+      this.#awaitTurn(balancer);
     }
   }
 
@@ -165,7 +172,12 @@ export class SimulatedFleet {
 
   #take(index: number, table: HostTable, isSnapshot: boolean): void {
     const balancer = this.balancers[index] as FleetBalancer;
-    if (balancer.isAlive && balancer.takeTable(table, isSnapshot, this.#options.clock())) this.#readSnapshot(index, RETRY_SNAPSHOT_MS);
+    const { clock } = this.#options;
+    if (!balancer.isAlive) return;
+    if (balancer.takeTable(table, isSnapshot, clock())) this.#readSnapshot(index, RETRY_SNAPSHOT_MS);
+    if (!this.#hasLoads) return;
+    if (balancer.answersTable(clock())) this.#sendLoad(balancer, true);
+    else this.#awaitTurn(balancer);
   }
 
   #readSnapshot(index: number, inMs: number): void {
@@ -180,15 +192,27 @@ export class SimulatedFleet {
     if (snapshot !== null && !this.network.isRedisAway) this.#take(index, snapshot, true);
   };
 
-  readonly #sendLoad = (index: number): void => {
-    const { queue, clock } = this.#options;
+  /** Has the next load message go out when it is due, unless it is due later by then. */
+  #awaitTurn({ index, loadAtMs }: FleetBalancer): void {
+    if (loadAtMs >= (this.#turnAtMs[index] as number)) return;
+    this.#turnAtMs[index] = loadAtMs;
+    this.#options.queue.schedule(loadAtMs + TIMER_JITTER_MS * this.#draws.uniform(), this.#onTurn, index, loadAtMs);
+  }
+
+  readonly #onTurn = (index: number, plannedAtMs: number): void => {
     const balancer = this.balancers[index] as FleetBalancer;
-    if (!balancer.isAlive) return;
-    queue.schedule(clock() + balancer.loadEveryMs + TIMER_JITTER_MS * this.#draws.uniform(), this.#sendLoad, index, undefined);
-    if (this.network.isRedisAway) return;
-    const message = balancer.nextLoad(clock());
-    if (message !== undefined) this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message);
+    // An earlier turn was planned since.
+    if (!balancer.isAlive || plannedAtMs !== this.#turnAtMs[index]) return;
+    this.#turnAtMs[index] = Number.POSITIVE_INFINITY;
+    if (balancer.loadAtMs <= this.#options.clock()) this.#sendLoad(balancer, false);
+    else this.#awaitTurn(balancer);
   };
+
+  #sendLoad(balancer: FleetBalancer, isAnswer: boolean): void {
+    const message = balancer.nextLoad(isAnswer, !this.network.isRedisAway, this.#options.clock());
+    this.#awaitTurn(balancer);
+    if (message !== undefined) this.network.send(this.#toMaster[balancer.index] as Way, this.#onLoad, balancer.index, message);
+  }
 
   readonly #upkeep = (index: number): void => {
     const { queue, clock, machines } = this.#options;

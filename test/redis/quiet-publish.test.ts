@@ -1,0 +1,106 @@
+// Publishing past the command queue of a connection: what is published comes through, and answers to commands go
+// on meeting their commands, whatever the server can and whatever happens to the connection.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseRedisAddress } from '../../lib/redis/address.js';
+import type { Commands } from '../../lib/redis/connect.js';
+import { openSubscription } from '../../lib/redis/connect.js';
+import { QuietPublisher } from '../../lib/redis/quiet-publish.js';
+import { type TestRedis, until, withRedis } from '../support/brackets.js';
+import { areReady, withClients } from '../support/redis-client.js';
+
+const test = suite('quiet publish');
+
+/** Hands out a publisher, its connection, and what a subscriber of `news` heard. */
+async function withPublisher(url: string, { port }: TestRedis, fn: (publisher: QuietPublisher, client: Commands, heard: readonly string[]) => Promise<void>): Promise<void> {
+  const heard: string[] = [];
+  let isReady = false;
+  const subscription = openSubscription(parseRedisAddress(`redis://127.0.0.1:${port}`), ['news'], (_, text) => void heard.push(text), { onReady: () => void (isReady = true) });
+  try {
+    await withClients([url], async (client) => {
+      await until(() => isReady || undefined, { what: 'the subscription' });
+      const publisher = new QuietPublisher(client);
+      // By then it knows what the server can.
+      for (let i = 0; i < 3; i++) await client.ping();
+      await fn(publisher, client, heard);
+    });
+  } finally {
+    subscription.close();
+  }
+}
+
+/** Publishes these between commands, each of which must get the answer to itself. */
+async function publishAmongCommands(publisher: QuietPublisher, client: Commands, texts: readonly string[]): Promise<void> {
+  const answers = texts.map((text, i) => {
+    const set = client.set(`key:${i}`, text);
+    publisher.publish('news', text);
+    return set.then(() => client.get(`key:${i}`));
+  });
+  assert.equal(await Promise.all(answers), texts);
+}
+
+const TEXTS = ['plain', '', 'two\r\nlines', 'ünïcode 漢字 🦡', '$5\r\nhello\r\n', 'x'.repeat(100_000), ...Array.from({ length: 200 }, (_, i) => `text ${i}`)];
+
+/** How many commands CLIENT REPLY came to Redis. */
+async function repliesAsked(client: Commands): Promise<number> {
+  return Number(/cmdstat_client\|reply:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+}
+
+test('what is published comes in order, without answers, and other commands get theirs', () =>
+  withRedis((redis) =>
+    withPublisher(redis.url, redis, async (publisher, client, heard) => {
+      await publishAmongCommands(publisher, client, TEXTS);
+      await until(() => heard.length >= TEXTS.length || undefined, { what: 'all texts' });
+      assert.equal(heard, TEXTS);
+      // Each of them, and the question whether that can be.
+      assert.is(await repliesAsked(client), TEXTS.length + 1);
+    })));
+
+test('a user who may not ask for that publishes with answers', () =>
+  withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', '&*', '+@all', '-client'] }, (redis) =>
+    withPublisher(`redis://ann:y@127.0.0.1:${redis.port}`, redis, async (publisher, client, heard) => {
+      await publishAmongCommands(publisher, client, TEXTS);
+      await until(() => heard.length >= TEXTS.length || undefined, { what: 'all texts' });
+      assert.equal(heard, TEXTS);
+      assert.is(await repliesAsked(client), 0);
+    })));
+
+test('while there is no connection nothing is published, and after it came back it is', () =>
+  withRedis((redis) =>
+    withPublisher(redis.url, redis, async (publisher, client, heard) => {
+      await redis.kill();
+      await until(() => client.status !== 'ready' || undefined, { what: 'the loss' });
+      assert.is(publisher.isReady, false);
+      publisher.publish('news', 'lost');
+      await redis.restart();
+      await areReady(client);
+      await until(async () => {
+        publisher.publish('news', 'found');
+        await client.ping();
+        return heard.includes('found') || undefined;
+      }, { what: 'a text after the loss', timeoutMs: 10_000 });
+      assert.not.ok(heard.includes('lost'));
+      await publishAmongCommands(publisher, client, TEXTS);
+      // It was found out anew what this server can.
+      assert.ok((await repliesAsked(client)) > TEXTS.length);
+    })));
+
+test('a Redis that takes nothing any more is not written to without end', () =>
+  withRedis((redis) =>
+    withPublisher(redis.url, redis, async (publisher) => {
+      redis.pause();
+      try {
+        const text = 'x'.repeat(1_000_000);
+        let sent = 0;
+        while (publisher.isReady && sent < 100) {
+          publisher.publish('news', text);
+          sent++;
+        }
+        assert.ok(sent < 100, 'it became unready');
+      } finally {
+        redis.resume();
+      }
+    })));
+
+test.run();
