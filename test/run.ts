@@ -39,32 +39,61 @@ function report(name: string, result: FileResult): void {
 }
 
 /**
- * How many places files take that need much CPU, the longest first; all others take one, and wait most of their time.
- * Those of benchmarks take three, so that hardly anything else runs. Begun last, one of them would keep the rest
- * waiting at the end.
+ * How many cores files keep busy on average, those first that would keep the rest waiting at the end. All others wait
+ * most of their time.
  */
-const PLACES: Readonly<Record<string, number>> = {
-  'local-fleet': 2, restart: 2, 'fleet/operator': 2, 'lab/policies': 3, 'lab/bench': 3, 'fleet/balancer-fleet': 2, 'lab/churn': 2, 'routing/cost-model': 2, 'lab/forward': 3, cli: 2,
-  'fleet/health-checks': 2, 'traffic/memory': 2, 'bad-input-keys': 2, 'fleet/why': 2, 'bad-input-messages': 2, 'fleet/balancer-threads': 2, 'lab/ejection': 3, 'lab/simulation/simulate': 2, 'traffic/slow-clients': 2,
+const CORES: Readonly<Record<string, number>> = {
+  'lab/policies': 1.1, 'lab/bench': 1.5, 'local-fleet': 0.9, restart: 0.9, 'lab/forward': 1.3, 'fleet/balancer-fleet': 0.5, 'lab/churn': 0.7, 'lab/ejection': 1.3, 'traffic/memory': 1.1,
+  'fleet/operator': 0.9, cli: 0.8, 'bad-input-keys': 0.9, 'bad-input-messages': 0.9, 'redis/connect-cluster': 0.5, 'agent/agent': 0.6, 'redis/connect-sentinel': 0.6,
+  'fleet/health-checks': 0.5, 'fleet/why': 0.7, 'redis/connect': 0.3, 'bad-input-redis': 0.4, 'console/operator': 0.7, run: 0.8, 'console/status': 0.4, 'fleet/balancer-threads': 0.8,
+  'lab/simulation/simulate': 1.2, 'routing/cost-model': 1, 'traffic/slow-clients': 0.8, 'traffic/streaming': 0.9, 'lab/simulation/simulation': 1,
 };
-const HEAVY = Object.keys(PLACES);
+const LONG = Object.keys(CORES);
+const OTHERS = 0.35;
+
+/** So many times what the machine has is given away: files seldom need their cores at the same moment. */
+const CROWDED = 1.3;
+
+/** So many files at once for each core at most. */
+const FILES_PER_CORE = 3;
 
 /** Runs the files a few at a time and reports each as it ends. */
 async function runAll(files: readonly string[], dir: string, options: RunOptions): Promise<FileResult[]> {
   const nameOf = (file: string): string => relative(dir, file).replace(/\.test\.js$/, '');
-  const rank = (file: string): number => (HEAVY.includes(nameOf(file)) ? HEAVY.indexOf(nameOf(file)) : HEAVY.length);
+  const rank = (file: string): number => (LONG.includes(nameOf(file)) ? LONG.indexOf(nameOf(file)) : LONG.length);
+  const cores = CROWDED * Math.max(2, availableParallelism());
   const results: FileResult[] = [];
   const waiting = files.toSorted((one, other) => rank(one) - rank(other));
+  /** With the cores that each keeps busy. */
   const running = new Map<Promise<void>, number>();
-  for (const file of waiting) {
-    const places = PLACES[nameOf(file)] ?? 1;
-    while ([...running.values()].reduce((sum, each) => sum + each, places) > Math.max(4, 2 * availableParallelism())) await Promise.race(running.keys());
-    const run = runTestFile(file, options).then((result) => {
+  const most = Math.floor(FILES_PER_CORE * cores);
+  const bands = Array.from({ length: most }, (_, band) => `${band}/${most}`);
+  const coresOf = (file: string): number => CORES[nameOf(file)] ?? OTHERS;
+  /** The first if there is room for it; else one beside which there will be. */
+  const next = (): number => {
+    const busy = [...running.values()];
+    const sum = (cores: readonly number[]): number => cores.reduce((all, each) => all + each, 0);
+    const first = coresOf(waiting[0] as string);
+    if (busy.length >= most) return -1;
+    if (busy.length === 0 || sum(busy) + first <= cores) return 0;
+    const beside = sum(busy.filter((each) => each <= OTHERS));
+    return waiting.findIndex((file) => coresOf(file) <= OTHERS && sum(busy) + coresOf(file) <= cores && beside + coresOf(file) + first <= cores);
+  };
+  while (waiting.length > 0) {
+    const place = next();
+    if (place < 0) {
+      await Promise.race(running.keys());
+      continue;
+    }
+    const [file] = waiting.splice(place, 1) as [string];
+    const band = bands.pop() as string;
+    const run = runTestFile(file, { ...options, band }).then((result) => {
+      bands.push(band);
       results.push(result);
       report(relative(dir, file), result);
       running.delete(run);
     });
-    running.set(run, places);
+    running.set(run, coresOf(file));
   }
   await Promise.all(running.keys());
   return results;

@@ -187,8 +187,8 @@ function statFields(pid: string): string[] | undefined {
   }
 }
 
-const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
+const FIRST_PORT = 14_000;
+const LAST_PORT = 20_000;
 
 /** A free port of loopback, below those that the system gives to outgoing connections: it stays free while its owner restarts. */
 export async function freePort(): Promise<number> {

@@ -1,5 +1,5 @@
-// How well the costs of requests are learned, on simulated hosts whose requests have known costs: 50 hosts of 4 cores,
-// a quarter at 0.6 of the speed, which lose 1 to 3 cores to neighbours 30 % of the time, with that CPU in their figures.
+// How well the costs of requests are learned, on simulated hosts whose requests have known costs: 20 hosts (also 50, and 3)
+// of 4 cores, a quarter at 0.6 of the speed, which lose 1 to 3 cores to neighbours 30 % of the time, with that in their CPU.
 // The goal is a factor of 1.5 after a minute for every class that is 5 % of the work. Seeded: the figures are the same
 // each time. MEERCAT_SHOW=1 prints them, of three seeds.
 
@@ -31,22 +31,22 @@ function factors(model: CostModel, classes: readonly SimulatedClass[]): Map<stri
 }
 
 const SCENARIOS: Readonly<Record<string, Omit<CostScenario, 'seconds' | 'seed'>>> = {
-  'three classes, 70 % load': { classes: THREE, load: 0.7 },
+  'three classes, 70 % load': { hosts: 20, classes: THREE, load: 0.7 },
   'three classes, 90 % load': { classes: THREE, load: 0.9 },
-  'three classes, 90 % load, speeds known': { classes: THREE, load: 0.9, isSpeedKnown: true },
-  'eight classes, 70 % load': { classes: EIGHT, load: 0.7 },
+  'three classes, 90 % load, speeds known': { hosts: 20, classes: THREE, load: 0.9, isSpeedKnown: true },
+  'eight classes, 70 % load': { hosts: 20, classes: EIGHT, load: 0.7 },
   'eight classes, 90 % load': { classes: EIGHT, load: 0.9 },
-  'a class that waits for 98 of 100 ms, 70 % load': { classes: WAITING, load: 0.7 },
-  'a class that waits for 98 of 100 ms, 90 % load': { classes: WAITING, load: 0.9 },
-  'eight classes of which half wait': { classes: EIGHT_WAITING, load: 0.7 },
+  'a class that waits for 98 of 100 ms, 70 % load': { hosts: 20, classes: WAITING, load: 0.7 },
+  'a class that waits for 98 of 100 ms, 90 % load': { hosts: 20, classes: WAITING, load: 0.9 },
+  'eight classes of which half wait': { hosts: 20, classes: EIGHT_WAITING, load: 0.7 },
   'three hosts': { classes: THREE, load: 0.7, hosts: 3 },
   'three hosts, 90 % load': { classes: THREE, load: 0.9, hosts: 3 },
   'three hosts, eight classes': { classes: EIGHT, load: 0.7, hosts: 3 },
   'three hosts, a class that waits': { classes: WAITING, load: 0.7, hosts: 3 },
-  'rates that rise and fall together': { classes: THREE, load: 0.6, rateAt: (nowMs) => 1 + 0.4 * Math.sin(nowMs / 3000) },
-  'requests of a class of unlike cost': { classes: THREE, load: 0.7, isSpread: true },
-  'load messages every 100 ms': { classes: THREE, load: 0.7, loadMs: 100 },
-  'counts by the second: durations tell': { classes: THREE, load: 0.7, loadMs: 1000 },
+  'rates that rise and fall together': { hosts: 20, classes: THREE, load: 0.6, rateAt: (nowMs) => 1 + 0.4 * Math.sin(nowMs / 3000) },
+  'requests of a class of unlike cost': { hosts: 20, classes: THREE, load: 0.7, isSpread: true },
+  'load messages every 100 ms': { hosts: 20, classes: THREE, load: 0.7, loadMs: 100 },
+  'counts by the second: durations tell': { hosts: 20, classes: THREE, load: 0.7, loadMs: 1000 },
 };
 
 for (const [title, scenario] of Object.entries(SCENARIOS)) {
@@ -66,7 +66,7 @@ test('costs are sensible within seconds: as parts of durations at first, and not
   assert.is(model.costs().size, 0);
   assert.equal(model.estimates(), []);
   let sensibleSeconds = 0;
-  hearCosts(model, { classes: THREE, load: 0.7, seconds: 20, seed: 3 }, (nowMs) => {
+  hearCosts(model, { classes: THREE, load: 0.7, seconds: 20, seed: 3, hosts: 20 }, (nowMs) => {
     if (nowMs < 2000) return;
     const worst = Math.max(...factors(model, THREE).values());
     assert.ok(worst <= 2, `${nowMs}: ${worst}`);
@@ -91,7 +91,7 @@ test('a class whose cost changes is followed within two minutes, and the others 
 test('estimates say how sure they are: more with data, and real errors are mostly within three times the error said', () => {
   const model = new CostModel();
   const early: number[] = [];
-  hearCosts(model, { classes: THREE, load: 0.7, seconds: 61, seed: 5, slowShare: 0 }, (nowMs) => {
+  hearCosts(model, { classes: THREE, load: 0.7, seconds: 61, seed: 5, slowShare: 0, hosts: 20 }, (nowMs) => {
     if (nowMs === 2000) early.push(...model.estimates().map(({ confidence }) => confidence));
   });
   assert.equal(early, [0, 0, 0]);

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** False in CI: there a test that is skipped is a failure. */
   readonly maySkip: boolean;
+  /** Which ports are the file's own, as in places.ts; all of them without. */
+  readonly band?: string;
 }
 
 /** A process that a test just ended may need a moment to go. */
@@ -40,12 +42,12 @@ export function killAllGroups(): void {
 }
 
 /** Runs the compiled test file at `path`; never rejects because of what the file does. */
-export async function runTestFile(path: string, { timeoutMs, maySkip }: RunOptions): Promise<FileResult> {
+export async function runTestFile(path: string, { timeoutMs, maySkip, band = '0/1' }: RunOptions): Promise<FileResult> {
   const started = performance.now();
   const { FORCE_COLOR: _, ...inherited } = process.env;
   // strict: a rejection that nobody handles ends the file even if someone listens for unhandledRejection
   const child = spawn(process.execPath, ['--unhandled-rejections=strict', path], {
-    detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited, NO_COLOR: '1' },
+    detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited, NO_COLOR: '1', MEERCAT_TEST_BAND: band },
   });
   const closed = once(child, 'close');
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;

@@ -10,7 +10,7 @@ import { inLanes, meercat } from '../../support/meercat.js';
 
 const test = suite('simulate');
 
-const TINY = ['--balancers', '1,3', '--load', '0.6', '--seconds', '0.5', '--policies', 'local-least-connections,adaptive'];
+const TINY = ['equal-hosts', '--balancers', '1,3', '--load', '0.6', '--seconds', '0.5', '--policies', 'local-least-connections,adaptive'];
 
 interface Json {
   readonly simulate: string;
@@ -30,7 +30,7 @@ test('the table has a row for each run, the floor first; the JSON is the same tw
     const second = await meercat(['simulate', ...TINY, '--json']);
     const [a, b] = [readFileSync(file('a.json'), 'utf8'), second.stdout].map((text) => JSON.parse(text) as Json) as [Json, Json];
     assert.equal(a.runs, b.runs);
-    assert.is(a.simulate, 'default');
+    assert.is(a.simulate, 'equal-hosts');
     assert.equal(a.runs.map(({ overFloor }) => overFloor.p99)[0], 1);
     assert.ok(a.runs.every(({ requests, ms }) => requests > 10_000 && ms.p99 >= 5));
 
