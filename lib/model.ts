@@ -186,6 +186,8 @@ export const FLEET = {
   othersWorkPerCapacity: 4,
   /** What a request costs on average, in milliseconds of CPU. */
   meanCost: 5,
+  /** The usage to assume of a host that nothing is known of: the median of those that reported lately, 0.5 without any. */
+  neutralUsage: 6,
 } as const;
 
 /**
@@ -207,8 +209,6 @@ export interface HostView {
   readonly warmSince: Float64Array;
   /** How long a host warms up, in milliseconds. */
   readonly slowStartMs: number;
-  /** The usage to assume of a host that nothing is known of: the fleet's median. */
-  neutralUsage(): number;
   /** This balancer's requests in flight on each host, now. */
   readonly inflight: Int32Array;
   /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */

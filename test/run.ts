@@ -72,7 +72,7 @@ async function runAll(files: readonly string[], dir: string, options: RunOptions
   /** The first if there is room for it; else one beside which there will be. */
   const next = (): number => {
     const busy = [...running.values()];
-    const sum = (cores: readonly number[]): number => cores.reduce((all, each) => all + each, 0);
+    const sum = (parts: readonly number[]): number => parts.reduce((all, each) => all + each, 0);
     const first = coresOf(waiting[0] as string);
     if (busy.length >= most) return -1;
     if (busy.length === 0 || sum(busy) + first <= cores) return 0;

@@ -30,10 +30,10 @@ export class LeastRequest implements Policy {
     const first = this.#random.below(count);
     const a = candidates[1 + first] as number;
     const b = candidates[1 + ((first + 1 + this.#random.below(count - 1)) % count)] as number;
-    return lessLoaded(a, b, loadOf, view, nowMs, excluded, this.#random, this.#trace);
+    return lessLoaded(a, b, putRequests, view, nowMs, excluded, this.#random, this.#trace);
   }
 }
 
-function loadOf(view: HostView, slot: number): number {
-  return (view.inflight[slot] as number) + (view.kept[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
+function putRequests(view: HostView, slot: number, _nowMs: number, loads: Float64Array, place: number): void {
+  loads[place] = (view.inflight[slot] as number) + (view.kept[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
 }

@@ -8,7 +8,7 @@ import type { HostView, PickTrace, Policy } from '../model.js';
 import { onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
-import { believedUsage } from './usage.js';
+import { putUsage } from './usage.js';
 
 /** Two choices by CPU and memory: O(1) whatever the number of hosts. */
 export class Resource implements Policy {
@@ -30,11 +30,7 @@ export class Resource implements Policy {
     // a small share. Else the more used of two hosts would get nothing until its next report.
     const a = candidates[1 + this.#random.below(count)] as number;
     const b = candidates[1 + this.#random.below(count)] as number;
-    return lessLoaded(a, b, usageNow, view, nowMs, excluded, this.#random, this.#trace);
+    // A host that fails fast looks idle: what it fails counts as work.
+    return lessLoaded(a, b, putUsage, view, nowMs, excluded, this.#random, this.#trace);
   }
-}
-
-/** A host that fails fast looks idle: what it fails counts as work. */
-function usageNow(view: HostView, slot: number, nowMs: number): number {
-  return believedUsage(view.usage[slot] as number, nowMs - (view.reportedAt[slot] as number), view.neutralUsage()) + (view.failing[slot] as number);
 }

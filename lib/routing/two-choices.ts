@@ -6,19 +6,28 @@ import { type HostView, LOOK, type PickTrace } from '../model.js';
 import { firstEligible, isEligible, isTaking, lookOf } from './eligible.js';
 import type { Random } from './random.js';
 
-/** How loaded a host is; less is better. */
-export type LoadOf = (view: HostView, slot: number, nowMs: number) => number;
+/**
+ * Puts into `loads[place]` how loaded a host is; less is better. Not as a result: a number with a fraction that a call
+ * gives back or is handed is an object on the heap, unless the compiler has put the function in the place of its call.
+ */
+export type PutLoad = (view: HostView, slot: number, nowMs: number, loads: Float64Array, place: number) => void;
+
+const loads = new Float64Array(2);
 
 /** Of the slots `a` and `b` the less loaded one that may be picked; another one when neither may, -1 when there is none. */
-export function lessLoaded(a: number, b: number, loadOf: LoadOf, view: HostView, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
+export function lessLoaded(a: number, b: number, putLoad: PutLoad, view: HostView, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
   const mayUseA = isEligible(view, a, nowMs, excluded) && isTaking(view, a, nowMs, random);
   const mayUseB = isEligible(view, b, nowMs, excluded) && isTaking(view, b, nowMs, random);
   if (trace !== undefined) {
-    tell(trace, view, a, nowMs, excluded, mayUseA, loadOf);
-    tell(trace, view, b, nowMs, excluded, mayUseB, loadOf);
+    tell(trace, view, a, nowMs, excluded, mayUseA, putLoad);
+    tell(trace, view, b, nowMs, excluded, mayUseB, putLoad);
   }
-  // Equal figures: the first, which is as random as the second.
-  if (mayUseA && mayUseB) return loadOf(view, b, nowMs) < loadOf(view, a, nowMs) ? b : a;
+  if (mayUseA && mayUseB) {
+    putLoad(view, a, nowMs, loads, 0);
+    putLoad(view, b, nowMs, loads, 1);
+    // Equal figures: the first, which is as random as the second.
+    return (loads[1] as number) < (loads[0] as number) ? b : a;
+  }
   if (mayUseA) return a;
   if (mayUseB) return b;
   const candidates = view.candidates();
@@ -26,6 +35,7 @@ export function lessLoaded(a: number, b: number, loadOf: LoadOf, view: HostView,
   return place < 0 ? -1 : (candidates[place] as number);
 }
 
-function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean, loadOf: LoadOf): void {
-  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(slot, excluded, isEligible(view, slot, nowMs, excluded)), loadOf(view, slot, nowMs));
+function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean, putLoad: PutLoad): void {
+  putLoad(view, slot, nowMs, loads, 0);
+  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(slot, excluded, isEligible(view, slot, nowMs, excluded)), loads[0] as number);
 }

@@ -1,6 +1,8 @@
 // The usage score: one number for how used a host is, and how far an old figure is believed.
 // Pure; the master, every balancer and the simulation use the same.
 
+import { FLEET, type HostView } from '../model.js';
+
 /** Memory below this fraction costs nothing: a full page of memory is not a busy host. */
 const MEMORY_EASY = 0.8;
 
@@ -29,15 +31,19 @@ export function usageOf(cpu: number | null, memory: number | null): number {
 }
 
 /**
- * The usage to reckon with now. A figure up to 2 s old counts as it is; from there to 10 s it fades
- * in a straight line into the neutral one; older or missing, the host counts as neutral: neither
- * favoured nor starved for its silence.
+ * Puts into `loads[place]` the usage to reckon with now, and on top of it the share of requests that the host fails. A
+ * figure up to 2 s old counts as it is; from there to 10 s it fades in a straight line into the neutral one; older or
+ * missing, the host counts as neutral: neither favoured nor starved for its silence.
  */
-export function believedUsage(usage: number, ageMs: number, neutral: number): number {
+export function putUsage(view: HostView, slot: number, nowMs: number, loads: Float64Array, place: number): void {
+  const usage = view.usage[slot] as number;
+  const ageMs = nowMs - (view.reportedAt[slot] as number);
+  const neutral = view.fleet[FLEET.neutralUsage] as number;
+  let believed = usage;
   // A NaN usage or age fails every comparison, and so ends up neutral.
-  if (!(ageMs < STALE_MS) || usage !== usage) return neutral;
-  if (ageMs <= FRESH_MS) return usage;
-  return neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - FRESH_MS));
+  if (!(ageMs < STALE_MS) || usage !== usage) believed = neutral;
+  else if (ageMs > FRESH_MS) believed = neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - FRESH_MS));
+  loads[place] = believed + (view.failing[slot] as number);
 }
 
 /** The neutral usage: the median of the usages that are known, 0.5 when there are none. Sorts `known`. */

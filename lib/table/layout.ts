@@ -24,7 +24,6 @@ export const HEADER = {
 export const WIDE_HEADER = {
   term: 0,
   seq: 1,
-  neutralUsage: 2,
   /** The highest term this process ever saw: it outlives a restart of the fleet thread. */
   highestTerm: 3,
 } as const;

@@ -1,7 +1,7 @@
 // The host table as the traffic thread reads it at every pick: no copies, no locks.
 
 import type { HostView } from '../model.js';
-import { HEADER, type TableColumns, WIDE_HEADER } from './layout.js';
+import { HEADER, type TableColumns } from './layout.js';
 
 /** A policy's view of the shared table. */
 export class TableReader implements HostView {
@@ -21,7 +21,6 @@ export class TableReader implements HostView {
   readonly speed: Float64Array;
   readonly fleet: Float64Array;
   readonly #header: Int32Array;
-  readonly #wideHeader: Float64Array;
   readonly #lists: readonly [Int32Array, Int32Array];
 
   constructor(columns: TableColumns, slowStartMs = 0) {
@@ -41,7 +40,6 @@ export class TableReader implements HostView {
     this.speed = columns.speed;
     this.fleet = columns.fleet;
     this.#header = columns.header;
-    this.#wideHeader = columns.wideHeader;
     this.#lists = columns.lists;
   }
 
@@ -53,9 +51,5 @@ export class TableReader implements HostView {
    */
   candidates(): Int32Array {
     return Atomics.load(this.#header, HEADER.activeList) === 0 ? this.#lists[0] : this.#lists[1];
-  }
-
-  neutralUsage(): number {
-    return this.#wideHeader[WIDE_HEADER.neutralUsage] as number;
   }
 }

@@ -63,7 +63,7 @@ export class TableWriter {
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
     this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
-    if (known.length === 0) columns.wideHeader[WIDE_HEADER.neutralUsage] = neutralUsageOf(new Float64Array(0));
+    if (known.length === 0) columns.fleet[FLEET.neutralUsage] = neutralUsageOf(new Float64Array(0));
   }
 
   /** Whether hosts came, went, or may be picked or not otherwise than before, since the candidates' list was built. */
@@ -197,9 +197,9 @@ export class TableWriter {
 
   /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
   refreshNeutral(nowMs: number): void {
-    const { usage, reportedAt, capacity, speed, fleet, wideHeader } = this.#columns;
+    const { usage, reportedAt, capacity, speed, fleet } = this.#columns;
     const slots = [...this.#entries.values()].map(({ slot }) => slot);
-    wideHeader[WIDE_HEADER.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
+    fleet[FLEET.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
     fleet[FLEET.neutralCapacity] = medianOf(figuresOf(slots, capacity));
     fleet[FLEET.neutralSpeed] = medianOf(figuresOf(slots, speed));
   }

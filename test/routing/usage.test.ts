@@ -2,12 +2,20 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { believedUsage, neutralUsageOf, usageOf } from '../../lib/routing/usage.js';
+import { buildView } from '../support/host-views.js';
+import { neutralUsageOf, putUsage, usageOf } from '../../lib/routing/usage.js';
 
 const test = suite('usage');
 
 const near = (found: number, expected: number, what: string) =>
   assert.ok(Object.is(found, expected) || Math.abs(found - expected) < 1e-12, `${what}: ${found}, expected ${expected}`);
+
+/** The usage to reckon with, of a host that reported this one so long ago. */
+function believedUsage(usage: number, ageMs: number, neutral: number, failing = 0): number {
+  const loads = new Float64Array(2);
+  putUsage(buildView(2, { usage: [9, usage], reportedAt: [0, 50_000 - ageMs], failing: [0, failing], neutral }), 1, 50_000, loads, 1);
+  return loads[1] as number;
+}
 
 test('usage is the CPU, and memory counts from 80 % on, at 100 % as much as a whole CPU', () => {
   const table: [number | null, number | null, number][] = [
@@ -34,6 +42,7 @@ test('a figure is believed for 2 s, by half at 6 s, and from 10 s on not at all'
   for (const [ageMs, expected] of table) near(believedUsage(0.9, ageMs, 0.5), expected, `${ageMs} ms`);
   near(believedUsage(0.1, 6000, 0.5), 0.3, 'below neutral it fades upwards');
   near(believedUsage(Number.NaN, 0, 0.5), 0.5, 'not known');
+  near(believedUsage(0.2, 0, 0.5, 0.7), 0.9, 'what it fails counts as work');
 });
 
 test('a figure fades without a jump, towards neutral all the way', () => {

@@ -40,6 +40,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
   const avoidUntil = new Float64Array(slots);
   for (const [slot, untilMs] of Object.entries(options.avoidUntil ?? {})) avoidUntil[Number(slot)] = untilMs;
   const fleet = new Float64Array(16).fill(Number.NaN);
+  fleet[FLEET.neutralUsage] = options.neutral ?? 0.5;
   for (const [name, figure] of Object.entries(options.fleet ?? {})) fleet[FLEET[name as keyof typeof FLEET]] = figure;
   return {
     candidates: () => list,
@@ -49,7 +50,6 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     failing: column(options.failing, 0),
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
-    neutralUsage: () => options.neutral ?? 0.5,
     inflight: Int32Array.from(column(options.inflight, 0)),
     kept: Int32Array.from(column(options.kept, 0)),
     work: column(options.work, 0),
@@ -82,7 +82,6 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       failing: counting(view.failing),
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
-      neutralUsage: () => view.neutralUsage(),
       inflight: counting(view.inflight),
       kept: counting(view.kept),
       work: counting(view.work),

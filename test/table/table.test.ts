@@ -4,6 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type CounterName, counterOf, readCounters } from '../../lib/table/counters.js';
+import { FLEET } from '../../lib/model.js';
 import { createTable, openTable } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
 import { type SlotChange, type SlotHost, TableWriter } from '../../lib/table/writer.js';
@@ -156,7 +157,7 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
   const known = first.writer.hosts();
   const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
   assert.equal(next.writer.stamp, { term: 4, seq: 8 });
-  assert.is(next.reader.neutralUsage(), 0.75);
+  assert.is(next.reader.fleet[FLEET.neutralUsage], 0.75);
   assert.equal(next.candidates(), ['a', 'c']);
   const change = next.writer.apply(buildTable(4, 9, [buildRow('a'), buildRow('d')]), 0);
   assert.equal(named(change), { added: ['d'], removed: ['c'] });
@@ -166,16 +167,16 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
 
 test('the neutral usage is the median of the figures that can still be believed', () => {
   const { writer, reader } = openStage();
-  assert.is(reader.neutralUsage(), 0.5);
+  assert.is(reader.fleet[FLEET.neutralUsage], 0.5);
   const row = (name: string, cpu: number | null, ageMs: number | null) => buildRow(name, { cpu, ageMs, memory: null });
   writer.apply(buildTable(1, 1, [row('a', 0.1, 0), row('b', 0.2, 0), row('c', 0.9, 0), row('d', null, 0), row('e', 1, null), row('f', 1, 10_000)]), 50_000);
   writer.refreshNeutral(50_000);
-  assert.is(reader.neutralUsage(), 0.2);
+  assert.is(reader.fleet[FLEET.neutralUsage], 0.2);
   writer.apply(buildChange(1, 2, [row('e', 0.4, 0)]), 50_000);
   writer.refreshNeutral(50_000);
-  assert.ok(Math.abs(reader.neutralUsage() - 0.3) < 1e-12);
+  assert.ok(Math.abs((reader.fleet[FLEET.neutralUsage] as number) - 0.3) < 1e-12);
   writer.refreshNeutral(60_000);
-  assert.is(reader.neutralUsage(), 0.5);
+  assert.is(reader.fleet[FLEET.neutralUsage], 0.5);
 });
 
 test('columns of one table do not overlap, whatever the capacity', () => {
