@@ -73,7 +73,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Whether Redis took the last heartbeat; undefined at first. */
   let isUsable: boolean | undefined;
   let beatsUntilPrune = 0;
-  let hasSharedName = false;
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
@@ -190,7 +189,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       isUsable = true;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
-      noticeSharedName(fleet.previousInstance);
+      if (membership.hasNewNamesake(fleet)) {
+        count('name_conflicts');
+        log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
+      }
       if (!hasJoined) {
         hasJoined = true;
         void membership.tell({ kind: 'balancer-joined', name: config.name });
@@ -210,16 +212,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     // A heartbeat before the connection says nothing of the settings.
     isBeatOver ||= client.status === 'ready';
     saySynced();
-  }
-
-  /** Two processes under one name overwrite each other's heartbeats: each says it once, and it is counted. */
-  function noticeSharedName(previousInstance: string | null): void {
-    // Before the first heartbeat it may be a process that ended.
-    const isShared = hasJoined && previousInstance !== null && previousInstance !== config.instance;
-    if (!isShared || hasSharedName) return;
-    hasSharedName = true;
-    count('name_conflicts');
-    log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
   }
 
   function sendInband(reports: readonly InbandReport[]): void {

@@ -34,6 +34,8 @@ export class Membership {
   readonly #columns: TableColumns;
   readonly #clock: Clock;
   #hasBeaten = false;
+  #hasAsked = false;
+  #hasNamesake = false;
   /** When the last heartbeat was sent that Redis took. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty, and was not yet told again what it must know. */
@@ -67,6 +69,19 @@ export class Membership {
     await restoreFleet(this.#client, this.#keys, standing.term, standing.words);
     this.#mustRestore = false;
     return { ...fleet, settings: await readSettings(this.#client, this.#keys) };
+  }
+
+  /**
+   * Whether a heartbeat shows for the first time that another process uses this balancer's name: they overwrite each
+   * other's. To be asked after each.
+   */
+  hasNewNamesake({ previousInstance }: FleetStanding): boolean {
+    const isNamesake = this.#hasAsked && previousInstance !== null && previousInstance !== this.#config.instance;
+    // Before the first heartbeat it may be a process that ended.
+    this.#hasAsked = true;
+    const isNew = isNamesake && !this.#hasNamesake;
+    this.#hasNamesake ||= isNamesake;
+    return isNew;
   }
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */

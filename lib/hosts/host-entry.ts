@@ -1,12 +1,15 @@
 // One host as the master's registry keeps it, and why its state changed, in words for people.
 
 import type { HostFigures, HostRow, HostState } from '../model.js';
-import { type Checked, type RiseAndFall, UNCHECKED } from '../routing/health.js';
+import { type Checked, FALLEN, type RiseAndFall, UNCHECKED } from '../routing/health.js';
 import type { FleetLoad } from './host-total.js';
 
 /** A host is silent after so many missed reports, but not before 3 s. */
 const MISSED_REPORTS = 3;
 const SILENT_AFTER_MS = 3000;
+
+/** Figures older than so many intervals of their agent say nothing of the CPU that is free now. */
+export const OLD_INTERVALS = 2.5;
 
 /** The figures of a host that nothing is known of. */
 export const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
@@ -52,6 +55,28 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
     isContested: false,
     downSinceMs: Number.NaN,
   };
+}
+
+/** A host as an earlier master knew it. */
+export function seededEntry({ name, url, cpu, memory, cores, rps, state, isStatic, ageMs }: HostRow, nowMs: number): HostEntry {
+  return {
+    ...blankEntry(name, url, nowMs),
+    figures: { cpu, memory, cores, rps },
+    state,
+    hasAgent: !isStatic,
+    reportedAtMs: ageMs === null ? null : nowMs - ageMs,
+    // What the last master had not heard, this one has not either.
+    awaitedSinceMs: isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY,
+    checks: state === 'down' ? FALLEN : UNCHECKED,
+    downSinceMs: state === 'down' ? nowMs : Number.NaN,
+  };
+}
+
+/** What its agent said, without CPU where that is old; nothing of a host that is not known. */
+export function freshFigures(entry: HostEntry | undefined, nowMs: number): HostFigures {
+  if (entry === undefined) return UNKNOWN;
+  const { figures, reportedAtMs, intervalMs } = entry;
+  return reportedAtMs === null || nowMs - reportedAtMs > OLD_INTERVALS * intervalMs ? { ...figures, cpu: null } : figures;
 }
 
 /** Whether its agent's reports have stopped. */

@@ -7,13 +7,10 @@ import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import type { CostEstimate } from '../routing/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
-import { blankEntry, type CheckRules, type HostEntry, isSilent, reasonFor, rowOf, UNKNOWN } from './host-entry.js';
+import { blankEntry, type CheckRules, freshFigures, type HostEntry, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, UNKNOWN } from './host-entry.js';
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
-
-/** Figures older than so many intervals of their agent say nothing of the CPU that is free now. */
-const OLD_INTERVALS = 2.5;
 
 /** How many hosts at most: as many as the shared table holds. */
 const MAX_HOSTS = 16_384;
@@ -75,19 +72,7 @@ export class HostRegistry {
     this.#costs.seed(costs);
     for (const row of rows) {
       if (this.#entries.has(row.name)) continue;
-      const reportedAtMs = row.ageMs === null ? null : nowMs - row.ageMs;
-      const { cpu, memory, cores, rps } = row;
-      this.#add({
-        ...blankEntry(row.name, row.url, nowMs),
-        figures: { cpu, memory, cores, rps },
-        state: row.state,
-        hasAgent: !row.isStatic,
-        reportedAtMs,
-        // What the last master had not heard, this one has not either.
-        awaitedSinceMs: row.isStatic || row.state === 'up' ? nowMs : Number.NEGATIVE_INFINITY,
-        checks: row.state === 'down' ? FALLEN : UNCHECKED,
-        downSinceMs: row.state === 'down' ? nowMs : Number.NaN,
-      });
+      this.#add(seededEntry(row, nowMs));
       this.#loads.seed(row, nowMs);
     }
   }
@@ -195,12 +180,7 @@ export class HostRegistry {
 
   /** Learns what the hosts can do; to be called some ten times a second. */
   learn(nowMs: number): void {
-    const figuresOf = (name: string): Pick<HostFigures, 'cpu' | 'memory' | 'cores'> => {
-      const entry = this.#entries.get(name);
-      if (entry === undefined) return UNKNOWN;
-      const isOld = entry.reportedAtMs === null || nowMs - entry.reportedAtMs > OLD_INTERVALS * entry.intervalMs;
-      return isOld ? { ...entry.figures, cpu: null } : entry.figures;
-    };
+    const figuresOf = (name: string): HostFigures => freshFigures(this.#entries.get(name), nowMs);
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#loadChanged.add(name);
   }
 

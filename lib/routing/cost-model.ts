@@ -4,12 +4,12 @@
 // requests: a regression that ignores the stretches in which neighbours came or went (robust-fit.ts).
 // Until data says better, a class's cost is a part of its duration, the same part for all.
 
+import { type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import {
   buildCostProblem, believeSaid, type ClassFigures, ERROR_FACTOR, explainedPart, FIT_ITERATIONS, fitMemory, HALF_LIFE_MS, type Kind, KINDS, MIN_RECORDS,
 } from './cost-rows.js';
-import { REST_NAME } from './request-classes.js';
 import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
-import { MAX_COLUMNS, MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
+import { MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
 
 const FIT_EVERY_MS = 5000;
 /** How often good starts are looked for anew, instead of going on from the last fit; at first more often. */
@@ -40,17 +40,9 @@ const EXPLAINED_GUESS = 0.7;
  */
 const MAX_SPAN_MS = 200;
 
-/** Hosts say what a sample of requests took; a smaller one than this is not believed. */
-const LEAST_SAID_SHARE = 0.01;
-
-/** A class with fewer requests than this (fading) is not fitted. */
-const MIN_COUNT = 5;
-/** A class whose count faded below this gives its place to a new one. */
-const IDLE_COUNT = 0.01;
 const MAX_COUNT = 1e7;
 /** No duration is longer, for us: an hour. */
 const MAX_DURATION_MS = 3_600_000;
-const MAX_NAME = 256;
 /** Costs are above 0: a request is never free. */
 const LEAST_COST_MS = 0.02;
 
@@ -76,24 +68,6 @@ export interface FinishedRequests {
   readonly busyMs?: number | null;
 }
 
-interface ClassState {
-  name: string;
-  /** Fading sums. */
-  count: number;
-  /** Of these, durations are known. */
-  timed: number;
-  busyMs: number;
-  /** The same of hosts that had CPU to spare. */
-  easy: number;
-  easyMs: number;
-  said: number;
-  saidMs: number;
-  costMs: number;
-  errorMs: number;
-  memoryBytes: number | null;
-  isFitted: boolean;
-}
-
 /** Where a start is looked for: the error's standard deviation, in cores at one core in use. */
 interface Search {
   readonly kind: Kind;
@@ -114,8 +88,7 @@ interface Candidate {
 /** The costs of all classes. Bounded in memory (about 3 MB, and 5 KB for each of at most 256 hosts) and in time. */
 export class CostModel {
   readonly #windows = new WorkWindows();
-  readonly #columns = new Map<string, number>([[REST_NAME, 0]]);
-  readonly #classes: (ClassState | null)[] = [newClass(REST_NAME), ...Array.from({ length: MAX_COLUMNS - 1 }, () => null)];
+  readonly #classes = new CostClasses((column) => this.#windows.clear(column));
   /** Fading: the mean span of load messages, by requests. */
   #spanSum = 0;
   #spanCount = 0;
@@ -138,8 +111,8 @@ export class CostModel {
   finished(host: string, name: string, requests: FinishedRequests, atMs: number, spanMs: number): void {
     const { count, busyMs = null } = requests;
     if (!(count > 0 && count <= MAX_COUNT) || !Number.isFinite(atMs)) return;
-    const column = this.#columnOf(name);
-    const state = this.#classes[column] as ClassState;
+    const column = this.#classes.columnOf(name);
+    const state = this.#classes.at(column);
     const span = spanMs > 0 ? Math.min(spanMs, 10_000) : 0;
     state.count += count;
     this.#spanSum += span * count;
@@ -161,7 +134,7 @@ export class CostModel {
   /** What hosts themselves said that some of a class's requests took (`request_cost`): how many, and their CPU in ms added up. */
   said(name: string, count: number, cpuMs: number): void {
     if (!(count > 0 && count <= MAX_COUNT) || !(cpuMs >= 0 && cpuMs <= count * MAX_DURATION_MS)) return;
-    const state = this.#classes[this.#columnOf(name)] as ClassState;
+    const state = this.#classes.at(this.#classes.columnOf(name));
     state.said += count;
     state.saidMs += cpuMs;
   }
@@ -181,7 +154,7 @@ export class CostModel {
     this.#turnedAtMs = nowMs;
     if (elapsedMs > 0) this.#fade(0.5 ** (elapsedMs / HALF_LIFE_MS));
     this.#windows.turn(nowMs, this.#spanMs());
-    const columns = [...this.#classes.keys()].filter((column) => (this.#classes[column]?.count ?? 0) >= MIN_COUNT);
+    const columns = this.#classes.busyColumns();
     if (columns.length === 0 || this.#windows.records.size < MIN_RECORDS) return;
     if (this.#firstFitAtMs !== this.#firstFitAtMs) this.#firstFitAtMs = nowMs;
     if (this.#spanMs() > MAX_SPAN_MS) {
@@ -208,7 +181,8 @@ export class CostModel {
   /** All classes of which anything is known, dearest work first: cost times samples. */
   estimates(): readonly CostEstimate[] {
     return this.#classes
-      .filter((state): state is ClassState => state !== null && state.count >= 1)
+      .all()
+      .filter(({ count }) => count >= 1)
       .map((state): CostEstimate => {
         const costMs = this.#costOf(state);
         const isKnown = state.isFitted && costMs !== null;
@@ -235,35 +209,10 @@ export class CostModel {
     return state.timed > 0 ? Math.max(LEAST_COST_MS, this.#theta * durationOf(state)) : null;
   }
 
-  #columnOf(name: string): number {
-    const known = this.#columns.get(name);
-    if (known !== undefined) return known;
-    if (name === '' || name.length > MAX_NAME) return 0;
-    let column = this.#classes.indexOf(null);
-    if (column < 0) {
-      column = this.#classes.findIndex((state, index) => index > 0 && (state as ClassState).count < IDLE_COUNT);
-      if (column < 0) return 0;
-      this.#columns.delete((this.#classes[column] as ClassState).name);
-      this.#windows.clear(column);
-    }
-    this.#columns.set(name, column);
-    this.#classes[column] = newClass(name);
-    return column;
-  }
-
   #fade(factor: number): void {
     this.#spanSum *= factor;
     this.#spanCount *= factor;
-    for (const state of this.#classes) {
-      if (state === null) continue;
-      state.count *= factor;
-      state.timed *= factor;
-      state.busyMs *= factor;
-      state.easy *= factor;
-      state.easyMs *= factor;
-      state.said *= factor;
-      state.saidMs *= factor;
-    }
+    this.#classes.fade(factor);
   }
 
   /** Looks for one more start among a part of the rows. */
@@ -298,13 +247,13 @@ export class CostModel {
       return;
     }
     const { kind, problem } = best;
-    const fit = believeSaid(problem, best.fit, this.#said(columns, kind, problem.unit));
+    const fit = believeSaid(problem, best.fit, this.#classes.saidCosts(columns, kind, problem.unit));
     this.#kind = kind;
     this.#theta = fit.theta;
     this.#hasFit = true;
     const memory = fitMemory(this.#windows.records, columns, nowMs);
     for (const [index, column] of columns.entries()) {
-      const state = this.#classes[column] as ClassState;
+      const state = this.#classes.at(column);
       const unit = kind === 'time' ? durationOf(state) : 1;
       state.costMs = (fit.coefficients[index] as number) * unit;
       state.errorMs = (fit.errors[index] as number) * unit * ERROR_FACTOR;
@@ -319,50 +268,31 @@ export class CostModel {
   }
 
   #isPlausible(columns: readonly number[], { coefficients }: RobustFit, kind: Kind): boolean {
-    const costsMs = columns.map((column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes[column] as ClassState) : 1));
+    const costsMs = columns.map((column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes.at(column)) : 1));
     const explained = explainedPart(this.#windows.records, columns, costsMs);
     return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
   }
 
   /** No fit is believed: costs are a part of durations, so that they add up to what may be. */
   #guess(columns: readonly number[]): void {
-    const durationsMs = columns.map((column) => durationOf(this.#classes[column] as ClassState));
+    const durationsMs = columns.map((column) => durationOf(this.#classes.at(column)));
     const explained = explainedPart(this.#windows.records, columns, durationsMs);
     this.#theta = Math.min(1, EXPLAINED_GUESS / Math.max(explained, 1e-9));
     this.#hasFit = false;
-    for (const state of this.#classes) if (state !== null) state.isFitted = false;
+    for (const state of this.#classes.all()) state.isFitted = false;
   }
 
   #startOf(column: number, kind: Kind, unit: number): number {
-    const state = this.#classes[column] as ClassState;
+    const state = this.#classes.at(column);
     if (!state.isFitted) return unit * this.#theta;
     return kind === 'time' ? state.costMs / durationOf(state) : state.costMs;
   }
 
   #problem(columns: readonly number[], kind: Kind, nowMs: number, most: number): RobustProblem {
     const classes = columns.map((column): ClassFigures => {
-      const state = this.#classes[column] as ClassState;
+      const state = this.#classes.at(column);
       return { column, count: state.count, durationMs: state.timed > 0 ? durationOf(state) : null };
     });
     return buildCostProblem(this.#windows.records, classes, kind, nowMs, most, this.#spanMs(), this.#windows.hosts);
   }
-
-  /** What hosts say of each class, in the terms of this kind; null where they say too little. */
-  #said(columns: readonly number[], kind: Kind, unit: Float64Array): (number | null)[] {
-    return columns.map((column, index) => {
-      const state = this.#classes[column] as ClassState;
-      if (state.said < MIN_COUNT || state.said < state.count * LEAST_SAID_SHARE) return null;
-      return Math.max(state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1), (unit[index] as number) * 1e-6);
-    });
-  }
-}
-
-function newClass(name: string): ClassState {
-  return { name, count: 0, timed: 0, busyMs: 0, easy: 0, easyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
-}
-
-/** The mean duration in ms, of hosts with CPU to spare if there are any; 1 when none is known. */
-function durationOf(state: ClassState): number {
-  if (state.easy >= MIN_COUNT) return Math.max(1e-3, state.easyMs / state.easy);
-  return state.timed > 0 ? Math.max(1e-3, state.busyMs / state.timed) : 1;
 }
