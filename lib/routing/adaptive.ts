@@ -30,7 +30,7 @@ const FRESH_MS = 60;
  * are few, so that hardly any two balancers send one to the same host at once. In the simulation more make the tail
  * of latencies shorter, and equal hosts less equally used.
  */
-const CHOICES = 4;
+const CHOICES = 3;
 const DEAR_CHOICES = 5;
 const DEAR = 3;
 
@@ -48,7 +48,10 @@ const LOT = 1 << 20;
 const EQUAL = 0.25;
 
 /** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
-const WORK_WEIGHT = 0.3;
+const WORK_WEIGHT = 0.8;
+
+/** The same where only our own requests are known: of what waits we know but a part. */
+const OWN_WORK_WEIGHT = 0.3;
 
 /** A host that fails everything counts as so many times more loaded. */
 const FAILING_FACTOR = 20;
@@ -116,7 +119,7 @@ export class Adaptive implements Policy {
       const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
       const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // And of those the one on which it has least itself.
-      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
+      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
       // Among equals, such as hosts on which we have nothing, lots are drawn, by what each can do.

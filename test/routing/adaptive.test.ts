@@ -34,7 +34,7 @@ test('equal hosts get equal shares, whatever is known of them', () => {
 
 test('a host that others have loaded gets next to nothing while that is fresh, and its share when it is old', () => {
   const loaded = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 15 }), othersWork: ten(80, { 3: 250 }) };
-  assert.ok(share(loaded, 3) < 0.001, String(share(loaded, 3)));
+  assert.ok(share(loaded, 3) < 0.002, String(share(loaded, 3)));
   const old = share(loaded, 3, 6000);
   assert.ok(old > 0.08 && old < 0.12, String(old));
 });
@@ -74,7 +74,7 @@ test('requests that were answered too soon count like those in flight', () => {
 
 test('a host with less capacity gets less, and one that is slow is spared the dear requests', () => {
   const small = share({ ...FLEET_VIEW, capacity: ten(4, { 3: 1 }) }, 3);
-  assert.ok(small < 0.001, String(small));
+  assert.ok(small < 0.002, String(small));
   const slowView = buildView(SLOTS, { ...FLEET_VIEW, othersInflight: ten(1), othersWork: ten(10), capacity: ten(4, { 3: 2.4 }), speed: ten(1, { 3: 0.6 }) });
   const policy = new Adaptive(new Random(4));
   let dear = 0;
@@ -84,7 +84,7 @@ test('a host with less capacity gets less, and one that is slow is spared the de
 
 test('a host that fails fast attracts nothing', () => {
   const failing = share({ ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }), failing: ten(0, { 3: 0.9 }) }, 3);
-  assert.ok(failing < 0.001, String(failing));
+  assert.ok(failing < 0.002, String(failing));
 });
 
 test('excluded, avoided and warming hosts are passed over; one that is left is taken all the same', () => {

@@ -6,8 +6,8 @@ import { ExchangeBudget, LoadPace, loadIntervalMs } from '../../lib/routing/load
 
 const test = suite('load interval');
 
-test('16 ms in a small fleet, longer the more there are, and a second at most', () => {
-  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [16, 16, 50]);
+test('13 ms in a small fleet, longer the more there are, and a second at most', () => {
+  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [13, 13, 50]);
   for (const [balancers, hosts] of [[80, 50], [64, 1000], [500, 1000]] as const) {
     assert.ok(loadIntervalMs(balancers, hosts) > loadIntervalMs(balancers / 2, hosts / 2));
   }
