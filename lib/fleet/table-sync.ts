@@ -64,6 +64,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let snapshotTimer: NodeJS.Timeout | undefined;
   let isReading = false;
   let isClosed = false;
+  let isDropping = false;
 
   function rebuild(): void {
     clearTimeout(rebuildTimer);
@@ -89,6 +90,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
           options.onApplied(table);
         }
         count('tables_applied', outcome.tables.length);
+        isDropping = false;
         break;
       case 'old':
         count('tables_dropped_old');
@@ -120,6 +122,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   function drop(reason: Rejection): void {
     count(reason === 'version' ? 'tables_dropped_version' : 'tables_dropped_malformed');
+    // Said once, until a table was taken again: when none is, picks go by old figures.
+    if (!isDropping) log('warn', 'a host table was dropped', { reason });
+    isDropping = true;
   }
 
   function readSoon(inMs: number): void {

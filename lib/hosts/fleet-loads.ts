@@ -11,6 +11,10 @@ import { type FleetLoad, HostTotal } from './host-total.js';
 /** A balancer that says nothing for so long has nothing in flight any more. */
 const BALANCER_TTL_MS = 3000;
 
+/** Of less time than this nothing is learned: after a pause timers fire one right after another, and what came in during it is not the work of no time. */
+const MIN_LEARN_MS = 20;
+const MIN_TICK_SECONDS = 0.2;
+
 /** The weight of the newest in the smoothed interval of messages. */
 const INTERVAL_WEIGHT = 0.1;
 
@@ -99,8 +103,13 @@ export class FleetLoads {
       total.change(said.inflight - inflight, said.work - work, nowMs);
       // What was finished before this master listened is not of its seconds.
       if (before !== undefined) {
-        total.correct((said.meanInflight - inflight) * (nowMs - before.atMs));
-        total.serve(Math.max(0, said.served - before.served), said.evidence);
+        const served = Math.max(0, said.served - before.served);
+        // A balancer reads its cells while requests come and go, and now and then its mean is off by all that its clock
+        // tells: more than were there at either end, and ended since, can't have been.
+        const isPlausible = said.meanInflight <= inflight + said.inflight + served + 1;
+        const mean = isPlausible ? said.meanInflight : (inflight + said.inflight) / 2;
+        total.correct((mean - inflight) * (nowMs - before.atMs));
+        total.serve(served, said.evidence);
         this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
@@ -134,6 +143,7 @@ export class FleetLoads {
       if (nowMs - balancer.heardAtMs > BALANCER_TTL_MS) this.#drop(name, balancer, nowMs, changed);
     }
     const seconds = (nowMs - this.#tickedAtMs) / 1000;
+    if (seconds < MIN_TICK_SECONDS) return changed;
     this.#tickedAtMs = nowMs;
     // The first tick has no length (NaN) and makes no rate.
     if (!(seconds > 0)) return changed;
@@ -163,6 +173,7 @@ export class FleetLoads {
   learn(nowMs: number, figuresOf: (host: string) => Pick<HostFigures, 'cpu' | 'memory' | 'cores'>): Set<string> {
     const changed = new Set<string>();
     const elapsedMs = nowMs - this.#learnedAtMs;
+    if (elapsedMs < MIN_LEARN_MS) return changed;
     this.#learnedAtMs = nowMs;
     if (this.#messages > 0 && elapsedMs > 0) {
       const intervalMs = (elapsedMs * this.#balancers.size) / this.#messages;

@@ -8,6 +8,8 @@ import { isName, originOf } from './names.js';
 /** A table longer than this is dropped unread: 16,384 hosts with long names fit. */
 const MAX_LENGTH = 16 << 20;
 const MAX_CORES = 4096;
+/** Work per ms; far above what any host can do, whatever a request is taken to cost. */
+const MAX_CAPACITY = 1e6;
 const MAX_RPS = 1e9;
 const MAX_AGE_MS = 1e10;
 const MAX_WORK_MS = 1e12;
@@ -23,7 +25,7 @@ export function encodeTable(table: HostTable): string {
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
     // Without names of fields: they come many times a second.
-    ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, inflight, hundredths(work), thousandths(capacity), thousandths(speed)]) }),
+    ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, Math.max(0, inflight), workOf(work), capacityOf(capacity), capacityOf(speed)]) }),
     ...(table.acks.length > 0 && { acks: table.acks }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
@@ -33,8 +35,10 @@ export function encodeTable(table: HostTable): string {
 /** A fraction or a rate to six places: more would only make messages longer. */
 const round = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1e6) / 1e6);
 
-const hundredths = (figure: number): number => Math.round(figure * 100) / 100;
-const thousandths = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1000) / 1000);
+// Within what balancers take: one figure that went wrong must not cost them the whole table.
+const workOf = (figure: number): number => Math.round(Math.min(Math.max(figure, 0), MAX_WORK_MS) * 100) / 100 || 0;
+const rateOf = (figure: number): number => round(Math.min(Math.max(figure, 0), MAX_RPS)) || 0;
+const capacityOf = (figure: number | null): number | null => (figure === null ? null : Math.round(Math.min(Math.max(figure, 0), MAX_CAPACITY) * 1000) / 1000);
 
 function encodeRow(row: HostRow): Fields {
   return {
@@ -47,11 +51,11 @@ function encodeRow(row: HostRow): Fields {
     cores: round(row.cores),
     rps: round(row.rps),
     age: row.ageMs === null ? null : Math.round(row.ageMs),
-    inflight: row.inflight,
-    fleet_rps: round(row.fleetRps),
-    work: hundredths(row.work),
-    capacity: thousandths(row.capacity),
-    speed: thousandths(row.speed),
+    inflight: Math.max(0, row.inflight),
+    fleet_rps: rateOf(row.fleetRps),
+    work: workOf(row.work),
+    capacity: capacityOf(row.capacity),
+    speed: capacityOf(row.speed),
   };
 }
 
@@ -93,7 +97,7 @@ function decodeLoadRow(entry: unknown): LoadRow | undefined {
   if (!Array.isArray(entry)) return undefined;
   const [name, inflight, work, capacity, speed] = entry as unknown[];
   if (!isName(name) || !isCount(inflight) || inflight > 0x7fffffff) return undefined;
-  const load = { work: numberWithin(work, 0, MAX_WORK_MS), capacity: numberWithin(capacity, 0, MAX_CORES), speed: numberWithin(speed, 0, MAX_CORES) };
+  const load = { work: numberWithin(work, 0, MAX_WORK_MS), capacity: numberWithin(capacity, 0, MAX_CAPACITY), speed: numberWithin(speed, 0, MAX_CAPACITY) };
   if (typeof load.work !== 'number' || load.capacity === undefined || load.speed === undefined) return undefined;
   return { name, inflight, work: load.work, capacity: load.capacity, speed: load.speed };
 }

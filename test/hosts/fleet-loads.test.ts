@@ -4,8 +4,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FleetLoads } from '../../lib/hosts/fleet-loads.js';
-import type { LoadMessage } from '../../lib/model.js';
+import type { HostLoad, LoadMessage } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
+import { buildRow } from '../support/host-rows.js';
 
 const test = suite('fleet loads');
 
@@ -160,6 +161,53 @@ test('ticks of other lengths give the same rate, and one of no length gives none
   assert.is(loads.of('h').rps, 0);
   loads.tick(2000);
   assert.is(loads.of('h').rps, 20, '80 in two seconds, at half weight');
+});
+
+const unknown = () => ({ cpu: null, memory: null, cores: null });
+
+/** So many requests were served since the message before, two at a time or as many as it says, with 10 ms of work in 10 ms each. */
+function busy(balancer: string, served: number, meanInflight = 2): LoadMessage {
+  const message = say(balancer, [['h', 0, served]]);
+  const [host] = message.hosts as [HostLoad];
+  return { ...message, hosts: [{ ...host, meanInflight, evidence: { work: 200, durations: 200, workSquares: 2000, workByDuration: 2000, durationSquares: 2000 } }] };
+}
+
+test('when timers fire one right after another after a pause, nothing is learned from no time', () => {
+  const loads = new FleetLoads();
+  loads.seed(buildRow('h', { capacity: null, speed: 10 }), 0);
+  loads.tick(0);
+  loads.learn(0, unknown);
+  for (const atMs of [100, 200]) {
+    loads.take(busy('b1', atMs / 5), atMs);
+    loads.take(busy('b2', atMs / 5), atMs);
+  }
+  loads.learn(200, unknown);
+  loads.take(busy('b1', 60), 300);
+  loads.learn(300, unknown);
+  loads.take(busy('b2', 60), 300.01);
+  loads.learn(300.02, unknown);
+  loads.tick(1000);
+  loads.take(busy('b1', 80), 1000.01);
+  loads.tick(1000.02);
+  const { capacity, rps } = loads.of('h');
+  assert.ok((capacity as number) < 20, `capacity ${capacity}`);
+  assert.ok(rps < 200, `rps ${rps}`);
+});
+
+test('a mean of requests in flight that can’t be does not make a host huge', () => {
+  const learned = (wrong: number) => {
+    const loads = new FleetLoads();
+    loads.seed(buildRow('h', { capacity: 4, speed: 1 }), 0);
+    loads.learn(0, unknown);
+    for (let i = 0; i <= 50; i++) {
+      loads.take(busy('b1', 20 * i, i === 25 ? wrong : 2), 100 * i);
+      loads.learn(100 * i, unknown);
+    }
+    return loads.of('h').capacity as number;
+  };
+  const right = learned(2);
+  for (const wrong of [11_500, 1e9, Number.MAX_SAFE_INTEGER]) assert.ok(Math.abs(learned(wrong) / right - 1) < 0.1, `${wrong}: ${learned(wrong)}, else ${right}`);
+  assert.ok(learned(12) > right, 'one that can be counts');
 });
 
 test('whatever is lost, doubled or begun anew, the totals are those of the last messages', () => {

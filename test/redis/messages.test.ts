@@ -75,6 +75,16 @@ test('tables survive the round trip, whole and in part', () => {
   assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
 });
 
+test('a figure of the master that went wrong does not cost anyone the table: what it writes is what balancers take', () => {
+  for (const wrong of [1e9, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300]) {
+    const figures = { work: wrong, capacity: wrong, speed: wrong };
+    const hosts = TABLE.hosts.map((each) => Object.assign({}, each, figures, { fleetRps: wrong }));
+    const loads = [{ name: 'h1', inflight: -1, ...figures }];
+    const taken = valueOf(decodeTable(encodeTable({ ...TABLE, hosts, loads })));
+    assert.equal([taken.hosts.length, taken.loads.map(({ inflight }) => inflight)], [hosts.length, [0]], String(wrong));
+  }
+});
+
 test('events survive the round trip, and the line says when', () => {
   const at = new Date(1e12);
   for (const kind of EVENT_KINDS) {
