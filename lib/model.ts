@@ -188,6 +188,8 @@ export const FLEET = {
   meanCost: 5,
   /** The usage to assume of a host that nothing is known of: the median of those that reported lately, 0.5 without any. */
   neutralUsage: 6,
+  /** The median of the paces of hosts that have answered this balancer; NaN when none has. */
+  neutralPace: 7,
 } as const;
 
 /**
@@ -205,6 +207,8 @@ export interface HostView {
   readonly avoidUntil: Float64Array;
   /** The share (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
   readonly failing: Float64Array;
+  /** How long each host takes for its answers to this balancer, as a multiple of what requests of their class take on average, lately; 0 while it has given none. */
+  readonly pace: Float64Array;
   /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
   readonly warmSince: Float64Array;
   /** How long a host warms up, in milliseconds. */

@@ -160,7 +160,8 @@ export class FleetLoads {
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
     speeds.sort((a, b) => a - b);
-    const median = speeds[speeds.length >> 1] ?? Number.NaN;
+    // The lower one of two: of two hosts the one that answers without working is not the measure.
+    const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
     this.#speeds = { median, serving: served > 0 ? speedByServed / served : median };
     return changed;
   }

@@ -2,6 +2,7 @@
 // Pure; the master, every balancer and the simulation use the same.
 
 import { FLEET, type HostView } from '../model.js';
+import { isTooQuick } from './pace.js';
 
 /** Memory below this fraction costs nothing: a full page of memory is not a busy host. */
 const MEMORY_EASY = 0.8;
@@ -43,6 +44,8 @@ export function putUsage(view: HostView, slot: number, nowMs: number, loads: Flo
   // A NaN usage or age fails every comparison, and so ends up neutral.
   if (!(ageMs < STALE_MS) || usage !== usage) believed = neutral;
   else if (ageMs > FRESH_MS) believed = neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - FRESH_MS));
+  // Who answers without working is not used, and not to be favoured for it.
+  if (believed < neutral && isTooQuick(view, slot)) believed = neutral;
   loads[place] = believed + (view.failing[slot] as number);
 }
 

@@ -2,15 +2,21 @@
 // own number for the class.
 
 import { type Costs, FLEET, MAX_CLASSES } from '../model.js';
+import { REST_CLASS } from '../routing/request-classes.js';
 import type { TableColumns } from './layout.js';
 
 /** Where nothing is known yet, all requests count the same. */
 const UNKNOWN_COST_MS = 1;
 
-/** The work (ms of CPU) that a request of this class is expected to be: what the master told, else what requests cost on average. */
+/**
+ * The work (ms of CPU) that a request of this class is expected to be: what the master told of the class; else of the
+ * rest, which a class is part of until it has a name; else what requests cost on average.
+ */
 export function expectedCost({ classCost, fleet }: Pick<TableColumns, 'classCost' | 'fleet'>, classId: number): number {
   const known = classCost[classId] as number;
   if (known > 0) return known;
+  const rest = classCost[REST_CLASS] as number;
+  if (rest > 0) return rest;
   const mean = fleet[FLEET.meanCost] as number;
   return mean > 0 ? mean : UNKNOWN_COST_MS;
 }

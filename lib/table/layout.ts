@@ -94,9 +94,11 @@ export interface TableColumns {
   readonly ejectedUntil: Float64Array;
   /** The share (0..1) of recent requests on the host that failed or were answered 5xx. */
   readonly failing: Float64Array;
+  /** How long the host takes for its answers, as a multiple of what requests of their class take on average, lately; 0 while it has given none. */
+  readonly pace: Float64Array;
 }
 
-const WIDE_COLUMNS = 25 + MAX_CLASSES;
+const WIDE_COLUMNS = 26 + MAX_CLASSES;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
@@ -154,6 +156,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     avoidUntil: wide(capacity),
     ejectedUntil: wide(capacity),
     failing: wide(capacity),
+    pace: wide(capacity),
     warmSince: wide(capacity),
     fleetWork: wide(capacity),
     othersInflight: wide(capacity),

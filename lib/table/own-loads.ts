@@ -168,8 +168,8 @@ export class OwnLoads {
 
   /** Requests in flight on average since the host was named last; now, when it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, inflight[slot] as number);
+    const { inflight, kept, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, (inflight[slot] as number) + (kept[slot] as number));
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#saidAtMs[slot] as number);
     const mean = (total - (this.#saidInflightMs[slot] as number)) / elapsedMs;

@@ -4,6 +4,12 @@
 import { MAX_CLASSES } from '../model.js';
 import type { TableColumns } from './layout.js';
 
+/** The weight of the newest answer in a host's pace. */
+const PACE_WEIGHT = 1 / 16;
+
+/** One that took very long tells no more than this. */
+const MAX_MULTIPLE = 8;
+
 /** One more request in flight on a host, and the work that it is expected to be (ms of CPU). */
 export function beginRequest({ inflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
   inflight[slot] = (inflight[slot] as number) + 1;
@@ -17,8 +23,31 @@ export function endRequest({ inflight, kept, work, startSum, elapsedSum }: Table
   inflight[slot] = left;
   // Sums of fractions: what remains of nothing is nothing.
   work[slot] = left === 0 && kept[slot] === 0 ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = left === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
+  startSum[slot] = left === 0 && kept[slot] === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - startedAtMs);
+}
+
+/** A request that has ended counts as if it were in flight for a while longer. */
+export function keepRequest({ kept, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
+  kept[slot] = (kept[slot] as number) + 1;
+  work[slot] = (work[slot] as number) + cost;
+  startSum[slot] = (startSum[slot] as number) + nowMs;
+}
+
+/** That is over: exactly once for each `keepRequest`, with the same cost. */
+export function letGoRequest({ inflight, kept, work, startSum, elapsedSum }: TableColumns, slot: number, cost: number, keptAtMs: number, nowMs: number): void {
+  const left = (kept[slot] as number) - 1;
+  kept[slot] = left;
+  const isNone = left === 0 && inflight[slot] === 0;
+  work[slot] = isNone ? 0 : (work[slot] as number) - cost;
+  startSum[slot] = isNone ? 0 : (startSum[slot] as number) - keptAtMs;
+  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - keptAtMs);
+}
+
+/** The host answered a request, the latest of those in `served`, in so many times what is usual: its pace is the mean of the first, and then of the last ones. */
+export function notePace({ pace, served }: TableColumns, slot: number, multiple: number): void {
+  const known = pace[slot] as number;
+  pace[slot] = known + (Math.min(multiple, MAX_MULTIPLE) - known) * Math.max(1 / (served[slot] as number), PACE_WEIGHT);
 }
 
 /** It was served as it should be, and tells of the host: its work, its duration, and the products that say how much both scatter. */
@@ -42,9 +71,9 @@ export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number,
 
 /** Makes a slot's cells those of a host that nothing was sent to yet. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  const { inflight, kept, work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
+  const { inflight, kept, work, startSum, elapsedSum, served, pace, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
   inflight[slot] = kept[slot] = 0;
-  for (const column of [work, startSum, elapsedSum, served, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
+  for (const column of [work, startSum, elapsedSum, served, pace, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
   servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
   busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
 }

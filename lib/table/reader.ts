@@ -9,6 +9,7 @@ export class TableReader implements HostView {
   readonly reportedAt: Float64Array;
   readonly avoidUntil: Float64Array;
   readonly failing: Float64Array;
+  readonly pace: Float64Array;
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
@@ -28,6 +29,7 @@ export class TableReader implements HostView {
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
     this.failing = columns.failing;
+    this.pace = columns.pace;
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;

@@ -197,11 +197,14 @@ export class TableWriter {
 
   /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
   refreshNeutral(nowMs: number): void {
-    const { usage, reportedAt, capacity, speed, fleet } = this.#columns;
+    const { usage, reportedAt, capacity, speed, pace, fleet } = this.#columns;
     const slots = [...this.#entries.values()].map(({ slot }) => slot);
     fleet[FLEET.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
     fleet[FLEET.neutralCapacity] = medianOf(figuresOf(slots, capacity));
     fleet[FLEET.neutralSpeed] = medianOf(figuresOf(slots, speed));
+    const paces = figuresOf(slots.filter((slot) => (pace[slot] as number) > 0), pace).toSorted();
+    // The slower one of two: of two hosts the one that answers without working is not the measure.
+    fleet[FLEET.neutralPace] = paces[paces.length >> 1] ?? Number.NaN;
   }
 
   /** All hosts with their slots. */

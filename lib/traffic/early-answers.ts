@@ -1,16 +1,22 @@
-// Requests that were answered much sooner than their work takes anywhere: they count as in flight for a while
-// longer. A host that answers without doing anything (an empty page, a wrong one) is never busy, and whoever picks
-// by what is in flight would send it everything; so it can get about twice its share, not more.
+// What is learned of a host from its answers. Those of a host that answers too soon to be true (routing/pace.ts) count
+// as in flight, and then as having taken, what their work takes elsewhere: such a host gets its share, not more,
+// whoever picks and by whatever figure.
 
 import { MinHeap } from '../min-heap.js';
-import { FLEET } from '../model.js';
+import { FLEET, MAX_CLASSES } from '../model.js';
+import { isTooQuick } from '../routing/pace.js';
+import type { Count } from '../table/counters.js';
 import type { TableColumns } from '../table/layout.js';
-
-/** A request that was answered in less than this share of the time that its work takes on the median host is not believed to be done. */
-const TOO_SOON = 0.5;
+import { keepRequest, letGoRequest, notePace, recordServed } from '../table/own-requests.js';
 
 /** More are not kept: those beyond are let go at once. */
 const MAX_KEPT = 8192;
+
+/** And none for longer, whatever its work is taken for. */
+const MAX_MS = 10_000;
+
+/** The mean duration of a class is of about so many answers, of all hosts. */
+const MEMORY = 512;
 
 /** A host, as far as that is concerned. */
 export interface KeptHost {
@@ -21,40 +27,58 @@ export interface KeptHost {
 
 interface Kept {
   readonly host: KeptHost;
+  readonly classId: number;
   readonly cost: number;
+  readonly startedAtMs: number;
+  readonly keptAtMs: number;
 }
 
-/** What is kept, by time. Normal answers never come here. */
+/** Records answers, and keeps those that came too soon, by the time until which they count. */
 export class EarlyAnswers {
   readonly #columns: TableColumns;
+  readonly #count: Count;
+  /** How long requests of each class take, on average of so many answers. */
+  readonly #meanMs = new Float64Array(MAX_CLASSES);
+  readonly #answered = new Uint16Array(MAX_CLASSES);
   readonly #heap = new MinHeap<Kept>();
 
-  constructor(columns: TableColumns) {
+  constructor(columns: TableColumns, count: Count) {
     this.#columns = columns;
+    this.#count = count;
   }
 
-  /** A request was answered: keeps it counted if that was too soon. Times are the process's clock's. */
-  take(host: KeptHost, cost: number, startedAtMs: number, nowMs: number): void {
-    const untilMs = startedAtMs + (TOO_SOON * cost) / (this.#columns.fleet[FLEET.neutralSpeed] as number);
-    const heap = this.#heap;
-    // Not so while the speed is not known (NaN).
-    if (!(nowMs < untilMs) || heap.size >= MAX_KEPT) return;
-    this.#add(host, 1, cost);
-    heap.push(untilMs, { host, cost });
+  /** A request was answered as it should be, and is in `served`. Times are the process's clock's. */
+  record(host: KeptHost, classId: number, cost: number, startedAtMs: number, nowMs: number): void {
+    const columns = this.#columns;
+    const { fleet } = columns;
+    const { slot } = host;
+    const tookMs = nowMs - startedAtMs;
+    const answered = Math.min((this.#answered[classId] as number) + 1, MEMORY);
+    this.#answered[classId] = answered;
+    const meanMs = (this.#meanMs[classId] as number) + (tookMs - (this.#meanMs[classId] as number)) / answered;
+    this.#meanMs[classId] = meanMs;
+    if (meanMs > 0) notePace(columns, slot, tookMs / meanMs);
+    const usualMs = meanMs * (fleet[FLEET.neutralPace] as number);
+    // In the first moments no host can be told from another: what a liar says then would be believed for long.
+    if (Number.isNaN(usualMs)) return;
+    if (tookMs < usualMs && isTooQuick(columns, slot) && this.#heap.size < MAX_KEPT) {
+      this.#count('answers_too_quick');
+      keepRequest(columns, slot, cost, nowMs);
+      this.#heap.push(startedAtMs + Math.min(usualMs, MAX_MS), { host, classId, cost, startedAtMs, keptAtMs: nowMs });
+    } else {
+      recordServed(columns, slot, classId, cost, tookMs);
+    }
   }
 
   /** Lets those go whose time is over. */
   letGo(nowMs: number): void {
     const heap = this.#heap;
     while (heap.least <= nowMs) {
-      const { host, cost } = heap.pop();
-      if (!host.isRemoved) this.#add(host, -1, -cost);
+      const untilMs = heap.least;
+      const { host, classId, cost, startedAtMs, keptAtMs } = heap.pop();
+      if (host.isRemoved) continue;
+      letGoRequest(this.#columns, host.slot, cost, keptAtMs, untilMs);
+      recordServed(this.#columns, host.slot, classId, cost, untilMs - startedAtMs);
     }
-  }
-
-  #add({ slot }: KeptHost, requests: number, cost: number): void {
-    const { kept, work } = this.#columns;
-    kept[slot] = (kept[slot] as number) + requests;
-    work[slot] = (work[slot] as number) + cost;
   }
 }

@@ -6,7 +6,7 @@ import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordSaid, recordServed } from '../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordSaid } from '../table/own-requests.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
@@ -57,7 +57,7 @@ export class HostPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#early = new EarlyAnswers(options.columns);
+    this.#early = new EarlyAnswers(options.columns, options.count);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
@@ -143,10 +143,8 @@ export class HostPool {
     served[slot] = (served[slot] as number) + 1;
     if (status >= 500 || status === 101) return;
     const { cost, classId } = attempt;
-    const tookMs = nowMs - attempt.startedAtMs;
-    recordServed(columns, slot, classId, cost, tookMs);
+    this.#early.record(host, classId, cost, attempt.startedAtMs, nowMs);
     if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
-    this.#early.take(host, cost, attempt.startedAtMs, nowMs);
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */

@@ -10,6 +10,7 @@ export interface ViewOptions {
   readonly reportedAt?: readonly number[];
   readonly avoidUntil?: Readonly<Record<number, number>>;
   readonly failing?: readonly number[];
+  readonly pace?: readonly number[];
   /** Since when each slot warms up; 0 when it need not. */
   readonly warmSince?: readonly number[];
   readonly slowStartMs?: number;
@@ -48,6 +49,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
     failing: column(options.failing, 0),
+    pace: column(options.pace, 0),
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
@@ -80,6 +82,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),
       failing: counting(view.failing),
+      pace: counting(view.pace),
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),

@@ -1,74 +1,119 @@
-// Answers that come too soon to be true: their requests stay counted for half of the time that their work takes on
-// the median host, and not a moment longer.
+// Answers that come too soon to be true: the requests of a host that gives them count as in flight, and then as having
+// taken, what they take on the median host. All others count as they are.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FLEET } from '../../lib/model.js';
+import { FLEET, MAX_CLASSES } from '../../lib/model.js';
 import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
+import { beginRequest, endRequest } from '../../lib/table/own-requests.js';
 import { EarlyAnswers } from '../../lib/traffic/early-answers.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('early answers');
 
-/** A median host does one millisecond of work in two. */
-function build(speed = 0.5): { columns: TableColumns; early: EarlyAnswers } {
-  const columns = openTable(createTable(4));
-  columns.fleet[FLEET.neutralSpeed] = speed;
-  return { columns, early: new EarlyAnswers(columns) };
+const CLASS = 3;
+
+interface Stage {
+  readonly columns: TableColumns;
+  readonly early: EarlyAnswers;
+  readonly counted: () => number;
+  /** A request is sent to a slot, and answered after so long. */
+  readonly answer: (slot: number, cost: number, startedAtMs: number, tookMs: number) => void;
 }
 
-const counted = ({ kept, work }: TableColumns, slot: number): [number, number] => [kept[slot] as number, work[slot] as number];
+/** A fleet whose host 0 has answered a thousand requests, each after 40 ms, and so is the median of them. */
+function build({ neutralPace = 1, host = { isRemoved: false } } = {}): Stage {
+  const columns = openTable(createTable(4));
+  columns.fleet[FLEET.neutralPace] = neutralPace;
+  let count = 0;
+  const early = new EarlyAnswers(columns, () => count++);
+  const answer: Stage['answer'] = (slot, cost, startedAtMs, tookMs) => {
+    beginRequest(columns, slot, cost, startedAtMs);
+    endRequest(columns, slot, cost, startedAtMs, startedAtMs + tookMs);
+    columns.served[slot] = (columns.served[slot] as number) + 1;
+    early.record(Object.assign(host, { slot }), CLASS, cost, startedAtMs, startedAtMs + tookMs);
+  };
+  for (let i = 0; i < 1000; i++) answer(0, 20, 0, 40);
+  return { columns, early, counted: () => count, answer };
+}
 
-test('a request of 20 ms of work that was answered after 1 ms counts for 20 ms, half of the 40 that it takes', () => {
-  const { columns, early } = build();
-  early.take({ slot: 1, isRemoved: false }, 20, 100, 101);
-  assert.equal(counted(columns, 1), [1, 20]);
-  early.letGo(119.9);
-  assert.equal(counted(columns, 1), [1, 20]);
-  early.letGo(120);
-  assert.equal(counted(columns, 1), [0, 0]);
+const near = (found: number, expected: number) => assert.ok(Math.abs(found - expected) < 0.01 * expected, `${found}, expected ${expected}`);
+const inFlight = ({ kept, work }: TableColumns, slot: number): [number, number] => [kept[slot] as number, work[slot] as number];
+
+test('a request that was answered after 1 ms counts as in flight for the 40 that it takes elsewhere, and then as having taken them', () => {
+  const { columns, early, answer, counted } = build();
+  answer(1, 20, 100, 1);
+  assert.equal(inFlight(columns, 1), [1, 20]);
+  assert.equal([columns.workDone[1], columns.busyMs[1], columns.elapsedSum[1], columns.startSum[1]], [0, 0, 1, 101]);
+  early.letGo(139);
+  assert.equal(inFlight(columns, 1), [1, 20]);
+  early.letGo(150);
+  assert.equal(inFlight(columns, 1), [0, 0]);
+  assert.equal([columns.workDone[1], columns.startSum[1], columns.servedByClass[MAX_CLASSES + CLASS], counted()], [20, 0, 1, 1]);
+  near(columns.busyMs[1] as number, 40);
+  near(columns.elapsedSum[1] as number, 40);
 });
 
-test('an answer that took its time is let go at once, and so is every one while no speed is known', () => {
-  const { columns, early } = build();
-  early.take({ slot: 1, isRemoved: false }, 20, 100, 120);
-  const unknown = build(Number.NaN);
-  unknown.early.take({ slot: 1, isRemoved: false }, 20, 100, 101);
-  assert.equal([counted(columns, 1), counted(unknown.columns, 1)], [[0, 0], [0, 0]]);
+test('a host is judged by its last answers together, not by one', () => {
+  const { columns, answer, counted } = build();
+  const mixed = (from: number, to: number) => {
+    const before = counted();
+    for (let i = from; i < to; i++) answer(1, 20, 100 * i, i % 3 === 0 ? 1 : 50);
+    return counted() - before;
+  };
+  assert.ok(mixed(1, 40) <= 1);
+  for (let i = 40; i < 100; i++) answer(1, 20, 100 * i, 1);
+  assert.ok(counted() > 25, `it has begun to answer without working: ${counted()}`);
+  assert.ok(mixed(100, 130) < 6, 'and does so no more');
+  assert.is(mixed(130, 160), 0);
+  assert.is(counted(), columns.kept[1]);
+});
+
+test('while no host can be told from another, nothing is kept and nothing is learned', () => {
+  const { columns, answer } = build({ neutralPace: Number.NaN });
+  for (let i = 0; i < 50; i++) answer(1, 20, 100 * i, 1);
+  assert.equal([inFlight(columns, 1), columns.workDone[0], columns.workDone[1]], [[0, 0], 0, 0]);
+  assert.ok((columns.pace[1] as number) < 0.1, 'but what it takes is kept in mind');
 });
 
 test('a host that has left takes nothing off the one that has its slot now', () => {
-  const { columns, early } = build();
-  const host = { slot: 1, isRemoved: false };
-  early.take(host, 20, 100, 101);
+  const host = { isRemoved: false };
+  const { columns, early, answer } = build({ host });
+  answer(1, 20, 100, 1);
   host.isRemoved = true;
-  columns.kept[1] = columns.work[1] = 0;
+  columns.kept[1] = columns.work[1] = columns.startSum[1] = 0;
   early.letGo(1000);
-  assert.equal(counted(columns, 1), [0, 0]);
+  assert.equal(inFlight(columns, 1), [0, 0]);
+  assert.equal([columns.workDone[1], columns.elapsedSum[1], columns.startSum[1]], [0, 1, 0]);
 });
 
 test('in whatever order they come, each is let go at its time', () => {
-  const { columns, early } = build(1);
+  const { columns, early, answer } = build();
   const random = new Random(5);
-  const ends: number[] = [];
+  const begun: number[] = [];
   for (let i = 0; i < 500; i++) {
-    const cost = 2 + random.below(1000);
-    early.take({ slot: 0, isRemoved: false }, cost, 0, 0.5);
-    ends.push(cost / 2);
+    const startedAtMs = random.below(500);
+    answer(1, 2, startedAtMs, 0.001);
+    begun.push(startedAtMs);
   }
-  for (let nowMs = 0; nowMs <= 510; nowMs += 0.5) {
-    early.letGo(nowMs);
-    assert.is(columns.kept[0], ends.filter((end) => end > nowMs).length, `at ${nowMs}`);
-  }
-  assert.is(columns.work[0], 0);
+  // What is usual has changed a little by these very answers.
+  const most = begun.filter((startedAtMs) => startedAtMs + 40 > 100).length;
+  early.letGo(0);
+  assert.is(columns.kept[1], 500);
+  early.letGo(100);
+  const left = columns.kept[1] as number;
+  assert.ok(left <= 500 - begun.filter((startedAtMs) => startedAtMs + 40 <= 60).length && left > 0 && left >= most * 0.8, `${left} of ${most}`);
+  early.letGo(600);
+  assert.equal([columns.kept[1], columns.work[1], columns.startSum[1], columns.workDone[1]], [0, 0, 0, 1000]);
 });
 
-test('a flood of them takes bounded memory: those beyond are let go at once', () => {
-  const { columns, early } = build(1);
-  for (let i = 0; i < 20_000; i++) early.take({ slot: 0, isRemoved: false }, 10, 0, 0.5);
-  assert.is(columns.kept[0], 8192);
-  early.letGo(5);
-  assert.equal(counted(columns, 0), [0, 0]);
+test('a flood of them takes bounded memory, and none stays for more than 10 s', () => {
+  const { columns, early, answer } = build();
+  columns.fleet[FLEET.neutralPace] = 1e6;
+  for (let i = 0; i < 20_000; i++) answer(1, 10, 0, 0.5);
+  assert.is(columns.kept[1], 8192);
+  early.letGo(10_000);
+  assert.equal(inFlight(columns, 1), [0, 0]);
 });
 
 test.run();

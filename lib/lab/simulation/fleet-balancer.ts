@@ -10,7 +10,7 @@ import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
 import { OwnLoads } from '../../table/own-loads.js';
-import { beginRequest, endRequest, recordServed } from '../../table/own-requests.js';
+import { beginRequest, endRequest } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
 import { EarlyAnswers, type KeptHost } from '../../traffic/early-answers.js';
@@ -83,7 +83,7 @@ export class FleetBalancer {
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
     this.#probeAtMs = new Float64Array(hosts);
-    this.#early = new EarlyAnswers(this.columns);
+    this.#early = new EarlyAnswers(this.columns, () => undefined);
     this.#slots = Array.from({ length: hosts }, (_, slot) => ({ slot, isRemoved: false }));
     for (const [id, { request }] of requests.entries()) {
       this.#loads.setClass(1 + id, request);
@@ -136,10 +136,7 @@ export class FleetBalancer {
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500) {
-        recordServed(this.columns, slot, 1 + requestClass, cost, nowMs - startedAtMs);
-        this.#early.take(this.#slots[slot] as KeptHost, cost, startedAtMs, nowMs);
-      }
+      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, cost, startedAtMs, nowMs);
     }
     this.#judge(slot, outcome, status, nowMs);
   }

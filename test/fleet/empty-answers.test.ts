@@ -1,0 +1,57 @@
+// A host that answers at once with nothing is never busy. No algorithm gives it more than its share for that, with a
+// master and without: on real balancers, with hosts that take their time.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { BalancerConfig } from '../../lib/config.js';
+import { withRedis, withServer } from '../support/brackets.js';
+import { type TestBalancer, withBalancer } from '../support/fleet.js';
+import { ask } from '../support/http-client.js';
+
+const test = suite('empty answers');
+
+const WORK_MS = 20;
+const CLIENTS = 8;
+const REQUESTS = 1200;
+
+/** Four hosts, of which the first answers at once with nothing; gives the share that it gets of the later requests. */
+async function shareOfEmpty(options: Partial<BalancerConfig>, isReady: (balancer: TestBalancer) => Promise<unknown>): Promise<number> {
+  const seen = [0, 0, 0, 0];
+  const withHosts = (urls: readonly string[], fn: (urls: readonly string[]) => Promise<void>): Promise<void> => {
+    const place = urls.length;
+    if (place === seen.length) return fn(urls);
+    return withServer((_request, response) => {
+      seen[place] = (seen[place] as number) + 1;
+      if (place === 0) response.end();
+      else setTimeout(() => response.end('done'), WORK_MS);
+    }, ({ url }) => withHosts([...urls, url], fn));
+  };
+  await withHosts([], (urls) => withBalancer({ ...options, statics: urls.map((url, i) => ({ name: `h${i}`, url })) }, async (balancer) => {
+    await isReady(balancer);
+    let left = REQUESTS;
+    await Promise.all(Array.from({ length: CLIENTS }, async () => {
+      while (left-- > 0) {
+        assert.is((await ask(balancer.port)).status, 200);
+        // What was answered while nothing was known of anyone does not count.
+        if (left === REQUESTS / 2) seen.fill(0);
+      }
+    }));
+    assert.ok(balancer.counter('answers_too_quick') > 0, 'it is counted');
+  }));
+  return (seen[0] as number) / seen.reduce((all, each) => all + each, 0);
+}
+
+for (const algorithm of ['adaptive', 'least-request'] as const) {
+  test(`${algorithm}, with a master: about a quarter, as every other host gets`, () => withRedis(async (redis) => {
+    const share = await shareOfEmpty({ algorithm, redis: [redis.url] }, (balancer) => balancer.becomes('master'));
+    assert.ok(share < 0.36, `${share}`);
+  }));
+
+  test(`${algorithm}, without Redis: the same`, async () => {
+    const share = await shareOfEmpty({ algorithm, redis: ['redis://127.0.0.1:1'] }, () => pause(200));
+    assert.ok(share < 0.36, `${share}`);
+  });
+}
+
+test.run();
