@@ -34,7 +34,11 @@ const CHOICES = 3;
 const DEAR_CHOICES = 5;
 const DEAR = 3;
 
-/** Figures that are believed less than this leave our own requests: no other balancer looks at these, so that more choices are only better. */
+/**
+ * Figures that would be believed less than this are not believed at all: where our own requests say the same of many
+ * hosts, the least difference would decide, and all balancers would go by the same one. What is left is our own
+ * requests: no other balancer looks at these, so that more choices are only better.
+ */
 const OLD_TRUST = 0.2;
 const OLD_CHOICES = 64;
 
@@ -87,7 +91,7 @@ export class Adaptive implements Policy {
 
     // The same for all, so that what failed counts also where nothing is in flight.
     const leastOwn = cost / neutralCapacity;
-    let looks = trust < OLD_TRUST ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
+    let looks = trust === 0 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
     // A few hosts are all looked at, from a random one on.
     const isAll = looks >= count;
     if (isAll) looks = count;
@@ -140,10 +144,11 @@ export class Adaptive implements Policy {
   }
 }
 
-/** How far (0..1) differences between hosts are believed that a table of this age told; 0 when nothing was ever heard (NaN). */
+/** How far (0..1) differences between hosts are believed that a table of this age told; 0 from about 190 ms on, and when nothing was ever heard (NaN). */
 export function trustAt(ageMs: number): number {
   if (ageMs <= FRESH_MS) return 1;
-  return ageMs < 20 * FADE_MS ? Math.exp((FRESH_MS - ageMs) / FADE_MS) : 0;
+  const trust = Math.exp((FRESH_MS - ageMs) / FADE_MS);
+  return trust >= OLD_TRUST ? trust : 0;
 }
 
 const orZero = (value: number): number => (value > 0 ? value : 0);
