@@ -11,6 +11,9 @@ const GONE = '(gone)';
 /** Figures that differ by less say nothing. */
 const CLOSE = 1.02;
 
+/** Scores that differ by more are no close call. */
+const FAR = 1.1;
+
 /** So many of those that lost are told of one by one. */
 const TOLD = 3;
 
@@ -160,7 +163,8 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
     compare(row.speed ?? assumedSpeed, winner.speed ?? assumedSpeed, false, (own, other) => `slower (speed ${own} against ${other})`);
   }
   const [worst] = found.toSorted((a, b) => b.ratio - a.ratio);
-  return worst?.words ?? 'a close call, with figures nearly the same';
+  if (worst !== undefined) return worst.words;
+  return algorithm === 'adaptive' && (row.score as number) > FAR * (winner.score as number) ? 'these figures are nearly the same, and what it could do over the last seconds, which counts too, was less' : 'a close call, with figures nearly the same';
 }
 
 function passedOver({ looked, picked }: ExplainedPick): string[] {
