@@ -206,6 +206,7 @@ export class FleetLoads {
     const sum = (of: (state: CapacityState) => number): number => states.reduce((all, state) => all + of(state), 0);
     const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
     for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
+    for (const total of this.#totals.values()) total.renewMeasure();
     this.#speeds = { median: this.#speeds.median * growth, serving: this.#speeds.serving * growth };
   }
 

@@ -35,6 +35,7 @@ export class HostTotal {
   readonly #evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
   #inflightMs = 0;
   #inflightAtMs: number;
+  #isMeasureNew = false;
   #toldCapacity = Number.NaN;
   #toldSpeed = Number.NaN;
 
@@ -92,6 +93,11 @@ export class HostTotal {
     sum.durationSquares += evidence.durationSquares;
   }
 
+  /** Work is reckoned in another measure from now on: what comes next may still be in the old one, and teaches nothing. */
+  renewMeasure(): void {
+    this.#isMeasureNew = true;
+  }
+
   /** Works out the rate of the time since the last tick; true when it changed. */
   tick(seconds: number): boolean {
     const before = this.rps;
@@ -105,7 +111,9 @@ export class HostTotal {
   learn(nowMs: number, elapsedMs: number, figures: Pick<HostFigures, 'cpu' | 'memory' | 'cores'>, speeds: FleetSpeeds, halfLifeMs: number): void {
     this.change(0, 0, nowMs);
     const sum = this.#evidence;
-    if (elapsedMs > 0) {
+    if (this.#isMeasureNew) {
+      this.#isMeasureNew = false;
+    } else if (elapsedMs > 0) {
       const seen = { elapsedMs, served: this.#served, evidence: sum, meanInflight: Math.max(0, this.#inflightMs) / elapsedMs };
       updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }

@@ -44,12 +44,6 @@ const FOLLOW = 0.5;
 const UNCONTENDED = 0.85;
 const CONTENDED = 0.5;
 
-/** So many requests at least, or as many as it takes to know their rate so well, and then as many again, are held against what was learned before. */
-const RECENT_REQUESTS = 4;
-
-/** Those whose rate is so many standard errors from it show that it is over: only they count from then on. */
-const CHANGE_ERRORS = 4;
-
 /** How much faster than its share of the work what was learned with wrong costs is forgotten. */
 const MOVED_WEIGHT = 2;
 
@@ -61,22 +55,15 @@ const FULL_MEMORY_FACTOR = 0.1;
 const MAX_OVER_MEDIAN = 2;
 const MIN_OVER_MEDIAN = 1 / 16;
 
-/** Finished requests and what they told; old ones fade. */
-interface Told {
+/** What is known of one host's capacity. */
+export interface CapacityState {
+  /** Finished requests and what they told; old ones fade. */
   served: number;
   work: number;
   durations: number;
   workSquares: number;
   workByDuration: number;
   durationSquares: number;
-}
-
-/** What is known of one host's capacity. */
-export interface CapacityState extends Told {
-  /** The same of the last few requests alone, until they are enough to be held against what was learned before them: the rate, and how much a request scatters about it. */
-  readonly recent: Told;
-  rateBefore: number;
-  scatterBefore: number;
   meanInflight: number;
   /** For how long it has been learned, in half-lives. */
   learned: number;
@@ -112,11 +99,7 @@ export interface FleetSpeeds {
 
 /** The state of a host that nothing is known of. */
 export function startCapacity(): CapacityState {
-  return { ...startTold(), recent: startTold(), rateBefore: Number.NaN, scatterBefore: Number.NaN, meanInflight: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
-}
-
-function startTold(): Told {
-  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
+  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
 }
 
 /**
@@ -129,16 +112,19 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
   if (!(halvings > 0)) return;
   const keep = Math.max(0.5 ** halvings, (1 - 1 / rememberedRequests(state)) ** seen.served);
-  add(state, seen, keep);
-  add(state.recent, seen, 1);
-  judgeRecent(state);
+  const { evidence } = seen;
+  state.served = state.served * keep + seen.served;
+  state.work = state.work * keep + evidence.work;
+  state.durations = state.durations * keep + evidence.durations;
+  state.workSquares = state.workSquares * keep + evidence.workSquares;
+  state.workByDuration = state.workByDuration * keep + evidence.workByDuration;
+  state.durationSquares = state.durationSquares * keep + evidence.durationSquares;
   state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - keep);
   if (seen.served === 0 && seen.meanInflight === 0) {
     // Who gets no requests can't show what it can do: it comes to be taken for one like those that get them, or it
     // would get none for ever.
     const forgotten = 1 - 0.5 ** (seen.elapsedMs / FORGET_MS);
     scaleEvidence(state, 1 - forgotten, 1);
-    state.learned *= 1 - forgotten;
     state.speed += (speeds.serving - state.speed) * forgotten || 0;
     state.guessed += (1 - state.guessed) * forgotten;
     const expected = foundCapacity(0, 1, state, figures);
@@ -180,8 +166,6 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
 export function rescaleCapacity(state: CapacityState, factor: number, moved: number, meanRate: number): void {
   const kept = 1 - Math.min(1, MOVED_WEIGHT * moved);
   scaleEvidence(state, kept, factor);
-  state.learned *= kept;
-  state.rateBefore *= factor;
   if (meanRate > 0) state.speed += (meanRate - state.speed) * (1 - kept);
   state.speed *= factor;
   state.capacity *= factor;
@@ -189,39 +173,13 @@ export function rescaleCapacity(state: CapacityState, factor: number, moved: num
 
 /** Keeps a part of what requests told, its work in units that are `1 / factor` of what they were. */
 function scaleEvidence(state: CapacityState, kept: number, factor: number): void {
-  for (const told of [state, state.recent]) {
-    told.served *= kept;
-    told.work *= kept * factor;
-    told.durations *= kept;
-    told.workSquares *= kept * factor * factor;
-    told.workByDuration *= kept * factor;
-    told.durationSquares *= kept;
-  }
-}
-
-function add(told: Told, { served, evidence }: CapacitySeen, keep: number): void {
-  told.served = told.served * keep + served;
-  told.work = told.work * keep + evidence.work;
-  told.durations = told.durations * keep + evidence.durations;
-  told.workSquares = told.workSquares * keep + evidence.workSquares;
-  told.workByDuration = told.workByDuration * keep + evidence.workByDuration;
-  told.durationSquares = told.durationSquares * keep + evidence.durationSquares;
-}
-
-/** Holds the last requests, once they are enough, against what was learned before: with another rate than chance would have, they alone count. */
-function judgeRecent(state: CapacityState): void {
-  const { recent, rateBefore, scatterBefore } = state;
-  if (recent.served < Math.max(RECENT_REQUESTS, (scatterBefore / WISHED_ERROR) ** 2 || 0)) return;
-  const ratio = recent.work / recent.durations / rateBefore;
-  if (Math.max(ratio, 1 / ratio) > 1 + (CHANGE_ERRORS * scatterBefore) / Math.sqrt(recent.served)) {
-    state.learned *= recent.served / state.served;
-    Object.assign(state, recent);
-  } else {
-    // Not after a change: among the last there may be some of before it, and then all seem to scatter.
-    state.scatterBefore = relativeError(state) * Math.sqrt(state.served);
-  }
-  state.rateBefore = state.work / state.durations;
-  Object.assign(recent, startTold());
+  state.served *= kept;
+  state.work *= kept * factor;
+  state.durations *= kept;
+  state.workSquares *= kept * factor * factor;
+  state.workByDuration *= kept * factor;
+  state.durationSquares *= kept;
+  state.learned *= kept;
 }
 
 /** The standard error of work / durations as a share of it (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator). */

@@ -6,6 +6,7 @@ import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
+import { expectedCost } from '../table/class-costs.js';
 import { beginRequest, clearRequests, endRequest, recordSaid } from '../table/own-requests.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
@@ -142,8 +143,9 @@ export class HostPool {
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
     if (status >= 500 || status === 101) return;
-    const { cost, classId } = attempt;
-    this.#early.record(host, classId, cost, attempt.startedAtMs, nowMs);
+    const { classId } = attempt;
+    // What it is known to cost now: costs may have been told anew since it was sent, in another measure.
+    this.#early.record(host, classId, expectedCost(columns, classId), attempt.startedAtMs, nowMs);
     if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
   }
 

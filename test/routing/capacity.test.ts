@@ -159,37 +159,6 @@ test('what a host showed before a pause counts little after it, and so does its 
   assert.ok(state.speed > 0.65, `${state.speed} after five as quick as any`);
 });
 
-test('a host that was slow for long shows with a few quick requests that it is so no more', () => {
-  const state = startCapacity();
-  const serve = (count: number, speed: number, inflight: number) =>
-    updateCapacity(state, { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: inflight }, { cpu: null, memory: null, cores: null }, EQUAL);
-  const one = (speed: number) => {
-    serve(1, speed, 0.3);
-    for (let i = 0; i < 4; i++) serve(0, speed, 0.01);
-  };
-  for (let i = 0; i < 100; i++) serve(2, 1, 0.2);
-  for (let i = 0; i < 60; i++) one(0.03);
-  assert.ok(state.capacity < 0.9 && state.work / state.durations < 0.05, `${state.speed} ${state.capacity}`);
-  for (let i = 0; i < 8; i++) one(1);
-  near(state.work / state.durations, 1, 0.1, 'what it was is over');
-  near(state.speed, 1, 0.2, 'speed');
-});
-
-test('requests that scatter show no change: dear ones and cheap ones of one class, four at a time', () => {
-  const random = new Random(7);
-  const state = startCapacity();
-  let served = 0;
-  let anew = 0;
-  for (let i = 0; i < 5000; i++) {
-    const durations = Array.from({ length: 1 + random.below(3) }, () => [5, 5, 5, 5, 5, 5, 5, 20, 20, 200][random.below(10)] as number);
-    const evidence = durations.reduce<Evidence>((sum, duration) => more(sum, 17, duration), NONE);
-    updateCapacity(state, { elapsedMs: 100, served: durations.length, evidence, meanInflight: 0.5 }, { cpu: null, memory: null, cores: null }, EQUAL);
-    if (state.served < served / 3) anew++;
-    ({ served } = state);
-  }
-  assert.ok(anew <= 3, `begun anew ${anew} times`);
-});
-
 test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
   const learned = { ...startCapacity(), served: 100, work: 500, durations: 1000, workSquares: 2500, workByDuration: 5000, durationSquares: 10_000, speed: 0.8, capacity: 3 };
   const dearer = { ...learned };

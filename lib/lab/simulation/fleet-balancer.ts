@@ -136,7 +136,7 @@ export class FleetBalancer {
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, cost, startedAtMs, nowMs);
+      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), startedAtMs, nowMs);
     }
     this.#judge(slot, outcome, status, nowMs);
   }
