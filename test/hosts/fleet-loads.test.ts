@@ -210,6 +210,24 @@ test('a mean of requests in flight that can’t be does not make a host huge', (
   assert.ok(learned(12) > right, 'one that can be counts');
 });
 
+test('what comes when costs have just changed may be in the old measure, and teaches nothing', () => {
+  const learned = (isOld: boolean) => {
+    const loads = new FleetLoads();
+    loads.seed(buildRow('h', { capacity: 4, speed: 1 }), 0);
+    loads.learn(0, unknown);
+    for (let i = 0; i <= 50; i++) {
+      const message = busy('b1', 20 * i);
+      const [host] = message.hosts as [HostLoad];
+      const evidence = { work: 1e6, durations: 200, workSquares: 5e10, workByDuration: 1e7, durationSquares: 2000 };
+      if (i === 25) loads.rescale({ growth: 1.0001, moved: 0 });
+      loads.take(isOld && i === 25 ? { ...message, hosts: [{ ...host, evidence }] } : message, 100 * i);
+      loads.learn(100 * i, unknown);
+    }
+    return loads.of('h').capacity as number;
+  };
+  assert.is(learned(true), learned(false));
+});
+
 test('whatever is lost, doubled or begun anew, the totals are those of the last messages', () => {
   const random = new Random(20_26);
   const loads = new FleetLoads();

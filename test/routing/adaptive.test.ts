@@ -39,6 +39,14 @@ test('a host that others have loaded gets next to nothing while that is fresh, a
   assert.ok(old > 0.08 && old < 0.12, String(old));
 });
 
+test('figures that are hardly believed decide nothing, not even between hosts on which we have the same', () => {
+  const last = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 4 }), othersWork: ten(80, { 3: 60 }) };
+  for (const ageMs of [200, 300, 600, 1500]) {
+    const least = share(last, 3, 1000 + ageMs);
+    assert.ok(least > 0.08 && least < 0.12, `${least} after ${ageMs} ms`);
+  }
+});
+
 test('a host that others left idle is not run over: it gets more, but not all', () => {
   const idle = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }) };
   const fresh = share(idle, 3);
