@@ -9,7 +9,7 @@ import type { HealthRules, HostTls } from './traffic-config.js';
 const MAX_RUNNING = 64;
 
 /** How finely the checks are spread over an interval. */
-const SLICES = 20;
+const SLICES = 10;
 const MIN_SLICE_MS = 10;
 const MAX_SLICE_MS = 100;
 

@@ -147,6 +147,9 @@ export interface HostRow extends HostFigures {
   readonly speed: number | null;
 }
 
+/** What a host's agent or its answers say of it about once a second; the rest of its row stays as it was. */
+export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
+
 /** What changes of a host many times a second; the rest of its row stays as it was. */
 export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
@@ -161,12 +164,16 @@ export interface HostTable {
   /** The seq of the message before this one, to notice a gap; equal to `stamp.seq` when `isFull`. */
   readonly previousSeq: number;
   readonly hosts: readonly HostRow[];
+  /** Hosts of which only the figures changed; none when `isFull`. A host can be among the loads too. */
+  readonly figures: readonly FiguresRow[];
   /** Hosts of which only the load changed; none when `isFull`. */
   readonly loads: readonly LoadRow[];
   /** The last load message that is contained, of each balancer from which one came since the message before: its seq. */
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
   /** What a request of each class is expected to cost, in milliseconds of CPU; null when that did not change. */
   readonly costs: Costs | null;
+  /** How long balancers are to wait at least between two load messages, in ms; absent: as long as they like. */
+  readonly everyMs?: number;
   /** Names of the hosts that left since the message before. */
   readonly gone: readonly string[];
 }

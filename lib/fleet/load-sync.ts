@@ -6,7 +6,7 @@ import type { Costs, HostTable } from '../model.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
-import { ExchangeBudget, LoadPace, loadIntervalMs } from '../routing/load-interval.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../routing/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
 import { OwnLoads } from '../table/own-loads.js';
@@ -38,6 +38,8 @@ export class LoadSync {
   #used = performance.eventLoopUtilization();
   #upkeeps = 0;
   #balancers = 1;
+  /** What the master can afford. */
+  #toldMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LoadSyncOptions) {
@@ -73,7 +75,8 @@ export class LoadSync {
   }
 
   #everyMs(writer: TableWriter): number {
-    return loadIntervalMs(this.#balancers, writer.hosts().length) * this.#budget.stretch;
+    const hosts = writer.hosts().length;
+    return Math.max(this.#toldMs, this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)));
   }
 
   /** So many balancers the fleet has. */
@@ -90,6 +93,7 @@ export class LoadSync {
 
   /** A table of the master was written into the shared one. */
   onTable(table: HostTable, writer: TableWriter, nowMs: number): void {
+    this.#toldMs = table.everyMs ?? 0;
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
     if (this.#timer === undefined) return;

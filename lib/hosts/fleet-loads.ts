@@ -136,21 +136,22 @@ export class FleetLoads {
     return this.#acks.size > 0;
   }
 
-  /** Works out the rates of the time since the last tick and lets go of silent balancers; gives the hosts that changed. */
-  tick(nowMs: number): Set<string> {
+  /** Works out the rates of the time since the last tick and lets go of silent balancers; gives the hosts whose loads changed by that, and whose rates. */
+  tick(nowMs: number): { readonly loads: ReadonlySet<string>; readonly rates: ReadonlySet<string> } {
     const changed = new Set<string>();
+    const rates = new Set<string>();
     for (const [name, balancer] of this.#balancers) {
       if (nowMs - balancer.heardAtMs > BALANCER_TTL_MS) this.#drop(name, balancer, nowMs, changed);
     }
     const seconds = (nowMs - this.#tickedAtMs) / 1000;
-    if (seconds < MIN_TICK_SECONDS) return changed;
+    if (seconds < MIN_TICK_SECONDS) return { loads: changed, rates };
     this.#tickedAtMs = nowMs;
     // The first tick has no length (NaN) and makes no rate.
-    if (!(seconds > 0)) return changed;
+    if (!(seconds > 0)) return { loads: changed, rates };
     const speeds: number[] = [];
     let [served, speedByServed] = [0, 0];
     for (const [host, total] of this.#totals) {
-      if (total.tick(seconds)) changed.add(host);
+      if (total.tick(seconds)) rates.add(host);
       const { speed } = total.capacity;
       if (!Number.isNaN(speed)) {
         speeds.push(speed);
@@ -163,7 +164,7 @@ export class FleetLoads {
     // The lower one of two: of two hosts the one that answers without working is not the measure.
     const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
     this.#speeds = { median, serving: served > 0 ? speedByServed / served : median };
-    return changed;
+    return { loads: changed, rates };
   }
 
   /**

@@ -84,6 +84,11 @@ export function isSilent(entry: HostEntry, nowMs: number): boolean {
   return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
 }
 
+/** Milliseconds since it last reported; null when it never did. */
+export function ageOf({ reportedAtMs }: HostEntry, nowMs: number): number | null {
+  return reportedAtMs === null ? null : Math.max(0, nowMs - reportedAtMs);
+}
+
 /** A host with its load as a row of the table. */
 export function rowOf(entry: HostEntry, { inflight, work, rps, capacity, speed }: FleetLoad, nowMs: number): HostRow {
   return {
@@ -92,7 +97,7 @@ export function rowOf(entry: HostEntry, { inflight, work, rps, capacity, speed }
     state: entry.state,
     isStatic: !entry.hasAgent,
     ...entry.figures,
-    ageMs: entry.reportedAtMs === null ? null : Math.max(0, nowMs - entry.reportedAtMs),
+    ageMs: ageOf(entry, nowMs),
     inflight,
     fleetRps: rps,
     work,

@@ -1,13 +1,13 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { Costs, HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
+import type { Costs, FiguresRow, HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import type { CostEstimate } from '../routing/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
-import { blankEntry, type CheckRules, freshFigures, type HostEntry, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, UNKNOWN } from './host-entry.js';
+import { ageOf, blankEntry, type CheckRules, freshFigures, type HostEntry, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, UNKNOWN } from './host-entry.js';
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
@@ -31,7 +31,9 @@ export interface HostNews {
 /** What changed since the last flush. */
 export interface HostChanges {
   readonly rows: readonly HostRow[];
-  /** Hosts of which only the load changed. */
+  /** Hosts of which only what was reported changed. */
+  readonly figures: readonly FiguresRow[];
+  /** Hosts of which only the load changed; they can be among the figures too. */
   readonly loads: readonly LoadRow[];
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
   /** What a request of each class costs (ms of CPU); null when that did not change. */
@@ -49,6 +51,7 @@ export class HostRegistry {
   readonly #costs = new FleetCosts();
   readonly #loads = new FleetLoads(this.#costs.model);
   readonly #changed = new Set<string>();
+  readonly #figuresChanged = new Set<string>();
   readonly #loadChanged = new Set<string>();
   #gone = new Set<string>();
   #news: HostNews[] = [];
@@ -110,13 +113,14 @@ export class HostRegistry {
       this.#costs.model.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
     entry.figures = { cpu, memory, cores, rps };
+    if (!entry.hasAgent) this.#changed.add(entry.name);
     entry.hasAgent = true;
     entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
     entry.intervalMs = report.intervalMs;
     if (!this.#hasPath) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
-    this.#changed.add(entry.name);
+    this.#figuresChanged.add(entry.name);
     return 'taken';
   }
 
@@ -131,7 +135,7 @@ export class HostRegistry {
     const { cpu, memory, cores, rps } = report;
     entry.figures = { cpu, memory, cores: cores ?? entry.figures.cores, rps };
     entry.reportedAtMs = nowMs;
-    this.#changed.add(entry.name);
+    this.#figuresChanged.add(entry.name);
     return 'taken';
   }
 
@@ -160,12 +164,18 @@ export class HostRegistry {
 
   /** The hosts that are to be checked now: all, or those that only a check can tell about. */
   hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
-    return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
+    const found: HostEntry[] = [];
+    for (const entry of this.#entries.values()) if (this.#needsProbe(entry, nowMs)) found.push(entry);
+    return found;
   }
 
-  /** To be called each second: notices silence, forgets what is long gone, works out the rates. */
-  tick(nowMs: number): void {
-    for (const name of this.#loads.tick(nowMs)) this.#changed.add(name);
+  /**
+   * To be called each second: notices silence, forgets what is long gone, works out the rates. Gives the hosts whose rates
+   * changed: they are for people, and no balancer is told.
+   */
+  tick(nowMs: number): ReadonlySet<string> {
+    const { loads, rates } = this.#loads.tick(nowMs);
+    for (const name of loads) this.#loadChanged.add(name);
     this.#loads.rescale(this.#costs.tick(nowMs));
     for (const entry of this.#entries.values()) {
       if (entry.state === 'up') this.#settle(entry, nowMs);
@@ -176,6 +186,7 @@ export class HostRegistry {
         this.#remove(entry, 'no balancer names it any more');
       }
     }
+    return rates;
   }
 
   /** Learns what the hosts can do; to be called some ten times a second. */
@@ -198,24 +209,27 @@ export class HostRegistry {
   takeChanges(nowMs: number): HostChanges {
     const rows = [...this.#changed].flatMap((name) => this.row(name, nowMs) ?? []);
     for (const { name } of rows) this.#loads.tell(name);
+    const figures: FiguresRow[] = [];
+    for (const name of this.#figuresChanged) {
+      const entry = this.#changed.has(name) ? undefined : this.#entries.get(name);
+      if (entry === undefined) continue;
+      const { cpu, memory, cores } = entry.figures;
+      figures.push({ name, cpu, memory, cores, ageMs: ageOf(entry, nowMs) });
+    }
     const loads: LoadRow[] = [];
     for (const name of this.#loadChanged) {
       if (this.#changed.has(name) || !this.#entries.has(name)) continue;
       const { inflight, work, capacity, speed } = this.#loads.tell(name);
       loads.push({ name, inflight, work, capacity, speed });
     }
+    this.#figuresChanged.clear();
     this.#loadChanged.clear();
-    const changes = { rows, loads, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
+    const changes = { rows, figures, loads, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
     this.#changed.clear();
     this.#gone = new Set();
     this.#news = [];
     this.#isMembership = false;
     return changes;
-  }
-
-  /** Has a host published again though nothing changed, so that what is stored of it does not run out. */
-  touch(name: string): void {
-    if (this.#entries.has(name)) this.#changed.add(name);
   }
 
   /** Has a host that is not known here taken out of what is stored. */
@@ -225,7 +239,7 @@ export class HostRegistry {
 
   /** Whether there is anything to publish. */
   get hasChanges(): boolean {
-    return this.#changed.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks || this.#costs.isChanged;
+    return this.#changed.size > 0 || this.#figuresChanged.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks || this.#costs.isChanged;
   }
 
   /** All rows of the table. */

@@ -19,8 +19,10 @@ import { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
-import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from './flush-pace.js';
+import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_MS, STORE_EVERY_MS, TICK_MS } from './flush-pace.js';
+import { Gathering } from './gathering.js';
 import { HostRegistry } from './host-registry.js';
+import { StoredHosts } from './stored-hosts.js';
 
 /** What requests cost is written for people so often. */
 const COSTS_EVERY_MS = 2 * SECOND;
@@ -28,15 +30,11 @@ const COSTS_EVERY_MS = 2 * SECOND;
 /** A flush that failed is tried again after so long. */
 const RETRY_FLUSH_MS = 100;
 
-/** A host's hash is written at most this often when its figures change, and at least this often when not. */
-const HASH_EVERY_MS = 900;
-const HASH_AT_LEAST_MS = 4000;
-
 /** How long a new master waits for its connection before it tries without. */
 const READY_TIMEOUT_MS = 1000;
 
 /** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
-const MAX_HASHES = 500;
+const MAX_HASHES = 200;
 
 /** What a mastership is handed. */
 export interface MastershipOptions {
@@ -67,31 +65,28 @@ export function startMastership(options: MastershipOptions): Mastership {
   const { client, keys, clock, count, log, term } = options;
   const registry = new HostRegistry(options.health);
   const publisher = new QuietPublisher(client);
-  const hashedAt = new Map<string, number>();
-  /** Hosts whose hashes are due, in the order in which they fell due. */
-  const due = new Set<string>();
-  /** Hosts that changed again too soon after their hash was written. */
-  const withheld = new Set<string>();
-  const budget = new ExchangeBudget();
+  const stored = new StoredHosts();
+  const budget = new ExchangeBudget(2);
   let used = performance.eventLoopUtilization();
   let isStopped = false;
   let isWriting = false;
   // The first table is whole: balancers then need nothing of an earlier master's.
   let isFullDue = true;
+  let isStoreDue = true;
   let isStarted = false;
   let checks: HostChecks | undefined;
   // A thread that was started again in the same term must not use a number twice.
   let seq = options.stamp.term === term ? options.stamp.seq + 1000 : 0;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
-  let flushTimer: NodeJS.Timeout | undefined;
-  let flushAtMs = 0;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
+  let learnedAtMs = Number.NEGATIVE_INFINITY;
 
   const subscription = openSubscription(
     options.address,
     [keys.reports, keys.load],
     (channel, text) => {
+      gathering.heard();
       if (channel === keys.reports) onReport(text);
       else onLoad(text);
     },
@@ -99,16 +94,25 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Also after each reconnect: Redis may have come back empty.
       onReady: () => {
         isFullDue = true;
-        flushSoon();
+        gathering.soon();
       },
     },
   );
+
+  const waitMs = (isLoadAlone: boolean): number => (isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size, budget) : flushDelayMs(registry.size, budget));
+  const gathering = new Gathering({
+    clock,
+    subscription,
+    waitMs,
+    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
+    flush: () => void flush(),
+  });
 
   function onReport(text: string): void {
     const decoded = decodeReport(text);
     const outcome = decoded.ok ? registry.onReport(decoded.value, clock()) : decoded.reason;
     count(outcome === 'taken' ? 'reports_taken' : (`reports_dropped_${outcome}` as CounterName));
-    flushSoon();
+    gathering.soon();
   }
 
   function onLoad(text: string): void {
@@ -116,46 +120,45 @@ export function startMastership(options: MastershipOptions): Mastership {
     if (decoded.ok) registry.onLoad(decoded.value, clock());
     const dropped = decoded.ok || decoded.reason === 'oversized' || decoded.reason === 'version' ? null : 'malformed';
     count(decoded.ok ? 'loads_taken' : (`loads_dropped_${dropped ?? decoded.reason}` as CounterName));
-    flushSoon(true);
+    gathering.soon(true);
   }
 
-  function flushSoon(isLoadAlone = false): void {
-    if (isStopped || isWriting || !isStarted || !(registry.hasChanges || isFullDue || due.size > 0)) return;
-    const delayMs = isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size) * budget.stretch : flushDelayMs(registry.size);
-    const atMs = clock() + delayMs;
-    // Reports do not wait for what loads alone would have waited for.
-    if (flushTimer !== undefined && atMs >= flushAtMs) return;
-    clearTimeout(flushTimer);
-    flushAtMs = atMs;
-    flushTimer = setTimeout(() => void flush(), delayMs);
+  function learn(nowMs: number): void {
+    if (nowMs - learnedAtMs < LEARN_MS) return;
+    learnedAtMs = nowMs;
+    registry.learn(nowMs);
   }
 
   async function flush(): Promise<void> {
-    flushTimer = undefined;
     if (isStopped || isWriting) return;
     isWriting = true;
+    gathering.begin();
     const nowMs = clock();
     const isFull = isFullDue;
+    learn(nowMs);
     const changes = registry.takeChanges(nowMs);
-    const allRows = isFull || changes.isMembership || nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS ? registry.rows(nowMs) : null;
+    // Who comes or changes its state is stored at once, and all when Redis may have come back empty.
+    const isNews = isFull || changes.isMembership;
+    const isStoring = isStoreDue || isNews;
+    const allRows = isNews || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
     const previousSeq = seq;
     seq++;
     const stamp = { term, seq };
     const message: HostTable = {
-      stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, loads: isFull ? [] : changes.loads,
-      acks: changes.acks, costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
+      stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, figures: isFull ? [] : changes.figures,
+      loads: isFull ? [] : changes.loads, acks: changes.acks, everyMs: loadEveryMs(registry.balancers, registry.size, budget), costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
     };
-    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, loads: [], acks: changes.acks, costs: registry.costs, gone: [] };
-    for (const { name } of [...message.hosts, ...message.loads]) {
-      const isDue = changes.isMembership || !(nowMs - (hashedAt.get(name) ?? Number.NaN) < HASH_EVERY_MS);
-      (isDue ? due : withheld).add(name);
-    }
-    const names = [...due].slice(0, MAX_HASHES);
+    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, figures: [], loads: [], acks: changes.acks, costs: registry.costs, gone: [] };
+    const news = new Set(isNews ? message.hosts.map(({ name }) => name) : []);
+    for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
+    const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
+    // More are due, perhaps.
+    isStoreDue = names.length === MAX_HASHES;
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
-    // Loads alone are not stored, and every balancer drops those of an older term: they need no script that checks it.
-    const isLoadOnly = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
-    const outcome = isLoadOnly ? publishTable(publisher, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+    // What is not stored needs no script that checks the term: every balancer drops tables of an older one.
+    const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
+    const outcome = isQuiet ? publishTable(publisher, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -170,7 +173,8 @@ export function startMastership(options: MastershipOptions): Mastership {
         say('the host table could not be published; tried again', outcome.reason);
         // Whether it was published is not known: the next one is whole, and so mends any gap.
         isFullDue = true;
-        flushTimer = setTimeout(() => void flush(), RETRY_FLUSH_MS);
+        for (const name of names) stored.changed(name);
+        gathering.again(RETRY_FLUSH_MS);
         return;
       case 'partial':
         count('writes_failed');
@@ -185,21 +189,13 @@ export function startMastership(options: MastershipOptions): Mastership {
     }
     isFullDue = false;
     if (snapshot !== null) snapshotAtMs = nowMs;
-    for (const name of names) {
-      due.delete(name);
-      withheld.delete(name);
-      hashedAt.set(name, nowMs);
-    }
-    for (const name of changes.gone) {
-      withheld.delete(name);
-      hashedAt.delete(name);
-    }
+    for (const name of changes.gone) stored.left(name);
     if (isFull) void removeStrangers();
-    for (const news of changes.news) {
-      void publishEvent(client, keys, news).catch(() => undefined);
-      log('info', news.kind, { host: news.name, detail: news.detail });
+    for (const each of changes.news) {
+      void publishEvent(client, keys, each).catch(() => undefined);
+      log('info', each.kind, { host: each.name, detail: each.detail });
     }
-    flushSoon();
+    gathering.end(nowMs);
   }
 
   /** Said once for each time that it begins to fail. */
@@ -212,7 +208,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   async function removeStrangers(): Promise<void> {
     const names = await readHostNames(client, keys).catch(() => []);
     for (const name of names) registry.disown(name);
-    flushSoon();
+    gathering.soon();
   }
 
   function tick(): void {
@@ -220,19 +216,14 @@ export function startMastership(options: MastershipOptions): Mastership {
     const since = used;
     used = performance.eventLoopUtilization();
     budget.take(performance.eventLoopUtilization(used, since).utilization);
-    registry.tick(nowMs);
+    for (const name of registry.tick(nowMs)) stored.changed(name);
+    learn(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
       costsAtMs = nowMs;
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
     }
-    // Else the last of several quick changes would stand in Redis only seconds later.
-    for (const name of withheld) due.add(name);
-    withheld.clear();
-    // Hosts of which there is no news keep their hashes by being written again.
-    for (const { name } of registry.rows(nowMs)) {
-      if (nowMs - (hashedAt.get(name) ?? nowMs) >= HASH_AT_LEAST_MS) registry.touch(name);
-    }
-    flushSoon();
+    stored.tick(nowMs);
+    gathering.soon();
   }
 
   const checkHosts = (): HostChecks => startHostChecks({
@@ -245,7 +236,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       // A host that has moved meanwhile is another one.
       if (registry.row(name, clock())?.url !== url) return;
       registry.onProbe(name, isGood, clock());
-      flushSoon();
+      gathering.soon();
     },
   });
 
@@ -275,19 +266,19 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   const timer = setInterval(tick, TICK_MS);
-  const learnTimer = setInterval(() => {
-    registry.learn(clock());
-    flushSoon(true);
-  }, LEARN_MS);
+  const storeTimer = setInterval(() => {
+    isStoreDue = stored.isAnyDue(clock());
+    gathering.soon(true);
+  }, STORE_EVERY_MS);
   void begin();
 
   function stop(): void {
     if (isStopped) return;
     isStopped = true;
     clearInterval(timer);
-    clearInterval(learnTimer);
+    clearInterval(storeTimer);
     checks?.stop();
-    clearTimeout(flushTimer);
+    gathering.stop();
     subscription.close();
   }
 

@@ -77,6 +77,13 @@ export function untilReady(client: Commands, timeoutMs: number): Promise<void> {
 
 /** A subscription that restores itself; nothing that was published meanwhile is kept by Redis. */
 export interface Subscription {
+  /**
+   * Leaves what comes unread, with the operating system, until `release`: who gathers messages anyway need not be woken
+   * for each of them. A connection that is lost meanwhile is noticed then. Not with a Cluster.
+   */
+  hold(): void;
+  /** Goes on reading; where a timer calls this, some of what came, or all, is read before what it sets for `setImmediate`. */
+  release(): void;
   close(): void;
 }
 
@@ -116,12 +123,38 @@ function subscribeWith(client: Commands, channels: readonly string[], onMessage:
   const ping = setInterval(() => {
     if (client.status === 'ready') client.ping().catch(() => client.disconnect(true));
   }, PING_EVERY_MS);
+  let held: SocketHandle | undefined;
   return {
+    hold() {
+      held = client.status === 'ready' && !isCluster(client) ? handleOf(client) : undefined;
+      held?.readStop();
+    },
+    release() {
+      held?.readStart();
+      held = undefined;
+    },
     close() {
       clearInterval(ping);
+      // Who does not read does not hear the goodbye that it waits for.
+      held?.readStart();
       client.disconnect();
     },
   };
+}
+
+/** What a socket of Node.js reads through. */
+interface SocketHandle {
+  readStop(): void;
+  readStart(): void;
+}
+
+/**
+ * `pause()` of a socket still takes up to 16 kB into its own buffer, and wakes up for each part; the handle below it
+ * can be told to stop. It is no documented interface: without it nothing is held.
+ */
+function handleOf({ stream }: Redis): SocketHandle | undefined {
+  const handle = (stream === undefined ? undefined : Reflect.get(stream, '_handle')) as Partial<SocketHandle> | null | undefined;
+  return typeof handle?.readStop === 'function' && typeof handle.readStart === 'function' ? (handle as SocketHandle) : undefined;
 }
 
 /** Resolves with a connection that answered PING, or rejects with the reason in one phrase. */

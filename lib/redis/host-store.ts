@@ -1,5 +1,6 @@
-// The host table in Redis, as the master writes it: one fenced script a flush, which publishes the
-// change, writes the hosts' hashes and stores the snapshot. An older master's script does nothing.
+// The host table in Redis, as the master writes it. What is to be stored goes by a fenced script, which publishes
+// the change, writes the hosts' hashes and stores the snapshot: an older master's does nothing. What is only to be
+// known is published without it: balancers drop what is of an older term.
 
 import type { HostRow, HostTable } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
@@ -11,7 +12,7 @@ import { defineScript, runScript } from './script.js';
 import { decodeTable, encodeTable } from './table-message.js';
 import { READ_TERM } from './term.js';
 
-/** How long a host's hash outlives the last write; the master writes each at least once a second. */
+/** How long a host's hash outlives the last write; the master writes each at least every 4 s. */
 export const HOST_TTL_MS = 10_000;
 
 /** How long the snapshot outlives the last write. It is only as good as its figures are fresh. */
@@ -101,7 +102,7 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
   }
 }
 
-/** Publishes a change that stores nothing: loads alone, many times a second. */
+/** Publishes a change that stores nothing: figures and loads, many times a second. */
 export function publishTable(publisher: QuietPublisher, keys: Keys, message: HostTable): WriteOutcome {
   if (!publisher.isReady) return { kind: 'failed', reason: 'the connection takes nothing just now' };
   publisher.publish(keys.stats, encodeTable(message));

@@ -1,6 +1,6 @@
 // The host table on the wire: the master's messages on `stats` and the snapshot in `table`.
 
-import { HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
+import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isClassName } from './load-message.js';
 import { isName, originOf } from './names.js';
@@ -15,6 +15,7 @@ const MAX_AGE_MS = 1e10;
 const MAX_WORK_MS = 1e12;
 const MAX_COST_MS = 1e9;
 const MAX_COSTS = 1000;
+const MAX_EVERY_MS = 10_000;
 
 /** A table, whole or in part, as it is published and stored. */
 export function encodeTable(table: HostTable): string {
@@ -25,8 +26,10 @@ export function encodeTable(table: HostTable): string {
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
     // Without names of fields: they come many times a second.
+    ...(table.figures.length > 0 && { figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]) }),
     ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, Math.max(0, inflight), workOf(work), capacityOf(capacity), capacityOf(speed)]) }),
     ...(table.acks.length > 0 && { acks: table.acks }),
+    ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
   });
@@ -34,6 +37,8 @@ export function encodeTable(table: HostTable): string {
 
 /** A fraction or a rate to six places: more would only make messages longer. */
 const round = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1e6) / 1e6);
+
+const ageOf = (figure: number | null): number | null => (figure === null ? null : Math.round(figure));
 
 // Within what balancers take: one figure that went wrong must not cost them the whole table.
 const workOf = (figure: number): number => Math.round(Math.min(Math.max(figure, 0), MAX_WORK_MS) * 100) / 100 || 0;
@@ -50,7 +55,7 @@ function encodeRow(row: HostRow): Fields {
     memory: round(row.memory),
     cores: round(row.cores),
     rps: round(row.rps),
-    age: row.ageMs === null ? null : Math.round(row.ageMs),
+    age: ageOf(row.ageMs),
     inflight: Math.max(0, row.inflight),
     fleet_rps: rateOf(row.fleetRps),
     work: workOf(row.work),
@@ -63,10 +68,11 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, seq, full, prev, hosts, loads = [], acks = [], costs = null, gone = [] } = decoded.value;
+  const { term, seq, full, prev, hosts, figures = [], loads = [], acks = [], every, costs = null, gone = [] } = decoded.value;
   if (!isCount(term) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
   const isFull = full === true;
-  if (!isFull && !isCount(prev)) return rejected('malformed');
+  const everyMs = numberWithin(every, 0, MAX_EVERY_MS);
+  if ((!isFull && !isCount(prev)) || everyMs === undefined) return rejected('malformed');
   const rows: HostRow[] = [];
   for (const entry of hosts) {
     const row = decodeRow(entry);
@@ -74,15 +80,21 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     rows.push(row);
   }
   if (!gone.every(isName)) return rejected('name');
-  if (!Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
+  if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
   if (costs !== null && !(Array.isArray(costs) && costs.length <= MAX_COSTS && costs.every(isCost))) return rejected('malformed');
+  const figuresRows: FiguresRow[] = [];
+  for (const entry of figures) {
+    const row = decodeFiguresRow(entry);
+    if (row === undefined) return rejected('malformed');
+    figuresRows.push(row);
+  }
   const loadRows: LoadRow[] = [];
   for (const entry of loads) {
     const row = decodeLoadRow(entry);
     if (row === undefined) return rejected('malformed');
     loadRows.push(row);
   }
-  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, loads: loadRows, acks, costs, gone } };
+  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), costs, gone } };
 }
 
 function isAck(entry: unknown): entry is readonly [string, number] {
@@ -93,13 +105,28 @@ function isCost(entry: unknown): entry is readonly [string, number] {
   return Array.isArray(entry) && isClassName(entry[0]) && typeof entry[1] === 'number' && entry[1] > 0 && entry[1] <= MAX_COST_MS;
 }
 
+// By index: a list that is taken apart is walked by an iterator, and there can be thousands of rows a second.
+function decodeFiguresRow(entry: unknown): FiguresRow | undefined {
+  if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
+  const name = entry[0];
+  const cpu = numberWithin(entry[1], 0, 1);
+  const memory = numberWithin(entry[2], 0, 1);
+  const cores = numberWithin(entry[3], 0, MAX_CORES);
+  const ageMs = numberWithin(entry[4], 0, MAX_AGE_MS);
+  if (cpu === undefined || memory === undefined || cores === undefined || ageMs === undefined) return undefined;
+  return { name, cpu, memory, cores, ageMs };
+}
+
 function decodeLoadRow(entry: unknown): LoadRow | undefined {
-  if (!Array.isArray(entry)) return undefined;
-  const [name, inflight, work, capacity, speed] = entry as unknown[];
-  if (!isName(name) || !isCount(inflight) || inflight > 0x7fffffff) return undefined;
-  const load = { work: numberWithin(work, 0, MAX_WORK_MS), capacity: numberWithin(capacity, 0, MAX_CAPACITY), speed: numberWithin(speed, 0, MAX_CAPACITY) };
-  if (typeof load.work !== 'number' || load.capacity === undefined || load.speed === undefined) return undefined;
-  return { name, inflight, work: load.work, capacity: load.capacity, speed: load.speed };
+  if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
+  const name = entry[0];
+  const inflight: unknown = entry[1];
+  if (!isCount(inflight) || inflight > 0x7fffffff) return undefined;
+  const work = numberWithin(entry[2], 0, MAX_WORK_MS);
+  const capacity = numberWithin(entry[3], 0, MAX_CAPACITY);
+  const speed = numberWithin(entry[4], 0, MAX_CAPACITY);
+  if (typeof work !== 'number' || capacity === undefined || speed === undefined) return undefined;
+  return { name, inflight, work, capacity, speed };
 }
 
 function decodeRow(entry: unknown): HostRow | undefined {

@@ -56,7 +56,6 @@ export interface TableColumns {
   readonly reportedAt: Float64Array;
   readonly state: Int32Array;
   readonly fleetInflight: Int32Array;
-  readonly fleetRps: Float64Array;
   /** Since when a host warms up (process's clock); 0 when it need not. */
   readonly warmSince: Float64Array;
   /** What an operator said of a host, as a code of `OPERATOR_WORDS`; it outlives a restart of the fleet thread. */
@@ -98,7 +97,7 @@ export interface TableColumns {
   readonly pace: Float64Array;
 }
 
-const WIDE_COLUMNS = 26 + MAX_CLASSES;
+const WIDE_COLUMNS = 25 + MAX_CLASSES;
 const NARROW_COLUMNS = 5 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
@@ -151,7 +150,6 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     cores: wide(capacity),
     usage: wide(capacity),
     reportedAt: wide(capacity),
-    fleetRps: wide(capacity),
     served: wide(capacity),
     avoidUntil: wide(capacity),
     ejectedUntil: wide(capacity),

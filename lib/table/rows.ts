@@ -1,7 +1,7 @@
 // A host's row and its cells in the shared table: one written into the other, and back. What is not known
 // is NaN in a cell and null in a row.
 
-import { HOST_STATES, type HostRow, type LoadRow } from '../model.js';
+import { type FiguresRow, HOST_STATES, type HostRow, type LoadRow } from '../model.js';
 import { usageOf } from '../routing/usage.js';
 import type { TableColumns } from './layout.js';
 
@@ -9,17 +9,21 @@ const STATE_UP = HOST_STATES.indexOf('up');
 
 /** Writes a row's figures; `nowMs` is when it arrived (process's clock), and its age is counted back from there. True when the host's state is another one than before. */
 export function writeRow(columns: TableColumns, slot: number, row: HostRow, nowMs: number): boolean {
-  columns.cpu[slot] = row.cpu ?? Number.NaN;
-  columns.memory[slot] = row.memory ?? Number.NaN;
-  columns.cores[slot] = row.cores ?? Number.NaN;
-  columns.usage[slot] = usageOf(row.cpu, row.memory);
-  columns.reportedAt[slot] = row.ageMs === null ? Number.NaN : nowMs - row.ageMs;
+  writeFigures(columns, slot, row, nowMs);
   writeLoad(columns, slot, row);
-  columns.fleetRps[slot] = row.fleetRps;
   const state = HOST_STATES.indexOf(row.state);
   const hasChanged = columns.state[slot] !== state;
   columns.state[slot] = state;
   return hasChanged;
+}
+
+/** Writes what an agent said; see `writeRow` for `nowMs`. */
+export function writeFigures(columns: TableColumns, slot: number, { cpu, memory, cores, ageMs }: FiguresRow, nowMs: number): void {
+  columns.cpu[slot] = cpu ?? Number.NaN;
+  columns.memory[slot] = memory ?? Number.NaN;
+  columns.cores[slot] = cores ?? Number.NaN;
+  columns.usage[slot] = usageOf(cpu, memory);
+  columns.reportedAt[slot] = ageMs === null ? Number.NaN : nowMs - ageMs;
 }
 
 /** Writes what changes of a host many times a second. */
@@ -35,7 +39,7 @@ export function clearRow(columns: TableColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
   columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
-  columns.fleetRps[slot] = columns.warmSince[slot] = columns.operator[slot] = 0;
+  columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
 /** Forgets what its agent and the master said of a host that stays: it is up again, with no figures. */
@@ -60,7 +64,8 @@ export function readRow(columns: TableColumns, { slot, name, url, isStatic }: { 
     rps: null,
     ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
     inflight: columns.fleetInflight[slot] as number,
-    fleetRps: columns.fleetRps[slot] as number,
+    // Which the master works out anew from what balancers tell it.
+    fleetRps: 0,
     work: columns.fleetWork[slot] as number,
     capacity: known(columns.capacity[slot]),
     speed: known(columns.speed[slot]),

@@ -7,7 +7,7 @@ import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import { type TableColumns, WIDE_HEADER } from './layout.js';
-import { clearRow, forgetFigures, readRow, writeLoad, writeRow } from './rows.js';
+import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
 
 /** A host and its slot, as the other threads must know them: what is not a number goes by message. */
 export interface SlotHost {
@@ -106,6 +106,10 @@ export class TableWriter {
     for (const row of table.hosts) {
       named?.add(row.name);
       this.#applyRow(row, nowMs, change);
+    }
+    for (const figures of table.figures) {
+      const entry = this.#entries.get(figures.name);
+      if (entry !== undefined) writeFigures(this.#columns, entry.slot, figures, nowMs);
     }
     for (const load of table.loads) {
       const entry = this.#entries.get(load.name);

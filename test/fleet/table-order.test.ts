@@ -9,8 +9,8 @@ import { Random } from '../../lib/routing/random.js';
 
 const test = suite('table order');
 
-const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: { term, seq }, isFull: false, previousSeq, hosts: [], loads: [], acks: [], costs: null, gone: [] });
-const full = (term: number, seq: number): HostTable => ({ stamp: { term, seq }, isFull: true, previousSeq: seq, hosts: [], loads: [], acks: [], costs: null, gone: [] });
+const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: { term, seq }, isFull: false, previousSeq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
+const full = (term: number, seq: number): HostTable => ({ stamp: { term, seq }, isFull: true, previousSeq: seq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
 
 /** An outcome as text: `apply 1.2 1.3`, `old`, `gap`. */
 const told = (outcome: OrderOutcome): string =>
@@ -171,7 +171,7 @@ class Master {
 
   table(names: readonly string[] = [...this.state.keys()]): HostTable {
     const hosts = names.map((name) => ({ name, inflight: this.state.get(name) }) as HostRow);
-    return { stamp: this.stamp, isFull: true, previousSeq: this.stamp.seq, hosts, loads: [], acks: [], costs: null, gone: [] };
+    return { stamp: this.stamp, isFull: true, previousSeq: this.stamp.seq, hosts, figures: [], loads: [], acks: [], costs: null, gone: [] };
   }
 }
 

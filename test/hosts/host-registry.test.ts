@@ -31,7 +31,7 @@ test('a first report makes a host that is up, with its figures and their age', (
   assert.is(changes.isMembership, true);
   assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
   assert.is(registry.hasChanges, false);
-  assert.equal(registry.takeChanges(1250), { rows: [], loads: [], acks: [], costs: null, gone: [], news: [], isMembership: false });
+  assert.equal(registry.takeChanges(1250), { rows: [], figures: [], loads: [], acks: [], costs: null, gone: [], news: [], isMembership: false });
 });
 
 test('a further report is a change, but none of membership', () => {
@@ -39,8 +39,8 @@ test('a further report is a change, but none of membership', () => {
   registry.onReport(report('h'), 0);
   registry.takeChanges(0);
   registry.onReport(report('h', { cpu: 0.9 }), 1000);
-  const { rows, isMembership, news } = registry.takeChanges(1000);
-  assert.equal(rows.map(({ cpu }) => cpu), [0.9]);
+  const { figures, isMembership, news } = registry.takeChanges(1000);
+  assert.equal(figures.map(({ cpu }) => cpu), [0.9]);
   assert.is(isMembership, false);
   assert.equal(news, []);
 });
@@ -282,20 +282,25 @@ test('requests in flight and rates of the fleet are in the rows, and a change of
   registry.onLoad(load({}, [hostLoad('h', 5, 100)]), 500);
   assert.equal(registry.takeChanges(500).loads.map(({ inflight, work }) => [inflight, work]), [[5, 50]]);
   assert.is(registry.row('h', 500)?.inflight, 5);
-  registry.tick(1000);
-  assert.equal(registry.takeChanges(1000).rows.map(({ fleetRps }) => fleetRps), [50]);
+  assert.equal([...registry.tick(1000)], ['h']);
+  assert.is(registry.hasChanges, false, 'a rate is for people: it is stored, and no balancer is told');
+  assert.is(registry.row('h', 1000)?.fleetRps, 50);
   registry.onLoad(load({}, [hostLoad('unknown', 5, 100)]), 1000);
   const unknown = registry.takeChanges(1000);
   assert.equal([unknown.rows, unknown.loads], [[], []], 'a host that only a load message names is none');
 });
 
-test('a host can be had published again though nothing changed', () => {
+test('a report of a host that is known changes its figures alone', () => {
   const registry = new HostRegistry();
-  registry.onReport(report('h'), 0);
+  registry.seed([buildRow('h', { url: URL_A, isStatic: true })], 0);
   registry.takeChanges(0);
-  registry.touch('h');
-  registry.touch('nobody');
-  assert.equal(registry.takeChanges(0).rows.map(({ name }) => name), ['h']);
+  registry.onReport(report('h'), 0);
+  const { rows, figures } = registry.takeChanges(0);
+  assert.equal([rows.map(({ name, isStatic }) => [name, isStatic]), figures], [[['h', false]], []], 'that it has an agent is news');
+  registry.onReport(report('h', { cpu: 0.7 }), 1000);
+  const next = registry.takeChanges(1100);
+  assert.equal([next.rows, next.figures], [[], [{ name: 'h', cpu: 0.7, memory: 0.4, cores: 4, ageMs: 100 }]]);
+  assert.is(registry.hasChanges, false);
 });
 
 test.run();

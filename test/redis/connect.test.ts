@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
-import { connectOnce, openCommands, openSubscription, untilReady } from '../../lib/redis/connect.js';
+import { connectOnce, openCommands, openSubscription, type Subscription, untilReady } from '../../lib/redis/connect.js';
 import { freePort, type TestRedis, until, withRedis, withTempDir } from '../support/brackets.js';
 import { logOf, meercat, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
@@ -151,12 +151,12 @@ test('untilReady gives up at its deadline, and leaves no listener behind', async
 });
 
 /** A subscription to one channel, with what it told and what it got. */
-async function withSubscription(redis: TestRedis, channel: string, fn: (told: string[], got: string[]) => Promise<void>): Promise<void> {
+async function withSubscription(redis: TestRedis, channel: string, fn: (told: string[], got: string[], subscription: Subscription) => Promise<void>): Promise<void> {
   const { told, events } = listen();
   const got: string[] = [];
   const subscription = openSubscription(parseRedisAddress(redis.url), [channel, 'another'], (from, text) => got.push(`${from} ${text}`), events);
   try {
-    await fn(told, got);
+    await fn(told, got, subscription);
   } finally {
     subscription.close();
   }
@@ -173,6 +173,48 @@ test('a subscription is ready when Redis has confirmed it: nothing published aft
         await has(got, 2);
         assert.equal(got, ['channel one', 'another two']);
       }))));
+
+test('what is published while a subscription is held is read when it is released', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withSubscription(redis, 'channel', async (told, got, subscription) => {
+        await has(told, 1);
+        subscription.hold();
+        for (let i = 1; i <= 50; i++) await client.publish('channel', String(i));
+        // Each of these was answered: Redis had sent the message before.
+        assert.equal(got, []);
+        subscription.release();
+        await has(got, 50);
+        await client.publish('channel', '51');
+        await has(got, 51);
+      }))));
+
+test('a subscription that is closed while it is held lets go of its connection at once', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withSubscription(redis, 'channel', async (told, _got, subscription) => {
+        await has(told, 1);
+        subscription.hold();
+        const startMs = performance.now();
+        subscription.close();
+        await until(async () => (await client.pubsub('NUMSUB', 'channel'))[1] === 0);
+        const open = (): number => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length;
+        await until(() => open() <= 1, { what: () => `one connection, not ${open()}` });
+        assert.ok(performance.now() - startMs < 1500, 'and not when it is given up');
+      }))));
+
+test('a subscription that is held, or released twice, restores itself all the same', () =>
+  withRedis((redis) =>
+    withSubscription(redis, 'channel', async (told, got, subscription) => {
+      await has(told, 1);
+      subscription.hold();
+      await redis.restart();
+      subscription.release();
+      subscription.release();
+      await has(told, 3);
+      await withClients([redis.url], (client) => client.publish('channel', 'again'));
+      await has(got, 1);
+    })));
 
 test('a subscription restores itself each time that Redis comes back, and says so each time', () =>
   withRedis((redis) =>

@@ -147,7 +147,7 @@ async function carriesFleet(url: string): Promise<void> {
       const row: HostRow = {
         name: 'h1', url: 'http://10.0.0.7:3000', state: 'up', isStatic: false, cpu: 0.25, memory: 0.5, cores: 2, rps: 3, inflight: 1, fleetRps: 4, ageMs: 10, work: 20, capacity: 1.5, speed: 1,
       };
-      const table: HostTable = { stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], loads: [], acks: [], costs: null, gone: [] };
+      const table: HostTable = { stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], figures: [], loads: [], acks: [], costs: null, gone: [] };
       assert.equal(await writeHosts(one, keys, { message: table, snapshot: table, rows: [row] }, Date.now()), { kind: 'written' });
       await publishEvent(one, keys, { kind: 'balancer-joined', name: 'ann' });
       await until(() => messages.length === 2, { what: 'both messages' });
@@ -164,10 +164,10 @@ async function carriesFleet(url: string): Promise<void> {
     await a.release(grant);
     const next = (await b.acquire()) as { grant: LeaseGrant };
     assert.is(await b.takeTerm(0, { ...ann, name: 'bob' }), 2);
-    const old: HostTable = { stamp: { term: 1, seq: 2 }, isFull: false, previousSeq: 1, hosts: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    const old: HostTable = { stamp: { term: 1, seq: 2 }, isFull: false, previousSeq: 1, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
     assert.equal(await writeHosts(one, keys, { message: old, snapshot: null, rows: [] }, Date.now()), { kind: 'fenced', term: 2 });
     assert.is(await a.refreshMaster(1, ann), 'fenced');
-    const now: HostTable = { stamp: { term: 2, seq: 1 }, isFull: false, previousSeq: 0, hosts: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    const now: HostTable = { stamp: { term: 2, seq: 1 }, isFull: false, previousSeq: 0, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
     assert.equal(await writeHosts(two, keys, { message: now, snapshot: now, rows: [] }, Date.now()), { kind: 'written' });
     assert.equal((await readFleet(one, keys)).hosts, []);
     await leaveFleet(one, keys, 'ann');

@@ -38,6 +38,10 @@ function checkLoad(load: LoadMessage): void {
 function checkTable(table: HostTable): void {
   assert.ok(isCount(table.stamp.term) && table.stamp.term > 0 && isCount(table.stamp.seq) && isCount(table.previousSeq));
   assert.ok(table.gone.every(isName));
+  assert.ok(table.everyMs === undefined || isWithin(table.everyMs, 10_000));
+  for (const { name, cpu, memory, cores, ageMs } of table.figures) {
+    assert.ok(isName(name) && isWithin(cpu, 1) && isWithin(memory, 1) && isWithin(cores, 4096) && isWithin(ageMs, 1e10));
+  }
   for (const row of table.hosts) {
     assert.ok(isName(row.name) && originOf(row.url) === row.url && HOST_STATES.includes(row.state) && typeof row.isStatic === 'boolean');
     assert.ok(isWithin(row.cpu, 1) && isWithin(row.memory, 1) && isWithin(row.cores, 4096) && isWithin(row.rps, 1e9));
@@ -74,7 +78,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     balancer: 'b', instance: 'i', seq: 7, classes: [[1, 'GET /a']], said: [[1, 2, 3.5]], isFull: true, statics: [{ name: 's', url: 'http://s' }],
     hosts: [{ host: 'h', inflight: 1, work: 2.5, served: 2, meanInflight: 1.5, evidence: { work: 30, durations: 40.5, workSquares: 1, workByDuration: 2, durationSquares: 3 }, counts: [1, 2, 3.5] }],
   }), decodeLoad, checkLoad),
-  table: subject(encodeTable(buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c'])), decodeTable, checkTable),
+  table: subject(encodeTable({ ...buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c']), figures: [{ name: 'd', cpu: 0.5, memory: 0.25, cores: 2, ageMs: 10 }], everyMs: 40 }), decodeTable, checkTable),
   event: subject(encodeEvent({ kind: 'master-elected', name: 'b', term: 4, detail: 'x' }, new Date(0)), decodeEvent, checkEvent),
 };
 

@@ -71,6 +71,10 @@ test('tables survive the round trip, whole and in part', () => {
   assert.equal(valueOf(decodeTable(encodeTable(TABLE))), TABLE);
   const part = { ...buildChange(3, 12, TABLE.hosts, ['h7', 'h8']), previousSeq: 9 };
   assert.equal(valueOf(decodeTable(encodeTable(part))), part);
+  const figures = [{ name: 'h3', cpu: 0.123456, memory: 0.5, cores: 1.5, ageMs: 12 }, { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null }];
+  const loads = [{ name: 'h3', inflight: 3, work: 12.25, capacity: 2.5, speed: null }];
+  const quick = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52 };
+  assert.equal(valueOf(decodeTable(encodeTable(quick))), quick);
   const empty = buildTable(1, 0, []);
   assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
 });
@@ -197,7 +201,10 @@ test('lists must be lists of what they should hold, and 100,000 wrong entries ar
     assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));
     assert.not.equal(table({ hosts }), 'ok', JSON.stringify(hosts));
   }
-  for (const list of [{}, 'x', 7, null]) assert.equal([load({ statics: list }), table({ gone: list })], ['malformed', 'malformed']);
+  for (const list of [{}, 'x', 7, null]) assert.equal([load({ statics: list }), table({ gone: list }), table({ figures: list }), table({ loads: list })], Array(4).fill('malformed'));
+  for (const entry of [null, 7, {}, [], ['a b', 0.5, 0.5, 4, 10], ['h', 1.1, 0.5, 4, 10], ['h', 0.5, -1, 4, 10], ['h', 0.5, 0.5, '4', 10], ['h', 0.5, 0.5, 4, -1]]) assert.is(table({ figures: [entry] }), 'malformed', JSON.stringify(entry));
+  assert.is(table({ figures: [['h']] }), 'ok', 'nothing is known of it');
+  for (const every of [-1, '52', 10_001, [], {}]) assert.is(table({ every }), 'malformed', JSON.stringify(every));
   const many = Array.from({ length: 100_000 }, () => [null, -1]);
   const startMs = performance.now();
   assert.equal([load({ hosts: many }), table({ hosts: many }), table({ gone: many })], ['name', 'malformed', 'name']);

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ExchangeBudget, LoadPace, loadIntervalMs } from '../../lib/routing/load-interval.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../../lib/routing/load-interval.js';
 
 const test = suite('load interval');
 
@@ -27,19 +27,29 @@ test('a table is answered, unless the last message was just before; without tabl
   assert.is(pace.took(false, true, 20, 1118), 80, 'nor to the table');
 });
 
-test('a thread that needs more than its share of a core waits longer, up to twice as long, and less long when it can', () => {
+test('a thread that needs more than its share of a core waits longer, as far as it may, and less long when it can', () => {
   const budget = new ExchangeBudget();
-  assert.is(budget.stretch, 1);
+  assert.is(budget.stretched(10, 40), 10);
   budget.take(0.031);
-  assert.ok(budget.stretch > 1);
-  for (let i = 0; i < 20; i++) budget.take(0.05);
-  assert.is(budget.stretch, 2);
+  assert.ok(budget.stretched(10, 40) > 10);
+  for (let i = 0; i < 30; i++) budget.take(0.05);
+  assert.equal([budget.stretched(10, 40), budget.stretched(10, 1000), budget.stretched(50, 40)], [40, 80, 50]);
   budget.take(0.025);
-  assert.is(budget.stretch, 2, 'neither too much nor easy');
-  for (let i = 0; i < 20; i++) budget.take(0.01);
-  assert.is(budget.stretch, 1);
+  assert.is(budget.stretched(10, 1000), 80, 'neither too much nor easy');
+  for (let i = 0; i < 30; i++) budget.take(0.01);
+  assert.is(budget.stretched(10, 1000), 10);
   budget.take(Number.NaN);
-  assert.is(budget.stretch, 1);
+  assert.is(budget.stretched(10, 1000), 10);
+});
+
+test('how long it may wait: the longer the fewer balancers there are, and always twice as long as wished', () => {
+  assert.equal([longestIntervalMs(4, 10), longestIntervalMs(0, 0), longestIntervalMs(64, 10), longestIntervalMs(4, 1000)], [52, 118, 31.375, 100]);
+});
+
+test('threads of one process share what it may need', () => {
+  const budget = new ExchangeBudget(2);
+  budget.take(0.016);
+  assert.ok(budget.stretched(10, 40) > 10);
 });
 
 test.run();

@@ -12,10 +12,10 @@ export function buildRow(name: string, fields: Partial<HostRow> = {}): HostRow {
 
 /** The whole table of a master. */
 export function buildTable(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: true, previousSeq: seq, hosts, loads: [], acks: [], costs: null, gone };
+  return { stamp: { term, seq }, isFull: true, previousSeq: seq, hosts, figures: [], loads: [], acks: [], costs: null, gone };
 }
 
 /** A change of a master's table. */
 export function buildChange(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts, loads: [], acks: [], costs: null, gone };
+  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts, figures: [], loads: [], acks: [], costs: null, gone };
 }

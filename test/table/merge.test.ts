@@ -138,7 +138,7 @@ test('the rows that a new master starts from are what was published, with ages a
   const { writer } = openStage();
   writer.setStatics([STATIC, { name: 'unpublished', url: 'http://u' }]);
   const rows = [
-    buildRow('a', { cpu: 0.25, memory: null, cores: 1.5, ageMs: 400, inflight: 3, fleetRps: 8, state: 'silent' }),
+    buildRow('a', { cpu: 0.25, memory: null, cores: 1.5, ageMs: 400, inflight: 3, state: 'silent' }),
     buildRow('s', { url: STATIC.url, cpu: null, memory: null, cores: null, ageMs: null, isStatic: true }),
   ];
   writer.apply(buildTable(1, 1, rows), 1000);

@@ -44,7 +44,7 @@ function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
     const { inflight, work, capacity, speed } = master.of(name);
     return { name, inflight, work, capacity, speed };
   });
-  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
+  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts: [], figures: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
 }
 
 function take(balancer: Balancer, table: HostTable, nowMs: number): void {

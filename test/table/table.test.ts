@@ -62,7 +62,7 @@ test('a slot is given out again only after it was released', () => {
 
 test('a reused slot shows nothing of the host that had it', () => {
   const { writer, columns, slotOf } = openStage();
-  writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, fleetRps: 50, state: 'down' })]), 0);
+  writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, state: 'down' })]), 0);
   const slot = slotOf('a');
   writer.apply(buildChange(1, 2, [], ['a']), 0);
   for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince]) column[slot] = 1e9;
@@ -71,7 +71,7 @@ test('a reused slot shows nothing of the host that had it', () => {
   assert.is(slotOf('s'), slot);
   const figures = [columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].map((column) => column[slot]);
   assert.ok(figures.every(Number.isNaN), figures.join());
-  assert.equal([columns.fleetInflight[slot], columns.fleetRps[slot], columns.state[slot]], [0, 0, 0]);
+  assert.equal([columns.fleetInflight[slot], columns.state[slot]], [0, 0]);
   assert.equal([columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince, columns.operator].map((column) => column[slot]), [0, 0, 0, 0, 0]);
 });
 
@@ -88,14 +88,26 @@ test('a host whose URL changed is another host: a new slot, and the old one to b
 test('figures are written to their columns, and ages are counted back from the arrival', () => {
   const { writer, columns, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [
-    buildRow('a', { cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700, inflight: 9, fleetRps: 12.5 }),
+    buildRow('a', { cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700, inflight: 9 }),
     buildRow('b', { cpu: null, memory: null, cores: null, ageMs: null, state: 'silent' }),
   ]), 10_000);
   const [a, b] = [slotOf('a'), slotOf('b')];
   assert.equal([columns.cpu[a], columns.memory[a], columns.cores[a], columns.reportedAt[a]], [0.25, 0.9, 2, 9300]);
   assert.ok(Math.abs((columns.usage[a] as number) - 0.75) < 1e-9);
-  assert.equal([columns.fleetInflight[a], columns.fleetRps[a], columns.state[a], columns.state[b]], [9, 12.5, 0, 1]);
+  assert.equal([columns.fleetInflight[a], columns.state[a], columns.state[b]], [9, 0, 1]);
   assert.ok([columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].every((column) => Number.isNaN(column[b])));
+});
+
+test('figures alone leave the rest of a row as it was, and make no host', () => {
+  const { writer, columns, slotOf } = openStage();
+  writer.apply(buildTable(1, 1, [buildRow('a', { inflight: 9, state: 'silent', capacity: 3 })]), 0);
+  const figures = [{ name: 'a', cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700 }, { name: 'stranger', cpu: 0.5, memory: null, cores: null, ageMs: null }];
+  const change = writer.apply({ ...buildChange(1, 2, []), figures }, 10_000);
+  assert.equal(change, { added: [], removed: [] });
+  const a = slotOf('a');
+  assert.equal([columns.cpu[a], columns.memory[a], columns.cores[a], columns.reportedAt[a]], [0.25, 0.9, 2, 9300]);
+  assert.ok(Math.abs((columns.usage[a] as number) - 0.75) < 1e-9);
+  assert.equal([columns.fleetInflight[a], columns.capacity[a], columns.state[a]], [9, 3, 1]);
 });
 
 test('an empty table has no candidates', () => {

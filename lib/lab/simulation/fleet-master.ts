@@ -36,13 +36,13 @@ export class FleetMaster {
   #isFullDue = true;
   #seq: number;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
+  #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FleetMasterOptions) {
     this.#options = options;
     this.balancer = options.balancer;
     this.#seq = options.stamp.term === options.term ? options.stamp.seq + 1000 : 0;
     this.registry.seed(options.rows, options.clock(), options.costs);
-    this.#again(LEARN_MS, this.#learn);
     this.#again(TICK_MS, this.#tick);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
   }
@@ -75,14 +75,15 @@ export class FleetMaster {
     const nowMs = clock();
     const isFull = this.#isFullDue;
     this.#isFullDue = false;
+    this.#learn(nowMs);
     const changes = this.registry.takeChanges(nowMs);
     const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
     const previousSeq = this.#seq++;
     const stamp = { term, seq: this.#seq };
     const { acks } = changes;
-    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, loads: [], acks, costs: this.registry.costs, gone: [] };
+    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, figures: [], loads: [], acks, costs: this.registry.costs, gone: [] };
     if (whole !== null) this.#snapshotAtMs = nowMs;
-    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, loads: changes.loads, acks, costs: changes.costs, gone: changes.gone };
+    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, figures: changes.figures, loads: changes.loads, acks, costs: changes.costs, gone: changes.gone };
     publish(isFull && whole !== null ? whole : part, whole);
   }
 
@@ -106,13 +107,16 @@ export class FleetMaster {
     if (this.#options.clock() >= this.#flushAtMs) this.flush();
   };
 
-  readonly #learn = (): void => {
-    this.registry.learn(this.#options.clock());
-    this.#flushSoon(true);
-  };
+  #learn(nowMs: number): void {
+    if (nowMs - this.#learnedAtMs < LEARN_MS) return;
+    this.#learnedAtMs = nowMs;
+    this.registry.learn(nowMs);
+  }
 
   readonly #tick = (): void => {
-    this.registry.tick(this.#options.clock());
+    const nowMs = this.#options.clock();
+    this.registry.tick(nowMs);
+    this.#learn(nowMs);
     this.#flushSoon();
   };
 
