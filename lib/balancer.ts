@@ -249,12 +249,12 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
         log(...message.line);
         break;
       case 'stopped':
-        break;
     }
   }
 
   const turnTimer = setInterval(() => {
     const changes = classes.turn(clock());
+    for (const { id } of changes) pool.forgetClass(id);
     if (changes.length > 0) fleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
   }, TURN_MS);
   shutdown.add(() => clearInterval(turnTimer));

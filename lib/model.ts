@@ -93,6 +93,9 @@ export interface HostLoad {
   readonly served: number;
   /** Requests in flight on average since this host was named last. */
   readonly meanInflight: number;
+  /** Requests that it answered since then, and how long it took, each as a multiple of what its class takes on average, added up. */
+  readonly answers: number;
+  readonly paces: number;
   readonly evidence: Evidence;
   /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
   readonly counts: readonly number[];
@@ -174,6 +177,8 @@ export interface HostTable {
   readonly costs: Costs | null;
   /** How long balancers are to wait at least between two load messages, in ms; absent: as long as they like. */
   readonly everyMs?: number;
+  /** Names of the hosts that answer too soon to be believed; absent: none. */
+  readonly quick?: readonly string[];
   /** Names of the hosts that left since the message before. */
   readonly gone: readonly string[];
 }
@@ -197,6 +202,8 @@ export const FLEET = {
   neutralUsage: 6,
   /** The median of the paces of hosts that have answered this balancer; NaN when none has. */
   neutralPace: 7,
+  /** The least of them that is believed. */
+  leastPace: 8,
 } as const;
 
 /**
@@ -214,8 +221,10 @@ export interface HostView {
   readonly avoidUntil: Float64Array;
   /** The share (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** How long each host takes for its answers to this balancer, as a multiple of what requests of their class take on average, lately; 0 while it has given none. */
+  /** How long each host takes for its answers to this balancer, as a multiple of what is usual for their class, lately; 0 while it has given none. */
   readonly pace: Float64Array;
+  /** 1: the master, who hears of all answers, says that the host answers too soon to be believed. */
+  readonly quick: Int32Array;
   /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
   readonly warmSince: Float64Array;
   /** How long a host warms up, in milliseconds. */

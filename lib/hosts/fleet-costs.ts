@@ -3,6 +3,7 @@
 
 import type { Costs } from '../model.js';
 import { type CostEstimate, CostModel } from '../routing/cost-model.js';
+import { REST_NAME } from '../routing/request-classes.js';
 
 /** Costs are told anew when one of them changed by this share. */
 const TOLD_CHANGE = 0.05;
@@ -24,6 +25,8 @@ const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 export class FleetCosts {
   readonly model = new CostModel();
   #told: ReadonlyMap<string, number> = new Map();
+  /** Classes of which this master has told no more than a guess. */
+  readonly #guessed = new Set<string>();
   #isChanged = false;
 
   /** Takes over what an earlier master told. */
@@ -57,11 +60,12 @@ export class FleetCosts {
     if (costs.size === this.#told.size && [...costs].every(isNear)) return UNCHANGED;
     const change = changeOf(estimates, this.#told, costs);
     this.#told = costs;
+    for (const name of this.#guessed) if (!costs.has(name)) this.#guessed.delete(name);
     this.#isChanged = true;
     return change;
   }
 
-  /** What is known now: a guess does not take the place of what was told, and what was told goes once there is more than guesses. */
+  /** What is known now: a guess takes the place of this master's own guesses alone, and what was told goes once there is more than guesses. */
   #merged(estimates: readonly CostEstimate[]): ReadonlyMap<string, number> {
     const isFitted = estimates.some(({ confidence }) => confidence > 0);
     const known = this.model.costs();
@@ -69,7 +73,11 @@ export class FleetCosts {
     for (const { name, confidence } of estimates) {
       const costMs = known.get(name);
       if (costMs === undefined) continue;
-      merged.set(name, confidence > 0 ? costMs : (this.#told.get(name) ?? costMs));
+      const told = this.#told.get(name);
+      const isGuess = confidence === 0 && (told === undefined || this.#guessed.has(name));
+      if (isGuess) this.#guessed.add(name);
+      else this.#guessed.delete(name);
+      merged.set(name, confidence > 0 || isGuess ? costMs : (told as number));
     }
     return merged;
   }
@@ -78,7 +86,8 @@ export class FleetCosts {
 /** What these costs are beside those before, by how many requests there were of each class. */
 function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
-    const was = before.get(name) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
+    // Of a class that is new balancers say that it costs what the rest does.
+    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
   });

@@ -3,6 +3,8 @@
 // not counted wrongly.
 
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
+import { isQuickPace, neutralPaceOf } from '../routing/pace.js';
+import { medianOf } from '../routing/usage.js';
 import type { CostModel } from '../routing/cost-model.js';
 import { type CapacityState, type FleetSpeeds, rescaleCapacity } from '../routing/capacity.js';
 import type { CostChange } from './fleet-costs.js';
@@ -17,6 +19,9 @@ const MIN_TICK_SECONDS = 0.2;
 
 /** The weight of the newest in the smoothed interval of messages. */
 const INTERVAL_WEIGHT = 0.1;
+
+/** More are not told: then the median is not to be believed. */
+const MAX_QUICK = 256;
 
 interface Said {
   readonly inflight: number;
@@ -48,13 +53,15 @@ export class FleetLoads {
   readonly #classes: ClassListener | undefined;
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
+  #neutralPace = Number.NaN;
+  #quick: readonly string[] = [];
   #messages = 0;
   /** How long balancers wait between two messages, as it was lately. */
   #intervalMs = 0;
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
-  #speeds: FleetSpeeds = { median: Number.NaN, serving: Number.NaN };
+  #speeds: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN };
 
   /** @param classes is told of requests by class */
   constructor(classes?: ClassListener) {
@@ -110,6 +117,7 @@ export class FleetLoads {
         const mean = isPlausible ? said.meanInflight : (inflight + said.inflight) / 2;
         total.correct((mean - inflight) * (nowMs - before.atMs));
         total.serve(served, said.evidence);
+        total.answer(said.answers, said.paces);
         this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
@@ -149,10 +157,14 @@ export class FleetLoads {
     // The first tick has no length (NaN) and makes no rate.
     if (!(seconds > 0)) return { loads: changed, rates };
     const speeds: number[] = [];
+    const capacities: number[] = [];
+    const paces: number[] = [];
     let [served, speedByServed] = [0, 0];
     for (const [host, total] of this.#totals) {
       if (total.tick(seconds)) rates.add(host);
-      const { speed } = total.capacity;
+      if (total.pace > 0) paces.push(total.pace);
+      const { speed, capacity } = total.capacity;
+      if (!Number.isNaN(capacity)) capacities.push(capacity);
       if (!Number.isNaN(speed)) {
         speeds.push(speed);
         served += total.rps;
@@ -160,10 +172,11 @@ export class FleetLoads {
       }
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
+    this.#neutralPace = neutralPaceOf(paces);
     speeds.sort((a, b) => a - b);
     // The lower one of two: of two hosts the one that answers without working is not the measure.
     const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
-    this.#speeds = { median, serving: served > 0 ? speedByServed / served : median };
+    this.#speeds = { median, capacity: medianOf(Float64Array.from(capacities)), serving: served > 0 ? speedByServed / served : median };
     return { loads: changed, rates };
   }
 
@@ -182,11 +195,19 @@ export class FleetLoads {
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
     }
     this.#messages = 0;
+    const quick: string[] = [];
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
       if (total.isToBeTold) changed.add(host);
+      if (quick.length < MAX_QUICK && isQuickPace(total.pace, this.#neutralPace)) quick.push(host);
     }
+    this.#quick = quick;
     return changed;
+  }
+
+  /** The hosts that answer too soon to be believed, by all balancers' word; see pace.ts. */
+  get quick(): readonly string[] {
+    return this.#quick;
   }
 
   /** The same as `of`, for the fleet: what the host can do counts as told. */
@@ -208,7 +229,8 @@ export class FleetLoads {
     const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
     for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
     for (const total of this.#totals.values()) total.renewMeasure();
-    this.#speeds = { median: this.#speeds.median * growth, serving: this.#speeds.serving * growth };
+    const { median, capacity, serving } = this.#speeds;
+    this.#speeds = { median: median * growth, capacity: capacity * growth, serving: serving * growth };
   }
 
   /** Whether a balancer that lives has this host as a static one. */

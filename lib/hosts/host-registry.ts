@@ -36,6 +36,8 @@ export interface HostChanges {
   /** Hosts of which only the load changed; they can be among the figures too. */
   readonly loads: readonly LoadRow[];
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
+  /** The hosts that answer too soon to be believed. */
+  readonly quick: readonly string[];
   /** What a request of each class costs (ms of CPU); null when that did not change. */
   readonly costs: Costs | null;
   readonly gone: readonly string[];
@@ -164,15 +166,10 @@ export class HostRegistry {
 
   /** The hosts that are to be checked now: all, or those that only a check can tell about. */
   hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
-    const found: HostEntry[] = [];
-    for (const entry of this.#entries.values()) if (this.#needsProbe(entry, nowMs)) found.push(entry);
-    return found;
+    return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
   }
 
-  /**
-   * To be called each second: notices silence, forgets what is long gone, works out the rates. Gives the hosts whose rates
-   * changed: they are for people, and no balancer is told.
-   */
+  /** To be called each second: notices silence, forgets what is long gone, works out the rates. Gives the hosts whose rates changed, of which no balancer is told. */
   tick(nowMs: number): ReadonlySet<string> {
     const { loads, rates } = this.#loads.tick(nowMs);
     for (const name of loads) this.#loadChanged.add(name);
@@ -224,7 +221,7 @@ export class HostRegistry {
     }
     this.#figuresChanged.clear();
     this.#loadChanged.clear();
-    const changes = { rows, figures, loads, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
+    const changes = { rows, figures, loads, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
     this.#changed.clear();
     this.#gone = new Set();
     this.#news = [];

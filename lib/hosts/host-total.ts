@@ -2,6 +2,7 @@
 // tell of what the host can do.
 
 import type { Evidence, HostFigures } from '../model.js';
+import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../routing/capacity.js';
 
 /** The weight of the newest second in the smoothed rate. */
@@ -26,6 +27,9 @@ export interface FleetLoad {
 export class HostTotal {
   inflight = 0;
   rps = 0;
+  /** How long it takes for its answers, as a multiple of what is usual; 0 while it has given none. */
+  pace = 0;
+  #answers = 0;
   readonly capacity: CapacityState = startCapacity();
   #work = 0;
   /** Requests finished since the last tick of a second. */
@@ -91,6 +95,13 @@ export class HostTotal {
     sum.workSquares += evidence.workSquares;
     sum.workByDuration += evidence.workByDuration;
     sum.durationSquares += evidence.durationSquares;
+  }
+
+  /** It gave so many answers, whose paces are so much, added up. */
+  answer(answers: number, paces: number): void {
+    if (answers === 0) return;
+    this.pace = paceAfter(this.pace, this.#answers, answers, Math.min(paces / answers, MAX_MULTIPLE));
+    this.#answers += answers;
   }
 
   /** Work is reckoned in another measure from now on: what comes next may still be in the old one, and teaches nothing. */

@@ -146,9 +146,9 @@ export function startMastership(options: MastershipOptions): Mastership {
     const stamp = { term, seq };
     const message: HostTable = {
       stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, figures: isFull ? [] : changes.figures,
-      loads: isFull ? [] : changes.loads, acks: changes.acks, everyMs: loadEveryMs(registry.balancers, registry.size, budget), costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
+      loads: isFull ? [] : changes.loads, acks: changes.acks, quick: changes.quick, everyMs: loadEveryMs(registry.balancers, registry.size, budget), costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
     };
-    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, figures: [], loads: [], acks: changes.acks, costs: registry.costs, gone: [] };
+    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, figures: [], loads: [], acks: changes.acks, quick: changes.quick, costs: registry.costs, gone: [] };
     const news = new Set(isNews ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];

@@ -1,6 +1,6 @@
 // Load messages on the wire: what a balancer publishes on `load`. Hosts are lists without names of fields,
-// `[name, inflight, work, served, mean_inflight, work_done, durations, work², work·duration, duration², class, count,
-// durations, class, count, durations, …]`, since there can be thousands of them and they are sent many times a second.
+// `[name, inflight, work, served, mean_inflight, answers, paces, work_done, durations, work², work·duration, duration²,
+// class, count, durations, class, count, durations, …]`, since there can be thousands of them and they are sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
@@ -10,7 +10,7 @@ import { isName, originOf } from './names.js';
 const MAX_LENGTH = 8 << 20;
 
 /** Elements of a host's list before its counts. */
-const FIXED = 10;
+const FIXED = 12;
 
 /** A class's name is a method and a route; see `request-classes.ts`. */
 const MAX_CLASS_NAME = 300;
@@ -30,9 +30,9 @@ export function encodeLoad(message: LoadMessage): string {
   });
 }
 
-function encodeHost({ host, inflight, work, served, meanInflight, evidence, counts }: HostLoad): unknown[] {
+function encodeHost({ host, inflight, work, served, meanInflight, answers, paces, evidence, counts }: HostLoad): unknown[] {
   const { work: workDone, durations, workSquares, workByDuration, durationSquares } = evidence;
-  return [host, inflight, work, served, meanInflight, workDone, durations, workSquares, workByDuration, durationSquares, ...counts];
+  return [host, inflight, work, served, meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares, ...counts];
 }
 
 /** Reads a load message; one wrong entry drops the whole, since a part would be counted wrongly. */
@@ -65,12 +65,12 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   const [host, inflight, work, served, ...amounts] = entry.slice(0, FIXED) as [string, ...unknown[]];
   if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return undefined;
   if (!isAmount(work) || amounts.length !== FIXED - 4 || !amounts.every(isAmount)) return undefined;
-  const [meanInflight, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [number, number, number, number, number, number];
+  const [meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [number, number, number, number, number, number, number, number];
   const counts = entry.slice(FIXED);
   if (counts.length > 3 * MAX_CLASSES || counts.length % 3 !== 0) return undefined;
   if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASSES)))) return undefined;
   const evidence = { work: workDone, durations, workSquares, workByDuration, durationSquares };
-  return { host, inflight, work, served, meanInflight, evidence, counts: counts as number[] };
+  return { host, inflight, work, served, meanInflight, answers, paces, evidence, counts: counts as number[] };
 }
 
 function isAmount(value: unknown): value is number {

@@ -29,6 +29,7 @@ export function encodeTable(table: HostTable): string {
     ...(table.figures.length > 0 && { figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]) }),
     ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, Math.max(0, inflight), workOf(work), capacityOf(capacity), capacityOf(speed)]) }),
     ...(table.acks.length > 0 && { acks: table.acks }),
+    ...(table.quick !== undefined && table.quick.length > 0 && { quick: table.quick }),
     ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
@@ -68,7 +69,7 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, seq, full, prev, hosts, figures = [], loads = [], acks = [], every, costs = null, gone = [] } = decoded.value;
+  const { term, seq, full, prev, hosts, figures = [], loads = [], acks = [], quick = [], every, costs = null, gone = [] } = decoded.value;
   if (!isCount(term) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
   const isFull = full === true;
   const everyMs = numberWithin(every, 0, MAX_EVERY_MS);
@@ -79,7 +80,8 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     rows.push(row);
   }
-  if (!gone.every(isName)) return rejected('name');
+  if (!Array.isArray(quick)) return rejected('malformed');
+  if (!gone.every(isName) || !quick.every(isName)) return rejected('name');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
   if (costs !== null && !(Array.isArray(costs) && costs.length <= MAX_COSTS && costs.every(isCost))) return rejected('malformed');
   const figuresRows: FiguresRow[] = [];
@@ -94,7 +96,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     loadRows.push(row);
   }
-  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), costs, gone } };
+  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), ...(quick.length > 0 && { quick }), costs, gone } };
 }
 
 function isAck(entry: unknown): entry is readonly [string, number] {

@@ -25,7 +25,10 @@ const LEAST_SCATTER = 0.3;
 const SPEED_UP = 0.2;
 const SPEED_DOWN = 0.002;
 
-/** How quickly the believed speed goes to the median where what is seen could be the median's (per half-life). */
+/**
+ * How quickly the believed speed goes to the median where what is seen could be the median's (per half-life); and the
+ * capacity of a host without an agent that has room, since then nothing shows how much.
+ */
 const EQUAL_PULL = 0.02;
 
 /** After so long without a request half of what was learned of a host is forgotten. */
@@ -90,9 +93,10 @@ export interface CapacityFigures {
   readonly cores: number | null;
 }
 
-/** The speeds of all hosts; NaN while they are not known. */
+/** The speeds of all hosts, and their median capacity; NaN while they are not known. */
 export interface FleetSpeeds {
   readonly median: number;
+  readonly capacity: number;
   /** The mean of those that serve, by the requests that they serve. */
   readonly serving: number;
 }
@@ -128,7 +132,7 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
     state.speed += (speeds.serving - state.speed) * forgotten || 0;
     state.guessed += (1 - state.guessed) * forgotten;
     const expected = foundCapacity(0, 1, state, figures);
-    if (figures.cpu === null) state.capacity = Math.max(state.capacity, state.speed);
+    if (figures.cpu === null) state.capacity = Math.max(pulled(state.capacity, speeds.capacity, forgotten), state.speed);
     else if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * forgotten;
     return;
   }
@@ -148,7 +152,10 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   const used = rate * state.meanInflight;
   // It is under pressure only if that is more than the scatter of a few requests.
   const ease = (rate / state.speed) * (1 + 2 * relativeError(state));
-  const found = foundCapacity(used, ease, state, figures);
+  // Who is slower than others may be so because it has less.
+  const isAsQuick = rate > (1 - relativeError(state)) * median;
+  const others = isAsQuick ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
+  const found = foundCapacity(used, ease, { speed: state.speed, capacity: pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings)) }, figures);
   if (Number.isNaN(found)) return;
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
@@ -198,16 +205,21 @@ function rememberedRequests(state: CapacityState): number {
 }
 
 /** What the host can do, from what it does (`used`) and how near its speed it serves each request (`ease`, 0..1). */
-function foundCapacity(used: number, ease: number, { speed, capacity }: CapacityState, { cpu, cores }: CapacityFigures): number {
+function foundCapacity(used: number, ease: number, { speed, capacity }: Pick<CapacityState, 'speed' | 'capacity'>, { cpu, cores }: CapacityFigures): number {
   const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
   if (cpu !== null && cores !== null && cores > 0) {
     return Math.min(used + spare * (1 - cpu) * cores * speed, cores * speed);
   }
   // Without the number of cores: as if all CPU in use were ours.
   if (cpu !== null && cpu > 0.05 && used > 0) return used * (1 + spare * (1 / cpu - 1));
-  // Nothing but requests: under pressure they tell it; else it is at least what it was, or a little more than what is used.
+  // Nothing but requests: under pressure they tell it; else it is a little more than what is used at least.
   if (ease < UNCONTENDED) return used;
   return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * 1.25);
+}
+
+/** Nearer by this share to what others can do, where that is known. */
+function pulled(capacity: number, median: number, share: number): number {
+  return Number.isNaN(median) ? capacity : capacity + (median - capacity) * share;
 }
 
 function bounded(speed: number, median: number): number {

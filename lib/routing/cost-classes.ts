@@ -1,7 +1,7 @@
 // The classes of requests that costs are learned of: which column each has, and what of its requests is counted.
 // Sums fade, so that they tell of about the last 45 s. Bounded: the class of the least use gives its place to a new one.
 
-import type { Kind } from './cost-rows.js';
+import { HALF_LIFE_MS, type Kind } from './cost-rows.js';
 import { REST_NAME } from './request-classes.js';
 import { MAX_COLUMNS } from './work-windows.js';
 
@@ -15,6 +15,13 @@ const MAX_NAME = 256;
 /** Hosts say what a sample of requests took; a smaller one than this is not believed. */
 const LEAST_SAID_SHARE = 0.01;
 
+/** What is recent: requests of about the last seconds (half-life), but so many at least, which it takes to tell. */
+const RECENT_MS = 2000;
+const RECENT_LEAST = 20;
+
+/** What share of the duration before is clearly less; by the geometric mean, which a few long ones that are missing do not change. */
+const CLEARLY_LESS = 0.7;
+
 /** One class. */
 export interface ClassState {
   name: string;
@@ -23,6 +30,12 @@ export interface ClassState {
   /** Of these, durations are known. */
   timed: number;
   busyMs: number;
+  /** The sum of the logarithms of durations in ms. */
+  logMs: number;
+  /** The same of the last few seconds. */
+  recent: number;
+  recentMs: number;
+  recentLogMs: number;
   /** The same of hosts that had CPU to spare. */
   easy: number;
   easyMs: number;
@@ -86,21 +99,50 @@ export class CostClasses {
     });
   }
 
-  fade(factor: number): void {
+  /**
+   * Some time went by. A class whose requests took clearly longer than those of the last seconds was slow since CPU was
+   * short, and that is over: what it took then is forgotten. (The other way round it may be short now.)
+   * @returns what remains of all sums (0..1)
+   */
+  fade(elapsedMs: number): number {
+    const factor = 0.5 ** (elapsedMs / HALF_LIFE_MS);
     for (const state of this.all()) {
+      if (state.recent >= RECENT_LEAST && state.recentLogMs / state.recent < state.logMs / state.timed + Math.log(CLEARLY_LESS)) {
+        state.timed = state.recent;
+        state.busyMs = state.recentMs;
+        state.logMs = state.recentLogMs;
+      }
+      const recent = Math.max(state.recent * 0.5 ** (elapsedMs / RECENT_MS), Math.min(state.recent, RECENT_LEAST));
+      const kept = recent / state.recent || 0;
+      state.recent *= kept;
+      state.recentMs *= kept;
+      state.recentLogMs *= kept;
       state.count *= factor;
       state.timed *= factor;
       state.busyMs *= factor;
+      state.logMs *= factor;
       state.easy *= factor;
       state.easyMs *= factor;
       state.said *= factor;
       state.saidMs *= factor;
     }
+    return factor;
   }
 }
 
+/** So many requests of a class took so long together (ms). */
+export function addDurations(state: ClassState, count: number, busyMs: number): void {
+  const logMs = count * Math.log(Math.max(busyMs / count, 1e-3));
+  state.timed += count;
+  state.busyMs += busyMs;
+  state.logMs += logMs;
+  state.recent += count;
+  state.recentMs += busyMs;
+  state.recentLogMs += logMs;
+}
+
 function newClass(name: string): ClassState {
-  return { name, count: 0, timed: 0, busyMs: 0, easy: 0, easyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
+  return { name, count: 0, timed: 0, busyMs: 0, logMs: 0, recent: 0, recentMs: 0, recentLogMs: 0, easy: 0, easyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
 }
 
 /** The mean duration in ms, of hosts with CPU to spare if there are any; 1 when none is known. */

@@ -4,9 +4,9 @@
 // requests: a regression that ignores the stretches in which neighbours came or went (robust-fit.ts).
 // Until data says better, a class's cost is a part of its duration, the same part for all.
 
-import { type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
+import { addDurations, type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import {
-  buildCostProblem, believeSaid, type ClassFigures, ERROR_FACTOR, explainedPart, FIT_ITERATIONS, fitMemory, HALF_LIFE_MS, type Kind, KINDS, MIN_RECORDS,
+  buildCostProblem, believeSaid, type ClassFigures, ERROR_FACTOR, explainedPart, FIT_ITERATIONS, fitMemory, type Kind, KINDS, MIN_RECORDS,
 } from './cost-rows.js';
 import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
 import { MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
@@ -121,8 +121,7 @@ export class CostModel {
     const isTimed = busyMs !== null && busyMs >= 0 && busyMs <= count * MAX_DURATION_MS;
     if (isTimed) {
       durationMs = busyMs / count;
-      state.timed += count;
-      state.busyMs += busyMs;
+      addDurations(state, count, busyMs);
     }
     const hasSpare = this.#windows.finished(host, column, count, durationMs, atMs, span);
     if (hasSpare && isTimed) {
@@ -152,7 +151,7 @@ export class CostModel {
     if (!Number.isFinite(nowMs)) return;
     const elapsedMs = nowMs - this.#turnedAtMs;
     this.#turnedAtMs = nowMs;
-    if (elapsedMs > 0) this.#fade(0.5 ** (elapsedMs / HALF_LIFE_MS));
+    if (elapsedMs > 0) this.#fade(elapsedMs);
     this.#windows.turn(nowMs, this.#spanMs());
     const columns = this.#classes.busyColumns();
     if (columns.length === 0 || this.#windows.records.size < MIN_RECORDS) return;
@@ -209,10 +208,10 @@ export class CostModel {
     return state.timed > 0 ? Math.max(LEAST_COST_MS, this.#theta * durationOf(state)) : null;
   }
 
-  #fade(factor: number): void {
+  #fade(elapsedMs: number): void {
+    const factor = this.#classes.fade(elapsedMs);
     this.#spanSum *= factor;
     this.#spanCount *= factor;
-    this.#classes.fade(factor);
   }
 
   /** Looks for one more start among a part of the rows. */

@@ -9,9 +9,43 @@ import { FLEET, type HostView } from '../model.js';
  */
 const TOO_QUICK = 0.2;
 
-/** Whether what a host answered lately came too soon to be true. */
-export function isTooQuick({ pace, fleet }: Pick<HostView, 'pace' | 'fleet'>, slot: number): boolean {
-  const own = pace[slot] as number;
-  // False where nothing is known (0, NaN).
-  return own > 0 && own < TOO_QUICK * (fleet[FLEET.neutralPace] as number);
+/** The weight of the newest answer in a host's pace. */
+const PACE_WEIGHT = 1 / 16;
+
+/** An answer that took very long tells no more than this. */
+export const MAX_MULTIPLE = 8;
+
+/**
+ * A host's pace after so many answers more: how long it takes, as a multiple of what requests of their class take on
+ * average; the mean of its first answers, and then of the last ones.
+ * @param known its pace after `before` answers
+ * @param mean the mean of the new ones, each up to `MAX_MULTIPLE`
+ */
+export function paceAfter(known: number, before: number, more: number, mean: number): number {
+  return known + (mean - known) * Math.max(more / (before + more), 1 - (1 - PACE_WEIGHT) ** more);
+}
+
+/** The pace to hold others against: the median, the slower one of two, since of two hosts the one that answers without working is not the measure. NaN of none. */
+export function neutralPaceOf(paces: readonly number[]): number {
+  return paces.toSorted((a, b) => a - b)[paces.length >> 1] ?? Number.NaN;
+}
+
+/**
+ * Whether this is the pace of a host that answers too soon to be true; not where nothing is known (0, NaN). Where most
+ * hosts are slower than usual, one that is as ever is none: what is usual is 1.
+ */
+export function isQuickPace(pace: number, neutral: number): boolean {
+  return pace > 0 && pace < TOO_QUICK * Math.min(neutral, 1);
+}
+
+/** The pace of the quickest host that is believed; NaN of none. */
+export function leastPaceOf(paces: readonly number[], neutral: number): number {
+  let least = Number.NaN;
+  for (const pace of paces) if (pace > 0 && !isQuickPace(pace, neutral) && !(pace >= least)) least = pace;
+  return least;
+}
+
+/** Whether what a host answered lately came too soon to be true: by what it answered to this balancer, or by the master's word. */
+export function isTooQuick({ pace, quick, fleet }: Pick<HostView, 'pace' | 'quick' | 'fleet'>, slot: number): boolean {
+  return quick[slot] === 1 || isQuickPace(pace[slot] as number, fleet[FLEET.neutralPace] as number);
 }

@@ -56,6 +56,7 @@ export interface TableColumns {
   readonly reportedAt: Float64Array;
   readonly state: Int32Array;
   readonly fleetInflight: Int32Array;
+  readonly quick: Int32Array;
   /** Since when a host warms up (process's clock); 0 when it need not. */
   readonly warmSince: Float64Array;
   /** What an operator said of a host, as a code of `OPERATOR_WORDS`; it outlives a restart of the fleet thread. */
@@ -95,10 +96,13 @@ export interface TableColumns {
   readonly failing: Float64Array;
   /** How long the host takes for its answers, as a multiple of what requests of their class take on average, lately; 0 while it has given none. */
   readonly pace: Float64Array;
+  /** Answers, and their paces added up. */
+  readonly answers: Float64Array;
+  readonly paceSum: Float64Array;
 }
 
-const WIDE_COLUMNS = 25 + MAX_CLASSES;
-const NARROW_COLUMNS = 5 + MAX_CLASSES;
+const WIDE_COLUMNS = 27 + MAX_CLASSES;
+const NARROW_COLUMNS = 6 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * capacity;
@@ -155,6 +159,8 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     ejectedUntil: wide(capacity),
     failing: wide(capacity),
     pace: wide(capacity),
+    answers: wide(capacity),
+    paceSum: wide(capacity),
     warmSince: wide(capacity),
     fleetWork: wide(capacity),
     othersInflight: wide(capacity),
@@ -175,6 +181,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),
     fleetInflight: narrow(capacity),
+    quick: narrow(capacity),
     operator: narrow(capacity),
     inflight: narrow(capacity),
     kept: narrow(capacity),

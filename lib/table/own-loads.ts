@@ -34,6 +34,8 @@ export class OwnLoads {
   readonly #saidEvidence: SaidEvidence;
   readonly #saidAtMs: Float64Array;
   readonly #saidInflightMs: Float64Array;
+  readonly #saidAnswers: Float64Array;
+  readonly #saidPaces: Float64Array;
   readonly #saidCount = new Float64Array(MAX_CLASSES);
   readonly #saidMs = new Float64Array(MAX_CLASSES);
   readonly #saidByClass: Uint32Array;
@@ -65,6 +67,8 @@ export class OwnLoads {
       work: new Float64Array(columns.slots), durations: new Float64Array(columns.slots), workSquares: new Float64Array(columns.slots),
       workByDuration: new Float64Array(columns.slots), durationSquares: new Float64Array(columns.slots),
     };
+    this.#saidAnswers = new Float64Array(columns.slots);
+    this.#saidPaces = new Float64Array(columns.slots);
     this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
     this.#saidBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#others = new FeedForward(columns, balancer);
@@ -130,7 +134,7 @@ export class OwnLoads {
       this.#saidOf[slot] = name;
       this.#saidInflight[slot] = inflight;
       this.#saidServed[slot] = served;
-      changed.push({ host: name, inflight, work, served, meanInflight: this.#meanInflight(slot, isKnown, nowMs), evidence: this.#evidence(slot, isKnown), counts });
+      changed.push({ host: name, inflight, work, served, meanInflight: this.#meanInflight(slot, isKnown, nowMs), answers: since(this.#saidAnswers, columns.answers, slot, isKnown), paces: since(this.#saidPaces, columns.paceSum, slot, isKnown), evidence: this.#evidence(slot, isKnown), counts });
       said.slots.push(slot);
       said.names.push(name);
       said.inflight.push(inflight);

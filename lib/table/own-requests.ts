@@ -2,13 +2,8 @@
 // so does the simulation; load messages are made of them (own-loads.ts).
 
 import { MAX_CLASSES } from '../model.js';
+import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import type { TableColumns } from './layout.js';
-
-/** The weight of the newest answer in a host's pace. */
-const PACE_WEIGHT = 1 / 16;
-
-/** One that took very long tells no more than this. */
-const MAX_MULTIPLE = 8;
 
 /** One more request in flight on a host, and the work that it is expected to be (ms of CPU). */
 export function beginRequest({ inflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
@@ -44,10 +39,13 @@ export function letGoRequest({ inflight, kept, work, startSum, elapsedSum }: Tab
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - keptAtMs);
 }
 
-/** The host answered a request, the latest of those in `served`, in so many times what is usual: its pace is the mean of the first, and then of the last ones. */
-export function notePace({ pace, served }: TableColumns, slot: number, multiple: number): void {
-  const known = pace[slot] as number;
-  pace[slot] = known + (Math.min(multiple, MAX_MULTIPLE) - known) * Math.max(1 / (served[slot] as number), PACE_WEIGHT);
+/** The host answered a request in so many times what is usual. */
+export function notePace({ pace, answers, paceSum }: TableColumns, slot: number, multiple: number): void {
+  const before = answers[slot] as number;
+  const bounded = Math.min(multiple, MAX_MULTIPLE);
+  pace[slot] = paceAfter(pace[slot] as number, before, 1, bounded);
+  answers[slot] = before + 1;
+  paceSum[slot] = (paceSum[slot] as number) + bounded;
 }
 
 /** It was served as it should be, and tells of the host: its work, its duration, and the products that say how much both scatter. */
@@ -71,9 +69,9 @@ export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number,
 
 /** Makes a slot's cells those of a host that nothing was sent to yet. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  const { inflight, kept, work, startSum, elapsedSum, served, pace, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
+  const { inflight, kept, work, startSum, elapsedSum, served, pace, answers, paceSum, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
   inflight[slot] = kept[slot] = 0;
-  for (const column of [work, startSum, elapsedSum, served, pace, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
+  for (const column of [work, startSum, elapsedSum, served, pace, answers, paceSum, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
   servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
   busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
 }

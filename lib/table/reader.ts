@@ -10,6 +10,7 @@ export class TableReader implements HostView {
   readonly avoidUntil: Float64Array;
   readonly failing: Float64Array;
   readonly pace: Float64Array;
+  readonly quick: Int32Array;
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
@@ -30,6 +31,7 @@ export class TableReader implements HostView {
     this.avoidUntil = columns.avoidUntil;
     this.failing = columns.failing;
     this.pace = columns.pace;
+    this.quick = columns.quick;
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;

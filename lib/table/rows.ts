@@ -38,7 +38,7 @@ export function writeLoad(columns: TableColumns, slot: number, row: LoadRow): vo
 export function clearRow(columns: TableColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
-  columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
+  columns.fleetInflight[slot] = columns.quick[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 

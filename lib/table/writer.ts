@@ -3,10 +3,11 @@
 // and the static hosts that this balancer was started with.
 
 import { FLEET, HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
-import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
+import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import { type TableColumns, WIDE_HEADER } from './layout.js';
+import { refreshNeutral } from './neutral.js';
 import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
 
 /** A host and its slot, as the other threads must know them: what is not a number goes by message. */
@@ -45,6 +46,8 @@ export class TableWriter {
   readonly #entries = new Map<string, Entry>();
   readonly #freeSlots: number[] = [];
   #nextSlot: number;
+  /** Whom the master called too quick. */
+  #quick: readonly string[] = [];
   #isListOld = true;
   #hosts: SlotHost[] | undefined;
   #words: ReadonlyMap<string, OperatorWord>;
@@ -116,6 +119,7 @@ export class TableWriter {
       if (entry !== undefined) writeLoad(this.#columns, entry.slot, load);
     }
     for (const name of table.gone) this.#unpublish(name, change);
+    this.#setQuick(table.quick ?? []);
     if (named !== undefined) {
       const isNewMaster = table.stamp.term !== this.stamp.term;
       for (const [name, entry] of this.#entries) {
@@ -201,14 +205,7 @@ export class TableWriter {
 
   /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
   refreshNeutral(nowMs: number): void {
-    const { usage, reportedAt, capacity, speed, pace, fleet } = this.#columns;
-    const slots = [...this.#entries.values()].map(({ slot }) => slot);
-    fleet[FLEET.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
-    fleet[FLEET.neutralCapacity] = medianOf(figuresOf(slots, capacity));
-    fleet[FLEET.neutralSpeed] = medianOf(figuresOf(slots, speed));
-    const paces = figuresOf(slots.filter((slot) => (pace[slot] as number) > 0), pace).toSorted();
-    // The slower one of two: of two hosts the one that answers without working is not the measure.
-    fleet[FLEET.neutralPace] = paces[paces.length >> 1] ?? Number.NaN;
+    refreshNeutral(this.#columns, [...this.#entries.values()].map(({ slot }) => slot), nowMs);
   }
 
   /** All hosts with their slots. */
@@ -236,6 +233,18 @@ export class TableWriter {
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
     if (writeRow(this.#columns, entry.slot, row, nowMs)) this.#isListOld = true;
+  }
+
+  #setQuick(names: readonly string[]): void {
+    const mark = (hosts: readonly string[], value: number): void => {
+      for (const host of hosts) {
+        const entry = this.#entries.get(host);
+        if (entry !== undefined) this.#columns.quick[entry.slot] = value;
+      }
+    };
+    mark(this.#quick, 0);
+    mark(names, 1);
+    this.#quick = names;
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
@@ -284,9 +293,4 @@ export class TableWriter {
     forgetFigures(this.#columns, entry.slot);
     this.#isListOld = true;
   }
-}
-
-/** The figures that are known of these slots. */
-function figuresOf(slots: readonly number[], column: Float64Array): Float64Array {
-  return Float64Array.from(slots, (slot) => column[slot] as number).filter((figure) => !Number.isNaN(figure));
 }

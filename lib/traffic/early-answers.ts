@@ -18,6 +18,15 @@ const MAX_MS = 10_000;
 /** The mean duration of a class is of about so many answers, of all hosts. */
 const MEMORY = 512;
 
+/** How often is worked out what is usual: paces must have followed the last time by then. */
+const TURN_MS = 1000;
+
+/** After so many answers of a class what is usual for it is known; from then on it can only become less at once. */
+const KNOWN = 64;
+
+/** It becomes more so slowly (a turn): hosts that are slow today do not make one that is as ever look too quick. */
+const GROWTH = 1.01;
+
 /** A host, as far as that is concerned. */
 export interface KeptHost {
   readonly slot: number;
@@ -40,6 +49,9 @@ export class EarlyAnswers {
   /** How long requests of each class take, on average of so many answers. */
   readonly #meanMs = new Float64Array(MAX_CLASSES);
   readonly #answered = new Uint16Array(MAX_CLASSES);
+  /** How long they take on the median host when that is well; 0 while not known. */
+  readonly #usualMs = new Float64Array(MAX_CLASSES);
+  #turnedAtMs = Number.NaN;
   readonly #heap = new MinHeap<Kept>();
 
   constructor(columns: TableColumns, count: Count) {
@@ -57,17 +69,51 @@ export class EarlyAnswers {
     this.#answered[classId] = answered;
     const meanMs = (this.#meanMs[classId] as number) + (tookMs - (this.#meanMs[classId] as number)) / answered;
     this.#meanMs[classId] = meanMs;
-    if (meanMs > 0) notePace(columns, slot, tookMs / meanMs);
-    const usualMs = meanMs * (fleet[FLEET.neutralPace] as number);
+    const usualMs = (this.#usualMs[classId] as number) || meanMs;
+    notePace(columns, slot, usualMs > 0 ? tookMs / usualMs : 1);
+    const medianMs = usualMs * (fleet[FLEET.neutralPace] as number);
     // In the first moments no host can be told from another: what a liar says then would be believed for long.
-    if (Number.isNaN(usualMs)) return;
-    if (tookMs < usualMs && isTooQuick(columns, slot) && this.#heap.size < MAX_KEPT) {
+    if (Number.isNaN(medianMs)) return;
+    if (tookMs < medianMs && isTooQuick(columns, slot) && this.#heap.size < MAX_KEPT) {
       this.#count('answers_too_quick');
       keepRequest(columns, slot, cost, nowMs);
-      this.#heap.push(startedAtMs + Math.min(usualMs, MAX_MS), { host, classId, cost, startedAtMs, keptAtMs: nowMs });
+      this.#heap.push(startedAtMs + Math.min(medianMs, MAX_MS), { host, classId, cost, startedAtMs, keptAtMs: nowMs });
     } else {
       recordServed(columns, slot, classId, cost, tookMs);
     }
+  }
+
+  /** To be called some times a second: works out now and then what is usual. */
+  turn(nowMs: number): void {
+    if (nowMs - this.#turnedAtMs < TURN_MS) return;
+    this.#turnedAtMs = nowMs;
+    const { fleet } = this.#columns;
+    const neutralPace = fleet[FLEET.neutralPace] as number;
+    if (!(neutralPace > 0)) return;
+    const usual = this.#usualMs;
+    // All answers are slower than on the median host by this, or quicker, since most may be of a few hosts.
+    let [paces, answers] = [0, 0];
+    for (let id = 0; id < MAX_CLASSES; id++) {
+      const answered = this.#answered[id] as number;
+      const pace = (this.#meanMs[id] as number) / (usual[id] as number);
+      if (answered === 0 || !(pace >= 0)) continue;
+      paces += answered * (Number.isFinite(pace) ? pace : 1);
+      answers += answered;
+    }
+    const medianOverMean = neutralPace / (paces > 0 ? paces / answers : 1);
+    const growth = (fleet[FLEET.leastPace] as number) > 1 ? GROWTH : 1;
+    for (let id = 0; id < MAX_CLASSES; id++) {
+      const answered = this.#answered[id] as number;
+      if (answered === 0) continue;
+      const nowUsualMs = (this.#meanMs[id] as number) * medianOverMean;
+      const known = usual[id] as number;
+      usual[id] = answered < KNOWN || known === 0 ? nowUsualMs : Math.min(nowUsualMs, known * growth);
+    }
+  }
+
+  /** The id is another class's from now on. */
+  forgetClass(classId: number): void {
+    this.#answered[classId] = this.#usualMs[classId] = 0;
   }
 
   /** Lets those go whose time is over. */

@@ -103,6 +103,11 @@ export class HostPool {
     host.closeIdle();
   }
 
+  /** A class's id is another class's from now on. */
+  forgetClass(id: number): void {
+    this.#early.forgetClass(id);
+  }
+
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
@@ -204,6 +209,7 @@ export class HostPool {
     const { columns, clock } = this.#options;
     const nowMs = clock();
     this.#early.letGo(nowMs);
+    this.#early.turn(nowMs);
     for (const host of this.#hosts) {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;

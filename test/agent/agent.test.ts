@@ -131,6 +131,7 @@ test('when Redis goes and comes back, reports go on; it is told once each', () =
           await until(() => troubles(agent).length === round, { what: 'the loss to be told' });
           await redis.restart();
           await until(isKnown, { timeoutMs: 10_000, what: 'the host to be known again' });
+          await until(() => logOf(agent).length >= 2 + 2 * round, { what: 'the return to be told' });
         }
         const lines = logOf(agent).map(({ msg }) => msg);
         assert.equal(lines, [

@@ -16,7 +16,7 @@ let seq = 0;
 function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
   return {
     balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], said: [], isFull: false, statics: [], ...fields,
-    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] })),
+    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] })),
   };
 }
 
@@ -108,6 +108,42 @@ test('a balancer that says nothing for more than three seconds has nothing in fl
   assert.is(loads.isStatic('s'), false);
   loads.tick(5001);
   assert.is(loads.of('h').inflight, 0);
+});
+
+/** A second in which each balancer heard so many answers from each host: `[name, how many, the mean of their paces]`. */
+function answer(loads: FleetLoads, balancers: readonly string[], hosts: readonly [string, number, number][], nowMs: number): void {
+  for (const balancer of balancers) {
+    const message = say(balancer, hosts.map(([host]) => [host, 0, nowMs]));
+    const said = message.hosts.map((each, i) => {
+      const [, answers, mean] = hosts[i] as [string, number, number];
+      return Object.assign({}, each, { answers, paces: answers * mean });
+    });
+    loads.take({ ...message, hosts: said }, nowMs);
+  }
+  loads.tick(nowMs);
+  loads.learn(nowMs, () => ({ cpu: null, memory: null, cores: null }));
+}
+
+test('a host that answers too soon is found by what all balancers say together, and is no more once it answers as others do', () => {
+  const loads = new FleetLoads();
+  const balancers = ['b1', 'b2', 'b3', 'b4'];
+  for (let ms = 0; ms <= 3000; ms += 1000) answer(loads, balancers, [['a', 3, 1], ['b', 3, 1.1], ['c', 3, 0.9]], ms);
+  assert.equal(loads.quick, []);
+  // Eight answers of each of four balancers: none of them alone would know it.
+  answer(loads, balancers, [['a', 3, 1.2], ['b', 8, 0.01], ['c', 3, 1.2]], 4000);
+  assert.equal(loads.quick, ['b']);
+  // An answer that took for ever stands for no more than eight times the usual: who takes 2 is not quick beside it.
+  answer(loads, ['b1'], [['a', 200, 1e6], ['b', 200, 2], ['c', 200, 1e6]], 5000);
+  assert.equal(loads.quick, []);
+});
+
+test('hosts of which nothing was answered are not called quick, nor are so many that the median cannot be believed', () => {
+  const loads = new FleetLoads();
+  for (const ms of [0, 1000]) answer(loads, ['b1'], [['a', 5, 1], ['b', 0, 0], ['c', 5, 1]], ms);
+  assert.equal(loads.quick, []);
+  const many = Array.from({ length: 1000 }, (_, i): [string, number, number] => [`h${i}`, 9, i < 490 ? 0.001 : 1]);
+  for (const ms of [2000, 3000]) answer(loads, ['b1'], many, ms);
+  assert.is(loads.quick.length, 256);
 });
 
 test('an empty message is a sign of life', () => {

@@ -15,7 +15,7 @@ const URL_B = 'http://10.0.0.2:80';
 const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
 let seq = 0;
 const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], said: [], isFull: false, statics: [], hosts, ...fields });
-const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] });
+const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] });
 
 const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
@@ -31,7 +31,7 @@ test('a first report makes a host that is up, with its figures and their age', (
   assert.is(changes.isMembership, true);
   assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
   assert.is(registry.hasChanges, false);
-  assert.equal(registry.takeChanges(1250), { rows: [], figures: [], loads: [], acks: [], costs: null, gone: [], news: [], isMembership: false });
+  assert.equal(registry.takeChanges(1250), { rows: [], figures: [], loads: [], acks: [], costs: null, gone: [], news: [], quick: [], isMembership: false });
 });
 
 test('a further report is a change, but none of membership', () => {

@@ -17,8 +17,8 @@ const REPORT: Report = { host: 'h1', url: 'http://10.0.0.7:8080', cpu: 0.31, mem
 const LOAD: LoadMessage = {
   balancer: 'b1', instance: 'i-1', seq: 12, classes: [[0, '(rest)'], [3, 'GET /a/:id']], said: [[3, 1, 4.5]], isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
   hosts: [
-    { host: 'h1', inflight: 3, work: 12.25, served: 1e12, meanInflight: 2.5, evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 }, counts: [0, 2, 30.5, 3, 1, 7] },
-    { host: 'constructor', inflight: 0, work: 0, served: 0, meanInflight: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] },
+    { host: 'h1', inflight: 3, work: 12.25, served: 1e12, meanInflight: 2.5, answers: 4, paces: 3.25, evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 }, counts: [0, 2, 30.5, 3, 1, 7] },
+    { host: 'constructor', inflight: 0, work: 0, served: 0, meanInflight: 0, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] },
   ],
 };
 const TABLE: HostTable = buildTable(3, 9, [
@@ -73,7 +73,7 @@ test('tables survive the round trip, whole and in part', () => {
   assert.equal(valueOf(decodeTable(encodeTable(part))), part);
   const figures = [{ name: 'h3', cpu: 0.123456, memory: 0.5, cores: 1.5, ageMs: 12 }, { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null }];
   const loads = [{ name: 'h3', inflight: 3, work: 12.25, capacity: 2.5, speed: null }];
-  const quick = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52 };
+  const quick = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52, quick: ['h3', 'toString'] };
   assert.equal(valueOf(decodeTable(encodeTable(quick))), quick);
   const empty = buildTable(1, 0, []);
   assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
@@ -130,6 +130,7 @@ test('hostile names are dropped, wherever they stand', () => {
     assert.is(load({ statics: [{ name, url: 'http://h' }] }), 'name');
     assert.is(row({ name }), 'malformed');
     assert.is(table({ gone: ['fine', name] }), 'name');
+    assert.is(table({ quick: ['fine', name] }), 'name');
     assert.not.equal(reasonOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-up', name }))), 'ok');
   }
 });
@@ -196,7 +197,15 @@ test('counts must be counts', () => {
   assert.equal([load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })], ['malformed', 'malformed', 'malformed']);
 });
 
+test('what is said of answers must be amounts', () => {
+  const [first] = (JSON.parse(encodeLoad(LOAD)) as { hosts: unknown[][] }).hosts as [unknown[]];
+  const withAt = (at: number, value: unknown) => load({ hosts: [first.with(at, value)] });
+  assert.is(withAt(5, 1), 'ok');
+  for (const at of [5, 6]) for (const value of [-1, '1', null, [], {}, true, 2 ** 60]) assert.is(withAt(at, value), 'malformed', `${at} ${String(value)}`);
+});
+
 test('lists must be lists of what they should hold, and 100,000 wrong entries are soon dropped', () => {
+  for (const quick of [null, {}, 'h', 7]) assert.is(table({ quick }), 'malformed');
   for (const hosts of [null, undefined, {}, 'h', 7, [null], [7], [{}], [[]], [['h']], ['h']]) {
     assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));
     assert.not.equal(table({ hosts }), 'ok', JSON.stringify(hosts));

@@ -9,7 +9,8 @@ import { Random } from '../../lib/routing/random.js';
 
 const test = suite('capacity');
 
-const EQUAL = { median: 1, serving: 1 };
+const EQUAL = { median: 1, capacity: Number.NaN, serving: 1 };
+const UNKNOWN = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN };
 
 const NONE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
 
@@ -63,7 +64,7 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
     }
     if (ms % 100 !== 99) continue;
     const said = figures?.(cpu) ?? { cpu, memory: null, cores };
-    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, { median, serving: median });
+    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, { median, capacity: Number.NaN, serving: median });
     [served, inflight] = [0, 0];
     evidence = NONE;
     if (ms < (seconds - 1) * 1000) continue;
@@ -131,7 +132,7 @@ test('a host that may be like the others comes to be taken for like them, one th
 
 test('a host that gets no requests comes to be taken for one like those that do, and shows at once when it is not', () => {
   const state = startCapacity();
-  const speeds = { median: 1, serving: 1.5 };
+  const speeds = { median: 1, capacity: Number.NaN, serving: 1.5 };
   const unknown = { cpu: null, memory: null, cores: null };
   const served = (speed: number) => ({ elapsedMs: 100, served: 5, evidence: many(5, 10, 10 / speed), meanInflight: 0.5 });
   for (let i = 0; i < 100; i++) updateCapacity(state, served(0.6), unknown, speeds);
@@ -157,6 +158,19 @@ test('what a host showed before a pause counts little after it, and so does its 
   assert.ok(state.capacity >= state.speed);
   for (let i = 0; i < 5; i++) serve(1, 1);
   assert.ok(state.speed > 0.65, `${state.speed} after five as quick as any`);
+});
+
+test('without agents, what hosts can do is taken to be the same once nothing shows a difference; what a host uses it has', () => {
+  const unknown = { cpu: null, memory: null, cores: null };
+  const fleet = { median: 1, capacity: 4, serving: 1 };
+  const hosts = ([[12, 1], [2, 1], [12, 9]] as const).map(([capacity, inflight]) => ({ state: Object.assign(startCapacity(), { speed: 1, capacity }), inflight }));
+  for (let i = 0; i < 600; i++) for (const { state, inflight } of hosts) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight }, unknown, fleet);
+  near(hosts[0]?.state.capacity as number, 4, 0.05, 'once too much');
+  near(hosts[1]?.state.capacity as number, 4, 0.05, 'once too little');
+  near(hosts[2]?.state.capacity as number, 9 * 1.25, 0.05, 'in use');
+  const idle = Object.assign(startCapacity(), { speed: 1, capacity: 12 });
+  for (let i = 0; i < 200; i++) updateCapacity(idle, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, unknown, fleet);
+  near(idle.capacity, 4, 0.05, 'without requests');
 });
 
 test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
@@ -187,13 +201,13 @@ test('a host that answers without working is not believed to be more than twice 
 
 test('nothing served teaches nothing, and strange figures do no harm', () => {
   const state = startCapacity();
-  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, { median: Number.NaN, serving: Number.NaN });
+  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
   assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   for (const elapsedMs of [0, -5, Number.NaN]) {
-    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, { median: Number.NaN, serving: Number.NaN });
+    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
     assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   }
-  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, { median: Number.NaN, serving: Number.NaN });
+  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, UNKNOWN);
   assert.is(state.speed, 1);
 });
 

@@ -75,6 +75,42 @@ test('costs are sensible within seconds: as parts of durations at first, and not
   assert.ok(sensibleSeconds >= 17);
 });
 
+test('what a class took while it was slow is forgotten within seconds once it is quick; what it takes while it is slow is not taken for its cost sooner', () => {
+  const model = new CostModel();
+  let second = 0;
+  const costAfter = (seconds: number, tookMs: number): number => {
+    for (const end = second + seconds; second < end; second++) {
+      for (let ms = 0; ms < 1000; ms += 20) model.finished('h', 'GET /a', { count: 1, busyMs: tookMs }, second * 1000 + ms, 20);
+      model.tick((second + 1) * 1000);
+    }
+    return model.costs().get('GET /a') as number;
+  };
+  const slow = costAfter(60, 300);
+  const quick = costAfter(8, 30);
+  assert.ok(quick < 0.35 * slow, `${quick} of ${slow}`);
+  const slowAgain = costAfter(6, 300);
+  assert.ok(slowAgain < 0.8 * slow, `${slowAgain} of ${slow}: the other way round it takes as long as ever`);
+  // A rare one, too: three requests in two seconds.
+  const rare = new CostModel();
+  for (let i = 0; i < 90; i++) {
+    rare.finished('h', 'GET /rare', { count: 1, busyMs: i < 60 ? 900 : 200 }, i * 670, 20);
+    rare.tick(i * 670);
+  }
+  assert.ok((rare.costs().get('GET /rare') as number) < 450, `${rare.costs().get('GET /rare')}`);
+});
+
+test('a class of which a few requests are very long is not taken for quick between them', () => {
+  const model = new CostModel();
+  const costs: number[] = [];
+  for (let i = 0; i < 6000; i++) {
+    model.finished('h', 'GET /a', { count: 1, busyMs: i % 100 === 99 ? 2000 : 5 }, i * 20, 20);
+    if (i % 50 === 0) model.tick(i * 20);
+    if (i >= 3000 && i % 50 === 0) costs.push(model.costs().get('GET /a') as number);
+  }
+  // 25 ms on average.
+  assert.ok(Math.min(...costs) > 20 && Math.max(...costs) < 30, `${Math.min(...costs)} … ${Math.max(...costs)}`);
+});
+
 test('a class whose cost changes is followed within two minutes, and the others stay', () => {
   const model = new CostModel();
   const cpuAt = (name: string, nowMs: number): number | undefined => (name === 'middle' && nowMs >= 60_000 ? 60 : undefined);

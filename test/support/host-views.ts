@@ -11,6 +11,7 @@ export interface ViewOptions {
   readonly avoidUntil?: Readonly<Record<number, number>>;
   readonly failing?: readonly number[];
   readonly pace?: readonly number[];
+  readonly quick?: readonly number[];
   /** Since when each slot warms up; 0 when it need not. */
   readonly warmSince?: readonly number[];
   readonly slowStartMs?: number;
@@ -50,6 +51,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     avoidUntil,
     failing: column(options.failing, 0),
     pace: column(options.pace, 0),
+    quick: Int32Array.from(column(options.quick, 0)),
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
@@ -83,6 +85,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       avoidUntil: counting(view.avoidUntil),
       failing: counting(view.failing),
       pace: counting(view.pace),
+      quick: counting(view.quick),
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),

@@ -9,6 +9,7 @@ import { Random } from '../../lib/routing/random.js';
 import { counterOf } from '../../lib/table/counters.js';
 import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { OwnLoads } from '../../lib/table/own-loads.js';
+import { notePace } from '../../lib/table/own-requests.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { buildRow, buildTable } from '../support/host-rows.js';
 
@@ -197,6 +198,21 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   assert.equal([message.classes, message.hosts.map(({ counts }) => counts), message.said], [[], [[2, 5, 40]], [[2, 2, 9.5]]]);
   one.columns.served[0] = 6;
   assert.equal(say(one, 40).said, [], 'it is said once');
+});
+
+test('how soon each host answered is said once, by the answers since the message before', () => {
+  const one = startBalancer('one');
+  say(one, 0);
+  const saidOf = (nowMs: number) => {
+    one.columns.served[2] = (one.columns.served[2] as number) + 2;
+    return say(one, nowMs).hosts.map(({ host, answers, paces }) => [host, answers, paces]);
+  };
+  notePace(one.columns, 2, 0.5);
+  notePace(one.columns, 2, 100);
+  assert.equal(saidOf(20), [['h2', 2, 8.5]], 'an answer that took very long tells no more than that');
+  assert.equal(saidOf(40), [['h2', 0, 0]]);
+  notePace(one.columns, 2, 0.25);
+  assert.equal(saidOf(60), [['h2', 1, 0.25]]);
 });
 
 test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {

@@ -32,6 +32,7 @@ function build({ neutralPace = 1, host = { isRemoved: false } } = {}): Stage {
     endRequest(columns, slot, cost, startedAtMs, startedAtMs + tookMs);
     columns.served[slot] = (columns.served[slot] as number) + 1;
     early.record(Object.assign(host, { slot }), CLASS, cost, startedAtMs, startedAtMs + tookMs);
+    early.turn(startedAtMs + tookMs);
   };
   for (let i = 0; i < 1000; i++) answer(0, 20, 0, 40);
   return { columns, early, counted: () => count, answer };
@@ -67,6 +68,56 @@ test('a host is judged by its last answers together, not by one', () => {
   assert.ok(mixed(100, 130) < 6, 'and does so no more');
   assert.is(mixed(130, 160), 0);
   assert.is(counted(), columns.kept[1]);
+});
+
+test('a host that answers as ever is not too quick because most others are slow; one that answers without working still is', () => {
+  const { columns, answer, counted } = build();
+  columns.fleet[FLEET.neutralPace] = 8;
+  for (let i = 0; i < 300; i++) {
+    answer(0, 20, 100 * i, 800);
+    answer(1, 20, 100 * i, 40);
+    answer(2, 20, 100 * i, 1);
+  }
+  assert.is(columns.kept[1], 0);
+  assert.is(counted(), columns.kept[2]);
+  assert.ok((columns.kept[2] as number) > 280, `${columns.kept[2]}`);
+});
+
+test('a host that answers without working, and is given most requests for that at first, does not make out what is usual', () => {
+  const columns = openTable(createTable(4));
+  const early = new EarlyAnswers(columns, () => undefined);
+  const answer = (slot: number, startedAtMs: number, tookMs: number): void => early.record({ slot, isRemoved: false }, CLASS, 20, startedAtMs, startedAtMs + tookMs);
+  for (let i = 0; i < 1000; i++) answer(i % 10 === 0 ? 0 : 1, i, i % 10 === 0 ? 20 : 1);
+  // By the median of the two, the slower one.
+  columns.fleet[FLEET.neutralPace] = columns.pace[0] as number;
+  assert.ok((columns.pace[0] as number) > 4 && (columns.pace[1] as number) > 0.25);
+  early.turn(1000);
+  for (let i = 1000; i < 1100; i++) answer(i % 2, i, i % 2 === 0 ? 20 : 1);
+  assert.ok((columns.pace[0] as number) > 0.75 && (columns.pace[0] as number) < 1.33, `${columns.pace[0]}`);
+  assert.ok((columns.kept[1] as number) >= 35, `${columns.kept[1]} of 50`);
+});
+
+test('what is usual grows slowly, and only while all hosts that are believed are slower than it', () => {
+  // All take 120 ms from now on, instead of 40; 100 s go by.
+  const paceAtTheEnd = (leastPace: number): number => {
+    const { columns, answer } = build();
+    columns.fleet[FLEET.neutralPace] = 3;
+    columns.fleet[FLEET.leastPace] = leastPace;
+    for (let i = 0; i < 1000; i++) answer(0, 20, 100 * i, 120);
+    return columns.pace[0] as number;
+  };
+  near(paceAtTheEnd(1), 3);
+  const pace = paceAtTheEnd(3);
+  // 1 % a second is 2.7 times as much in 100 s.
+  assert.ok(pace > 1 && pace < 1.3, `${pace}`);
+});
+
+test('a class that has another\'s id has nothing of it', () => {
+  const { columns, early, answer } = build();
+  early.forgetClass(CLASS);
+  for (let i = 0; i < 40; i++) answer(0, 20, 100 * i, 400);
+  const pace = columns.pace[0] as number;
+  assert.ok(pace > 0.8 && pace < 1.3, `${pace}: as quick as it was, not ten times as slow`);
 });
 
 test('while no host can be told from another, nothing is kept and nothing is learned', () => {

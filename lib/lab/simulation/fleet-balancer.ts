@@ -145,6 +145,7 @@ export class FleetBalancer {
   upkeep(nowMs: number, isWell: (host: number) => boolean): void {
     const { failing, ejectedUntil, avoidUntil } = this.columns;
     this.#early.letGo(nowMs);
+    this.#early.turn(nowMs);
     this.writer.refreshNeutral(nowMs);
     this.#announce(this.writer.sweepOrphans(nowMs), nowMs);
     this.#loads.refreshMeanCost(this.writer.hosts());

@@ -80,10 +80,10 @@ export class FleetMaster {
     const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
     const previousSeq = this.#seq++;
     const stamp = { term, seq: this.#seq };
-    const { acks } = changes;
-    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, figures: [], loads: [], acks, costs: this.registry.costs, gone: [] };
+    const { acks, quick } = changes;
+    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, figures: [], loads: [], acks, quick, costs: this.registry.costs, gone: [] };
     if (whole !== null) this.#snapshotAtMs = nowMs;
-    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, figures: changes.figures, loads: changes.loads, acks, costs: changes.costs, gone: changes.gone };
+    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, figures: changes.figures, loads: changes.loads, acks, quick, costs: changes.costs, gone: changes.gone };
     publish(isFull && whole !== null ? whole : part, whole);
   }
 

@@ -54,6 +54,14 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   { name: 'exchange-1s', about: 'as default, with load messages only once a second', ...FIXED_AGE, exchange: '1s' },
   { name: 'exchange-5s', about: 'as default, with load messages only every 5 s', ...FIXED_AGE, exchange: '5s', reports: '5s' },
   { name: 'absent', about: 'as default, with neither reports nor load messages: each balancer knows its own requests', ...FIXED_AGE, exchange: 'never', reports: 'never' },
+  {
+    name: 'no-agents',
+    about: 'hosts of 2, 4 and 16 cores without agents: what they can do shows only in what they serve',
+    hosts: [{ count: 30 }, { count: 10, speed: 0.6 }, { count: 6, cores: 16 }, { count: 10, cores: 2 }],
+    reports: 'never',
+    balancers: [2, 8, 32],
+    loads: [0.3, 0.7, 0.9],
+  },
   { name: 'master-dies', about: 'the master dies, and the next one takes over when its lease has ended', ...FAILING, events: [{ at: '20s', what: 'master-dies' }] },
   { name: 'redis-away', about: 'Redis is away for 5 s: tables age meanwhile', ...FAILING, events: [{ at: '20s', what: 'redis-away', for: '5s' }] },
   {

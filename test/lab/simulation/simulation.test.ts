@@ -85,6 +85,12 @@ test('local least connections gets worse with balancers, and adaptive does not: 
   assert.ok((local[1] as number) > 2 * (adaptive[1] as number), `${String(local)} ${String(adaptive)}`);
 });
 
+test('uneven hosts without agents, when most of them are short of CPU: adaptive is at least 1.5 times better than local least connections', () => {
+  const uneven = { hosts: [{ count: 6 }, { count: 2, speed: 0.6 }, { count: 2, cores: 16 }, { count: 2, cores: 2 }], neighbours: undefined, reports: 'never', costs: undefined, warmUp: '6s', duration: '8s' };
+  const [adaptive, local] = [p99Of(uneven, 'adaptive', 8, 0.9), p99Of(uneven, 'local-least-connections', 8, 0.9)];
+  assert.ok(local > 1.5 * adaptive, `${adaptive} and ${local}`);
+});
+
 test('with two balancers round robin is at least 1.5 times worse than local least connections, and two choices are between', () => {
   const p99 = (policy: Name): number => p99Of({}, policy, 2, 0.8);
   const [turns, two, least] = [p99('round-robin'), p99('least-request'), p99('local-least-connections')];
