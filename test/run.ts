@@ -52,7 +52,7 @@ const LONG = Object.keys(CORES);
 const OTHERS = 0.35;
 
 /** So many times what the machine has is given away: files seldom need their cores at the same moment. */
-const CROWDED = 1.3;
+const CROWDED = 1.6;
 
 /** So many files at once for each core at most. */
 const FILES_PER_CORE = 3;
