@@ -204,6 +204,8 @@ export const FLEET = {
   neutralPace: 7,
   /** The least of them that is believed. */
   leastPace: 8,
+  /** The most that any host could do over the last seconds; NaN when of none is known what it can do. */
+  mostCapacity: 9,
 } as const;
 
 /**

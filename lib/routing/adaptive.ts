@@ -42,6 +42,14 @@ const DEAR = 3;
 const OLD_TRUST = 0.2;
 const OLD_CHOICES = 64;
 
+/**
+ * Hosts that can do less than this share of what the largest can are drawn the more seldom: of many small ones and a
+ * few large ones that have most of the capacity, three drawn alike are too often all small, and what is too much for
+ * them would be sent to them all the same. So often at most it is drawn anew.
+ */
+const SMALL = 1 / 4;
+const MAX_DRAWS = 16;
+
 /** Into how many parts a lot is divided. */
 const LOT = 1 << 20;
 
@@ -100,8 +108,9 @@ export class Adaptive implements Policy {
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     let tied = 0;
+    const mostCapacity = trust === 0 ? 0 : (fleet[FLEET.mostCapacity] as number);
     for (let i = 0; i < looks; i++) {
-      const place = isAll ? start + i : this.#random.below(count);
+      const place = isAll ? start + i : this.#draw(view, candidates, mostCapacity, neutralCapacity);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(slot, excluded, false), Number.NaN);
@@ -141,6 +150,19 @@ export class Adaptive implements Policy {
     if (best >= 0) return best;
     const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
+  }
+
+  /** A place among the candidates, by what each can do; `most` is what the largest can, 0 or NaN: all alike. */
+  #draw({ capacityTrend }: HostView, candidates: Int32Array, most: number, neutral: number): number {
+    const count = candidates[0] as number;
+    let place = this.#random.below(count);
+    for (let draws = 1; draws < MAX_DRAWS; draws++) {
+      const trend = capacityTrend[candidates[1 + place] as number] as number;
+      const share = (trend > 0 ? trend : neutral) / (SMALL * most);
+      if (!(share < 1) || this.#random.below(LOT) < LOT * share * share) break;
+      place = this.#random.below(count);
+    }
+    return place;
   }
 }
 

@@ -1,7 +1,7 @@
 // `meercat simulate`: from the command line's words to a scenario, its runs, and the figures onto stdout and into
 // files. The only place of the simulation that prints.
 
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MeercatError, messageOf } from '../../errors.js';
 import { readVersion } from '../../version.js';
@@ -66,9 +66,15 @@ function checkOutput(flag: string, file: string, nameOrFile: string): void {
   if (isNew) rmSync(file);
 }
 
+/** A larger file is none that somebody wrote. */
+const MAX_SCENARIO_BYTES = 1 << 20;
+
 /** A result has fields that no scenario has. */
 function holdsScenario(file: string): boolean {
   try {
+    // A device may be read for ever.
+    const status = statSync(file);
+    if (!status.isFile() || status.size > MAX_SCENARIO_BYTES) return false;
     readScenario(JSON.parse(readFileSync(file, 'utf8')), file);
     return true;
   } catch {

@@ -91,6 +91,13 @@ test('no scenario is lost to a result, however the words stand', () => withTempD
   }
 }));
 
+test('a result can go to a device, which is not read', async () => {
+  const { code, stderr } = await meercat(['simulate', 'default', '--requests', '300', '--balancers', '1', '--load', '0.5', '--policies', 'adaptive', '--json', '/dev/zero']);
+  // Too few requests for a result: it is told, after what would never have ended.
+  assert.is(code, 2, stderr);
+  assert.match(stderr, /more --requests/);
+});
+
 test('a terminal gets a bar that is drawn anew and taken away, a file a line now and then', () => {
   const show = (isTTY: boolean): string => {
     let [nowMs, text] = [0, ''];

@@ -91,6 +91,12 @@ test('uneven hosts without agents, when most of them are short of CPU: adaptive 
   assert.ok(local > 1.5 * adaptive, `${adaptive} and ${local}`);
 });
 
+test('one large host among many small ones: adaptive does not drown the small ones, at half of the load', () => {
+  const uneven = { hosts: [{ count: 9, cores: 1 }, { count: 1, cores: 32 }], neighbours: undefined, duration: '6s' };
+  const [adaptive, floor] = [p99Of(uneven, 'adaptive', 4, 0.5), p99Of(uneven, 'omniscient', 4, 0.5)];
+  assert.ok(adaptive < 2 * floor, `${adaptive}, at best ${floor}`);
+});
+
 test('with two balancers round robin is at least 1.5 times worse than local least connections, and two choices are between', () => {
   const p99 = (policy: Name): number => p99Of({}, policy, 2, 0.8);
   const [turns, two, least] = [p99('round-robin'), p99('least-request'), p99('local-least-connections')];
