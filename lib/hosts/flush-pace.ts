@@ -13,6 +13,7 @@ const MAX_FLUSH_MS = 100;
 
 /** Reports wait no longer than so where a fleet is small enough, however busy the master: figures are to be no older than 25 ms anywhere. */
 const MAX_REPORT_WAIT_MS = 14;
+/** The same with few hosts, of a busy master too. */
 const BUSY_FLUSH_MS = 7;
 const BUSY_HOSTS_PER_MS = 10;
 
