@@ -202,10 +202,8 @@ export const FLEET = {
   neutralUsage: 6,
   /** The median of the paces of hosts that have answered this balancer; NaN when none has. */
   neutralPace: 7,
-  /** The least of them that is believed. */
-  leastPace: 8,
   /** The most that any host could do over the last seconds; NaN when of none is known what it can do. */
-  mostCapacity: 9,
+  mostCapacity: 8,
 } as const;
 
 /**

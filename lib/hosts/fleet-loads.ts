@@ -6,7 +6,7 @@ import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import { isQuickPace, neutralPaceOf } from '../routing/pace.js';
 import { medianOf } from '../routing/usage.js';
 import type { CostModel } from '../routing/cost-model.js';
-import { type CapacityState, type FleetSpeeds, rescaleCapacity } from '../routing/capacity.js';
+import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } from '../routing/capacity.js';
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
@@ -164,8 +164,9 @@ export class FleetLoads {
       if (total.tick(seconds)) rates.add(host);
       if (total.pace > 0) paces.push(total.pace);
       const { speed, capacity } = total.capacity;
-      if (!Number.isNaN(capacity)) capacities.push(capacity);
-      if (!Number.isNaN(speed)) {
+      const isBelieved = !isQuickPace(total.pace, this.#neutralPace);
+      if (isBelieved && !Number.isNaN(capacity)) capacities.push(capacity);
+      if (isBelieved && !Number.isNaN(speed)) {
         speeds.push(speed);
         served += total.rps;
         speedByServed += total.rps * speed;
@@ -198,8 +199,11 @@ export class FleetLoads {
     const quick: string[] = [];
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
+      if (isQuickPace(total.pace, this.#neutralPace)) {
+        doubtCapacity(total.capacity, this.#speeds);
+        if (quick.length < MAX_QUICK) quick.push(host);
+      }
       if (total.isToBeTold) changed.add(host);
-      if (quick.length < MAX_QUICK && isQuickPace(total.pace, this.#neutralPace)) quick.push(host);
     }
     this.#quick = quick;
     return changed;

@@ -45,10 +45,18 @@ const OLD_CHOICES = 64;
 /**
  * Hosts that can do less than this share of what the largest can are drawn the more seldom: of many small ones and a
  * few large ones that have most of the capacity, three drawn alike are too often all small, and what is too much for
- * them would be sent to them all the same. So often at most it is drawn anew.
+ * them would be sent to them all the same. So often at most it is drawn anew. The first is drawn alike, whatever is
+ * believed.
  */
 const SMALL = 1 / 4;
 const MAX_DRAWS = 16;
+
+/**
+ * Where requests would take so many times as long as alone even on the best host that was looked at, more are looked
+ * at, so many at most: what those that were drawn can't do others may.
+ */
+const CROWDED = 12;
+const MAX_LOOKS = 16;
 
 /** Into how many parts a lot is divided. */
 const LOT = 1 << 20;
@@ -61,6 +69,12 @@ const EQUAL = 0.25;
 
 /** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
 const WORK_WEIGHT = 0.8;
+
+/**
+ * And a request in flight counts for so many times this one, or the mean one, at most: with many dear requests beside
+ * many cheap ones, a cheap one is done soon beside few dear ones.
+ */
+const MOST_WORK = 12;
 
 /** The same where only our own requests are known: of what waits we know but a part. */
 const OWN_WORK_WEIGHT = 0.3;
@@ -104,13 +118,16 @@ export class Adaptive implements Policy {
     const isAll = looks >= count;
     if (isAll) looks = count;
     const start = isAll ? this.#random.below(count) : 0;
+    const mostLooks = isAll ? count : MAX_LOOKS;
 
+    const mostWork = MOST_WORK * Math.max(cost, orZero(fleet[FLEET.meanCost] as number));
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
+    let bestSlowdown = 0;
     let tied = 0;
     const mostCapacity = trust === 0 ? 0 : (fleet[FLEET.mostCapacity] as number);
-    for (let i = 0; i < looks; i++) {
-      const place = isAll ? start + i : this.#draw(view, candidates, mostCapacity, neutralCapacity);
+    for (let i = 0; i < looks || (bestSlowdown > CROWDED && i < mostLooks); i++) {
+      const place = isAll ? start + i : i === 0 ? this.#random.below(count) : this.#draw(view, candidates, mostCapacity, neutralCapacity);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(slot, excluded, false), Number.NaN);
@@ -126,7 +143,7 @@ export class Adaptive implements Policy {
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
-      const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust;
+      const waiting = Math.min((work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust, requests * mostWork);
       // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
       const slowdown = ((requests + 1) * speed) / capacity;
       const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
@@ -141,6 +158,7 @@ export class Adaptive implements Policy {
         if (isTaking(view, slot, nowMs, this.#random)) {
           best = slot;
           bestScore = score;
+          bestSlowdown = slowdown;
         } else {
           look = LOOK.warming;
         }

@@ -47,6 +47,9 @@ const FOLLOW = 0.5;
 const UNCONTENDED = 0.85;
 const CONTENDED = 0.5;
 
+/** A host that is not under pressure can do so many times what it does, at least. */
+const GROWTH = 1.25;
+
 /** How much faster than its share of the work what was learned with wrong costs is forgotten. */
 const MOVED_WEIGHT = 2;
 
@@ -54,8 +57,8 @@ const MOVED_WEIGHT = 2;
 const MEMORY_TIGHT = 0.9;
 const FULL_MEMORY_FACTOR = 0.1;
 
-/** A host is never believed to be quicker than so many times the median: one that answers without working would get everything. */
-const MAX_OVER_MEDIAN = 2;
+/** A host is never believed to be quicker than so many times the median, or slower than this share of it. */
+const MAX_OVER_MEDIAN = 16;
 const MIN_OVER_MEDIAN = 1 / 16;
 
 /** What is known of one host's capacity. */
@@ -156,13 +159,28 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   const isAsQuick = rate > (1 - relativeError(state)) * median;
   const others = isAsQuick ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
   const found = foundCapacity(used, ease, { speed: state.speed, capacity: pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings)) }, figures);
-  if (Number.isNaN(found)) return;
+  // Who was never under pressure can do what others do, or more, as far as it has shown.
+  if (Number.isNaN(found)) {
+    const shown = Math.max(used * GROWTH, state.speed);
+    if (shown > speeds.capacity) state.capacity = shown;
+    return;
+  }
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
   else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
   // Never nothing: a host that gets no request could not show that it has recovered. Without an agent, one that is
   // slow for a moment may be so for any reason: it is taken to have room for one request at a time at least.
   state.capacity = Math.max(state.capacity, figures.cpu === null ? state.speed : state.speed / 8);
+}
+
+/**
+ * The host answers too soon to be believed (pace.ts): what it seems able to do beyond the median is not. Where no
+ * capacity is known that is room for one request, as policies take it to be.
+ */
+export function doubtCapacity(state: CapacityState, { median, capacity }: FleetSpeeds): void {
+  if (state.speed > median) state.speed = median;
+  const most = Number.isNaN(capacity) ? median : capacity;
+  if (state.capacity > most) state.capacity = most;
 }
 
 /**
@@ -214,7 +232,7 @@ function foundCapacity(used: number, ease: number, { speed, capacity }: Pick<Cap
   if (cpu !== null && cpu > 0.05 && used > 0) return used * (1 + spare * (1 / cpu - 1));
   // Nothing but requests: under pressure they tell it; else it is a little more than what is used at least.
   if (ease < UNCONTENDED) return used;
-  return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * 1.25);
+  return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * GROWTH);
 }
 
 /** Nearer by this share to what others can do, where that is known. */

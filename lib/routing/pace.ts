@@ -1,5 +1,5 @@
-// Hosts that answer sooner than their work takes anywhere: with an empty page, a wrong one, or from a cache that the
-// others do not have. They look idle, and whoever picks by that would send them everything.
+// Hosts that answer sooner than their work takes anywhere, with an empty page or a wrong one. They look idle, and
+// whoever picks by that would send them everything.
 
 import { FLEET, type HostView } from '../model.js';
 
@@ -8,6 +8,9 @@ import { FLEET, type HostView } from '../model.js';
  * work. One that is idle in a fleet so busy that this is no lie has its share for a while, and not more.
  */
 const TOO_QUICK = 0.2;
+
+/** The least pace to note of answers that are like others': then a host is as quick as it seems. */
+export const LEAST_HONEST = 0.25;
 
 /** The weight of the newest answer in a host's pace. */
 const PACE_WEIGHT = 1 / 16;
@@ -36,13 +39,6 @@ export function neutralPaceOf(paces: readonly number[]): number {
  */
 export function isQuickPace(pace: number, neutral: number): boolean {
   return pace > 0 && pace < TOO_QUICK * Math.min(neutral, 1);
-}
-
-/** The pace of the quickest host that is believed; NaN of none. */
-export function leastPaceOf(paces: readonly number[], neutral: number): number {
-  let least = Number.NaN;
-  for (const pace of paces) if (pace > 0 && !isQuickPace(pace, neutral) && !(pace >= least)) least = pace;
-  return least;
 }
 
 /** Whether what a host answered lately came too soon to be true: by what it answered to this balancer, or by the master's word. */

@@ -59,6 +59,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   firstByteAtMs = Number.NaN;
   /** The CPU that the request took, as the host said in its answer (ms); NaN when it did not, or was not asked: answers are sampled. */
   saidCpuMs = Number.NaN;
+  /** The bytes of the answer's body so far. */
+  bodyBytes = 0;
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
   #settle: (outcome: Outcome) => void = () => undefined;
@@ -174,6 +176,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
+    this.bodyBytes += bytes.length;
     const connection = this.#connection as HostConnection;
     const hasRoom = this.#client.sendBody(bytes, isLast);
     if (isLast) return;

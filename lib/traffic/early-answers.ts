@@ -1,13 +1,14 @@
-// What is learned of a host from its answers. Those of a host that answers too soon to be true (routing/pace.ts) count
-// as in flight, and then as having taken, what their work takes elsewhere: such a host gets its share, not more,
-// whoever picks and by whatever figure.
+// What is learned of a host from its answers. Those of a host that answers too soon to be true (routing/pace.ts), and
+// something else than others do (answer-sizes.ts), count as in flight, and then as having taken, what their work takes
+// elsewhere: such a host gets its share, not more, whoever picks and by whatever figure.
 
 import { MinHeap } from '../min-heap.js';
 import { FLEET, MAX_CLASSES } from '../model.js';
-import { isTooQuick } from '../routing/pace.js';
+import { isTooQuick, LEAST_HONEST } from '../routing/pace.js';
 import type { Count } from '../table/counters.js';
 import type { TableColumns } from '../table/layout.js';
 import { keepRequest, letGoRequest, notePace, recordServed } from '../table/own-requests.js';
+import { AnswerSizes } from './answer-sizes.js';
 
 /** More are not kept: those beyond are let go at once. */
 const MAX_KEPT = 8192;
@@ -18,14 +19,8 @@ const MAX_MS = 10_000;
 /** The mean duration of a class is of about so many answers, of all hosts. */
 const MEMORY = 512;
 
-/** How often is worked out what is usual: paces must have followed the last time by then. */
+/** How often is worked out what is usual. */
 const TURN_MS = 1000;
-
-/** After so many answers of a class what is usual for it is known; from then on it can only become less at once. */
-const KNOWN = 64;
-
-/** It becomes more so slowly (a turn): hosts that are slow today do not make one that is as ever look too quick. */
-const GROWTH = 1.01;
 
 /** A host, as far as that is concerned. */
 export interface KeptHost {
@@ -46,32 +41,36 @@ interface Kept {
 export class EarlyAnswers {
   readonly #columns: TableColumns;
   readonly #count: Count;
-  /** How long requests of each class take, on average of so many answers. */
+  readonly #sizes: AnswerSizes;
+  /** How long requests of each class take, on average of so many answers: of those that are like others'. */
   readonly #meanMs = new Float64Array(MAX_CLASSES);
   readonly #answered = new Uint16Array(MAX_CLASSES);
-  /** How long they take on the median host when that is well; 0 while not known. */
-  readonly #usualMs = new Float64Array(MAX_CLASSES);
   #turnedAtMs = Number.NaN;
   readonly #heap = new MinHeap<Kept>();
 
   constructor(columns: TableColumns, count: Count) {
     this.#columns = columns;
     this.#count = count;
+    this.#sizes = new AnswerSizes(columns);
   }
 
-  /** A request was answered as it should be, and is in `served`. Times are the process's clock's. */
-  record(host: KeptHost, classId: number, cost: number, startedAtMs: number, nowMs: number): void {
+  /** A request was answered as it should be, with a body of so many bytes, and is in `served`. Times are the process's clock's. */
+  record(host: KeptHost, classId: number, cost: number, bytes: number, startedAtMs: number, nowMs: number): void {
     const columns = this.#columns;
     const { fleet } = columns;
     const { slot } = host;
     const tookMs = nowMs - startedAtMs;
-    const answered = Math.min((this.#answered[classId] as number) + 1, MEMORY);
-    this.#answered[classId] = answered;
-    const meanMs = (this.#meanMs[classId] as number) + (tookMs - (this.#meanMs[classId] as number)) / answered;
-    this.#meanMs[classId] = meanMs;
-    const usualMs = (this.#usualMs[classId] as number) || meanMs;
-    notePace(columns, slot, usualMs > 0 ? tookMs / usualMs : 1);
-    const medianMs = usualMs * (fleet[FLEET.neutralPace] as number);
+    this.#sizes.record(slot, classId, bytes);
+    const isOdd = this.#sizes.isOdd(slot);
+    if (!isOdd || !this.#sizes.areKnown) {
+      const answered = Math.min((this.#answered[classId] as number) + 1, MEMORY);
+      this.#answered[classId] = answered;
+      this.#meanMs[classId] = (this.#meanMs[classId] as number) + (tookMs - (this.#meanMs[classId] as number)) / answered;
+    }
+    const meanMs = this.#meanMs[classId] as number;
+    const pace = meanMs > 0 ? tookMs / meanMs : 1;
+    notePace(columns, slot, isOdd ? pace : Math.max(pace, LEAST_HONEST));
+    const medianMs = meanMs * (fleet[FLEET.neutralPace] as number);
     // In the first moments no host can be told from another: what a liar says then would be believed for long.
     if (Number.isNaN(medianMs)) return;
     if (tookMs < medianMs && isTooQuick(columns, slot) && this.#heap.size < MAX_KEPT) {
@@ -85,35 +84,18 @@ export class EarlyAnswers {
 
   /** To be called some times a second: works out now and then what is usual. */
   turn(nowMs: number): void {
-    if (nowMs - this.#turnedAtMs < TURN_MS) return;
+    if (nowMs - this.#turnedAtMs < TURN_MS || !((this.#columns.fleet[FLEET.neutralPace] as number) > 0)) return;
     this.#turnedAtMs = nowMs;
-    const { fleet } = this.#columns;
-    const neutralPace = fleet[FLEET.neutralPace] as number;
-    if (!(neutralPace > 0)) return;
-    const usual = this.#usualMs;
-    // All answers are slower than on the median host by this, or quicker, since most may be of a few hosts.
-    let [paces, answers] = [0, 0];
-    for (let id = 0; id < MAX_CLASSES; id++) {
-      const answered = this.#answered[id] as number;
-      const pace = (this.#meanMs[id] as number) / (usual[id] as number);
-      if (answered === 0 || !(pace >= 0)) continue;
-      paces += answered * (Number.isFinite(pace) ? pace : 1);
-      answers += answered;
-    }
-    const medianOverMean = neutralPace / (paces > 0 ? paces / answers : 1);
-    const growth = (fleet[FLEET.leastPace] as number) > 1 ? GROWTH : 1;
-    for (let id = 0; id < MAX_CLASSES; id++) {
-      const answered = this.#answered[id] as number;
-      if (answered === 0) continue;
-      const nowUsualMs = (this.#meanMs[id] as number) * medianOverMean;
-      const known = usual[id] as number;
-      usual[id] = answered < KNOWN || known === 0 ? nowUsualMs : Math.min(nowUsualMs, known * growth);
-    }
+    const wereKnown = this.#sizes.areKnown;
+    this.#sizes.turn();
+    // Until now all answers counted, most of which may be of a host that does not do the work.
+    if (!wereKnown && this.#sizes.areKnown) this.#answered.fill(0);
   }
 
   /** The id is another class's from now on. */
   forgetClass(classId: number): void {
-    this.#answered[classId] = this.#usualMs[classId] = 0;
+    this.#answered[classId] = 0;
+    this.#sizes.forgetClass(classId);
   }
 
   /** Lets those go whose time is over. */

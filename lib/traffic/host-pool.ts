@@ -150,7 +150,7 @@ export class HostPool {
     if (status >= 500 || status === 101) return;
     const { classId } = attempt;
     // What it is known to cost now: costs may have been told anew since it was sent, in another measure.
-    this.#early.record(host, classId, expectedCost(columns, classId), attempt.startedAtMs, nowMs);
+    this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
     if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
   }
 

@@ -137,6 +137,25 @@ test('a host that answers too soon is found by what all balancers say together, 
   assert.equal(loads.quick, []);
 });
 
+test('what a host that answers too soon seems able to do is not believed, and is no measure for others', () => {
+  const loads = new FleetLoads();
+  const evidenceOf = (tookMs: number) => ({ work: 160, durations: 16 * tookMs, workSquares: 1600, workByDuration: 160 * tookMs, durationSquares: 16 * tookMs * tookMs });
+  for (let i = 1; i <= 40; i++) {
+    const hosts = [['a', 10, 1], ['b', 1, 0.01], ['c', 10, 1]] as const;
+    const message = say('b1', hosts.map(([host, tookMs]) => [host, tookMs / 5, 16 * i]), { seq: i });
+    const said = message.hosts.map((each, at) => {
+      const [, tookMs, pace] = hosts[at] as (typeof hosts)[number];
+      return Object.assign({}, each, { meanInflight: tookMs / 5, evidence: evidenceOf(tookMs), answers: 16, paces: 16 * pace });
+    });
+    loads.take({ ...message, hosts: said }, 100 * i);
+    if (i % 10 === 0) loads.tick(100 * i);
+    loads.learn(100 * i, () => ({ cpu: 0.1, memory: null, cores: 4 }));
+  }
+  assert.equal(loads.quick, ['b']);
+  const [a, b] = [loads.of('a'), loads.of('b')];
+  assert.ok((b.speed as number) <= 1.05 * (a.speed as number) && (b.capacity as number) <= 1.05 * (a.capacity as number), `${b.speed} ${b.capacity} beside ${a.speed} ${a.capacity}`);
+});
+
 test('hosts of which nothing was answered are not called quick, nor are so many that the median cannot be believed', () => {
   const loads = new FleetLoads();
   for (const ms of [0, 1000]) answer(loads, ['b1'], [['a', 5, 1], ['b', 0, 0], ['c', 5, 1]], ms);

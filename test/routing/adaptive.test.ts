@@ -90,6 +90,29 @@ test('a host with less capacity gets less, and one that is slow is spared the de
   assert.is(dear, 0);
 });
 
+test('where all that were drawn are crowded, more are looked at: one host of ten that has room gets nearly all', () => {
+  // A hundred requests on each of nine hosts, of which each would take 25 times as long as alone; 20 on the tenth, which can do 20.
+  const crowded = { ...FLEET_VIEW, othersInflight: ten(100, { 3: 10 }), othersWork: ten(1700, { 3: 170 }), capacity: ten(4, { 3: 20 }), capacityTrend: ten(4) };
+  const found = share(crowded, 3);
+  assert.ok(found > 0.75, String(found));
+  // With three looks at ten hosts it is seen by 27 %.
+  const busy = { ...crowded, othersInflight: ten(20, { 3: 2 }), othersWork: ten(340, { 3: 34 }) };
+  assert.ok(share(busy, 3) < 0.3, String(share(busy, 3)));
+});
+
+test('a cheap request is sent to a host with one very dear one rather than to one with ten cheap ones, and a dear one is not', () => {
+  const options = { ...FLEET_VIEW, othersInflight: ten(10, { 3: 1 }), othersWork: ten(20, { 3: 10_000 }), fleet: { ...FLEET_VIEW.fleet, meanCost: 2, othersPerCapacity: 0, othersWorkPerCapacity: 0 } };
+  const picks = (cost: number): number => {
+    const view = buildView(SLOTS, options);
+    const policy = new Adaptive(new Random(11));
+    let taken = 0;
+    for (let i = 0; i < PICKS; i++) if (policy.pick(view, 1000, -1, cost) === 3) taken++;
+    return taken / PICKS;
+  };
+  assert.ok(picks(2) > 0.25, String(picks(2)));
+  assert.is(picks(400), 0);
+});
+
 test('a host that fails fast attracts nothing', () => {
   const failing = share({ ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }), failing: ten(0, { 3: 0.9 }) }, 3);
   assert.ok(failing < 0.002, String(failing));

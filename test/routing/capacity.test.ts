@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CapacityFigures, type CapacityState, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
+import { type CapacityFigures, type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
 import type { Evidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 
@@ -192,11 +192,29 @@ test('full memory slows a host down', () => {
   near(full.capacity, easy.capacity / 10, 0.4, 'capacity');
 });
 
-test('a host that answers without working is not believed to be more than twice as quick as the median', () => {
+test('a host is not believed to be more than 16 times as quick as the median; one that answers too soon, not to be better than it at all', () => {
   const state = startCapacity();
   for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, EQUAL);
-  assert.is(state.speed, 2);
-  assert.ok(state.capacity <= 8);
+  assert.is(state.speed, 16);
+  assert.ok(state.capacity <= 64);
+  doubtCapacity(state, { ...EQUAL, capacity: 4 });
+  assert.equal([state.speed, state.capacity], [1, 4]);
+  doubtCapacity(state, UNKNOWN);
+  assert.equal([state.speed, state.capacity], [1, 4]);
+  doubtCapacity(state, EQUAL);
+  assert.equal([state.speed, state.capacity], [1, 1], 'room for one request, where no capacity is known');
+});
+
+test('a host without an agent that was never under pressure can do what others do, and more once it has shown more', () => {
+  const unknown = { cpu: null, memory: null, cores: null };
+  const capacityAfter = (inflight: number, speeds: FleetSpeeds): number => {
+    const state = startCapacity();
+    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight }, unknown, speeds);
+    return state.capacity;
+  };
+  assert.ok(Number.isNaN(capacityAfter(2, { ...EQUAL, capacity: 4 })));
+  near(capacityAfter(20, { ...EQUAL, capacity: 4 }), 25, 0.05, 'in use');
+  assert.ok(Number.isNaN(capacityAfter(20, EQUAL)), 'nothing is known of others');
 });
 
 test('nothing served teaches nothing, and strange figures do no harm', () => {

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isQuickPace, leastPaceOf, neutralPaceOf, paceAfter } from '../../lib/routing/pace.js';
+import { isQuickPace, neutralPaceOf, paceAfter } from '../../lib/routing/pace.js';
 
 const test = suite('pace');
 
@@ -30,12 +30,6 @@ test('who answers in less than a fifth of the time that the median takes is too 
     [0, 1, false], [0.1, Number.NaN, false], [Number.NaN, 1, false],
   ];
   for (const [pace, neutral, isQuick] of table) assert.is(isQuickPace(pace, neutral), isQuick, `${pace} beside ${neutral}`);
-});
-
-test('the least pace is of a host that is believed', () => {
-  assert.is(leastPaceOf([4, 0.01, 1.5, 2], 2), 1.5);
-  assert.is(leastPaceOf([1.5, 0, Number.NaN], 1.5), 1.5);
-  assert.ok(Number.isNaN(leastPaceOf([], Number.NaN)));
 });
 
 test.run();

@@ -129,14 +129,14 @@ export class FleetBalancer {
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
   }
 
-  /** It has ended so, having begun at `startedAtMs`. */
-  end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, nowMs: number): void {
+  /** It has ended so, having begun at `startedAtMs`, with a body of so many bytes. */
+  end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, bytes: number, nowMs: number): void {
     const { served, header } = this.columns;
     endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), startedAtMs, nowMs);
+      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), bytes, startedAtMs, nowMs);
     }
     this.#judge(slot, outcome, status, nowMs);
   }

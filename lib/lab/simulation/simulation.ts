@@ -26,6 +26,9 @@ const PROGRESS_EVERY = 16_384;
 /** How long an answer takes of a host that does nothing for it. */
 const NOTHING_MS = 0.5;
 
+/** How large every answer of one that does its work is; an empty page has nothing. */
+const ANSWER_BYTES = 1000;
+
 /** Which run it is. */
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -207,7 +210,7 @@ class Simulation {
     if (index >= 0) {
       const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
       const balancer = this.#fleet.balancers[index] as FleetBalancer;
-      balancer.end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', 200, this.#nowMs);
+      balancer.end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', 200, ANSWER_BYTES, this.#nowMs);
       this.#answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs);
       this.#measure.record(jobs.arrivedMs[job] as number, this.#nowMs - (jobs.arrivedMs[job] as number));
       this.#answered++;
@@ -221,7 +224,7 @@ class Simulation {
     const index = jobs.balancer[job] as number;
     if (index >= 0) {
       const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
-      (this.#fleet.balancers[index] as FleetBalancer).end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', status, this.#nowMs);
+      (this.#fleet.balancers[index] as FleetBalancer).end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', status, 0, this.#nowMs);
       this.#answers?.onDone(jobs.host[job] as number, 0, tookMs);
       this.#errors++;
     }
@@ -243,7 +246,7 @@ class Simulation {
     }
     const balancer = this.#fleet.balancers[index] as FleetBalancer;
     const slot = jobs.slot[job] as number;
-    balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, this.#nowMs);
+    balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, 0, this.#nowMs);
     const method = this.#methods[jobs.class[job] as number] as string;
     const may = mayRetry({ outcome, hasStarted: false, method, hasBody: method === 'POST', isBodyTaken: false, attempts: jobs.attempts[job] as number });
     if (may && balancer.budget.mayRetry(this.#nowMs)) {

@@ -91,6 +91,12 @@ test('uneven hosts without agents, when most of them are short of CPU: adaptive 
   assert.ok(local > 1.5 * adaptive, `${adaptive} and ${local}`);
 });
 
+test('four hosts that can do little and one that can do much, without agents: adaptive lets none of them drown', () => {
+  const json = { hosts: [{ count: 4, cores: 1, speed: 0.4 }, { count: 1, cores: 20 }], neighbours: null, costs: 'learned', reports: 'never', requests: [{ request: 'GET /a', share: 100, cost: '20ms' }], warmUp: '10s' };
+  const { p99 } = latenciesOf(run(json, 'adaptive', 4, 0.5).measure.sorted());
+  assert.ok(p99 < 300, `${p99} ms, of 20 to 50 that a request takes alone`);
+});
+
 test('one large host among many small ones: adaptive does not drown the small ones, at half of the load', () => {
   const uneven = { hosts: [{ count: 9, cores: 1 }, { count: 1, cores: 32 }], neighbours: undefined, duration: '6s' };
   const [adaptive, floor] = [p99Of(uneven, 'adaptive', 4, 0.5), p99Of(uneven, 'omniscient', 4, 0.5)];
