@@ -23,7 +23,7 @@ export function formatSimulation({ scenario, seed, seconds, runs }: SimulateRepo
   const heading = ['policy', 'balancers', 'load', 'p50', 'p90', 'p99', 'p99.9', 'mean', 'p99/floor', 'p99.9/floor', 'cpu max/mean', 'errors', 'requests', ...(hasWindows ? ['back after'] : [])];
   const rows: Rows = [heading, ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
     policy, balancers, load, figure(ms.p50), figure(ms.p90), figure(ms.p99), figure(ms.p999), figure(ms.mean),
-    overFloor.p99.toFixed(2), overFloor.p999.toFixed(2), cpu.ratio.toFixed(3), errors, requests,
+    figure(overFloor.p99, 2), figure(overFloor.p999, 2), figure(cpu.ratio, 3), errors, requests,
     ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
   ])];
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
@@ -47,7 +47,8 @@ function round(_: string, value: unknown): unknown {
   return typeof value === 'number' && Number.isFinite(value) ? rounded(value, 6) : value;
 }
 
-function figure(value: number): string {
+/** So many digits behind the point; without a number, one digit up to 100. */
+function figure(value: number, digits?: number): string {
   if (Number.isNaN(value)) return 'n/a';
-  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+  return value.toFixed(digits ?? (value >= 100 ? 0 : 1));
 }

@@ -9,6 +9,7 @@ import { toHtml } from './html-report.js';
 import { runMatrix } from './matrix.js';
 import { createProgressBar } from './progress.js';
 import { loadScenarioJson, readScenario } from './scenario-file.js';
+import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
 import { formatSimulation, type SimulateReport, toJson } from './simulate-report.js';
 
@@ -41,16 +42,38 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
   const jsonFile = typeof json === 'string' ? json : null;
   for (const [flag, file] of [['--html', html], ['--json', jsonFile]] as const) if (file !== null) checkOutput(flag, file, nameOrFile);
   if (html !== null && jsonFile !== null && resolve(html) === resolve(jsonFile)) refuse(`--html, --json: both would go into ${html}; name two files`);
+  checkRequests(scenario);
   const clock = (): number => performance.now();
   const startMs = clock();
   const bar = createProgressBar(process.stderr, clock);
   const runs = runMatrix(scenario, seed, (progress) => bar.show(progress));
   bar.end();
   const report: SimulateReport = { scenario, scenarioJson: merged, seed, version: readVersion(), seconds: Math.round((clock() - startMs) / 100) / 10, runs };
-  if (runs.some(({ ms }) => Number.isNaN(ms.p99))) refuse(`all requests came within the ${scenario.warmUpMs / 1000} s that nothing counts (warmUp), or none came: more --requests, or a shorter "warmUp" in a scenario of your own`);
-  if (html !== null) writeFileSync(html, toHtml(report));
-  if (jsonFile !== null) writeFileSync(jsonFile, toJson(report));
+  // What took minutes is shown even if it can't be written.
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
+  if (html !== null) writeOutput('--html', html, toHtml(report));
+  if (jsonFile !== null) writeOutput('--json', jsonFile, toJson(report));
+}
+
+/** Whether there are requests that count, at every load. */
+function checkRequests(scenario: Scenario): void {
+  const { requestCount, warmUpMs, loads, name } = scenario;
+  const capacity = meanCapacityOf(scenario);
+  if (!(capacity > 0)) refuse(`scenario ${name}: neighbours take all cores of all hosts: nothing is left for requests`);
+  if (requestCount === null) return;
+  for (const load of loads) {
+    const perSecond = (1000 * load * capacity) / meanCostOf(scenario);
+    const least = Math.ceil((perSecond * warmUpMs) / 1000);
+    if (requestCount <= least) refuse(`--requests ${requestCount}: at load ${load} ${Math.round(perSecond)} come each second, and those of the first ${warmUpMs / 1000} s (warmUp) do not count: ask for more than ${least}, or give a scenario with a shorter "warmUp"`);
+  }
+}
+
+function writeOutput(flag: string, file: string, content: string): void {
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    refuse(`${flag}: ${messageOf(error)}`);
+  }
 }
 
 /** Whether results may go into this file, which is left as it is; a scenario is none: `--json` takes the next word for its file. */
