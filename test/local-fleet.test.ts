@@ -136,7 +136,7 @@ function withSmallFleet<T>(
 ): Promise<T> {
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
-    return withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url, ...flags], (fleet) => fn(fleet, port, url), options);
+    return withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url, ...flags], (fleet) => fn(fleet, port, url), options);
   });
 }
 
@@ -226,7 +226,7 @@ test('hosts that run already are balanced in place of demo ones, and the flags f
         assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
         const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
         assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
-      }, ['--host', `${one.url},name=first`, '--host', two.url, '--namespace', 'other', '--algorithm', 'round-robin']))));
+      }, ['--balancers', '2', '--host', `${one.url},name=first`, '--host', two.url, '--namespace', 'other', '--algorithm', 'round-robin']))));
 
 test('a password of Redis is on nobody\'s command line and in no line that is said', () =>
   withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {
@@ -279,7 +279,7 @@ test('on a terminal it is a table in place, and Ctrl-C gives the screen back', (
       // Open for both, so that neither end waits for the other.
       const keyboard = await open(keys, 'r+');
       try {
-        await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
+        await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
           const shown = (): string => fleet.stdout.join('\n');
           await until(() => /BALANCER +ROLE +URL[^]*b1 +(master|slave)[^]*HOST +STATE +URL[^]*h1 +up/.test(shown()), { timeoutMs: BUSY_MS, what: () => `the table, not\n${shown()}` });
           assert.ok(shown().includes(`curl 'http://127.0.0.1:${port}/work?ms=5'`) && shown().includes('Ctrl-C'));
