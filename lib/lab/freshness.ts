@@ -98,8 +98,6 @@ async function measure({ say, shutdown }: BenchContext, redisUrl: string, hosts:
   await pause(Math.min(WARM_UP_MS, seconds * 1000));
 
   await Promise.all(balancers.map(({ child }) => ask(child, { type: 'watch', slots: hosts + SPARE_SLOTS }, 'watching')));
-  // A moment for the threads to begin; what they see of it is not of this measurement.
-  await pause(300);
   const before = new Set(agents.sent.keys());
   agents.forget();
   const cpuBefore = balancers.map(({ child }) => cpuSecondsOf(child.pid));

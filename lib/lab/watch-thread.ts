@@ -35,6 +35,7 @@ const before = Float64Array.from(cpu.subarray(0, slots));
 const figures: number[] = [];
 const atMs: number[] = [];
 const cpuAtStart = ownCpuSeconds();
+parentPort.postMessage('watching');
 while (Atomics.wait(cell, 0, 0, LOOK_EVERY_MS) === 'timed-out') {
   for (let slot = 0; slot < before.length; slot++) {
     const figure = cpu[slot] as number;

@@ -17,8 +17,10 @@ export async function runWatchedBalancer([name = '', redis = '', namespace = '']
   let stopWatching: (() => Promise<Sightings>) | undefined;
   process.on('message', (message: { readonly type: string; readonly slots: number }) => {
     if (message.type === 'watch') {
-      stopWatching = watch(balancer.table, message.slots);
-      process.send?.({ type: 'watching' });
+      void watch(balancer.table, message.slots).then((stop) => {
+        stopWatching = stop;
+        process.send?.({ type: 'watching' });
+      });
     }
     if (message.type === 'report') void stopWatching?.().then((sightings) => process.send?.({ type: 'sightings', ...sightings, role: balancer.role }));
   });
@@ -26,10 +28,12 @@ export async function runWatchedBalancer([name = '', redis = '', namespace = '']
   return () => balancer.stop();
 }
 
-function watch(table: SharedArrayBuffer, slots: number): () => Promise<Sightings> {
+/** Gives how to end it once the thread has looked for the first time. */
+async function watch(table: SharedArrayBuffer, slots: number): Promise<() => Promise<Sightings>> {
   const control = new SharedArrayBuffer(4);
   const data: WatchData = { table, control, slots };
   const thread = new Worker(new URL('./watch-thread.js', import.meta.url), { workerData: data });
+  await once(thread, 'message');
   return async () => {
     const cell = new Int32Array(control);
     const answer = once(thread, 'message');

@@ -62,6 +62,15 @@ export const SCENARIOS: readonly ScenarioJson[] = [
     balancers: [2, 8, 32],
     loads: [0.3, 0.7, 0.9],
   },
+  {
+    name: 'unequal',
+    about: 'four hosts of 48 cores among eight of 4, without agents: what is too much for the small ones must not be sent to them',
+    hosts: [{ count: 8 }, { count: 4, cores: 48 }],
+    reports: 'never',
+    neighbours: null,
+    balancers: [2, 8, 32],
+    loads: [0.5, 0.8],
+  },
   { name: 'master-dies', about: 'the master dies, and the next one takes over when its lease has ended', ...FAILING, events: [{ at: '20s', what: 'master-dies' }] },
   { name: 'redis-away', about: 'Redis is away for 5 s: tables age meanwhile', ...FAILING, events: [{ at: '20s', what: 'redis-away', for: '5s' }] },
   {
