@@ -67,17 +67,17 @@ export class FleetCosts {
 
   /** What is known now: a guess takes the place of this master's own guesses alone, and what was told goes once there is more than guesses. */
   #merged(estimates: readonly CostEstimate[]): ReadonlyMap<string, number> {
-    const isFitted = estimates.some(({ confidence }) => confidence > 0);
     const known = this.model.costs();
+    const costed = estimates.filter(({ name }) => known.has(name));
+    for (const { name, confidence } of costed) {
+      if (confidence > 0) this.#guessed.delete(name);
+      else if (!this.#told.has(name)) this.#guessed.add(name);
+    }
+    const isFitted = estimates.some(({ confidence }) => confidence > 0);
     const merged = new Map(isFitted ? [] : this.#told);
-    for (const { name, confidence } of estimates) {
-      const costMs = known.get(name);
-      if (costMs === undefined) continue;
-      const told = this.#told.get(name);
-      const isGuess = confidence === 0 && (told === undefined || this.#guessed.has(name));
-      if (isGuess) this.#guessed.add(name);
-      else this.#guessed.delete(name);
-      merged.set(name, confidence > 0 || isGuess ? costMs : (told as number));
+    for (const { name, confidence } of costed) {
+      const isOurs = confidence > 0 || this.#guessed.has(name);
+      merged.set(name, (isOurs ? known : this.#told).get(name) as number);
     }
     return merged;
   }
