@@ -56,7 +56,7 @@ const MAX_DRAWS = 16;
  * at, so many at most: what those that were drawn can't do others may.
  */
 const CROWDED = 12;
-const MAX_LOOKS = 16;
+const MAX_LOOKS = 8;
 
 /** Into how many parts a lot is divided. */
 const LOT = 1 << 20;

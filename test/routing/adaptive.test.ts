@@ -90,11 +90,12 @@ test('a host with less capacity gets less, and one that is slow is spared the de
   assert.is(dear, 0);
 });
 
-test('where all that were drawn are crowded, more are looked at: one host of ten that has room gets nearly all', () => {
+test('where all that were drawn are crowded, more are looked at: one host of ten that has room gets most', () => {
   // A hundred requests on each of nine hosts, of which each would take 25 times as long as alone; 20 on the tenth, which can do 20.
   const crowded = { ...FLEET_VIEW, othersInflight: ten(100, { 3: 10 }), othersWork: ten(1700, { 3: 170 }), capacity: ten(4, { 3: 20 }), capacityTrend: ten(4) };
   const found = share(crowded, 3);
-  assert.ok(found > 0.75, String(found));
+  // Eight looks see it by 57 %.
+  assert.ok(found > 0.54, String(found));
   // With three looks at ten hosts it is seen by 27 %.
   const busy = { ...crowded, othersInflight: ten(20, { 3: 2 }), othersWork: ten(340, { 3: 34 }) };
   assert.ok(share(busy, 3) < 0.3, String(share(busy, 3)));
