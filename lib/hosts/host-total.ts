@@ -125,7 +125,7 @@ export class HostTotal {
     if (this.#isMeasureNew) {
       this.#isMeasureNew = false;
     } else if (elapsedMs > 0) {
-      const seen = { elapsedMs, served: this.#served, evidence: sum, meanInflight: Math.max(0, this.#inflightMs) / elapsedMs };
+      const seen = { elapsedMs, served: this.#served, evidence: sum, meanInflight: Math.max(0, this.#inflightMs) / elapsedMs, work: Math.max(0, this.#work) };
       updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }
     this.#served = 0;

@@ -53,6 +53,14 @@ const GROWTH = 1.25;
 /** How much faster than its share of the work what was learned with wrong costs is forgotten. */
 const MOVED_WEIGHT = 2;
 
+/**
+ * A host that has finished nothing for so long, and for so many half-lives, is stalled when each request in flight had
+ * less than this share of a host's speed since then: its machine may stand still.
+ */
+const STALLED_MS = 100;
+const STALLED_HALF_LIVES = 2;
+const STALLED_SHARE = 0.25;
+
 /** Memory above this share slows a host down; when it is full, to a tenth. */
 const MEMORY_TIGHT = 0.9;
 const FULL_MEMORY_FACTOR = 0.1;
@@ -71,6 +79,8 @@ export interface CapacityState {
   workByDuration: number;
   durationSquares: number;
   meanInflight: number;
+  /** For how long nothing was finished although there was something in flight. */
+  stalledMs: number;
   /** For how long it has been learned, in half-lives. */
   learned: number;
   /** How much (0..1) of the speed is not learned but what others' is, since there were no requests. */
@@ -85,8 +95,9 @@ export interface CapacitySeen {
   readonly elapsedMs: number;
   readonly served: number;
   readonly evidence: Evidence;
-  /** Requests in flight on average. */
+  /** Requests in flight on average, and the work that those which still are were expected to be. */
   readonly meanInflight: number;
+  readonly work: number;
 }
 
 /** What its agent said lately; null for what is not known. */
@@ -106,7 +117,7 @@ export interface FleetSpeeds {
 
 /** The state of a host that nothing is known of. */
 export function startCapacity(): CapacityState {
-  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
+  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, stalledMs: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
 }
 
 /**
@@ -115,6 +126,12 @@ export function startCapacity(): CapacityState {
  * @param halfLifeMs how long it takes at least to forget half: longer than messages are apart
  */
 export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, halfLifeMs = 0): void {
+  learnFinished(state, seen, figures, speeds, halfLifeMs);
+  learnStalled(state, seen, speeds, halfLifeMs);
+}
+
+/** From what was finished. */
+function learnFinished(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, halfLifeMs: number): void {
   const { median } = speeds;
   const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
   if (!(halvings > 0)) return;
@@ -171,6 +188,18 @@ export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures
   // Never nothing: a host that gets no request could not show that it has recovered. Without an agent, one that is
   // slow for a moment may be so for any reason: it is taken to have room for one request at a time at least.
   state.capacity = Math.max(state.capacity, figures.cpu === null ? state.speed : state.speed / 8);
+}
+
+/** From what was not: in that time the host did less than the work that it has in flight. */
+function learnStalled(state: CapacityState, { elapsedMs, served, meanInflight, work }: CapacitySeen, { median }: FleetSpeeds, halfLifeMs: number): void {
+  if (!(elapsedMs > 0)) return;
+  state.stalledMs = served > 0 || !(meanInflight > 0) ? 0 : state.stalledMs + elapsedMs;
+  if (state.stalledMs <= Math.max(STALLED_MS, STALLED_HALF_LIVES * halfLifeMs)) return;
+  const speed = state.speed > 0 ? state.speed : median;
+  const rate = work / state.stalledMs;
+  if (!(rate < STALLED_SHARE * speed * meanInflight)) return;
+  const most = Math.max(rate, speed * MIN_OVER_MEDIAN);
+  if (!(state.capacity <= most)) state.capacity = most;
 }
 
 /**

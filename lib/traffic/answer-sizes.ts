@@ -6,8 +6,12 @@ import { paceAfter } from '../routing/pace.js';
 import { medianOf } from '../routing/usage.js';
 import type { TableColumns } from '../table/layout.js';
 
-/** Answers that are on average so many times larger or smaller than others' (a logarithm, of base 2) are others. */
+/**
+ * Answers that are on average so many times larger or smaller than others' (a logarithm, of base 2) are others, or by
+ * so much of what sizes of their class scatter: half of them may be empty because clients have them already.
+ */
 const ODD = Math.log2(1.5);
+const ODD_OF_SCATTER = 0.6;
 
 /** The mean size of a class is of about so many answers, of all hosts. */
 const MEMORY = 512;
@@ -15,10 +19,11 @@ const MEMORY = 512;
 /** Follows the sizes of answers. O(1) an answer; allocates nothing for one. */
 export class AnswerSizes {
   readonly #columns: TableColumns;
-  /** By class: the mean of the logarithms of sizes, of so many answers. */
+  /** By class: the mean of the logarithms of sizes, and their variance, of so many answers. */
   readonly #meanOf = new Float64Array(MAX_CLASSES);
+  readonly #varianceOf = new Float64Array(MAX_CLASSES);
   readonly #answered = new Uint16Array(MAX_CLASSES);
-  /** By slot: by how much its answers are larger than that, as its pace is kept. */
+  /** By slot: by how much its answers are larger than that, of what makes them others, as its pace is kept. */
   readonly #above: Float64Array;
   /** The same of the median host, of those that are not far quicker than others; NaN while not known. */
   #neutral = Number.NaN;
@@ -33,14 +38,18 @@ export class AnswerSizes {
     const size = Math.log2(1 + bytes);
     const answers = this.#columns.answers[slot] as number;
     let mean = this.#meanOf[classId] as number;
+    let variance = this.#varianceOf[classId] as number;
     // Those that are known not to be like others' are no measure, however many they are.
     if (answers === 0 || !this.isOdd(slot) || !this.areKnown) {
       const answered = Math.min((this.#answered[classId] as number) + 1, MEMORY);
       this.#answered[classId] = answered;
+      variance += ((size - mean) ** 2 * (1 - 1 / answered) - variance) / answered;
+      this.#varianceOf[classId] = variance;
       mean += (size - mean) / answered;
       this.#meanOf[classId] = mean;
     }
-    this.#above[slot] = paceAfter(this.#above[slot] as number, answers, 1, size - mean);
+    const odd = Math.max(ODD, ODD_OF_SCATTER * Math.sqrt(variance));
+    this.#above[slot] = paceAfter(this.#above[slot] as number, answers, 1, (size - mean) / odd);
   }
 
   /** Whether it is known what others' are like. */
@@ -50,7 +59,7 @@ export class AnswerSizes {
 
   /** Whether a host's answers are not like others', or may not be. */
   isOdd(slot: number): boolean {
-    return !(Math.abs((this.#above[slot] as number) - this.#neutral) <= ODD);
+    return !(Math.abs((this.#above[slot] as number) - this.#neutral) <= 1);
   }
 
   /** Works out what others' are like: those of hosts that need half the time that the median does, and more. */

@@ -64,7 +64,7 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
     }
     if (ms % 100 !== 99) continue;
     const said = figures?.(cpu) ?? { cpu, memory: null, cores };
-    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100 }, said, { median, capacity: Number.NaN, serving: median });
+    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100, work: 0 }, said, { median, capacity: Number.NaN, serving: median });
     [served, inflight] = [0, 0];
     evidence = NONE;
     if (ms < (seconds - 1) * 1000) continue;
@@ -122,7 +122,7 @@ test('a host that may be like the others comes to be taken for like them, one th
   const random = new Random(5);
   for (let i = 0; i < 200; i++) {
     const cost = 5 + random.below(30);
-    const seen = (duration: number) => ({ elapsedMs: 100, served: 10, evidence: many(10, cost, duration), meanInflight: 1 });
+    const seen = (duration: number) => ({ elapsedMs: 100, served: 10, evidence: many(10, cost, duration), meanInflight: 1, work: 0 });
     updateCapacity(lucky, seen(cost * 1.02), { cpu: 0.3, memory: null, cores: 4 }, EQUAL);
     updateCapacity(slow, seen(cost / 0.6), { cpu: 0.3, memory: null, cores: 4 }, EQUAL);
   }
@@ -134,11 +134,11 @@ test('a host that gets no requests comes to be taken for one like those that do,
   const state = startCapacity();
   const speeds = { median: 1, capacity: Number.NaN, serving: 1.5 };
   const unknown = { cpu: null, memory: null, cores: null };
-  const served = (speed: number) => ({ elapsedMs: 100, served: 5, evidence: many(5, 10, 10 / speed), meanInflight: 0.5 });
+  const served = (speed: number) => ({ elapsedMs: 100, served: 5, evidence: many(5, 10, 10 / speed), meanInflight: 0.5, work: 0 });
   for (let i = 0; i < 100; i++) updateCapacity(state, served(0.6), unknown, speeds);
   near(state.speed, 0.6, 0.05, 'slow');
   state.capacity = 0.6;
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, unknown, speeds);
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, speeds);
   near(state.speed, 1.5, 0.05, 'after ten seconds without a request');
   near(state.capacity, 1.5, 0.1, 'and so its capacity');
   for (let i = 0; i < 10; i++) updateCapacity(state, served(0.6), unknown, speeds);
@@ -148,8 +148,8 @@ test('a host that gets no requests comes to be taken for one like those that do,
 test('what a host showed before a pause counts little after it, and so does its first request then, which is slow because of the pause', () => {
   const state = startCapacity();
   const unknown = { cpu: null, memory: null, cores: null };
-  const serve = (count: number, speed: number) => updateCapacity(state, { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: 0.1 }, unknown, EQUAL);
-  const pause = (seconds: number) => updateCapacity(state, { elapsedMs: seconds * 1000, served: 0, evidence: NONE, meanInflight: 0 }, unknown, EQUAL);
+  const serve = (count: number, speed: number) => updateCapacity(state, { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: 0.1, work: 0 }, unknown, EQUAL);
+  const pause = (seconds: number) => updateCapacity(state, { elapsedMs: seconds * 1000, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, EQUAL);
   for (let i = 0; i < 100; i++) serve(5, 0.2);
   near(state.speed, 0.2, 0.05, 'slow');
   pause(10);
@@ -164,12 +164,12 @@ test('without agents, what hosts can do is taken to be the same once nothing sho
   const unknown = { cpu: null, memory: null, cores: null };
   const fleet = { median: 1, capacity: 4, serving: 1 };
   const hosts = ([[12, 1], [2, 1], [12, 9]] as const).map(([capacity, inflight]) => ({ state: Object.assign(startCapacity(), { speed: 1, capacity }), inflight }));
-  for (let i = 0; i < 600; i++) for (const { state, inflight } of hosts) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight }, unknown, fleet);
+  for (let i = 0; i < 600; i++) for (const { state, inflight } of hosts) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 }, unknown, fleet);
   near(hosts[0]?.state.capacity as number, 4, 0.05, 'once too much');
   near(hosts[1]?.state.capacity as number, 4, 0.05, 'once too little');
   near(hosts[2]?.state.capacity as number, 9 * 1.25, 0.05, 'in use');
   const idle = Object.assign(startCapacity(), { speed: 1, capacity: 12 });
-  for (let i = 0; i < 200; i++) updateCapacity(idle, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, unknown, fleet);
+  for (let i = 0; i < 200; i++) updateCapacity(idle, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, fleet);
   near(idle.capacity, 4, 0.05, 'without requests');
 });
 
@@ -194,7 +194,7 @@ test('full memory slows a host down', () => {
 
 test('a host is not believed to be more than 16 times as quick as the median; one that answers too soon, not to be better than it at all', () => {
   const state = startCapacity();
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5 }, { cpu: 0.01, memory: 0, cores: 4 }, EQUAL);
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5, work: 0 }, { cpu: 0.01, memory: 0, cores: 4 }, EQUAL);
   assert.is(state.speed, 16);
   assert.ok(state.capacity <= 64);
   doubtCapacity(state, { ...EQUAL, capacity: 4 });
@@ -209,7 +209,7 @@ test('a host without an agent that was never under pressure can do what others d
   const unknown = { cpu: null, memory: null, cores: null };
   const capacityAfter = (inflight: number, speeds: FleetSpeeds): number => {
     const state = startCapacity();
-    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight }, unknown, speeds);
+    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 }, unknown, speeds);
     return state.capacity;
   };
   assert.ok(Number.isNaN(capacityAfter(2, { ...EQUAL, capacity: 4 })));
@@ -217,15 +217,41 @@ test('a host without an agent that was never under pressure can do what others d
   assert.ok(Number.isNaN(capacityAfter(20, EQUAL)), 'nothing is known of others');
 });
 
+test('a host that finishes nothing of what it has is soon known to stand still, and one dear request is no sign of it', () => {
+  const unknown = { cpu: null, memory: null, cores: null };
+  const fleet = { median: 1, capacity: 4, serving: 1 };
+  const known = (): CapacityState => {
+    const state = Object.assign(startCapacity(), { capacity: 4 });
+    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
+    return state;
+  };
+  const stalled = known();
+  near(stalled.capacity, 4, 0.2, 'before');
+  for (let i = 0; i < 5; i++) updateCapacity(stalled, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
+  assert.ok(stalled.capacity <= 0.2, `${stalled.capacity} after 500 ms with 100 ms of work`);
+  const dear = known();
+  for (let i = 0; i < 5; i++) updateCapacity(dear, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 400 }, unknown, fleet);
+  assert.ok(dear.capacity > 3, `${dear.capacity} with one of 400 ms`);
+  // Messages come once a second: that nothing is heard for a while says nothing.
+  const seldom = known();
+  for (let i = 0; i < 10; i++) updateCapacity(seldom, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
+  assert.ok(seldom.capacity > 3, `${seldom.capacity} where messages are seldom`);
+  const never = startCapacity();
+  for (let i = 0; i < 5; i++) updateCapacity(never, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
+  assert.ok(never.capacity <= 0.2, `${never.capacity}, of which nothing was ever heard`);
+  for (let i = 0; i < 50; i++) updateCapacity(stalled, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
+  assert.ok(stalled.capacity > 1.9, `${stalled.capacity} once it goes on`);
+});
+
 test('nothing served teaches nothing, and strange figures do no harm', () => {
   const state = startCapacity();
-  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
+  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
   assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   for (const elapsedMs of [0, -5, Number.NaN]) {
-    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
+    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
     assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   }
-  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1 }, { cpu: 0, memory: null, cores: null }, UNKNOWN);
+  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 }, { cpu: 0, memory: null, cores: null }, UNKNOWN);
   assert.is(state.speed, 1);
 });
 

@@ -67,6 +67,20 @@ test('a host that is far quicker than others, with answers like theirs, is belie
   }
 });
 
+test('where half of all answers are empty since clients have them already, a quick host is believed all the same, and one that answers nothing else is not', () => {
+  const { columns, answer } = build();
+  const random = new Random(3);
+  const bytes = (): number => (random.below(2) === 0 ? 0 : PAGE_BYTES);
+  for (let i = 0; i < 2000; i++) {
+    answer(0, 20, 100 * i, 40, bytes());
+    answer(1, 20, 100 * i, 1, bytes());
+    answer(2, 20, 100 * i, 1, 0);
+    if (i === 200) columns.kept.fill(0);
+  }
+  assert.ok((columns.kept[1] as number) < 20, `${columns.kept[1]} of 1800`);
+  assert.ok((columns.kept[2] as number) > 1500, `${columns.kept[2]} of 1800`);
+});
+
 test('a host is judged by its last answers together, not by one', () => {
   const { columns, answer, counted } = build();
   const mixed = (from: number, to: number) => {

@@ -51,8 +51,11 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
   const report: SimulateReport = { scenario, scenarioJson: merged, seed, version: readVersion(), seconds: Math.round((clock() - startMs) / 100) / 10, runs };
   // What took minutes is shown even if it can't be written.
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
-  if (html !== null) writeOutput('--html', html, toHtml(report));
-  if (jsonFile !== null) writeOutput('--json', jsonFile, toJson(report));
+  const failed = [
+    html === null ? null : writeOutput('--html', html, toHtml(report)),
+    jsonFile === null ? null : writeOutput('--json', jsonFile, toJson(report)),
+  ].filter((message) => message !== null);
+  if (failed.length > 0) throw new Error(failed.join('; '));
 }
 
 /** Whether there are requests that count, at every load. */
@@ -68,11 +71,13 @@ function checkRequests(scenario: Scenario): void {
   }
 }
 
-function writeOutput(flag: string, file: string, content: string): void {
+/** Gives what went wrong, null when nothing did. */
+function writeOutput(flag: string, file: string, content: string): string | null {
   try {
     writeFileSync(file, content);
+    return null;
   } catch (error) {
-    refuse(`${flag}: ${messageOf(error)}`);
+    return `${flag}: ${messageOf(error)}`;
   }
 }
 
