@@ -64,7 +64,7 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   },
   {
     name: 'unequal',
-    about: 'four hosts of 48 cores among eight of 4, without agents: what is too much for the small ones must not be sent to them',
+    about: 'hosts of 4 and of 48 cores without agents: the small ones must not be drowned',
     hosts: [{ count: 8 }, { count: 4, cores: 48 }],
     reports: 'never',
     neighbours: null,
