@@ -58,6 +58,8 @@ export class FleetLoads {
   #messages = 0;
   /** How long balancers wait between two messages, as it was lately. */
   #intervalMs = 0;
+  /** Since messages were counted last. */
+  #silentMs = 0;
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
@@ -191,11 +193,13 @@ export class FleetLoads {
     const elapsedMs = nowMs - this.#learnedAtMs;
     if (elapsedMs < MIN_LEARN_MS) return changed;
     this.#learnedAtMs = nowMs;
-    if (this.#messages > 0 && elapsedMs > 0) {
-      const intervalMs = (elapsedMs * this.#balancers.size) / this.#messages;
+    // Messages may be further apart than this is called.
+    if (elapsedMs > 0) this.#silentMs += elapsedMs;
+    if (this.#messages > 0) {
+      const intervalMs = (this.#silentMs * this.#balancers.size) / this.#messages;
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
+      this.#messages = this.#silentMs = 0;
     }
-    this.#messages = 0;
     const quick: string[] = [];
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
