@@ -65,8 +65,11 @@ const STALLED_SHARE = 0.25;
 const MEMORY_TIGHT = 0.9;
 const FULL_MEMORY_FACTOR = 0.1;
 
-/** A host is never believed to be quicker than so many times the median, or slower than this share of it. */
-const MAX_OVER_MEDIAN = 16;
+/**
+ * A host is never believed to be quicker than so many times the median, or slower than this share of it. Much more
+ * would be chance: what a few cheap requests seem to show of a host as it starts goes slowly, and it would get most.
+ */
+const MAX_OVER_MEDIAN = 2;
 const MIN_OVER_MEDIAN = 1 / 16;
 
 /** What is known of one host's capacity. */
