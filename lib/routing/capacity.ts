@@ -66,8 +66,8 @@ const MEMORY_TIGHT = 0.9;
 const FULL_MEMORY_FACTOR = 0.1;
 
 /**
- * A host is never believed to be quicker than so many times the median, or slower than this share of it. Much more
- * would be chance: what a few cheap requests seem to show of a host as it starts goes slowly, and it would get most.
+ * A host is never believed to be quicker than so many times the median, or slower than this share of it. More might be
+ * chance: what a few cheap requests seem to show of a host fades slowly, and it would be sent most until then.
  */
 const MAX_OVER_MEDIAN = 2;
 const MIN_OVER_MEDIAN = 1 / 16;

@@ -9,7 +9,7 @@ import { FLEET, type HostView } from '../model.js';
  */
 const TOO_QUICK = 0.2;
 
-/** The least pace to note of answers that are like others': then a host is as quick as it seems. */
+/** The least pace to note of answers that are like others': whoever gives them is not taken for too quick. */
 export const LEAST_HONEST = 0.25;
 
 /** The weight of the newest answer in a host's pace. */
