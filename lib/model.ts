@@ -30,11 +30,19 @@ export type OperatorWord = 'drained' | 'ejected';
 /** All of an operator's words; a word's index and 1 is its code in the shared table, where 0 is none. */
 export const OPERATOR_WORDS: readonly OperatorWord[] = ['drained', 'ejected'];
 
-/** A mastership's table in order: later ones have a higher term, or the same term and a higher seq. */
+/**
+ * What a master's table is stamped with. Later tables have a higher term, or the same mastership and a higher seq.
+ * Two masterships can hold one term for a moment, when Redis lost its data: their tables have no order.
+ */
 export interface Stamp {
   readonly term: number;
+  /** The mastership's identity: the random value that its lease was taken with, in hex digits. */
+  readonly mastership: string;
   readonly seq: number;
 }
+
+/** The stamp of a table that no master has written yet. */
+export const NO_STAMP: Stamp = { term: 0, mastership: '', seq: 0 };
 
 /** What an agent (or a probe) measured on a host at one moment. `null` is "not known". */
 export interface HostFigures {

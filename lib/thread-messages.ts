@@ -50,11 +50,15 @@ export type FromHosts = LogMessage | { readonly type: 'stopped' };
 /** From the fleet thread to the hosts thread, on their own port. */
 export type FleetToHosts =
   /** Gather from now on; `rows` and `costs` are what this balancer knows, in case Redis knows less. */
-  | { readonly type: 'become-master'; readonly term: number; readonly stamp: Stamp; readonly rows: readonly HostRow[]; readonly costs: Costs }
+  | { readonly type: 'become-master'; readonly term: number; readonly mastership: string; readonly stamp: Stamp; readonly rows: readonly HostRow[]; readonly costs: Costs }
   | { readonly type: 'become-slave' };
 
 /** From the hosts thread to the fleet thread, on their own port. */
-export type HostsToFleet = { readonly type: 'fenced'; readonly term: number };
+export type HostsToFleet =
+  /** Redis refused a write because of this newer term. */
+  | { readonly type: 'fenced'; readonly term: number }
+  /** The table of this term could not be published for as long as a lease lasts, though Redis answers. */
+  | { readonly type: 'unwritten'; readonly term: number; readonly reason: string };
 
 /** A log line of a worker thread, for the main thread to write. */
 export interface LogMessage {

@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../lib/redis/connect.js';
-import { MAX_TERM } from '../lib/redis/term.js';
+import { MAX_TERM, parseTerm } from '../lib/redis/term.js';
 import { readFleet } from '../lib/redis/fleet-view.js';
 import { until } from './support/brackets.js';
 import { KEYS, SLOW_MS, statusCounts, statusOf, withBalancer } from './support/fleet.js';
@@ -41,8 +41,8 @@ test('a term in Redis that is no number leaves one master, and terms that are nu
     const { term } = await victim.each.health();
     await client.set(KEYS.term, text);
     const isNumber = async (): Promise<boolean> => {
-      const found = (await client.get(KEYS.term)) ?? '';
-      return /^\d{1,16}$/.test(found) && Number(found) >= term;
+      const found = parseTerm(await client.get(KEYS.term), term).term;
+      return found > 0 && found >= term;
     };
     await until(isNumber, { timeoutMs: SLOW_MS, what: `another term than ${JSON.stringify(text)}` });
     await victim.each.becomes('master');
@@ -53,8 +53,8 @@ test('a term in Redis that is no number leaves one master, and terms that are nu
 }));
 
 const FORGED_TERMS = [
-  ['a table', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, seq: 1, full: true, hosts: [] })],
-  ['a change', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, seq: 7, prev: 6, hosts: [] })],
+  ['a table', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, mastership: 'f00d'.repeat(8), seq: 1, full: true, hosts: [] })],
+  ['a change', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, mastership: 'f00d'.repeat(8), seq: 7, prev: 6, hosts: [] })],
   ['an event', KEYS.events, (term: number) => JSON.stringify({ v: 1, at: 'x', event: 'master-elected', name: 'b9', term })],
 ] as const;
 

@@ -16,7 +16,7 @@ const OK_LOAD = { v: 1, balancer: 'b9', instance: 'i', seq: 1, hosts: [] as unkn
 /** A host of a load message, of which one element is another. */
 const loadHost = (at: number, value: unknown): unknown[] => ['good', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3].with(at, value as never);
 const OK_ROW = { name: 'bad', url: 'http://127.0.0.1:1', state: 'up', cpu: null, memory: null, cores: null, rps: null, age: null, inflight: 0, fleet_rps: 0, work: 0, capacity: null, speed: null };
-const OK_TABLE = { v: 1, term: 1, seq: 1_000_000, full: true, hosts: [] as unknown[] };
+const OK_TABLE = { v: 1, term: 1, mastership: 'f00d'.repeat(8), seq: 1_000_000, full: true, hosts: [] as unknown[] };
 
 const json = (fields: object, more: object): string => JSON.stringify({ ...fields, ...more });
 /** The same with a number as it stands in the text, which JSON.stringify would not write. */

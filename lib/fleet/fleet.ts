@@ -19,21 +19,18 @@ import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } 
 import { InbandReports } from './inband-reports.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
-import type { LeaseTimes } from './lease-model.js';
+import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
 import { LoadSync } from './load-sync.js';
+import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
+import { RedisReach } from './redis-reach.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
-const HEARTBEAT_MS = SECOND;
-
 /** How often the median usage is computed and hosts that a new master never named are let go. */
 const UPKEEP_MS = 250;
-
-/** A balancer that has heard nothing for so long checks its hosts itself. */
-const ALONE_AFTER_MS = 3000;
 
 /** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
 const LEAVE_TIMEOUT_MS = 1500;
@@ -43,17 +40,6 @@ export interface Fleet {
   onMessage(message: ToFleet): void;
   /** Steps down, releases the lease, leaves the fleet, closes the connections. */
   stop(): Promise<void>;
-}
-
-/** The lease's durations that follow from its TTL. */
-export function leaseTimes(ttlMs: number): LeaseTimes {
-  return {
-    ttlMs,
-    renewEveryMs: Math.round(ttlMs / 3),
-    safetyMs: Math.round(ttlMs / 10),
-    successionStepMs: 50,
-    retryMs: 150,
-  };
 }
 
 /** Starts the balancers channel; it works at once, with or without Redis. */
@@ -70,8 +56,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   let hostsPort = data.hostsPort;
   let hasJoined = false;
   let isStopping = false;
-  /** Whether Redis took the last heartbeat; undefined at first. */
-  let isUsable: boolean | undefined;
+  const reach = new RedisReach(log, where);
+  /** Who is master, as Redis says. */
+  let masterName: string | null = null;
   let beatsUntilPrune = 0;
 
   const clients = addresses.map((address, index) =>
@@ -87,7 +74,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         if (index === 0) {
           // For now nothing more can be known.
           post({ type: 'synced' });
-          sayUnusable('redis is not reachable; routing goes on with what is known', reason);
+          reach.failed('redis is not reachable', reason);
         } else {
           log('warn', 'lease redis is not reachable', { redis: describeAddress(address), reason });
         }
@@ -100,19 +87,16 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const loads = new LoadSync({ publisher: new QuietPublisher(client), keys, config, columns, clock });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
-  /** When Redis last took a heartbeat or a master's table came. */
-  let heardAtMs = clock();
   let isTableRead = false;
   let isBeatOver = false;
   let isSynced = false;
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
-    onTerm: (term) => sawTerm(term),
+    onTerm: ({ term, mastership }) => sawTerm(term, mastership),
     onApplied(applied) {
-      heardAtMs = clock();
+      watch.heard();
       inband.onTable(applied);
-      ownChecks.end();
-      loads.onTable(applied, table.writer, heardAtMs);
+      loads.onTable(applied, table.writer, clock());
     },
     onRead() {
       isTableRead = true;
@@ -120,6 +104,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const watch = new MasterWatch({ clock, log, why: whyNoMaster, onAlone: () => ownChecks.begin(), onHeard: () => ownChecks.end() });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
   const settings = new SettingsSync({ client, keys, table, count, log, post });
 
@@ -130,14 +115,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
     hasResigned: data.hasResigned,
     describe: () => ({ name: config.name, url: config.url }),
-    onMaster(term) {
-      sawTerm(term);
+    onMaster({ term, mastership }) {
+      sawTerm(term, mastership);
       Atomics.store(columns.header, HEADER.isMaster, 1);
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts({ type: 'become-master', term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs });
-      void membership.tell({ kind: 'master-elected', name: config.name, term });
+      tellHosts(becomeMaster(term, mastership));
+      void membership.tell({ kind: 'master-elected', name: config.name, term, mastership });
       void beat();
     },
     onSlave(term, reason) {
@@ -157,18 +142,25 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     post({ type: 'synced' });
   }
 
-  /** Said once, until a heartbeat was taken again. */
-  function sayUnusable(message: string, reason: string): void {
-    log(isUsable === false ? 'debug' : 'warn', message, { redis: where, reason });
-    isUsable = false;
+  /** What the hosts thread needs to go on from here. */
+  function becomeMaster(term: number, mastership: string): FleetToHosts {
+    return { type: 'become-master', term, mastership, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs };
+  }
+
+  function whyNoMaster(): string {
+    if (reach.reason !== '') return `Redis can't be used: ${reach.reason}`;
+    if (lease.trouble !== '') return lease.trouble;
+    if (masterName !== null) return `${masterName} is master, but no table of it arrives`;
+    return 'no balancer has become master';
   }
 
   /** A term from anywhere: the highest outlives this thread. */
-  function sawTerm(term: number): void {
-    const highest = columns.wideHeader[WIDE_HEADER.highestTerm] as number;
-    if (term <= highest || !isPlausibleTerm(term, highest)) return;
-    columns.wideHeader[WIDE_HEADER.highestTerm] = term;
-    lease?.send({ type: 'term-seen', term });
+  function sawTerm(term: number, mastership = ''): void {
+    const { highestTerm, highestMastership } = lease.state;
+    const isNews = term > highestTerm || (term === highestTerm && mastership !== '' && mastership !== highestMastership);
+    if (!isNews || !isPlausibleTerm(term, highestTerm)) return;
+    lease.send({ type: 'term-seen', term, mastership });
+    columns.wideHeader[WIDE_HEADER.highestTerm] = lease.state.highestTerm;
   }
 
   function tellHosts(message: FleetToHosts): void {
@@ -176,17 +168,21 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   }
 
   function listenToHosts(port: MessagePort): void {
-    port.on('message', (message: HostsToFleet) => sawTerm(message.term));
+    port.on('message', (message: HostsToFleet) => {
+      if (message.type === 'fenced') sawTerm(message.term);
+      else lease.send({ type: 'write-refused', term: message.term, reason: `the host table can't be published: ${message.reason}` });
+    });
   }
 
   async function beat(): Promise<void> {
-    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, words: table.writer.words };
+    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, words: table.writer.words, noMaster: watch.reason };
+    const sentAtMs = clock();
     try {
       const fleet = await membership.beat(standing);
       if (isStopping) return;
-      heardAtMs = clock();
-      if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
-      isUsable = true;
+      lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
+      reach.taken();
+      masterName = fleet.master;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
       if (membership.hasNewNamesake(fleet)) {
@@ -198,7 +194,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         void membership.tell({ kind: 'balancer-joined', name: config.name });
       }
       lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
-      sawTerm(fleet.term);
+      sawTerm(fleet.term.term, fleet.term.mastership);
       settings.take(fleet.settings);
       if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
         beatsUntilPrune = 1;
@@ -206,7 +202,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       }
     } catch (error) {
       // That the connection was lost was said; else it is Redis that refuses or does not answer.
-      if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', reasonOf(error));
+      if (client.status === 'ready') reach.failed('redis refuses the heartbeat', reasonOf(error));
       else log('debug', 'a heartbeat could not be written', { redis: where, reason: reasonOf(error) });
     }
     // A heartbeat before the connection says nothing of the settings.
@@ -225,7 +221,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function upkeep(): void {
     table.upkeep();
     loads.upkeep(table.writer);
-    if (clock() - heardAtMs > ALONE_AFTER_MS) ownChecks.begin();
+    watch.look();
   }
 
   const events = openSubscription(dataAddress, [keys.events], (_channel, text) => {
@@ -234,9 +230,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('events_dropped');
       return;
     }
-    const { kind, term } = decoded.value;
+    const { kind, term, mastership } = decoded.value;
     if (kind === 'why-asked') why.ask(decoded.value);
-    if (kind === 'master-elected' && term !== undefined) sawTerm(term);
+    if (kind === 'master-elected' && term !== undefined) sawTerm(term, mastership);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
     if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
   });
@@ -268,7 +264,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           listenToHosts(hostsPort);
           // The hosts thread was started again: it must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts({ type: 'become-master', term: lease.state.term, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs });
+            tellHosts(becomeMaster(lease.state.term, lease.state.mastership));
           }
           break;
         case 'resign':

@@ -2,7 +2,8 @@
 // All decisions are in `lease.ts`; here is nothing but the doing.
 
 import type { Clock } from '../clock.js';
-import type { AcquireOutcome, LeaseGrant, LeaseStore, MasterFields } from '../redis/lease-store.js';
+import type { AcquireOutcome, LeaseGrant, LeaseStore, MasterFields, TermClaim } from '../redis/lease-store.js';
+import type { HeldTerm } from '../redis/term.js';
 import { startLease, stepLease } from './lease.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseTimes } from './lease-model.js';
 
@@ -20,7 +21,7 @@ export interface LeaseDriverOptions {
   readonly hasResigned?: boolean;
   /** What the master's hash shall say; asked for at each election. */
   readonly describe: () => Omit<MasterFields, 'since'>;
-  readonly onMaster: (term: number) => void;
+  readonly onMaster: (held: HeldTerm) => void;
   readonly onSlave: (term: number, reason: string) => void;
   /** After the lease was given back in good order: the next one may be told. */
   readonly onReleased: (term: number) => void;
@@ -29,6 +30,8 @@ export interface LeaseDriverOptions {
 /** The lease of one balancer, alive. */
 export interface LeaseDriver {
   readonly state: LeaseState;
+  /** Why the last attempt to become or stay master failed; '' when it did not, or another balancer has the lease. */
+  readonly trouble: string;
   /** Hands in what others noticed: a term, a rank, a release, Redis being back. */
   send(event: LeaseEvent): void;
   /** Steps down for good and gives the lease back; resolves when Redis was told, or could not be. */
@@ -43,6 +46,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   let state = startLease(clock(), options.highestTerm);
   let master: MasterFields = { ...options.describe(), since: '' };
   let timer: NodeJS.Timeout | undefined;
+  let trouble = '';
   /** The term of the mastership that is or just was; 0 when there was none since the last release. */
   let lastTerm = 0;
 
@@ -50,7 +54,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   const validUntil = (startMs: number): number => startMs + times.ttlMs - Math.ceil(times.ttlMs * 0.01) - 2;
 
   function send(event: LeaseEvent): void {
-    const step = stepLease(state, event, clock(), times);
+    const step = stepLease(state, event, clock(), times, Math.random());
     state = step.state;
     for (const effect of step.effects) perform(effect);
     arm();
@@ -69,17 +73,20 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
         acquire(effect.attempt);
         break;
       case 'take-term':
-        void takeTerm(effect.attempt, effect.floor);
+        void takeTerm(effect.attempt, { mastership: state.mastership, floor: effect.floor, mayFound: effect.mayFound });
         break;
       case 'renew':
-        void renew(effect.attempt, effect.grant, state.term);
+        void renew(effect.attempt, effect.grant, { term: state.term, mastership: state.mastership });
+        break;
+      case 'raise-term':
+        void store.raiseTerm(effect.term);
         break;
       case 'release':
         release(effect.grant, lastTerm);
         break;
       case 'become-master':
         lastTerm = effect.term;
-        options.onMaster(effect.term);
+        options.onMaster(effect);
         break;
       case 'become-slave':
         lastTerm = effect.term;
@@ -89,39 +96,52 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   }
 
   function acquire(attempt: number): void {
-    const startMs = clock();
-    const answer = store.acquire();
+    let startMs = clock();
+    // A balancer whose round trips take too long must not take a lease that it would hear of only after its end.
+    const answer = store.look().then((seen): AcquireOutcome | Promise<AcquireOutcome> => {
+      if (seen.kind !== 'free') return seen;
+      startMs = clock();
+      return store.acquire();
+    });
     grants.set(
       attempt,
       answer.then((outcome) => (outcome.kind === 'acquired' ? outcome.grant : null)),
     );
     void answer.then((outcome: AcquireOutcome) => {
       if (outcome.kind === 'acquired') {
-        send({ type: 'acquired', attempt, validUntilMs: validUntil(startMs) });
+        send({ type: 'acquired', attempt, validUntilMs: validUntil(startMs), mastership: outcome.grant.mastership });
         return;
       }
       grants.delete(attempt);
+      trouble = outcome.kind === 'failed' ? `the lease can't be taken: ${outcome.reason}` : '';
       if (outcome.kind === 'held') send({ type: 'acquire-held', attempt, leftMs: outcome.leftMs });
-      else send({ type: 'acquire-failed', attempt });
+      else send({ type: 'acquire-failed', attempt, isSlow: outcome.isSlow });
     });
   }
 
-  async function takeTerm(attempt: number, floor: number): Promise<void> {
+  async function takeTerm(attempt: number, claim: TermClaim): Promise<void> {
     master = { ...options.describe(), since: new Date().toISOString() };
-    const term = await store.takeTerm(floor, master);
-    send(term === null ? { type: 'term-failed', attempt } : { type: 'term-taken', attempt, term });
+    const outcome = await store.takeTerm(claim, master);
+    trouble = outcome.kind === 'failed' ? `a term can't be taken: ${outcome.reason}` : '';
+    if (outcome.kind === 'taken') send({ type: 'term-taken', attempt, term: outcome.term });
+    else if (outcome.kind === 'missing') send({ type: 'term-missing', attempt });
+    else send({ type: 'term-failed', attempt, isSlow: outcome.isSlow });
   }
 
-  async function renew(attempt: number, grantOf: number, term: number): Promise<void> {
+  async function renew(attempt: number, grantOf: number, held: HeldTerm): Promise<void> {
+    const { term } = held;
     const startMs = clock();
     const grant = await grants.get(grantOf);
     const outcome = grant ? await store.renew(grant) : 'lost';
     if (outcome === 'renewed') send({ type: 'renewed', attempt, validUntilMs: validUntil(startMs) });
     else send({ type: outcome === 'lost' ? 'renew-lost' : 'renew-failed', attempt });
     if (outcome !== 'renewed' || state.phase !== 'master' || state.term !== term) return;
-    const written = await store.refreshMaster(term, master);
+    const written = await store.refreshMaster(held, master);
     // Whoever wrote the newer term will say so on every channel; here it is enough to step down.
     if (written === 'fenced') send({ type: 'term-seen', term: term + 1 });
+    if (written !== 'denied') return;
+    trouble = 'Redis lets this balancer take the lease, but not write what a master must: its user lacks rights';
+    send({ type: 'write-refused', term, reason: 'Redis refuses what a master must write' });
   }
 
   function release(grantOf: number, term: number): void {
@@ -131,8 +151,11 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
     const done = (async () => {
       const held = await grant;
       if (!held) return;
-      await Promise.all([store.release(held), term > 0 ? store.clearMaster(term) : undefined]);
+      // Not answered yet, but before what is published next: the answer can be lost where the command was not.
+      const cleared = term > 0 ? store.clearMaster(held.mastership) : undefined;
+      await store.release(held);
       if (term > 0) options.onReleased(term);
+      await cleared;
     })();
     releases.add(done);
     void done.finally(() => releases.delete(done));
@@ -142,6 +165,9 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   return {
     get state() {
       return state;
+    },
+    get trouble() {
+      return trouble;
     },
     send,
     async stop() {

@@ -12,6 +12,10 @@ export interface LeaseTimes {
   readonly successionStepMs: number;
   /** How soon after a fault the same thing is tried again. */
   readonly retryMs: number;
+  /** A round trip to Redis that takes longer than this leaves too little of the lease for renewing it. */
+  readonly slowMs: number;
+  /** How long a balancer that knows no term and meets a Redis without one waits for balancers that do. */
+  readonly foundAfterMs: number;
 }
 
 /** The phases of a lease. */
@@ -38,8 +42,20 @@ export interface LeaseState {
   readonly grant: number;
   /** This mastership's term; only for master. */
   readonly term: number;
+  /** The identity of this mastership, or of the one that is claimed; '' for none. */
+  readonly mastership: string;
   /** The highest term ever seen: the next one is greater. */
   readonly highestTerm: number;
+  /** The mastership that holds the highest term, as far as is known; '' when it is not. */
+  readonly highestMastership: string;
+  /** Since when Redis has had no term, while this balancer knows none either; NaN when that is not so. */
+  readonly emptySinceMs: number;
+  /** How many attempts in a row failed because Redis answered too late. */
+  readonly slowFailures: number;
+  /** How many attempts in a row failed because Redis refused to write. */
+  readonly refusals: number;
+  /** When this mastership began. */
+  readonly electedAtMs: number;
   /** The place in the succession: 0 tries first. */
   readonly rank: number;
   /** True while a renewal is not answered. */
@@ -49,16 +65,22 @@ export interface LeaseState {
 /** What happened. Answers carry the attempt they answer. */
 export type LeaseEvent =
   | { readonly type: 'tick' }
-  | { readonly type: 'acquired'; readonly attempt: number; readonly validUntilMs: number }
+  | { readonly type: 'acquired'; readonly attempt: number; readonly validUntilMs: number; readonly mastership: string }
   | { readonly type: 'acquire-held'; readonly attempt: number; readonly leftMs: number | null }
-  | { readonly type: 'acquire-failed'; readonly attempt: number }
+  | { readonly type: 'acquire-failed'; readonly attempt: number; readonly isSlow: boolean }
   | { readonly type: 'term-taken'; readonly attempt: number; readonly term: number }
-  | { readonly type: 'term-failed'; readonly attempt: number }
+  /** Neither Redis nor this balancer knows a term: it is a new fleet, or a Redis that lost its data. */
+  | { readonly type: 'term-missing'; readonly attempt: number }
+  | { readonly type: 'term-failed'; readonly attempt: number; readonly isSlow: boolean }
   | { readonly type: 'renewed'; readonly attempt: number; readonly validUntilMs: number }
   | { readonly type: 'renew-lost'; readonly attempt: number }
   | { readonly type: 'renew-failed'; readonly attempt: number }
-  /** A term was seen in a table, an event, or as the reason why a write was refused. */
-  | { readonly type: 'term-seen'; readonly term: number }
+  /** A term was seen in Redis, a table, an event, or as the reason why a write was refused; `mastership` holds it, absent or '' when that is not known. */
+  | { readonly type: 'term-seen'; readonly term: number; readonly mastership?: string }
+  /** Redis refuses what a master must write, while it grants the lease. */
+  | { readonly type: 'write-refused'; readonly term: number; readonly reason: string }
+  /** A heartbeat was answered after this time. */
+  | { readonly type: 'round-trip'; readonly ms: number }
   /** The master said that it gave the lease back. */
   | { readonly type: 'lease-released' }
   | { readonly type: 'rank'; readonly rank: number }
@@ -69,11 +91,13 @@ export type LeaseEvent =
 /** What the driver must do. */
 export type LeaseEffect =
   | { readonly type: 'acquire'; readonly attempt: number }
-  | { readonly type: 'take-term'; readonly attempt: number; readonly floor: number }
+  | { readonly type: 'take-term'; readonly attempt: number; readonly floor: number; readonly mayFound: boolean }
   | { readonly type: 'renew'; readonly attempt: number; readonly grant: number }
   /** Give the lease of this attempt back; should its answer still be on its way, when it comes. */
   | { readonly type: 'release'; readonly grant: number }
-  | { readonly type: 'become-master'; readonly term: number }
+  /** Two masterships hold one term: make sure that the term in Redis is at least this one. */
+  | { readonly type: 'raise-term'; readonly term: number }
+  | { readonly type: 'become-master'; readonly term: number; readonly mastership: string }
   | { readonly type: 'become-slave'; readonly term: number; readonly reason: string };
 
 /** A step's result. */

@@ -1,19 +1,18 @@
 // Mastership as a pure state machine: events in, effects out. No clock, no timer, no Redis: the time is
 // an argument (monotonic milliseconds), and the driver carries out the effects and reports back.
-// Invariant: a state is master only before `validUntil − safetyMs` on this process's clock, so a master
-// that hears nothing from Redis steps down before anyone else can have the lease.
+// Invariants: a state is master only before `validUntil − safetyMs` on this process's clock, so a master
+// that hears nothing from Redis steps down before anyone else can have the lease; and a term belongs to one
+// mastership, so of two that hold one term neither stays master.
 
 import type { Role } from '../model.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseStep, LeaseTimes } from './lease-model.js';
-
-/** A longer succession does not wait longer than this many steps: the rest try together. */
-const MAX_STEPS = 8;
+import { backoffMs, lookAgainMs, successionMs, type World } from './lease-waits.js';
 
 /** An answer that took so long is not waited for; it is released should it still come. */
 const ANSWER_TIMEOUT_MS = 3000;
 
-/** Added to the time the lease is said to have left: Redis counts whole milliseconds. */
-const MARGIN_MS = 5;
+/** A mastership that lasted this many leases has shown that it can write. */
+const PROVEN_AFTER_LEASES = 2;
 
 /** A balancer that has just started; it tries for the lease at once. */
 export function startLease(nowMs: number, highestTerm = 0): LeaseState {
@@ -24,7 +23,13 @@ export function startLease(nowMs: number, highestTerm = 0): LeaseState {
     validUntilMs: 0,
     grant: 0,
     term: 0,
+    mastership: '',
     highestTerm,
+    highestMastership: '',
+    emptySinceMs: Number.NaN,
+    slowFailures: 0,
+    refusals: 0,
+    electedAtMs: 0,
     rank: 0,
     isRenewing: false,
   };
@@ -35,35 +40,43 @@ export function roleOf(state: LeaseState): Role {
   return state.phase === 'master' ? 'master' : 'slave';
 }
 
-/** Takes one event. Events that do not concern the state, such as late answers, change nothing but may release. */
-export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes): LeaseStep {
-  if (event.type === 'stop' || !isRunOut(state, nowMs, times)) return takeEvent(state, event, nowMs, times);
+/**
+ * Takes one event. Events that do not concern the state, such as late answers, change nothing but may release.
+ * @param random a number in [0, 1), which spreads the moments at which balancers look again
+ */
+export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes, random: number): LeaseStep {
+  const world = { ...times, random };
+  if (event.type === 'stop' || !isRunOut(state, nowMs, times)) return takeEvent(state, event, nowMs, world);
   // After a pause anything can come before the timer: what has run out is given up first.
-  const first = giveUp(state, nowMs, times);
-  const second = takeEvent(first.state, event, nowMs, times);
+  const first = giveUp(state, nowMs, world);
+  const second = takeEvent(first.state, event, nowMs, world);
   return { state: second.state, effects: [...first.effects, ...second.effects] };
 }
 
-function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes): LeaseStep {
+function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: World): LeaseStep {
   switch (event.type) {
     case 'tick':
       return tick(state, nowMs, times);
     case 'acquired':
-      return acquired(state, event.attempt, event.validUntilMs, nowMs, times);
+      return acquired(state, event, nowMs, times);
     case 'acquire-held':
       if (state.phase !== 'acquiring' || event.attempt !== state.attempt) return stay(state);
-      return wait(state, nowMs + heldFor(event.leftMs, times) + succession(state.rank, times));
+      return wait(state, nowMs + lookAgainMs(event.leftMs, state.rank, times));
     case 'acquire-failed':
       if (state.phase !== 'acquiring' || event.attempt !== state.attempt) return stay(state);
-      return wait(state, nowMs + times.retryMs);
+      return event.isSlow ? backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times) : wait(state, nowMs + times.retryMs);
     case 'term-taken':
       return termTaken(state, event.attempt, event.term, nowMs, times);
+    case 'term-missing':
+      return termMissing(state, event.attempt, nowMs, times);
     case 'term-failed':
       if (state.phase !== 'claiming' || event.attempt !== state.attempt) return stay(state);
-      return giveUpClaim(state, nowMs, times);
-    case 'renewed':
+      return giveUpClaim(event.isSlow ? { ...state, slowFailures: state.slowFailures + 1 } : { ...state, refusals: state.refusals + 1 }, nowMs, times);
+    case 'renewed': {
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
-      return stay(scheduleRenewal({ ...state, isRenewing: false, validUntilMs: event.validUntilMs }, times));
+      const isProven = nowMs - state.electedAtMs > PROVEN_AFTER_LEASES * times.ttlMs;
+      return stay(scheduleRenewal({ ...state, isRenewing: false, validUntilMs: event.validUntilMs, ...(isProven && { slowFailures: 0, refusals: 0 }) }, times));
+    }
     case 'renew-lost':
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
       return becomeSlave(state, 'the lease was lost', nowMs, times);
@@ -71,21 +84,25 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: L
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
       return stay(schedule({ ...state, isRenewing: false }, nowMs + times.retryMs, times));
     case 'term-seen':
-      return termSeen(state, event.term, nowMs, times);
+      return termSeen(state, event, nowMs, times);
+    case 'write-refused':
+      if (state.phase !== 'master' || event.term !== state.term) return stay(state);
+      return becomeSlave({ ...state, refusals: state.refusals + 1 }, event.reason, nowMs, times);
+    case 'round-trip':
+      return roundTrip(state, event.ms, nowMs, times);
     case 'lease-released':
-      if (state.phase !== 'waiting') return stay(state);
-      return stay({ ...state, wakeAtMs: Math.min(state.wakeAtMs, nowMs + succession(state.rank, times)) });
+      return lookSoon(state, nowMs, times);
     case 'rank':
       return stay({ ...state, rank: event.rank });
     case 'redis-ready':
-      if (state.phase !== 'waiting') return stay(state);
-      return stay({ ...state, wakeAtMs: Math.min(state.wakeAtMs, nowMs + succession(state.rank, times)) });
+      // It may have lost its data while it was away.
+      return lookSoon({ ...state, emptySinceMs: Number.NaN }, nowMs, times);
     case 'stop':
       return stop(state);
   }
 }
 
-function tick(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
+function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
   if (state.phase === 'stopped') return stay(state);
   if (nowMs < state.wakeAtMs) return stay(state);
   const attempt = state.attempt + 1;
@@ -96,8 +113,8 @@ function tick(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
         effects: [{ type: 'acquire', attempt }],
       };
     case 'acquiring': {
-      const effects: LeaseEffect[] = [{ type: 'release', grant: state.attempt }];
-      return { state: { ...state, phase: 'waiting', wakeAtMs: nowMs + times.retryMs }, effects };
+      const { state: next } = backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times);
+      return { state: next, effects: [{ type: 'release', grant: state.attempt }] };
     }
     case 'claiming':
       return stay({ ...state, wakeAtMs: state.validUntilMs - times.safetyMs });
@@ -111,12 +128,12 @@ function tick(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
   }
 }
 
-function acquired(state: LeaseState, attempt: number, validUntilMs: number, nowMs: number, times: LeaseTimes): LeaseStep {
+function acquired(state: LeaseState, { attempt, validUntilMs, mastership }: LeaseEvent & { readonly type: 'acquired' }, nowMs: number, times: World): LeaseStep {
   const isAwaited = state.phase === 'acquiring' && attempt === state.attempt;
   // Nobody waits for it any more, or it took so long that it is about to end: not keeping it costs a
   // retry, leaving it would leave the fleet without a master until it ends.
   if (!isAwaited || nowMs >= validUntilMs - times.safetyMs) {
-    const next = isAwaited ? { ...state, phase: 'waiting' as const, wakeAtMs: nowMs + times.retryMs } : state;
+    const next = isAwaited ? backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times).state : state;
     return { state: next, effects: [{ type: 'release', grant: attempt }] };
   }
   const claim = state.attempt + 1;
@@ -126,48 +143,82 @@ function acquired(state: LeaseState, attempt: number, validUntilMs: number, nowM
       phase: 'claiming',
       attempt: claim,
       grant: attempt,
+      mastership,
       validUntilMs,
       wakeAtMs: validUntilMs - times.safetyMs,
     },
-    effects: [{ type: 'take-term', attempt: claim, floor: state.highestTerm }],
+    effects: [{ type: 'take-term', attempt: claim, floor: state.highestTerm, mayFound: nowMs - state.emptySinceMs >= times.foundAfterMs }],
   };
 }
 
-function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: LeaseTimes): LeaseStep {
+function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: World): LeaseStep {
   // A late answer is still a term that exists, and maybe a newer one than ours.
-  if (state.phase !== 'claiming' || attempt !== state.attempt) return termSeen(state, term, nowMs, times);
+  if (state.phase !== 'claiming' || attempt !== state.attempt) return termSeen(state, { term }, nowMs, times);
   if (term <= state.highestTerm) return giveUpClaim(state, nowMs, times);
-  return becomeMaster({ ...state, highestTerm: term }, term, times);
+  return becomeMaster({ ...state, highestTerm: term, highestMastership: state.mastership }, term, nowMs, times);
 }
 
-function termSeen(state: LeaseState, term: number, nowMs: number, times: LeaseTimes): LeaseStep {
-  if (term <= state.highestTerm) return stay(state);
-  const seen = { ...state, highestTerm: term };
-  if (state.phase === 'master') return becomeSlave(seen, `a newer term, ${term}, exists`, nowMs, times);
-  return stay(seen);
+/**
+ * A Redis without a term can be that of a new fleet, or one that lost its data. In the second case there may be a term
+ * which only others know; they put it back with their next heartbeat, and until then nobody begins anew with term 1.
+ */
+function termMissing(state: LeaseState, attempt: number, nowMs: number, times: World): LeaseStep {
+  if (state.phase !== 'claiming' || attempt !== state.attempt) return stay(state);
+  const emptySinceMs = Number.isNaN(state.emptySinceMs) ? nowMs : state.emptySinceMs;
+  const wakeAtMs = Math.max(emptySinceMs + times.foundAfterMs + successionMs(state.rank, times), nowMs + times.retryMs);
+  const { state: next, effects } = giveUpClaim(state, nowMs, times);
+  return { state: { ...next, emptySinceMs, wakeAtMs }, effects };
+}
+
+function termSeen(state: LeaseState, { term, mastership = '' }: { readonly term: number; readonly mastership?: string }, nowMs: number, times: World): LeaseStep {
+  if (term < state.highestTerm || term === 0) return stay(state);
+  const isKnown = term === state.highestTerm;
+  if (isKnown && (mastership === '' || mastership === state.highestMastership)) return stay(state);
+  if (isKnown && state.highestMastership === '') return stay({ ...state, highestMastership: mastership });
+  // Who applied a table of one of them could not tell which tables of the other are newer: neither goes on.
+  const seen: LeaseState = { ...state, emptySinceMs: Number.NaN, highestTerm: isKnown ? term + 1 : term, highestMastership: isKnown ? '' : mastership };
+  const raise: LeaseEffect[] = isKnown ? [{ type: 'raise-term', term: term + 1 }] : [];
+  if (state.phase !== 'master') return { state: seen, effects: raise };
+  const down = becomeSlave(seen, isKnown ? `another mastership holds term ${term} too` : `a newer term, ${term}, exists`, nowMs, times);
+  return { state: down.state, effects: [...raise, ...down.effects] };
+}
+
+/** A quick answer ends a backing off that was due to slow ones. */
+function roundTrip(state: LeaseState, ms: number, nowMs: number, times: World): LeaseStep {
+  if (ms > times.slowMs || state.slowFailures === 0 || state.phase !== 'waiting') return stay(state);
+  return lookSoon({ ...state, slowFailures: 0 }, nowMs, times);
+}
+
+/** Looks whether the lease is free as soon as it is this balancer's turn; who backs off goes on doing that. */
+function lookSoon(state: LeaseState, nowMs: number, times: World): LeaseStep {
+  if (state.phase !== 'waiting' || state.slowFailures > 0 || state.refusals > 0) return stay(state);
+  return stay({ ...state, wakeAtMs: Math.min(state.wakeAtMs, nowMs + successionMs(state.rank, times)) });
+}
+
+function backOff(state: LeaseState, nowMs: number, times: World): LeaseStep {
+  return wait(state, nowMs + backoffMs(state.slowFailures + state.refusals, times));
 }
 
 /** The only way into mastership: from a claim, with a term greater than any seen before. */
-function becomeMaster(state: LeaseState, term: number, times: LeaseTimes): LeaseStep {
+function becomeMaster(state: LeaseState, term: number, nowMs: number, times: World): LeaseStep {
   if (state.phase !== 'claiming') throw new Error(`a lease in phase ${state.phase} can't make a master`);
   return {
-    state: scheduleRenewal({ ...state, phase: 'master', term, isRenewing: false }, times),
-    effects: [{ type: 'become-master', term }],
+    state: scheduleRenewal({ ...state, phase: 'master', term, isRenewing: false, electedAtMs: nowMs, emptySinceMs: Number.NaN }, times),
+    effects: [{ type: 'become-master', term, mastership: state.mastership }],
   };
 }
 
 /** The only way out of mastership. The lease is given back, in case it is still ours. */
-function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: LeaseTimes): LeaseStep {
+function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: World): LeaseStep {
   if (state.phase !== 'master') throw new Error(`a lease in phase ${state.phase} can't step down`);
   return {
     state: {
-      ...state,
-      phase: 'waiting',
+      ...again(state, nowMs, times),
       term: 0,
+      mastership: '',
       validUntilMs: 0,
       isRenewing: false,
       attempt: state.attempt + 1,
-      wakeAtMs: nowMs + times.retryMs + succession(state.rank, times),
     },
     effects: [
       { type: 'become-slave', term: state.term, reason },
@@ -177,17 +228,24 @@ function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: Le
 }
 
 /** What a lease that has run out leads to. */
-function giveUp(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
+function giveUp(state: LeaseState, nowMs: number, times: World): LeaseStep {
+  const slow = { ...state, slowFailures: state.slowFailures + 1 };
   return state.phase === 'master'
-    ? becomeSlave(state, 'the lease could not be renewed in time', nowMs, times)
-    : giveUpClaim(state, nowMs, times);
+    ? becomeSlave(slow, 'the lease could not be renewed in time', nowMs, times)
+    : giveUpClaim(slow, nowMs, times);
 }
 
-function giveUpClaim(state: LeaseState, nowMs: number, times: LeaseTimes): LeaseStep {
+function giveUpClaim(state: LeaseState, nowMs: number, times: World): LeaseStep {
   return {
-    state: { ...state, phase: 'waiting', validUntilMs: 0, attempt: state.attempt + 1, wakeAtMs: nowMs + times.retryMs },
+    state: { ...again(state, nowMs, times), mastership: '', validUntilMs: 0, attempt: state.attempt + 1 },
     effects: [{ type: 'release', grant: state.grant }],
   };
+}
+
+/** Waits for the next attempt: soon, or for long when the one before failed for a reason that lasts. */
+function again(state: LeaseState, nowMs: number, times: World): LeaseState {
+  if (state.slowFailures > 0 || state.refusals > 0) return backOff(state, nowMs, times).state;
+  return wait(state, nowMs + times.retryMs + successionMs(state.rank, times)).state;
 }
 
 function stop(state: LeaseState): LeaseStep {
@@ -214,25 +272,16 @@ function isRunOut(state: LeaseState, nowMs: number, times: LeaseTimes): boolean 
   return (state.phase === 'master' || state.phase === 'claiming') && nowMs >= state.validUntilMs - times.safetyMs;
 }
 
-/** How long another's lease still holds; with nothing known, look again soon. */
-function heldFor(leftMs: number | null, times: LeaseTimes): number {
-  return leftMs === null ? times.retryMs : Math.min(Math.max(leftMs, 0), times.ttlMs) + MARGIN_MS;
-}
-
-function succession(rank: number, times: LeaseTimes): number {
-  return Math.min(rank, MAX_STEPS) * times.successionStepMs;
-}
-
 /**
  * The next renewal counts from when the lease was asked for, not from when the answer came: with slow
  * answers, what is left of the lease after them would not be enough for one more.
  */
-function scheduleRenewal(state: LeaseState, times: LeaseTimes): LeaseState {
+function scheduleRenewal(state: LeaseState, times: World): LeaseState {
   return schedule(state, state.validUntilMs - times.ttlMs + times.renewEveryMs, times);
 }
 
 /** Wakes a master for its next renewal, or earlier for its stepping down. */
-function schedule(state: LeaseState, renewAtMs: number, times: LeaseTimes): LeaseState {
+function schedule(state: LeaseState, renewAtMs: number, times: World): LeaseState {
   return { ...state, wakeAtMs: Math.min(renewAtMs, state.validUntilMs - times.safetyMs) };
 }
 

@@ -22,6 +22,8 @@ export interface Standing {
   readonly role: string;
   /** The highest term that it has seen. */
   readonly term: number;
+  /** Why it hears no master; '' while it hears one. */
+  readonly noMaster: string;
   /** What it knows that an operator said of hosts. */
   readonly words: ReadonlyMap<string, OperatorWord>;
 }
@@ -62,7 +64,7 @@ export class Membership {
     const atMs = this.#clock();
     const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term);
     // The term alone would not tell: a master can have written it again before this.
-    const isEmptied = fleet.term < standing.term || (!fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
+    const isEmptied = fleet.term.term < standing.term || (!fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
     this.#takenAtMs = atMs;
     this.#mustRestore ||= isEmptied;
     if (!this.#mustRestore) return fleet;
@@ -108,7 +110,7 @@ export class Membership {
     return Math.max(0, slaves.indexOf(this.#config.name));
   }
 
-  #fields({ role, term }: Standing): Record<string, string | number> {
+  #fields({ role, term, noMaster }: Standing): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
     const atMs = this.#clock();
@@ -120,6 +122,7 @@ export class Membership {
     const fields: Record<string, string | number> = {
       role,
       term,
+      no_master: noMaster,
       url: config.url,
       pid: process.pid,
       machine: hostname(),

@@ -34,7 +34,6 @@ export class OwnChecks {
   begin(): void {
     if (this.#checks !== undefined) return;
     const { table, rules, tls, clock, count, log } = this.#options;
-    log('info', 'no master can be heard: this balancer checks its hosts itself');
     this.#checks = startHostChecks({
       rules, tls, clock,
       hosts: () => table.writer.hosts(),

@@ -1,8 +1,9 @@
 // Keeps the local table in step with the master's: takes its messages in order, drops old ones, and
 // when one is missing asks for the snapshot and replays what came meanwhile. Does no I/O itself.
-// Invariant: what was applied has a stamp that only grows.
+// Invariant: what was applied has a stamp that only grows, until `restart` says that it was none of a master's.
 
 import type { HostTable, Stamp } from '../model.js';
+import { areRivals, isNewer } from '../table/stamp.js';
 
 /** Messages held while the snapshot is on its way; older ones are let go, and a later snapshot makes up for it. */
 const MAX_HELD = 1000;
@@ -13,13 +14,10 @@ export type OrderOutcome =
   | { readonly kind: 'apply'; readonly tables: readonly HostTable[] }
   /** Not newer than what was applied. */
   | { readonly kind: 'old' }
+  /** Of another mastership that holds the term of what was applied: neither is newer. */
+  | { readonly kind: 'rival' }
   /** One before it is missing: read the snapshot. */
   | { readonly kind: 'gap' };
-
-/** Whether stamp `a` comes after stamp `b`. */
-export function isNewer(a: Stamp, b: Stamp): boolean {
-  return a.term > b.term || (a.term === b.term && a.seq > b.seq);
-}
 
 /** The order of the master's messages, as one balancer sees it. */
 export class TableOrder {
@@ -37,6 +35,7 @@ export class TableOrder {
 
   /** A message from the `stats` channel. */
   onMessage(table: HostTable): OrderOutcome {
+    if (areRivals(table.stamp, this.#stamp)) return { kind: 'rival' };
     if (!isNewer(table.stamp, this.#stamp)) return { kind: 'old' };
     if (!table.isFull && !this.#follows(table)) {
       this.#held.push(table);
@@ -48,8 +47,14 @@ export class TableOrder {
 
   /** The snapshot from Redis, which may be older than what is held, or than what was applied. */
   onSnapshot(table: HostTable): OrderOutcome {
+    if (areRivals(table.stamp, this.#stamp)) return { kind: 'rival' };
     if (!isNewer(table.stamp, this.#stamp)) return { kind: 'old' };
     return this.#take(table);
+  }
+
+  /** The snapshot, whatever was applied before: Redis says that it is of the mastership in force, so what seems newer is not. */
+  restart(snapshot: HostTable): OrderOutcome {
+    return this.#take(snapshot);
   }
 
   #take(table: HostTable): OrderOutcome {
@@ -71,6 +76,6 @@ export class TableOrder {
   }
 
   #follows(table: HostTable): boolean {
-    return table.stamp.term === this.#stamp.term && table.previousSeq === this.#stamp.seq;
+    return table.stamp.term === this.#stamp.term && table.previousSeq === this.#stamp.seq && !areRivals(table.stamp, this.#stamp);
   }
 }

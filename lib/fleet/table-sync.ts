@@ -3,22 +3,26 @@
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { HostTable, OperatorWord } from '../model.js';
+import type { HostTable, OperatorWord, Stamp } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription } from '../redis/connect.js';
-import { readSnapshot } from '../redis/host-store.js';
+import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeTable } from '../redis/table-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import type { Rejection } from '../redis/decode.js';
 import type { Count } from '../table/counters.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
+import { isPlausibleSeq } from '../table/stamp.js';
 import { type SlotChange, TableWriter } from '../table/writer.js';
 import type { FleetThreadData, FromFleet } from '../thread-messages.js';
 import { type OrderOutcome, TableOrder } from './table-order.js';
 
 /** How soon the snapshot is read again while messages are missing. */
 const RETRY_SNAPSHOT_MS = 200;
+
+/** After tables were dropped for this long and none was taken, something is wrong with what is in force. */
+const DEAF_AFTER_MS = 2000;
 
 /** What the sync is handed. */
 export interface TableSyncOptions {
@@ -34,8 +38,8 @@ export interface TableSyncOptions {
   readonly onRead: () => void;
   /** A table of a master was applied. */
   readonly onApplied: (table: HostTable) => void;
-  /** A table of this term was seen, applied or not. */
-  readonly onTerm: (term: number) => void;
+  /** A table of this term and mastership was seen, applied or not. */
+  readonly onTerm: (stamp: Stamp) => void;
 }
 
 /** The local table, kept in step. */
@@ -65,6 +69,10 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let isReading = false;
   let isClosed = false;
   let isDropping = false;
+  let appliedAtMs = clock();
+  /** When the first table was dropped since one was applied, and the last; NaN when none was. */
+  let droppedSinceMs = Number.NaN;
+  let droppedAtMs = Number.NaN;
 
   function rebuild(): void {
     clearTimeout(rebuildTimer);
@@ -91,9 +99,16 @@ export function openTableSync(options: TableSyncOptions): TableSync {
         }
         count('tables_applied', outcome.tables.length);
         isDropping = false;
+        appliedAtMs = clock();
+        droppedSinceMs = Number.NaN;
         break;
       case 'old':
         count('tables_dropped_old');
+        dropped();
+        break;
+      case 'rival':
+        count('tables_dropped_rival');
+        dropped();
         break;
       case 'gap':
         count('tables_gaps');
@@ -109,18 +124,47 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     return undefined;
   }
 
-  /** A table of an absurd term would shut out all later masters. */
+  /** A table of an absurd term would shut out all later masters, and one of an absurd seq all later tables of its master. */
   function believe(table: HostTable): HostTable | undefined {
-    const { term } = table.stamp;
-    if (!isPlausibleTerm(term, options.columns.wideHeader[WIDE_HEADER.highestTerm] as number)) {
+    const { stamp } = table;
+    const isPlausible = isPlausibleTerm(stamp.term, options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
+    if (!isPlausible || !isPlausibleSeq(stamp, writer.stamp, clock() - appliedAtMs)) {
       drop('out_of_range');
       return undefined;
     }
-    options.onTerm(term);
+    options.onTerm(stamp);
     return table;
   }
 
+  function dropped(): void {
+    droppedAtMs = clock();
+    if (Number.isNaN(droppedSinceMs)) droppedSinceMs = droppedAtMs;
+  }
+
+  /** Tables come and none is taken: a forged one can have been applied whose seq no real one reaches. */
+  async function restartWhenDeaf(): Promise<void> {
+    const nowMs = clock();
+    const isDeaf = nowMs - appliedAtMs >= DEAF_AFTER_MS && nowMs - droppedSinceMs >= DEAF_AFTER_MS && nowMs - droppedAtMs < DEAF_AFTER_MS;
+    if (!isDeaf || isReading) return;
+    droppedSinceMs = nowMs;
+    isReading = true;
+    try {
+      const decoded = await readSnapshot(client, keys);
+      const table = decoded?.ok === true ? decoded.value : undefined;
+      const isInForce = table !== undefined && (await isTermHeldBy(client, keys, table.stamp));
+      log('warn', isInForce ? 'every host table was dropped for 2 s: this balancer starts again from the stored one' : 'every host table was dropped for 2 s, and Redis has none of the master in force', { applied: stampText(writer.stamp), ...(table && { stored: stampText(table.stamp) }) });
+      if (!isInForce) return;
+      count('tables_restarted');
+      take(order.restart(table));
+    } catch {
+      // Tried again while tables are dropped.
+    } finally {
+      isReading = false;
+    }
+  }
+
   function drop(reason: Rejection): void {
+    dropped();
     count(reason === 'version' ? 'tables_dropped_version' : 'tables_dropped_malformed');
     // Said once, until a table was taken again: when none is, picks go by old figures.
     if (!isDropping) log('warn', 'a host table was dropped', { reason });
@@ -145,7 +189,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
         const table = believe(decoded.value);
         const outcome = table && order.onSnapshot(table);
         // That the snapshot is no news is no fault: only messages are counted as old.
-        if (outcome?.kind === 'apply') take(outcome);
+        if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome);
       } else if (decoded !== null) {
         drop(decoded.reason);
       }
@@ -191,6 +235,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     },
     upkeep() {
       const nowMs = clock();
+      void restartWhenDeaf();
       writer.refreshNeutral(nowMs);
       announce(writer.sweepOrphans(nowMs));
     },
@@ -201,4 +246,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       subscription.close();
     },
   };
+}
+
+/** A stamp as one word, for the log. */
+function stampText({ term, mastership, seq }: Stamp): string {
+  return `${term}.${seq} of ${mastership || 'an unknown mastership'}`;
 }

@@ -35,8 +35,12 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership?.stop();
     mastership = undefined;
     if (message.type === 'become-slave') return;
-    const { term, stamp, rows, costs } = message;
-    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, term, stamp, rows, costs, onFenced });
+    const { type: _, ...election } = message;
+    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, leaseTtlMs: config.leaseTtlMs, ...election, onFenced, onUnwritten });
+  }
+
+  function onUnwritten(term: number, reason: string): void {
+    fleetPort.postMessage({ type: 'unwritten', term, reason } satisfies HostsToFleet);
   }
 
   function onFenced(term: number): void {

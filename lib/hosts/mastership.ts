@@ -18,6 +18,7 @@ import { decodeReport } from '../redis/report-message.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
+import { isNewer } from '../table/stamp.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
 import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_MS, STORE_EVERY_MS, TICK_MS } from './flush-pace.js';
 import { Gathering } from './gathering.js';
@@ -46,13 +47,19 @@ export interface MastershipOptions {
   readonly log: Log;
   readonly health: HealthRules;
   readonly tls: HostTls;
+  /** A write that fails for this long is not going to succeed soon. */
+  readonly leaseTtlMs: number;
   readonly term: number;
+  /** The identity that its tables are stamped with. */
+  readonly mastership: string;
   /** The table that `rows` comes from. */
   readonly stamp: Stamp;
   /** What this balancer knew when it was elected. */
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
   readonly onFenced: (term: number) => void;
+  /** Redis answers, but has not let this master publish for as long as a lease lasts. */
+  readonly onUnwritten: (term: number, reason: string) => void;
 }
 
 /** A running mastership. */
@@ -62,7 +69,7 @@ export interface Mastership {
 
 /** Starts to gather and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
-  const { client, keys, clock, count, log, term } = options;
+  const { client, keys, clock, count, log, term, mastership } = options;
   const registry = new HostRegistry(options.health);
   const publisher = new QuietPublisher(client);
   const stored = new StoredHosts();
@@ -76,7 +83,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isStarted = false;
   let checks: HostChecks | undefined;
   // A thread that was started again in the same term must not use a number twice.
-  let seq = options.stamp.term === term ? options.stamp.seq + 1000 : 0;
+  let seq = options.stamp.mastership === mastership ? options.stamp.seq + 1000 : 0;
+  /** Since when no flush has been published; NaN when the last one was. */
+  let unwrittenSinceMs = Number.NaN;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
@@ -143,7 +152,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     const allRows = isNews || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
     const previousSeq = seq;
     seq++;
-    const stamp = { term, seq };
+    const stamp = { term, mastership, seq };
     const message: HostTable = {
       stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, figures: isFull ? [] : changes.figures,
       loads: isFull ? [] : changes.loads, acks: changes.acks, quick: changes.quick, everyMs: loadEveryMs(registry.balancers, registry.size, budget), costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
@@ -174,6 +183,9 @@ export function startMastership(options: MastershipOptions): Mastership {
         // Whether it was published is not known: the next one is whole, and so mends any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
+        if (Number.isNaN(unwrittenSinceMs)) unwrittenSinceMs = nowMs;
+        // A connection that is lost ends the lease by itself.
+        if (client.status === 'ready' && clock() - unwrittenSinceMs >= options.leaseTtlMs) options.onUnwritten(term, outcome.reason);
         gathering.again(RETRY_FLUSH_MS);
         return;
       case 'partial':
@@ -188,6 +200,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         break;
     }
     isFullDue = false;
+    unwrittenSinceMs = Number.NaN;
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of changes.gone) stored.left(name);
     if (isFull) void removeStrangers();
@@ -252,8 +265,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
         const { stamp, hosts, costs: storedCosts } = decoded.value;
-        const isNewer = stamp.term > options.stamp.term || (stamp.term === options.stamp.term && stamp.seq > options.stamp.seq);
-        if (isNewer && stamp.term <= term) [rows, costs] = [hosts, storedCosts ?? costs];
+        if (isNewer(stamp, options.stamp) && stamp.term <= term) [rows, costs] = [hosts, storedCosts ?? costs];
       }
     } catch {
       // Redis can't be read: what this balancer knew has to do.

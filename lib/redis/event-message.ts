@@ -2,7 +2,7 @@
 // want to know at once. `left` and `released` of a master make the next slave take over.
 
 import { type Decoded, decodeFields, isCount, MESSAGE_VERSION, rejected } from './decode.js';
-import { isName } from './names.js';
+import { isMastership, isName } from './names.js';
 import { checkAsked, type WhyAsked } from './why-message.js';
 
 /** What can happen in a fleet. */
@@ -39,8 +39,9 @@ export interface FleetEvent {
   readonly kind: EventKind;
   /** The balancer or host that it happened to; {@link WHOLE_FLEET} for all of them. */
   readonly name: string;
-  /** The term, for `master-…` events. */
+  /** The term, for `master-…` events, and the mastership that holds it. */
   readonly term?: number;
+  readonly mastership?: string;
   /** One phrase for people, such as why a host is down. */
   readonly detail?: string;
   /** What is asked, for `why-asked`. */
@@ -52,13 +53,14 @@ const MAX_DETAIL = 200;
 
 /** An event as it is published, with the wall-clock time for people. */
 export function encodeEvent(event: FleetEvent, at: Date): string {
-  const { kind, name, term, detail, asked } = event;
+  const { kind, name, term, mastership, detail, asked } = event;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     at: at.toISOString(),
     event: kind,
     name,
     ...(term !== undefined && { term }),
+    ...(mastership !== undefined && { mastership }),
     ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
     ...(asked !== undefined && { asked }),
   });
@@ -68,10 +70,11 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
 export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { event, name, term, detail, asked } = decoded.value;
+  const { event, name, term, mastership, detail, asked } = decoded.value;
   if (!isName(name)) return rejected('name');
   if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
   if (term !== undefined && !isCount(term)) return rejected('malformed');
+  if (mastership !== undefined && !isMastership(mastership)) return rejected('malformed');
   if (detail !== undefined && typeof detail !== 'string') return rejected('malformed');
   const checked = asked === undefined ? undefined : checkAsked(asked);
   if (checked === null) return rejected('malformed');
@@ -81,6 +84,7 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
       kind: event as EventKind,
       name,
       ...(term !== undefined && { term }),
+      ...(mastership !== undefined && { mastership }),
       ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/\p{C}/gu, '?') }),
       ...(checked !== undefined && { asked: checked }),
     },

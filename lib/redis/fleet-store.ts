@@ -7,7 +7,7 @@ import type { Keys } from './keys.js';
 import { isName } from './names.js';
 import { defineScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, RESTORE_FIELDS, type Settings, wordFields } from './settings.js';
-import { isPlausibleTerm, READ_TERM } from './term.js';
+import { type HeldTerm, parseTerm, READ_TERM } from './term.js';
 
 /** How long a balancer counts as alive after its last heartbeat. */
 export const HEARTBEAT_TTL_MS = 3000;
@@ -18,8 +18,8 @@ export interface FleetStanding {
   readonly order: readonly string[];
   /** The master's name as its hash says; null when there is none. */
   readonly master: string | null;
-  /** The highest term in Redis; 0 when there is none or it is garbage. */
-  readonly term: number;
+  /** The highest term in Redis and who holds it; 0 when there is none or it is garbage. */
+  readonly term: HeldTerm;
   /** Who last wrote this balancer's hash: another instance means that two share a name. */
   readonly previousInstance: string | null;
   /** Whether this balancer still had its place in the order. */
@@ -62,11 +62,10 @@ export async function heartbeat(
   // A full Redis refuses the writes and still answers the reads: routing must not suffer from it.
   const order = replyAt(5, []) as string[];
   const master = replyAt(6, null);
-  const term = Number(replyAt(7, 0) ?? 0);
   return {
     order: order.filter(isName),
     master: isName(master) ? master : null,
-    term: isPlausibleTerm(term, highestTerm) ? term : 0,
+    term: parseTerm(replyAt(7, null), highestTerm),
     previousInstance: replyAt(0, null) as string | null,
     wasListed: replyAt(3, null) !== null,
     settings: isGarbage(8) ? GARBAGE_SETTINGS : parseSettings(replyAt(8, {}) as Record<string, string>),
@@ -76,12 +75,13 @@ export async function heartbeat(
 // KEYS: term, settings. ARGV: the highest term that was seen, then fields and values.
 const RESTORE = defineScript(`${READ_TERM}${RESTORE_FIELDS}
 restore(KEYS[2], 2)
-if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
+if term < floor then redis.call('SET', KEYS[1], string.format('%.0f', floor + 1)) end
 return 0`);
 
 /**
  * Puts back what a Redis that came back empty must know: the highest term that was seen, since a balancer
- * that is new would else be elected with a term that all others have to refuse; and what an operator said of
+ * that is new would else be elected with a term that all others have to refuse (one more than was seen, as one election may
+ * have been missed); and what an operator said of
  * hosts, since a host that is drained must not come back without a word. What stands there already stays.
  */
 export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, words: ReadonlyMap<string, OperatorWord>): Promise<void> {

@@ -6,6 +6,7 @@ import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName, originOf } from './names.js';
 import { parseSettings } from './settings.js';
+import { MAX_TERM, parseTerm } from './term.js';
 
 /** A balancer's row. */
 export interface BalancerView {
@@ -22,6 +23,8 @@ export interface BalancerView {
   /** CPU of the balancer's process, in cores. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
+  /** Why it hears no master; '' while it hears one. */
+  readonly noMaster: string;
   /** Everything it counted, by name; see `COUNTERS`. */
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -74,17 +77,24 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
     tolerate(keys.term, client.get(keys.term), null),
     tolerate(keys.settings, client.hgetall(keys.settings), {}),
   ]);
-  const balancers = await readHashes(client, balancerNames.filter(isName), keys.balancer);
+  const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) => balancerView(name, fields));
   const { words } = parseSettings(settings);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   return {
     namespace: keys.namespace,
     master: isName(master) ? master : null,
-    term: numberOf(term ?? undefined),
-    balancers: balancers.map(([name, fields]) => balancerView(name, fields)),
+    term: parseTerm(term, MAX_TERM).term || null,
+    balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, words.get(name) ?? null) ?? []),
-    problems,
+    problems: [...problems, ...masterless(balancers)],
   };
+}
+
+/** One phrase for each reason why balancers hear no master, and their names. */
+function masterless(balancers: readonly BalancerView[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, noMaster } of balancers) if (noMaster !== '') names.set(noMaster, [...(names.get(noMaster) ?? []), name]);
+  return [...names].map(([reason, those]) => `no master is heard by ${those.join(', ')}: ${reason}`);
 }
 
 /** h2 before h10. */
@@ -138,6 +148,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
     inflight: numberOf(hash.inflight),
     cpu: numberOf(hash.cpu),
     memoryBytes: numberOf(hash.memory_bytes),
+    noMaster: textOf(hash.no_master),
     counters,
   };
 }

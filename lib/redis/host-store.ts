@@ -2,7 +2,7 @@
 // the change, writes the hosts' hashes and stores the snapshot: an older master's does nothing. What is only to be
 // known is published without it: balancers drop what is of an older term.
 
-import type { HostRow, HostTable } from '../model.js';
+import type { HostRow, HostTable, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Decoded } from './decode.js';
 import type { Keys } from './keys.js';
@@ -10,7 +10,7 @@ import { isName } from './names.js';
 import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
 import { decodeTable, encodeTable } from './table-message.js';
-import { READ_TERM } from './term.js';
+import { FENCE, parseTerm, READ_TERM } from './term.js';
 
 /** How long a host's hash outlives the last write; the master writes each at least every 4 s. */
 export const HOST_TTL_MS = 10_000;
@@ -35,13 +35,13 @@ export type WriteOutcome =
   | { readonly kind: 'partial' | 'failed'; readonly reason: string };
 
 // KEYS: term, hosts, table, then the hash of each row, then of each that is gone.
-// ARGV: term, channel, message, snapshot or '', snapshot TTL, hash TTL, rows; then for each row: name, time
+// ARGV: term, mastership, channel, message, snapshot or '', snapshot TTL, hash TTL, rows; then for each row: name, time
 // heard of, number of fields, fields and values; then names gone.
 // A key of another type is nobody's but garbage, and is written anew.
 // PUBLISH comes first and is never refused for want of memory: routing goes on when storing can't.
-const WRITE_HOSTS = defineScript(`${READ_TERM}
-if term > floor then return {'fenced', string.format('%.0f', term)} end
-redis.call('PUBLISH', ARGV[2], ARGV[3])
+const WRITE_HOSTS = defineScript(`${READ_TERM}${FENCE}
+if newer then return {'fenced', newer} end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
 local refused = false
 local function try(command, key, ...)
   local reply = redis.pcall(command, key, ...)
@@ -51,19 +51,19 @@ local function try(command, key, ...)
   end
   if type(reply) == 'table' and reply.err then refused = reply.err end
 end
-if term ~= floor then try('SET', KEYS[1], ARGV[1]) end
-if ARGV[4] ~= '' then try('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
-local at = 8
-for row = 1, tonumber(ARGV[7]) do
+if term < floor or holder == '' then try('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if ARGV[5] ~= '' then try('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
+local at = 9
+for row = 1, tonumber(ARGV[8]) do
   local key = KEYS[3 + row]
   local fields = tonumber(ARGV[at + 2])
   try('HSET', key, unpack(ARGV, at + 3, at + 2 + fields))
-  try('PEXPIRE', key, ARGV[6])
+  try('PEXPIRE', key, ARGV[7])
   try('ZADD', KEYS[2], ARGV[at + 1], ARGV[at])
   at = at + 3 + fields
 end
 for gone = at, #ARGV do try('ZREM', KEYS[2], ARGV[gone]) end
-for gone = 4 + tonumber(ARGV[7]), #KEYS do try('DEL', KEYS[gone]) end
+for gone = 4 + tonumber(ARGV[8]), #KEYS do try('DEL', KEYS[gone]) end
 if refused then return {'partial', refused} end
 return {'written', ''}`);
 
@@ -84,6 +84,7 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
       [keys.term, keys.hosts, keys.table, ...rows.map((row) => keys.host(row.name)), ...message.gone.map((name) => keys.host(name))],
       [
         message.stamp.term,
+        message.stamp.mastership,
         keys.stats,
         text,
         stored,
@@ -107,6 +108,12 @@ export function publishTable(publisher: QuietPublisher, keys: Keys, message: Hos
   if (!publisher.isReady) return { kind: 'failed', reason: 'the connection takes nothing just now' };
   publisher.publish(keys.stats, encodeTable(message));
   return { kind: 'written' };
+}
+
+/** Whether the term in Redis is held by the mastership of this table. Rejects when Redis can't be reached. */
+export async function isTermHeldBy(client: Commands, keys: Keys, { term, mastership }: Stamp): Promise<boolean> {
+  const held = parseTerm(await client.get(keys.term), term);
+  return held.term === term && held.mastership === mastership;
 }
 
 /** The stored table; null when there is none. Rejects when Redis can't be reached. */

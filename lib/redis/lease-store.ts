@@ -1,47 +1,80 @@
 // The lease in Redis: Redlock on one or an odd number of independent servers, and the term in one script.
 // Redlock's faults stop here: no retries of its own, its wall-clock expiry is not used (the state
 // machine has a monotonic one), and "held by another" is told from "unreachable".
+// The random value that a lease is taken with is the identity of the mastership that may follow.
 
 import { createRequire } from 'node:module';
 import type { Lock } from 'redlock';
 import type { OperatorWord } from '../model.js';
-import type { Commands } from './connect.js';
+import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
-import { defineScript, runScript } from './script.js';
+import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
 import { RESTORE_FIELDS, wordFields } from './settings.js';
-import { READ_TERM } from './term.js';
+import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 
 // Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as connect.ts says).
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
+/** Why Redis could not be asked. `isSlow`: a command was not answered in time, but may have been carried out. */
+export interface Failure {
+  readonly kind: 'failed';
+  /** One phrase for people. */
+  readonly reason: string;
+  readonly isSlow: boolean;
+}
+
+/** Another has the lease, for `leftMs` more (null when that could not be read). */
+export interface LeaseHeld {
+  readonly kind: 'held';
+  readonly leftMs: number | null;
+}
+
 /** What became of an attempt to get the lease. */
-export type AcquireOutcome =
-  | { readonly kind: 'acquired'; readonly grant: LeaseGrant }
-  /** Another has it, for `leftMs` more (null when that could not be read). */
-  | { readonly kind: 'held'; readonly leftMs: number | null }
-  | { readonly kind: 'unreachable' };
+export type AcquireOutcome = { readonly kind: 'acquired'; readonly grant: LeaseGrant } | LeaseHeld | Failure;
+
+/** What became of a claim to a term. `missing`: Redis has no term, and the claimant knows none either. */
+export type TermOutcome = { readonly kind: 'taken'; readonly term: number } | { readonly kind: 'missing' } | Failure;
 
 /** What became of a renewal. `lost`: the lease is not ours any more. */
 export type RenewOutcome = 'renewed' | 'lost' | 'unreachable';
 
+/** What became of a master's write of its own hash. `denied`: Redis does not let this user write. */
+export type MasterOutcome = 'written' | 'fenced' | 'denied' | 'unreachable';
+
 /** A lease that was granted; only good for the store that gave it. */
 export interface LeaseGrant {
+  /** The value that the lease was taken with, which no other grant has. */
+  readonly mastership: string;
   /** Redlock's own handle; nobody else looks inside. */
   lock: unknown;
 }
 
+/** A claim to a term. */
+export interface TermClaim {
+  readonly mastership: string;
+  /** The highest term that the claimant saw. */
+  readonly floor: number;
+  /** Whether to begin with term 1 when neither Redis nor the claimant knows one. */
+  readonly mayFound: boolean;
+}
+
 /** What the lease's driver needs of Redis. The fake of the tests passes the same contract. */
 export interface LeaseStore {
+  /** Whether the lease is free where the fleet's data is, without taking it. */
+  look(): Promise<{ readonly kind: 'free' } | LeaseHeld | Failure>;
   acquire(): Promise<AcquireOutcome>;
   renew(grant: LeaseGrant): Promise<RenewOutcome>;
+  /** Gives the lease back. Resolves when whoever hears of it after this finds the lease free, as far as that can be known. */
   release(grant: LeaseGrant): Promise<void>;
-  /** The next term, greater than `floor` and than any in Redis; null when Redis can't be reached. */
-  takeTerm(floor: number, master: MasterFields): Promise<number | null>;
-  /** Writes the master's hash again, for another TTL; false when a newer term stands in Redis. */
-  refreshMaster(term: number, master: MasterFields): Promise<'written' | 'fenced' | 'unreachable'>;
-  /** Removes the master's hash when it is still of this term. */
-  clearMaster(term: number): Promise<void>;
+  /** The next term, greater than the claim's floor and than any in Redis. */
+  takeTerm(claim: TermClaim, master: MasterFields): Promise<TermOutcome>;
+  /** Writes the master's hash again, for another TTL; `fenced` when the term is not this mastership's any more. */
+  refreshMaster(held: HeldTerm, master: MasterFields): Promise<MasterOutcome>;
+  /** Removes the master's hash when it is still of this mastership. */
+  clearMaster(mastership: string): Promise<void>;
+  /** Makes sure that the term in Redis is at least this one, which nobody holds. */
+  raiseTerm(term: number): Promise<void>;
 }
 
 /** What the master says of itself in its hash. */
@@ -52,30 +85,21 @@ export interface MasterFields {
   readonly since: string;
 }
 
-// KEYS: term, master, settings. ARGV: floor, TTL ms, the master's fields, then what an operator said of hosts: a
-// Redis that knows a lower term than was seen came back empty, and from the new term on nobody can tell any more.
-const TAKE_TERM = defineScript(`${READ_TERM}${RESTORE_FIELDS}
-if term < floor then restore(KEYS[3], 6) end
-term = string.format('%.0f', math.max(term, floor) + 1)
-redis.call('SET', KEYS[1], term)
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'name', ARGV[3], 'term', term, 'url', ARGV[4], 'since', ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return term`);
-
-// KEYS: term, master. ARGV: our term, TTL ms, then the master's fields.
-const REFRESH_MASTER = defineScript(`${READ_TERM}
-if term > floor then return 0 end
-if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
-if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then redis.call('DEL', KEYS[2]) end
-redis.call('HSET', KEYS[2], 'name', ARGV[3], 'term', ARGV[1], 'url', ARGV[4], 'since', ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+// KEYS: lease. ARGV: value, TTL ms.
+const ACQUIRE_LEASE = defineVitalScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`);
 
-// KEYS: master. ARGV: our term.
-const CLEAR_MASTER = defineScript(`
-if redis.call('HGET', KEYS[1], 'term') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0`);
+// KEYS: lease. ARGV: value, TTL ms. Moving the expiry needs no memory, so a master keeps its lease in a full Redis.
+const EXTEND_LEASE = defineScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
+
+// KEYS: lease. ARGV: value.
+const RELEASE_LEASE = defineScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`);
 
 // KEYS: lease. A lease always ends by itself: one that does not is garbage that would keep the fleet without a master.
 const READ_LEASE = defineScript(`
@@ -83,14 +107,59 @@ local left = redis.call('PTTL', KEYS[1])
 if left == -1 then redis.call('DEL', KEYS[1]) end
 return left`);
 
-// Redlock's own script writes the value again, which a full Redis (maxmemory) refuses; moving the
-// expiry needs no memory, so a master keeps its lease there.
-const EXTEND_LEASE = `
-for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) ~= ARGV[1] then return 0 end
+// KEYS: term, master, settings. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
+// then what an operator said of hosts. A Redis that knows a lower term than was seen has lost its data: one more election
+// may have been missed, and from the new term on nobody can tell any more that the settings were lost.
+// The term is written last: a user who may not write the hash does not use up terms.
+const TAKE_TERM = defineVitalScript(`${READ_TERM}${RESTORE_FIELDS}
+if term == 0 and floor == 0 and ARGV[3] ~= '1' then return 'missing' end
+if term < floor then
+  restore(KEYS[3], 8)
+  term = floor + 1
 end
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end
-return #KEYS`;
+local taken = string.format('%.0f', term + 1)
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], 'name', ARGV[5], 'term', taken, 'mastership', ARGV[2], 'url', ARGV[6], 'since', ARGV[7])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('SET', KEYS[1], taken .. ' ' .. ARGV[2])
+return taken`);
+
+// KEYS: term, master. ARGV: our term, our mastership, TTL ms, then the master's fields.
+const REFRESH_MASTER = defineVitalScript(`${READ_TERM}${FENCE}
+if newer then return 0 end
+if term < floor or holder == '' then redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then redis.call('DEL', KEYS[2]) end
+redis.call('HSET', KEYS[2], 'name', ARGV[4], 'term', ARGV[1], 'mastership', ARGV[2], 'url', ARGV[5], 'since', ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1`);
+
+// KEYS: master. ARGV: our mastership.
+const CLEAR_MASTER = defineScript(`
+if redis.call('HGET', KEYS[1], 'mastership') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`);
+
+// KEYS: term. ARGV: the term.
+const RAISE_TERM = defineVitalScript(`${READ_TERM}
+if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
+return 0`);
+
+const LEASE_SCRIPTS = new Map([ACQUIRE_LEASE, EXTEND_LEASE, RELEASE_LEASE].map((script) => [script.sha, script]));
+
+/** What Redlock asks of a connection; its scripts are run as all others of ours are. */
+interface RedlockClient {
+  evalsha(sha: string, keys: number, args: readonly (string | number)[]): Promise<unknown>;
+}
+
+function redlockClient(client: Commands): RedlockClient {
+  return {
+    async evalsha(sha, keys, args) {
+      const script = LEASE_SCRIPTS.get(sha) as Script;
+      // In one command, whether or not the server knows the script: whoever hears of the release finds the lease free.
+      if (script === RELEASE_LEASE) return client.eval(script.lua, keys, args.map(String));
+      return runScript(client, script, args.slice(0, keys).map(String), args.slice(keys));
+    },
+  };
+}
 
 /**
  * The lease on real Redis servers.
@@ -99,23 +168,57 @@ return #KEYS`;
  */
 export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, words: () => ReadonlyMap<string, OperatorWord> = () => new Map()): LeaseStore {
   const [data] = clients as [Commands];
-  const redlock = new Redlock(clients, { retryCount: 0, driftFactor: 0.01 }, { extendScript: () => EXTEND_LEASE });
+  const adapters = new Map<unknown, Commands>(clients.map((client) => [redlockClient(client), client]));
+  const redlock = new Redlock(
+    [...adapters.keys()] as ConstructorParameters<typeof Redlock>[0],
+    { retryCount: 0, driftFactor: 0.01 },
+    { acquireScript: () => ACQUIRE_LEASE.lua, extendScript: () => EXTEND_LEASE.lua, releaseScript: () => RELEASE_LEASE.lua },
+  );
   const masterArgs = (master: MasterFields): string[] => [master.name, master.url, master.since];
 
-  const isHeld = async (error: unknown): Promise<boolean> => {
-    if (!(error instanceof ExecutionError)) return false;
+  const votesAgainst = async (error: unknown): Promise<{ readonly quorum: number; readonly errors: readonly Error[] } | undefined> => {
+    if (!(error instanceof ExecutionError)) return undefined;
     const [attempt] = await Promise.all(error.attempts);
-    if (attempt === undefined) return false;
-    const refusals = [...attempt.votesAgainst.values()].filter((vote) => vote instanceof ResourceLockedError);
-    return refusals.length >= attempt.quorumSize;
+    return attempt && { quorum: attempt.quorumSize, errors: [...attempt.votesAgainst.values()] };
+  };
+  const isHeld = async (error: unknown): Promise<boolean> => {
+    const against = await votesAgainst(error);
+    return against !== undefined && against.errors.filter((each) => each instanceof ResourceLockedError).length >= against.quorum;
+  };
+
+  /** Why the servers did not grant it. */
+  const quorumFailure = async (error: unknown): Promise<Failure> => {
+    const against = await votesAgainst(error);
+    const errors = against?.errors.filter((each) => !(each instanceof ResourceLockedError)) ?? [];
+    const [first] = errors;
+    if (first === undefined || clients.length === 1) return failureOf(first ?? error);
+    return { ...failureOf(first), reason: `${errors.length} of ${clients.length} lease servers can't be used (${failureOf(first).reason})`, isSlow: errors.some((each) => failureOf(each).isSlow) };
+  };
+
+  /** Puts the lease on servers of the quorum that came back without it: else they would be missing from the next one. */
+  const putBack = async ({ attempts, value }: Lock): Promise<void> => {
+    const attempt = await attempts.at(-1);
+    for (const [adapter, vote] of attempt?.votesAgainst ?? []) {
+      if (vote instanceof ResourceLockedError) await adapters.get(adapter)?.set(keys.lease, value, 'PX', ttlMs, 'NX').catch(() => undefined);
+    }
   };
 
   return {
+    async look() {
+      try {
+        const leftMs = Number(await runScript(data, READ_LEASE, [keys.lease], []));
+        return leftMs < 0 ? { kind: 'free' } : { kind: 'held', leftMs };
+      } catch (error) {
+        return failureOf(error);
+      }
+    },
+
     async acquire() {
       try {
-        return { kind: 'acquired', grant: { lock: await redlock.acquire([keys.lease], ttlMs) } };
+        const lock = await redlock.acquire([keys.lease], ttlMs);
+        return { kind: 'acquired', grant: { mastership: lock.value, lock } };
       } catch (error) {
-        if (!(await isHeld(error))) return { kind: 'unreachable' };
+        if (!(await isHeld(error))) return quorumFailure(error);
         const leftMs = Number(await runScript(data, READ_LEASE, [keys.lease], []).catch(() => -1));
         return { kind: 'held', leftMs: leftMs < 0 ? null : leftMs };
       }
@@ -127,7 +230,9 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
       // Redis and by the state machine's monotonic clock.
       lock.expiration = Number.MAX_SAFE_INTEGER;
       try {
-        grant.lock = await redlock.extend(lock, ttlMs);
+        const renewed = await redlock.extend(lock, ttlMs);
+        grant.lock = renewed;
+        if (clients.length > 1) void putBack(renewed);
         return 'renewed';
       } catch (error) {
         return (await isHeld(error)) ? 'lost' : 'unreachable';
@@ -135,30 +240,47 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
     },
 
     async release(grant) {
-      // What can't be released runs out by itself.
-      await redlock.release(grant.lock as Lock).catch(() => undefined);
+      // What can't be released runs out by itself. One server carries out our commands in their order, so there is no
+      // need to wait for its answer, which can be lost where the command was not.
+      const released = redlock.release(grant.lock as Lock).catch(() => undefined);
+      if (clients.length > 1) await released;
     },
 
-    async takeTerm(floor, master) {
+    async takeTerm({ mastership, floor, mayFound }, master) {
       try {
-        const term = Number(await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.settings], [floor, ttlMs, ...masterArgs(master), ...wordFields(words())]));
-        return Number.isSafeInteger(term) && term > floor ? term : null;
-      } catch {
-        return null;
+        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.settings], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...wordFields(words())]);
+        if (reply === 'missing') return { kind: 'missing' };
+        const term = Number(reply);
+        return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(new Error('the key of the term can’t be counted further'));
+      } catch (error) {
+        return failureOf(error);
       }
     },
 
-    async refreshMaster(term, master) {
+    async refreshMaster({ term, mastership }, master) {
       try {
-        const written = await runScript(data, REFRESH_MASTER, [keys.term, keys.master], [term, ttlMs, ...masterArgs(master)]);
+        const written = await runScript(data, REFRESH_MASTER, [keys.term, keys.master], [term, mastership, ttlMs, ...masterArgs(master)]);
         return written === 0 ? 'fenced' : 'written';
-      } catch {
-        return 'unreachable';
+      } catch (error) {
+        return isDenied(error) ? 'denied' : 'unreachable';
       }
     },
 
-    async clearMaster(term) {
-      await runScript(data, CLEAR_MASTER, [keys.master], [term]).catch(() => undefined);
+    async clearMaster(mastership) {
+      await runScript(data, CLEAR_MASTER, [keys.master], [mastership]).catch(() => undefined);
+    },
+
+    async raiseTerm(term) {
+      await runScript(data, RAISE_TERM, [keys.term], [term]).catch(() => undefined);
     },
   };
+}
+
+function failureOf(error: unknown): Failure {
+  return { kind: 'failed', reason: reasonOf(error), isSlow: error instanceof Error && /timed out/i.test(error.message) };
+}
+
+/** Whether Redis refused a write that this user has no right to. */
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && /NOPERM|the user executing the script can't/i.test(error.message);
 }

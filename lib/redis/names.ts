@@ -9,6 +9,14 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
 }
 
+/** The random value that a lease was taken with. */
+const MASTERSHIP = /^[0-9a-f]{16,64}$/;
+
+/** Whether this is what the identity of a mastership looks like. */
+export function isMastership(value: unknown): value is string {
+  return typeof value === 'string' && MASTERSHIP.test(value);
+}
+
 /** The rule of {@link isName}, for error messages. */
 export const NAME_RULE = 'letters, digits and . _ : - only, starting with a letter or digit, at most 128';
 

@@ -3,7 +3,7 @@
 import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isClassName } from './load-message.js';
-import { isName, originOf } from './names.js';
+import { isMastership, isName, originOf } from './names.js';
 
 /** A table longer than this is dropped unread: 16,384 hosts with long names fit. */
 const MAX_LENGTH = 16 << 20;
@@ -22,6 +22,7 @@ export function encodeTable(table: HostTable): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
     term: table.stamp.term,
+    mastership: table.stamp.mastership,
     seq: table.stamp.seq,
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
@@ -69,8 +70,8 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, seq, full, prev, hosts, figures = [], loads = [], acks = [], quick = [], every, costs = null, gone = [] } = decoded.value;
-  if (!isCount(term) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
+  const { term, mastership, seq, full, prev, hosts, figures = [], loads = [], acks = [], quick = [], every, costs = null, gone = [] } = decoded.value;
+  if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
   const isFull = full === true;
   const everyMs = numberWithin(every, 0, MAX_EVERY_MS);
   if ((!isFull && !isCount(prev)) || everyMs === undefined) return rejected('malformed');
@@ -96,7 +97,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     loadRows.push(row);
   }
-  return { ok: true, value: { stamp: { term, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), ...(quick.length > 0 && { quick }), costs, gone } };
+  return { ok: true, value: { stamp: { term, mastership, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), ...(quick.length > 0 && { quick }), costs, gone } };
 }
 
 function isAck(entry: unknown): entry is readonly [string, number] {

@@ -76,9 +76,11 @@ export const COUNTERS = [
   // Fleet: tables from the master, and what stands in Redis.
   'tables_applied',
   'tables_dropped_old',
+  'tables_dropped_rival',
   'tables_dropped_malformed',
   'tables_dropped_version',
   'tables_gaps',
+  'tables_restarted',
   'hosts_dropped_full',
   'panics',
   'own_checks_failed',

@@ -49,6 +49,7 @@ export class TableWriter {
   /** Whom the master called too quick. */
   #quick: readonly string[] = [];
   #isListOld = true;
+  #mastership = '';
   #hosts: SlotHost[] | undefined;
   #words: ReadonlyMap<string, OperatorWord>;
 
@@ -74,10 +75,13 @@ export class TableWriter {
     return this.#isListOld;
   }
 
-  /** The stamp of the last table that was applied; `{ term: 0, seq: 0 }` before the first. */
+  /**
+   * The stamp of the last table that was applied; `NO_STAMP` before the first. What a thread before this one applied has
+   * its term and seq, of an unknown mastership.
+   */
   get stamp(): Stamp {
     const { wideHeader } = this.#columns;
-    return { term: wideHeader[WIDE_HEADER.term] as number, seq: wideHeader[WIDE_HEADER.seq] as number };
+    return { term: wideHeader[WIDE_HEADER.term] as number, mastership: this.#mastership, seq: wideHeader[WIDE_HEADER.seq] as number };
   }
 
   /** Takes the static hosts, which need no master to be routed to. */
@@ -130,6 +134,7 @@ export class TableWriter {
       }
     }
     const { wideHeader } = this.#columns;
+    this.#mastership = table.stamp.mastership;
     wideHeader[WIDE_HEADER.term] = table.stamp.term;
     wideHeader[WIDE_HEADER.seq] = table.stamp.seq;
     return change;

@@ -9,7 +9,7 @@ const test = suite('render');
 
 const BALANCER: BalancerView = {
   name: 'b1', role: 'slave', url: 'http://127.0.0.1:8080', machine: 'm', pid: 7, version: '0.1.0', since: '', term: 3,
-  rps: 12.34, inflight: 2, cpu: 0.126, memoryBytes: 100 * 2 ** 20, counters: {},
+  rps: 12.34, inflight: 2, cpu: 0.126, noMaster: '', memoryBytes: 100 * 2 ** 20, counters: {},
 };
 const HOST: HostView = {
   name: 'h1', url: 'http://127.0.0.1:3000', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.256, cores: 2, inflight: 3, rps: 8, reported: null,
@@ -19,7 +19,7 @@ const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, rps: nul
 const FLEET: FleetView = {
   namespace: 'meercat', master: 'b2', term: 3,
   // A master that has just died still calls itself so in its own hash.
-  balancers: [{ ...BALANCER, role: 'master' }, { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, memoryBytes: null }],
+  balancers: [{ ...BALANCER, role: 'master' }, { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, noMaster: '', memoryBytes: null }],
   hosts: [HOST, { ...HOST, name: 'longer-name', state: 'silent', ...UNKNOWN }],
   problems: [],
 };
@@ -76,7 +76,7 @@ test('a small part has a decimal, so that a small host on a large machine is not
 });
 
 test('usual names and figures fit a terminal of 100 columns', () => {
-  const wide = { ...BALANCER, name: 'balancer-10', url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 11.5, memoryBytes: 2 ** 34 };
+  const wide = { ...BALANCER, name: 'balancer-10', url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 11.5, noMaster: '', memoryBytes: 2 ** 34 };
   const host = { ...HOST, name: 'application-10', state: 'silent' as const, url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 1, memory: 1, cores: 128 };
   for (const line of renderFleet({ ...FLEET, balancers: [wide], hosts: [host] }).split('\n')) assert.ok(line.length <= 100, line);
 });

@@ -24,10 +24,11 @@ function fleet(options: Partial<SimulationOptions> = {}, forMs = 5000): LeaseSim
 const turnsSince = (simulation: LeaseSimulation, atMs: number): Turn[] => simulation.transcript.filter((turn) => turn.atMs >= atMs);
 const told = (turns: readonly Turn[]) => turns.map(({ name, role, term }) => `${name} ${role} ${term}`);
 
-test('the first balancer becomes master at once, and stays it for as long as nothing fails', () => {
-  // Proves: election takes round trips and no waiting; renewals keep the lease; nobody else tries to take it.
+test('the first balancer of a new fleet becomes master after a second, and stays it for as long as nothing fails', () => {
+  // Proves: a fleet is founded once nobody has named a term; renewals keep the lease; nobody else tries to take it.
   const simulation = fleet({ balancers: 5 }, 60_000);
-  assert.ok((simulation.transcript[0]?.atMs ?? Infinity) < 20);
+  const { atMs = Infinity } = simulation.transcript[0] ?? {};
+  assert.ok(atMs > 1000 && atMs < 1050, `${atMs} ms`);
   assert.is(simulation.transcript.length, 1);
   assert.ok(simulation.writes.length > 200);
   assert.ok(simulation.writes.every(({ isFenced }) => !isFenced));
@@ -133,14 +134,103 @@ test('a Redis that comes back empty makes no term go backwards', () => {
   const simulation = fleet();
   for (const balancer of simulation.balancers) balancer.hear({ type: 'term-seen', term: 500 });
   simulation.time.pass(3000);
-  assert.equal(simulation.masterships(), ['b0:1', 'b1:501']);
+  assert.equal(simulation.masterships(), ['b0:1', 'b1:502']);
   simulation.redisGoes('refuses');
   simulation.time.pass(4000);
   simulation.redisReturns({ isEmpty: true });
   simulation.time.pass(1000);
   assert.equal(simulation.masterships().length, 3);
-  assert.is(simulation.transcript.at(-1)?.term, 502);
-  assert.is(simulation.server.termFor(502), 502);
+  // One more than the next: an election may have been missed by those who put the term back.
+  assert.is(simulation.transcript.at(-1)?.term, 504);
+  assert.is(simulation.server.termFor(504).term, 504);
+});
+
+test('a balancer that has just started and meets a Redis that lost its data takes no term a second time', () => {
+  // Proves: in a fleet's first term too, whether the master died with Redis or a slave did. Who knows no term waits
+  // for the others' heartbeats; they put back one more than they saw. (The simulation fails when a term comes twice.)
+  for (const died of ['b0', 'b2']) {
+    for (let seed = 1; seed <= 60; seed++) {
+      const simulation = fleet({ seed, mayOverlap: true }, 5000 + seed * 17);
+      simulation.redisGoes('refuses');
+      simulation.balancer(died).kill();
+      simulation.time.pass(300 + seed * 40);
+      // It is back before Redis, and its connection is the first to be ready.
+      simulation.balancer(died).start();
+      simulation.time.pass(200);
+      simulation.redisReturns({ isEmpty: true });
+      simulation.balancer(died).reconnect();
+      simulation.time.pass(5000);
+      assert.is(simulation.believers().length, 1, `seed ${seed}`);
+      const terms = simulation.masterships().map((each) => Number(each.split(':')[1]));
+      assert.ok((terms.at(-1) ?? 0) > 1, `${died}, seed ${seed}: ${simulation.masterships()}`);
+      assert.ok(simulation.isNewestTermKnown);
+    }
+  }
+});
+
+test('two masterships that hold one term are both ended, and the next term is elected within 2 s', () => {
+  // Proves: what waiting cannot rule out (Redis back with an older dump, and nobody who saw the newest term near) is
+  // resolved: the balancers that hold the older mastership's tables raise the term, and no fleet stays deaf.
+  for (let seed = 1; seed <= 40; seed++) {
+    const simulation = fleet({ seed, mayOverlap: true, mayRepeatTerms: true }, 5000 + seed * 29);
+    const old = simulation.server.dump();
+    simulation.balancer('b0').kill();
+    simulation.time.pass(4000);
+    assert.equal(simulation.masterships(), ['b0:1', 'b1:2']);
+    // b0 comes back without a term, Redis with that of before the election, and b1, which is master, does not hear of it.
+    simulation.redisGoes('refuses');
+    simulation.time.pass(2000);
+    for (const name of ['b1', 'b2']) simulation.balancer(name).isCutOff = true;
+    simulation.balancer('b0').start();
+    simulation.redisReturns();
+    simulation.server.restoreDump(old);
+    simulation.balancer('b0').reconnect();
+    simulation.time.pass(3000);
+    assert.is(simulation.masterships().at(-1), 'b0:2', `seed ${seed}`);
+    for (const name of ['b1', 'b2']) simulation.balancer(name).isCutOff = false;
+    const { nowMs } = simulation.time;
+    simulation.time.pass(2000);
+    const turns = turnsSince(simulation, nowMs).filter(({ role }) => role === 'master');
+    assert.is(turns.length, 1, `seed ${seed}: ${told(turns)}`);
+    assert.ok((turns[0]?.term ?? 0) > 2);
+    assert.is(simulation.believers().length, 1);
+  }
+});
+
+test('a balancer that is far from Redis keeps nobody from being master', () => {
+  // Proves: with a round trip above what a command may take, it never leads and hardly ever holds the lease; the fleet
+  // has a master all the time but for the takeover, also when that one dies.
+  for (let seed = 1; seed <= 20; seed++) {
+    for (const roundTripMs of [560, 800, 1200]) {
+      const simulation = new LeaseSimulation({ balancers: 3, seed });
+      simulation.balancer('b0').farMs = roundTripMs / 2;
+      simulation.startAll(20);
+      simulation.time.pass(3000);
+      assert.is(simulation.balancer('b0').state.phase === 'master', false);
+      const killedAtMs = simulation.time.nowMs;
+      const first = simulation.master;
+      assert.ok(first !== undefined, `seed ${seed}, ${roundTripMs} ms: no master after 3 s`);
+      first.kill();
+      simulation.time.pass(TTL_MS + 1000);
+      const [next] = turnsSince(simulation, killedAtMs);
+      assert.is(next?.role, 'master', `seed ${seed}, ${roundTripMs} ms: none after ${TTL_MS + 1000} ms`);
+      simulation.time.pass(55_000);
+      assert.is(simulation.transcript.length, 2, `seed ${seed}: ${told(simulation.transcript)}`);
+    }
+  }
+});
+
+test('a master that gets no answers any more is followed within 2 s', () => {
+  // Proves: it steps down by its own clock, and its release, which arrives, is found without a word from it.
+  for (let seed = 1; seed <= 40; seed++) {
+    const simulation = fleet({ seed }, 5000 + seed * 25);
+    const { nowMs } = simulation.time;
+    simulation.balancer('b0').losesAnswers = true;
+    simulation.time.pass(4000);
+    const turns = turnsSince(simulation, nowMs);
+    assert.equal(told(turns), ['b0 slave 1', 'b1 master 2'], `seed ${seed}`);
+    assert.ok((turns[1]?.atMs ?? Infinity) - nowMs < 2000, `seed ${seed}: ${(turns[1]?.atMs ?? 0) - nowMs} ms`);
+  }
 });
 
 test('when Redis is restarted empty within a lease, two hold themselves for master no longer than one renewal, and the older is fenced', () => {
@@ -157,7 +247,7 @@ test('when Redis is restarted empty within a lease, two hold themselves for mast
     assert.ok(simulation.overlapMs <= 500 + 20, `seed ${seed}: ${simulation.overlapMs} ms`);
     if (simulation.overlapMs > 0) overlaps++;
     assert.is(simulation.believers().length, 1);
-    assert.ok(turnsSince(simulation, nowMs).every(({ role, term }) => role === 'slave' || term === 2));
+    assert.ok(turnsSince(simulation, nowMs).every(({ role, term }) => role === 'slave' || term > 1));
   }
   assert.ok(overlaps > 0, 'the scenario never made two masters: it proves nothing');
 });
@@ -172,22 +262,28 @@ test('of two that ask at the same instant one becomes master, and the other wait
   }
 });
 
-test('a master that stops in good order is followed at once by the next in line', () => {
-  // Proves: a deploy that restarts balancer after balancer never waits for a lease to run out.
+test('a master that stops in good order is followed at once, mostly by the next in line', () => {
+  // Proves: a deploy that restarts balancer after balancer never waits for a lease to run out. (Another slave is first
+  // when it looks at the lease by chance at the very moment.)
+  let inLine = 0;
   for (let seed = 1; seed <= 20; seed++) {
     const simulation = fleet({ seed, balancers: 4 }, 5000 + seed * 40);
-    for (const [name, next] of [['b0', 'b1'], ['b1', 'b2'], ['b2', 'b3']] as const) {
+    for (let stop = 0; stop < 3; stop++) {
       const { nowMs } = simulation.time;
+      const { name } = simulation.master as { name: string };
+      const next = simulation.balancers.find((each) => each.isAlive && each.name !== name);
       simulation.balancer(name).stop();
       simulation.time.pass(100);
-      assert.is(simulation.master?.name, next);
-      const turns = told(turnsSince(simulation, nowMs));
-      assert.is(turns[0]?.startsWith(`${name} slave`), true);
+      if (simulation.master?.name === next?.name) inLine++;
+      const turns = turnsSince(simulation, nowMs).map(({ name: who, role }) => `${who} ${role}`);
+      assert.is(turns[0], `${name} slave`);
+      assert.is(turns[1], `${simulation.master?.name} master`, `seed ${seed}`);
       assert.is(turns.length, 2, `seed ${seed}: ${turns}`);
       simulation.balancer(name).kill();
       simulation.time.pass(6000);
     }
   }
+  assert.ok(inLine >= 50, `${inLine} of 60`);
 });
 
 test('64 balancers have one master, and another one in time after each of 20 crashes', () => {

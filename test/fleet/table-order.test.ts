@@ -3,14 +3,18 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isNewer, type OrderOutcome, TableOrder } from '../../lib/fleet/table-order.js';
+import { type OrderOutcome, TableOrder } from '../../lib/fleet/table-order.js';
 import type { HostRow, HostTable, Stamp } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
+import { isNewer, isPlausibleSeq } from '../../lib/table/stamp.js';
+import { mastershipOf } from '../support/host-rows.js';
 
 const test = suite('table order');
 
-const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: { term, seq }, isFull: false, previousSeq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
-const full = (term: number, seq: number): HostTable => ({ stamp: { term, seq }, isFull: true, previousSeq: seq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
+const stampOf = (term: number, seq: number, mastership = term === 0 ? '' : mastershipOf(term)): Stamp => ({ term, mastership, seq });
+
+const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: stampOf(term, seq), isFull: false, previousSeq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
+const full = (term: number, seq: number): HostTable => ({ stamp: stampOf(term, seq), isFull: true, previousSeq: seq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
 
 /** An outcome as text: `apply 1.2 1.3`, `old`, `gap`. */
 const told = (outcome: OrderOutcome): string =>
@@ -18,13 +22,13 @@ const told = (outcome: OrderOutcome): string =>
 
 /** An order that has applied the whole table (term, seq). */
 function orderAt(term: number, seq: number): TableOrder {
-  const order = new TableOrder({ term: 0, seq: 0 });
+  const order = new TableOrder(stampOf(0, 0));
   assert.is(told(order.onMessage(full(term, seq))), `apply ${term}.${seq}`);
   return order;
 }
 
 test('stamps are ordered by term, then by seq', () => {
-  const stamps: Stamp[] = [{ term: 1, seq: 9 }, { term: 2, seq: 1 }, { term: 2, seq: 2 }, { term: 10, seq: 0 }];
+  const stamps: Stamp[] = [stampOf(1, 9), stampOf(2, 1), stampOf(2, 2), stampOf(10, 0)];
   for (const [i, a] of stamps.entries()) for (const [j, b] of stamps.entries()) assert.is(isNewer(a, b), i > j);
 });
 
@@ -116,13 +120,38 @@ test('a part of a new master’s table waits for the whole one', () => {
 });
 
 test('a balancer that has just started waits for a whole table', () => {
-  const order = new TableOrder({ term: 0, seq: 0 });
+  const order = new TableOrder(stampOf(0, 0));
   assert.is(told(order.onMessage(part(3, 1, 0))), 'gap');
   assert.is(told(order.onSnapshot(full(3, 1))), 'apply 3.1');
 });
 
+test('tables of two masterships in one term have no order: the one that was applied stays in force', () => {
+  const rival = (isFull: boolean, seq: number): HostTable => ({ ...(isFull ? full(2, seq) : part(2, seq)), stamp: stampOf(2, seq, mastershipOf(99)) });
+  const order = orderAt(2, 5);
+  for (const table of [rival(true, 1), rival(true, 900), rival(false, 6)]) assert.is(told(order.onMessage(table)), 'rival');
+  assert.is(told(order.onSnapshot(rival(true, 900))), 'rival');
+  assert.is(order.isBehind, false);
+  assert.equal([part(2, 6), full(3, 1)].map((table) => told(order.onMessage(table))), ['apply 2.6', 'apply 3.1']);
+  assert.is(isNewer(stampOf(2, 9, mastershipOf(99)), stampOf(2, 1)), false);
+});
+
+test('a table whose seq is further ahead than a master can count is not believed', () => {
+  for (const [seq, sinceMs, isBelieved] of [[1001, 0, true], [11_000, 0, true], [11_001, 0, false], [16_000, 5000, true], [2 ** 50, 60_000, false]] as const) {
+    assert.is(isPlausibleSeq(stampOf(2, seq), stampOf(2, 1000), sinceMs), isBelieved, `${seq} after ${sinceMs} ms`);
+  }
+  assert.ok(isPlausibleSeq(stampOf(3, 2 ** 40), stampOf(2, 1000), 0), 'nothing is known of another mastership');
+});
+
+test('after what was applied turned out to be none of a master’s, the stored table is applied whatever its seq', () => {
+  const order = orderAt(2, 10_500);
+  order.onMessage(part(2, 10_700));
+  assert.is(told(order.onSnapshot(full(2, 40))), 'old');
+  assert.is(told(order.restart(full(2, 40))), 'apply 2.40');
+  assert.is(told(order.onMessage(part(2, 41))), 'apply 2.41');
+});
+
 test('a thread that took over goes on from the stamp in the table', () => {
-  const order = new TableOrder({ term: 3, seq: 7 });
+  const order = new TableOrder(stampOf(3, 7));
   assert.is(told(order.onMessage(part(3, 7))), 'old');
   assert.is(told(order.onMessage(part(3, 8))), 'apply 3.8');
 });
@@ -146,7 +175,7 @@ type State = Map<string, number>;
 /** A master that changes its table at random and says what changed; now and then it is another one. */
 class Master {
   readonly state: State = new Map();
-  stamp: Stamp = { term: 1, seq: 0 };
+  stamp: Stamp = stampOf(1, 0);
 
   next(random: Random): HostTable {
     const isNewMaster = random.below(60) === 0;
@@ -165,7 +194,7 @@ class Master {
       }
     }
     const previousSeq = this.stamp.seq;
-    this.stamp = isNewMaster ? { term: this.stamp.term + 1, seq: 1 } : { term: this.stamp.term, seq: previousSeq + 1 };
+    this.stamp = isNewMaster ? stampOf(this.stamp.term + 1, 1) : stampOf(this.stamp.term, previousSeq + 1);
     return { ...this.table(isFull ? [...this.state.keys()] : changed), isFull, previousSeq: isFull ? this.stamp.seq : previousSeq, gone };
   }
 
@@ -190,7 +219,7 @@ test('whatever is lost, doubled or late, the table is equal to the master’s wh
   let [equal, gaps] = [0, 0];
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed);
-    const [master, order, state, applied] = [new Master(), new TableOrder({ term: 0, seq: 0 }), new Map() as State, [] as Stamp[]];
+    const [master, order, state, applied] = [new Master(), new TableOrder(stampOf(0, 0)), new Map() as State, [] as Stamp[]];
     const lossOneIn = 2 + random.below(30);
     let [stored, late] = [master.next(random), undefined as HostTable | undefined];
     for (let i = 0; i < 300; i++) {

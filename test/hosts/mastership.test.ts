@@ -5,14 +5,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock } from '../../lib/clock.js';
 import { type MastershipOptions, startMastership } from '../../lib/hosts/mastership.js';
-import type { HostTable } from '../../lib/model.js';
+import { NO_STAMP, type HostTable } from '../../lib/model.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
 import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
 import { deliverReport, KEYS, publishReport } from '../support/fleet.js';
-import { buildRow, buildTable } from '../support/host-rows.js';
+import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('mastership');
@@ -44,10 +44,11 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       client, tables, counts, lines: [], fencedBy: undefined,
       start(options = {}) {
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, term: 5, stamp: { term: 0, seq: 0 }, rows: [], costs: [],
+          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),
+          onUnwritten: (_term, reason) => void stage.lines.push(`unwritten ${reason}`),
           ...options,
         }));
       },
@@ -70,13 +71,13 @@ const store = (client: Commands, table: HostTable) => client.set(KEYS.table, enc
 test('the first table is whole and of the new term, also when there is nothing to tell', () => withStage(async (stage) => {
   stage.start();
   assert.equal(await stage.firstNames(), []);
-  assert.equal(stage.tables[0]?.stamp, { term: 5, seq: 1 });
+  assert.equal(stage.tables[0]?.stamp, { term: 5, mastership: mastershipOf(5), seq: 1 });
   await until(async () => (await stage.client.get(KEYS.table)) !== null);
 }));
 
 test('a snapshot that is newer is all that counts: who is missing there has left', () => withStage(async (stage) => {
   await store(stage.client, buildTable(4, 9, [buildRow('a'), buildRow('b', { state: 'down' })]));
-  stage.start({ stamp: { term: 4, seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
+  stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
   assert.equal(await stage.firstNames(), ['a', 'b']);
   assert.equal(stage.tables[0]?.hosts.find(({ name }) => name === 'b')?.state, 'down');
 }));
@@ -86,14 +87,14 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
   for (const snapshot of snapshots) {
     await withStage(async (stage) => {
       await stage.client.set(KEYS.table, snapshot);
-      stage.start({ stamp: { term: 4, seq: 8 }, rows: [buildRow('a')] });
+      stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a')] });
       assert.equal(await stage.firstNames(), ['a'], snapshot);
     });
   }
 });
 
 test('a mastership that begins again in its term goes on with higher numbers', () => withStage(async (stage) => {
-  stage.start({ stamp: { term: 5, seq: 70 }, rows: [buildRow('a')] });
+  stage.start({ stamp: { term: 5, mastership: mastershipOf(5), seq: 70 }, rows: [buildRow('a')] });
   await stage.firstNames();
   assert.ok((stage.tables[0]?.stamp.seq ?? 0) > 70);
 }));

@@ -11,7 +11,7 @@ import { buildKeys } from '../../lib/redis/keys.js';
 import { decodeTable } from '../../lib/redis/table-message.js';
 import { type RedisOptions, type TestRedis, until, withRedis } from '../support/brackets.js';
 import { SLOW_MS } from '../support/fleet.js';
-import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 import { fillUp, withClients } from '../support/redis-client.js';
 
 const test = suite('host store');
@@ -63,7 +63,7 @@ test('a flush publishes the change, writes the hosts with their lifetimes, and s
   const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
   assert.equal([cpu, agent, reported, state], ['', 'no', '', 'down']);
   assert.equal(await client.zrange(KEYS.hosts, '0', '-1', 'WITHSCORES'), ['h1', String(NOW_MS - 678), 's1', String(NOW_MS)]);
-  assert.is(await client.get(KEYS.term), '3');
+  assert.is(await client.get(KEYS.term), `3 ${mastershipOf(3)}`);
   for (const [key, ttlMs] of [[KEYS.host('h1'), HOST_TTL_MS], [KEYS.host('s1'), HOST_TTL_MS], [KEYS.table, TABLE_TTL_MS]] as const) {
     const left = await client.pttl(key);
     assert.ok(left > ttlMs - 3000 && left <= ttlMs, `${key}: ${left}`);
@@ -72,7 +72,7 @@ test('a flush publishes the change, writes the hosts with their lifetimes, and s
   assert.ok(snapshot?.ok);
   assert.equal(snapshot?.ok === true && snapshot.value.hosts.map(({ name }) => name), ['h1', 's1']);
   await until(() => published.length === 1);
-  assert.equal(published[0]?.stamp, { term: 3, seq: 1 });
+  assert.equal(published[0]?.stamp, { term: 3, mastership: mastershipOf(3), seq: 1 });
 }));
 
 test('the keys of a flush are the ones that the design lists, and no others', () => withStage({}, async ({ client, write }) => {
@@ -99,7 +99,7 @@ test('a master of an older term writes nothing, publishes nothing, and is told t
 test('a newer term is written down, so that the older master is fenced from then on', () => withStage({}, async ({ client, write }) => {
   await write(buildTable(5, 1, []));
   assert.equal(await write(buildTable(8, 1, [])), { kind: 'written' });
-  assert.is(await client.get(KEYS.term), '8');
+  assert.is(await client.get(KEYS.term), `8 ${mastershipOf(8)}`);
   assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 8 });
 }));
 
@@ -107,7 +107,7 @@ test('garbage in the term key fences nobody and is replaced', () => withStage({}
   for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '']) {
     await client.set(KEYS.term, garbage);
     assert.equal(await write(buildTable(2, 1, [])), { kind: 'written' }, garbage);
-    assert.is(await client.get(KEYS.term), '2');
+    assert.is(await client.get(KEYS.term), `2 ${mastershipOf(2)}`);
   }
 }));
 

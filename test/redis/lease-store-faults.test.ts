@@ -15,6 +15,15 @@ const KEYS = buildKeys('faults');
 const TTL_MS = 10_000;
 const ANN = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:00.000Z' };
 
+/** The identity of a mastership. */
+const M1 = '1'.repeat(32);
+
+/** Takes a term; gives it, or what became of the claim. */
+async function take(store: LeaseStore): Promise<number | string> {
+  const outcome = await store.takeTerm({ mastership: M1, floor: 0, mayFound: true }, ANN);
+  return outcome.kind === 'taken' ? outcome.term : outcome.kind;
+}
+
 async function grantFor(store: LeaseStore): Promise<LeaseGrant> {
   const outcome = await store.acquire();
   assert.is(outcome.kind, 'acquired');
@@ -59,9 +68,9 @@ test('with two of three servers dead there is no lease, and nothing is left behi
   await servers[1]?.kill();
   await servers[2]?.kill();
   assert.is(await a.renew(grant), 'unreachable');
-  assert.is((await b.acquire()).kind, 'unreachable');
+  assert.is((await b.acquire()).kind, 'failed');
   await a.release(grant);
-  assert.is((await a.acquire()).kind, 'unreachable');
+  assert.is((await a.acquire()).kind, 'failed');
   assert.is(await clients[0]?.exists(KEYS.lease), 0);
 }));
 
@@ -88,11 +97,11 @@ test('a server that hangs makes each answer "unreachable" within about a second'
   redis.pause();
   const answers = await Promise.all([
     timed(() => store.renew(grant)),
-    timed(() => store.takeTerm(0, ANN)),
-    timed(() => store.refreshMaster(1, ANN)),
+    timed(() => take(store)),
+    timed(() => store.refreshMaster({ term: 1, mastership: M1 }, ANN)),
     timed(() => store.acquire().then(({ kind }) => kind)),
   ]);
-  assert.equal(answers.map(([answer]) => answer), ['unreachable', null, 'unreachable', 'unreachable']);
+  assert.equal(answers.map(([answer]) => answer), ['unreachable', 'failed', 'unreachable', 'failed']);
   for (const [, tookMs] of answers) assert.ok(tookMs > 300 && tookMs < 1400, `${tookMs} ms`);
 }), ));
 
@@ -108,26 +117,64 @@ test('an attempt that hung does not hold the lease after the server goes on', ()
   // The scripts are known to the server, so that the commands below are those that do the work.
   await a.release(await grantFor(a));
   redis.pause();
-  assert.is((await a.acquire()).kind, 'unreachable');
+  assert.is((await a.acquire()).kind, 'failed');
   redis.resume();
   await until(async () => (await b.acquire()).kind === 'acquired', { what: 'the lease to be free' });
 })));
 
-test('a full Redis lets a master renew its lease, and makes no new one', () => withRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, (redis) =>
+test('a full Redis lets a master renew its lease, and a new one be elected', () => withRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, (redis) =>
   withClients([redis.url, redis.url], async (first, second) => {
     const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
     const grant = await grantFor(a);
-    assert.is(await a.takeTerm(0, ANN), 1);
+    assert.is(await take(a), 1);
     await fillUp(first);
     await first.pexpire(KEYS.lease, 5000);
     assert.is(await a.renew(grant), 'renewed');
     assert.ok((await first.pttl(KEYS.lease)) > 5000, 'the renewal must move the end of the lease');
     assert.is((await b.acquire()).kind, 'held');
-    assert.is(await a.refreshMaster(1, ANN), 'unreachable');
+    assert.is(await a.refreshMaster({ term: 1, mastership: M1 }, ANN), 'written');
     await a.release(grant);
-    assert.is((await b.acquire()).kind, 'unreachable');
-    assert.is(await b.takeTerm(0, ANN), null);
+    await until(async () => (await b.acquire()).kind === 'acquired', { what: 'the lease to be free' });
+    assert.is(await take(b), 2);
+    await b.raiseTerm(9);
+    assert.is(await first.get(KEYS.term), '9');
   })));
+
+test('a user who may not write the master’s hash uses up no terms, and is told apart from a Redis that is away', () => withRedis((redis) => withClients([redis.url], async (client) => {
+  await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-hset');
+  const poor = new URL(redis.url);
+  [poor.username, poor.password] = ['poor', 'secret'];
+  await withClients([poor.href], async (own) => {
+    const store = createLeaseStore([own], KEYS, TTL_MS);
+    const grant = await grantFor(store);
+    for (let i = 0; i < 3; i++) assert.is(await take(store), 'failed');
+    assert.is(await client.get(KEYS.term), null);
+    assert.is(await store.refreshMaster({ term: 1, mastership: M1 }, ANN), 'denied');
+    await store.release(grant);
+  });
+})));
+
+test('a lease server that comes back empty has the lease again after the next renewal', () => withThree(async ([a, b], servers, clients) => {
+  const grant = await grantFor(a);
+  await servers[2]?.restart();
+  await areReady(...clients);
+  assert.is(await a.renew(grant), 'renewed');
+  await until(async () => (await clients[2]?.get(KEYS.lease)) === grant.mastership, { what: 'the lease on the third server' });
+  // So the loss of another one costs the master nothing.
+  await servers[1]?.kill();
+  assert.is(await a.renew(grant), 'renewed');
+  const outcome = await b.acquire();
+  assert.is(outcome.kind, 'held');
+}));
+
+test('too few lease servers are a reason that can be told', () => withThree(async ([a], servers, clients) => {
+  await servers[1]?.kill();
+  await servers[2]?.kill();
+  await until(() => clients[1]?.status !== 'ready' && clients[2]?.status !== 'ready', { what: 'the loss to be noticed' });
+  const outcome = await a.acquire();
+  assert.is(outcome.kind, 'failed');
+  assert.match(outcome.kind === 'failed' ? outcome.reason : '', /^2 of 3 lease servers can't be used \(/);
+}));
 
 test('a lease whose key another program overwrote is lost', () => withRedis((redis) => withClients([redis.url], async (client) => {
   const store = createLeaseStore([client], KEYS, TTL_MS);
@@ -136,7 +183,7 @@ test('a lease whose key another program overwrote is lost', () => withRedis((red
   assert.is(await store.renew(grant), 'lost');
   await store.release(grant);
   assert.is(await client.get(KEYS.lease), 'something else');
-  assert.equal(await store.acquire(), { kind: 'held', leftMs: null });
+  assert.equal(await store.look(), { kind: 'free' }, 'a lease without an end is garbage, and is removed');
 })));
 
 test('a jump of the wall clock does not make a renewal fail', () => withRedis((redis) => withClients([redis.url], async (client) => {

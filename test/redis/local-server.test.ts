@@ -21,6 +21,7 @@ import { descendantsOf, isAlive, withPortTaken } from '../support/fleet-process.
 import { ENTRY } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 import { findRedis } from '../support/redis-server.js';
+import { mastershipOf } from '../support/host-rows.js';
 
 const test = suite('local redis');
 
@@ -130,14 +131,14 @@ async function carriesFleet(url: string): Promise<void> {
     assert.is(outcome.kind, 'acquired');
     const { grant } = outcome as { grant: LeaseGrant };
     assert.is((await b.acquire()).kind, 'held');
-    assert.is(await a.takeTerm(0, ann), 1);
+    assert.equal(await a.takeTerm({ mastership: mastershipOf(1), floor: 0, mayFound: true }, ann), { kind: 'taken', term: 1 });
     assert.is(await a.renew(grant), 'renewed');
-    assert.is(await a.refreshMaster(1, ann), 'written');
+    assert.is(await a.refreshMaster({ term: 1, mastership: mastershipOf(1) }, ann), 'written');
 
     const fields = { role: 'master', url: ann.url, instance: 'i1', rps: 1 };
     await heartbeat(one, keys, 'ann', 1, fields);
     const standing = await heartbeat(two, keys, 'bob', 2, { ...fields, role: 'slave', instance: 'i2' });
-    assert.equal([standing.order, standing.master, standing.term], [['ann', 'bob'], 'ann', 1]);
+    assert.equal([standing.order, standing.master, standing.term.term], [['ann', 'bob'], 'ann', 1]);
 
     const messages: string[] = [];
     const told: string[] = [];
@@ -147,7 +148,7 @@ async function carriesFleet(url: string): Promise<void> {
       const row: HostRow = {
         name: 'h1', url: 'http://10.0.0.7:3000', state: 'up', isStatic: false, cpu: 0.25, memory: 0.5, cores: 2, rps: 3, inflight: 1, fleetRps: 4, ageMs: 10, work: 20, capacity: 1.5, speed: 1,
       };
-      const table: HostTable = { stamp: { term: 1, seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], figures: [], loads: [], acks: [], costs: null, gone: [] };
+      const table: HostTable = { stamp: { term: 1, mastership: mastershipOf(1), seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], figures: [], loads: [], acks: [], costs: null, gone: [] };
       assert.equal(await writeHosts(one, keys, { message: table, snapshot: table, rows: [row] }, Date.now()), { kind: 'written' });
       await publishEvent(one, keys, { kind: 'balancer-joined', name: 'ann' });
       await until(() => messages.length === 2, { what: 'both messages' });
@@ -160,14 +161,17 @@ async function carriesFleet(url: string): Promise<void> {
       subscription.close();
     }
 
-    await a.clearMaster(1);
+    await a.clearMaster(mastershipOf(1));
     await a.release(grant);
-    const next = (await b.acquire()) as { grant: LeaseGrant };
-    assert.is(await b.takeTerm(0, { ...ann, name: 'bob' }), 2);
-    const old: HostTable = { stamp: { term: 1, seq: 2 }, isFull: false, previousSeq: 1, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    const next = await until(async () => {
+      const each = await b.acquire();
+      return each.kind === 'acquired' && each;
+    }, { what: 'the lease to be free' });
+    assert.equal(await b.takeTerm({ mastership: mastershipOf(2), floor: 0, mayFound: false }, { ...ann, name: 'bob' }), { kind: 'taken', term: 2 });
+    const old: HostTable = { stamp: { term: 1, mastership: mastershipOf(1), seq: 2 }, isFull: false, previousSeq: 1, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
     assert.equal(await writeHosts(one, keys, { message: old, snapshot: null, rows: [] }, Date.now()), { kind: 'fenced', term: 2 });
-    assert.is(await a.refreshMaster(1, ann), 'fenced');
-    const now: HostTable = { stamp: { term: 2, seq: 1 }, isFull: false, previousSeq: 0, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    assert.is(await a.refreshMaster({ term: 1, mastership: mastershipOf(1) }, ann), 'fenced');
+    const now: HostTable = { stamp: { term: 2, mastership: mastershipOf(2), seq: 1 }, isFull: false, previousSeq: 0, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
     assert.equal(await writeHosts(two, keys, { message: now, snapshot: now, rows: [] }, Date.now()), { kind: 'written' });
     assert.equal((await readFleet(one, keys)).hosts, []);
     await leaveFleet(one, keys, 'ann');

@@ -2,8 +2,8 @@
 // The store made of it passes the contract of the real one (redis/lease-store.test.ts), and the
 // simulation of the lease runs on it, so that what is simulated is what Redis does.
 
-import type { MasterFields } from '../../lib/redis/lease-store.js';
-import { isPlausibleTerm } from '../../lib/redis/term.js';
+import type { MasterFields, TermClaim } from '../../lib/redis/lease-store.js';
+import { type HeldTerm, parseTerm } from '../../lib/redis/term.js';
 
 /** The answer to an attempt at the lease. */
 export type FakeAcquired = { readonly kind: 'acquired' } | { readonly kind: 'held'; readonly leftMs: number };
@@ -13,7 +13,7 @@ export class FakeLeaseServer {
   /** The text in the term key; it can be set to garbage. */
   termText: string | null = null;
   #lease: { readonly value: string; readonly endsAtMs: number } | null = null;
-  #master: (MasterFields & { readonly term: number; readonly endsAtMs: number }) | null = null;
+  #master: (MasterFields & HeldTerm & { readonly endsAtMs: number }) | null = null;
   readonly #clock: () => number;
 
   /** @param clock the time on this server, in milliseconds; it may jump */
@@ -22,13 +22,12 @@ export class FakeLeaseServer {
   }
 
   /** What the scripts make of the term key: what is no plausible term to someone who has seen `floor` counts as 0. */
-  termFor(floor: number): number {
-    const term = Number(this.termText ?? '0');
-    return isPlausibleTerm(term, floor) ? term : 0;
+  termFor(floor: number): HeldTerm {
+    return parseTerm(this.termText, floor);
   }
 
   /** The master's hash while it lasts. */
-  get master(): (MasterFields & { readonly term: number }) | null {
+  get master(): (MasterFields & HeldTerm) | null {
     if (this.#master === null || this.#clock() >= this.#master.endsAtMs) return null;
     const { endsAtMs: _, ...fields } = this.#master;
     return fields;
@@ -37,6 +36,11 @@ export class FakeLeaseServer {
   /** Who has the lease now: the value it was taken with. */
   get holder(): string | null {
     return this.#lease !== null && this.#clock() < this.#lease.endsAtMs ? this.#lease.value : null;
+  }
+
+  /** How long the lease is held for; null while it is free. */
+  get leftMs(): number | null {
+    return this.holder === null ? null : (this.#lease?.endsAtMs ?? 0) - this.#clock();
   }
 
   acquire(value: string, ttlMs: number): FakeAcquired {
@@ -55,20 +59,51 @@ export class FakeLeaseServer {
     if (this.holder === value) this.#lease = null;
   }
 
-  takeTerm(floor: number, master: MasterFields, ttlMs: number): number {
-    const term = Math.max(this.termFor(floor), floor) + 1;
-    this.#write(term, master, ttlMs);
-    return term;
+  takeTerm({ mastership, floor, mayFound }: TermClaim, master: MasterFields, ttlMs: number): number | 'missing' {
+    const { term } = this.termFor(floor);
+    if (term === 0 && floor === 0 && !mayFound) return 'missing';
+    const taken = { term: (term < floor ? floor + 1 : term) + 1, mastership };
+    this.#write(taken, master, ttlMs);
+    return taken.term;
   }
 
-  refreshMaster(term: number, master: MasterFields, ttlMs: number): 'written' | 'fenced' {
-    if (this.termFor(term) > term) return 'fenced';
-    this.#write(term, master, ttlMs);
+  refreshMaster(held: HeldTerm, master: MasterFields, ttlMs: number): 'written' | 'fenced' {
+    if (this.isFenced(held)) return 'fenced';
+    this.#write(held, master, ttlMs);
     return 'written';
   }
 
-  clearMaster(term: number): void {
-    if (this.#master?.term === term) this.#master = null;
+  /** Whether a master may not write any more; of two masterships in one term neither may. */
+  isFenced({ term, mastership }: HeldTerm): boolean {
+    const inForce = this.termFor(term);
+    if (inForce.term > term) return true;
+    if (inForce.term < term || inForce.mastership === '' || inForce.mastership === mastership) return false;
+    this.termText = String(term + 1);
+    return true;
+  }
+
+  clearMaster(mastership: string): void {
+    if (this.#master?.mastership === mastership) this.#master = null;
+  }
+
+  raiseTerm(term: number): void {
+    if (this.termFor(term).term < term) this.termText = String(term);
+  }
+
+  /** What a heartbeat does in a Redis that knows a lower term than was seen. */
+  restore(floor: number): void {
+    if (this.termFor(floor).term < floor) this.termText = String(floor + 1);
+  }
+
+  /** What a dump of it would hold that has no end of its own. */
+  dump(): string | null {
+    return this.termText;
+  }
+
+  /** It was restarted with an older dump. */
+  restoreDump(termText: string | null): void {
+    this.wipe();
+    this.termText = termText;
   }
 
   /** It was restarted without its data. */
@@ -78,8 +113,8 @@ export class FakeLeaseServer {
     this.#master = null;
   }
 
-  #write(term: number, master: MasterFields, ttlMs: number): void {
-    this.termText = String(term);
-    this.#master = { ...master, term, endsAtMs: this.#clock() + ttlMs };
+  #write({ term, mastership }: HeldTerm, master: MasterFields, ttlMs: number): void {
+    this.termText = `${term} ${mastership}`;
+    this.#master = { ...master, term, mastership, endsAtMs: this.#clock() + ttlMs };
   }
 }

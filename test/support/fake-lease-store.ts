@@ -1,7 +1,7 @@
 // A LeaseStore without Redis: several of them over one fake server are what several balancers over one
 // Redis are. It passes the same contract suite as the real store.
 
-import type { LeaseGrant, LeaseStore } from '../../lib/redis/lease-store.js';
+import type { Failure, LeaseStore } from '../../lib/redis/lease-store.js';
 import type { FakeLeaseServer } from './fake-lease-server.js';
 
 /** Whether the fake's server can be reached just now. */
@@ -11,30 +11,41 @@ export interface FakeReach {
 
 let lastValue = 0;
 
+const AWAY: Failure = { kind: 'failed', reason: 'not connected', isSlow: false };
+
 /** The store of one balancer. Answers come at the next turn of the event loop's microtasks. */
 export function createFakeLeaseStore(server: FakeLeaseServer, ttlMs: number, reach: FakeReach = { isAway: false }): LeaseStore {
-  const valueOf = (grant: LeaseGrant) => grant.lock as string;
   return {
+    async look() {
+      if (reach.isAway) return AWAY;
+      const { leftMs } = server;
+      return leftMs === null ? { kind: 'free' } : { kind: 'held', leftMs };
+    },
     async acquire() {
-      if (reach.isAway) return { kind: 'unreachable' };
-      const value = `grant-${++lastValue}`;
-      const answer = server.acquire(value, ttlMs);
-      return answer.kind === 'acquired' ? { kind: 'acquired', grant: { lock: value } } : answer;
+      if (reach.isAway) return AWAY;
+      const mastership = (++lastValue).toString(16).padStart(16, '0');
+      const answer = server.acquire(mastership, ttlMs);
+      return answer.kind === 'acquired' ? { kind: 'acquired', grant: { mastership, lock: null } } : answer;
     },
     async renew(grant) {
-      return reach.isAway ? 'unreachable' : server.renew(valueOf(grant), ttlMs);
+      return reach.isAway ? 'unreachable' : server.renew(grant.mastership, ttlMs);
     },
     async release(grant) {
-      if (!reach.isAway) server.release(valueOf(grant));
+      if (!reach.isAway) server.release(grant.mastership);
     },
-    async takeTerm(floor, master) {
-      return reach.isAway ? null : server.takeTerm(floor, master, ttlMs);
+    async takeTerm(claim, master) {
+      if (reach.isAway) return AWAY;
+      const term = server.takeTerm(claim, master, ttlMs);
+      return term === 'missing' ? { kind: 'missing' } : { kind: 'taken', term };
     },
-    async refreshMaster(term, master) {
-      return reach.isAway ? 'unreachable' : server.refreshMaster(term, master, ttlMs);
+    async refreshMaster(held, master) {
+      return reach.isAway ? 'unreachable' : server.refreshMaster(held, master, ttlMs);
     },
-    async clearMaster(term) {
-      if (!reach.isAway) server.clearMaster(term);
+    async clearMaster(mastership) {
+      if (!reach.isAway) server.clearMaster(mastership);
+    },
+    async raiseTerm(term) {
+      if (!reach.isAway) server.raiseTerm(term);
     },
   };
 }

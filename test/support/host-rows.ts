@@ -10,12 +10,17 @@ export function buildRow(name: string, fields: Partial<HostRow> = {}): HostRow {
   };
 }
 
+/** The mastership that holds a term, when the test does not care. */
+export function mastershipOf(term: number): string {
+  return term.toString(16).padStart(16, '0');
+}
+
 /** The whole table of a master. */
 export function buildTable(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: true, previousSeq: seq, hosts, figures: [], loads: [], acks: [], costs: null, gone };
+  return { stamp: { term, mastership: mastershipOf(term), seq }, isFull: true, previousSeq: seq, hosts, figures: [], loads: [], acks: [], costs: null, gone };
 }
 
 /** A change of a master's table. */
 export function buildChange(term: number, seq: number, hosts: readonly HostRow[], gone: readonly string[] = []): HostTable {
-  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts, figures: [], loads: [], acks: [], costs: null, gone };
+  return { stamp: { term, mastership: mastershipOf(term), seq }, isFull: false, previousSeq: seq - 1, hosts, figures: [], loads: [], acks: [], costs: null, gone };
 }

@@ -45,8 +45,8 @@ export async function onFake(fn: UseStage): Promise<void> {
       server.termText = text;
     },
     async readMaster() {
-      const { name, term, url, since } = server.master ?? {};
-      return name === undefined ? {} : { name, term: String(term), url: String(url), since: String(since) };
+      const { name, term, mastership, url, since } = server.master ?? {};
+      return name === undefined ? {} : { name, term: String(term), mastership: String(mastership), url: String(url), since: String(since) };
     },
     async goAway() {
       reach.isAway = true;

@@ -6,6 +6,7 @@ import type { LeaseEffect, LeaseEvent, LeaseState } from '../../lib/fleet/lease-
 import type { FakeLeaseServer } from './fake-lease-server.js';
 import type { LeaseSimulation } from './lease-simulation.js';
 
+const HEARTBEAT_MS = 1000;
 /** How often a master writes tables. */
 const WRITE_EVERY_MS = 250;
 /** The longest sleep of the driver's timer. */
@@ -20,6 +21,10 @@ export class SimulatedBalancer {
   diedAtMs = Number.NaN;
   /** True while nothing that it sends or hears gets through. */
   isCutOff = false;
+  /** True while commands arrive and their answers do not. */
+  losesAnswers = false;
+  /** Added to each way between it and Redis. */
+  farMs = 0;
   readonly name: string;
   readonly #simulation: LeaseSimulation;
   readonly #offsetMs: number;
@@ -70,6 +75,7 @@ export class SimulatedBalancer {
     this.#lastTerm = 0;
     this.state = startLease(this.localMs, highestTerm);
     this.#step({ type: 'tick' });
+    this.#beat();
   }
 
   kill(): void {
@@ -110,7 +116,7 @@ export class SimulatedBalancer {
     if (nowMs < this.#lastStepMs) simulation.fail('time went backwards');
     this.#ticksAtOnce = nowMs === this.#lastStepMs && event.type === 'tick' ? this.#ticksAtOnce + 1 : 0;
     this.#lastStepMs = nowMs;
-    const { state, effects } = stepLease(this.state, event, nowMs, simulation.times);
+    const { state, effects } = stepLease(this.state, event, nowMs, simulation.times, simulation.between(0, 1));
     this.state = state;
     if (event.type === 'acquired') this.#granted.add(event.attempt);
     for (const effect of effects) this.#perform(effect);
@@ -148,8 +154,8 @@ export class SimulatedBalancer {
 
   #perform(effect: LeaseEffect): void {
     const { ttlMs } = this.#simulation.times;
-    const sentAtMs = this.localMs;
-    const validUntilMs = sentAtMs + ttlMs - Math.ceil(ttlMs * 0.01) - 2;
+    const validFromNow = () => this.localMs + ttlMs - Math.ceil(ttlMs * 0.01) - 2;
+    let validUntilMs = validFromNow();
     const master = { name: this.name, url: `http://${this.name}`, since: '' };
     switch (effect.type) {
       case 'acquire': {
@@ -158,26 +164,36 @@ export class SimulatedBalancer {
         const failed = (isTimeout: boolean) => {
           // As Redlock does: what may have been granted unheard is given back at once.
           if (isTimeout) this.#ask((server) => server.release(value));
-          this.#step({ type: 'acquire-failed', attempt });
+          this.#step({ type: 'acquire-failed', attempt, isSlow: isTimeout });
         };
-        this.#ask((server) => server.acquire(value, ttlMs), (answer) => this.#step(answer.kind === 'acquired'
-          ? { type: 'acquired', attempt, validUntilMs }
-          : { type: 'acquire-held', attempt, leftMs: answer.leftMs }), failed);
+        const take = (): void => {
+          validUntilMs = validFromNow();
+          this.#ask((server) => server.acquire(value, ttlMs), (answer) => this.#step(answer.kind === 'acquired'
+            ? { type: 'acquired', attempt, validUntilMs, mastership: value }
+            : { type: 'acquire-held', attempt, leftMs: answer.leftMs }), failed);
+        };
+        this.#ask((server) => server.leftMs, (leftMs) => (leftMs === null ? take() : this.#step({ type: 'acquire-held', attempt, leftMs })),
+          (isTimeout) => this.#step({ type: 'acquire-failed', attempt, isSlow: isTimeout }));
         break;
       }
       case 'take-term': {
-        const { attempt, floor } = effect;
-        this.#ask((server) => server.takeTerm(floor, master, ttlMs),
-          (term) => this.#step({ type: 'term-taken', attempt, term }), () => this.#step({ type: 'term-failed', attempt }));
+        const { attempt, floor, mayFound } = effect;
+        const { mastership } = this.state;
+        this.#ask((server) => server.takeTerm({ mastership, floor, mayFound }, master, ttlMs),
+          (term) => this.#step(term === 'missing' ? { type: 'term-missing', attempt } : { type: 'term-taken', attempt, term }),
+          (isTimeout) => this.#step({ type: 'term-failed', attempt, isSlow: isTimeout }));
         break;
       }
+      case 'raise-term':
+        this.#ask((server) => server.raiseTerm(effect.term));
+        break;
       case 'renew': {
         const { attempt, grant } = effect;
-        const { term } = this.state;
+        const { term, mastership } = this.state;
         this.#ask((server) => server.renew(this.#valueOf(grant), ttlMs), (answer) => {
           this.#step(answer === 'renewed' ? { type: 'renewed', attempt, validUntilMs } : { type: 'renew-lost', attempt });
           if (answer !== 'renewed' || this.state.term !== term) return;
-          this.#ask((server) => server.refreshMaster(term, master, ttlMs), (written) => {
+          this.#ask((server) => server.refreshMaster({ term, mastership }, master, ttlMs), (written) => {
             if (written === 'fenced') this.#step({ type: 'term-seen', term: term + 1 });
           });
         }, () => this.#step({ type: 'renew-failed', attempt }));
@@ -189,8 +205,8 @@ export class SimulatedBalancer {
       case 'become-master':
         this.#lastTerm = effect.term;
         this.#simulation.record({ name: this.name, role: 'master', term: effect.term });
-        this.#ask(() => this.#simulation.publish(this, { type: 'term-seen', term: effect.term }));
-        this.#write(effect.term);
+        this.#ask(() => this.#simulation.publish(this, { type: 'term-seen', term: effect.term, mastership: effect.mastership }));
+        this.#write(effect.term, effect.mastership);
         break;
       case 'become-slave':
         this.#lastTerm = effect.term;
@@ -205,25 +221,52 @@ export class SimulatedBalancer {
     // What is not granted yet is released when the answer comes: the machine then asks for it again.
     if (!this.#granted.has(grant) || this.#released.has(grant)) return;
     this.#released.add(grant);
-    const done = () => term > 0 && this.#ask(() => this.#simulation.publish(this, { type: 'lease-released' }));
+    // Sent one behind the other: whether the first was answered is not waited for.
     this.#ask((server) => {
       server.release(this.#valueOf(grant));
-      if (term > 0) server.clearMaster(term);
-    }, done);
+      if (term > 0) server.clearMaster(this.#valueOf(grant));
+    });
+    if (term > 0) this.#ask(() => this.#simulation.publish(this, { type: 'lease-released' }));
+  }
+
+  /** Each second: puts back a term that Redis lost, and hears which one it has, and how long that took. */
+  #beat(): void {
+    const isOurs = this.#inThisLife();
+    this.#beatOnce();
+    this.#simulation.time.after(HEARTBEAT_MS, () => isOurs() && this.#happen(() => this.#beat()));
+  }
+
+  #beatOnce(): void {
+    const sentAtMs = this.localMs;
+    const { highestTerm } = this.state;
+    this.#ask((server) => server.termFor(highestTerm), ({ term, mastership }) => {
+      this.#step({ type: 'round-trip', ms: this.localMs - sentAtMs });
+      if (term < highestTerm) this.#ask((server) => server.restore(highestTerm));
+      else this.#step({ type: 'term-seen', term, mastership });
+    }, () => undefined);
+  }
+
+  /** Redis can be reached again: a heartbeat goes out at once. */
+  reconnect(): void {
+    if (this.#life === 0) return;
+    this.#happen(() => {
+      this.#beatOnce();
+      this.#step({ type: 'redis-ready' });
+    });
   }
 
   /** A table now and then, as long as it is master of this term. */
-  #write(term: number): void {
+  #write(term: number, mastership: string): void {
     const isOurs = this.#inThisLife();
     if (this.state.phase !== 'master' || this.state.term !== term) return;
     this.#ask((server) => {
-      const isFenced = server.termFor(term) > term;
-      if (!isFenced) server.termText = String(term);
+      const isFenced = server.isFenced({ term, mastership });
+      if (!isFenced) server.termText = `${term} ${mastership}`;
       this.#simulation.recordWrite({ name: this.name, term, isFenced });
-      if (!isFenced) this.#simulation.publish(this, { type: 'term-seen', term });
+      if (!isFenced) this.#simulation.publish(this, { type: 'term-seen', term, mastership });
       return server.termFor(term);
-    }, (seen) => this.#step({ type: 'term-seen', term: seen }));
-    this.#simulation.time.after(WRITE_EVERY_MS, () => isOurs() && this.#happen(() => this.#write(term)));
+    }, (seen) => this.#step({ type: 'term-seen', ...seen }));
+    this.#simulation.time.after(WRITE_EVERY_MS, () => isOurs() && this.#happen(() => this.#write(term, mastership)));
   }
 
   /** A command and its answer. One that is refused, cut off or not answered in time has failed. */
@@ -242,12 +285,12 @@ export class SimulatedBalancer {
     };
     const refused = () => settle(() => failed?.(false));
     const wasCutOff = this.isCutOff;
-    let arrivalMs = time.nowMs + simulation.latency();
+    let arrivalMs = time.nowMs + this.farMs + simulation.latency();
     if (options.isInOrder) arrivalMs = this.#lastArrivalMs = Math.max(arrivalMs, this.#lastArrivalMs);
     if (!wasCutOff) {
       time.after(arrivalMs - time.nowMs, () => simulation.arrive(() => {
         const answer = run(simulation.server);
-        time.after(simulation.latency(), () => !this.isCutOff && settle(() => answered?.(answer)));
+        time.after(this.farMs + simulation.latency(), () => !this.isCutOff && !this.losesAnswers && settle(() => answered?.(answer)));
       }, refused));
     }
     if (failed && (wasCutOff || options.commandTimeoutMs < Number.POSITIVE_INFINITY)) {
@@ -257,6 +300,6 @@ export class SimulatedBalancer {
   }
 
   #valueOf(attempt: number): string {
-    return `${this.name}/${this.#life}/${attempt}`;
+    return Buffer.from(`${this.name}/${this.#life}/${attempt}`.padEnd(12, '.')).toString('hex');
   }
 }

@@ -11,7 +11,7 @@ import { createTable, openTable, type TableColumns } from '../../lib/table/layou
 import { OwnLoads } from '../../lib/table/own-loads.js';
 import { notePace } from '../../lib/table/own-requests.js';
 import { TableWriter } from '../../lib/table/writer.js';
-import { buildRow, buildTable } from '../support/host-rows.js';
+import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 
 const test = suite('own loads');
 
@@ -45,7 +45,7 @@ function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
     const { inflight, work, capacity, speed } = master.of(name);
     return { name, inflight, work, capacity, speed };
   });
-  return { stamp: { term, seq }, isFull: false, previousSeq: seq - 1, hosts: [], figures: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
+  return { stamp: { term, mastership: mastershipOf(term), seq }, isFull: false, previousSeq: seq - 1, hosts: [], figures: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
 }
 
 function take(balancer: Balancer, table: HostTable, nowMs: number): void {

@@ -8,7 +8,7 @@ import { FLEET } from '../../lib/model.js';
 import { createTable, openTable } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
 import { type SlotChange, type SlotHost, TableWriter } from '../../lib/table/writer.js';
-import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 
 const test = suite('table');
 
@@ -41,7 +41,7 @@ test('hosts get slots of their own, which they keep from table to table', () => 
   assert.equal(named(writer.apply(buildChange(1, 2, [buildRow('b', { cpu: 0.9 })]), 10)), { added: [], removed: [] });
   writer.apply(buildTable(1, 3, ['c', 'b', 'a'].map((name) => buildRow(name))), 20);
   assert.equal(['a', 'b', 'c'].map(slotOf), slots);
-  assert.equal(writer.stamp, { term: 1, seq: 3 });
+  assert.equal(writer.stamp, { term: 1, mastership: mastershipOf(1), seq: 3 });
 });
 
 test('a slot is given out again only after it was released', () => {
@@ -187,7 +187,7 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
   first.writer.apply(buildChange(4, 8, [], ['b']), 0);
   const known = first.writer.hosts();
   const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
-  assert.equal(next.writer.stamp, { term: 4, seq: 8 });
+  assert.equal(next.writer.stamp, { term: 4, mastership: '', seq: 8 }, 'whose it is a new thread cannot know');
   assert.is(next.reader.fleet[FLEET.neutralUsage], 0.75);
   assert.equal(next.candidates(), ['a', 'c']);
   const change = next.writer.apply(buildTable(4, 9, [buildRow('a'), buildRow('d')]), 0);

@@ -3,7 +3,7 @@
 
 import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
 import { HostRegistry } from '../../hosts/host-registry.js';
-import type { Costs, HostRow, HostTable, LoadMessage, Report, Stamp } from '../../model.js';
+import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model.js';
 import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
 import type { EventQueue } from './event-queue.js';
 
@@ -12,10 +12,9 @@ export interface FleetMasterOptions {
   readonly term: number;
   /** Whose balancer it is. */
   readonly balancer: number;
-  /** What that one knew, and the stamp of it. */
+  /** What that one knew. */
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
-  readonly stamp: Stamp;
   readonly queue: EventQueue;
   readonly clock: () => number;
   /** Whether a host answers a check. */
@@ -34,14 +33,13 @@ export class FleetMaster {
   #isStopped = false;
   #flushAtMs = Number.POSITIVE_INFINITY;
   #isFullDue = true;
-  #seq: number;
+  #seq = 0;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
   #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FleetMasterOptions) {
     this.#options = options;
     this.balancer = options.balancer;
-    this.#seq = options.stamp.term === options.term ? options.stamp.seq + 1000 : 0;
     this.registry.seed(options.rows, options.clock(), options.costs);
     this.#again(TICK_MS, this.#tick);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
@@ -79,7 +77,7 @@ export class FleetMaster {
     const changes = this.registry.takeChanges(nowMs);
     const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
     const previousSeq = this.#seq++;
-    const stamp = { term, seq: this.#seq };
+    const stamp = { term, mastership: String(term), seq: this.#seq };
     const { acks, quick } = changes;
     const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, figures: [], loads: [], acks, quick, costs: this.registry.costs, gone: [] };
     if (whole !== null) this.#snapshotAtMs = nowMs;

@@ -4,6 +4,7 @@
 import type { HostTable, LoadMessage, Report } from '../../model.js';
 import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
 import { DEFAULTS } from '../../config.js';
+import { isNewer } from '../../table/stamp.js';
 import { Agents } from './agents.js';
 import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
@@ -137,16 +138,14 @@ export class SimulatedFleet {
   #becomeMaster(index: number): void {
     const { queue, clock, machines } = this.#options;
     const { writer, costs } = this.balancers[index] as FleetBalancer;
-    const { stamp } = writer;
     const snapshot = this.#snapshot;
-    const isStoredNewer = snapshot !== null && (snapshot.stamp.term > stamp.term || (snapshot.stamp.term === stamp.term && snapshot.stamp.seq > stamp.seq));
+    const isStoredNewer = snapshot !== null && isNewer(snapshot.stamp, writer.stamp);
     const standing = (name: string): number => machines.standing[hostIndexOf(name)] as number;
     this.#master = new FleetMaster({
       term: ++this.#term,
       balancer: index,
       rows: isStoredNewer ? snapshot.hosts : writer.rows(clock()),
       costs: (isStoredNewer ? snapshot.costs : null) ?? costs.told,
-      stamp,
       queue,
       clock,
       isWell: (name) => isStanding(standing(name)),
