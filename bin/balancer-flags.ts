@@ -1,7 +1,6 @@
 // The flags of `meercat balancer`, as one table: each flag with its field of the configuration, what it means
 // and how it is read. The command line, the configuration and the README's tables are checked against it.
 
-import { Option } from 'commander';
 import {
   type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, parseAlgorithm, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
   parsePath, parsePort, parseSize, parseStaticHost,
@@ -9,6 +8,7 @@ import {
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/traffic-config.js';
+import { Flag } from './flag.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -23,9 +23,9 @@ export interface BalancerFlag {
   readonly help: string;
   /** The default as a person writes it; empty when there is none. */
   readonly shown: string;
-  /** Reads the value; a flag without a value has none. */
+  /** Reads the value; without it the text is the value. */
   readonly parse?: (text: string) => unknown;
-  /** May be given several times; in the environment, values are separated by spaces. */
+  /** May be given several times; in the environment, values are separated by white space. */
   readonly isRepeatable?: true;
 }
 
@@ -53,19 +53,19 @@ function word(field: Field, flags: string, help: string, choices: readonly strin
 /** All flags, in groups, as `--help` lists them. */
 export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
   ['Fleet', [
-    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], parse: (text) => text, isRepeatable: true },
-    { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace, parse: (text) => text },
-    { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '', parse: (text) => text },
+    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], isRepeatable: true },
+    { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace },
+    { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '' },
     { field: 'algorithm', flags: '--algorithm <name>', help: `how hosts are picked: ${ALGORITHMS.join(', ')}`, shown: DEFAULTS.algorithm, parse: parseAlgorithm },
     { field: 'statics', flags: '--host <url[,name=NAME]>', help: 'a host that runs already and has no agent; repeatable', shown: '', parse: parseStaticHost, isRepeatable: true },
     duration('leaseTtlMs', '--lease-ttl', 'how long the lease outlives a dead master', 500, MINUTE),
   ]],
   ['Listening', [
     { field: 'port', flags: '--port <port>', help: 'where clients connect; 0 for any free port', shown: String(DEFAULTS.port), parse: (text) => parsePort('--port', text) },
-    { field: 'bind', flags: '--bind <address>', help: 'the address to listen on', shown: DEFAULTS.bind, parse: (text) => text },
+    { field: 'bind', flags: '--bind <address>', help: 'the address to listen on', shown: DEFAULTS.bind },
     { field: 'consolePort', flags: '--console-port <port>', help: `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535)`, shown: '', parse: (text) => parsePort('--console-port', text) },
-    { field: 'tlsCerts', flags: '--tls-cert <file>', help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable', shown: '', parse: (text) => text, isRepeatable: true },
-    { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', parse: (text) => text, isRepeatable: true },
+    { field: 'tlsCerts', flags: '--tls-cert <file>', help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable', shown: '', isRepeatable: true },
+    { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', isRepeatable: true },
     { field: 'trust', flags: '--trust <cidr>', help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable', shown: '', parse: (text) => parseCidr('--trust', text), isRepeatable: true },
     { field: 'isProxyAccepted', flags: '--accept-proxy', help: 'connections from --trust begin with a PROXY header, v1 or v2', shown: '' },
     word('oddNames', '--odd-names', 'a header name with _ or anything but letters, digits and -', NAME_POLICIES, 'policy'),
@@ -105,39 +105,22 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     count('healthRise', '--health-rise', 'good checks in a row that bring a host back', 1, 100),
     count('healthFall', '--health-fall', 'failed checks in a row that take a host out', 1, 100),
     duration('slowStartMs', '--slow-start', 'a host that is new or has come back has its full share after so long; 0: at once'),
-    { field: 'hostCa', flags: '--host-ca <file>', help: "PEM certificate authorities for hosts with https:// (default: the system's)", shown: '', parse: (text) => text },
+    { field: 'hostCa', flags: '--host-ca <file>', help: "PEM certificate authorities for hosts with https:// (default: the system's)", shown: '' },
     { field: 'isLoadHeaderKept', flags: '--keep-load-header', help: "pass on the load reports (ORCA's endpoint-load-metrics) that hosts put into their answers", shown: '' },
     { field: 'isHostInsecure', flags: '--host-insecure', help: "do not verify the certificates of hosts with https://: anyone on the way can read and change what passes", shown: '' },
   ]],
   ['Logs', [
     word('accessLog', '--access-log', 'a line for each request', ACCESS_LOG_FORMATS, 'format'),
-    { field: 'accessLogFile', flags: '--access-log-file <file>', help: 'where they go (default: standard output); opened anew on SIGUSR2', shown: '', parse: (text) => text },
+    { field: 'accessLogFile', flags: '--access-log-file <file>', help: 'where they go (default: standard output); opened anew on SIGUSR2', shown: '' },
     { field: 'logLevel', flags: '--log-level <level>', help: LOG_LEVELS.join(', '), shown: DEFAULTS.logLevel, parse: parseLogLevel },
   ]],
 ];
 
-/** A repeatable option: from the command line one value at a time, from the environment separated by spaces. */
-export function collect<Value>(parse: (text: string) => Value): (text: string, before: Value[] | undefined) => Value[] {
-  let isFirst = true;
-  return (text, before) => {
-    const values = text.split(/\s+/).filter((part) => part !== '').map(parse);
-    const all = isFirst ? values : [...(before ?? []), ...values];
-    isFirst = false;
-    return all;
-  };
-}
-
 /** A flag as commander takes it; its value has a default only in the configuration. */
-export function optionOf({ flags, help, shown, parse, isRepeatable }: BalancerFlag, heading?: string): Option {
-  const option = new Option(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`).env(envOf(flags));
-  if (heading !== undefined) option.helpGroup(`${heading}:`);
-  if (parse !== undefined) option.argParser<unknown>(isRepeatable ? (collect(parse) as (text: string) => unknown) : parse);
-  return option;
-}
-
-/** The variable of a flag: `--lease-ttl <time>` → `MEERCAT_LEASE_TTL`. */
-export function envOf(flags: string): string {
-  return `MEERCAT_${nameOf(flags).slice(2).toUpperCase().replaceAll('-', '_')}`;
+export function optionOf({ flags, help, shown, parse, isRepeatable }: BalancerFlag, heading?: string): Flag {
+  const flag = new Flag(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`, { parse, isRepeatable });
+  if (heading !== undefined) flag.helpGroup(`${heading}:`);
+  return flag;
 }
 
 /** The configuration that these flags make; what was not given has its default. */

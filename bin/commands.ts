@@ -11,6 +11,7 @@ import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
 import { configOf } from './balancer-flags.js';
+import type { UnknownVariable } from './flag.js';
 
 /** The command line itself, which child processes run. */
 const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
@@ -72,10 +73,11 @@ export async function runUp(flags: UpFlags): Promise<void> {
 }
 
 /** `meercat balancer`. */
-export async function runBalancer(flags: Readonly<Record<string, unknown>>): Promise<void> {
+export async function runBalancer(flags: Readonly<Record<string, unknown>>, unknown: readonly UnknownVariable[]): Promise<void> {
   const config = checkBalancerConfig(configOf(flags));
   const { port } = config;
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
+  warnOf(unknown, log);
   const { startBalancer } = await import('../lib/balancer.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
   const balancer = await startBalancer(config, log);
@@ -93,6 +95,11 @@ export async function runBalancer(flags: Readonly<Record<string, unknown>>): Pro
   process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
 }
 
+/** Warns of variables that are set and mean nothing: a setting with a typo is not in force. */
+function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
+  for (const { variable, nearest } of unknown) log('warn', 'a variable is not known and is ignored', { variable, ...(nearest !== undefined && { nearest }) });
+}
+
 interface AgentFlags {
   readonly redis: string;
   readonly namespace: string;
@@ -107,11 +114,12 @@ interface AgentFlags {
 }
 
 /** `meercat agent`. */
-export async function runAgent(flags: AgentFlags): Promise<void> {
+export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVariable[]): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const name = flags.name ?? defaultHostName(flags.url);
   if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
   const log = createLog(flags.logLevel, name);
+  warnOf(unknown, log);
   const { startAgent } = await import('../lib/agent/agent.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
   const agent = await startAgent(

@@ -1,33 +1,31 @@
 // The commands and their flags, and what a run of them ends with. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { readVersion } from '../lib/version.js';
-import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
+import { BALANCER_FLAGS, optionOf } from './balancer-flags.js';
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
+import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
 import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
 
-const redisOption = (): Option =>
-  new Option('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
-    .default(DEFAULTS.redis[0])
-    .env('MEERCAT_REDIS');
-const namespaceOption = (): Option =>
-  new Option('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace).env('MEERCAT_NAMESPACE');
-const algorithmOption = (): Option =>
-  new Option('--algorithm <name>', `how hosts are picked: ${ALGORITHMS.join(', ')}`).default(DEFAULTS.algorithm).env('MEERCAT_ALGORITHM').argParser(parseAlgorithm);
-const logLevelOption = (fallback: LogLevel): Option =>
-  new Option('--log-level <level>', LOG_LEVELS.join(', ')).default(fallback).env('MEERCAT_LOG_LEVEL').argParser(parseLogLevel);
-const hostOption = (): Option =>
-  new Option('--host <url[,name=NAME]>', 'a host that runs already and has no agent; repeatable')
-    .env('MEERCAT_HOST')
-    .argParser(collect(parseStaticHost));
+const redisFlag = (): Flag =>
+  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
+    .default(DEFAULTS.redis[0]);
+const namespaceFlag = (): Flag =>
+  new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
+const algorithmFlag = (): Flag =>
+  new Flag('--algorithm <name>', `how hosts are picked: ${ALGORITHMS.join(', ')}`, { parse: parseAlgorithm }).default(DEFAULTS.algorithm);
+const logLevelFlag = (fallback: LogLevel): Flag =>
+  new Flag('--log-level <level>', LOG_LEVELS.join(', '), { parse: parseLogLevel }).default(fallback);
+const hostFlag = (): Flag =>
+  new Flag('--host <url[,name=NAME]>', 'a host that runs already and has no agent; repeatable', { parse: parseStaticHost, isRepeatable: true });
 
 /** Where a command says what is wrong, and help what it has to say. */
 export interface Output {
@@ -36,24 +34,28 @@ export interface Output {
 }
 
 /** Runs the command line; gives the exit code when it is over, and null when a command was begun. */
-export async function runCommandLine(args: readonly string[], out: Output): Promise<number | null> {
+export async function runCommandLine(args: readonly string[], out: Output, variables: Variables = process.env): Promise<number | null> {
+  const reader = new FlagReader(variables);
   try {
-    await buildProgram(out).parseAsync(args, { from: 'user' });
+    await buildProgram(out, reader).parseAsync(args, { from: 'user' });
     return null;
   } catch (error) {
     // Commander has said it. Its own code for wrong usage is 1, which here means that something could not be done.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
-    out.writeError(`meercat: ${messageOf(error)}\n`);
+    const message = messageOf(error);
+    out.writeError(`meercat: ${error instanceof MeercatError ? reader.nameVariables(message) : message}\n`);
     return error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG' ? USAGE_ERROR : 1;
   }
 }
 
-function buildProgram(out: Output): Command {
+function buildProgram(out: Output, reader: FlagReader): Command {
+  let unknown: readonly UnknownVariable[] = [];
   const program = new Command('meercat')
     .description('A fleet of HTTP load balancers that coordinate through Redis and route on how busy the hosts really are.')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .showHelpAfterError('(meercat --help lists the commands, meercat COMMAND --help its flags)')
+    .configureHelp({ optionDescription })
     .configureOutput({ writeOut: out.write, writeErr: out.writeError, outputError: (text, write) => write(text.replace(/^error: /, 'meercat: ')) })
     .exitOverride()
     .addHelpText('after', `
@@ -67,20 +69,21 @@ Examples:
   meercat restart                                   the balancers of \`meercat up\`, one after the other
   meercat simulate --balancers 8 --load 0.7         policies side by side, in virtual time
 
-Every flag with a value can also be set in the environment: --lease-ttl is MEERCAT_LEASE_TTL; repeatable ones
-take several values separated by spaces. A flag on the command line comes first.`);
+Most flags can also be set in the environment, as the help of each command says: --lease-ttl is MEERCAT_LEASE_TTL.
+Repeatable ones take several values separated by spaces, those without a value 1, true, yes, on or 0, false, no,
+off. An empty variable is unset. A flag on the command line wins.`);
 
-  program
+  const up = program
     .command('up')
     .description('run a whole fleet on this machine: a Redis, balancers, and demo hosts with their agents')
-    .addOption(new Option('--balancers <n>', 'how many balancers').default(3).env('MEERCAT_BALANCERS').argParser((text) => parseInteger('--balancers', text, 1, 64)))
-    .addOption(new Option('--hosts <n>', 'how many demo hosts').default(3).env('MEERCAT_HOSTS').argParser((text) => parseInteger('--hosts', text, 1, 64)))
-    .addOption(new Option('--port <port>', 'the first balancer\'s port; the next ones follow').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parseInteger('--port', text, 1, 64_000)))
-    .addOption(new Option('--redis <url>', 'a Redis that runs already (default: start one on loopback)').env('MEERCAT_REDIS'))
-    .addOption(namespaceOption())
-    .addOption(algorithmOption())
-    .addOption(hostOption())
-    .addOption(logLevelOption('warn'))
+    .addOption(new Flag('--balancers <n>', 'how many balancers', { parse: (text) => parseInteger('--balancers', text, 1, 64) }).default(3))
+    .addOption(new Flag('--hosts <n>', 'how many demo hosts', { parse: (text) => parseInteger('--hosts', text, 1, 64) }).default(3))
+    .addOption(new Flag('--port <port>', 'the first balancer\'s port; the next ones follow', { parse: (text) => parseInteger('--port', text, 1, 64_000) }).default(DEFAULTS.port))
+    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)'))
+    .addOption(namespaceFlag())
+    .addOption(algorithmFlag())
+    .addOption(hostFlag())
+    .addOption(logLevelFlag('warn'))
     .addHelpText('after', `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
@@ -97,22 +100,22 @@ separated by spaces.
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
 SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
 SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.`)
-    .action(runBalancer);
+    .action((flags: Parameters<typeof runBalancer>[0]) => runBalancer(flags, unknown));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
 
-  program
+  const agent = program
     .command('agent')
     .description("report a host's CPU and memory to the fleet")
-    .addOption(redisOption())
-    .addOption(namespaceOption())
-    .addOption(new Option('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000').env('MEERCAT_URL').makeOptionMandatory().argParser((text) => parseOrigin('--url', text)))
-    .addOption(new Option('--name <name>', "the host's name in the fleet (default: from the URL)").env('MEERCAT_NAME'))
-    .addOption(new Option('--interval <time>', 'how often to report').default(1000, '1s').env('MEERCAT_INTERVAL').argParser((text) => parseDuration('--interval', text, 100, MINUTE)))
-  .addOption(new Option('--probe <what>', 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL of JSON with ORCA\'s names').default('auto').env('MEERCAT_PROBE'))
-    .addOption(new Option('--cores <n>', 'how many cores the host may use, when the probe can\'t know it').env('MEERCAT_CORES').argParser(parseCores))
-  .addOption(new Option('--listen-agent-check <port>', 'answer HAProxy\'s agent checks on this port; 0 for any free one').env('MEERCAT_LISTEN_AGENT_CHECK').argParser((text) => parsePort('--listen-agent-check', text)))
-  .addOption(new Option('--agent-check-bind <address>', 'the address to listen on for that').default('127.0.0.1').env('MEERCAT_AGENT_CHECK_BIND'))
-    .addOption(logLevelOption(DEFAULTS.logLevel))
+    .addOption(redisFlag())
+    .addOption(namespaceFlag())
+    .addOption(new Flag('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000', { parse: (text) => parseOrigin('--url', text), isNeeded: true }))
+    .addOption(new Flag('--name <name>', "the host's name in the fleet (default: from the URL)"))
+    .addOption(new Flag('--interval <time>', 'how often to report', { parse: (text) => parseDuration('--interval', text, 100, MINUTE) }).default(1000, '1s'))
+    .addOption(new Flag('--probe <what>', 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL of JSON with ORCA\'s names').default('auto'))
+    .addOption(new Flag('--cores <n>', 'how many cores the host may use, when the probe can\'t know it', { parse: parseCores }))
+    .addOption(new Flag('--listen-agent-check <port>', 'answer HAProxy\'s agent checks on this port; 0 for any free one', { parse: (text) => parsePort('--listen-agent-check', text) }))
+    .addOption(new Flag('--agent-check-bind <address>', 'the address to listen on for that').default('127.0.0.1'))
+    .addOption(logLevelFlag(DEFAULTS.logLevel))
     .addHelpText('after', `
 Probes:
   auto      cgroup inside a container that is limited, else machine
@@ -123,13 +126,13 @@ Probes:
   agent-check://host:port
             what an agent for HAProxy says: N% is what is left of the host; drain, maint, down, fail,
             stopped and 0% take it out of the fleet until ready, up or a weight lets it in again`)
-    .action(runAgent);
+    .action((flags: Parameters<typeof runAgent>[0]) => runAgent(flags, unknown));
 
   program
     .command('status')
     .description('print the fleet as it stands in Redis')
-    .addOption(redisOption())
-    .addOption(namespaceOption())
+    .addOption(redisFlag())
+    .addOption(namespaceFlag())
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
   .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
@@ -145,8 +148,8 @@ Probes:
       .command(action)
       .description(`${description}, in the whole fleet`)
       .argument('<host>', "the host's name, as meercat status shows it")
-      .addOption(redisOption())
-      .addOption(namespaceOption())
+      .addOption(redisFlag())
+      .addOption(namespaceFlag())
       .option('--json', 'print what was done as JSON', false)
       .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
   }
@@ -156,9 +159,9 @@ Probes:
     .description('tell why a request went to its host, or to which host one would go')
     .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
     .argument('[path]', 'with a method: the path of a request that is not sent')
-    .addOption(redisOption())
-    .addOption(namespaceOption())
-    .addOption(new Option('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)').env('MEERCAT_BALANCER'))
+    .addOption(redisFlag())
+    .addOption(namespaceFlag())
+    .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
     .addHelpText('after', `
 Examples:
@@ -188,8 +191,8 @@ nobody answered within 3 s.`)
   program
     .command('restart')
     .description('restart the balancers of a running `meercat up`, one after the other')
-    .addOption(redisOption())
-    .addOption(namespaceOption())
+    .addOption(redisFlag())
+    .addOption(namespaceFlag())
     .option('--json', 'print one line of JSON at the end', false)
     .addHelpText('after', `
 Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
@@ -253,7 +256,27 @@ exit code 1 means that answers were wrong. Its flags are not read from the envir
     .action(runDemoHost);
 
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
+
+  program.commands.forEach(refuseRepeated);
+  program.hook('preAction', (_program, command) => {
+    reader.readInto(command);
+    if (command === up) for (const started of [balancer, agent]) reader.checkFor(started, up);
+    unknown = reader.unknown(program.commands);
+    // Those log lines of JSON to stderr, and so they warn themselves.
+    if (command === balancer || command === agent) return;
+    for (const { variable, nearest } of unknown) {
+      out.writeError(`meercat: the variable ${JSON.stringify(variable)} is not known and is ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}\n`);
+      // Its children inherit the environment, and each would warn again.
+      if (command === up) delete process.env[variable];
+    }
+  });
   return program;
+}
+
+/** What help says of a flag: commander's text, and the variable. */
+function optionDescription(option: Option): string {
+  const text = new Help().optionDescription(option);
+  return option instanceof Flag ? `${text} (env: ${option.variable})` : text;
 }
 
 function parseSeconds(text: string): number {

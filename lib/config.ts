@@ -198,6 +198,14 @@ export function parseChoice<Choice extends string>(flag: string, text: string, c
   return choices.find((choice) => choice === text) ?? refuse(`${flag}: one of ${choices.join(', ')}, not ${quote(text)}`);
 }
 
+const SWITCH_WORDS: Readonly<Record<string, boolean>> = { 1: true, true: true, yes: true, on: true, 0: false, false: false, no: false, off: false };
+
+/** Reads whether a flag without a value is set: `1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off`, in any case. */
+export function parseSwitch(flag: string, text: string): boolean {
+  const word = text.trim().toLowerCase();
+  return Object.hasOwn(SWITCH_WORDS, word) ? (SWITCH_WORDS[word] as boolean) : refuse(`${flag}: 1, true, yes or on, or else 0, false, no or off, not ${quote(text)}`);
+}
+
 /** Reads an algorithm's name. */
 export function parseAlgorithm(text: string): Algorithm {
   return parseChoice('--algorithm', text, ALGORITHMS);

@@ -33,11 +33,11 @@ test('every flag of a balancer is in its table, with the default that is in forc
   const rows = tableBelow('### `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));
   const flags = BALANCER_FLAGS.flatMap(([, each]) => each);
   assert.equal(rows.map(([first = '']) => codeIn(first)[0]), flags.map((flag) => flag.flags));
-  for (const [index, { field, shown, parse, flags: name }] of flags.entries()) {
+  for (const [index, { field, shown, parse = (text: string) => text, flags: name, isRepeatable }] of flags.entries()) {
     if (shown === '') continue;
     assert.is(rows[index]?.[1], shown, name);
     const fallback = (DEFAULTS as Readonly<Record<string, unknown>>)[field];
-    assert.equal(parse?.(shown), Array.isArray(fallback) ? fallback[0] : fallback, name);
+    assert.equal(parse(shown), isRepeatable ? (fallback as readonly unknown[])[0] : fallback, name);
   }
 });
 

@@ -36,26 +36,13 @@ export function meercat(args: readonly string[], env: Environment = {}): Promise
 }
 
 /**
- * Runs a command line that is to be refused in the test's own process, without the start of another one. One after
- * the other: its variables are this process's meanwhile. It must not begin anything: nobody would end it.
+ * Runs a command line that is to be refused in the test's own process, without the start of another one. It must
+ * not begin anything: nobody would end it.
  */
 export async function refusedHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
-  const before = { ...process.env };
-  const { env: variables = {} } = meercatProcess(args, env);
   const said = { stdout: '', stderr: '' };
-  try {
-    for (const [name, value] of Object.entries(variables)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-    const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) });
-    return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
-  } finally {
-    for (const name of Object.keys(variables)) {
-      if (before[name] === undefined) delete process.env[name];
-      else process.env[name] = before[name];
-    }
-  }
+  const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) }, env);
+  return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */
