@@ -13,7 +13,7 @@ import { type FleetView, readFleet } from '../lib/redis/fleet-view.js';
 import { buildKeys } from '../lib/redis/keys.js';
 import { until, withRedis, withServer, withTempDir } from './support/brackets.js';
 import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from './support/fleet-process.js';
-import { ended, meercat } from './support/meercat.js';
+import { ended, meercat, withDefaults } from './support/meercat.js';
 import { withClients } from './support/redis-client.js';
 
 const test = suite('meercat up');
@@ -136,7 +136,7 @@ function withSmallFleet<T>(
 ): Promise<T> {
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
-    return withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url, ...flags], (fleet) => fn(fleet, port, url), options);
+    return withFleet(withDefaults(flags, { '--balancers': '1', '--hosts': '1', '--port': String(port), '--redis': url }), (fleet) => fn(fleet, port, url), options);
   });
 }
 

@@ -66,10 +66,13 @@ export class LabBalancer {
   ): Promise<LabBalancer> {
     const [port, consolePort] = [await freePort(), await freePort()];
     const args = [
-      'balancer', '--redis', redisUrl, '--namespace', LAB_NAMESPACE, '--log-level', 'error', '--name', name, '--bind', '127.0.0.1',
+      'balancer', '--redis', redisUrl, '--name', name, '--bind', '127.0.0.1',
       '--port', String(port), '--console-port', String(consolePort), ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
       // A load comes from one address.
-      '--max-connections-per-client', '0', ...flags,
+      '--max-connections-per-client', '0',
+      // These may be given otherwise, and no flag may be given twice.
+      ...[['--namespace', LAB_NAMESPACE], ['--log-level', 'error']].filter(([flag = '']) => !flags.includes(flag)).flat(),
+      ...flags,
     ];
     return new LabBalancer(name, port, consolePort, () => startNode(entry, args, options));
   }

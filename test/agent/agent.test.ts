@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { openSubscription } from '../../lib/redis/connect.js';
 import { freePort, type RunningProcess, type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
-import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { ended, logOf, meercat, withDefaults, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('agent process');
@@ -39,7 +39,7 @@ async function withReports<T>(redis: TestRedis, fn: (heard: Heard[]) => Promise<
 }
 
 function withAgent<T>(redis: string, flags: readonly string[], fn: (agent: RunningProcess) => Promise<T>): Promise<T> {
-  return withMeercat(['agent', '--redis', redis, '--url', HOST_URL, '--probe', 'machine', ...flags], fn);
+  return withMeercat(['agent', ...withDefaults(flags, { '--redis': redis, '--url': HOST_URL, '--probe': 'machine' })], fn);
 }
 
 /** A balancer that is master. */
