@@ -2,8 +2,8 @@
 // and how it is read. The command line, the configuration and the README's tables are checked against it.
 
 import {
-  type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, parseAlgorithm, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
-  parsePath, parsePort, parseSize, parseStaticHost,
+  type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, formatStatuses, parseAlgorithm, parseAuthority, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
+  parsePath, parsePort, parseSize, parseStaticHost, parseStatuses,
 } from '../lib/config.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
@@ -99,7 +99,9 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     duration('ejectTimeMs', '--eject-time', 'the first ejection; each further one is twice as long', 100),
     duration('ejectMaxTimeMs', '--eject-max-time', 'the longest ejection', 100),
     count('maxEjectedPercent', '--max-ejected', 'when more than this percentage of the hosts is out, all are used', 0, 100),
-    { field: 'healthPath', flags: '--health-path <path>', help: 'asked for on every host by the master: 2xx or 3xx is good (default: a TCP connection, where no agent reports)', shown: '', parse: (text) => parsePath('--health-path', text) },
+    { field: 'healthPath', flags: '--health-path <path>', help: 'asked for on every host (default: a TCP connection, where no agent reports)', shown: '', parse: (text) => parsePath('--health-path', text) },
+    { field: 'healthHost', flags: '--health-host <authority>', help: "the Host header of checks (default: the name and port of the host's URL)", shown: '', parse: (text) => parseAuthority('--health-host', text) },
+    { field: 'healthExpect', flags: '--health-expect <statuses>', help: 'the statuses that are good: codes and ranges, separated by commas', shown: formatStatuses(DEFAULTS.healthExpect), parse: (text) => parseStatuses('--health-expect', text) },
     duration('healthIntervalMs', '--health-interval', 'the pause between two checks of a host', 100, 10 * MINUTE),
     duration('healthTimeoutMs', '--health-timeout', 'how long a check may take', 10, MINUTE),
     count('healthRise', '--health-rise', 'good checks in a row that bring a host back', 1, 100),

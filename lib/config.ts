@@ -9,7 +9,7 @@ import { LOG_LEVELS, type LogLevel } from './log.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from './model.js';
 import { parseRedisAddress } from './redis/address.js';
 import { isName, NAME_RULE, originOf } from './redis/names.js';
-import { TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
+import { type StatusRange, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 
 /** Everything that one balancer is told. */
 export interface BalancerConfig extends TrafficConfig {
@@ -77,6 +77,9 @@ function checkTraffic(config: TrafficConfig): void {
   if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');
   if (config.ejectTimeMs > config.ejectMaxTimeMs) refuse('--eject-time must not be longer than --eject-max-time');
   if (config.healthTimeoutMs > config.healthIntervalMs * 10) refuse('--health-timeout must not be longer than ten times --health-interval');
+  // A TCP connection has neither a Host header nor a status: the check would ask for less than it seems to.
+  if (config.healthHost !== '' && config.healthPath === '') refuse('--health-host needs --health-path');
+  if (formatStatuses(config.healthExpect) !== formatStatuses(DEFAULTS.healthExpect) && config.healthPath === '') refuse('--health-expect needs --health-path');
   if (config.accessLogFile !== '' && config.accessLog === 'off') refuse('--access-log-file needs --access-log common or json');
 }
 
@@ -191,6 +194,30 @@ export function parseCidr(flag: string, text: string): string {
 /** Reads a path that hosts are asked for: it begins with a slash and has no spaces. */
 export function parsePath(flag: string, text: string): string {
   return /^\/[\x21-\x7e]{0,1000}$/.test(text) ? text : refuse(`${flag}: a path such as /health, not ${quote(text)}`);
+}
+
+const AUTHORITY = /^(?:\[([\dA-Fa-f:.]{2,45})\]|[\w.-]{1,253})(?::(\d{1,5}))?$/;
+
+/** Reads the value of a Host header: a name or an address, and perhaps a port. */
+export function parseAuthority(flag: string, text: string): string {
+  const [, address, port = '80'] = AUTHORITY.exec(text) ?? [undefined, undefined, ''];
+  const isGood = Number(port) >= 1 && Number(port) <= 65_535 && (address === undefined || isIP(address) === 6);
+  return isGood ? text : refuse(`${flag}: a name or an address, perhaps with a port, such as app.example or [::1]:8080, not ${quote(text)}`);
+}
+
+/** Reads statuses of HTTP and ranges of them, separated by commas: `200-399,401`. */
+export function parseStatuses(flag: string, text: string): StatusRange[] {
+  return text.split(',').map((part) => {
+    const [, first = '', last = first] = /^(\d{3})(?:-(\d{3}))?$/.exec(part.trim()) ?? [];
+    const [from, to] = [Number(first), Number(last)];
+    if (from < 100 || to > 599 || from > to) refuse(`${flag}: statuses from 100 to 599 and ranges of them, such as 200-399,401, not ${quote(text)}`);
+    return { from, to };
+  });
+}
+
+/** Statuses as a person writes them: `200-399,401`. */
+export function formatStatuses(ranges: readonly StatusRange[]): string {
+  return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }
 
 /** Reads one of a few words. */

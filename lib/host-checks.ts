@@ -37,7 +37,7 @@ export interface HostChecks {
 
 /** Starts an interval at once; its first check comes a while after. */
 export function startHostChecks({ rules, tls, clock, hosts, onChecked }: HostChecksOptions): HostChecks {
-  const { healthPath, healthIntervalMs, healthTimeoutMs } = rules;
+  const { healthIntervalMs } = rules;
   let isStopped = false;
   let startedAtMs = clock();
   let round = hosts();
@@ -67,7 +67,7 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked }: HostChe
     const host = waiting.shift();
     if (host === undefined || isStopped) return;
     running++;
-    const isGood = await probeHost(host.url, healthPath, healthTimeoutMs, tls);
+    const isGood = await probeHost(host.url, rules, tls);
     running--;
     busy.delete(host.name);
     if (isStopped) return;

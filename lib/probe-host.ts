@@ -4,28 +4,27 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
-import type { HostTls } from './traffic-config.js';
+import { hostAddressOf } from './host-address.js';
+import type { HealthRules, HostTls } from './traffic-config.js';
 
 /** So much of an answer's body is read; a longer one is as good. */
 const MAX_BODY_BYTES = 64 << 10;
 
+/** What a check asks for, and what it takes for an answer. */
+export type CheckRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'healthExpect' | 'healthTimeoutMs'>;
+
 /**
  * Whether the host of this origin is well. Never rejects.
  * With an empty path it must accept a TCP connection, and is asked for nothing: one that is only busy must not
- * be given more to do. With a path it must answer GET with 2xx or 3xx, its body too, all within `timeoutMs`.
+ * be given more to do. With a path it must answer GET with an expected status, its body too, all within `healthTimeoutMs`.
  */
-export function probeHost(origin: string, path: string, timeoutMs: number, tls: HostTls): Promise<boolean> {
-  return path === '' ? doesAccept(new URL(origin), timeoutMs) : doesAnswer(new URL(origin), path, timeoutMs, tls);
-}
-
-function addressOf(url: URL): { readonly host: string; readonly port: number } {
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
+export function probeHost(origin: string, rules: CheckRules, tls: HostTls): Promise<boolean> {
+  return rules.healthPath === '' ? doesAccept(new URL(origin), rules.healthTimeoutMs) : doesAnswer(new URL(origin), rules, tls);
 }
 
 function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(addressOf(url));
+    const socket = connect(hostAddressOf(url));
     const end = (isGood: boolean): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -37,9 +36,10 @@ function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
   });
 }
 
-function doesAnswer(url: URL, path: string, timeoutMs: number, { ca, isInsecure }: HostTls): Promise<boolean> {
+function doesAnswer(url: URL, { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules, { ca, isInsecure }: HostTls): Promise<boolean> {
   return new Promise((resolve) => {
-    const options = { ...addressOf(url), path, agent: false, headers: { Host: url.host, 'User-Agent': 'meercat-health' } } as const;
+    // The server name is that of the address, as with requests: unless it is given, Node takes it from the Host header.
+    const options = { ...hostAddressOf(url), path, agent: false, headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' } } as const;
     const question =
       url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
     const end = (isGood: boolean): void => {
@@ -47,10 +47,10 @@ function doesAnswer(url: URL, path: string, timeoutMs: number, { ca, isInsecure 
       resolve(isGood);
       question.destroy();
     };
-    const timer = setTimeout(end, timeoutMs, false);
+    const timer = setTimeout(end, healthTimeoutMs, false);
     question.on('response', (answer) => {
       const { statusCode = 0 } = answer;
-      if (statusCode < 200 || statusCode >= 400) {
+      if (!healthExpect.some(({ from, to }) => statusCode >= from && statusCode <= to)) {
         end(false);
         return;
       }

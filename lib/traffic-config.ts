@@ -50,6 +50,12 @@ export interface TrafficLimits {
   readonly retryBudgetPercent: number;
 }
 
+/** Statuses of HTTP from the first to the last, both of them included. */
+export interface StatusRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** When a host is out, and how it comes back. */
 export interface HealthRules {
   /** Failures in a row that eject a host. A refused connection ejects at once. */
@@ -62,6 +68,10 @@ export interface HealthRules {
   readonly maxEjectedPercent: number;
   /** The path that is asked for on every host, such as `/health`; empty: a TCP connection, and only where no agent reports. */
   readonly healthPath: string;
+  /** The Host header of checks with a path; empty: the name and port of the host's URL. */
+  readonly healthHost: string;
+  /** The statuses that a check with a path takes for good. */
+  readonly healthExpect: readonly StatusRange[];
   readonly healthIntervalMs: number;
   readonly healthTimeoutMs: number;
   /** Good checks in a row that bring a host back. */
@@ -74,8 +84,8 @@ export interface HealthRules {
 
 /** The health rules alone of a larger configuration: what the fleet and hosts threads are handed. */
 export function healthRulesOf(config: HealthRules): HealthRules {
-  const { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs } = config;
-  return { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs };
+  const { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthHost, healthExpect, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs } = config;
+  return { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthHost, healthExpect, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs };
 }
 
 /** TLS on both sides; all names are of PEM files. */
@@ -142,6 +152,8 @@ export const TRAFFIC_DEFAULTS = {
   ejectMaxTimeMs: 30 * SECOND,
   maxEjectedPercent: 50,
   healthPath: '',
+  healthHost: '',
+  healthExpect: [{ from: 200, to: 399 }],
   healthIntervalMs: SECOND,
   healthTimeoutMs: SECOND,
   healthRise: 2,

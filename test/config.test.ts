@@ -4,8 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  type BalancerConfig, checkBalancerConfig, checkFleet, DEFAULTS, defaultHostName, formatDuration, machineName, parseAlgorithm,
-  parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost,
+  type BalancerConfig, checkBalancerConfig, checkFleet, DEFAULTS, defaultHostName, formatDuration, formatStatuses, machineName, parseAlgorithm,
+  parseAuthority, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost, parseStatuses,
 } from '../lib/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { isName } from '../lib/redis/names.js';
@@ -101,6 +101,25 @@ test("the name that follows from any host's URL is a name", () => {
   assert.ok(isName(machineName()));
 });
 
+test('the Host header of checks is a name or an address, perhaps with a port', () => {
+  for (const text of ['a', 'app.example', 'app.example:8080', 'my_host-1.x.', '10.0.0.1:1', '[::1]', '[2001:db8::1]:65535', `${'a'.repeat(253)}:80`]) assert.is(parseAuthority('--x', text), text);
+  for (const text of [
+    '', ' ', 'a b', ' a', 'a\r\nX-Evil: 1', 'a\n', 'a\0', 'a:', ':80', 'a:0', 'a:65536', 'a:x', 'a:1:2', 'http://a', 'a/b', 'a?b', 'user@a', 'a,b', '::1', '[::1', '[]', '[::g]', '[1.2.3.4]', '[::1]x', 'ä.example', 'a'.repeat(254),
+  ]) assert.match(refusal(() => parseAuthority('--x', text)), /^--x: a name or an address, perhaps with a port, such as .*, not "/, text);
+});
+
+test('statuses are codes and ranges, and are written as they are read', () => {
+  for (const [text, written] of [['200', '200'], ['200-399', '200-399'], ['200-399,401', '200-399,401'], [' 200 , 401-403 ', '200,401-403'], ['100-599', '100-599'], ['204-204', '204'], ['599,100', '599,100']] as const) {
+    const ranges = parseStatuses('--x', text);
+    assert.is(formatStatuses(ranges), written);
+    assert.equal(parseStatuses('--x', written), ranges);
+  }
+  assert.equal(parseStatuses('--x', '200-399,401'), [{ from: 200, to: 399 }, { from: 401, to: 401 }]);
+  for (const text of ['', ' ', ',', '200,', ',200', '200,,201', '99', '600', '1000', '000', '399-200', '200-600', '99-200', '200-', '-200', '200-300-400', '2xx', '0xc8', '2e2', '200 201', '200;201', '+200', '200.0']) {
+    assert.match(refusal(() => parseStatuses('--x', text)), /^--x: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "/, text);
+  }
+});
+
 test('algorithms and log levels are told by their names alone', () => {
   assert.is(parseAlgorithm('round-robin'), 'round-robin');
   assert.is(parseAlgorithm('adaptive'), 'adaptive');
@@ -143,6 +162,13 @@ test('two hosts of one name are refused, two names of one URL are not', () => {
 test('the console needs a port of its own, unless both are any free one', () => {
   assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, consolePort: CONFIG.port })), /^--console-port must differ from --port$/);
   checkBalancerConfig({ ...CONFIG, port: 0, consolePort: 0 });
+});
+
+test('what only a check with a path has needs a path', () => {
+  const [healthPath, healthHost, healthExpect] = ['/health', 'app.example', [{ from: 200, to: 200 }]];
+  checkBalancerConfig({ ...CONFIG, healthPath, healthHost, healthExpect });
+  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, healthHost })), /^--health-host needs --health-path$/);
+  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, healthExpect })), /^--health-expect needs --health-path$/);
 });
 
 test("a balancer's name keeps the rule for names", () => {

@@ -4,6 +4,7 @@
 import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
+import type { CheckRules } from '../probe-host.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import { expectedCost } from '../table/class-costs.js';
@@ -31,10 +32,10 @@ export interface PoolOptions {
   readonly count: Count;
   readonly deadlines: Deadlines;
   readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
-    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthPath' | 'healthIntervalMs' | 'healthTimeoutMs'>;
+    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> & CheckRules;
   readonly tls: HostTls;
   /** Whether a host that was ejected is well. Never rejects. */
-  readonly probe: (origin: string, path: string, timeoutMs: number, tls: HostTls) => Promise<boolean>;
+  readonly probe: (origin: string, rules: CheckRules, tls: HostTls) => Promise<boolean>;
   readonly events: PoolEvents;
 }
 
@@ -223,7 +224,7 @@ export class HostPool {
   async #probe(host: Host): Promise<void> {
     const { columns, clock, count, rules, tls, probe, events } = this.#options;
     host.isProbing = true;
-    const isWell = await probe(host.target.origin, rules.healthPath, rules.healthTimeoutMs, tls);
+    const isWell = await probe(host.target.origin, rules, tls);
     host.isProbing = false;
     host.probeAtMs = clock() + rules.healthIntervalMs;
     if (!isWell || host.isRemoved || this.#isClosed) return;

@@ -3,6 +3,7 @@
 
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
+import { hostAddressOf } from '../host-address.js';
 import { type EjectionState, startEjection } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import type { SlotHost } from '../table/writer.js';
@@ -70,15 +71,8 @@ export class Host implements ConnectionOwner {
     this.authority = this.target.host;
     this.keepIdleMs = keepIdleMs;
     this.queue = new HostQueue(queueLength);
-    const isTls = this.target.protocol === 'https:';
-    const host = this.target.hostname.replace(/^\[|\]$/g, '');
-    // A server name is a name: addresses have none (RFC 6066, section 3).
-    const servername = /^[\d.]+$|:/.test(host) ? '' : host;
-    this.connect = {
-      host,
-      port: this.target.port === '' ? (isTls ? 443 : 80) : Number(this.target.port),
-      tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
-    };
+    const { host, port, servername } = hostAddressOf(this.target);
+    this.connect = { host, port, tls: this.target.protocol === 'https:' ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined };
   }
 
   /** The host closes idle connections after so many seconds: we do it before. */

@@ -4,6 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BalancerConfig } from '../../lib/config.js';
+import type { StaticHost } from '../../lib/model.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
@@ -144,6 +145,43 @@ test('without Redis and without a path, a host that is gone is out when a connec
     assert.is(a.checks + c.checks, 0);
   });
 }));
+
+test('the Host header and the expected statuses hold for the checks of the master, for own checks, and for probes of an ejected host', async () => {
+  const rules = { ...RULES, healthHost: 'app.example', healthExpect: [{ from: 401, to: 401 }], ejectAfter: 1, ejectTimeMs: 100, slowStartMs: 0 };
+  const sick = new Set<string>();
+  const hosts = async (names: readonly string[], fn: (statics: readonly StaticHost[]) => Promise<void>, found: readonly StaticHost[] = []): Promise<void> => {
+    const [name, ...rest] = names;
+    if (name === undefined) return fn(found);
+    return withServer(({ url, headers }, response) => {
+      // `lax` asks nobody who he is: it must not count as well.
+      response.statusCode = url !== '/health' ? (sick.has(name) ? 500 : 200) : headers.host !== 'app.example' ? 400 : name === 'lax' ? 200 : 401;
+      response.end(name);
+    }, (server) => hosts(rest, fn, [...found, { name, url: server.url }]));
+  };
+  await hosts(['a', 'b', 'lax'], async (statics) => {
+    await withBalancer({ ...rules, redis: [NO_REDIS], statics }, async (each) => {
+      await picksOnly(each, 'a', 'b');
+      assert.ok(each.counter('own_checks_failed') > 0);
+      sick.add('b');
+      await until(async () => {
+        await ask(each.port);
+        return each.counter('ejections_5xx') > 0;
+      }, { timeoutMs: SLOW_MS, what: 'an ejection' });
+      sick.clear();
+      await until(() => each.counter('ejections_ended') > 0, { timeoutMs: SLOW_MS, what: 'its end' });
+      await picksOnly(each, 'a', 'b');
+    });
+    await withRedis((redis) => withClients([redis.url], async (client) => {
+      await withBalancer({ ...rules, redis: [redis.url], name: 'master', statics }, async (master) => {
+        await master.becomes('master');
+        await picksOnly(master, 'a', 'b');
+        await until(async () => (await statesOf(client)) === 'a up,b up,lax down', { timeoutMs: SLOW_MS, what: 'the state in Redis' });
+        await statusCounts(client, 'master', 'checks_failed', 2);
+        assert.is(master.counter('own_checks_failed'), 0);
+      });
+    }));
+  });
+});
 
 test('a file of --host-ca that can’t be used is said before anything is started', () => withTempDir(async (dir) => {
   for (const [file, reason] of [[`${dir}/none.pem`, 'ENOENT'], [dir, 'EISDIR'], ['/dev/null', 'no certificate in PEM form']] as const) {
