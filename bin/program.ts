@@ -16,7 +16,7 @@ const USAGE_ERROR = 2;
 const MINUTE = 60_000;
 
 const redisFlag = (): Flag =>
-  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
+  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2', { parse: parseOneRedis })
     .default(DEFAULTS.redis[0]);
 const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
@@ -79,7 +79,7 @@ off. An empty variable is unset. A flag on the command line wins.`);
     .addOption(new Flag('--balancers <n>', 'how many balancers', { parse: (text) => parseInteger('--balancers', text, 1, 64) }).default(3))
     .addOption(new Flag('--hosts <n>', 'how many demo hosts', { parse: (text) => parseInteger('--hosts', text, 1, 64) }).default(3))
     .addOption(new Flag('--port <port>', 'the first balancer\'s port; the next ones follow', { parse: (text) => parseInteger('--port', text, 1, 64_000) }).default(DEFAULTS.port))
-    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)'))
+    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)', { parse: parseOneRedis }))
     .addOption(namespaceFlag())
     .addOption(algorithmFlag())
     .addOption(hostFlag())
@@ -277,6 +277,12 @@ exit code 1 means that answers were wrong. Its flags are not read from the envir
 function optionDescription(option: Option): string {
   const text = new Help().optionDescription(option);
   return option instanceof Flag ? `${text} (env: ${option.variable})` : text;
+}
+
+/** Balancers take several in the same variable. */
+function parseOneRedis(text: string): string {
+  if (/\s/.test(text)) throw new MeercatError('MEERCAT_BAD_CONFIG', '--redis: one address, not several; of the servers of a quorum give the first, which carries the data');
+  return text;
 }
 
 function parseSeconds(text: string): number {

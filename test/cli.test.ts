@@ -128,6 +128,9 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
     { args: ['balancer', '--drain-timeout', '2h'], says: /--drain-timeout: a duration from 0ms to 60m/ },
     { args: ['balancer', '--connect-timeout', '0'], says: /--connect-timeout: a duration from 10ms to 1m/ },
     { args: ['balancer', '--response-timeout', '-1'], says: /--response-timeout: a duration from 10ms to 60m/ },
+    { args: ['balancer', '--health-path', '/h', '--health-host', 'a\r\nX-Evil: 1'], says: /--health-host: a name or an address, .*, not "a\\r\\nX-Evil: 1"/ },
+    { args: ['balancer', '--health-path', '/h', '--health-expect', '399-200'], says: /--health-expect: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "399-200"/ },
+    { args: ['balancer', '--health-host', 'app.example'], says: /--health-host needs --health-path/ },
     { args: ['balancer', '--log-level', 'loud'], says: /--log-level: one of debug, info, warn, error, silent, not "loud"/ },
   ]));
 
@@ -169,6 +172,8 @@ test('a wrong value from the environment names the variable', () =>
     { args: AGENT, env: { MEERCAT_INTERVAL: 'x' }, says: /^meercat: MEERCAT_INTERVAL: / },
     { args: AGENT, env: { MEERCAT_PROBE: 'x' }, says: /^meercat: MEERCAT_PROBE / },
     { args: AGENT, env: { MEERCAT_CORES: 'x' }, says: /^meercat: MEERCAT_CORES: / },
+    { args: ['status'], env: { MEERCAT_REDIS: 'redis://a redis://b redis://c' }, says: /^meercat: MEERCAT_REDIS: one address, not several; / },
+    { args: ['balancer'], env: { MEERCAT_HEALTH_PATH: '/h', MEERCAT_HEALTH_EXPECT: '200 201' }, says: /^meercat: MEERCAT_HEALTH_EXPECT: / },
     { args: ['status'], env: { MEERCAT_REDIS: 'x' }, says: /^meercat: MEERCAT_REDIS: / },
   ]));
 
