@@ -9,6 +9,7 @@
 // CPU that others on the machine take is in neither, as it should be.
 
 import type { Evidence } from '../model.js';
+import { forgottenAfter } from './forgetting.js';
 
 /** After so long half of what was learned from requests is forgotten, if there were enough new ones, and messages come as often. */
 const MIN_HALF_LIFE_MS = 100;
@@ -31,9 +32,6 @@ const SPEED_DOWN = 0.002;
  */
 const EQUAL_PULL = 0.02;
 
-/** After so long without a request half of what was learned of a host is forgotten. */
-const FORGET_MS = 2000;
-
 /** So many requests tell as much as what was guessed before them: the first after a pause are slow because it was one. */
 const GUESS_REQUESTS = 3;
 
@@ -46,6 +44,9 @@ const FOLLOW = 0.5;
 /** A host that serves requests at this share of its speed has cores to spare, as its agent says; below the lower one it has not, whatever an old report says. */
 const UNCONTENDED = 0.85;
 const CONTENDED = 0.5;
+
+/** CPU in use below this share is mostly the machine's own, and says nothing of how much there is. */
+const LEAST_TELLING_CPU = 0.05;
 
 /** A host that is not under pressure can do so many times what it does, at least. */
 const GROWTH = 1.25;
@@ -148,15 +149,7 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   state.durationSquares = state.durationSquares * keep + evidence.durationSquares;
   state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - keep);
   if (seen.served === 0 && seen.meanInflight === 0) {
-    // Who gets no requests can't show what it can do: it comes to be taken for one like those that get them, or it
-    // would get none for ever.
-    const forgotten = 1 - 0.5 ** (seen.elapsedMs / FORGET_MS);
-    scaleEvidence(state, 1 - forgotten, 1);
-    state.speed += (speeds.serving - state.speed) * forgotten || 0;
-    state.guessed += (1 - state.guessed) * forgotten;
-    const expected = foundCapacity(0, 1, state, figures);
-    if (figures.cpu === null) state.capacity = Math.max(pulled(state.capacity, speeds.capacity, forgotten), state.speed);
-    else if (expected > state.capacity) state.capacity += (expected * memoryFactor(figures.memory) - state.capacity) * forgotten;
+    forget(state, seen.elapsedMs, figures, speeds);
     return;
   }
   if (!(state.durations > 0) || !(state.work > 0)) return;
@@ -178,7 +171,8 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   // Who is slower than others may be so because it has less.
   const isAsQuick = rate > (1 - relativeError(state)) * median;
   const others = isAsQuick ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
-  const found = foundCapacity(used, ease, { speed: state.speed, capacity: pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings)) }, figures);
+  const capacity = pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings));
+  const found = foundCapacity(used, ease, { speed: state.speed, capacity, others }, figures);
   // Who was never under pressure can do what others do, or more, as far as it has shown.
   if (Number.isNaN(found)) {
     const shown = Math.max(used * GROWTH, state.speed);
@@ -188,9 +182,18 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
   else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
-  // Never nothing: a host that gets no request could not show that it has recovered. Without an agent, one that is
-  // slow for a moment may be so for any reason: it is taken to have room for one request at a time at least.
-  state.capacity = Math.max(state.capacity, figures.cpu === null ? state.speed : state.speed / 8);
+  state.capacity = Math.max(state.capacity, leastCapacity(state, figures));
+}
+
+/** Who gets no requests can't show what it can do: it comes to be taken for one like those that get them. Its agent's word needs no requests. */
+function forget(state: CapacityState, elapsedMs: number, figures: CapacityFigures, speeds: FleetSpeeds): void {
+  const forgotten = forgottenAfter(elapsedMs);
+  scaleEvidence(state, 1 - forgotten, 1);
+  state.speed += (speeds.serving - state.speed) * forgotten || 0;
+  state.guessed += (1 - state.guessed) * forgotten;
+  const whole = saysCores(figures) ? figures.cores * state.speed : speeds.capacity;
+  const expected = (1 - (figures.cpu ?? 0)) * whole * memoryFactor(figures.memory);
+  state.capacity = Math.max(pulled(state.capacity, expected, forgotten), leastCapacity(state, figures));
 }
 
 /** From what was not: in that time the host did less than the work that it has in flight. */
@@ -254,17 +257,30 @@ function rememberedRequests(state: CapacityState): number {
   return Math.min(Math.max(needed, MIN_REQUESTS), MAX_REQUESTS);
 }
 
-/** What the host can do, from what it does (`used`) and how near its speed it serves each request (`ease`, 0..1). */
-function foundCapacity(used: number, ease: number, { speed, capacity }: Pick<CapacityState, 'speed' | 'capacity'>, { cpu, cores }: CapacityFigures): number {
+/** What the host can do, from what it does (`used`), how near its speed it serves each request (`ease`, 0..1), and what was believed of it and is of others. */
+function foundCapacity(used: number, ease: number, believed: { readonly speed: number; readonly capacity: number; readonly others: number }, figures: CapacityFigures): number {
+  const { speed, capacity, others } = believed;
   const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
-  if (cpu !== null && cores !== null && cores > 0) {
-    return Math.min(used + spare * (1 - cpu) * cores * speed, cores * speed);
+  if (saysCores(figures)) return Math.min(used + spare * (1 - figures.cpu) * figures.cores * speed, figures.cores * speed);
+  // Without the number of cores it has as much as others, or more, as far as the CPU in use shows if all of that is ours.
+  // Not less because we use little of it: a host whose agent always says the same would get the less the less it gets.
+  if (figures.cpu !== null && figures.cpu > LEAST_TELLING_CPU && used > 0) {
+    const shown = used / figures.cpu;
+    return used + spare * (1 - figures.cpu) * (others > shown ? others : shown);
   }
-  // Without the number of cores: as if all CPU in use were ours.
-  if (cpu !== null && cpu > 0.05 && used > 0) return used * (1 + spare * (1 / cpu - 1));
   // Nothing but requests: under pressure they tell it; else it is a little more than what is used at least.
   if (ease < UNCONTENDED) return used;
   return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * GROWTH);
+}
+
+/** Never nothing, or it could not show that it has recovered. Where free cores are not known it may be slow for any reason: there is room for one request at a time. */
+function leastCapacity({ speed }: CapacityState, figures: CapacityFigures): number {
+  return saysCores(figures) ? speed / 8 : speed;
+}
+
+/** Whether its agent says how many cores it has, and how much of them is used. */
+function saysCores(figures: CapacityFigures): figures is CapacityFigures & { readonly cpu: number; readonly cores: number } {
+  return figures.cpu !== null && figures.cores !== null && figures.cores > 0;
 }
 
 /** Nearer by this share to what others can do, where that is known. */

@@ -3,6 +3,7 @@
 // Source: Envoy's outlier detection (consecutive failures, ejections that grow), with HAProxy's rule that a
 // refused connection needs no second proof.
 
+import { forgottenAfter } from './forgetting.js';
 import type { OutcomeKind } from './retry.js';
 
 /** What the rules need of the configuration. */
@@ -27,8 +28,8 @@ export const AVOID_BRIEFLY_MS = 100;
 /** The weight of the newest request in the share of those that failed. */
 const FAILING_WEIGHT = 1 / 16;
 
-/** After so many seconds without requests half of the share is forgotten. */
-const FAILING_HALF_LIFE_MS = 4000;
+/** A share below this, a quarter of what a single failure makes, is none: a host that is idle otherwise would get nothing for the least difference. */
+const LEAST_FAILING = FAILING_WEIGHT / 4;
 
 /** One host's record with one balancer. */
 export interface EjectionState {
@@ -95,8 +96,8 @@ export function failingAfter(share: number, evidence: Evidence): number {
   return share + ((evidence === 'good' ? 0 : 1) - share) * FAILING_WEIGHT;
 }
 
-/** The share after so long without evidence: an old failure says little of now. */
+/** The share after so long: an old failure says little of now. A single one is forgotten after 4 s, and whatever a host failed after 12 s. */
 export function failingFaded(share: number, elapsedMs: number): number {
-  const faded = share * 0.5 ** (elapsedMs / FAILING_HALF_LIFE_MS);
-  return faded < 0.001 ? 0 : faded;
+  const faded = share * (1 - forgottenAfter(elapsedMs));
+  return faded < LEAST_FAILING ? 0 : faded;
 }

@@ -114,6 +114,34 @@ test('with CPU but without the number of cores all CPU in use is taken to be our
   near(capacity, 4, 0.25, 'capacity');
 });
 
+test('a constant CPU without the number of cores takes nothing away: who does half the work of others can do more than half', () => {
+  const figures = { cpu: 0.5, memory: null, cores: null };
+  const speeds = { median: 1, capacity: 2, serving: 1 };
+  const state = startCapacity();
+  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 5, 5), meanInflight: 0.5, work: 0 }, figures, speeds);
+  near(state.capacity, 0.5 + 0.5 * 2, 0.05, 'what it does, and what is free of what others have');
+});
+
+test('without requests every belief comes near what is usual within ten seconds, from above and from below, whatever an agent says', () => {
+  const speeds = { median: 1, capacity: 4, serving: 1 };
+  const idle = { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 };
+  const says: readonly (readonly [CapacityFigures, expected: number])[] = [
+    [{ cpu: null, memory: null, cores: null }, 4],
+    [{ cpu: 0, memory: null, cores: null }, 4],
+    [{ cpu: 0.5, memory: null, cores: null }, 2],
+    [{ cpu: 0.5, memory: null, cores: 8 }, 4],
+  ];
+  for (const [figures, expected] of says) {
+    for (const [speed, capacity] of [[0.1, 0.01], [2, 30]]) {
+      const state = startCapacity();
+      Object.assign(state, { speed, capacity });
+      for (let i = 0; i < 120; i++) updateCapacity(state, idle, figures, speeds);
+      near(state.speed, 1, 0.15, `speed from ${speed}, ${JSON.stringify(figures)}`);
+      near(state.capacity, expected, 0.25, `capacity from ${capacity}, ${JSON.stringify(figures)}`);
+    }
+  }
+});
+
 test('a host that may be like the others comes to be taken for like them, one that is not does not', () => {
   const lucky = startCapacity();
   Object.assign(lucky, { speed: 1.5, capacity: 4 });

@@ -99,12 +99,19 @@ test('the share of failed requests lies between 0 and 1, follows what happens, a
   assert.ok(Math.abs(share - 0.5) < 0.05, String(share));
 });
 
-test('an old failure fades by half every four seconds, and is forgotten in the end', () => {
-  assert.ok(Math.abs(failingFaded(0.8, 4000) - 0.4) < 1e-9);
+test('an old failure fades by half every two seconds: one is forgotten after 4 s, and all after 12 s', () => {
+  const fadedAfter = (share: number, ms: number): number => {
+    let left = share;
+    for (let passed = 0; passed < ms; passed += 250) left = failingFaded(left, 250);
+    return left;
+  };
+  assert.ok(Math.abs(failingFaded(0.8, 2000) - 0.4) < 1e-9);
   assert.is(failingFaded(0, 1000), 0);
-  let share = 1;
-  for (let ms = 0; ms < 60_000; ms += 250) share = failingFaded(share, 250);
-  assert.is(share, 0);
+  const one = failingAfter(0, '5xx');
+  assert.ok(fadedAfter(one, 3750) > 0);
+  assert.is(fadedAfter(one, 4250), 0);
+  assert.ok(fadedAfter(1, 11_750) > 0);
+  assert.is(fadedAfter(1, 12_250), 0);
 });
 
 test.run();

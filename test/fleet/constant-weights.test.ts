@@ -1,0 +1,79 @@
+// Hosts whose agents always say `up 50%` by HAProxy's agent-check protocol, on real sockets and a real Redis: one that
+// was slow and has recovered gets requests again, and then its share.
+
+import { createServer } from 'node:net';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Agent, startAgent } from '../../lib/agent/agent.js';
+import { until, withRedis, withServer } from '../support/brackets.js';
+import { KEYS, SLOW_MS, withBalancer } from '../support/fleet.js';
+import { ask } from '../support/http-client.js';
+
+const test = suite('constant weights');
+
+/** A host's answer takes so long while it is slow, and otherwise. */
+const SLOW_ANSWER_MS = 100;
+const ANSWER_MS = 3;
+
+/** How many requests are sent while the host is slow, and then to see which share it has. */
+const SLOW_REQUESTS = 60;
+const REQUESTS = 100;
+
+interface Host {
+  readonly name: string;
+  isSlow: boolean;
+  served: number;
+}
+
+/** A server that answers agent checks, always with the same line. */
+async function withAgentCheck<T>(fn: (probe: string) => Promise<T>): Promise<T> {
+  const server = createServer((socket) => void socket.on('error', () => undefined).end('up 50%\n'));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  try {
+    return await fn(`agent-check://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
+  } finally {
+    server.close();
+  }
+}
+
+function withHost<T>(redis: string, host: Host, fn: () => Promise<T>): Promise<T> {
+  return withServer((_request, response) => {
+    host.served++;
+    setTimeout(() => response.end('ok'), host.isSlow ? SLOW_ANSWER_MS : ANSWER_MS);
+  }, ({ url }) => withAgentCheck(async (probe) => {
+    const agent: Agent = await startAgent({ redis, namespace: KEYS.namespace, name: host.name, url, intervalMs: 300, probe, onGone: () => undefined }, () => undefined);
+    try {
+      return await fn();
+    } finally {
+      await agent.stop();
+    }
+  }));
+}
+
+for (const algorithm of ['adaptive', 'resource'] as const) {
+  test(`${algorithm}: a host that was slow gets requests again, and a share of them`, () =>
+    withRedis((redis) => withBalancer({ redis: [redis.url], algorithm }, async (balancer) => {
+      const slow: Host = { name: 'a', isSlow: true, served: 0 };
+      const quick: Host = { name: 'b', isSlow: false, served: 0 };
+      await balancer.becomes('master');
+      await withHost(redis.url, slow, () => withHost(redis.url, quick, async () => {
+        await balancer.knows(2);
+        for (let i = 0; i < SLOW_REQUESTS; i++) await ask(balancer.port);
+        slow.isSlow = false;
+        const before = slow.served;
+        await until(async () => {
+          await ask(balancer.port);
+          return slow.served >= before + 10;
+        }, { timeoutMs: SLOW_MS, everyMs: 20, what: () => `requests to the host that has recovered: it got ${slow.served - before}, the other one ${quick.served}` });
+        const [slowBefore, quickBefore] = [slow.served, quick.served];
+        for (let i = 0; i < REQUESTS; i++) await ask(balancer.port);
+        const counts = [slow.served - slowBefore, quick.served - quickBefore];
+        assert.ok(counts.every((count) => count >= REQUESTS / 5), `${counts.join(' and ')} of ${REQUESTS}`);
+      }));
+    })));
+}
+
+test.run();
