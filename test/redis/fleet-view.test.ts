@@ -36,7 +36,7 @@ test('what balancers and the master wrote is read back', () => withStage(async (
     namespace: 'view-test', master: 'b1', term: 3,
     balancers: [{
       name: 'b1', role: 'master', url: 'http://b1', machine: 'm', pid: 42, version: '1.2.3', since, term: 3, rps: 1.5, inflight: 2, cpu: 0.25,
-      memoryBytes: 1e6, counters: { requests: 17 },
+      memoryBytes: 1e6, noMaster: '', counters: { requests: 17 },
     }],
     hosts: [
       { name: 'h2', url: 'http://h2:8080', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },

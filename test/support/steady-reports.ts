@@ -62,7 +62,7 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
     index: 0, balancers: 1, hosts: reports.length, statics, requests: [REQUEST_CLASS], isCostKnown: true, exchangeMs: null, startMs: nowMs,
   });
   const master = new FleetMaster({
-    term: 1, balancer: 0, rows, costs: [[REQUEST, COST_MS]], stamp: { term: 0, seq: 0 }, queue, clock, isWell: () => true, checkMs: () => 1,
+    term: 1, balancer: 0, rows, costs: [[REQUEST, COST_MS]], queue, clock, isWell: () => true, checkMs: () => 1,
     publish: (table) => {
       balancer.takeTable(table, false, nowMs);
       if (balancer.answersTable(nowMs)) say(true);
