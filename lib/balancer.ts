@@ -19,6 +19,7 @@ import { createShutdown } from './shutdown.js';
 import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
+import { readStamp } from './table/stamp.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/access-log.js';
@@ -140,7 +141,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     name,
     role,
     term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
-    seq: columns.wideHeader[WIDE_HEADER.seq] as number,
+    table: readStamp(columns.wideHeader),
     hosts: pool.known().length,
     inflight: columns.header[HEADER.inflight] as number,
   });

@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeercatError } from '../errors.js';
-import type { Role } from '../model.js';
+import type { Role, Stamp } from '../model.js';
 
 /** What the health page tells besides its status. */
 export interface Health {
@@ -13,8 +13,8 @@ export interface Health {
   readonly role: Role;
   /** The highest term that this balancer has seen. */
   readonly term: number;
-  /** The seq of the host table it routes on. */
-  readonly seq: number;
+  /** The stamp of the host table it routes on; of its mastership the first 12 digits. */
+  readonly table: Stamp;
   readonly hosts: number;
   readonly inflight: number;
 }

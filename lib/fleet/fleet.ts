@@ -158,8 +158,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function sawTerm(term: number, mastership = ''): void {
     const { highestTerm, highestMastership } = lease.state;
     const isNews = term > highestTerm || (term === highestTerm && mastership !== '' && mastership !== highestMastership);
-    if (!isNews || !isPlausibleTerm(term, highestTerm)) return;
-    lease.send({ type: 'term-seen', term, mastership });
+    if (isNews && isPlausibleTerm(term, highestTerm)) lease.send({ type: 'term-seen', term, mastership });
+    // Also the term that this balancer has just taken itself.
     columns.wideHeader[WIDE_HEADER.highestTerm] = lease.state.highestTerm;
   }
 

@@ -22,8 +22,10 @@ export const HEADER = {
 
 /** Cells of the second header, a Float64Array. */
 export const WIDE_HEADER = {
+  /** The stamp of the table in force; of its mastership the first 12 hex digits, as a number. */
   term: 0,
   seq: 1,
+  mastership: 2,
   /** The highest term this process ever saw: it outlives a restart of the fleet thread. */
   highestTerm: 3,
 } as const;

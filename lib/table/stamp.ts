@@ -1,6 +1,10 @@
-// The order of masters' tables, which their stamps give.
+// The order of masters' tables, which their stamps give, and the stamp of the table in force.
 
 import type { Stamp } from '../model.js';
+import { WIDE_HEADER } from './layout.js';
+
+/** A number of the header holds 53 bits: this many hex digits of a mastership's identity. */
+const SHORT_DIGITS = 12;
 
 /**
  * A master publishes at most once a millisecond, and a hosts thread that was started again leaves out 1,000 numbers.
@@ -21,4 +25,17 @@ export function isNewer(a: Stamp, b: Stamp): boolean {
 /** Whether a stamp's seq can follow the one that was applied `sinceMs` ago. Of another mastership any can. */
 export function isPlausibleSeq(stamp: Stamp, applied: Stamp, sinceMs: number): boolean {
   return stamp.mastership !== applied.mastership || stamp.seq <= applied.seq + MAX_SEQ_JUMP + sinceMs;
+}
+
+/** Writes the stamp of the table that is in force from now on. */
+export function writeStamp(wideHeader: Float64Array, { term, mastership, seq }: Stamp): void {
+  wideHeader[WIDE_HEADER.term] = term;
+  wideHeader[WIDE_HEADER.seq] = seq;
+  wideHeader[WIDE_HEADER.mastership] = Number.parseInt(mastership.slice(0, SHORT_DIGITS), 16) || 0;
+}
+
+/** The stamp of the table in force, with the first 12 digits of its mastership; '' before the first table. */
+export function readStamp(wideHeader: Float64Array): Stamp {
+  const [term, seq, mastership] = [WIDE_HEADER.term, WIDE_HEADER.seq, WIDE_HEADER.mastership].map((cell) => wideHeader[cell] as number) as [number, number, number];
+  return { term, mastership: term === 0 ? '' : mastership.toString(16).padStart(SHORT_DIGITS, '0'), seq };
 }

@@ -6,8 +6,9 @@ import { FLEET, HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type 
 import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
-import { type TableColumns, WIDE_HEADER } from './layout.js';
+import type { TableColumns } from './layout.js';
 import { refreshNeutral } from './neutral.js';
+import { readStamp, writeStamp } from './stamp.js';
 import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
 
 /** A host and its slot, as the other threads must know them: what is not a number goes by message. */
@@ -80,8 +81,7 @@ export class TableWriter {
    * its term and seq, of an unknown mastership.
    */
   get stamp(): Stamp {
-    const { wideHeader } = this.#columns;
-    return { term: wideHeader[WIDE_HEADER.term] as number, mastership: this.#mastership, seq: wideHeader[WIDE_HEADER.seq] as number };
+    return { ...readStamp(this.#columns.wideHeader), mastership: this.#mastership };
   }
 
   /** Takes the static hosts, which need no master to be routed to. */
@@ -133,10 +133,8 @@ export class TableWriter {
         else if (Number.isNaN(entry.orphanedAtMs)) this.#unpublish(name, change);
       }
     }
-    const { wideHeader } = this.#columns;
     this.#mastership = table.stamp.mastership;
-    wideHeader[WIDE_HEADER.term] = table.stamp.term;
-    wideHeader[WIDE_HEADER.seq] = table.stamp.seq;
+    writeStamp(this.#columns.wideHeader, table.stamp);
     return change;
   }
 

@@ -10,7 +10,7 @@ import { freePort, withServer } from '../support/brackets.js';
 
 const test = suite('health page');
 
-const SERVING: Health = { status: 'serving', name: 'b1', role: 'slave', term: 4, seq: 17, hosts: 3, inflight: 2 };
+const SERVING: Health = { status: 'serving', name: 'b1', role: 'slave', term: 4, table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 }, hosts: 3, inflight: 2 };
 
 async function withConsole(health: () => Health, fn: (url: string, page: Console) => Promise<void>): Promise<void> {
   const page = await startConsole(0, health);

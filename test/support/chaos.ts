@@ -1,0 +1,285 @@
+// A small chaos run: a fleet of real processes, each behind a link of its own to one Redis, and faults drawn by a seed.
+// After each fault is healed the fleet must be well within 5 s: one master, one term, every living host known to
+// every balancer, every balancer serving. What is seen on the way is held against the promises in chaos-history.ts.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisAddress } from '../../lib/redis/address.js';
+import { openSubscription } from '../../lib/redis/connect.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { encodeReport } from '../../lib/redis/report-message.js';
+import { decodeTable } from '../../lib/redis/table-message.js';
+import { Random } from '../../lib/routing/random.js';
+import { type RunningProcess, type TestRedis, withRedis, withServer } from './brackets.js';
+import { History } from './chaos-history.js';
+import { ask } from './http-client.js';
+import { logOf, meercatProcess } from './meercat.js';
+import { startProcess } from './processes.js';
+import { withClients } from './redis-client.js';
+import { type RedisLink, withRedisLink } from './redis-link.js';
+
+const NAMES = ['b1', 'b2', 'b3'];
+const HOSTS = ['h1', 'h2'];
+const LOOK_EVERY_MS = 50;
+const REPORT_EVERY_MS = 250;
+/** The promise: this long after all faults are over the fleet is well. */
+const WELL_WITHIN_MS = 5000;
+/** How long a process may take to start on a busy machine. */
+const START_MS = 30_000;
+
+/** What a run found. */
+export interface ChaosReport {
+  readonly rounds: number;
+  /** How long after each healing the fleet was well, in the order of the rounds. */
+  readonly wellAfterMs: readonly number[];
+  readonly faults: readonly string[];
+  readonly masterships: number;
+  /** Each with the last lines of the history before it. */
+  readonly violations: readonly string[];
+}
+
+interface Health {
+  readonly role: string;
+  readonly term: number;
+  readonly hosts: number;
+  readonly table: { readonly term: number; readonly mastership: string; readonly seq: number };
+}
+
+/** One balancer's process, started again and again. */
+class ChaosBalancer {
+  readonly name: string;
+  readonly link: RedisLink;
+  life = 0;
+  isFrozen = false;
+  port = 0;
+  #consolePort = 0;
+  #child: RunningProcess | undefined;
+  /** True while its end is meant. */
+  #isEnding = false;
+  readonly #onEnd: (name: string, lines: readonly string[]) => void;
+
+  constructor(name: string, link: RedisLink, onEnd: (name: string, lines: readonly string[]) => void) {
+    this.name = name;
+    this.link = link;
+    this.#onEnd = onEnd;
+  }
+
+  async start(): Promise<void> {
+    const args = ['balancer', '--redis', this.link.url, '--name', this.name, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1'];
+    const child = await startProcess(meercatProcess([...args, '--health-interval', '1s', '--slow-start', '0', '--log-level', 'info']));
+    this.#child = child;
+    this.#isEnding = false;
+    void child.exit.then(() => this.#isEnding || this.#onEnd(this.name, child.lines.slice(-10)));
+    const ready = await waitFor(() => logOf(child).find((line) => typeof line['console'] === 'string'), START_MS);
+    if (ready === undefined) throw new Error(`${this.name} has not started:\n${child.lines.slice(-20).join('\n')}`);
+    this.port = Number(new URL(String(ready['url'])).port);
+    this.#consolePort = Number(new URL(String(ready['console'])).port);
+    this.life++;
+  }
+
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    this.#child?.kill('SIGKILL');
+    await this.#child?.exit;
+    this.#consolePort = 0;
+  }
+
+  freeze(): void {
+    this.isFrozen = true;
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+    this.#child?.kill('SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    await this.#child?.stop(5000);
+  }
+
+  /** Its health page; undefined while it can't answer. */
+  async health(): Promise<Health | undefined> {
+    if (this.#consolePort === 0 || this.isFrozen) return undefined;
+    try {
+      return JSON.parse((await ask(this.#consolePort, { path: '/.meercat/health' })).body) as Health;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+interface Stage {
+  readonly redis: TestRedis;
+  readonly balancers: readonly ChaosBalancer[];
+  readonly random: Random;
+  readonly note: (text: string) => void;
+}
+
+/** A fault: begins, and gives how to heal it. */
+type Fault = (stage: Stage) => Promise<() => Promise<void>>;
+
+const pick = ({ balancers, random }: Stage): ChaosBalancer => balancers[random.below(balancers.length)] as ChaosBalancer;
+
+/** The master, when it can be asked. */
+async function masterOf({ balancers }: Stage): Promise<ChaosBalancer | undefined> {
+  for (const each of balancers) if ((await each.health())?.role === 'master') return each;
+  return undefined;
+}
+
+/** The master half of the time: most promises are about it. */
+async function pickOften(stage: Stage): Promise<ChaosBalancer> {
+  return (stage.random.below(2) === 0 ? await masterOf(stage) : undefined) ?? pick(stage);
+}
+
+async function emptyRedis(redis: TestRedis, awayMs: number): Promise<void> {
+  await redis.kill();
+  await sleep(awayMs);
+  await redis.restart();
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  async kill(stage) {
+    const victim = await pickOften(stage);
+    stage.note(`kill -9 ${victim.name}`);
+    await victim.kill();
+    return () => victim.start();
+  },
+  async freeze(stage) {
+    const victim = await pickOften(stage);
+    stage.note(`freeze ${victim.name}`);
+    victim.freeze();
+    return async () => victim.thaw();
+  },
+  async partition(stage) {
+    const victim = await pickOften(stage);
+    const way = stage.random.below(3);
+    stage.note(`partition ${victim.name} (${['both ways', 'replies are lost', 'commands are lost'][way]})`);
+    victim.link.become({ commandsArrive: way === 1, repliesArrive: way === 2 });
+    return async () => victim.link.become({});
+  },
+  async far(stage) {
+    const victim = await pickOften(stage);
+    const delayMs = 200 + stage.random.below(500);
+    stage.note(`${victim.name} is ${delayMs} ms away`);
+    victim.link.become({ delayMs });
+    return async () => victim.link.become({});
+  },
+  async empty(stage) {
+    const awayMs = stage.random.below(3) * 800;
+    stage.note(`Redis is killed, and back empty after ${awayMs} ms`);
+    await emptyRedis(stage.redis, awayMs);
+    return async () => undefined;
+  },
+  async 'empty with a restart'(stage) {
+    const victim = await pickOften(stage);
+    stage.note(`Redis and ${victim.name} are killed; ${victim.name} is back before the empty Redis`);
+    await stage.redis.kill();
+    await victim.kill();
+    await victim.start();
+    await stage.redis.restart();
+    return async () => undefined;
+  },
+};
+
+/** Runs it; `seed` says which faults, on whom, and for how long. Resolves with what was found, violations too. */
+export function runChaos({ seed, rounds }: { readonly seed: number; readonly rounds: number }): Promise<ChaosReport> {
+  return withServer((_request, response) => response.end('ok'), (host) => withRedis((redis) => withClients([redis.url], async (client) => {
+    const history = new History();
+    const startMs = performance.now();
+    const nowMs = (): number => performance.now() - startMs;
+    const note = (text: string): void => history.note(nowMs(), text);
+    const keys = buildKeys('meercat');
+    const onEnd = (name: string, lines: readonly string[]): void => history.fail(nowMs(), `${name} ended by itself:\n${lines.join('\n')}`);
+    const address: RedisAddress = { kind: 'single', endpoints: [{ host: '127.0.0.1', port: redis.port }], isTls: false, db: 0 };
+    const tables = openSubscription(address, [keys.stats], (_channel, text) => {
+      const decoded = decodeTable(text);
+      if (decoded.ok) history.published({ atMs: nowMs(), ...decoded.value.stamp });
+    });
+    const report = setInterval(() => {
+      for (const name of HOSTS) {
+        client.publish(keys.reports, encodeReport({ host: name, url: host.url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: REPORT_EVERY_MS, bye: false })).catch(() => undefined);
+      }
+    }, REPORT_EVERY_MS);
+    try {
+      return await withLinks(redis.port, NAMES.length, async (links) => {
+        const balancers = NAMES.map((name, index) => new ChaosBalancer(name, links[index] as RedisLink, onEnd));
+        const over = new AbortController();
+        const watching = balancers.map(async (balancer) => {
+          while (!over.signal.aborted) {
+            const { life } = balancer;
+            const health = await balancer.health();
+            if (health !== undefined && life === balancer.life) history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
+            await sleep(LOOK_EVERY_MS);
+          }
+        });
+        const random = new Random(seed);
+        const stage: Stage = { redis, balancers, random, note };
+        const wellAfterMs: number[] = [];
+        const faults: string[] = [];
+        try {
+          await Promise.all(balancers.map((each) => each.start()));
+          await isWell(balancers, START_MS);
+          // Each kind comes about as often as the others, in an order of the seed's.
+          const kinds = Array.from({ length: rounds }, (_, round) => Object.keys(FAULTS)[round % Object.keys(FAULTS).length] as string);
+          for (let round = 0; round < rounds; round++) {
+            const [kind] = kinds.splice(random.below(kinds.length), 1) as [string];
+            faults.push(kind);
+            note(`round ${round + 1}: ${kind}`);
+            const heal = await (FAULTS[kind] as Fault)(stage);
+            await sleep(300 + random.below(3200));
+            await heal();
+            note('healed');
+            const tookMs = await isWell(balancers, WELL_WITHIN_MS);
+            wellAfterMs.push(tookMs);
+            if (tookMs > WELL_WITHIN_MS) history.fail(nowMs(), `round ${round + 1} (${kind}): not well ${WELL_WITHIN_MS} ms after healing: ${JSON.stringify(await Promise.all(balancers.map((each) => each.health())))}`);
+            note(`well after ${Math.round(tookMs)} ms`);
+          }
+        } finally {
+          over.abort();
+          await Promise.all(watching);
+          for (const each of balancers) each.thaw();
+          await Promise.all(balancers.map((each) => each.stop()));
+        }
+        return { rounds, wellAfterMs, faults, masterships: history.masterships, violations: history.violations };
+      });
+    } finally {
+      clearInterval(report);
+      tables.close();
+    }
+  })));
+}
+
+/** Resolves with how long it took until the fleet was well, or with more than `timeoutMs`. */
+async function isWell(balancers: readonly ChaosBalancer[], timeoutMs: number): Promise<number> {
+  const startMs = performance.now();
+  const isServing = async ({ port }: ChaosBalancer): Promise<boolean> => (await ask(port).catch(() => ({ status: 0 }))).status === 200;
+  const look = async (): Promise<boolean> => {
+    const pages = await Promise.all(balancers.map((each) => each.health()));
+    const masters = pages.filter((page) => page?.role === 'master');
+    const [first] = pages;
+    const isOne = masters.length === 1 && pages.every((page) => page?.hosts === HOSTS.length && page.term === page.table.term && page.table.term === first?.table.term && page.table.mastership === first.table.mastership);
+    return isOne && (await Promise.all(balancers.map(isServing))).every(Boolean);
+  };
+  await waitFor(look, timeoutMs);
+  return performance.now() - startMs;
+}
+
+/**
+ * The first truthy value, or undefined after `timeoutMs`. Time in which this process did not run does not count: on a
+ * machine that is short of CPU the balancers did not run either.
+ */
+async function waitFor<T>(look: () => T | Promise<T>, timeoutMs: number): Promise<T | undefined> {
+  for (let waitedMs = 0; waitedMs <= timeoutMs; ) {
+    const beganMs = performance.now();
+    const found = await look();
+    if (found) return found;
+    await sleep(LOOK_EVERY_MS);
+    waitedMs += Math.min(performance.now() - beganMs, 2 * LOOK_EVERY_MS);
+  }
+  return undefined;
+}
+
+async function withLinks<T>(port: number, count: number, fn: (links: readonly RedisLink[]) => Promise<T>, links: readonly RedisLink[] = []): Promise<T> {
+  return links.length === count ? fn(links) : withRedisLink(port, (link) => withLinks(port, count, fn, [...links, link]));
+}
