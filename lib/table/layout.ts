@@ -71,6 +71,8 @@ export interface TableColumns {
   readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
   // Written by the traffic thread.
+  /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
+  readonly known: Int32Array;
   readonly inflight: Int32Array;
   readonly work: Float64Array;
   /** Requests that were answered too soon to be believed: they still count as in flight. */
@@ -102,7 +104,7 @@ export interface TableColumns {
 }
 
 const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 6 + MAX_CLASSES;
+const NARROW_COLUMNS = 7 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * capacity;
@@ -183,6 +185,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     fleetInflight: narrow(capacity),
     quick: narrow(capacity),
     operator: narrow(capacity),
+    known: narrow(capacity),
     inflight: narrow(capacity),
     kept: narrow(capacity),
     servedByClass: unsigned(capacity * MAX_CLASSES),

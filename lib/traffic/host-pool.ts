@@ -23,7 +23,6 @@ const FRESH_MS = 1000;
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
 
-
 /** What a pool is handed. */
 export interface PoolOptions {
   readonly columns: TableColumns;
@@ -72,7 +71,7 @@ export class HostPool {
     return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
   }
 
-  /** The host of a slot; undefined while the message that brings it is on its way. */
+  /** The host of a slot; undefined when it has none. */
   get(slot: number): Host | undefined {
     return this.#hosts[slot];
   }
@@ -83,6 +82,7 @@ export class HostPool {
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
+    columns.known[slot] = 1;
   }
 
   remove(slot: number): void {
@@ -238,6 +238,7 @@ export class HostPool {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
     host.closeIdle();
     this.#hosts[host.slot] = undefined;
+    this.#options.columns.known[host.slot] = 0;
     this.#options.events.onReleased(host.slot);
   }
 }
