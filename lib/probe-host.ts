@@ -4,6 +4,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
+import { startTimeout } from './timeout.js';
 import type { HostTls } from './traffic-config.js';
 
 /** So much of an answer's body is read; a longer one is as good. */
@@ -27,11 +28,11 @@ function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(addressOf(url));
     const end = (isGood: boolean): void => {
-      clearTimeout(timer);
+      timeout.clear();
       socket.destroy();
       resolve(isGood);
     };
-    const timer = setTimeout(end, timeoutMs, false);
+    const timeout = startTimeout(timeoutMs, () => end(false));
     socket.on('connect', () => end(true));
     socket.on('error', () => end(false));
   });
@@ -43,11 +44,11 @@ function doesAnswer(url: URL, path: string, timeoutMs: number, { ca, isInsecure 
     const question =
       url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
     const end = (isGood: boolean): void => {
-      clearTimeout(timer);
+      timeout.clear();
       resolve(isGood);
       question.destroy();
     };
-    const timer = setTimeout(end, timeoutMs, false);
+    const timeout = startTimeout(timeoutMs, () => end(false));
     question.on('response', (answer) => {
       const { statusCode = 0 } = answer;
       if (statusCode < 200 || statusCode >= 400) {

@@ -61,6 +61,8 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 << 10);
 /** A connection to a host. */
 export class HostConnection implements Waiting {
   deadlineMs = Number.POSITIVE_INFINITY;
+  /** Since when it lies idle, when it does (process's clock). */
+  idleSinceMs = 0;
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #parser = new ResponseParser();

@@ -137,7 +137,7 @@ export class HostPool {
     }
     if (outcome === 'ok') this.#record(host, attempt, status, nowMs);
     this.#judge(host, outcome, status);
-    host.queue.letIn(this.#options.clock);
+    host.queue.letIn();
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 
@@ -155,15 +155,19 @@ export class HostPool {
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */
-  take(host: Host, head: RequestHead): HostConnection {
-    const { clock } = this.#options;
+  take(host: Host, head: RequestHead, nowMs: number): HostConnection {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
-      if (connection.isIdle && connection.socket.writable) {
-        if (mayBeStale || host.keepIdleMs - (connection.deadlineMs - clock()) <= FRESH_MS) return connection;
-        host.idle.push(connection);
-        break;
+      if (!connection.isIdle || !connection.socket.writable) continue;
+      const idleMs = nowMs - connection.idleSinceMs;
+      // After a pause of the process, before its deadline is looked at: the host has most likely closed it.
+      if (idleMs > host.keepIdleMs) {
+        connection.destroy();
+        continue;
       }
+      if (mayBeStale || idleMs <= FRESH_MS) return connection;
+      host.idle.push(connection);
+      break;
     }
     return new HostConnection(host.connect, host);
   }
@@ -214,7 +218,7 @@ export class HostPool {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;
       if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
-      host.queue.sendLateAway(nowMs);
+      host.queue.forgetGone();
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
   }

@@ -69,7 +69,7 @@ export class Host implements ConnectionOwner {
     this.target = new URL(url);
     this.authority = this.target.host;
     this.keepIdleMs = keepIdleMs;
-    this.queue = new HostQueue(queueLength);
+    this.queue = new HostQueue(queueLength, deadlines);
     const isTls = this.target.protocol === 'https:';
     const host = this.target.hostname.replace(/^\[|\]$/g, '');
     // A server name is a name: addresses have none (RFC 6066, section 3).
@@ -92,7 +92,8 @@ export class Host implements ConnectionOwner {
       connection.destroy();
       return;
     }
-    connection.deadlineMs = this.clock() + this.keepIdleMs;
+    connection.idleSinceMs = this.clock();
+    connection.deadlineMs = connection.idleSinceMs + this.keepIdleMs;
     this.idle.push(connection);
   }
 
