@@ -53,12 +53,12 @@ export class CandidateList {
   /**
    * Builds the list anew. Left out are hosts that the traffic thread does not know yet, that are down, that this
    * balancer ejected, and that an operator took out. Panic: when more than `maxEjectedPercent` of the known hosts
-   * that no operator took out are left out, or all, all of them are candidates: sending anyway beats refusing everything.
+   * that no operator took out are left out, or all, all of them are candidates, those that are well first: sending anyway beats refusing everything.
    * @returns when the list should next be built because an ejection ends (process's clock), or Infinity
    */
   build(hosts: Iterable<Candidate>, nowMs: number): number {
     if (Number.isNaN(this.#startedAtMs)) this.#startedAtMs = nowMs;
-    const { header, lists, state, ejectedUntil, operator, known } = this.#columns;
+    const { header, lists, state, ejectedUntil, operator, known, out } = this.#columns;
     const before = this.#inForce();
     const next = before === lists[0] ? 1 : 0;
     const list = lists[next];
@@ -73,10 +73,13 @@ export class CandidateList {
       const ejectedUntilMs = ejectedUntil[slot] as number;
       const isEjected = ejectedUntilMs > nowMs;
       if (isEjected) rebuildAtMs = Math.min(rebuildAtMs, ejectedUntilMs);
-      if (isEjected || (ownDown ?? state[slot] === STATE_DOWN)) list[--end] = slot;
+      const isOut = isEjected || (ownDown ?? state[slot] === STATE_DOWN);
+      out[slot] = isOut ? 1 : 0;
+      if (isOut) list[--end] = slot;
       else list[++count] = slot;
     }
     const isPanic = count < total && (count === 0 || (total - count) * 100 > this.#rules.maxEjectedPercent * total);
+    header[HEADER.well] = count;
     if (isPanic) {
       list.copyWithin(count + 1, end);
       count = total;

@@ -54,6 +54,7 @@ export class HostPool {
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
+  #turn = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -111,6 +112,28 @@ export class HostPool {
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
+  }
+
+  /** Whether it is known that a host should not be used: it is down, ejected, or has just refused a connection. */
+  isOut(slot: number, nowMs: number): boolean {
+    const { out, ejectedUntil, avoidUntil } = this.#options.columns;
+    return out[slot] === 1 || (ejectedUntil[slot] as number) > nowMs || (avoidUntil[slot] as number) > nowMs;
+  }
+
+  /** The share (0..1) of recent requests on a host that failed or were answered 5xx. */
+  failing(slot: number): number {
+    return this.#options.columns.failing[slot] as number;
+  }
+
+  /** How many candidates are well: they come first in the list. */
+  get wellCount(): number {
+    return this.#options.columns.header[HEADER.well] as number;
+  }
+
+  /** Where the next search among the candidates begins: searches begin with each in turn. */
+  nextTurn(): number {
+    this.#turn = (this.#turn + 1) % this.#options.columns.slots;
+    return this.#turn;
   }
 
   /** One more request in flight on this host. */
