@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, machineName } from './config.js';
 import { startConsole } from './console/health.js';
+import { type Lookup, systemLookup } from './host-addresses.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
 import { MAX_CLASSES, type Role } from './model.js';
@@ -58,8 +59,9 @@ export interface Balancer {
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
  * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
+ * @param lookup finds the addresses of hosts that have names
  */
-export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread): Promise<Balancer> {
+export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread, lookup: Lookup = systemLookup): Promise<Balancer> {
   const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);
@@ -88,10 +90,13 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     rules: config,
     tls: hostTls,
     probe: probeHost,
+    lookup,
     events: {
       onVerdict: () => fleet?.post({ type: 'verdict' }),
       onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
       onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
+      onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
+      onLookupFailed: (host, reason) => log('warn', 'the name of a host can\'t be looked up: the addresses known so far are used', { host, reason }),
     },
   });
   const classes = new RequestClasses(randomInt(2 ** 31));

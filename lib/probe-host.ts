@@ -4,6 +4,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
+import { type HostAddresses, hostnameOf, tryEach } from './host-addresses.js';
 import { startTimeout } from './timeout.js';
 import type { HostTls } from './traffic-config.js';
 
@@ -14,19 +15,24 @@ const MAX_BODY_BYTES = 64 << 10;
  * Whether the host of this origin is well. Never rejects.
  * With an empty path it must accept a TCP connection, and is asked for nothing: one that is only busy must not
  * be given more to do. With a path it must answer GET with 2xx or 3xx, its body too, all within `timeoutMs`.
+ * @param addresses of a host that has a name: it is well when one of them is
  */
-export function probeHost(origin: string, path: string, timeoutMs: number, tls: HostTls): Promise<boolean> {
-  return path === '' ? doesAccept(new URL(origin), timeoutMs) : doesAnswer(new URL(origin), path, timeoutMs, tls);
+export function probeHost(origin: string, path: string, timeoutMs: number, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
+  const url = new URL(origin);
+  const target = { ...addressOf(url), ...(addresses !== undefined && tryEach(addresses, timeoutMs)) };
+  return path === '' ? doesAccept(target, timeoutMs) : doesAnswer(url, target, path, timeoutMs, tls);
 }
+
+type Target = ReturnType<typeof addressOf> & Partial<ReturnType<typeof tryEach>>;
 
 function addressOf(url: URL): { readonly host: string; readonly port: number } {
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
+  return { host: hostnameOf(url), port };
 }
 
-function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
+function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(addressOf(url));
+    const socket = connect(target);
     const end = (isGood: boolean): void => {
       timeout.clear();
       socket.destroy();
@@ -38,9 +44,9 @@ function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
   });
 }
 
-function doesAnswer(url: URL, path: string, timeoutMs: number, { ca, isInsecure }: HostTls): Promise<boolean> {
+function doesAnswer(url: URL, target: Target, path: string, timeoutMs: number, { ca, isInsecure }: HostTls): Promise<boolean> {
   return new Promise((resolve) => {
-    const options = { ...addressOf(url), path, agent: false, headers: { Host: url.host, 'User-Agent': 'meercat-health' } } as const;
+    const options = { ...target, path, agent: false, headers: { Host: url.host, 'User-Agent': 'meercat-health' } } as const;
     const question =
       url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
     const end = (isGood: boolean): void => {

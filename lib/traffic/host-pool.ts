@@ -2,6 +2,8 @@
 // it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
 import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { HostAddresses, Lookup } from '../host-addresses.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
@@ -29,11 +31,13 @@ export interface PoolOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
     Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthPath' | 'healthIntervalMs' | 'healthTimeoutMs'>;
   readonly tls: HostTls;
   /** Whether a host that was ejected is well. Never rejects. */
-  readonly probe: (origin: string, path: string, timeoutMs: number, tls: HostTls) => Promise<boolean>;
+  readonly probe: (origin: string, path: string, timeoutMs: number, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
+  /** Finds the addresses of hosts that have names. */
+  readonly lookup: Lookup;
   readonly events: PoolEvents;
 }
 
@@ -43,6 +47,10 @@ export interface PoolEvents {
   onVerdict(): void;
   /** For people: a host was ejected or is back, and why. */
   onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
+  /** For people: a host's name stands for other addresses than before. */
+  onAddresses(host: string, addresses: readonly string[]): void;
+  /** For people: a host's name can't be looked up. Said once, until it can. */
+  onLookupFailed(host: string, reason: string): void;
   /** Nothing uses the slot any more. */
   onReleased(slot: number): void;
 }
@@ -78,11 +86,19 @@ export class HostPool {
   }
 
   add(added: SlotHost): void {
-    const { columns, rules, tls, deadlines, clock, count } = this.#options;
-    const { slot } = added;
+    const { columns, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
+    const { slot, name } = added;
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
+    this.#hosts[slot] = new Host(added, {
+      keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
+      addressEvents: {
+        onChange: (addresses) => events.onAddresses(name, addresses),
+        onFailure: (error, isFirst) => {
+          if (isFirst) events.onLookupFailed(name, messageOf(error));
+        },
+      },
+    });
     columns.known[slot] = 1;
   }
 
@@ -242,6 +258,7 @@ export class HostPool {
       const share = columns.failing[host.slot] as number;
       if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
       host.queue.forgetGone();
+      host.addresses?.refresh(nowMs);
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
   }
@@ -250,7 +267,7 @@ export class HostPool {
   async #probe(host: Host): Promise<void> {
     const { columns, clock, count, rules, tls, probe, events } = this.#options;
     host.isProbing = true;
-    const isWell = await probe(host.target.origin, rules.healthPath, rules.healthTimeoutMs, tls);
+    const isWell = await probe(host.target.origin, rules.healthPath, rules.healthTimeoutMs, tls, host.addresses);
     host.isProbing = false;
     host.probeAtMs = clock() + rules.healthIntervalMs;
     if (!isWell || host.isRemoved || this.#isClosed) return;

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { type EjectionState, startEjection } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
+import { type AddressEvents, HostAddresses, hostnameOf, type Lookup } from '../host-addresses.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HostTls } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
@@ -21,9 +22,13 @@ export interface HostOptions {
   readonly keepIdleMs: number;
   readonly queueLength: number;
   readonly tls: HostTls;
+  readonly connectTimeoutMs: number;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
   readonly count: Count;
+  /** Finds the addresses of its name, if it has one. */
+  readonly lookup: Lookup;
+  readonly addressEvents: AddressEvents;
 }
 
 /** One host that requests can be sent to. */
@@ -34,6 +39,8 @@ export class Host implements ConnectionOwner {
   /** Its name and port, as a Host header says them. */
   readonly authority: string;
   readonly connect: ConnectOptions;
+  /** What its name stands for; undefined when it is known by its address. */
+  readonly addresses: HostAddresses | undefined;
   readonly idle: HostConnection[] = [];
   /**
    * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
@@ -60,7 +67,7 @@ export class Host implements ConnectionOwner {
   /** Connections are kept no more. */
   #isClosed = false;
 
-  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, deadlines, clock, count }: HostOptions) {
+  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions) {
     this.deadlines = deadlines;
     this.clock = clock;
     this.#count = count;
@@ -71,12 +78,24 @@ export class Host implements ConnectionOwner {
     this.keepIdleMs = keepIdleMs;
     this.queue = new HostQueue(queueLength, deadlines);
     const isTls = this.target.protocol === 'https:';
-    const host = this.target.hostname.replace(/^\[|\]$/g, '');
+    const host = hostnameOf(this.target);
+    this.addresses = HostAddresses.of(this.target, lookup, clock, {
+      onChange: (addresses) => {
+        this.#retireOld();
+        addressEvents.onChange(addresses);
+      },
+      onFailure: (error, isFirst) => {
+        count('hosts_lookup_failed');
+        addressEvents.onFailure(error, isFirst);
+      },
+    });
     // A server name is a name: addresses have none (RFC 6066, section 3).
-    const servername = /^[\d.]+$|:/.test(host) ? '' : host;
+    const servername = this.addresses === undefined ? '' : host;
     this.connect = {
       host,
       port: this.target.port === '' ? (isTls ? 443 : 80) : Number(this.target.port),
+      addresses: this.addresses,
+      connectTimeoutMs,
       tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
     };
   }
@@ -88,7 +107,7 @@ export class Host implements ConnectionOwner {
   }
 
   onIdle(connection: HostConnection): void {
-    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0) {
+    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
       connection.destroy();
       return;
     }
@@ -109,6 +128,11 @@ export class Host implements ConnectionOwner {
 
   onConnectError(error: Error): void {
     this.lastError = messageOf(error);
+  }
+
+  /** Closes the idle connections to addresses that the name no longer stands for; those in use end with their request. */
+  #retireOld(): void {
+    for (const connection of this.idle.filter(({ peer }) => this.addresses?.isCurrent(peer) === false)) connection.destroy();
   }
 
   /** Closes the connections on which nothing is in flight. */
