@@ -3,7 +3,7 @@
 
 import { ADDRCONFIG } from 'node:dns';
 import { lookup as lookupName } from 'node:dns/promises';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Clock } from './clock.js';
 
 /** One address that a name stands for. */
@@ -21,7 +21,7 @@ export const systemLookup: Lookup = (name) => lookupName(name, { all: true, hint
 /** How often a name is looked up. The system does not say how long an answer is good for; few records live for less. */
 const LOOKUP_EVERY_MS = 15_000;
 
-/** The same while no address is known, or none answers. */
+/** The least time between two lookups: while no address is known, or none answers. */
 const LOOKUP_AGAIN_MS = 1000;
 
 /** How long an address that did not answer comes last; then one connection tries it. */
@@ -148,11 +148,22 @@ export class HostAddresses {
     for (const each of this.#known) if (each.peer === peer) each.avoidUntilMs = 0;
   }
 
-  /** A connection to this address did not come about. When none does, the host may have moved. */
+  /** A connection to this address did not come about. */
   onFailed(address: string): void {
-    const nowMs = this.#clock();
-    for (const each of this.#known) if (each.address === address) each.avoidUntilMs = nowMs + AVOID_ADDRESS_MS;
-    if (this.#known.every(({ avoidUntilMs }) => avoidUntilMs > nowMs)) this.#nextLookupAtMs = Math.min(this.#nextLookupAtMs, this.#lookedUpAtMs + LOOKUP_AGAIN_MS);
+    for (const each of this.#known) if (each.address === address) each.avoidUntilMs = this.#clock() + AVOID_ADDRESS_MS;
+  }
+
+  /** No address answered: the host may have moved, so the next lookup is due a second after the last one. */
+  onNoneAnswered(): void {
+    this.#nextLookupAtMs = Math.min(this.#nextLookupAtMs, this.#lookedUpAtMs + LOOKUP_AGAIN_MS);
+  }
+
+  /** Learns from a socket that is about to connect, with what `tryEach` gave it, which addresses answer. */
+  watch(socket: Socket): void {
+    const onFailed = (address: string): void => this.onFailed(address);
+    socket.on('connectionAttemptFailed', onFailed);
+    socket.on('connectionAttemptTimeout', onFailed);
+    socket.once('connect', () => this.onConnected(socket.remoteAddress ?? ''));
   }
 
   #take(found: readonly Address[]): void {

@@ -20,7 +20,11 @@ const MAX_BODY_BYTES = 64 << 10;
 export function probeHost(origin: string, path: string, timeoutMs: number, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
   const url = new URL(origin);
   const target = { ...addressOf(url), ...(addresses !== undefined && tryEach(addresses, timeoutMs)) };
-  return path === '' ? doesAccept(target, timeoutMs) : doesAnswer(url, target, path, timeoutMs, tls);
+  const isWell = path === '' ? doesAccept(target, timeoutMs) : doesAnswer(url, target, path, timeoutMs, tls);
+  return isWell.then((isGood) => {
+    if (!isGood) addresses?.onNoneAnswered();
+    return isGood;
+  });
 }
 
 type Target = ReturnType<typeof addressOf> & Partial<ReturnType<typeof tryEach>>;

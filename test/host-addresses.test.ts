@@ -103,10 +103,11 @@ test('when no address answers, the name is looked up soon, and all are tried all
   const { run, order, addresses, stage } = open(at('a', 'b'));
   await run(4000);
   for (const each of ['a', 'b']) addresses.onFailed(each);
+  addresses.onNoneAnswered();
   assert.equal(order().split(' ').toSorted(), ['a', 'b']);
   await run(4500);
   assert.is(stage.lookups.length, 2);
-  for (let i = 0; i < 20; i++) addresses.onFailed('a');
+  for (let i = 0; i < 20; i++) addresses.onNoneAnswered();
   await run(5000);
   assert.is(stage.lookups.length, 2, 'not more often than once a second');
 });

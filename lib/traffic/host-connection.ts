@@ -72,6 +72,7 @@ export class HostConnection implements Waiting {
   idleSinceMs = 0;
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
+  readonly #addresses: HostAddresses | undefined;
   readonly #parser = new ResponseParser();
   #user: ConnectionUser | undefined;
   #isConnected = false;
@@ -83,6 +84,7 @@ export class HostConnection implements Waiting {
 
   constructor(options: ConnectOptions, owner: ConnectionOwner) {
     this.#owner = owner;
+    this.#addresses = options.addresses;
     this.socket = this.#open(options);
     owner.deadlines.add(this);
   }
@@ -110,7 +112,7 @@ export class HostConnection implements Waiting {
       socket.once('secureConnect', () => this.#onConnect());
       socket.on('data', (bytes: Buffer) => void this.#onBytes(bytes));
     }
-    if (addresses !== undefined) this.#watch(socket, addresses);
+    addresses?.watch(socket);
     socket.on('drain', () => (this.#tunnel ?? this.#user)?.onHostWritable());
     // After an error comes `close`.
     socket.on('error', (error) => {
@@ -121,19 +123,9 @@ export class HostConnection implements Waiting {
     return socket;
   }
 
-  /** Learns which of the host's addresses answer. */
-  #watch(socket: Socket, addresses: HostAddresses): void {
-    const onFailed = (address: string): void => addresses.onFailed(address);
-    socket.on('connectionAttemptFailed', onFailed);
-    socket.on('connectionAttemptTimeout', onFailed);
-    socket.once('connect', () => {
-      this.peer = socket.remoteAddress ?? '';
-      addresses.onConnected(this.peer);
-    });
-  }
-
   #onConnect(): void {
     this.#isConnected = true;
+    if (this.#addresses !== undefined) this.peer = this.socket.remoteAddress ?? '';
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#user?.onConnected();
   }
@@ -172,6 +164,7 @@ export class HostConnection implements Waiting {
     this.socket.destroy();
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (!this.#isConnected) this.#addresses?.onNoneAnswered();
     this.#owner.deadlines.remove(this);
     this.#owner.onClosed(this);
   }

@@ -8,10 +8,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock, SECOND } from '../../lib/clock.js';
 import { type Address, HostAddresses, type Lookup } from '../../lib/host-addresses.js';
+import { startHostChecks } from '../../lib/host-checks.js';
 import { probeHost } from '../../lib/probe-host.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { startTraffic } from '../../lib/traffic/server.js';
-import type { TrafficConfig } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/traffic-config.js';
 import { until } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
 import { withBalancer } from '../support/fleet.js';
@@ -158,6 +159,24 @@ test('a check finds a host well when one of its addresses is, with a path or wit
     assert.is(await probeHost(`http://app.internal:${port}`, path, 5000, tls, addresses('127.0.0.2', '127.0.0.3')), true, path);
     assert.is(await probeHost(`http://app.internal:${port}`, path, 5000, tls, addresses('127.0.0.2', '127.0.0.4')), false, path);
     assert.is(await probeHost(`http://app.internal:${port}`, path, 5000, tls, addresses()), false, path);
+  }
+}));
+
+test('checks follow a host that has moved as soon as its old address fails', () => withAddresses(['127.0.0.3'], async (port) => {
+  const names = { found: ['127.0.0.2'] };
+  const failed: string[] = [];
+  let isWell = false;
+  const checks = startHostChecks({
+    rules: { ...TRAFFIC_DEFAULTS, healthIntervalMs: 100, healthPath: '/' }, tls: { ca: undefined, isInsecure: false }, clock: monotonicClock(), lookup: lookupIn(names),
+    hosts: () => [{ name: 'app', url: `http://app.internal:${port}` }],
+    onChecked: ({ name }, isGood) => void (isGood ? (isWell = true) : failed.push(name)),
+  });
+  try {
+    await until(() => failed.length > 0, { what: 'a check that fails' });
+    names.found = ['127.0.0.3'];
+    await until(() => isWell, { timeoutMs: 10_000, what: 'a check that passes' });
+  } finally {
+    checks.stop();
   }
 }));
 
