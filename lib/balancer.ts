@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, machineName } from './config.js';
 import { startConsole } from './console/health.js';
+import { type Lookup, systemLookup } from './host-addresses.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
 import { MAX_CLASSES, type Role } from './model.js';
@@ -16,6 +17,7 @@ import { Random } from './routing/random.js';
 import { RequestClasses, REST_CLASS, REST_NAME } from './routing/request-classes.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
+import { StartGate } from './start-gate.js';
 import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
@@ -33,15 +35,6 @@ import { startMemoryGuard } from './traffic/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
 import { openTlsContexts } from './traffic/tls-contexts.js';
 import { readVersion } from './version.js';
-
-/** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
-const OPEN_WITHIN_MS = 3000;
-
-/** Where hosts are named on the command line they are known without Redis: only a machine that is short of CPU needs longer. */
-const OPEN_WITH_STATICS_WITHIN_MS = 15_000;
-
-/** And so long when there are hosts already. */
-const WORDS_WITHIN_MS = 500;
 
 /** How often requests are sorted into classes anew. */
 const TURN_MS = 1000;
@@ -67,8 +60,9 @@ export interface Balancer {
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
  * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
+ * @param lookup finds the addresses of hosts that have names
  */
-export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread): Promise<Balancer> {
+export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread, lookup: Lookup = systemLookup): Promise<Balancer> {
   const hostTls = readHostTls(config);
   const table = createTable();
   const columns = openTable(table);
@@ -97,10 +91,13 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     rules: config,
     tls: hostTls,
     probe: probeHost,
+    lookup,
     events: {
       onVerdict: () => fleet?.post({ type: 'verdict' }),
       onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
       onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
+      onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
+      onLookupFailed: (host, reason) => log('warn', 'the name of a host can\'t be looked up: the addresses known so far are used', { host, reason }),
     },
   });
   const classes = new RequestClasses(randomInt(2 ** 31));
@@ -168,10 +165,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
 
   // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.
   const ports = new MessageChannel();
-  let opened: () => void = () => undefined;
-  const open = new Promise<void>((resolve) => {
-    opened = resolve;
-  });
+  const gate = new StartGate(config.statics.length > 0);
   const hosts = keep<ToHosts, FromHosts>({
     entry: new URL('./hosts/thread.js', import.meta.url),
     start(isAgain) {
@@ -204,6 +198,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
       count('fleet_thread_restarts');
       log('error', 'the fleet thread died and is started again; routing goes on', { reason });
       role = 'slave';
+      gate.onThreadDeath();
     },
     stopMessage: { type: 'stop' },
   });
@@ -224,11 +219,15 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
           pool.add(host);
           explainer.hostCame(host);
         }
-        // Whether an operator took one of them out is known in a moment, when Redis is well.
-        setTimeout(opened, WORDS_WITHIN_MS).unref();
+        if (message.added.length === 0) break;
+        fleet.post({ type: 'hosts-known' });
+        gate.onAnnounced();
+        break;
+      case 'listed':
+        gate.onListed();
         break;
       case 'synced':
-        opened();
+        gate.onSynced();
         break;
       case 'role':
         role = message.role;
@@ -261,9 +260,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   shutdown.add(() => clearInterval(turnTimer));
 
   releaseStartMemory();
-  const openTimer = setTimeout(opened, config.statics.length > 0 ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS);
-  await open;
-  clearTimeout(openTimer);
+  await gate.opened;
   traffic.open();
   log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
   return {

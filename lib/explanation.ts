@@ -32,10 +32,11 @@ export interface LookedAt {
  * What became of a pick.
  * - `taken`: the request went there;
  * - `full`: the host had as many requests as it may, and another pick was made; after the last one, the request waited for the first full host;
+ * - `avoided`: something was held against the host, and for a second try a better one was searched for;
  * - `gone`: the host was on its way out of the table;
  * - `none`: there was nobody to pick.
  */
-export type PickEnd = 'taken' | 'full' | 'gone' | 'none';
+export type PickEnd = 'taken' | 'full' | 'avoided' | 'gone' | 'none';
 
 /** One pick. A request has several when a host had no room, or when it was tried on another one. */
 export interface ExplainedPick {

@@ -2,6 +2,7 @@
 // checked and what follows from it is its owner's: the master, or a balancer without one.
 
 import type { Clock } from './clock.js';
+import { HostAddresses, type Lookup, systemLookup } from './host-addresses.js';
 import { probeHost } from './probe-host.js';
 import type { HealthRules, HostTls } from './traffic-config.js';
 
@@ -24,6 +25,8 @@ export interface HostChecksOptions {
   readonly rules: HealthRules;
   readonly tls: HostTls;
   readonly clock: Clock;
+  /** Finds the addresses of hosts that have names; asks the system unless told. */
+  readonly lookup?: Lookup;
   /** Who is to be checked in the interval that begins. */
   readonly hosts: () => readonly CheckedHost[];
   readonly onChecked: (host: CheckedHost, isGood: boolean) => void;
@@ -36,11 +39,13 @@ export interface HostChecks {
 }
 
 /** Starts an interval at once; its first check comes a while after. */
-export function startHostChecks({ rules, tls, clock, hosts, onChecked }: HostChecksOptions): HostChecks {
+export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = systemLookup }: HostChecksOptions): HostChecks {
   const { healthIntervalMs } = rules;
   let isStopped = false;
   let startedAtMs = clock();
   let round = hosts();
+  /** By URL; undefined for a host that is known by its address. */
+  const addresses = new Map<string, HostAddresses | undefined>();
   let begun = 0;
   let running = 0;
   const waiting: CheckedHost[] = [];
@@ -61,13 +66,16 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked }: HostChe
     startedAtMs = clock();
     round = hosts();
     begun = 0;
+    const urls = new Set(round.map(({ url }) => url));
+    for (const url of addresses.keys()) if (!urls.has(url)) addresses.delete(url);
   }
 
   async function checkNext(): Promise<void> {
     const host = waiting.shift();
     if (host === undefined || isStopped) return;
     running++;
-    const isGood = await probeHost(host.url, rules, tls);
+    if (!addresses.has(host.url)) addresses.set(host.url, HostAddresses.of(new URL(host.url), lookup, clock));
+    const isGood = await probeHost(host.url, rules, tls, addresses.get(host.url));
     running--;
     busy.delete(host.name);
     if (isStopped) return;

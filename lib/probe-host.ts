@@ -4,7 +4,9 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
-import { hostAddressOf } from './host-address.js';
+import { type HostAddress, hostAddressOf } from './host-address.js';
+import { type HostAddresses, tryEach } from './host-addresses.js';
+import { startTimeout } from './timeout.js';
 import type { HealthRules, HostTls } from './traffic-config.js';
 
 /** So much of an answer's body is read; a longer one is as good. */
@@ -17,37 +19,47 @@ export type CheckRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'health
  * Whether the host of this origin is well. Never rejects.
  * With an empty path it must accept a TCP connection, and is asked for nothing: one that is only busy must not
  * be given more to do. With a path it must answer GET with an expected status, its body too, all within `healthTimeoutMs`.
+ * @param addresses of a host that has a name: it is well when one of them is
  */
-export function probeHost(origin: string, rules: CheckRules, tls: HostTls): Promise<boolean> {
-  return rules.healthPath === '' ? doesAccept(new URL(origin), rules.healthTimeoutMs) : doesAnswer(new URL(origin), rules, tls);
+export function probeHost(origin: string, rules: CheckRules, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
+  const url = new URL(origin);
+  const target = { ...hostAddressOf(url), ...(addresses !== undefined && tryEach(addresses, rules.healthTimeoutMs)) };
+  const isWell = rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(url, target, rules, tls);
+  return isWell.then((isGood) => {
+    if (!isGood) addresses?.onNoneAnswered();
+    return isGood;
+  });
 }
 
-function doesAccept(url: URL, timeoutMs: number): Promise<boolean> {
+/** Where to connect to, and for a host with a name how to try its addresses. */
+type Target = HostAddress & Partial<ReturnType<typeof tryEach>>;
+
+function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(hostAddressOf(url));
+    const socket = connect(target);
     const end = (isGood: boolean): void => {
-      clearTimeout(timer);
+      timeout.clear();
       socket.destroy();
       resolve(isGood);
     };
-    const timer = setTimeout(end, timeoutMs, false);
+    const timeout = startTimeout(timeoutMs, () => end(false));
     socket.on('connect', () => end(true));
     socket.on('error', () => end(false));
   });
 }
 
-function doesAnswer(url: URL, { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules, { ca, isInsecure }: HostTls): Promise<boolean> {
+function doesAnswer(url: URL, target: Target, { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules, { ca, isInsecure }: HostTls): Promise<boolean> {
   return new Promise((resolve) => {
     // The server name is that of the address, as with requests: unless it is given, Node takes it from the Host header.
-    const options = { ...hostAddressOf(url), path, agent: false, headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' } } as const;
+    const options = { ...target, path, agent: false, headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' } } as const;
     const question =
       url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
     const end = (isGood: boolean): void => {
-      clearTimeout(timer);
+      timeout.clear();
       resolve(isGood);
       question.destroy();
     };
-    const timer = setTimeout(end, healthTimeoutMs, false);
+    const timeout = startTimeout(healthTimeoutMs, () => end(false));
     question.on('response', (answer) => {
       const { statusCode = 0 } = answer;
       if (!healthExpect.some(({ from, to }) => statusCode >= from && statusCode <= to)) {

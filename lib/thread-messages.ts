@@ -18,6 +18,8 @@ export type ToFleet =
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
   /** Why a request went where it went; the token is of the `why` that asked. */
   | { readonly type: 'why-answer'; readonly token: string; readonly answer: WhyAnswer }
+  /** The answer to a `hosts` message that added some: the traffic thread knows them, and they may be picked. */
+  | { readonly type: 'hosts-known' }
   /** Nothing uses this removed slot any more. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The way to the hosts thread, also after that thread was started again. */
@@ -28,7 +30,10 @@ export type ToFleet =
 
 /** From the fleet thread to the main thread. */
 export type FromFleet =
+  /** Hosts that came may be picked only after `hosts-known`; those that left can't be picked any more. */
   | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
+  /** The answer to `hosts-known`: the hosts are in the candidates' list, unless something is held against them. */
+  | { readonly type: 'listed' }
   /** The table is as full as it can be for now: Redis was read, or can't be reached. */
   | { readonly type: 'synced' }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }

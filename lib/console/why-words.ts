@@ -174,7 +174,8 @@ function passedOver({ looked, picked }: ExplainedPick): string[] {
 }
 
 function consequence({ end, picked }: ExplainedPick): string[] {
-  if (end === 'full') return [`But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight): another pick is made, up to four, and then the request waits for the first of them.`];
+  if (end === 'full') return [`But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight): another pick is made, up to four, and then the hosts are searched for one with room; without any, the request waits for the first of them.`];
+  if (end === 'avoided') return [`But something was held against ${name(picked)}, and for a second try a better host is searched for.`];
   if (end === 'gone') return [`But ${name(picked)} was on its way out of the table: another pick is made.`];
   return [];
 }

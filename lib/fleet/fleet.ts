@@ -247,6 +247,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         case 'verdict':
           table.rebuild();
           break;
+        case 'hosts-known':
+          table.admitKnown();
+          break;
         case 'inband-reports':
           sendInband(message.reports);
           break;

@@ -47,6 +47,8 @@ export interface TableSync {
   readonly writer: TableWriter;
   /** Builds the candidates' list anew, after this balancer changed what it holds against a host. */
   rebuild(): void;
+  /** The traffic thread knows the hosts that it was told of last: they may be picked. */
+  admitKnown(): void;
   /** Takes all that an operator said of hosts. */
   setWords(words: ReadonlyMap<string, OperatorWord>): void;
   /** Takes what this balancer's own check of a host found. */
@@ -85,7 +87,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   }
 
   function announce({ added, removed }: SlotChange): void {
-    // The list first: no request is to find a host in it that was just removed, nor none at all at the start.
+    // The list first: a host that was removed must not be picked any more when the traffic thread forgets it. One that
+    // was added comes into the list when the traffic thread has answered that it knows it.
     if (writer.isListOld) rebuild();
     if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
   }
@@ -219,6 +222,10 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   return {
     writer,
     rebuild,
+    admitKnown() {
+      announce(writer.admitKnown());
+      post({ type: 'listed' });
+    },
     setWords(words) {
       const ejected = writer.setWords(words);
       // The list first: no request is to come to a host whose requests are being ended.

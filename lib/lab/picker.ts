@@ -55,6 +55,7 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
 /** The real table with so many hosts, each with figures of its own and reports up to a second old. */
 function fillTable(count: number, nowMs: number): TableReader {
   const columns = openTable(createTable());
+  columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters));
   const random = new Random(7);
   const hosts = Array.from({ length: count }, (_, index): HostRow => ({

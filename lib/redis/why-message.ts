@@ -49,7 +49,7 @@ export function encodeAnswer(answer: WhyAnswer): string {
 const MAX_ANSWER = 1 << 17;
 const MAX_LISTED = 64;
 const UNEXPLAINED: ReadonlySet<unknown> = new Set<Unexplained>(['unpicked', 'forgotten', 'unknown', 'log-off']);
-const ENDS: ReadonlySet<unknown> = new Set<PickEnd>(['taken', 'full', 'gone', 'none']);
+const ENDS: ReadonlySet<unknown> = new Set<PickEnd>(['taken', 'full', 'avoided', 'gone', 'none']);
 
 /** Reads an answer. What of it is text is a known word, a name, a time, or printable ASCII. */
 export function decodeAnswer(text: unknown): Decoded<WhyAnswer> {

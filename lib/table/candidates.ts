@@ -1,5 +1,5 @@
-// Which hosts may be picked: builds the candidates' list and puts it in force at one stroke. Invariant: who an
-// operator took out is never in it. Also says since when a host that comes into the list warms up.
+// Which hosts may be picked: builds the candidates' list and puts it in force at one stroke. Invariant: a host that
+// the traffic thread does not know, or that an operator took out, is never in it. Also says since when a host that comes into the list warms up.
 
 import { HOST_STATES } from '../model.js';
 import type { Count } from './counters.js';
@@ -51,14 +51,14 @@ export class CandidateList {
   }
 
   /**
-   * Builds the list anew. Left out are hosts that are down, that this balancer ejected, and that an operator
-   * took out. Panic: when more than `maxEjectedPercent` of those that no operator took out are left out, or
-   * all, all of them are candidates: sending anyway beats refusing everything.
+   * Builds the list anew. Left out are hosts that the traffic thread does not know yet, that are down, that this
+   * balancer ejected, and that an operator took out. Panic: when more than `maxEjectedPercent` of the known hosts
+   * that no operator took out are left out, or all, all of them are candidates, those that are well first: sending anyway beats refusing everything.
    * @returns when the list should next be built because an ejection ends (process's clock), or Infinity
    */
   build(hosts: Iterable<Candidate>, nowMs: number): number {
     if (Number.isNaN(this.#startedAtMs)) this.#startedAtMs = nowMs;
-    const { header, lists, state, ejectedUntil, operator } = this.#columns;
+    const { header, lists, state, ejectedUntil, operator, known, out } = this.#columns;
     const before = this.#inForce();
     const next = before === lists[0] ? 1 : 0;
     const list = lists[next];
@@ -68,15 +68,18 @@ export class CandidateList {
     // Those that are in come first and those that are out from the other end, so that one pass will do.
     let end = list.length;
     for (const { slot, ownDown } of hosts) {
-      if (operator[slot] !== 0) continue;
+      if (known[slot] === 0 || operator[slot] !== 0) continue;
       total++;
       const ejectedUntilMs = ejectedUntil[slot] as number;
       const isEjected = ejectedUntilMs > nowMs;
       if (isEjected) rebuildAtMs = Math.min(rebuildAtMs, ejectedUntilMs);
-      if (isEjected || (ownDown ?? state[slot] === STATE_DOWN)) list[--end] = slot;
+      const isOut = isEjected || (ownDown ?? state[slot] === STATE_DOWN);
+      out[slot] = isOut ? 1 : 0;
+      if (isOut) list[--end] = slot;
       else list[++count] = slot;
     }
     const isPanic = count < total && (count === 0 || (total - count) * 100 > this.#rules.maxEjectedPercent * total);
+    header[HEADER.well] = count;
     if (isPanic) {
       list.copyWithin(count + 1, end);
       count = total;

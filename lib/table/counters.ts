@@ -54,6 +54,7 @@ export const COUNTERS = [
   'timeouts_half_closed',
   // Traffic: what hosts did, and what followed.
   'hosts_connect_failed',
+  'hosts_lookup_failed',
   'hosts_reset',
   'hosts_bad_response',
   'hosts_extra_bytes',

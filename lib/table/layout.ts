@@ -18,6 +18,8 @@ export const HEADER = {
   inflight: 2,
   /** 1 while so many hosts are out that all are candidates. */
   panic: 3,
+  /** How many hosts of the candidates' list are not out; they come first in it. */
+  well: 4,
 } as const;
 
 /** Cells of the second header, a Float64Array. */
@@ -57,6 +59,8 @@ export interface TableColumns {
   readonly usage: Float64Array;
   readonly reportedAt: Float64Array;
   readonly state: Int32Array;
+  /** 1: the host is down or ejected, and a candidate only in a panic. */
+  readonly out: Int32Array;
   readonly fleetInflight: Int32Array;
   readonly quick: Int32Array;
   /** Since when a host warms up (process's clock); 0 when it need not. */
@@ -73,6 +77,8 @@ export interface TableColumns {
   readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
   // Written by the traffic thread.
+  /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
+  readonly known: Int32Array;
   readonly inflight: Int32Array;
   readonly work: Float64Array;
   /** Requests that were answered too soon to be believed: they still count as in flight. */
@@ -104,7 +110,7 @@ export interface TableColumns {
 }
 
 const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 6 + MAX_CLASSES;
+const NARROW_COLUMNS = 8 + MAX_CLASSES;
 
 function sizeOf(capacity: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * capacity;
@@ -182,9 +188,11 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     header: narrow(HEADER_CELLS),
     lists: [narrow(capacity + 1), narrow(capacity + 1)],
     state: narrow(capacity),
+    out: narrow(capacity),
     fleetInflight: narrow(capacity),
     quick: narrow(capacity),
     operator: narrow(capacity),
+    known: narrow(capacity),
     inflight: narrow(capacity),
     kept: narrow(capacity),
     servedByClass: unsigned(capacity * MAX_CLASSES),

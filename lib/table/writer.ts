@@ -7,6 +7,7 @@ import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
+import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
 import { readStamp, writeStamp } from './stamp.js';
 import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
@@ -22,18 +23,6 @@ export interface SlotHost {
 export interface SlotChange {
   readonly added: readonly SlotHost[];
   readonly removed: readonly SlotHost[];
-}
-
-interface Entry {
-  readonly slot: number;
-  readonly name: string;
-  readonly url: string;
-  isStatic: boolean;
-  isPublished: boolean;
-  /** When a new master's first table did not name it; NaN when it is named. */
-  orphanedAtMs: number;
-  /** What this balancer's own checks found while there was no master to ask; null when nothing. */
-  ownDown: boolean | null;
 }
 
 /** How long a host that a new master does not know is kept: its agent has this time to be heard. */
@@ -64,7 +53,7 @@ export class TableWriter {
     this.#count = count;
     this.#candidates = new CandidateList(columns, count, rules);
     this.#nextSlot = nextSlot;
-    for (const host of known) this.#entries.set(host.name, { ...host, isStatic: false, isPublished: true, orphanedAtMs: Number.NaN, ownDown: null });
+    for (const host of known) this.#entries.set(host.name, newEntry(host, true));
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
     this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
@@ -88,12 +77,7 @@ export class TableWriter {
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     for (const host of statics) {
-      const known = this.#entries.get(host.name);
-      if (known !== undefined) {
-        known.isStatic = true;
-        continue;
-      }
-      const entry = this.#add(host.name, host.url, change);
+      const entry = this.#entries.get(host.name) ?? this.#add(host.name, host.url, change);
       if (entry !== undefined) entry.isStatic = true;
     }
     return change;
@@ -147,6 +131,18 @@ export class TableWriter {
     return change;
   }
 
+  /** The traffic thread knows the hosts that it was told of: they may be picked. Those that they replace leave now. */
+  admitKnown(): SlotChange {
+    const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
+    this.#isListOld = true;
+    for (const entry of this.#entries.values()) {
+      if (entry.predecessor === undefined || this.#columns.known[entry.slot] === 0) continue;
+      change.removed.push(...lineOf(entry.predecessor).map(slotHostOf));
+      entry.predecessor = undefined;
+    }
+    return change;
+  }
+
   /** Says that nothing uses a removed slot any more, so that another host may have it; what was held against the old one goes with it. */
   release(slot: number): void {
     // The traffic thread's columns: it has done with the slot.
@@ -161,7 +157,7 @@ export class TableWriter {
    */
   rebuildCandidates(nowMs: number): number {
     this.#isListOld = false;
-    return this.#candidates.build(this.#entries.values(), nowMs);
+    return this.#candidates.build(Array.from(this.#entries.values(), (entry) => newestKnown(entry, this.#columns.known)), nowMs);
   }
 
   /** Whether so many hosts are out that all are candidates. */
@@ -176,7 +172,7 @@ export class TableWriter {
     for (const entry of this.#entries.values()) {
       if (this.#applyWord(entry) && words.get(entry.name) === 'ejected') ejected.push(entry);
     }
-    return ejected.map(({ slot, name, url }) => ({ slot, name, url }));
+    return ejected.map(slotHostOf);
   }
 
   /** What an operator said of hosts, as far as it is known. */
@@ -213,7 +209,7 @@ export class TableWriter {
 
   /** All hosts with their slots. */
   hosts(): readonly SlotHost[] {
-    this.#hosts ??= [...this.#entries.values()].map(({ slot, name, url }) => ({ slot, name, url }));
+    this.#hosts ??= [...this.#entries.values()].map(slotHostOf);
     return this.#hosts;
   }
 
@@ -225,17 +221,25 @@ export class TableWriter {
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     let entry = this.#entries.get(row.name);
     if (entry !== undefined && entry.url !== row.url) {
-      // A new address is a new host: connections and requests in flight belong to the old one.
-      const { isStatic } = entry;
-      this.#remove(entry, change);
-      entry = this.#add(row.name, row.url, change);
-      if (entry !== undefined) entry.isStatic = isStatic;
+      entry = this.#move(entry, row.url, change);
     }
     entry ??= this.#add(row.name, row.url, change);
     if (entry === undefined) return;
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
     if (writeRow(this.#columns, entry.slot, row, nowMs)) this.#isListOld = true;
+  }
+
+  /** A new address is a new host: connections and requests in flight belong to the old one, which leaves when the traffic thread knows the new one. */
+  #move(entry: Entry, url: string, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
+    const moved = this.#add(entry.name, url, change);
+    if (moved === undefined) {
+      this.#remove(entry, change);
+      return undefined;
+    }
+    moved.isStatic = entry.isStatic;
+    moved.predecessor = entry;
+    return moved;
   }
 
   #setQuick(names: readonly string[]): void {
@@ -257,7 +261,7 @@ export class TableWriter {
       return undefined;
     }
     clearRow(this.#columns, slot);
-    const entry: Entry = { slot, name, url, isStatic: false, isPublished: false, orphanedAtMs: Number.NaN, ownDown: null };
+    const entry = newEntry({ slot, name, url });
     this.#entries.set(name, entry);
     this.#applyWord(entry);
     this.#hosts = undefined;
@@ -280,7 +284,7 @@ export class TableWriter {
     this.#entries.delete(entry.name);
     this.#hosts = undefined;
     this.#isListOld = true;
-    change.removed.push({ slot: entry.slot, name: entry.name, url: entry.url });
+    change.removed.push(...lineOf(entry).map(slotHostOf));
   }
 
   #unpublish(name: string, change: { removed: SlotHost[] }): void {

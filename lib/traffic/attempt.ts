@@ -93,7 +93,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     client.listener = this;
-    const connection = pool.take(this.host, client.head);
+    const connection = pool.take(this.host, client.head, this.startedAtMs);
     this.#connection = connection;
     connection.use(this, client.head.method);
     // It has just begun: the clock need not be read again.

@@ -87,6 +87,11 @@ export class ClientPatience implements Waiting {
     this.#isRateDue = came > 0;
   }
 
+  onPaused(pausedMs: number): void {
+    // What the client sent during the pause could not come in.
+    this.#bodySinceMs = Math.min(this.#bodySinceMs + pausedMs, this.#clock());
+  }
+
   onDeadline(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#onLate(this.owed, this.#isRateDue);

@@ -1,7 +1,7 @@
 // A request's story, whatever lane its bytes take: pick, forward, record; once more on another host if
 // that is allowed; else an answer of our own. Told in one place, from top to bottom.
 
-import type { HostView, Policy } from '../model.js';
+import type { Policy } from '../model.js';
 import { mayRetry, type OutcomeKind } from '../routing/retry.js';
 import type { RequestClasses } from '../routing/request-classes.js';
 import type { RetryBudget } from '../routing/retry-budget.js';
@@ -14,12 +14,12 @@ import type { ClientSide } from './client-side.js';
 import { hasPassed } from './headers.js';
 import type { Host } from './host.js';
 import type { QueueEnd } from './host-queue.js';
-import { type RequestIds, requestIdOf } from './pick-log.js';
+import { pick, type PickContext } from './pick.js';
+import { requestIdOf } from './pick-log.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
 /** What the story needs; one for all requests of a balancer. */
-export interface ExchangeContext extends AttemptContext {
-  readonly view: HostView;
+export interface ExchangeContext extends AttemptContext, PickContext {
   readonly classes: RequestClasses;
   /** What a request of each class costs (ms of CPU); NaN when not known. */
   readonly classCost: Float64Array;
@@ -28,14 +28,9 @@ export interface ExchangeContext extends AttemptContext {
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
-  /** What requests are called in the access log, and how each was picked; undefined without one. */
-  readonly ids: RequestIds | undefined;
   /** Replaced as a whole when an operator sets another algorithm. */
   policy: Policy;
 }
-
-/** So many picks at most for one attempt: a host may be unknown to this thread for a moment, or have no room. */
-const MAX_PICKS = 4;
 
 /** Carries one request through. Never rejects. */
 export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
@@ -125,27 +120,6 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
   }
   if (head.droppedNames > 0) count('header_names_dropped', head.droppedNames);
   return undefined;
-}
-
-/**
- * A host with room; when none of those picked has any, the first of them.
- * @param request its number in the log of picks, when there is one
- */
-export function pick({ policy, view, pool, ids }: Pick<ExchangeContext, 'policy' | 'view' | 'pool' | 'ids'>, nowMs: number, excluded: number, cost: number, request: number, attempt: number): Host | undefined {
-  let full: Host | undefined;
-  for (let i = 0; i < MAX_PICKS; i++) {
-    ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
-    const slot = policy.pick(view, nowMs, excluded, cost);
-    if (slot < 0) break;
-    const host = pool.get(slot);
-    const isGone = host === undefined || host.isRemoved;
-    const hasRoom = !isGone && pool.hasRoom(host);
-    ids?.log.end(slot, isGone ? 'gone' : hasRoom ? 'taken' : 'full');
-    if (isGone) continue;
-    if (hasRoom) return host;
-    full ??= host;
-  }
-  return full;
 }
 
 /** Whether one other host may be tried, by the rule and by the budget. */

@@ -8,7 +8,8 @@ import type { Random } from '../routing/random.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/writer.js';
 import { expectedCost } from '../table/class-costs.js';
-import { type ExchangeContext, pick } from './exchange.js';
+import type { ExchangeContext } from './exchange.js';
+import { pick } from './pick.js';
 import { type NameOf, PickLog, requestIdOf } from './pick-log.js';
 
 /** A dry run needs room for itself alone. */

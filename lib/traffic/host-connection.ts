@@ -4,6 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../clock.js';
+import { type HostAddresses, tryEach } from '../host-addresses.js';
 import { ResponseParser, type ResponseSink } from './response-parser.js';
 import type { Deadlines, Waiting } from './deadlines.js';
 
@@ -38,6 +39,10 @@ export interface TunnelSide {
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
+  /** The addresses that the host's name stands for; undefined when `host` is an address. */
+  readonly addresses: HostAddresses | undefined;
+  /** How long it may take to connect: each address has its share, and the last one all that is left. */
+  readonly connectTimeoutMs: number;
   /** How to verify it; undefined for a plain connection. */
   readonly tls: { readonly servername: string; readonly ca: string | undefined; readonly rejectUnauthorized: boolean } | undefined;
 }
@@ -61,8 +66,13 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 << 10);
 /** A connection to a host. */
 export class HostConnection implements Waiting {
   deadlineMs = Number.POSITIVE_INFINITY;
+  /** The host's address that it goes to, once connected; only where the host has a name. */
+  peer = '';
+  /** Since when it lies idle, when it does (process's clock). */
+  idleSinceMs = 0;
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
+  readonly #addresses: HostAddresses | undefined;
   readonly #parser = new ResponseParser();
   #user: ConnectionUser | undefined;
   #isConnected = false;
@@ -74,6 +84,7 @@ export class HostConnection implements Waiting {
 
   constructor(options: ConnectOptions, owner: ConnectionOwner) {
     this.#owner = owner;
+    this.#addresses = options.addresses;
     this.socket = this.#open(options);
     owner.deadlines.add(this);
   }
@@ -88,8 +99,8 @@ export class HostConnection implements Waiting {
     return this.#user === undefined;
   }
 
-  #open({ host, port, tls }: ConnectOptions): Socket {
-    const common = { host, port, noDelay: true, allowHalfOpen: false };
+  #open({ host, port, tls, addresses, connectTimeoutMs }: ConnectOptions): Socket {
+    const common = { host, port, noDelay: true, allowHalfOpen: false, ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)) };
     let socket: Socket;
     if (tls === undefined) {
       const onread = { buffer: READ_BUFFER, callback: (length: number) => this.#onBytes(READ_BUFFER.subarray(0, length)) };
@@ -101,6 +112,7 @@ export class HostConnection implements Waiting {
       socket.once('secureConnect', () => this.#onConnect());
       socket.on('data', (bytes: Buffer) => void this.#onBytes(bytes));
     }
+    addresses?.watch(socket);
     socket.on('drain', () => (this.#tunnel ?? this.#user)?.onHostWritable());
     // After an error comes `close`.
     socket.on('error', (error) => {
@@ -113,6 +125,7 @@ export class HostConnection implements Waiting {
 
   #onConnect(): void {
     this.#isConnected = true;
+    if (this.#addresses !== undefined) this.peer = this.socket.remoteAddress ?? '';
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#user?.onConnected();
   }
@@ -151,6 +164,7 @@ export class HostConnection implements Waiting {
     this.socket.destroy();
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (!this.#isConnected) this.#addresses?.onNoneAnswered();
     this.#owner.deadlines.remove(this);
     this.#owner.onClosed(this);
   }

@@ -2,6 +2,8 @@
 // it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
 import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { HostAddresses, Lookup } from '../host-addresses.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
 import type { CheckRules } from '../probe-host.js';
@@ -24,18 +26,19 @@ const FRESH_MS = 1000;
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
 
-
 /** What a pool is handed. */
 export interface PoolOptions {
   readonly columns: TableColumns;
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
     Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> & CheckRules;
   readonly tls: HostTls;
   /** Whether a host that was ejected is well. Never rejects. */
-  readonly probe: (origin: string, rules: CheckRules, tls: HostTls) => Promise<boolean>;
+  readonly probe: (origin: string, rules: CheckRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
+  /** Finds the addresses of hosts that have names. */
+  readonly lookup: Lookup;
   readonly events: PoolEvents;
 }
 
@@ -45,6 +48,10 @@ export interface PoolEvents {
   onVerdict(): void;
   /** For people: a host was ejected or is back, and why. */
   onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
+  /** For people: a host's name stands for other addresses than before. */
+  onAddresses(host: string, addresses: readonly string[]): void;
+  /** For people: a host's name can't be looked up. Said once, until it can. */
+  onLookupFailed(host: string, reason: string): void;
   /** Nothing uses the slot any more. */
   onReleased(slot: number): void;
 }
@@ -56,6 +63,7 @@ export class HostPool {
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
+  #turn = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -73,17 +81,26 @@ export class HostPool {
     return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
   }
 
-  /** The host of a slot; undefined while the message that brings it is on its way. */
+  /** The host of a slot; undefined when it has none. */
   get(slot: number): Host | undefined {
     return this.#hosts[slot];
   }
 
   add(added: SlotHost): void {
-    const { columns, rules, tls, deadlines, clock, count } = this.#options;
-    const { slot } = added;
+    const { columns, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
+    const { slot, name } = added;
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, { keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, tls, deadlines, clock, count });
+    this.#hosts[slot] = new Host(added, {
+      keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
+      addressEvents: {
+        onChange: (addresses) => events.onAddresses(name, addresses),
+        onFailure: (error, isFirst) => {
+          if (isFirst) events.onLookupFailed(name, messageOf(error));
+        },
+      },
+    });
+    columns.known[slot] = 1;
   }
 
   remove(slot: number): void {
@@ -114,6 +131,28 @@ export class HostPool {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
   }
 
+  /** Whether it is known that a host should not be used: it is down, ejected, or has just refused a connection. */
+  isOut(slot: number, nowMs: number): boolean {
+    const { out, ejectedUntil, avoidUntil } = this.#options.columns;
+    return out[slot] === 1 || (ejectedUntil[slot] as number) > nowMs || (avoidUntil[slot] as number) > nowMs;
+  }
+
+  /** The share (0..1) of recent requests on a host that failed or were answered 5xx. */
+  failing(slot: number): number {
+    return this.#options.columns.failing[slot] as number;
+  }
+
+  /** How many candidates are well: they come first in the list. */
+  get wellCount(): number {
+    return this.#options.columns.header[HEADER.well] as number;
+  }
+
+  /** Where the next search among the candidates begins: searches begin with each in turn. */
+  nextTurn(): number {
+    this.#turn = (this.#turn + 1) % this.#options.columns.slots;
+    return this.#turn;
+  }
+
   /** One more request in flight on this host. */
   begin(host: Host, attempt: Attempt): void {
     const { columns } = this.#options;
@@ -138,7 +177,7 @@ export class HostPool {
     }
     if (outcome === 'ok') this.#record(host, attempt, status, nowMs);
     this.#judge(host, outcome, status);
-    host.queue.letIn(this.#options.clock);
+    host.queue.letIn();
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 
@@ -156,15 +195,19 @@ export class HostPool {
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */
-  take(host: Host, head: RequestHead): HostConnection {
-    const { clock } = this.#options;
+  take(host: Host, head: RequestHead, nowMs: number): HostConnection {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
-      if (connection.isIdle && connection.socket.writable) {
-        if (mayBeStale || host.keepIdleMs - (connection.deadlineMs - clock()) <= FRESH_MS) return connection;
-        host.idle.push(connection);
-        break;
+      if (!connection.isIdle || !connection.socket.writable) continue;
+      const idleMs = nowMs - connection.idleSinceMs;
+      // After a pause of the process, before its deadline is looked at: the host has most likely closed it.
+      if (idleMs > host.keepIdleMs) {
+        connection.destroy();
+        continue;
       }
+      if (mayBeStale || idleMs <= FRESH_MS) return connection;
+      host.idle.push(connection);
+      break;
     }
     return new HostConnection(host.connect, host);
   }
@@ -215,7 +258,8 @@ export class HostPool {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;
       if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
-      host.queue.sendLateAway(nowMs);
+      host.queue.forgetGone();
+      host.addresses?.refresh(nowMs);
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
   }
@@ -224,7 +268,7 @@ export class HostPool {
   async #probe(host: Host): Promise<void> {
     const { columns, clock, count, rules, tls, probe, events } = this.#options;
     host.isProbing = true;
-    const isWell = await probe(host.target.origin, rules, tls);
+    const isWell = await probe(host.target.origin, rules, tls, host.addresses);
     host.isProbing = false;
     host.probeAtMs = clock() + rules.healthIntervalMs;
     if (!isWell || host.isRemoved || this.#isClosed) return;
@@ -239,6 +283,7 @@ export class HostPool {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
     host.closeIdle();
     this.#hosts[host.slot] = undefined;
+    this.#options.columns.known[host.slot] = 0;
     this.#options.events.onReleased(host.slot);
   }
 }

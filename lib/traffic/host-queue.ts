@@ -1,13 +1,12 @@
 // The requests that wait for one host because it has its full number in flight: short, first in first out,
 // each for a bounded time.
 
-import type { Clock } from '../clock.js';
+import type { Deadlines, Waiting } from './deadlines.js';
 
 /** How waiting ended: with room, with none in time, or because the host is out and another one is to be picked. */
 export type QueueEnd = 'room' | 'timeout' | 'gone';
 
-interface Waiter {
-  readonly deadlineMs: number;
+interface Waiter extends Waiting {
   readonly resolve: (end: QueueEnd) => void;
   /** Whether the client still waits. */
   readonly isWaiting: () => boolean;
@@ -16,10 +15,12 @@ interface Waiter {
 /** The queue of one host. */
 export class HostQueue {
   readonly #length: number;
+  readonly #deadlines: Deadlines;
   #waiters: Waiter[] = [];
 
-  constructor(length: number) {
+  constructor(length: number, deadlines: Deadlines) {
     this.#length = length;
+    this.#deadlines = deadlines;
   }
 
   get isFull(): boolean {
@@ -29,34 +30,38 @@ export class HostQueue {
   /** Waits for room. Never rejects. */
   wait(deadlineMs: number, isWaiting: () => boolean): Promise<QueueEnd> {
     return new Promise((resolve) => {
-      this.#waiters.push({ deadlineMs, resolve, isWaiting });
+      const waiter: Waiter = { deadlineMs, onDeadline: () => this.#dismiss((each) => each === waiter, 'timeout'), resolve, isWaiting };
+      this.#waiters.push(waiter);
+      this.#deadlines.add(waiter);
     });
   }
 
   /** There is room for one: the first whose client still waits gets it. */
-  letIn(clock: Clock): void {
-    if (this.#waiters.length === 0) return;
-    const nowMs = clock();
+  letIn(): void {
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
-      const isInTime = waiter.deadlineMs > nowMs;
-      waiter.resolve(isInTime ? 'room' : 'timeout');
-      if (isInTime && waiter.isWaiting()) return;
+      this.#deadlines.remove(waiter);
+      waiter.resolve('room');
+      if (waiter.isWaiting()) return;
     }
   }
 
-  /** Sends those away whose time is up. */
-  sendLateAway(nowMs: number): void {
-    if (this.#waiters.length === 0) return;
-    const late = this.#waiters.filter(({ deadlineMs, isWaiting }) => deadlineMs <= nowMs || !isWaiting());
-    if (late.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => !late.includes(waiter));
-    for (const { resolve } of late) resolve('timeout');
+  /** Sends those away whose clients have gone. */
+  forgetGone(): void {
+    this.#dismiss(({ isWaiting }) => !isWaiting(), 'timeout');
   }
 
   /** The host is out: all may look for another one. */
   sendAway(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const { resolve } of waiters) resolve('gone');
+    this.#dismiss(() => true, 'gone');
+  }
+
+  #dismiss(isMeant: (waiter: Waiter) => boolean, end: QueueEnd): void {
+    if (this.#waiters.length === 0) return;
+    const dismissed = this.#waiters.filter(isMeant);
+    this.#waiters = this.#waiters.filter((waiter) => !isMeant(waiter));
+    for (const waiter of dismissed) {
+      this.#deadlines.remove(waiter);
+      waiter.resolve(end);
+    }
   }
 }

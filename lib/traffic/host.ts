@@ -6,6 +6,7 @@ import { messageOf } from '../errors.js';
 import { hostAddressOf } from '../host-address.js';
 import { type EjectionState, startEjection } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
+import { type AddressEvents, HostAddresses, type Lookup } from '../host-addresses.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HostTls } from '../traffic-config.js';
 import type { Attempt } from './attempt.js';
@@ -22,9 +23,13 @@ export interface HostOptions {
   readonly keepIdleMs: number;
   readonly queueLength: number;
   readonly tls: HostTls;
+  readonly connectTimeoutMs: number;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
   readonly count: Count;
+  /** Finds the addresses of its name, if it has one. */
+  readonly lookup: Lookup;
+  readonly addressEvents: AddressEvents;
 }
 
 /** One host that requests can be sent to. */
@@ -35,6 +40,8 @@ export class Host implements ConnectionOwner {
   /** Its name and port, as a Host header says them. */
   readonly authority: string;
   readonly connect: ConnectOptions;
+  /** What its name stands for; undefined when it is known by its address. */
+  readonly addresses: HostAddresses | undefined;
   readonly idle: HostConnection[] = [];
   /**
    * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
@@ -61,7 +68,7 @@ export class Host implements ConnectionOwner {
   /** Connections are kept no more. */
   #isClosed = false;
 
-  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, deadlines, clock, count }: HostOptions) {
+  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions) {
     this.deadlines = deadlines;
     this.clock = clock;
     this.#count = count;
@@ -70,9 +77,26 @@ export class Host implements ConnectionOwner {
     this.target = new URL(url);
     this.authority = this.target.host;
     this.keepIdleMs = keepIdleMs;
-    this.queue = new HostQueue(queueLength);
+    this.queue = new HostQueue(queueLength, deadlines);
+    this.addresses = HostAddresses.of(this.target, lookup, clock, {
+      onChange: (addresses) => {
+        this.#retireOld();
+        addressEvents.onChange(addresses);
+      },
+      onFailure: (error, isFirst) => {
+        count('hosts_lookup_failed');
+        addressEvents.onFailure(error, isFirst);
+      },
+    });
     const { host, port, servername } = hostAddressOf(this.target);
-    this.connect = { host, port, tls: this.target.protocol === 'https:' ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined };
+    const isTls = this.target.protocol === 'https:';
+    this.connect = {
+      host,
+      port,
+      addresses: this.addresses,
+      connectTimeoutMs,
+      tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
+    };
   }
 
   /** The host closes idle connections after so many seconds: we do it before. */
@@ -82,11 +106,12 @@ export class Host implements ConnectionOwner {
   }
 
   onIdle(connection: HostConnection): void {
-    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0) {
+    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
       connection.destroy();
       return;
     }
-    connection.deadlineMs = this.clock() + this.keepIdleMs;
+    connection.idleSinceMs = this.clock();
+    connection.deadlineMs = connection.idleSinceMs + this.keepIdleMs;
     this.idle.push(connection);
   }
 
@@ -102,6 +127,11 @@ export class Host implements ConnectionOwner {
 
   onConnectError(error: Error): void {
     this.lastError = messageOf(error);
+  }
+
+  /** Closes the idle connections to addresses that the name no longer stands for; those in use end with their request. */
+  #retireOld(): void {
+    for (const connection of this.idle.filter(({ peer }) => this.addresses?.isCurrent(peer) === false)) connection.destroy();
   }
 
   /** Closes the connections on which nothing is in flight. */

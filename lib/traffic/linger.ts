@@ -2,6 +2,7 @@
 // make the system throw away our last answer (RFC 9112, section 9.6).
 
 import type { Duplex } from 'node:stream';
+import { startTimeout } from '../timeout.js';
 
 /** The other side has so long to close its half. */
 const LINGER_MS = 2000;
@@ -16,6 +17,6 @@ export function endSoon(socket: Duplex): void {
   socket.resume();
   // A side that has closed already needs only what is on its way.
   socket.once(socket.readableEnded ? 'finish' : 'end', () => socket.destroy());
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.once('close', () => clearTimeout(timer));
+  const timeout = startTimeout(LINGER_MS, () => socket.destroy());
+  socket.once('close', () => timeout.clear());
 }

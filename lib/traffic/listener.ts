@@ -5,6 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { TLSSocket } from 'node:tls';
 import { MeercatError } from '../errors.js';
 import type { Count } from '../table/counters.js';
+import { startTimeout } from '../timeout.js';
 import { answerBytes } from './answers.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from './headers.js';
@@ -83,10 +84,10 @@ function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, 
     count('refused_proxy_header');
     socket.destroy();
   };
-  const timer = setTimeout(() => {
+  const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
     socket.destroy();
-  }, headerTimeoutMs);
+  });
   const onData = (chunk: Buffer): void => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
     const header = readProxyHeader(bytes);
@@ -105,7 +106,7 @@ function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, 
     refuse();
   };
   const stop = (): void => {
-    clearTimeout(timer);
+    timeout.clear();
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('close', stop);
@@ -136,11 +137,11 @@ function admit(socket: Socket, { address, port, isTrusted }: Peer, options: List
 
 function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
   const secured = new TLSSocket(socket, { isServer: true, secureContext: tls.secureContext, SNICallback: tls.SNICallback, ALPNProtocols: ['http/1.1'] });
-  const timer = setTimeout(() => {
+  const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
     socket.destroy();
-  }, headerTimeoutMs);
-  const end = (): void => clearTimeout(timer);
+  });
+  const end = (): void => timeout.clear();
   let isSecure = false;
   secured.once('secure', () => {
     isSecure = true;

@@ -16,7 +16,7 @@ const LOOKS_PER_REQUEST = 8;
 const MAX_PICKS_TOLD = 8;
 const MAX_LOOKS_TOLD = 16;
 
-const ENDS: readonly PickEnd[] = ['none', 'taken', 'full', 'gone'];
+const ENDS: readonly PickEnd[] = ['none', 'taken', 'full', 'gone', 'avoided'];
 
 /** Figures of a host that was looked at, by their places. */
 const FIGURE = { score: 0, inflight: 1, work: 2, othersInflight: 3, othersWork: 4, capacity: 5, speed: 6, usage: 7, reportAge: 8, failing: 9 } as const;

@@ -3,6 +3,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.js';
+import { startTimeout } from '../timeout.js';
 import { writeCopy } from './buffers.js';
 import type { HostConnection, TunnelSide } from './host-connection.js';
 import { closeFrame, FrameTracker } from './websocket-frames.js';
@@ -120,14 +121,14 @@ export class Tunnel implements TunnelSide {
   #close(...sides: readonly Duplex[]): void {
     this.#isClosing = true;
     this.#host.deadlineMs = Number.POSITIVE_INFINITY;
-    const timer = setTimeout(() => this.close(), LINGER_MS);
+    const timeout = startTimeout(LINGER_MS, () => this.close());
     for (const side of sides) {
       side.end();
       // What still comes is read by nobody; unread, it would hide that the other side has closed.
       side.resume();
     }
     const isOver = (): void => {
-      if (this.#client.destroyed && this.#host.socket.destroyed) clearTimeout(timer);
+      if (this.#client.destroyed && this.#host.socket.destroyed) timeout.clear();
     };
     this.#client.once('close', isOver);
     this.#host.socket.once('close', isOver);

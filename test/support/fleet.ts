@@ -3,6 +3,7 @@
 
 import { type Balancer, startBalancer } from '../../lib/balancer.js';
 import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config.js';
+import type { Lookup } from '../../lib/host-addresses.js';
 import type { Log } from '../../lib/log.js';
 import type { Report } from '../../lib/model.js';
 import { buildKeys, type Keys } from '../../lib/redis/keys.js';
@@ -86,12 +87,13 @@ async function isIdle({ inflight }: TestBalancer): Promise<void> {
 /**
  * Starts a balancer, hands it out when it knows its static hosts, checks that nothing stays in flight, and stops it.
  * @param keep `keepThread` for threads of its own
+ * @param lookup finds the addresses of hosts that have names; the system's unless told
  */
-export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>, keep: KeepThread = keepInnerThread): Promise<T> {
+export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>, keep: KeepThread = keepInnerThread, lookup?: Lookup): Promise<T> {
   const lines: string[] = [];
   const log: Log = (level, message, fields = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const config = buildConfig(overrides);
-  const balancer = await startBalancer(config, log, keep);
+  const balancer = await startBalancer(config, log, keep, lookup);
   const { counters, header, inflight } = openTable(balancer.table);
   const each: TestBalancer = {
     balancer,

@@ -2,6 +2,7 @@
 // and every rule can be told otherwise.
 
 import type { Clock } from '../../lib/clock.js';
+import type { Lookup } from '../../lib/host-addresses.js';
 import type { Policy } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 import { RequestClasses } from '../../lib/routing/request-classes.js';
@@ -31,16 +32,22 @@ export interface TrafficStage {
   stop(): void;
 }
 
+/** Hosts of these tests are known by their addresses, or never connected to: a lookup does not end. */
+const noLookup: Lookup = () => new Promise(() => undefined);
+
 /** Builds a context; `probe` says whether an ejected host is well. */
-export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false): TrafficStage {
+export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false, lookup: Lookup = noLookup): TrafficStage {
   const columns = openTable(createTable(8));
   const config: TrafficConfig = { ...TRAFFIC_DEFAULTS, ...overrides };
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
   const said: string[] = [];
   const pool = new HostPool({
-    columns, clock, count, deadlines, rules: config, tls: { ca: undefined, isInsecure: false }, probe,
-    events: { onEjection: () => undefined, onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`) },
+    columns, clock, count, deadlines, rules: config, tls: { ca: undefined, isInsecure: false }, probe, lookup,
+    events: {
+      onEjection: () => undefined, onAddresses: (host, addresses) => void said.push(`${host} is at ${addresses.join(' ')}`), onLookupFailed: () => undefined,
+      onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`),
+    },
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {

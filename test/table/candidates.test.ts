@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { HostState, OperatorWord } from '../../lib/model.js';
 import type { CandidateRules } from '../../lib/table/candidates.js';
 import { counterOf, readCounters } from '../../lib/table/counters.js';
-import { createTable, HEADER, openTable } from '../../lib/table/layout.js';
+import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 
@@ -14,9 +14,16 @@ const test = suite('candidates');
 
 const RULES: CandidateRules = { maxEjectedPercent: 50, slowStartMs: 10_000 };
 
+/** The slots of the list in force, in order. */
+function inForce({ header, lists }: TableColumns): number[] {
+  const list = lists[header[HEADER.activeList] as 0 | 1];
+  return [...list.subarray(1, 1 + (list[0] as number))].toSorted((a, b) => a - b);
+}
+
 /** A table of hosts a, b, c, …, whose list was built at 0 ms, when all were up. */
 function openStage(count: number, rules = RULES) {
   const columns = openTable(createTable(64));
+  columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters), rules);
   const names = [...'abcdefghijklmnopqrstuvwxyz'].slice(0, count);
   let seq = 1;
@@ -226,6 +233,58 @@ test('with a slow start of 0 nobody warms up', () => {
   become('up', 'a');
   listed(20_000);
   assert.equal(warming(), {});
+});
+
+test('a host is no candidate before the traffic thread knows it, and counts for nothing in a panic', () => {
+  const { columns, writer, listed, panics, become, slotOf } = openStage(2);
+  columns.known.fill(0, 2);
+  writer.apply(buildChange(1, 5, [buildRow('c'), buildRow('d')]), 0);
+  assert.is(listed(), 'ab');
+  assert.equal(inForce(columns), [slotOf('a'), slotOf('b')]);
+  become('down', 'a');
+  assert.is(listed(), 'b');
+  assert.equal(panics(), [0, 0], 'one of two is out, not one of four');
+  columns.known[slotOf('d')] = 1;
+  assert.equal(writer.admitKnown(), { added: [], removed: [] });
+  assert.is(writer.isListOld, true);
+  listed();
+  assert.equal(inForce(columns), [slotOf('b'), slotOf('d')]);
+});
+
+test('a host that moves is picked at its old address until the traffic thread knows the new one, however often it moves', () => {
+  const { columns, writer, slotOf } = openStage(1);
+  columns.known.fill(0, 1);
+  const candidates = () => {
+    writer.rebuildCandidates(0);
+    return inForce(columns);
+  };
+  const moveTo = (seq: number, url: string) => writer.apply(buildChange(1, seq, [buildRow('a', { url })]), 0);
+  const first = slotOf('a');
+  assert.equal(moveTo(5, 'http://second').removed, []);
+  const second = slotOf('a');
+  assert.equal([second === first, candidates()], [false, [first]]);
+  assert.equal(moveTo(6, 'http://third').removed, []);
+  const third = slotOf('a');
+  assert.equal(candidates(), [first]);
+  assert.equal(writer.admitKnown().removed, [], 'the traffic thread does not know the third yet');
+  columns.known[second] = 1;
+  assert.equal(writer.admitKnown().removed, []);
+  assert.equal(candidates(), [second]);
+  columns.known[third] = 1;
+  assert.equal(writer.admitKnown().removed.map(({ slot }) => slot), [second, first]);
+  assert.equal(candidates(), [third]);
+  assert.equal(writer.admitKnown().removed, [], 'once');
+});
+
+test('a host that leaves while it moves leaves with all of its addresses', () => {
+  const { columns, writer, slotOf } = openStage(2);
+  const first = slotOf('a');
+  writer.apply(buildChange(1, 5, [buildRow('a', { url: 'http://second' })]), 0);
+  const second = slotOf('a');
+  const { removed } = writer.apply(buildTable(1, 6, [buildRow('b')]), 0);
+  assert.equal(removed.map(({ slot }) => slot), [second, first]);
+  writer.rebuildCandidates(0);
+  assert.equal(inForce(columns), [slotOf('b')]);
 });
 
 test('when the fleet thread is started again, who was in the list need not warm up, and who was not does', () => {

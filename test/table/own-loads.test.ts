@@ -26,6 +26,7 @@ interface Balancer {
 
 function startBalancer(name: string): Balancer {
   const columns = openTable(createTable(8));
+  columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters));
   writer.apply(buildTable(1, 1, NAMES.map((host) => buildRow(host))), 0);
   return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1000) };

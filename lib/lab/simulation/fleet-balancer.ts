@@ -72,6 +72,7 @@ export class FleetBalancer {
     this.index = index;
     this.name = `b${index + 1}`;
     this.columns = openTable(createTable(hosts));
+    this.columns.known.fill(1);
     this.view = new TableReader(this.columns, TRAFFIC_DEFAULTS.slowStartMs);
     this.writer = new TableWriter(this.columns, () => undefined, TRAFFIC_DEFAULTS);
     this.hostOf = new Int32Array(hosts).fill(-1);
