@@ -8,6 +8,7 @@ import {
 } from '../lib/config.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
+import { completeAddress } from '../lib/redis/address.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/traffic-config.js';
 
 const MINUTE = 60_000;
@@ -27,6 +28,11 @@ export interface BalancerFlag {
   readonly parse?: (text: string) => unknown;
   /** May be given several times; in the environment, values are separated by spaces. */
   readonly isRepeatable?: true;
+}
+
+/** Reads `--redis`: what the address leaves out, variables of their own may say (`MEERCAT_SENTINEL_PASSWORD`). */
+export function readRedis(text: string): string {
+  return completeAddress(text, process.env);
 }
 
 type Field = keyof BalancerConfig;
@@ -53,7 +59,7 @@ function word(field: Field, flags: string, help: string, choices: readonly strin
 /** All flags, in groups, as `--help` lists them. */
 export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
   ['Fleet', [
-    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], parse: (text) => text, isRepeatable: true },
+    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], parse: readRedis, isRepeatable: true },
     { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace, parse: (text) => text },
     { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '', parse: (text) => text },
     { field: 'algorithm', flags: '--algorithm <name>', help: `how hosts are picked: ${ALGORITHMS.join(', ')}`, shown: DEFAULTS.algorithm, parse: parseAlgorithm },

@@ -7,7 +7,7 @@ import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { readVersion } from '../lib/version.js';
-import { BALANCER_FLAGS, collect, optionOf } from './balancer-flags.js';
+import { BALANCER_FLAGS, collect, optionOf, readRedis } from './balancer-flags.js';
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
 import { addSimulate } from './simulate-command.js';
 
@@ -17,7 +17,8 @@ const MINUTE = 60_000;
 const redisOption = (): Option =>
   new Option('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2')
     .default(DEFAULTS.redis[0])
-    .env('MEERCAT_REDIS');
+    .env('MEERCAT_REDIS')
+    .argParser(readRedis);
 const namespaceOption = (): Option =>
   new Option('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace).env('MEERCAT_NAMESPACE');
 const algorithmOption = (): Option =>
@@ -76,7 +77,7 @@ take several values separated by spaces. A flag on the command line comes first.
     .addOption(new Option('--balancers <n>', 'how many balancers').default(3).env('MEERCAT_BALANCERS').argParser((text) => parseInteger('--balancers', text, 1, 64)))
     .addOption(new Option('--hosts <n>', 'how many demo hosts').default(3).env('MEERCAT_HOSTS').argParser((text) => parseInteger('--hosts', text, 1, 64)))
     .addOption(new Option('--port <port>', 'the first balancer\'s port; the next ones follow').default(DEFAULTS.port).env('MEERCAT_PORT').argParser((text) => parseInteger('--port', text, 1, 64_000)))
-    .addOption(new Option('--redis <url>', 'a Redis that runs already (default: start one on loopback)').env('MEERCAT_REDIS'))
+    .addOption(new Option('--redis <url>', 'a Redis that runs already (default: start one on loopback)').env('MEERCAT_REDIS').argParser(readRedis))
     .addOption(namespaceOption())
     .addOption(algorithmOption())
     .addOption(hostOption())

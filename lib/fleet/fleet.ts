@@ -6,7 +6,7 @@ import { monotonicClock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
 import type { InbandReport } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
+import { logDenial, openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
@@ -22,6 +22,7 @@ import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
 import { LoadSync } from './load-sync.js';
 import { Membership } from './membership.js';
+import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
@@ -66,12 +67,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const log: Log = (...line) => post({ type: 'log', line });
   const addresses = config.redis.map(parseRedisAddress);
   const [dataAddress] = addresses as [(typeof addresses)[0]];
-  const where = describeAddress(dataAddress);
+  const redis = new RedisState(log, describeAddress(dataAddress));
   let hostsPort = data.hostsPort;
   let hasJoined = false;
   let isStopping = false;
-  /** Whether Redis took the last heartbeat; undefined at first. */
-  let isUsable: boolean | undefined;
   let beatsUntilPrune = 0;
 
   const clients = addresses.map((address, index) =>
@@ -87,7 +86,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         if (index === 0) {
           // For now nothing more can be known.
           post({ type: 'synced' });
-          sayUnusable('redis is not reachable; routing goes on with what is known', reason);
+          redis.lost(reason);
         } else {
           log('warn', 'lease redis is not reachable', { redis: describeAddress(address), reason });
         }
@@ -97,7 +96,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
 
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new LoadSync({ publisher: new QuietPublisher(client), keys, config, columns, clock });
+  const loads = new LoadSync({ publisher: new QuietPublisher(client, log), keys, config, columns, clock });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
   /** When Redis last took a heartbeat or a master's table came. */
@@ -157,12 +156,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     post({ type: 'synced' });
   }
 
-  /** Said once, until a heartbeat was taken again. */
-  function sayUnusable(message: string, reason: string): void {
-    log(isUsable === false ? 'debug' : 'warn', message, { redis: where, reason });
-    isUsable = false;
-  }
-
   /** A term from anywhere: the highest outlives this thread. */
   function sawTerm(term: number): void {
     const highest = columns.wideHeader[WIDE_HEADER.highestTerm] as number;
@@ -185,8 +178,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       const fleet = await membership.beat(standing);
       if (isStopping) return;
       heardAtMs = clock();
-      if (isUsable !== true) log('info', 'redis is reachable', { redis: where });
-      isUsable = true;
+      redis.taken(fleet.denied);
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
       if (membership.hasNewNamesake(fleet)) {
@@ -206,8 +198,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       }
     } catch (error) {
       // That the connection was lost was said; else it is Redis that refuses or does not answer.
-      if (client.status === 'ready') sayUnusable('redis refuses the heartbeat; routing goes on with what is known', reasonOf(error));
-      else log('debug', 'a heartbeat could not be written', { redis: where, reason: reasonOf(error) });
+      if (client.status === 'ready') redis.refused(reasonOf(error));
+      else redis.missed(reasonOf(error));
     }
     // A heartbeat before the connection says nothing of the settings.
     isBeatOver ||= client.status === 'ready';
@@ -239,7 +231,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (kind === 'master-elected' && term !== undefined) sawTerm(term);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
     if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
-  });
+  }, { onLost: logDenial(log, keys.events) });
 
   listenToHosts(hostsPort);
   loads.start(table.writer);

@@ -2,16 +2,18 @@
 // timed out, a ceiling on every wait, and reconnecting for ever at a bounded pace.
 
 import type { Endpoint, RedisAddress } from './address.js';
+import { explainFailures } from './cluster.js';
 import { Cluster, type Commands, Redis } from './ioredis.js';
-import { NO_DATABASE } from './reason.js';
+import { isRefusal } from './reason.js';
 import { SentinelRedis } from './sentinel.js';
 import { type Subscription, subscribeWith } from './subscription.js';
+import { readRedisTls } from './tls.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
 export { type Commands, isCluster } from './ioredis.js';
-export { reasonOf } from './reason.js';
+export { isDenial, isRefusal, reasonOf } from './reason.js';
 export { type Subscription } from './subscription.js';
-export { type ConnectionEvents } from './watch.js';
+export { type ConnectionEvents, logDenial } from './watch.js';
 
 /** Time for the TCP (and TLS) connect. */
 const CONNECT_TIMEOUT_MS = 1000;
@@ -79,7 +81,7 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
         onLost: (reason) => {
           lastReason = reason;
           // A refusal will not change its mind; an unreachable server may be starting.
-          if (/WRONGPASS|NOAUTH|NOPERM/.test(reason) || NO_DATABASE.test(reason)) {
+          if (isRefusal(reason)) {
             clearTimeout(timer);
             reject(new Error(reason));
           }
@@ -95,6 +97,7 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
 }
 
 function create(address: RedisAddress): Commands {
+  const tls = readRedisTls(address);
   let leftReplicaAtMs = Number.NEGATIVE_INFINITY;
   const options = {
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -112,10 +115,12 @@ function create(address: RedisAddress): Commands {
     },
     // A subscription is restored by its owner, who must read the snapshot after it.
     autoResubscribe: false,
+    // CLIENT SETINFO is one more right that a user of Redis would need.
+    disableClientInfo: true,
     db: address.db,
     ...(address.username !== undefined && { username: address.username }),
     ...(address.password !== undefined && { password: address.password }),
-    ...(address.isTls && { tls: {} }),
+    ...(tls && { tls }),
   };
   const [first] = address.endpoints;
   switch (address.kind) {
@@ -129,21 +134,38 @@ function create(address: RedisAddress): Commands {
           name: address.masterName as string,
           sentinelRetryStrategy: reconnectAfter,
           enableTLSForSentinelMode: address.isTls,
-          ...(address.isTls && { sentinelTLS: {} }),
+          sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+          ...(tls && { sentinelTLS: tls }),
+          ...(address.sentinelUsername !== undefined && { sentinelUsername: address.sentinelUsername }),
+          ...(address.sentinelPassword !== undefined && { sentinelPassword: address.sentinelPassword }),
         },
-        (onSwitch) => {
-          const sentinels = createForOneOf({ kind: 'single', endpoints: address.endpoints, isTls: address.isTls, db: 0 });
-          return subscribeWith(sentinels, ['+switch-master'], onSwitch, {});
-        },
+        (onSwitch, events) => subscribeWith(createForOneOf(sentinelsOf(address)), ['+switch-master'], onSwitch, events, 'Sentinel'),
       );
-    case 'cluster':
-      return new Cluster([...address.endpoints], {
+    case 'cluster': {
+      const cluster = new Cluster([...address.endpoints], {
         redisOptions: options,
         clusterRetryStrategy: reconnectAfter,
         enableOfflineQueue: false,
         slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+        // A certificate names what the address names; ioredis would put an IP address in its place.
+        ...(tls && { dnsLookup: (name: string, callback: (error: null, name: string) => void) => callback(null, name) }),
       });
+      explainFailures(cluster, () => createForOneOf(address));
+      return cluster;
+    }
   }
+}
+
+/** The Sentinels themselves, as servers to subscribe to. Their user and password are not those of the data. */
+function sentinelsOf({ endpoints, isTls, sentinelUsername, sentinelPassword, caFile, certFile, keyFile }: RedisAddress): RedisAddress {
+  return {
+    kind: 'single', endpoints, isTls, db: 0,
+    ...(sentinelUsername !== undefined && { username: sentinelUsername }),
+    ...(sentinelPassword !== undefined && { password: sentinelPassword }),
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
 }
 
 /**

@@ -11,7 +11,7 @@ import { defineScript, runScript } from './script.js';
 import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { READ_TERM } from './term.js';
 
-// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as connect.ts says).
+// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as ioredis.ts says).
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 

@@ -1,7 +1,7 @@
 // A subscription over one client: it restores itself after each loss, and says when it has.
 
-import { messageOf } from '../errors.js';
 import { type Commands, isCluster, type Redis } from './ioredis.js';
+import { isDenial, isRefusal, reasonOf, type RedisRole } from './reason.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
 /** A subscriber hears nothing for long: it asks for a sign of life at this pace. */
@@ -20,28 +20,37 @@ export interface Subscription {
 }
 
 /** Subscribes with a client that nobody else uses; closing the subscription ends it. */
-export function subscribeWith(client: Commands, channels: readonly string[], onMessage: (channel: string, text: string) => void, events: ConnectionEvents): Subscription {
-  let isLost = false;
+export function subscribeWith(
+  client: Commands,
+  channels: readonly string[],
+  onMessage: (channel: string, text: string) => void,
+  events: ConnectionEvents,
+  role: RedisRole = 'Redis',
+): Subscription {
+  let lostReason: string | undefined;
   const lose = (reason: string): void => {
-    if (!isLost) events.onLost?.(reason);
-    isLost = true;
+    if (lostReason !== undefined && (reason === lostReason || !isRefusal(reason))) return;
+    lostReason = reason;
+    events.onLost?.(reason);
   };
   const subscribe = (): void => {
     client.subscribe(...channels).then(
       () => {
-        isLost = false;
+        lostReason = undefined;
         events.onReady?.();
       },
       (error: unknown) => {
-        lose(messageOf(error));
+        lose(reasonOf(error, role));
         client.disconnect(true);
       },
     );
   };
   client.on('message', onMessage);
-  watch(client, { onReady: subscribe, onLost: lose });
+  watch(client, { onReady: subscribe, onLost: lose }, role);
   const ping = setInterval(() => {
-    if (client.status === 'ready') client.ping().catch(() => client.disconnect(true));
+    if (client.status !== 'ready') return;
+    // That PING is denied is a sign of life too.
+    client.ping().catch((error: unknown) => isDenial(reasonOf(error)) || client.disconnect(true));
   }, PING_EVERY_MS);
   let held: SocketHandle | undefined;
   return {
