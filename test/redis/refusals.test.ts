@@ -8,6 +8,7 @@ import { connectOnce, openCommands } from '../../lib/redis/connect.js';
 import { until, withRedis } from '../support/brackets.js';
 import { logOf, meercat, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
+import { withCluster } from '../support/redis-group.js';
 
 const test = suite('refusals of redis');
 
@@ -70,6 +71,18 @@ test('what a user may not do is named: in the log of a balancer and of an agent,
         for (const { lines } of [child, agent]) assert.equal(lines.filter((line) => !line.startsWith('{')), []);
         assert.ok(logOf(agent).some(({ msg, text }) => msg === 'a library says' && /INFO command fails/.test(String(text))));
       }));
+  }));
+
+test('a password that a Cluster does not need is no reason to print anything but log lines', () =>
+  withCluster(1, ({ url }) => {
+    const flags = ['--redis', url.replace('//', '//:s3cret@'), '--namespace', '{meercat}'];
+    return withMeercat(['balancer', ...flags, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], async (child) => {
+      await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: 15_000, what: 'the master' });
+      assert.ok(logOf(child).some(({ msg, text }) => msg === 'a library says' && /does not require a password/.test(String(text))), 'ioredis warned');
+      assert.is(logOf(child).length, child.lines.length, child.lines.join('\n'));
+      const { code, stderr } = await meercat(['status', ...flags]);
+      assert.equal([code, stderr], [0, '']);
+    });
   }));
 
 test('a database that the user may not select is not replaced by another', () =>
