@@ -23,4 +23,6 @@ export function explainFailures(cluster: Cluster, openOne: () => Redis): void {
     if (reason !== undefined) Object.assign(error, { knownReason: reason });
     if (!isAsking) ask();
   });
+  // The next failure has a reason of its own.
+  cluster.on('ready', () => (reason = undefined));
 }

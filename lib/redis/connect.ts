@@ -134,7 +134,8 @@ function create(address: RedisAddress): Commands {
           name: address.masterName as string,
           sentinelRetryStrategy: reconnectAfter,
           enableTLSForSentinelMode: address.isTls,
-          sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+          // It counts from before the connect; without it, a Sentinel that hangs would be waited for without end.
+          sentinelCommandTimeout: CONNECT_TIMEOUT_MS + COMMAND_TIMEOUT_MS,
           ...(tls && { sentinelTLS: tls }),
           ...(address.sentinelUsername !== undefined && { sentinelUsername: address.sentinelUsername }),
           ...(address.sentinelPassword !== undefined && { sentinelPassword: address.sentinelPassword }),
