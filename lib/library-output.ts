@@ -1,4 +1,4 @@
-// Libraries print on the console when they think fit: ioredis does when a user may not use INFO, or needs no password.
+// Some libraries print on the console: ioredis does when a user may not use INFO, or needs no password.
 // Such a line would stand among lines of JSON, or in the middle of a table.
 
 import { format } from 'node:util';
@@ -13,7 +13,7 @@ const MAX_LENGTH = 1000;
 const LEVELS = { error: 'error', warn: 'warn', trace: 'warn', info: 'info', log: 'info', debug: 'debug' } as const satisfies Readonly<Record<string, Level>>;
 
 /**
- * Makes log lines of what libraries print on this thread's console and of Node.js's own warnings, each text once.
+ * Turns what libraries print on this thread's console, and Node.js's own warnings, into log lines; each text once.
  * Called where a process or a thread begins, never by what a program imports: the console is the program's.
  */
 export function captureConsole(log: Log): void {

@@ -31,7 +31,7 @@ test('each way to print has its level, and many lines become one', async () => {
   }), ['warn a library says: INFO fails { a: 1 }', 'error a library says: Unhandled at one at two', 'info a library says: plain', 'debug a library says: detail']);
 });
 
-test('what is said again and again, or without end, is said once, and so often at most', async () => {
+test('a text that is repeated is logged once, at most 100 different ones are, and long ones are cut', async () => {
   assert.equal((await linesOf(() => {
     for (let i = 0; i < 1000; i++) console.warn('again');
   })).length, 1);
