@@ -7,6 +7,7 @@ import {
 } from '../lib/config.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
+import { completeAddress } from '../lib/redis/address.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/traffic-config.js';
 import { Flag } from './flag.js';
 
@@ -27,6 +28,8 @@ export interface BalancerFlag {
   readonly parse?: (text: string) => unknown;
   /** May be given several times; in the environment, values are separated by white space. */
   readonly isRepeatable?: true;
+  /** Adds what variables of their own say: passwords and certificates of a Redis. */
+  readonly complete?: typeof completeAddress;
 }
 
 type Field = keyof BalancerConfig;
@@ -53,7 +56,7 @@ function word(field: Field, flags: string, help: string, choices: readonly strin
 /** All flags, in groups, as `--help` lists them. */
 export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
   ['Fleet', [
-    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], isRepeatable: true },
+    { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], isRepeatable: true, complete: completeAddress },
     { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace },
     { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '' },
     { field: 'algorithm', flags: '--algorithm <name>', help: `how hosts are picked: ${ALGORITHMS.join(', ')}`, shown: DEFAULTS.algorithm, parse: parseAlgorithm },
@@ -119,8 +122,8 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
 ];
 
 /** A flag as commander takes it; its value has a default only in the configuration. */
-export function optionOf({ flags, help, shown, parse, isRepeatable }: BalancerFlag, heading?: string): Flag {
-  const flag = new Flag(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`, { parse, isRepeatable });
+export function optionOf({ flags, help, shown, parse, isRepeatable, complete }: BalancerFlag, heading?: string): Flag {
+  const flag = new Flag(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`, { parse, isRepeatable, complete });
   if (heading !== undefined) flag.helpGroup(`${heading}:`);
   return flag;
 }

@@ -6,6 +6,7 @@ import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machi
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';
+import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
@@ -43,6 +44,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
     if (level === 'warn' || level === 'error') onLine(message);
   };
   stopOnSignals(shutdown, log);
+  captureConsole((level, message, fields) => log(level, `${message}: ${String(fields?.text)}`));
   process.stderr.write('meercat: starting the fleet …\n');
   // A signal during the start: what is up so far is stopped as soon as the start is through.
   const starting = startLocalFleet(
@@ -78,6 +80,7 @@ export async function runBalancer(flags: Readonly<Record<string, unknown>>, unkn
   const { port } = config;
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
   warnOf(unknown, log);
+  captureConsole(log);
   const { startBalancer } = await import('../lib/balancer.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
   const balancer = await startBalancer(config, log);
@@ -120,6 +123,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
   const log = createLog(flags.logLevel, name);
   warnOf(unknown, log);
+  captureConsole(log);
   const { startAgent } = await import('../lib/agent/agent.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
   const agent = await startAgent(

@@ -4,6 +4,7 @@
 import { type Command, Option } from 'commander';
 import { parseSwitch } from '../lib/config.js';
 import { MeercatError } from '../lib/errors.js';
+import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
 
 const PREFIX = 'MEERCAT_';
 
@@ -24,6 +25,8 @@ export interface FlagReading {
   readonly isRepeatable?: boolean | undefined;
   /** Must be given, as a flag or as a variable. */
   readonly isNeeded?: boolean | undefined;
+  /** Adds to one value what variables of their own say, wherever the value came from. */
+  readonly complete?: ((value: string, variables: Variables) => string) | undefined;
 }
 
 /** A flag that can also be set by a variable: `--lease-ttl <time>` by `MEERCAT_LEASE_TTL`. */
@@ -31,20 +34,29 @@ export class Flag extends Option {
   readonly variable: string;
   readonly isRepeatable: boolean;
   readonly isNeeded: boolean;
+  readonly #complete: FlagReading['complete'];
   readonly #parse: (text: string) => unknown;
 
-  constructor(flags: string, help: string, { parse = (text) => text, isRepeatable = false, isNeeded = false }: FlagReading = {}) {
+  constructor(flags: string, help: string, { parse = (text) => text, isRepeatable = false, isNeeded = false, complete }: FlagReading = {}) {
     super(flags, help);
     this.variable = `${PREFIX}${this.name().toUpperCase().replaceAll('-', '_')}`;
     this.isRepeatable = isRepeatable;
     this.isNeeded = isNeeded;
     this.#parse = parse;
+    this.#complete = complete;
     if (this.isBoolean()) return;
     this.argParser<unknown>((text, before) => {
       // Most likely a variable of a script that is not set: it must not turn TLS off.
       if (text.trim() === '') throw new MeercatError('MEERCAT_BAD_CONFIG', `--${this.name()}: a value is needed, not an empty one`);
       return isRepeatable ? [...((before as unknown[] | undefined) ?? []), parse(text)] : parse(text);
     });
+  }
+
+  /** The flag's value, or list of values, with what further variables add to it. */
+  completed(value: unknown, variables: Variables): unknown {
+    const complete = this.#complete;
+    if (complete === undefined || value === undefined) return value;
+    return Array.isArray(value) ? value.map((each) => complete(String(each), variables)) : complete(String(value), variables);
   }
 
   /** Reads the text of the variable, which is not empty. */
@@ -79,7 +91,10 @@ export class FlagReader {
         const value = this.#read(flag);
         if (value !== undefined) command.setOptionValueWithSource(key, value, 'env');
       }
-      if (flag.isNeeded && command.getOptionValue(key) === undefined) command.error(`error: required option '${flag.flags}' not specified`);
+      const given: unknown = command.getOptionValue(key);
+      const completed = flag.completed(given, this.#variables);
+      if (completed !== given) command.setOptionValueWithSource(key, completed, command.getOptionValueSource(key));
+      if (flag.isNeeded && given === undefined) command.error(`error: required option '${flag.flags}' not specified`);
     }
   }
 
@@ -96,7 +111,7 @@ export class FlagReader {
 
   /** The variables with our prefix that none of these commands has. */
   unknown(commands: readonly Command[]): UnknownVariable[] {
-    const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable))];
+    const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES];
     return Object.keys(this.#variables)
       .filter((variable) => variable.startsWith(PREFIX) && !known.includes(variable) && !NOT_SETTINGS.test(variable))
       .map((variable) => ({ variable, nearest: nearestOf(variable, known) }));
@@ -129,7 +144,8 @@ function nearestOf(variable: string, known: readonly string[]): string | undefin
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const right = candidate.slice(PREFIX.length);
-    const distance = editDistance(wrong, right);
+    // A word too many or too few is likelier than another word.
+    const distance = wrong.startsWith(`${right}_`) || right.startsWith(`${wrong}_`) ? 1 : editDistance(wrong, right);
     if (distance >= least || distance > Math.max(wrong.length, right.length) / 2) continue;
     least = distance;
     nearest = candidate;

@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 // The command line as a process: its arguments, its output, its exit code.
 
+import { captureConsole } from '../lib/library-output.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { runCommandLine } from './program.js';
 
 endWithParent();
+// What a library prints by itself is not for whoever asked for a status; commands with a log put it there.
+captureConsole(() => undefined);
 const code = await runCommandLine(process.argv.slice(2), {
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),

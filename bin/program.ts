@@ -6,6 +6,7 @@ import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
+import { completeAddress } from '../lib/redis/address.js';
 import { readVersion } from '../lib/version.js';
 import { BALANCER_FLAGS, optionOf } from './balancer-flags.js';
 import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
@@ -16,7 +17,7 @@ const USAGE_ERROR = 2;
 const MINUTE = 60_000;
 
 const redisFlag = (): Flag =>
-  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2', { parse: parseOneRedis })
+  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2', { parse: parseOneRedis, complete: completeAddress })
     .default(DEFAULTS.redis[0]);
 const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
@@ -79,7 +80,7 @@ off. An empty variable is unset. A flag on the command line wins.`);
     .addOption(new Flag('--balancers <n>', 'how many balancers', { parse: (text) => parseInteger('--balancers', text, 1, 64) }).default(3))
     .addOption(new Flag('--hosts <n>', 'how many demo hosts', { parse: (text) => parseInteger('--hosts', text, 1, 64) }).default(3))
     .addOption(new Flag('--port <port>', 'the first balancer\'s port; the next ones follow', { parse: (text) => parseInteger('--port', text, 1, 64_000) }).default(DEFAULTS.port))
-    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)', { parse: parseOneRedis }))
+    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)', { parse: parseOneRedis, complete: completeAddress }))
     .addOption(namespaceFlag())
     .addOption(algorithmFlag())
     .addOption(hostFlag())

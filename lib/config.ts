@@ -9,6 +9,7 @@ import { LOG_LEVELS, type LogLevel } from './log.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from './model.js';
 import { parseRedisAddress } from './redis/address.js';
 import { isName, NAME_RULE, originOf } from './redis/names.js';
+import { readRedisTls } from './redis/tls.js';
 import { type StatusRange, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 
 /** Everything that one balancer is told. */
@@ -95,6 +96,7 @@ export function checkHostNames(statics: readonly StaticHost[]): void {
 /** Checks what balancers, agents and status share. */
 export function checkFleet(redis: readonly string[], namespace: string): void {
   const addresses = redis.map(parseRedisAddress);
+  for (const address of addresses) readRedisTls(address);
   if (!/^[\x21-\x7e]{1,64}$/.test(namespace)) refuse('--namespace: 1 to 64 printable ASCII characters without spaces');
   if (addresses.some(({ kind }) => kind === 'cluster') && !/^[^{]*\{[^}]+\}/.test(namespace)) {
     refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { freePort, until, withRedis, withServer } from './support/brackets.js';
 import { freePortsInRow } from './support/fleet-process.js';
-import { ended, type Environment, inLanes, logOf, meercat, type Outcome, refusedHere, withMeercat } from './support/meercat.js';
+import { ended, ENTRY, type Environment, inLanes, logOf, meercat, type Outcome, refusedHere, withMeercat } from './support/meercat.js';
 
 const test = suite('command line');
 
@@ -175,6 +175,9 @@ test('a wrong value from the environment names the variable', () =>
     { args: ['status'], env: { MEERCAT_REDIS: 'redis://a redis://b redis://c' }, says: /^meercat: MEERCAT_REDIS: one address, not several; / },
     { args: ['balancer'], env: { MEERCAT_HEALTH_PATH: '/h', MEERCAT_HEALTH_EXPECT: '200 201' }, says: /^meercat: MEERCAT_HEALTH_EXPECT: / },
     { args: ['status'], env: { MEERCAT_REDIS: 'x' }, says: /^meercat: MEERCAT_REDIS: / },
+    { args: ['status', '--redis', 'rediss://h'], env: { MEERCAT_REDIS_CA: '/none.pem' }, says: /--redis: ca=\/none.pem: ENOENT/ },
+    { args: ['balancer', '--redis', `rediss://h?ca=${ENTRY}`], env: {}, says: /--redis: ca=.*: no certificate in PEM form/ },
+    { args: ['drain', 'h1', '--redis', 'redis://h?tls=yes'], env: {}, says: /--redis: after the \? only db, sentinelUsername, sentinelPassword, ca, cert, key are known/ },
   ]));
 
 test('a Redis that is not there is one line from `status` and `up`, and exit code 1', async () => {
@@ -192,9 +195,9 @@ test('a password that is wrong or missing is told at once, and no password is ev
     const clients = await freePortsInRow(1);
     const address = (credentials: string): string => `redis://${credentials}127.0.0.1:${port}`;
     await areRefused(1, [
-      { args: ['status', '--redis', address('')], says: /can't be used: NOAUTH/ },
-      { args: ['status', '--redis', address(':wrong-secret@')], says: /can't be used: WRONGPASS/ },
-      { args: ['up', '--redis', address('ann:wrong-secret@'), '--port', String(clients), '--balancers', '1'], says: /can't be used: WRONGPASS/ },
+      { args: ['status', '--redis', address('')], says: /can't be used: Redis wants a password \(NOAUTH\): / },
+      { args: ['status', '--redis', address(':wrong-secret@')], says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): / },
+      { args: ['up', '--redis', address('ann:wrong-secret@'), '--port', String(clients), '--balancers', '1'], says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): / },
     ]);
     for (const credentials of [':wrong-secret@', 'ann:wrong-secret@']) {
       const { stdout, stderr } = await meercat(['status', '--redis', address(credentials)]);

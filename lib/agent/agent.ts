@@ -5,7 +5,7 @@ import type { Log } from '../log.js';
 import { messageOf } from '../errors.js';
 import type { Report } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { openCommands } from '../redis/connect.js';
+import { isDenial, openCommands, reasonOf } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { encodeReport } from '../redis/report-message.js';
 import { GONE_LINE, LEAVE_LINE, serveLine } from './agent-check.js';
@@ -65,6 +65,7 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   let reports = 0;
   let hasSharedName = false;
   let isGone = false;
+  let deniedReason: string | undefined;
   let last: { readonly reading: ProbeReading; readonly atMs: number } | undefined;
   const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
 
@@ -138,9 +139,16 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   }
 
   function publish(message: Report): void {
-    client.publish(keys.reports, encodeReport(message)).catch((error: unknown) => {
-      log('debug', 'a report could not be sent', { reason: messageOf(error) });
-    });
+    client.publish(keys.reports, encodeReport(message)).then(
+      () => (deniedReason = undefined),
+      (error: unknown) => {
+        const reason = reasonOf(error);
+        // The connection is well then, and nothing else would say why the host is not in the fleet.
+        const isNews = isDenial(reason) && reason !== deniedReason;
+        if (isNews) deniedReason = reason;
+        log(isNews ? 'warn' : 'debug', 'a report could not be sent', { reason });
+      },
+    );
   }
 
   /** Pub/sub keeps nothing, and there may be no master just now: repeat until the host is out of the table, or nobody is left to tell. */

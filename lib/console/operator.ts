@@ -1,9 +1,9 @@
 // `meercat drain`, `undrain` and `eject`: an operator's word about a host, for the whole fleet. It stands in Redis,
 // and an event has every balancer read it at once.
 
-import { MeercatError, messageOf } from '../errors.js';
+import { MeercatError } from '../errors.js';
 import type { OperatorWord } from '../model.js';
-import type { Commands } from '../redis/connect.js';
+import { type Commands, reasonOf } from '../redis/connect.js';
 import type { EventKind } from '../redis/event-message.js';
 import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import { readHostNames } from '../redis/host-store.js';
@@ -49,7 +49,7 @@ export async function operate(options: OperatorOptions, out: { write(text: strin
   try {
     const done = await write(client, buildKeys(options.namespace), options).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
-      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${messageOf(error)}`, { cause: error });
+      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
     out.write(`${options.isJson ? JSON.stringify(done) : describeOperated(done)}\n`);
   } finally {

@@ -1,9 +1,9 @@
 // `meercat restart`: asks the `meercat up` of a Redis and namespace to restart its balancers one after the
 // other, and follows it to the end. Only who started a process can start it again: hence the asking.
 
-import { MeercatError, messageOf } from '../errors.js';
+import { MeercatError } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription } from '../redis/connect.js';
+import { type Commands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent, type FleetEvent, WHOLE_FLEET } from '../redis/event-message.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { readFleet } from '../redis/fleet-view.js';
@@ -106,7 +106,7 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
           };
         });
       }
-      if (failure !== undefined) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${messageOf(failure)}`, { cause: failure });
+      if (failure !== undefined) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${reasonOf(failure)}`, { cause: failure });
       const step = waiting.shift() ?? (await looker.missed());
       if (step === undefined) {
         if (performance.now() - heardAtMs >= timeoutMs) throw silence(timeoutMs, keys.namespace);
@@ -180,7 +180,7 @@ function silence(timeoutMs: number, namespace: string): MeercatError {
 /** When each balancer started, as it stands in Redis. */
 async function readSince(client: Commands, keys: Keys): Promise<Map<string, string>> {
   const view = await readFleet(client, keys).catch((error: unknown) => {
-    throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${messageOf(error)}`, { cause: error });
+    throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${reasonOf(error)}`, { cause: error });
   });
   return new Map(view.balancers.map(({ name, since }) => [name, since]));
 }

@@ -1,8 +1,9 @@
 // `meercat status`: the fleet as it stands in Redis, once or again and again.
 
-import { MeercatError, messageOf } from '../errors.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { MeercatError } from '../errors.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { type Commands, connectOnce } from '../redis/connect.js';
+import { type Commands, connectOnce, isRefusal, reasonOf } from '../redis/connect.js';
 import { readCosts } from '../redis/cost-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
@@ -29,9 +30,9 @@ export async function connectForPerson(redis: string): Promise<Commands> {
   try {
     return await connectOnce(address, CONNECT_TIMEOUT_MS);
   } catch (error) {
-    throw new MeercatError('MEERCAT_NO_REDIS', `Redis at ${describeAddress(address)} can't be used: ${messageOf(error)}; check --redis`, {
-      cause: error,
-    });
+    const reason = reasonOf(error);
+    // A refusal says itself what to do.
+    throw new MeercatError('MEERCAT_NO_REDIS', `Redis at ${describeAddress(address)} can't be used: ${reason}${isRefusal(reason) ? '' : '; check --redis'}`, { cause: error });
   }
 }
 
@@ -53,30 +54,16 @@ export async function printStatus(options: StatusOptions, out: NodeJS.WriteStrea
     do {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
       const text = await read().catch((error: unknown) => {
-        if (!options.isWatching) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${messageOf(error)}`, { cause: error });
-        return options.isJson ? JSON.stringify({ error: messageOf(error) }) : `Redis can't be read: ${messageOf(error)}`;
+        if (!options.isWatching) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${reasonOf(error)}`, { cause: error });
+        return options.isJson ? JSON.stringify({ error: reasonOf(error) }) : `Redis can't be read: ${reasonOf(error)}`;
       });
       if (screen === undefined) out.write(`${text}\n`);
       else screen.draw(text);
       // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
-      if (options.isWatching) await pause(WATCH_EVERY_MS, signal);
+      if (options.isWatching) await pause(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
     } while (options.isWatching && !signal.aborted);
   } finally {
     screen?.close();
     client.disconnect();
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

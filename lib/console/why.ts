@@ -2,9 +2,9 @@
 // prints the answer. The question is an event, the answer a key that stands for some seconds.
 
 import { randomBytes } from 'node:crypto';
-import { MeercatError, messageOf } from '../errors.js';
+import { MeercatError } from '../errors.js';
 import type { Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
-import type { Commands } from '../redis/connect.js';
+import { type Commands, reasonOf as redisReasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
@@ -57,7 +57,7 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
     const keys = buildKeys(options.namespace);
     const { balancer, answer } = await ask(client, keys, options).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
-      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${messageOf(error)}`, { cause: error });
+      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${redisReasonOf(error)}`, { cause: error });
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked') throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
     out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);

@@ -6,7 +6,7 @@ import { monotonicClock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
 import type { InbandReport } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { openCommands, openSubscription, reasonOf } from '../redis/connect.js';
+import { logDenial, openCommands, openSubscription, reasonOf } from '../redis/connect.js';
 import { decodeEvent } from '../redis/event-message.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
@@ -23,9 +23,9 @@ import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
 import { LoadSync } from './load-sync.js';
 import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
+import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
-import { RedisReach } from './redis-reach.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
@@ -52,11 +52,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const log: Log = (...line) => post({ type: 'log', line });
   const addresses = config.redis.map(parseRedisAddress);
   const [dataAddress] = addresses as [(typeof addresses)[0]];
-  const where = describeAddress(dataAddress);
+  const redis = new RedisState(log, describeAddress(dataAddress));
   let hostsPort = data.hostsPort;
   let hasJoined = false;
   let isStopping = false;
-  const reach = new RedisReach(log, where);
   /** Who is master, as Redis says. */
   let masterName: string | null = null;
   let beatsUntilPrune = 0;
@@ -74,7 +73,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         if (index === 0) {
           // For now nothing more can be known.
           post({ type: 'synced' });
-          reach.failed('redis is not reachable', reason);
+          redis.lost(reason);
         } else {
           log('warn', 'lease redis is not reachable', { redis: describeAddress(address), reason });
         }
@@ -84,7 +83,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
 
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new LoadSync({ publisher: new QuietPublisher(client), keys, config, columns, clock });
+  const loads = new LoadSync({ publisher: new QuietPublisher(client, log), keys, config, columns, clock });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
   let isTableRead = false;
@@ -148,7 +147,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   }
 
   function whyNoMaster(): string {
-    if (reach.reason !== '') return `Redis can't be used: ${reach.reason}`;
+    if (redis.reason !== '') return `Redis can't be used: ${redis.reason}`;
     if (lease.trouble !== '') return lease.trouble;
     if (masterName !== null) return `${masterName} is master, but no table of it arrives`;
     return 'no balancer has become master';
@@ -181,7 +180,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       const fleet = await membership.beat(standing);
       if (isStopping) return;
       lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
-      reach.taken();
+      redis.taken(fleet.denied);
       masterName = fleet.master;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
@@ -202,8 +201,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       }
     } catch (error) {
       // That the connection was lost was said; else it is Redis that refuses or does not answer.
-      if (client.status === 'ready') reach.failed('redis refuses the heartbeat', reasonOf(error));
-      else log('debug', 'a heartbeat could not be written', { redis: where, reason: reasonOf(error) });
+      if (client.status === 'ready') redis.refused(reasonOf(error));
+      else redis.missed(reasonOf(error));
     }
     // A heartbeat before the connection says nothing of the settings.
     isBeatOver ||= client.status === 'ready';
@@ -235,7 +234,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (kind === 'master-elected' && term !== undefined) sawTerm(term, mastership);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
     if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
-  });
+  }, { onLost: logDenial(log, keys.events) });
 
   listenToHosts(hostsPort);
   loads.start(table.writer);

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { HostTable, OperatorWord, Stamp } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription } from '../redis/connect.js';
+import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeTable } from '../redis/table-message.js';
@@ -213,7 +213,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       const table = decode(text);
       if (table !== undefined) take(order.onMessage(table));
     },
-    { onReady: () => readSoon(0) },
+    { onReady: () => readSoon(0), onLost: logDenial(log, keys.stats) },
   );
 
   announce(writer.setStatics(data.config.statics));

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
+import { captureConsole } from '../library-output.js';
 import { releaseStartMemory } from '../release-memory.js';
 import { startFleet } from './fleet.js';
 
@@ -9,6 +10,7 @@ if (parentPort === null) throw new Error('this file is the entry of a worker thr
 const port = parentPort;
 releaseStartMemory();
 const post = (message: FromFleet): void => port.postMessage(message);
+captureConsole((...line) => post({ type: 'log', line }));
 
 const fleet = startFleet(workerData as FleetThreadData, post);
 port.on('message', (message: ToFleet) => {

@@ -7,6 +7,7 @@ import type { Log } from '../log.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { openCommands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
+import { QuietPublisher } from '../redis/quiet-publish.js';
 import { counterOf } from '../table/counters.js';
 import { openTable } from '../table/layout.js';
 import type { FleetToHosts, FromHosts, HostsThreadData, HostsToFleet, ToHosts } from '../thread-messages.js';
@@ -28,6 +29,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   // Connected beforehand, so that a new master can publish at once. The fleet thread logs losses.
   const client = openCommands(address);
+  const publisher = new QuietPublisher(client, log);
   let mastership: Mastership | undefined;
   let fleetPort = data.fleetPort;
 
@@ -36,7 +38,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership = undefined;
     if (message.type === 'become-slave') return;
     const { type: _, ...election } = message;
-    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, leaseTtlMs: config.leaseTtlMs, ...election, onFenced, onUnwritten });
+    mastership = startMastership({ address, client, publisher, keys, clock, count, log, health: config.health, tls: config.tls, leaseTtlMs: config.leaseTtlMs, ...election, onFenced, onUnwritten });
   }
 
   function onUnwritten(term: number, reason: string): void {

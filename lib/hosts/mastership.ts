@@ -8,14 +8,14 @@ import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
 import type { Costs, HostRow, HostTable, Stamp } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription, untilReady } from '../redis/connect.js';
+import { type Commands, logDenial, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
 import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
-import { QuietPublisher } from '../redis/quiet-publish.js';
+import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import { isNewer } from '../table/stamp.js';
@@ -41,6 +41,8 @@ const MAX_HASHES = 200;
 export interface MastershipOptions {
   readonly address: RedisAddress;
   readonly client: Commands;
+  /** Of the same client, which outlives masterships. */
+  readonly publisher: QuietPublisher;
   readonly keys: Keys;
   readonly clock: Clock;
   readonly count: Count;
@@ -69,9 +71,8 @@ export interface Mastership {
 
 /** Starts to gather and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
-  const { client, keys, clock, count, log, term, mastership } = options;
+  const { client, publisher, keys, clock, count, log, term, mastership } = options;
   const registry = new HostRegistry(options.health);
-  const publisher = new QuietPublisher(client);
   const stored = new StoredHosts();
   const budget = new ExchangeBudget(2);
   let used = performance.eventLoopUtilization();
@@ -105,6 +106,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         isFullDue = true;
         gathering.soon();
       },
+      onLost: logDenial(log, keys.reports),
     },
   );
 

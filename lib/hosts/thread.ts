@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HostsThreadData, FromHosts, ToHosts } from '../thread-messages.js';
+import { captureConsole } from '../library-output.js';
 import { releaseStartMemory } from '../release-memory.js';
 import { startHosts } from './hosts.js';
 
@@ -9,6 +10,7 @@ if (parentPort === null) throw new Error('this file is the entry of a worker thr
 const port = parentPort;
 releaseStartMemory();
 const post = (message: FromHosts): void => port.postMessage(message);
+captureConsole((...line) => post({ type: 'log', line }));
 
 const hosts = startHosts(workerData as HostsThreadData, post);
 port.on('message', (message: ToHosts) => {

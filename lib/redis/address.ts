@@ -17,14 +17,48 @@ export interface RedisAddress {
   /** The name under which the Sentinels know the master; only for Sentinel. */
   readonly masterName?: string;
   readonly isTls: boolean;
+  /** For the servers that hold the data; the Sentinels have credentials of their own. */
   readonly username?: string;
   readonly password?: string;
   readonly db: number;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
+  /** PEM files: the authorities that vouch for the servers (undefined: the system's), and this client's certificate with its key. */
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
 }
 
 const FORMS =
   'redis://[user:password@]host:6379[/db], rediss:// for TLS, ' +
   'redis+sentinel://h1:26379,h2:26379/mymaster or redis+cluster://h1:6379,h2:6379';
+
+type ParameterField = 'db' | 'sentinelUsername' | 'sentinelPassword' | 'caFile' | 'certFile' | 'keyFile';
+type Fits = (address: Pick<RedisAddress, 'kind' | 'isTls'>) => boolean;
+const isSentinel: Fits = ({ kind }) => kind === 'sentinel';
+const isTls: Fits = (address) => address.isTls;
+
+/** A parameter of an address, and the variable that stands in for it. */
+interface Parameter {
+  readonly name: string;
+  readonly variable?: string;
+  readonly field: ParameterField;
+  readonly fits: Fits;
+  /** What an address must be for the parameter to mean anything. */
+  readonly needs: string;
+}
+
+const PARAMETERS: readonly Parameter[] = [
+  { name: 'db', field: 'db', fits: ({ kind }) => kind !== 'cluster', needs: 'a Cluster has no databases' },
+  { name: 'sentinelUsername', variable: 'MEERCAT_SENTINEL_USERNAME', field: 'sentinelUsername', fits: isSentinel, needs: 'sentinelUsername needs redis+sentinel://' },
+  { name: 'sentinelPassword', variable: 'MEERCAT_SENTINEL_PASSWORD', field: 'sentinelPassword', fits: isSentinel, needs: 'sentinelPassword needs redis+sentinel://' },
+  { name: 'ca', variable: 'MEERCAT_REDIS_CA', field: 'caFile', fits: isTls, needs: 'ca needs rediss://' },
+  { name: 'cert', variable: 'MEERCAT_REDIS_CERT', field: 'certFile', fits: isTls, needs: 'cert needs rediss://' },
+  { name: 'key', variable: 'MEERCAT_REDIS_KEY', field: 'keyFile', fits: isTls, needs: 'key needs rediss://' },
+];
+
+/** The variables that complete an address which does not say it itself. */
+export const ADDRESS_VARIABLES: readonly string[] = PARAMETERS.flatMap(({ variable }) => variable ?? []);
 
 const SCHEMES: Readonly<Record<string, Pick<RedisAddress, 'kind' | 'isTls'>>> = {
   redis: { kind: 'single', isTls: false },
@@ -40,13 +74,10 @@ export function parseRedisAddress(text: string): RedisAddress {
   const fail = (what: string): never => {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${what}; use ${FORMS}`);
   };
-  const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text.trim()) ?? [];
-  const name = scheme.toLowerCase();
-  // Only schemes of our own: every object has a `constructor` too.
-  const found = Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;
+  const [found, rest] = readScheme(text);
   if (found === undefined) return fail('the address has no known scheme');
 
-  const [beforeQuery = '', query = ''] = rest.split('?', 2);
+  const [beforeQuery, query] = splitAt(rest, '?');
   const at = beforeQuery.lastIndexOf('@');
   const credentials = at < 0 ? '' : beforeQuery.slice(0, at);
   const [hostList = '', path = '', ...more] = beforeQuery.slice(at + 1).split('/');
@@ -57,7 +88,10 @@ export function parseRedisAddress(text: string): RedisAddress {
   if (found.kind === 'sentinel' && path === '') return fail("a Sentinel address ends in the master's name");
   if (found.kind === 'cluster' && path !== '') return fail('a Cluster has no databases');
 
-  const dbText = found.kind === 'single' && path !== '' ? path : (new URLSearchParams(query).get('db') ?? '0');
+  const { db, ...parameters } = readParameters(query, found, fail);
+  if (found.kind === 'single' && path !== '' && db !== undefined) return fail('the database is given twice');
+  if ((parameters.certFile === undefined) !== (parameters.keyFile === undefined)) return fail('cert and key belong together');
+  const dbText = found.kind === 'single' && path !== '' ? path : (db ?? '0');
   if (!/^\d{1,5}$/.test(dbText)) return fail('the database is a number');
   const separator = credentials.indexOf(':');
   const username = separator < 0 ? credentials : credentials.slice(0, separator);
@@ -69,7 +103,26 @@ export function parseRedisAddress(text: string): RedisAddress {
     ...(found.kind === 'sentinel' && { masterName: decode(path) ?? fail("the master's name is wrong") }),
     ...(username !== '' && { username: decode(username) ?? fail('the user name is not percent-encoded') }),
     ...(password !== '' && { password: decode(password) ?? fail('the password is not percent-encoded') }),
+    ...parameters,
   };
+}
+
+/**
+ * The address with what these variables say and it does not: passwords of Sentinels, files for TLS. Variables that mean
+ * nothing to an address of its kind are left out. A wrong address comes back as it is, for `parseRedisAddress` to refuse.
+ */
+export function completeAddress(text: string, variables: Readonly<Record<string, string | undefined>>): string {
+  const [found, rest] = readScheme(text);
+  if (found === undefined) return text;
+  const [, query] = splitAt(rest, '?');
+  const given = new Set(query.split('&').map((part) => splitAt(part, '=')[0]));
+  const added = PARAMETERS.flatMap(({ name, variable, fits }) => {
+    const value = variable === undefined ? undefined : variables[variable];
+    return value === undefined || value === '' || given.has(name) || !fits(found) ? [] : [`${name}=${encodeURIComponent(value)}`];
+  });
+  if (added.length === 0) return text;
+  const complete = text.trim();
+  return `${complete}${!complete.includes('?') ? '?' : query === '' ? '' : '&'}${added.join('&')}`;
 }
 
 /** An address without user and password, for messages and logs. */
@@ -78,6 +131,37 @@ export function describeAddress(address: RedisAddress): string {
   const hosts = address.endpoints.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
   const path = address.masterName ?? (address.db === 0 ? '' : String(address.db));
   return `${scheme}://${hosts}${path === '' ? '' : `/${path}`}`;
+}
+
+/** The kind of an address, and what follows its scheme. */
+function readScheme(text: string): readonly [found: Pick<RedisAddress, 'kind' | 'isTls'> | undefined, rest: string] {
+  const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text.trim()) ?? [];
+  const name = scheme.toLowerCase();
+  // Only schemes of our own: every object has a `constructor` too.
+  return [Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined, rest];
+}
+
+/** Reads `name=value&…`. What is not known is not repeated in the message: a password with a `?` in it ends up here. */
+function readParameters(query: string, found: Pick<RedisAddress, 'kind' | 'isTls'>, fail: (what: string) => never): Partial<Record<ParameterField, string>> {
+  const values: Partial<Record<ParameterField, string>> = {};
+  for (const part of query.split('&').filter((each) => each !== '')) {
+    const [name, text] = splitAt(part, '=');
+    const parameter = PARAMETERS.find((each) => each.name === name);
+    if (parameter === undefined) return fail(`after the ? only ${PARAMETERS.map((each) => each.name).join(', ')} are known (a ? in a password is written %3F)`);
+    const { field, fits, needs } = parameter;
+    if (!fits(found)) return fail(needs);
+    if (values[field] !== undefined) return fail(`${name} is given twice`);
+    const value = decode(text) ?? fail(`${name} is not percent-encoded`);
+    if (value === '') return fail(`${name} is empty`);
+    values[field] = value;
+  }
+  return values;
+}
+
+/** What stands before and after the first `separator`. */
+function splitAt(text: string, separator: string): readonly [before: string, after: string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 function parseEndpoint(text: string, kind: RedisAddress['kind']): Endpoint | undefined {

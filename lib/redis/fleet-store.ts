@@ -1,7 +1,7 @@
 // What balancers say of themselves in Redis: heartbeats, the order of succession, settings, events.
 
 import type { OperatorWord } from '../model.js';
-import type { Commands } from './connect.js';
+import { type Commands, isDenial, reasonOf } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
@@ -25,6 +25,8 @@ export interface FleetStanding {
   /** Whether this balancer still had its place in the order. */
   readonly wasListed: boolean;
   readonly settings: Settings;
+  /** Why Redis took only a part of the heartbeat: the user has no right to the rest. Null when it took all. */
+  readonly denied: string | null;
 }
 
 /** Writes this balancer's heartbeat and reads how the fleet stands, in one round trip. Rejects when Redis can't be reached. */
@@ -51,6 +53,7 @@ export async function heartbeat(
     .exec();
   // A key of another type is garbage: it counts as empty, and what this balancer writes there is cleared for the next beat.
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
+  const denied = (replies ?? []).flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
   const garbage = [...(isGarbage(0) || isGarbage(1) ? [key] : []), ...(isGarbage(4) ? [keys.balancers] : [])];
   if (garbage.length > 0) await client.del(...garbage);
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
@@ -68,6 +71,7 @@ export async function heartbeat(
     term: parseTerm(replyAt(7, null), highestTerm),
     previousInstance: replyAt(0, null) as string | null,
     wasListed: replyAt(3, null) !== null,
+    denied,
     settings: isGarbage(8) ? GARBAGE_SETTINGS : parseSettings(replyAt(8, {}) as Record<string, string>),
   };
 }

@@ -6,13 +6,13 @@
 import { createRequire } from 'node:module';
 import type { Lock } from 'redlock';
 import type { OperatorWord } from '../model.js';
-import { type Commands, reasonOf } from './connect.js';
+import { type Commands, isDenial, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
 import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
 import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 
-// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as connect.ts says).
+// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as ioredis.ts says).
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
@@ -262,7 +262,7 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
         const written = await runScript(data, REFRESH_MASTER, [keys.term, keys.master], [term, mastership, ttlMs, ...masterArgs(master)]);
         return written === 0 ? 'fenced' : 'written';
       } catch (error) {
-        return isDenied(error) ? 'denied' : 'unreachable';
+        return isDenial(reasonOf(error)) ? 'denied' : 'unreachable';
       }
     },
 
@@ -278,9 +278,4 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
 
 function failureOf(error: unknown): Failure {
   return { kind: 'failed', reason: reasonOf(error), isSlow: error instanceof Error && /timed out/i.test(error.message) };
-}
-
-/** Whether Redis refused a write that this user has no right to. */
-function isDenied(error: unknown): boolean {
-  return error instanceof Error && /NOPERM|the user executing the script can't/i.test(error.message);
 }

@@ -8,6 +8,7 @@ import { type MastershipOptions, startMastership } from '../../lib/hosts/masters
 import { NO_STAMP, type HostTable } from '../../lib/model.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import type { Commands } from '../../lib/redis/connect.js';
+import { QuietPublisher } from '../../lib/redis/quiet-publish.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
 import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
@@ -40,11 +41,12 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
     });
     const counts = new Map<string, number>();
     const started: { stop(): void }[] = [];
+    const publisher = new QuietPublisher(own, () => undefined);
     const stage: Stage = {
       client, tables, counts, lines: [], fencedBy: undefined,
       start(options = {}) {
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [],
+          address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),

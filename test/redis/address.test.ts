@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MeercatError } from '../../lib/errors.js';
-import { describeAddress, parseRedisAddress, type RedisAddress } from '../../lib/redis/address.js';
+import { completeAddress, describeAddress, parseRedisAddress, type RedisAddress } from '../../lib/redis/address.js';
 
 const test = suite('address');
 
@@ -42,6 +42,18 @@ const FORMS: readonly [string, RedisAddress, string][] = [
     'rediss+sentinel://[::1]:1,h:26379/mymaster',
   ],
   [
+    'redis+sentinel://u:p@h/m?sentinelPassword=a+b%26c&sentinelUsername=watch&db=2',
+    { kind: 'sentinel', isTls: false, endpoints: [{ host: 'h', port: 26_379 }], masterName: 'm', username: 'u', password: 'p', sentinelUsername: 'watch', sentinelPassword: 'a+b&c', db: 2 },
+    'redis+sentinel://h:26379/m',
+  ],
+  [
+    'rediss+sentinel://h/m?ca=/etc/ca.pem&sentinelPassword=s',
+    { kind: 'sentinel', isTls: true, endpoints: [{ host: 'h', port: 26_379 }], masterName: 'm', caFile: '/etc/ca.pem', sentinelPassword: 's', db: 0 },
+    'rediss+sentinel://h:26379/m',
+  ],
+  ['rediss://h?ca=ca.pem&cert=c.pem&key=k.pem', single('h', 6379, { isTls: true, caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' }), 'rediss://h:6379'],
+  ['redis://h?', single('h'), 'redis://h:6379'],
+  [
     'redis+cluster://h1:1,h2',
     { kind: 'cluster', isTls: false, endpoints: [{ host: 'h1', port: 1 }, { host: 'h2', port: 6379 }], db: 0 },
     'redis+cluster://h1:1,h2:6379',
@@ -66,6 +78,9 @@ const WRONG: readonly string[] = [
   '', 'redis', 'redis:', 'redis://', 'redis:/h', 'h', 'h:6379', '127.0.0.1:6379', 'http://h', 'unix:///tmp/redis.sock', 'redis+tls://h', 'constructor://h', 'redis+://h',
   'redis://:6379', 'redis://h:', 'redis://h:0', 'redis://h:65536', 'redis://h:abc', 'redis://h:-1', 'redis://h:1:2', 'redis://h h', 'redis://::1', 'redis://[::1',
   'redis://[zz]', 'redis://h\n', 'redis://h1,h2', 'redis://h,', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5', 'redis://h/1/2', 'redis://h/999999', 'redis://h?db=x',
+  'redis://h?x=1', 'redis://h?DB=1', 'redis://h?db', 'redis://h?db=', 'redis://h?db=1&db=1', 'redis://h/1?db=1', 'redis://h?db=1?db=2', 'redis+cluster://h?db=0', 'redis://h?ca=x', 'redis://h?ca=%zz',
+  'rediss://h?cert=x', 'rediss://h?key=x', 'redis://h?sentinelPassword=x', 'redis+cluster://h?sentinelUsername=x', 'redis+sentinel://h/m?sentinelPassword=%zz', 'redis+sentinel://h/m?ca=x',
+  `redis://u:x?${SECRET}@h`, `redis+sentinel://h/m?${SECRET}=1`, `redis://h?sentinelPassword=${SECRET}`, `redis+sentinel://h/m?sentinelPassword=${SECRET}&sentinelPassword=${SECRET}`,
   'redis+sentinel://h', 'redis+sentinel://h/', 'redis+sentinel://h/%zz', 'redis+sentinel://,/m', 'redis+cluster://h/1', 'redis+cluster://', 'redis+cluster://h?db=x',
   `redis://:${SECRET}`, `redis://${SECRET}%zz@h`, `redis://u:${SECRET}%zz@h`, `redis://:${SECRET}@h:abc`, `redis://:${SECRET}@`, `redis://u:${SECRET}@h/x`,
   `redis://u:${SECRET}?x@h`, `http://u:${SECRET}@h`, `${SECRET}://h`, `redis+cluster://u:${SECRET}@h/1`, `redis+sentinel://u:${SECRET}@h`, `redis://h/${SECRET}`,
@@ -89,6 +104,26 @@ for (const text of WRONG) {
     assert.not.match(error?.message ?? '', /\n/);
   });
 }
+
+test('variables complete an address of their kind, and what it says itself comes first', () => {
+  const all = { MEERCAT_SENTINEL_PASSWORD: 'p w&', MEERCAT_SENTINEL_USERNAME: 'u', MEERCAT_REDIS_CA: '/ca one.pem', MEERCAT_REDIS_CERT: '', OTHER: 'x' };
+  for (const [text, variables, expected] of [
+    ['redis://h', all, 'redis://h'],
+    [' rediss://h ', all, 'rediss://h?ca=%2Fca%20one.pem'],
+    ['rediss://h?db=1', all, 'rediss://h?db=1&ca=%2Fca%20one.pem'],
+    ['rediss://h?', { MEERCAT_REDIS_CA: 'x' }, 'rediss://h?ca=x'],
+    ['rediss://h?ca=own', all, 'rediss://h?ca=own'],
+    ['redis+sentinel://h/m', all, 'redis+sentinel://h/m?sentinelUsername=u&sentinelPassword=p%20w%26'],
+    ['redis+sentinel://h/m?sentinelPassword=own', { MEERCAT_SENTINEL_PASSWORD: 'x' }, 'redis+sentinel://h/m?sentinelPassword=own'],
+    ['redis+cluster://h', all, 'redis+cluster://h'],
+    ['nonsense', all, 'nonsense'],
+    ['redis+sentinel://h/m', {}, 'redis+sentinel://h/m'],
+  ] as const) {
+    assert.is(completeAddress(text, variables), expected);
+  }
+  const { sentinelUsername, sentinelPassword } = parseRedisAddress(completeAddress('redis+sentinel://h/m', all));
+  assert.equal([sentinelUsername, sentinelPassword], ['u', 'p w&']);
+});
 
 test('a description never holds user or password, whatever they are made of', () => {
   for (const secret of ['hunter2', 'h', '6379', 'redis']) {

@@ -24,7 +24,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings
   await client.hset(KEYS.master, 'name', 'b1');
   await client.set(KEYS.term, '12');
   const standing = await heartbeat(client, KEYS, 'b1', 1000, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 12, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 12, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0 }, denied: null });
   assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
   const left = await client.pttl(KEYS.balancer('b1'));
   assert.ok(left > HEARTBEAT_TTL_MS - 1000 && left <= HEARTBEAT_TTL_MS, `${left}`);
@@ -116,7 +116,7 @@ test('on a full Redis a heartbeat still tells how the fleet stands', () => withS
   await client.hset(KEYS.master, 'name', 'b1');
   await fillUp(client);
   const standing = await heartbeat(client, KEYS, 'b2', 2, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 0, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 0, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0 }, denied: null });
 }, ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']));
 
 test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () => withStage(async (client, redis) => {

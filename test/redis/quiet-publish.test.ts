@@ -13,17 +13,21 @@ import { areReady, withClients } from '../support/redis-client.js';
 const test = suite('quiet publish');
 
 /** Hands out a publisher, its connection, and what a subscriber of `news` heard. */
-async function withPublisher(url: string, { port }: TestRedis, fn: (publisher: QuietPublisher, client: Commands, heard: readonly string[]) => Promise<void>): Promise<void> {
+async function withPublisher(url: string, { port }: TestRedis, fn: (publisher: QuietPublisher, client: Commands, heard: readonly string[], lines: readonly string[]) => Promise<void>): Promise<void> {
   const heard: string[] = [];
+  const lines: string[] = [];
   let isReady = false;
   const subscription = openSubscription(parseRedisAddress(`redis://127.0.0.1:${port}`), ['news'], (_, text) => void heard.push(text), { onReady: () => void (isReady = true) });
   try {
     await withClients([url], async (client) => {
       await until(() => isReady || undefined, { what: 'the subscription' });
-      const publisher = new QuietPublisher(client);
-      // By then it knows what the server can.
+      const publisher = new QuietPublisher(client, (level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`));
+      // By then it knows what the server can, and that the channel is allowed.
+      publisher.publish('news', 'the first');
       for (let i = 0; i < 3; i++) await client.ping();
-      await fn(publisher, client, heard);
+      await until(() => heard.includes('the first') || lines.length > 0 || undefined, { what: 'the first text, or why it was denied' });
+      heard.length = 0;
+      await fn(publisher, client, heard, lines);
     });
   } finally {
     subscription.close();
@@ -64,6 +68,22 @@ test('a user who may not ask for that publishes with answers', () =>
       await until(() => heard.length >= TEXTS.length || undefined, { what: 'all texts' });
       assert.equal(heard, TEXTS);
       assert.is(await repliesAsked(client), 0);
+    })));
+
+test('a channel that is denied is said once, although denials would not be answered; one that is allowed later is used', () =>
+  withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', 'resetchannels', '+@all'] }, (redis) =>
+    withPublisher(`redis://ann:y@127.0.0.1:${redis.port}`, redis, async (publisher, client, heard, lines) => {
+      for (let i = 0; i < 10; i++) publisher.publish('news', 'denied');
+      await client.ping();
+      assert.is(lines.length, 1);
+      assert.match(lines[0] as string, /^warn redis denies what is published .*"channel":"news".*denies this user a channel of the command publish \(NOPERM\)/);
+      await withClients([redis.url], (admin) => admin.call('ACL', 'SETUSER', 'ann', '&news'));
+      publisher.publish('news', 'allowed');
+      await client.ping();
+      await publishAmongCommands(publisher, client, TEXTS);
+      await until(() => heard.length > TEXTS.length || undefined, { what: 'all texts' });
+      assert.equal(heard, ['allowed', ...TEXTS]);
+      assert.is(lines.length, 1);
     })));
 
 test('while there is no connection nothing is published, and after it came back it is', () =>

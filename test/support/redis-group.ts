@@ -6,67 +6,107 @@ import { join } from 'node:path';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { type Commands, openCommands } from '../../lib/redis/connect.js';
 import { freePort, type TestRedis, until, withProcess, withRedis, withTempDir } from './brackets.js';
+import type { CertificatePair } from './certificates.js';
 import { areReady } from './redis-client.js';
 import { findRedis } from './redis-server.js';
 
+/** How the servers of a group are guarded. */
+export interface GroupOptions {
+  /** They speak TLS with this certificate, among themselves too; the plain ports stay open for the test itself. */
+  readonly tls?: CertificatePair & { readonly caFile: string };
+  /** The password of the default user on the servers with the data. */
+  readonly password?: string;
+  /** The password of the default user on the Sentinel. */
+  readonly sentinelPassword?: string;
+}
+
+const tlsArgs = ({ certFile, keyFile, caFile }: NonNullable<GroupOptions['tls']>, tlsPort: number): string[] =>
+  ['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile, '--tls-auth-clients', 'no'];
+
+const withPassword = (url: string, password: string | undefined): string => (password === undefined ? url : url.replace('//', `//:${password}@`));
+
 /** A Redis with a replica, and the Sentinel that watches both. */
 export interface SentinelGroup {
-  /** `redis+sentinel://…`, as users write it. */
+  /** `redis+sentinel://…`, as users write it, without passwords; `rediss+sentinel://…` with TLS. */
   readonly url: string;
-  /** The two servers; the first is master at the start. */
+  /** The two servers; the first is master at the start. Their URLs are plain and without passwords. */
   readonly servers: readonly [TestRedis, TestRedis];
   readonly sentinel: Commands;
-  /** The port of the master, as the Sentinel knows it now. */
+  /** The port of the master, as the Sentinel knows it now: with TLS, one that only TLS goes to. */
   masterPort(): Promise<number>;
 }
 
 /** Starts a master, a replica that is in step, and one Sentinel that fails over within a few seconds. */
-export function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<T>): Promise<T> {
-  return withRedis({ args: ['--repl-diskless-sync-delay', '0'] }, (master) =>
-    withRedis({ args: ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'] }, (replica) =>
+export async function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<T>, options: GroupOptions = {}): Promise<T> {
+  const { tls, password, sentinelPassword } = options;
+  const ports = tls === undefined ? undefined : ([await freePort(), await freePort(), await freePort()] as const);
+  const argsOf = (index: 0 | 1): string[] => [
+    ...['--repl-diskless-sync-delay', '0'],
+    ...(tls === undefined || ports === undefined ? [] : [...tlsArgs(tls, ports[index]), '--tls-replication', 'yes']),
+    ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
+  ];
+  return withRedis({ args: argsOf(0) }, (master) =>
+    withRedis({ args: [...argsOf(1), '--replicaof', '127.0.0.1', String(ports?.[0] ?? master.port)] }, (replica) =>
       withTempDir(async (dir) => {
-        await inStep(replica);
+        await inStep(withPassword(replica.url, password));
         const port = await freePort();
         const file = join(dir, 'sentinel.conf');
         const lines = [
-          ...[`port ${port}`, 'bind 127.0.0.1', `dir ${dir}`, `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`],
+          ...[`port ${port}`, 'bind 127.0.0.1', `dir ${dir}`, `sentinel monitor mymaster 127.0.0.1 ${ports?.[0] ?? master.port} 1`],
           ...['sentinel down-after-milliseconds mymaster 400', 'sentinel failover-timeout mymaster 3000'],
+          ...(password === undefined ? [] : [`sentinel auth-pass mymaster ${password}`]),
+          ...(sentinelPassword === undefined ? [] : [`requirepass ${sentinelPassword}`]),
         ];
         await writeFile(file, `${lines.join('\n')}\n`);
-        return withProcess({ command: findRedis(), args: [file, '--sentinel'] }, () =>
-          withCommands(`redis://127.0.0.1:${port}`, async (sentinel) => {
+        const tlsOptions = tls === undefined || ports === undefined ? [] : [...tlsArgs(tls, ports[2]), '--tls-replication', 'yes'];
+        return withProcess({ command: findRedis(), args: [file, '--sentinel', ...tlsOptions] }, () =>
+          withCommands(withPassword(`redis://127.0.0.1:${port}`, sentinelPassword), async (sentinel) => {
             const masterPort = async (): Promise<number> => Number(((await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[])[1]);
             const replicas = async (): Promise<unknown[]> => (await sentinel.call('SENTINEL', 'REPLICAS', 'mymaster')) as unknown[];
             await until(async () => (await replicas()).length === 1, { what: 'the Sentinel to know the replica' });
-            return fn({ url: `redis+sentinel://127.0.0.1:${port}/mymaster`, servers: [master, replica], sentinel, masterPort });
+            const url = ports === undefined ? `redis+sentinel://127.0.0.1:${port}/mymaster` : `rediss+sentinel://127.0.0.1:${ports[2]}/mymaster`;
+            return fn({ url, servers: [master, replica], sentinel, masterPort });
           }));
       })));
 }
 
-async function inStep(replica: TestRedis): Promise<void> {
-  await withCommands(replica.url, (client) =>
+async function inStep(replica: string): Promise<void> {
+  await withCommands(replica, (client) =>
     until(async () => /master_link_status:up/.test(String(await client.info('replication'))), { timeoutMs: 10_000, what: 'the replica to be in step' }));
 }
 
 /** A Redis Cluster. */
 export interface ClusterGroup {
-  /** `redis+cluster://…` with every server. */
+  /** `redis+cluster://…` with every server; `rediss+cluster://…` with TLS. */
   readonly url: string;
   readonly servers: readonly TestRedis[];
   /** The server that holds a key. */
   ownerOf(key: string): Promise<TestRedis>;
 }
 
+/** How a Cluster is started. */
+export interface ClusterOptions extends Pick<GroupOptions, 'tls'> {
+  /** Further arguments of each server. */
+  readonly args?: readonly string[];
+}
+
 const SLOTS = 16_384;
 
 /** Starts a Cluster of `count` masters that share the slots evenly; a majority works on without the others. */
-export async function withCluster<T>(count: number, fn: (group: ClusterGroup) => T | Promise<T>): Promise<T> {
+export async function withCluster<T>(count: number, fn: (group: ClusterGroup) => T | Promise<T>, { tls, args: more = [] }: ClusterOptions = {}): Promise<T> {
+  const tlsPorts = tls === undefined ? [] : await Promise.all(Array.from({ length: count }, () => freePort()));
   const open = async (servers: readonly TestRedis[]): Promise<T> => {
+    const tlsPort = tlsPorts[servers.length];
     // A server that never met another does not know its own address.
-    const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'];
+    const args = [
+      ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
+      ...(tls === undefined || tlsPort === undefined ? [] : [...tlsArgs(tls, tlsPort), '--tls-cluster', 'yes']),
+      ...more,
+    ];
     if (servers.length < count) return withRedis({ args }, (server) => open([...servers, server]));
-    await joinAll(servers);
-    const url = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    await joinAll(servers, tlsPorts);
+    const [scheme, ports] = tls === undefined ? ['redis', servers.map(({ port }) => port)] : ['rediss', tlsPorts];
+    const url = `${scheme}+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
     const [first] = servers as [TestRedis];
     const ownerOf = (key: string): Promise<TestRedis> =>
       withCommands(first.url, async (client) => servers[Math.floor((Number(await client.call('CLUSTER', 'KEYSLOT', key)) * count) / SLOTS)] as TestRedis);
@@ -75,7 +115,7 @@ export async function withCluster<T>(count: number, fn: (group: ClusterGroup) =>
   return open([]);
 }
 
-async function joinAll(servers: readonly TestRedis[]): Promise<void> {
+async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[]): Promise<void> {
   const [first] = servers as [TestRedis];
   const count = servers.length;
   for (const [index, { url }] of servers.entries()) {
@@ -84,7 +124,7 @@ async function joinAll(servers: readonly TestRedis[]): Promise<void> {
       const to = Math.ceil(((index + 1) * SLOTS) / count) - 1;
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
       await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-      if (index > 0) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(first.port));
+      if (index > 0) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(tlsPorts[0] ?? first.port));
     });
   }
   for (const { url } of servers) {
