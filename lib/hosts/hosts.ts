@@ -36,7 +36,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership = undefined;
     if (message.type === 'become-slave') return;
     const { term, stamp, rows, costs } = message;
-    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, term, stamp, rows, costs, onFenced });
+    mastership = startMastership({ address, client, keys, clock, count, log, health: config.health, tls: config.tls, term, stamp, rows, costs, statics: config.statics, onFenced });
   }
 
   function onFenced(term: number): void {

@@ -27,7 +27,6 @@ interface Entry {
   readonly slot: number;
   readonly name: string;
   readonly url: string;
-  isStatic: boolean;
   isPublished: boolean;
   /** When a new master's first table did not name it; NaN when it is named. */
   orphanedAtMs: number;
@@ -51,6 +50,8 @@ export class TableWriter {
   #isListOld = true;
   #hosts: SlotHost[] | undefined;
   #words: ReadonlyMap<string, OperatorWord>;
+  /** The hosts that this balancer was started with: their URLs by name. */
+  #statics: ReadonlyMap<string, string> = new Map();
 
   /**
    * @param rules who is a candidate
@@ -62,7 +63,7 @@ export class TableWriter {
     this.#count = count;
     this.#candidates = new CandidateList(columns, count, rules);
     this.#nextSlot = nextSlot;
-    for (const host of known) this.#entries.set(host.name, { ...host, isStatic: false, isPublished: true, orphanedAtMs: Number.NaN, ownDown: null });
+    for (const host of known) this.#entries.set(host.name, { ...host, isPublished: true, orphanedAtMs: Number.NaN, ownDown: null });
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
     this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
@@ -83,15 +84,8 @@ export class TableWriter {
   /** Takes the static hosts, which need no master to be routed to. */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
-    for (const host of statics) {
-      const known = this.#entries.get(host.name);
-      if (known !== undefined) {
-        known.isStatic = true;
-        continue;
-      }
-      const entry = this.#add(host.name, host.url, change);
-      if (entry !== undefined) entry.isStatic = true;
-    }
+    this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
+    for (const { name, url } of statics) if (!this.#entries.has(name)) this.#add(name, url, change);
     return change;
   }
 
@@ -102,13 +96,15 @@ export class TableWriter {
    * started, or Redis may have come back empty: hosts that it does not name are kept for 5 s more, in
    * which their agents report to it, and only then removed (`sweepOrphans`).
    * @param nowMs when it arrived, on the process's clock: ages of reports are counted back from here
+   * @param isStored whether it is what Redis remembers. Its master may be long gone, and does not move a static host
+   * of this balancer's to another URL; one that lives and publishes does, as it knows what the others name
    */
-  apply(table: HostTable, nowMs: number): SlotChange {
+  apply(table: HostTable, nowMs: number, isStored = false): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     const named = table.isFull ? new Set<string>() : undefined;
     for (const row of table.hosts) {
       named?.add(row.name);
-      this.#applyRow(row, nowMs, change);
+      if (!isStored || (this.#statics.get(row.name) ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
     }
     for (const figures of table.figures) {
       const entry = this.#entries.get(figures.name);
@@ -216,17 +212,15 @@ export class TableWriter {
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, entry, nowMs));
+    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs));
   }
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     let entry = this.#entries.get(row.name);
     if (entry !== undefined && entry.url !== row.url) {
       // A new address is a new host: connections and requests in flight belong to the old one.
-      const { isStatic } = entry;
       this.#remove(entry, change);
       entry = this.#add(row.name, row.url, change);
-      if (entry !== undefined) entry.isStatic = isStatic;
     }
     entry ??= this.#add(row.name, row.url, change);
     if (entry === undefined) return;
@@ -254,7 +248,7 @@ export class TableWriter {
       return undefined;
     }
     clearRow(this.#columns, slot);
-    const entry: Entry = { slot, name, url, isStatic: false, isPublished: false, orphanedAtMs: Number.NaN, ownDown: null };
+    const entry: Entry = { slot, name, url, isPublished: false, orphanedAtMs: Number.NaN, ownDown: null };
     this.#entries.set(name, entry);
     this.#applyWord(entry);
     this.#hosts = undefined;
@@ -280,17 +274,19 @@ export class TableWriter {
     change.removed.push({ slot: entry.slot, name: entry.name, url: entry.url });
   }
 
-  #unpublish(name: string, change: { removed: SlotHost[] }): void {
+  #unpublish(name: string, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     entry.isPublished = false;
     entry.orphanedAtMs = Number.NaN;
-    if (!entry.isStatic) {
-      this.#remove(entry, change);
+    // A static host stays, at its own URL, with nothing known of it.
+    const url = this.#statics.get(name);
+    if (url === entry.url) {
+      forgetFigures(this.#columns, entry.slot);
+      this.#isListOld = true;
       return;
     }
-    // A static host stays, with nothing known of it.
-    forgetFigures(this.#columns, entry.slot);
-    this.#isListOld = true;
+    this.#remove(entry, change);
+    if (url !== undefined) this.#add(name, url, change);
   }
 }
