@@ -4,7 +4,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, machineName } from './config.js';
+import { type BalancerConfig, machineName, reachableAddress } from './config.js';
 import { startConsole } from './console/health.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
@@ -78,6 +78,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   let role: Role = 'slave';
   let isStopping = false;
+  let settings: Readonly<Record<string, string>> = {};
 
   const instance = randomUUID();
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
@@ -195,7 +196,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: namedClasses(classes), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: namedClasses(classes), nextSlot: pool.nextSlot, settings, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -232,8 +233,11 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
       case 'role':
         role = message.role;
         break;
-      case 'algorithm': {
+      case 'settings': {
+        settings = message.fields;
+        // What an operator sets for the fleet wins over this balancer's flag.
         const algorithm = message.algorithm ?? config.algorithm;
+        if (algorithm === context.policy.algorithm) break;
         context.policy = createPolicy(algorithm, random, picks);
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
@@ -291,10 +295,4 @@ function namedClasses(classes: RequestClasses): (readonly [id: number, name: str
     if (name !== null) named.push([id, name]);
   }
   return named;
-}
-
-/** An address that others can use: "all addresses" is none. */
-function reachableAddress(bind: string): string {
-  if (bind === '0.0.0.0' || bind === '::' || bind === '') return machineName();
-  return bind.includes(':') ? `[${bind}]` : bind;
 }

@@ -22,6 +22,7 @@ import { startLeaseDriver } from './lease-driver.js';
 import type { LeaseTimes } from './lease-model.js';
 import { LoadSync } from './load-sync.js';
 import { Membership } from './membership.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
@@ -73,6 +74,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Whether Redis took the last heartbeat; undefined at first. */
   let isUsable: boolean | undefined;
   let beatsUntilPrune = 0;
+  const beat = oneAtATime(beatOnce);
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
@@ -121,10 +123,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
-  const settings = new SettingsSync({ client, keys, table, count, log, post });
+  const settings = new SettingsSync({ keys, table, count, log, post, known: data.settings });
 
   const lease = startLeaseDriver({
-    store: createLeaseStore(clients, keys, config.leaseTtlMs, () => table.writer.words),
+    store: createLeaseStore(clients, keys, config.leaseTtlMs, () => settings.remembered),
     times: leaseTimes(config.leaseTtlMs),
     clock,
     highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
@@ -179,8 +181,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     port.on('message', (message: HostsToFleet) => sawTerm(message.term));
   }
 
-  async function beat(): Promise<void> {
-    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, words: table.writer.words };
+  async function beatOnce(): Promise<void> {
+    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, remembered: settings.remembered };
     try {
       const fleet = await membership.beat(standing);
       if (isStopping) return;
@@ -238,7 +240,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (kind === 'why-asked') why.ask(decoded.value);
     if (kind === 'master-elected' && term !== undefined) sawTerm(term);
     if (kind === 'master-released') lease.send({ type: 'lease-released' });
-    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
+    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void beat();
   });
 
   listenToHosts(hostsPort);

@@ -1,12 +1,12 @@
 // What balancers say of themselves in Redis: heartbeats, the order of succession, settings, events.
 
-import type { OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
+import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, runScript } from './script.js';
-import { GARBAGE_SETTINGS, parseSettings, RESTORE_FIELDS, type Settings, wordFields } from './settings.js';
+import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import { isPlausibleTerm, READ_TERM } from './term.js';
 
 /** How long a balancer counts as alive after its last heartbeat. */
@@ -73,19 +73,19 @@ export async function heartbeat(
   };
 }
 
-// KEYS: term, settings. ARGV: the highest term that was seen, then fields and values.
-const RESTORE = defineScript(`${READ_TERM}${RESTORE_FIELDS}
-restore(KEYS[2], 2)
+// KEYS: term, then hashes. ARGV: the highest term that was seen, then what the hashes had.
+const RESTORE = defineScript(`${READ_TERM}${RESTORE_HASHES}
+restore(2, 2)
 if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
 return 0`);
 
 /**
- * Puts back what a Redis that came back empty must know: the highest term that was seen, since a balancer
- * that is new would else be elected with a term that all others have to refuse; and what an operator said of
- * hosts, since a host that is drained must not come back without a word. What stands there already stays.
+ * Gives a Redis that lost its data back what it must know: the highest term that was seen, since a balancer that
+ * is new would else be elected with a term that all others have to refuse; and what operators set, since a host that
+ * is drained must not come back by itself. What stands there already stays.
  */
-export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, words: ReadonlyMap<string, OperatorWord>): Promise<void> {
-  await runScript(client, RESTORE, [keys.term, keys.settings], [highestTerm, ...wordFields(words)]);
+export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, remembered: readonly RememberedHash[]): Promise<void> {
+  await runScript(client, RESTORE, [keys.term, ...remembered.map(({ key }) => key)], [highestTerm, ...restoreArgs(remembered)]);
 }
 
 /** Clears what an earlier process under this name said of itself. */

@@ -4,11 +4,10 @@
 
 import { createRequire } from 'node:module';
 import type { Lock } from 'redlock';
-import type { OperatorWord } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
+import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, runScript } from './script.js';
-import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { READ_TERM } from './term.js';
 
 // Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as connect.ts says).
@@ -52,10 +51,10 @@ export interface MasterFields {
   readonly since: string;
 }
 
-// KEYS: term, master, settings. ARGV: floor, TTL ms, the master's fields, then what an operator said of hosts: a
-// Redis that knows a lower term than was seen came back empty, and from the new term on nobody can tell any more.
-const TAKE_TERM = defineScript(`${READ_TERM}${RESTORE_FIELDS}
-if term < floor then restore(KEYS[3], 6) end
+// KEYS: term, master, then hashes. ARGV: floor, TTL ms, the master's fields, then what the hashes had: a Redis that
+// knows a lower term than was seen lost its data, and from the new term on nobody can tell any more.
+const TAKE_TERM = defineScript(`${READ_TERM}${RESTORE_HASHES}
+if term < floor then restore(3, 6) end
 term = string.format('%.0f', math.max(term, floor) + 1)
 redis.call('SET', KEYS[1], term)
 redis.call('DEL', KEYS[2])
@@ -95,9 +94,9 @@ return #KEYS`;
 /**
  * The lease on real Redis servers.
  * @param clients one, or an odd number of independent servers; the first carries the data
- * @param words what an operator said of hosts, as far as this balancer knows
+ * @param remembered what a Redis that lost its data gets back with the next term, as far as this balancer knows
  */
-export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, words: () => ReadonlyMap<string, OperatorWord> = () => new Map()): LeaseStore {
+export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, remembered: () => readonly RememberedHash[] = () => []): LeaseStore {
   const [data] = clients as [Commands];
   const redlock = new Redlock(clients, { retryCount: 0, driftFactor: 0.01 }, { extendScript: () => EXTEND_LEASE });
   const masterArgs = (master: MasterFields): string[] => [master.name, master.url, master.since];
@@ -141,7 +140,8 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
 
     async takeTerm(floor, master) {
       try {
-        const term = Number(await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.settings], [floor, ttlMs, ...masterArgs(master), ...wordFields(words())]));
+        const hashes = remembered();
+        const term = Number(await runScript(data, TAKE_TERM, [keys.term, keys.master, ...hashes.map(({ key }) => key)], [floor, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]));
         return Number.isSafeInteger(term) && term > floor ? term : null;
       } catch {
         return null;

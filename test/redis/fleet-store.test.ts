@@ -24,7 +24,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings
   await client.hset(KEYS.master, 'name', 'b1');
   await client.set(KEYS.term, '12');
   const standing = await heartbeat(client, KEYS, 'b1', 1000, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: 12, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 12, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0, fields: new Map() } });
   assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
   const left = await client.pttl(KEYS.balancer('b1'));
   assert.ok(left > HEARTBEAT_TTL_MS - 1000 && left <= HEARTBEAT_TTL_MS, `${left}`);
@@ -57,7 +57,7 @@ test('a Redis that knows a lower term than was seen is told the higher one, and 
   for (const [before, seen, after] of [[null, 7, '7'], ['3', 7, '7'], ['9', 7, '9'], ['abc', 7, '7'], ['4000000000', 7, '7']] as const) {
     await client.del(KEYS.term);
     if (before !== null) await client.set(KEYS.term, before);
-    await restoreFleet(client, KEYS, seen, new Map());
+    await restoreFleet(client, KEYS, seen, []);
     assert.is(await client.get(KEYS.term), after, String(before));
   }
 }));
@@ -116,7 +116,7 @@ test('on a full Redis a heartbeat still tells how the fleet stands', () => withS
   await client.hset(KEYS.master, 'name', 'b1');
   await fillUp(client);
   const standing = await heartbeat(client, KEYS, 'b2', 2, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: 0, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0 } });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: 0, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) } });
 }, ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']));
 
 test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () => withStage(async (client, redis) => {
