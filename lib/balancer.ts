@@ -6,14 +6,16 @@ import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, machineName, reachableAddress } from './config.js';
 import { startConsole } from './console/health.js';
+import { MeercatError } from './errors.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
-import { MAX_CLASSES, type Role } from './model.js';
+import type { Role } from './model.js';
+import { Opening } from './opening.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
 import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
-import { RequestClasses, REST_CLASS, REST_NAME } from './routing/request-classes.js';
+import { RequestClasses } from './routing/request-classes.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
 import { counterOf } from './table/counters.js';
@@ -32,15 +34,6 @@ import { startMemoryGuard } from './traffic/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
 import { openTlsContexts } from './traffic/tls-contexts.js';
 import { readVersion } from './version.js';
-
-/** Requests that come at the very start wait so long at most for the fleet thread to know what can be known. */
-const OPEN_WITHIN_MS = 3000;
-
-/** Where hosts are named on the command line they are known without Redis: only a machine that is short of CPU needs longer. */
-const OPEN_WITH_STATICS_WITHIN_MS = 15_000;
-
-/** And so long when there are hosts already. */
-const WORDS_WITHIN_MS = 500;
 
 /** How often requests are sorted into classes anew. */
 const TURN_MS = 1000;
@@ -64,7 +57,7 @@ export interface Balancer {
 
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
+ * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
  */
 export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread): Promise<Balancer> {
@@ -168,10 +161,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
 
   // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.
   const ports = new MessageChannel();
-  let opened: () => void = () => undefined;
-  const open = new Promise<void>((resolve) => {
-    opened = resolve;
-  });
+  const opening = new Opening();
   const hosts = keep<ToHosts, FromHosts>({
     entry: new URL('./hosts/thread.js', import.meta.url),
     start(isAgain) {
@@ -196,7 +186,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: namedClasses(classes), nextSlot: pool.nextSlot, settings, hostsPort: port1, hasResigned: isStopping };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: classes.named(), nextSlot: pool.nextSlot, settings, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -224,11 +214,16 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
           pool.add(host);
           explainer.hostCame(host);
         }
-        // Whether an operator took one of them out is known in a moment, when Redis is well.
-        setTimeout(opened, WORDS_WITHIN_MS).unref();
+        opening.hostsCame();
         break;
       case 'synced':
-        opened();
+        opening.synced();
+        break;
+      case 'name-checked':
+        opening.nameChecked(null);
+        break;
+      case 'name-taken':
+        opening.nameChecked(message.holder);
         break;
       case 'role':
         role = message.role;
@@ -264,9 +259,11 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   shutdown.add(() => clearInterval(turnTimer));
 
   releaseStartMemory();
-  const openTimer = setTimeout(opened, config.statics.length > 0 ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS);
-  await open;
-  clearTimeout(openTimer);
+  const holder = await opening.wait(config.statics.length > 0);
+  if (holder !== null) {
+    await shutdown.run();
+    throw new MeercatError('MEERCAT_NAME_TAKEN', `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`);
+  }
   traffic.open();
   log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
   return {
@@ -285,14 +282,4 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),
   };
-}
-
-/** The classes that have an id. */
-function namedClasses(classes: RequestClasses): (readonly [id: number, name: string])[] {
-  const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
-  for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
-    const name = classes.name(id);
-    if (name !== null) named.push([id, name]);
-  }
-  return named;
 }

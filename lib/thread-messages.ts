@@ -31,6 +31,10 @@ export type FromFleet =
   | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
   /** The table is as full as it can be for now: Redis was read, or can't be reached. */
   | { readonly type: 'synced' }
+  /** This balancer has its name for itself, as far as can be known for now. */
+  | { readonly type: 'name-checked' }
+  /** Another balancer has this one's name: the one that `holder` describes. Said only before `name-checked`. */
+  | { readonly type: 'name-taken'; readonly holder: string }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** What operators set for the whole fleet: the algorithm (null: none), and all fields, for the next fleet thread should this one die. */
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { type Clock, SECOND } from '../clock.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { clearHeartbeat, type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
+import { type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import type { RememberedHash } from '../redis/remembered.js';
@@ -13,6 +13,7 @@ import { readSettings } from '../redis/settings.js';
 import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
+import { OwnName } from './own-name.js';
 
 /** Whose last heartbeat was taken so lately cannot have been taken for dead: if its place is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
@@ -36,9 +37,7 @@ export class Membership {
   readonly #config: ThreadConfig;
   readonly #columns: TableColumns;
   readonly #clock: Clock;
-  #hasBeaten = false;
-  #hasAsked = false;
-  #hasNamesake = false;
+  readonly name = new OwnName();
   /** When the last heartbeat was sent that Redis took. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty, and was not yet told again what it must know. */
@@ -59,32 +58,19 @@ export class Membership {
    * what all must go by. Rejects when Redis can't be reached.
    */
   async beat(standing: Standing): Promise<FleetStanding> {
-    if (!this.#hasBeaten) await clearHeartbeat(this.#client, this.#keys, this.#config.name);
-    this.#hasBeaten = true;
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
-    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term);
+    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term, this.name.mayClaim(atMs));
+    this.name.take(fleet.name, this.#clock());
+    const isOurs = fleet.name.kind === 'ours';
     // The term alone would not tell: a master can have written it again before this.
-    const isEmptied = fleet.term < standing.term || (!fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
-    this.#takenAtMs = atMs;
+    const isEmptied = fleet.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
+    if (isOurs) this.#takenAtMs = atMs;
     this.#mustRestore ||= isEmptied;
     if (!this.#mustRestore) return fleet;
     await restoreFleet(this.#client, this.#keys, standing.term, standing.remembered);
     this.#mustRestore = false;
     return { ...fleet, settings: await readSettings(this.#client, this.#keys) };
-  }
-
-  /**
-   * Whether a heartbeat shows for the first time that another process uses this balancer's name: they overwrite each
-   * other's. To be asked after each.
-   */
-  hasNewNamesake({ previousInstance }: FleetStanding): boolean {
-    const isNamesake = this.#hasAsked && previousInstance !== null && previousInstance !== this.#config.instance;
-    // Before the first heartbeat it may be a process that ended.
-    this.#hasAsked = true;
-    const isNew = isNamesake && !this.#hasNamesake;
-    this.#hasNamesake ||= isNamesake;
-    return isNew;
   }
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */
@@ -96,7 +82,8 @@ export class Membership {
 
   /** Takes this balancer out of the fleet, in good order. What Redis can't be told runs out by itself. */
   async leave(): Promise<void> {
-    await leaveFleet(this.#client, this.#keys, this.#config.name).catch(() => undefined);
+    if (this.name.state !== 'ours') return;
+    await leaveFleet(this.#client, this.#keys, this.#config.name, this.#config.instance).catch(() => undefined);
     await this.tell({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
   }
 
