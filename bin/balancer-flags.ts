@@ -58,7 +58,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
   ['Fleet', [
     { field: 'redis', flags: '--redis <url>', help: 'Redis; an odd number of independent ones makes a quorum for the lease, the first also carries the data; repeatable', shown: DEFAULTS.redis[0], isRepeatable: true, complete: completeAddress },
     { field: 'namespace', flags: '--namespace <name>', help: "first part of every key and channel; '{meercat}' on Redis Cluster", shown: DEFAULTS.namespace },
-    { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet (default: the machine's name and the port)", shown: '' },
+    { field: 'name', flags: '--name <name>', help: "this balancer's name in the fleet; refused while another balancer lives under it (default: the machine's name and the port)", shown: '' },
     { field: 'algorithm', flags: '--algorithm <name>', help: `how hosts are picked: ${ALGORITHMS.join(', ')}`, shown: DEFAULTS.algorithm, parse: parseAlgorithm },
     { field: 'statics', flags: '--host <url[,name=NAME]>', help: 'a host that runs already and has no agent; repeatable', shown: '', parse: parseStaticHost, isRepeatable: true },
     duration('leaseTtlMs', '--lease-ttl', 'how long the lease outlives a dead master', 500, MINUTE),

@@ -4,17 +4,18 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, machineName } from './config.js';
+import { type BalancerConfig, machineName, reachableAddress } from './config.js';
 import { startConsole } from './console/health.js';
 import { type Lookup, systemLookup } from './host-addresses.js';
+import { MeercatError } from './errors.js';
 import { readHostTls } from './host-tls.js';
 import type { Log } from './log.js';
-import { MAX_CLASSES, type Role } from './model.js';
+import type { Role } from './model.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './probe-host.js';
 import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
-import { RequestClasses, REST_CLASS, REST_NAME } from './routing/request-classes.js';
+import { RequestClasses } from './routing/request-classes.js';
 import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
 import { StartGate } from './start-gate.js';
@@ -58,7 +59,7 @@ export interface Balancer {
 
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
+ * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
  * @param lookup finds the addresses of hosts that have names
  */
@@ -73,6 +74,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   let role: Role = 'slave';
   let isStopping = false;
+  let settings: Readonly<Record<string, string>> = {};
 
   const instance = randomUUID();
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
@@ -190,7 +192,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: namedClasses(classes), nextSlot: pool.nextSlot, hostsPort: port1, hasResigned: isStopping };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: classes.named(), nextSlot: pool.nextSlot, settings, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -229,11 +231,20 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
       case 'synced':
         gate.onSynced();
         break;
+      case 'name-checked':
+        gate.onNameChecked();
+        break;
+      case 'name-taken':
+        gate.onNameTaken(message.holder);
+        break;
       case 'role':
         role = message.role;
         break;
-      case 'algorithm': {
+      case 'settings': {
+        settings = message.fields;
+        // What an operator sets for the fleet wins over this balancer's flag.
         const algorithm = message.algorithm ?? config.algorithm;
+        if (algorithm === context.policy.algorithm) break;
         context.policy = createPolicy(algorithm, random, picks);
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
@@ -260,7 +271,11 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   shutdown.add(() => clearInterval(turnTimer));
 
   releaseStartMemory();
-  await gate.opened;
+  const holder = await gate.opened;
+  if (holder !== null) {
+    await shutdown.run();
+    throw new MeercatError('MEERCAT_NAME_TAKEN', `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`);
+  }
   traffic.open();
   log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
   return {
@@ -279,20 +294,4 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),
   };
-}
-
-/** The classes that have an id. */
-function namedClasses(classes: RequestClasses): (readonly [id: number, name: string])[] {
-  const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
-  for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
-    const name = classes.name(id);
-    if (name !== null) named.push([id, name]);
-  }
-  return named;
-}
-
-/** An address that others can use: "all addresses" is none. */
-function reachableAddress(bind: string): string {
-  if (bind === '0.0.0.0' || bind === '::' || bind === '') return machineName();
-  return bind.includes(':') ? `[${bind}]` : bind;
 }

@@ -109,6 +109,12 @@ export function machineName(): string {
   return name === '' ? 'machine' : name;
 }
 
+/** The address that others reach a listener at: "all addresses" is none, and becomes the machine's name. */
+export function reachableAddress(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::' || bind === '') return machineName();
+  return bind.includes(':') ? `[${bind}]` : bind;
+}
+
 /** Reads `--host URL[,name=NAME]`; the name follows from the URL when none is given. */
 export function parseStaticHost(text: string): StaticHost {
   const [urlText = '', ...options] = text.split(',');

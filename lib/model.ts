@@ -156,6 +156,8 @@ export interface HostRow extends HostFigures {
   readonly capacity: number | null;
   /** What it does of one request that is alone there: milliseconds of work per millisecond. */
   readonly speed: number | null;
+  /** How balancers and agents contradict each other about its URL, for people: it is stored, not published. Absent when they agree. */
+  readonly conflict?: string;
 }
 
 /** What a host's agent or its answers say of it about once a second; the rest of its row stays as it was. */

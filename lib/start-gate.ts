@@ -1,31 +1,45 @@
-// When a new balancer begins to serve: once the fleet thread knows what can be known, and the hosts that it knows
-// may be picked. The wait is bounded; until then requests wait, since without hosts they could only fail.
+// When a new balancer begins to serve: once the fleet thread knows what can be known, the hosts that it knows may be
+// picked, and no other balancer is known to have its name. Each wait is bounded; until then requests wait, since
+// without hosts they could only fail.
+
+import { SECOND } from './clock.js';
 
 /** Longest wait for the fleet thread. */
-const OPEN_WITHIN_MS = 3000;
+const OPEN_WITHIN_MS = 3 * SECOND;
 
 /** The same where hosts are named on the command line: they are known without Redis, and only a machine that is short of CPU needs longer. */
-const OPEN_WITH_STATICS_WITHIN_MS = 15_000;
+const OPEN_WITH_STATICS_WITHIN_MS = 15 * SECOND;
 
 /** Longest wait for Redis to say whether an operator took out one of the hosts that are known. */
 const WORDS_WITHIN_MS = 500;
 
+/** Longest wait for the check of the name, which a heartbeat makes, or which is left out when Redis can't be reached. */
+const NAME_WITHIN_MS = 15 * SECOND;
+
 /** The gate of one balancer; it opens once. */
 export class StartGate {
-  /** Resolves when the balancer is to serve. */
-  readonly opened: Promise<void>;
-  readonly #timer: NodeJS.Timeout;
-  #open: () => void = () => undefined;
+  /** Resolves with null when the balancer is to serve, or with a description of the balancer that has its name. */
+  readonly opened: Promise<string | null>;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #open: (holder: string | null) => void = () => undefined;
   /** Announcements of hosts that the candidates' list does not contain yet. */
   #unlisted = 0;
   #isSynced = false;
+  #isNameChecked = false;
+  #isTimeOver = false;
 
   constructor(hasStatics: boolean) {
     this.opened = new Promise((resolve) => {
       this.#open = resolve;
     });
-    this.#timer = setTimeout(this.#open, hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS);
-    void this.opened.then(() => clearTimeout(this.#timer));
+    this.#timers = [
+      setTimeout(() => {
+        this.#isTimeOver = true;
+        this.#look();
+      }, hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS),
+      setTimeout(() => this.onNameChecked(), NAME_WITHIN_MS),
+    ];
+    void this.opened.then(() => this.#timers.forEach(clearTimeout));
   }
 
   /** The fleet thread has announced hosts; the answer to it is on its way. */
@@ -46,12 +60,24 @@ export class StartGate {
     this.#look();
   }
 
+  /** The name is this balancer's, as far as can be known. */
+  onNameChecked(): void {
+    this.#isNameChecked = true;
+    this.#look();
+  }
+
+  /** Another balancer lives under the name. */
+  onNameTaken(holder: string): void {
+    this.#open(holder);
+  }
+
   /** The fleet thread died: what it had announced is not listed by it any more. */
   onThreadDeath(): void {
     this.#unlisted = 0;
   }
 
   #look(): void {
-    if (this.#isSynced && this.#unlisted === 0) this.#open();
+    const isKnown = this.#isTimeOver || (this.#isSynced && this.#unlisted === 0);
+    if (isKnown && this.#isNameChecked) this.#open(null);
   }
 }

@@ -36,9 +36,13 @@ export type FromFleet =
   | { readonly type: 'listed' }
   /** The table is as full as it can be for now: Redis was read, or can't be reached. */
   | { readonly type: 'synced' }
+  /** This balancer has its name for itself, as far as can be known for now. */
+  | { readonly type: 'name-checked' }
+  /** Another balancer has this one's name: the one that `holder` describes. Said only before `name-checked`. */
+  | { readonly type: 'name-taken'; readonly holder: string }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
-  /** What an operator set for the whole fleet; null when nothing. */
-  | { readonly type: 'algorithm'; readonly algorithm: Algorithm | null }
+  /** What operators set for the whole fleet: the algorithm (null: none), and all fields, for the next fleet thread should this one die. */
+  | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
   /** Somebody asks why a request went, or would go, where. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator has ejected this host: what it has in flight is ended. Said once. */
@@ -101,6 +105,8 @@ export interface FleetThreadData {
   readonly classes: readonly (readonly [id: number, name: string])[];
   /** The first slot that was never given out. */
   readonly nextSlot: number;
+  /** The settings as an earlier fleet thread last read them. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly hostsPort: MessagePort;
   /** Whether this balancer has resigned: it must not become master again. */
   readonly hasResigned: boolean;

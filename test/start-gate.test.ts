@@ -9,8 +9,15 @@ const test = suite('start gate');
 /** Whether the gate is open, after all that is to happen at once has happened. */
 const isOpen = (gate: StartGate): Promise<boolean> => Promise.race([gate.opened.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 
+/** A gate of a balancer whose name is known to be free. */
+function named(hasStatics: boolean): StartGate {
+  const gate = new StartGate(hasStatics);
+  gate.onNameChecked();
+  return gate;
+}
+
 test('the gate opens when nothing more can be known and every announced host may be picked', async () => {
-  const gate = new StartGate(true);
+  const gate = named(true);
   gate.onAnnounced();
   gate.onAnnounced();
   gate.onSynced();
@@ -22,14 +29,14 @@ test('the gate opens when nothing more can be known and every announced host may
 });
 
 test('without hosts the gate opens when nothing more can be known', async () => {
-  const gate = new StartGate(false);
+  const gate = named(false);
   assert.is(await isOpen(gate), false);
   gate.onSynced();
   assert.is(await isOpen(gate), true);
 });
 
 test('what a fleet thread had announced when it died is not waited for', async () => {
-  const gate = new StartGate(true);
+  const gate = named(true);
   gate.onAnnounced();
   gate.onThreadDeath();
   gate.onSynced();
@@ -37,10 +44,19 @@ test('what a fleet thread had announced when it died is not waited for', async (
 });
 
 test('hosts that may be picked are not kept waiting for Redis', async () => {
-  const gate = new StartGate(true);
+  const gate = named(true);
   gate.onAnnounced();
   gate.onListed();
   await gate.opened;
+});
+
+test('the gate stays closed until the name was checked, and says who has it', async () => {
+  const [free, taken] = [new StartGate(true), new StartGate(true)];
+  for (const gate of [free, taken]) gate.onSynced();
+  assert.equal([await isOpen(free), await isOpen(taken)], [false, false]);
+  free.onNameChecked();
+  taken.onNameTaken('process 12 on m');
+  assert.equal(await Promise.all([free.opened, taken.opened]), [null, 'process 12 on m']);
 });
 
 test.run();

@@ -6,8 +6,7 @@ import { monotonicClock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
 import type { InbandReport } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { logDenial, openCommands, openSubscription, reasonOf } from '../redis/connect.js';
-import { decodeEvent } from '../redis/event-message.js';
+import { openCommands, reasonOf } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { createLeaseStore } from '../redis/lease-store.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
@@ -16,6 +15,7 @@ import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
 import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
+import { openFleetEvents } from './fleet-events.js';
 import { InbandReports } from './inband-reports.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
@@ -23,6 +23,8 @@ import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
 import { LoadSync } from './load-sync.js';
 import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
+import { leaseUnderName, NameWatch } from './name-watch.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -59,6 +61,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Who is master, as Redis says. */
   let masterName: string | null = null;
   let beatsUntilPrune = 0;
+  const beat = oneAtATime(beatOnce);
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
@@ -73,6 +76,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         if (index === 0) {
           // For now nothing more can be known.
           post({ type: 'synced' });
+          names.onUnknown();
           redis.lost(reason);
         } else {
           log('warn', 'lease redis is not reachable', { redis: describeAddress(address), reason });
@@ -81,14 +85,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     }),
   );
   const [client] = clients as [(typeof clients)[0]];
-
   const membership = new Membership(client, keys, config, columns, clock);
-  const loads = new LoadSync({ publisher: new QuietPublisher(client, log), keys, config, columns, clock });
+  const names = new NameWatch({ name: membership.name, clock, count, log, post, beat: () => void beat() });
+  const loads = new LoadSync({ publisher: new QuietPublisher(client, log), keys, config, columns, clock, isHeard: () => membership.name.state === 'ours' });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
-  let isTableRead = false;
-  let isBeatOver = false;
-  let isSynced = false;
+  let [isTableRead, isBeatOver, isSynced] = [false, false, false];
   const table = openTableSync({
     data, client, keys, clock, count, columns, log, post,
     onTerm: ({ term, mastership }) => sawTerm(term, mastership),
@@ -105,10 +107,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({ clock, log, why: whyNoMaster, onAlone: () => ownChecks.begin(), onHeard: () => ownChecks.end() });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
-  const settings = new SettingsSync({ client, keys, table, count, log, post });
+  const settings = new SettingsSync({ keys, table, count, log, post, known: data.settings });
 
   const lease = startLeaseDriver({
-    store: createLeaseStore(clients, keys, config.leaseTtlMs, () => table.writer.words),
+    store: leaseUnderName(createLeaseStore(clients, keys, config.leaseTtlMs, () => settings.remembered), membership.name),
     times: leaseTimes(config.leaseTtlMs),
     clock,
     highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
@@ -173,8 +175,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     });
   }
 
-  async function beat(): Promise<void> {
-    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, words: table.writer.words, noMaster: watch.reason };
+  async function beatOnce(): Promise<void> {
+    if (isStopping) return;
+    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, remembered: settings.remembered, noMaster: watch.reason };
     const sentAtMs = clock();
     try {
       const fleet = await membership.beat(standing);
@@ -184,15 +187,15 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       masterName = fleet.master;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
-      if (membership.hasNewNamesake(fleet)) {
-        count('name_conflicts');
-        log('error', 'another balancer uses the same name: give each its own with --name', { name: config.name });
-      }
-      if (!hasJoined) {
-        hasJoined = true;
+      names.onBeat();
+      const isNamed = membership.name.state === 'ours';
+      if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
+      if (isNamed && !hasJoined) {
         void membership.tell({ kind: 'balancer-joined', name: config.name });
+        // It did not stand for election before.
+        lease.send({ type: 'redis-ready' });
       }
-      lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
+      hasJoined = isNamed;
       sawTerm(fleet.term.term, fleet.term.mastership);
       settings.take(fleet.settings);
       if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
@@ -203,8 +206,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       // That the connection was lost was said; else it is Redis that refuses or does not answer.
       if (client.status === 'ready') redis.refused(reasonOf(error));
       else redis.missed(reasonOf(error));
+      // A heartbeat before the connection says nothing.
+      if (client.status === 'ready') names.onUnknown();
     }
-    // A heartbeat before the connection says nothing of the settings.
     isBeatOver ||= client.status === 'ready';
     saySynced();
   }
@@ -223,18 +227,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     watch.look();
   }
 
-  const events = openSubscription(dataAddress, [keys.events], (_channel, text) => {
-    const decoded = decodeEvent(text);
-    if (!decoded.ok) {
-      count('events_dropped');
-      return;
-    }
-    const { kind, term, mastership } = decoded.value;
-    if (kind === 'why-asked') why.ask(decoded.value);
-    if (kind === 'master-elected' && term !== undefined) sawTerm(term, mastership);
-    if (kind === 'master-released') lease.send({ type: 'lease-released' });
-    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') void settings.refresh();
-  }, { onLost: logDenial(log, keys.events) });
+  const events = openFleetEvents(dataAddress, keys, count, log, {
+    onElected: sawTerm,
+    onReleased: () => lease.send({ type: 'lease-released' }),
+    onOperator: () => void beat(),
+    // Of two balancers with one name the one that has it answers.
+    onWhy: (event) => void (hasJoined && why.ask(event)),
+  });
 
   listenToHosts(hostsPort);
   loads.start(table.writer);
@@ -279,6 +278,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     async stop() {
       isStopping = true;
       for (const timer of timers) clearInterval(timer);
+      names.stop();
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([

@@ -23,6 +23,8 @@ export interface LoadSyncOptions {
   readonly config: ThreadConfig;
   readonly columns: TableColumns;
   readonly clock: Clock;
+  /** Whether this balancer takes part in the fleet under its name: of two with one name only one says what it has in flight. */
+  readonly isHeard: () => boolean;
 }
 
 /** A class of requests by the traffic thread's id; null: none has the id any more. */
@@ -61,10 +63,10 @@ export class LoadSync {
 
   /** Says what is due; gives how long to wait for the next table. What can't be sent now is in a later message. */
   #takeTurn(writer: TableWriter, isTable: boolean): number {
-    const { publisher, keys, clock } = this.#options;
+    const { publisher, keys, clock, isHeard } = this.#options;
     const everyMs = this.#everyMs(writer);
     const nowMs = clock();
-    const message = publisher.isReady ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
+    const message = publisher.isReady && isHeard() ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
     if (message !== undefined) publisher.publish(keys.load, encodeLoad(message));
     return this.#pace.took(message !== undefined, isTable, everyMs, nowMs);
   }

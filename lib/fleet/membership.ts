@@ -3,19 +3,23 @@
 
 import { hostname } from 'node:os';
 import { type Clock, SECOND } from '../clock.js';
-import type { OperatorWord } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { clearHeartbeat, type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
+import { type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
+import type { RememberedHash } from '../redis/remembered.js';
 import { readSettings } from '../redis/settings.js';
 import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
+import { OwnName } from './own-name.js';
 
 /** Whose last heartbeat was taken so lately cannot have been taken for dead: if its place is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
+
+/** Of a shorter time than this no rate is worked out. */
+const MIN_RATE_SECONDS = 0.5;
 
 /** What a balancer says of itself now. */
 export interface Standing {
@@ -24,8 +28,8 @@ export interface Standing {
   readonly term: number;
   /** Why it hears no master; '' while it hears one. */
   readonly noMaster: string;
-  /** What it knows that an operator said of hosts. */
-  readonly words: ReadonlyMap<string, OperatorWord>;
+  /** What operators set, as it was last read. */
+  readonly remembered: readonly RememberedHash[];
 }
 
 /** Heartbeats of one balancer. */
@@ -35,14 +39,12 @@ export class Membership {
   readonly #config: ThreadConfig;
   readonly #columns: TableColumns;
   readonly #clock: Clock;
-  #hasBeaten = false;
-  #hasAsked = false;
-  #hasNamesake = false;
+  readonly name = new OwnName();
   /** When the last heartbeat was sent that Redis took. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty, and was not yet told again what it must know. */
   #mustRestore = false;
-  #lastBeat: { atMs: number; requests: number; cpuMicros: number };
+  #lastRates: { readonly atMs: number; readonly requests: number; readonly cpuMicros: number; readonly rps: number; readonly cores: number };
 
   constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
     this.#client = client;
@@ -50,7 +52,7 @@ export class Membership {
     this.#config = config;
     this.#columns = columns;
     this.#clock = clock;
-    this.#lastBeat = { atMs: clock(), requests: 0, cpuMicros: cpuMicros() };
+    this.#lastRates = { atMs: clock(), requests: 0, cpuMicros: cpuMicros(), rps: 0, cores: 0 };
   }
 
   /**
@@ -58,32 +60,19 @@ export class Membership {
    * what all must go by. Rejects when Redis can't be reached.
    */
   async beat(standing: Standing): Promise<FleetStanding> {
-    if (!this.#hasBeaten) await clearHeartbeat(this.#client, this.#keys, this.#config.name);
-    this.#hasBeaten = true;
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
-    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term);
+    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term, this.name.mayClaim(atMs));
+    this.name.take(fleet.name, this.#clock());
+    const isOurs = fleet.name.kind === 'ours';
     // The term alone would not tell: a master can have written it again before this.
-    const isEmptied = fleet.term.term < standing.term || (!fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
-    this.#takenAtMs = atMs;
+    const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
+    if (isOurs) this.#takenAtMs = atMs;
     this.#mustRestore ||= isEmptied;
     if (!this.#mustRestore) return fleet;
-    await restoreFleet(this.#client, this.#keys, standing.term, standing.words);
+    await restoreFleet(this.#client, this.#keys, standing.term, standing.remembered);
     this.#mustRestore = false;
     return { ...fleet, settings: await readSettings(this.#client, this.#keys) };
-  }
-
-  /**
-   * Whether a heartbeat shows for the first time that another process uses this balancer's name: they overwrite each
-   * other's. To be asked after each.
-   */
-  hasNewNamesake({ previousInstance }: FleetStanding): boolean {
-    const isNamesake = this.#hasAsked && previousInstance !== null && previousInstance !== this.#config.instance;
-    // Before the first heartbeat it may be a process that ended.
-    this.#hasAsked = true;
-    const isNew = isNamesake && !this.#hasNamesake;
-    this.#hasNamesake ||= isNamesake;
-    return isNew;
   }
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */
@@ -95,7 +84,8 @@ export class Membership {
 
   /** Takes this balancer out of the fleet, in good order. What Redis can't be told runs out by itself. */
   async leave(): Promise<void> {
-    await leaveFleet(this.#client, this.#keys, this.#config.name).catch(() => undefined);
+    if (this.name.state !== 'ours') return;
+    await leaveFleet(this.#client, this.#keys, this.#config.name, this.#config.instance).catch(() => undefined);
     await this.tell({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
   }
 
@@ -113,12 +103,7 @@ export class Membership {
   #fields({ role, term, noMaster }: Standing): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
-    const atMs = this.#clock();
-    const beat = { atMs, requests: counts.requests ?? 0, cpuMicros: cpuMicros() };
-    const seconds = Math.max((atMs - this.#lastBeat.atMs) / 1000, 0.001);
-    const rps = (beat.requests - this.#lastBeat.requests) / seconds;
-    const cores = (beat.cpuMicros - this.#lastBeat.cpuMicros) / 1e6 / seconds;
-    this.#lastBeat = beat;
+    const { rps, cores } = this.#rates(counts.requests ?? 0);
     const fields: Record<string, string | number> = {
       role,
       term,
@@ -129,13 +114,23 @@ export class Membership {
       version: config.version,
       since: new Date(config.joinedAtMs).toISOString(),
       instance: config.instance,
-      rps: Number(Math.max(0, rps).toFixed(1)),
+      rps: Number(rps.toFixed(1)),
       inflight: Atomics.load(columns.header, HEADER.inflight),
       cpu: Number(cores.toFixed(3)),
       memory_bytes: process.memoryUsage.rss(),
     };
     for (const [name, count] of Object.entries(counts)) fields[counterField(name)] = count;
     return fields;
+  }
+
+  /** Requests a second, and CPU in cores, since the last heartbeat; one that comes early, for an operator's event, says what that one said. */
+  #rates(requests: number): { readonly rps: number; readonly cores: number } {
+    const [last, atMs] = [this.#lastRates, this.#clock()];
+    const seconds = (atMs - last.atMs) / 1000;
+    if (seconds < MIN_RATE_SECONDS) return last;
+    const now = { atMs, requests, cpuMicros: cpuMicros() };
+    this.#lastRates = { ...now, rps: Math.max(0, (now.requests - last.requests) / seconds), cores: (now.cpuMicros - last.cpuMicros) / 1e6 / seconds };
+    return this.#lastRates;
   }
 }
 

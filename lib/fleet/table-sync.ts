@@ -93,11 +93,12 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
   }
 
-  function take(outcome: OrderOutcome): void {
+  /** @param isStored whether the first table is the snapshot; those after it are messages that came meanwhile */
+  function take(outcome: OrderOutcome, isStored = false): void {
     switch (outcome.kind) {
       case 'apply':
-        for (const table of outcome.tables) {
-          announce(writer.apply(table, clock()));
+        for (const [index, table] of outcome.tables.entries()) {
+          announce(writer.apply(table, clock(), isStored && index === 0));
           options.onApplied(table);
         }
         count('tables_applied', outcome.tables.length);
@@ -192,7 +193,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
         const table = believe(decoded.value);
         const outcome = table && order.onSnapshot(table);
         // That the snapshot is no news is no fault: only messages are counted as old.
-        if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome);
+        if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome, true);
       } else if (decoded !== null) {
         drop(decoded.reason);
       }

@@ -10,8 +10,8 @@ import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } 
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
-/** A balancer that says nothing for so long has nothing in flight any more. */
-const BALANCER_TTL_MS = 3000;
+/** A balancer that says nothing for this long has nothing in flight any more, and names no hosts. */
+export const BALANCER_TTL_MS = 3000;
 
 /** Of less time than this nothing is learned: after a pause timers fire one right after another, and what came in during it is not the work of no time. */
 const MIN_LEARN_MS = 20;
@@ -39,7 +39,6 @@ interface BalancerLoads {
   isWhole: boolean;
   readonly hosts: Map<string, Said>;
   readonly classes: string[];
-  statics: ReadonlySet<string>;
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
@@ -82,6 +81,17 @@ export class FleetLoads {
     if (Number.isNaN(state.speed)) state.speed = speed ?? Number.NaN;
   }
 
+  /** Forgets what was learned of a host that left: under its name may come another machine. What balancers have in flight still counts. */
+  forgetLearned(host: string, nowMs: number): void {
+    const known = this.#totals.get(host);
+    if (known === undefined) return;
+    const { inflight, work } = known.load;
+    const total = new HostTotal(nowMs);
+    total.change(inflight, work, nowMs);
+    total.renewMeasure();
+    this.#totals.set(host, total);
+  }
+
   /** Takes one message; gives the names of the hosts whose requests in flight changed. */
   take(message: LoadMessage, nowMs: number): Set<string> {
     const changed = new Set<string>();
@@ -91,7 +101,7 @@ export class FleetLoads {
       balancer = undefined;
     }
     if (balancer === undefined) {
-      balancer = { instance: message.instance, heardAtMs: nowMs, seq: message.seq - 1, isWhole: false, hosts: new Map(), classes: [], statics: new Set() };
+      balancer = { instance: message.instance, heardAtMs: nowMs, seq: message.seq - 1, isWhole: false, hosts: new Map(), classes: [] };
       this.#balancers.set(message.balancer, balancer);
     }
     balancer.heardAtMs = nowMs;
@@ -102,7 +112,6 @@ export class FleetLoads {
     else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;
     balancer.seq = message.seq;
     this.#messages++;
-    if (message.isFull) balancer.statics = new Set(message.statics.map(({ name }) => name));
     for (const [id, name] of message.classes) balancer.classes[id] = name;
     for (const said of message.hosts) {
       const total = this.#totalOf(said.host, nowMs);
@@ -239,12 +248,6 @@ export class FleetLoads {
     for (const total of this.#totals.values()) total.renewMeasure();
     const { median, capacity, serving } = this.#speeds;
     this.#speeds = { median: median * growth, capacity: capacity * growth, serving: serving * growth };
-  }
-
-  /** Whether a balancer that lives has this host as a static one. */
-  isStatic(host: string): boolean {
-    for (const balancer of this.#balancers.values()) if (balancer.statics.has(host)) return true;
-    return false;
   }
 
   #isNamed(host: string): boolean {

@@ -7,7 +7,10 @@ import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import type { CostEstimate } from '../routing/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
-import { ageOf, blankEntry, type CheckRules, freshFigures, type HostEntry, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, UNKNOWN } from './host-entry.js';
+import type { HostChanges, HostNews, ReportOutcome } from './host-changes.js';
+import { blankEntry, type CheckRules, conflictOf, figuresRowOf, freshFigures, type HostEntry, isAbandoned, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, takeClaim, UNKNOWN } from './host-entry.js';
+import { NamedHosts } from './named-hosts.js';
+import { Namesakes } from './namesakes.js';
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
@@ -15,43 +18,14 @@ const FORGET_AFTER_MS = 60_000;
 /** How many hosts at most: as many as the shared table holds. */
 const MAX_HOSTS = 16_384;
 
-/**
- * What the registry did with a report. In-band ones alone can be of a host that is `unknown`, or that has an `agent`
- * whose figures go before.
- */
-export type ReportOutcome = 'taken' | 'conflict' | 'full' | 'unknown' | 'agent';
-
-/** Something about a host that people may want to know at once. */
-export interface HostNews {
-  readonly kind: 'host-joined' | 'host-left' | 'host-silent' | 'host-down' | 'host-up';
-  readonly name: string;
-  readonly detail: string;
-}
-
-/** What changed since the last flush. */
-export interface HostChanges {
-  readonly rows: readonly HostRow[];
-  /** Hosts of which only what was reported changed. */
-  readonly figures: readonly FiguresRow[];
-  /** Hosts of which only the load changed; they can be among the figures too. */
-  readonly loads: readonly LoadRow[];
-  readonly acks: readonly (readonly [balancer: string, seq: number])[];
-  /** The hosts that answer too soon to be believed. */
-  readonly quick: readonly string[];
-  /** What a request of each class costs (ms of CPU); null when that did not change. */
-  readonly costs: Costs | null;
-  readonly gone: readonly string[];
-  readonly news: readonly HostNews[];
-  /** True when hosts came, went or changed their state: the snapshot is due. */
-  readonly isMembership: boolean;
-}
-
 /** The master's registry of hosts. */
 export class HostRegistry {
   readonly #rules: CheckRules;
   readonly #entries = new Map<string, HostEntry>();
   readonly #costs = new FleetCosts();
   readonly #loads = new FleetLoads(this.#costs.model);
+  readonly #named = new NamedHosts();
+  readonly #namesakes = new Namesakes();
   readonly #changed = new Set<string>();
   readonly #figuresChanged = new Set<string>();
   readonly #loadChanged = new Set<string>();
@@ -82,24 +56,26 @@ export class HostRegistry {
     }
   }
 
-  /** Takes one report. One from another address for a name that is alive is a conflict, and dropped. */
+  /** Takes one report. One from another address is a conflict, and dropped, while the host is up or a balancer names it. */
   onReport(report: Report, nowMs: number): ReportOutcome {
     if (report.via === 'inband') return this.#onInband(report, nowMs);
     const known = this.#entries.get(report.host);
     if (report.bye) {
       if (known === undefined) return 'taken';
       if (known.url !== report.url) return 'conflict';
-      if (this.#loads.isStatic(known.name)) this.#loseAgent(known, nowMs);
-      else this.#remove(known, 'said goodbye');
+      if (this.#named.isNamed(known.name)) this.#loseAgent(known, nowMs);
+      else this.#remove(known, 'said goodbye', nowMs);
       return 'taken';
     }
     if (known !== undefined && known.url !== report.url) {
-      if (known.state === 'up') {
-        // Perhaps it has moved, and its old address is dead: the next probe tells.
-        known.isContested = true;
+      const isNamed = this.#named.isNamed(known.name);
+      if (isNamed || known.state === 'up') {
+        // Perhaps it has moved, and its old address is dead: the next probe tells. What balancers name does not give way.
+        known.isContested = !isNamed;
+        takeClaim(known, report, nowMs);
         return 'conflict';
       }
-      this.#remove(known, 'replaced from another address');
+      this.#remove(known, 'replaced from another address', nowMs);
     }
     let entry = this.#entries.get(report.host);
     if (entry === undefined) {
@@ -141,15 +117,14 @@ export class HostRegistry {
     return 'taken';
   }
 
-  /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. */
-  onLoad(message: LoadMessage, nowMs: number): void {
+  /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. False when it is dropped: another balancer has that name. */
+  onLoad(message: LoadMessage, nowMs: number): boolean {
+    if (!this.#namesakes.admits(message, nowMs)) return false;
     for (const name of this.#loads.take(message, nowMs)) this.#loadChanged.add(name);
-    if (!message.isFull) return;
-    for (const { name, url } of message.statics) {
-      if (this.#entries.has(name) || this.#entries.size >= MAX_HOSTS) continue;
-      this.#add(blankEntry(name, url, nowMs));
-      this.#tell('host-joined', name, `${url}, static`);
-    }
+    for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
+    // A balancer that names another URL than the one in use is told again: it may know only its own.
+    for (const { name, url } of message.statics) if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#changed.add(name);
+    return true;
   }
 
   /** Takes the outcome of a check. */
@@ -174,14 +149,17 @@ export class HostRegistry {
     const { loads, rates } = this.#loads.tick(nowMs);
     for (const name of loads) this.#loadChanged.add(name);
     this.#loads.rescale(this.#costs.tick(nowMs));
+    this.#namesakes.tick(nowMs);
+    for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
     for (const entry of this.#entries.values()) {
+      const isNamed = this.#named.isNamed(entry.name);
+      if (isNamed && entry.hasAgent && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) this.#loseAgent(entry, nowMs);
       if (entry.state === 'up') this.#settle(entry, nowMs);
+      if (entry.claim !== null) this.#noteConflict(entry, nowMs);
       const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
-      if (entry.state === 'down' && nowMs - unheardSinceMs >= FORGET_AFTER_MS && !this.#loads.isStatic(entry.name)) {
-        this.#remove(entry, 'forgotten');
-      } else if (!entry.hasAgent && !this.#loads.isStatic(entry.name) && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) {
-        this.#remove(entry, 'no balancer names it any more');
-      }
+      const isForgotten = entry.state === 'down' && nowMs - unheardSinceMs >= FORGET_AFTER_MS && !isNamed;
+      if (isForgotten) this.#remove(entry, 'forgotten', nowMs);
+      else if (isAbandoned(entry, isNamed || !this.#named.isHeard, nowMs)) this.#remove(entry, 'no balancer names it any more', nowMs);
     }
     return rates;
   }
@@ -209,9 +187,7 @@ export class HostRegistry {
     const figures: FiguresRow[] = [];
     for (const name of this.#figuresChanged) {
       const entry = this.#changed.has(name) ? undefined : this.#entries.get(name);
-      if (entry === undefined) continue;
-      const { cpu, memory, cores } = entry.figures;
-      figures.push({ name, cpu, memory, cores, ageMs: ageOf(entry, nowMs) });
+      if (entry !== undefined) figures.push(figuresRowOf(entry, nowMs));
     }
     const loads: LoadRow[] = [];
     for (const name of this.#loadChanged) {
@@ -223,9 +199,7 @@ export class HostRegistry {
     this.#loadChanged.clear();
     const changes = { rows, figures, loads, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
     this.#changed.clear();
-    this.#gone = new Set();
-    this.#news = [];
-    this.#isMembership = false;
+    [this.#gone, this.#news, this.#isMembership] = [new Set(), [], false];
     return changes;
   }
 
@@ -254,13 +228,37 @@ export class HostRegistry {
     return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
-  /** The agent of a static host said goodbye: the host stays, as balancers name it, with nothing known of it. */
+  /** The agent of a static host said goodbye, or is long silent: the host stays, as balancers name it, with nothing known of it. */
   #loseAgent(entry: HostEntry, nowMs: number): void {
     entry.hasAgent = false;
     entry.figures = UNKNOWN;
     entry.reportedAtMs = null;
     entry.awaitedSinceMs = nowMs;
     this.#changed.add(entry.name);
+    this.#settle(entry, nowMs);
+  }
+
+  /** Makes the host the one that living balancers name. Another URL makes it another host, of which nothing is known. */
+  #settleUrl(name: string, nowMs: number): void {
+    const known = this.#entries.get(name);
+    const url = this.#named.urlOf(name, known?.url);
+    if (url !== undefined && known?.url !== url) {
+      if (known !== undefined) this.#remove(known, `balancers name ${url}`, nowMs);
+      if (this.#entries.size >= MAX_HOSTS) return;
+      this.#add(blankEntry(name, url, nowMs));
+      this.#tell('host-joined', name, `${url}, static`);
+    }
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) this.#noteConflict(entry, nowMs);
+  }
+
+  /** Tells when the living begin or cease to contradict each other about a host's URL. */
+  #noteConflict(entry: HostEntry, nowMs: number): void {
+    const conflict = conflictOf(entry, this.#named.contradiction(entry.name), nowMs);
+    if (entry.conflict === conflict) return;
+    entry.conflict = conflict;
+    this.#changed.add(entry.name);
+    this.#tell('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
   }
 
   #add(entry: HostEntry): void {
@@ -270,8 +268,9 @@ export class HostRegistry {
     this.#isMembership = true;
   }
 
-  #remove(entry: HostEntry, detail: string): void {
+  #remove(entry: HostEntry, detail: string, nowMs: number): void {
     this.#entries.delete(entry.name);
+    this.#loads.forgetLearned(entry.name, nowMs);
     this.#changed.delete(entry.name);
     this.#gone.add(entry.name);
     this.#isMembership = true;

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
 import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
-import type { Costs, HostRow, HostTable, Stamp } from '../model.js';
+import type { Costs, HostRow, HostTable, Stamp, StaticHost } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
@@ -59,6 +59,8 @@ export interface MastershipOptions {
   /** What this balancer knew when it was elected. */
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
+  /** The hosts that this balancer was started with. */
+  readonly statics: readonly StaticHost[];
   readonly onFenced: (term: number) => void;
   /** Redis answers, but has not let this master publish for as long as a lease lasts. */
   readonly onUnwritten: (term: number, reason: string) => void;
@@ -128,9 +130,8 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   function onLoad(text: string): void {
     const decoded = decodeLoad(text);
-    if (decoded.ok) registry.onLoad(decoded.value, clock());
-    const dropped = decoded.ok || decoded.reason === 'oversized' || decoded.reason === 'version' ? null : 'malformed';
-    count(decoded.ok ? 'loads_taken' : (`loads_dropped_${dropped ?? decoded.reason}` as CounterName));
+    if (decoded.ok) count(registry.onLoad(decoded.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
+    else count(decoded.reason === 'oversized' || decoded.reason === 'version' ? `loads_dropped_${decoded.reason}` : 'loads_dropped_malformed');
     gathering.soon(true);
   }
 
@@ -208,7 +209,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     if (isFull) void removeStrangers();
     for (const each of changes.news) {
       void publishEvent(client, keys, each).catch(() => undefined);
-      log('info', each.kind, { host: each.name, detail: each.detail });
+      log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
     }
     gathering.end(nowMs);
   }
@@ -263,11 +264,13 @@ export function startMastership(options: MastershipOptions): Mastership {
     // A balancer that has just started can be elected before this thread's connection is through.
     await untilReady(client, READY_TIMEOUT_MS);
     let { rows, costs } = options;
+    const own = new Map(options.statics.map(({ name, url }) => [name, url]));
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
         const { stamp, hosts, costs: storedCosts } = decoded.value;
-        if (isNewer(stamp, options.stamp) && stamp.term <= term) [rows, costs] = [hosts, storedCosts ?? costs];
+        // What is stored may be of a fleet that was configured otherwise: this balancer's own flags count more.
+        if (isNewer(stamp, options.stamp) && stamp.term <= term) [rows, costs] = [hosts.filter(({ name, url }) => (own.get(name) ?? url) === url), storedCosts ?? costs];
       }
     } catch {
       // Redis can't be read: what this balancer knew has to do.

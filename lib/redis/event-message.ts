@@ -16,6 +16,8 @@ export const EVENT_KINDS = [
   'host-silent',
   'host-down',
   'host-up',
+  // Balancers or agents name different URLs for one host, or agree again.
+  'host-conflict',
   'restart-requested',
   'restart-began',
   'restart-ended',

@@ -1,16 +1,31 @@
 // What balancers say of themselves in Redis: heartbeats, the order of succession, settings, events.
 
-import type { OperatorWord } from '../model.js';
 import { type Commands, isDenial, reasonOf } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
+import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, runScript } from './script.js';
-import { GARBAGE_SETTINGS, parseSettings, RESTORE_FIELDS, type Settings, wordFields } from './settings.js';
+import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import { type HeldTerm, parseTerm, READ_TERM } from './term.js';
 
 /** How long a balancer counts as alive after its last heartbeat. */
 export const HEARTBEAT_TTL_MS = 3000;
+
+/** The balancer that has a name, as its heartbeat says. */
+export interface NameHolder {
+  /** Differs for every start of a process. */
+  readonly instance: string;
+  readonly machine: string;
+  readonly pid: string;
+  /** When it joined the fleet, as ISO 8601. */
+  readonly since: string;
+  /** How long its last heartbeat still stands. */
+  readonly leftMs: number;
+}
+
+/** What a heartbeat found under its name. `free`: nobody, and it was not to claim it. */
+export type NameStanding = { readonly kind: 'ours' | 'free' } | { readonly kind: 'held'; readonly holder: NameHolder };
 
 /** What a heartbeat brings back: how the fleet stands. */
 export interface FleetStanding {
@@ -20,8 +35,8 @@ export interface FleetStanding {
   readonly master: string | null;
   /** The highest term in Redis and who holds it; 0 when there is none or it is garbage. */
   readonly term: HeldTerm;
-  /** Who last wrote this balancer's hash: another instance means that two share a name. */
-  readonly previousInstance: string | null;
+  /** Whether this balancer has its name for itself. */
+  readonly name: NameStanding;
   /** Whether this balancer still had its place in the order. */
   readonly wasListed: boolean;
   readonly settings: Settings;
@@ -29,7 +44,32 @@ export interface FleetStanding {
   readonly denied: string | null;
 }
 
-/** Writes this balancer's heartbeat and reads how the fleet stands, in one round trip. Rejects when Redis can't be reached. */
+// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, when it joined, 1 when a free name is to be
+// claimed, then fields and values. What another instance wrote stays until it runs out; one that never does is garbage,
+// as is a key of another type.
+const BEAT = defineScript(`
+local function text(field)
+  local value = redis.pcall('HGET', KEYS[1], field)
+  return type(value) == 'string' and value or ''
+end
+local left = redis.call('PTTL', KEYS[1])
+if left == -1 or (left >= 0 and redis.call('TYPE', KEYS[1]).ok ~= 'hash') then redis.call('DEL', KEYS[1]) end
+local holder = text('instance')
+if holder ~= '' and holder ~= ARGV[1] then return {'held', holder, text('machine'), text('pid'), text('since'), left} end
+if holder == '' and ARGV[5] ~= '1' then return {'free'} end
+if redis.call('EXISTS', KEYS[2]) == 1 and redis.call('TYPE', KEYS[2]).ok ~= 'zset' then redis.call('DEL', KEYS[2]) end
+local listed = redis.call('ZSCORE', KEYS[2], ARGV[3])
+local written = redis.pcall('HSET', KEYS[1], unpack(ARGV, 6))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if type(written) == 'number' then redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
+return {'ours', listed and 1 or 0}`);
+
+/**
+ * Writes this balancer's heartbeat, unless another one has its name, and reads how the fleet stands, in one round trip.
+ * Rejects when Redis can't be reached.
+ * @param fields what the balancer says of itself; `instance` tells it from others of its name
+ * @param mayClaim whether to take the name when nobody has it
+ */
 export async function heartbeat(
   client: Commands,
   keys: Keys,
@@ -37,69 +77,71 @@ export async function heartbeat(
   joinedAtMs: number,
   fields: Readonly<Record<string, string | number>>,
   highestTerm = 0,
+  mayClaim = true,
 ): Promise<FleetStanding> {
   const key = keys.balancer(name);
-  const replies = await client
-    .pipeline()
-    .hget(key, 'instance')
-    .hset(key, fields)
-    .pexpire(key, HEARTBEAT_TTL_MS)
-    .zscore(keys.balancers, name)
-    .zadd(keys.balancers, joinedAtMs, name)
-    .zrange(keys.balancers, '0', '-1')
-    .hget(keys.master, 'name')
-    .get(keys.term)
-    .hgetall(keys.settings)
-    .exec();
-  // A key of another type is garbage: it counts as empty, and what this balancer writes there is cleared for the next beat.
+  const args = [key, keys.balancers, fields.instance ?? '', HEARTBEAT_TTL_MS, name, joinedAtMs, mayClaim ? 1 : 0, ...Object.entries(fields).flat()];
+  const beat = (write: (pipeline: ReturnType<Commands['pipeline']>) => ReturnType<Commands['pipeline']>) =>
+    write(client.pipeline()).zrange(keys.balancers, '0', '-1').hget(keys.master, 'name').get(keys.term).hgetall(keys.settings).exec();
+  let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 2, ...args));
+  if (replies?.[0]?.[0]?.message.startsWith('NOSCRIPT')) replies = await beat((pipeline) => pipeline.eval(BEAT.lua, 2, ...args));
+  // Who may not run scripts can't be master; it is at least to be seen, by what it writes without one.
+  const refusal = replies?.[0]?.[0] ?? null;
+  const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
+  if (isForbidden) await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec();
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
   const denied = (replies ?? []).flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
-  const garbage = [...(isGarbage(0) || isGarbage(1) ? [key] : []), ...(isGarbage(4) ? [keys.balancers] : [])];
-  if (garbage.length > 0) await client.del(...garbage);
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
     const [error, value] = replies?.[index] ?? [new Error('no reply'), null];
     if (isGarbage(index)) return empty;
     if (error) throw error;
     return value;
   };
-  // A full Redis refuses the writes and still answers the reads: routing must not suffer from it.
-  const order = replyAt(5, []) as string[];
-  const master = replyAt(6, null);
+  const [kind, ...found] = (isForbidden ? ['ours', 1] : replyAt(0, [])) as [NameStanding['kind'], ...unknown[]];
+  const [instance, machine, pid, since] = found.map((each) => readable(each));
+  const order = replyAt(1, []) as string[];
+  const master = replyAt(2, null);
   return {
     order: order.filter(isName),
     master: isName(master) ? master : null,
-    term: parseTerm(replyAt(7, null), highestTerm),
-    previousInstance: replyAt(0, null) as string | null,
-    wasListed: replyAt(3, null) !== null,
+    term: parseTerm(replyAt(3, null), highestTerm),
+    name: kind === 'held' ? { kind, holder: { instance: instance ?? '', machine: machine ?? '', pid: pid ?? '', since: since ?? '', leftMs: Number(found[4]) } } : { kind },
+    wasListed: kind === 'ours' && found[0] === 1,
     denied,
-    settings: isGarbage(8) ? GARBAGE_SETTINGS : parseSettings(replyAt(8, {}) as Record<string, string>),
+    settings: isGarbage(4) ? GARBAGE_SETTINGS : parseSettings(replyAt(4, {}) as Record<string, string>),
   };
 }
 
-// KEYS: term, settings. ARGV: the highest term that was seen, then fields and values.
-const RESTORE = defineScript(`${READ_TERM}${RESTORE_FIELDS}
-restore(KEYS[2], 2)
+/** Text of another process, for logs and terminals. */
+function readable(text: unknown): string {
+  return String(text).slice(0, 128).replace(/\p{C}/gu, '?');
+}
+
+// KEYS: term, then hashes. ARGV: the highest term that was seen, then what the hashes had.
+const RESTORE = defineScript(`${READ_TERM}${RESTORE_HASHES}
+restore(2, 2)
 if term < floor then redis.call('SET', KEYS[1], string.format('%.0f', floor + 1)) end
 return 0`);
 
 /**
- * Puts back what a Redis that came back empty must know: the highest term that was seen, since a balancer
- * that is new would else be elected with a term that all others have to refuse (one more than was seen, as one election may
- * have been missed); and what an operator said of
- * hosts, since a host that is drained must not come back without a word. What stands there already stays.
+ * Gives a Redis that lost its data back what it must know. One term more than the highest that was seen, since an
+ * election may have been missed, and a balancer that is new would else be elected with a term that all others refuse.
+ * And what operators set, since a host that is drained must not come back by itself. What stands there already stays.
  */
-export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, words: ReadonlyMap<string, OperatorWord>): Promise<void> {
-  await runScript(client, RESTORE, [keys.term, keys.settings], [highestTerm, ...wordFields(words)]);
+export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, remembered: readonly RememberedHash[]): Promise<void> {
+  await runScript(client, RESTORE, [keys.term, ...remembered.map(({ key }) => key)], [highestTerm, ...restoreArgs(remembered)]);
 }
 
-/** Clears what an earlier process under this name said of itself. */
-export async function clearHeartbeat(client: Commands, keys: Keys, name: string): Promise<void> {
-  await client.del(keys.balancer(name));
-}
+// KEYS: the balancer's hash, the order. ARGV: instance, name.
+const LEAVE = defineScript(`
+if redis.call('HGET', KEYS[1], 'instance') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[2])
+return 1`);
 
-/** Takes this balancer out of the fleet: its hash and its place in the succession. */
-export async function leaveFleet(client: Commands, keys: Keys, name: string): Promise<void> {
-  await client.pipeline().del(keys.balancer(name)).zrem(keys.balancers, name).exec();
+/** Takes this balancer out of the fleet: its hash and its place in the succession. What another instance of its name wrote stays. Rejects when Redis can't be reached. */
+export async function leaveFleet(client: Commands, keys: Keys, name: string, instance: string): Promise<void> {
+  await runScript(client, LEAVE, [keys.balancer(name), keys.balancers], [instance, name]);
 }
 
 /** Removes from the succession those whose heartbeats stopped; gives their names. */

@@ -5,11 +5,10 @@
 
 import { createRequire } from 'node:module';
 import type { Lock } from 'redlock';
-import type { OperatorWord } from '../model.js';
 import { type Commands, isDenial, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
+import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
-import { RESTORE_FIELDS, wordFields } from './settings.js';
 import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 
 // Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as ioredis.ts says).
@@ -107,14 +106,14 @@ local left = redis.call('PTTL', KEYS[1])
 if left == -1 then redis.call('DEL', KEYS[1]) end
 return left`);
 
-// KEYS: term, master, settings. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
-// then what an operator said of hosts. A Redis that knows a lower term than was seen has lost its data: one more election
+// KEYS: term, master, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
+// then what the hashes had. A Redis that knows a lower term than was seen has lost its data: one more election
 // may have been missed, and from the new term on nobody can tell any more that the settings were lost.
 // The term is written last: a user who may not write the hash does not use up terms.
-const TAKE_TERM = defineVitalScript(`${READ_TERM}${RESTORE_FIELDS}
+const TAKE_TERM = defineVitalScript(`${READ_TERM}${RESTORE_HASHES}
 if term == 0 and floor == 0 and ARGV[3] ~= '1' then return 'missing' end
 if term < floor then
-  restore(KEYS[3], 8)
+  restore(3, 8)
   term = floor + 1
 end
 local taken = string.format('%.0f', term + 1)
@@ -164,9 +163,9 @@ function redlockClient(client: Commands): RedlockClient {
 /**
  * The lease on real Redis servers.
  * @param clients one, or an odd number of independent servers; the first carries the data
- * @param words what an operator said of hosts, as far as this balancer knows
+ * @param remembered what a Redis that lost its data gets back with the next term, as far as this balancer knows
  */
-export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, words: () => ReadonlyMap<string, OperatorWord> = () => new Map()): LeaseStore {
+export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, remembered: () => readonly RememberedHash[] = () => []): LeaseStore {
   const [data] = clients as [Commands];
   const adapters = new Map<unknown, Commands>(clients.map((client) => [redlockClient(client), client]));
   const redlock = new Redlock(
@@ -248,7 +247,8 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
 
     async takeTerm({ mastership, floor, mayFound }, master) {
       try {
-        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.settings], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...wordFields(words())]);
+        const hashes = remembered();
+        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, ...hashes.map(({ key }) => key)], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]);
         if (reply === 'missing') return { kind: 'missing' };
         const term = Number(reply);
         return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(new Error('the key of the term can’t be counted further'));

@@ -13,27 +13,36 @@ export interface Settings {
   readonly words: ReadonlyMap<string, OperatorWord>;
   /** How many fields could not be understood. */
   readonly wrong: number;
+  /** All fields as they stand, those of a later version too: what a Redis that lost its data gets back. */
+  readonly fields: ReadonlyMap<string, string>;
 }
 
 const MAX_WORDS = 16_384;
+
+/** Fields beyond these limits are not remembered: nobody sets as much by hand, and each balancer keeps it. */
+const MAX_FIELDS = MAX_WORDS + 256;
+const MAX_FIELD_LENGTH = 256;
+const MAX_VALUE_LENGTH = 4096;
 const HOST_PREFIX = 'host:';
 
 /** Takes the settings out of the hash's fields. */
 export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   let algorithm: Algorithm | null = null;
   const words = new Map<string, OperatorWord>();
+  const remembered = new Map<string, string>();
   let wrong = 0;
   for (const [field, value] of Object.entries(fields)) {
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
     if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
     else if (isName(name) && OPERATOR_WORDS.includes(value as OperatorWord) && words.size < MAX_WORDS) words.set(name, value as OperatorWord);
     else wrong++;
+    if (field.length <= MAX_FIELD_LENGTH && value.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, value);
   }
-  return { algorithm, words, wrong };
+  return { algorithm, words, wrong, fields: remembered };
 }
 
 /** The settings when the key is of another type: none, and one thing wrong. */
-export const GARBAGE_SETTINGS: Settings = { algorithm: null, words: new Map(), wrong: 1 };
+export const GARBAGE_SETTINGS: Settings = { algorithm: null, words: new Map(), wrong: 1, fields: new Map() };
 
 /** Reads the settings alone. Rejects when Redis can't be reached. */
 export async function readSettings(client: Commands, keys: Keys): Promise<Settings> {
@@ -63,18 +72,6 @@ export async function writeWord(client: Commands, keys: Keys, host: string, word
     await write();
   });
 }
-
-/** Words about hosts as fields and values of the hash, in turn. */
-export function wordFields(words: ReadonlyMap<string, OperatorWord>): string[] {
-  return [...words].flatMap(([host, word]) => [HOST_PREFIX + host, word]);
-}
-
-/** Lua: puts fields and values, ARGV from `from` on, into the hash `key` where they are missing. One that can't be put is left. */
-export const RESTORE_FIELDS = `
-local function restore(key, from)
-  for at = from, #ARGV, 2 do redis.pcall('HSETNX', key, ARGV[at], ARGV[at + 1]) end
-end
-`;
 
 function isWrongType(error: unknown): boolean {
   return error instanceof Error && error.message.includes('WRONGTYPE');

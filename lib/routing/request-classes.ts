@@ -98,6 +98,16 @@ export class RequestClasses {
     return this.#names[id] ?? null;
   }
 
+  /** All classes that have an id. */
+  named(): (readonly [id: number, name: string])[] {
+    const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
+    for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
+      const name = this.name(id);
+      if (name !== null) named.push([id, name]);
+    }
+    return named;
+  }
+
   /**
    * To be called about once a second: counts fade, and ids are given and taken back. Gives the ids that changed
    * hands since the turn before.

@@ -109,6 +109,7 @@ export const COUNTERS = [
   'loads_dropped_malformed',
   'loads_dropped_oversized',
   'loads_dropped_version',
+  'loads_dropped_name',
   'writes_fenced',
   'writes_failed',
   'hosts_thread_restarts',

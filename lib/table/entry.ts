@@ -5,7 +5,6 @@ import type { SlotHost } from './writer.js';
 
 /** One host of the table. */
 export interface Entry extends SlotHost {
-  isStatic: boolean;
   isPublished: boolean;
   /** When a new master's first table did not name it; NaN when it is named. */
   orphanedAtMs: number;
@@ -17,7 +16,7 @@ export interface Entry extends SlotHost {
 
 /** A host of which nothing but this is known. */
 export function newEntry({ slot, name, url }: SlotHost, isPublished = false): Entry {
-  return { slot, name, url, isStatic: false, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor: undefined };
+  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor: undefined };
 }
 
 /** An entry and all that it replaces, the newest first. */

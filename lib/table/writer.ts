@@ -42,6 +42,8 @@ export class TableWriter {
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   #words: ReadonlyMap<string, OperatorWord>;
+  /** The hosts that this balancer was started with: their URLs by name. */
+  #statics: ReadonlyMap<string, string> = new Map();
 
   /**
    * @param rules who is a candidate
@@ -76,10 +78,8 @@ export class TableWriter {
   /** Takes the static hosts, which need no master to be routed to. */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
-    for (const host of statics) {
-      const entry = this.#entries.get(host.name) ?? this.#add(host.name, host.url, change);
-      if (entry !== undefined) entry.isStatic = true;
-    }
+    this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
+    for (const { name, url } of statics) if (!this.#entries.has(name)) this.#add(name, url, change);
     return change;
   }
 
@@ -90,13 +90,15 @@ export class TableWriter {
    * started, or Redis may have come back empty: hosts that it does not name are kept for 5 s more, in
    * which their agents report to it, and only then removed (`sweepOrphans`).
    * @param nowMs when it arrived, on the process's clock: ages of reports are counted back from here
+   * @param isStored whether it is what Redis remembers. Its master may be long gone, and does not move a static host
+   * of this balancer's to another URL; one that lives and publishes does, as it knows what the others name
    */
-  apply(table: HostTable, nowMs: number): SlotChange {
+  apply(table: HostTable, nowMs: number, isStored = false): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     const named = table.isFull ? new Set<string>() : undefined;
     for (const row of table.hosts) {
       named?.add(row.name);
-      this.#applyRow(row, nowMs, change);
+      if (!isStored || (this.#statics.get(row.name) ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
     }
     for (const figures of table.figures) {
       const entry = this.#entries.get(figures.name);
@@ -215,7 +217,7 @@ export class TableWriter {
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, entry, nowMs));
+    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs));
   }
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
@@ -237,7 +239,6 @@ export class TableWriter {
       this.#remove(entry, change);
       return undefined;
     }
-    moved.isStatic = entry.isStatic;
     moved.predecessor = entry;
     return moved;
   }
@@ -287,17 +288,19 @@ export class TableWriter {
     change.removed.push(...lineOf(entry).map(slotHostOf));
   }
 
-  #unpublish(name: string, change: { removed: SlotHost[] }): void {
+  #unpublish(name: string, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     entry.isPublished = false;
     entry.orphanedAtMs = Number.NaN;
-    if (!entry.isStatic) {
-      this.#remove(entry, change);
+    // A static host stays, at its own URL, with nothing known of it.
+    const url = this.#statics.get(name);
+    if (url === entry.url) {
+      forgetFigures(this.#columns, entry.slot);
+      this.#isListOld = true;
       return;
     }
-    // A static host stays, with nothing known of it.
-    forgetFigures(this.#columns, entry.slot);
-    this.#isListOld = true;
+    if (url === undefined) this.#remove(entry, change);
+    else this.#move(entry, url, change);
   }
 }

@@ -129,7 +129,8 @@ test('a host that is let in again warms up', () => withStage(async ({ all, say, 
   assert.ok((counts['b'] as number) < 20 && (counts['a'] as number) > 40 && (counts['c'] as number) > 40, JSON.stringify(counts));
 }, { slowStartMs: 600_000 }));
 
-test('a drained host does not come back when Redis comes back empty, and one that was let in stays in', () => withStage(async ({ client, redis, say, picks }) => {
+test('all settings are back when Redis comes back empty, and a host that was let in stays in', () => withStage(async ({ client, redis, say, picks }) => {
+  await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
   await say('drain', 'b');
   await say('drain', 'c');
   await picks('a');
@@ -144,7 +145,7 @@ test('a drained host does not come back when Redis comes back empty, and one tha
     await until(async () => (await client.hget(KEYS.settings, 'host:b')) === 'drained', { timeoutMs: SLOW_MS, what: `the word about b to be put back (${how})` });
     await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
     await picks('a', 'c');
-    assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained' });
+    assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
     // And it is the settings again that count.
     await say('undrain', 'b');
     await picks('a', 'b', 'c');

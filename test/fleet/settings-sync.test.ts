@@ -1,88 +1,84 @@
-// How a balancer acts on the settings: on what changed, once; and how many events in a row lead to how many reads.
+// How a balancer acts on the settings: on what changed, once; what it remembers of them; and how many operators'
+// events in a row lead to how many heartbeats.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { oneAtATime } from '../../lib/fleet/one-at-a-time.js';
 import { SettingsSync } from '../../lib/fleet/settings-sync.js';
 import type { TableSync } from '../../lib/fleet/table-sync.js';
 import type { OperatorWord } from '../../lib/model.js';
-import type { Commands } from '../../lib/redis/connect.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { parseSettings } from '../../lib/redis/settings.js';
 import { until } from '../support/until.js';
 
 const test = suite('settings sync');
 
-/** A sync whose Redis answers when it is let, with what `fields` is then; and all that it did. */
-function openStage() {
+/** A sync that remembers `known`, and all that it did. */
+function openStage(known: Record<string, string> = {}) {
   const done: string[] = [];
-  const reads: { readonly answer: () => void; readonly fail: () => void }[] = [];
-  const stage = { fields: {} as Record<string, string>, done, reads };
   let words: ReadonlyMap<string, OperatorWord> = new Map();
-  const client = {
-    hgetall: () => new Promise((resolve, reject) => void reads.push({ answer: () => resolve(stage.fields), fail: () => reject(new Error('gone')) })),
-  };
   const table = {
     get writer() {
       return { words };
     },
     setWords(taken: ReadonlyMap<string, OperatorWord>) {
       words = taken;
-      done.push(`words ${[...taken].map(([host, word]) => `${host} ${word}`).join()}`);
     },
   };
   const sync = new SettingsSync({
-    client: client as unknown as Commands,
     keys: buildKeys('x'),
     table: table as unknown as TableSync,
     count: (name, times) => void done.push(`count ${name} ${times}`),
     log: (level, message, fields) => void done.push(`${level} ${message} ${JSON.stringify(fields)}`),
     post: (message) => void done.push(JSON.stringify(message)),
+    known,
   });
-  return { ...stage, stage, sync, take: (fields: Record<string, string>) => {
+  return { sync, take: (fields: Record<string, string>) => {
     done.length = 0;
     sync.take(parseSettings(fields));
-    return done.filter((line) => !line.startsWith('words'));
+    return done.slice();
   } };
 }
 
 test('what changed is acted on, and nothing twice', () => {
   const { take } = openStage();
   const took = (host: string, word: string) => `info an operator took a host out {"host":"${host}","word":"${word}"}`;
+  const posted = (algorithm: string | null, fields: Record<string, string>) => JSON.stringify({ type: 'settings', algorithm, fields });
   assert.equal(take({}), []);
-  assert.equal(take({ algorithm: 'resource', 'host:a': 'drained' }), ['{"type":"algorithm","algorithm":"resource"}', took('a', 'drained')]);
-  assert.equal(take({ algorithm: 'resource', 'host:a': 'drained' }), []);
-  assert.equal(take({ algorithm: 'resource', 'host:a': 'ejected', 'host:b': 'drained' }), [took('a', 'ejected'), took('b', 'drained')]);
-  assert.equal(take({ 'host:b': 'drained', odd: '1' }), [
-    'count settings_dropped 1', 'warn a field of the settings hash is not understood {"key":"x:settings"}', '{"type":"algorithm","algorithm":null}',
-    'info an operator let a host in again {"host":"a"}',
+  const [first, second, third] = [{ algorithm: 'resource', 'host:a': 'drained' }, { algorithm: 'resource', 'host:a': 'ejected', 'host:b': 'drained' }, { 'host:b': 'drained', odd: '1' }];
+  assert.equal(take(first), [posted('resource', first), took('a', 'drained')]);
+  assert.equal(take(first), []);
+  assert.equal(take(second), [posted('resource', second), took('a', 'ejected'), took('b', 'drained')]);
+  assert.equal(take(third), [
+    posted(null, third), 'count settings_dropped 1', 'warn a field of the settings hash is not understood {"key":"x:settings"}', 'info an operator let a host in again {"host":"a"}',
   ]);
-  assert.equal(take({ 'host:b': 'drained', odd: '1' }), []);
+  assert.equal(take(third), []);
 });
 
-test('events that come while the settings are read lead to one more read, however many they are', async () => {
-  const { stage, sync, reads, done } = openStage();
-  for (let i = 0; i < 5; i++) void sync.refresh();
-  assert.is(reads.length, 1);
-  stage.fields = { 'host:a': 'drained' };
-  reads[0]?.answer();
-  await until(() => reads.length === 2);
-  stage.fields = { 'host:a': 'ejected' };
-  reads[1]?.answer();
-  await until(() => done.includes('words a ejected'));
-  assert.is(reads.length, 2);
+test('what a heartbeat brought is remembered, and so is what the thread before this one knew', () => {
+  const known = { algorithm: 'resource', 'host:a': 'drained' };
+  const { sync, take } = openStage(known);
+  assert.equal(sync.remembered, [{ key: 'x:settings', fields: new Map(Object.entries(known)) }]);
+  take({ 'host:b': 'drained' });
+  assert.equal(sync.remembered[0]?.fields, new Map([['host:b', 'drained']]));
 });
 
-test('settings that can’t be read change nothing, and the next event reads them again', async () => {
-  const { stage, sync, reads, done } = openStage();
-  const failed = sync.refresh();
-  reads[0]?.fail();
-  await failed;
-  assert.equal(done, []);
-  stage.fields = { 'host:a': 'drained' };
-  void sync.refresh();
-  assert.is(reads.length, 2);
-  reads[1]?.answer();
-  await until(() => done.includes('words a drained'));
+test('heartbeats that are asked for while one is under way lead to one more, however many they are', async () => {
+  let runs = 0;
+  const ends: (() => void)[] = [];
+  const beat = oneAtATime(() => {
+    runs++;
+    return new Promise((resolve) => void ends.push(resolve));
+  });
+  const all = Array.from({ length: 5 }, beat);
+  assert.is(runs, 1);
+  ends[0]?.();
+  await until(() => runs === 2);
+  ends[1]?.();
+  await Promise.all(all);
+  assert.is(runs, 2);
+  void beat();
+  assert.is(runs, 3, 'and the next one runs at once');
 });
 
 test.run();

@@ -98,14 +98,12 @@ test('a full message that leaves a host out takes its requests off, one in part 
 
 test('a balancer that says nothing for more than three seconds has nothing in flight', () => {
   const loads = new FleetLoads();
-  loads.take(say('b1', [['h', 2, 0]], { isFull: true, statics: [{ name: 's', url: 'http://s' }] }), 0);
+  loads.take(say('b1', [['h', 2, 0]], { isFull: true }), 0);
   loads.take(say('b2', [['h', 4, 0]]), 2000);
   loads.tick(3000);
   assert.is(loads.of('h').inflight, 6);
-  assert.is(loads.isStatic('s'), true);
   assert.ok(loads.tick(3001).loads.has('h'));
   assert.is(loads.of('h').inflight, 4);
-  assert.is(loads.isStatic('s'), false);
   loads.tick(5001);
   assert.is(loads.of('h').inflight, 0);
 });
@@ -171,19 +169,6 @@ test('an empty message is a sign of life', () => {
   loads.take(say('b1', []), 3000);
   loads.tick(5000);
   assert.is(loads.of('h').inflight, 2);
-});
-
-test('a static host is named by the last full message of any balancer', () => {
-  const loads = new FleetLoads();
-  const statics = [{ name: 's', url: 'http://s' }];
-  loads.take(say('b1', [], { isFull: true, statics }), 0);
-  loads.take(say('b2', [], { isFull: true, statics }), 0);
-  loads.take(say('b1', []), 100);
-  assert.is(loads.isStatic('s'), true, 'a message in part says nothing of static hosts');
-  loads.take(say('b1', [], { isFull: true }), 200);
-  assert.is(loads.isStatic('s'), true, 'the other balancer still names it');
-  loads.take(say('b2', [], { isFull: true }), 200);
-  assert.is(loads.isStatic('s'), false);
 });
 
 test('the rate nears a steady pace by halves and falls to none', () => {

@@ -46,7 +46,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       client, tables, counts, lines: [], fencedBy: undefined,
       start(options = {}) {
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [],
+          address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [], statics: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),
@@ -94,6 +94,12 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
     });
   }
 });
+
+test('a stored host whose URL this balancer’s flags contradict is not taken over', () => withStage(async (stage) => {
+  await store(stage.client, buildTable(4, 9, [buildRow('a', { url: 'http://old:1', isStatic: true }), buildRow('b', { url: 'http://b:1', isStatic: true })]));
+  stage.start({ statics: [{ name: 'a', url: 'http://new:1' }, { name: 'b', url: 'http://b:1' }] });
+  assert.equal(await stage.firstNames(), ['b']);
+}));
 
 test('a mastership that begins again in its term goes on with higher numbers', () => withStage(async (stage) => {
   stage.start({ stamp: { term: 5, mastership: mastershipOf(5), seq: 70 }, rows: [buildRow('a')] });

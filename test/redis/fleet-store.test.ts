@@ -24,7 +24,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings
   await client.hset(KEYS.master, 'name', 'b1');
   await client.set(KEYS.term, '12');
   const standing = await heartbeat(client, KEYS, 'b1', 1000, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 12, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0 }, denied: null });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 12, mastership: '' }, name: { kind: 'ours' }, wasListed: false, settings: { algorithm: null, words: new Map(), wrong: 0, fields: new Map() }, denied: null });
   assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
   const left = await client.pttl(KEYS.balancer('b1'));
   assert.ok(left > HEARTBEAT_TTL_MS - 1000 && left <= HEARTBEAT_TTL_MS, `${left}`);
@@ -36,11 +36,35 @@ test('the order is that of joining, whoever beats last', () => withStage(async (
   assert.equal((await heartbeat(client, KEYS, 'late', 3000, FIELDS)).order, ['first', 'middle', 'late']);
 }));
 
-test('a heartbeat tells who wrote the hash before: two processes under one name notice', () => withStage(async (client) => {
-  await heartbeat(client, KEYS, 'b1', 1, FIELDS);
-  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).previousInstance, 'i-1');
-  assert.is((await heartbeat(client, KEYS, 'b1', 1, { ...FIELDS, instance: 'i-2' })).previousInstance, 'i-1');
-  assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).previousInstance, 'i-2');
+test('whoever beats first has the name, until the heartbeat runs out or the balancer leaves', () => withStage(async (client) => {
+  const beat = (instance: string, mayClaim = true) => heartbeat(client, KEYS, 'b1', instance === 'i-1' ? 1000 : 2000, { ...FIELDS, instance, machine: 'm\u001b[2J', since: 'today' }, 0, mayClaim);
+  const found = async (instance: string, mayClaim = true) => (await beat(instance, mayClaim)).name.kind;
+  const both = await Promise.all([beat('i-1'), beat('i-2')]);
+  assert.equal(both.map(({ name }) => name.kind), ['ours', 'held'], 'of two at once exactly one');
+  const { name, wasListed } = await beat('i-2');
+  if (name.kind !== 'held') throw new Error('held');
+  assert.equal([{ ...name.holder, leftMs: 0 }, wasListed], [{ instance: 'i-1', machine: 'm?[2J', pid: '7', since: 'today', leftMs: 0 }, false]);
+  assert.ok(name.holder.leftMs > 0 && name.holder.leftMs <= HEARTBEAT_TTL_MS);
+  assert.equal([await client.hget(KEYS.balancer('b1'), 'instance'), await client.zscore(KEYS.balancers, 'b1')], ['i-1', '1000'], 'and nothing of the other is written');
+  await leaveFleet(client, KEYS, 'b1', 'i-2');
+  assert.is(await found('i-1'), 'ours', 'the other can’t take it out either');
+  await leaveFleet(client, KEYS, 'b1', 'i-1');
+  assert.equal([await found('i-2', false), await client.exists(KEYS.balancer('b1')), await found('i-2'), await found('i-1')], ['free', 0, 'ours', 'held']);
+}));
+
+test('what would keep a name for good is garbage: a heartbeat that never runs out, or a key of another type', () => withStage(async (client) => {
+  await client.hset(KEYS.balancer('b1'), 'instance', 'i-0', 'stale', 'x');
+  await client.set(KEYS.balancer('b2'), 'x', 'PX', 60_000);
+  await client.set(KEYS.balancers, 'x');
+  for (const name of ['b1', 'b2']) assert.is((await heartbeat(client, KEYS, name, 1, FIELDS)).name.kind, 'ours');
+  assert.equal([await client.hgetall(KEYS.balancer('b1')), await client.zrange(KEYS.balancers, '0', '-1')], [{ role: 'slave', instance: 'i-1', pid: '7' }, ['b1', 'b2']]);
+}));
+
+test('a balancer that may not run scripts is at least to be seen', () => withStage(async (client) => {
+  await client.call('ACL', 'SETUSER', 'plain', 'on', '>pw', '~*', '&*', '+@all', '-@scripting');
+  await client.call('AUTH', 'plain', 'pw');
+  const standing = await heartbeat(client, KEYS, 'b1', 1, FIELDS);
+  assert.equal([standing.name.kind, await client.hget(KEYS.balancer('b1'), 'instance'), await client.zscore(KEYS.balancers, 'b1')], ['ours', 'i-1', '1']);
 }));
 
 test('what a heartbeat reads is not trusted: names, the master, the term', () => withStage(async (client) => {
@@ -57,7 +81,7 @@ test('a Redis that knows a lower term than was seen is told the one above that, 
   for (const [before, seen, after] of [[null, 7, '8'], ['3', 7, '8'], ['9', 7, '9'], ['abc', 7, '8'], ['4000000000', 7, '8'], [`7 ${'a'.repeat(32)}`, 7, `7 ${'a'.repeat(32)}`]] as const) {
     await client.del(KEYS.term);
     if (before !== null) await client.set(KEYS.term, before);
-    await restoreFleet(client, KEYS, seen, new Map());
+    await restoreFleet(client, KEYS, seen, []);
     assert.is(await client.get(KEYS.term), after, String(before));
   }
 }));
@@ -72,7 +96,7 @@ test('a heartbeat tells whether this balancer still had its place', () => withSt
 test('a balancer that leaves takes its hash and its place with it', () => withStage(async (client) => {
   await heartbeat(client, KEYS, 'b1', 1, FIELDS);
   await heartbeat(client, KEYS, 'b2', 2, FIELDS);
-  await leaveFleet(client, KEYS, 'b1');
+  await leaveFleet(client, KEYS, 'b1', 'i-1');
   assert.is(await client.exists(KEYS.balancer('b1')), 0);
   assert.equal((await heartbeat(client, KEYS, 'b2', 2, FIELDS)).order, ['b2']);
 }));
@@ -116,7 +140,7 @@ test('on a full Redis a heartbeat still tells how the fleet stands', () => withS
   await client.hset(KEYS.master, 'name', 'b1');
   await fillUp(client);
   const standing = await heartbeat(client, KEYS, 'b2', 2, FIELDS);
-  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 0, mastership: '' }, previousInstance: null, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0 }, denied: null });
+  assert.equal(standing, { order: ['b1'], master: 'b1', term: { term: 0, mastership: '' }, name: { kind: 'ours' }, wasListed: false, settings: { algorithm: 'resource', words: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) }, denied: null });
 }, ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']));
 
 test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () => withStage(async (client, redis) => {
@@ -130,7 +154,7 @@ test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pr
   assert.is.not((await failure(publishEvent(client, KEYS, { kind: 'host-up', name: 'h' })))?.message ?? '', '');
   // Nobody is taken for dead because Redis is.
   assert.equal(await pruneBalancers(client, KEYS, ['b1']), []);
-  await leaveFleet(client, KEYS, 'b1');
+  assert.is.not((await failure(leaveFleet(client, KEYS, 'b1', 'i-1')))?.message ?? '', '');
 }));
 
 test.run();

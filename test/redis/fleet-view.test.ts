@@ -29,7 +29,7 @@ test('what balancers and the master wrote is read back', () => withStage(async (
   });
   await client.hset(KEYS.master, 'name', 'b1');
   await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
-  const rows = [buildRow('h10', { ageMs: null, cpu: null, isStatic: true }), buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 })];
+  const rows = [buildRow('h10', { ageMs: null, cpu: null, isStatic: true, conflict: 'b1 names http://a, b2 names http://\u001b[2Jb; http://a is used' }), buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 })];
   await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
   const fleet = await readFleet(client, KEYS);
   assert.equal(fleet, {
@@ -42,7 +42,10 @@ test('what balancers and the master wrote is read back', () => withStage(async (
       { name: 'h2', url: 'http://h2:8080', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },
       { name: 'h10', url: 'http://h10:8080', state: 'up', operator: 'drained', hasAgent: false, cpu: null, memory: 0.4, cores: 4, inflight: 0, rps: 0, reported: null },
     ],
-    problems: [],
+    problems: [
+      'view-test:settings: 1 field is not understood and ignored', 'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
+      'gone is ejected, but the fleet knows no such host: meercat undrain gone takes that back',
+    ],
   });
 }));
 

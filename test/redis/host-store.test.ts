@@ -58,7 +58,7 @@ test('a flush publishes the change, writes the hosts with their lifetimes, and s
   assert.equal(await write(table, rows, table), { kind: 'written' });
   assert.equal(await client.hgetall(KEYS.host('h1')), {
     name: 'h1', url: 'http://h1:8080', state: 'up', cpu: '0.123', memory: '0.5', cores: '1.5', inflight: '4', rps: '10', host_rps: '3.3',
-    work_ms: '0', capacity: '', speed: '', agent: 'yes', reported: '2026-01-02T03:04:05.000Z',
+    work_ms: '0', capacity: '', speed: '', agent: 'yes', conflict: '', reported: '2026-01-02T03:04:05.000Z',
   });
   const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
   assert.equal([cpu, agent, reported, state], ['', 'no', '', 'down']);

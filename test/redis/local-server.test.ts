@@ -174,7 +174,7 @@ async function carriesFleet(url: string): Promise<void> {
     const now: HostTable = { stamp: { term: 2, mastership: mastershipOf(2), seq: 1 }, isFull: false, previousSeq: 0, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
     assert.equal(await writeHosts(two, keys, { message: now, snapshot: now, rows: [] }, Date.now()), { kind: 'written' });
     assert.equal((await readFleet(one, keys)).hosts, []);
-    await leaveFleet(one, keys, 'ann');
+    await leaveFleet(one, keys, 'ann', String(fields.instance));
     assert.equal((await readFleet(one, keys)).balancers.map(({ name }) => name), ['bob']);
 
     // The lease and the master's hash run out by themselves.

@@ -65,21 +65,36 @@ test('settings of another type count as none and one wrong, and a word writes th
   assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected' });
 }));
 
-test('what is put back is what is missing: what stands in Redis is newer', () => withStage(async (client) => {
-  await client.hset(KEYS.settings, 'host:h1', 'ejected');
-  await restoreFleet(client, KEYS, 7, WORDS);
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected', 'host:h2': 'ejected' });
+const REMEMBERED = [{ key: KEYS.settings, fields: new Map([['host:h1', 'drained'], ['host:h2', 'ejected'], ['algorithm', 'resource'], ['of_a_later_version', '7']]) }];
+
+test('all fields are remembered, those that are not understood too, but nothing endless', () => {
+  assert.equal(parseSettings(Object.fromEntries(REMEMBERED[0]?.fields ?? [])).fields, REMEMBERED[0]?.fields);
+  assert.equal([...parseSettings({ short: 'x'.repeat(4096), long: 'x'.repeat(4097), ['f'.repeat(257)]: 'x' }).fields.keys()], ['short']);
+  assert.is(parseSettings(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`f${i}`, 'x']))).fields.size, 16_640);
+});
+
+test('all that is missing is put back, and what stands in Redis stays: it was written after the loss', () => withStage(async (client) => {
+  await client.hset(KEYS.settings, 'host:h1', 'ejected', 'host:h3', 'drained');
+  await restoreFleet(client, KEYS, 7, REMEMBERED);
+  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected', 'host:h2': 'ejected', 'host:h3': 'drained', algorithm: 'resource', of_a_later_version: '7' });
   assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
 }));
 
-test('who takes a term on a Redis that came back empty puts the words back in the same step, and else leaves them alone', () => withStage(async (client) => {
-  const store = createLeaseStore([client], KEYS, 1000, () => WORDS);
+test('several hashes come back in the same way, and one that can’t be written keeps none of the others', () => withStage(async (client) => {
+  await client.set('x:garbage', 'of another type');
+  const fields = new Map([['version', '3'], ['document', 'pools: {}']]);
+  await restoreFleet(client, KEYS, 7, [{ key: 'x:empty', fields: new Map() }, { key: 'x:garbage', fields }, { key: 'x:site', fields }, ...REMEMBERED]);
+  assert.equal([await client.exists('x:empty'), await client.hgetall('x:site'), await client.hget(KEYS.settings, 'algorithm')], [0, { version: '3', document: 'pools: {}' }, 'resource']);
+}));
+
+test('who takes a term on a Redis that lost its data puts the settings back in the same step, and else leaves them alone', () => withStage(async (client) => {
+  const store = createLeaseStore([client], KEYS, 1000, () => REMEMBERED);
   const master = { name: 'b1', url: 'http://b1', since: '' };
   assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 4, mayFound: false }, master), { kind: 'taken', term: 6 });
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'drained', 'host:h2': 'ejected' });
-  await client.hdel(KEYS.settings, 'host:h1');
+  assert.equal(await client.hgetall(KEYS.settings), Object.fromEntries(REMEMBERED[0]?.fields ?? []));
+  await client.hdel(KEYS.settings, 'host:h1', 'algorithm');
   assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 6, mayFound: false }, master), { kind: 'taken', term: 7 });
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h2': 'ejected' }, 'an undrain while Redis is well stays');
+  assert.equal(await client.hgetall(KEYS.settings), { 'host:h2': 'ejected', of_a_later_version: '7' }, 'what an operator takes back while Redis is well stays so');
 }));
 
 test.run();

@@ -75,6 +75,21 @@ test('a static host is published with another URL: the published one counts, in 
   assert.equal(names(writer), ['s'], 'it is still static');
 });
 
+test('what Redis remembers does not move a static host to another URL; a master that lives does, and then lets it go home', () => {
+  const { writer, columns, slotOf } = openStage();
+  const old = buildRow('s', { url: 'http://old:8080', cpu: 0.9, state: 'down' });
+  const urls = () => writer.hosts().map(({ url }) => url);
+  writer.setStatics([STATIC]);
+  assert.equal(named(writer.apply(buildTable(1, 1, [old, buildRow('x')]), 0, true)), { added: ['x'], removed: [] });
+  assert.equal(urls(), [STATIC.url, 'http://x:8080']);
+  assert.equal([columns.state[slotOf('s')], columns.cpu[slotOf('s')]], [0, Number.NaN], 'nor is anything of the old one believed');
+  assert.equal(writer.rows(0).map(({ name }) => name), ['x'], 'nor handed to a new master');
+  writer.apply(buildChange(1, 2, [old]), 0);
+  assert.equal(urls(), ['http://x:8080', 'http://old:8080'], 'the master knows what the others name');
+  assert.equal(named(writer.apply(buildChange(1, 3, [], ['s']), 0)), { added: ['s'], removed: ['s'] });
+  assert.equal(urls(), ['http://x:8080', STATIC.url]);
+});
+
 test('a whole table of the same master removes at once what it does not name', () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);

@@ -1,0 +1,34 @@
+// What a balancer hears on the channel of events: who was elected or gave the lease back, what operators did, and
+// questions of `meercat why`.
+
+import type { Log } from '../log.js';
+import type { RedisAddress } from '../redis/address.js';
+import { logDenial, openSubscription, type Subscription } from '../redis/connect.js';
+import { decodeEvent, type FleetEvent } from '../redis/event-message.js';
+import type { Keys } from '../redis/keys.js';
+import type { Count } from '../table/counters.js';
+
+/** Who is told of what. */
+export interface FleetEventHandlers {
+  readonly onElected: (term: number, mastership?: string) => void;
+  readonly onReleased: () => void;
+  /** An operator set something for the whole fleet. */
+  readonly onOperator: () => void;
+  readonly onWhy: (event: FleetEvent) => void;
+}
+
+/** Listens until the subscription is closed. Events that can't be read are counted. */
+export function openFleetEvents(address: RedisAddress, keys: Keys, count: Count, log: Log, handlers: FleetEventHandlers): Subscription {
+  return openSubscription(address, [keys.events], (_channel, text) => {
+    const decoded = decodeEvent(text);
+    if (!decoded.ok) {
+      count('events_dropped');
+      return;
+    }
+    const { kind, term, mastership } = decoded.value;
+    if (kind === 'why-asked') handlers.onWhy(decoded.value);
+    if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
+    if (kind === 'master-released') handlers.onReleased();
+    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') handlers.onOperator();
+  }, { onLost: logDenial(log, keys.events) });
+}

@@ -1,0 +1,93 @@
+// What follows from the standing of a balancer's name. A balancer that starts under a name that is taken is told so,
+// and ends. One that finds it later, since both started without Redis or it was cut off, goes on to serve, but sends
+// nothing under that name: no heartbeats, no load messages, and no lease.
+
+import { type Clock, MINUTE } from '../clock.js';
+import type { Log } from '../log.js';
+import type { LeaseStore } from '../redis/lease-store.js';
+import type { Count } from '../table/counters.js';
+import type { FromFleet } from '../thread-messages.js';
+import { describeHolder, type OwnName } from './own-name.js';
+
+/** How soon a name that is waited for is looked at again: a fraction of the second between two heartbeats. */
+const LOOK_AGAIN_MS = 200;
+
+/** What the watch is handed. */
+export interface NameWatchOptions {
+  readonly name: OwnName;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly log: Log;
+  readonly post: (message: FromFleet) => void;
+  /** Has the next heartbeat sent at once. */
+  readonly beat: () => void;
+}
+
+/** Watches the name of one balancer. */
+export class NameWatch {
+  readonly #options: NameWatchOptions;
+  #isChecked = false;
+  #isTaken = false;
+  #saidAtMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: NameWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A heartbeat was answered. */
+  onBeat(): void {
+    const { name, log, beat } = this.#options;
+    const holder = name.holder === null ? '' : describeHolder(name.holder);
+    switch (name.state) {
+      case 'waiting':
+        if (this.#timer === undefined) log('info', 'another balancer has this name: waiting until its heartbeat runs out or comes again', { holder });
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(beat, LOOK_AGAIN_MS);
+        break;
+      case 'taken':
+        if (this.#isChecked) this.#sayTaken(holder);
+        else this.#options.post({ type: 'name-taken', holder });
+        this.#isChecked = true;
+        break;
+      case 'ours':
+        if (this.#isTaken) log('info', 'this balancer has its name for itself again', {});
+        this.#isTaken = false;
+        this.onUnknown();
+        break;
+      case 'unknown':
+    }
+  }
+
+  /** For now nothing can be known of the name: a start does not wait for it. */
+  onUnknown(): void {
+    if (!this.#isChecked) this.#options.post({ type: 'name-checked' });
+    this.#isChecked = true;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Counted once for each time that it begins, and said again each minute. */
+  #sayTaken(holder: string): void {
+    const { clock, count, log } = this.#options;
+    if (!this.#isTaken) {
+      count('name_conflicts');
+      this.#saidAtMs = Number.NEGATIVE_INFINITY;
+    }
+    this.#isTaken = true;
+    if (clock() - this.#saidAtMs < MINUTE) return;
+    this.#saidAtMs = clock();
+    log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', { holder });
+  }
+}
+
+/** The lease, for a balancer that has its name for itself; any other gets none, and gives back the one that it has. */
+export function leaseUnderName(store: LeaseStore, name: OwnName): LeaseStore {
+  return {
+    ...store,
+    acquire: async () => (name.state === 'ours' ? store.acquire() : { kind: 'held', leftMs: null }),
+    renew: async (grant) => (name.state === 'taken' ? 'lost' : store.renew(grant)),
+  };
+}

@@ -1,0 +1,85 @@
+// One balancer's heartbeats on a real Redis, by a clock of the test's own: when a Redis that lost its data gets back
+// what operators set, and when not.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Membership } from '../../lib/fleet/membership.js';
+import type { Commands } from '../../lib/redis/connect.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { createTable, openTable } from '../../lib/table/layout.js';
+import type { ThreadConfig } from '../../lib/thread-messages.js';
+import { withRedis } from '../support/brackets.js';
+import { withClients } from '../support/redis-client.js';
+
+const test = suite('membership');
+
+const KEYS = buildKeys('membership-test');
+
+interface Member {
+  /** Beats, having seen this term and remembering what the last beat brought; gives the settings. */
+  beat(term: number): Promise<Record<string, string>>;
+}
+
+interface Stage {
+  readonly client: Commands;
+  nowMs: number;
+  join(name: string): Member;
+}
+
+const withStage = (fn: (stage: Stage) => Promise<void>) => withRedis((redis) => withClients([redis.url], (client) => {
+  const columns = openTable(createTable(8));
+  const stage: Stage = {
+    client,
+    nowMs: 0,
+    join(name) {
+      const config = { name, url: `http://${name}`, version: '0', instance: `${name}-1`, joinedAtMs: 1 } as ThreadConfig;
+      const membership = new Membership(client, KEYS, config, columns, () => stage.nowMs);
+      let fields: ReadonlyMap<string, string> = new Map();
+      return {
+        async beat(term) {
+          const standing = await membership.beat({ role: 'slave', term, noMaster: '', remembered: [{ key: KEYS.settings, fields }] });
+          ({ fields } = standing.settings);
+          return Object.fromEntries(fields);
+        },
+      };
+    },
+  };
+  return fn(stage);
+}));
+
+test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer goes by what is there', () => withStage(async (stage) => {
+  const [a, b] = [stage.join('a'), stage.join('b')];
+  const settings = { algorithm: 'resource', 'host:h1': 'drained' };
+  await stage.client.set(KEYS.term, '5');
+  await stage.client.hset(KEYS.settings, settings);
+  for (const each of [a, b]) assert.equal(await each.beat(5), settings);
+  await stage.client.flushall();
+  stage.nowMs = 60_000;
+  assert.equal(await a.beat(5), settings);
+  assert.is(await stage.client.get(KEYS.term), '5');
+  await stage.client.hdel(KEYS.settings, 'host:h1');
+  assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
+}));
+
+test('what an operator took back while a balancer was cut off does not come back with it', () => withStage(async (stage) => {
+  const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
+  await stage.client.set(KEYS.term, '5');
+  await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
+  for (const each of [a, cutOff]) await each.beat(5);
+  await stage.client.del(KEYS.settings);
+  stage.nowMs = 60_000;
+  // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
+  await stage.client.zrem(KEYS.balancers, 'cut-off');
+  assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+  // The same when Redis lost its data after that, and the others were back first.
+  await stage.client.hset(KEYS.settings, 'host:h2', 'drained');
+  for (const each of [a, cutOff]) assert.equal(await each.beat(5), { 'host:h2': 'drained' });
+  await stage.client.del(KEYS.settings);
+  stage.nowMs = 120_000;
+  await a.beat(5);
+  await stage.client.flushall();
+  stage.nowMs = 180_000;
+  assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+}));
+
+test.run();
