@@ -62,6 +62,8 @@ local listed = redis.call('ZSCORE', KEYS[2], ARGV[3])
 local written = redis.pcall('HSET', KEYS[1], unpack(ARGV, 6))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if type(written) == 'number' then redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
+-- A full Redis refuses the hash and still answers; a user without the right is to hear of it.
+if type(written) == 'table' and string.find(written.err, "can't") then return written end
 return {'ours', listed and 1 or 0}`);
 
 /**
@@ -88,9 +90,9 @@ export async function heartbeat(
   // Who may not run scripts can't be master; it is at least to be seen, by what it writes without one.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
-  if (isForbidden) await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec();
+  const plain = isForbidden ? await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec() : [];
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
-  const denied = (replies ?? []).flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
+  const denied = [...(plain ?? []), ...(replies ?? [])].flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
     const [error, value] = replies?.[index] ?? [new Error('no reply'), null];
     if (isGarbage(index)) return empty;

@@ -56,7 +56,7 @@ test('a Redis that lost its data gets all settings back from the first heartbeat
   await stage.client.flushall();
   stage.nowMs = 60_000;
   assert.equal(await a.beat(5), settings);
-  assert.is(await stage.client.get(KEYS.term), '5');
+  assert.is(await stage.client.get(KEYS.term), '6');
   await stage.client.hdel(KEYS.settings, 'host:h1');
   assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
 }));
