@@ -21,11 +21,15 @@ export interface Publication {
 /** All that was seen, in order. */
 export class History {
   readonly violations: string[] = [];
+  /** Requests that balancers answered which were neither dead nor frozen. */
+  requests = 0;
   readonly #lines: string[] = [];
   readonly #applied = new Map<string, Observation>();
   /** Which mastership each (term, seq) was stamped by. */
   readonly #stamps = new Map<string, string>();
   readonly #published = new Map<string, number>();
+  #publishedAtMs = 0;
+  #longestGapMs = 0;
 
   /** Something that the run did, for the reader of a violation. */
   note(atMs: number, text: string): void {
@@ -56,6 +60,15 @@ export class History {
     if (last === undefined) this.note(atMs, `first table of term ${term}, mastership ${mastership.slice(0, 12)}`);
     if (last !== undefined && seq <= last) this.#violate(atMs, `mastership ${mastership} published ${seq} after ${last}`);
     this.#published.set(key, seq);
+    this.#longestGapMs = Math.max(this.#longestGapMs, atMs - this.#publishedAtMs);
+    this.#publishedAtMs = atMs;
+  }
+
+  /** The longest time without a master's table since this was asked last. */
+  takeLongestGapMs(): number {
+    const gapMs = this.#longestGapMs;
+    this.#longestGapMs = 0;
+    return gapMs;
   }
 
   /** What else must not be. */

@@ -1,6 +1,7 @@
 // A small chaos run: a fleet of real processes, each behind a link of its own to one Redis, and faults drawn by a seed.
 // After each fault is healed the fleet must be well within 5 s: one master, one term, every living host known to
-// every balancer, every balancer serving. What is seen on the way is held against the promises in chaos-history.ts.
+// every balancer, every balancer serving. What is seen on the way is held against the promises in chaos-history.ts,
+// and every request to a balancer that is neither dead nor frozen must be answered by a host.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisAddress } from '../../lib/redis/address.js';
@@ -29,12 +30,23 @@ const START_MS = 30_000;
 /** What a run found. */
 export interface ChaosReport {
   readonly rounds: number;
-  /** How long after each healing the fleet was well, in the order of the rounds. */
-  readonly wellAfterMs: readonly number[];
-  readonly faults: readonly string[];
+  readonly outcomes: readonly RoundOutcome[];
+  /** Requests that were answered. */
+  readonly requests: number;
   readonly masterships: number;
   /** Each with the last lines of the history before it. */
   readonly violations: readonly string[];
+}
+
+/** One round. */
+export interface RoundOutcome {
+  readonly fault: string;
+  /** What the fault hit: the balancer that was master, another one, or Redis. */
+  readonly hit: 'master' | 'slave' | 'redis';
+  /** The longest time without a table of a master, from the fault until the fleet was well. */
+  readonly gapMs: number;
+  /** How long after the healing the fleet was well. */
+  readonly wellAfterMs: number;
 }
 
 interface Health {
@@ -93,6 +105,14 @@ class ChaosBalancer {
     this.#child?.kill('SIGCONT');
   }
 
+  /** Asks for a page as a client does; undefined when it can't be expected to answer, or is not there any more. */
+  async request(): Promise<number | undefined> {
+    const { life } = this;
+    if (this.#consolePort === 0 || this.isFrozen) return undefined;
+    const status = await ask(this.port).then((answer) => answer.status, () => 0);
+    return this.#isEnding || this.isFrozen || life !== this.life ? undefined : status;
+  }
+
   async stop(): Promise<void> {
     this.#isEnding = true;
     await this.#child?.stop(5000);
@@ -116,8 +136,14 @@ interface Stage {
   readonly note: (text: string) => void;
 }
 
-/** A fault: begins, and gives how to heal it. */
-type Fault = (stage: Stage) => Promise<() => Promise<void>>;
+/** A fault that has begun. */
+interface Begun {
+  readonly hit: RoundOutcome['hit'];
+  readonly heal: () => Promise<void>;
+}
+
+/** Begins a fault. */
+type Fault = (stage: Stage) => Promise<Begun>;
 
 const pick = ({ balancers, random }: Stage): ChaosBalancer => balancers[random.below(balancers.length)] as ChaosBalancer;
 
@@ -127,9 +153,11 @@ async function masterOf({ balancers }: Stage): Promise<ChaosBalancer | undefined
   return undefined;
 }
 
-/** The master half of the time: most promises are about it. */
-async function pickOften(stage: Stage): Promise<ChaosBalancer> {
-  return (stage.random.below(2) === 0 ? await masterOf(stage) : undefined) ?? pick(stage);
+/** Whom a fault hits: the master half of the time and more, as most promises are about it. */
+async function pickVictim(stage: Stage): Promise<{ readonly victim: ChaosBalancer; readonly hit: RoundOutcome['hit'] }> {
+  const master = await masterOf(stage);
+  const victim = stage.random.below(2) === 0 && master !== undefined ? master : pick(stage);
+  return { victim, hit: victim === master ? 'master' : 'slave' };
 }
 
 async function emptyRedis(redis: TestRedis, awayMs: number): Promise<void> {
@@ -140,45 +168,45 @@ async function emptyRedis(redis: TestRedis, awayMs: number): Promise<void> {
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   async kill(stage) {
-    const victim = await pickOften(stage);
+    const { victim, hit } = await pickVictim(stage);
     stage.note(`kill -9 ${victim.name}`);
     await victim.kill();
-    return () => victim.start();
+    return { hit, heal: () => victim.start() };
   },
   async freeze(stage) {
-    const victim = await pickOften(stage);
+    const { victim, hit } = await pickVictim(stage);
     stage.note(`freeze ${victim.name}`);
     victim.freeze();
-    return async () => victim.thaw();
+    return { hit, heal: async () => victim.thaw() };
   },
   async partition(stage) {
-    const victim = await pickOften(stage);
+    const { victim, hit } = await pickVictim(stage);
     const way = stage.random.below(3);
     stage.note(`partition ${victim.name} (${['both ways', 'replies are lost', 'commands are lost'][way]})`);
     victim.link.become({ commandsArrive: way === 1, repliesArrive: way === 2 });
-    return async () => victim.link.become({});
+    return { hit, heal: async () => victim.link.become({}) };
   },
   async far(stage) {
-    const victim = await pickOften(stage);
+    const { victim, hit } = await pickVictim(stage);
     const delayMs = 200 + stage.random.below(500);
     stage.note(`${victim.name} is ${delayMs} ms away`);
     victim.link.become({ delayMs });
-    return async () => victim.link.become({});
+    return { hit, heal: async () => victim.link.become({}) };
   },
   async empty(stage) {
     const awayMs = stage.random.below(3) * 800;
     stage.note(`Redis is killed, and back empty after ${awayMs} ms`);
     await emptyRedis(stage.redis, awayMs);
-    return async () => undefined;
+    return { hit: 'redis', heal: async () => undefined };
   },
   async 'empty with a restart'(stage) {
-    const victim = await pickOften(stage);
+    const { victim } = await pickVictim(stage);
     stage.note(`Redis and ${victim.name} are killed; ${victim.name} is back before the empty Redis`);
     await stage.redis.kill();
     await victim.kill();
     await victim.start();
     await stage.redis.restart();
-    return async () => undefined;
+    return { hit: 'redis', heal: async () => undefined };
   },
 };
 
@@ -210,13 +238,15 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
             const { life } = balancer;
             const health = await balancer.health();
             if (health !== undefined && life === balancer.life) history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
+            const status = await balancer.request();
+            if (status !== undefined) history.requests++;
+            if (status !== undefined && status !== 200) history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
             await sleep(LOOK_EVERY_MS);
           }
         });
         const random = new Random(seed);
         const stage: Stage = { redis, balancers, random, note };
-        const wellAfterMs: number[] = [];
-        const faults: string[] = [];
+        const outcomes: RoundOutcome[] = [];
         try {
           await Promise.all(balancers.map((each) => each.start()));
           await isWell(balancers, START_MS);
@@ -224,14 +254,14 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
           const kinds = Array.from({ length: rounds }, (_, round) => Object.keys(FAULTS)[round % Object.keys(FAULTS).length] as string);
           for (let round = 0; round < rounds; round++) {
             const [kind] = kinds.splice(random.below(kinds.length), 1) as [string];
-            faults.push(kind);
+            history.takeLongestGapMs();
             note(`round ${round + 1}: ${kind}`);
-            const heal = await (FAULTS[kind] as Fault)(stage);
+            const { hit, heal } = await (FAULTS[kind] as Fault)(stage);
             await sleep(300 + random.below(3200));
             await heal();
             note('healed');
             const tookMs = await isWell(balancers, WELL_WITHIN_MS);
-            wellAfterMs.push(tookMs);
+            outcomes.push({ fault: kind, hit, gapMs: history.takeLongestGapMs(), wellAfterMs: tookMs });
             if (tookMs > WELL_WITHIN_MS) history.fail(nowMs(), `round ${round + 1} (${kind}): not well ${WELL_WITHIN_MS} ms after healing: ${JSON.stringify(await Promise.all(balancers.map((each) => each.health())))}`);
             note(`well after ${Math.round(tookMs)} ms`);
           }
@@ -241,7 +271,7 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
           for (const each of balancers) each.thaw();
           await Promise.all(balancers.map((each) => each.stop()));
         }
-        return { rounds, wellAfterMs, faults, masterships: history.masterships, violations: history.violations };
+        return { rounds, outcomes, requests: history.requests, masterships: history.masterships, violations: history.violations };
       });
     } finally {
       clearInterval(report);
