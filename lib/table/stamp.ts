@@ -34,8 +34,20 @@ export function writeStamp(wideHeader: Float64Array, { term, mastership, seq }: 
   wideHeader[WIDE_HEADER.mastership] = Number.parseInt(mastership.slice(0, SHORT_DIGITS), 16) || 0;
 }
 
+const CELLS = [WIDE_HEADER.term, WIDE_HEADER.seq, WIDE_HEADER.mastership] as const;
+
+/** Another thread may write the stamp while it is read: it is read again until it stays the same, this often at most. */
+const MAX_READS = 10;
+
 /** The stamp of the table in force, with the first 12 digits of its mastership; '' before the first table. */
 export function readStamp(wideHeader: Float64Array): Stamp {
-  const [term, seq, mastership] = [WIDE_HEADER.term, WIDE_HEADER.seq, WIDE_HEADER.mastership].map((cell) => wideHeader[cell] as number) as [number, number, number];
+  const read = (): [number, number, number] => CELLS.map((cell) => wideHeader[cell] as number) as [number, number, number];
+  let cells = read();
+  for (let i = 0; i < MAX_READS; i++) {
+    const before = cells;
+    cells = read();
+    if (cells.every((value, at) => value === before[at])) break;
+  }
+  const [term, seq, mastership] = cells;
   return { term, mastership: term === 0 ? '' : mastership.toString(16).padStart(SHORT_DIGITS, '0'), seq };
 }

@@ -163,6 +163,27 @@ test('stopping while an attempt is on its way gives the lease back when it is gr
   });
 });
 
+test('a balancer that can’t look at the lease in time does not ask for it', () => withFleet(async (fleet) => {
+  const server = new FakeLeaseServer(() => performance.now());
+  const store = createFakeLeaseStore(server, TTL_MS);
+  let [looks, acquires] = [0, 0];
+  const driver = fleet.start('far', {
+    ...store,
+    look: async () => {
+      looks++;
+      return { kind: 'failed', reason: 'Command timed out', isSlow: true };
+    },
+    acquire: () => {
+      acquires++;
+      return store.acquire();
+    },
+  });
+  await until(() => looks > 0 && driver.state.phase === 'waiting', { what: 'the first look' });
+  assert.is(acquires, 0);
+  assert.ok(driver.state.slowFailures > 0);
+  assert.match(driver.trouble, /^the lease can't be taken: Command timed out$/);
+}));
+
 test('a driver that starts with a term it saw takes a higher one, whatever Redis remembers', () => withFleet(async (fleet) => {
   const server = new FakeLeaseServer(() => performance.now());
   fleet.start('ann', createFakeLeaseStore(server, TTL_MS), 30);

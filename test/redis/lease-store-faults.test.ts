@@ -134,7 +134,10 @@ test('a full Redis lets a master renew its lease, and a new one be elected', () 
     assert.is((await b.acquire()).kind, 'held');
     assert.is(await a.refreshMaster({ term: 1, mastership: M1 }, ANN), 'written');
     await a.release(grant);
-    await until(async () => (await b.acquire()).kind === 'acquired', { what: 'the lease to be free' });
+    await until(async () => (await b.look()).kind === 'free', { what: 'the lease to be free' });
+    // What the lease took up is filled too.
+    await fillUp(first, 'more');
+    assert.is((await b.acquire()).kind, 'acquired');
     assert.is(await take(b), 2);
     await b.raiseTerm(9);
     assert.is(await first.get(KEYS.term), '9');

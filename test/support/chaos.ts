@@ -90,6 +90,7 @@ class ChaosBalancer {
 
   async kill(): Promise<void> {
     this.#isEnding = true;
+    this.life++;
     this.#child?.kill('SIGKILL');
     await this.#child?.exit;
     this.#consolePort = 0;
@@ -238,7 +239,8 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
             const { life } = balancer;
             const health = await balancer.health();
             if (health !== undefined && life === balancer.life) history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
-            const status = await balancer.request();
+            // A balancer that started without Redis and without hosts of its own knows of none to send a request to.
+            const status = health !== undefined && health.table.term > 0 ? await balancer.request() : undefined;
             if (status !== undefined) history.requests++;
             if (status !== undefined && status !== 200) history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
             await sleep(LOOK_EVERY_MS);

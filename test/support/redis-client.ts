@@ -24,11 +24,11 @@ export async function withClients<const Urls extends readonly string[], T>(
 }
 
 /** Fills a Redis that was started with `--maxmemory` until it refuses to write. */
-export async function fillUp(client: Commands): Promise<void> {
+export async function fillUp(client: Commands, prefix = 'filler'): Promise<void> {
   for (let size = 100_000, i = 0; size >= 1; ) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- each write changes what the next one finds
-      await client.set(`filler:${i++}`, 'x'.repeat(size));
+      await client.set(`${prefix}:${i++}`, 'x'.repeat(size));
     } catch (error) {
       if (!String(error).includes('OOM')) throw error;
       size = Math.floor(size / 10);
