@@ -239,8 +239,8 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
             const { life } = balancer;
             const health = await balancer.health();
             if (health !== undefined && life === balancer.life) history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
-            // A balancer that started without Redis and without hosts of its own knows of none to send a request to.
-            const status = health !== undefined && health.table.term > 0 ? await balancer.request() : undefined;
+            // A balancer that started on an empty Redis, without hosts of its own, knows none until their agents report.
+            const status = health !== undefined && health.hosts > 0 ? await balancer.request() : undefined;
             if (status !== undefined) history.requests++;
             if (status !== undefined && status !== 200) history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
             await sleep(LOOK_EVERY_MS);
