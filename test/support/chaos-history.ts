@@ -64,9 +64,9 @@ export class History {
     this.#publishedAtMs = atMs;
   }
 
-  /** The longest time without a master's table since this was asked last. */
-  takeLongestGapMs(): number {
-    const gapMs = this.#longestGapMs;
+  /** The longest time without a master's table since this was asked last, the one that still goes on too. */
+  takeLongestGapMs(atMs: number): number {
+    const gapMs = Math.max(this.#longestGapMs, atMs - this.#publishedAtMs);
     this.#longestGapMs = 0;
     return gapMs;
   }

@@ -256,14 +256,14 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
           const kinds = Array.from({ length: rounds }, (_, round) => Object.keys(FAULTS)[round % Object.keys(FAULTS).length] as string);
           for (let round = 0; round < rounds; round++) {
             const [kind] = kinds.splice(random.below(kinds.length), 1) as [string];
-            history.takeLongestGapMs();
+            history.takeLongestGapMs(nowMs());
             note(`round ${round + 1}: ${kind}`);
             const { hit, heal } = await (FAULTS[kind] as Fault)(stage);
             await sleep(300 + random.below(3200));
             await heal();
             note('healed');
             const tookMs = await isWell(balancers, WELL_WITHIN_MS);
-            outcomes.push({ fault: kind, hit, gapMs: history.takeLongestGapMs(), wellAfterMs: tookMs });
+            outcomes.push({ fault: kind, hit, gapMs: history.takeLongestGapMs(nowMs()), wellAfterMs: tookMs });
             if (tookMs > WELL_WITHIN_MS) history.fail(nowMs(), `round ${round + 1} (${kind}): not well ${WELL_WITHIN_MS} ms after healing: ${JSON.stringify(await Promise.all(balancers.map((each) => each.health())))}`);
             note(`well after ${Math.round(tookMs)} ms`);
           }
