@@ -41,6 +41,7 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
   if (UNTRUSTED.has(code)) return `${whose} certificate is not trusted (${message}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${whose} certificate is for another name (${message.slice(0, MAX_SHOWN)}): it must name the address that is connected to`;
   if (code === 'CERT_HAS_EXPIRED') return `${whose} certificate has expired`;
+  if (message === 'Command timed out') return 'it did not answer in time';
   if (message.startsWith('Unknown RESP type')) return 'what answers there is no Redis';
   if (message.startsWith("Stream isn't writeable")) return 'not connected';
   if (message.startsWith('Reached the max retries') || message === 'Connection is closed.') return CLOSED;
