@@ -136,7 +136,7 @@ Probes:
     .addOption(namespaceFlag())
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
-  .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
+    .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
     .action(runStatus);
 
   const OPERATOR_COMMANDS = [
@@ -204,15 +204,15 @@ otherwise, send SIGTERM to one after the other, and start each again when it has
 
   program
     .command('bench')
-  .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, policies, churn')
-  .argument('<name>', 'failover, ejection, freshness, pick, forward, policies or churn')
+    .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, policies, churn')
+    .argument('<name>', 'failover, ejection, freshness, pick, forward, policies or churn')
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
     .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
     .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
     .addOption(new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)))
-  .addOption(new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) => text.split(',').map((part) => parseInteger('--percent', part, 1, 99))))
-  .addOption(new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) => parseInteger('--slow', text, 1, 100)))
+    .addOption(new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) => text.split(',').map((part) => parseInteger('--percent', part, 1, 99))))
+    .addOption(new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) => parseInteger('--slow', text, 1, 100)))
     .addOption(new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) => text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS))))
     .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
     .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))

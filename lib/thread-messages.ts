@@ -66,7 +66,7 @@ export type FleetToHosts =
 export type HostsToFleet =
   /** Redis refused a write because of this newer term. */
   | { readonly type: 'fenced'; readonly term: number }
-  /** The table of this term could not be published for as long as a lease lasts, though Redis answers. */
+  /** The table of this term could not be published for as long as a lease lasts. */
   | { readonly type: 'unwritten'; readonly term: number; readonly reason: string };
 
 /** A log line of a worker thread, for the main thread to write. */

@@ -23,7 +23,7 @@ import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
 import { LoadSync } from './load-sync.js';
 import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
-import { leaseUnderName, NameWatch } from './name-watch.js';
+import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { oneAtATime } from './one-at-a-time.js';
 import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
@@ -105,12 +105,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
-  const watch = new MasterWatch({ clock, log, why: whyNoMaster, onAlone: () => ownChecks.begin(), onHeard: () => ownChecks.end() });
+  const watch = new MasterWatch({ clock, log, leaseTtlMs: config.leaseTtlMs, why: whyNoMaster, onAlone: () => ownChecks.begin(), onHeard: () => ownChecks.end() });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
   const settings = new SettingsSync({ keys, table, count, log, post, known: data.settings });
 
   const lease = startLeaseDriver({
-    store: leaseUnderName(createLeaseStore(clients, keys, config.leaseTtlMs, () => settings.remembered), membership.name),
+    store: createLeaseStore(clients, keys, config.leaseTtlMs, () => settings.remembered),
+    barred: NAME_UNCHECKED,
     times: leaseTimes(config.leaseTtlMs),
     clock,
     highestTerm: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
@@ -150,6 +151,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   function whyNoMaster(): string {
     if (redis.reason !== '') return `Redis can't be used: ${redis.reason}`;
+    if (lease.state.barred !== '') return lease.state.barred;
     if (lease.trouble !== '') return lease.trouble;
     if (masterName !== null) return `${masterName} is master, but no table of it arrives`;
     return 'no balancer has become master';
@@ -188,13 +190,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
       names.onBeat();
+      if (names.bar !== lease.state.barred) lease.send({ type: 'bar', reason: names.bar });
       const isNamed = membership.name.state === 'ours';
       if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
-      if (isNamed && !hasJoined) {
-        void membership.tell({ kind: 'balancer-joined', name: config.name });
-        // It did not stand for election before.
-        lease.send({ type: 'redis-ready' });
-      }
+      if (isNamed && !hasJoined) void membership.tell({ kind: 'balancer-joined', name: config.name });
       hasJoined = isNamed;
       sawTerm(fleet.term.term, fleet.term.mastership);
       settings.take(fleet.settings);

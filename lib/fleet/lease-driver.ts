@@ -17,6 +17,8 @@ export interface LeaseDriverOptions {
   readonly clock: Clock;
   /** The highest term that this process saw, should the thread before this one have died. */
   readonly highestTerm: number;
+  /** Why this balancer may not lead yet. */
+  readonly barred?: string;
   /** Never to stand for election; the other members are as ever. */
   readonly hasResigned?: boolean;
   /** What the master's hash shall say; asked for at each election. */
@@ -43,7 +45,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   const { store, times, clock } = options;
   const grants = new Map<number, Promise<LeaseGrant | null>>();
   const releases = new Set<Promise<void>>();
-  let state = startLease(clock(), options.highestTerm);
+  let state = startLease(clock(), options.highestTerm, options.barred);
   let master: MasterFields = { ...options.describe(), since: '' };
   let timer: NodeJS.Timeout | undefined;
   let trouble = '';
@@ -97,7 +99,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
 
   function acquire(attempt: number): void {
     let startMs = clock();
-    // A balancer whose round trips take too long must not take a lease that it would hear of only after its end.
+    // Who can't look in time must not take the lease: it would hear of that only after the lease has ended.
     const answer = store.look().then((seen): AcquireOutcome | Promise<AcquireOutcome> => {
       if (seen.kind !== 'free') return seen;
       startMs = clock();
@@ -125,7 +127,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
     trouble = outcome.kind === 'failed' ? `a term can't be taken: ${outcome.reason}` : '';
     if (outcome.kind === 'taken') send({ type: 'term-taken', attempt, term: outcome.term });
     else if (outcome.kind === 'missing') send({ type: 'term-missing', attempt });
-    else send({ type: 'term-failed', attempt, isSlow: outcome.isSlow });
+    else send({ type: 'term-failed', attempt, isSlow: outcome.isSlow, isRefused: outcome.isRefused });
   }
 
   async function renew(attempt: number, grantOf: number, held: HeldTerm): Promise<void> {

@@ -56,6 +56,8 @@ export interface LeaseState {
   readonly refusals: number;
   /** When this mastership began. */
   readonly electedAtMs: number;
+  /** Why this balancer may not lead; '' when it may. */
+  readonly barred: string;
   /** The place in the succession: 0 tries first. */
   readonly rank: number;
   /** True while a renewal is not answered. */
@@ -71,7 +73,7 @@ export type LeaseEvent =
   | { readonly type: 'term-taken'; readonly attempt: number; readonly term: number }
   /** Neither Redis nor this balancer knows a term: it is a new fleet, or a Redis that lost its data. */
   | { readonly type: 'term-missing'; readonly attempt: number }
-  | { readonly type: 'term-failed'; readonly attempt: number; readonly isSlow: boolean }
+  | { readonly type: 'term-failed'; readonly attempt: number; readonly isSlow: boolean; readonly isRefused: boolean }
   | { readonly type: 'renewed'; readonly attempt: number; readonly validUntilMs: number }
   | { readonly type: 'renew-lost'; readonly attempt: number }
   | { readonly type: 'renew-failed'; readonly attempt: number }
@@ -84,6 +86,8 @@ export type LeaseEvent =
   /** The master said that it gave the lease back. */
   | { readonly type: 'lease-released' }
   | { readonly type: 'rank'; readonly rank: number }
+  /** From now on this balancer may not lead, for this reason; '' when it may again. */
+  | { readonly type: 'bar'; readonly reason: string }
   /** Redis can be reached again. */
   | { readonly type: 'redis-ready' }
   | { readonly type: 'stop' };

@@ -12,8 +12,8 @@ const MAX_STEPS = 8;
 /** Added to the time the lease is said to have left: Redis counts whole milliseconds. */
 const MARGIN_MS = 5;
 
-/** The longest that a balancer backs off whose attempts fail. */
-const MAX_BACKOFF_MS = 60_000;
+/** The longest that a balancer backs off whose attempts fail, unless the lease is longer: a fleet that is mended has a master by then. */
+const MAX_BACKOFF_MS = 5000;
 
 /** The lease's durations that follow from its TTL. */
 export function leaseTimes(ttlMs: number): LeaseTimes {
@@ -55,5 +55,6 @@ export function lookAgainMs(leftMs: number | null, rank: number, times: World): 
  * one. Whoever takes the lease and can't use it keeps it from the others.
  */
 export function backoffMs(failures: number, times: World): number {
-  return Math.min(times.ttlMs * 2 ** (failures - 1), MAX_BACKOFF_MS) * (1 + times.random / 2);
+  const longestMs = Math.max(MAX_BACKOFF_MS, times.ttlMs * 1.5);
+  return Math.min(times.ttlMs * 2 ** (failures - 1) * (1 + times.random / 2), longestMs);
 }

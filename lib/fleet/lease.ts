@@ -14,8 +14,8 @@ const ANSWER_TIMEOUT_MS = 3000;
 /** A mastership that lasted this many leases has shown that it can write. */
 const PROVEN_AFTER_LEASES = 2;
 
-/** A balancer that has just started; it tries for the lease at once. */
-export function startLease(nowMs: number, highestTerm = 0): LeaseState {
+/** A balancer that has just started; it tries for the lease at once, unless it is barred. */
+export function startLease(nowMs: number, highestTerm = 0, barred = ''): LeaseState {
   return {
     phase: 'waiting',
     attempt: 0,
@@ -30,6 +30,7 @@ export function startLease(nowMs: number, highestTerm = 0): LeaseState {
     slowFailures: 0,
     refusals: 0,
     electedAtMs: 0,
+    barred,
     rank: 0,
     isRenewing: false,
   };
@@ -71,7 +72,7 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: W
       return termMissing(state, event.attempt, nowMs, times);
     case 'term-failed':
       if (state.phase !== 'claiming' || event.attempt !== state.attempt) return stay(state);
-      return giveUpClaim(event.isSlow ? { ...state, slowFailures: state.slowFailures + 1 } : { ...state, refusals: state.refusals + 1 }, nowMs, times);
+      return giveUpClaim({ ...state, slowFailures: state.slowFailures + Number(event.isSlow), refusals: state.refusals + Number(event.isRefused) }, nowMs, times);
     case 'renewed': {
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
       const isProven = nowMs - state.electedAtMs > PROVEN_AFTER_LEASES * times.ttlMs;
@@ -94,6 +95,8 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: W
       return lookSoon(state, nowMs, times);
     case 'rank':
       return stay({ ...state, rank: event.rank });
+    case 'bar':
+      return bar({ ...state, barred: event.reason }, nowMs, times);
     case 'redis-ready':
       // It may have lost its data while it was away.
       return lookSoon({ ...state, emptySinceMs: Number.NaN }, nowMs, times);
@@ -108,6 +111,7 @@ function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
   const attempt = state.attempt + 1;
   switch (state.phase) {
     case 'waiting':
+      if (state.barred !== '') return wait(state, nowMs + times.ttlMs);
       return {
         state: { ...state, phase: 'acquiring', attempt, wakeAtMs: nowMs + ANSWER_TIMEOUT_MS },
         effects: [{ type: 'acquire', attempt }],
@@ -132,8 +136,8 @@ function acquired(state: LeaseState, { attempt, validUntilMs, mastership }: Leas
   const isAwaited = state.phase === 'acquiring' && attempt === state.attempt;
   // Nobody waits for it any more, or it took so long that it is about to end: not keeping it costs a
   // retry, leaving it would leave the fleet without a master until it ends.
-  if (!isAwaited || nowMs >= validUntilMs - times.safetyMs) {
-    const next = isAwaited ? backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times).state : state;
+  if (!isAwaited || state.barred !== '' || nowMs >= validUntilMs - times.safetyMs) {
+    const next = !isAwaited ? state : state.barred !== '' ? wait(state, nowMs + times.ttlMs).state : backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times).state;
     return { state: next, effects: [{ type: 'release', grant: attempt }] };
   }
   const claim = state.attempt + 1;
@@ -176,11 +180,19 @@ function termSeen(state: LeaseState, { term, mastership = '' }: { readonly term:
   if (isKnown && (mastership === '' || mastership === state.highestMastership)) return stay(state);
   if (isKnown && state.highestMastership === '') return stay({ ...state, highestMastership: mastership });
   // Who applied a table of one of them could not tell which tables of the other are newer: neither goes on.
-  const seen: LeaseState = { ...state, emptySinceMs: Number.NaN, highestTerm: isKnown ? term + 1 : term, highestMastership: isKnown ? '' : mastership };
+  // Another one could write: at the next election this one tries in its turn again.
+  const seen: LeaseState = { ...state, emptySinceMs: Number.NaN, refusals: 0, highestTerm: isKnown ? term + 1 : term, highestMastership: isKnown ? '' : mastership };
   const raise: LeaseEffect[] = isKnown ? [{ type: 'raise-term', term: term + 1 }] : [];
   if (state.phase !== 'master') return { state: seen, effects: raise };
   const down = becomeSlave(seen, isKnown ? `another mastership holds term ${term} too` : `a newer term, ${term}, exists`, nowMs, times);
   return { state: down.state, effects: [...raise, ...down.effects] };
+}
+
+/** Who may not lead any more gives back what it has; who may again looks whether the lease is free. */
+function bar(state: LeaseState, nowMs: number, times: World): LeaseStep {
+  if (state.barred === '') return lookSoon(state, nowMs, times);
+  if (state.phase === 'master') return becomeSlave(state, state.barred, nowMs, times);
+  return state.phase === 'claiming' ? giveUpClaim(state, nowMs, times) : stay(state);
 }
 
 /** A quick answer ends a backing off that was due to slow ones. */

@@ -5,12 +5,17 @@
 import type { Clock } from '../clock.js';
 import { MINUTE } from '../clock.js';
 import type { Log } from '../log.js';
+import { LATE_MS } from '../timeout.js';
 
-/** A balancer that has heard no master for this long checks its hosts itself. A failover is over by then. */
+/** A balancer that has heard no master for this long checks its hosts itself. */
 const ALONE_AFTER_MS = 3000;
+
+/** With a long lease a failover takes longer: up to one lease and the succession. */
+const ALONE_AFTER_LEASES = 2;
 
 /** What it is handed. */
 export interface MasterWatchOptions {
+  readonly leaseTtlMs: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Why there is no master, as far as this balancer knows; one phrase. */
@@ -25,12 +30,13 @@ export interface MasterWatchOptions {
 export class MasterWatch {
   readonly #options: MasterWatchOptions;
   #heardAtMs: number;
+  #lookedAtMs: number;
   #saidAtMs = Number.NaN;
   #reason = '';
 
   constructor(options: MasterWatchOptions) {
     this.#options = options;
-    this.#heardAtMs = options.clock();
+    this.#heardAtMs = this.#lookedAtMs = options.clock();
   }
 
   /** Why no master is heard; '' while one is. */
@@ -51,10 +57,14 @@ export class MasterWatch {
 
   /** To be called a few times a second. */
   look(): void {
-    const { clock, log, why, onAlone } = this.#options;
+    const { clock, log, why, onAlone, leaseTtlMs } = this.#options;
     const nowMs = clock();
+    // After a pause of the process the tables that came meanwhile are not read yet.
+    const pauseMs = nowMs - this.#lookedAtMs;
+    this.#lookedAtMs = nowMs;
+    if (pauseMs > LATE_MS) this.#heardAtMs += pauseMs;
     const silentMs = nowMs - this.#heardAtMs;
-    if (silentMs < ALONE_AFTER_MS) return;
+    if (silentMs < Math.max(ALONE_AFTER_MS, ALONE_AFTER_LEASES * leaseTtlMs)) return;
     this.#reason = why();
     if (nowMs - this.#saidAtMs < MINUTE) return;
     this.#saidAtMs = nowMs;

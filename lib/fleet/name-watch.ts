@@ -1,16 +1,18 @@
 // What follows from the standing of a balancer's name. A balancer that starts under a name that is taken is told so,
 // and ends. One that finds it later, since both started without Redis or it was cut off, goes on to serve, but sends
-// nothing under that name: no heartbeats, no load messages, and no lease.
+// nothing under that name: no heartbeats and no load messages, and it does not lead.
 
 import { type Clock, MINUTE } from '../clock.js';
 import type { Log } from '../log.js';
-import type { LeaseStore } from '../redis/lease-store.js';
 import type { Count } from '../table/counters.js';
 import type { FromFleet } from '../thread-messages.js';
 import { describeHolder, type OwnName } from './own-name.js';
 
 /** How soon a name that is waited for is looked at again: a fraction of the second between two heartbeats. */
 const LOOK_AGAIN_MS = 200;
+
+/** Why a balancer may not lead before its first heartbeat was answered. */
+export const NAME_UNCHECKED = 'Redis has not said yet whether the name is free';
 
 /** What the watch is handed. */
 export interface NameWatchOptions {
@@ -65,6 +67,13 @@ export class NameWatch {
     this.#isChecked = true;
   }
 
+  /** Why the balancer may not lead; '' when its name is its own. */
+  get bar(): string {
+    const { name } = this.#options;
+    if (name.state === 'ours') return '';
+    return name.holder === null ? NAME_UNCHECKED : `another balancer has this one's name (${describeHolder(name.holder)})`;
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
   }
@@ -81,13 +90,4 @@ export class NameWatch {
     this.#saidAtMs = clock();
     log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', { holder });
   }
-}
-
-/** The lease, for a balancer that has its name for itself; any other gets none, and gives back the one that it has. */
-export function leaseUnderName(store: LeaseStore, name: OwnName): LeaseStore {
-  return {
-    ...store,
-    acquire: async () => (name.state === 'ours' ? store.acquire() : { kind: 'held', leftMs: null }),
-    renew: async (grant) => (name.state === 'taken' ? 'lost' : store.renew(grant)),
-  };
 }

@@ -26,11 +26,16 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   const count = counterOf(openTable(data.table).counters);
   const keys = buildKeys(config.namespace);
   const log: Log = (...line) => post({ type: 'log', line });
-  const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
-  // Connected beforehand, so that a new master can publish at once. The fleet thread logs losses.
-  const client = openCommands(address);
-  const publisher = new QuietPublisher(client, log);
   let mastership: Mastership | undefined;
+  const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
+  // Why this thread's connection was lost; '' while it is not. The fleet thread says when Redis is away.
+  let lossReason = '';
+  // Connected beforehand, so that a new master can publish at once.
+  const client = openCommands(address, {
+    onReady: () => (lossReason = ''),
+    onLost: (reason) => (lossReason = reason),
+  });
+  const publisher = new QuietPublisher(client, log);
   let fleetPort = data.fleetPort;
 
   function onFleetMessage(message: FleetToHosts): void {
@@ -41,7 +46,9 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership = startMastership({ address, client, publisher, keys, clock, count, log, health: config.health, tls: config.tls, statics: config.statics, leaseTtlMs: config.leaseTtlMs, ...election, onFenced, onUnwritten });
   }
 
-  function onUnwritten(term: number, reason: string): void {
+  function onUnwritten(term: number, failure: string): void {
+    const reason = lossReason === '' ? failure : lossReason;
+    log('warn', 'the host table can’t be published: this master steps down', { term, reason });
     fleetPort.postMessage({ type: 'unwritten', term, reason } satisfies HostsToFleet);
   }
 

@@ -11,7 +11,7 @@ import type { RedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription, untilReady } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
-import { publishTable, readHostNames, readSnapshot, writeHosts } from '../redis/host-store.js';
+import { publishTable, readSnapshot, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
@@ -24,6 +24,7 @@ import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_M
 import { Gathering } from './gathering.js';
 import { HostRegistry } from './host-registry.js';
 import { StoredHosts } from './stored-hosts.js';
+import { Strangers } from './strangers.js';
 
 /** What requests cost is written for people so often. */
 const COSTS_EVERY_MS = 2 * SECOND;
@@ -62,7 +63,7 @@ export interface MastershipOptions {
   /** The hosts that this balancer was started with. */
   readonly statics: readonly StaticHost[];
   readonly onFenced: (term: number) => void;
-  /** Redis answers, but has not let this master publish for as long as a lease lasts. */
+  /** This master could not publish for as long as a lease lasts. */
   readonly onUnwritten: (term: number, reason: string) => void;
 }
 
@@ -76,6 +77,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   const { client, publisher, keys, clock, count, log, term, mastership } = options;
   const registry = new HostRegistry(options.health);
   const stored = new StoredHosts();
+  const strangers = new Strangers(clock());
   const budget = new ExchangeBudget(2);
   let used = performance.eventLoopUtilization();
   let isStopped = false;
@@ -90,6 +92,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   /** Since when no flush has been published; NaN when the last one was. */
   let unwrittenSinceMs = Number.NaN;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
+  /** Redis is full: the whole table is published in place of being stored. */
+  let isSnapshotRefused = false;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
   let learnedAtMs = Number.NEGATIVE_INFINITY;
@@ -146,7 +150,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     isWriting = true;
     gathering.begin();
     const nowMs = clock();
-    const isFull = isFullDue;
+    // Who has no snapshot to start from waits for a whole table.
+    const isFull = isFullDue || (isSnapshotRefused && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS);
     learn(nowMs);
     const changes = registry.takeChanges(nowMs);
     // Who comes or changes its state is stored at once, and all when Redis may have come back empty.
@@ -187,26 +192,31 @@ export function startMastership(options: MastershipOptions): Mastership {
         isFullDue = true;
         for (const name of names) stored.changed(name);
         if (Number.isNaN(unwrittenSinceMs)) unwrittenSinceMs = nowMs;
-        // A connection that is lost ends the lease by itself.
-        if (client.status === 'ready' && clock() - unwrittenSinceMs >= options.leaseTtlMs) options.onUnwritten(term, outcome.reason);
+        // This thread's connection can be lost for good, by a password that was changed, while the fleet thread's lives.
+        if (clock() - unwrittenSinceMs >= options.leaseTtlMs) {
+          unwrittenSinceMs = Number.NaN;
+          options.onUnwritten(term, outcome.reason);
+        }
         gathering.again(RETRY_FLUSH_MS);
         return;
       case 'partial':
         count('writes_failed');
         say('the host table was published, but Redis refused to store it', outcome.reason);
+        isSnapshotRefused ||= snapshot !== null;
         break;
       case 'written':
         // A flush that had nothing to store says nothing of whether Redis would store it.
         if (snapshot === null && names.length === 0) break;
         if (isFailing) log('info', 'the host table is published and stored again');
         isFailing = false;
+        isSnapshotRefused &&= snapshot === null;
         break;
     }
     isFullDue = false;
     unwrittenSinceMs = Number.NaN;
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of changes.gone) stored.left(name);
-    if (isFull) void removeStrangers();
+    if (isFull) strangers.onWholeTable();
     for (const each of changes.news) {
       void publishEvent(client, keys, each).catch(() => undefined);
       log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
@@ -218,13 +228,6 @@ export function startMastership(options: MastershipOptions): Mastership {
   function say(message: string, reason: string): void {
     if (!isFailing) log('warn', message, { reason });
     isFailing = true;
-  }
-
-  /** Hosts that stand in Redis and are in nobody's table: an earlier master could not take them out. */
-  async function removeStrangers(): Promise<void> {
-    const names = await readHostNames(client, keys).catch(() => []);
-    for (const name of names) registry.disown(name);
-    gathering.soon();
   }
 
   function tick(): void {
@@ -239,7 +242,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
     }
     stored.tick(nowMs);
-    gathering.soon();
+    void strangers.tick(nowMs, client, keys, registry).then(() => gathering.soon());
   }
 
   const checkHosts = (): HostChecks => startHostChecks({

@@ -45,15 +45,15 @@ export interface FleetStanding {
 }
 
 // KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, when it joined, 1 when a free name is to be
-// claimed, then fields and values. What another instance wrote stays until it runs out; one that never does is garbage,
-// as is a key of another type.
+// claimed, then fields and values. What another instance wrote stays until it runs out. One that never does, or later than a
+// heartbeat can, is garbage, as is a key of another type.
 const BEAT = defineScript(`
 local function text(field)
   local value = redis.pcall('HGET', KEYS[1], field)
   return type(value) == 'string' and value or ''
 end
 local left = redis.call('PTTL', KEYS[1])
-if left == -1 or (left >= 0 and redis.call('TYPE', KEYS[1]).ok ~= 'hash') then redis.call('DEL', KEYS[1]) end
+if left == -1 or left > tonumber(ARGV[2]) or (left >= 0 and redis.call('TYPE', KEYS[1]).ok ~= 'hash') then redis.call('DEL', KEYS[1]) end
 local holder = text('instance')
 if holder ~= '' and holder ~= ARGV[1] then return {'held', holder, text('machine'), text('pid'), text('since'), left} end
 if holder == '' and ARGV[5] ~= '1' then return {'free'} end
@@ -90,16 +90,16 @@ export async function heartbeat(
   // Who may not run scripts can't be master; it is at least to be seen, by what it writes without one.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
-  const plain = isForbidden ? await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec() : [];
+  const { standing, replies: plain } = isForbidden ? await plainBeat(client, keys, name, joinedAtMs, fields) : { standing: undefined, replies: [] };
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
-  const denied = [...(plain ?? []), ...(replies ?? [])].flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
+  const denied = [...plain, ...(replies ?? [])].flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
     const [error, value] = replies?.[index] ?? [new Error('no reply'), null];
     if (isGarbage(index)) return empty;
     if (error) throw error;
     return value;
   };
-  const [kind, ...found] = (isForbidden ? ['ours', 1] : replyAt(0, [])) as [NameStanding['kind'], ...unknown[]];
+  const [kind, ...found] = (standing ?? replyAt(0, [])) as [NameStanding['kind'], ...unknown[]];
   const [instance, machine, pid, since] = found.map((each) => readable(each));
   const order = replyAt(1, []) as string[];
   const master = replyAt(2, null);
@@ -112,6 +112,19 @@ export async function heartbeat(
     denied,
     settings: isGarbage(4) ? GARBAGE_SETTINGS : parseSettings(replyAt(4, {}) as Record<string, string>),
   };
+}
+
+/**
+ * A heartbeat without a script: the same but for a moment in which another one can take the name. Gives what the script
+ * would have answered.
+ */
+async function plainBeat(client: Commands, keys: Keys, name: string, joinedAtMs: number, fields: Readonly<Record<string, string | number>>): Promise<{ readonly standing: unknown[]; readonly replies: [Error | null, unknown][] }> {
+  const key = keys.balancer(name);
+  const found = (await client.pipeline().hget(key, 'instance').hget(key, 'machine').hget(key, 'pid').hget(key, 'since').pttl(key).exec()) ?? [];
+  const [instance, machine, pid, since, leftMs] = found.map(([, reply]) => reply ?? '');
+  if (instance !== '' && typeof instance === 'string' && instance !== fields.instance) return { standing: ['held', instance, machine, pid, since, leftMs], replies: found };
+  const replies = (await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec()) ?? [];
+  return { standing: ['ours', 1], replies };
 }
 
 /** Text of another process, for logs and terminals. */

@@ -51,7 +51,7 @@ local function try(command, key, ...)
   end
   if type(reply) == 'table' and reply.err then refused = reply.err end
 end
-if term < floor or holder == '' then try('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if holder == '' then try('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
 if ARGV[5] ~= '' then try('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
 local at = 9
 for row = 1, tonumber(ARGV[8]) do

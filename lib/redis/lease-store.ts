@@ -15,12 +15,14 @@ import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
-/** Why Redis could not be asked. `isSlow`: a command was not answered in time, but may have been carried out. */
+/** Why Redis did not do what it was asked. `isSlow`: a command was not answered in time, but may have been carried out. */
 export interface Failure {
   readonly kind: 'failed';
   /** One phrase for people. */
   readonly reason: string;
   readonly isSlow: boolean;
+  /** Redis answered, and refused. */
+  readonly isRefused: boolean;
 }
 
 /** Another has the lease, for `leftMs` more (null when that could not be read). */
@@ -126,7 +128,7 @@ return taken`);
 // KEYS: term, master. ARGV: our term, our mastership, TTL ms, then the master's fields.
 const REFRESH_MASTER = defineVitalScript(`${READ_TERM}${FENCE}
 if newer then return 0 end
-if term < floor or holder == '' then redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if holder == '' then redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
 if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then redis.call('DEL', KEYS[2]) end
 redis.call('HSET', KEYS[2], 'name', ARGV[4], 'term', ARGV[1], 'mastership', ARGV[2], 'url', ARGV[5], 'since', ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
@@ -251,7 +253,7 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
         const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, ...hashes.map(({ key }) => key)], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]);
         if (reply === 'missing') return { kind: 'missing' };
         const term = Number(reply);
-        return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(new Error('the key of the term can’t be counted further'));
+        return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(Object.assign(new Error('terms can’t be counted further'), { name: 'ReplyError' }));
       } catch (error) {
         return failureOf(error);
       }
@@ -277,5 +279,6 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
 }
 
 function failureOf(error: unknown): Failure {
-  return { kind: 'failed', reason: reasonOf(error), isSlow: error instanceof Error && /timed out/i.test(error.message) };
+  const { name = '', message = '' } = error instanceof Error ? error : {};
+  return { kind: 'failed', reason: reasonOf(error), isSlow: /timed out/i.test(message), isRefused: name === 'ReplyError' };
 }

@@ -83,6 +83,8 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
   }
   if (!Array.isArray(quick)) return rejected('malformed');
   if (!gone.every(isName) || !quick.every(isName)) return rejected('name');
+  // A host that comes and goes in one message would leave its slot behind.
+  if (gone.length > 0 && rows.some(({ name }) => gone.includes(name))) return rejected('malformed');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
   if (costs !== null && !(Array.isArray(costs) && costs.length <= MAX_COSTS && costs.every(isCost))) return rejected('malformed');
   const figuresRows: FiguresRow[] = [];

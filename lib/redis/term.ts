@@ -40,8 +40,10 @@ export function parseTerm(text: unknown, highest: number): HeldTerm {
 export const READ_TERM = `
 local floor = tonumber(ARGV[1])
 local raw = redis.pcall('GET', KEYS[1])
-local digits, holder = string.match(type(raw) == 'string' and raw or '', '^(%d+) ?([0-9a-f]*)$')
-local term = digits and tonumber(digits) or 0
+raw = type(raw) == 'string' and raw or ''
+local digits, holder = string.match(raw, '^(%d+) ([0-9a-f]+)$')
+if not digits then digits = string.match(raw, '^%d+$') end
+local term = digits and #digits <= 16 and tonumber(digits) or 0
 if term > floor + ${MAX_TERM_JUMP} then
   term = 0
   holder = ''
@@ -51,11 +53,15 @@ holder = holder or ''
 
 /**
  * Lua, after `READ_TERM`, for a master whose term is ARGV[1] and whose mastership is ARGV[2]: `newer` is the term that
- * shuts it out, or false. Two masterships in one term are both shut out by the next term, which nobody holds: a balancer
- * that applied a table of one could not tell which tables of the other are newer.
+ * shuts it out, or false.
+ * - Two masterships in one term are both shut out by the next term, which nobody holds: a balancer that applied a table
+ *   of one could not tell which tables of the other are newer.
+ * - A master does not write its term into a Redis that lost it: the others would not see any more that the settings were
+ *   lost too. It is shut out, and the next heartbeat of any balancer puts back all that was lost.
  */
 export const FENCE = `
 local newer = term > floor and string.format('%.0f', term)
+if term < floor then newer = string.format('%.0f', floor + 1) end
 if term == floor and holder ~= '' and holder ~= ARGV[2] then
   newer = string.format('%.0f', floor + 1)
   redis.call('SET', KEYS[1], newer)

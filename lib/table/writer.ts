@@ -26,7 +26,7 @@ export interface SlotChange {
 }
 
 /** How long a host that a new master does not know is kept: its agent has this time to be heard. */
-const KEEP_ORPHANS_MS = 5000;
+export const KEEP_ORPHANS_MS = 5000;
 
 /** Writes the shared table. One instance a process at a time, in the fleet thread. */
 export class TableWriter {
@@ -217,7 +217,11 @@ export class TableWriter {
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs));
+    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => {
+      const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
+      // What this balancer found while there was no master is newer than what the last one said.
+      return Object.assign(row, entry.ownDown === true && { state: 'down' });
+    });
   }
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {

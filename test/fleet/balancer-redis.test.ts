@@ -1,6 +1,7 @@
 // A balancer and its Redis: without one it serves what it knows, with one it takes part, and one that
 // goes and comes back empty costs no request.
 
+import { encodeEvent } from '../../lib/redis/event-message.js';
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -121,5 +122,26 @@ test('a late joiner has the whole table at once, and a host known only to Redis 
       assert.is(second.balancer.role, 'slave');
     });
   })))));
+
+test('settings come back when Redis lost its data within a long lease, whoever of the master reaches it first', () => withRedis((redis) => withClients([redis.url], async (client) => {
+  await withBalancer({ redis: [redis.url], leaseTtlMs: 10_000 }, async (each) => {
+    await each.becomes('master');
+    for (let round = 0; round < 3; round++) {
+      await client.hset(KEYS.settings, 'algorithm', 'resource', 'host:gone', 'drained');
+      await client.publish(KEYS.events, encodeEvent({ kind: 'host-drained', name: 'gone' }, new Date()));
+      await until(() => each.lines.filter((line) => line.includes('an operator took a host out')).length > round, { timeoutMs: SLOW_MS, what: 'the settings to be read' });
+      await redis.kill();
+      // Longer than a heartbeat may be ago for a place in the order to be surely known.
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      await redis.restart();
+      await areReady(client);
+      await until(async () => (await client.hget(KEYS.settings, 'host:gone')) === 'drained', { timeoutMs: SLOW_MS, what: 'the settings to come back' });
+      assert.is(await client.hget(KEYS.settings, 'algorithm'), 'resource');
+      await client.hdel(KEYS.settings, 'host:gone');
+      await client.publish(KEYS.events, encodeEvent({ kind: 'host-undrained', name: 'gone' }, new Date()));
+      await until(() => each.lines.filter((line) => line.includes('an operator let a host in again')).length > round, { timeoutMs: SLOW_MS, what: 'the settings to be read again' });
+    }
+  });
+})));
 
 test.run();

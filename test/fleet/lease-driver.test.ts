@@ -171,7 +171,7 @@ test('a balancer that can’t look at the lease in time does not ask for it', ()
     ...store,
     look: async () => {
       looks++;
-      return { kind: 'failed', reason: 'Command timed out', isSlow: true };
+      return { kind: 'failed', reason: 'Command timed out', isSlow: true, isRefused: false };
     },
     acquire: () => {
       acquires++;

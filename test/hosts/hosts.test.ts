@@ -45,6 +45,7 @@ test('fifty masterships leave no listener, no connection and no question to Redi
     try {
       const warnings = await warningsOf(async () => {
         for (let term = 1; term <= MASTERSHIPS; term++) {
+          await client.set(KEYS.term, `${term} ${mastershipOf(term)}`);
           tell({ type: 'become-master', term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [] });
           await until(async () => String(await client.get(KEYS.table)).includes(`"term":${term},`), { everyMs: 3, what: `a table of term ${term}` });
           tell({ type: 'become-slave' });

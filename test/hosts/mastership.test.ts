@@ -26,9 +26,11 @@ interface Stage {
   readonly counts: Map<string, number>;
   readonly lines: string[];
   fencedBy: number | undefined;
-  start(options?: Partial<MastershipOptions>): void;
+  start(options?: Partial<MastershipOptions>): Promise<void>;
   /** The first table, which is always whole. */
   firstNames(): Promise<string[]>;
+  /** The master's connection is closed, and does not come back. */
+  loseConnection(): Promise<void>;
 }
 
 async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
@@ -44,7 +46,8 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
     const publisher = new QuietPublisher(own, () => undefined);
     const stage: Stage = {
       client, tables, counts, lines: [], fencedBy: undefined,
-      start(options = {}) {
+      async start(options = {}) {
+        await client.set(KEYS.term, `5 ${mastershipOf(5)}`);
         started.push(startMastership({
           address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [], statics: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
@@ -53,6 +56,9 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
           onUnwritten: (_term, reason) => void stage.lines.push(`unwritten ${reason}`),
           ...options,
         }));
+      },
+      async loseConnection() {
+        own.disconnect();
       },
       async firstNames() {
         await until(() => tables.length > 0, { what: 'a table' });
@@ -71,7 +77,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
 const store = (client: Commands, table: HostTable) => client.set(KEYS.table, encodeTable(table));
 
 test('the first table is whole and of the new term, also when there is nothing to tell', () => withStage(async (stage) => {
-  stage.start();
+  await stage.start();
   assert.equal(await stage.firstNames(), []);
   assert.equal(stage.tables[0]?.stamp, { term: 5, mastership: mastershipOf(5), seq: 1 });
   await until(async () => (await stage.client.get(KEYS.table)) !== null);
@@ -79,7 +85,7 @@ test('the first table is whole and of the new term, also when there is nothing t
 
 test('a snapshot that is newer is all that counts: who is missing there has left', () => withStage(async (stage) => {
   await store(stage.client, buildTable(4, 9, [buildRow('a'), buildRow('b', { state: 'down' })]));
-  stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
+  await stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
   assert.equal(await stage.firstNames(), ['a', 'b']);
   assert.equal(stage.tables[0]?.hosts.find(({ name }) => name === 'b')?.state, 'down');
 }));
@@ -89,7 +95,7 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
   for (const snapshot of snapshots) {
     await withStage(async (stage) => {
       await stage.client.set(KEYS.table, snapshot);
-      stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a')] });
+      await stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a')] });
       assert.equal(await stage.firstNames(), ['a'], snapshot);
     });
   }
@@ -97,18 +103,18 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
 
 test('a stored host whose URL this balancer’s flags contradict is not taken over', () => withStage(async (stage) => {
   await store(stage.client, buildTable(4, 9, [buildRow('a', { url: 'http://old:1', isStatic: true }), buildRow('b', { url: 'http://b:1', isStatic: true })]));
-  stage.start({ statics: [{ name: 'a', url: 'http://new:1' }, { name: 'b', url: 'http://b:1' }] });
+  await stage.start({ statics: [{ name: 'a', url: 'http://new:1' }, { name: 'b', url: 'http://b:1' }] });
   assert.equal(await stage.firstNames(), ['b']);
 }));
 
 test('a mastership that begins again in its term goes on with higher numbers', () => withStage(async (stage) => {
-  stage.start({ stamp: { term: 5, mastership: mastershipOf(5), seq: 70 }, rows: [buildRow('a')] });
+  await stage.start({ stamp: { term: 5, mastership: mastershipOf(5), seq: 70 }, rows: [buildRow('a')] });
   await stage.firstNames();
   assert.ok((stage.tables[0]?.stamp.seq ?? 0) > 70);
 }));
 
 test('tables follow one another without a gap, each naming what changed', () => withStage(async (stage) => {
-  stage.start();
+  await stage.start();
   await stage.firstNames();
   for (let i = 1; i <= 5; i++) {
     await deliverReport(stage.client, `h${i}`, 'http://127.0.0.1:1');
@@ -124,7 +130,7 @@ test('tables follow one another without a gap, each naming what changed', () => 
 }));
 
 test('the last of several quick changes stands in Redis soon, though a hash is not written with each', () => withStage(async (stage) => {
-  stage.start();
+  await stage.start();
   await stage.firstNames();
   for (let i = 1; i <= 30; i++) await deliverReport(stage.client, 'h', 'http://127.0.0.1:1', { cpu: i / 100, intervalMs: 60_000 });
   const startMs = performance.now();
@@ -133,7 +139,7 @@ test('the last of several quick changes stands in Redis soon, though a hash is n
 }));
 
 test('a newer term in Redis ends it, and nothing more is published', () => withStage(async (stage) => {
-  stage.start();
+  await stage.start();
   await stage.firstNames();
   await stage.client.set(KEYS.term, '6');
   // A write of its own may have ended it before it hears of a host; nobody listens then.
@@ -145,6 +151,32 @@ test('a newer term in Redis ends it, and nothing more is published', () => withS
   assert.is(stage.counts.get('writes_fenced'), 1);
   assert.is(stage.tables.some(({ hosts }) => hosts.length > 0), false);
   assert.is(await stage.client.exists(KEYS.host('h')), 0);
+}));
+
+test('a new master that knows no hosts takes none from the others while their agents have time to report', () => withStage(async (stage) => {
+  await stage.client.zadd(KEYS.hosts, 1, 'known-to-others');
+  const startMs = performance.now();
+  await stage.start();
+  await until(() => stage.tables.some(({ gone }) => gone.includes('known-to-others')), { what: 'the stranger to be taken out' });
+  assert.ok(performance.now() - startMs > 5000, 'every balancer keeps such a host for 5 s');
+}));
+
+test('a master that can’t publish for as long as a lease lasts says so, also when its connection is gone', () => withStage(async (stage) => {
+  await stage.start();
+  await stage.firstNames();
+  await stage.loseConnection();
+  await until(() => stage.lines.some((line) => line.startsWith('unwritten ')), { what: 'the master to give up' });
+}));
+
+test('while Redis is full the whole table is published again and again, for those who join', () => withStage(async (stage) => {
+  await stage.start({ rows: [buildRow('a')] });
+  await stage.firstNames();
+  await stage.client.config('SET', 'maxmemory', '1');
+  const whole = (): number => stage.tables.filter(({ isFull }) => isFull).length;
+  const before = whole();
+  await until(() => whole() >= before + 3, { what: 'three whole tables' });
+  await stage.client.config('SET', 'maxmemory', '0');
+  await until(() => stage.lines.includes('info the host table is published and stored again'), { what: 'the table to be stored' });
 }));
 
 test.run();

@@ -157,4 +157,26 @@ test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pr
   assert.is.not((await failure(leaveFleet(client, KEYS, 'b1', 'i-1')))?.message ?? '', '');
 }));
 
+test('a user without scripting takes no name that another one has', () => withStage(async (client, redis) => {
+  await client.acl('SETUSER', 'poor', 'on', '>x', '~*', '&*', '+@all', '-@scripting');
+  await withClients([redis.url.replace('//', '//poor:x@')], async (poor) => {
+    assert.equal((await heartbeat(poor, KEYS, 'b1', 1, { ...FIELDS, instance: 'i-poor' })).name, { kind: 'ours' });
+    await client.del(KEYS.balancer('b1'));
+    await heartbeat(client, KEYS, 'b1', 1, { ...FIELDS, machine: 'm', since: 's' });
+    const { name } = await heartbeat(poor, KEYS, 'b1', 1, { ...FIELDS, instance: 'i-poor' });
+    assert.is(name.kind === 'held' && `${name.holder.instance} ${name.holder.machine} ${name.holder.pid} ${name.holder.since}`, 'i-1 m 7 s');
+    assert.ok(name.kind === 'held' && name.holder.leftMs > 0);
+    assert.is(await client.hget(KEYS.balancer('b1'), 'instance'), 'i-1');
+  });
+}));
+
+test('a heartbeat that lasts longer than heartbeats do is garbage, and holds no name', () => withStage(async (client) => {
+  for (const ttlMs of [3_600_000, HEARTBEAT_TTL_MS + 5000]) {
+    await client.hset(KEYS.balancer('b1'), 'instance', 'i-of-old', 'machine', 'm');
+    await client.pexpire(KEYS.balancer('b1'), ttlMs);
+    assert.equal((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).name, { kind: 'ours' });
+    await client.del(KEYS.balancer('b1'));
+  }
+}));
+
 test.run();

@@ -9,7 +9,7 @@ import { counterField, readFleet } from '../../lib/redis/fleet-view.js';
 import { writeHosts } from '../../lib/redis/host-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { withRedis } from '../support/brackets.js';
-import { buildRow, buildTable } from '../support/host-rows.js';
+import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('fleet view');
@@ -30,6 +30,7 @@ test('what balancers and the master wrote is read back', () => withStage(async (
   await client.hset(KEYS.master, 'name', 'b1');
   await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
   const rows = [buildRow('h10', { ageMs: null, cpu: null, isStatic: true, conflict: 'b1 names http://a, b2 names http://\u001b[2Jb; http://a is used' }), buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 })];
+  await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
   await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
   const fleet = await readFleet(client, KEYS);
   assert.equal(fleet, {
@@ -124,6 +125,7 @@ test('among 100,000 keys of other programs a fleet is read as fast as without, a
 
 test('thousands of hosts are read in batches, in the order that people count', () => withStage(async (client) => {
   const rows = Array.from({ length: 2500 }, (_, i) => buildRow(`h${i}`));
+  await client.set(KEYS.term, `1 ${mastershipOf(1)}`);
   await writeHosts(client, KEYS, { message: buildTable(1, 1, rows), rows, snapshot: null }, 1e12);
   const { hosts } = await readFleet(client, KEYS);
   assert.equal(hosts.map(({ name }) => name), rows.map(({ name }) => name));

@@ -1,6 +1,7 @@
 // What the master writes of hosts, on a real Redis: fenced by terms, published first, with fields and
 // lifetimes that people can read with redis-cli. What Redis refuses or does not answer is an outcome.
 
+import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HostRow, HostTable } from '../../lib/model.js';
@@ -32,6 +33,8 @@ function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): 
   return withRedis(options, (redis) => withClients([redis.url], async (client) => {
     const published: HostTable[] = [];
     let isListening = false;
+    // A replica has its term from elsewhere.
+    let elected = options.args?.includes('--replicaof') ? Number.POSITIVE_INFINITY : 0;
     const subscription = openSubscription(parseRedisAddress(redis.url), [KEYS.stats], (_channel, text) => {
       const decoded = decodeTable(text);
       assert.ok(decoded.ok);
@@ -41,7 +44,13 @@ function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): 
       await until(() => isListening, { what: 'the subscription', everyMs: 3 });
       await fn({
         redis, client, published,
-        write: (message, rows = message.hosts, snapshot = null) => writeHosts(client, KEYS, { message, rows, snapshot }, NOW_MS),
+        async write(message, rows = message.hosts, snapshot = null) {
+          // A master takes its term before it writes.
+          const { term, mastership } = message.stamp;
+          if (term > elected) await client.set(KEYS.term, `${term} ${mastership}`).catch(() => undefined);
+          elected = Math.max(elected, term);
+          return writeHosts(client, KEYS, { message, rows, snapshot }, NOW_MS);
+        },
       });
     } finally {
       subscription.close();
@@ -96,18 +105,21 @@ test('a master of an older term writes nothing, publishes nothing, and is told t
   assert.equal(published.map(({ stamp }) => stamp.term), [5, 5]);
 }));
 
-test('a newer term is written down, so that the older master is fenced from then on', () => withStage({}, async ({ client, write }) => {
-  await write(buildTable(5, 1, []));
-  assert.equal(await write(buildTable(8, 1, [])), { kind: 'written' });
-  assert.is(await client.get(KEYS.term), `8 ${mastershipOf(8)}`);
-  assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 8 });
+test('a master of another mastership in the same term is fenced, and so is the first one from then on', () => withStage({}, async ({ client, write }) => {
+  assert.equal(await write(buildTable(5, 1, [])), { kind: 'written' });
+  const rival = buildTable(5, 1, []);
+  assert.equal(await write({ ...rival, stamp: { ...rival.stamp, mastership: 'f'.repeat(32) } }), { kind: 'fenced', term: 6 });
+  assert.is(await client.get(KEYS.term), '6');
+  assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 6 });
 }));
 
-test('garbage in the term key fences nobody and is replaced', () => withStage({}, async ({ client, write }) => {
-  for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '']) {
+test('a Redis that lost the term, or has garbage there, is left as it is: the others are to see that its data was lost', () => withStage({}, async ({ client, write }) => {
+  await write(buildTable(2, 1, []));
+  for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '', '1', '2 ', '2abc', '0'.repeat(17) + '2']) {
     await client.set(KEYS.term, garbage);
-    assert.equal(await write(buildTable(2, 1, [])), { kind: 'written' }, garbage);
-    assert.is(await client.get(KEYS.term), `2 ${mastershipOf(2)}`);
+    assert.equal(await write(buildTable(2, 1, [])), { kind: 'fenced', term: 3 }, garbage);
+    assert.is(await client.get(KEYS.term), garbage);
+    assert.ok(parseTerm(garbage, 2).term < 2, 'and every balancer sees the same');
   }
 }));
 
@@ -169,15 +181,17 @@ test('a full Redis stores nothing, but every balancer still hears of the change'
   }));
 
 test('a replica refuses, and that is an outcome', () => withRedis({ args: ['--repl-diskless-sync-delay', '0'] }, (primary) =>
-  withStage({ args: ['--replicaof', `127.0.0.1 ${primary.port}`] }, async ({ client, write }) => {
+  withStage({ args: ['--replicaof', `127.0.0.1 ${primary.port}`] }, ({ client, write }) => withClients([primary.url], async (onPrimary) => {
     const table = buildTable(2, 1, [buildRow('h1')]);
+    await onPrimary.set(KEYS.term, `2 ${mastershipOf(2)}`);
     await until(async () => (await client.info('replication')).includes('master_link_status:up'), { what: 'the replica to be in step', everyMs: 50 });
+    await until(async () => (await client.get(KEYS.term)) !== null, { what: 'the term on the replica' });
     const outcome = await write(table, table.hosts, table);
     // Redis lets a script on a replica publish (to the replica's own listeners) and refuses its writes.
     assert.is(outcome.kind, 'partial');
     assert.match((outcome as { reason: string }).reason, /^READONLY/);
-    assert.is(await client.exists(KEYS.term, KEYS.hosts, KEYS.table, KEYS.host('h1')), 0);
-  })));
+    assert.is(await client.exists(KEYS.hosts, KEYS.table, KEYS.host('h1')), 0);
+  }))));
 
 test('a Redis that is away or hangs is an outcome too, and soon', () => withStage({}, async ({ redis, write }) => {
   redis.pause();

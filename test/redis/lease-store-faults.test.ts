@@ -152,6 +152,7 @@ test('a user who may not write the master’s hash uses up no terms, and is told
     const grant = await grantFor(store);
     for (let i = 0; i < 3; i++) assert.is(await take(store), 'failed');
     assert.is(await client.get(KEYS.term), null);
+    await client.set(KEYS.term, `1 ${M1}`);
     assert.is(await store.refreshMaster({ term: 1, mastership: M1 }, ANN), 'denied');
     await store.release(grant);
   });

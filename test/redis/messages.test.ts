@@ -197,6 +197,10 @@ test('counts must be counts', () => {
   assert.equal([load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })], ['malformed', 'malformed', 'malformed']);
 });
 
+test('a host that comes and goes in one table is no table', () => {
+  assert.is(table({ gone: ['h-other', TABLE.hosts[0]?.name] }), 'malformed');
+});
+
 test('what is said of answers must be amounts', () => {
   const [first] = (JSON.parse(encodeLoad(LOAD)) as { hosts: unknown[][] }).hosts as [unknown[]];
   const withAt = (at: number, value: unknown) => load({ hosts: [first.with(at, value)] });

@@ -76,8 +76,9 @@ export class FakeLeaseServer {
   /** Whether a master may not write any more; of two masterships in one term neither may. */
   isFenced({ term, mastership }: HeldTerm): boolean {
     const inForce = this.termFor(term);
-    if (inForce.term > term) return true;
-    if (inForce.term < term || inForce.mastership === '' || inForce.mastership === mastership) return false;
+    // A Redis that lost the term is to show it, until a heartbeat puts all back that it lost.
+    if (inForce.term !== term) return true;
+    if (inForce.mastership === '' || inForce.mastership === mastership) return false;
     this.termText = String(term + 1);
     return true;
   }

@@ -11,7 +11,7 @@ export interface FakeReach {
 
 let lastValue = 0;
 
-const AWAY: Failure = { kind: 'failed', reason: 'not connected', isSlow: false };
+const AWAY: Failure = { kind: 'failed', reason: 'not connected', isSlow: false, isRefused: false };
 
 /** The store of one balancer. Answers come at the next turn of the event loop's microtasks. */
 export function createFakeLeaseStore(server: FakeLeaseServer, ttlMs: number, reach: FakeReach = { isAway: false }): LeaseStore {

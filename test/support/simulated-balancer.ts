@@ -181,7 +181,7 @@ export class SimulatedBalancer {
         const { mastership } = this.state;
         this.#ask((server) => server.takeTerm({ mastership, floor, mayFound }, master, ttlMs),
           (term) => this.#step(term === 'missing' ? { type: 'term-missing', attempt } : { type: 'term-taken', attempt, term }),
-          (isTimeout) => this.#step({ type: 'term-failed', attempt, isSlow: isTimeout }));
+          (isTimeout) => this.#step({ type: 'term-failed', attempt, isSlow: isTimeout, isRefused: false }));
         break;
       }
       case 'raise-term':
