@@ -125,7 +125,7 @@ export class FlagReader {
   }
 }
 
-/** Refuses flags with one value that are given twice: which of them counts is no matter of taste. */
+/** Refuses a flag with one value that is given twice: it would be unclear which value counts. */
 export function refuseRepeated(command: Command): void {
   for (const option of command.options) {
     if (option.isBoolean() || (option instanceof Flag && option.isRepeatable)) continue;

@@ -54,7 +54,7 @@ export class StartGate {
     this.#look();
   }
 
-  /** Nothing more can be known for now. */
+  /** Everything that can be known now is known. */
   onSynced(): void {
     this.#isSynced = true;
     this.#look();

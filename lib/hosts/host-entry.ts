@@ -87,7 +87,7 @@ export function seededEntry({ name, url, cpu, memory, cores, rps, state, isStati
     state,
     hasAgent: !isStatic,
     reportedAtMs: ageMs === null ? null : nowMs - ageMs,
-    // What the last master had not heard, this one has not either.
+    // A host that the last master did not hear is not awaited again.
     awaitedSinceMs: isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY,
     checks: state === 'down' ? FALLEN : UNCHECKED,
     downSinceMs: state === 'down' ? nowMs : Number.NaN,

@@ -18,7 +18,7 @@ export class NamedHosts {
   /** By host: its URLs, and the balancers that name each. */
   readonly #urls = new Map<string, Map<string, Set<string>>>();
 
-  /** Whether any living balancer has said which hosts it names. Only then is a host that none named one that nobody names. */
+  /** Whether any living balancer has said which hosts it names. Until then it cannot be told whether a host is still named. */
   get isHeard(): boolean {
     return this.#balancers.size > 0;
   }

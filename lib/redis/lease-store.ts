@@ -11,7 +11,7 @@ import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.j
 import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
 import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 
-// Its CommonJS form, for a quick start: one for `import` brings in another by `import`, which is slow (as ioredis.ts says).
+// By require, as in ioredis.ts: its ES build imports another CommonJS module, which Node.js would read twice.
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 

@@ -64,7 +64,7 @@ export function subscribeWith(
     },
     close() {
       clearInterval(ping);
-      // Who does not read does not hear the goodbye that it waits for.
+      // The close is only noticed while the socket is read.
       held?.readStart();
       client.disconnect();
     },

@@ -1,5 +1,6 @@
 // Which hosts may be picked: builds the candidates' list and puts it in force at one stroke. Invariant: a host that
-// the traffic thread does not know, or that an operator took out, is never in it. Also says since when a host that comes into the list warms up.
+// the traffic thread does not know, or that an operator took out, is never in it. It also notes since when a host that
+// comes into the list warms up.
 
 import { HOST_STATES } from '../model.js';
 import type { Count } from './counters.js';
