@@ -175,6 +175,7 @@ test('a wrong value from the environment names the variable', () =>
     { args: ['status'], env: { MEERCAT_REDIS: 'redis://a redis://b redis://c' }, says: /^meercat: MEERCAT_REDIS: one address, not several; / },
     { args: ['balancer'], env: { MEERCAT_HEALTH_PATH: '/h', MEERCAT_HEALTH_EXPECT: '200 201' }, says: /^meercat: MEERCAT_HEALTH_EXPECT: / },
     { args: ['status'], env: { MEERCAT_REDIS: 'x' }, says: /^meercat: MEERCAT_REDIS: / },
+    { args: ['balancer', '--redis', 'redis://h'], env: { MEERCAT_REDIS_CA: '/ca.pem' }, says: /--redis: the address is not encrypted, but MEERCAT_REDIS_CA is set: use rediss:\/\// },
     { args: ['status', '--redis', 'rediss://h'], env: { MEERCAT_REDIS_CA: '/none.pem' }, says: /--redis: ca=\/none.pem: ENOENT/ },
     { args: ['balancer', '--redis', `rediss://h?ca=${ENTRY}`], env: {}, says: /--redis: ca=.*: no certificate in PEM form/ },
     { args: ['drain', 'h1', '--redis', 'redis://h?tls=yes'], env: {}, says: /--redis: after the \? only db, sentinelUsername, sentinelPassword, ca, cert, key are known/ },

@@ -152,9 +152,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function whyNoMaster(): string {
     if (redis.reason !== '') return `Redis can't be used: ${redis.reason}`;
     if (lease.state.barred !== '') return lease.state.barred;
-    if (lease.trouble !== '') return lease.trouble;
     if (masterName !== null) return `${masterName} is master, but no table of it arrives`;
-    return 'no balancer has become master';
+    return lease.trouble || 'no balancer has become master';
   }
 
   /** A term from anywhere: the highest outlives this thread. */

@@ -32,7 +32,7 @@ export interface LeaseDriverOptions {
 /** The lease of one balancer, alive. */
 export interface LeaseDriver {
   readonly state: LeaseState;
-  /** Why the last attempt to become or stay master failed; '' when it did not, or another balancer has the lease. */
+  /** Why the last attempt to become master failed, or that another one has the lease; '' when neither is known. */
   readonly trouble: string;
   /** Hands in what others noticed: a term, a rank, a release, Redis being back. */
   send(event: LeaseEvent): void;
@@ -49,6 +49,8 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   let master: MasterFields = { ...options.describe(), since: '' };
   let timer: NodeJS.Timeout | undefined;
   let trouble = '';
+  /** Until when the lease is held by another balancer, when it was looked at last. */
+  let heldUntilMs = 0;
   /** The term of the mastership that is or just was; 0 when there was none since the last release. */
   let lastTerm = 0;
 
@@ -116,6 +118,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
       }
       grants.delete(attempt);
       trouble = outcome.kind === 'failed' ? `the lease can't be taken: ${outcome.reason}` : '';
+      heldUntilMs = outcome.kind === 'held' && outcome.leftMs !== null ? clock() + outcome.leftMs : 0;
       if (outcome.kind === 'held') send({ type: 'acquire-held', attempt, leftMs: outcome.leftMs });
       else send({ type: 'acquire-failed', attempt, isSlow: outcome.isSlow });
     });
@@ -169,7 +172,8 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
       return state;
     },
     get trouble() {
-      return trouble;
+      const heldMs = heldUntilMs - clock();
+      return trouble !== '' || heldMs <= 0 ? trouble : `the lease is held for ${(heldMs / 1000).toFixed(1)} s more`;
     },
     send,
     async stop() {

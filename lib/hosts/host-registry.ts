@@ -1,7 +1,7 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { Costs, FiguresRow, HostFigures, HostRow, LoadMessage, LoadRow, Report } from '../model.js';
+import type { Costs, FiguresRow, HostFigures, HostRow, LoadMessage, LoadRow, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../traffic-config.js';
 import type { CostEstimate } from '../routing/cost-model.js';
@@ -54,6 +54,14 @@ export class HostRegistry {
       this.#add(seededEntry(row, nowMs));
       this.#loads.seed(row, nowMs);
     }
+  }
+
+  /**
+   * Takes the hosts that this balancer itself names, before any message: what another one names must not seem to be
+   * what all name.
+   */
+  nameOwn(balancer: string, statics: readonly StaticHost[], nowMs: number): void {
+    for (const name of this.#named.take({ balancer, isFull: true, statics }, nowMs)) this.#settleUrl(name, nowMs);
   }
 
   /** Takes one report. One from another address is a conflict, and dropped, while the host is up or a balancer names it. */

@@ -38,6 +38,9 @@ const READY_TIMEOUT_MS = 1000;
 /** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
 const MAX_HASHES = 200;
 
+/** Messages that are held until a mastership has begun, which takes a second at most. */
+const MAX_EARLY = 10_000;
+
 /** What a mastership is handed. */
 export interface MastershipOptions {
   readonly address: RedisAddress;
@@ -60,7 +63,8 @@ export interface MastershipOptions {
   /** What this balancer knew when it was elected. */
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
-  /** The hosts that this balancer was started with. */
+  /** This balancer's name, and the hosts that it was started with. */
+  readonly name: string;
   readonly statics: readonly StaticHost[];
   readonly onFenced: (term: number) => void;
   /** This master could not publish for as long as a lease lasts. */
@@ -86,6 +90,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isFullDue = true;
   let isStoreDue = true;
   let isStarted = false;
+  /** What came before it was known what earlier masters knew, which a message must not hide. */
+  const early: [channel: string, text: string][] = [];
   let checks: HostChecks | undefined;
   // A thread that was started again in the same term must not use a number twice.
   let seq = options.stamp.mastership === mastership ? options.stamp.seq + 1000 : 0;
@@ -103,8 +109,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     [keys.reports, keys.load],
     (channel, text) => {
       gathering.heard();
-      if (channel === keys.reports) onReport(text);
-      else onLoad(text);
+      if (isStarted) take(channel, text);
+      else if (early.length < MAX_EARLY) early.push([channel, text]);
     },
     {
       // Also after each reconnect: Redis may have come back empty.
@@ -124,6 +130,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
     flush: () => void flush(),
   });
+
+  function take(channel: string, text: string): void {
+    if (channel === keys.reports) onReport(text);
+    else onLoad(text);
+  }
 
   function onReport(text: string): void {
     const decoded = decodeReport(text);
@@ -279,8 +290,10 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Redis can't be read: what this balancer knew has to do.
     }
     registry.seed(rows, clock(), costs);
+    registry.nameOwn(options.name, options.statics, clock());
     if (isStopped) return;
     isStarted = true;
+    for (const message of early.splice(0)) take(...message);
     checks = checkHosts();
     void flush();
   }

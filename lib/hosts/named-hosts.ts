@@ -24,7 +24,7 @@ export class NamedHosts {
   }
 
   /** Takes a load message; only a full one names hosts. Gives the hosts that this balancer names, or did until now. */
-  take({ balancer, isFull, statics }: LoadMessage, nowMs: number): ReadonlySet<string> {
+  take({ balancer, isFull, statics }: Pick<LoadMessage, 'balancer' | 'isFull' | 'statics'>, nowMs: number): ReadonlySet<string> {
     const known = this.#balancers.get(balancer);
     if (!isFull) {
       if (known !== undefined) known.heardAtMs = nowMs;

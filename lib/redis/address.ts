@@ -29,6 +29,9 @@ export interface RedisAddress {
   readonly keyFile?: string;
 }
 
+/** What makes a scheme one with TLS. */
+const SCHEME_WITH_TLS = 'rediss:// (rediss+sentinel://, rediss+cluster://)';
+
 const FORMS =
   'redis://[user:password@]host:6379[/db], rediss:// for TLS, ' +
   'redis+sentinel://h1:26379,h2:26379/mymaster or redis+cluster://h1:6379,h2:6379';
@@ -115,6 +118,10 @@ export function completeAddress(text: string, variables: Readonly<Record<string,
   const [found, rest] = readScheme(text);
   if (found === undefined) return text;
   const [, query] = splitAt(rest, '?');
+  const unfit = PARAMETERS.find(({ variable, fits }) => fits === isTls && variable !== undefined && (variables[variable] ?? '') !== '' && !fits(found));
+  if (unfit !== undefined) {
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--redis: the address is not encrypted, but ${unfit.variable} is set: use ${SCHEME_WITH_TLS}, or unset the variable`);
+  }
   const given = new Set(query.split('&').map((part) => splitAt(part, '=')[0]));
   const added = PARAMETERS.flatMap(({ name, variable, fits }) => {
     const value = variable === undefined ? undefined : variables[variable];

@@ -132,9 +132,9 @@ function readable(text: unknown): string {
   return String(text).slice(0, 128).replace(/\p{C}/gu, '?');
 }
 
-// KEYS: term, then hashes. ARGV: the highest term that was seen, then what the hashes had.
+// KEYS: term, restored, then hashes. ARGV: the highest term that was seen, then what the hashes had.
 const RESTORE = defineScript(`${READ_TERM}${RESTORE_HASHES}
-restore(2, 2)
+restore(2, 3, 2)
 if term < floor then redis.call('SET', KEYS[1], string.format('%.0f', floor + 1)) end
 return 0`);
 
@@ -144,7 +144,7 @@ return 0`);
  * And what operators set, since a host that is drained must not come back by itself. What stands there already stays.
  */
 export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, remembered: readonly RememberedHash[]): Promise<void> {
-  await runScript(client, RESTORE, [keys.term, ...remembered.map(({ key }) => key)], [highestTerm, ...restoreArgs(remembered)]);
+  await runScript(client, RESTORE, [keys.term, keys.restored, ...remembered.map(({ key }) => key)], [highestTerm, ...restoreArgs(remembered)]);
 }
 
 // KEYS: the balancer's hash, the order. ARGV: instance, name.

@@ -7,6 +7,18 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 const library = require('ioredis') as typeof import('ioredis');
 
+/** Connections whose sockets are listened to. */
+const guarded = new WeakSet<object>();
+
+// After the handshake a TLS socket emits every alert of the other side as an error of its own, and ioredis listens to
+// one: the next one would end the process. This reaches the connections too that ioredis makes itself, to Sentinels.
+const { connect } = library.Redis.prototype;
+library.Redis.prototype.connect = function guardedConnect(...args) {
+  if (!guarded.has(this)) this.on('connect', () => this.stream?.on('error', () => undefined));
+  guarded.add(this);
+  return connect.apply(this, args);
+};
+
 /** A client of one server, or of what a Sentinel points at. */
 export const Redis = library.Redis;
 /** The same, as a type. */

@@ -10,6 +10,8 @@ export interface Keys {
   readonly hosts: string;
   readonly table: string;
   readonly settings: string;
+  /** Says for a minute that the settings were put back after Redis lost its data. */
+  readonly restored: string;
   readonly costs: string;
   readonly reports: string;
   readonly load: string;
@@ -32,6 +34,7 @@ export function buildKeys(namespace: string): Keys {
     hosts: `${namespace}:hosts`,
     table: `${namespace}:table`,
     settings: `${namespace}:settings`,
+    restored: `${namespace}:restored`,
     costs: `${namespace}:costs`,
     reports: `${namespace}:reports`,
     load: `${namespace}:load`,

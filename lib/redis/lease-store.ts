@@ -102,20 +102,27 @@ const RELEASE_LEASE = defineScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`);
 
-// KEYS: lease. A lease always ends by itself: one that does not is garbage that would keep the fleet without a master.
+/** The longest lease that a balancer can be told to take; one with more left was not taken by a balancer. */
+const MAX_LEASE_MS = 60_000;
+
+// KEYS: lease. A lease always ends by itself, and soon: one that does not is garbage that would keep the fleet without a
+// master.
 const READ_LEASE = defineScript(`
 local left = redis.call('PTTL', KEYS[1])
-if left == -1 then redis.call('DEL', KEYS[1]) end
+if left == -1 or left > ${MAX_LEASE_MS} then
+  redis.call('DEL', KEYS[1])
+  return -1
+end
 return left`);
 
-// KEYS: term, master, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
+// KEYS: term, master, restored, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
 // then what the hashes had. A Redis that knows a lower term than was seen has lost its data: one more election
 // may have been missed, and from the new term on nobody can tell any more that the settings were lost.
 // The term is written last: a user who may not write the hash does not use up terms.
 const TAKE_TERM = defineVitalScript(`${READ_TERM}${RESTORE_HASHES}
 if term == 0 and floor == 0 and ARGV[3] ~= '1' then return 'missing' end
 if term < floor then
-  restore(3, 8)
+  restore(3, 4, 8)
   term = floor + 1
 end
 local taken = string.format('%.0f', term + 1)
@@ -250,7 +257,7 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
     async takeTerm({ mastership, floor, mayFound }, master) {
       try {
         const hashes = remembered();
-        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, ...hashes.map(({ key }) => key)], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]);
+        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.restored, ...hashes.map(({ key }) => key)], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]);
         if (reply === 'missing') return { kind: 'missing' };
         const term = Number(reply);
         return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(Object.assign(new Error('terms can’t be counted further'), { name: 'ReplyError' }));

@@ -68,9 +68,11 @@ export function isDatabaseRefused(error: Error): boolean {
 
 function deniedReason(message: string, sent: string | undefined, role: RedisRole): string {
   const [, named] = /'([a-z|-]{1,40})' command/i.exec(message) ?? [];
-  const command = named ?? sent;
+  // Redis does not say which command of a script it was; that the script was sent by EVALSHA is of no use.
+  const isInScript = message.includes('executing the script');
+  const command = isInScript ? undefined : (named ?? sent);
   const part = /\bkeys?\b/.test(message) ? 'a key of ' : /\bchannels?\b/.test(message) ? 'a channel of ' : '';
-  const what = command === undefined ? `${part}a command in a script` : `${part}the command ${command}`;
+  const what = command === undefined ? `${part}a command in a script, which ACL LOG names` : `${part}the command ${command}`;
   const example = role === 'Redis' ? '; deploy/redis/meercat.acl has what each part of Meercat needs' : '';
   return `${role === 'Redis' ? 'Redis' : 'a Sentinel'} denies this user ${what} (NOPERM): grant it with ACL SETUSER${example}`;
 }

@@ -7,9 +7,24 @@ export interface RememberedHash {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** Lua: puts the fields that are missing into the hashes KEYS[from], …; ARGV from `at` on are, for each, how many fields, then fields and values. A field that can't be written is left out. */
+/** Who puts hashes back does it for the others too, which notice the loss with their next heartbeat or reconnect. */
+const RESTORED_FOR_MS = 60_000;
+
+/**
+ * Lua: puts the fields that are missing into the hashes KEYS[from], …; ARGV from `at` on are, for each, how many fields,
+ * then fields and values. A field that can't be written is left out. Once for each loss, which the key KEYS[marker]
+ * says: what an operator takes back after that must not come back with the next balancer.
+ */
 export const RESTORE_HASHES = `
-local function restore(from, at)
+local function restore(marker, from, at)
+  if from > #KEYS then return end
+  local given, last = 0, at
+  for key = from, #KEYS do
+    given = given + tonumber(ARGV[last])
+    last = last + 1 + 2 * tonumber(ARGV[last])
+  end
+  local isFirst = given > 0 and redis.pcall('SET', KEYS[marker], '1', 'NX', 'PX', ${RESTORED_FOR_MS})
+  if not isFirst or isFirst.err then return end
   for key = from, #KEYS do
     local last = at + 2 * tonumber(ARGV[at])
     for pair = at + 1, last, 2 do redis.pcall('HSETNX', KEYS[key], ARGV[pair], ARGV[pair + 1]) end

@@ -217,7 +217,8 @@ export class TableWriter {
 
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].filter((entry) => entry.isPublished).map((entry) => {
+    // A host that no master has published yet is of no interest to the next one, unless it was found to be down.
+    return [...this.#entries.values()].filter((entry) => entry.isPublished || entry.ownDown === true).map((entry) => {
       const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
       // What this balancer found while there was no master is newer than what the last one said.
       return Object.assign(row, entry.ownDown === true && { state: 'down' });

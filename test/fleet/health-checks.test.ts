@@ -106,11 +106,12 @@ test('what own checks found goes to the master when one is there again: a host t
     await picksOnly(each, 'a', 'b', 'c');
     await redis.kill();
     b.isWell = false;
+    await until(() => each.lines.some((line) => line.includes('a host fails its checks')), { timeoutMs: SLOW_MS, what: 'own checks to find it' });
     await picksOnly(each, 'a', 'c');
     await redis.restart();
     await areReady(client);
     await each.becomes('master');
-    assert.is(await until(() => client.hget(KEYS.host('b'), 'state'), { timeoutMs: SLOW_MS, what: 'the first table' }), 'down');
+    assert.is(await until(() => client.hget(KEYS.host('b'), 'state'), { timeoutMs: SLOW_MS, what: 'the first table' }), 'down', each.lines.join('\n'));
     await picksOnly(each, 'a', 'c');
     b.isWell = true;
     await picksOnly(each, 'a', 'b', 'c');

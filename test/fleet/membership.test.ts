@@ -61,6 +61,20 @@ test('a Redis that lost its data gets all settings back from the first heartbeat
   assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
 }));
 
+test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () => withStage(async (stage) => {
+  const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
+  await stage.client.set(KEYS.term, '5');
+  await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
+  for (const each of [a, b, c]) await each.beat(5);
+  await stage.client.flushall();
+  // No time has passed for any of them: each knows that it was in the order a moment ago.
+  assert.equal(await a.beat(5), { algorithm: 'resource', 'host:h1': 'drained' });
+  await stage.client.hdel(KEYS.settings, 'host:h1');
+  assert.equal([await b.beat(5), await c.beat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
+  await stage.client.flushall();
+  assert.equal(await b.beat(6), { algorithm: 'resource' }, 'the next loss is another one');
+}));
+
 test('what an operator took back while a balancer was cut off does not come back with it', () => withStage(async (stage) => {
   const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
   await stage.client.set(KEYS.term, '5');

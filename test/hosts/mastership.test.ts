@@ -9,6 +9,7 @@ import { NO_STAMP, type HostTable } from '../../lib/model.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { QuietPublisher } from '../../lib/redis/quiet-publish.js';
+import { encodeReport } from '../../lib/redis/report-message.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
 import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
@@ -49,7 +50,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       async start(options = {}) {
         await client.set(KEYS.term, `5 ${mastershipOf(5)}`);
         started.push(startMastership({
-          address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [], statics: [],
+          address: parseRedisAddress(redis.url), client: own, publisher, keys: KEYS, clock: monotonicClock(), health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false }, leaseTtlMs: 1500, term: 5, mastership: mastershipOf(5), stamp: NO_STAMP, rows: [], costs: [], name: 'b1', statics: [],
           count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
           log: (level, message) => void stage.lines.push(`${level} ${message}`),
           onFenced: (term) => void (stage.fencedBy = term),
@@ -101,10 +102,11 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
   }
 });
 
-test('a stored host whose URL this balancer’s flags contradict is not taken over', () => withStage(async (stage) => {
+test('a stored host whose URL this balancer’s flags contradict is not taken over: the flags’ is', () => withStage(async (stage) => {
   await store(stage.client, buildTable(4, 9, [buildRow('a', { url: 'http://old:1', isStatic: true }), buildRow('b', { url: 'http://b:1', isStatic: true })]));
   await stage.start({ statics: [{ name: 'a', url: 'http://new:1' }, { name: 'b', url: 'http://b:1' }] });
-  assert.equal(await stage.firstNames(), ['b']);
+  assert.equal(await stage.firstNames(), ['a', 'b']);
+  assert.is(stage.tables[0]?.hosts.find(({ name }) => name === 'a')?.url, 'http://new:1');
 }));
 
 test('a mastership that begins again in its term goes on with higher numbers', () => withStage(async (stage) => {
@@ -165,7 +167,12 @@ test('a master that can’t publish for as long as a lease lasts says so, also w
   await stage.start();
   await stage.firstNames();
   await stage.loseConnection();
-  await until(() => stage.lines.some((line) => line.startsWith('unwritten ')), { what: 'the master to give up' });
+  // It needs something to publish.
+  const report = encodeReport({ host: 'h1', url: 'http://h1', cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false });
+  await until(async () => {
+    await stage.client.publish(KEYS.reports, report);
+    return stage.lines.some((line) => line.startsWith('unwritten '));
+  }, { everyMs: 100, what: 'the master to give up' });
 }));
 
 test('while Redis is full the whole table is published again and again, for those who join', () => withStage(async (stage) => {

@@ -33,6 +33,18 @@ test('what a living balancer names wins over what an earlier master knew, with n
   assert.equal([gone, news.map(({ kind, detail }) => [kind, detail])], [[], [['host-left', `balancers name ${NEW}`], ['host-joined', `${NEW}, static`]]]);
 });
 
+test('on a tie with the new master the URL in use stays, whoever’s message comes first', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('legacy', { url: OLD, isStatic: true })], 0);
+  registry.nameOwn('master', [{ name: 'legacy', url: OLD }], 0);
+  registry.onLoad(name('other', NEW), 5);
+  assert.is(urlOf(registry), OLD);
+  registry.onLoad(name('master', OLD), 10);
+  assert.is(urlOf(registry), OLD);
+  registry.onLoad(name('third', NEW), 15);
+  assert.is(urlOf(registry), NEW, 'most of them name it');
+});
+
 test('it wins over an agent too, whichever came first, and the agent’s claim is told while it lasts', () => {
   for (const isAgentFirst of [true, false]) {
     const registry = new HostRegistry();

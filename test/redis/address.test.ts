@@ -105,23 +105,31 @@ for (const text of WRONG) {
   });
 }
 
+test('a certificate beside an address without TLS is refused: it would go unnoticed that nothing is encrypted', () => {
+  for (const variable of ['MEERCAT_REDIS_CA', 'MEERCAT_REDIS_CERT', 'MEERCAT_REDIS_KEY']) {
+    for (const address of ['redis://h', 'redis+sentinel://h/m', 'redis+cluster://h']) {
+      assert.throws(() => completeAddress(address, { [variable]: 'x.pem' }), new RegExp(`not encrypted, but ${variable} is set`));
+    }
+  }
+});
+
 test('variables complete an address of their kind, and what it says itself comes first', () => {
   const all = { MEERCAT_SENTINEL_PASSWORD: 'p w&', MEERCAT_SENTINEL_USERNAME: 'u', MEERCAT_REDIS_CA: '/ca one.pem', MEERCAT_REDIS_CERT: '', OTHER: 'x' };
   for (const [text, variables, expected] of [
-    ['redis://h', all, 'redis://h'],
+    ['redis://h', { ...all, MEERCAT_REDIS_CA: '' }, 'redis://h'],
     [' rediss://h ', all, 'rediss://h?ca=%2Fca%20one.pem'],
     ['rediss://h?db=1', all, 'rediss://h?db=1&ca=%2Fca%20one.pem'],
     ['rediss://h?', { MEERCAT_REDIS_CA: 'x' }, 'rediss://h?ca=x'],
     ['rediss://h?ca=own', all, 'rediss://h?ca=own'],
-    ['redis+sentinel://h/m', all, 'redis+sentinel://h/m?sentinelUsername=u&sentinelPassword=p%20w%26'],
+    ['redis+sentinel://h/m', { ...all, MEERCAT_REDIS_CA: '' }, 'redis+sentinel://h/m?sentinelUsername=u&sentinelPassword=p%20w%26'],
     ['redis+sentinel://h/m?sentinelPassword=own', { MEERCAT_SENTINEL_PASSWORD: 'x' }, 'redis+sentinel://h/m?sentinelPassword=own'],
-    ['redis+cluster://h', all, 'redis+cluster://h'],
+    ['redis+cluster://h', { MEERCAT_SENTINEL_PASSWORD: 'x' }, 'redis+cluster://h'],
     ['nonsense', all, 'nonsense'],
     ['redis+sentinel://h/m', {}, 'redis+sentinel://h/m'],
   ] as const) {
     assert.is(completeAddress(text, variables), expected);
   }
-  const { sentinelUsername, sentinelPassword } = parseRedisAddress(completeAddress('redis+sentinel://h/m', all));
+  const { sentinelUsername, sentinelPassword } = parseRedisAddress(completeAddress('redis+sentinel://h/m', { ...all, MEERCAT_REDIS_CA: '' }));
   assert.equal([sentinelUsername, sentinelPassword], ['u', 'p w&']);
 });
 

@@ -4,13 +4,14 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { connectOnce, openCommands, openSubscription, type Subscription, untilReady } from '../../lib/redis/connect.js';
 import { freePort, type TestRedis, until, withRedis, withTempDir } from '../support/brackets.js';
 import { logOf, meercat, withMeercat } from '../support/meercat.js';
-import { withClients } from '../support/redis-client.js';
+import { areReady, withClients } from '../support/redis-client.js';
 
 const test = suite('connections to redis');
 
@@ -305,5 +306,13 @@ test('TLS is never left out: a Redis that does not speak it is refused', () =>
   withRedis(async ({ port }) => {
     assert.is.not(await reasonFor(`rediss://127.0.0.1:${port}`, 1000), 'connected');
   }));
+
+test('any number of errors of one socket harm nothing: TLS reports each alert as one', () => withRedis((redis) => withClients([redis.url], async (client) => {
+  const { stream } = client as unknown as { stream: Socket };
+  for (let i = 0; i < 3; i++) stream.emit('error', new Error('tlsv1 alert decode error'));
+  stream.destroy();
+  await until(() => client.status !== 'ready');
+  await areReady(client);
+})));
 
 test.run();

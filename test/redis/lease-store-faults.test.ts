@@ -188,6 +188,8 @@ test('a lease whose key another program overwrote is lost', () => withRedis((red
   await store.release(grant);
   assert.is(await client.get(KEYS.lease), 'something else');
   assert.equal(await store.look(), { kind: 'free' }, 'a lease without an end is garbage, and is removed');
+  await client.set(KEYS.lease, 'foo', 'PX', 600_000);
+  assert.equal(await store.look(), { kind: 'free' }, 'so is one that lasts longer than any balancer’s');
 })));
 
 test('a jump of the wall clock does not make a renewal fail', () => withRedis((redis) => withClients([redis.url], async (client) => {
