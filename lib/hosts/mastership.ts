@@ -6,23 +6,23 @@ import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
 import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
-import type { Costs, HostRow, HostTable, Stamp, StaticHost } from '../model.js';
+import type { HostTable } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
-import { type Commands, logDenial, openSubscription, untilReady } from '../redis/connect.js';
+import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
-import { publishTable, readSnapshot, writeHosts } from '../redis/host-store.js';
+import { publishTable, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget } from '../routing/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
-import { isNewer } from '../table/stamp.js';
 import type { HealthRules, HostTls } from '../traffic-config.js';
 import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_MS, STORE_EVERY_MS, TICK_MS } from './flush-pace.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry } from './host-registry.js';
+import { inherit, type Known } from './inheritance.js';
 import { StoredHosts } from './stored-hosts.js';
 import { Strangers } from './strangers.js';
 
@@ -32,9 +32,6 @@ const COSTS_EVERY_MS = 2 * SECOND;
 /** A flush that failed is tried again after so long. */
 const RETRY_FLUSH_MS = 100;
 
-/** How long a new master waits for its connection before it tries without. */
-const READY_TIMEOUT_MS = 1000;
-
 /** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
 const MAX_HASHES = 200;
 
@@ -42,7 +39,7 @@ const MAX_HASHES = 200;
 const MAX_EARLY = 10_000;
 
 /** What a mastership is handed. */
-export interface MastershipOptions {
+export interface MastershipOptions extends Known {
   readonly address: RedisAddress;
   readonly client: Commands;
   /** Of the same client, which outlives masterships. */
@@ -55,17 +52,10 @@ export interface MastershipOptions {
   readonly tls: HostTls;
   /** A write that fails for this long is not going to succeed soon. */
   readonly leaseTtlMs: number;
-  readonly term: number;
   /** The identity that its tables are stamped with. */
   readonly mastership: string;
-  /** The table that `rows` comes from. */
-  readonly stamp: Stamp;
-  /** What this balancer knew when it was elected. */
-  readonly rows: readonly HostRow[];
-  readonly costs: Costs;
-  /** This balancer's name, and the hosts that it was started with. */
+  /** This balancer's name. */
   readonly name: string;
-  readonly statics: readonly StaticHost[];
   readonly onFenced: (term: number) => void;
   /** This master could not publish for as long as a lease lasts. */
   readonly onUnwritten: (term: number, reason: string) => void;
@@ -270,25 +260,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     },
   });
 
-  /**
-   * What is newer is taken over: Redis's snapshot, or what this balancer knew. Never both: a host that one
-   * of them does not name may have said goodbye.
-   */
   async function begin(): Promise<void> {
-    // A balancer that has just started can be elected before this thread's connection is through.
-    await untilReady(client, READY_TIMEOUT_MS);
-    let { rows, costs } = options;
-    const own = new Map(options.statics.map(({ name, url }) => [name, url]));
-    try {
-      const decoded = await readSnapshot(client, keys);
-      if (decoded?.ok === true) {
-        const { stamp, hosts, costs: storedCosts } = decoded.value;
-        // What is stored may be of a fleet that was configured otherwise: this balancer's own flags count more.
-        if (isNewer(stamp, options.stamp) && stamp.term <= term) [rows, costs] = [hosts.filter(({ name, url }) => (own.get(name) ?? url) === url), storedCosts ?? costs];
-      }
-    } catch {
-      // Redis can't be read: what this balancer knew has to do.
-    }
+    const { rows, costs } = await inherit(client, keys, options);
     registry.seed(rows, clock(), costs);
     registry.nameOwn(options.name, options.statics, clock());
     if (isStopped) return;

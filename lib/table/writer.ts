@@ -9,6 +9,7 @@ import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
+import { Slots } from './slots.js';
 import { readStamp, writeStamp } from './stamp.js';
 import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
 
@@ -34,8 +35,7 @@ export class TableWriter {
   readonly #count: Count;
   readonly #candidates: CandidateList;
   readonly #entries = new Map<string, Entry>();
-  readonly #freeSlots: number[] = [];
-  #nextSlot: number;
+  readonly #slots: Slots;
   /** Whom the master called too quick. */
   #quick: readonly string[] = [];
   #isListOld = true;
@@ -54,7 +54,7 @@ export class TableWriter {
     this.#columns = columns;
     this.#count = count;
     this.#candidates = new CandidateList(columns, count, rules);
-    this.#nextSlot = nextSlot;
+    this.#slots = new Slots(columns.slots, nextSlot);
     for (const host of known) this.#entries.set(host.name, newEntry(host, true));
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
@@ -150,7 +150,7 @@ export class TableWriter {
     // The traffic thread's columns: it has done with the slot.
     const { avoidUntil, ejectedUntil, failing } = this.#columns;
     avoidUntil[slot] = ejectedUntil[slot] = failing[slot] = 0;
-    this.#freeSlots.push(slot);
+    this.#slots.giveBack(slot);
   }
 
   /**
@@ -249,19 +249,17 @@ export class TableWriter {
   }
 
   #setQuick(names: readonly string[]): void {
-    const mark = (hosts: readonly string[], value: number): void => {
-      for (const host of hosts) {
-        const entry = this.#entries.get(host);
-        if (entry !== undefined) this.#columns.quick[entry.slot] = value;
-      }
+    const mark = (host: string, value: number): void => {
+      const entry = this.#entries.get(host);
+      if (entry !== undefined) this.#columns.quick[entry.slot] = value;
     };
-    mark(this.#quick, 0);
-    mark(names, 1);
+    for (const host of this.#quick) mark(host, 0);
+    for (const host of names) mark(host, 1);
     this.#quick = names;
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
-    const slot = this.#freeSlots.pop() ?? (this.#nextSlot < this.#columns.slots ? this.#nextSlot++ : undefined);
+    const slot = this.#slots.take();
     if (slot === undefined) {
       this.#count('hosts_dropped_full');
       return undefined;
