@@ -83,9 +83,11 @@ export async function runBalancer(flags: Readonly<Record<string, unknown>>, unkn
   captureConsole(log);
   const { startBalancer } = await import('../lib/balancer.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  const balancer = await startBalancer(config, log);
-  shutdown.add(() => balancer.stop());
+  const starting = startBalancer(config, log);
+  // A signal that comes during the start takes effect when the start is through.
+  shutdown.add(() => starting.then((started) => started.stop(), () => undefined));
   stopOnSignals(shutdown, log);
+  const balancer = await starting;
   process.on('SIGHUP', () => {
     try {
       balancer.reloadTls();
@@ -126,7 +128,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   captureConsole(log);
   const { startAgent } = await import('../lib/agent/agent.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  const agent = await startAgent(
+  const starting = startAgent(
     {
       redis: flags.redis,
       namespace: flags.namespace,
@@ -140,8 +142,9 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
     },
     log,
   );
-  shutdown.add(() => agent.stop());
+  shutdown.add(() => starting.then((agent) => agent.stop(), () => undefined));
   stopOnSignals(shutdown, log);
+  await starting;
 }
 
 interface StatusFlags {
