@@ -13,7 +13,7 @@ import { QuietPublisher } from '../redis/quiet-publish.js';
 import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
-import { HEADER, openTable, WIDE_HEADER } from '../table/layout.js';
+import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
 import { openFleetEvents } from './fleet-events.js';
 import { InbandReports } from './inband-reports.js';
@@ -119,7 +119,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     describe: () => ({ name: config.name, url: config.url }),
     onMaster({ term, mastership }) {
       sawTerm(term, mastership);
-      Atomics.store(columns.header, HEADER.isMaster, 1);
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
@@ -128,7 +127,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       void beat();
     },
     onSlave(term, reason) {
-      Atomics.store(columns.header, HEADER.isMaster, 0);
       log('info', 'this balancer is slave', { term, reason });
       post({ type: 'role', role: 'slave', term });
       tellHosts({ type: 'become-slave' });

@@ -23,7 +23,7 @@ export function leaseTimes(ttlMs: number): LeaseTimes {
     safetyMs: Math.round(ttlMs / 10),
     successionStepMs: 50,
     retryMs: 150,
-    // Two renewals, the second after the first timed out, are to fit the lease.
+    // Looking, taking the lease and taking a term are three round trips: they are to leave half of the lease.
     slowMs: Math.round(ttlMs / 6),
     // Whoever knows a term says so with its heartbeat, also to a Redis that has just come back.
     foundAfterMs: HEARTBEAT_MS,

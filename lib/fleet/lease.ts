@@ -179,9 +179,9 @@ function termSeen(state: LeaseState, { term, mastership = '' }: { readonly term:
   const isKnown = term === state.highestTerm;
   if (isKnown && (mastership === '' || mastership === state.highestMastership)) return stay(state);
   if (isKnown && state.highestMastership === '') return stay({ ...state, highestMastership: mastership });
-  // Who applied a table of one of them could not tell which tables of the other are newer: neither goes on.
-  // Another one could write: at the next election this one tries in its turn again.
+  // Another balancer could write: at the next election this one tries in its turn again.
   const seen: LeaseState = { ...state, emptySinceMs: Number.NaN, refusals: 0, highestTerm: isKnown ? term + 1 : term, highestMastership: isKnown ? '' : mastership };
+  // Whoever applied a table of one mastership can't tell which tables of its rival are newer: neither goes on.
   const raise: LeaseEffect[] = isKnown ? [{ type: 'raise-term', term: term + 1 }] : [];
   if (state.phase !== 'master') return { state: seen, effects: raise };
   const down = becomeSlave(seen, isKnown ? `another mastership holds term ${term} too` : `a newer term, ${term}, exists`, nowMs, times);

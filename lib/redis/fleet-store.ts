@@ -87,7 +87,7 @@ export async function heartbeat(
     write(client.pipeline()).zrange(keys.balancers, '0', '-1').hget(keys.master, 'name').get(keys.term).hgetall(keys.settings).exec();
   let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 2, ...args));
   if (replies?.[0]?.[0]?.message.startsWith('NOSCRIPT')) replies = await beat((pipeline) => pipeline.eval(BEAT.lua, 2, ...args));
-  // Who may not run scripts can't be master; it is at least to be seen, by what it writes without one.
+  // A user who may not run scripts can't lead, but the balancer is to be seen: it writes its heartbeat without a script.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
   const { standing, replies: plain } = isForbidden ? await plainBeat(client, keys, name, joinedAtMs, fields) : { standing: undefined, replies: [] };

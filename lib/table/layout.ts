@@ -12,8 +12,6 @@ export const DEFAULT_CAPACITY = 16_384;
 export const HEADER = {
   /** Which of the two candidates' lists is in force: 0 or 1. */
   activeList: 0,
-  /** 1 while this balancer is master. */
-  isMaster: 1,
   /** Requests in flight on all hosts together; written by the traffic thread. */
   inflight: 2,
   /** 1 while so many hosts are out that all are candidates. */
