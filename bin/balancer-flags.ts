@@ -4,11 +4,11 @@
 import {
   type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, formatStatuses, parseAlgorithm, parseAuthority, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
   parsePath, parsePort, parseSize, parseStaticHost, parseStatuses,
-} from '../lib/config.js';
+} from '../lib/config/config.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
-import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/traffic-config.js';
+import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/config/traffic-config.js';
 import { Flag } from './flag.js';
 
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@
 // Each part of lib is loaded by the command that needs it.
 
 import { fileURLToPath } from 'node:url';
-import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machineName, parsePort } from '../lib/config.js';
+import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machineName, parsePort } from '../lib/config/config.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';

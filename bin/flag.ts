@@ -2,7 +2,7 @@
 // rules: a flag on the command line wins, an empty variable is unset, a bad value is refused under the variable's name.
 
 import { type Command, Option } from 'commander';
-import { parseSwitch } from '../lib/config.js';
+import { parseSwitch } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
 

@@ -1,7 +1,7 @@
 // The command `simulate`: its flags and what its help teaches.
 
 import { type Command, Option } from 'commander';
-import { parseDuration, parseInteger } from '../lib/config.js';
+import { parseDuration, parseInteger } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { POLICY_NAMES } from '../lib/lab/simulation/policy-names.js';
 import { SCENARIOS } from '../lib/lab/simulation/scenarios.js';

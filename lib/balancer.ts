@@ -4,7 +4,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, machineName, reachableAddress } from './config.js';
+import { type BalancerConfig, machineName, reachableAddress } from './config/config.js';
 import { startConsole } from './console/health.js';
 import { type Lookup, systemLookup } from './host-addresses.js';
 import { MeercatError } from './errors.js';
@@ -29,7 +29,7 @@ import { openAccessLog } from './traffic/access-log.js';
 import { Deadlines } from './traffic/deadlines.js';
 import type { ExchangeContext } from './traffic/exchange.js';
 import { createPickLog, Explainer } from './traffic/explainer.js';
-import { healthRulesOf } from './traffic-config.js';
+import { healthRulesOf } from './config/traffic-config.js';
 import { HostPool } from './traffic/host-pool.js';
 import { LoadHeaders } from './traffic/load-headers.js';
 import { startMemoryGuard } from './traffic/memory-guard.js';

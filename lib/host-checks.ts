@@ -4,7 +4,7 @@
 import type { Clock } from './clock.js';
 import { HostAddresses, type Lookup, systemLookup } from './host-addresses.js';
 import { probeHost } from './probe-host.js';
-import type { HealthRules, HostTls } from './traffic-config.js';
+import type { HealthRules, HostTls } from './config/traffic-config.js';
 
 /** Checks that may run at once: thousands of dead hosts must not become thousands of sockets. */
 const MAX_RUNNING = 64;

@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { MeercatError, messageOf } from './errors.js';
-import type { HostTls, TlsFiles } from './traffic-config.js';
+import type { HostTls, TlsFiles } from './config/traffic-config.js';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 

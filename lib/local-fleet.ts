@@ -3,7 +3,7 @@
 
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { CONSOLE_PORT_OFFSET, formatDuration } from './config.js';
+import { CONSOLE_PORT_OFFSET, formatDuration } from './config/config.js';
 import { connectForPerson } from './console/status.js';
 import { MeercatError, messageOf } from './errors.js';
 import { keepProcess, type KeptProcess, type OnMessage, RESTART_AFTER_MS } from './kept-process.js';

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Flag, FlagReader, refuseRepeated } from '../bin/flag.js';
-import { parseCidr, parseInteger } from '../lib/config.js';
+import { parseCidr, parseInteger } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { ended, type Environment, logOf, meercat, refusedHere, withMeercat } from './support/meercat.js';
 

@@ -9,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dueChecks } from '../lib/host-checks.js';
 import { type CheckRules, probeHost } from '../lib/probe-host.js';
-import { type HostTls, TRAFFIC_DEFAULTS } from '../lib/traffic-config.js';
+import { type HostTls, TRAFFIC_DEFAULTS } from '../lib/config/traffic-config.js';
 import { freePort, until, withServer } from './support/brackets.js';
 import { withCertificates } from './support/certificates.js';
 import { withRawHost } from './support/raw-host.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
-import { DEFAULTS } from '../lib/config.js';
+import { DEFAULTS } from '../lib/config/config.js';
 import { COUNTERS } from '../lib/table/counters.js';
 import { ANSWERS } from '../lib/traffic/answers.js';
 import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/headers.js';

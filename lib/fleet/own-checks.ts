@@ -6,7 +6,7 @@ import { type HostChecks, startHostChecks } from '../host-checks.js';
 import type { Log } from '../log.js';
 import { afterCheck, type Checked, FALLEN, UNCHECKED } from '../routing/health.js';
 import type { Count } from '../table/counters.js';
-import type { HealthRules, HostTls } from '../traffic-config.js';
+import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import type { TableSync } from './table-sync.js';
 
 /** What own checks are handed. */

@@ -1,7 +1,7 @@
 // How long a fleet is without a master, and whether clients notice: four balancers as real processes under
 // a steady load; the master is killed, or told to stop, again and again.
 
-import { DEFAULTS } from '../config.js';
+import { DEFAULTS } from '../config/config.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
 import { checkAnswers, LabBalancer, startLabHost, startLabRedis } from './lab-fleet.js';

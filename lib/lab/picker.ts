@@ -2,7 +2,7 @@
 // policy, so that what the compiler makes of the pick is what it makes there.
 
 import { monotonicClock } from '../clock.js';
-import { parseAlgorithm } from '../config.js';
+import { parseAlgorithm } from '../config/config.js';
 import { FLEET, type HostRow, type Policy } from '../model.js';
 import { createPolicy } from '../routing/policy.js';
 import { Random } from '../routing/random.js';

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { startBalancer } from '../balancer.js';
-import { checkBalancerConfig, DEFAULTS } from '../config.js';
+import { checkBalancerConfig, DEFAULTS } from '../config/config.js';
 import { createLog } from '../log.js';
 import type { Sightings, WatchData } from './watch-thread.js';
 

@@ -3,7 +3,7 @@
 
 import { MeercatError, messageOf } from '../errors.js';
 import { type LineSink, openLineSink } from '../log.js';
-import type { AccessLogFormat } from '../traffic-config.js';
+import type { AccessLogFormat } from '../config/traffic-config.js';
 
 /** What there is to say of one request. Texts from clients are as they came, one character for each byte. */
 export interface AccessRecord {

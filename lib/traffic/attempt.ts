@@ -4,7 +4,7 @@
 
 import type { Clock } from '../clock.js';
 import type { OutcomeKind } from '../routing/retry.js';
-import type { TrafficTimeouts } from '../traffic-config.js';
+import type { TrafficTimeouts } from '../config/traffic-config.js';
 import type { Count } from '../table/counters.js';
 import { writeCopy } from './buffers.js';
 import { chunkedEnd, chunkHead } from './chunked.js';

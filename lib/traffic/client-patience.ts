@@ -2,7 +2,7 @@
 // the rate, and to take its answer. One deadline at a time, moved by assignments.
 
 import type { Clock } from '../clock.js';
-import type { TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
+import type { TrafficLimits, TrafficTimeouts } from '../config/traffic-config.js';
 import type { Waiting } from './deadlines.js';
 
 /** What a client owes. */

@@ -6,7 +6,7 @@ import { mayRetry, type OutcomeKind } from '../routing/retry.js';
 import type { RequestClasses } from '../routing/request-classes.js';
 import type { RetryBudget } from '../routing/retry-budget.js';
 import { expectedCost } from '../table/class-costs.js';
-import type { TrafficTimeouts } from '../traffic-config.js';
+import type { TrafficTimeouts } from '../config/traffic-config.js';
 import type { AccessLog } from './access-log.js';
 import type { AnswerCode } from './answers.js';
 import { Attempt, type AttemptContext, type Outcome } from './attempt.js';

@@ -12,7 +12,7 @@ import { HEADER, type TableColumns } from '../table/layout.js';
 import { expectedCost } from '../table/class-costs.js';
 import { beginRequest, clearRequests, endRequest, recordSaid } from '../table/own-requests.js';
 import type { SlotHost } from '../table/writer.js';
-import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../traffic-config.js';
+import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../config/traffic-config.js';
 import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
 import { EarlyAnswers } from './early-answers.js';

@@ -8,7 +8,7 @@ import { type EjectionState, startEjection } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
 import { type AddressEvents, HostAddresses, type Lookup } from '../host-addresses.js';
 import type { SlotHost } from '../table/writer.js';
-import type { HostTls } from '../traffic-config.js';
+import type { HostTls } from '../config/traffic-config.js';
 import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
 import type { ConnectionOwner, ConnectOptions, HostConnection } from './host-connection.js';

@@ -2,7 +2,7 @@
 // is what two parsers could read in two ways (RFC 9112, sections 3, 5, 6 and 11.2). Pure.
 
 import { METHODS } from 'node:http';
-import type { TrafficLimits, NamePolicy } from '../traffic-config.js';
+import type { TrafficLimits, NamePolicy } from '../config/traffic-config.js';
 import type { CounterName } from '../table/counters.js';
 import type { AnswerCode } from './answers.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';

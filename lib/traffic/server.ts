@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import type { TrafficConfig } from '../traffic-config.js';
+import type { TrafficConfig } from '../config/traffic-config.js';
 import { announcerOf } from './announcements.js';
 import { ClientConnection, type ConnectionContext } from './client-connection.js';
 import type { ClientSide } from './client-side.js';

@@ -4,7 +4,7 @@
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BalancerConfig } from '../../lib/config.js';
+import type { BalancerConfig } from '../../lib/config/config.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { until, withRedis, withServer } from '../support/brackets.js';

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BalancerConfig } from '../../lib/config.js';
+import type { BalancerConfig } from '../../lib/config/config.js';
 import { withRedis, withServer } from '../support/brackets.js';
 import { type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BalancerConfig } from '../../lib/config.js';
+import type { BalancerConfig } from '../../lib/config/config.js';
 import type { StaticHost } from '../../lib/model.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';

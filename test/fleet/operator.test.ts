@@ -4,7 +4,7 @@
 import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BalancerConfig } from '../../lib/config.js';
+import type { BalancerConfig } from '../../lib/config/config.js';
 import { operate, type Operated, type OperatorAction } from '../../lib/console/operator.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';

@@ -7,7 +7,7 @@ import { startHosts } from '../../lib/hosts/hosts.js';
 import { NO_STAMP } from '../../lib/model.js';
 import { createTable } from '../../lib/table/layout.js';
 import type { FleetToHosts } from '../../lib/thread-messages.js';
-import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
 import { KEYS } from '../support/fleet.js';
 import { mastershipOf } from '../support/host-rows.js';

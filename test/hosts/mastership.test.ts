@@ -11,7 +11,7 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { QuietPublisher } from '../../lib/redis/quiet-publish.js';
 import { encodeReport } from '../../lib/redis/report-message.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
-import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { until, withRedis } from '../support/brackets.js';
 import { deliverReport, KEYS, publishReport } from '../support/fleet.js';
 import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';

@@ -2,7 +2,7 @@
 // ones unless a test asks for its own. Stopped at the end of the bracket, whatever happened in it.
 
 import { type Balancer, startBalancer } from '../../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config.js';
+import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config/config.js';
 import type { Lookup } from '../../lib/host-addresses.js';
 import type { Log } from '../../lib/log.js';
 import type { Report } from '../../lib/model.js';

@@ -1,7 +1,7 @@
 // A balancer in front of hosts that a test makes: static ones, no Redis.
 
 import type { RequestListener } from 'node:http';
-import type { BalancerConfig } from '../../lib/config.js';
+import type { BalancerConfig } from '../../lib/config/config.js';
 import type { StaticHost } from '../../lib/model.js';
 import { withServer } from './brackets.js';
 import { type TestBalancer, withBalancer } from './fleet.js';

@@ -8,7 +8,7 @@ import type { Attempt, Outcome } from '../../lib/traffic/attempt.js';
 import type { ClientSide } from '../../lib/traffic/client-side.js';
 import { exchange } from '../../lib/traffic/exchange.js';
 import { clientFacts } from '../../lib/traffic/headers.js';
-import type { TrafficConfig } from '../../lib/traffic-config.js';
+import type { TrafficConfig } from '../../lib/config/traffic-config.js';
 import { buildTrafficStage, type TrafficStage } from './traffic-context.js';
 
 /** What a story is to meet. */

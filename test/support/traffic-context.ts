@@ -15,7 +15,7 @@ import { Deadlines } from '../../lib/traffic/deadlines.js';
 import type { ExchangeContext } from '../../lib/traffic/exchange.js';
 import { HostPool, type PoolOptions } from '../../lib/traffic/host-pool.js';
 import { LoadHeaders } from '../../lib/traffic/load-headers.js';
-import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 
 /** A context and what a test looks at. `stop` ends its timers. */
 export interface TrafficStage {

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { announcerOf } from '../../lib/traffic/announcements.js';
 import { AnnouncedRequest, OneWriteResponse } from '../../lib/traffic/one-write-response.js';
 import { readRequestHead, type RequestHead } from '../../lib/traffic/request-head.js';
-import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 
 const test = suite('announcements');
 

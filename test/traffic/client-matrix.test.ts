@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { NamePolicy } from '../../lib/traffic-config.js';
+import type { NamePolicy } from '../../lib/config/traffic-config.js';
 import { type TestBalancer, withBalancer } from '../support/fleet.js';
 import { RawClient, withRaw } from '../support/http-client.js';
 import { type RecordingHost, SENTINEL, withRecordingHost } from '../support/recording-host.js';

@@ -8,7 +8,7 @@ import { chunkedEnd, chunkHead } from '../../lib/traffic/chunked.js';
 import { clientFacts, headText, passedTrailers, requestHeaders, responseHeaders } from '../../lib/traffic/headers.js';
 import { isRefusal, readRequestHead, type RequestHead } from '../../lib/traffic/request-head.js';
 import { readResponseHead } from '../../lib/traffic/response-head.js';
-import { type NamePolicy, TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
+import { type NamePolicy, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { header, RUNS } from '../support/arbitrary-bytes.js';
 import { LAX_READERS, readRequests, type ReferenceRequest } from '../support/reference-parser.js';
 

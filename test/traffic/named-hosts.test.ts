@@ -10,7 +10,7 @@ import { monotonicClock, SECOND } from '../../lib/clock.js';
 import { type Address, HostAddresses, type Lookup } from '../../lib/host-addresses.js';
 import { startHostChecks } from '../../lib/host-checks.js';
 import { probeHost } from '../../lib/probe-host.js';
-import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { startTraffic } from '../../lib/traffic/server.js';
 import { until } from '../support/brackets.js';

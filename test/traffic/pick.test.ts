@@ -10,7 +10,7 @@ import { Random } from '../../lib/routing/random.js';
 import { HEADER } from '../../lib/table/layout.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { pick } from '../../lib/traffic/pick.js';
-import type { TrafficConfig } from '../../lib/traffic-config.js';
+import type { TrafficConfig } from '../../lib/config/traffic-config.js';
 import { freePort, until, withServer } from '../support/brackets.js';
 import { withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';

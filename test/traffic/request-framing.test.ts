@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HeadRules } from '../../lib/traffic/request-head.js';
 import { RequestParser } from '../../lib/traffic/request-parser.js';
-import { TRAFFIC_DEFAULTS } from '../../lib/traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { cutAt, cuts, garbage, requestBytes, RUNS } from '../support/arbitrary-bytes.js';
 import { LAX_READERS, readRequests } from '../support/reference-parser.js';
 import { until } from '../support/until.js';

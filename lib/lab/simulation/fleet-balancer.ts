@@ -14,7 +14,7 @@ import { beginRequest, endRequest } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
 import { EarlyAnswers, type KeptHost } from '../../traffic/early-answers.js';
-import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { RequestClass } from './scenario.js';
 
 /** How often what a balancer holds against hosts, and its medians, are looked at. */

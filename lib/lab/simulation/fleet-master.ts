@@ -4,7 +4,7 @@
 import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
 import { HostRegistry } from '../../hosts/host-registry.js';
 import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model.js';
-import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { EventQueue } from './event-queue.js';
 
 /** What a mastership is handed. */

@@ -2,7 +2,7 @@
 // be right; what nobody asked for is an error too, for it is a slip of the pen.
 
 import { MINUTE } from '../../clock.js';
-import { parseDuration } from '../../config.js';
+import { parseDuration } from '../../config/config.js';
 import { MeercatError, messageOf } from '../../errors.js';
 
 /** No time in a scenario is longer. */

@@ -2,8 +2,8 @@
 // not simulated: when a master dies, or Redis is away, the next one is master as soon as the product's would be.
 
 import type { HostTable, LoadMessage, Report } from '../../model.js';
-import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
-import { DEFAULTS } from '../../config.js';
+import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
+import { DEFAULTS } from '../../config/config.js';
 import { isNewer } from '../../table/stamp.js';
 import { Agents } from './agents.js';
 import { Draws } from './draws.js';

@@ -4,7 +4,7 @@
 
 import type { Algorithm } from '../../model.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
-import { TRAFFIC_DEFAULTS } from '../../traffic-config.js';
+import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import { Arrivals } from './arrivals.js';
 import { Draws } from './draws.js';
 import { EventQueue } from './event-queue.js';

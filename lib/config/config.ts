@@ -3,13 +3,13 @@
 
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { MINUTE, SECOND } from './clock.js';
-import { MeercatError } from './errors.js';
-import { LOG_LEVELS, type LogLevel } from './log.js';
-import { ALGORITHMS, type Algorithm, type StaticHost } from './model.js';
-import { parseRedisAddress } from './redis/address.js';
-import { isName, NAME_RULE, originOf } from './redis/names.js';
-import { readRedisTls } from './redis/tls.js';
+import { MINUTE, SECOND } from '../clock.js';
+import { MeercatError } from '../errors.js';
+import { LOG_LEVELS, type LogLevel } from '../log.js';
+import { ALGORITHMS, type Algorithm, type StaticHost } from '../model.js';
+import { parseRedisAddress } from '../redis/address.js';
+import { isName, NAME_RULE, originOf } from '../redis/names.js';
+import { readRedisTls } from '../redis/tls.js';
 import { type StatusRange, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 
 /** Everything that one balancer is told. */

@@ -2,7 +2,7 @@
 // anything is let in, when a host is out, and TLS. Each part of the traffic plane is handed the interface
 // that it needs. Defaults are safe on the open internet; 0 turns a limit off where that is said.
 
-import { MINUTE, SECOND } from './clock.js';
+import { MINUTE, SECOND } from '../clock.js';
 
 /** Every wait on the network, in milliseconds. */
 export interface TrafficTimeouts {

@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert';
 import {
   type BalancerConfig, checkBalancerConfig, checkFleet, DEFAULTS, defaultHostName, formatDuration, formatStatuses, machineName, parseAlgorithm,
   parseAuthority, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost, parseStatuses,
-} from '../lib/config.js';
-import { MeercatError } from '../lib/errors.js';
-import { isName } from '../lib/redis/names.js';
+} from '../../lib/config/config.js';
+import { MeercatError } from '../../lib/errors.js';
+import { isName } from '../../lib/redis/names.js';
 
 const test = suite('config');
 
