@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { probeHost } from '../lib/probe-host.js';
+import { probeHost } from '../lib/health/probe-host.js';
 import { TRAFFIC_DEFAULTS } from '../lib/config/traffic-config.js';
 import { startTimeout } from '../lib/timeout.js';
 import { until, withProcess } from './support/brackets.js';

@@ -2,7 +2,7 @@
 // goes by what it finds until a master's table comes again.
 
 import type { Clock } from '../clock.js';
-import { type HostChecks, startHostChecks } from '../host-checks.js';
+import { type HostChecks, startHostChecks } from '../health/host-checks.js';
 import type { Log } from '../log.js';
 import { afterCheck, type Checked, FALLEN, UNCHECKED } from '../routing/health.js';
 import type { Count } from '../table/counters.js';

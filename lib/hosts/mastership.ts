@@ -4,7 +4,7 @@
 
 import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
-import { type HostChecks, startHostChecks } from '../host-checks.js';
+import { type HostChecks, startHostChecks } from '../health/host-checks.js';
 import type { Log } from '../log.js';
 import type { HostTable } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';

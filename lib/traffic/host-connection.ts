@@ -4,7 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../clock.js';
-import { type HostAddresses, tryEach } from '../host-addresses.js';
+import { type HostAddresses, tryEach } from '../health/host-addresses.js';
 import { ResponseParser, type ResponseSink } from './response-parser.js';
 import type { Deadlines, Waiting } from './deadlines.js';
 

@@ -3,10 +3,10 @@
 
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import type { HostAddresses, Lookup } from '../host-addresses.js';
+import type { HostAddresses, Lookup } from '../health/host-addresses.js';
 import type { OutcomeKind } from '../routing/retry.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../routing/ejection.js';
-import type { CheckRules } from '../probe-host.js';
+import type { CheckRules } from '../health/probe-host.js';
 import type { Count } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import { expectedCost } from '../table/class-costs.js';

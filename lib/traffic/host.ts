@@ -3,10 +3,10 @@
 
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import { hostAddressOf } from '../host-address.js';
+import { hostAddressOf } from '../health/host-address.js';
 import { type EjectionState, startEjection } from '../routing/ejection.js';
 import type { Count } from '../table/counters.js';
-import { type AddressEvents, HostAddresses, type Lookup } from '../host-addresses.js';
+import { type AddressEvents, HostAddresses, type Lookup } from '../health/host-addresses.js';
 import type { SlotHost } from '../table/writer.js';
 import type { HostTls } from '../config/traffic-config.js';
 import type { Attempt } from './attempt.js';

@@ -5,7 +5,7 @@ import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:cry
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { MeercatError, messageOf } from '../errors.js';
-import { parseCertificates } from '../host-tls.js';
+import { parseCertificates } from '../health/host-tls.js';
 
 /** The certificates that are in use. */
 export interface TlsContexts {

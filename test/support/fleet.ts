@@ -3,7 +3,7 @@
 
 import { type Balancer, startBalancer } from '../../lib/balancer.js';
 import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config/config.js';
-import type { Lookup } from '../../lib/host-addresses.js';
+import type { Lookup } from '../../lib/health/host-addresses.js';
 import type { Log } from '../../lib/log.js';
 import type { Report } from '../../lib/model.js';
 import { buildKeys, type Keys } from '../../lib/redis/keys.js';

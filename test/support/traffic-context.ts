@@ -2,7 +2,7 @@
 // and every rule can be told otherwise.
 
 import type { Clock } from '../../lib/clock.js';
-import type { Lookup } from '../../lib/host-addresses.js';
+import type { Lookup } from '../../lib/health/host-addresses.js';
 import type { Policy } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 import { RequestClasses } from '../../lib/routing/request-classes.js';

@@ -7,12 +7,12 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dueChecks } from '../lib/host-checks.js';
-import { type CheckRules, probeHost } from '../lib/probe-host.js';
-import { type HostTls, TRAFFIC_DEFAULTS } from '../lib/config/traffic-config.js';
-import { freePort, until, withServer } from './support/brackets.js';
-import { withCertificates } from './support/certificates.js';
-import { withRawHost } from './support/raw-host.js';
+import { dueChecks } from '../../lib/health/host-checks.js';
+import { type CheckRules, probeHost } from '../../lib/health/probe-host.js';
+import { type HostTls, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
+import { freePort, until, withServer } from '../support/brackets.js';
+import { withCertificates } from '../support/certificates.js';
+import { withRawHost } from '../support/raw-host.js';
 
 const test = suite('probe host');
 

@@ -3,8 +3,8 @@
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { MeercatError, messageOf } from './errors.js';
-import type { HostTls, TlsFiles } from './config/traffic-config.js';
+import { MeercatError, messageOf } from '../errors.js';
+import type { HostTls, TlsFiles } from '../config/traffic-config.js';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Address, HostAddresses } from '../lib/host-addresses.js';
+import { type Address, HostAddresses } from '../../lib/health/host-addresses.js';
 
 const test = suite('host addresses');
 

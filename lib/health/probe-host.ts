@@ -6,8 +6,8 @@ import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import { type HostAddress, hostAddressOf } from './host-address.js';
 import { type HostAddresses, tryEach } from './host-addresses.js';
-import { startTimeout } from './timeout.js';
-import type { HealthRules, HostTls } from './config/traffic-config.js';
+import { startTimeout } from '../timeout.js';
+import type { HealthRules, HostTls } from '../config/traffic-config.js';
 
 /** So much of an answer's body is read; a longer one is as good. */
 const MAX_BODY_BYTES = 64 << 10;

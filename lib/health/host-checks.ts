@@ -1,10 +1,10 @@
 // Checks hosts again and again: each once an interval, spread over it, and a bounded number at a time. Who is
 // checked and what follows from it is its owner's: the master, or a balancer without one.
 
-import type { Clock } from './clock.js';
+import type { Clock } from '../clock.js';
 import { HostAddresses, type Lookup, systemLookup } from './host-addresses.js';
 import { probeHost } from './probe-host.js';
-import type { HealthRules, HostTls } from './config/traffic-config.js';
+import type { HealthRules, HostTls } from '../config/traffic-config.js';
 
 /** Checks that may run at once: thousands of dead hosts must not become thousands of sockets. */
 const MAX_RUNNING = 64;

@@ -4,7 +4,7 @@
 import { ADDRCONFIG } from 'node:dns';
 import { lookup as lookupName } from 'node:dns/promises';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import type { Clock } from './clock.js';
+import type { Clock } from '../clock.js';
 import { hostAddressOf } from './host-address.js';
 
 /** One address that a name stands for. */

@@ -5,9 +5,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MeercatError } from '../lib/errors.js';
-import { parseCertificates, readHostTls } from '../lib/host-tls.js';
-import { withCertificates } from './support/certificates.js';
+import { MeercatError } from '../../lib/errors.js';
+import { parseCertificates, readHostTls } from '../../lib/health/host-tls.js';
+import { withCertificates } from '../support/certificates.js';
 
 const test = suite('host tls');
 
