@@ -1,6 +1,6 @@
 // What requests cost, as text for a terminal.
 
-import type { CostEstimate } from '../routing/cost-model.js';
+import type { CostEstimate } from '../learning/cost-model.js';
 import { type Column, percent, table } from './render.js';
 
 const NONE = '-';

@@ -2,7 +2,7 @@
 // predecessor told, class by class, until it knows better itself.
 
 import type { Costs } from '../model.js';
-import { type CostEstimate, CostModel } from '../routing/cost-model.js';
+import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
 
 /** Costs are told anew when one of them changed by this share. */

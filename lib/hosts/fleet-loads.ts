@@ -5,8 +5,8 @@
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import { isQuickPace, neutralPaceOf } from '../routing/pace.js';
 import { medianOf } from '../routing/usage.js';
-import type { CostModel } from '../routing/cost-model.js';
-import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } from '../routing/capacity.js';
+import type { CostModel } from '../learning/cost-model.js';
+import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } from '../learning/capacity.js';
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 

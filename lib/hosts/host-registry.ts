@@ -4,7 +4,7 @@
 import type { Costs, FiguresRow, HostFigures, HostRow, LoadMessage, LoadRow, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
-import type { CostEstimate } from '../routing/cost-model.js';
+import type { CostEstimate } from '../learning/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, HostNews, ReportOutcome } from './host-changes.js';

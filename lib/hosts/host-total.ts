@@ -3,7 +3,7 @@
 
 import type { Evidence, HostFigures } from '../model.js';
 import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
-import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../routing/capacity.js';
+import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../learning/capacity.js';
 
 /** The weight of the newest second in the smoothed rate. */
 const RATE_WEIGHT = 0.5;

@@ -1,7 +1,7 @@
 // What requests cost, in Redis, for people: a hash from a class to its figures, as `cost_ms=5.1 error_ms=0.3
 // confidence=0.94 samples=1200 memory_bytes=`. The master writes it; balancers get theirs in its tables.
 
-import type { CostEstimate } from '../routing/cost-model.js';
+import type { CostEstimate } from '../learning/cost-model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isClassName } from './load-message.js';

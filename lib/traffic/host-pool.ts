@@ -15,7 +15,7 @@ import type { SlotHost } from '../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../config/traffic-config.js';
 import type { Attempt } from './attempt.js';
 import type { Deadlines } from './deadlines.js';
-import { EarlyAnswers } from './early-answers.js';
+import { EarlyAnswers } from '../learning/early-answers.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { RequestHead } from './request-head.js';

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../clock.js';
 import type { InbandReport } from '../model.js';
-import { isLoadHeader, readLoadHeader } from '../routing/orca-header.js';
+import { isLoadHeader, readLoadHeader } from '../learning/orca-header.js';
 import type { Count } from '../table/counters.js';
 import type { Host } from './host.js';
 import { NO_LOAD, type ResponseHead, SEVERAL_LOADS } from './response-head.js';

@@ -1,6 +1,6 @@
 // The head of a host's answer, read strictly (RFC 9112, sections 4 and 6). Pure.
 
-import { isLoadHeader } from '../routing/orca-header.js';
+import { isLoadHeader } from '../learning/orca-header.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
 /** How an answer's body is delimited; `close`: by the end of the connection. */

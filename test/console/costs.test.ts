@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { renderCosts } from '../../lib/console/costs.js';
 import { parseCost, readCosts, writeCosts } from '../../lib/redis/cost-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
-import type { CostEstimate } from '../../lib/routing/cost-model.js';
+import type { CostEstimate } from '../../lib/learning/cost-model.js';
 import { withClients } from '../support/redis-client.js';
 import { withRedis } from '../support/brackets.js';
 

@@ -1,7 +1,7 @@
 // What the cost model takes of a core: node dist/test/support/cost-model-speed.js [hosts] [classes] [load messages a second]
 // CPU time of the thread, for the second and third minute of reports of each host a second.
 
-import { CostModel } from '../../lib/routing/cost-model.js';
+import { CostModel } from '../../lib/learning/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
 
 const [hosts = 1000, classes = 20, messages = 10] = process.argv.slice(2).map(Number);

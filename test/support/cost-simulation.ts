@@ -2,8 +2,8 @@
 // lose cores to neighbours on their machine; classes with CPU and waiting; reports at moments of each host's own.
 // Seeded, in virtual time. The balancing is by requests in flight over what a host has, of four random ones.
 
-import type { CostModel } from '../../lib/routing/cost-model.js';
-import { MinHeap } from '../../lib/min-heap.js';
+import type { CostModel } from '../../lib/learning/cost-model.js';
+import { MinHeap } from '../../lib/learning/min-heap.js';
 import { Random } from '../../lib/routing/random.js';
 
 /** A class of requests. */

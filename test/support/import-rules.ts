@@ -30,7 +30,7 @@ const COMPOSITION_ROOTS = new Set(['balancer', 'local-fleet', 'index']);
 const FILE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = { config: ['redis'] };
 
 /** Files without I/O that the simulation runs as they are, in folders that the lab may not import. */
-const SIMULATED: ReadonlySet<string> = new Set(['lib/hosts/host-registry.js', 'lib/hosts/flush-pace.js', 'lib/fleet/table-order.js', 'lib/traffic/early-answers.js']);
+const SIMULATED: ReadonlySet<string> = new Set(['lib/hosts/host-registry.js', 'lib/hosts/flush-pace.js', 'lib/fleet/table-order.js', 'lib/learning/early-answers.js']);
 
 /** The benchmark's peers are http-proxy as it comes and with undici: the places outside its home. */
 const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy', 'lib/lab/undici-proxy.ts http-proxy']);

@@ -8,7 +8,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
-import { readOrcaJson } from '../../routing/orca.js';
+import { readOrcaJson } from '../../learning/orca.js';
 import type { Probe, ProbeOptions } from '../probe.js';
 
 const ANSWER_LIMIT_BYTES = 64 * 1024;

@@ -13,7 +13,7 @@ import { OwnLoads } from '../../table/own-loads.js';
 import { beginRequest, endRequest } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
-import { EarlyAnswers, type KeptHost } from '../../traffic/early-answers.js';
+import { EarlyAnswers, type KeptHost } from '../../learning/early-answers.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { RequestClass } from './scenario.js';
 

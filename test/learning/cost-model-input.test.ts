@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CostModel } from '../../lib/routing/cost-model.js';
+import { CostModel } from '../../lib/learning/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
 import { hearCosts } from '../support/cost-simulation.js';
 

@@ -4,8 +4,8 @@
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { OrcaReport } from '../../lib/routing/orca.js';
-import { isLoadHeader, readLoadHeader } from '../../lib/routing/orca-header.js';
+import type { OrcaReport } from '../../lib/learning/orca.js';
+import { isLoadHeader, readLoadHeader } from '../../lib/learning/orca-header.js';
 
 const test = suite('orca');
 

@@ -5,7 +5,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CostModel } from '../../lib/routing/cost-model.js';
+import { CostModel } from '../../lib/learning/cost-model.js';
 import { type CostScenario, type SimulatedClass, hearCosts } from '../support/cost-simulation.js';
 
 const test = suite('cost model');

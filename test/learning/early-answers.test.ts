@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { FLEET, MAX_CLASSES } from '../../lib/model.js';
 import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { beginRequest, endRequest } from '../../lib/table/own-requests.js';
-import { EarlyAnswers } from '../../lib/traffic/early-answers.js';
+import { EarlyAnswers } from '../../lib/learning/early-answers.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('early answers');

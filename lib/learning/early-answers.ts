@@ -2,7 +2,7 @@
 // something else than others do (answer-sizes.ts), count as in flight, and then as having taken, what their work takes
 // elsewhere: such a host gets its share, not more, whoever picks and by whatever figure.
 
-import { MinHeap } from '../min-heap.js';
+import { MinHeap } from './min-heap.js';
 import { FLEET, MAX_CLASSES } from '../model.js';
 import { isTooQuick, LEAST_HONEST } from '../routing/pace.js';
 import type { Count } from '../table/counters.js';

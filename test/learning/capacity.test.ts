@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CapacityFigures, type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/routing/capacity.js';
+import { type CapacityFigures, type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/learning/capacity.js';
 import type { Evidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 

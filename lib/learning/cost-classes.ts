@@ -2,7 +2,7 @@
 // Sums fade, so that they tell of about the last 45 s. Bounded: the class of the least use gives its place to a new one.
 
 import { HALF_LIFE_MS, type Kind } from './cost-rows.js';
-import { REST_NAME } from './request-classes.js';
+import { REST_NAME } from '../routing/request-classes.js';
 import { MAX_COLUMNS } from './work-windows.js';
 
 /** A class with fewer requests than this (fading) is not fitted. */

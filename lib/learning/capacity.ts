@@ -9,7 +9,7 @@
 // CPU that others on the machine take is in neither, as it should be.
 
 import type { Evidence } from '../model.js';
-import { forgottenAfter } from './forgetting.js';
+import { forgottenAfter } from '../routing/forgetting.js';
 
 /** After so long half of what was learned from requests is forgotten, if there were enough new ones, and messages come as often. */
 const MIN_HALF_LIFE_MS = 100;
