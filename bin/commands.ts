@@ -30,7 +30,7 @@ interface UpFlags {
 
 /** `meercat up`. */
 export async function runUp(flags: UpFlags): Promise<void> {
-  const { startLocalFleet } = await import('../lib/local-fleet.js');
+  const { startLocalFleet } = await import('../lib/up/local-fleet.js');
   const { showFleet } = await import('../lib/console/live.js');
   checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
   checkHostNames(flags.host ?? []);
@@ -210,7 +210,7 @@ export async function runBenchmark(name: string, { json, ...flags }: BenchmarkFl
 
 /** A demo host of `meercat up`; it tells its port to its parent. */
 export async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {
-  const { startDemoHost } = await import('../lib/demo-host.js');
+  const { startDemoHost } = await import('../lib/up/demo-host.js');
   const shutdown = createShutdown(() => undefined);
   const host = await startDemoHost(flags.name, parsePort('--port', flags.port));
   shutdown.add(() => host.close());
@@ -220,7 +220,7 @@ export async function runDemoHost(flags: { readonly name: string; readonly port:
 
 /** The Redis in JavaScript of `meercat up`. */
 export async function runEmbedded(flags: { readonly port: string }): Promise<void> {
-  const { runEmbeddedRedis } = await import('../lib/redis/local-server.js');
+  const { runEmbeddedRedis } = await import('../lib/up/local-server.js');
   const shutdown = createShutdown(() => undefined);
   stopOnSignals(shutdown, () => undefined);
   await runEmbeddedRedis(parsePort('--port', flags.port));

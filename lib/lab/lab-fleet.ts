@@ -3,7 +3,7 @@
 
 import { Agent } from 'node:http';
 import { MeercatError } from '../errors.js';
-import { startLocalRedis } from '../redis/local-server.js';
+import { startLocalRedis } from '../up/local-server.js';
 import type { Shutdown } from '../shutdown.js';
 import { get, readHealth, until } from './health.js';
 import { freePort, type LabChild, type LabProcess, type StartOptions, startNode, startRole } from './processes.js';

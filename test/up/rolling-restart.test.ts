@@ -3,8 +3,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createRollingRestart, type RollingPart, type RollingRestart } from '../lib/rolling-restart.js';
-import { until } from './support/brackets.js';
+import { createRollingRestart, type RollingPart, type RollingRestart } from '../../lib/up/rolling-restart.js';
+import { until } from '../support/brackets.js';
 
 const test = suite('rolling restart');
 

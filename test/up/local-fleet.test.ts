@@ -9,12 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type FleetView, readFleet } from '../lib/redis/fleet-view.js';
-import { buildKeys } from '../lib/redis/keys.js';
-import { until, withRedis, withServer, withTempDir } from './support/brackets.js';
-import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from './support/fleet-process.js';
-import { ended, meercat, withDefaults } from './support/meercat.js';
-import { withClients } from './support/redis-client.js';
+import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
+import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from '../support/fleet-process.js';
+import { ended, meercat, withDefaults } from '../support/meercat.js';
+import { withClients } from '../support/redis-client.js';
 
 const test = suite('meercat up');
 

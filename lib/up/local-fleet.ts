@@ -3,21 +3,21 @@
 
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { CONSOLE_PORT_OFFSET, formatDuration } from './config/config.js';
-import { connectForPerson } from './console/status.js';
-import { MeercatError, messageOf } from './errors.js';
+import { CONSOLE_PORT_OFFSET, formatDuration } from '../config/config.js';
+import { connectForPerson } from '../console/status.js';
+import { MeercatError, messageOf } from '../errors.js';
 import { keepProcess, type KeptProcess, type OnMessage, RESTART_AFTER_MS } from './kept-process.js';
-import type { Log, LogLevel } from './log.js';
-import type { Algorithm, StaticHost } from './model.js';
-import { parseRedisAddress } from './redis/address.js';
-import { openSubscription } from './redis/connect.js';
-import { decodeEvent, WHOLE_FLEET } from './redis/event-message.js';
-import { publishEvent } from './redis/fleet-store.js';
-import { buildKeys } from './redis/keys.js';
-import { chooseRedisPort, type LocalRedis, startLocalRedis } from './redis/local-server.js';
-import { type FleetView, readFleet } from './redis/fleet-view.js';
+import type { Log, LogLevel } from '../log.js';
+import type { Algorithm, StaticHost } from '../model.js';
+import { parseRedisAddress } from '../redis/address.js';
+import { openSubscription } from '../redis/connect.js';
+import { decodeEvent, WHOLE_FLEET } from '../redis/event-message.js';
+import { publishEvent } from '../redis/fleet-store.js';
+import { buildKeys } from '../redis/keys.js';
+import { chooseRedisPort, type LocalRedis, startLocalRedis } from './local-server.js';
+import { type FleetView, readFleet } from '../redis/fleet-view.js';
 import { createRollingRestart } from './rolling-restart.js';
-import { createShutdown } from './shutdown.js';
+import { createShutdown } from '../shutdown.js';
 
 /** How long the whole fleet may take to come up. */
 const START_TIMEOUT_MS = 30_000;

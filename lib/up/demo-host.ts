@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MeercatError } from './errors.js';
+import { MeercatError } from '../errors.js';
 
 /** More CPU than this is not burnt for one request. */
 const MAX_WORK_MS = 10_000;

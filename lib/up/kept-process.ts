@@ -3,7 +3,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { formatDuration } from './config/config.js';
+import { formatDuration } from '../config/config.js';
 
 /** A process that dies is started again after this pause (ms). */
 export const RESTART_AFTER_MS = 1000;

@@ -13,7 +13,7 @@ import { readFleet } from '../../lib/redis/fleet-view.js';
 import { readSnapshot, writeHosts } from '../../lib/redis/host-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore, type LeaseGrant } from '../../lib/redis/lease-store.js';
-import { chooseRedisPort, findRedisServer, type LocalRedis, startLocalRedis } from '../../lib/redis/local-server.js';
+import { chooseRedisPort, findRedisServer, type LocalRedis, startLocalRedis } from '../../lib/up/local-server.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { openSubscription } from '../../lib/redis/connect.js';
 import { freePort, until, withProcess, withRedis, withServer, withTempDir } from '../support/brackets.js';
@@ -228,7 +228,7 @@ for (const [kind, names] of KINDS) {
     withPath(names, async () => {
       const port = await freePort();
       const script = `
-        const { startLocalRedis } = await import('${new URL('../../lib/redis/local-server.js', import.meta.url)}');
+        const { startLocalRedis } = await import('${new URL('../../lib/up/local-server.js', import.meta.url)}');
         const redis = await startLocalRedis(${port}, ${JSON.stringify(EMBEDDED)}, () => {});
         console.log('started', redis.kind);`;
       let family: number[] = [];

@@ -2,7 +2,7 @@
 // At most one is under way; a request that comes meanwhile is answered and ignored. It stops at the first
 // part that does not come back, so that a fault costs one part and not all.
 
-import { messageOf } from './errors.js';
+import { messageOf } from '../errors.js';
 
 /** What is restarted. */
 export interface RollingPart {
