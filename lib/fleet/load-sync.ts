@@ -6,10 +6,10 @@ import type { Costs, HostTable } from '../model.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
-import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../routing/load-interval.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../redis/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
-import { OwnLoads } from '../table/own-loads.js';
+import { OwnLoads } from './own-loads.js';
 import type { TableWriter } from '../table/writer.js';
 import type { ThreadConfig } from '../thread-messages.js';
 

@@ -2,7 +2,7 @@
 // stores. The simulation keeps the same.
 
 import { SECOND } from '../clock.js';
-import { ExchangeBudget, loadIntervalMs, longestIntervalMs } from '../routing/load-interval.js';
+import { ExchangeBudget, loadIntervalMs, longestIntervalMs } from '../redis/load-interval.js';
 
 /** What changed is gathered for so long before it is published: longer where there are many hosts. Reports of a few hosts seldom come together, and waiting saves nothing. */
 const MIN_FLUSH_MS = 6;

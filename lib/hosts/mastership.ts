@@ -16,7 +16,7 @@ import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
-import { ExchangeBudget } from '../routing/load-interval.js';
+import { ExchangeBudget } from '../redis/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_MS, STORE_EVERY_MS, TICK_MS } from './flush-pace.js';

@@ -4,12 +4,12 @@
 import { TableOrder } from '../../fleet/table-order.js';
 import type { HostTable, LoadMessage, StaticHost } from '../../model.js';
 import { AVOID_BRIEFLY_MS, AVOID_MS, type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
-import { LoadPace, loadIntervalMs } from '../../routing/load-interval.js';
+import { LoadPace, loadIntervalMs } from '../../redis/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
-import { OwnLoads } from '../../table/own-loads.js';
+import { OwnLoads } from '../../fleet/own-loads.js';
 import { beginRequest, endRequest } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';

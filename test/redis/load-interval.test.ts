@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../../lib/routing/load-interval.js';
+import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../../lib/redis/load-interval.js';
 
 const test = suite('load interval');
 

@@ -3,8 +3,8 @@
 // it is now, counts nothing twice.
 
 import { FLEET, type HostTable } from '../model.js';
-import type { TableColumns } from './layout.js';
-import type { SlotHost } from './writer.js';
+import type { TableColumns } from '../table/layout.js';
+import type { SlotHost } from '../table/writer.js';
 
 /** So many messages may be on their way; when more are not acknowledged, something was lost. */
 const MAX_UNACKED = 24;

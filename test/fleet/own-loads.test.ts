@@ -8,7 +8,7 @@ import { FLEET, type HostTable, type LoadMessage } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 import { counterOf } from '../../lib/table/counters.js';
 import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
-import { OwnLoads } from '../../lib/table/own-loads.js';
+import { OwnLoads } from '../../lib/fleet/own-loads.js';
 import { notePace } from '../../lib/table/own-requests.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
