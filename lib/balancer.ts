@@ -25,16 +25,16 @@ import { TableReader } from './table/reader.js';
 import { readStamp } from './table/stamp.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
-import { openAccessLog } from './traffic/access-log.js';
-import { Deadlines } from './traffic/deadlines.js';
-import type { ExchangeContext } from './traffic/exchange.js';
-import { createPickLog, Explainer } from './traffic/explainer.js';
+import { openAccessLog } from './traffic/log/access-log.js';
+import { Deadlines } from './deadlines.js';
+import type { ExchangeContext } from './traffic/request/exchange.js';
+import { createPickLog, Explainer } from './traffic/request/explainer.js';
 import { healthRulesOf } from './config/traffic-config.js';
-import { HostPool } from './traffic/host-pool.js';
-import { LoadHeaders } from './traffic/load-headers.js';
-import { startMemoryGuard } from './traffic/memory-guard.js';
+import { HostPool } from './traffic/host/host-pool.js';
+import { LoadHeaders } from './traffic/host/load-headers.js';
+import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
-import { openTlsContexts } from './traffic/tls-contexts.js';
+import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
 /** How often requests are sorted into classes anew. */

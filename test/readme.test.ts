@@ -8,10 +8,10 @@ import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { DEFAULTS } from '../lib/config/config.js';
 import { COUNTERS } from '../lib/table/counters.js';
-import { ANSWERS } from '../lib/traffic/answers.js';
-import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/headers.js';
-import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/request-head.js';
-import { RequestParser } from '../lib/traffic/request-parser.js';
+import { ANSWERS } from '../lib/traffic/wire/answers.js';
+import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/wire/headers.js';
+import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/wire/request-head.js';
+import { RequestParser } from '../lib/traffic/client/request-parser.js';
 
 const test = suite('readme');
 

@@ -6,20 +6,20 @@ import type { Duplex } from 'node:stream';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { TrafficConfig } from '../config/traffic-config.js';
-import { announcerOf } from './announcements.js';
-import { ClientConnection, type ConnectionContext } from './client-connection.js';
-import type { ClientSide } from './client-side.js';
-import { ConnectionLimits } from './connection-limits.js';
-import type { Deadlines } from './deadlines.js';
-import { type ExchangeContext, exchange } from './exchange.js';
-import type { ClientFacts } from './headers.js';
-import { openListener } from './listener.js';
-import { AnnouncedRequest, OneWriteResponse } from './one-write-response.js';
-import { createShell, ProxyLane } from './proxy-lane.js';
-import { refusedRecordOf } from './story.js';
-import type { TlsContexts } from './tls-contexts.js';
-import { buildTrust } from './trusted.js';
-import { UpgradeLane } from './upgrade-lane.js';
+import { announcerOf } from './client/announcements.js';
+import { ClientConnection, type ConnectionContext } from './client/client-connection.js';
+import type { ClientSide } from './client/client-side.js';
+import { ConnectionLimits } from './client/connection-limits.js';
+import type { Deadlines } from '../deadlines.js';
+import { type ExchangeContext, exchange } from './request/exchange.js';
+import type { ClientFacts } from './wire/headers.js';
+import { openListener } from './client/listener.js';
+import { AnnouncedRequest, OneWriteResponse } from './client/one-write-response.js';
+import { createShell, ProxyLane } from './client/proxy-lane.js';
+import { refusedRecordOf } from './request/story.js';
+import type { TlsContexts } from './client/tls-contexts.js';
+import { buildTrust } from './client/trusted.js';
+import { UpgradeLane } from './client/upgrade-lane.js';
 
 /** What the server is handed. */
 export interface TrafficOptions {

@@ -2,7 +2,7 @@
 // the hosts were asked, and that everyone else is served as ever.
 
 import * as assert from 'uvu/assert';
-import { type HostAct, type HostAnswer, ok } from '../traffic/host-answers.js';
+import { type HostAct, type HostAnswer, ok } from '../traffic/host/host-answers.js';
 import { type TestBalancer, withBalancer } from './fleet.js';
 import { RawClient } from './http-client.js';
 import { type RawConnection, withRawHost } from './raw-host.js';

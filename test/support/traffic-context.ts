@@ -11,10 +11,10 @@ import { RoundRobin } from '../../lib/routing/round-robin.js';
 import { type CounterName, counterOf, readCounters } from '../../lib/table/counters.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
-import { Deadlines } from '../../lib/traffic/deadlines.js';
-import type { ExchangeContext } from '../../lib/traffic/exchange.js';
-import { HostPool, type PoolOptions } from '../../lib/traffic/host-pool.js';
-import { LoadHeaders } from '../../lib/traffic/load-headers.js';
+import { Deadlines } from '../../lib/deadlines.js';
+import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
+import { HostPool, type PoolOptions } from '../../lib/traffic/host/host-pool.js';
+import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 
 /** A context and what a test looks at. `stop` ends its timers. */

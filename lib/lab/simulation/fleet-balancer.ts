@@ -1,5 +1,5 @@
 // One balancer of the simulation: the product's own table, load messages, policy, ejection and retry budget, put
-// together as its threads do (lib/fleet/fleet.ts, lib/traffic/host-pool.ts), but in virtual time.
+// together as its threads do (lib/fleet/fleet.ts, lib/traffic/host/host-pool.ts), but in virtual time.
 
 import { TableOrder } from '../../fleet/table-order.js';
 import type { HostTable, LoadMessage, StaticHost } from '../../model.js';

@@ -1,5 +1,5 @@
 // One run: one policy, one number of balancers, one load, from the first request to the end of the last. The story of
-// a request is that of lib/traffic/exchange.ts, in virtual time: pick, send, and if it fails perhaps one other host.
+// a request is that of lib/traffic/request/exchange.ts, in virtual time: pick, send, and if it fails perhaps one other host.
 // Invariant: every request that came ends exactly once, answered or as an error.
 
 import type { Algorithm } from '../../model.js';

@@ -1,0 +1,159 @@
+// The sockets that clients connect to: listens, counts connections against their limits, reads PROXY headers of
+// trusted peers, takes TLS off, and hands out what is then a stream of HTTP with the facts of its client.
+
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { MeercatError } from '../../errors.js';
+import type { Count } from '../../table/counters.js';
+import { startTimeout } from '../../timeout.js';
+import { answerBytes } from '../wire/answers.js';
+import type { ConnectionLimits } from './connection-limits.js';
+import { type ClientFacts, clientFacts } from '../wire/headers.js';
+import { endSoon } from './linger.js';
+import { readProxyHeader } from './proxy-protocol.js';
+import type { TlsContexts } from './tls-contexts.js';
+import { plainAddress } from './trusted.js';
+
+/** What the listener is handed. */
+export interface ListenerOptions {
+  readonly port: number;
+  readonly bind: string;
+  /** For a TLS handshake, and for a PROXY header. */
+  readonly headerTimeoutMs: number;
+  readonly isTrusted: (address: string) => boolean;
+  /** Whether connections of trusted peers begin with a PROXY header. */
+  readonly isProxyAccepted: boolean;
+  readonly limits: ConnectionLimits;
+  /** Undefined for plain HTTP. */
+  readonly tls: TlsContexts | undefined;
+  readonly count: Count;
+  readonly onConnection: (socket: Socket, facts: ClientFacts) => void;
+}
+
+/** No PROXY header is longer, whatever it carries. */
+const MAX_PROXY_HEADER = 5000;
+
+/** Listens. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
+export async function openListener(options: ListenerOptions): Promise<{ readonly server: Server; readonly port: number }> {
+  const { port, bind } = options;
+  // A client that closes its half after the request still gets its answer.
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket, options));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --port`, { cause: error })
+          : new MeercatError('MEERCAT_START_FAILED', `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`, { cause: error }),
+      );
+    });
+    server.listen({ port, host: bind, backlog: BACKLOG }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** Connections that the system keeps for us while we are busy. */
+const BACKLOG = 1024;
+
+function accept(socket: Socket, options: ListenerOptions): void {
+  socket.on('error', () => undefined);
+  const peer = plainAddress(socket.remoteAddress);
+  const isTrusted = options.isTrusted(peer);
+  if (!options.isProxyAccepted || !isTrusted) {
+    admit(socket, { address: peer, port: socket.localPort ?? 0, isTrusted }, options);
+    return;
+  }
+  readProxy(socket, options, (source) => {
+    // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
+    admit(socket, source === undefined ? { address: peer, port: socket.localPort ?? 0, isTrusted } : { address: source, port: socket.localPort ?? 0, isTrusted: options.isTrusted(source) }, options);
+  });
+}
+
+interface Peer {
+  readonly address: string;
+  readonly port: number;
+  readonly isTrusted: boolean;
+}
+
+/** Reads the PROXY header that the connection must begin with, and puts back what comes after it. */
+function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, onRead: (source: string | undefined) => void): void {
+  let bytes: Buffer = Buffer.alloc(0);
+  const refuse = (): void => {
+    count('refused_proxy_header');
+    socket.destroy();
+  };
+  const timeout = startTimeout(headerTimeoutMs, () => {
+    count('timeouts_header');
+    socket.destroy();
+  });
+  const onData = (chunk: Buffer): void => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    const header = readProxyHeader(bytes);
+    if (header.kind === 'incomplete' && bytes.length <= MAX_PROXY_HEADER) return;
+    stop();
+    if (header.kind !== 'done') {
+      refuse();
+      return;
+    }
+    socket.pause();
+    if (header.length < bytes.length) socket.unshift(bytes.subarray(header.length));
+    onRead(header.source === undefined ? undefined : plainAddress(header.source.address));
+  };
+  const onEnd = (): void => {
+    stop();
+    refuse();
+  };
+  const stop = (): void => {
+    timeout.clear();
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', stop);
+  };
+  socket.on('data', onData);
+  socket.resume();
+  socket.on('end', onEnd);
+  socket.on('close', stop);
+}
+
+/** Counts the connection, takes TLS off, and hands it out. */
+function admit(socket: Socket, { address, port, isTrusted }: Peer, options: ListenerOptions): void {
+  const { limits, tls, count } = options;
+  if (socket.destroyed) return;
+  const verdict = limits.open(address);
+  if (verdict !== 'ok') {
+    count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
+    if (tls === undefined) socket.write(answerBytes('MEERCAT_TOO_MANY_CONNECTIONS'));
+    if (tls === undefined) endSoon(socket);
+    else socket.destroy();
+    return;
+  }
+  socket.once('close', () => limits.close(address));
+  const facts = clientFacts(address, port, tls !== undefined, isTrusted);
+  if (tls === undefined) options.onConnection(socket, facts);
+  else takeTlsOff(socket, facts, tls, options);
+}
+
+function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
+  const secured = new TLSSocket(socket, { isServer: true, secureContext: tls.secureContext, SNICallback: tls.SNICallback, ALPNProtocols: ['http/1.1'] });
+  const timeout = startTimeout(headerTimeoutMs, () => {
+    count('timeouts_header');
+    socket.destroy();
+  });
+  const end = (): void => timeout.clear();
+  let isSecure = false;
+  secured.once('secure', () => {
+    isSecure = true;
+    end();
+    onConnection(secured, facts);
+  });
+  secured.on('error', () => {
+    if (!isSecure) count('refused_tls');
+    socket.destroy();
+  });
+  socket.once('close', () => {
+    end();
+    secured.destroy();
+  });
+}

@@ -1,0 +1,172 @@
+// A client's bytes, read strictly and in order: heads, bodies, heads. Nobody parses them after it, and it stops at
+// the first byte that is refused. Pure.
+
+import { ChunkedReader } from '../wire/chunked.js';
+import { checkPartialLine, hasBrokenLine, type HeadRules, isRefusal, readRequestHead, REFUSALS, type Refusal, type RequestHead, withoutOddNames } from '../wire/request-head.js';
+
+/** What one step found. */
+export type RequestStep =
+  /** What lies at the returned offset is not whole: read on with more bytes after the same ones. */
+  | 'more'
+  /** A head: it is in `head`. */
+  | 'head'
+  /** A part of the body: its payload lies from `payloadStart` to the returned offset; none when they are equal. */
+  | 'body'
+  /** The end of the body, with its last payload as above; the next byte begins the next request. */
+  | 'end'
+  /** The bytes at the returned offset are refused: why is in `refusal`. */
+  | 'refused';
+
+const CR = 13;
+const LF = 10;
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/** Reads the requests of one connection. */
+export class RequestParser {
+  step: RequestStep = 'more';
+  head: RequestHead | undefined;
+  refusal: Refusal | undefined;
+  /** Payload bytes of the present body so far. */
+  bodyBytes = 0;
+  payloadStart = 0;
+  readonly #rules: HeadRules;
+  readonly #chunked = new ChunkedReader();
+  #phase: 'head' | 'length' | 'chunked' = 'head';
+  #left = 0;
+  /** So many bytes of an unfinished head were looked at without finding its end. */
+  #looked = 0;
+  /** The request line of an unfinished head was found right. */
+  #isLineRead = false;
+  #mayBeginWithLine = true;
+  #trailers: readonly string[] = [];
+
+  constructor(rules: HeadRules) {
+    this.#rules = rules;
+  }
+
+  /** Whether the next byte belongs to a head. */
+  get isBetween(): boolean {
+    return this.#phase === 'head';
+  }
+
+  /** The trailers of the body that has just ended, as a raw list. */
+  get trailers(): readonly string[] {
+    return this.head?.framing === 'chunked' ? this.#trailers : [];
+  }
+
+  /** Reads one element from `offset` on; gives the offset after it, and says in `step` what it was. */
+  read(bytes: Buffer, offset: number): number {
+    switch (this.#phase) {
+      case 'head':
+        return this.#readHead(bytes, offset);
+      case 'length':
+        return this.#readLength(bytes, offset);
+      case 'chunked':
+        return this.#readChunked(bytes, offset);
+    }
+  }
+
+  #readHead(bytes: Buffer, start: number): number {
+    let offset = start;
+    if (offset === bytes.length) return this.#is('more', offset);
+    // One empty line before a request is passed over (RFC 9112, section 2.2).
+    if (bytes[offset] === CR && this.#mayBeginWithLine) {
+      if (offset + 1 === bytes.length) return this.#is('more', offset);
+      if (bytes[offset + 1] !== LF) return this.#refuse(REFUSALS.requestLine, offset);
+      this.#mayBeginWithLine = false;
+      offset += 2;
+      if (offset === bytes.length) return this.#is('more', offset);
+    }
+    const found = bytes.indexOf(HEAD_END, offset + Math.max(0, this.#looked - 3));
+    if (found < 0) {
+      const refusal = this.#checkPartial(bytes, offset);
+      return refusal === undefined ? this.#is('more', offset) : this.#refuse(refusal, offset);
+    }
+    this.#looked = 0;
+    this.#isLineRead = false;
+    this.#mayBeginWithLine = true;
+    const end = found + 4;
+    // What is longer than any head may be is not even made a text.
+    const head = readRequestHead(bytes.toString('latin1', offset, Math.min(end, offset + this.#rules.maxHeaderSize + 1)), this.#rules);
+    if (isRefusal(head)) return this.#refuse(head, offset);
+    this.head = head;
+    this.bodyBytes = 0;
+    if (head.framing === 'length') {
+      this.#phase = 'length';
+      this.#left = head.length;
+    } else if (head.framing === 'chunked') {
+      this.#phase = 'chunked';
+      this.#chunked.reset();
+    }
+    return this.#is('head', end);
+  }
+
+  /** Each byte is looked at once, however small the pieces are that a head comes in. */
+  #checkPartial(bytes: Buffer, offset: number): Refusal | undefined {
+    const size = bytes.length - offset;
+    const end = Math.min(bytes.length, offset + this.#rules.maxHeaderSize + 1);
+    if (!this.#isLineRead || size > this.#rules.maxHeaderSize) {
+      const text = bytes.toString('latin1', offset, end);
+      const refusal = checkPartialLine(text, this.#rules);
+      if (refusal !== undefined) return refusal;
+      this.#isLineRead = text.includes('\n');
+    }
+    if (size > this.#rules.maxHeaderSize) return REFUSALS.headSize;
+    if (hasBrokenLine(bytes.toString('latin1', offset + Math.max(0, this.#looked - 2), end))) return REFUSALS.headerLine;
+    this.#looked = size;
+    return undefined;
+  }
+
+  #readLength(bytes: Buffer, offset: number): number {
+    if (offset === bytes.length) return this.#is('more', offset);
+    const taken = Math.min(this.#left, bytes.length - offset);
+    this.payloadStart = offset;
+    this.#left -= taken;
+    this.bodyBytes += taken;
+    if (this.#left > 0) return this.#is('body', offset + taken);
+    this.#phase = 'head';
+    return this.#is('end', offset + taken);
+  }
+
+  #readChunked(bytes: Buffer, offset: number): number {
+    const chunked = this.#chunked;
+    const next = chunked.read(bytes, offset);
+    switch (chunked.step) {
+      case 'more':
+        return this.#is('more', next);
+      case 'data':
+        this.bodyBytes += next - chunked.dataStart;
+        if (this.#rules.maxBodySize > 0 && this.bodyBytes > this.#rules.maxBodySize) return this.#refuse(REFUSALS.bodySize, offset);
+        this.payloadStart = chunked.dataStart;
+        return this.#is('body', next);
+      case 'framing':
+        this.payloadStart = next;
+        return this.#is('body', next);
+      case 'end':
+        this.#trailers = chunked.trailers;
+        if (this.#rules.oddNames !== 'pass' && chunked.trailers.length > 0) {
+          this.#trailers = withoutOddNames(chunked.trailers);
+          if (this.#rules.oddNames === 'refuse' && this.#trailers.length < chunked.trailers.length) return this.#refuse(REFUSALS.trailer, offset);
+        }
+        this.#phase = 'head';
+        this.payloadStart = next;
+        return this.#is('end', next);
+      case 'bad':
+        return this.#refuse(REFUSALS.chunk, next);
+      case 'bad-trailer':
+        return this.#refuse(REFUSALS.trailer, next);
+      case 'too-long':
+        return this.#refuse(REFUSALS.chunkSize, next);
+    }
+  }
+
+  #is(step: RequestStep, offset: number): number {
+    this.step = step;
+    return offset;
+  }
+
+  #refuse(refusal: Refusal, offset: number): number {
+    this.refusal = refusal;
+    return this.#is('refused', offset);
+  }
+}

@@ -1,0 +1,103 @@
+// TLS towards clients: the certificates and keys of --tls-cert and --tls-key, and which of them a client is shown.
+// They are read all or not at all, at the start and at each reload, so that no handshake ever sees a half of them.
+
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { MeercatError, messageOf } from '../../errors.js';
+import { parseCertificates } from '../../health/host-tls.js';
+
+/** The certificates that are in use. */
+export interface TlsContexts {
+  /** How clients are spoken with that ask for no name, or for one that none has: the first certificate. */
+  readonly secureContext: SecureContext;
+  /** The choice among all by the name that a client asks for. */
+  readonly SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => void;
+  /**
+   * Reads all files anew. The next handshake sees the new ones; connections that are open go on. Throws as
+   * `openTlsContexts` does, and then everything stays as it was.
+   */
+  reload(): void;
+}
+
+/** RFC 9325, section 3.1.1. The ciphers are Node's own choice, and ours comes first. */
+const RULES = { minVersion: 'TLSv1.2', honorCipherOrder: true } as const;
+
+interface Loaded {
+  readonly firstContext: SecureContext;
+  /** By name in lower case; wildcards as they are written. */
+  readonly byName: ReadonlyMap<string, SecureContext>;
+}
+
+/**
+ * Opens certificates and keys, the n-th key for the n-th certificate. Throws MEERCAT_BAD_CONFIG, naming flag and file,
+ * when one cannot be read, is damaged, or does not belong to the other.
+ */
+export function openTlsContexts(certFiles: readonly string[], keyFiles: readonly string[]): TlsContexts {
+  let loaded = load(certFiles, keyFiles);
+  return {
+    get secureContext() {
+      return loaded.firstContext;
+    },
+    SNICallback: (name, done) => done(null, contextFor(loaded, name)),
+    reload() {
+      loaded = load(certFiles, keyFiles);
+    },
+  };
+}
+
+/** The exact name comes first, then a wildcard, which stands for one label (RFC 6125, section 6.4.3), then the first certificate. */
+function contextFor({ byName, firstContext }: Loaded, name: string): SecureContext {
+  const asked = name.toLowerCase().replace(/\.$/, '');
+  const dot = asked.indexOf('.');
+  return byName.get(asked) ?? (dot > 0 ? byName.get(`*${asked.slice(dot)}`) : undefined) ?? firstContext;
+}
+
+function load(certFiles: readonly string[], keyFiles: readonly string[]): Loaded {
+  if (certFiles.length !== keyFiles.length) throw badConfig(`--tls-cert and --tls-key go in pairs, and there are ${certFiles.length} and ${keyFiles.length}`);
+  const byName = new Map<string, SecureContext>();
+  let firstContext: SecureContext | undefined;
+  for (const [index, certFile] of certFiles.entries()) {
+    const { names, context } = loadPair(certFile, keyFiles[index] as string);
+    firstContext ??= context;
+    // Of two certificates for a name, the one that was given first.
+    for (const name of names) if (!byName.has(name)) byName.set(name, context);
+  }
+  if (firstContext === undefined) throw badConfig('--tls-cert names no file');
+  return { firstContext, byName };
+}
+
+function loadPair(certFile: string, keyFile: string): { names: string[]; context: SecureContext } {
+  const inCert = `--tls-cert ${certFile}`;
+  const inKey = `--tls-key ${keyFile}`;
+  const cert = attempt(inCert, () => readFileSync(certFile));
+  const [leaf] = attempt(inCert, () => parseCertificates(cert.toString('latin1'))) as [X509Certificate];
+  const key = attempt(inKey, () => readFileSync(keyFile));
+  const privateKey: KeyObject = attempt(inKey, () => createPrivateKey(key));
+  if (!leaf.checkPrivateKey(privateKey)) throw badConfig(`${inKey}: not the key of the first certificate in ${certFile}`);
+  const context = attempt(inCert, () => createSecureContext({ ...RULES, cert, key }));
+  return { names: namesOf(leaf), context };
+}
+
+function attempt<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    throw badConfig(`${what}: ${messageOf(thrown)}`, thrown);
+  }
+}
+
+const badConfig = (message: string, cause?: unknown) => new MeercatError('MEERCAT_BAD_CONFIG', message, { cause });
+
+/** What Node makes of the alternative names, `DNS:a.example, IP Address:192.0.2.1`; odd values stand in quotes. */
+const ALTERNATIVE_NAME = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/gy;
+
+/** A certificate's names in lower case: its DNS names and addresses; only where it has none, its CN, as old ones have it. */
+function namesOf(certificate: X509Certificate): string[] {
+  const names = [...(certificate.subjectAltName ?? '').matchAll(ALTERNATIVE_NAME)]
+    .filter(([, kind]) => kind === 'DNS' || kind === 'IP Address')
+    .map(([, , name = '']) => name.toLowerCase());
+  if (names.length > 0) return names;
+  const commonName = /^CN=(.+)$/m.exec(certificate.subject)?.[1];
+  return commonName === undefined ? [] : [commonName.toLowerCase()];
+}

@@ -1,0 +1,289 @@
+// The hosts as the traffic thread knows them: by slot, each with its connections, the requests that wait for
+// it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
+
+import type { Clock } from '../../clock.js';
+import { messageOf } from '../../errors.js';
+import type { HostAddresses, Lookup } from '../../health/host-addresses.js';
+import type { OutcomeKind } from '../../routing/retry.js';
+import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../../routing/ejection.js';
+import type { CheckRules } from '../../health/probe-host.js';
+import type { Count } from '../../table/counters.js';
+import { HEADER, type TableColumns } from '../../table/layout.js';
+import { expectedCost } from '../../table/class-costs.js';
+import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
+import type { SlotHost } from '../../table/writer.js';
+import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
+import type { Attempt } from '../request/attempt.js';
+import type { Deadlines } from '../../deadlines.js';
+import { EarlyAnswers } from '../../learning/early-answers.js';
+import { Host } from './host.js';
+import { HostConnection } from './host-connection.js';
+import type { RequestHead } from '../wire/request-head.js';
+
+/** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
+const FRESH_MS = 1000;
+
+/** How often what is held against hosts fades and those that are ejected are looked at. */
+const UPKEEP_MS = 250;
+
+/** What a pool is handed. */
+export interface PoolOptions {
+  readonly columns: TableColumns;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly deadlines: Deadlines;
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> & CheckRules;
+  readonly tls: HostTls;
+  /** Whether a host that was ejected is well. Never rejects. */
+  readonly probe: (origin: string, rules: CheckRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
+  /** Finds the addresses of hosts that have names. */
+  readonly lookup: Lookup;
+  readonly events: PoolEvents;
+}
+
+/** Tells the fleet thread what it can't see in the shared table. */
+export interface PoolEvents {
+  /** What this balancer holds against a host changed. */
+  onVerdict(): void;
+  /** For people: a host was ejected or is back, and why. */
+  onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
+  /** For people: a host's name stands for other addresses than before. */
+  onAddresses(host: string, addresses: readonly string[]): void;
+  /** For people: a host's name can't be looked up. Said once, until it can. */
+  onLookupFailed(host: string, reason: string): void;
+  /** Nothing uses the slot any more. */
+  onReleased(slot: number): void;
+}
+
+/** All hosts of one balancer. */
+export class HostPool {
+  readonly #options: PoolOptions;
+  readonly #hosts: (Host | undefined)[] = [];
+  readonly #early: EarlyAnswers;
+  readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
+  #turn = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#early = new EarlyAnswers(options.columns, options.count);
+    this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
+  }
+
+  /** The first slot that was never used: where a new fleet thread goes on. */
+  get nextSlot(): number {
+    return this.#hosts.length;
+  }
+
+  /** The hosts that are in the table. */
+  known(): SlotHost[] {
+    return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
+  }
+
+  /** The host of a slot; undefined when it has none. */
+  get(slot: number): Host | undefined {
+    return this.#hosts[slot];
+  }
+
+  add(added: SlotHost): void {
+    const { columns, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
+    const { slot, name } = added;
+    clearRequests(columns, slot);
+    columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
+    this.#hosts[slot] = new Host(added, {
+      keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
+      addressEvents: {
+        onChange: (addresses) => events.onAddresses(name, addresses),
+        onFailure: (error, isFirst) => {
+          if (isFirst) events.onLookupFailed(name, messageOf(error));
+        },
+      },
+    });
+    columns.known[slot] = 1;
+  }
+
+  remove(slot: number): void {
+    const host = this.#hosts[slot];
+    if (host === undefined) return;
+    host.isRemoved = true;
+    host.close();
+    host.queue.sendAway();
+    this.#releaseIfIdle(host);
+  }
+
+  /** Ends what is in flight on a host, as if it had died: an operator took it out. */
+  endAll(slot: number): void {
+    const host = this.#hosts[slot];
+    if (host === undefined) return;
+    host.queue.sendAway();
+    for (const attempt of [...host.attempts]) attempt.abort();
+    host.closeIdle();
+  }
+
+  /** A class's id is another class's from now on. */
+  forgetClass(id: number): void {
+    this.#early.forgetClass(id);
+  }
+
+  /** Whether a host has room for one more request. */
+  hasRoom(host: Host): boolean {
+    return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
+  }
+
+  /** Whether it is known that a host should not be used: it is down, ejected, or has just refused a connection. */
+  isOut(slot: number, nowMs: number): boolean {
+    const { out, ejectedUntil, avoidUntil } = this.#options.columns;
+    return out[slot] === 1 || (ejectedUntil[slot] as number) > nowMs || (avoidUntil[slot] as number) > nowMs;
+  }
+
+  /** The share (0..1) of recent requests on a host that failed or were answered 5xx. */
+  failing(slot: number): number {
+    return this.#options.columns.failing[slot] as number;
+  }
+
+  /** How many candidates are well: they come first in the list. */
+  get wellCount(): number {
+    return this.#options.columns.header[HEADER.well] as number;
+  }
+
+  /** Where the next search among the candidates begins: searches begin with each in turn. */
+  nextTurn(): number {
+    this.#turn = (this.#turn + 1) % this.#options.columns.slots;
+    return this.#turn;
+  }
+
+  /** One more request in flight on this host. */
+  begin(host: Host, attempt: Attempt): void {
+    const { columns } = this.#options;
+    const { header } = columns;
+    this.#early.letGo(attempt.startedAtMs);
+    beginRequest(columns, host.slot, attempt.cost, attempt.startedAtMs);
+    header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
+    attempt.place = host.attempts.push(attempt) - 1;
+  }
+
+  /** That request has ended so: exactly once for each `begin`. */
+  end(host: Host, attempt: Attempt, outcome: OutcomeKind, status: number): void {
+    const { columns, clock } = this.#options;
+    const { header } = columns;
+    const nowMs = clock();
+    endRequest(columns, host.slot, attempt.cost, attempt.startedAtMs, nowMs);
+    header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
+    const last = host.attempts.pop();
+    if (last !== undefined && last !== attempt) {
+      host.attempts[attempt.place] = last;
+      last.place = attempt.place;
+    }
+    if (outcome === 'ok') this.#record(host, attempt, status, nowMs);
+    this.#judge(host, outcome, status);
+    host.queue.letIn();
+    if (host.isRemoved) this.#releaseIfIdle(host);
+  }
+
+  /** What was served, for the load messages: only answers that tell of the host's work do. */
+  #record(host: Host, attempt: Attempt, status: number, nowMs: number): void {
+    const { columns } = this.#options;
+    const { served } = columns;
+    const { slot } = host;
+    served[slot] = (served[slot] as number) + 1;
+    if (status >= 500 || status === 101) return;
+    const { classId } = attempt;
+    // What it is known to cost now: costs may have been told anew since it was sent, in another measure.
+    this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
+    if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
+  }
+
+  /** A connection for one request: the one that was idle last, else a new one. */
+  take(host: Host, head: RequestHead, nowMs: number): HostConnection {
+    const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
+    for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
+      if (!connection.isIdle || !connection.socket.writable) continue;
+      const idleMs = nowMs - connection.idleSinceMs;
+      // After a pause of the process, before its deadline is looked at: the host has most likely closed it.
+      if (idleMs > host.keepIdleMs) {
+        connection.destroy();
+        continue;
+      }
+      if (mayBeStale || idleMs <= FRESH_MS) return connection;
+      host.idle.push(connection);
+      break;
+    }
+    return new HostConnection(host.connect, host);
+  }
+
+  /** Closes all connections. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    for (const host of this.#hosts) {
+      host?.queue.sendAway();
+      host?.close();
+    }
+  }
+
+  /** What this balancer's own requests say of a host. */
+  #judge(host: Host, outcome: OutcomeKind, status: number): void {
+    const { columns, clock, count, rules } = this.#options;
+    const evidence = evidenceOf(outcome, status);
+    const share = columns.failing[host.slot] as number;
+    // The usual case: a good answer of a host that nothing is held against.
+    if (evidence === null || (evidence === 'good' && share === 0 && host.ejection.failures === 0)) return;
+    if (evidence === '5xx') count('hosts_answered_5xx');
+    columns.failing[host.slot] = failingAfter(share, evidence);
+    const nowMs = clock();
+    if (evidence === 'connect_failed') columns.avoidUntil[host.slot] = nowMs + AVOID_MS;
+    if (takeEvidence(host.ejection, evidence, nowMs, rules)) this.#eject(host, evidence as EjectionReason, nowMs);
+  }
+
+  #eject(host: Host, reason: EjectionReason, nowMs: number): void {
+    const { columns, count, events } = this.#options;
+    count(`ejections_${reason}`);
+    // Until a probe says that it is well, whenever that is.
+    columns.ejectedUntil[host.slot] = Number.POSITIVE_INFINITY;
+    columns.avoidUntil[host.slot] = Math.max(columns.avoidUntil[host.slot] as number, nowMs + AVOID_BRIEFLY_MS);
+    host.probeAtMs = host.ejection.untilMs;
+    host.queue.sendAway();
+    host.closeIdle();
+    events.onVerdict();
+    events.onEjection(host.name, 'ejected', reason === 'connect_failed' && host.lastError !== '' ? host.lastError : reason);
+  }
+
+  #upkeep(): void {
+    const { columns, clock } = this.#options;
+    const nowMs = clock();
+    this.#early.letGo(nowMs);
+    this.#early.turn(nowMs);
+    for (const host of this.#hosts) {
+      if (host === undefined) continue;
+      const share = columns.failing[host.slot] as number;
+      if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
+      host.queue.forgetGone();
+      host.addresses?.refresh(nowMs);
+      if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
+    }
+  }
+
+  /** Asks a host whose ejection's time is over whether it is well. */
+  async #probe(host: Host): Promise<void> {
+    const { columns, clock, count, rules, tls, probe, events } = this.#options;
+    host.isProbing = true;
+    const isWell = await probe(host.target.origin, rules, tls, host.addresses);
+    host.isProbing = false;
+    host.probeAtMs = clock() + rules.healthIntervalMs;
+    if (!isWell || host.isRemoved || this.#isClosed) return;
+    endEjection(host.ejection, clock());
+    count('ejections_ended');
+    columns.ejectedUntil[host.slot] = columns.avoidUntil[host.slot] = columns.failing[host.slot] = 0;
+    events.onVerdict();
+    events.onEjection(host.name, 'back', 'a probe found it well');
+  }
+
+  #releaseIfIdle(host: Host): void {
+    if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
+    host.closeIdle();
+    this.#hosts[host.slot] = undefined;
+    this.#options.columns.known[host.slot] = 0;
+    this.#options.events.onReleased(host.slot);
+  }
+}

@@ -1,0 +1,147 @@
+// One host as the traffic thread knows it: where it is, its idle connections, the requests in flight and those that
+// wait, and what is held against it. The pool keeps the books.
+
+import type { Clock } from '../../clock.js';
+import { messageOf } from '../../errors.js';
+import { hostAddressOf } from '../../health/host-address.js';
+import { type EjectionState, startEjection } from '../../routing/ejection.js';
+import type { Count } from '../../table/counters.js';
+import { type AddressEvents, HostAddresses, type Lookup } from '../../health/host-addresses.js';
+import type { SlotHost } from '../../table/writer.js';
+import type { HostTls } from '../../config/traffic-config.js';
+import type { Attempt } from '../request/attempt.js';
+import type { Deadlines } from '../../deadlines.js';
+import type { ConnectionOwner, ConnectOptions, HostConnection } from './host-connection.js';
+import { HostQueue } from './host-queue.js';
+import { type LoadState, startLoad } from './load-headers.js';
+
+/** Idle connections kept to each host. */
+const MAX_IDLE_CONNECTIONS = 256;
+
+/** What a host is handed. */
+export interface HostOptions {
+  readonly keepIdleMs: number;
+  readonly queueLength: number;
+  readonly tls: HostTls;
+  readonly connectTimeoutMs: number;
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  readonly count: Count;
+  /** Finds the addresses of its name, if it has one. */
+  readonly lookup: Lookup;
+  readonly addressEvents: AddressEvents;
+}
+
+/** One host that requests can be sent to. */
+export class Host implements ConnectionOwner {
+  readonly slot: number;
+  readonly name: string;
+  readonly target: URL;
+  /** Its name and port, as a Host header says them. */
+  readonly authority: string;
+  readonly connect: ConnectOptions;
+  /** What its name stands for; undefined when it is known by its address. */
+  readonly addresses: HostAddresses | undefined;
+  readonly idle: HostConnection[] = [];
+  /**
+   * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
+   * and shrinks, and so every request would live until the next full collection.
+   */
+  readonly attempts: Attempt[] = [];
+  readonly queue: HostQueue;
+  readonly ejection: EjectionState = startEjection();
+  /** When it is probed next while it is ejected. */
+  probeAtMs = 0;
+  isProbing = false;
+  /** What it says of itself in its answers. */
+  readonly load: LoadState = startLoad();
+  /** How long an idle connection is kept: less than the host says that it keeps it. */
+  keepIdleMs: number;
+  /** Why the last connection did not come about. */
+  lastError = '';
+  /** True once the host left the table: it ends with its last request. */
+  isRemoved = false;
+
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  readonly #count: Count;
+  /** Connections are kept no more. */
+  #isClosed = false;
+
+  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions) {
+    this.deadlines = deadlines;
+    this.clock = clock;
+    this.#count = count;
+    this.slot = slot;
+    this.name = name;
+    this.target = new URL(url);
+    this.authority = this.target.host;
+    this.keepIdleMs = keepIdleMs;
+    this.queue = new HostQueue(queueLength, deadlines);
+    this.addresses = HostAddresses.of(this.target, lookup, clock, {
+      onChange: (addresses) => {
+        this.#retireOld();
+        addressEvents.onChange(addresses);
+      },
+      onFailure: (error, isFirst) => {
+        count('hosts_lookup_failed');
+        addressEvents.onFailure(error, isFirst);
+      },
+    });
+    const { host, port, servername } = hostAddressOf(this.target);
+    const isTls = this.target.protocol === 'https:';
+    this.connect = {
+      host,
+      port,
+      addresses: this.addresses,
+      connectTimeoutMs,
+      tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
+    };
+  }
+
+  /** The host closes idle connections after so many seconds: we do it before. */
+  noteKeepAlive(seconds: number): void {
+    const ms = seconds * 1000;
+    if (ms / 2 < this.keepIdleMs) this.keepIdleMs = Math.max(0, ms >= 2000 ? Math.min(this.keepIdleMs, ms - 1000) : ms / 2);
+  }
+
+  onIdle(connection: HostConnection): void {
+    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
+      connection.destroy();
+      return;
+    }
+    connection.idleSinceMs = this.clock();
+    connection.deadlineMs = connection.idleSinceMs + this.keepIdleMs;
+    this.idle.push(connection);
+  }
+
+  onClosed(connection: HostConnection): void {
+    // Most that close were in use; the oldest idle ones are at the front.
+    const at = this.idle.indexOf(connection);
+    if (at >= 0) this.idle.splice(at, 1);
+  }
+
+  onExtraBytes(): void {
+    this.#count('hosts_extra_bytes');
+  }
+
+  onConnectError(error: Error): void {
+    this.lastError = messageOf(error);
+  }
+
+  /** Closes the idle connections to addresses that the name no longer stands for; those in use end with their request. */
+  #retireOld(): void {
+    for (const connection of this.idle.filter(({ peer }) => this.addresses?.isCurrent(peer) === false)) connection.destroy();
+  }
+
+  /** Closes the connections on which nothing is in flight. */
+  closeIdle(): void {
+    for (const connection of this.idle.splice(0)) connection.destroy();
+  }
+
+  /** Keeps no connection any more: each ends with the request that is on it. */
+  close(): void {
+    this.#isClosed = true;
+    this.closeIdle();
+  }
+}

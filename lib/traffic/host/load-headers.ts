@@ -1,0 +1,118 @@
+// The load reports that hosts put into their answers (ORCA): read at most so often of each host, gathered for some
+// milliseconds, handed on, and taken out of what the client gets. An answer without one costs nothing here.
+
+import type { Clock } from '../../clock.js';
+import type { InbandReport } from '../../model.js';
+import { isLoadHeader, readLoadHeader } from '../../learning/orca-header.js';
+import type { Count } from '../../table/counters.js';
+import type { Host } from './host.js';
+import { NO_LOAD, type ResponseHead, SEVERAL_LOADS } from '../wire/response-head.js';
+
+/** Of each host, one report in so long is handed on: four a second. The others are not even read. */
+const REPORT_EVERY_MS = 250;
+
+/** But for hosts that say what each request cost: of these, one in so long is read for that. */
+const COST_EVERY_MS = 10;
+
+/** Reports of several hosts go on together: waking the other thread costs more than the few milliseconds are worth. */
+const GATHER_MS = 10;
+
+/** What is known of one host's load reports. */
+export interface LoadState {
+  /** When one was last read, and when one was last handed on if it was worth it (process's clock). */
+  readAtMs: number;
+  reportedAtMs: number;
+  /** Whether the last one said what its request cost. */
+  hasCost: boolean;
+}
+
+/** A host of which no load report was read. */
+export function startLoad(): LoadState {
+  return { readAtMs: Number.NEGATIVE_INFINITY, reportedAtMs: Number.NEGATIVE_INFINITY, hasCost: false };
+}
+
+/** Whose answer it is, and where what it said of its own cost is noted. */
+export interface LoadSource {
+  readonly host: Pick<Host, 'slot' | 'name' | 'target' | 'load'>;
+  /** Milliseconds of CPU. */
+  saidCpuMs: number;
+}
+
+/** What it is handed. */
+export interface LoadHeadersOptions {
+  readonly clock: Clock;
+  readonly count: Count;
+  /** Whether clients get them too. */
+  readonly isKept: boolean;
+  readonly onReports: (reports: readonly InbandReport[]) => void;
+}
+
+/** Takes the load reports of all hosts of one balancer. */
+export class LoadHeaders {
+  readonly #options: LoadHeadersOptions;
+  #gathered: InbandReport[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LoadHeadersOptions) {
+    this.#options = options;
+  }
+
+  /** Takes what the head of an answer carries; gives the head as the client gets it. */
+  take(source: LoadSource, head: ResponseHead): ResponseHead {
+    const { loadAt, headers } = head;
+    if (loadAt === NO_LOAD) return head;
+    if (loadAt === SEVERAL_LOADS) this.#options.count('inband_dropped_malformed');
+    else this.#read(source, headers[loadAt] as string, headers[loadAt + 1] as string);
+    return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD };
+  }
+
+  /** The same for what comes after a chunked body. */
+  takeTrailers(source: LoadSource, trailers: readonly string[]): readonly string[] {
+    let hasLoad = false;
+    for (let i = 0; i < trailers.length; i += 2) {
+      if (!isLoadHeader(trailers[i] as string)) continue;
+      if (!hasLoad) this.#read(source, trailers[i] as string, trailers[i + 1] as string);
+      hasLoad = true;
+    }
+    return hasLoad && !this.#options.isKept ? withoutLoads(trailers) : trailers;
+  }
+
+  /** Hands nothing on any more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#gathered = [];
+  }
+
+  #read(source: LoadSource, name: string, value: string): void {
+    const { clock, count } = this.#options;
+    const { slot, name: host, target, load } = source.host;
+    const nowMs = clock();
+    const isReportDue = nowMs - load.reportedAtMs >= REPORT_EVERY_MS;
+    const isCostDue = load.hasCost && nowMs - load.readAtMs >= COST_EVERY_MS;
+    if (!isReportDue && !isCostDue) return;
+    load.readAtMs = nowMs;
+    if (isReportDue) load.reportedAtMs = nowMs;
+    const report = readLoadHeader(name, value);
+    if (report === undefined) {
+      count('inband_dropped_malformed');
+      return;
+    }
+    count('inband_read');
+    load.hasCost = report.requestCpuMs !== null;
+    source.saidCpuMs = report.requestCpuMs ?? Number.NaN;
+    const { figures, eps } = report;
+    // One that says nothing of CPU and memory must not make older figures look fresh.
+    if (!isReportDue || (figures.cpu === null && figures.memory === null)) return;
+    this.#gathered.push({ slot, host, url: target.origin, ...figures, eps });
+    if (this.#gathered.length > 1) return;
+    this.#timer = setTimeout(() => {
+      const reports = this.#gathered;
+      this.#gathered = [];
+      this.#options.onReports(reports);
+    }, GATHER_MS);
+  }
+}
+
+function withoutLoads(headers: readonly string[]): string[] {
+  return headers.filter((_, i) => !isLoadHeader(headers[i & ~1] as string));
+}

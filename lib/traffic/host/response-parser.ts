@@ -1,0 +1,187 @@
+// A host's bytes, read strictly and piece by piece, and told to a sink as they come: informational heads, the
+// head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
+
+import { ChunkedReader } from '../wire/chunked.js';
+import { hasBrokenLine } from '../wire/request-head.js';
+import { readResponseHead, type ResponseHead } from '../wire/response-head.js';
+
+/** Who is told what a host answers; calls come in this order, while `execute` or `finish` runs. */
+export interface ResponseSink {
+  /** A head with a status below 200: any number of times. */
+  onInformational(head: ResponseHead): void;
+  /** @param isBodyHere whether a part of the body follows within the same call */
+  onHead(head: ResponseHead, isBodyHere: boolean): void;
+  /**
+   * A part of the body.
+   * @param bytes valid until this call returns
+   * @param isLast whether the body is whole with it, as its length said
+   */
+  onBody(bytes: Buffer, isLast: boolean): void;
+  /** The answer is whole. */
+  onEnd(trailers: readonly string[]): void;
+}
+
+/** A head longer than this is refused. */
+const MAX_HEAD = 32 << 10;
+
+/** More heads with a status below 200 than this are a fault. */
+const MAX_INFORMATIONAL = 20;
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const NO_TRAILERS: readonly string[] = [];
+
+/** Reads the answers on one connection, one after the other. */
+export class ResponseParser {
+  readonly #chunked = new ChunkedReader();
+  #phase: 'head' | 'length' | 'chunked' | 'close' | 'done' = 'done';
+  #isHeadRequest = false;
+  #left = 0;
+  #informational = 0;
+  #held: Buffer | undefined;
+  #isSwitched = false;
+
+  /** Makes it ready for the answer to the next request. */
+  begin(method: string): void {
+    this.#phase = 'head';
+    this.#isHeadRequest = method === 'HEAD';
+    this.#informational = 0;
+    this.#held = undefined;
+  }
+
+  /** Whether an answer is awaited or not at its end. */
+  get isReading(): boolean {
+    return this.#phase !== 'done';
+  }
+
+  /**
+   * Reads a chunk. Gives how many of its bytes were of the answer (the rest came after its end), or -1 when the
+   * answer is wrong.
+   */
+  execute(chunk: Buffer, sink: ResponseSink): number {
+    const heldBytes = this.#held?.length ?? 0;
+    const bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = undefined;
+    this.#isSwitched = false;
+    let offset = 0;
+    while (this.#phase !== 'done' && !this.#isSwitched) {
+      const next = this.#step(bytes, offset, sink);
+      if (next === WRONG) return WRONG;
+      if (next === ALL_TAKEN) return chunk.length;
+      if (next === MORE) {
+        // What is not whole is kept, and its chunk with it: a copy, since the chunk may be used again.
+        if (this.#held === undefined && offset < bytes.length) this.#held = Buffer.from(bytes.subarray(offset));
+        return chunk.length;
+      }
+      offset = next;
+    }
+    return offset - heldBytes;
+  }
+
+  /** The connection has ended. Gives whether the answer is whole; it is told to the sink if that was its end. */
+  finish(sink: ResponseSink): boolean {
+    if (this.#phase === 'done') return true;
+    if (this.#phase !== 'close') return false;
+    this.#phase = 'done';
+    sink.onEnd(NO_TRAILERS);
+    return true;
+  }
+
+  /** The bytes after the present head are not HTTP: a protocol was switched. To be called by the sink. */
+  switchProtocol(): void {
+    this.#isSwitched = true;
+    this.#phase = 'done';
+  }
+
+  #step(bytes: Buffer, offset: number, sink: ResponseSink): number {
+    switch (this.#phase) {
+      case 'head':
+        return this.#readHead(bytes, offset, sink);
+      case 'length':
+        return this.#readLength(bytes, offset, sink);
+      case 'chunked':
+        return this.#readChunked(bytes, offset, sink);
+      case 'close':
+        if (offset < bytes.length) sink.onBody(bytes.subarray(offset), false);
+        return ALL_TAKEN;
+      case 'done':
+        return offset;
+    }
+  }
+
+  #readHead(bytes: Buffer, offset: number, sink: ResponseSink): number {
+    const found = bytes.indexOf(HEAD_END, offset);
+    const end = found < 0 ? bytes.length : found + 4;
+    if (end - offset > MAX_HEAD) return WRONG;
+    // A line that ends in another way than the grammar's would hide the end for ever.
+    if (found < 0) return canBecomeHead(bytes, offset) && !hasBrokenLine(bytes.toString('latin1', offset, end)) ? MORE : WRONG;
+    const head = readResponseHead(bytes.toString('latin1', offset, end), this.#isHeadRequest);
+    if (head === undefined) return WRONG;
+    if (head.status < 200) {
+      if (++this.#informational > MAX_INFORMATIONAL) return WRONG;
+      sink.onInformational(head);
+      return end;
+    }
+    switch (head.framing) {
+      case 'none':
+        this.#phase = 'done';
+        sink.onHead(head, false);
+        sink.onEnd(NO_TRAILERS);
+        return end;
+      case 'length':
+        this.#left = head.length;
+        break;
+      case 'chunked':
+        this.#chunked.reset();
+        break;
+      case 'close':
+        break;
+    }
+    this.#phase = head.framing;
+    sink.onHead(head, end < bytes.length);
+    return end;
+  }
+
+  #readLength(bytes: Buffer, offset: number, sink: ResponseSink): number {
+    if (offset === bytes.length) return MORE;
+    const end = Math.min(bytes.length, offset + this.#left);
+    this.#left -= end - offset;
+    const isLast = this.#left === 0;
+    if (isLast) this.#phase = 'done';
+    sink.onBody(bytes.subarray(offset, end), isLast);
+    if (isLast) sink.onEnd(NO_TRAILERS);
+    return end;
+  }
+
+  #readChunked(bytes: Buffer, offset: number, sink: ResponseSink): number {
+    const chunked = this.#chunked;
+    const next = chunked.read(bytes, offset);
+    switch (chunked.step) {
+      case 'more':
+        return MORE;
+      case 'framing':
+        return next;
+      case 'data':
+        sink.onBody(bytes.subarray(chunked.dataStart, next), false);
+        return next;
+      case 'end':
+        this.#phase = 'done';
+        sink.onEnd(chunked.trailers);
+        return next;
+      case 'bad':
+      case 'bad-trailer':
+      case 'too-long':
+        return WRONG;
+    }
+  }
+}
+
+const WRONG = -1;
+const MORE = -2;
+/** All was taken; nothing is to be kept. */
+const ALL_TAKEN = -3;
+
+/** Whether what there is of a head can still become one: garbage without an end is not waited for. */
+function canBecomeHead(bytes: Buffer, offset: number): boolean {
+  const text = bytes.toString('latin1', offset, Math.min(bytes.length, offset + 13));
+  return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}[01](?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);
+}

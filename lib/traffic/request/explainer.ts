@@ -1,0 +1,97 @@
+// Tells why a request went where it went: of one that was, from the log of picks; of one that is not sent, by a pick
+// that counts for nothing. It changes nothing that a request would notice.
+
+import type { Clock } from '../../clock.js';
+import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
+import { createPolicy } from '../../routing/policy.js';
+import type { Random } from '../../routing/random.js';
+import { HEADER, type TableColumns } from '../../table/layout.js';
+import type { SlotHost } from '../../table/writer.js';
+import { expectedCost } from '../../table/class-costs.js';
+import type { ExchangeContext } from './exchange.js';
+import { pick } from './pick.js';
+import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
+
+/** A dry run needs room for itself alone. */
+const DRY_REQUESTS = 16;
+
+/** A log of picks that are made on this table. */
+export function createPickLog({ header }: TableColumns, size?: number): PickLog {
+  return new PickLog(() => header[HEADER.panic] === 1, size);
+}
+
+/** What the explainer is handed. */
+export interface ExplainerOptions {
+  readonly context: ExchangeContext;
+  readonly columns: TableColumns;
+  readonly random: Random;
+  readonly clock: Clock;
+}
+
+/** Answers for one balancer. */
+export class Explainer {
+  readonly #options: ExplainerOptions;
+  readonly #hosts: { name: string; sinceMs: number }[] = [];
+  readonly #dryLog: PickLog;
+
+  constructor(options: ExplainerOptions) {
+    this.#options = options;
+    this.#dryLog = createPickLog(options.columns, DRY_REQUESTS);
+  }
+
+  /** A host has this slot from now on; what had it before can't be named any more. */
+  hostCame({ slot, name }: SlotHost): void {
+    const before = this.#hosts[slot];
+    if (before?.name !== name) this.#hosts[slot] = { name, sinceMs: before === undefined ? Number.NEGATIVE_INFINITY : this.#options.clock() };
+  }
+
+  /** Answers at once. */
+  answer(question: WhyQuestion): WhyAnswer {
+    return 'id' in question ? this.#explain(question.id) : { status: 'explained', explanation: this.#dryRun(question.method, question.target) };
+  }
+
+  #explain(id: string): WhyAnswer {
+    const { ids } = this.#options.context;
+    if (ids === undefined) return { status: 'log-off' };
+    const [prefix, digits = ''] = id.split('-');
+    const request = Number.parseInt(digits, 36);
+    // Said in one way only: 01 is not 1.
+    if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id) return { status: 'unknown' };
+    const explanation = this.#read(ids.log, request, id);
+    if (explanation === undefined) return { status: 'forgotten' };
+    if (explanation.picks.length > 0) return { status: 'explained', explanation };
+    return { status: ids.log.hadPicks(request) ? 'forgotten' : 'unpicked' };
+  }
+
+  #dryRun(method: string, target: string): Explanation {
+    const { context, random, clock } = this.#options;
+    const { classes, classCost, policy } = context;
+    const classId = classes.idOf(method, target);
+    const cost = expectedCost({ classCost: context.classCost, fleet: context.view.fleet }, classId);
+    const nowMs = clock();
+    const log = this.#dryLog;
+    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
+    // A policy of its own: the turn of round-robin stays where it is.
+    pick({ ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, prefix: '' } }, nowMs, -1, cost, request, 1);
+    return this.#read(log, request, null) as Explanation;
+  }
+
+  #read(log: PickLog, request: number, id: string | null): Explanation | undefined {
+    const kept = log.request(request);
+    if (kept === undefined) return undefined;
+    const agoMs = this.#options.clock() - kept.atMs;
+    return {
+      id,
+      at: new Date(Date.now() - agoMs).toISOString(),
+      className: kept.className,
+      costMs: Math.round(kept.cost * 100) / 100,
+      isCostKnown: kept.isCostKnown,
+      picks: log.picksOf(request, this.#nameOf),
+    };
+  }
+
+  readonly #nameOf: NameOf = (slot, atMs) => {
+    const host = this.#hosts[slot];
+    return host === undefined || host.sinceMs > atMs ? null : host.name;
+  };
+}

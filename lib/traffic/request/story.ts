@@ -1,0 +1,71 @@
+// What a request's story was, for the access log: gathered while it is told, written when it has ended.
+
+import type { OutcomeKind } from '../../routing/retry.js';
+import type { AccessRecord } from '../log/access-log.js';
+import { type AnswerCode, lengthOf, statusOf } from '../wire/answers.js';
+import type { Attempt } from './attempt.js';
+import type { ClientSide } from '../client/client-side.js';
+import type { ClientFacts } from '../wire/headers.js';
+
+/**
+ * What the access log says of the end: how the last attempt ended; `refused` without one; `client-failed` when the
+ * client was given up for its body, which was late, malformed, or too long. The README lists them.
+ */
+export type LoggedOutcome = OutcomeKind | 'refused' | 'client-failed';
+
+/** What is gathered; times are of the process's clock. */
+export interface Story {
+  readonly startedMs: number;
+  /** How long the request waited for room on a host. */
+  queuedMs: number;
+  attempts: number;
+  /** The last attempt. */
+  attempt: Attempt | undefined;
+  outcome: LoggedOutcome;
+}
+
+/** The record of a story that has ended now. */
+export function recordOf(story: Story, client: ClientSide, nowMs: number, id: string): AccessRecord {
+  const { attempt, startedMs, queuedMs } = story;
+  const { head, facts } = client;
+  return {
+    id,
+    clientAddress: facts.address,
+    isTls: facts.isTls,
+    method: head.method,
+    target: head.target,
+    httpMinor: head.minorVersion,
+    host: head.host ?? '',
+    userAgent: valueOf(head.headers, 'user-agent'),
+    referer: valueOf(head.headers, 'referer'),
+    status: client.status,
+    bytesIn: client.bytesIn,
+    bytesOut: client.bytesOut,
+    startedEpochMs: Date.now() - (nowMs - startedMs),
+    queueMs: queuedMs,
+    connectMs: attempt === undefined ? Number.NaN : attempt.connectedAtMs - attempt.startedAtMs,
+    firstByteMs: attempt === undefined ? Number.NaN : attempt.firstByteAtMs - startedMs,
+    totalMs: nowMs - startedMs,
+    hostName: attempt?.host.name ?? '',
+    attempts: story.attempts,
+    outcome: story.outcome,
+    code: client.code,
+  };
+}
+
+/**
+ * The record of what was refused before it became a request: of it only the request line is told, if it was one.
+ * @param line its first line
+ */
+export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
+  const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
+  return {
+    id: '', clientAddress: address, isTls, method, target, httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: lengthOf(code),
+    startedEpochMs: Date.now(), queueMs: Number.NaN, connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: 0, hostName: '', attempts: 0, outcome: 'refused', code,
+  };
+}
+
+function valueOf(headers: readonly string[], name: string): string {
+  for (let i = 0; i < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === name) return headers[i + 1] as string;
+  return '';
+}

@@ -1,0 +1,96 @@
+// The head of a host's answer, read strictly (RFC 9112, sections 4 and 6). Pure.
+
+import { isLoadHeader } from '../../learning/orca-header.js';
+import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
+
+/** How an answer's body is delimited; `close`: by the end of the connection. */
+export type AnswerFraming = 'none' | 'length' | 'chunked' | 'close';
+
+/** The head of an answer. */
+export interface ResponseHead {
+  readonly status: number;
+  /** As it came; may be empty. */
+  readonly reason: string;
+  /** Name, value, name, value, … as they came. */
+  readonly headers: readonly string[];
+  readonly framing: AnswerFraming;
+  /** Bytes of the body when `framing` is `length`, else 0. */
+  readonly length: number;
+  /** Whether the host keeps the connection after this answer. */
+  readonly isKeptAlive: boolean;
+  /** The seconds of `Keep-Alive: timeout=`; Infinity when the host does not say. */
+  readonly keepAliveSeconds: number;
+  /** Where among `headers` the host's load report stands; `NO_LOAD`, or `SEVERAL_LOADS` when there are more than one. */
+  readonly loadAt: number;
+}
+
+/** An answer without a load report. */
+export const NO_LOAD = -1;
+
+/** An answer with more than one, which contradict each other. */
+export const SEVERAL_LOADS = -2;
+
+const HEAD = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
+
+/**
+ * Reads a head; undefined when it is not one that every parser reads in the same way.
+ * @param text latin1, ends with CRLF CRLF
+ * @param isHead whether the request's method was HEAD: the answer then has no body, whatever it says
+ */
+export function readResponseHead(text: string, isHead: boolean): ResponseHead | undefined {
+  const line = HEAD.exec(text);
+  if (line === null) return undefined;
+  const minorVersion = line[1] === '0' ? 0 : 1;
+  const status = Number(line[2]);
+  const headers = splitLines(text, text.indexOf('\r\n') + 2, text.length - 2);
+  let length = -1;
+  let isChunked = false;
+  let isKeptAlive = minorVersion === 1;
+  let keepAliveSeconds = Number.POSITIVE_INFINITY;
+  let loadAt = NO_LOAD;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    switch (name.length) {
+      case 10: {
+        const lower = name.toLowerCase();
+        if (lower === 'keep-alive') keepAliveSeconds = readKeepAlive(value);
+        if (lower !== 'connection') break;
+        if (value === 'keep-alive') isKeptAlive = true;
+        else if (hasToken(value, 'close')) isKeptAlive = false;
+        else if (minorVersion === 0 && hasToken(value, 'keep-alive')) isKeptAlive = true;
+        break;
+      }
+      case 14:
+        if (name.toLowerCase() !== 'content-length') break;
+        if (length >= 0) return undefined;
+        length = parseLength(value);
+        if (Number.isNaN(length)) return undefined;
+        break;
+      case 17:
+        if (name.toLowerCase() !== 'transfer-encoding') break;
+        if (isChunked || minorVersion === 0 || value.toLowerCase() !== 'chunked') return undefined;
+        isChunked = true;
+        break;
+      // The lengths of the load report's names.
+      case 21:
+      case 23:
+      case 25:
+      case 26:
+      case 27:
+      case 28:
+        if (isLoadHeader(name)) loadAt = loadAt === NO_LOAD ? i : SEVERAL_LOADS;
+        break;
+    }
+  }
+  if (isChunked && length >= 0) return undefined;
+  const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
+  const framing: AnswerFraming = !hasBody ? 'none' : isChunked ? 'chunked' : length > 0 ? 'length' : length === 0 ? 'none' : 'close';
+  if (framing === 'close') isKeptAlive = false;
+  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds, loadAt };
+}
+
+function readKeepAlive(value: string): number {
+  const seconds = /(?:^|[ ,])timeout=(\d{1,9})(?:$|[ ,])/i.exec(value)?.[1];
+  return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds);
+}

@@ -1,0 +1,103 @@
+// Which host an attempt gets, beyond what the policy says: one with room, and for a retry one that nothing is held
+// against, also in a panic. On the real table, pool and policies.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ALGORITHMS, type Algorithm } from '../../../lib/model.js';
+import { AVOID_MS } from '../../../lib/routing/ejection.js';
+import { createPolicy } from '../../../lib/routing/policy.js';
+import { Random } from '../../../lib/routing/random.js';
+import { HEADER } from '../../../lib/table/layout.js';
+import { TableWriter } from '../../../lib/table/writer.js';
+import { pick } from '../../../lib/traffic/request/pick.js';
+import type { TrafficConfig } from '../../../lib/config/traffic-config.js';
+import { freePort, until, withServer } from '../../support/brackets.js';
+import { withBalancer } from '../../support/fleet.js';
+import { ask } from '../../support/http-client.js';
+import { buildTrafficStage } from '../../support/traffic-context.js';
+
+const test = suite('pick');
+
+const NOW_MS = 100_000;
+const RULES = { maxEjectedPercent: 50, slowStartMs: 0 };
+
+/** Eight hosts a to h in slots 0 to 7. */
+function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) => void, overrides: Partial<TrafficConfig> = {}): void {
+  const stage = open(algorithm, overrides);
+  try {
+    fn(stage);
+  } finally {
+    stage.stop();
+  }
+}
+
+function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>) {
+  const { columns, pool, context, stop } = buildTrafficStage(() => NOW_MS, overrides);
+  const writer = new TableWriter(columns, () => undefined, RULES);
+  for (const host of writer.setStatics([...'abcdefgh'].map((name) => ({ name, url: `http://${name}:80` }))).added) pool.add(host);
+  const policy = createPolicy(algorithm, new Random(7));
+  return {
+    columns, stop,
+    /** Which slots so many picks give, in order; -1 for none. */
+    picks(times: number, excluded = -1): number[] {
+      writer.rebuildCandidates(NOW_MS);
+      const found = new Set<number>();
+      for (let i = 0; i < times; i++) found.add(pick({ ...context, policy }, NOW_MS, excluded, 10, 0, excluded < 0 ? 1 : 2)?.slot ?? -1);
+      return [...found].toSorted((a, b) => a - b);
+    },
+  };
+}
+
+for (const algorithm of ALGORITHMS) {
+  test(`in a panic a retry goes to the hosts that are well, while there is one (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
+    for (const slot of [0, 1, 2, 4, 5, 7]) columns.ejectedUntil[slot] = Number.POSITIVE_INFINITY;
+    assert.equal(picks(500), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert.is(columns.header[HEADER.panic], 1);
+    assert.equal(picks(500, 0), [3, 6]);
+    assert.equal(picks(500, 3), [6]);
+    columns.state[6] = 2;
+    assert.equal(picks(500, 0), [3]);
+    assert.equal(picks(500, 3).length > 0 && picks(500, 3).every((slot) => slot !== 3 && slot >= 0), true, 'any other beats none');
+  }));
+
+  test(`a retry passes over hosts that failed lately, while others are well (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
+    for (const slot of [1, 2, 3, 4, 6, 7]) columns.failing[slot] = 0.1 + slot / 100;
+    assert.equal(picks(500, 0), [5]);
+    columns.avoidUntil[5] = NOW_MS + 500;
+    assert.equal(picks(500, 0), [1], 'the one with the fewest failures');
+  }));
+
+  test(`a host with room is found however few have any, and with none the request waits for one (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
+    columns.inflight.fill(5);
+    columns.inflight[6] = 4;
+    assert.equal(picks(500), [6]);
+    columns.inflight[6] = 5;
+    assert.is(picks(500).includes(-1), false);
+  }, { hostMaxInflight: 5 }));
+
+  test(`without any other host there is none (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
+    for (const slot of [1, 2, 3, 4, 5, 6, 7]) columns.operator[slot] = 1;
+    assert.equal(picks(50, 0), [-1]);
+    columns.operator[0] = 1;
+    assert.equal(picks(50), [-1]);
+  }));
+}
+
+test('with three of five hosts refusing connections, no request fails', () => withServer((_request, response) => response.end('well'), async ({ url }) => {
+  const dead = [await freePort(), await freePort(), await freePort()].map((port, index) => ({ name: `dead-${index}`, url: `http://127.0.0.1:${port}` }));
+  const statics = [...dead, { name: 'one', url }, { name: 'two', url }];
+  await withBalancer({ statics, algorithm: 'round-robin', retryBudgetPercent: 100 }, async ({ port, counter }) => {
+    await until(async () => {
+      await ask(port);
+      return counter('panics') > 0;
+    }, { what: 'a panic' });
+    for (let round = 0; round < 2; round++) {
+      // Each host that refused is passed over for a second.
+      await new Promise((resolve) => setTimeout(resolve, AVOID_MS + 100));
+      for (let i = 0; i < 10; i++) assert.is((await ask(port)).body, 'well');
+    }
+    assert.ok(counter('retries_connect_failed') >= 3);
+  });
+}));
+
+test.run();
