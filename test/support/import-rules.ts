@@ -11,26 +11,39 @@ export type Check = (path: string, text: string) => string[];
 const FOLDER_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   routing: [],
   table: ['routing'],
-  redis: ['routing', 'table'],
-  traffic: ['routing', 'table'],
-  fleet: ['routing', 'table', 'redis'],
-  hosts: ['routing', 'table', 'redis'],
-  agent: ['routing', 'table', 'redis'],
-  console: ['routing', 'table', 'redis'],
-  lab: ['routing', 'table', 'redis', 'agent', 'balancer', 'local-fleet'],
+  learning: ['routing', 'table'],
+  config: ['redis'],
+  health: ['config'],
+  redis: ['routing', 'table', 'learning'],
+  traffic: ['routing', 'table', 'learning', 'config', 'health'],
+  fleet: ['routing', 'table', 'learning', 'config', 'health', 'redis'],
+  hosts: ['routing', 'table', 'learning', 'config', 'health', 'redis'],
+  agent: ['routing', 'table', 'learning', 'config', 'redis'],
+  console: ['routing', 'table', 'learning', 'config', 'redis'],
+  up: ['routing', 'table', 'learning', 'config', 'health', 'redis', 'agent', 'console', 'balancer'],
+  lab: ['routing', 'table', 'learning', 'config', 'redis', 'agent', 'up', 'balancer'],
 };
 
-/** Folders that do no I/O and depend on nothing but the model, themselves, and (table) the pure usage score. */
-const PURE_FOLDERS = new Set(['routing', 'table']);
+/** What the folders of lib/traffic may import of one another; files of lib/traffic itself may import all of them. */
+const TRAFFIC_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  client: ['wire'],
+  host: ['wire'],
+  log: ['wire'],
+  request: ['wire', 'client', 'host', 'log'],
+};
+
+/** Folders that do no I/O and depend on nothing but the model and, downwards, each other. */
+const PURE_FOLDERS = new Set(['routing', 'table', 'learning']);
 
 /** Files of lib itself that put the folders together: they import all, and only the lab and one another import them. */
-const COMPOSITION_ROOTS = new Set(['balancer', 'local-fleet', 'index']);
+const COMPOSITION_ROOTS = new Set(['balancer', 'index']);
 
-/** What single files of lib itself may import besides the pure folders: the configuration checks Redis addresses and names. */
-const FILE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = { config: ['redis'] };
+/** What files of lib itself that are no composition roots may import besides the pure folders. */
+const FILES_MAY_IMPORT: readonly string[] = ['config'];
 
 /** Files without I/O that the simulation runs as they are, in folders that the lab may not import. */
-const SIMULATED: ReadonlySet<string> = new Set(['lib/hosts/host-registry.js', 'lib/hosts/flush-pace.js', 'lib/fleet/table-order.js', 'lib/learning/early-answers.js']);
+const SIMULATED: ReadonlySet<string> = new Set(['lib/hosts/host-registry.js', 'lib/hosts/flush-pace.js', 'lib/fleet/table-order.js', 'lib/fleet/own-loads.js']);
 
 /** The benchmark's peers are http-proxy as it comes and with undici: the places outside its home. */
 const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy', 'lib/lab/undici-proxy.ts http-proxy']);
@@ -64,10 +77,19 @@ export const checkFolderImports: Check = (path, text) => {
     const target = posix.join(posix.dirname(path), specifier);
     const to = partOf(target);
     if (path.startsWith('lib/lab/simulation/') && SIMULATED.has(target)) return [];
+    const [aspect, aspectOfTarget] = [aspectOf(path), aspectOf(target)];
+    if (aspect !== null && aspectOfTarget !== aspect && to?.name === 'traffic' && !TRAFFIC_MAY_IMPORT[aspect]?.includes(aspectOfTarget ?? '')) {
+      return [`${path}:${lineAt(text, offset)}: lib/traffic/${aspect}/ may not import ${target}`];
+    }
     if (to ? mayImport(from, to) : !/^(bin|test)\//.test(target)) return [];
     return [`${path}:${lineAt(text, offset)}: ${describe(from)} may not import ${target}`];
   });
 };
+
+/** The folder of lib/traffic that a path lies in; null for its own files and elsewhere. */
+function aspectOf(path: string): string | null {
+  return /^lib\/traffic\/([^/]+)\//.exec(path)?.[1] ?? null;
+}
 
 type Part = NonNullable<ReturnType<typeof partOf>>;
 
@@ -78,7 +100,7 @@ function mayImport(from: Part, to: Part): boolean {
   if (!from.isFolder && COMPOSITION_ROOTS.has(from.name)) return true;
   if (!from.isFolder && from.name === 'model') return false;
   if (to.isFolder || COMPOSITION_ROOTS.has(to.name)) {
-    const allowed = from.isFolder ? FOLDER_MAY_IMPORT[from.name] ?? [] : [...PURE_FOLDERS, ...(FILE_MAY_IMPORT[from.name] ?? [])];
+    const allowed = from.isFolder ? FOLDER_MAY_IMPORT[from.name] ?? [] : [...PURE_FOLDERS, ...FILES_MAY_IMPORT];
     return allowed.includes(to.name);
   }
   return to.name === 'model' || !(from.isFolder && PURE_FOLDERS.has(from.name));

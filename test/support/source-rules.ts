@@ -11,14 +11,15 @@ function matchesIn(path: string, view: string, pattern: RegExp, told: (found: st
   return [...view.matchAll(pattern)].map(match => `${path}:${lineAt(view, match.index)}: ${told(match[0].trim())}`);
 }
 
-/** The routing folder is pure: clock and rng are handed in, and it imports nothing from outside lib. */
-export const checkRoutingIsPure: Check = (path, text) => {
-  if (!isIn(path, 'lib/routing')) return [];
+/** The pure folders: clock and rng are handed in, and nothing from outside lib is imported. */
+export const checkPureFolders: Check = (path, text) => {
+  const folder = ['lib/routing', 'lib/learning'].find((each) => isIn(path, each));
+  if (folder === undefined) return [];
   const impure = /\b(?:Date\s*\.\s*now|new\s+Date|Math\s*\.\s*random|performance|process|crypto|setTimeout|setInterval|setImmediate|queueMicrotask)\b/g;
   const imports = importsOf(text).filter(({ specifier }) => !specifier.startsWith('.'));
   return [
-    ...matchesIn(path, viewsOf(text).code, impure, found => `${found} in the pure folder lib/routing/`),
-    ...imports.map(({ specifier, offset }) => `${path}:${lineAt(text, offset)}: ${specifier} imported in the pure folder lib/routing/`),
+    ...matchesIn(path, viewsOf(text).code, impure, found => `${found} in the pure folder ${folder}/`),
+    ...imports.map(({ specifier, offset }) => `${path}:${lineAt(text, offset)}: ${specifier} imported in the pure folder ${folder}/`),
   ];
 };
 

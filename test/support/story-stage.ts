@@ -4,8 +4,8 @@
 import type { Policy } from '../../lib/model.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
 import { HEADER } from '../../lib/table/layout.js';
-import type { Attempt, Outcome } from '../../lib/traffic/request/attempt.js';
-import type { ClientSide } from '../../lib/traffic/client/client-side.js';
+import type { Attempt } from '../../lib/traffic/request/attempt.js';
+import type { ClientSide, Outcome } from '../../lib/traffic/client/client-side.js';
 import { exchange } from '../../lib/traffic/request/exchange.js';
 import { clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { TrafficConfig } from '../../lib/config/traffic-config.js';

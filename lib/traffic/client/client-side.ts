@@ -2,11 +2,27 @@
 // Any lane that fills this interface can be told any story.
 
 import type { Duplex } from 'node:stream';
+import type { OutcomeKind } from '../../routing/retry.js';
 import type { AnswerCode } from '../wire/answers.js';
-import type { Attempt, Outcome } from '../request/attempt.js';
 import type { ClientFacts } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
+
+/** How an attempt ended. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Whether anything of an answer was passed on to the client. */
+  readonly hasStarted: boolean;
+  /** The status of the answer that was passed on; 0 without one. */
+  readonly status: number;
+}
+
+/** An attempt to have a host answer the request, as a lane starts it. */
+export interface Startable {
+  run(): void;
+  /** Never rejects. */
+  readonly outcome: Promise<Outcome>;
+}
 
 /** Who takes a request's body. */
 export interface BodyReader {
@@ -49,7 +65,7 @@ export interface ClientSide {
   listener: ClientListener | undefined;
 
   /** Carries one attempt through this lane; never rejects. */
-  carry(attempt: Attempt): Promise<Outcome>;
+  carry(attempt: Startable): Promise<Outcome>;
 
   /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. */
   readBody(reader: BodyReader): void;

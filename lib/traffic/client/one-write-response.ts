@@ -3,7 +3,7 @@
 // writes it in two parts, which costs a gathered write and its bookkeeping for each small answer.
 
 import { IncomingMessage, ServerResponse } from 'node:http';
-import type { Attempt } from '../request/attempt.js';
+import type { Startable } from './client-side.js';
 
 /** Node's own names for the head that `writeHead` made and whether it was sent. */
 interface Inner {
@@ -15,7 +15,7 @@ interface Inner {
 /** A request as Node's server is told of it: without a target, headers, or a body to be read. */
 export class AnnouncedRequest extends IncomingMessage {
   /** The attempt that is made for it: http-proxy hands requests on, and this with them. */
-  attempt: Attempt | undefined;
+  attempt: Startable | undefined;
 
   /** Makes it the connection's next request. */
   announce(method: 'GET' | 'HEAD', minorVersion: 0 | 1): void {

@@ -6,9 +6,8 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { type AnswerCode, answer, lengthOf, statusOf } from '../wire/answers.js';
 import { writeCopy } from '../wire/buffers.js';
-import type { Attempt, Outcome } from '../request/attempt.js';
 import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide, PresentRequest } from './client-side.js';
+import type { BodyReader, ClientListener, ClientSide, Outcome, PresentRequest, Startable } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js';
 import type { AnnouncedRequest, OneWriteResponse, ResponseOwner } from './one-write-response.js';
 import type { RequestHead } from '../wire/request-head.js';
@@ -21,7 +20,7 @@ interface Passes {
 }
 
 /** http-proxy with our passes. */
-export type Shell = (request: AnnouncedRequest, way: ServerResponse | Duplex, attempt: Attempt) => void;
+export type Shell = (request: AnnouncedRequest, way: ServerResponse | Duplex, attempt: Startable) => void;
 
 /** Sets up http-proxy with our passes: each runs the attempt that its request carries. */
 export function createShell(): Shell {
@@ -106,7 +105,7 @@ export class ProxyLane implements ClientSide, PresentRequest, ResponseOwner {
     return this.#response.headersSent;
   }
 
-  carry(attempt: Attempt): Promise<Outcome> {
+  carry(attempt: Startable): Promise<Outcome> {
     this.#shell(this.#request, this.#response, attempt);
     return attempt.outcome;
   }

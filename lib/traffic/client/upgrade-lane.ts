@@ -3,10 +3,9 @@
 
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerBytes, lengthOf, statusOf } from '../wire/answers.js';
-import type { Attempt, Outcome } from '../request/attempt.js';
 import { writeCopy } from '../wire/buffers.js';
 import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide } from './client-side.js';
+import type { BodyReader, ClientListener, ClientSide, Outcome, Startable } from './client-side.js';
 import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js';
 import { endSoon } from './linger.js';
 import type { AnnouncedRequest } from './one-write-response.js';
@@ -83,7 +82,7 @@ export class UpgradeLane implements ClientSide {
     return this.#isGone || this.#socket.destroyed;
   }
 
-  carry(attempt: Attempt): Promise<Outcome> {
+  carry(attempt: Startable): Promise<Outcome> {
     this.#shell(this.#request, this.#socket, attempt);
     return attempt.outcome;
   }

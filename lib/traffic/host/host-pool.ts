@@ -13,11 +13,11 @@ import { expectedCost } from '../../table/class-costs.js';
 import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/writer.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
-import type { Attempt } from '../request/attempt.js';
 import type { Deadlines } from '../../deadlines.js';
 import { EarlyAnswers } from '../../learning/early-answers.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
+import type { InFlight } from './in-flight.js';
 import type { RequestHead } from '../wire/request-head.js';
 
 /** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
@@ -154,7 +154,7 @@ export class HostPool {
   }
 
   /** One more request in flight on this host. */
-  begin(host: Host, attempt: Attempt): void {
+  begin(host: Host, attempt: InFlight): void {
     const { columns } = this.#options;
     const { header } = columns;
     this.#early.letGo(attempt.startedAtMs);
@@ -164,7 +164,7 @@ export class HostPool {
   }
 
   /** That request has ended so: exactly once for each `begin`. */
-  end(host: Host, attempt: Attempt, outcome: OutcomeKind, status: number): void {
+  end(host: Host, attempt: InFlight, outcome: OutcomeKind, status: number): void {
     const { columns, clock } = this.#options;
     const { header } = columns;
     const nowMs = clock();
@@ -182,7 +182,7 @@ export class HostPool {
   }
 
   /** What was served, for the load messages: only answers that tell of the host's work do. */
-  #record(host: Host, attempt: Attempt, status: number, nowMs: number): void {
+  #record(host: Host, attempt: InFlight, status: number, nowMs: number): void {
     const { columns } = this.#options;
     const { served } = columns;
     const { slot } = host;

@@ -9,10 +9,10 @@ import type { Count } from '../../table/counters.js';
 import { type AddressEvents, HostAddresses, type Lookup } from '../../health/host-addresses.js';
 import type { SlotHost } from '../../table/writer.js';
 import type { HostTls } from '../../config/traffic-config.js';
-import type { Attempt } from '../request/attempt.js';
 import type { Deadlines } from '../../deadlines.js';
 import type { ConnectionOwner, ConnectOptions, HostConnection } from './host-connection.js';
 import { HostQueue } from './host-queue.js';
+import type { InFlight } from './in-flight.js';
 import { type LoadState, startLoad } from './load-headers.js';
 
 /** Idle connections kept to each host. */
@@ -47,7 +47,7 @@ export class Host implements ConnectionOwner {
    * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
    * and shrinks, and so every request would live until the next full collection.
    */
-  readonly attempts: Attempt[] = [];
+  readonly attempts: InFlight[] = [];
   readonly queue: HostQueue;
   readonly ejection: EjectionState = startEjection();
   /** When it is probed next while it is ejected. */

@@ -8,7 +8,7 @@ import type { TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Count } from '../../table/counters.js';
 import { writeCopy } from '../wire/buffers.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
-import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
+import type { BodyReader, ClientListener, ClientSide, Outcome } from '../client/client-side.js';
 import { headText, passedTrailers, requestHeaders } from '../wire/headers.js';
 import type { ConnectionUser, HostConnection, Loss } from '../host/host-connection.js';
 import type { Host } from '../host/host.js';
@@ -16,15 +16,6 @@ import type { HostPool } from '../host/host-pool.js';
 import type { LoadHeaders } from '../host/load-headers.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import { Tunnel } from './tunnel.js';
-
-/** How an attempt ended. */
-export interface Outcome {
-  readonly kind: OutcomeKind;
-  /** Whether anything of an answer was passed on to the client. */
-  readonly hasStarted: boolean;
-  /** The status of the answer that was passed on; 0 without one. */
-  readonly status: number;
-}
 
 /** What all attempts of a balancer share. */
 export interface AttemptContext {

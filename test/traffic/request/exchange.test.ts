@@ -4,8 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { OutcomeKind } from '../../../lib/routing/retry.js';
-import type { Outcome } from '../../../lib/traffic/request/attempt.js';
 import type { Host } from '../../../lib/traffic/host/host.js';
+import type { Outcome } from '../../../lib/traffic/client/client-side.js';
 import { ends, withStage } from '../../support/story-stage.js';
 
 const test = suite('exchange');
