@@ -52,7 +52,7 @@ export class Stage {
     const client: ClientSide = {
       head: {
         method, target: '/', minorVersion: 1, headers, host: 'x', framing: hasBody ? 'length' : 'none', length: hasBody ? 1 : 0, upgrade: undefined, expectsContinue: false,
-        droppedNames: 0, isKeptAlive: true,
+        droppedNames: 0, isKeptAlive: true, passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'), shared: undefined,
       },
       facts: clientFacts('192.0.2.1', 80, false, false),
       get isGone() {

@@ -109,4 +109,8 @@ export interface PresentRequest {
   onBodyFailed(code: AnswerCode): void;
   /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
   onHalfClosed(): void;
+  /** After the connection was full: more can be sent. */
+  onWritable(): void;
+  /** The connection has closed. */
+  onClosed(): void;
 }

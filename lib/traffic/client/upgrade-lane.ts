@@ -1,26 +1,29 @@
 // A request that asks for another protocol: its connection left HTTP with its head. The host's 101 hands the
 // connection over; any other answer is passed on, and ends with the connection.
 
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type AnswerCode, answerBytes, lengthOf, statusOf } from '../wire/answers.js';
-import { writeCopy } from '../wire/buffers.js';
-import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome, Startable } from './client-side.js';
+import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
+import { answerHead, informationalHead } from '../wire/answer-head.js';
 import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js';
-import { endSoon } from './linger.js';
-import type { AnnouncedRequest } from './one-write-response.js';
-import type { Shell } from './proxy-lane.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
+import type { ClientConnection } from './client-connection.js';
+import type { BodyReader, ClientListener, ClientSide, Outcome, PresentRequest, Startable } from './client-side.js';
+import type { Shell } from './node-lane.js';
 
-/** So much is taken of the new protocol before the host has agreed to it. */
+/** How many bytes of the new protocol are taken before the host has agreed to it. */
 const MAX_EARLY = 64 << 10;
 
+const NOTHING = Buffer.alloc(0);
+
 /** A request to switch protocols. */
-export class UpgradeLane implements ClientSide {
+export class UpgradeLane implements ClientSide, PresentRequest {
   readonly head: RequestHead;
   readonly facts: ClientFacts;
   readonly isBodyTaken = false;
+  /** A request for an upgrade has no body that could fail. */
+  readonly hasFailed = false;
   readonly bytesIn = 0;
   listener: ClientListener | undefined;
   code: AnswerCode | '' = '';
@@ -29,21 +32,19 @@ export class UpgradeLane implements ClientSide {
   hasStarted = false;
   readonly #shell: Shell;
   readonly #connection: ClientConnection;
-  readonly #request: AnnouncedRequest;
+  readonly #request: IncomingMessage;
   readonly #socket: Socket;
   #early: Buffer;
   #isSwitched = false;
-  /** Who has the bytes once the protocol was switched. */
+  /** Takes the bytes once the protocol was switched. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
   #isGone = false;
-  /** A request for an upgrade has no body. */
-  readonly hasFailed = false;
   /** All that there is to say was sent. */
   #isDone = false;
-  #hasLength = false;
+  #isEndedByClose = false;
 
-  constructor(shell: Shell, connection: ClientConnection, request: AnnouncedRequest) {
-    this.head = connection.head as RequestHead;
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
+    this.head = head;
     this.facts = connection.facts;
     this.#shell = shell;
     this.#connection = connection;
@@ -51,9 +52,7 @@ export class UpgradeLane implements ClientSide {
     const { socket } = connection;
     this.#socket = socket;
     socket.on('end', this.#onGone);
-    socket.on('close', this.#onGone);
-    socket.on('drain', this.#onDrain);
-    this.#early = connection.leave((bytes) => {
+    this.#early = connection.leave(this, (bytes) => {
       if (this.#onBytes !== undefined) {
         this.#onBytes(bytes);
         return;
@@ -71,11 +70,6 @@ export class UpgradeLane implements ClientSide {
     this.#isGone = true;
     this.listener?.onClientGone();
     this.#socket.destroy();
-  };
-
-  readonly #onDrain = (): void => {
-    this.#connection.awaitNothing();
-    this.listener?.onClientWritable();
   };
 
   get isGone(): boolean {
@@ -97,7 +91,7 @@ export class UpgradeLane implements ClientSide {
   }
 
   sendInformational(head: ResponseHead): void {
-    if (head.status !== 100) this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
+    if (head.status !== 100) this.#connection.sendText(informationalHead(head));
   }
 
   sendSwitch(head: ResponseHead, onBytes: (bytes: Buffer) => void): Socket {
@@ -107,11 +101,9 @@ export class UpgradeLane implements ClientSide {
     this.status = 101;
     const socket = this.#socket;
     socket.off('end', this.#onGone);
-    socket.off('close', this.#onGone);
-    socket.off('drain', this.#onDrain);
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
-    socket.write(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]), 'latin1');
+    this.#connection.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;
   }
@@ -119,11 +111,11 @@ export class UpgradeLane implements ClientSide {
   sendHead(head: ResponseHead): void {
     this.hasStarted = true;
     this.status = head.status;
-    this.#hasLength = head.framing === 'length' || head.framing === 'none';
+    this.#isEndedByClose = head.framing === 'chunked' || head.framing === 'close';
     // What it sent too early is read by nobody, but must not hide that it goes.
-    this.#early = Buffer.alloc(0);
+    this.#early = NOTHING;
     this.#socket.resume();
-    this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'close']), 'latin1');
+    this.#connection.sendText(answerHead(head, { minorVersion: 0, isChunked: false, isKept: false }));
   }
 
   flush(): void {
@@ -132,29 +124,56 @@ export class UpgradeLane implements ClientSide {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    if (writeCopy(this.#socket, bytes)) return true;
-    // A client that does not take it has its time, as with any answer.
-    this.#connection.awaitReading();
-    return false;
+    this.#connection.sendCopy(bytes);
+    return !this.#connection.isFull;
   }
 
   endAnswer(): void {
-    this.#isDone = true;
-    endSoon(this.#socket);
+    this.#finish();
   }
 
   breakOff(): void {
     this.#isDone = true;
-    if (this.#hasLength) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (this.#isEndedByClose) this.#connection.reset();
+    else this.#socket.destroy();
   }
 
   answer(code: AnswerCode): void {
-    this.#isDone = true;
     this.code = code;
     this.status = statusOf(code);
     this.bytesOut = lengthOf(code);
-    this.#socket.write(answerBytes(code));
-    endSoon(this.#socket);
+    this.#connection.sendText(answerText(code, { isHead: false, isKept: false }));
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#connection.onAnswerSent(false);
+  }
+
+  // The connection.
+
+  onBodyData(): void {
+    // There is no body.
+  }
+
+  onBodyEnd(): void {
+    // There is no body.
+  }
+
+  onBodyFailed(): void {
+    // There is no body.
+  }
+
+  onHalfClosed(): void {
+    // `end` tells.
+  }
+
+  onWritable(): void {
+    if (!this.#isSwitched) this.listener?.onClientWritable();
+  }
+
+  onClosed(): void {
+    this.#onGone();
   }
 }

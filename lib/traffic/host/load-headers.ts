@@ -63,7 +63,7 @@ export class LoadHeaders {
     if (loadAt === NO_LOAD) return head;
     if (loadAt === SEVERAL_LOADS) this.#options.count('inband_dropped_malformed');
     else this.#read(source, headers[loadAt] as string, headers[loadAt + 1] as string);
-    return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD };
+    return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD, passed: undefined };
   }
 
   /** The same for what comes after a chunked body. */

@@ -9,7 +9,7 @@ import type { Count } from '../../table/counters.js';
 import { writeCopy } from '../wire/buffers.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import type { BodyReader, ClientListener, ClientSide, Outcome } from '../client/client-side.js';
-import { headText, passedTrailers, requestHeaders } from '../wire/headers.js';
+import { passedTrailers, requestText } from '../wire/headers.js';
 import type { ConnectionUser, HostConnection, Loss } from '../host/host-connection.js';
 import type { Host } from '../host/host.js';
 import type { HostPool } from '../host/host-pool.js';
@@ -110,8 +110,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
     const isUpgrade = head.upgrade !== undefined && !NO_UPGRADES.test(head.upgrade);
-    const headers = requestHeaders(head, facts, { authority: this.host.authority, pseudonym, isUpgrade });
-    connection.write(headText(`${head.method} ${head.target} HTTP/1.1`, headers));
+    connection.write(requestText(head, facts, { authority: this.host.authority, pseudonym, isUpgrade }));
     if (head.framing === 'none') {
       this.#isRequestSent = true;
       this.#awaitAnswer(nowMs);

@@ -11,7 +11,6 @@ import type { AccessLog } from '../log/access-log.js';
 import type { AnswerCode } from '../wire/answers.js';
 import { Attempt, type AttemptContext } from './attempt.js';
 import type { ClientSide, Outcome } from '../client/client-side.js';
-import { hasPassed } from '../wire/headers.js';
 import type { Host } from '../host/host.js';
 import type { QueueEnd } from '../host/host-queue.js';
 import { pick, type PickContext } from './pick.js';
@@ -114,7 +113,7 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
     count('refused_memory');
     return 'MEERCAT_OVERLOADED';
   }
-  if (hasPassed(head, pseudonym)) {
+  if (head.passedBy?.includes(pseudonym) === true) {
     count('refused_loop');
     return 'MEERCAT_LOOP';
   }
