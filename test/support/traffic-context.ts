@@ -13,7 +13,8 @@ import { createTable, HEADER, openTable, type TableColumns } from '../../lib/tab
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
-import { HostPool, type PoolOptions } from '../../lib/traffic/host/host-pool.js';
+import { HostPool } from '../../lib/traffic/host/host-pool.js';
+import type { PoolOptions } from '../../lib/traffic/host/pool-options.js';
 import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 

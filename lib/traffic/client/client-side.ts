@@ -19,8 +19,9 @@ export interface Outcome {
 
 /** An attempt to have a host answer the request, as a lane starts it. */
 export interface Startable {
+  /** Never throws. */
   run(): void;
-  /** Never rejects. */
+  /** Rejects only for a bug of ours, which ends the request. */
   readonly outcome: Promise<Outcome>;
 }
 
@@ -64,10 +65,10 @@ export interface ClientSide {
   /** Who is told of the client while a request is forwarded. */
   listener: ClientListener | undefined;
 
-  /** Carries one attempt through this lane; never rejects. */
+  /** Carries one attempt through this lane: gives its outcome, and rejects when that does. */
   carry(attempt: Startable): Promise<Outcome>;
 
-  /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. */
+  /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. It may be called again while nothing was handed out. */
   readBody(reader: BodyReader): void;
   /** Lets the body flow again after `onBodyData` gave false. */
   resumeBody(): void;

@@ -9,10 +9,10 @@ import { expectedCost } from '../../table/class-costs.js';
 import type { TrafficTimeouts } from '../../config/traffic-config.js';
 import type { AccessLog } from '../log/access-log.js';
 import type { AnswerCode } from '../wire/answers.js';
-import { Attempt, type AttemptContext } from './attempt.js';
+import { Attempt } from './attempt.js';
+import type { AttemptContext } from './attempt-context.js';
 import type { ClientSide, Outcome } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
-import type { QueueEnd } from '../host/host-queue.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
@@ -31,7 +31,7 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   policy: Policy;
 }
 
-/** Carries one request through. Never rejects. */
+/** Carries one request through. Rejects only for a bug of ours; nothing is in flight then, and the client is not answered. */
 export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
   const { count, clock, pool, classes, classCost, ids } = context;
   let nowMs = clock();
@@ -41,6 +41,8 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   let failure = refusalOf(context, client);
   let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   let excluded = -1;
+  /** NaN until the request waits for a host. */
+  let queueDeadlineMs = Number.NaN;
   const classId = classes.classOf(client.head.method, client.head.target);
   const cost = expectedCost({ classCost, fleet: context.view.fleet }, classId);
   const request = ids === undefined ? 0 : ids.log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
@@ -52,12 +54,16 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
       break;
     }
     if (!pool.hasRoom(host)) {
+      const waitsFromMs = nowMs;
+      const isFirstWait = Number.isNaN(queueDeadlineMs);
+      // What a request waits altogether is bounded, however often it waits.
+      if (isFirstWait) queueDeadlineMs = nowMs + context.timeouts.queueTimeoutMs;
       // oxlint-disable-next-line no-await-in-loop -- a host with its full number is waited for
-      const turn = await waitFor(context, client, host);
+      const turn = await waitFor(context, client, host, queueDeadlineMs, isFirstWait);
       nowMs = clock();
-      story.queuedMs = nowMs - story.startedMs;
-      if (turn === 'gone') continue;
-      if (turn !== 'room') {
+      story.queuedMs += nowMs - waitsFromMs;
+      if (turn === 'again') continue;
+      if (turn === 'refused') {
         if (client.isGone) story.outcome = goneFrom(context, client);
         else failure = 'MEERCAT_BUSY';
         break;
@@ -67,8 +73,16 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
     story.attempt = attempt;
     story.attempts++;
     pool.begin(host, attempt);
-    // oxlint-disable-next-line no-await-in-loop -- the second attempt depends on how the first one ended
-    const outcome = await client.carry(attempt);
+    let outcome: Outcome;
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- the second attempt depends on how the first one ended
+      outcome = await client.carry(attempt);
+    } catch (error) {
+      // A bug of ours: the request ends with it, and must not stay in flight. It says nothing of the host.
+      attempt.onClientGone();
+      pool.end(host, attempt, 'client-gone', 0);
+      throw error;
+    }
     pool.end(host, attempt, outcome.kind, outcome.status);
     story.outcome = outcome.kind;
 
@@ -89,17 +103,28 @@ export async function exchange(context: ExchangeContext, client: ClientSide): Pr
   context.accessLog?.write(recordOf(story, client, clock(), ids === undefined ? '' : requestIdOf(ids, request)));
 }
 
-/** Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. */
-async function waitFor({ count, clock, timeouts }: ExchangeContext, client: ClientSide, { queue }: Host): Promise<QueueEnd | 'full'> {
+/**
+ * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
+ * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
+ */
+async function waitFor({ count, clock, pool }: ExchangeContext, client: ClientSide, host: Host, deadlineMs: number, isFirst: boolean): Promise<'room' | 'again' | 'refused'> {
+  const { queue } = host;
   if (queue.isFull) {
     count('refused_queue_full');
-    return 'full';
+    return 'refused';
   }
-  count('requests_queued');
-  const end = await queue.wait(clock() + timeouts.queueTimeoutMs, () => !client.isGone);
-  if (client.isGone) return 'timeout';
-  if (end === 'timeout') count('timeouts_queue');
-  return end;
+  if (isFirst) count('requests_queued');
+  const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
+  const isUsable = pool.isCandidate(host, clock());
+  // Whoever leaves without using the room hands it on, and nobody waits for a host that is out.
+  if (!isUsable) queue.sendAway();
+  else if (end === 'room' && client.isGone && pool.hasRoom(host)) queue.letIn();
+  if (client.isGone) return 'refused';
+  if (end === 'timeout') {
+    count('timeouts_queue');
+    return 'refused';
+  }
+  return end === 'room' && isUsable && pool.hasRoom(host) ? 'room' : 'again';
 }
 
 function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): LoggedOutcome {
