@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
-import type { SlotHost } from './table/writer.js';
+import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
 /** From the main thread to the fleet thread. */

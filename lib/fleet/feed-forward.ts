@@ -4,7 +4,7 @@
 
 import { FLEET, type HostTable } from '../model.js';
 import type { TableColumns } from '../table/layout.js';
-import type { SlotHost } from '../table/writer.js';
+import type { SlotHost } from '../table/slots.js';
 
 /** So many messages may be on their way; when more are not acknowledged, something was lost. */
 const MAX_UNACKED = 24;

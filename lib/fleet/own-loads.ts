@@ -4,7 +4,7 @@
 import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
 import type { TableColumns } from '../table/layout.js';
-import type { SlotHost } from '../table/writer.js';
+import type { SlotHost } from '../table/slots.js';
 
 /** After a loss all is said anew, but not sooner again than after so many messages. */
 const FULL_AGAIN_AFTER = 8;

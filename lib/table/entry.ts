@@ -1,7 +1,7 @@
 // A host as the writer of the table knows it, and the hosts that it replaces: a host that moves to another address gets
 // another slot, and the old slot is used until the traffic thread knows the new one.
 
-import type { SlotHost } from './writer.js';
+import type { SlotHost } from './slots.js';
 
 /** One host of the table. */
 export interface Entry extends SlotHost {

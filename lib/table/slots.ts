@@ -1,5 +1,12 @@
 // Who gives out the slots of the shared table: a slot that was given back is given out again first.
 
+/** A host and its slot, as the other threads must know them: what is not a number goes by message. */
+export interface SlotHost {
+  readonly slot: number;
+  readonly name: string;
+  readonly url: string;
+}
+
 /** The slots of one table. */
 export class Slots {
   readonly #count: number;

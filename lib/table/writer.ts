@@ -9,16 +9,9 @@ import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
-import { Slots } from './slots.js';
+import { type SlotHost, Slots } from './slots.js';
 import { readStamp, writeStamp } from './stamp.js';
 import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
-
-/** A host and its slot, as the other threads must know them: what is not a number goes by message. */
-export interface SlotHost {
-  readonly slot: number;
-  readonly name: string;
-  readonly url: string;
-}
 
 /** What changed in who has which slot. A removed slot is given out again only after `release`. */
 export interface SlotChange {

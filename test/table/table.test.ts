@@ -7,7 +7,8 @@ import { type CounterName, counterOf, readCounters } from '../../lib/table/count
 import { FLEET } from '../../lib/model.js';
 import { createTable, openTable } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
-import { type SlotChange, type SlotHost, TableWriter } from '../../lib/table/writer.js';
+import type { SlotHost } from '../../lib/table/slots.js';
+import { type SlotChange, TableWriter } from '../../lib/table/writer.js';
 import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 
 const test = suite('table');

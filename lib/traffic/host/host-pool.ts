@@ -11,7 +11,7 @@ import type { Count } from '../../table/counters.js';
 import { HEADER, type TableColumns } from '../../table/layout.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
 import { EarlyAnswers } from '../../learning/early-answers.js';
