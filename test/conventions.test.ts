@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import * as columnRules from './support/column-rules.js';
 import { circlesOf, type SourceFile } from './support/import-circles.js';
 import * as importRules from './support/import-rules.js';
 import * as sourceRules from './support/source-rules.js';
@@ -14,9 +15,9 @@ import { importsOf, viewsOf } from './support/source-text.js';
 const test = suite('conventions');
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CHECKS: Readonly<Record<string, importRules.Check>> = { ...importRules, ...sourceRules };
+const CHECKS: Readonly<Record<string, importRules.Check>> = { ...importRules, ...sourceRules, ...columnRules };
 
-type CheckName = keyof typeof importRules | keyof typeof sourceRules;
+type CheckName = keyof typeof importRules | keyof typeof sourceRules | keyof typeof columnRules;
 
 interface Example {
   readonly check: CheckName;
@@ -89,6 +90,15 @@ const BAD: readonly Example[] = [
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.run();\none('late', f);" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.only('x', f);\none.run();" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: '// nothing' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'this.#columns.fleet[FLEET.loadsAt] = nowMs;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;" },
+  { check: 'checkColumnWriters', path: 'lib/table/writer.ts', text: 'columns.avoidUntil[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.quick[slot]++;' },
+  { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'columns.lists[next][0] = count;' },
+  { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'Atomics.store(this.#columns.header, HEADER.activeList, next);' },
+  { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: "import { HEADER } from '../../table/layout.js';\nheader[HEADER.panic] = 1;" },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: '--columns.header[HEADER.inflight];' },
+  { check: 'checkColumnWriters', path: 'lib/learning/a.ts', text: 'columns.known.fill(1);' },
 ];
 
 const GOOD: readonly Example[] = [
@@ -119,6 +129,11 @@ const GOOD: readonly Example[] = [
   { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}' },
   { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none('x', f);\none.run();" },
+  { check: 'checkColumnWriters', path: 'lib/table/fleet-cells.ts', text: 'columns.cpu[slot] = columns.memory[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: 'columns.ejectedUntil[slot] = nowMs;\nheader[HEADER.inflight] = 1;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'if (columns.quick[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);' },
+  { check: 'checkColumnWriters', path: 'lib/lab/a.ts', text: 'work[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nlet work = 0;\nthis.#saidWork[slot] = work;\nconst known = columns.known.length;" },
 ];
 
 const CIRCLES: readonly (readonly SourceFile[])[] = [

@@ -3,6 +3,7 @@
 // it is now, counts nothing twice.
 
 import { FLEET, type HostTable } from '../model.js';
+import { setCapacityTrend, setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
@@ -22,7 +23,7 @@ export interface Said {
   readonly work: number[];
 }
 
-/** Keeps the others' figures of the shared table. */
+/** Works out the others' figures of the shared table. */
 export class FeedForward {
   readonly #columns: TableColumns;
   readonly #balancer: string;
@@ -80,7 +81,7 @@ export class FeedForward {
   touch(nowMs: number): void {
     if (this.#unacked.length > 0 || !this.#hasAcks) return;
     this.#ackedSentAtMs = nowMs;
-    this.#columns.fleet[FLEET.loadsAt] = nowMs;
+    setFleetFigure(this.#columns, 'loadsAt', nowMs);
   }
 
   /** The master's table contains our messages up to this one. */
@@ -99,7 +100,8 @@ export class FeedForward {
   }
 
   #settle(hosts: readonly SlotHost[], nowMs: number): void {
-    const { fleetInflight, fleetWork, othersInflight, othersWork, capacity, capacityTrend, fleet } = this.#columns;
+    const columns = this.#columns;
+    const { fleetInflight, fleetWork, capacity, capacityTrend, fleet } = columns;
     const trendWeight = 1 - Math.exp((this.#settledAtMs - nowMs) / TREND_MS);
     this.#settledAtMs = nowMs;
     const neutral = fleet[FLEET.neutralCapacity] as number;
@@ -111,19 +113,18 @@ export class FeedForward {
       const isOurs = this.#ackedOf[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
-      othersInflight[slot] = others;
-      othersWork[slot] = work;
+      setOthers(columns, slot, others, work);
       const known = capacity[slot] as number;
       const trend = capacityTrend[slot] as number;
       // The first time there is no weight (NaN), and no trend either; a new master may not know yet.
-      if (!Number.isNaN(known)) capacityTrend[slot] = Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight;
+      if (!Number.isNaN(known)) setCapacityTrend(columns, slot, Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight);
       capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
       workSum += work;
     }
     // Counted from when our own part was sent: so it contains the way there and back, and whatever it waited for.
-    fleet[FLEET.loadsAt] = this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN;
-    fleet[FLEET.othersPerCapacity] = capacitySum > 0 ? inflightSum / capacitySum : 0;
-    fleet[FLEET.othersWorkPerCapacity] = capacitySum > 0 ? workSum / capacitySum : 0;
+    setFleetFigure(columns, 'loadsAt', this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN);
+    setFleetFigure(columns, 'othersPerCapacity', capacitySum > 0 ? inflightSum / capacitySum : 0);
+    setFleetFigure(columns, 'othersWorkPerCapacity', capacitySum > 0 ? workSum / capacitySum : 0);
   }
 }

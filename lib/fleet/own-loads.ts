@@ -3,6 +3,7 @@
 
 import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
+import { setFleetFigure } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
@@ -167,7 +168,7 @@ export class OwnLoads {
     // Hosts that left took theirs with them.
     if (!(more > 0) || !(mean > 0)) return;
     const known = fleet[FLEET.meanCost] as number;
-    fleet[FLEET.meanCost] = Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT;
+    setFleetFigure(this.#columns, 'meanCost', Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT);
   }
 
   /** Requests in flight on average since the host was named last; now, when it never was. */

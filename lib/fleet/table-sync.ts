@@ -1,5 +1,5 @@
-// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again
-// after every reconnect. The only one in a balancer that writes the host table.
+// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again after every
+// reconnect. The only one in a balancer that has a `TableWriter`: hosts come, go and change by it alone.
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';

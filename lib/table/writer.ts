@@ -2,7 +2,7 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { FLEET, HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
@@ -10,8 +10,9 @@ import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
 import { type SlotHost, Slots } from './slots.js';
-import { readStamp, writeStamp } from './stamp.js';
-import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
+import { clearRow, forgetFigures, setFleetFigure, setOperator, setQuick, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { readRow } from './rows.js';
+import { readStamp } from './stamp.js';
 
 /** What changed in who has which slot. A removed slot is given out again only after `release`. */
 export interface SlotChange {
@@ -52,7 +53,7 @@ export class TableWriter {
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
     this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
-    if (known.length === 0) columns.fleet[FLEET.neutralUsage] = neutralUsageOf(new Float64Array(0));
+    if (known.length === 0) setFleetFigure(columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)));
   }
 
   /** Whether hosts came, went, or may be picked or not otherwise than before, since the candidates' list was built. */
@@ -113,7 +114,7 @@ export class TableWriter {
       }
     }
     this.#mastership = table.stamp.mastership;
-    writeStamp(this.#columns.wideHeader, table.stamp);
+    writeStamp(this.#columns, table.stamp);
     return change;
   }
 
@@ -138,11 +139,8 @@ export class TableWriter {
     return change;
   }
 
-  /** Says that nothing uses a removed slot any more, so that another host may have it; what was held against the old one goes with it. */
+  /** Says that nothing uses a removed slot any more, so that another host may have it. */
   release(slot: number): void {
-    // The traffic thread's columns: it has done with the slot.
-    const { avoidUntil, ejectedUntil, failing } = this.#columns;
-    avoidUntil[slot] = ejectedUntil[slot] = failing[slot] = 0;
     this.#slots.giveBack(slot);
   }
 
@@ -242,12 +240,12 @@ export class TableWriter {
   }
 
   #setQuick(names: readonly string[]): void {
-    const mark = (host: string, value: number): void => {
+    const mark = (host: string, isQuick: boolean): void => {
       const entry = this.#entries.get(host);
-      if (entry !== undefined) this.#columns.quick[entry.slot] = value;
+      if (entry !== undefined) setQuick(this.#columns, entry.slot, isQuick);
     };
-    for (const host of this.#quick) mark(host, 0);
-    for (const host of names) mark(host, 1);
+    for (const host of this.#quick) mark(host, false);
+    for (const host of names) mark(host, true);
     this.#quick = names;
   }
 
@@ -272,7 +270,7 @@ export class TableWriter {
     const word = this.#words.get(name);
     const code = word === undefined ? 0 : 1 + OPERATOR_WORDS.indexOf(word);
     if (this.#columns.operator[slot] === code) return false;
-    this.#columns.operator[slot] = code;
+    setOperator(this.#columns, slot, code);
     this.#isListOld = true;
     return true;
   }

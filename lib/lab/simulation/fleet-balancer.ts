@@ -186,7 +186,9 @@ export class FleetBalancer {
   }
 
   #announce({ added, removed }: SlotChange, nowMs: number): void {
+    const { failing, avoidUntil, ejectedUntil } = this.columns;
     for (const { slot } of removed) {
+      ejectedUntil[slot] = avoidUntil[slot] = failing[slot] = 0;
       this.slotOf[this.hostOf[slot] as number] = -1;
       this.#ejections[slot] = startEjection();
       // Requests that are on it still end on its slot: with as many slots as hosts, none is given to another host.

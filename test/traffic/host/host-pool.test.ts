@@ -81,4 +81,12 @@ test('a host that left the table ends with its last request', () => withStage((s
   assert.is(pool.nextSlot, 2);
 }));
 
+test('a host in a slot that another one had has nothing of what was held against that one', () => withStage((stage) => {
+  const { pool, columns } = stage.traffic;
+  pool.remove(0);
+  for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace]) column[0] = 1e9;
+  pool.add({ slot: 0, name: 'next', url: 'http://next:80' });
+  assert.equal([columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace].map((column) => column[0]), [0, 0, 0, 0, 0]);
+}));
+
 test.run();
