@@ -14,9 +14,9 @@ export interface Entry extends SlotHost {
   predecessor: Entry | undefined;
 }
 
-/** A host of which nothing but this is known. */
-export function newEntry({ slot, name, url }: SlotHost, isPublished = false): Entry {
-  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor: undefined };
+/** A host of which nothing but this is known; `predecessor` is the same at its address before. */
+export function newEntry({ slot, name, url }: SlotHost, isPublished = false, predecessor?: Entry): Entry {
+  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
 }
 
 /** An entry and all that it replaces, the newest first. */

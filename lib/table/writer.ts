@@ -41,15 +41,16 @@ export class TableWriter {
 
   /**
    * @param rules who is a candidate
-   * @param known the hosts that already have slots, when the thread before this one died
-   * @param nextSlot the first slot that was never given out
+   * @param known the hosts that already have slots, when the thread before this one died, in the order in which they
+   * came: of two with one name the later one is where that host moved to, and the other is removed by `admitKnown`
+   * @param leaving the slots of hosts that were removed before, until they are released
    */
-  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], nextSlot = 0) {
+  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], leaving: readonly number[] = []) {
     this.#columns = columns;
     this.#count = count;
     this.#candidates = new CandidateList(columns, count, rules);
-    this.#slots = new Slots(columns.slots, nextSlot);
-    for (const host of known) this.#entries.set(host.name, newEntry(host, true));
+    this.#slots = new Slots(columns.slots, [...known.map(({ slot }) => slot), ...leaving]);
+    for (const host of known) this.#entries.set(host.name, newEntry(host, true, this.#entries.get(host.name)));
     // What an operator took out stays out, whatever befell the thread before this one.
     const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
     this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));

@@ -14,11 +14,11 @@ import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host
 const test = suite('table');
 
 /** A table with its writer, and a reader that has views of its own as another thread would. */
-function openStage(options: { capacity?: number; known?: readonly SlotHost[]; nextSlot?: number; buffer?: SharedArrayBuffer } = {}) {
+function openStage(options: { capacity?: number; known?: readonly SlotHost[]; leaving?: readonly number[]; buffer?: SharedArrayBuffer } = {}) {
   const buffer = options.buffer ?? createTable(options.capacity ?? 64);
   const columns = openTable(buffer);
   columns.known.fill(1);
-  const writer = new TableWriter(columns, counterOf(columns.counters), undefined, options.known, options.nextSlot);
+  const writer = new TableWriter(columns, counterOf(columns.counters), undefined, options.known, options.leaving);
   const reader = new TableReader(openTable(buffer));
   const count = (name: CounterName) => readCounters(columns.counters)[name] ?? 0;
   const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
@@ -187,9 +187,10 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
   const first = openStage();
   first.writer.apply(buildTable(4, 7, ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 }))), 0);
   first.writer.refreshNeutral(0);
+  const leaving = [first.slotOf('b')];
   first.writer.apply(buildChange(4, 8, [], ['b']), 0);
   const known = first.writer.hosts();
-  const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
+  const next = openStage({ buffer: first.buffer, known, leaving });
   assert.equal(next.writer.stamp, { term: 4, mastership: '', seq: 8 }, 'whose it is a new thread cannot know');
   assert.is(next.reader.fleet[FLEET.neutralUsage], 0.75);
   assert.equal(next.candidates(), ['a', 'c']);

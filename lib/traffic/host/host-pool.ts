@@ -60,6 +60,8 @@ export interface PoolEvents {
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
+  /** The same hosts, in the order in which they came. */
+  readonly #inOrder = new Set<Host>();
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
@@ -71,14 +73,14 @@ export class HostPool {
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
-  /** The first slot that was never used: where a new fleet thread goes on. */
-  get nextSlot(): number {
-    return this.#hosts.length;
+  /** The hosts that are in the table, in the order in which they came. */
+  known(): SlotHost[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => !isRemoved).map(({ slot, name, target }) => ({ slot, name, url: target.origin }));
   }
 
-  /** The hosts that are in the table. */
-  known(): SlotHost[] {
-    return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
+  /** The slots of hosts that left the table, and on which requests are in flight: each is released with the last one. */
+  leaving(): number[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => isRemoved).map(({ slot }) => slot);
   }
 
   /** The host of a slot; undefined when it has none. */
@@ -91,7 +93,7 @@ export class HostPool {
     const { slot, name } = added;
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, {
+    const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
       addressEvents: {
         onChange: (addresses) => events.onAddresses(name, addresses),
@@ -100,6 +102,8 @@ export class HostPool {
         },
       },
     });
+    this.#hosts[slot] = host;
+    this.#inOrder.add(host);
     columns.known[slot] = 1;
   }
 
@@ -283,6 +287,7 @@ export class HostPool {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
     host.closeIdle();
     this.#hosts[host.slot] = undefined;
+    this.#inOrder.delete(host);
     this.#options.columns.known[host.slot] = 0;
     this.#options.events.onReleased(host.slot);
   }
