@@ -33,6 +33,9 @@ export class FeedForward {
   readonly #ackedWork: Float64Array;
   /** Messages that are not acknowledged, oldest first. */
   readonly #unacked: Said[] = [];
+  /** The first and the last message of this thread; NaN before the first. */
+  #firstSeq = Number.NaN;
+  #lastSeq = Number.NaN;
   #hasAcks = false;
   /** When the last message that is acknowledged was sent: what the others have is at least as young. */
   #ackedSentAtMs = Number.NaN;
@@ -54,6 +57,8 @@ export class FeedForward {
 
   /** A message was sent. */
   onSent(said: Said): void {
+    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = said.seq;
+    this.#lastSeq = said.seq;
     this.#unacked.push(said);
     // What is contained in a later message need not be kept: those that are let go were lost.
     if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
@@ -84,8 +89,12 @@ export class FeedForward {
     setFleetFigure(this.#columns, 'loadsAt', nowMs);
   }
 
-  /** The master's table contains our messages up to this one. */
+  /**
+   * The master's table contains our messages up to this one. One that this thread did not send is of an earlier thread
+   * or process of this name: what was in it is not known here.
+   */
   #onAck(seq: number): void {
+    if (!(seq >= this.#firstSeq && seq <= this.#lastSeq)) return;
     this.#hasAcks = true;
     while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
       const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;

@@ -104,6 +104,11 @@ export function setHighestTerm({ wideHeader }: FleetColumns, term: number): void
   wideHeader[WIDE_HEADER.highestTerm] = term;
 }
 
+/** The seq of the last load message that this process sent. */
+export function setLoadSeq({ wideHeader }: FleetColumns, seq: number): void {
+  wideHeader[WIDE_HEADER.loadSeq] = seq;
+}
+
 /** A list of candidates. */
 export interface Candidates {
   /** Element 0 is the count, then come the slots, those that are well first. */

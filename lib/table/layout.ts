@@ -29,6 +29,8 @@ export const WIDE_HEADER = {
   mastership: 2,
   /** The highest term this process ever saw: it outlives a restart of the fleet thread. */
   highestTerm: 3,
+  /** The seq of the last load message that this process sent, 0 before the first: it outlives a restart of the fleet thread. */
+  loadSeq: 4,
 } as const;
 
 const HEADER_CELLS = 16;

@@ -79,7 +79,7 @@ export class FleetBalancer {
     this.slotOf = new Int32Array(hosts).fill(-1);
     this.#pace = exchangeMs === null ? new LoadPace() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
-    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
+    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 1);
     this.costs = new ClassCosts(this.columns);
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
