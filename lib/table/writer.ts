@@ -2,15 +2,16 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { HOST_STATES, type HostRow, type HostTable, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
+import { OperatorWords } from './operator-words.js';
 import { type SlotHost, Slots } from './slots.js';
-import { clearRow, forgetFigures, setFleetFigure, setOperator, setQuick, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { clearRow, forgetFigures, setFleetFigure, setQuick, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
@@ -35,7 +36,7 @@ export class TableWriter {
   #isListOld = true;
   #mastership = '';
   #hosts: SlotHost[] | undefined;
-  #words: ReadonlyMap<string, OperatorWord>;
+  readonly #words: OperatorWords;
   /** The hosts that this balancer was started with: their URLs by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
@@ -51,9 +52,7 @@ export class TableWriter {
     this.#candidates = new CandidateList(columns, count, rules);
     this.#slots = new Slots(columns.slots, [...known.map(({ slot }) => slot), ...leaving]);
     for (const host of known) this.#entries.set(host.name, newEntry(host, true, this.#entries.get(host.name)));
-    // What an operator took out stays out, whatever befell the thread before this one.
-    const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
-    this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
+    this.#words = new OperatorWords(columns, known);
     if (known.length === 0) setFleetFigure(columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)));
   }
 
@@ -161,7 +160,7 @@ export class TableWriter {
 
   /** Takes what an operator said of hosts, all of it, also of hosts that may come later; gives those in the table that are `ejected` since now. */
   setWords(words: ReadonlyMap<string, OperatorWord>): SlotHost[] {
-    this.#words = words;
+    this.#words.take(words);
     const ejected: SlotHost[] = [];
     for (const entry of this.#entries.values()) {
       if (this.#applyWord(entry) && words.get(entry.name) === 'ejected') ejected.push(entry);
@@ -171,7 +170,7 @@ export class TableWriter {
 
   /** What an operator said of hosts, as far as it is known. */
   get words(): ReadonlyMap<string, OperatorWord> {
-    return this.#words;
+    return this.#words.all;
   }
 
   /** Takes what this balancer's own check of a host found: it goes before what the table says, until `forgetChecks`. */
@@ -266,14 +265,11 @@ export class TableWriter {
     return entry;
   }
 
-  /** Puts an operator's word beside the host; true when it is another one than before. */
-  #applyWord({ name, slot }: Entry): boolean {
-    const word = this.#words.get(name);
-    const code = word === undefined ? 0 : 1 + OPERATOR_WORDS.indexOf(word);
-    if (this.#columns.operator[slot] === code) return false;
-    setOperator(this.#columns, slot, code);
-    this.#isListOld = true;
-    return true;
+  /** True when an operator said something else of the host before. */
+  #applyWord(entry: Entry): boolean {
+    const hasChanged = this.#words.apply(entry);
+    this.#isListOld ||= hasChanged;
+    return hasChanged;
   }
 
   #remove(entry: Entry, change: { removed: SlotHost[] }): void {
