@@ -192,7 +192,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), classes: classes.named(), nextSlot: pool.nextSlot, settings, hostsPort: port1, hasResigned: isStopping };
+      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hostsPort: port1, hasResigned: isStopping };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,

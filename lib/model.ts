@@ -124,7 +124,7 @@ export interface LoadMessage {
   readonly balancer: string;
   /** Differs for every start of a process, so that counters that begin again are noticed. */
   readonly instance: string;
-  /** Grows by one with each message; a later start of the balancer goes on above. */
+  /** Grows by one with each message of an instance, from any number on; it owes nothing to a clock. */
   readonly seq: number;
   /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];

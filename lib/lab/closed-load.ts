@@ -5,17 +5,8 @@ import type { Socket } from 'node:net';
 import type { WorkloadName } from './context.js';
 import { getRequest, openHttpLoad, postRequest } from './http-load.js';
 import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
+import type { Counts, LoadEnd } from './load-counts.js';
 import { openWebSocketLoad } from './websocket-load.js';
-
-/** What the connections of a load count together. */
-export interface Counts {
-  requests: number;
-  /** Answers that were wrong, and connections that ended before their time. */
-  wrong: number;
-}
-
-/** Whether the load's time is up. */
-export type LoadEnd = () => boolean;
 
 type Open = (port: number, counts: Counts, isOver: LoadEnd) => Socket;
 

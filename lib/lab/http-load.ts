@@ -2,7 +2,7 @@
 // answered. Every answer is compared with what is expected, byte by byte, without being kept.
 
 import { connect, type Socket } from 'node:net';
-import type { Counts, LoadEnd } from './closed-load.js';
+import type { Counts, LoadEnd } from './load-counts.js';
 
 const CRLF2 = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);

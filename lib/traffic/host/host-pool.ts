@@ -8,7 +8,7 @@ import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
 import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
@@ -25,6 +25,8 @@ const UPKEEP_MS = 250;
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
+  /** The same hosts, in the order in which they came. */
+  readonly #inOrder = new Set<Host>();
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
@@ -36,14 +38,14 @@ export class HostPool {
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
-  /** The first slot that was never used: where a new fleet thread goes on. */
-  get nextSlot(): number {
-    return this.#hosts.length;
+  /** The hosts that are in the table, in the order in which they came. */
+  known(): SlotHost[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => !isRemoved).map(({ slot, name, target }) => ({ slot, name, url: target.origin }));
   }
 
-  /** The hosts that are in the table. */
-  known(): SlotHost[] {
-    return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
+  /** The slots of hosts that left the table, and on which requests are in flight: each is released with the last one. */
+  leaving(): number[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => isRemoved).map(({ slot }) => slot);
   }
 
   /** The host of a slot; undefined when it has none. */
@@ -56,7 +58,7 @@ export class HostPool {
     const { slot, name } = added;
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, {
+    const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
       addressEvents: {
         onChange: (addresses) => events.onAddresses(name, addresses),
@@ -65,6 +67,8 @@ export class HostPool {
         },
       },
     });
+    this.#hosts[slot] = host;
+    this.#inOrder.add(host);
     columns.known[slot] = 1;
   }
 
@@ -262,6 +266,7 @@ export class HostPool {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
     host.closeIdle();
     this.#hosts[host.slot] = undefined;
+    this.#inOrder.delete(host);
     this.#options.columns.known[host.slot] = 0;
     this.#options.events.onReleased(host.slot);
   }

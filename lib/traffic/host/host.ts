@@ -7,7 +7,7 @@ import { hostAddressOf } from '../../health/host-address.js';
 import { type EjectionState, startEjection } from '../../routing/ejection.js';
 import type { Count } from '../../table/counters.js';
 import { type AddressEvents, HostAddresses, type Lookup } from '../../health/host-addresses.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import type { HostTls } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
 import type { ConnectionOwner, ConnectOptions } from './connection-user.js';

@@ -6,7 +6,7 @@ import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
 import { createPolicy } from '../../routing/policy.js';
 import type { Random } from '../../routing/random.js';
 import { HEADER, type TableColumns } from '../../table/layout.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
