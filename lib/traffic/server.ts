@@ -8,6 +8,7 @@ import type { Log } from '../log.js';
 import { ClientConnection, type ConnectionContext } from './client/client-connection.js';
 import type { ClientSide } from './client/client-side.js';
 import { ConnectionLimits } from './client/connection-limits.js';
+import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
@@ -84,7 +85,11 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   const connectionContext: ConnectionContext = {
     rules: config, clock, count, deadlines, onFault,
     isStopping: () => isDraining,
-    onRequest: begin,
+    onRequest(connection, head) {
+      const lane = new Http1Lane(connection, head);
+      connection.present = lane;
+      begin(lane);
+    },
     onUpgrade: createNodeLane(config.maxHeaderSize, (lane) => {
       count('websockets');
       begin(lane);

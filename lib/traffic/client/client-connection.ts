@@ -11,10 +11,9 @@ import type { ClientFacts } from '../wire/headers.js';
 import type { Refusal } from '../wire/refusals.js';
 import type { HeadRules, RequestHead } from '../wire/request-head.js';
 import { ClientPatience, type Overdue, type PatienceRules } from './client-patience.js';
-import type { ClientSide, PresentRequest } from './client-side.js';
+import type { PresentRequest } from './client-side.js';
 import { watchHalfClosed } from './half-closed.js';
 import { HeldBytes } from './held-bytes.js';
-import { Http1Lane } from './http1-lane.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
 import { readInto } from './read-into.js';
 import { RequestParser } from './request-parser.js';
@@ -27,8 +26,8 @@ export interface ConnectionContext {
   readonly deadlines: Deadlines;
   /** Whether the balancer is stopping: connections end with their present answer. */
   readonly isStopping: () => boolean;
-  /** A request has begun. */
-  readonly onRequest: (client: ClientSide) => void;
+  /** A plain request has begun: its lane must become `present` before it is carried through. */
+  readonly onRequest: (connection: ClientConnection, head: RequestHead) => void;
   /** A request asks for another protocol: the connection is to be taken over with `leave`. */
   readonly onUpgrade: (connection: ClientConnection, head: RequestHead) => void;
   /** What came was refused before it became a request. */
@@ -52,7 +51,8 @@ export class ClientConnection {
   readonly #parser: RequestParser;
   readonly #patience: ClientPatience;
   readonly #held: HeldBytes;
-  #present: PresentRequest | undefined;
+  /** The lane of the request that is on it. */
+  present: PresentRequest | undefined;
   /** From a request's head until its answer was taken. */
   #isBusy = false;
   /** The present answer is whole, and the system may still have to take it. */
@@ -86,10 +86,10 @@ export class ClientConnection {
     socket.on('close', () => {
       context.deadlines.remove(this.#patience);
       context.onClosed(this);
-      this.#present?.onClosed();
+      this.present?.onClosed();
     });
     socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#present?.onWritable());
+    socket.on('drain', () => this.present?.onWritable());
     readInto(socket, (bytes) => this.#onBytes(bytes));
     socket.resume();
   }
@@ -160,8 +160,8 @@ export class ClientConnection {
         case 'end':
           if (parser.isBetween) this.#patience.onBodyDone();
           else this.#patience.onBody(parser.bodyBytes);
-          if (parser.payloadStart < next) this.#present?.onBodyData(bytes.subarray(parser.payloadStart, next));
-          if (parser.step === 'end') this.#present?.onBodyEnd(parser.trailers);
+          if (parser.payloadStart < next) this.present?.onBodyData(bytes.subarray(parser.payloadStart, next));
+          if (parser.step === 'end') this.present?.onBodyEnd(parser.trailers);
           break;
       }
       offset = next;
@@ -179,9 +179,7 @@ export class ClientConnection {
       this.context.onUpgrade(this, head);
       return;
     }
-    const lane = new Http1Lane(this, head);
-    this.#present = lane;
-    this.context.onRequest(lane);
+    this.context.onRequest(this, head);
   }
 
   #hold(bytes: Buffer, offset: number): void {
@@ -260,7 +258,7 @@ export class ClientConnection {
 
   #endRequest(): void {
     this.#isBusy = false;
-    this.#present = undefined;
+    this.present = undefined;
     this.idleSinceMs = this.context.clock();
     if (this.socket.destroyed) return;
     // The next request may be there already; or none can come any more.
@@ -294,7 +292,7 @@ export class ClientConnection {
       case 'body':
       case 'rate':
         count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
-        this.#present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
+        this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
         break;
     }
   }
@@ -305,7 +303,7 @@ export class ClientConnection {
     this.#isClosing = true;
     this.#held.drop();
     // A body that turned out wrong: its request is on its way to a host.
-    if (this.#isBusy) this.#present?.onBodyFailed(code);
+    if (this.#isBusy) this.present?.onBodyFailed(code);
     else this.#turnAway(code, text.split('\r\n', 1)[0] as string);
   }
 
@@ -342,7 +340,7 @@ export class ClientConnection {
    * @returns what came on it since the head
    */
   leave(present: PresentRequest, onBytes: (bytes: Buffer) => void): Buffer {
-    this.#present = present;
+    this.present = present;
     this.#takeOver = onBytes;
     this.#patience.end();
     const rest = this.#held.take();
@@ -370,6 +368,6 @@ export class ClientConnection {
       this.socket.destroy();
       return;
     }
-    watchHalfClosed(this.socket, this.context, () => this.#present?.onHalfClosed());
+    watchHalfClosed(this.socket, this.context, () => this.present?.onHalfClosed());
   }
 }

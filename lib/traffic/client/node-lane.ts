@@ -5,22 +5,18 @@
 
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { headText } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Startable } from './client-side.js';
-import { UpgradeLane } from './upgrade-lane.js';
+import { type Shell, UpgradeLane } from './upgrade-lane.js';
 
 /** http-proxy's passes, which are plain arrays that its types do not know. */
 interface Passes {
   webPasses: ((request: IncomingMessage) => void)[];
   wsPasses: ((request: IncomingMessage) => void)[];
 }
-
-/** Sends an attempt for a request through http-proxy. */
-export type Shell = (request: IncomingMessage, socket: Duplex, attempt: Startable) => void;
 
 /** Sets up http-proxy with a pass of ours: it runs the attempt that its request carries. */
 function createShell(): Shell {

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
 import { answerHead, informationalHead } from '../wire/answer-head.js';
 import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js';
@@ -10,12 +11,14 @@ import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide, Outcome, PresentRequest, Startable } from './client-side.js';
-import type { Shell } from './node-lane.js';
 
 /** How many bytes of the new protocol are taken before the host has agreed to it. */
 const MAX_EARLY = 64 << 10;
 
 const NOTHING = Buffer.alloc(0);
+
+/** Sends an attempt for a request through http-proxy. */
+export type Shell = (request: IncomingMessage, socket: Duplex, attempt: Startable) => void;
 
 /** A request to switch protocols. */
 export class UpgradeLane implements ClientSide, PresentRequest {

@@ -1,10 +1,6 @@
-// Who has to do with a connection to a host: the attempt that uses it, the tunnel that takes it over, the host that
-// owns it. Each hears of what concerns it while the connection is in its hands, and of the end exactly once.
+// Who has to do with a connection to a host: the attempt that uses it and the tunnel that takes it over. Each hears of what concerns it while the connection is in its hands, and of the end exactly once.
 
-import type { Clock } from '../../clock.js';
-import type { Deadlines } from '../../deadlines.js';
 import type { HostAddresses } from '../../health/host-addresses.js';
-import type { HostConnection } from './host-connection.js';
 import type { ResponseSink } from './response-parser.js';
 
 /** Who uses a connection. */
@@ -48,21 +44,4 @@ export interface ConnectOptions {
   readonly connectTimeoutMs: number;
   /** How to verify it; undefined for a plain connection. */
   readonly tls: { readonly servername: string; readonly ca: string | undefined; readonly rejectUnauthorized: boolean } | undefined;
-}
-
-/** What a connection tells the pool. */
-export interface ConnectionOwner {
-  readonly deadlines: Deadlines;
-  readonly clock: Clock;
-  /** How long an idle connection is kept at most. */
-  readonly keepIdleMs: number;
-  /** Its answer is whole and the connection can be used again. */
-  onIdle(connection: HostConnection): void;
-  onClosed(connection: HostConnection): void;
-  /** Bytes came that nobody asked for. */
-  onExtraBytes(): void;
-  /** Why a connection did not come about. */
-  onConnectError(error: Error): void;
-  /** Something threw while nobody used the connection, which is a bug of ours. */
-  onFault(): void;
 }

@@ -3,10 +3,28 @@
 
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Waiting } from '../../deadlines.js';
+import type { Clock } from '../../clock.js';
+import type { Deadlines, Waiting } from '../../deadlines.js';
 import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
-import type { ConnectionOwner, ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
+import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
 import { ResponseParser } from './response-parser.js';
+
+/** What a connection tells the pool. */
+export interface ConnectionOwner {
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  /** How long an idle connection is kept at most. */
+  readonly keepIdleMs: number;
+  /** Its answer is whole and the connection can be used again. */
+  onIdle(connection: HostConnection): void;
+  onClosed(connection: HostConnection): void;
+  /** Bytes came that nobody asked for. */
+  onExtraBytes(): void;
+  /** Why a connection did not come about. */
+  onConnectError(error: Error): void;
+  /** Something threw while nobody used the connection, which is a bug of ours. */
+  onFault(): void;
+}
 
 /** All plain connections read into the same memory: what is read is passed on or copied before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 << 10);

@@ -10,8 +10,8 @@ import { type AddressEvents, HostAddresses, type Lookup } from '../../health/hos
 import type { SlotHost } from '../../table/slots.js';
 import type { HostTls } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
-import type { ConnectionOwner, ConnectOptions } from './connection-user.js';
-import type { HostConnection } from './host-connection.js';
+import type { ConnectOptions } from './connection-user.js';
+import type { ConnectionOwner, HostConnection } from './host-connection.js';
 import { HostQueue } from './host-queue.js';
 import type { InFlight } from './in-flight.js';
 import { type LoadState, startLoad } from './load-headers.js';
