@@ -110,7 +110,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const context: ExchangeContext = {
     classes,
     classCost: columns.classCost,
-    view: new TableReader(columns, config.slowStartMs),
+    view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
     pool,
     clock,
     count,

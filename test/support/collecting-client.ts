@@ -13,8 +13,9 @@ export type Throwing = 'carry' | 'readBody' | 'resumeBody' | 'sendInformational'
 /** What a request is; GET / unless told. */
 export interface Asking {
   readonly method?: string;
-  /** Handed out at once when the body is asked for, and `isBodyWhole` unless told. */
+  /** Handed out at once when it is asked for. */
   readonly body?: string;
+  /** Whether its end follows; so unless told. */
   readonly isBodyWhole?: boolean;
   readonly throws?: Throwing;
 }
@@ -55,10 +56,10 @@ export class CollectingClient implements ClientSide {
   readBody(reader: BodyReader): void {
     this.#mayThrow('readBody');
     const { body = '', isBodyWhole = true } = this.#asking;
-    if (this.isBodyTaken || !isBodyWhole) return;
+    if (this.isBodyTaken) return;
     this.isBodyTaken = true;
     reader.onBodyData(Buffer.from(body, 'latin1'));
-    reader.onBodyEnd([]);
+    if (isBodyWhole) reader.onBodyEnd([]);
   }
 
   resumeBody(): void {

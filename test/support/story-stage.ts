@@ -22,6 +22,8 @@ export interface Scripted {
   readonly outcomes?: readonly (Outcome | Promise<Outcome>)[];
   /** What the policy picks, in turn; the hosts are in slots 0 and 1. */
   readonly picks?: readonly number[];
+  /** A real policy in place of those picks; it reads what `offer` put into the table. */
+  readonly policy?: Policy;
   /** Whether the client has gone, asked at any time. */
   readonly isGone?: () => boolean;
 }
@@ -37,10 +39,10 @@ export class Stage {
   }
 
   /** Tells one story; gives what happened in it. */
-  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], isGone = () => false }: Scripted): Promise<string[]> {
+  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], policy: real, isGone = () => false }: Scripted): Promise<string[]> {
     const happened: string[] = [];
     const left = [...picks];
-    const policy: Policy = {
+    const policy: Policy = real ?? {
       algorithm: 'round-robin',
       pick: (_view, _nowMs, excluded) => {
         const slot = left.shift() ?? -1;
@@ -83,6 +85,11 @@ export class Stage {
     const inFlight = (): number[] => this.inFlight();
     await exchange({ ...this.traffic.context, policy }, client);
     return happened;
+  }
+
+  /** Makes these hosts the candidates. */
+  offer(...slots: readonly number[]): void {
+    for (const list of this.traffic.columns.lists) list.set([slots.length, ...slots]);
   }
 
   /** In flight on h0, on h1, and altogether. */

@@ -38,7 +38,7 @@ const noLookup: Lookup = () => new Promise(() => undefined);
 
 /** Builds a context; `probe` says whether an ejected host is well. */
 export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false, lookup: Lookup = noLookup): TrafficStage {
-  const columns = openTable(createTable(8));
+  const columns = openTable(createTable(64));
   const config: TrafficConfig = { ...TRAFFIC_DEFAULTS, ...overrides };
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
@@ -53,7 +53,7 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
     classes: new RequestClasses(1), classCost: columns.classCost,
-    view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
+    view: new TableReader(columns, 0, config.hostMaxInflight), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
     loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, ids: undefined, policy,
   };
