@@ -109,7 +109,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const picks = accessLog === undefined ? undefined : createPickLog(columns);
   const context: ExchangeContext = {
     classes,
-    classCost: columns.classCost,
+    costs: columns,
     view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
     pool,
     clock,

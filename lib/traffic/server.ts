@@ -60,20 +60,24 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   let early: ClientSide[] | undefined = [];
 
   function begin(client: ClientSide): void {
-    if (early === undefined) void carryThrough(client);
+    if (early === undefined) carryThrough(client);
     else early.push(client);
   }
 
-  /** Carries a request through; should that fail by a fault of our own, it costs one request, not the process. */
-  async function carryThrough(client: ClientSide): Promise<void> {
+  function carryThrough(client: ClientSide): void {
     running++;
+    exchange(context, client, onExchangeEnd);
+  }
+
+  /** Should a request have failed by a fault of our own, that costs it, not the process. */
+  function onExchangeEnd(client: ClientSide, fault: Error | undefined): void {
+    running--;
+    if (fault === undefined) return;
+    onFault(fault);
     try {
-      await exchange(context, client);
+      client.breakOff();
     } catch (error) {
       onFault(error);
-      client.breakOff();
-    } finally {
-      running--;
     }
   }
 
@@ -131,7 +135,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     open() {
       const waiting = early ?? [];
       early = undefined;
-      for (const client of waiting) void carryThrough(client);
+      for (const client of waiting) carryThrough(client);
     },
     async drain(timeoutMs) {
       isDraining = true;

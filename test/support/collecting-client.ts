@@ -1,7 +1,7 @@
 // The client's side of one request without a client: it keeps what an attempt sends, and any of its calls can be made to
 // throw. With it attempts run on the real pool against real hosts.
 
-import type { BodyReader, ClientListener, ClientSide, Outcome, Startable } from '../../lib/traffic/client/client-side.js';
+import type { BodyReader, ClientListener, ClientSide, Startable } from '../../lib/traffic/client/client-side.js';
 import type { AnswerCode } from '../../lib/traffic/wire/answers.js';
 import { type ClientFacts, clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { RequestHead } from '../../lib/traffic/wire/request-head.js';
@@ -47,10 +47,9 @@ export class CollectingClient implements ClientSide {
     };
   }
 
-  carry(attempt: Startable): Promise<Outcome> {
+  carry(attempt: Startable): void {
     this.#mayThrow('carry');
     attempt.run();
-    return attempt.outcome;
   }
 
   readBody(reader: BodyReader): void {

@@ -5,11 +5,19 @@ import type { Policy } from '../../lib/model.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
 import { HEADER } from '../../lib/table/layout.js';
 import type { Attempt } from '../../lib/traffic/request/attempt.js';
-import type { ClientSide, Outcome } from '../../lib/traffic/client/client-side.js';
-import { exchange } from '../../lib/traffic/request/exchange.js';
+import type { ClientSide } from '../../lib/traffic/client/client-side.js';
 import { clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { TrafficConfig } from '../../lib/config/traffic-config.js';
+import { carryThrough } from './carried.js';
 import { buildTrafficStage, type TrafficStage } from './traffic-context.js';
+
+/** How an attempt is to end. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Whether anything of an answer was passed on to the client. */
+  readonly hasStarted: boolean;
+  readonly status: number;
+}
 
 /** What a story is to meet. */
 export interface Scripted {
@@ -64,11 +72,12 @@ export class Stage {
         return hasStarted;
       },
       isBodyTaken, status: 0, bytesIn: 0, bytesOut: 0, listener: undefined,
-      async carry({ host }: Attempt) {
+      carry({ host, owner }: Attempt) {
         happened.push(`${host.name} with ${inFlight().join(' ')}`);
-        const outcome = await (ends.next().value as Outcome | Promise<Outcome>);
-        ({ hasStarted } = outcome);
-        return outcome;
+        void Promise.resolve(ends.next().value as Outcome | Promise<Outcome>).then((outcome) => {
+          ({ hasStarted } = outcome);
+          owner.onAttemptEnd(outcome.kind, outcome.status);
+        });
       },
       readBody: () => undefined,
       resumeBody: () => undefined,
@@ -83,7 +92,7 @@ export class Stage {
       answer: (code) => void happened.push(code),
     };
     const inFlight = (): number[] => this.inFlight();
-    await exchange({ ...this.traffic.context, policy }, client);
+    await carryThrough({ ...this.traffic.context, policy }, client);
     return happened;
   }
 

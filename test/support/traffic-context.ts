@@ -52,7 +52,7 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
-    classes: new RequestClasses(1), classCost: columns.classCost,
+    classes: new RequestClasses(1), costs: columns,
     view: new TableReader(columns, 0, config.hostMaxInflight), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
     loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, ids: undefined, policy,

@@ -2,27 +2,15 @@
 // Any lane that fills this interface can be told any story.
 
 import type { Duplex } from 'node:stream';
-import type { OutcomeKind } from '../../routing/retry.js';
 import type { AnswerCode } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 
-/** How an attempt ended. */
-export interface Outcome {
-  readonly kind: OutcomeKind;
-  /** Whether anything of an answer was passed on to the client. */
-  readonly hasStarted: boolean;
-  /** The status of the answer that was passed on; 0 without one. */
-  readonly status: number;
-}
-
 /** An attempt to have a host answer the request, as a lane starts it. */
 export interface Startable {
-  /** Never throws. */
+  /** Begins; never throws, and may have ended when it returns. */
   run(): void;
-  /** Rejects only for a bug of ours, which ends the request. */
-  readonly outcome: Promise<Outcome>;
 }
 
 /** Who takes a request's body. */
@@ -65,8 +53,8 @@ export interface ClientSide {
   /** Who is told of the client while a request is forwarded. */
   listener: ClientListener | undefined;
 
-  /** Carries one attempt through this lane: gives its outcome, and rejects when that does. */
-  carry(attempt: Startable): Promise<Outcome>;
+  /** Starts an attempt through this lane. */
+  carry(attempt: Startable): void;
 
   /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. It may be called again while nothing was handed out. */
   readBody(reader: BodyReader): void;

@@ -8,7 +8,7 @@ import type { ClientFacts } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome, PresentRequest, Startable } from './client-side.js';
+import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable } from './client-side.js';
 
 /** Up to this size (bytes) what a host sends at once is gathered: copying it costs less than a second write. */
 const MAX_GATHERED = 16 << 10;
@@ -54,9 +54,8 @@ export class Http1Lane implements ClientSide, PresentRequest {
     return this.#isGivenUp || this.#connection.socket.destroyed;
   }
 
-  carry(attempt: Startable): Promise<Outcome> {
+  carry(attempt: Startable): void {
     attempt.run();
-    return attempt.outcome;
   }
 
   // The request's body.

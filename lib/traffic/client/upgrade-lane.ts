@@ -10,7 +10,7 @@ import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js'
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome, PresentRequest, Startable } from './client-side.js';
+import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable } from './client-side.js';
 
 /** How many bytes of the new protocol are taken before the host has agreed to it. */
 const MAX_EARLY = 64 << 10;
@@ -79,9 +79,8 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     return this.#isGone || this.#socket.destroyed;
   }
 
-  carry(attempt: Startable): Promise<Outcome> {
+  carry(attempt: Startable): void {
     this.#shell(this.#request, this.#socket, attempt);
-    return attempt.outcome;
   }
 
   readBody(reader: BodyReader): void {

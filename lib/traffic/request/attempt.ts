@@ -1,9 +1,9 @@
 // One attempt to have one host answer one request: takes a connection, sends the request, passes the answer
 // on, both streamed with backpressure. A kept connection that turns out to be closed is replaced by a new one where that
-// is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours makes `outcome` reject.
+// is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours is its owner's to know.
 
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome } from '../client/client-side.js';
+import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
 import { passedTrailers } from '../wire/headers.js';
 import type { ConnectionUser, Loss } from '../host/connection-user.js';
 import type { HostConnection } from '../host/host-connection.js';
@@ -13,12 +13,20 @@ import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
 
+/** Who made an attempt: hears once how it ended. */
+export interface AttemptOwner {
+  /** @param status of the answer that was passed on; 0 without one */
+  onAttemptEnd(kind: OutcomeKind, status: number): void;
+  /** A bug of ours ended it. */
+  onAttemptFault(error: unknown): void;
+}
+
 /** One attempt. */
 export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly host: Host;
   /** Its place in the host's list of attempts. */
   place = -1;
-  readonly outcome: Promise<Outcome>;
+  readonly owner: AttemptOwner;
   /** The request's class, and the work that it is expected to be (ms of CPU). */
   readonly classId: number;
   readonly cost: number;
@@ -33,8 +41,6 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   bodyBytes = 0;
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
-  #settle: (outcome: Outcome) => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
   #connection: HostConnection | undefined;
   #isSettled = false;
   #isRequestSent = false;
@@ -45,17 +51,14 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isKept = false;
   #tunnel: Tunnel | undefined;
 
-  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number) {
+  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number, owner: AttemptOwner) {
     this.#context = context;
     this.#client = client;
     this.host = host;
     this.classId = classId;
     this.cost = cost;
     this.startedAtMs = startedAtMs;
-    this.outcome = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#reject = reject;
-    });
+    this.owner = owner;
   }
 
   /** Begins. */
@@ -95,9 +98,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#isSettled = true;
-    this.#reject(error);
     this.#client.listener = undefined;
     if (this.#tunnel === undefined) this.#connection?.release(false);
+    this.owner.onAttemptFault(error);
   }
 
   // The host's connection.
@@ -290,9 +293,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return;
     this.#isSettled = true;
     const client = this.#client;
-    // First of all: whatever comes after it, the attempt has ended.
-    this.#settle({ kind, hasStarted: client.hasStarted, status: this.#status });
     client.listener = undefined;
     if (this.#tunnel === undefined) this.#connection?.release(mayBeUsedAgain);
+    this.owner.onAttemptEnd(kind, this.#status);
   }
 }

@@ -138,7 +138,9 @@ async function withIdle(fn: (stage: TrafficStage, kept: RawConnection, raw: RawH
       stage.pool.add({ slot: 0, name: 'h', url: raw.url });
       const host = stage.pool.get(0) as Host;
       const send = async (client: CollectingClient): Promise<string> => {
-        const { kind } = await client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now()));
+        const kind = await new Promise((resolve, reject) => {
+          client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }));
+        });
         return `${kind} ${client.body}`;
       };
       assert.is(await send(new CollectingClient()), 'ok ok');

@@ -7,8 +7,7 @@ import { LeastRequest } from '../../../lib/routing/least-request.js';
 import { Random } from '../../../lib/routing/random.js';
 import type { OutcomeKind } from '../../../lib/routing/retry.js';
 import type { Host } from '../../../lib/traffic/host/host.js';
-import type { Outcome } from '../../../lib/traffic/client/client-side.js';
-import { ends, withStage } from '../../support/story-stage.js';
+import { ends, type Outcome, withStage } from '../../support/story-stage.js';
 
 const test = suite('exchange');
 

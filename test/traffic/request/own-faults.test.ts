@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exchange } from '../../../lib/traffic/request/exchange.js';
 import type { Host } from '../../../lib/traffic/host/host.js';
 import { until } from '../../support/brackets.js';
+import { carryThrough } from '../../support/carried.js';
 import { type Asking, CollectingClient, type Throwing } from '../../support/collecting-client.js';
 import { hasHead } from '../../support/proxy.js';
 import { withRawHost } from '../../support/raw-host.js';
@@ -30,7 +30,7 @@ async function withStory(answer: string, isCut: boolean, fn: (stage: TrafficStag
       stage.pool.add({ slot: 0, name: 'h', url });
       await fn(stage, async (asking) => {
         const opened = connections.length;
-        const ended = await exchange({ ...stage.context, policy }, new CollectingClient(asking)).then(() => 'told', (error: unknown) => (error as Error).message);
+        const ended = await carryThrough({ ...stage.context, policy }, new CollectingClient(asking)).then(() => 'told', (error: unknown) => (error as Error).message);
         assert.is(stage.inflight(), 0);
         assert.is(stage.columns.inflight[0], 0);
         assert.is((stage.pool.get(0) as Host).attempts.length, 0);
@@ -78,7 +78,7 @@ test('a throw while a body is let on ends its request alone', () => withRawHost(
       stage.pool.add({ slot: 0, name: 'h', url });
       const policy = { algorithm: 'round-robin', pick: () => 0 } as const;
       const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(8 << 20), isBodyWhole: false, throws: 'resumeBody' });
-      assert.is(await exchange({ ...stage.context, policy }, client).then(() => 'told', (error: unknown) => (error as Error).message), 'resumeBody fails');
+      assert.is(await carryThrough({ ...stage.context, policy }, client).then(() => 'told', (error: unknown) => (error as Error).message), 'resumeBody fails');
       assert.is(stage.inflight(), 0);
       await until(() => connections[0]?.isClosed);
     } finally {

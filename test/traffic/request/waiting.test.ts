@@ -4,9 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Host } from '../../../lib/traffic/host/host.js';
-import type { Outcome } from '../../../lib/traffic/client/client-side.js';
 import { until } from '../../support/brackets.js';
-import { ends, type Stage, withStage } from '../../support/story-stage.js';
+import { ends, type Outcome, type Stage, withStage } from '../../support/story-stage.js';
 
 const test = suite('waiting');
 
