@@ -5,8 +5,9 @@ import type { TrafficConfig } from '../config/traffic-config.js';
 import type { Deadlines } from '../deadlines.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { ClientConnection, type ConnectionContext } from './client/client-connection.js';
+import { ClientConnection } from './client/client-connection.js';
 import type { ClientSide } from './client/client-side.js';
+import type { ConnectionContext } from './client/connection-context.js';
 import { ConnectionLimits } from './client/connection-limits.js';
 import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
@@ -86,7 +87,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
   }
 
-  const connectionContext: ConnectionContext = {
+  const connectionContext: ConnectionContext<ClientConnection> = {
     rules: config, clock, count, deadlines, onFault,
     isStopping: () => isDraining,
     onRequest(connection, head) {

@@ -1,41 +1,20 @@
-// One connection of a client: reads strictly what comes on it, one request at a time, writes what its lanes send, holds
-// the client to its deadlines, and ends. No second request begins before the system has taken the answer to the first.
+// One connection of a client: reads strictly what comes on it, one request at a time, holds the client to its
+// deadlines, and ends. No second request begins before the system has taken the answer to the first.
 
 import type { Socket } from 'node:net';
-import type { Clock } from '../../clock.js';
-import type { Deadlines } from '../../deadlines.js';
-import type { Count } from '../../table/counters.js';
 import { type AnswerCode, answerText } from '../wire/answers.js';
-import { writeCopy } from '../wire/buffers.js';
 import type { ClientFacts } from '../wire/headers.js';
 import type { Refusal } from '../wire/refusals.js';
-import type { HeadRules, RequestHead } from '../wire/request-head.js';
-import { ClientPatience, type Overdue, type PatienceRules } from './client-patience.js';
+import type { RequestHead } from '../wire/request-head.js';
+import { ClientOutput } from './client-output.js';
+import { ClientPatience, type Overdue } from './client-patience.js';
 import type { PresentRequest } from './client-side.js';
+import type { ConnectionContext } from './connection-context.js';
 import { watchHalfClosed } from './half-closed.js';
 import { HeldBytes } from './held-bytes.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
 import { readInto } from './read-into.js';
 import { RequestParser } from './request-parser.js';
-
-/** What all connections share. */
-export interface ConnectionContext {
-  readonly rules: HeadRules & PatienceRules;
-  readonly clock: Clock;
-  readonly count: Count;
-  readonly deadlines: Deadlines;
-  /** Whether the balancer is stopping: connections end with their present answer. */
-  readonly isStopping: () => boolean;
-  /** A plain request has begun: its lane must become `present` before it is carried through. */
-  readonly onRequest: (connection: ClientConnection, head: RequestHead) => void;
-  /** A request asks for another protocol: the connection is to be taken over with `leave`. */
-  readonly onUpgrade: (connection: ClientConnection, head: RequestHead) => void;
-  /** What came was refused before it became a request. */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
-  readonly onClosed: (connection: ClientConnection) => void;
-  /** A fault of our own, which costs this connection. */
-  readonly onFault: (error: unknown) => void;
-}
 
 /** How much of a refused request is kept for the access log. */
 const MAX_LINE = 1024;
@@ -44,7 +23,8 @@ const MAX_LINE = 1024;
 export class ClientConnection {
   readonly socket: Socket;
   readonly facts: ClientFacts;
-  readonly context: ConnectionContext;
+  readonly output: ClientOutput;
+  readonly context: ConnectionContext<ClientConnection>;
   /** Since when there is no request on it (process's clock). */
   idleSinceMs: number;
   readonly #resetTcp: () => void;
@@ -70,7 +50,7 @@ export class ClientConnection {
   #hasEnded = false;
 
   /** @param resetTcp resets the TCP connection, whatever is spoken on it */
-  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext, resetTcp: () => void) {
+  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext<ClientConnection>, resetTcp: () => void) {
     this.socket = socket;
     this.facts = facts;
     this.context = context;
@@ -80,6 +60,7 @@ export class ClientConnection {
     this.idleSinceMs = context.clock();
     this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#onOverdue(overdue));
     this.#patience.awaitHead();
+    this.output = new ClientOutput(socket, this.#patience, () => this.#onTaken());
     context.deadlines.add(this.#patience);
     // After an error comes `close`.
     socket.on('error', () => undefined);
@@ -215,45 +196,18 @@ export class ClientConnection {
     this.#held.pause();
   }
 
-  // Writing.
-
-  /** Sends text in latin1. */
-  sendText(text: string): void {
-    this.socket.write(text, 'latin1', this.#onTaken);
-    if (this.socket.writableLength > 0) this.#noteUnread();
-  }
-
-  /** Sends a copy of these bytes, which are valid until the call returns. */
-  sendCopy(bytes: Buffer): void {
-    writeCopy(this.socket, bytes, this.#onTaken);
-    if (this.socket.writableLength > 0) this.#noteUnread();
-  }
-
-  /** Whether the client must catch up before more is sent; the present request's `onWritable` follows. */
-  get isFull(): boolean {
-    return this.socket.writableNeedDrain;
-  }
-
-  #noteUnread(): void {
-    if (!this.#patience.isAwaitingReading) this.#patience.awaitReading();
-  }
-
-  /** The system has taken something that was sent. */
-  readonly #onTaken = (): void => {
-    if (this.socket.destroyed) return;
-    if (this.socket.writableLength > 0) {
-      this.#patience.awaitReading();
-      return;
-    }
-    this.#patience.onRead();
-    if (this.#isAnswered && this.#isBusy) this.#endRequest();
-  };
+  // Answering.
 
   /** All of the present answer was sent. @param isKept whether the connection is kept for the next request */
   onAnswerSent(isKept: boolean): void {
     if (!isKept) this.stopReading();
     this.#isAnswered = true;
-    if (this.socket.writableLength === 0) this.#endRequest();
+    this.#onTaken();
+  }
+
+  /** The next request begins when the system has taken the answer to the present one. */
+  #onTaken(): void {
+    if (this.#isAnswered && this.#isBusy && this.output.isTaken) this.#endRequest();
   }
 
   #endRequest(): void {
@@ -310,7 +264,7 @@ export class ClientConnection {
   /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
   #turnAway(code: AnswerCode, line: string): void {
     this.context.onRefused(this.facts, code, line);
-    if (this.socket.writable) this.sendText(answerText(code, { isHead: false, isKept: false }));
+    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false }));
     this.close();
   }
 

@@ -92,7 +92,12 @@ export class ClientPatience implements Waiting {
     this.#update();
   }
 
-  /** The client must read what was sent; it has just read something, or this is new to it. */
+  /** The client must read what was sent, unless it has to already. */
+  beginReading(): void {
+    if (this.#readingMs === NEVER) this.awaitReading();
+  }
+
+  /** The client has just read something, and must read on. */
   awaitReading(): void {
     this.#readingMs = this.#clock() + this.#rules.clientTimeoutMs;
     this.#update();
@@ -100,7 +105,6 @@ export class ClientPatience implements Waiting {
 
   /** The client has read, as far as can be known, all that was sent. */
   onRead(): void {
-    if (this.#readingMs === NEVER) return;
     this.#readingMs = NEVER;
     this.#update();
   }

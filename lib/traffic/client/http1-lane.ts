@@ -96,10 +96,10 @@ export class Http1Lane implements ClientSide, PresentRequest {
     if (head.status === 100) {
       if (!this.head.expectsContinue) return;
       this.#hasContinued = true;
-      this.#connection.sendText(CONTINUE);
+      this.#connection.output.sendText(CONTINUE);
       return;
     }
-    this.#connection.sendText(informationalHead(head));
+    this.#connection.output.sendText(informationalHead(head));
   }
 
   sendHead(head: ResponseHead, isBodyHere: boolean): void {
@@ -126,7 +126,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     if (text === '') return;
     this.#gathered = '';
     this.hasStarted = true;
-    if (!this.isGone) this.#connection.sendText(text);
+    if (!this.isGone) this.#connection.output.sendText(text);
   }
 
   sendBody(bytes: Buffer): boolean {
@@ -135,7 +135,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     if (this.#gathered.length + bytes.length <= MAX_GATHERED) {
       const text = bytes.toString('latin1');
       this.#gathered += this.#isChunked ? `${chunkHead(bytes.length)}${text}\r\n` : text;
-      return !connection.isFull;
+      return !connection.output.isFull;
     }
     if (this.isGone) return true;
     const { socket } = connection;
@@ -143,10 +143,10 @@ export class Http1Lane implements ClientSide, PresentRequest {
     const isSplit = this.#gathered !== '';
     if (isSplit) socket.cork();
     this.flush();
-    connection.sendCopy(bytes);
-    if (this.#isChunked) connection.sendText('\r\n');
+    connection.output.sendCopy(bytes);
+    if (this.#isChunked) connection.output.sendText('\r\n');
     if (isSplit) socket.uncork();
-    return !connection.isFull;
+    return !connection.output.isFull;
   }
 
   endAnswer(trailers: readonly string[]): void {
@@ -193,7 +193,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     const { socket } = this.#connection;
     // An interim answer does no harm to a client that waits, and ends the connection to one that has gone.
     if (!this.hasStarted && this.head.minorVersion === 1) {
-      this.#connection.sendText(CONTINUE);
+      this.#connection.output.sendText(CONTINUE);
       return;
     }
     // What waits to be taken has its own deadline, and a client that has gone answers it with a reset.

@@ -93,7 +93,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
   }
 
   sendInformational(head: ResponseHead): void {
-    if (head.status !== 100) this.#connection.sendText(informationalHead(head));
+    if (head.status !== 100) this.#connection.output.sendText(informationalHead(head));
   }
 
   sendSwitch(head: ResponseHead, onBytes: (bytes: Buffer) => void): Socket {
@@ -105,7 +105,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     socket.off('end', this.#onGone);
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
-    this.#connection.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
+    this.#connection.output.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;
   }
@@ -117,7 +117,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     // What it sent too early is read by nobody, but must not hide that it goes.
     this.#early = NOTHING;
     this.#socket.resume();
-    this.#connection.sendText(answerHead(head, { minorVersion: 0, isChunked: false, isKept: false }));
+    this.#connection.output.sendText(answerHead(head, { minorVersion: 0, isChunked: false, isKept: false }));
   }
 
   flush(): void {
@@ -126,8 +126,8 @@ export class UpgradeLane implements ClientSide, PresentRequest {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    this.#connection.sendCopy(bytes);
-    return !this.#connection.isFull;
+    this.#connection.output.sendCopy(bytes);
+    return !this.#connection.output.isFull;
   }
 
   endAnswer(): void {
@@ -144,7 +144,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     this.code = code;
     this.status = statusOf(code);
     this.bytesOut = lengthOf(code);
-    this.#connection.sendText(answerText(code, { isHead: false, isKept: false }));
+    this.#connection.output.sendText(answerText(code, { isHead: false, isKept: false }));
     this.#finish();
   }
 
