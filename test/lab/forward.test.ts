@@ -28,6 +28,9 @@ test('it measures the given workloads in their order, and refuses unknown ones a
   assert.equal((figures.workloads as { name: string }[]).map(({ name }) => name), ['tls', 'small']);
   const { code, stderr } = await bench('forward', '--workloads', 'small,sideways');
   assert.is(code, 2);
+  const many = await bench('forward', '--connections', '4097');
+  assert.is(many.code, 2);
+  assert.match(many.stderr, /--connections: bench forward takes at most 4096/);
   assert.match(stderr, /--workloads: one of small, down, up, websocket, tls, not "sideways"/);
 });
 
