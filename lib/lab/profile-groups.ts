@@ -22,8 +22,8 @@ const NATIVE: Readonly<Record<string, string>> = {
 
 /** Files of Meercat, relative to lib and without `.js`. */
 const FILES: readonly (readonly [RegExp, string])[] = [
-  [/^traffic\/.*(?:grammar|request-head|response-head|request-parser|response-parser|chunked|buffers|read-into)$/, 'parse'],
-  [/^traffic\/.*(?:headers|answers|trusted)$/, 'headers'],
+  [/^traffic\/.*(?:grammar|refusals|request-line|request-head|response-head|request-parser|response-parser|chunked|buffers|read-into)$/, 'parse'],
+  [/^traffic\/.*(?:headers|connection-lines|answer-head|answers|trusted)$/, 'headers'],
   [/^routing\/(?!ejection|health)|^table\/(?:reader|candidates|neutral)$|^traffic\/.*pick$|^hash/, 'pick'],
   [/^learning\/|^table\/|^routing\/|^health\/|^traffic\/log\/|^traffic\/.*(?:exchange|attempt|in-flight|story|deadlines|memory-guard|explainer)$|^(?:deadlines|timeout|clock)$/, 'bookkeeping'],
   [/^traffic\/client\/|^traffic\/server$/, 'client connections'],
