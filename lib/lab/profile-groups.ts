@@ -1,5 +1,5 @@
-// Maps the functions of a profile to groups; edit it when files are renamed. The first matching rule wins. A native
-// function that does no I/O belongs to the group of its caller.
+// Maps the functions of a profile to groups; edit it when files are renamed. The first matching rule wins. Native
+// functions that do no I/O, and Node's Buffer, belong to the group of their caller.
 
 import type { Frame } from './cpu-profile.js';
 
@@ -36,8 +36,10 @@ const NODE: readonly (readonly [RegExp, string])[] = [
   [/^_http_|^http|^internal\/http/, "Node's HTTP"],
   [/^net$|^stream|^internal\/stream|^events$|^_tls|^tls$|^internal\/(?:tls|js_stream|net)/, "Node's streams and sockets"],
   [/^timers|^internal\/(?:timers|process\/|async_hooks|promise|abort)|^async_hooks|^perf_hooks$|^internal\/perf/, "Node's timers, ticks and promises"],
-  [/^buffer$|^internal\/(?:buffer|util|validators|errors)|^querystring$|^url$|^internal\/url/, "Node's buffers and checks"],
 ];
+
+/** Modules of Node that work for their caller: Buffer, and checks of arguments. */
+const FOR_CALLER = /^node:(?:buffer$|internal\/(?:buffer|util|validators|errors))/;
 
 /** The names of all groups. */
 export const GROUPS: readonly string[] = [...new Set([WRITES, OUTSIDE, ...FILES.map(([, group]) => group), 'http-proxy', ...NODE.map(([, group]) => group), COLLECTOR, REST])];
@@ -45,11 +47,15 @@ export const GROUPS: readonly string[] = [...new Set([WRITES, OUTSIDE, ...FILES.
 /** The group of a function with these callers, nearest first; undefined for idle time. */
 export function groupOf(frame: Frame, callers: readonly Frame[]): string | undefined {
   if (frame.functionName === '(idle)') return undefined;
-  if (frame.url !== '') return groupOfFile(frame.url);
+  if (isOwn(frame)) return groupOfFile(frame.url);
   const native = Object.hasOwn(NATIVE, frame.functionName) ? NATIVE[frame.functionName] : undefined;
   if (native !== undefined) return native;
-  const caller = callers.find(({ url }) => url !== '');
+  const caller = callers.find(isOwn);
   return caller === undefined ? OUTSIDE : groupOfFile(caller.url);
+}
+
+function isOwn({ url }: Frame): boolean {
+  return url !== '' && !FOR_CALLER.test(url);
 }
 
 function groupOfFile(url: string): string {

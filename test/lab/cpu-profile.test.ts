@@ -30,7 +30,7 @@ test('every sample counts as one interval, and only samples between the two time
   assert.equal(slice?.callers.map(({ functionName }) => functionName), ['it', '(root)']);
 });
 
-test('a function belongs to the group of its file, and a native function to that of its caller unless it does I/O', () => {
+test('a function belongs to the group of its file; native functions without I/O and Buffer belong to that of their caller', () => {
   for (const [each, callers, expected] of [
     [ours('traffic/wire/response-head'), [], 'parse'],
     [ours('traffic/request-head'), [], 'parse'],
@@ -45,6 +45,8 @@ test('a function belongs to the group of its file, and a native function to that
     [frame('emit', 'node:events'), [], "Node's streams and sockets"],
     [frame('x', 'node:_http_outgoing'), [], "Node's HTTP"],
     [frame('latin1Slice'), [frame('slice', ''), ours('traffic/wire/grammar')], 'parse'],
+    [frame('indexOfBuffer'), [frame('indexOf', 'node:buffer'), ours('traffic/wire/grammar')], 'parse'],
+    [frame('indexOf', 'node:buffer'), [ours('traffic/host/host-pool')], 'host connections'],
     [frame('writev'), [ours('traffic/wire/grammar')], 'kernel writes'],
     [frame('(garbage collector)'), [ours('traffic/wire/grammar')], COLLECTOR],
     [frame('(program)'), [frame('(root)')], OUTSIDE],
