@@ -31,6 +31,9 @@ interface Bench {
 /** Client connections that every proxy of a benchmark is configured to hold. */
 const MAX_CONNECTIONS = 4096;
 
+/** Other processes disturb a measurement if they use more than this share of the machine. */
+const BUSY_SHARE = 0.1;
+
 const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { flags: ['rounds'], run: runFailover },
   ejection: { flags: ['rounds'], run: runEjection },
@@ -81,7 +84,8 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
   try {
     const measured = await bench.run({ entry, flags, say, shutdown });
     const others = othersCores();
-    const report = Number.isNaN(others) ? measured : { ...measured, notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine`] };
+    const caution = others > BUSY_SHARE * cpus().length ? ': figures vary, and latencies mean little' : '';
+    const report = Number.isNaN(others) ? measured : { ...measured, notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`] };
     const text = `${JSON.stringify({
       bench: name,
       version: readVersion(),
