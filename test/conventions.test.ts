@@ -83,6 +83,7 @@ const BAD: readonly Example[] = [
   { check: 'checkWords', path: 'lib/a.ts', text: 'x.isLeader();' },
   { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker } from 'node:worker_threads';\nconst fleetWorker = 1;" },
   { check: 'checkWords', path: 'lib/a.ts', text: 'const url = `${backend}/x`;' },
+  { check: 'checkWords', path: 'lib/a.ts', text: "import cluster from 'node:cluster';\ncluster.isWorker;" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "import { test } from 'uvu';\ntest('x', f);" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\nconst two = suite('2');\none.run();" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.run();\none('late', f);" },
@@ -117,6 +118,7 @@ const GOOD: readonly Example[] = [
   { check: 'checkDocComments', path: 'lib/a.ts', text: "/** Says a. */\nexport const a = 1;\n\n/**\n * Says b.\n */\nexport async function b() {}\n\nexport { c } from './c.js';" },
   { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}' },
   { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');" },
+  { check: 'checkWords', path: 'lib/a.ts', text: "import cluster from 'node:cluster';\ncluster.worker.on('disconnect', f);" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none('x', f);\none.run();" },
 ];
 
