@@ -49,7 +49,7 @@ export interface GroupOptions {
 
 /** Flags that suit tests; those of `more` come last. */
 export function groupFlags(redis: string, hostUrl: string, more: readonly string[] = [], processes = 2): string[] {
-  return ['balancer', '--redis', redis, '--name', 'g', '--processes', String(processes), '--bind', '127.0.0.1', '--host', hostUrl, ...(more.includes('--port') ? [] : ['--port', '0']), ...more];
+  return ['balancer', '--redis', redis, '--name', 'g', '--processes', String(processes), '--bind', '127.0.0.1', '--host', hostUrl, '--connect-timeout', '20s', ...(more.includes('--port') ? [] : ['--port', '0']), ...more];
 }
 
 /** Starts a group, hands it out when all serve, and ends it. */

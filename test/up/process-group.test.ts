@@ -80,6 +80,17 @@ test('a process that is killed is started again, and meanwhile the others take a
     assert.ok(load.failures.length <= 8, load.failures.join());
   }))));
 
+test('a process that is frozen, and then killed, holds up no connection that comes meanwhile', () =>
+  withRedis(({ url }) => withGroup({ redis: url }, async (group) => {
+    const pid = group.pids()[0] as number;
+    process.kill(pid, 'SIGSTOP');
+    const asked = Promise.all(Array.from({ length: 20 }, () => statusAt(group.port)));
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    process.kill(pid, 'SIGKILL');
+    const given = await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, SLOW_MS))]);
+    assert.equal(given, Array(20).fill(200));
+  })));
+
 test('when all are killed at once they come back on the same port', () =>
   withRedis(({ url }) => withGroup({ redis: url }, async (group) => {
     for (const pid of group.pids()) process.kill(pid, 'SIGKILL');
