@@ -5,6 +5,7 @@ import {
   type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, formatStatuses, parseAlgorithm, parseAuthority, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
   parsePath, parsePort, parseSize, parseStaticHost, parseStatuses,
 } from '../lib/config/config.js';
+import { parseProcesses } from '../lib/config/processes.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
@@ -66,7 +67,8 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
   ['Listening', [
     { field: 'port', flags: '--port <port>', help: 'where clients connect; 0 for any free port', shown: String(DEFAULTS.port), parse: (text) => parsePort('--port', text) },
     { field: 'bind', flags: '--bind <address>', help: 'the address to listen on', shown: DEFAULTS.bind },
-    { field: 'consolePort', flags: '--console-port <port>', help: `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535)`, shown: '', parse: (text) => parsePort('--console-port', text) },
+    { field: 'processes', flags: '--processes <n>', help: 'how many processes serve the port, each a balancer of the fleet: NAME-1 to NAME-n', shown: String(DEFAULTS.processes), parse: parseProcesses },
+    { field: 'consolePort', flags: '--console-port <port>', help: `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535; each further process: one higher)`, shown: '', parse: (text) => parsePort('--console-port', text) },
     { field: 'tlsCerts', flags: '--tls-cert <file>', help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable', shown: '', isRepeatable: true },
     { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', isRepeatable: true },
     { field: 'trust', flags: '--trust <cidr>', help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable', shown: '', parse: (text) => parseCidr('--trust', text), isRepeatable: true },
@@ -94,7 +96,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     count('maxConnectionsPerClient', '--max-connections-per-client', 'client connections per address, those of --trust excepted, else 503; 0: no limit', 0, 1_000_000),
     count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
     count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
-    size('memoryLimit', '--memory-limit', 'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has', 0, Number.MAX_SAFE_INTEGER),
+    size('memoryLimit', '--memory-limit', 'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has, or with --processes its share', 0, Number.MAX_SAFE_INTEGER),
     count('retryBudgetPercent', '--retry-budget', 'retries as a percentage of the requests of the last 10 s; the first ten are always allowed', 0, 100),
   ]],
   ['Hosts', [

@@ -2,7 +2,7 @@
 // Each part of lib is loaded by the command that needs it.
 
 import { fileURLToPath } from 'node:url';
-import { checkBalancerConfig, checkFleet, checkHostNames, defaultHostName, machineName, parsePort } from '../lib/config/config.js';
+import { checkFleet, checkHostNames, defaultHostName, parsePort } from '../lib/config/config.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';
@@ -11,11 +11,10 @@ import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
-import { configOf } from './balancer-flags.js';
 import type { UnknownVariable } from './flag.js';
 
 /** The command line itself, which child processes run. */
-const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
+export const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
 
 interface UpFlags {
   readonly balancers: number;
@@ -74,34 +73,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
   shutdown.add(() => show.stop());
 }
 
-/** `meercat balancer`. */
-export async function runBalancer(flags: Readonly<Record<string, unknown>>, unknown: readonly UnknownVariable[]): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags));
-  const { port } = config;
-  const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
-  warnOf(unknown, log);
-  captureConsole(log);
-  const { startBalancer } = await import('../lib/balancer.js');
-  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  const starting = startBalancer(config, log);
-  // A signal that comes during the start takes effect when the start is through.
-  shutdown.add(() => starting.then((started) => started.stop(), () => undefined));
-  stopOnSignals(shutdown, log);
-  const balancer = await starting;
-  process.on('SIGHUP', () => {
-    try {
-      balancer.reloadTls();
-    } catch (error) {
-      log('error', 'the certificates could not be read anew: the old ones stay', { reason: messageOf(error) });
-    }
-  });
-  process.on('SIGUSR2', () => balancer.reopenLogs());
-  // Our own bug costs what it broke, not the process with all its other requests.
-  process.on('uncaughtException', (error) => log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack }));
-}
-
 /** Warns of variables that are set and mean nothing: a setting with a typo is not in force. */
-function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
+export function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
   for (const { variable, nearest } of unknown) log('warn', 'a variable is not known and is ignored', { variable, ...(nearest !== undefined && { nearest }) });
 }
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The command line as a process: its arguments, its output, its exit code.
 
+import cluster from 'node:cluster';
 import { captureConsole } from '../lib/library-output.js';
 import { endWithParent } from '../lib/shutdown.js';
 import { runCommandLine } from './program.js';
 
-endWithParent();
+// A process of a group stops in good order instead, once it serves; until then Node.js ends it.
+if (cluster.isPrimary) endWithParent();
 // What a library prints by itself is not for whoever asked for a status; commands with a log put it there.
 captureConsole(() => undefined);
 const code = await runCommandLine(process.argv.slice(2), {

@@ -8,8 +8,8 @@ import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
 import { readVersion } from '../lib/version.js';
-import { BALANCER_FLAGS, optionOf } from './balancer-flags.js';
-import { runAgent, runBalancer, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
+import { addBalancer } from './balancer-command.js';
+import { runAgent, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
 import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
 import { addSimulate } from './simulate-command.js';
 
@@ -91,18 +91,7 @@ when neither is installed, a Redis in JavaScript that is only for trying out.
 Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`)
     .action(runUp);
 
-  const balancer = program
-    .command('balancer')
-    .description('run one balancer of a fleet')
-    .addHelpText('after', `
-Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several values from the environment,
-separated by spaces.
-
-It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
-SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
-SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.`)
-    .action((flags: Parameters<typeof runBalancer>[0]) => runBalancer(flags, unknown));
-  for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
+  const balancer = addBalancer(program, () => unknown);
 
   const agent = program
     .command('agent')
@@ -199,7 +188,8 @@ nobody answered within 3 s.`)
 Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
 others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
 start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
-otherwise, send SIGTERM to one after the other, and start each again when it has ended.`)
+otherwise, send SIGTERM to one after the other, and start each again when it has ended; those of one
+\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.`)
     .action(runRestart);
 
   program

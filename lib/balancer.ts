@@ -79,7 +79,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const instance = randomUUID();
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
   const tls = config.tlsCerts.length === 0 ? undefined : openTlsContexts(config.tlsCerts, config.tlsKeys);
-  const accessLog = openAccessLog(config.accessLog, config.accessLogFile, () => count('access_log_dropped'));
+  const accessLog = openAccessLog(config.accessLog, config.accessLogFile, () => count('access_log_dropped'), config.processes > 1);
   if (accessLog !== undefined) shutdown.add(() => accessLog.close());
   const memory = startMemoryGuard(config.memoryLimit);
   shutdown.add(() => memory.stop());
@@ -127,7 +127,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   };
   const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock });
 
-  const traffic = await startTraffic({ port: config.port, bind: config.bind, config, context, deadlines, tls, log }).catch(async (error: unknown) => {
+  const traffic = await startTraffic({ port: config.port, bind: config.bind, isPortShared: config.isPortShared, config, context, deadlines, tls, log }).catch(async (error: unknown) => {
     pool.close();
     await shutdown.run();
     throw error;
@@ -276,7 +276,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     await shutdown.run();
     throw new MeercatError('MEERCAT_NAME_TAKEN', `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`);
   }
-  traffic.open();
+  await traffic.open().catch((error: unknown) => shutdown.run().then(() => Promise.reject(error)));
   log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
   return {
     name,

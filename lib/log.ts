@@ -44,7 +44,7 @@ function openStandardError(pino: Pino): Destination {
   let hasFailed = false;
   let isExiting = false;
   // Not synchronous: a slow reader must not hold up requests.
-  const stream = pino.destination({ dest: 2, sync: false, maxLength: KEPT_BYTES, retryEAGAIN: () => !isExiting });
+  const stream = pino.destination({ dest: 2, sync: false, maxLength: KEPT_BYTES, maxWrite: ONE_PIECE_BYTES, retryEAGAIN: () => !isExiting });
   // At an error that is not EPIPE pino throws.
   stream.removeAllListeners('error').on('error', () => {
     hasFailed = true;
@@ -84,6 +84,12 @@ const WRITE_BYTES = 256 << 10;
 /** While the disk or the reader is slow so much is kept; lines beyond it are dropped. */
 const KEPT_BYTES = 8 << 20;
 
+/**
+ * What others write to too, and is no file, takes no more than this in one piece: PIPE_BUF of pipe(7). A line that is
+ * longer can be torn by theirs.
+ */
+const ONE_PIECE_BYTES = 4096;
+
 const CLOSE_MS = 1000;
 /** A file that was moved away is given longer: a slow disk has up to KEPT_BYTES to take. */
 const MOVED_CLOSE_MS = 30_000;
@@ -97,9 +103,10 @@ const MAX_RETRY_MS = 500;
  * Whatever becomes of the file or its reader, `write` neither throws nor waits; each line that is dropped is told by
  * `onDrop`. Throws the system's error when the file cannot be opened; when a `reopen` cannot, the old file stays.
  * A process that exits without `close` loses what was not written yet.
+ * @param isShared other processes write there too: lines must not mix
  */
-export function openLineSink(file: string, onDrop: () => void): LineSink {
-  let current = new LineFile(file, onDrop);
+export function openLineSink(file: string, onDrop: () => void, isShared = false): LineSink {
+  let current = new LineFile(file, onDrop, isShared);
   const moved = new Set<LineFile>();
   let isClosed = false;
   return {
@@ -111,7 +118,7 @@ export function openLineSink(file: string, onDrop: () => void): LineSink {
       if (isClosed || file === '' || current.isAt(file)) return;
       const old = current;
       try {
-        current = new LineFile(file, onDrop);
+        current = new LineFile(file, onDrop, isShared);
       } catch {
         return;
       }
@@ -132,6 +139,8 @@ class LineFile {
   readonly #closed: Promise<void>;
   readonly #onDrop: () => void;
   readonly #flushing: NodeJS.Timeout;
+  /** So much is handed over at once. */
+  readonly #pieceBytes: number;
   #gathered = '';
   #gatheredLines = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -141,12 +150,15 @@ class LineFile {
   #isEnding = false;
   #isGivenUp = false;
 
-  constructor(file: string, onDrop: () => void) {
+  constructor(file: string, onDrop: () => void, isShared: boolean) {
     this.#fd = openForLines(file);
+    // A file takes every write in one piece.
+    const isPieced = isShared && !fstatSync(this.#fd).isFile();
+    this.#pieceBytes = isPieced ? ONE_PIECE_BYTES : GATHERED_BYTES;
     this.#onDrop = onDrop;
     this.#stream = loadPino().destination({
       // With a minLength of 0 it would ignore our flush.
-      dest: this.#fd, sync: false, minLength: 1, maxLength: KEPT_BYTES, maxWrite: WRITE_BYTES,
+      dest: this.#fd, sync: false, minLength: 1, maxLength: KEPT_BYTES, maxWrite: isPieced ? ONE_PIECE_BYTES : WRITE_BYTES,
       // Its own retry waits 100 ms whenever a pipe is full, which a quick reader never deserves.
       retryEAGAIN: () => false,
     });
@@ -161,9 +173,9 @@ class LineFile {
 
   write(line: string): void {
     if (this.#isBroken) return this.#onDrop();
+    if (this.#gathered.length + line.length > this.#pieceBytes) this.#handOver();
     this.#gathered += line;
     this.#gatheredLines++;
-    if (this.#gathered.length >= GATHERED_BYTES) this.#handOver();
   }
 
   /** Whether the file of this name is this one, so that opening it anew would change nothing. */

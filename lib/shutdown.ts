@@ -44,11 +44,19 @@ export function createShutdown(onError: (error: unknown) => void): Shutdown {
   };
 }
 
+/** What differs where several processes stop together. */
+export interface StopOptions {
+  /** The signals that count; SIGINT and SIGTERM unless told. */
+  readonly signals?: readonly ('SIGINT' | 'SIGTERM')[];
+  /** Called before a second signal ends the process. */
+  readonly onForce?: () => void;
+}
+
 /**
  * Runs the shutdown on SIGINT and SIGTERM, then ends the process: 0 when all was closed, 1 when a second
  * signal forced it.
  */
-export function stopOnSignals(shutdown: Shutdown, log: Log): void {
+export function stopOnSignals(shutdown: Shutdown, log: Log, { signals = ['SIGINT', 'SIGTERM'], onForce }: StopOptions = {}): void {
   let firstAtMs: number | undefined;
   const onSignal = (signal: string): void => {
     const nowMs = performance.now();
@@ -60,10 +68,10 @@ export function stopOnSignals(shutdown: Shutdown, log: Log): void {
     }
     if (signal === 'SIGINT' && nowMs - firstAtMs < SAME_CTRL_C_MS) return;
     log('warn', 'stopped by force', { signal });
+    onForce?.();
     process.exit(1);
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
 }
 
 /**

@@ -46,6 +46,7 @@ const CORES: Readonly<Record<string, number>> = {
   'lab/policies': 1.1, 'lab/bench': 1.5, 'local-fleet': 0.9, restart: 0.9, 'lab/forward': 1.3, 'fleet/balancer-fleet': 0.5, 'lab/churn': 0.7, 'lab/ejection': 1.3, 'traffic/memory': 1.1,
   'fleet/operator': 0.9, cli: 0.8, 'bad-input-keys': 0.9, 'bad-input-messages': 0.9, 'redis/connect-cluster': 0.5, 'agent/agent': 0.6, 'redis/connect-sentinel': 0.6,
   'fleet/health-checks': 0.5, 'fleet/why': 0.7, 'redis/connect': 0.3, 'bad-input-redis': 0.4, 'console/operator': 0.7, run: 0.8, 'console/status': 0.4, 'fleet/balancer-threads': 0.8,
+  'up/process-group': 0.8, 'up/process-group-start': 0.8, 'up/process-group-stop': 0.7, 'up/process-group-restart': 0.7,
   'lab/simulation/simulate': 1.2, 'routing/cost-model': 1, 'traffic/slow-clients': 0.8, 'traffic/streaming': 0.9, 'lab/simulation/simulation': 1,
 };
 const LONG = Object.keys(CORES);

@@ -21,6 +21,10 @@ export interface BalancerConfig extends TrafficConfig {
   /** Where clients connect. 0 takes any free port. */
   readonly port: number;
   readonly bind: string;
+  /** How many processes serve the port, each a balancer of its own. What starts one balancer starts one of them. */
+  readonly processes: number;
+  /** Other processes serve the port at this moment: it is listened on only when requests can be served. */
+  readonly isPortShared: boolean;
   /** Where the console listens, on loopback. 0 takes any free port. */
   readonly consolePort: number;
   /** This balancer's name; must differ within the fleet. Empty: the machine's name and the port. */
@@ -41,6 +45,8 @@ export const DEFAULTS = {
   namespace: 'meercat',
   port: 8080,
   bind: '0.0.0.0',
+  processes: 1,
+  isPortShared: false,
   algorithm: 'adaptive',
   leaseTtlMs: 1500,
   drainTimeoutMs: 30 * SECOND,

@@ -47,7 +47,8 @@ export function startConsole(port: number, health: () => Health): Promise<Consol
       const what = error.code === 'EADDRINUSE' ? 'is taken' : `can't be used (${error.code ?? error.message})`;
       reject(new MeercatError('MEERCAT_PORT_TAKEN', `the console's port ${port} ${what}: choose another with --console-port`, { cause: error }));
     });
-    server.listen(port, '127.0.0.1', () => {
+    // Exclusive: several processes behind one port have a console each.
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
       resolve({
         port: (server.address() as AddressInfo).port,
         close() {

@@ -22,6 +22,8 @@ import type { ClientFacts } from './wire/headers.js';
 export interface TrafficOptions {
   readonly port: number;
   readonly bind: string;
+  /** Others serve the port: to listen waits for `open`, or connections would wait here that they could serve. */
+  readonly isPortShared?: boolean;
   readonly config: TrafficConfig;
   readonly context: ExchangeContext;
   readonly deadlines: Deadlines;
@@ -34,8 +36,8 @@ export interface TrafficOptions {
 export interface Traffic {
   /** The port it listens on, also when 0 was asked for. */
   readonly port: number;
-  /** Lets requests through; those that came before have waited for it. */
-  open(): void;
+  /** Lets requests through; those that came before have waited for it. Rejects as the start does where it had not listened yet. */
+  open(): Promise<void>;
   /** Stops accepting, finishes what is in flight, and after `timeoutMs` ends what is left; gives how many requests that were. */
   drain(timeoutMs: number): Promise<number>;
 }
@@ -50,7 +52,7 @@ const DRAIN_LOOK_MS = 25;
 const FAREWELL_MS = 500;
 
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
-export async function startTraffic({ port, bind, config, context, deadlines, tls, log }: TrafficOptions): Promise<Traffic> {
+export async function startTraffic({ port, bind, isPortShared = false, config, context, deadlines, tls, log }: TrafficOptions): Promise<Traffic> {
   const { count, clock } = context;
   const connections = new Set<ClientConnection>();
   const isTrusted = buildTrust(config.trust);
@@ -107,11 +109,15 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     connections.add(new ClientConnection(socket, facts, connectionContext, resetTcp));
   }
 
-  const listener = await openListener({
-    port, bind, headerTimeoutMs: config.headerTimeoutMs, isTrusted, isProxyAccepted: config.isProxyAccepted, tls, count, onConnection,
-    limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
-  });
-  listener.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
+  const listen = async (): ReturnType<typeof openListener> => {
+    const opened = await openListener({
+      port, bind, headerTimeoutMs: config.headerTimeoutMs, isTrusted, isProxyAccepted: config.isProxyAccepted, tls, count, onConnection,
+      limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
+    });
+    opened.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
+    return opened;
+  };
+  let listener = isPortShared ? undefined : await listen();
 
   /** Requests in flight, without those whose protocol was switched. */
   const requests = (): number => running - context.tunnels.size;
@@ -132,15 +138,16 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   }
 
   return {
-    port: listener.port,
-    open() {
+    port: listener?.port ?? port,
+    async open() {
+      listener ??= await listen();
       const waiting = early ?? [];
       early = undefined;
       for (const client of waiting) carryThrough(client);
     },
     async drain(timeoutMs) {
       isDraining = true;
-      listener.server.close();
+      listener?.server.close();
       const deadlineMs = clock() + timeoutMs;
       const isQuiet = (): boolean => {
         closeIdle(IDLE_BEFORE_CLOSE_MS);

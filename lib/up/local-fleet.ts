@@ -105,7 +105,8 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
   const balancers = balancerPorts.map((port, index) =>
     keep(`b${index + 1}`, () => [
-      ...['balancer', ...fleetFlags, '--name', `b${index + 1}`, '--bind', '127.0.0.1', '--port', String(port)],
+      // One process each, whatever the environment says: the console's ports are taken by the next one.
+      ...['balancer', ...fleetFlags, '--name', `b${index + 1}`, '--processes', '1', '--bind', '127.0.0.1', '--port', String(port)],
       ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--algorithm', options.algorithm],
       ...['--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
     ]),

@@ -77,8 +77,8 @@ function hasDocComment(text: string, offset: number): boolean {
 export const checkWords: Check = (path, text) => {
   if (!isIn(path, 'lib')) return [];
   const { code } = viewsOf(text);
-  const hasThreads = importsOf(text).some(({ specifier }) => specifier === 'node:worker_threads');
-  const allowed = new Set(hasThreads ? ['Worker', 'WorkerOptions', 'workerData'] : []);
+  const has = (module: string): boolean => importsOf(text).some(({ specifier }) => specifier === module);
+  const allowed = new Set([...(has('node:worker_threads') ? ['Worker', 'WorkerOptions', 'workerData'] : []), ...(has('node:cluster') ? ['worker'] : [])]);
   return [...code.matchAll(/[\w$]*(?:upstream|backend|leader|follower|worker)[\w$]*/gi)]
     .filter(match => !allowed.has(match[0]))
     .map(match => `${path}:${lineAt(code, match.index)}: "${match[0]}" is not a word of DESIGN.md`);

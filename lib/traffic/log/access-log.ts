@@ -56,9 +56,9 @@ export interface AccessLog {
  * The access log in a file, or on standard output when its name is empty; undefined for `off`. See {@link openLineSink}
  * for what becomes of the lines. Throws MEERCAT_BAD_CONFIG when the file cannot be opened.
  */
-export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () => void): AccessLog | undefined {
+export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () => void, isShared = false): AccessLog | undefined {
   if (format === 'off') return undefined;
-  const sink = openSink(file, onDrop);
+  const sink = openSink(file, onDrop, isShared);
   return {
     write: (record) => sink.write(formatAccess(format, record)),
     reopen: () => sink.reopen(),
@@ -66,9 +66,9 @@ export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () 
   };
 }
 
-function openSink(file: string, onDrop: () => void): LineSink {
+function openSink(file: string, onDrop: () => void, isShared: boolean): LineSink {
   try {
-    return openLineSink(file, onDrop);
+    return openLineSink(file, onDrop, isShared);
   } catch (thrown) {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--access-log-file ${file}: ${messageOf(thrown)}`, { cause: thrown });
   }

@@ -4,10 +4,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock } from '../../../lib/clock.js';
+import type { MeercatError } from '../../../lib/errors.js';
 import { counterOf } from '../../../lib/table/counters.js';
 import { TableWriter } from '../../../lib/table/writer.js';
 import { startTraffic, type Traffic } from '../../../lib/traffic/server.js';
-import { until } from '../../support/brackets.js';
+import { freePort, until, withServer } from '../../support/brackets.js';
 import { ask, withRaw } from '../../support/http-client.js';
 import { answerWith } from '../../support/proxy.js';
 import { type RawHost, withRawHost } from '../../support/raw-host.js';
@@ -23,7 +24,7 @@ interface Stage {
 }
 
 /** The traffic side alone, closed at first, with a raw host that answers `ok`. */
-async function withClosedTraffic(fn: (stage: Stage) => Promise<void>): Promise<void> {
+async function withClosedTraffic(fn: (stage: Stage) => Promise<void>, options: { readonly port?: number; readonly isPortShared?: boolean } = {}): Promise<void> {
   await withRawHost(answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), async (host) => {
     const clock = monotonicClock();
     const stage = buildTrafficStage(clock, { responseTimeoutMs: 3000, connectTimeoutMs: 1000 });
@@ -31,7 +32,7 @@ async function withClosedTraffic(fn: (stage: Stage) => Promise<void>): Promise<v
     const writer = new TableWriter(columns, counterOf(columns.counters));
     for (const added of writer.setStatics([{ name: 'h', url: host.url }]).added) pool.add(added);
     writer.rebuildCandidates(clock());
-    const traffic = await startTraffic({ port: 0, bind: '127.0.0.1', config, context, deadlines, tls: undefined, log: () => undefined });
+    const traffic = await startTraffic({ port: 0, bind: '127.0.0.1', ...options, config, context, deadlines, tls: undefined, log: () => undefined });
     try {
       await fn({ traffic, host, inflight: stage.inflight, requests: () => stage.counts().requests ?? 0 });
     } finally {
@@ -67,6 +68,20 @@ for (const [what, text] of [
     assert.is(inflight(), 0);
   }));
 }
+
+test('where others serve the port, connections are left to them until the balancer is open', async () => {
+  const port = await freePort();
+  await withClosedTraffic(async ({ traffic, host }) => {
+    assert.is(traffic.port, port);
+    assert.is(await ask(port).then(() => 'answered', (error: NodeJS.ErrnoException) => error.code), 'ECONNREFUSED');
+    await traffic.open();
+    assert.is((await ask(port)).body, 'ok');
+    assert.is(host.connections.length, 1);
+  }, { port, isPortShared: true });
+  await withServer(() => undefined, (other) => withClosedTraffic(async ({ traffic }) => {
+    assert.is(await traffic.open().then(() => 'open', (error: MeercatError) => error.code), 'MEERCAT_PORT_TAKEN');
+  }, { port: other.port, isPortShared: true }));
+});
 
 test('a balancer that never opens lets its early clients go when it stops', () => withClosedTraffic(async ({ traffic }) => {
   const answer = ask(traffic.port).then(() => 'answered', (error: NodeJS.ErrnoException) => error.code);

@@ -1,0 +1,127 @@
+// `meercat balancer`: one balancer in this process, or with --processes a group of them behind one port, of which
+// each runs this command again as a member.
+
+import { type Command, Option } from 'commander';
+import type { Balancer } from '../lib/balancer.js';
+import { type BalancerConfig, checkBalancerConfig, machineName } from '../lib/config/config.js';
+import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/config/processes.js';
+import { messageOf } from '../lib/errors.js';
+import { captureConsole } from '../lib/library-output.js';
+import { createLog, type Log } from '../lib/log.js';
+import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
+import { BALANCER_FLAGS, configOf, optionOf } from './balancer-flags.js';
+import { ENTRY, warnOf } from './commands.js';
+import type { UnknownVariable } from './flag.js';
+
+/** Adds the command; `unknown` gives the variables that no command knows. */
+export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[]): Command {
+  const balancer = program
+    .command('balancer')
+    .description('run one balancer of a fleet')
+    .addHelpText('after', `
+Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several values from the environment,
+separated by spaces.
+
+It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
+SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
+SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.
+
+With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
+again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
+Limits of connections, requests and memory count in each process.`)
+    .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown()));
+  for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
+  // For the processes that it starts, and nobody else.
+  return balancer.addOption(new Option('--member <number,port>').argParser(parseMember).hideHelp());
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+
+type BalancerRunFlags = Flags & { readonly member?: Member };
+
+async function runBalancer(flags: Flags, member: Member | undefined, unknown: readonly UnknownVariable[]): Promise<void> {
+  const config = checkBalancerConfig(configOf(flags));
+  checkProcesses(config);
+  if (member !== undefined) return await runMember(memberConfig(config, member));
+  const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);
+  warnOf(unknown, log);
+  captureConsole(log);
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  if (config.processes > 1) return await runGroup(config, unknown, shutdown, log);
+  stopOnSignals(shutdown, log);
+  const { balancer, reloadTls, reopenLogs } = await startServing(config, shutdown, log);
+  process.on('SIGHUP', reloadTls);
+  process.on('SIGUSR2', reopenLogs);
+  await balancer;
+}
+
+interface Serving {
+  /** Resolves when it serves. */
+  readonly balancer: Promise<Balancer>;
+  /** These two take effect when it serves. */
+  reloadTls(): void;
+  reopenLogs(): void;
+}
+
+/** Starts the balancer of this process; a shutdown that comes during the start takes effect when the start is through. */
+async function startServing(config: BalancerConfig, shutdown: Shutdown, log: Log): Promise<Serving> {
+  const { startBalancer } = await import('../lib/balancer.js');
+  const balancer = startBalancer(config, log);
+  shutdown.add(() => balancer.then((started) => started.stop(), () => undefined));
+  // Our own bug costs what it broke, not the process with all its other requests.
+  void balancer.then(() => process.on('uncaughtException', (error) => logFault(error, log)), () => undefined);
+  const withBalancer = (act: (started: Balancer) => void) => (): void => void balancer.then(act, () => undefined);
+  return {
+    balancer,
+    reloadTls: withBalancer((started) => {
+      try {
+        started.reloadTls();
+      } catch (error) {
+        log('error', 'the certificates could not be read anew: the old ones stay', { reason: messageOf(error) });
+      }
+    }),
+    reopenLogs: withBalancer((started) => started.reopenLogs()),
+  };
+}
+
+function logFault(error: Error, log: Log): void {
+  log('error', 'a fault inside the balancer; it goes on', { reason: messageOf(error), stack: error.stack });
+}
+
+/** The parent of several balancers. */
+async function runGroup(config: BalancerConfig, unknown: readonly UnknownVariable[], shutdown: Shutdown, log: Log): Promise<void> {
+  const { createProcessGroup } = await import('../lib/up/process-group.js');
+  // It was warned of; each process would warn again.
+  for (const { variable } of unknown) delete process.env[variable];
+  const group = createProcessGroup({ config, entry: ENTRY, args: process.argv.slice(2) }, log);
+  shutdown.add(() => group.stop());
+  stopOnSignals(shutdown, log, { onForce: () => group.kill() });
+  process.on('SIGHUP', () => group.tell({ type: 'reload-tls' }));
+  process.on('SIGUSR2', () => group.tell({ type: 'reopen-logs' }));
+  process.on('SIGUSR1', () => group.restart());
+  const port = await group.start();
+  if (port === null) return;
+  process.on('uncaughtException', (error) => logFault(error, log));
+  log('info', 'all processes are serving', { processes: config.processes, port });
+}
+
+/** One of several balancers. */
+async function runMember(config: BalancerConfig): Promise<void> {
+  const { checkMember, followParent, tellFailed, tellServing, tellStopping } = await import('../lib/up/group-member.js');
+  checkMember();
+  const log = createLog(config.logLevel, config.name);
+  captureConsole(log);
+  const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
+  stopOnSignals(shutdown, log, { signals: ['SIGTERM'] });
+  const { balancer, reloadTls, reopenLogs } = await startServing(config, shutdown, log);
+  shutdown.add(() => tellStopping());
+  followParent({ stop: () => void shutdown.run().then(() => process.exit(0)), reloadTls, reopenLogs }, log);
+  try {
+    await balancer;
+  } catch (error) {
+    // The parent says it, once for all.
+    await tellFailed(error);
+    process.exit(1);
+  }
+  await tellServing();
+}
