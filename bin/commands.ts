@@ -76,7 +76,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
 
 /** `meercat balancer`. */
 export async function runBalancer(flags: Readonly<Record<string, unknown>>, unknown: readonly UnknownVariable[]): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags));
+  const config = checkBalancerConfig(configOf(flags, process.env));
   const { port } = config;
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
   warnOf(unknown, log);
