@@ -9,7 +9,7 @@ import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/config/traffic-config.js';
-import { Flag, type Variables } from './flag.js';
+import { Flag } from './flag.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -131,9 +131,9 @@ export function optionOf({ flags, help, shown, parse, isRepeatable, complete }: 
   return flag;
 }
 
-/** The configuration that these flags make, and the secrets that only variables hold; what was not given has its default. */
-export function configOf(given: Readonly<Record<string, unknown>>, variables: Variables): BalancerConfig {
-  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken: variables[CONSOLE_TOKEN_VARIABLE]?.trim() ?? '' };
+/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
+export function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
   for (const [, flags] of BALANCER_FLAGS) {
     for (const { field, flags: text } of flags) {
       const attribute = nameOf(text).slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());

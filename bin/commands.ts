@@ -75,8 +75,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
 }
 
 /** `meercat balancer`. */
-export async function runBalancer(flags: Readonly<Record<string, unknown>>, unknown: readonly UnknownVariable[]): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags, process.env));
+export async function runBalancer(flags: Readonly<Record<string, unknown>>, unknown: readonly UnknownVariable[], consoleToken: string): Promise<void> {
+  const config = checkBalancerConfig(configOf(flags, consoleToken));
   const { port } = config;
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${port}` : config.name);
   warnOf(unknown, log);

@@ -104,6 +104,11 @@ export class FlagReader {
     for (const flag of flagsOf(started)) if (!own.has(flag.variable)) this.#read(flag);
   }
 
+  /** The text of a variable that has no flag, a secret; empty when it is unset. */
+  readSecret(variable: string): string {
+    return this.#variables[variable]?.trim() ?? '';
+  }
+
   /** Puts variables in place of the flags in an error's message, where values came from variables. */
   nameVariables(message: string): string {
     return message.replaceAll(/--[a-z][a-z-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);

@@ -1,7 +1,7 @@
 // The commands and their flags, and what a run of them ends with. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, CommanderError, Help, Option } from 'commander';
-import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config/config.js';
+import { CONSOLE_TOKEN_VARIABLE, DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
@@ -99,9 +99,10 @@ Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several val
 separated by spaces.
 
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
-SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
+SIGTERM makes /.meercat/ready say 503, gives mastership to the next balancer, goes on accepting for
+--drain-delay, and then finishes what is in flight; a second one forces.
 SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.`)
-    .action((flags: Parameters<typeof runBalancer>[0]) => runBalancer(flags, unknown));
+    .action((flags: Parameters<typeof runBalancer>[0]) => runBalancer(flags, unknown, reader.readSecret(CONSOLE_TOKEN_VARIABLE)));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
 
   const agent = program

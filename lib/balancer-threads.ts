@@ -11,6 +11,8 @@ import type { KeepThread } from './threads.js';
 
 /** What the threads are started with, and who hears of them. */
 export interface BalancerThreadsOptions {
+  /** The compiled files of the threads. */
+  readonly entries: Readonly<Record<'fleet' | 'hosts', URL>>;
   /** Starts a thread and keeps it running. */
   readonly keep: KeepThread;
   readonly table: SharedArrayBuffer;
@@ -29,10 +31,10 @@ export interface BalancerThreadsOptions {
 }
 
 /** Starts both threads. */
-export function startThreads({ keep, table, config, toFleet, present, onFleetMessage, onFleetDeath, count, log, shutdown }: BalancerThreadsOptions): void {
+export function startThreads({ entries, keep, table, config, toFleet, present, onFleetMessage, onFleetDeath, count, log, shutdown }: BalancerThreadsOptions): void {
   const ports = new MessageChannel();
   const hosts = keep<ToHosts, FromHosts>({
-    entry: new URL('./hosts/thread.js', import.meta.url),
+    entry: entries.hosts,
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) toFleet.post({ type: 'hosts-port', port: port1 }, [port1]);
@@ -51,7 +53,7 @@ export function startThreads({ keep, table, config, toFleet, present, onFleetMes
   shutdown.add(() => hosts.stop());
 
   const fleet = keep<ToFleet, FromFleet>({
-    entry: new URL('./fleet/thread.js', import.meta.url),
+    entry: entries.fleet,
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);

@@ -184,6 +184,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   };
 
   startThreads({
+    entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
     keep, table, config: threadConfig, toFleet, count, log, shutdown,
     present: () => ({ known: pool.known(), classes: classes.named(), nextSlot: pool.nextSlot, settings, hasResigned: isStopping }),
     onFleetMessage,

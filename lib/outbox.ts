@@ -17,9 +17,9 @@ export class Outbox<To> {
 
   /** The thread was started: it gets what has waited, and all that follows. To be called once. */
   connect(thread: Pick<Thread<To>, 'post'>): void {
-    this.#thread = thread;
-    const waiting = this.#waiting;
+    // Also what is posted meanwhile, which must not overtake.
+    for (const [message, transfer] of this.#waiting) thread.post(message, transfer);
     this.#waiting = [];
-    for (const [message, transfer] of waiting) thread.post(message, transfer);
+    this.#thread = thread;
   }
 }
