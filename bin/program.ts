@@ -205,12 +205,12 @@ otherwise, send SIGTERM to one after the other, and start each again when it has
 
   program
     .command('bench')
-    .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, policies, churn')
-    .argument('<name>', 'failover, ejection, freshness, pick, forward, policies or churn')
+    .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn')
+    .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies or churn')
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
     .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
-    .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 4096)))
+    .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 25_000)))
     .addOption(new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)))
     .addOption(new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) => text.split(',').map((part) => parseInteger('--percent', part, 1, 99))))
     .addOption(new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) => parseInteger('--slow', text, 1, 100)))
@@ -231,9 +231,22 @@ Benchmarks, what they take, and their goals:
                                                      goal: < 300 ns
   forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
               undici, nginx, HAProxy and Caddy, as far as they are installed
-              --workloads small,down,up,websocket --rounds 5 --seconds 3 --connections 32 --load wrk
-                                                     goals, small: <= 0.45 of a bare http-proxy, and
-                                                     no more than one with undici
+              --workloads small,down,up,websocket,tls --rounds 5 --seconds 3 --connections 32 --load wrk
+                                                     goals, small: <= 0.45 of a bare http-proxy, no more
+                                                     than one with undici, <= 1.75 of nginx; tls: <= 2.2
+                                                     of nginx; down and up: <= 1.3 of HAProxy;
+                                                     websocket: <= 1.1 of nginx
+  profile     where the CPU of a request goes inside a balancer, by Node's sampling profiler
+              --workloads small --seconds 5 --connections 32 --load wrk
+                                                     goal: <= 5 % that no group names
+  latency     what a balancer, nginx and HAProxy add to a request, at 500 requests/s
+              --rounds 10 --seconds 2 --connections 16
+                                                     goal: p99 < 300 µs above that without a proxy
+  idle        memory of a client's connection without a request, beside nginx and HAProxy
+              --connections 10000 --seconds 4        goal: <= 8192 bytes
+  processes   what a balancer of two processes can do, as a multiple of one
+              --rounds 5 --seconds 3 --connections 64 --load wrk
+                                                     goal: >= 1.8
   policies    how long requests take with each policy, and with HAProxy's and nginx's, as fleets of four
               before the same simulated hosts; and CPU and messages of what Meercat picks by
               --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1

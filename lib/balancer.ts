@@ -116,8 +116,8 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const picks = accessLog === undefined ? undefined : createPickLog(columns);
   const context: ExchangeContext = {
     classes,
-    classCost: columns.classCost,
-    view: new TableReader(columns, config.slowStartMs),
+    costs: columns,
+    view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
     pool,
     clock,
     count,
@@ -186,7 +186,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   startThreads({
     entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
     keep, table, config: threadConfig, toFleet, count, log, shutdown,
-    present: () => ({ known: pool.known(), classes: classes.named(), nextSlot: pool.nextSlot, settings, hasResigned: isStopping }),
+    present: () => ({ known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hasResigned: isStopping }),
     onFleetMessage,
     onFleetDeath() {
       role = 'slave';

@@ -31,7 +31,7 @@ export interface LookedAt {
 /**
  * What became of a pick.
  * - `taken`: the request went there;
- * - `full`: the host had as many requests as it may, and another pick was made; after the last one, the request waited for the first full host;
+ * - `full`: the host had as many requests as it may, and so had all others that could be picked: the request waited for its turn;
  * - `avoided`: something was held against the host, and for a second try a better one was searched for;
  * - `gone`: the host was on its way out of the table;
  * - `none`: there was nobody to pick.

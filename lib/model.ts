@@ -124,7 +124,7 @@ export interface LoadMessage {
   readonly balancer: string;
   /** Differs for every start of a process, so that counters that begin again are noticed. */
   readonly instance: string;
-  /** Grows by one with each message; a later start of the balancer goes on above. */
+  /** Grows by one with each message of an instance, from any number on; it owes nothing to a clock. */
   readonly seq: number;
   /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];
@@ -241,6 +241,8 @@ export interface HostView {
   readonly slowStartMs: number;
   /** This balancer's requests in flight on each host, now. */
   readonly inflight: Int32Array;
+  /** How many of them one host may have; with so many it is picked only when all others have as many. Infinity: no limit. */
+  readonly maxInflight: number;
   /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */
   readonly kept: Int32Array;
   /** The work that both are expected to be (ms of CPU). */
@@ -258,19 +260,20 @@ export interface HostView {
 }
 
 /** What became of a host that a policy looked at, as a code: its place in `LOOKS`. */
-export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3 } as const;
+export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, full: 4 } as const;
 
 /**
  * What can become of a host that a policy looked at.
  * - `eligible`: it could have been taken, and the score decided;
  * - `excluded`: it must not be picked, since it just failed this request;
  * - `avoided`: this balancer holds something against it for the moment;
- * - `warming`: it warms up, and this request was none of the share that it takes.
+ * - `warming`: it warms up, and this request was none of the share that it takes;
+ * - `full`: it has as many requests of this balancer as it may.
  */
 export type Look = keyof typeof LOOK;
 
 /** All looks, by their codes. */
-export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming'];
+export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'full'];
 
 /** What hears of each host that a policy looks at, while it looks. */
 export interface PickTrace {

@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
-import type { SlotHost } from './table/writer.js';
+import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
 /** From the main thread to the fleet thread. */
@@ -99,12 +99,12 @@ export interface ThreadConfig {
 export interface FleetThreadData {
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;
-  /** The hosts that have slots already, when an earlier fleet thread died. */
+  /** The hosts that have slots already, when an earlier fleet thread died, in the order in which they came. */
   readonly known: readonly SlotHost[];
+  /** The slots of hosts that have left, and on which requests are still in flight: `slot-released` follows for each. */
+  readonly leaving: readonly number[];
   /** The classes of requests that have an id. */
   readonly classes: readonly (readonly [id: number, name: string])[];
-  /** The first slot that was never given out. */
-  readonly nextSlot: number;
   /** The settings as an earlier fleet thread last read them. */
   readonly settings: Readonly<Record<string, string>>;
   readonly hostsPort: MessagePort;

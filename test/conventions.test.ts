@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import * as columnRules from './support/column-rules.js';
+import { circlesOf, type SourceFile } from './support/import-circles.js';
 import * as importRules from './support/import-rules.js';
 import * as sourceRules from './support/source-rules.js';
 import { importsOf, viewsOf } from './support/source-text.js';
@@ -13,9 +15,9 @@ import { importsOf, viewsOf } from './support/source-text.js';
 const test = suite('conventions');
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CHECKS: Readonly<Record<string, importRules.Check>> = { ...importRules, ...sourceRules };
+const CHECKS: Readonly<Record<string, importRules.Check>> = { ...importRules, ...sourceRules, ...columnRules };
 
-type CheckName = keyof typeof importRules | keyof typeof sourceRules;
+type CheckName = keyof typeof importRules | keyof typeof sourceRules | keyof typeof columnRules;
 
 interface Example {
   readonly check: CheckName;
@@ -88,6 +90,15 @@ const BAD: readonly Example[] = [
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.run();\none('late', f);" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.only('x', f);\none.run();" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: '// nothing' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'this.#columns.fleet[FLEET.loadsAt] = nowMs;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;" },
+  { check: 'checkColumnWriters', path: 'lib/table/writer.ts', text: 'columns.avoidUntil[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.quick[slot]++;' },
+  { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'columns.lists[next][0] = count;' },
+  { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'Atomics.store(this.#columns.header, HEADER.activeList, next);' },
+  { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: "import { HEADER } from '../../table/layout.js';\nheader[HEADER.panic] = 1;" },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: '--columns.header[HEADER.inflight];' },
+  { check: 'checkColumnWriters', path: 'lib/learning/a.ts', text: 'columns.known.fill(1);' },
 ];
 
 const GOOD: readonly Example[] = [
@@ -118,7 +129,50 @@ const GOOD: readonly Example[] = [
   { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}' },
   { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none('x', f);\none.run();" },
+  { check: 'checkColumnWriters', path: 'lib/table/fleet-cells.ts', text: 'columns.cpu[slot] = columns.memory[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: 'columns.ejectedUntil[slot] = nowMs;\nheader[HEADER.inflight] = 1;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'if (columns.quick[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);' },
+  { check: 'checkColumnWriters', path: 'lib/lab/a.ts', text: 'work[slot] = 0;' },
+  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nlet work = 0;\nthis.#saidWork[slot] = work;\nconst known = columns.known.length;" },
 ];
+
+const CIRCLES: readonly (readonly SourceFile[])[] = [
+  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "import { a } from './a.js';" }],
+  [{ path: 'lib/a.ts', text: "import type { B } from './x/b.js';" }, { path: 'lib/x/b.ts', text: "import type { A } from '../a.js';" }],
+  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "export * from './c.js';" }, { path: 'lib/c.ts', text: "const { a } = await import('./a.js');" }],
+  [{ path: 'bin/a.ts', text: "import { a } from './a.js';" }],
+  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "import { c } from './c.js';" }, { path: 'lib/c.ts', text: "let b: import('./b.js').B;" }],
+];
+
+const NO_CIRCLES: readonly (readonly SourceFile[])[] = [
+  [{ path: 'lib/a.ts', text: "import { b } from './b.js';\nimport { c } from './c.js';" }, { path: 'lib/b.ts', text: "import { c } from './c.js';" }, { path: 'lib/c.ts', text: '' }],
+  // One starts the other as a process of its own.
+  [{ path: 'bin/a.ts', text: "const entry = new URL('./b.js', import.meta.url);" }, { path: 'bin/b.ts', text: "import { a } from './a.js';" }],
+  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "// import { a } from './a.js';" }],
+  [{ path: 'lib/a.ts', text: "import { b } from './b/a.js';" }, { path: 'lib/b/a.ts', text: "import { a } from 'a';" }],
+];
+
+const shown = (files: readonly SourceFile[]) => files.map(({ path, text }) => `${path}: ${text}`).join(' | ');
+
+for (const files of CIRCLES) {
+  test(`a circle is refused: ${shown(files)}`, () => {
+    const found = circlesOf(files);
+    assert.is(found.length, 1, found.join('\n'));
+    assert.match(found[0] as string, /^[\w/]+\.ts:1: a circle of imports: \S+(?: → \S+)+$/);
+  });
+}
+
+for (const files of NO_CIRCLES) {
+  test(`no circle is seen: ${shown(files)}`, () => {
+    assert.equal(circlesOf(files), []);
+  });
+}
+
+test('a circle is told from end to end, and two circles are two', () => {
+  const [a, b, c] = ["\nimport './b.js';", "import './c.js';\nimport './a.js';", "import './b.js';"].map((text, i) => ({ path: `lib/${'abc'[i]}.ts`, text })) as [SourceFile, SourceFile, SourceFile];
+  assert.equal(circlesOf([a, b, c]).map((each) => each.split(' → ').toSorted().join()).length, 2);
+  assert.equal(circlesOf([a, { ...b, text: "import './a.js';" }]), ['lib/b.ts:1: a circle of imports: lib/b.ts → lib/a.ts → lib/b.ts']);
+});
 
 for (const { check, path, text } of BAD) {
   test(`${check} refuses in ${path}: ${text}`, () => {
@@ -166,6 +220,11 @@ const sources = ['lib', 'bin', 'test'].flatMap(folder =>
 test('the sources are found', () => {
   assert.ok(sources.some(({ path }) => path === 'lib/model.ts'));
   assert.ok(sources.some(({ path }) => path === 'test/conventions.test.ts'));
+});
+
+test('no file of lib or bin imports itself by way of others', () => {
+  const found = circlesOf(sources.filter(({ path }) => !path.startsWith('test/')));
+  assert.is(found.length, 0, `\n    ${found.join('\n    ')}`);
 });
 
 for (const [name, check] of Object.entries(CHECKS)) {

@@ -128,7 +128,7 @@ test('a request that waits for room on a host is not sent away for a pause, but 
 
 test('a body’s rate is not measured over a pause', () => withStage(({ deadlines, run, pause, now }) => {
   const late: string[] = [];
-  const patience = new ClientPatience({ minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000 }, now, (owed, isRate) => void late.push(`${owed} ${isRate}`));
+  const patience = new ClientPatience({ minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000 }, now, (overdue) => void late.push(overdue));
   deadlines.add(patience);
   patience.beginBody(0);
   run(900);

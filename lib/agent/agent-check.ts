@@ -3,7 +3,7 @@
 
 import type { HostFigures } from '../model.js';
 import { usageOf } from '../routing/usage.js';
-import type { ProbeReading } from './probe.js';
+import type { ProbeReading } from './probe-model.js';
 
 /** A longer line is refused. */
 export const MAX_LINE_BYTES = 1024;

@@ -10,7 +10,8 @@ import { buildKeys } from '../redis/keys.js';
 import { encodeReport } from '../redis/report-message.js';
 import { GONE_LINE, LEAVE_LINE, serveLine } from './agent-check.js';
 import { type AgentCheckServer, openAgentCheckServer } from './agent-check-server.js';
-import { openProbe, type ProbeReading } from './probe.js';
+import { openProbe } from './probe.js';
+import type { ProbeReading } from './probe-model.js';
 
 /** Agents that start together must not report together: each pause is up to this much shorter or longer. */
 const JITTER = 0.1;

@@ -108,9 +108,10 @@ function decision(pick: ExplainedPick): string[] {
   const host = name(winner.host);
   if (winner.look === 'warming') return [`No host that was looked at could be taken but such as warm up, and of them ${host} came first in the list: sending anyway beats refusing.`];
   if (winner.look === 'avoided') return [`${host} was taken although this balancer holds something against it at the moment: there was no better one, and sending anyway beats refusing.`];
+  if (winner.look === 'full') return ['No host that could be picked had room for one more request of this balancer.'];
   if (candidates === 1) return [`${host} was the only host that could be picked.`];
   if (algorithm === 'round-robin') return [`It was the turn of ${host}: round-robin takes each host in turn, and no figure plays a part.`, ...passedOver(pick)];
-  if (winner.score === null) return [`None of the hosts that were drawn could be taken; ${host} was the next in the list that could.`];
+  if (winner.score === null) return [`None of the hosts that were drawn could be taken; ${host} was one of the others that could.`];
   return compared(pick, winner, winner.score);
 }
 
@@ -170,11 +171,11 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
 function passedOver({ looked, picked }: ExplainedPick): string[] {
   const names = (look: LookedAt['look']): string[] => looked.filter((row) => row.look === look && row.host !== picked).map(({ host }) => name(host));
   const say = (hosts: readonly string[], words: string): string[] => (hosts.length === 0 ? [] : [`Passed over: ${listed(hosts)}, ${words}.`]);
-  return [...say(names('avoided'), 'for what this balancer holds against it at the moment'), ...say(names('warming'), 'warming up: this request was none of the share that it takes')];
+  return [...say(names('avoided'), 'for what this balancer holds against it at the moment'), ...say(names('warming'), 'warming up: this request was none of the share that it takes'), ...say(names('full'), 'with as many requests of this balancer as a host may have')];
 }
 
 function consequence({ end, picked }: ExplainedPick): string[] {
-  if (end === 'full') return [`But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight): another pick is made, up to four, and then the hosts are searched for one with room; without any, the request waits for the first of them.`];
+  if (end === 'full') return [`But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight), and so had all others that could be picked: the request waits for its turn.`];
   if (end === 'avoided') return [`But something was held against ${name(picked)}, and for a second try a better host is searched for.`];
   if (end === 'gone') return [`But ${name(picked)} was on its way out of the table: another pick is made.`];
   return [];

@@ -3,8 +3,9 @@
 // it is now, counts nothing twice.
 
 import { FLEET, type HostTable } from '../model.js';
+import { setCapacityTrend, setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
-import type { SlotHost } from '../table/writer.js';
+import type { SlotHost } from '../table/slots.js';
 
 /** So many messages may be on their way; when more are not acknowledged, something was lost. */
 const MAX_UNACKED = 24;
@@ -22,7 +23,7 @@ export interface Said {
   readonly work: number[];
 }
 
-/** Keeps the others' figures of the shared table. */
+/** Works out the others' figures of the shared table. */
 export class FeedForward {
   readonly #columns: TableColumns;
   readonly #balancer: string;
@@ -32,6 +33,9 @@ export class FeedForward {
   readonly #ackedWork: Float64Array;
   /** Messages that are not acknowledged, oldest first. */
   readonly #unacked: Said[] = [];
+  /** The first and the last message of this thread; NaN before the first. */
+  #firstSeq = Number.NaN;
+  #lastSeq = Number.NaN;
   #hasAcks = false;
   /** When the last message that is acknowledged was sent: what the others have is at least as young. */
   #ackedSentAtMs = Number.NaN;
@@ -53,6 +57,8 @@ export class FeedForward {
 
   /** A message was sent. */
   onSent(said: Said): void {
+    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = said.seq;
+    this.#lastSeq = said.seq;
     this.#unacked.push(said);
     // What is contained in a later message need not be kept: those that are let go were lost.
     if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
@@ -80,11 +86,15 @@ export class FeedForward {
   touch(nowMs: number): void {
     if (this.#unacked.length > 0 || !this.#hasAcks) return;
     this.#ackedSentAtMs = nowMs;
-    this.#columns.fleet[FLEET.loadsAt] = nowMs;
+    setFleetFigure(this.#columns, 'loadsAt', nowMs);
   }
 
-  /** The master's table contains our messages up to this one. */
+  /**
+   * The master's table contains our messages up to this one. One that this thread did not send is of an earlier thread
+   * or process of this name: what was in it is not known here.
+   */
   #onAck(seq: number): void {
+    if (!(seq >= this.#firstSeq && seq <= this.#lastSeq)) return;
     this.#hasAcks = true;
     while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
       const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;
@@ -99,7 +109,8 @@ export class FeedForward {
   }
 
   #settle(hosts: readonly SlotHost[], nowMs: number): void {
-    const { fleetInflight, fleetWork, othersInflight, othersWork, capacity, capacityTrend, fleet } = this.#columns;
+    const columns = this.#columns;
+    const { fleetInflight, fleetWork, capacity, capacityTrend, fleet } = columns;
     const trendWeight = 1 - Math.exp((this.#settledAtMs - nowMs) / TREND_MS);
     this.#settledAtMs = nowMs;
     const neutral = fleet[FLEET.neutralCapacity] as number;
@@ -111,19 +122,18 @@ export class FeedForward {
       const isOurs = this.#ackedOf[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
-      othersInflight[slot] = others;
-      othersWork[slot] = work;
+      setOthers(columns, slot, others, work);
       const known = capacity[slot] as number;
       const trend = capacityTrend[slot] as number;
       // The first time there is no weight (NaN), and no trend either; a new master may not know yet.
-      if (!Number.isNaN(known)) capacityTrend[slot] = Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight;
+      if (!Number.isNaN(known)) setCapacityTrend(columns, slot, Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight);
       capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
       workSum += work;
     }
     // Counted from when our own part was sent: so it contains the way there and back, and whatever it waited for.
-    fleet[FLEET.loadsAt] = this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN;
-    fleet[FLEET.othersPerCapacity] = capacitySum > 0 ? inflightSum / capacitySum : 0;
-    fleet[FLEET.othersWorkPerCapacity] = capacitySum > 0 ? workSum / capacitySum : 0;
+    setFleetFigure(columns, 'loadsAt', this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN);
+    setFleetFigure(columns, 'othersPerCapacity', capacitySum > 0 ? inflightSum / capacitySum : 0);
+    setFleetFigure(columns, 'othersWorkPerCapacity', capacitySum > 0 ? workSum / capacitySum : 0);
   }
 }

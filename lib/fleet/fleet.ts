@@ -13,6 +13,7 @@ import { QuietPublisher } from '../redis/quiet-publish.js';
 import { encodeReport } from '../redis/report-message.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
+import { setHighestTerm } from '../table/fleet-cells.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
 import { openFleetEvents } from './fleet-events.js';
@@ -160,7 +161,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     const isNews = term > highestTerm || (term === highestTerm && mastership !== '' && mastership !== highestMastership);
     if (isNews && isPlausibleTerm(term, highestTerm)) lease.send({ type: 'term-seen', term, mastership });
     // Also the term that this balancer has just taken itself.
-    columns.wideHeader[WIDE_HEADER.highestTerm] = lease.state.highestTerm;
+    setHighestTerm(columns, lease.state.highestTerm);
   }
 
   function tellHosts(message: FleetToHosts): void {

@@ -6,7 +6,8 @@
 
 import type { Role } from '../model.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseStep, LeaseTimes } from './lease-model.js';
-import { backoffMs, lookAgainMs, successionMs, type World } from './lease-waits.js';
+import { lookAgainMs, successionMs, type World } from './lease-waits.js';
+import { backOff, lookSoon, schedule, scheduleRenewal, stay, tryAgain, wait } from './lease-wake.js';
 
 /** An answer that took so long is not waited for; it is released should it still come. */
 const ANSWER_TIMEOUT_MS = 3000;
@@ -201,16 +202,6 @@ function roundTrip(state: LeaseState, ms: number, nowMs: number, times: World): 
   return lookSoon({ ...state, slowFailures: 0 }, nowMs, times);
 }
 
-/** Looks whether the lease is free as soon as it is this balancer's turn; who backs off goes on doing that. */
-function lookSoon(state: LeaseState, nowMs: number, times: World): LeaseStep {
-  if (state.phase !== 'waiting' || state.slowFailures > 0 || state.refusals > 0) return stay(state);
-  return stay({ ...state, wakeAtMs: Math.min(state.wakeAtMs, nowMs + successionMs(state.rank, times)) });
-}
-
-function backOff(state: LeaseState, nowMs: number, times: World): LeaseStep {
-  return wait(state, nowMs + backoffMs(state.slowFailures + state.refusals, times));
-}
-
 /** The only way into mastership: from a claim, with a term greater than any seen before. */
 function becomeMaster(state: LeaseState, term: number, nowMs: number, times: World): LeaseStep {
   if (state.phase !== 'claiming') throw new Error(`a lease in phase ${state.phase} can't make a master`);
@@ -225,7 +216,7 @@ function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: Wo
   if (state.phase !== 'master') throw new Error(`a lease in phase ${state.phase} can't step down`);
   return {
     state: {
-      ...again(state, nowMs, times),
+      ...tryAgain(state, nowMs, times),
       term: 0,
       mastership: '',
       validUntilMs: 0,
@@ -249,15 +240,9 @@ function giveUp(state: LeaseState, nowMs: number, times: World): LeaseStep {
 
 function giveUpClaim(state: LeaseState, nowMs: number, times: World): LeaseStep {
   return {
-    state: { ...again(state, nowMs, times), mastership: '', validUntilMs: 0, attempt: state.attempt + 1 },
+    state: { ...tryAgain(state, nowMs, times), mastership: '', validUntilMs: 0, attempt: state.attempt + 1 },
     effects: [{ type: 'release', grant: state.grant }],
   };
-}
-
-/** Waits for the next attempt: soon, or for long when the one before failed for a reason that lasts. */
-function again(state: LeaseState, nowMs: number, times: World): LeaseState {
-  if (state.slowFailures > 0 || state.refusals > 0) return backOff(state, nowMs, times).state;
-  return wait(state, nowMs + times.retryMs + successionMs(state.rank, times)).state;
 }
 
 function stop(state: LeaseState): LeaseStep {
@@ -282,25 +267,4 @@ function stop(state: LeaseState): LeaseStep {
 
 function isRunOut(state: LeaseState, nowMs: number, times: LeaseTimes): boolean {
   return (state.phase === 'master' || state.phase === 'claiming') && nowMs >= state.validUntilMs - times.safetyMs;
-}
-
-/**
- * The next renewal counts from when the lease was asked for, not from when the answer came: with slow
- * answers, what is left of the lease after them would not be enough for one more.
- */
-function scheduleRenewal(state: LeaseState, times: World): LeaseState {
-  return schedule(state, state.validUntilMs - times.ttlMs + times.renewEveryMs, times);
-}
-
-/** Wakes a master for its next renewal, or earlier for its stepping down. */
-function schedule(state: LeaseState, renewAtMs: number, times: World): LeaseState {
-  return { ...state, wakeAtMs: Math.min(renewAtMs, state.validUntilMs - times.safetyMs) };
-}
-
-function wait(state: LeaseState, wakeAtMs: number): LeaseStep {
-  return stay({ ...state, phase: 'waiting', wakeAtMs });
-}
-
-function stay(state: LeaseState): LeaseStep {
-  return { state, effects: [] };
 }

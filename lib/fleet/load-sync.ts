@@ -1,6 +1,7 @@
 // This balancer's part in the exchange of loads: says at the fleet's pace what it has in flight, and brings what the
 // master tells of loads and costs into the shared table.
 
+import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { Costs, HostTable } from '../model.js';
 import type { Keys } from '../redis/keys.js';
@@ -15,6 +16,9 @@ import type { ThreadConfig } from '../thread-messages.js';
 
 /** How often the budget is looked at, in upkeeps. */
 const UPKEEPS_PER_LOOK = 8;
+
+/** The most that `randomInt` gives; there are 32 times as many numbers above it for the messages. */
+const MAX_FIRST_SEQ = 2 ** 48 - 1;
 
 /** What it is handed. */
 export interface LoadSyncOptions {
@@ -47,7 +51,8 @@ export class LoadSync {
   constructor(options: LoadSyncOptions) {
     const { columns, config } = options;
     this.#options = options;
-    this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, Date.now());
+    // Anywhere, so that what is acknowledged of an earlier process under this name is none of this one's.
+    this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, randomInt(1, MAX_FIRST_SEQ));
     this.#costs = new ClassCosts(columns);
   }
 

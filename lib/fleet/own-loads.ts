@@ -3,8 +3,9 @@
 
 import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
-import type { TableColumns } from '../table/layout.js';
-import type { SlotHost } from '../table/writer.js';
+import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
+import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
+import type { SlotHost } from '../table/slots.js';
 
 /** After a loss all is said anew, but not sooner again than after so many messages. */
 const FULL_AGAIN_AFTER = 8;
@@ -53,8 +54,11 @@ export class OwnLoads {
   readonly #classes: string[] = [];
   #newClasses = new Set<number>();
 
-  /** @param startSeq below the seq of the first message; a later start of this balancer must begin above all of this one's: epoch milliseconds will do */
-  constructor(columns: TableColumns, balancer: string, instance: string, statics: readonly StaticHost[], startSeq: number) {
+  /**
+   * @param firstSeq the seq of the first message of this process, above 0. A thread that is started again goes on from
+   * the shared table: the master drops what is not numbered above the last message of its instance
+   */
+  constructor(columns: TableColumns, balancer: string, instance: string, statics: readonly StaticHost[], firstSeq: number) {
     this.#columns = columns;
     this.#balancer = balancer;
     this.#instance = instance;
@@ -72,7 +76,7 @@ export class OwnLoads {
     this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
     this.#saidBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#others = new FeedForward(columns, balancer);
-    this.#seq = startSeq;
+    this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
   }
 
   /** A class of requests has this name from now on, by the traffic thread's id; null: none has the id. */
@@ -142,6 +146,7 @@ export class OwnLoads {
     }
     if (changed.length === 0 && !isFull && !mayBeEmpty && this.#newClasses.size === 0) return undefined;
     this.#seq = said.seq;
+    setLoadSeq(columns, said.seq);
     if (isFull) this.#sinceFull = 0;
     else this.#sinceFull++;
     this.#others.onSent(said);
@@ -167,7 +172,7 @@ export class OwnLoads {
     // Hosts that left took theirs with them.
     if (!(more > 0) || !(mean > 0)) return;
     const known = fleet[FLEET.meanCost] as number;
-    fleet[FLEET.meanCost] = Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT;
+    setFleetFigure(this.#columns, 'meanCost', Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT);
   }
 
   /** Requests in flight on average since the host was named last; now, when it never was. */

@@ -1,5 +1,5 @@
-// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again
-// after every reconnect. The only one in a balancer that writes the host table.
+// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again after every
+// reconnect. The only one in a balancer that has a `TableWriter`: hosts come, go and change by it alone.
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
@@ -63,7 +63,7 @@ export interface TableSync {
 /** Opens the sync; the static hosts are in the table when it returns. */
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, clock, count, log, post } = options;
-  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.nextSlot);
+  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving);
   const order = new TableOrder(writer.stamp);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   let rebuildTimer: NodeJS.Timeout | undefined;
@@ -217,6 +217,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     { onReady: () => readSoon(0), onLost: logDenial(log, keys.stats) },
   );
 
+  // The thread before this one can have died while a host moved: the traffic thread knows both of its addresses.
+  announce(writer.admitKnown());
   announce(writer.setStatics(data.config.statics));
   rebuild();
 

@@ -104,9 +104,10 @@ export class FleetLoads {
       balancer = { instance: message.instance, heardAtMs: nowMs, seq: message.seq - 1, isWhole: false, hosts: new Map(), classes: [] };
       this.#balancers.set(message.balancer, balancer);
     }
-    balancer.heardAtMs = nowMs;
-    // One that comes twice, or after a later one, has nothing to add.
+    // One that comes twice, or after a later one, has nothing to add. Should a balancer of an earlier version have begun
+    // again below, by a clock that was set back, it is let go after a while and heard anew.
     if (message.seq <= balancer.seq) return changed;
+    balancer.heardAtMs = nowMs;
     // Of what a lost message said of hosts that this one does not name, nothing is known: until a full one comes, none is acknowledged.
     if (message.isFull) balancer.isWhole = true;
     else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;

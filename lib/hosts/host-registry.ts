@@ -1,16 +1,17 @@
 // All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
 // Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
 
-import type { Costs, FiguresRow, HostFigures, HostRow, LoadMessage, LoadRow, Report, StaticHost } from '../model.js';
+import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
 import type { CostEstimate } from '../learning/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
-import type { HostChanges, HostNews, ReportOutcome } from './host-changes.js';
+import type { HostChanges, ReportOutcome } from './host-changes.js';
 import { blankEntry, type CheckRules, conflictOf, figuresRowOf, freshFigures, type HostEntry, isAbandoned, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, takeClaim, UNKNOWN } from './host-entry.js';
 import { NamedHosts } from './named-hosts.js';
 import { Namesakes } from './namesakes.js';
+import { PendingChanges } from './pending-changes.js';
 
 /** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
 const FORGET_AFTER_MS = 60_000;
@@ -26,12 +27,7 @@ export class HostRegistry {
   readonly #loads = new FleetLoads(this.#costs.model);
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
-  readonly #changed = new Set<string>();
-  readonly #figuresChanged = new Set<string>();
-  readonly #loadChanged = new Set<string>();
-  #gone = new Set<string>();
-  #news: HostNews[] = [];
-  #isMembership = false;
+  readonly #pending = new PendingChanges();
 
   constructor(rules: CheckRules = TRAFFIC_DEFAULTS) {
     this.#rules = rules;
@@ -90,7 +86,7 @@ export class HostRegistry {
       if (this.#entries.size >= MAX_HOSTS) return 'full';
       entry = blankEntry(report.host, report.url, nowMs);
       this.#add(entry);
-      this.#tell('host-joined', report.host, report.url);
+      this.#pending.tell('host-joined', report.host, report.url);
     }
     const { cpu, memory, cores, rps } = report;
     const windowMs = nowMs - (entry.reportedAtMs ?? Number.NaN);
@@ -99,14 +95,14 @@ export class HostRegistry {
       this.#costs.model.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
     entry.figures = { cpu, memory, cores, rps };
-    if (!entry.hasAgent) this.#changed.add(entry.name);
+    if (!entry.hasAgent) this.#pending.noteRow(entry.name);
     entry.hasAgent = true;
     entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
     entry.intervalMs = report.intervalMs;
     if (!this.#hasPath) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
-    this.#figuresChanged.add(entry.name);
+    this.#pending.noteFigures(entry.name);
     return 'taken';
   }
 
@@ -121,17 +117,17 @@ export class HostRegistry {
     const { cpu, memory, cores, rps } = report;
     entry.figures = { cpu, memory, cores: cores ?? entry.figures.cores, rps };
     entry.reportedAtMs = nowMs;
-    this.#figuresChanged.add(entry.name);
+    this.#pending.noteFigures(entry.name);
     return 'taken';
   }
 
   /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. False when it is dropped: another balancer has that name. */
   onLoad(message: LoadMessage, nowMs: number): boolean {
     if (!this.#namesakes.admits(message, nowMs)) return false;
-    for (const name of this.#loads.take(message, nowMs)) this.#loadChanged.add(name);
+    for (const name of this.#loads.take(message, nowMs)) this.#pending.noteLoad(name);
     for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
     // A balancer that names another URL than the one in use is told again: it may know only its own.
-    for (const { name, url } of message.statics) if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#changed.add(name);
+    for (const { name, url } of message.statics) if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
     return true;
   }
 
@@ -155,7 +151,7 @@ export class HostRegistry {
   /** To be called each second: notices silence, forgets what is long gone, works out the rates. Gives the hosts whose rates changed, of which no balancer is told. */
   tick(nowMs: number): ReadonlySet<string> {
     const { loads, rates } = this.#loads.tick(nowMs);
-    for (const name of loads) this.#loadChanged.add(name);
+    for (const name of loads) this.#pending.noteLoad(name);
     this.#loads.rescale(this.#costs.tick(nowMs));
     this.#namesakes.tick(nowMs);
     for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
@@ -175,7 +171,7 @@ export class HostRegistry {
   /** Learns what the hosts can do; to be called some ten times a second. */
   learn(nowMs: number): void {
     const figuresOf = (name: string): HostFigures => freshFigures(this.#entries.get(name), nowMs);
-    for (const name of this.#loads.learn(nowMs, figuresOf)) this.#loadChanged.add(name);
+    for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
   }
 
   /** What requests cost, as the fleet was told. */
@@ -190,35 +186,33 @@ export class HostRegistry {
 
   /** What changed since the last call. */
   takeChanges(nowMs: number): HostChanges {
-    const rows = [...this.#changed].flatMap((name) => this.row(name, nowMs) ?? []);
-    for (const { name } of rows) this.#loads.tell(name);
-    const figures: FiguresRow[] = [];
-    for (const name of this.#figuresChanged) {
-      const entry = this.#changed.has(name) ? undefined : this.#entries.get(name);
-      if (entry !== undefined) figures.push(figuresRowOf(entry, nowMs));
-    }
-    const loads: LoadRow[] = [];
-    for (const name of this.#loadChanged) {
-      if (this.#changed.has(name) || !this.#entries.has(name)) continue;
-      const { inflight, work, capacity, speed } = this.#loads.tell(name);
-      loads.push({ name, inflight, work, capacity, speed });
-    }
-    this.#figuresChanged.clear();
-    this.#loadChanged.clear();
-    const changes = { rows, figures, loads, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange(), gone: [...this.#gone], news: this.#news, isMembership: this.#isMembership };
-    this.#changed.clear();
-    [this.#gone, this.#news, this.#isMembership] = [new Set(), [], false];
-    return changes;
+    const pending = this.#pending.take({
+      rowOf: (name) => {
+        const row = this.row(name, nowMs);
+        if (row !== undefined) this.#loads.tell(name);
+        return row;
+      },
+      figuresOf: (name) => {
+        const entry = this.#entries.get(name);
+        return entry && figuresRowOf(entry, nowMs);
+      },
+      loadOf: (name) => {
+        if (!this.#entries.has(name)) return undefined;
+        const { inflight, work, capacity, speed } = this.#loads.tell(name);
+        return { name, inflight, work, capacity, speed };
+      },
+    });
+    return { ...pending, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange() };
   }
 
   /** Has a host that is not known here taken out of what is stored. */
   disown(name: string): void {
-    if (!this.#entries.has(name)) this.#gone.add(name);
+    if (!this.#entries.has(name)) this.#pending.noteStranger(name);
   }
 
   /** Whether there is anything to publish. */
   get hasChanges(): boolean {
-    return this.#changed.size > 0 || this.#figuresChanged.size > 0 || this.#loadChanged.size > 0 || this.#gone.size > 0 || this.#loads.hasAcks || this.#costs.isChanged;
+    return !this.#pending.isEmpty || this.#loads.hasAcks || this.#costs.isChanged;
   }
 
   /** All rows of the table. */
@@ -242,7 +236,7 @@ export class HostRegistry {
     entry.figures = UNKNOWN;
     entry.reportedAtMs = null;
     entry.awaitedSinceMs = nowMs;
-    this.#changed.add(entry.name);
+    this.#pending.noteRow(entry.name);
     this.#settle(entry, nowMs);
   }
 
@@ -254,7 +248,7 @@ export class HostRegistry {
       if (known !== undefined) this.#remove(known, `balancers name ${url}`, nowMs);
       if (this.#entries.size >= MAX_HOSTS) return;
       this.#add(blankEntry(name, url, nowMs));
-      this.#tell('host-joined', name, `${url}, static`);
+      this.#pending.tell('host-joined', name, `${url}, static`);
     }
     const entry = this.#entries.get(name);
     if (entry !== undefined) this.#noteConflict(entry, nowMs);
@@ -265,24 +259,20 @@ export class HostRegistry {
     const conflict = conflictOf(entry, this.#named.contradiction(entry.name), nowMs);
     if (entry.conflict === conflict) return;
     entry.conflict = conflict;
-    this.#changed.add(entry.name);
-    this.#tell('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
+    this.#pending.noteRow(entry.name);
+    this.#pending.tell('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
   }
 
   #add(entry: HostEntry): void {
     this.#entries.set(entry.name, entry);
-    this.#gone.delete(entry.name);
-    this.#changed.add(entry.name);
-    this.#isMembership = true;
+    this.#pending.noteMembership(entry.name);
   }
 
   #remove(entry: HostEntry, detail: string, nowMs: number): void {
     this.#entries.delete(entry.name);
     this.#loads.forgetLearned(entry.name, nowMs);
-    this.#changed.delete(entry.name);
-    this.#gone.add(entry.name);
-    this.#isMembership = true;
-    this.#tell('host-left', entry.name, detail);
+    this.#pending.noteLeft(entry.name);
+    this.#pending.tell('host-left', entry.name, detail);
   }
 
   /** The only place that changes a host's state: what its checks and its agent make of it. */
@@ -291,16 +281,11 @@ export class HostRegistry {
     const state = entry.checks.isDown ? 'down' : entry.hasAgent && isSilent(entry, nowMs) ? 'silent' : 'up';
     if (before === state) return;
     entry.state = state;
-    this.#changed.add(entry.name);
-    this.#isMembership = true;
-    this.#tell(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+    this.#pending.noteMembership(entry.name);
+    this.#pending.tell(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
   }
 
   get #hasPath(): boolean {
     return this.#rules.healthPath !== '';
-  }
-
-  #tell(kind: HostNews['kind'], name: string, detail: string): void {
-    this.#news.push({ kind, name, detail });
   }
 }

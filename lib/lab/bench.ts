@@ -12,14 +12,27 @@ import { runEjection } from './ejection.js';
 import { runFailover } from './failover.js';
 import { runForward } from './forward.js';
 import { runFreshness } from './freshness.js';
+import { runIdle } from './idle.js';
+import { runLatency } from './latency.js';
 import { runPick } from './pick.js';
 import { runPolicies } from './policies.js';
+import { runProfile } from './profile.js';
+import { watchOthers } from './machine-cpu.js';
 import { type BenchReport, formatReport } from './report.js';
+import { runScaling } from './scaling.js';
 
 interface Bench {
   readonly flags: readonly (keyof BenchFlags)[];
+  /** Upper limit of `--connections`; {@link MAX_CONNECTIONS} by default. */
+  readonly maxConnections?: number;
   readonly run: (context: BenchContext) => Promise<BenchReport>;
 }
+
+/** Client connections that every proxy of a benchmark is configured to hold. */
+const MAX_CONNECTIONS = 4096;
+
+/** Other processes disturb a measurement if they use more than this share of the machine. */
+const BUSY_SHARE = 0.1;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   failover: { flags: ['rounds'], run: runFailover },
@@ -27,6 +40,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
   forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
+  profile: { flags: ['workloads', 'seconds', 'connections', 'load'], run: runProfile },
+  latency: { flags: ['rounds', 'seconds', 'connections'], run: runLatency },
+  idle: { flags: ['connections', 'seconds'], maxConnections: 25_000, run: runIdle },
+  processes: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runScaling },
   policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow'], run: runPolicies },
   churn: { flags: ['requests', 'connections'], run: runChurn },
 };
@@ -49,6 +66,10 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
       throw new MeercatError('MEERCAT_BAD_CONFIG', `--${flag}: bench ${name} does not take it; it takes ${bench.flags.map((each) => `--${each}`).join(', ')}`);
     }
   }
+  const { maxConnections = MAX_CONNECTIONS } = bench;
+  if (flags.connections !== undefined && flags.connections > maxConnections) {
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--connections: bench ${name} takes at most ${maxConnections}`);
+  }
   const say = (line: string): void => void process.stderr.write(`bench ${name}: ${line}\n`);
   const closers = createShutdown((error) => say(`could not be stopped: ${String(error)}`));
   const stopSoon = onSignal(closers, say);
@@ -59,14 +80,18 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
   };
   const startedAt = new Date().toISOString();
   const startMs = performance.now();
+  const othersCores = watchOthers();
   try {
-    const report = await bench.run({ entry, flags, say, shutdown });
+    const measured = await bench.run({ entry, flags, say, shutdown });
+    const others = othersCores();
+    const caution = others > BUSY_SHARE * cpus().length ? ': figures vary, and latencies mean little' : '';
+    const report = Number.isNaN(others) ? measured : { ...measured, notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`] };
     const text = `${JSON.stringify({
       bench: name,
       version: readVersion(),
       startedAt,
       seconds: Math.round((performance.now() - startMs) / 1000),
-      machine: { node: process.version, platform: `${process.platform} ${process.arch}`, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length },
+      machine: { node: process.version, platform: `${process.platform} ${process.arch}`, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, othersCores: others },
       goals: report.goals,
       wrong: report.wrong,
       figures: report.figures,

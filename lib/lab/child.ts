@@ -12,6 +12,8 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),
   'virtual-hosts': async (args) => (await import('./virtual-hosts.js')).runVirtualHosts(args),
   arrivals: async () => (await import('./arrivals.js')).runArrivals(),
+  'latency-load': async (args) => (await import('./latency-load.js')).runLatencyLoad(args),
+  'idle-load': async (args) => (await import('./idle-load.js')).runIdleLoad(args),
   load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
   pick: async (args) => (await import('./picker.js')).runPicker(args),
 };

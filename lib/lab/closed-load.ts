@@ -5,42 +5,33 @@ import type { Socket } from 'node:net';
 import type { WorkloadName } from './context.js';
 import { getRequest, openHttpLoad, postRequest } from './http-load.js';
 import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
+import type { Counts, LoadEnd } from './load-counts.js';
 import { openWebSocketLoad } from './websocket-load.js';
 
-/** What the connections of a load count together. */
-export interface Counts {
-  requests: number;
-  /** Answers that were wrong, and connections that ended before their time. */
-  wrong: number;
-}
+type Open = (counts: Counts, isOver: LoadEnd) => Socket;
 
-/** Whether the load's time is up. */
-export type LoadEnd = () => boolean;
-
-type Open = (port: number, counts: Counts, isOver: LoadEnd) => Socket;
-
-/** How a connection of each workload is opened; `body` is the host's small one. */
-const OPENERS: Readonly<Record<WorkloadName, (body: string, port: number) => Open>> = {
-  small: (body, to) => {
-    const [request, expected] = [getRequest('/', to), Buffer.from(body)];
-    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
-  },
-  down: (_body, to) => {
-    const [request, expected] = [getRequest('/down', to), buildBlob()];
-    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
-  },
-  up: (_body, to) => {
-    const [request, expected] = [postRequest('/up', to, buildBlob()), Buffer.from(receiptOf(BLOB_BYTES))];
-    return (port, counts, isOver) => openHttpLoad(port, request, expected, counts, isOver);
-  },
-  websocket: () => openWebSocketLoad,
+/** Request and expected body of each HTTP workload; `body` is the host's small one. */
+const REQUESTS: Readonly<Record<Exclude<WorkloadName, 'websocket'>, (body: string, port: number) => readonly [Buffer, Buffer]>> = {
+  small: (body, port) => [getRequest('/', port), Buffer.from(body)],
+  tls: (body, port) => [getRequest('/', port), Buffer.from(body)],
+  down: (_body, port) => [getRequest('/down', port), buildBlob()],
+  up: (_body, port) => [postRequest('/up', port, buildBlob()), Buffer.from(receiptOf(BLOB_BYTES))],
 };
+
+/** Returns the function that opens one connection of a workload. */
+function openerOf({ workload, port, ca }: LoadOrder, body: string): Open {
+  if (workload === 'websocket') return (counts, isOver) => openWebSocketLoad(port, counts, isOver);
+  const [request, expected] = REQUESTS[workload](body, port);
+  return (counts, isOver) => openHttpLoad(port, ca, request, expected, counts, isOver);
+}
 
 /** One run of the load. */
 export interface LoadOrder {
   readonly type: 'run';
   readonly workload: WorkloadName;
   readonly port: number;
+  /** Trusted certificate (PEM) of a proxy that uses TLS; undefined for plain HTTP. */
+  readonly ca: string | undefined;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -50,12 +41,13 @@ export interface LoadOrder {
  * order `{ type: 'done', requests, wrong, seconds }`.
  */
 export async function runClosedLoad([body = '']: readonly string[]): Promise<() => void> {
-  const run = async ({ workload, port, connections, seconds }: LoadOrder): Promise<void> => {
-    const open = OPENERS[workload](body, port);
+  const run = async (order: LoadOrder): Promise<void> => {
+    const { connections, seconds } = order;
+    const open = openerOf(order, body);
     const counts: Counts = { requests: 0, wrong: 0 };
     const startMs = performance.now();
     const endMs = startMs + seconds * 1000;
-    const sockets = Array.from({ length: connections }, () => open(port, counts, () => performance.now() >= endMs));
+    const sockets = Array.from({ length: connections }, () => open(counts, () => performance.now() >= endMs));
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     process.send?.({ type: 'done', ...counts, seconds: (performance.now() - startMs) / 1000 });
   };

@@ -58,7 +58,7 @@ export async function startContestants({ entry, say, shutdown }: BenchContext, r
       say(`${program} is not installed: ${label} is left out`);
       continue;
     }
-    const fleet = await Promise.all(Array.from({ length: FLEET_SIZE }, () => startPeerProgram(builder, path, hosts.ports, options, balance)));
+    const fleet = await Promise.all(Array.from({ length: FLEET_SIZE }, () => startPeerProgram(builder, path, hosts.ports, options, { balance })));
     peers.push({ name: label, kind: 'peer', ports: fleet.map(({ port }) => port), pids: fleet.map(({ pid }) => pid), prepare: nothing, stop: () => stopAll(fleet) });
   }
   return [floor, ...(await startMeercat({ entry, shutdown }, redisUrl, client, hosts)), ...peers];

@@ -3,7 +3,7 @@
 import type { Shutdown } from '../shutdown.js';
 
 /** The workloads of `forward`. */
-export const WORKLOADS = ['small', 'down', 'up', 'websocket'] as const;
+export const WORKLOADS = ['small', 'down', 'up', 'websocket', 'tls'] as const;
 
 /** The name of a workload. */
 export type WorkloadName = (typeof WORKLOADS)[number];

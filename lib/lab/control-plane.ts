@@ -128,7 +128,7 @@ class Metered {
     const onStderr = (text: string): void => {
       stderr += text;
     };
-    const options = { core: null, shutdown, onStderr, preload: new URL('./thread-names.js', import.meta.url).href };
+    const options = { core: null, shutdown, onStderr, nodeFlags: ['--import', new URL('./thread-names.js', import.meta.url).href] };
     return new Metered(await LabBalancer.start(entry, name, redisUrl, [], options, ['--namespace', namespace]), () => stderr);
   }
 

@@ -20,3 +20,13 @@ export function residentBytesOf(pid: number): number {
     return Number.NaN;
   }
 }
+
+/** The limit of open files (`ulimit -n`) of this process and its children; infinity if unknown. */
+export function descriptorLimit(): number {
+  try {
+    const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === '' ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

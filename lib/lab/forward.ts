@@ -1,18 +1,19 @@
-// What it costs to forward: CPU time of the proxy and requests a second, of ours beside others, for small
-// answers, large bodies both ways and WebSocket messages. All in one run, in turns: only the ratios mean
-// something elsewhere.
+// The cost of forwarding: CPU time and requests per second of Meercat and of other proxies, for small answers (plain
+// and over TLS), large bodies in both directions and WebSocket messages. All in one run, in turns: only the ratios
+// carry over to other machines.
 
 import { MeercatError } from '../errors.js';
-import type { LoadOrder } from './closed-load.js';
 import { type BenchContext, WORKLOADS, type WorkloadName } from './context.js';
+import { chooseCores } from './cores.js';
 import { reportForward, type Sample, type Setup, type WorkloadSamples } from './forward-report.js';
 import { until } from './health.js';
-import { checkAnswers, type LabHost, startLabHost } from './lab-fleet.js';
-import { type Peer, startPeers } from './peers.js';
-import { cpuSecondsOf, findProgram, type LabChild, startRole, usableCores } from './processes.js';
+import { createLabCertificate } from './lab-certificate.js';
+import { type LabHost, startLabHost, startLabRedis } from './lab-fleet.js';
+import { type Peer, type PeerWishes, startPeers } from './peers.js';
+import { cpuSecondsOf, cpuTimesOf } from './process-cpu.js';
+import { type ProxyLoad, startProxyLoad } from './proxy-load.js';
 import type { BenchReport } from './report.js';
 import { WORKLOAD_OF } from './workloads.js';
-import { type Run, runWrk } from './wrk.js';
 
 const DEFAULT_ROUNDS = 5;
 const DEFAULT_SECONDS = 3;
@@ -20,79 +21,70 @@ const DEFAULT_CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
 const START_TIMEOUT_MS = 10_000;
 
-type Load = (port: number, seconds: number) => Promise<Run>;
-
 /** Runs the benchmark. */
 export async function runForward(context: BenchContext): Promise<BenchReport> {
-  const { flags, say, shutdown } = context;
+  const { entry, flags, say, shutdown } = context;
   if (Number.isNaN(cpuSecondsOf(process.pid))) throw new MeercatError('MEERCAT_START_FAILED', 'bench forward reads CPU times from /proc, which this system has not');
-  const wrk = flags.load === 'own' ? undefined : findProgram('wrk');
-  if (wrk === undefined && flags.load === 'wrk') throw new MeercatError('MEERCAT_START_FAILED', 'wrk is not installed (Debian: apt-get install wrk), or use --load own');
-  const workloads = flags.workloads ?? WORKLOADS;
-  const [proxyCore, loadCore] = chooseCores(say);
+  const { rounds = DEFAULT_ROUNDS, seconds = DEFAULT_SECONDS, connections = DEFAULT_CONNECTIONS, workloads = WORKLOADS } = flags;
+  const { proxyCore, loadCore } = chooseCores(say);
   const host = await startLabHost('h1', { core: loadCore, shutdown });
-  const peers = await startPeers(context, host, proxyCore);
-  for (const peer of peers) await untilAnswering(peer, host);
-  for (const name of workloads) for (const peer of peers) await WORKLOAD_OF[name].check(peer, host);
-  say(`${peers.map(({ name }) => name).join(', ')}: every one answers rightly`);
+  const load = await startProxyLoad(context, host, loadCore);
+  const redis = await startLabRedis(entry, shutdown);
+  const certificate = createLabCertificate(shutdown);
 
-  const setup: Setup = {
-    rounds: flags.rounds ?? DEFAULT_ROUNDS,
-    seconds: flags.seconds ?? DEFAULT_SECONDS,
-    connections: flags.connections ?? DEFAULT_CONNECTIONS,
-    generator: wrk === undefined ? 'own' : 'wrk',
-    isPinned: proxyCore !== null,
-  };
-  const { child: generator } = await startRole('load', [host.body], { core: loadCore, shutdown });
+  const setup: Setup = { rounds, seconds, connections, generator: load.generator, isPinned: proxyCore !== null };
   const wrong: string[] = [];
   const measured: WorkloadSamples[] = [];
+  let running: { readonly isTls: boolean; readonly peers: readonly Peer[] } | undefined;
   for (const name of workloads) {
-    const connections = WORKLOAD_OF[name].connectionsOf(setup.connections);
-    const load: Load =
-      wrk !== undefined && name === 'small'
-        ? (port, seconds) => runWrk(wrk, port, connections, seconds, loadCore, shutdown)
-        : ownLoad(generator, name, connections);
-    measured.push({ name, samples: await measure(name, peers, load, setup, say, wrong) });
+    const { isTls } = WORKLOAD_OF[name];
+    if (running?.isTls !== isTls) {
+      for (const peer of running?.peers ?? []) await peer.stop();
+      const checked = workloads.filter((each) => WORKLOAD_OF[each].isTls === isTls);
+      running = { isTls, peers: await startChecked(context, host, { redisUrl: redis.url, core: proxyCore, certificate: isTls ? certificate : undefined }, checked) };
+    }
+    measured.push({ name, samples: await measure(name, running.peers, load, setup, say, wrong) });
   }
   return reportForward(setup, measured, wrong);
 }
 
-/** All rounds of one workload: in each, every proxy has its turn. */
-async function measure(workload: WorkloadName, peers: readonly Peer[], load: Load, { rounds, seconds }: Setup, say: BenchContext['say'], wrong: string[]): Promise<ReadonlyMap<string, readonly Sample[]>> {
-  for (const { port } of peers) await load(port, Math.min(seconds, WARM_UP_SECONDS));
+/** Starts the proxies and checks that each of them passes these workloads unchanged. */
+async function startChecked(context: BenchContext, host: LabHost, wishes: PeerWishes, workloads: readonly WorkloadName[]): Promise<Peer[]> {
+  const peers = await startPeers(context, host, wishes);
+  for (const peer of peers) await untilAnswering(peer, host);
+  for (const name of workloads) for (const peer of peers) await WORKLOAD_OF[name].check(peer, host);
+  context.say(`${peers.map(({ name }) => name).join(', ')}: every one answers rightly${wishes.certificate === undefined ? '' : ' over TLS 1.3'}`);
+  return peers;
+}
+
+/** Waits until a proxy answers: programs that are not ours do not announce that they listen. */
+export async function untilAnswering(peer: Peer, host: LabHost): Promise<void> {
+  const { check } = WORKLOAD_OF[peer.ca === undefined ? 'small' : 'tls'];
+  await until(`${peer.name} answers`, START_TIMEOUT_MS, 50, () => check(peer, host).then(() => true, () => false));
+}
+
+/** All rounds of one workload; every proxy has a turn in each round. */
+async function measure(workload: WorkloadName, peers: readonly Peer[], load: ProxyLoad, setup: Setup, say: BenchContext['say'], wrong: string[]): Promise<ReadonlyMap<string, readonly Sample[]>> {
+  const { rounds, seconds } = setup;
+  const connections = WORKLOAD_OF[workload].connectionsOf(setup.connections);
+  for (const peer of peers) await load.run(workload, peer, connections, Math.min(seconds, WARM_UP_SECONDS));
   const samples = new Map<string, Sample[]>(peers.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const { name, port, pid } of peers) {
-      const before = cpuSecondsOf(pid);
-      const run = await load(port, seconds);
-      const used = cpuSecondsOf(pid) - before;
-      if (run.wrong > 0 || run.requests === 0) wrong.push(`${workload}, ${name}: ${run.wrong} of ${run.requests} answers in round ${round}`);
-      samples.get(name)?.push({ cpuMicros: (used * 1e6) / run.requests, perSecond: run.requests / run.seconds, busy: used / run.seconds });
+    for (const peer of peers) {
+      const before = cpuTimesOf(peer.pid);
+      const run = await load.run(workload, peer, connections, seconds);
+      const after = cpuTimesOf(peer.pid);
+      if (run.wrong > 0 || run.requests === 0) wrong.push(`${workload}, ${peer.name}: ${run.wrong} of ${run.requests} answers in round ${round}`);
+      const [userSeconds, systemSeconds] = [after.userSeconds - before.userSeconds, after.systemSeconds - before.systemSeconds];
+      samples.get(peer.name)?.push({
+        userMicros: (userSeconds * 1e6) / run.requests,
+        systemMicros: (systemSeconds * 1e6) / run.requests,
+        perSecond: run.requests / run.seconds,
+        busy: (userSeconds + systemSeconds) / run.seconds,
+      });
     }
-    say(`${workload} ${round}/${rounds}: ${[...samples].map(([name, list]) => `${name} ${list.at(-1)?.cpuMicros.toFixed(0)} µs`).join(', ')}`);
+    const latest = [...samples].map(([name, list]) => `${name} ${((list.at(-1)?.userMicros ?? Number.NaN) + (list.at(-1)?.systemMicros ?? Number.NaN)).toFixed(0)} µs`);
+    say(`${workload} ${round}/${rounds}: ${latest.join(', ')}`);
   }
   return samples;
-}
-
-/** The core of the proxies, and the one of load and host; null where they can't be had. */
-function chooseCores(say: (line: string) => void): readonly [number | null, number | null] {
-  const cores = usableCores();
-  const lack = findProgram('taskset') === undefined ? 'taskset is not installed' : cores.length < 2 ? 'there is only one core' : '';
-  if (lack === '') return [cores[0] ?? null, cores[1] ?? null];
-  say(`${lack}: nothing is bound to a core, and the figures spread more`);
-  return [null, null];
-}
-
-/** Those that are not ours do not say when they listen. */
-async function untilAnswering({ name, port }: Peer, host: LabHost): Promise<void> {
-  await until(`${name} answers`, START_TIMEOUT_MS, 50, () => checkAnswers(name, port, new Set([host.body]), 1).then(() => true, () => false));
-}
-
-/** A load of our own: one process for all workloads, so that it is as warm for each proxy. */
-function ownLoad(generator: LabChild, workload: WorkloadName, connections: number): Load {
-  return async (port, seconds) => {
-    generator.send({ type: 'run', workload, port, connections, seconds } satisfies LoadOrder);
-    const { requests, wrong, seconds: took } = await generator.next('done', seconds * 1000 + START_TIMEOUT_MS);
-    return { requests: Number(requests), wrong: Number(wrong), seconds: Number(took) };
-  };
 }

@@ -1,6 +1,8 @@
 // How busy the whole machine is, whoever keeps it so: a figure that was measured on a full machine is none.
 
 import { cpus } from 'node:os';
+import { cpuSecondsOfAllEver } from './process-cpu.js';
+import { rounded } from './statistics.js';
 
 /** CPU time of all cores since the machine started, in milliseconds; the difference of two readings is of the time between. */
 export function machineCpu(): { readonly busyMs: number; readonly allMs: number } {
@@ -11,4 +13,14 @@ export function machineCpu(): { readonly busyMs: number; readonly allMs: number 
     allMs += used + times.idle;
   }
   return { busyMs, allMs };
+}
+
+/** Returns a function that tells how many cores all processes but this one and its descendants have used since; NaN without /proc. */
+export function watchOthers(): () => number {
+  const read = (): { readonly othersMs: number; readonly atMs: number } => ({ othersMs: machineCpu().busyMs - cpuSecondsOfAllEver(process.pid) * 1000, atMs: performance.now() });
+  const before = read();
+  return () => {
+    const after = read();
+    return rounded(Math.max(0, after.othersMs - before.othersMs) / (after.atMs - before.atMs), 2);
+  };
 }

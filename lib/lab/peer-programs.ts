@@ -1,15 +1,16 @@
 // The proxies that others wrote, where they are installed: each with one process or thread that does the
-// work, as little beside the work as their configuration allows, and WebSockets let through. Their files
-// are in a folder of their own that goes with them.
+// work, as little beside the work as their configuration allows, and WebSockets let through; over TLS,
+// version 1.3 only. Their files are in a temporary folder that is removed afterwards.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LabCertificate } from './lab-certificate.js';
 import { freePort, type LabProcess, type StartOptions, startProgram } from './processes.js';
 
 /** What an installed program needs to be started as a proxy before some hosts. */
 export interface PeerProgram {
-  readonly name: string;
+  readonly name: 'nginx' | 'haproxy' | 'caddy';
   /** The command that starts it with a configuration in this folder, and what it is configured as. */
   readonly build: (setup: ProgramSetup) => { readonly file: string; readonly config: string; readonly command: readonly [string, ...string[]] };
 }
@@ -20,23 +21,35 @@ interface ProgramSetup {
   readonly folder: string;
   readonly port: number;
   readonly hostPorts: readonly number[];
-  /** How it shall pick, in its own words; empty for what it does by itself. */
-  readonly balance: string;
+  readonly wishes: ProgramWishes;
 }
+
+/** Options of such a program. */
+export interface ProgramWishes {
+  /** Its own keyword for a load-balancing algorithm; its default unless set. */
+  readonly balance?: string;
+  /** If set, it listens with TLS. */
+  readonly certificate?: LabCertificate | undefined;
+  /** Client connections that it must be able to hold; 4096 by default. */
+  readonly maxConnections?: number | undefined;
+}
+
+const DEFAULT_MAX_CONNECTIONS = 4096;
 
 const nginx: PeerProgram = {
   name: 'nginx',
-  build({ path, folder, port, hostPorts, balance }) {
+  build({ path, folder, port, hostPorts, wishes: { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } }) {
+    const tls = certificate === undefined ? '' : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; ssl_protocols TLSv1.3;`;
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
     const config = `
 daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-events { worker_connections 4096; }
+events { worker_connections ${maxConnections + 512}; }
 http {
   access_log off; keepalive_timeout 65s; keepalive_requests 1000000000; client_max_body_size 0; ${kept}
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-  upstream host { ${balance === '' ? '' : `${balance}; `}${hostPorts.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive 256; keepalive_requests 1000000000; }
+  upstream host { ${balance === undefined ? '' : `${balance}; `}${hostPorts.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} backlog=1024;
+    listen 127.0.0.1:${port}${tls === '' ? '' : ' ssl'} backlog=1024; ${tls}
     location / {
       proxy_pass http://host; proxy_http_version 1.1; proxy_set_header Host $http_host;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
@@ -50,10 +63,12 @@ http {
 
 const haproxy: PeerProgram = {
   name: 'haproxy',
-  build({ path, folder, port, hostPorts, balance }) {
+  build({ path, folder, port, hostPorts, wishes: { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } }) {
+    // HAProxy wants two descriptors per connection and exits if the limit is lower; idle connections need only one.
     const config = `
 global
-  maxconn 4096
+  maxconn ${maxConnections}
+  no strict-limits
   nbthread 1
 defaults
   mode http
@@ -63,15 +78,15 @@ defaults
   timeout tunnel 60s
   http-reuse always
 listen bench
-  bind 127.0.0.1:${port}
-${balance === '' ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}\n`).join('')}`;
+  bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3`}
+${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}\n`).join('')}`;
     return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', join(folder, 'haproxy.cfg')] };
   },
 };
 
 const caddy: PeerProgram = {
   name: 'caddy',
-  build({ path, folder, port, hostPorts }) {
+  build({ path, folder, port, hostPorts, wishes: { certificate } }) {
     const config = `
 {
   admin off
@@ -80,9 +95,9 @@ const caddy: PeerProgram = {
     output discard
   }
 }
-http://127.0.0.1:${port} {
+${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port} {
   bind 127.0.0.1
-  reverse_proxy ${hostPorts.map((each) => `127.0.0.1:${each}`).join(' ')} {
+${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.keyFile} {\n    protocols tls1.3\n  }\n`}  reverse_proxy ${hostPorts.map((each) => `127.0.0.1:${each}`).join(' ')} {
     transport http {
       keepalive 65s
       keepalive_idle_conns_per_host 256
@@ -99,12 +114,12 @@ http://127.0.0.1:${port} {
 /** All of them, in the order in which they are listed. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
-/** Starts one of them before these hosts, to pick as `balance` says in the program's own words; gives its port and its process. */
-export async function startPeerProgram({ build }: PeerProgram, path: string, hostPorts: readonly number[], options: StartOptions, balance = ''): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
+/** Starts one of them before these hosts; gives its port and its process. */
+export async function startPeerProgram({ build }: PeerProgram, path: string, hostPorts: readonly number[], options: StartOptions, wishes: ProgramWishes = {}): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
   options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
-  const { file, config, command } = build({ path, folder, port, hostPorts, balance });
+  const { file, config, command } = build({ path, folder, port, hostPorts, wishes });
   writeFileSync(join(folder, file), config);
   const [program, ...args] = command;
   const { pid, stop } = await startProgram(program, args, options);

@@ -1,7 +1,9 @@
 // The server in front of an http-proxy that forwarding is measured against: the few lines that its own
-// documentation shows, for requests and for WebSockets.
+// documentation shows, for requests and for WebSockets, with TLS or without.
 
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -12,16 +14,17 @@ interface Peer {
   on(event: 'error', listener: () => void): unknown;
 }
 
-/** Serves on a free port of loopback and says so on the channel; gives what closes it. */
-export async function servePeer(proxy: Peer): Promise<() => void> {
+/** Serves on a free port of loopback, with TLS if there are a certificate and a key, and announces it on the channel; returns a function that closes it. */
+export async function servePeer(proxy: Peer, [certFile, keyFile]: readonly string[]): Promise<() => void> {
   const upgraded = new Set<Duplex>();
   proxy.on('error', () => undefined);
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     proxy.web(request, response, undefined, () => {
       if (response.headersSent) response.destroy();
       else response.writeHead(502).end();
     });
-  });
+  };
+  const server = certFile === undefined || keyFile === undefined ? createServer(onRequest) : createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, onRequest);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);
     socket.on('error', () => undefined).on('close', () => upgraded.delete(socket));

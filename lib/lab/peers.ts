@@ -1,10 +1,11 @@
-// The proxies that forwarding is compared between: http-proxy as it comes, http-proxy with undici, a balancer
-// of ours, and those that others wrote. What is not installed is left out with a word.
+// The proxies that are compared: Meercat, bare http-proxy, http-proxy with undici, nginx, HAProxy and Caddy. Programs
+// that are not installed are left out with a message.
 
 import type { BenchContext } from './context.js';
-import { LabBalancer, type LabHost, startLabRedis } from './lab-fleet.js';
+import type { LabCertificate } from './lab-certificate.js';
+import { LabBalancer, type LabHost } from './lab-fleet.js';
 import { PEER_PROGRAMS, startPeerProgram } from './peer-programs.js';
-import { findProgram, startRole } from './processes.js';
+import { type Core, findProgram, startRole } from './processes.js';
 
 /** A proxy that runs. */
 export interface Peer {
@@ -12,38 +13,56 @@ export interface Peer {
   readonly port: number;
   /** The process whose CPU is counted, with its threads and children. */
   readonly pid: number;
+  /** Certificate (PEM) for clients to trust if it uses TLS 1.3; undefined for plain HTTP. */
+  readonly ca: string | undefined;
+  /** Ends it. */
+  readonly stop: () => Promise<void>;
 }
 
-/** The name of the proxy that the others are compared with. */
-export const BARE = 'bare http-proxy';
+/** The names of the proxies, in the order in which they are listed. */
+export const PEER = { bare: 'bare http-proxy', undici: 'http-proxy + undici', ours: 'meercat', nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddy' } as const;
 
-/** The name of the quickest proxy on Node's HTTP server and another's client. */
-export const UNDICI = 'http-proxy + undici';
+/** The name of a proxy. */
+export type PeerName = (typeof PEER)[keyof typeof PEER];
 
-/** The name of ours. */
-export const OURS = 'meercat';
+/** Which proxies to start, and how. */
+export interface PeerWishes {
+  readonly redisUrl: string;
+  readonly core: Core;
+  /** All by default. */
+  readonly names?: readonly PeerName[];
+  /** If set, they listen with TLS 1.3. */
+  readonly certificate?: LabCertificate | undefined;
+  /** Connections that nginx and HAProxy must be able to hold. */
+  readonly maxConnections?: number | undefined;
+}
 
-/** Starts all proxies that can be started here, bound to `core`; in the order in which they are listed. */
-export async function startPeers({ entry, say, shutdown }: BenchContext, host: LabHost, core: number | null): Promise<Peer[]> {
+/** Starts the wanted proxies that are installed, in the order of {@link PEER}. */
+export async function startPeers({ entry, say, shutdown }: BenchContext, host: LabHost, wishes: PeerWishes): Promise<Peer[]> {
+  const { redisUrl, core, certificate, maxConnections } = wishes;
   const options = { core, shutdown };
+  const ca = certificate?.cert;
+  const isWanted = (name: PeerName): boolean => wishes.names?.includes(name) ?? true;
   const peers: Peer[] = [];
-  const startNodePeer = async (name: string, role: string): Promise<void> => {
-    const { child, ready } = await startRole(role, [host.url], options);
-    peers.push({ name, port: Number(ready.port), pid: child.pid });
+  const startNodePeer = async (name: PeerName, role: string): Promise<void> => {
+    const { child, ready } = await startRole(role, [host.url, ...(certificate === undefined ? [] : [certificate.certFile, certificate.keyFile])], options);
+    peers.push({ name, port: Number(ready.port), pid: child.pid, ca, stop: child.stop });
   };
-  await startNodePeer(BARE, 'bare-proxy');
-  if (hasUndici()) await startNodePeer(UNDICI, 'undici-proxy');
-  else say('undici is not installed (npm install): http-proxy with undici is left out');
-
-  const redis = await startLabRedis(entry, shutdown);
-  const balancer = await LabBalancer.start(entry, 'b1', redis.url, [host], options);
-  await balancer.untilServing(1);
-  peers.push({ name: OURS, port: balancer.port, pid: balancer.process.pid });
-
-  for (const program of PEER_PROGRAMS) {
+  if (isWanted(PEER.bare)) await startNodePeer(PEER.bare, 'bare-proxy');
+  if (isWanted(PEER.undici)) {
+    if (hasUndici()) await startNodePeer(PEER.undici, 'undici-proxy');
+    else say('undici is not installed (npm install): http-proxy with undici is left out');
+  }
+  if (isWanted(PEER.ours)) {
+    const tlsFlags = certificate === undefined ? [] : ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
+    const balancer = await LabBalancer.start(entry, 'b1', redisUrl, [host], options, tlsFlags);
+    await balancer.untilServing(1);
+    peers.push({ name: PEER.ours, port: balancer.port, pid: balancer.process.pid, ca, stop: () => balancer.process.stop() });
+  }
+  for (const program of PEER_PROGRAMS.filter(({ name }) => isWanted(name))) {
     const path = findProgram(program.name);
     if (path === undefined) say(`${program.name} is not installed: left out`);
-    else peers.push({ name: program.name, ...(await startPeerProgram(program, path, [host.port], options)) });
+    else peers.push({ name: program.name, ca, ...(await startPeerProgram(program, path, [host.port], options, { certificate, maxConnections })) });
   }
   return peers;
 }

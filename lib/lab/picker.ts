@@ -7,6 +7,7 @@ import { FLEET, type HostRow, type Policy } from '../model.js';
 import { createPolicy } from '../routing/policy.js';
 import { Random } from '../routing/random.js';
 import { counterOf } from '../table/counters.js';
+import { setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import { createTable, openTable } from '../table/layout.js';
 import { TableReader } from '../table/reader.js';
 import { TableWriter } from '../table/writer.js';
@@ -66,12 +67,9 @@ function fillTable(count: number, nowMs: number): TableReader {
   writer.rebuildCandidates(nowMs);
   writer.refreshNeutral(nowMs);
   // As after a table that has just come, with other balancers' requests in it.
-  columns.othersInflight.forEach((_, slot) => {
-    columns.othersInflight[slot] = random.below(8);
-    columns.othersWork[slot] = random.below(200);
-  });
+  for (let slot = 0; slot < columns.slots; slot++) setOthers(columns, slot, random.below(8), random.below(200));
   for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17 })) {
-    columns.fleet[FLEET[name as keyof typeof FLEET]] = figure;
+    setFleetFigure(columns, name as keyof typeof FLEET, figure);
   }
   return new TableReader(columns);
 }

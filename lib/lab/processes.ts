@@ -2,7 +2,7 @@
 // parent, others have a shell that ends them when its input ends.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,9 +11,6 @@ import type { Shutdown } from '../shutdown.js';
 
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 5000;
-
-/** Ticks of /proc/PID/stat in a second: USER_HZ, which is 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
 
 /** A process that was started here. */
 export interface LabProcess {
@@ -32,21 +29,23 @@ export interface LabChild extends LabProcess {
   next(type: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>>;
 }
 
+/** The core or cores that a process is bound to; null for any. */
+export type Core = number | readonly number[] | null;
+
 /** How to start a process. */
 export interface StartOptions {
-  /** The core to which it is bound; null for any. */
-  readonly core: number | null;
+  readonly core: Core;
   /** Stops it in the end. */
   readonly shutdown: Shutdown;
-  /** A module that a Node process and each of its threads load first, as a URL. */
-  readonly preload?: string;
+  /** Flags of Node itself, such as `--import URL` to load a module first in the process and in each of its threads. */
+  readonly nodeFlags?: readonly string[];
   /** Hears what a Node process says on stderr. */
   readonly onStderr?: (text: string) => void;
 }
 
 /** Starts a Node process that runs `file`, with a channel to it. */
-export function startNode(file: string, args: readonly string[], { core, shutdown, preload, onStderr }: StartOptions): LabChild {
-  const command = [...pin(core), process.execPath, ...(preload === undefined ? [] : ['--import', preload]), file, ...args];
+export function startNode(file: string, args: readonly string[], { core, shutdown, nodeFlags = [], onStderr }: StartOptions): LabChild {
+  const command = [...pin(core), process.execPath, ...nodeFlags, file, ...args];
   // A group of its own: Ctrl-C is for this process, which then stops the others.
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true, serialization: 'advanced' });
   const lines: string[] = [];
@@ -124,7 +123,8 @@ function watch(child: ChildProcess, shutdown: Shutdown, end: () => void = () => 
   return { pid: child.pid ?? 0, exited, kill: (signal) => void child.kill(signal), stop };
 }
 
-function pin(core: number | null): string[] {
+/** The command prefix that binds a program to cores. */
+export function pin(core: Core): string[] {
   return core === null ? [] : ['taskset', '-c', String(core)];
 }
 
@@ -140,51 +140,6 @@ export function findProgram(name: string): string | undefined {
     }
   }
   return undefined;
-}
-
-/** The cores that this process may use; empty where that can't be known. */
-export function usableCores(): number[] {
-  try {
-    const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-    return list.split(',').flatMap((range) => {
-      const [first = 0, last = first] = range.split('-').map(Number);
-      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    });
-  } catch {
-    return [];
-  }
-}
-
-/** CPU time in seconds that a process has used, with all its threads and all its children that live; NaN where there is no /proc. */
-export function cpuSecondsOf(pid: number): number {
-  const ticks = new Map<number, { readonly parent: number; readonly used: number }>();
-  try {
-    for (const entry of readdirSync('/proc')) {
-      if (!/^\d+$/.test(entry)) continue;
-      const fields = statFields(entry);
-      if (fields !== undefined) ticks.set(Number(entry), { parent: Number(fields[1]), used: Number(fields[11]) + Number(fields[12]) });
-    }
-  } catch {
-    return Number.NaN;
-  }
-  const belongs = (candidate: number): boolean => {
-    for (let at: number | undefined = candidate; at !== undefined && at > 1; at = ticks.get(at)?.parent) if (at === pid) return true;
-    return false;
-  };
-  if (!ticks.has(pid)) return Number.NaN;
-  let used = 0;
-  for (const [candidate, own] of ticks) if (belongs(candidate)) used += own.used;
-  return used / TICKS_PER_SECOND;
-}
-
-/** The fields of /proc/PID/stat after the name, which may itself hold spaces and parentheses; see proc(5). */
-function statFields(pid: string): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
-  }
 }
 
 const FIRST_PORT = 14_000;

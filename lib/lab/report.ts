@@ -8,7 +8,10 @@ export interface Goal {
   /** What it should be, such as `< 2000 ms`. */
   readonly goal: string;
   readonly value: number;
-  readonly isReached: boolean;
+  /** Null if it could not be measured. */
+  readonly isReached: boolean | null;
+  /** Why it could not be measured. */
+  readonly lack?: string;
 }
 
 /** A table as it is printed: the first row is the heading; numbers are cut to `places`. */
@@ -33,6 +36,16 @@ export function goalBelow(what: string, value: number, limit: number, unit: stri
   return { what, goal: `${sign} ${limit}${unit === '' ? '' : ` ${unit}`}`, value, isReached };
 }
 
+/** A goal that is reached when the value is at least the limit. */
+export function goalAtLeast(what: string, value: number, limit: number, unit: string): Goal {
+  return { what, goal: `>= ${limit}${unit === '' ? '' : ` ${unit}`}`, value, isReached: value >= limit };
+}
+
+/** The goal as it is, or as not measured if something was missing; `lack` says what. */
+export function unlessLacking(lack: string | undefined, goal: Goal): Goal {
+  return lack === undefined ? goal : { ...goal, value: Number.NaN, isReached: null, lack };
+}
+
 /** The report as text for a person. */
 export function formatReport(name: string, report: BenchReport): string {
   const parts = [
@@ -43,7 +56,8 @@ export function formatReport(name: string, report: BenchReport): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function formatGoal({ what, goal, value, isReached }: Goal): string {
+function formatGoal({ what, goal, value, isReached, lack }: Goal): string {
+  if (isReached === null) return `goal: ${what} ${goal}, not measured${lack === undefined ? '' : `: ${lack}`}`;
   return `goal: ${what} ${goal}, measured: ${formatCell(value)}, reached: ${isReached ? 'yes' : 'no'}`;
 }
 

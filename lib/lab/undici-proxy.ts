@@ -12,15 +12,15 @@ type Pass = (request: IncomingMessage, response: ServerResponse, options: unknow
 /** Hop-by-hop headers that undici sets itself, or refuses. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'proxy-connection']);
 
-/** Runs the proxy on a free port of loopback: `undici-proxy TARGET_URL`. Rejects when undici is not installed. */
-export async function runUndiciProxy([target = '']: readonly string[]): Promise<() => void> {
+/** Runs the proxy on a free port of loopback: `undici-proxy TARGET_URL [CERT_FILE KEY_FILE]`. Rejects when undici is not installed. */
+export async function runUndiciProxy([target = '', ...tls]: readonly string[]): Promise<() => void> {
   const undici = await import('undici');
   const pool = new undici.Pool(target, { connections: 256, pipelining: 1, keepAliveTimeout: 60_000 });
   const proxy = httpProxy.createProxyServer({ target });
   // http-proxy's passes are a plain array that its types do not know; the last one is `stream`.
   const passes = proxy as unknown as { webPasses: Pass[] };
   passes.webPasses = [...passes.webPasses.filter(({ name }) => name !== 'stream'), (request, response, _options, _head, _server, onError) => stream(pool, request, response, onError)];
-  const close = await servePeer(proxy);
+  const close = await servePeer(proxy, tls);
   return () => {
     close();
     void pool.destroy();

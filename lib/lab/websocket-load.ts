@@ -2,7 +2,7 @@
 // compared byte by byte.
 
 import { connect, type Socket } from 'node:net';
-import type { Counts, LoadEnd } from './closed-load.js';
+import type { Counts, LoadEnd } from './load-counts.js';
 import { acceptOf, encodeFrame, handshakeOf, OPCODE } from './websocket.js';
 
 const KEY = Buffer.from('meercat in a lab').toString('base64');

@@ -1,9 +1,11 @@
-// What is forwarded: four workloads, each with a title, the number of connections that it is sent on, and a
+// What is forwarded: five workloads, each with a title, the number of connections that it is sent on, and a
 // check that a proxy passes it unchanged before anything is measured.
 
 import { createHash } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { MeercatError } from '../errors.js';
 import type { WorkloadName } from './context.js';
 import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
@@ -14,12 +16,15 @@ import { acceptOf, encodeFrame, FrameReader, OPCODE } from './websocket.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 const TIMES = 3;
+const SMALL_TIMES = 50;
 
 /** One workload. */
 export interface Workload {
   readonly title: string;
   /** What is counted: the noun in the table. */
   readonly unit: 'request' | 'message';
+  /** Whether it needs proxies that listen with TLS. */
+  readonly isTls: boolean;
   /** Large bodies fill a core with few connections, and more of them only fill memory. */
   readonly connectionsOf: (connections: number) => number;
   /** Rejects unless the proxy passes what this workload sends, and what comes back, byte by byte. */
@@ -31,12 +36,14 @@ export const WORKLOAD_OF: Readonly<Record<WorkloadName, Workload>> = {
   small: {
     title: 'GET of 100 bytes',
     unit: 'request',
+    isTls: false,
     connectionsOf: (connections) => connections,
-    check: ({ name, port }, host) => checkAnswers(name, port, new Set([host.body]), 50),
+    check: ({ name, port }, host) => checkAnswers(name, port, new Set([host.body]), SMALL_TIMES),
   },
-  down: { title: '1 MiB down', unit: 'request', connectionsOf: few, check: checkDown },
-  up: { title: '1 MiB up', unit: 'request', connectionsOf: few, check: checkUp },
-  websocket: { title: 'WebSocket, 100 bytes', unit: 'message', connectionsOf: (connections) => connections, check: checkWebSocket },
+  down: { title: '1 MiB down', unit: 'request', isTls: false, connectionsOf: few, check: checkDown },
+  up: { title: '1 MiB up', unit: 'request', isTls: false, connectionsOf: few, check: checkUp },
+  websocket: { title: 'WebSocket, 100 bytes', unit: 'message', isTls: false, connectionsOf: (connections) => connections, check: checkWebSocket },
+  tls: { title: 'GET of 100 bytes, TLS 1.3', unit: 'request', isTls: true, connectionsOf: (connections) => connections, check: checkTls },
 };
 
 function few(connections: number): number {
@@ -72,6 +79,24 @@ async function checkUp(peer: Peer): Promise<void> {
   }
 }
 
+/** Right answers over TLS 1.3, all on one connection: otherwise handshakes would be measured. */
+async function checkTls(peer: Peer, host: LabHost): Promise<void> {
+  const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, minVersion: 'TLSv1.3', ...(peer.ca === undefined ? {} : { ca: peer.ca }) });
+  const sockets = new Set<unknown>();
+  try {
+    for (let i = 0; i < SMALL_TIMES; i++) {
+      const { status, bytes, socket } = await ask(peer.port, 'GET', '/', agent);
+      if (status !== 200 || bytes.toString() !== host.body) fail(peer, 'GET / over TLS', `status ${status}, ${JSON.stringify(bytes.toString('latin1', 0, 120))}`);
+      const protocol = socket instanceof TLSSocket ? socket.getProtocol() : 'no TLS';
+      if (protocol !== 'TLSv1.3') fail(peer, 'GET / over TLS 1.3', String(protocol));
+      sockets.add(socket);
+    }
+    if (sockets.size > 1) fail(peer, 'GET / on a keep-alive connection', `${SMALL_TIMES} requests took ${sockets.size} connections`);
+  } finally {
+    agent.destroy();
+  }
+}
+
 /** Messages of every kind of length, masked as clients mask them, all in one go; then a farewell, which is answered. */
 async function checkWebSocket(peer: Peer): Promise<void> {
   const key = Buffer.from('sixteen bytes ..').toString('base64');
@@ -102,12 +127,14 @@ function fail({ name }: Peer, what: string, got: string): never {
   throw new MeercatError('MEERCAT_START_FAILED', `${name} answers ${what} wrongly: ${got}`);
 }
 
-function ask(port: number, method: string, path: string, agent: Agent, body?: Buffer): Promise<{ readonly status: number; readonly bytes: Buffer }> {
+function ask(port: number, method: string, path: string, agent: Agent, body?: Buffer): Promise<{ readonly status: number; readonly bytes: Buffer; readonly socket: IncomingMessage['socket'] }> {
   return new Promise((resolve, reject) => {
-    const asked = request({ port, host: '127.0.0.1', method, path, agent, timeout: ANSWER_TIMEOUT_MS, headers: body === undefined ? {} : { 'Content-Length': body.length } }, (response) => {
+    const send = agent instanceof TlsAgent ? requestTls : request;
+    const asked = send({ port, host: '127.0.0.1', method, path, agent, timeout: ANSWER_TIMEOUT_MS, headers: body === undefined ? {} : { 'Content-Length': body.length } }, (response) => {
       const chunks: Buffer[] = [];
+      const { socket } = response;
       response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks) }));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks), socket }));
     });
     asked.on('error', reject).on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)));
     asked.end(body);

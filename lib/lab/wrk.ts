@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { MeercatError } from '../errors.js';
-import type { Shutdown } from '../shutdown.js';
+import { pin, type StartOptions } from './processes.js';
 
 /** What one load on one proxy gave. */
 export interface Run {
@@ -13,11 +13,10 @@ export interface Run {
   readonly seconds: number;
 }
 
-/** Runs wrk on a port of loopback, bound to a core unless that is null. Rejects when it says nothing that is understood. */
-export function runWrk(wrk: string, port: number, connections: number, seconds: number, core: number | null, shutdown: Shutdown): Promise<Run> {
+/** Runs wrk on a URL of loopback. Rejects when it says nothing that is understood. */
+export function runWrk(wrk: string, url: string, connections: number, seconds: number, { core, shutdown }: StartOptions): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const pinned = core === null ? [] : ['taskset', '-c', String(core)];
-    const [command = wrk, ...args] = [...pinned, wrk, '-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '5s', `http://127.0.0.1:${port}/`];
+    const [command = wrk, ...args] = [...pin(core), wrk, '-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '5s', url];
     // It ends by itself within seconds; should this process end first, so be it.
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
     shutdown.add(() => void child.kill());

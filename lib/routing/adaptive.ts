@@ -13,7 +13,7 @@
 // Parallel Server Model", DISC 2020).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
-import { firstEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
+import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
 /** Differences between hosts that a table told fade with this time constant. */
@@ -52,8 +52,8 @@ const SMALL = 1 / 4;
 const MAX_DRAWS = 16;
 
 /**
- * Where requests would take so many times as long as alone even on the best host that was looked at, more are looked
- * at, so many at most: what those that were drawn can't do others may.
+ * Where requests would take so many times as long as alone even on the best host that was looked at, or none of them may
+ * be picked, more are looked at, so many at most: what those that were drawn can't do others may.
  */
 const CROWDED = 12;
 const MAX_LOOKS = 8;
@@ -126,11 +126,11 @@ export class Adaptive implements Policy {
     let bestSlowdown = 0;
     let tied = 0;
     const mostCapacity = trust === 0 ? 0 : (fleet[FLEET.mostCapacity] as number);
-    for (let i = 0; i < looks || (bestSlowdown > CROWDED && i < mostLooks); i++) {
+    for (let i = 0; i < looks || ((best < 0 || bestSlowdown > CROWDED) && i < mostLooks); i++) {
       const place = isAll ? start + i : i === 0 ? this.#random.below(count) : this.#draw(view, candidates, mostCapacity, neutralCapacity);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
-        trace?.look(view, slot, nowMs, lookOf(slot, excluded, false), Number.NaN);
+        trace?.look(view, slot, nowMs, lookOf(view, slot, excluded, false), Number.NaN);
         continue;
       }
       const knownCapacity = view.capacity[slot] as number;
@@ -166,7 +166,7 @@ export class Adaptive implements Policy {
       trace?.look(view, slot, nowMs, look, score);
     }
     if (best >= 0) return best;
-    const place = firstEligible(view, candidates, this.#random.below(count), nowMs, excluded, this.#random, trace);
+    const place = anyEligible(view, candidates, nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
 

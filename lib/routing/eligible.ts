@@ -1,12 +1,18 @@
 // Which candidate a policy may pick, and which it falls back on when its first draw may not be used.
-// The candidates' list is already without hosts that are out; this is for the moments before it catches up,
-// and for hosts that warm up.
+// The candidates' list is already without hosts that are out; this is for the moments before it catches up, for hosts
+// that warm up, and for hosts with as many requests as they may have: these are picked only when no other one is left.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
 import type { Random } from './random.js';
 
-/** How many candidates a fallback looks at: it bounds a pick, whatever the number of hosts. */
+/** How many candidates with room a fallback looks at, draws included: it bounds a pick, whatever the number of hosts. */
 const MAX_LOOKS = 32;
+
+/**
+ * How many are drawn at random before the list is walked: from a random place on, whoever comes after a run of full
+ * hosts would have the share of all of them.
+ */
+const MAX_DRAWS = 16;
 
 /** The share of its requests that a host gets at the beginning of its warm-up. */
 const FIRST_SHARE = 0.1;
@@ -14,9 +20,16 @@ const FIRST_SHARE = 0.1;
 /** How finely the share grows. */
 const STEPS = 1 << 20;
 
-/** Whether a request may go to this host now: not the excluded one, nothing held against it. */
+/** Of so many that can be taken, met on the walk, each is as likely as the others. */
+const MAX_FOUND = 16;
+
+/** Whether a request may go to this host now: not the excluded one, nothing held against it, and it has room. */
 export function isEligible(view: HostView, slot: number, nowMs: number, excluded: number): boolean {
-  return slot !== excluded && !((view.avoidUntil[slot] as number) > nowMs);
+  return slot !== excluded && hasRoom(view, slot) && !((view.avoidUntil[slot] as number) > nowMs);
+}
+
+function hasRoom({ inflight, maxInflight }: HostView, slot: number): boolean {
+  return (inflight[slot] as number) < maxInflight;
 }
 
 /**
@@ -32,10 +45,11 @@ export function isTaking(view: HostView, slot: number, nowMs: number, random: Ra
   return random.below(STEPS) < STEPS * (FIRST_SHARE + (1 - FIRST_SHARE) * grown);
 }
 
-/** What became of a host (a code of `LOOK`), when it is known whether it was eligible: then it can only have warmed up. */
-export function lookOf(slot: number, excluded: number, wasEligible: boolean): number {
+/** What became of a host that was looked at (a code of `LOOK`), when it is known whether it was eligible: then it can only have warmed up. */
+export function lookOf(view: HostView, slot: number, excluded: number, wasEligible: boolean): number {
   if (wasEligible) return LOOK.warming;
-  return slot === excluded ? LOOK.excluded : LOOK.avoided;
+  if (slot === excluded) return LOOK.excluded;
+  return hasRoom(view, slot) ? LOOK.avoided : LOOK.full;
 }
 
 /** The pick of a list with one candidate or none: that one, unless it is excluded. */
@@ -48,29 +62,61 @@ export function onlyCandidate(view: HostView, candidates: Int32Array, nowMs: num
 }
 
 /**
- * The place in the list of the first candidate from `start` on, in the list's order, that is eligible and takes
- * the request. When none of the next 32 is, an eligible one is taken though it warms up, or else any but the
- * excluded one: sending anyway beats refusing. -1 when there is none at all.
+ * The place in the list of the first candidate from `start` on, in the list's order, that is eligible and takes the
+ * request. When none of the next 32 with room is, an eligible one is taken though it warms up; when none has room, one
+ * whose turn can be waited for; else any but the excluded one: sending anyway beats refusing. -1 when there is none.
  */
 export function firstEligible(view: HostView, candidates: Int32Array, start: number, nowMs: number, excluded: number, random: Random, trace?: PickTrace): number {
+  return walk(view, candidates, start, true, nowMs, excluded, random, trace);
+}
+
+/** The same, with any candidate as likely as another, as far as the looks go. */
+export function anyEligible(view: HostView, candidates: Int32Array, nowMs: number, excluded: number, random: Random, trace?: PickTrace): number {
   const count = candidates[0] as number;
-  const looks = Math.min(count, MAX_LOOKS);
-  let warming = -1;
-  let lastResort = -1;
-  for (let i = 0; i < looks; i++) {
-    const place = 1 + ((start + i) % count);
+  for (let draw = 0; draw < MAX_DRAWS; draw++) {
+    const place = 1 + random.below(count);
     const slot = candidates[place] as number;
-    if (isEligible(view, slot, nowMs, excluded)) {
-      if (isTaking(view, slot, nowMs, random)) {
-        trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);
-        return place;
-      }
-      trace?.look(view, slot, nowMs, LOOK.warming, Number.NaN);
-      if (warming < 0) warming = place;
-    } else {
-      trace?.look(view, slot, nowMs, lookOf(slot, excluded, false), Number.NaN);
-      if (slot !== excluded && lastResort < 0) lastResort = place;
-    }
+    if (!isEligible(view, slot, nowMs, excluded) || !isTaking(view, slot, nowMs, random)) continue;
+    trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);
+    return place;
   }
-  return warming >= 0 ? warming : lastResort;
+  return walk(view, candidates, random.below(count), false, nowMs, excluded, random, trace);
+}
+
+/** Full hosts are passed over without counting as looks: the walk ends with the list at the latest. */
+function walk(view: HostView, candidates: Int32Array, start: number, isFirstTaken: boolean, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
+  const { avoidUntil } = view;
+  const count = candidates[0] as number;
+  const mostFound = isFirstTaken ? 1 : MAX_FOUND;
+  const mostLooks = isFirstTaken ? MAX_LOOKS : MAX_LOOKS - MAX_DRAWS;
+  let found = 0;
+  let chosen = -1;
+  let warming = -1;
+  let full = -1;
+  let lastResort = -1;
+  for (let i = 0, looks = 0; i < count && found < mostFound && (looks < mostLooks || (found === 0 && warming < 0 && full >= 0)); i++) {
+    const place = 1 + (start + i < count ? start + i : start + i - count);
+    const slot = candidates[place] as number;
+    let look: number = LOOK.eligible;
+    if (slot === excluded) {
+      look = LOOK.excluded;
+    } else if (!hasRoom(view, slot)) {
+      look = LOOK.full;
+      if (full < 0 && !((avoidUntil[slot] as number) > nowMs)) full = place;
+    } else if ((avoidUntil[slot] as number) > nowMs) {
+      look = LOOK.avoided;
+      if (lastResort < 0) lastResort = place;
+    } else if (!isTaking(view, slot, nowMs, random)) {
+      look = LOOK.warming;
+      if (warming < 0) warming = place;
+    } else if (++found === 1 || random.below(found) === 0) {
+      chosen = place;
+    }
+    if (look !== LOOK.full) looks++;
+    if (i < MAX_LOOKS) trace?.look(view, slot, nowMs, look, Number.NaN);
+  }
+  const place = chosen >= 0 ? chosen : warming >= 0 ? warming : full >= 0 ? full : lastResort;
+  // It may have come after those that were told.
+  if (place >= 0) trace?.look(view, candidates[place] as number, nowMs, place === chosen ? LOOK.eligible : lookOf(view, candidates[place] as number, excluded, place === warming), Number.NaN);
+  return place;
 }

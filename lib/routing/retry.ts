@@ -33,6 +33,9 @@ const MAX_ATTEMPTS = 2;
 /** Methods that may be done twice with the effect of once (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
+/** Whether a method may be done twice with the effect of once. */
+export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
+
 /**
  * Whether one other host may be tried: before the first byte to the client, and only if that is safe. It is
  * when the connection was refused, for then the host has seen nothing; else only for an idempotent request
@@ -41,5 +44,14 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts }: Attempted): boolean {
   if (hasStarted || isBodyTaken || attempts >= MAX_ATTEMPTS) return false;
   if (outcome === 'connect-failed') return true;
-  return (outcome === 'reset' || outcome === 'bad-response') && !hasBody && IDEMPOTENT.has(method);
+  return (outcome === 'reset' || outcome === 'bad-response') && !hasBody && isIdempotent(method);
+}
+
+/**
+ * Whether a request may go out once more to the same host, on a new connection, after a kept one ended before a byte of
+ * an answer: only if nothing of its body was taken, and if it is idempotent or nothing of it has left this process.
+ * The host may have closed the connection for lying idle, but it may as well have done the request first.
+ */
+export function maySendAgain(method: string, isBodyTaken: boolean, isUndelivered: boolean): boolean {
+  return !isBodyTaken && (isUndelivered || isIdempotent(method));
 }

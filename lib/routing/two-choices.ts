@@ -3,7 +3,7 @@
 // Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
-import { firstEligible, isEligible, isTaking, lookOf } from './eligible.js';
+import { anyEligible, isEligible, isTaking, lookOf } from './eligible.js';
 import type { Random } from './random.js';
 
 /**
@@ -31,11 +31,11 @@ export function lessLoaded(a: number, b: number, putLoad: PutLoad, view: HostVie
   if (mayUseA) return a;
   if (mayUseB) return b;
   const candidates = view.candidates();
-  const place = firstEligible(view, candidates, random.below(candidates[0] as number), nowMs, excluded, random, trace);
+  const place = anyEligible(view, candidates, nowMs, excluded, random, trace);
   return place < 0 ? -1 : (candidates[place] as number);
 }
 
 function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean, putLoad: PutLoad): void {
   putLoad(view, slot, nowMs, loads, 0);
-  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(slot, excluded, isEligible(view, slot, nowMs, excluded)), loads[0] as number);
+  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(view, slot, excluded, isEligible(view, slot, nowMs, excluded)), loads[0] as number);
 }

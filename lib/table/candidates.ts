@@ -4,6 +4,7 @@
 
 import { HOST_STATES } from '../model.js';
 import type { Count } from './counters.js';
+import { putInForce, setOut, setWarmSince } from './fleet-cells.js';
 import { HEADER, type TableColumns } from './layout.js';
 
 /** What decides who is a candidate; `HealthRules` has these fields. */
@@ -36,6 +37,8 @@ export class CandidateList {
   readonly #rules: CandidateRules;
   /** 1 for each slot of the list in force; also of the one that an earlier fleet thread built. */
   readonly #isListed: Uint8Array;
+  /** The list that is being built. */
+  readonly #list: Int32Array;
   #startedAtMs = Number.NaN;
 
   constructor(columns: TableColumns, count: Count, rules: CandidateRules) {
@@ -43,6 +46,7 @@ export class CandidateList {
     this.#count = count;
     this.#rules = rules;
     this.#isListed = new Uint8Array(columns.slots);
+    this.#list = new Int32Array(columns.slots + 1);
     this.#mark(this.#inForce());
   }
 
@@ -59,10 +63,8 @@ export class CandidateList {
    */
   build(hosts: Iterable<Candidate>, nowMs: number): number {
     if (Number.isNaN(this.#startedAtMs)) this.#startedAtMs = nowMs;
-    const { header, lists, state, ejectedUntil, operator, known, out } = this.#columns;
-    const before = this.#inForce();
-    const next = before === lists[0] ? 1 : 0;
-    const list = lists[next];
+    const { state, ejectedUntil, operator, known } = this.#columns;
+    const list = this.#list;
     let total = 0;
     let count = 0;
     let rebuildAtMs = Number.POSITIVE_INFINITY;
@@ -75,23 +77,22 @@ export class CandidateList {
       const isEjected = ejectedUntilMs > nowMs;
       if (isEjected) rebuildAtMs = Math.min(rebuildAtMs, ejectedUntilMs);
       const isOut = isEjected || (ownDown ?? state[slot] === STATE_DOWN);
-      out[slot] = isOut ? 1 : 0;
+      setOut(this.#columns, slot, isOut);
       if (isOut) list[--end] = slot;
       else list[++count] = slot;
     }
     const isPanic = count < total && (count === 0 || (total - count) * 100 > this.#rules.maxEjectedPercent * total);
-    header[HEADER.well] = count;
+    const well = count;
     if (isPanic) {
       list.copyWithin(count + 1, end);
       count = total;
     }
     list[0] = count;
-    this.#warmUp(list, before, isPanic, nowMs);
+    this.#warmUp(isPanic, nowMs);
     this.#isListed.fill(0);
     this.#mark(list);
     if (isPanic && !this.isPanic) this.#count('panics');
-    header[HEADER.panic] = isPanic ? 1 : 0;
-    Atomics.store(header, HEADER.activeList, next);
+    putInForce(this.#columns, { list, well, isPanic });
     return rebuildAtMs;
   }
 
@@ -99,12 +100,13 @@ export class CandidateList {
    * Hosts that come into the list warm up; not while the balancer itself has just started, nor when there is
    * nobody who could carry what they are spared.
    */
-  #warmUp(list: Int32Array, before: Int32Array, isPanic: boolean, nowMs: number): void {
+  #warmUp(isPanic: boolean, nowMs: number): void {
     if (this.#rules.slowStartMs === 0 || nowMs - this.#startedAtMs < SETTLED_AFTER_MS) return;
-    if (before[0] === 0 || isPanic || this.isPanic) return;
+    if (this.#inForce()[0] === 0 || isPanic || this.isPanic) return;
+    const list = this.#list;
     for (let i = 1; i <= (list[0] as number); i++) {
       const slot = list[i] as number;
-      if (this.#isListed[slot] === 0) this.#columns.warmSince[slot] = nowMs;
+      if (this.#isListed[slot] === 0) setWarmSince(this.#columns, slot, nowMs);
     }
   }
 

@@ -3,7 +3,8 @@
 
 import { type Costs, FLEET, MAX_CLASSES } from '../model.js';
 import { REST_CLASS } from '../routing/request-classes.js';
-import type { TableColumns } from './layout.js';
+import { setClassCost } from './fleet-cells.js';
+import type { FleetColumns } from './layout.js';
 
 /** Where nothing is known yet, all requests count the same. */
 const UNKNOWN_COST_MS = 1;
@@ -12,7 +13,7 @@ const UNKNOWN_COST_MS = 1;
  * The work (ms of CPU) that a request of this class is expected to be: what the master told of the class; else of the
  * rest, which a class is part of until it has a name; else what requests cost on average.
  */
-export function expectedCost({ classCost, fleet }: Pick<TableColumns, 'classCost' | 'fleet'>, classId: number): number {
+export function expectedCost({ classCost, fleet }: Pick<FleetColumns, 'classCost' | 'fleet'>, classId: number): number {
   const known = classCost[classId] as number;
   if (known > 0) return known;
   const rest = classCost[REST_CLASS] as number;
@@ -21,15 +22,15 @@ export function expectedCost({ classCost, fleet }: Pick<TableColumns, 'classCost
   return mean > 0 ? mean : UNKNOWN_COST_MS;
 }
 
-/** Brings the costs into the shared table. */
+/** Works out which cell of the shared table has which cost. */
 export class ClassCosts {
-  readonly #cells: Float64Array;
+  readonly #columns: FleetColumns;
   readonly #names: (string | null)[] = [];
   #costs: ReadonlyMap<string, number> = new Map();
   #told: Costs = [];
 
-  constructor({ classCost }: TableColumns) {
-    this.#cells = classCost;
+  constructor(columns: FleetColumns) {
+    this.#columns = columns;
   }
 
   /** A class has this name from now on, by the traffic thread's id; null: none has the id. */
@@ -53,6 +54,6 @@ export class ClassCosts {
 
   #write(id: number): void {
     const name = this.#names[id] ?? null;
-    this.#cells[id] = (name === null ? undefined : this.#costs.get(name)) ?? Number.NaN;
+    setClassCost(this.#columns, id, (name === null ? undefined : this.#costs.get(name)) ?? Number.NaN);
   }
 }

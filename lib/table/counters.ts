@@ -63,6 +63,7 @@ export const COUNTERS = [
   'retries_connect_failed',
   'retries_reset',
   'retries_bad_response',
+  'retries_stale_connection',
   'retries_denied_budget',
   'ejections_connect_failed',
   'ejections_reset',

@@ -1,7 +1,7 @@
 // A host as the writer of the table knows it, and the hosts that it replaces: a host that moves to another address gets
 // another slot, and the old slot is used until the traffic thread knows the new one.
 
-import type { SlotHost } from './writer.js';
+import type { SlotHost } from './slots.js';
 
 /** One host of the table. */
 export interface Entry extends SlotHost {
@@ -14,9 +14,9 @@ export interface Entry extends SlotHost {
   predecessor: Entry | undefined;
 }
 
-/** A host of which nothing but this is known. */
-export function newEntry({ slot, name, url }: SlotHost, isPublished = false): Entry {
-  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor: undefined };
+/** A host of which nothing but this is known; `predecessor` is the same at its address before. */
+export function newEntry({ slot, name, url }: SlotHost, isPublished = false, predecessor?: Entry): Entry {
+  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
 }
 
 /** An entry and all that it replaces, the newest first. */

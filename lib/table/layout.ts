@@ -1,6 +1,7 @@
-// Where each figure of the host table lies in its SharedArrayBuffer.
-// One column per figure, one slot per host; each column has one writing thread:
-// the fleet thread writes what the master published, the traffic thread what it sees itself.
+// Where each figure of the host table lies in its SharedArrayBuffer. One column per figure, one slot per host.
+// Each column has one writing thread, and there one place that writes it: the fleet thread's, `FleetColumns`, are
+// written in fleet-cells.ts alone; the traffic thread's, `TrafficColumns`, in own-requests.ts and by its pool of hosts
+// (lib/traffic/host/). All threads read all of them. A test keeps this (`checkColumnWriters`).
 
 import { MAX_CLASSES } from '../model.js';
 import { COUNTERS } from './counters.js';
@@ -8,7 +9,7 @@ import { COUNTERS } from './counters.js';
 /** The table's size: hosts beyond it are left out, and counted. */
 export const DEFAULT_CAPACITY = 16_384;
 
-/** Cells of the header, an Int32Array. */
+/** Cells of the header, an Int32Array. The fleet thread writes them, but for `inflight`. */
 export const HEADER = {
   /** Which of the two candidates' lists is in force: 0 or 1. */
   activeList: 0,
@@ -20,7 +21,7 @@ export const HEADER = {
   well: 4,
 } as const;
 
-/** Cells of the second header, a Float64Array. */
+/** Cells of the second header, a Float64Array of the fleet thread's. */
 export const WIDE_HEADER = {
   /** The stamp of the table in force; of its mastership the first 12 hex digits, as a number. */
   term: 0,
@@ -28,29 +29,24 @@ export const WIDE_HEADER = {
   mastership: 2,
   /** The highest term this process ever saw: it outlives a restart of the fleet thread. */
   highestTerm: 3,
+  /** The seq of the last load message that this process sent, 0 before the first: it outlives a restart of the fleet thread. */
+  loadSeq: 4,
 } as const;
 
 const HEADER_CELLS = 16;
 const WIDE_HEADER_CELLS = 16;
 const FLEET_CELLS = 16;
 
-/** Views of one shared table; every thread makes its own over the same buffer. */
-export interface TableColumns {
-  readonly buffer: SharedArrayBuffer;
-  readonly slots: number;
-  readonly header: Int32Array;
+/** What the fleet thread alone writes: what the master said, and what follows from it. */
+export interface FleetColumns {
+  /** See `WIDE_HEADER`. */
   readonly wideHeader: Float64Array;
-  readonly counters: Float64Array;
-  /** Figures of the fleet as a whole; see `FLEET`. Written by the fleet thread. */
+  /** Figures of the fleet as a whole; see `FLEET`. */
   readonly fleet: Float64Array;
-  /** What a request of each class costs (ms of CPU), by this balancer's ids; NaN when not known. Written by the fleet thread. */
+  /** What a request of each class costs (ms of CPU), by this balancer's ids; NaN when not known. */
   readonly classCost: Float64Array;
-  /** What hosts said that requests took, by class: of how many, and their CPU added up (ms). Written by the traffic thread. */
-  readonly saidCount: Float64Array;
-  readonly saidMs: Float64Array;
   /** The two candidates' lists, used in turn: element 0 the count, then slots. */
   readonly lists: readonly [Int32Array, Int32Array];
-  // Written by the fleet thread.
   readonly cpu: Float64Array;
   readonly memory: Float64Array;
   readonly cores: Float64Array;
@@ -74,7 +70,13 @@ export interface TableColumns {
   /** What the capacity was over the last seconds. */
   readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
-  // Written by the traffic thread.
+}
+
+/** What the traffic thread alone writes: its own requests, and what it holds against hosts. */
+export interface TrafficColumns {
+  /** What hosts said that requests took, by class: of how many, and their CPU added up (ms). */
+  readonly saidCount: Float64Array;
+  readonly saidMs: Float64Array;
   /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
   readonly known: Int32Array;
   readonly inflight: Int32Array;
@@ -105,6 +107,16 @@ export interface TableColumns {
   /** Answers, and their paces added up. */
   readonly answers: Float64Array;
   readonly paceSum: Float64Array;
+}
+
+/** Views of one shared table; every thread makes its own over the same buffer. */
+export interface TableColumns extends FleetColumns, TrafficColumns {
+  readonly buffer: SharedArrayBuffer;
+  readonly slots: number;
+  /** Each cell has its own writing thread; see `HEADER`. */
+  readonly header: Int32Array;
+  /** Each counter has its own writing thread; see counters.ts. */
+  readonly counters: Float64Array;
 }
 
 const WIDE_COLUMNS = 27 + MAX_CLASSES;

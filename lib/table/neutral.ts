@@ -1,23 +1,23 @@
 // What is assumed of hosts of which nothing is known: the medians of those whose figures can be believed.
 
-import { FLEET } from '../model.js';
 import { isTooQuick, neutralPaceOf } from '../routing/pace.js';
 import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
+import { setFleetFigure } from './fleet-cells.js';
 import type { TableColumns } from './layout.js';
 
 /** Works them out anew, of the hosts in these slots. */
 export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
-  const { usage, reportedAt, capacity, capacityTrend, speed, pace, fleet } = columns;
-  fleet[FLEET.neutralUsage] = neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage));
-  fleet[FLEET.neutralCapacity] = medianOf(figuresOf(slots, capacity));
-  fleet[FLEET.neutralSpeed] = medianOf(figuresOf(slots, speed));
-  fleet[FLEET.neutralPace] = neutralPaceOf(slots.map((slot) => pace[slot] as number).filter((each) => each > 0));
+  const { usage, reportedAt, capacity, capacityTrend, speed, pace } = columns;
+  setFleetFigure(columns, 'neutralUsage', neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage)));
+  setFleetFigure(columns, 'neutralCapacity', medianOf(figuresOf(slots, capacity)));
+  setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)));
+  setFleetFigure(columns, 'neutralPace', neutralPaceOf(slots.map((slot) => pace[slot] as number).filter((each) => each > 0)));
   let most = Number.NaN;
   for (const slot of slots) {
     const trend = capacityTrend[slot] as number;
     if (trend > 0 && !(trend <= most) && !isTooQuick(columns, slot)) most = trend;
   }
-  fleet[FLEET.mostCapacity] = most;
+  setFleetFigure(columns, 'mostCapacity', most);
 }
 
 /** The figures that are known of these slots. */

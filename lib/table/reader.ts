@@ -14,6 +14,7 @@ export class TableReader implements HostView {
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
+  readonly maxInflight: number;
   readonly kept: Int32Array;
   readonly work: Float64Array;
   readonly othersInflight: Float64Array;
@@ -25,7 +26,7 @@ export class TableReader implements HostView {
   readonly #header: Int32Array;
   readonly #lists: readonly [Int32Array, Int32Array];
 
-  constructor(columns: TableColumns, slowStartMs = 0) {
+  constructor(columns: TableColumns, slowStartMs = 0, maxInflight = Number.POSITIVE_INFINITY) {
     this.usage = columns.usage;
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
@@ -35,6 +36,7 @@ export class TableReader implements HostView {
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;
+    this.maxInflight = maxInflight;
     this.kept = columns.kept;
     this.work = columns.work;
     this.othersInflight = columns.othersInflight;

@@ -27,11 +27,9 @@ export function isPlausibleSeq(stamp: Stamp, applied: Stamp, sinceMs: number): b
   return stamp.mastership !== applied.mastership || stamp.seq <= applied.seq + MAX_SEQ_JUMP + sinceMs;
 }
 
-/** Writes the stamp of the table that is in force from now on. */
-export function writeStamp(wideHeader: Float64Array, { term, mastership, seq }: Stamp): void {
-  wideHeader[WIDE_HEADER.term] = term;
-  wideHeader[WIDE_HEADER.seq] = seq;
-  wideHeader[WIDE_HEADER.mastership] = Number.parseInt(mastership.slice(0, SHORT_DIGITS), 16) || 0;
+/** A mastership's identity as the number that a cell of the header holds. */
+export function shortMastership(mastership: string): number {
+  return Number.parseInt(mastership.slice(0, SHORT_DIGITS), 16) || 0;
 }
 
 const CELLS = [WIDE_HEADER.term, WIDE_HEADER.seq, WIDE_HEADER.mastership] as const;

@@ -2,23 +2,18 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { FLEET, HOST_STATES, type HostRow, type HostTable, OPERATOR_WORDS, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { HOST_STATES, type HostRow, type HostTable, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
-import { Slots } from './slots.js';
-import { readStamp, writeStamp } from './stamp.js';
-import { clearRow, forgetFigures, readRow, writeFigures, writeLoad, writeRow } from './rows.js';
-
-/** A host and its slot, as the other threads must know them: what is not a number goes by message. */
-export interface SlotHost {
-  readonly slot: number;
-  readonly name: string;
-  readonly url: string;
-}
+import { OperatorWords } from './operator-words.js';
+import { type SlotHost, Slots } from './slots.js';
+import { clearRow, forgetFigures, setFleetFigure, setQuick, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { readRow } from './rows.js';
+import { readStamp } from './stamp.js';
 
 /** What changed in who has which slot. A removed slot is given out again only after `release`. */
 export interface SlotChange {
@@ -41,25 +36,24 @@ export class TableWriter {
   #isListOld = true;
   #mastership = '';
   #hosts: SlotHost[] | undefined;
-  #words: ReadonlyMap<string, OperatorWord>;
+  readonly #words: OperatorWords;
   /** The hosts that this balancer was started with: their URLs by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
   /**
    * @param rules who is a candidate
-   * @param known the hosts that already have slots, when the thread before this one died
-   * @param nextSlot the first slot that was never given out
+   * @param known the hosts that already have slots, when the thread before this one died, in the order in which they
+   * came: of two with one name the later one is where that host moved to, and the other is removed by `admitKnown`
+   * @param leaving the slots of hosts that were removed before, until they are released
    */
-  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], nextSlot = 0) {
+  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], leaving: readonly number[] = []) {
     this.#columns = columns;
     this.#count = count;
     this.#candidates = new CandidateList(columns, count, rules);
-    this.#slots = new Slots(columns.slots, nextSlot);
-    for (const host of known) this.#entries.set(host.name, newEntry(host, true));
-    // What an operator took out stays out, whatever befell the thread before this one.
-    const words = known.map(({ name, slot }) => [name, OPERATOR_WORDS[(columns.operator[slot] as number) - 1]] as const);
-    this.#words = new Map(words.filter((each): each is readonly [string, OperatorWord] => each[1] !== undefined));
-    if (known.length === 0) columns.fleet[FLEET.neutralUsage] = neutralUsageOf(new Float64Array(0));
+    this.#slots = new Slots(columns.slots, [...known.map(({ slot }) => slot), ...leaving]);
+    for (const host of known) this.#entries.set(host.name, newEntry(host, true, this.#entries.get(host.name)));
+    this.#words = new OperatorWords(columns, known);
+    if (known.length === 0) setFleetFigure(columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)));
   }
 
   /** Whether hosts came, went, or may be picked or not otherwise than before, since the candidates' list was built. */
@@ -120,7 +114,7 @@ export class TableWriter {
       }
     }
     this.#mastership = table.stamp.mastership;
-    writeStamp(this.#columns.wideHeader, table.stamp);
+    writeStamp(this.#columns, table.stamp);
     return change;
   }
 
@@ -145,11 +139,8 @@ export class TableWriter {
     return change;
   }
 
-  /** Says that nothing uses a removed slot any more, so that another host may have it; what was held against the old one goes with it. */
+  /** Says that nothing uses a removed slot any more, so that another host may have it. */
   release(slot: number): void {
-    // The traffic thread's columns: it has done with the slot.
-    const { avoidUntil, ejectedUntil, failing } = this.#columns;
-    avoidUntil[slot] = ejectedUntil[slot] = failing[slot] = 0;
     this.#slots.giveBack(slot);
   }
 
@@ -169,7 +160,7 @@ export class TableWriter {
 
   /** Takes what an operator said of hosts, all of it, also of hosts that may come later; gives those in the table that are `ejected` since now. */
   setWords(words: ReadonlyMap<string, OperatorWord>): SlotHost[] {
-    this.#words = words;
+    this.#words.take(words);
     const ejected: SlotHost[] = [];
     for (const entry of this.#entries.values()) {
       if (this.#applyWord(entry) && words.get(entry.name) === 'ejected') ejected.push(entry);
@@ -179,7 +170,7 @@ export class TableWriter {
 
   /** What an operator said of hosts, as far as it is known. */
   get words(): ReadonlyMap<string, OperatorWord> {
-    return this.#words;
+    return this.#words.all;
   }
 
   /** Takes what this balancer's own check of a host found: it goes before what the table says, until `forgetChecks`. */
@@ -249,12 +240,12 @@ export class TableWriter {
   }
 
   #setQuick(names: readonly string[]): void {
-    const mark = (host: string, value: number): void => {
+    const mark = (host: string, isQuick: boolean): void => {
       const entry = this.#entries.get(host);
-      if (entry !== undefined) this.#columns.quick[entry.slot] = value;
+      if (entry !== undefined) setQuick(this.#columns, entry.slot, isQuick);
     };
-    for (const host of this.#quick) mark(host, 0);
-    for (const host of names) mark(host, 1);
+    for (const host of this.#quick) mark(host, false);
+    for (const host of names) mark(host, true);
     this.#quick = names;
   }
 
@@ -274,14 +265,11 @@ export class TableWriter {
     return entry;
   }
 
-  /** Puts an operator's word beside the host; true when it is another one than before. */
-  #applyWord({ name, slot }: Entry): boolean {
-    const word = this.#words.get(name);
-    const code = word === undefined ? 0 : 1 + OPERATOR_WORDS.indexOf(word);
-    if (this.#columns.operator[slot] === code) return false;
-    this.#columns.operator[slot] = code;
-    this.#isListOld = true;
-    return true;
+  /** True when an operator said something else of the host before. */
+  #applyWord(entry: Entry): boolean {
+    const hasChanged = this.#words.apply(entry);
+    this.#isListOld ||= hasChanged;
+    return hasChanged;
   }
 
   #remove(entry: Entry, change: { removed: SlotHost[] }): void {

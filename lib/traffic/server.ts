@@ -1,25 +1,22 @@
 // The traffic plane as a whole: connections in, each request to its story, and the end in good order.
 
-import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { TrafficConfig } from '../config/traffic-config.js';
+import type { Deadlines } from '../deadlines.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import type { TrafficConfig } from '../config/traffic-config.js';
-import { announcerOf } from './client/announcements.js';
-import { ClientConnection, type ConnectionContext } from './client/client-connection.js';
+import { ClientConnection } from './client/client-connection.js';
 import type { ClientSide } from './client/client-side.js';
+import type { ConnectionContext } from './client/connection-context.js';
 import { ConnectionLimits } from './client/connection-limits.js';
-import type { Deadlines } from '../deadlines.js';
-import { type ExchangeContext, exchange } from './request/exchange.js';
-import type { ClientFacts } from './wire/headers.js';
+import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
-import { AnnouncedRequest, OneWriteResponse } from './client/one-write-response.js';
-import { createShell, ProxyLane } from './client/proxy-lane.js';
-import { refusedRecordOf } from './request/story.js';
+import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
 import { buildTrust } from './client/trusted.js';
-import { UpgradeLane } from './client/upgrade-lane.js';
+import { type ExchangeContext, exchange } from './request/exchange.js';
+import { refusedRecordOf } from './request/story.js';
+import type { ClientFacts } from './wire/headers.js';
 
 /** What the server is handed. */
 export interface TrafficOptions {
@@ -54,71 +51,61 @@ const FAREWELL_MS = 500;
 
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
 export async function startTraffic({ port, bind, config, context, deadlines, tls, log }: TrafficOptions): Promise<Traffic> {
-  const shell = createShell();
   const { count, clock } = context;
   const connections = new Set<ClientConnection>();
-  const bySocket = new WeakMap<Duplex, ClientConnection>();
   const isTrusted = buildTrust(config.trust);
-  /** Stories that are not at their end, tunnels included. */
+  /** Requests that are not at their end, tunnels included. */
   let running = 0;
   let isDraining = false;
   /** Requests that came before the first host was known; undefined once open. */
   let early: ClientSide[] | undefined = [];
-  const isStopping = (): boolean => isDraining;
-
-  const connectionContext: ConnectionContext = {
-    rules: config, clock, count, deadlines, onClosed: (connection) => connections.delete(connection),
-    onRefused: (facts, code, line) => context.accessLog?.write(refusedRecordOf(facts, code, line)),
-  };
-
-  // It never listens: it is handed connections.
-  const http = createServer({ IncomingMessage: AnnouncedRequest as typeof IncomingMessage, ServerResponse: OneWriteResponse, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, requireHostHeader: false });
-  (http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
-
-  function onConnection(socket: Socket, facts: ClientFacts): void {
-    const connection = new ClientConnection(socket, facts, connectionContext);
-    connections.add(connection);
-    bySocket.set(socket, connection);
-    const ends = new Set(socket.listeners('end'));
-    http.emit('connection', socket);
-    // When a client closes its half, Node would end the connection with the present answer, although others may be owed.
-    for (const listener of socket.listeners('end') as (() => void)[]) if (!ends.has(listener)) socket.off('end', listener);
-    // Node's server never sees a client's bytes: it is told of each request by us, and writes the answers.
-    const announce = announcerOf(socket);
-    // A listener of ours makes Node let go of the socket's reading.
-    socket.on('data', nothing).removeAllListeners('data');
-    connection.start(announce);
-  }
 
   function begin(client: ClientSide): void {
-    if (early === undefined) void tell(client);
+    if (early === undefined) carryThrough(client);
     else early.push(client);
   }
 
-  /** Carries a story through; should it fail by our own bug, that costs one request, not the process. */
-  async function tell(client: ClientSide): Promise<void> {
+  function carryThrough(client: ClientSide): void {
     running++;
-    try {
-      await exchange(context, client);
-    } catch (error) {
-      count('internal_errors');
-      log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
-      client.breakOff();
-    }
-    running--;
+    exchange(context, client, onExchangeEnd);
   }
 
-  const onRequest = (request: AnnouncedRequest, response: OneWriteResponse): void => {
-    const connection = bySocket.get(request.socket) as ClientConnection;
-    begin(new ProxyLane(shell, connection, request, response, isStopping));
+  /** Should a request have failed by a fault of our own, that costs it, not the process. */
+  function onExchangeEnd(client: ClientSide, fault: Error | undefined): void {
+    running--;
+    if (fault === undefined) return;
+    onFault(fault);
+    try {
+      client.breakOff();
+    } catch (error) {
+      onFault(error);
+    }
+  }
+
+  function onFault(error: unknown): void {
+    count('internal_errors');
+    log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
+  }
+
+  const connectionContext: ConnectionContext<ClientConnection> = {
+    rules: config, clock, count, deadlines, onFault,
+    isStopping: () => isDraining,
+    onRequest(connection, head) {
+      const lane = new Http1Lane(connection, head);
+      connection.present = lane;
+      begin(lane);
+    },
+    onUpgrade: createNodeLane(config.maxHeaderSize, (lane) => {
+      count('websockets');
+      begin(lane);
+    }),
+    onRefused: (facts, code, line) => context.accessLog?.write(refusedRecordOf(facts, code, line)),
+    onClosed: (connection) => connections.delete(connection),
   };
-  http.on('request', onRequest as (request: IncomingMessage, response: OneWriteResponse) => void);
-  http.on('upgrade', (request, socket) => {
-    count('websockets');
-    const connection = bySocket.get(socket) as ClientConnection;
-    begin(new UpgradeLane(shell, connection, request as AnnouncedRequest));
-  });
-  http.on('clientError', (_error, socket) => socket.destroy());
+
+  function onConnection(socket: Socket, facts: ClientFacts, resetTcp: () => void): void {
+    connections.add(new ClientConnection(socket, facts, connectionContext, resetTcp));
+  }
 
   const listener = await openListener({
     port, bind, headerTimeoutMs: config.headerTimeoutMs, isTrusted, isProxyAccepted: config.isProxyAccepted, tls, count, onConnection,
@@ -132,7 +119,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
   function closeIdle(olderThanMs: number): void {
     const nowMs = clock();
     for (const connection of connections) {
-      if (!connection.isBusy && nowMs - connection.idleSinceMs >= olderThanMs) connection.socket.destroySoon();
+      if (!connection.isBusy && nowMs - connection.idleSinceMs >= olderThanMs) connection.close();
     }
   }
 
@@ -149,7 +136,7 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     open() {
       const waiting = early ?? [];
       early = undefined;
-      for (const client of waiting) void tell(client);
+      for (const client of waiting) carryThrough(client);
     },
     async drain(timeoutMs) {
       isDraining = true;
@@ -169,5 +156,3 @@ export async function startTraffic({ port, bind, config, context, deadlines, tls
     },
   };
 }
-
-const nothing = (): void => undefined;

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openProbe } from '../../lib/agent/probe.js';
-import type { Probe } from '../../lib/agent/probe.js';
+import type { Probe } from '../../lib/agent/probe-model.js';
 
 type Files = Record<string, string>;
 

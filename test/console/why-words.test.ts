@@ -31,7 +31,7 @@ const REASONS: Readonly<Record<string, readonly [pick: ExplainedPick, says: RegE
   'round-robin': [build([look('h2', { score: null }), look('h1', { look: 'avoided', score: null })], { algorithm: 'round-robin' }), /^It was the turn of h2: .* no figure plays a part\. Passed over: h1, for what this balancer holds against it at the moment\.$/],
   'the second try': [build([look('h2'), look('h1', { look: 'excluded', score: null })], { excluded: 'h1', attempt: 2 }), /^h1 had just failed this request and was not to be picked again\. h2 was the only one that could be taken of 2 hosts, drawn at random from 40\.$/],
   'one host': [build([look('h1', { score: null })], { candidates: 1 }), /^h1 was the only host that could be picked\.$/],
-  'a fallback': [build([look('h9', { score: null }), look('h1', { look: 'warming', score: 3 })]), /^None of the hosts that were drawn could be taken; h9 was the next in the list that could\.$/],
+  'a fallback': [build([look('h9', { score: null }), look('h1', { look: 'warming', score: 3 })]), /^None of the hosts that were drawn could be taken; h9 was one of the others that could\.$/],
   'all warm up': [build([look('h1', { look: 'warming' })]), /^No host that was looked at could be taken but such as warm up/],
   'all avoided': [build([look('h1', { look: 'avoided', score: null })]), /^h1 was taken although this balancer holds something against it/],
   'old figures': [build([look('h1'), look('h2', { inflight: 5, score: 9 })], { trust: 0, loadsAgeMs: 4000 }), /it had the least of our own work for what it can do, with a score of/],
@@ -39,6 +39,8 @@ const REASONS: Readonly<Record<string, readonly [pick: ExplainedPick, says: RegE
   nobody: [build([], { picked: null, end: 'none', candidates: 0 }), /^No host could be picked: all are down or taken out, or there is none\.$/],
   'nobody else': [build([look('h1', { look: 'excluded' })], { picked: null, end: 'none', candidates: 1, excluded: 'h1' }), /No other host could be picked\.$/],
   full: [build([look('h1')], { end: 'full' }), /But h1 had as many requests of this balancer as it may \(--host-max-inflight\)/],
+  'all full': [build([look('h1', { look: 'full', score: null })], { end: 'full' }), /^No host that could be picked had room for one more request of this balancer\. But h1 had as many .*: the request waits for its turn\.$/],
+  'others full': [build([look('h2', { score: null }), look('h1', { look: 'full', score: null })], { algorithm: 'round-robin' }), /Passed over: h1, with as many requests of this balancer as a host may have\.$/],
   gone: [build([look(null)], { picked: null, end: 'gone' }), /^The host that was picked has left the fleet since.* But \(gone\) was on its way out of the table/],
 };
 

@@ -5,6 +5,8 @@ import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFleet } from '../../lib/redis/fleet-view.js';
+import { openTable } from '../../lib/table/layout.js';
+import type { FromFleet } from '../../lib/thread-messages.js';
 import { keepThread } from '../../lib/threads.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
 import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
@@ -112,5 +114,42 @@ test('a host that leaves while the fleet thread is dead is let go when it is bac
     });
   });
 }));
+
+test('a slot that was free when the fleet thread died is given out again', () => withMaster(async ({ each, client, threads }) => {
+  const { known } = openTable(each.balancer.table);
+  await withServer((_request, response) => void response.end('t'), async ({ url }) => {
+    for (let death = 1; death <= 2; death++) {
+      await deliverReport(client, `t${death}`, url, { intervalMs: 60_000 });
+      await each.knows(3);
+      assert.is(known.lastIndexOf(1), 2, 'the third slot');
+      await deliverReport(client, `t${death}`, url, { bye: true });
+      await each.knows(2);
+      const applied = each.counter('tables_applied');
+      await threads.at(death === 1 ? 1 : -1)?.terminate();
+      await until(() => each.counter('tables_applied') > applied + 5, { timeoutMs: SLOW_MS, what: 'new tables to be applied' });
+      await each.becomes('master');
+    }
+  });
+}));
+
+test('a host that moves while the fleet thread dies is at its new address afterwards, and nowhere else', () => withMaster(({ each, client, threads }) =>
+  withServer((_request, response) => void response.end('old'), (old) => withServer((_request, response) => void response.end('new'), async ({ url }) => {
+    await deliverReport(client, 't', old.url, { intervalMs: 60_000 });
+    await each.knows(3);
+    const fleet = threads[1] as Worker;
+    // Before the traffic thread answers that it knows the new address.
+    fleet.prependListener('message', (message: FromFleet) => {
+      if (message.type === 'hosts' && message.added.length > 0) void fleet.terminate();
+    });
+    await Promise.all([publishReport(client, 't', old.url, { bye: true }), publishReport(client, 't', url, { intervalMs: 60_000 })]);
+    await until(() => each.counter('fleet_thread_restarts') === 1, { timeoutMs: SLOW_MS, what: 'the death of the thread' });
+    const applied = each.counter('tables_applied');
+    await until(() => each.counter('tables_applied') > applied + 5, { timeoutMs: SLOW_MS, what: 'new tables to be applied' });
+    await each.knows(3);
+    await withLoad(each.port, async (load) => {
+      await until(() => load.served > 20);
+      assert.equal([...load.bodies.keys()].toSorted(), ['new', 'r', 's']);
+    });
+  }))));
 
 test.run();

@@ -7,7 +7,7 @@ import { FleetLoads } from '../../lib/hosts/fleet-loads.js';
 import { FLEET, type HostTable, type LoadMessage } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 import { counterOf } from '../../lib/table/counters.js';
-import { createTable, openTable, type TableColumns } from '../../lib/table/layout.js';
+import { createTable, openTable, type TableColumns, WIDE_HEADER } from '../../lib/table/layout.js';
 import { OwnLoads } from '../../lib/fleet/own-loads.js';
 import { notePace } from '../../lib/table/own-requests.js';
 import { TableWriter } from '../../lib/table/writer.js';
@@ -29,7 +29,7 @@ function startBalancer(name: string): Balancer {
   columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters));
   writer.apply(buildTable(1, 1, NAMES.map((host) => buildRow(host))), 0);
-  return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1000) };
+  return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1001) };
 }
 
 /** One more request of this much work in flight, or one less. */
@@ -214,6 +214,64 @@ test('how soon each host answered is said once, by the answers since the message
   assert.equal(saidOf(40), [['h2', 0, 0]]);
   notePace(one.columns, 2, 0.25);
   assert.equal(saidOf(60), [['h2', 1, 0.25]]);
+});
+
+/** The same balancer after its fleet thread was started again, at a time when a clock would say `firstSeq`. */
+const startAgain = (before: Balancer, firstSeq: number): Balancer => ({ ...before, loads: new OwnLoads(before.columns, before.name, `${before.name}-i`, [], firstSeq) });
+
+test('a fleet thread that is started again numbers its messages on, and the master takes them', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  const first = say(one, 0);
+  change(one, 0, 1, 5);
+  const last = say(one, 20);
+  for (const each of [first, last]) master.take(each, 20);
+  for (const firstSeq of [1, 5_000_000]) {
+    const again = startAgain(one, firstSeq);
+    change(again, 0, 1, 5);
+    const message = say(again, 40);
+    master.take(message, 40);
+    assert.is(master.of('h0').inflight, one.columns.inflight[0]);
+    take(again, tableOf(master, 2), 60);
+    assert.equal(seenBy(again, 0), [master.of('h0').inflight, master.of('h0').work], 'it is acknowledged: nothing is counted twice');
+  }
+  assert.equal([first.seq, last.seq, say(startAgain(one, 1), 60).seq], [1001, 1002, 1005]);
+});
+
+test('what is acknowledged of an earlier thread, or of an earlier process of this name, acknowledges nothing of ours', () => {
+  for (const acked of [1001, 999, 7_000_000]) {
+    const one = startBalancer('one');
+    const master = new FleetLoads();
+    change(one, 0, 1, 5);
+    master.take(say(one, 0), 0);
+    const again = startAgain(one, 1);
+    change(again, 0, 1, 5);
+    say(again, 20);
+    take(again, { ...tableOf(master, 2), acks: [['one', acked]] }, 40);
+    assert.equal([again.columns.othersInflight[0], again.columns.fleet[FLEET.loadsAt]], [1, Number.NaN], `acknowledged ${acked}`);
+    take(again, { ...tableOf(master, 3), acks: [['one', 1002]] }, 60);
+    assert.is(again.columns.fleet[FLEET.loadsAt], 20);
+  }
+});
+
+test('a balancer of an earlier version that numbers from a clock is heard again soon after the clock was set back', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  change(one, 0, 1, 5);
+  master.take(say(one, 0), 0);
+  change(one, 0, -1, 5);
+  // Its thread starts again, and nothing of its numbers is left.
+  one.columns.wideHeader[WIDE_HEADER.loadSeq] = 0;
+  const again = startAgain(one, 10);
+  let nowMs = 0;
+  const isHeard = () => {
+    const message = again.loads.nextDue(hostsOf(again), 1, 20, nowMs);
+    if (message !== undefined) master.take(message, nowMs);
+    master.tick(nowMs);
+    return master.of('h0').inflight === 0 && master.takeAcks().length > 0;
+  };
+  while (nowMs < 10_000 && !isHeard()) nowMs += 100;
+  assert.ok(nowMs <= 6000, `heard after ${nowMs} ms`);
 });
 
 test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {

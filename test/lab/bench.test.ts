@@ -1,5 +1,5 @@
 // The benchmarks once in a tiny form, as the command line runs them: their figures must be there and be
-// plausible. Nothing is said here about speed. `ejection`, `forward`, `policies` and `churn` have files of their own.
+// plausible. Nothing is said here about speed. Those that are not here have files of their own.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,9 +59,10 @@ test('without a flag the table and one line of JSON are printed', async () => {
 
 test('what is not understood is refused with 2 and says what is', async () => {
   for (const [args, expected] of [
-    [['nope'], 'one of failover, ejection, freshness, pick, forward, policies, churn, not "nope"'],
+    [['nope'], 'one of failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, not "nope"'],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
+    [['churn', '--connections', '4097'], '--connections: bench churn takes at most 4096'],
     [['pick', '--hosts', '10,x'], '--hosts: a whole number'],
     [['pick', '--seconds', '-1'], '--seconds'],
     [[], "missing required argument 'name'"],

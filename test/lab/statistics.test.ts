@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytesPerCall } from '../../lib/lab/picker.js';
-import { formatReport, formatTable, goalBelow } from '../../lib/lab/report.js';
+import { formatReport, formatTable, goalAtLeast, goalBelow, unlessLacking } from '../../lib/lab/report.js';
 import { distributionOf, median, percentile, rounded } from '../../lib/lab/statistics.js';
 import { parseWrk } from '../../lib/lab/wrk.js';
 
@@ -49,14 +49,19 @@ test('a goal is reached below its limit, or at it where that is fine; what is no
   assert.is(goalBelow('p99', 25, 25, 'ms').isReached, false);
   assert.is(goalBelow('ratio', 1, 1, '', true).isReached, true);
   assert.is(goalBelow('p99', Number.NaN, 25, 'ms').isReached, false);
+  assert.is(goalAtLeast('twice', 1.8, 1.8, '').isReached, true);
+  assert.is(goalAtLeast('twice', 1.79, 1.8, '').isReached, false);
+  assert.is(goalAtLeast('twice', Number.NaN, 1.8, '').isReached, false);
 });
 
 test('a missed goal and a wrong answer are said plainly', () => {
   const text = formatReport('x', {
-    notes: ['how'], tables: [[['a']]], goals: [goalBelow('worst', 2500, 2000, 'ms'), goalBelow('failed', 0, 0, '', true)], wrong: ['2 bodies'], figures: {},
+    notes: ['how'], tables: [[['a']]], wrong: ['2 bodies'], figures: {},
+    goals: [goalBelow('worst', 2500, 2000, 'ms'), goalBelow('failed', 0, 0, '', true), unlessLacking('x is not installed', goalBelow('ratio', 0.5, 1, ''))],
   });
   assert.ok(text.includes('goal: worst < 2000 ms, measured: 2500, reached: no\n'), text);
   assert.ok(text.includes('goal: failed = 0, measured: 0, reached: yes\n'), text);
+  assert.ok(text.includes('goal: ratio < 1, not measured: x is not installed\n'), text);
   assert.ok(text.includes('WRONG ANSWERS: 2 bodies\n'), text);
 });
 

@@ -33,12 +33,12 @@ class Present {
     }
   };
 
-  async #act({ socket }: RawConnection, acts: readonly HostAct[], client: RawClient | undefined): Promise<void> {
+  async #act(connection: RawConnection, acts: readonly HostAct[], client: RawClient | undefined): Promise<void> {
     for (const act of acts) {
       if (act === 'seen') await until(() => client === undefined || client.text !== '' || client.isClosed, { everyMs: 2 });
-      else if (act === 'end') socket.end();
-      else if (act === 'reset') socket.resetAndDestroy();
-      else await new Promise((resolve) => socket.write(act.bytes, 'latin1', resolve));
+      else if (act === 'end') connection.socket.end();
+      else if (act === 'reset') connection.reset();
+      else await new Promise((resolve) => connection.socket.write(act.bytes, 'latin1', resolve));
     }
   }
 }
@@ -77,7 +77,11 @@ async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Pre
     const got = await askAs(raw, answer);
     faults.push(...compare(got, answer));
     const expected = method === 'POST' ? 1 : asked;
-    if (present.connections.length !== expected) faults.push(`hosts were asked ${present.connections.length} times`);
+    const hosts = new Set(present.connections.map((each) => each.port)).size;
+    // A host that ends a kept connection before a byte of its answer is asked once more, on a new one.
+    const isSilent = answer.acts[0] === 'end' || answer.acts[0] === 'reset';
+    const most = method !== 'POST' && isSilent ? 2 * expected : expected;
+    if (hosts !== expected || present.connections.length > most) faults.push(`${hosts} hosts were asked ${present.connections.length} times`);
     if (!isKept) await until(() => present.connections.every(({ isClosed }) => isClosed), { everyMs: 2, what: 'the connection to the host to be closed' });
     else if (present.connections.some(({ isClosed }) => isClosed)) faults.push('the connection to the host was closed');
     // The same client goes on where it may, and everybody else in any case.

@@ -20,6 +20,7 @@ export interface ViewOptions {
   readonly neutral?: number;
   /** Our own requests in flight and their work, and the others', by slot; 0 unless told. */
   readonly inflight?: readonly number[];
+  readonly maxInflight?: number;
   readonly kept?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
@@ -55,6 +56,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
+    maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
     kept: Int32Array.from(column(options.kept, 0)),
     work: column(options.work, 0),
     othersInflight: column(options.othersInflight, 0),
@@ -89,6 +91,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),
+      maxInflight: view.maxInflight,
       kept: counting(view.kept),
       work: counting(view.work),
       othersInflight: counting(view.othersInflight),

@@ -13,9 +13,13 @@ export interface SourceViews {
 export interface ImportSite {
   readonly specifier: string;
   readonly offset: number;
+  /** True for `new URL(…, import.meta.url)`: the module is not loaded but started, as a thread or process of its own. */
+  readonly isEntry: boolean;
 }
 
 const REGEXP_MAY_FOLLOW = /(?:^|[(,=:[!&|?{;+\-*%~^<>]|\b(?:return|typeof|case|in|of|await|void))\s*$/;
+
+const ENTRY = /\bnew\s+URL\s*\(\s*(['"`])\s*?\1\s*,\s*import\.meta\.url/dg;
 
 /** Splits `text`. A regular expression is told from a division by what stands before it. */
 export function viewsOf(text: string): SourceViews {
@@ -64,11 +68,11 @@ export function importsOf(text: string): ImportSite[] {
     /\b(?:import|export)\b[^;'"`()=]*?\bfrom\s*(['"])\s*?\1/dg,
     /\bimport\s*(['"])\s*?\1/dg,
     /\b(?:import|require|import\.meta\.resolve)\s*\(\s*(['"`])\s*?\1/dg,
-    /\bnew\s+URL\s*\(\s*(['"`])\s*?\1\s*,\s*import\.meta\.url/dg,
+    ENTRY,
   ];
   return forms.flatMap(form => [...code.matchAll(form)].map(match => {
     const [quote = 0] = match.indices?.[1] ?? [];
-    return { specifier: text.slice(quote + 1, text.indexOf(match[1] as string, quote + 1)), offset: quote };
+    return { specifier: text.slice(quote + 1, text.indexOf(match[1] as string, quote + 1)), offset: quote, isEntry: form === ENTRY };
   }));
 }
 

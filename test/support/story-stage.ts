@@ -5,11 +5,19 @@ import type { Policy } from '../../lib/model.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
 import { HEADER } from '../../lib/table/layout.js';
 import type { Attempt } from '../../lib/traffic/request/attempt.js';
-import type { ClientSide, Outcome } from '../../lib/traffic/client/client-side.js';
-import { exchange } from '../../lib/traffic/request/exchange.js';
+import type { ClientSide } from '../../lib/traffic/client/client-side.js';
 import { clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { TrafficConfig } from '../../lib/config/traffic-config.js';
+import { carryThrough } from './carried.js';
 import { buildTrafficStage, type TrafficStage } from './traffic-context.js';
+
+/** How an attempt is to end. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Whether anything of an answer was passed on to the client. */
+  readonly hasStarted: boolean;
+  readonly status: number;
+}
 
 /** What a story is to meet. */
 export interface Scripted {
@@ -22,6 +30,8 @@ export interface Scripted {
   readonly outcomes?: readonly (Outcome | Promise<Outcome>)[];
   /** What the policy picks, in turn; the hosts are in slots 0 and 1. */
   readonly picks?: readonly number[];
+  /** A real policy in place of those picks; it reads what `offer` put into the table. */
+  readonly policy?: Policy;
   /** Whether the client has gone, asked at any time. */
   readonly isGone?: () => boolean;
 }
@@ -37,10 +47,10 @@ export class Stage {
   }
 
   /** Tells one story; gives what happened in it. */
-  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], isGone = () => false }: Scripted): Promise<string[]> {
+  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], policy: real, isGone = () => false }: Scripted): Promise<string[]> {
     const happened: string[] = [];
     const left = [...picks];
-    const policy: Policy = {
+    const policy: Policy = real ?? {
       algorithm: 'round-robin',
       pick: (_view, _nowMs, excluded) => {
         const slot = left.shift() ?? -1;
@@ -52,7 +62,7 @@ export class Stage {
     const client: ClientSide = {
       head: {
         method, target: '/', minorVersion: 1, headers, host: 'x', framing: hasBody ? 'length' : 'none', length: hasBody ? 1 : 0, upgrade: undefined, expectsContinue: false,
-        droppedNames: 0, isKeptAlive: true,
+        droppedNames: 0, isKeptAlive: true, passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'), shared: undefined,
       },
       facts: clientFacts('192.0.2.1', 80, false, false),
       get isGone() {
@@ -62,11 +72,12 @@ export class Stage {
         return hasStarted;
       },
       isBodyTaken, status: 0, bytesIn: 0, bytesOut: 0, listener: undefined,
-      async carry({ host }: Attempt) {
+      carry({ host, owner }: Attempt) {
         happened.push(`${host.name} with ${inFlight().join(' ')}`);
-        const outcome = await (ends.next().value as Outcome | Promise<Outcome>);
-        ({ hasStarted } = outcome);
-        return outcome;
+        void Promise.resolve(ends.next().value as Outcome | Promise<Outcome>).then((outcome) => {
+          ({ hasStarted } = outcome);
+          owner.onAttemptEnd(outcome.kind, outcome.status);
+        });
       },
       readBody: () => undefined,
       resumeBody: () => undefined,
@@ -81,8 +92,13 @@ export class Stage {
       answer: (code) => void happened.push(code),
     };
     const inFlight = (): number[] => this.inFlight();
-    await exchange({ ...this.traffic.context, policy }, client);
+    await carryThrough({ ...this.traffic.context, policy }, client);
     return happened;
+  }
+
+  /** Makes these hosts the candidates. */
+  offer(...slots: readonly number[]): void {
+    for (const list of this.traffic.columns.lists) list.set([slots.length, ...slots]);
   }
 
   /** In flight on h0, on h1, and altogether. */

@@ -13,7 +13,8 @@ import { createTable, HEADER, openTable, type TableColumns } from '../../lib/tab
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
-import { HostPool, type PoolOptions } from '../../lib/traffic/host/host-pool.js';
+import { HostPool } from '../../lib/traffic/host/host-pool.js';
+import type { PoolOptions } from '../../lib/traffic/host/pool-options.js';
 import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 
@@ -37,7 +38,7 @@ const noLookup: Lookup = () => new Promise(() => undefined);
 
 /** Builds a context; `probe` says whether an ejected host is well. */
 export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false, lookup: Lookup = noLookup): TrafficStage {
-  const columns = openTable(createTable(8));
+  const columns = openTable(createTable(64));
   const config: TrafficConfig = { ...TRAFFIC_DEFAULTS, ...overrides };
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
@@ -51,8 +52,8 @@ export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
-    classes: new RequestClasses(1), classCost: columns.classCost,
-    view: new TableReader(columns), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
+    classes: new RequestClasses(1), costs: columns,
+    view: new TableReader(columns, 0, config.hostMaxInflight), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
     loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
     budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, ids: undefined, policy,
   };

@@ -102,7 +102,7 @@ test('an operator’s word waits for a host that is not there yet, and goes on f
 test('a writer that takes over keeps an operator’s words of the hosts that it is handed', () => {
   const { columns, writer, say } = openStage(3);
   say({ a: 'ejected', c: 'drained' });
-  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts(), 3);
+  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts());
   assert.equal([...next.words], [['a', 'ejected'], ['c', 'drained']]);
   assert.equal(next.setWords(new Map([['a', 'ejected'], ['b', 'ejected']])).map(({ name }) => name), ['b']);
 });
@@ -291,7 +291,7 @@ test('when the fleet thread is started again, who was in the list need not warm 
   const { columns, writer, eject, listed, warming, slotOf } = openStage(4);
   eject('a', 20_000);
   listed(10_000);
-  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts(), 4);
+  const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts());
   next.rebuildCandidates(11_000);
   next.rebuildCandidates(20_000);
   assert.equal(warming(), { a: 20_000 });

@@ -7,17 +7,18 @@ import { type CounterName, counterOf, readCounters } from '../../lib/table/count
 import { FLEET } from '../../lib/model.js';
 import { createTable, openTable } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
-import { type SlotChange, type SlotHost, TableWriter } from '../../lib/table/writer.js';
+import type { SlotHost } from '../../lib/table/slots.js';
+import { type SlotChange, TableWriter } from '../../lib/table/writer.js';
 import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 
 const test = suite('table');
 
 /** A table with its writer, and a reader that has views of its own as another thread would. */
-function openStage(options: { capacity?: number; known?: readonly SlotHost[]; nextSlot?: number; buffer?: SharedArrayBuffer } = {}) {
+function openStage(options: { capacity?: number; known?: readonly SlotHost[]; leaving?: readonly number[]; buffer?: SharedArrayBuffer } = {}) {
   const buffer = options.buffer ?? createTable(options.capacity ?? 64);
   const columns = openTable(buffer);
   columns.known.fill(1);
-  const writer = new TableWriter(columns, counterOf(columns.counters), undefined, options.known, options.nextSlot);
+  const writer = new TableWriter(columns, counterOf(columns.counters), undefined, options.known, options.leaving);
   const reader = new TableReader(openTable(buffer));
   const count = (name: CounterName) => readCounters(columns.counters)[name] ?? 0;
   const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
@@ -66,14 +67,14 @@ test('a reused slot shows nothing of the host that had it', () => {
   writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, state: 'down' })]), 0);
   const slot = slotOf('a');
   writer.apply(buildChange(1, 2, [], ['a']), 0);
-  for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince]) column[slot] = 1e9;
+  columns.warmSince[slot] = 1e9;
   writer.release(slot);
   writer.setStatics([{ name: 's', url: 'http://s' }]);
   assert.is(slotOf('s'), slot);
   const figures = [columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].map((column) => column[slot]);
   assert.ok(figures.every(Number.isNaN), figures.join());
   assert.equal([columns.fleetInflight[slot], columns.state[slot]], [0, 0]);
-  assert.equal([columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.warmSince, columns.operator].map((column) => column[slot]), [0, 0, 0, 0, 0]);
+  assert.equal([columns.warmSince[slot], columns.operator[slot]], [0, 0]);
 });
 
 test('a host whose URL changed is another host: a new slot, and the old one to be released once the traffic thread knows the new one', () => {
@@ -186,9 +187,10 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
   const first = openStage();
   first.writer.apply(buildTable(4, 7, ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 }))), 0);
   first.writer.refreshNeutral(0);
+  const leaving = [first.slotOf('b')];
   first.writer.apply(buildChange(4, 8, [], ['b']), 0);
   const known = first.writer.hosts();
-  const next = openStage({ buffer: first.buffer, known, nextSlot: 3 });
+  const next = openStage({ buffer: first.buffer, known, leaving });
   assert.equal(next.writer.stamp, { term: 4, mastership: '', seq: 8 }, 'whose it is a new thread cannot know');
   assert.is(next.reader.fleet[FLEET.neutralUsage], 0.75);
   assert.equal(next.candidates(), ['a', 'c']);

@@ -13,8 +13,8 @@ const test = suite('garbage');
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
-/** An answer without its last chunk, or none: both are an end that the client can tell from a whole answer. */
-const CUT_OFF = /^(HTTP\/1\.1 200 (?![^]*\r\n0\r\n\r\n$)|$)/;
+/** An answer without its last chunk, a refusal, or none: each tells the client that it has no whole answer. */
+const CUT_OFF = /^(HTTP\/1\.1 200 (?![^]*\r\n0\r\n\r\n$)|HTTP\/1\.1 502 |$)/;
 
 /** What a host may answer to a GET, and what a client may then see. */
 const ANSWERS: readonly [string, string, RegExp][] = [

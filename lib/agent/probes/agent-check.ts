@@ -4,7 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { messageOf } from '../../errors.js';
 import { afterLine, MAX_LINE_BYTES, NOTHING_SAID, readingOf } from '../agent-check.js';
-import type { Probe, ProbeOptions, ProbeReading } from '../probe.js';
+import type { Probe, ProbeOptions, ProbeReading } from '../probe-model.js';
 
 /**
  * Opens the probe of the agent at this URL (`agent-check://host:port`). Does not contact it yet. A read opens a

@@ -4,7 +4,7 @@
 
 import { MeercatError, messageOf } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
-import type { Probe, ProbeOptions } from '../probe.js';
+import type { Probe, ProbeOptions } from '../probe-model.js';
 import { cpuQuota, cpusetCores, findCgroups, memoryLimit } from './cgroup-tree.js';
 import type { CgroupPlace, Hierarchy, Limit } from './cgroup-tree.js';
 import { CpuMeter, fractionOf, parseCount } from './figures.js';

@@ -4,7 +4,7 @@
 // The agent serves no requests, so it can wait; nothing that does may import this.
 
 import type { HostFigures } from '../../model.js';
-import type { Probe, ProbeOptions } from '../probe.js';
+import type { Probe, ProbeOptions } from '../probe-model.js';
 import { fractionOf } from './figures.js';
 
 /** The library measures its first load over 500 ms: opening may take that much longer than a read. */

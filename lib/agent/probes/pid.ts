@@ -4,7 +4,7 @@
 
 import { MeercatError } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
-import type { Probe, ProbeOptions } from '../probe.js';
+import type { Probe, ProbeOptions } from '../probe-model.js';
 import { findCgroups, memoryLimit } from './cgroup-tree.js';
 import { CpuMeter, fractionOf } from './figures.js';
 import { allowedCores, machineCores, machineMemoryBytes, readProcess, readText, residentBytes } from './proc.js';

@@ -9,7 +9,7 @@ import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
 import { readOrcaJson } from '../../learning/orca.js';
-import type { Probe, ProbeOptions } from '../probe.js';
+import type { Probe, ProbeOptions } from '../probe-model.js';
 
 const ANSWER_LIMIT_BYTES = 64 * 1024;
 

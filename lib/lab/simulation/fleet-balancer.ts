@@ -79,7 +79,7 @@ export class FleetBalancer {
     this.slotOf = new Int32Array(hosts).fill(-1);
     this.#pace = exchangeMs === null ? new LoadPace() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
-    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 0);
+    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 1);
     this.costs = new ClassCosts(this.columns);
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
@@ -186,7 +186,9 @@ export class FleetBalancer {
   }
 
   #announce({ added, removed }: SlotChange, nowMs: number): void {
+    const { failing, avoidUntil, ejectedUntil } = this.columns;
     for (const { slot } of removed) {
+      ejectedUntil[slot] = avoidUntil[slot] = failing[slot] = 0;
       this.slotOf[this.hostOf[slot] as number] = -1;
       this.#ejections[slot] = startEjection();
       // Requests that are on it still end on its slot: with as many slots as hosts, none is given to another host.

@@ -1,53 +1,47 @@
-// One connection of a client: the strict reading of what comes on it, one request at a time, of each of which
-// Node's server is told; how long all of it may take; and how it ends.
+// One connection of a client: reads strictly what comes on it, one request at a time, holds the client to its
+// deadlines, and ends. No second request begins before the system has taken the answer to the first.
 
 import type { Socket } from 'node:net';
-import type { Clock } from '../../clock.js';
-import type { Count } from '../../table/counters.js';
-import { type AnswerCode, answerBytes } from '../wire/answers.js';
-import { ClientPatience, type Owed, type PatienceRules } from './client-patience.js';
-import type { PresentRequest } from './client-side.js';
-import type { Deadlines } from '../../deadlines.js';
-import { watchHalfClosed } from './half-closed.js';
+import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
+import type { Refusal } from '../wire/refusals.js';
+import type { RequestHead } from '../wire/request-head.js';
+import { ClientOutput } from './client-output.js';
+import { ClientPatience, type Overdue } from './client-patience.js';
+import type { PresentRequest } from './client-side.js';
+import type { ConnectionContext } from './connection-context.js';
+import { watchHalfClosed } from './half-closed.js';
 import { HeldBytes } from './held-bytes.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
 import { readInto } from './read-into.js';
-import type { HeadRules, Refusal, RequestHead } from '../wire/request-head.js';
 import { RequestParser } from './request-parser.js';
 
-/** What all connections share. */
-export interface ConnectionContext {
-  readonly rules: HeadRules & PatienceRules;
-  readonly clock: Clock;
-  readonly count: Count;
-  readonly deadlines: Deadlines;
-  readonly onClosed: (connection: ClientConnection) => void;
-  /** What came was refused before it became a request. */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
-}
-
-/** So much of what was refused is kept for the access log. */
+/** How much of a refused request is kept for the access log. */
 const MAX_LINE = 1024;
 
 /** A client's connection. */
 export class ClientConnection {
   readonly socket: Socket;
   readonly facts: ClientFacts;
-  /** The head of the present request. */
-  head: RequestHead | undefined;
-  present: PresentRequest | undefined;
+  readonly output: ClientOutput;
+  readonly context: ConnectionContext<ClientConnection>;
   /** Since when there is no request on it (process's clock). */
   idleSinceMs: number;
-  readonly #context: ConnectionContext;
+  readonly #resetTcp: () => void;
   readonly #parser: RequestParser;
   readonly #patience: ClientPatience;
   readonly #held: HeldBytes;
-  #announce: (head: RequestHead) => void = () => undefined;
-  /** From a request's head to the end of its answer. */
+  /** The lane of the request that is on it. */
+  present: PresentRequest | undefined;
+  /** From a request's head until its answer was taken. */
   #isBusy = false;
+  /** The present answer is whole, and the system may still have to take it. */
+  #isAnswered = false;
+  /** Nothing of what comes is read any more; the connection ends with the present answer. */
   #isClosing = false;
   #isFinished = false;
+  /** Bytes are being read: what a request's end makes possible is done by that loop. */
+  #isReading = false;
   /** Whether the present body is to be read on. */
   #isBodyWanted = false;
   #takeOver: ((bytes: Buffer) => void) | undefined;
@@ -55,24 +49,30 @@ export class ClientConnection {
   /** The client has closed its half. */
   #hasEnded = false;
 
-  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext) {
+  /** @param resetTcp resets the TCP connection, whatever is spoken on it */
+  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext<ClientConnection>, resetTcp: () => void) {
     this.socket = socket;
     this.facts = facts;
-    this.#context = context;
+    this.context = context;
+    this.#resetTcp = resetTcp;
     this.#parser = new RequestParser(context.rules);
     this.#held = new HeldBytes(socket);
     this.idleSinceMs = context.clock();
-    this.#patience = new ClientPatience(context.rules, context.clock, (owed, isRate) => this.#onLate(owed, isRate));
-    this.#patience.wait('head');
+    this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#onOverdue(overdue));
+    this.#patience.awaitHead();
+    this.output = new ClientOutput(socket, this.#patience, () => this.#onTaken());
     context.deadlines.add(this.#patience);
+    // After an error comes `close`.
     socket.on('error', () => undefined);
-    // So Node ends a connection after its last answer: at once, and what has come meanwhile would lose that answer.
-    socket.destroySoon = () => this.#finish();
     socket.on('close', () => {
       context.deadlines.remove(this.#patience);
       context.onClosed(this);
+      this.present?.onClosed();
     });
     socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.present?.onWritable());
+    readInto(socket, (bytes) => this.#onBytes(bytes));
+    socket.resume();
   }
 
   /** Whether a request is on it. */
@@ -85,21 +85,7 @@ export class ClientConnection {
     return this.#parser.isBetween;
   }
 
-  /** Begins to read; `announce` is told of each request. */
-  start(announce: (head: RequestHead) => void): void {
-    this.#announce = announce;
-    readInto(this.socket, (bytes) => this.#onBytes(bytes));
-    this.socket.resume();
-  }
-
-  /** Leaves the connection to another protocol, whose bytes go to `onBytes` from now on; gives what came on it since the head. */
-  leave(onBytes: (bytes: Buffer) => void): Buffer {
-    this.#takeOver = onBytes;
-    this.#patience.wait('none');
-    const rest = this.#held.take();
-    this.#held.resume();
-    return rest ?? Buffer.alloc(0);
-  }
+  // Reading.
 
   #onBytes(bytes: Buffer): void {
     if (this.#isClosing) {
@@ -116,12 +102,24 @@ export class ClientConnection {
   }
 
   #read(bytes: Buffer): void {
+    this.#isReading = true;
+    try {
+      this.#readAll(bytes);
+    } catch (error) {
+      this.context.onFault(error);
+      this.socket.destroy();
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #readAll(bytes: Buffer): void {
     const parser = this.#parser;
     let offset = 0;
     for (;;) {
       if (this.#isClosing) return;
       if (parser.isBetween ? this.#isBusy : !this.#isBodyWanted) {
-        // The next request waits until the present one's answer was taken by the system; a body, until it is wanted.
+        // The next request waits until the system has taken the present one's answer; a body, until it is wanted.
         this.#hold(bytes, offset);
         return;
       }
@@ -131,19 +129,17 @@ export class ClientConnection {
           this.#refuse(parser.refusal as Refusal, bytes.toString('latin1', offset, offset + MAX_LINE));
           return;
         case 'more':
-          if (this.#patience.owed === 'idle' && next < bytes.length) this.#patience.wait('head');
+          if (this.#patience.isIdle && next < bytes.length) this.#patience.awaitHead();
           this.#hold(bytes, next);
-          if (this.#hasEnded) this.socket.destroySoon();
+          if (this.#hasEnded) this.close();
           return;
         case 'head':
-          // What comes after a head that asks for another protocol is of that protocol: it must be held before.
-          if (parser.head?.upgrade !== undefined) this.#hold(bytes, next);
-          this.#begin(parser.head as RequestHead);
-          if (parser.head?.upgrade !== undefined) return;
+          this.#begin(parser.head as RequestHead, bytes, next);
+          if (this.#takeOver !== undefined) return;
           break;
         case 'body':
         case 'end':
-          if (parser.isBetween) this.#patience.done('body');
+          if (parser.isBetween) this.#patience.onBodyDone();
           else this.#patience.onBody(parser.bodyBytes);
           if (parser.payloadStart < next) this.present?.onBodyData(bytes.subarray(parser.payloadStart, next));
           if (parser.step === 'end') this.present?.onBodyEnd(parser.trailers);
@@ -153,12 +149,18 @@ export class ClientConnection {
     }
   }
 
-  #begin(head: RequestHead): void {
-    this.head = head;
+  #begin(head: RequestHead, bytes: Buffer, next: number): void {
     this.#isBusy = true;
+    this.#isAnswered = false;
     this.#isBodyWanted = false;
-    this.#patience.wait('none');
-    this.#announce(head);
+    this.#patience.onHead();
+    if (head.upgrade !== undefined) {
+      // What comes after this head is of the other protocol.
+      this.#hold(bytes, next);
+      this.context.onUpgrade(this, head);
+      return;
+    }
+    this.context.onRequest(this, head);
   }
 
   #hold(bytes: Buffer, offset: number): void {
@@ -166,24 +168,9 @@ export class ClientConnection {
     this.#held.keep(bytes.subarray(offset), this.#isBusy && (this.#parser.isBetween || !this.#isBodyWanted));
   }
 
-  /** The answer to the present request has been sent. */
-  onAnswered(): void {
-    if (!this.#isBusy) return;
-    this.#isBusy = false;
-    this.present = undefined;
-    this.idleSinceMs = this.#context.clock();
-    if (this.socket.destroyed) return;
-    // The next request may be there already; or none can come any more.
-    if (this.#isClosing || (this.#held.isEmpty && this.#hasEnded)) {
-      this.#finish();
-      return;
-    }
-    this.#patience.wait(this.#held.isEmpty ? 'idle' : 'head');
-    this.#readHeld();
-  }
-
   #readHeld(): void {
-    if (this.#isClosing) return;
+    // The loop that reads now goes on by itself.
+    if (this.#isClosing || this.#isReading) return;
     this.#held.resume();
     const held = this.#held.take();
     if (held !== undefined) this.#read(held);
@@ -205,35 +192,60 @@ export class ClientConnection {
   /** No more of the body is wanted for now: it waits for others. */
   refrain(): void {
     this.#isBodyWanted = false;
-    this.#patience.done('body');
+    this.#patience.onBodyDone();
     this.#held.pause();
   }
 
-  /** The client has taken what was sent. */
-  awaitNothing(): void {
-    this.#patience.done('reading');
+  // Answering.
+
+  /** All of the present answer was sent. @param isKept whether the connection is kept for the next request */
+  onAnswerSent(isKept: boolean): void {
+    if (!isKept) this.stopReading();
+    this.#isAnswered = true;
+    this.#onTaken();
   }
 
-  /** The client must take what was sent. */
-  awaitReading(): void {
-    this.#patience.wait('reading');
+  /** The next request begins when the system has taken the answer to the present one. */
+  #onTaken(): void {
+    if (this.#isAnswered && this.#isBusy && this.output.isTaken) this.#endRequest();
   }
 
-  #onLate(owed: Owed, isRate: boolean): void {
-    const { count } = this.#context;
-    switch (owed) {
+  #endRequest(): void {
+    this.#isBusy = false;
+    this.present = undefined;
+    this.idleSinceMs = this.context.clock();
+    if (this.socket.destroyed) return;
+    // The next request may be there already; or none can come any more.
+    if (this.#isClosing || (this.#held.isEmpty && this.#hasEnded && !this.#isReading)) {
+      this.close();
+      return;
+    }
+    if (this.#held.isEmpty) this.#patience.awaitNext(this.idleSinceMs);
+    else this.#patience.awaitHead();
+    this.#readHeld();
+  }
+
+  // Ending.
+
+  #onOverdue(overdue: Overdue): void {
+    const { count } = this.context;
+    switch (overdue) {
       case 'head':
         count('timeouts_header');
         if (this.#held.isEmpty) this.socket.destroy();
         else this.#turnAway('MEERCAT_REQUEST_TIMEOUT', '');
         break;
       case 'idle':
+        count('timeouts_keep_alive');
+        this.socket.destroy();
+        break;
       case 'reading':
-        count(owed === 'idle' ? 'timeouts_keep_alive' : 'timeouts_client_answer');
+        count('timeouts_client_answer');
         this.socket.destroy();
         break;
       case 'body':
-        count(isRate ? 'timeouts_client_rate' : 'timeouts_client_body');
+      case 'rate':
+        count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
         this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
         break;
     }
@@ -241,42 +253,58 @@ export class ClientConnection {
 
   /** Refuses what came: not before the answers to earlier requests are out. */
   #refuse({ code, counter }: Refusal, text: string): void {
-    this.#context.count(counter);
+    this.context.count(counter);
     this.#isClosing = true;
     this.#held.drop();
-    // A body that turned out wrong: its request is being told to a host.
-    if (this.#isBusy) {
-      this.present?.onBodyFailed(code);
-      return;
-    }
-    this.#turnAway(code, text.split('\r\n', 1)[0] as string);
+    // A body that turned out wrong: its request is on its way to a host.
+    if (this.#isBusy) this.present?.onBodyFailed(code);
+    else this.#turnAway(code, text.split('\r\n', 1)[0] as string);
   }
 
   /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
   #turnAway(code: AnswerCode, line: string): void {
-    this.#context.onRefused(this.facts, code, line);
-    if (this.socket.writable) this.socket.write(answerBytes(code), 'latin1');
-    this.#finish();
+    this.context.onRefused(this.facts, code, line);
+    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false }));
+    this.close();
   }
 
-  /** After the present answer the connection ends, and what is left of the request is read by nobody. */
-  endAfterAnswer(): void {
+  /** The rest of the request is read by nobody; the connection ends with the present answer. */
+  stopReading(): void {
     this.#isClosing = true;
     this.#held.drop();
-    this.#patience.wait('none');
+    this.#patience.onHead();
+    this.#patience.onBodyDone();
   }
 
   /** Nothing more is sent; what still comes is read by nobody. */
-  #finish(): void {
-    this.endAfterAnswer();
+  close(): void {
+    this.stopReading();
     if (this.#isFinished) return;
     this.#isFinished = true;
     endSoon(this.socket);
   }
 
+  /** Ends the connection so that the client sees that an answer which only the end delimits is not whole. */
+  reset(): void {
+    this.#resetTcp();
+  }
+
+  /**
+   * Leaves the connection to another protocol, whose bytes go to `onBytes` from now on.
+   * @returns what came on it since the head
+   */
+  leave(present: PresentRequest, onBytes: (bytes: Buffer) => void): Buffer {
+    this.present = present;
+    this.#takeOver = onBytes;
+    this.#patience.end();
+    const rest = this.#held.take();
+    this.#held.resume();
+    return rest ?? Buffer.alloc(0);
+  }
+
   /** A client that has closed its half and takes nothing any more is given up. */
   giveUpHalfClosed(): void {
-    this.#context.count('timeouts_half_closed');
+    this.context.count('timeouts_half_closed');
     this.socket.destroy();
   }
 
@@ -286,7 +314,7 @@ export class ClientConnection {
     if (this.#isClosing || this.#takeOver !== undefined) return;
     if (!this.#isBusy) {
       // Nothing is owed, and what there is of a head will never be whole.
-      this.socket.destroySoon();
+      this.close();
       return;
     }
     if (!this.#parser.isBetween && this.#isBodyWanted) {
@@ -294,6 +322,6 @@ export class ClientConnection {
       this.socket.destroy();
       return;
     }
-    watchHalfClosed(this.socket, this.#context, () => this.present?.onHalfClosed());
+    watchHalfClosed(this.socket, this.context, () => this.present?.onHalfClosed());
   }
 }

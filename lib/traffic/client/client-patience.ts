@@ -1,99 +1,154 @@
 // How long a client may take: for a head, between two requests, for the next part of a body by the clock and by
-// the rate, and to take its answer. One deadline at a time, moved by assignments.
+// the rate, and to read its answer. It may owe several of them at once; each has a deadline, moved by assignments.
 
 import type { Clock } from '../../clock.js';
 import type { TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Waiting } from '../../deadlines.js';
+import { LATE_MS } from '../../timeout.js';
 
-/** What a client owes. */
-export type Owed =
-  /** A head that is not whole, or the first one. */
-  | 'head'
-  /** Nothing, but the connection is not kept for ever: the next request may come. */
-  | 'idle'
-  /** The next part of its body. */
-  | 'body'
-  /** Nothing. */
-  | 'none'
-  /** To take what was sent. */
-  | 'reading';
+/** What a client did not do in time; `rate`: its body came, but too slowly. */
+export type Overdue = 'head' | 'idle' | 'body' | 'rate' | 'reading';
 
-/** What it is told. */
+/** The limits that a client is held to. */
 export interface PatienceRules extends Pick<TrafficLimits, 'minBodyRate'>, Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'> {}
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** The patience with one client. */
 export class ClientPatience implements Waiting {
-  deadlineMs = Number.POSITIVE_INFINITY;
-  owed: Owed = 'none';
+  /** The earliest of the deadlines below. */
+  deadlineMs = NEVER;
   readonly #rules: PatienceRules;
   readonly #clock: Clock;
-  readonly #onLate: (owed: Owed, isRate: boolean) => void;
+  readonly #onOverdue: (overdue: Overdue) => void;
+  /** For a head, or while the connection is idle for the next one. */
+  #headMs = NEVER;
+  #isIdle = false;
+  #bodyMs = NEVER;
   #bodySinceMs = 0;
   #bytesBefore = 0;
-  /** Whether it is the rate that sets the present deadline, and not the silence since the last byte. */
+  /** Whether the body's deadline is that of its rate, not of the silence since its last byte. */
   #isRateDue = false;
+  #readingMs = NEVER;
 
-  /** @param onLate the client did not do in time what it owed; for a body, whether it was its rate that was too low */
-  constructor(rules: PatienceRules, clock: Clock, onLate: (owed: Owed, isRate: boolean) => void) {
+  constructor(rules: PatienceRules, clock: Clock, onOverdue: (overdue: Overdue) => void) {
     this.#rules = rules;
     this.#clock = clock;
-    this.#onLate = onLate;
+    this.#onOverdue = onOverdue;
   }
 
-  /** The client owes this from now on. */
-  wait(owed: Exclude<Owed, 'body'>): void {
-    this.owed = owed;
-    const { headerTimeoutMs, keepAliveTimeoutMs, clientTimeoutMs } = this.#rules;
-    switch (owed) {
-      case 'head':
-        this.deadlineMs = this.#clock() + headerTimeoutMs;
-        break;
-      case 'idle':
-        this.deadlineMs = this.#clock() + keepAliveTimeoutMs;
-        break;
-      case 'reading':
-        this.deadlineMs = this.#clock() + clientTimeoutMs;
-        break;
-      case 'none':
-        this.deadlineMs = Number.POSITIVE_INFINITY;
-    }
+  /** Whether the connection is idle: not a byte of the next head has come. */
+  get isIdle(): boolean {
+    return this.#isIdle;
   }
 
-  /** The client has done this, if it owed it: it owes nothing more. */
-  done(owed: 'body' | 'reading'): void {
-    if (this.owed === owed) this.wait('none');
+  /** The client owes a head, which has begun or is the first one. */
+  awaitHead(): void {
+    this.#isIdle = false;
+    this.#headMs = this.#clock() + this.#rules.headerTimeoutMs;
+    this.#update();
   }
 
-  /** The body is wanted from now on, of which so many bytes have come. */
+  /** The client owes nothing, but its connection is not kept forever. */
+  awaitNext(nowMs: number): void {
+    this.#isIdle = true;
+    this.#headMs = nowMs + this.#rules.keepAliveTimeoutMs;
+    this.#update();
+  }
+
+  /** The head is whole. */
+  onHead(): void {
+    this.#isIdle = false;
+    this.#headMs = NEVER;
+    this.#update();
+  }
+
+  /** The body is wanted from now on; `bytes` of it have come before. */
   beginBody(bytes: number): void {
     this.#bodySinceMs = this.#clock();
     this.#bytesBefore = bytes;
     this.onBody(bytes);
   }
 
-  /** So many bytes of the body have come, and it is not whole. */
+  /** `bytes` of the body have come in all, and it is not whole. */
   onBody(bytes: number): void {
-    // What it does not take is in its way first.
-    if (this.owed === 'reading') return;
     const { minBodyRate, clientTimeoutMs } = this.#rules;
-    this.owed = 'body';
-    this.deadlineMs = this.#clock() + clientTimeoutMs;
+    this.#bodyMs = this.#clock() + clientTimeoutMs;
     this.#isRateDue = false;
-    if (minBodyRate === 0) return;
-    const came = bytes - this.#bytesBefore;
-    const rateDeadlineMs = this.#bodySinceMs + clientTimeoutMs + (came / minBodyRate) * 1000;
-    if (rateDeadlineMs >= this.deadlineMs) return;
-    this.deadlineMs = rateDeadlineMs;
-    this.#isRateDue = came > 0;
+    if (minBodyRate > 0) {
+      const came = bytes - this.#bytesBefore;
+      const rateDeadlineMs = this.#bodySinceMs + clientTimeoutMs + (came / minBodyRate) * 1000;
+      if (rateDeadlineMs < this.#bodyMs) {
+        this.#bodyMs = rateDeadlineMs;
+        this.#isRateDue = came > 0;
+      }
+    }
+    this.#update();
+  }
+
+  /** No more of the body is owed, or none is wanted for now. */
+  onBodyDone(): void {
+    this.#bodyMs = NEVER;
+    this.#update();
+  }
+
+  /** The client must read what was sent, unless it has to already. */
+  beginReading(): void {
+    if (this.#readingMs === NEVER) this.awaitReading();
+  }
+
+  /** The client has just read something, and must read on. */
+  awaitReading(): void {
+    this.#readingMs = this.#clock() + this.#rules.clientTimeoutMs;
+    this.#update();
+  }
+
+  /** The client has read, as far as can be known, all that was sent. */
+  onRead(): void {
+    this.#readingMs = NEVER;
+    this.#update();
+  }
+
+  /** Whether it is waited for the client to read. */
+  get isAwaitingReading(): boolean {
+    return this.#readingMs !== NEVER;
+  }
+
+  /** The client owes nothing any more that this would watch. */
+  end(): void {
+    this.#isIdle = false;
+    this.#headMs = this.#bodyMs = this.#readingMs = this.deadlineMs = NEVER;
   }
 
   onPaused(pausedMs: number): void {
-    // What the client sent during the pause could not come in.
-    this.#bodySinceMs = Math.min(this.#bodySinceMs + pausedMs, this.#clock());
+    // What the client did during the pause could not come in.
+    const nowMs = this.#clock();
+    const extended = (deadlineMs: number): number => Math.max(deadlineMs <= nowMs ? deadlineMs + pausedMs : deadlineMs, nowMs + LATE_MS);
+    this.#headMs = extended(this.#headMs);
+    this.#bodyMs = extended(this.#bodyMs);
+    this.#readingMs = extended(this.#readingMs);
+    this.#bodySinceMs = Math.min(this.#bodySinceMs + pausedMs, nowMs);
+    this.#update();
   }
 
-  onDeadline(): void {
-    this.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#onLate(this.owed, this.#isRateDue);
+  onDeadline(nowMs: number): void {
+    // Who does not read is told nothing more; then comes what is owed first.
+    if (this.#readingMs <= nowMs) {
+      this.#readingMs = NEVER;
+      this.#update();
+      this.#onOverdue('reading');
+    } else if (this.#bodyMs <= nowMs) {
+      this.#bodyMs = NEVER;
+      this.#update();
+      this.#onOverdue(this.#isRateDue ? 'rate' : 'body');
+    } else {
+      this.#headMs = NEVER;
+      this.#update();
+      this.#onOverdue(this.#isIdle ? 'idle' : 'head');
+    }
+  }
+
+  #update(): void {
+    this.deadlineMs = Math.min(this.#headMs, this.#bodyMs, this.#readingMs);
   }
 }

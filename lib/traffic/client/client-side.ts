@@ -2,26 +2,15 @@
 // Any lane that fills this interface can be told any story.
 
 import type { Duplex } from 'node:stream';
-import type { OutcomeKind } from '../../routing/retry.js';
 import type { AnswerCode } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 
-/** How an attempt ended. */
-export interface Outcome {
-  readonly kind: OutcomeKind;
-  /** Whether anything of an answer was passed on to the client. */
-  readonly hasStarted: boolean;
-  /** The status of the answer that was passed on; 0 without one. */
-  readonly status: number;
-}
-
 /** An attempt to have a host answer the request, as a lane starts it. */
 export interface Startable {
+  /** Begins; never throws, and may have ended when it returns. */
   run(): void;
-  /** Never rejects. */
-  readonly outcome: Promise<Outcome>;
 }
 
 /** Who takes a request's body. */
@@ -64,10 +53,10 @@ export interface ClientSide {
   /** Who is told of the client while a request is forwarded. */
   listener: ClientListener | undefined;
 
-  /** Carries one attempt through this lane; never rejects. */
-  carry(attempt: Startable): Promise<Outcome>;
+  /** Starts an attempt through this lane. */
+  carry(attempt: Startable): void;
 
-  /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. */
+  /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. It may be called again while nothing was handed out. */
   readBody(reader: BodyReader): void;
   /** Lets the body flow again after `onBodyData` gave false. */
   resumeBody(): void;
@@ -109,4 +98,8 @@ export interface PresentRequest {
   onBodyFailed(code: AnswerCode): void;
   /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
   onHalfClosed(): void;
+  /** After the connection was full: more can be sent. */
+  onWritable(): void;
+  /** The connection has closed. */
+  onClosed(): void;
 }

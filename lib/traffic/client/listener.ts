@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { MeercatError } from '../../errors.js';
 import type { Count } from '../../table/counters.js';
 import { startTimeout } from '../../timeout.js';
-import { answerBytes } from '../wire/answers.js';
+import { answerText } from '../wire/answers.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
 import { endSoon } from './linger.js';
@@ -27,7 +27,8 @@ export interface ListenerOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
-  readonly onConnection: (socket: Socket, facts: ClientFacts) => void;
+  /** @param resetTcp resets the TCP connection below, whatever is spoken on it */
+  readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
 }
 
 /** No PROXY header is longer, whatever it carries. */
@@ -124,14 +125,14 @@ function admit(socket: Socket, { address, port, isTrusted }: Peer, options: List
   const verdict = limits.open(address);
   if (verdict !== 'ok') {
     count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
-    if (tls === undefined) socket.write(answerBytes('MEERCAT_TOO_MANY_CONNECTIONS'));
+    if (tls === undefined) socket.write(answerText('MEERCAT_TOO_MANY_CONNECTIONS', { isHead: false, isKept: false }));
     if (tls === undefined) endSoon(socket);
     else socket.destroy();
     return;
   }
   socket.once('close', () => limits.close(address));
   const facts = clientFacts(address, port, tls !== undefined, isTrusted);
-  if (tls === undefined) options.onConnection(socket, facts);
+  if (tls === undefined) options.onConnection(socket, facts, () => void socket.resetAndDestroy());
   else takeTlsOff(socket, facts, tls, options);
 }
 
@@ -146,7 +147,8 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { head
   secured.once('secure', () => {
     isSecure = true;
     end();
-    onConnection(secured, facts);
+    // A TLS socket can't reset itself: the connection that it runs on can.
+    onConnection(secured, facts, () => void socket.resetAndDestroy());
   });
   secured.on('error', () => {
     if (!isSecure) count('refused_tls');

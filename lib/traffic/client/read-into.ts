@@ -26,7 +26,7 @@ export function readInto(socket: Socket, onBytes: (bytes: Buffer) => void): void
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
   const handle = inner._handle;
   // What was put back to be read again must come first.
-  if (BUFFER === undefined || CALLBACK === undefined || handle?.useUserBuffer === undefined || socket.readableLength > 0 || 'encrypted' in socket) {
+  if (BUFFER === undefined || CALLBACK === undefined || handle?.useUserBuffer === undefined || socket.readableLength > 0) {
     socket.on('data', onBytes);
     return;
   }

@@ -2,7 +2,9 @@
 // the first byte that is refused. Pure.
 
 import { ChunkedReader } from '../wire/chunked.js';
-import { checkPartialLine, hasBrokenLine, type HeadRules, isRefusal, readRequestHead, REFUSALS, type Refusal, type RequestHead, withoutOddNames } from '../wire/request-head.js';
+import { type Refusal, REFUSALS } from '../wire/refusals.js';
+import { hasBrokenLine, type HeadRules, isRefusal, type RequestHead, RequestHeadReader, withoutOddNames } from '../wire/request-head.js';
+import { checkPartialLine } from '../wire/request-line.js';
 
 /** What one step found. */
 export type RequestStep =
@@ -30,6 +32,7 @@ export class RequestParser {
   bodyBytes = 0;
   payloadStart = 0;
   readonly #rules: HeadRules;
+  readonly #heads: RequestHeadReader;
   readonly #chunked = new ChunkedReader();
   #phase: 'head' | 'length' | 'chunked' = 'head';
   #left = 0;
@@ -42,6 +45,7 @@ export class RequestParser {
 
   constructor(rules: HeadRules) {
     this.#rules = rules;
+    this.#heads = new RequestHeadReader(rules);
   }
 
   /** Whether the next byte belongs to a head. */
@@ -87,7 +91,7 @@ export class RequestParser {
     this.#mayBeginWithLine = true;
     const end = found + 4;
     // What is longer than any head may be is not even made a text.
-    const head = readRequestHead(bytes.toString('latin1', offset, Math.min(end, offset + this.#rules.maxHeaderSize + 1)), this.#rules);
+    const head = this.#heads.read(bytes.toString('latin1', offset, Math.min(end, offset + this.#rules.maxHeaderSize + 1)));
     if (isRefusal(head)) return this.#refuse(head, offset);
     this.head = head;
     this.bodyBytes = 0;

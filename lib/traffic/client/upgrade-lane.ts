@@ -1,26 +1,32 @@
 // A request that asks for another protocol: its connection left HTTP with its head. The host's 101 hands the
 // connection over; any other answer is passed on, and ends with the connection.
 
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type AnswerCode, answerBytes, lengthOf, statusOf } from '../wire/answers.js';
-import { writeCopy } from '../wire/buffers.js';
-import type { ClientConnection } from './client-connection.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome, Startable } from './client-side.js';
+import type { Duplex } from 'node:stream';
+import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
+import { answerHead, informationalHead } from '../wire/answer-head.js';
 import { type ClientFacts, headText, responseHeaders } from '../wire/headers.js';
-import { endSoon } from './linger.js';
-import type { AnnouncedRequest } from './one-write-response.js';
-import type { Shell } from './proxy-lane.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
+import type { ClientConnection } from './client-connection.js';
+import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable } from './client-side.js';
 
-/** So much is taken of the new protocol before the host has agreed to it. */
+/** How many bytes of the new protocol are taken before the host has agreed to it. */
 const MAX_EARLY = 64 << 10;
 
+const NOTHING = Buffer.alloc(0);
+
+/** Sends an attempt for a request through http-proxy. */
+export type Shell = (request: IncomingMessage, socket: Duplex, attempt: Startable) => void;
+
 /** A request to switch protocols. */
-export class UpgradeLane implements ClientSide {
+export class UpgradeLane implements ClientSide, PresentRequest {
   readonly head: RequestHead;
   readonly facts: ClientFacts;
   readonly isBodyTaken = false;
+  /** A request for an upgrade has no body that could fail. */
+  readonly hasFailed = false;
   readonly bytesIn = 0;
   listener: ClientListener | undefined;
   code: AnswerCode | '' = '';
@@ -29,21 +35,19 @@ export class UpgradeLane implements ClientSide {
   hasStarted = false;
   readonly #shell: Shell;
   readonly #connection: ClientConnection;
-  readonly #request: AnnouncedRequest;
+  readonly #request: IncomingMessage;
   readonly #socket: Socket;
   #early: Buffer;
   #isSwitched = false;
-  /** Who has the bytes once the protocol was switched. */
+  /** Takes the bytes once the protocol was switched. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
   #isGone = false;
-  /** A request for an upgrade has no body. */
-  readonly hasFailed = false;
   /** All that there is to say was sent. */
   #isDone = false;
-  #hasLength = false;
+  #isEndedByClose = false;
 
-  constructor(shell: Shell, connection: ClientConnection, request: AnnouncedRequest) {
-    this.head = connection.head as RequestHead;
+  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
+    this.head = head;
     this.facts = connection.facts;
     this.#shell = shell;
     this.#connection = connection;
@@ -51,9 +55,7 @@ export class UpgradeLane implements ClientSide {
     const { socket } = connection;
     this.#socket = socket;
     socket.on('end', this.#onGone);
-    socket.on('close', this.#onGone);
-    socket.on('drain', this.#onDrain);
-    this.#early = connection.leave((bytes) => {
+    this.#early = connection.leave(this, (bytes) => {
       if (this.#onBytes !== undefined) {
         this.#onBytes(bytes);
         return;
@@ -73,18 +75,12 @@ export class UpgradeLane implements ClientSide {
     this.#socket.destroy();
   };
 
-  readonly #onDrain = (): void => {
-    this.#connection.awaitNothing();
-    this.listener?.onClientWritable();
-  };
-
   get isGone(): boolean {
     return this.#isGone || this.#socket.destroyed;
   }
 
-  carry(attempt: Startable): Promise<Outcome> {
+  carry(attempt: Startable): void {
     this.#shell(this.#request, this.#socket, attempt);
-    return attempt.outcome;
   }
 
   readBody(reader: BodyReader): void {
@@ -97,7 +93,7 @@ export class UpgradeLane implements ClientSide {
   }
 
   sendInformational(head: ResponseHead): void {
-    if (head.status !== 100) this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, responseHeaders(head, false)), 'latin1');
+    if (head.status !== 100) this.#connection.output.sendText(informationalHead(head));
   }
 
   sendSwitch(head: ResponseHead, onBytes: (bytes: Buffer) => void): Socket {
@@ -107,11 +103,9 @@ export class UpgradeLane implements ClientSide {
     this.status = 101;
     const socket = this.#socket;
     socket.off('end', this.#onGone);
-    socket.off('close', this.#onGone);
-    socket.off('drain', this.#onDrain);
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
-    socket.write(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]), 'latin1');
+    this.#connection.output.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;
   }
@@ -119,11 +113,11 @@ export class UpgradeLane implements ClientSide {
   sendHead(head: ResponseHead): void {
     this.hasStarted = true;
     this.status = head.status;
-    this.#hasLength = head.framing === 'length' || head.framing === 'none';
+    this.#isEndedByClose = head.framing === 'chunked' || head.framing === 'close';
     // What it sent too early is read by nobody, but must not hide that it goes.
-    this.#early = Buffer.alloc(0);
+    this.#early = NOTHING;
     this.#socket.resume();
-    this.#socket.write(headText(`HTTP/1.1 ${head.status} ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'close']), 'latin1');
+    this.#connection.output.sendText(answerHead(head, { minorVersion: 0, isChunked: false, isKept: false }));
   }
 
   flush(): void {
@@ -132,29 +126,56 @@ export class UpgradeLane implements ClientSide {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    if (writeCopy(this.#socket, bytes)) return true;
-    // A client that does not take it has its time, as with any answer.
-    this.#connection.awaitReading();
-    return false;
+    this.#connection.output.sendCopy(bytes);
+    return !this.#connection.output.isFull;
   }
 
   endAnswer(): void {
-    this.#isDone = true;
-    endSoon(this.#socket);
+    this.#finish();
   }
 
   breakOff(): void {
     this.#isDone = true;
-    if (this.#hasLength) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (this.#isEndedByClose) this.#connection.reset();
+    else this.#socket.destroy();
   }
 
   answer(code: AnswerCode): void {
-    this.#isDone = true;
     this.code = code;
     this.status = statusOf(code);
     this.bytesOut = lengthOf(code);
-    this.#socket.write(answerBytes(code));
-    endSoon(this.#socket);
+    this.#connection.output.sendText(answerText(code, { isHead: false, isKept: false }));
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#connection.onAnswerSent(false);
+  }
+
+  // The connection.
+
+  onBodyData(): void {
+    // There is no body.
+  }
+
+  onBodyEnd(): void {
+    // There is no body.
+  }
+
+  onBodyFailed(): void {
+    // There is no body.
+  }
+
+  onHalfClosed(): void {
+    // `end` tells.
+  }
+
+  onWritable(): void {
+    if (!this.#isSwitched) this.listener?.onClientWritable();
+  }
+
+  onClosed(): void {
+    this.#onGone();
   }
 }

@@ -1,56 +1,20 @@
 // One connection to a host: plain or TLS, with its response parser. It carries one attempt at a time, and
-// between two it lies idle in its host's pool. Whatever goes wrong on it is told to the attempt that it carries.
+// between two it lies idle in its host's pool. Whatever goes wrong on it is told to the attempt that it carries, once.
 
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../clock.js';
-import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
-import { ResponseParser, type ResponseSink } from './response-parser.js';
 import type { Deadlines, Waiting } from '../../deadlines.js';
-
-/** Who uses a connection. */
-export interface ConnectionUser extends ResponseSink {
-  /** The connection has come about. */
-  onConnected(): void;
-  /** All that came was read, and the answer is not whole. */
-  onPause(): void;
-  /** What was written has gone out. */
-  onHostWritable(): void;
-  /** The connection ended, or what came on it is no answer: nothing more comes. */
-  onHostLost(loss: Loss): void;
-  /** The connection's `deadlineMs` has passed. */
-  onHostDeadline(): void;
-}
-
-/** How a connection was lost to its user. */
-export type Loss = 'connect-failed' | 'reset' | 'bad-response';
-
-/** Who has a connection whose protocol was switched: bytes pass as they are. */
-export interface TunnelSide {
-  /** @param bytes valid until the call returns */
-  onHostBytes(bytes: Buffer): void;
-  onHostWritable(): void;
-  onHostEnd(): void;
-  onHostClosed(): void;
-  onHostDeadline(nowMs: number): void;
-}
-
-/** What connections of one host share. */
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
-  /** The addresses that the host's name stands for; undefined when `host` is an address. */
-  readonly addresses: HostAddresses | undefined;
-  /** How long it may take to connect: each address has its share, and the last one all that is left. */
-  readonly connectTimeoutMs: number;
-  /** How to verify it; undefined for a plain connection. */
-  readonly tls: { readonly servername: string; readonly ca: string | undefined; readonly rejectUnauthorized: boolean } | undefined;
-}
+import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
+import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
+import { ResponseParser } from './response-parser.js';
 
 /** What a connection tells the pool. */
 export interface ConnectionOwner {
   readonly deadlines: Deadlines;
   readonly clock: Clock;
+  /** How long an idle connection is kept at most. */
+  readonly keepIdleMs: number;
   /** Its answer is whole and the connection can be used again. */
   onIdle(connection: HostConnection): void;
   onClosed(connection: HostConnection): void;
@@ -58,6 +22,8 @@ export interface ConnectionOwner {
   onExtraBytes(): void;
   /** Why a connection did not come about. */
   onConnectError(error: Error): void;
+  /** Something threw while nobody used the connection, which is a bug of ours. */
+  onFault(): void;
 }
 
 /** All plain connections read into the same memory: what is read is passed on or copied before the next read. */
@@ -70,6 +36,8 @@ export class HostConnection implements Waiting {
   peer = '';
   /** Since when it lies idle, when it does (process's clock). */
   idleSinceMs = 0;
+  /** How long it may lie idle: less than the host says that it keeps this connection. */
+  keepIdleMs: number;
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #addresses: HostAddresses | undefined;
@@ -81,9 +49,14 @@ export class HostConnection implements Waiting {
   #isReusable = true;
   #tunnel: TunnelSide | undefined;
   #isExecuting = false;
+  /** Attempts that it carried so far, the present one included. */
+  #uses = 0;
+  /** Whether a byte came since the present attempt began. */
+  #hasHeard = false;
 
   constructor(options: ConnectOptions, owner: ConnectionOwner) {
     this.#owner = owner;
+    this.keepIdleMs = owner.keepIdleMs;
     this.#addresses = options.addresses;
     this.socket = this.#open(options);
     owner.deadlines.add(this);
@@ -99,28 +72,68 @@ export class HostConnection implements Waiting {
     return this.#user === undefined;
   }
 
+  /**
+   * The host says that it closes this connection after so many idle seconds: we do it before. It holds until the host
+   * says otherwise on the same connection.
+   * @param seconds Infinity when the host did not say
+   */
+  noteKeepAlive(seconds: number): void {
+    if (seconds === Number.POSITIVE_INFINITY) return;
+    const ms = seconds * 1000;
+    this.keepIdleMs = Math.min(this.#owner.keepIdleMs, ms >= 2000 ? ms - 1000 : ms / 2);
+  }
+
+  /**
+   * Whether the system has refused what was just written: then none of it has left this process. Only to be asked
+   * right after the first write of an attempt; never true over TLS, where it could not be known.
+   */
+  get hasRefusedWrite(): boolean {
+    return this.socket.errored !== null && !('encrypted' in this.socket);
+  }
+
   #open({ host, port, tls, addresses, connectTimeoutMs }: ConnectOptions): Socket {
     const common = { host, port, noDelay: true, allowHalfOpen: false, ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)) };
     let socket: Socket;
     if (tls === undefined) {
       const onread = { buffer: READ_BUFFER, callback: (length: number) => this.#onBytes(READ_BUFFER.subarray(0, length)) };
       socket = connect({ ...common, onread });
-      socket.once('connect', () => this.#onConnect());
+      socket.once('connect', () => this.#run(this.#onConnect));
     } else {
       const { servername, ca, rejectUnauthorized } = tls;
       socket = connectTls({ ...common, rejectUnauthorized, ALPNProtocols: ['http/1.1'], ...(servername !== '' && { servername }), ...(ca !== undefined && { ca }) });
-      socket.once('secureConnect', () => this.#onConnect());
+      socket.once('secureConnect', () => this.#run(this.#onConnect));
       socket.on('data', (bytes: Buffer) => void this.#onBytes(bytes));
     }
     addresses?.watch(socket);
-    socket.on('drain', () => (this.#tunnel ?? this.#user)?.onHostWritable());
+    socket.on('drain', () => this.#run(this.#onDrain));
     // After an error comes `close`.
     socket.on('error', (error) => {
       if (!this.#isConnected) this.#owner.onConnectError(error);
     });
-    socket.on('end', () => this.#onEnd());
-    socket.on('close', () => this.#onClose());
+    socket.on('end', () => this.#run(this.#onEnd));
+    socket.on('close', () => this.#run(this.#onClose));
     return socket;
+  }
+
+  /** Does what an event asks for. Should it throw, by a bug of ours, that costs one request, not the process. */
+  #run(step: () => void): void {
+    try {
+      step.call(this);
+    } catch (error) {
+      this.#onFault(error, this.#tunnel ?? this.#user);
+    }
+  }
+
+  #onFault(error: unknown, user: ConnectionUser | TunnelSide | undefined): void {
+    this.#user = undefined;
+    this.#isExecuting = false;
+    this.destroy();
+    if (user === undefined) this.#owner.onFault();
+    else user.onFault(error);
+  }
+
+  #onDrain(): void {
+    (this.#tunnel ?? this.#user)?.onHostWritable();
   }
 
   #onConnect(): void {
@@ -134,6 +147,8 @@ export class HostConnection implements Waiting {
   use(user: ConnectionUser, method: string): void {
     this.#user = user;
     this.#parser.begin(method);
+    this.#uses++;
+    this.#hasHeard = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
@@ -170,30 +185,44 @@ export class HostConnection implements Waiting {
   }
 
   onDeadline(nowMs: number): void {
-    if (this.#tunnel !== undefined) this.#tunnel.onHostDeadline(nowMs);
-    else if (this.#user === undefined) this.destroy();
-    else this.#user.onHostDeadline();
+    try {
+      if (this.#tunnel !== undefined) this.#tunnel.onHostDeadline(nowMs);
+      else if (this.#user === undefined) this.destroy();
+      else this.#user.onHostDeadline();
+    } catch (error) {
+      this.#onFault(error, this.#tunnel ?? this.#user);
+    }
   }
 
-  #onBytes(bytes: Buffer): boolean {
-    if (this.#isClosed) return true;
+  #onBytes(bytes: Buffer): true {
+    try {
+      this.#take(bytes);
+    } catch (error) {
+      this.#onFault(error, this.#tunnel ?? this.#user);
+    }
+    return true;
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#isClosed) return;
     if (this.#tunnel !== undefined) {
       this.#tunnel.onHostBytes(bytes);
-      return true;
+      return;
     }
+    this.#hasHeard = true;
     const user = this.#user;
     if (user === undefined || !this.#parser.isReading) {
       this.#owner.onExtraBytes();
       if (user === undefined) this.destroy();
       else this.#isReusable = false;
-      return true;
+      return;
     }
     this.#isExecuting = true;
     const taken = this.#parser.execute(bytes, user);
     this.#isExecuting = false;
     if (taken < 0) {
       this.#lose('bad-response');
-      return true;
+      return;
     }
     if (taken < bytes.length) {
       // `switchTo` may have been called meanwhile.
@@ -207,7 +236,6 @@ export class HostConnection implements Waiting {
     }
     if (this.#user === user) user.onPause();
     else if (this.#user === undefined && this.#tunnel === undefined && !this.#isClosed) this.#settle();
-    return true;
   }
 
   /** Nobody uses it any more: back to the pool, or away. */
@@ -253,6 +281,11 @@ export class HostConnection implements Waiting {
     const user = this.#user;
     this.#user = undefined;
     this.destroy();
-    user?.onHostLost(loss);
+    if (user === undefined) return;
+    try {
+      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss);
+    } catch (error) {
+      user.onFault(error);
+    }
   }
 }

@@ -1,65 +1,32 @@
 // The hosts as the traffic thread knows them: by slot, each with its connections, the requests that wait for
 // it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
 
-import type { Clock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
-import type { HostAddresses, Lookup } from '../../health/host-addresses.js';
-import type { OutcomeKind } from '../../routing/retry.js';
-import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../../routing/ejection.js';
-import type { CheckRules } from '../../health/probe-host.js';
-import type { Count } from '../../table/counters.js';
-import { HEADER, type TableColumns } from '../../table/layout.js';
-import { expectedCost } from '../../table/class-costs.js';
-import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
-import type { SlotHost } from '../../table/writer.js';
-import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
-import type { Deadlines } from '../../deadlines.js';
 import { EarlyAnswers } from '../../learning/early-answers.js';
+import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../../routing/ejection.js';
+import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
+import { expectedCost } from '../../table/class-costs.js';
+import { HEADER } from '../../table/layout.js';
+import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
+import type { SlotHost } from '../../table/slots.js';
+import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { InFlight } from './in-flight.js';
-import type { RequestHead } from '../wire/request-head.js';
+import type { PoolOptions } from './pool-options.js';
 
-/** A request that can't be sent a second time takes no connection that was idle for longer: the host may be closing it. */
+/** A request that may not be sent again takes no connection that was idle for longer: the host may be closing it. */
 const FRESH_MS = 1000;
 
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
 
-/** What a pool is handed. */
-export interface PoolOptions {
-  readonly columns: TableColumns;
-  readonly clock: Clock;
-  readonly count: Count;
-  readonly deadlines: Deadlines;
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
-    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> & CheckRules;
-  readonly tls: HostTls;
-  /** Whether a host that was ejected is well. Never rejects. */
-  readonly probe: (origin: string, rules: CheckRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
-  /** Finds the addresses of hosts that have names. */
-  readonly lookup: Lookup;
-  readonly events: PoolEvents;
-}
-
-/** Tells the fleet thread what it can't see in the shared table. */
-export interface PoolEvents {
-  /** What this balancer holds against a host changed. */
-  onVerdict(): void;
-  /** For people: a host was ejected or is back, and why. */
-  onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
-  /** For people: a host's name stands for other addresses than before. */
-  onAddresses(host: string, addresses: readonly string[]): void;
-  /** For people: a host's name can't be looked up. Said once, until it can. */
-  onLookupFailed(host: string, reason: string): void;
-  /** Nothing uses the slot any more. */
-  onReleased(slot: number): void;
-}
-
 /** All hosts of one balancer. */
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
+  /** The same hosts, in the order in which they came. */
+  readonly #inOrder = new Set<Host>();
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
@@ -71,14 +38,14 @@ export class HostPool {
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
-  /** The first slot that was never used: where a new fleet thread goes on. */
-  get nextSlot(): number {
-    return this.#hosts.length;
+  /** The hosts that are in the table, in the order in which they came. */
+  known(): SlotHost[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => !isRemoved).map(({ slot, name, target }) => ({ slot, name, url: target.origin }));
   }
 
-  /** The hosts that are in the table. */
-  known(): SlotHost[] {
-    return this.#hosts.flatMap((host) => (host && !host.isRemoved ? [{ slot: host.slot, name: host.name, url: host.target.origin }] : []));
+  /** The slots of hosts that left the table, and on which requests are in flight: each is released with the last one. */
+  leaving(): number[] {
+    return [...this.#inOrder].filter(({ isRemoved }) => isRemoved).map(({ slot }) => slot);
   }
 
   /** The host of a slot; undefined when it has none. */
@@ -91,7 +58,7 @@ export class HostPool {
     const { slot, name } = added;
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
-    this.#hosts[slot] = new Host(added, {
+    const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
       addressEvents: {
         onChange: (addresses) => events.onAddresses(name, addresses),
@@ -100,6 +67,8 @@ export class HostPool {
         },
       },
     });
+    this.#hosts[slot] = host;
+    this.#inOrder.add(host);
     columns.known[slot] = 1;
   }
 
@@ -135,6 +104,13 @@ export class HostPool {
   isOut(slot: number, nowMs: number): boolean {
     const { out, ejectedUntil, avoidUntil } = this.#options.columns;
     return out[slot] === 1 || (ejectedUntil[slot] as number) > nowMs || (avoidUntil[slot] as number) > nowMs;
+  }
+
+  /** Whether requests may go to a host: it has not left the table, no operator took it out, and it is not out itself; in a panic, that counts only where it has just refused. */
+  isCandidate({ slot, isRemoved }: Host, nowMs: number): boolean {
+    const { header, operator, avoidUntil } = this.#options.columns;
+    if (isRemoved || operator[slot] !== 0) return false;
+    return header[HEADER.panic] === 1 ? !((avoidUntil[slot] as number) > nowMs) : !this.isOut(slot, nowMs);
   }
 
   /** The share (0..1) of recent requests on a host that failed or were answered 5xx. */
@@ -196,12 +172,12 @@ export class HostPool {
 
   /** A connection for one request: the one that was idle last, else a new one. */
   take(host: Host, head: RequestHead, nowMs: number): HostConnection {
-    const mayBeStale = head.framing === 'none' && head.upgrade === undefined && (head.method === 'GET' || head.method === 'HEAD');
+    const mayBeStale = head.framing === 'none' && head.upgrade === undefined && isIdempotent(head.method);
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
       if (!connection.isIdle || !connection.socket.writable) continue;
       const idleMs = nowMs - connection.idleSinceMs;
       // After a pause of the process, before its deadline is looked at: the host has most likely closed it.
-      if (idleMs > host.keepIdleMs) {
+      if (idleMs > connection.keepIdleMs) {
         connection.destroy();
         continue;
       }
@@ -209,6 +185,11 @@ export class HostPool {
       host.idle.push(connection);
       break;
     }
+    return this.connect(host);
+  }
+
+  /** A new connection. */
+  connect(host: Host): HostConnection {
     return new HostConnection(host.connect, host);
   }
 
@@ -258,7 +239,9 @@ export class HostPool {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;
       if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
-      host.queue.forgetGone();
+      // Those that wait for a host that was taken out look for another one.
+      if (this.isCandidate(host, nowMs)) host.queue.forgetGone();
+      else host.queue.sendAway();
       host.addresses?.refresh(nowMs);
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
@@ -283,6 +266,7 @@ export class HostPool {
     if (this.#options.columns.inflight[host.slot] !== 0 || this.#hosts[host.slot] !== host) return;
     host.closeIdle();
     this.#hosts[host.slot] = undefined;
+    this.#inOrder.delete(host);
     this.#options.columns.known[host.slot] = 0;
     this.#options.events.onReleased(host.slot);
   }

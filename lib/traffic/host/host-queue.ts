@@ -27,6 +27,11 @@ export class HostQueue {
     return this.#waiters.length >= this.#length;
   }
 
+  /** Whether anybody waits. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Waits for room. Never rejects. */
   wait(deadlineMs: number, isWaiting: () => boolean): Promise<QueueEnd> {
     return new Promise((resolve) => {

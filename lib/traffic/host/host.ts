@@ -7,10 +7,11 @@ import { hostAddressOf } from '../../health/host-address.js';
 import { type EjectionState, startEjection } from '../../routing/ejection.js';
 import type { Count } from '../../table/counters.js';
 import { type AddressEvents, HostAddresses, type Lookup } from '../../health/host-addresses.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import type { HostTls } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
-import type { ConnectionOwner, ConnectOptions, HostConnection } from './host-connection.js';
+import type { ConnectOptions } from './connection-user.js';
+import type { ConnectionOwner, HostConnection } from './host-connection.js';
 import { HostQueue } from './host-queue.js';
 import type { InFlight } from './in-flight.js';
 import { type LoadState, startLoad } from './load-headers.js';
@@ -55,8 +56,8 @@ export class Host implements ConnectionOwner {
   isProbing = false;
   /** What it says of itself in its answers. */
   readonly load: LoadState = startLoad();
-  /** How long an idle connection is kept: less than the host says that it keeps it. */
-  keepIdleMs: number;
+  /** How long an idle connection is kept at most; the host may say less on each. */
+  readonly keepIdleMs: number;
   /** Why the last connection did not come about. */
   lastError = '';
   /** True once the host left the table: it ends with its last request. */
@@ -99,19 +100,13 @@ export class Host implements ConnectionOwner {
     };
   }
 
-  /** The host closes idle connections after so many seconds: we do it before. */
-  noteKeepAlive(seconds: number): void {
-    const ms = seconds * 1000;
-    if (ms / 2 < this.keepIdleMs) this.keepIdleMs = Math.max(0, ms >= 2000 ? Math.min(this.keepIdleMs, ms - 1000) : ms / 2);
-  }
-
   onIdle(connection: HostConnection): void {
-    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || this.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
+    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || connection.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
       connection.destroy();
       return;
     }
     connection.idleSinceMs = this.clock();
-    connection.deadlineMs = connection.idleSinceMs + this.keepIdleMs;
+    connection.deadlineMs = connection.idleSinceMs + connection.keepIdleMs;
     this.idle.push(connection);
   }
 
@@ -123,6 +118,10 @@ export class Host implements ConnectionOwner {
 
   onExtraBytes(): void {
     this.#count('hosts_extra_bytes');
+  }
+
+  onFault(): void {
+    this.#count('internal_errors');
   }
 
   onConnectError(error: Error): void {

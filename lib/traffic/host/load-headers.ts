@@ -5,7 +5,6 @@ import type { Clock } from '../../clock.js';
 import type { InbandReport } from '../../model.js';
 import { isLoadHeader, readLoadHeader } from '../../learning/orca-header.js';
 import type { Count } from '../../table/counters.js';
-import type { Host } from './host.js';
 import { NO_LOAD, type ResponseHead, SEVERAL_LOADS } from '../wire/response-head.js';
 
 /** Of each host, one report in so long is handed on: four a second. The others are not even read. */
@@ -31,9 +30,17 @@ export function startLoad(): LoadState {
   return { readAtMs: Number.NEGATIVE_INFINITY, reportedAtMs: Number.NEGATIVE_INFINITY, hasCost: false };
 }
 
+/** A host that may put load reports into its answers. */
+export interface ReportingHost {
+  readonly slot: number;
+  readonly name: string;
+  readonly target: URL;
+  readonly load: LoadState;
+}
+
 /** Whose answer it is, and where what it said of its own cost is noted. */
 export interface LoadSource {
-  readonly host: Pick<Host, 'slot' | 'name' | 'target' | 'load'>;
+  readonly host: ReportingHost;
   /** Milliseconds of CPU. */
   saidCpuMs: number;
 }
@@ -63,7 +70,7 @@ export class LoadHeaders {
     if (loadAt === NO_LOAD) return head;
     if (loadAt === SEVERAL_LOADS) this.#options.count('inband_dropped_malformed');
     else this.#read(source, headers[loadAt] as string, headers[loadAt + 1] as string);
-    return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD };
+    return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD, passed: undefined };
   }
 
   /** The same for what comes after a chunked body. */

@@ -3,7 +3,7 @@
 
 import { ChunkedReader } from '../wire/chunked.js';
 import { hasBrokenLine } from '../wire/request-head.js';
-import { readResponseHead, type ResponseHead } from '../wire/response-head.js';
+import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
 /** Who is told what a host answers; calls come in this order, while `execute` or `finish` runs. */
 export interface ResponseSink {
@@ -32,6 +32,7 @@ const NO_TRAILERS: readonly string[] = [];
 
 /** Reads the answers on one connection, one after the other. */
 export class ResponseParser {
+  readonly #heads = new ResponseHeadReader();
   readonly #chunked = new ChunkedReader();
   #phase: 'head' | 'length' | 'chunked' | 'close' | 'done' = 'done';
   #isHeadRequest = false;
@@ -114,7 +115,7 @@ export class ResponseParser {
     if (end - offset > MAX_HEAD) return WRONG;
     // A line that ends in another way than the grammar's would hide the end for ever.
     if (found < 0) return canBecomeHead(bytes, offset) && !hasBrokenLine(bytes.toString('latin1', offset, end)) ? MORE : WRONG;
-    const head = readResponseHead(bytes.toString('latin1', offset, end), this.#isHeadRequest);
+    const head = this.#heads.read(bytes.toString('latin1', offset, end), this.#isHeadRequest);
     if (head === undefined) return WRONG;
     if (head.status < 200) {
       if (++this.#informational > MAX_INFORMATIONAL) return WRONG;

@@ -1,45 +1,32 @@
 // One attempt to have one host answer one request: takes a connection, sends the request, passes the answer
-// on, both streamed with backpressure. It tells once how it ended, and never throws. Which lane the client's
-// bytes take is of no matter here.
+// on, both streamed with backpressure. A kept connection that turns out to be closed is replaced by a new one where that
+// is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours is its owner's to know.
 
-import type { Clock } from '../../clock.js';
-import type { OutcomeKind } from '../../routing/retry.js';
-import type { TrafficTimeouts } from '../../config/traffic-config.js';
-import type { Count } from '../../table/counters.js';
-import { writeCopy } from '../wire/buffers.js';
-import { chunkedEnd, chunkHead } from '../wire/chunked.js';
-import type { BodyReader, ClientListener, ClientSide, Outcome } from '../client/client-side.js';
-import { headText, passedTrailers, requestHeaders } from '../wire/headers.js';
-import type { ConnectionUser, HostConnection, Loss } from '../host/host-connection.js';
+import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
+import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
+import { passedTrailers } from '../wire/headers.js';
+import type { ConnectionUser, Loss } from '../host/connection-user.js';
+import type { HostConnection } from '../host/host-connection.js';
 import type { Host } from '../host/host.js';
-import type { HostPool } from '../host/host-pool.js';
-import type { LoadHeaders } from '../host/load-headers.js';
+import { mayKeepAfter, writeRequestBody, writeRequestEnd, writeRequestHead } from '../host/request-writer.js';
 import type { ResponseHead } from '../wire/response-head.js';
-import { Tunnel } from './tunnel.js';
+import type { AttemptContext } from './attempt-context.js';
+import { openTunnel, type Tunnel } from './tunnel.js';
 
-/** What all attempts of a balancer share. */
-export interface AttemptContext {
-  readonly pool: HostPool;
-  readonly clock: Clock;
-  readonly count: Count;
-  readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs'>;
-  /** Our name in Via. */
-  readonly pseudonym: string;
-  /** Takes what hosts say of themselves in their answers. */
-  readonly loads: LoadHeaders;
-  /** The tunnels that are open, to be told when the balancer stops. */
-  readonly tunnels: Set<Tunnel>;
+/** Who made an attempt: hears once how it ended. */
+export interface AttemptOwner {
+  /** @param status of the answer that was passed on; 0 without one */
+  onAttemptEnd(kind: OutcomeKind, status: number): void;
+  /** A bug of ours ended it. */
+  onAttemptFault(error: unknown): void;
 }
-
-/** Upgrades that are not passed on: they would take the requests behind them out of all rules (RFC 9113, section 3.1). */
-const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
 
 /** One attempt. */
 export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly host: Host;
   /** Its place in the host's list of attempts. */
   place = -1;
-  readonly outcome: Promise<Outcome>;
+  readonly owner: AttemptOwner;
   /** The request's class, and the work that it is expected to be (ms of CPU). */
   readonly classId: number;
   readonly cost: number;
@@ -54,39 +41,46 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   bodyBytes = 0;
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
-  #settle: (outcome: Outcome) => void = () => undefined;
   #connection: HostConnection | undefined;
   #isSettled = false;
   #isRequestSent = false;
-  #isAnswerWhole = false;
+  /** The system refused the request's first bytes: the host has seen nothing of it. */
+  #isUndelivered = false;
   #status = 0;
-  #isKept = true;
+  /** Whether the connection may carry another request; decided with the head of the answer. */
+  #isKept = false;
   #tunnel: Tunnel | undefined;
 
-  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number) {
+  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number, owner: AttemptOwner) {
     this.#context = context;
     this.#client = client;
     this.host = host;
     this.classId = classId;
     this.cost = cost;
     this.startedAtMs = startedAtMs;
-    this.outcome = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
+    this.owner = owner;
   }
 
   /** Begins. */
   run(): void {
-    const { pool, clock, timeouts } = this.#context;
+    const { pool } = this.#context;
     const client = this.#client;
     if (client.isGone) {
       this.#end('client-gone');
       return;
     }
-    client.listener = this;
-    const connection = pool.take(this.host, client.head, this.startedAtMs);
+    try {
+      client.listener = this;
+      this.#use(pool.take(this.host, client.head, this.startedAtMs));
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  #use(connection: HostConnection): void {
+    const { clock, timeouts } = this.#context;
     this.#connection = connection;
-    connection.use(this, client.head.method);
+    connection.use(this, this.#client.head.method);
     // It has just begun: the clock need not be read again.
     if (connection.isConnected) this.#sendRequest(this.startedAtMs);
     else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
@@ -96,6 +90,17 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   abort(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close();
     else if (this.#connection !== undefined) this.onHostLost('reset');
+  }
+
+  onFault(error: unknown): void {
+    if (this.#isSettled) {
+      this.#context.count('internal_errors');
+      return;
+    }
+    this.#isSettled = true;
+    this.#client.listener = undefined;
+    if (this.#tunnel === undefined) this.#connection?.release(false);
+    this.owner.onAttemptFault(error);
   }
 
   // The host's connection.
@@ -109,10 +114,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
-    const isUpgrade = head.upgrade !== undefined && !NO_UPGRADES.test(head.upgrade);
-    const headers = requestHeaders(head, facts, { authority: this.host.authority, pseudonym, isUpgrade });
-    connection.write(headText(`${head.method} ${head.target} HTTP/1.1`, headers));
-    if (head.framing === 'none') {
+    writeRequestHead(connection, head, facts, this.host.authority, pseudonym);
+    // Nobody will read it; the connection's end follows at once.
+    if (connection.hasRefusedWrite) this.#isUndelivered = true;
+    else if (head.framing === 'none') {
       this.#isRequestSent = true;
       this.#awaitAnswer(nowMs);
     } else {
@@ -121,14 +126,30 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   onHostWritable(): void {
-    if (this.#isSettled || this.#isRequestSent || this.#isAnswerWhole) return;
+    if (this.#isSettled || this.#isRequestSent) return;
     (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
     this.#client.resumeBody();
   }
 
   onHostLost(loss: Loss): void {
-    this.#context.count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'reset' ? 'hosts_reset' : 'hosts_bad_response');
-    this.#fail(loss);
+    const { count } = this.#context;
+    if (loss === 'stale' && this.#sendAgain()) return;
+    count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'bad-response' ? 'hosts_bad_response' : 'hosts_reset');
+    this.#fail(loss === 'stale' ? 'reset' : loss);
+  }
+
+  /** A kept connection was closed already, which is not the host's fault: sends the request on a new one, if that is safe. */
+  #sendAgain(): boolean {
+    const client = this.#client;
+    const { method, framing } = client.head;
+    // A body without a byte may have been taken, too.
+    const isBodyTaken = client.isBodyTaken || (framing !== 'none' && this.#isRequestSent);
+    if (this.#isSettled || this.host.isRemoved || !maySendAgain(method, isBodyTaken, this.#isUndelivered)) return false;
+    const { pool, count } = this.#context;
+    count('retries_stale_connection');
+    this.#isUndelivered = this.#isRequestSent = false;
+    this.#use(pool.connect(this.host));
+    return true;
   }
 
   onHostDeadline(): void {
@@ -157,10 +178,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHead(head: ResponseHead, isBodyHere: boolean): void {
     if (this.#isSettled) return;
+    const connection = this.#connection as HostConnection;
     this.#noteFirstByte();
     this.#status = head.status;
-    this.#isKept = head.isKeptAlive;
-    this.host.noteKeepAlive(head.keepAliveSeconds);
+    this.#isKept = head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
+    connection.noteKeepAlive(head.keepAliveSeconds);
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
   }
@@ -182,9 +204,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
-    this.#isAnswerWhole = true;
     this.#client.endAnswer(passedTrailers(this.#context.loads.takeTrailers(this, trailers)));
-    this.#end('ok', this.#isKept && this.#isRequestSent);
+    this.#end('ok', this.#isKept);
   }
 
   // The client.
@@ -203,27 +224,25 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBodyData(bytes: Buffer): boolean {
     if (this.#isSettled) return true;
     const connection = this.#connection as HostConnection;
-    const { socket } = connection;
-    let hasRoom: boolean;
-    if (this.#client.head.framing === 'chunked') {
-      socket.cork();
-      connection.write(chunkHead(bytes.length));
-      writeCopy(socket, bytes);
-      hasRoom = connection.write('\r\n');
-      socket.uncork();
-    } else {
-      hasRoom = writeCopy(socket, bytes);
+    try {
+      const hasRoom = writeRequestBody(connection, this.#client.head, bytes);
+      if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
+      return hasRoom;
+    } catch (error) {
+      this.onFault(error);
+      return true;
     }
-    if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
-    return hasRoom;
   }
 
   onBodyEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
-    const connection = this.#connection as HostConnection;
-    if (this.#client.head.framing === 'chunked') connection.write(chunkedEnd(passedTrailers(trailers)));
-    this.#isRequestSent = true;
-    this.#awaitAnswer();
+    try {
+      writeRequestEnd(this.#connection as HostConnection, this.#client.head, trailers);
+      this.#isRequestSent = true;
+      this.#awaitAnswer();
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   /** Once the request is sent, the host owes the next byte of its answer within its time. */
@@ -237,34 +256,23 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   #onSwitch(head: ResponseHead): void {
-    const client = this.#client;
-    const connection = this.#connection as HostConnection;
-    // A host may not switch protocols unasked: what follows would not be HTTP.
-    const isAnnounced = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
-    if (client.head.upgrade === undefined || client.sendSwitch === undefined || NO_UPGRADES.test(client.head.upgrade) || !isAnnounced) {
+    const { clock, timeouts, tunnels, count } = this.#context;
+    const tunnel = openTunnel(head, this.#client, {
+      host: this.#connection as HostConnection, clock, idleMs: timeouts.tunnelTimeoutMs,
+      onEnd: (isTimeout) => {
+        if (tunnel !== undefined) tunnels.delete(tunnel);
+        if (isTimeout) count('timeouts_tunnel');
+        this.#end('ok');
+      },
+      onFault: (error) => this.onFault(error),
+    });
+    if (tunnel === undefined) {
       this.onHostLost('bad-response');
       return;
     }
     this.#status = 101;
-    client.listener = undefined;
-    const early: Buffer[] = [];
-    const socket = client.sendSwitch(head, (bytes) => {
-      if (this.#tunnel === undefined) early.push(bytes);
-      else this.#tunnel.onClientBytes(bytes);
-    });
-    const { clock, timeouts, tunnels } = this.#context;
-    const tunnel = new Tunnel({
-      client: socket, host: connection, isWebSocket: client.head.upgrade.trim().toLowerCase() === 'websocket', clock, idleMs: timeouts.tunnelTimeoutMs,
-      onEnd: (isTimeout) => {
-        tunnels.delete(tunnel);
-        if (isTimeout) this.#context.count('timeouts_tunnel');
-        this.#end('ok');
-      },
-    });
     tunnels.add(tunnel);
     this.#tunnel = tunnel;
-    connection.switchTo(tunnel);
-    for (const bytes of early) tunnel.onClientBytes(bytes);
   }
 
   /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */
@@ -272,7 +280,12 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return;
     const client = this.#client;
     client.listener = undefined;
-    if (client.hasStarted) client.breakOff();
+    try {
+      if (client.hasStarted) client.breakOff();
+    } catch {
+      // The host has failed all the same, and that is what is told.
+      this.#context.count('internal_errors');
+    }
     this.#end(kind);
   }
 
@@ -282,6 +295,6 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const client = this.#client;
     client.listener = undefined;
     if (this.#tunnel === undefined) this.#connection?.release(mayBeUsedAgain);
-    this.#settle({ kind, hasStarted: client.hasStarted, status: this.#status });
+    this.owner.onAttemptEnd(kind, this.#status);
   }
 }

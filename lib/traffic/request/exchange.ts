@@ -1,28 +1,28 @@
-// A request's story, whatever lane its bytes take: pick, forward, record; once more on another host if
-// that is allowed; else an answer of our own. Told in one place, from top to bottom.
+// A request's way, whatever lane its bytes take: pick, forward, record; once more on another host if that is allowed;
+// else an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
 import type { Policy } from '../../model.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
 import type { RequestClasses } from '../../routing/request-classes.js';
 import type { RetryBudget } from '../../routing/retry-budget.js';
 import { expectedCost } from '../../table/class-costs.js';
+import type { TableColumns } from '../../table/layout.js';
 import type { TrafficTimeouts } from '../../config/traffic-config.js';
 import type { AccessLog } from '../log/access-log.js';
 import type { AnswerCode } from '../wire/answers.js';
-import { Attempt, type AttemptContext } from './attempt.js';
-import type { ClientSide, Outcome } from '../client/client-side.js';
-import { hasPassed } from '../wire/headers.js';
+import { Attempt, type AttemptOwner } from './attempt.js';
+import type { AttemptContext } from './attempt-context.js';
+import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
-import type { QueueEnd } from '../host/host-queue.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
-/** What the story needs; one for all requests of a balancer. */
+/** What all requests of a balancer share. */
 export interface ExchangeContext extends AttemptContext, PickContext {
   readonly classes: RequestClasses;
-  /** What a request of each class costs (ms of CPU); NaN when not known. */
-  readonly classCost: Float64Array;
+  /** What requests cost, by class and on average (ms of CPU). */
+  readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
   readonly budget: RetryBudget;
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
   /** Whether the process is short of memory: new requests are refused. */
@@ -32,75 +32,182 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   policy: Policy;
 }
 
-/** Carries one request through. Never rejects. */
-export async function exchange(context: ExchangeContext, client: ClientSide): Promise<void> {
-  const { count, clock, pool, classes, classCost, ids } = context;
-  let nowMs = clock();
-  const story: Story = { startedMs: nowMs, queuedMs: 0, attempts: 0, attempt: undefined, outcome: 'refused' };
-  count('requests');
-  context.budget.onRequest(nowMs);
-  let failure = refusalOf(context, client);
-  let lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
-  let excluded = -1;
-  const classId = classes.classOf(client.head.method, client.head.target);
-  const cost = expectedCost({ classCost, fleet: context.view.fleet }, classId);
-  const request = ids === undefined ? 0 : ids.log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
-  while (failure === undefined) {
-    const host = pick(context, nowMs, excluded, cost, request, story.attempts + 1);
-    if (host === undefined) {
-      if (story.attempts === 0) count('requests_refused_no_host');
-      failure = lastWrong;
-      break;
-    }
-    if (!pool.hasRoom(host)) {
-      // oxlint-disable-next-line no-await-in-loop -- a host with its full number is waited for
-      const turn = await waitFor(context, client, host);
-      nowMs = clock();
-      story.queuedMs = nowMs - story.startedMs;
-      if (turn === 'gone') continue;
-      if (turn !== 'room') {
-        if (client.isGone) story.outcome = goneFrom(context, client);
-        else failure = 'MEERCAT_BUSY';
-        break;
-      }
-    }
-    const attempt = new Attempt(context, client, host, classId, cost, nowMs);
-    story.attempt = attempt;
-    story.attempts++;
-    pool.begin(host, attempt);
-    // oxlint-disable-next-line no-await-in-loop -- the second attempt depends on how the first one ended
-    const outcome = await client.carry(attempt);
-    pool.end(host, attempt, outcome.kind, outcome.status);
-    story.outcome = outcome.kind;
+/** How a request's way ended: undefined in good order, whatever the answer was; else by a bug of ours, and the client is not answered. */
+export type ExchangeEnd = (client: ClientSide, fault: Error | undefined) => void;
 
-    if (outcome.kind === 'ok') break;
-    if (outcome.kind === 'client-gone') {
-      story.outcome = goneFrom(context, client);
-      break;
-    }
-    lastWrong = codeOf(outcome.kind);
-    if (!mayTryAgain(context, client, outcome, story.attempts)) failure = lastWrong;
-    excluded = host.slot;
-    nowMs = clock();
-  }
-  if (failure !== undefined) {
-    count('requests_failed');
-    if (!client.hasStarted) client.answer(failure);
-  }
-  context.accessLog?.write(recordOf(story, client, clock(), ids === undefined ? '' : requestIdOf(ids, request)));
+/** Carries one request through; `onEnd` is called once, maybe before this returns. Nothing of it is in flight then. Never throws. */
+export function exchange(context: ExchangeContext, client: ClientSide, onEnd: ExchangeEnd): void {
+  new Exchange(context, client, onEnd).begin();
 }
 
-/** Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. */
-async function waitFor({ count, clock, timeouts }: ExchangeContext, client: ClientSide, { queue }: Host): Promise<QueueEnd | 'full'> {
+/** One request, from its head to its record. Its steps follow each other from top to bottom. */
+class Exchange implements AttemptOwner, Story {
+  readonly startedMs: number;
+  queuedMs = 0;
+  attempts = 0;
+  attempt: Attempt | undefined;
+  outcome: LoggedOutcome = 'refused';
+  readonly #context: ExchangeContext;
+  readonly #client: ClientSide;
+  readonly #onEnd: ExchangeEnd;
+  /** Its class, and the work that it is expected to be (ms of CPU). */
+  #classId = 0;
+  #cost = 0;
+  /** Its number in the log of picks. */
+  #number = 0;
+  /** The slot of the host that failed it before. */
+  #excluded = -1;
+  #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
+  /** Until when it may wait for room on hosts; NaN until it waits. */
+  #queueDeadlineMs = Number.NaN;
+  #isOver = false;
+
+  constructor(context: ExchangeContext, client: ClientSide, onEnd: ExchangeEnd) {
+    this.#context = context;
+    this.#client = client;
+    this.#onEnd = onEnd;
+    this.startedMs = context.clock();
+  }
+
+  begin(): void {
+    const { count, budget, classes, costs, ids } = this.#context;
+    const { method, target } = this.#client.head;
+    try {
+      count('requests');
+      budget.onRequest(this.startedMs);
+      const refusal = refusalOf(this.#context, this.#client);
+      this.#classId = classes.classOf(method, target);
+      this.#cost = expectedCost(costs, this.#classId);
+      if (ids !== undefined) this.#number = ids.log.open(this.startedMs, classes.name(this.#classId) ?? '', this.#cost, (costs.classCost[this.#classId] as number) > 0);
+      if (refusal === undefined) this.#pick(this.startedMs);
+      else this.#refuse(refusal);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #pick(nowMs: number): void {
+    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, this.attempts + 1);
+    if (host === undefined) {
+      if (this.attempts === 0) this.#context.count('requests_refused_no_host');
+      this.#refuse(this.#lastWrong);
+    } else if (this.#context.pool.hasRoom(host)) {
+      this.#forward(host, nowMs);
+    } else {
+      void this.#wait(host, nowMs);
+    }
+  }
+
+  /** Waits for a host that has its full number in flight. What a request waits altogether is bounded, however often it waits. */
+  async #wait(host: Host, fromMs: number): Promise<void> {
+    const { clock, timeouts } = this.#context;
+    try {
+      const isFirst = Number.isNaN(this.#queueDeadlineMs);
+      if (isFirst) this.#queueDeadlineMs = fromMs + timeouts.queueTimeoutMs;
+      const turn = await waitFor(this.#context, this.#client, host, this.#queueDeadlineMs, isFirst);
+      const nowMs = clock();
+      this.queuedMs += nowMs - fromMs;
+      if (turn === 'room') this.#forward(host, nowMs);
+      else if (turn === 'again') this.#pick(nowMs);
+      else if (this.#client.isGone) this.#loseClient();
+      else this.#refuse('MEERCAT_BUSY');
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #forward(host: Host, nowMs: number): void {
+    const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this);
+    this.attempt = attempt;
+    this.attempts++;
+    this.#context.pool.begin(host, attempt);
+    try {
+      this.#client.carry(attempt);
+    } catch (error) {
+      attempt.onFault(error);
+    }
+  }
+
+  onAttemptEnd(kind: OutcomeKind, status: number): void {
+    const { pool, clock } = this.#context;
+    const attempt = this.attempt as Attempt;
+    const { host } = attempt;
+    try {
+      pool.end(host, attempt, kind, status);
+      this.outcome = kind;
+      if (kind === 'ok') {
+        this.#record();
+      } else if (kind === 'client-gone') {
+        this.#loseClient();
+      } else {
+        this.#lastWrong = codeOf(kind);
+        this.#excluded = host.slot;
+        if (mayTryAgain(this.#context, this.#client, kind, this.attempts)) this.#pick(clock());
+        else this.#refuse(this.#lastWrong);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** A bug of ours: the request ends with it, and must not stay in flight. It says nothing of the host. */
+  onAttemptFault(error: unknown): void {
+    const attempt = this.attempt as Attempt;
+    this.#context.pool.end(attempt.host, attempt, 'client-gone', 0);
+    this.#fail(error);
+  }
+
+  #loseClient(): void {
+    this.outcome = goneFrom(this.#context, this.#client);
+    this.#record();
+  }
+
+  /** Ends it with an answer of our own, unless the client has a part of another. */
+  #refuse(code: AnswerCode): void {
+    this.#context.count('requests_failed');
+    if (!this.#client.hasStarted) this.#client.answer(code);
+    this.#record();
+  }
+
+  #record(): void {
+    const { accessLog, clock, ids } = this.#context;
+    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number)));
+    this.#finish(undefined);
+  }
+
+  #fail(error: unknown): void {
+    this.#finish(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #finish(fault: Error | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onEnd(this.#client, fault);
+  }
+}
+
+/**
+ * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
+ * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
+ */
+async function waitFor({ count, clock, pool }: ExchangeContext, client: ClientSide, host: Host, deadlineMs: number, isFirst: boolean): Promise<'room' | 'again' | 'refused'> {
+  const { queue } = host;
   if (queue.isFull) {
     count('refused_queue_full');
-    return 'full';
+    return 'refused';
   }
-  count('requests_queued');
-  const end = await queue.wait(clock() + timeouts.queueTimeoutMs, () => !client.isGone);
-  if (client.isGone) return 'timeout';
-  if (end === 'timeout') count('timeouts_queue');
-  return end;
+  if (isFirst) count('requests_queued');
+  const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
+  const isUsable = pool.isCandidate(host, clock());
+  // Whoever leaves without using the room hands it on, and nobody waits for a host that is out.
+  if (!isUsable) queue.sendAway();
+  else if (end === 'room' && client.isGone && pool.hasRoom(host)) queue.letIn();
+  if (client.isGone) return 'refused';
+  if (end === 'timeout') {
+    count('timeouts_queue');
+    return 'refused';
+  }
+  return end === 'room' && isUsable && pool.hasRoom(host) ? 'room' : 'again';
 }
 
 function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): LoggedOutcome {
@@ -114,7 +221,7 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
     count('refused_memory');
     return 'MEERCAT_OVERLOADED';
   }
-  if (hasPassed(head, pseudonym)) {
+  if (head.passedBy?.includes(pseudonym) === true) {
     count('refused_loop');
     return 'MEERCAT_LOOP';
   }
@@ -123,9 +230,9 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
 }
 
 /** Whether one other host may be tried, by the rule and by the budget. */
-function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, { kind, hasStarted }: Outcome, attempts: number): boolean {
+function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, kind: OutcomeKind, attempts: number): boolean {
   const { method, framing } = client.head;
-  if (!mayRetry({ outcome: kind, hasStarted, method, hasBody: framing !== 'none', isBodyTaken: client.isBodyTaken, attempts })) return false;
+  if (!mayRetry({ outcome: kind, hasStarted: client.hasStarted, method, hasBody: framing !== 'none', isBodyTaken: client.isBodyTaken, attempts })) return false;
   if (!budget.mayRetry(clock())) {
     count('retries_denied_budget');
     return false;

@@ -6,7 +6,7 @@ import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
 import { createPolicy } from '../../routing/policy.js';
 import type { Random } from '../../routing/random.js';
 import { HEADER, type TableColumns } from '../../table/layout.js';
-import type { SlotHost } from '../../table/writer.js';
+import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
@@ -65,12 +65,12 @@ export class Explainer {
 
   #dryRun(method: string, target: string): Explanation {
     const { context, random, clock } = this.#options;
-    const { classes, classCost, policy } = context;
+    const { classes, costs, policy } = context;
     const classId = classes.idOf(method, target);
-    const cost = expectedCost({ classCost: context.classCost, fleet: context.view.fleet }, classId);
+    const cost = expectedCost(costs, classId);
     const nowMs = clock();
     const log = this.#dryLog;
-    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (classCost[classId] as number) > 0);
+    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0);
     // A policy of its own: the turn of round-robin stays where it is.
     pick({ ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, prefix: '' } }, nowMs, -1, cost, request, 1);
     return this.#read(log, request, null) as Explanation;

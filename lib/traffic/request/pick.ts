@@ -1,5 +1,6 @@
-// The host for one attempt: the policy's pick, unless that host has no room, or the attempt is a retry and something
-// is held against it. Then the candidates are searched for a better one; sending anyway beats refusing.
+// The host for one attempt: the policy's pick, unless the host is on its way out of the table or has no room, or the
+// attempt is a retry and something is held against it. Then candidates are searched for a better one; sending anyway
+// beats refusing. That a host has no room means that none has that may be picked: policies pass over full hosts.
 
 import { LOOK, type HostView, type Policy } from '../../model.js';
 import type { Host } from '../host/host.js';
@@ -15,7 +16,7 @@ export interface PickContext {
   readonly ids: RequestIds | undefined;
 }
 
-/** Picks by the policy for one attempt, while the hosts that it picks have no room. */
+/** Picks by the policy for one attempt, while the hosts that it picks have left the table since the list was built. */
 const MAX_PICKS = 4;
 
 /** Candidates that a search looks at: it bounds a pick, whatever the number of hosts. */
@@ -24,8 +25,10 @@ const MAX_LOOKS = 32;
 /** What speaks against a host, worst last; between 0 and 1 it is the share of its requests that failed lately. */
 const NOTHING = 0;
 const FULL = 2;
-const OUT = 3;
-const UNKNOWN = 4;
+/** It has no room, and as many wait for it as may. */
+const CROWDED = 3;
+const OUT = 4;
+const UNKNOWN = 5;
 
 /**
  * A host with room; for a retry one that nothing is held against. When there is none, the best of those that were
@@ -38,21 +41,15 @@ export function pick(context: PickContext, nowMs: number, excluded: number, cost
   const isRetry = excluded >= 0;
   let best: Host | undefined;
   let least = UNKNOWN;
-  for (let i = 0; i < MAX_PICKS; i++) {
+  for (let i = 0; i < MAX_PICKS && least === UNKNOWN; i++) {
     ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
     const slot = policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
-    const against = objection(pool, slot, nowMs, isRetry);
-    ids?.log.end(slot, against === NOTHING ? 'taken' : against === UNKNOWN ? 'gone' : against === FULL ? 'full' : 'avoided');
-    if (against < least) {
-      best = pool.get(slot);
-      least = against;
-    }
-    if (against === NOTHING) return best;
-    // To draw again may bring the same host.
-    if (against < FULL || against === OUT) break;
+    least = objection(pool, slot, nowMs, isRetry);
+    ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
+    if (least !== UNKNOWN) best = pool.get(slot);
   }
-  return search(context, nowMs, excluded, request, attempt, best, least);
+  return least === NOTHING ? best : search(context, nowMs, excluded, request, attempt, best, least);
 }
 
 /** Looks at candidates one after the other, from another one each time; gives the best of them and the one that is known. */
@@ -62,7 +59,8 @@ function search({ policy, view, pool, ids }: PickContext, nowMs: number, exclude
   const count = candidates[0] as number;
   // In a panic those that are well come first.
   const among = isRetry && pool.wellCount > 0 ? Math.min(pool.wellCount, count) : count;
-  if (among === 0) return known;
+  // Whoever waits for the known one waits as well for any other: nothing better is to be had.
+  if (among === 0 || (!isRetry && objectionToKnown === FULL)) return known;
   const start = pool.nextTurn();
   let best = known;
   let least = objectionToKnown;
@@ -72,12 +70,12 @@ function search({ policy, view, pool, ids }: PickContext, nowMs: number, exclude
     if (slot === excluded) continue;
     const against = objection(pool, slot, nowMs, isRetry);
     if (against === UNKNOWN) continue;
-    ids?.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : LOOK.eligible, Number.NaN);
+    ids?.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : against >= FULL ? LOOK.full : LOOK.eligible, Number.NaN);
     if (against >= least) continue;
     best = pool.get(slot);
     least = against;
   }
-  if (best !== undefined) ids?.log.end(best.slot, least === FULL ? 'full' : 'taken');
+  if (best !== undefined) ids?.log.end(best.slot, least === FULL || least === CROWDED ? 'full' : 'taken');
   return best;
 }
 
@@ -85,6 +83,6 @@ function objection(pool: HostPool, slot: number, nowMs: number, isRetry: boolean
   const host = pool.get(slot);
   if (host === undefined || host.isRemoved) return UNKNOWN;
   if (isRetry && pool.isOut(slot, nowMs)) return OUT;
-  if (!pool.hasRoom(host)) return FULL;
+  if (!pool.hasRoom(host)) return host.queue.isFull ? CROWDED : FULL;
   return isRetry ? pool.failing(slot) : NOTHING;
 }

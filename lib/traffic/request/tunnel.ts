@@ -4,8 +4,12 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import { startTimeout } from '../../timeout.js';
+import type { ClientSide } from '../client/client-side.js';
+import { asksForUpgrade } from '../host/request-writer.js';
 import { writeCopy } from '../wire/buffers.js';
-import type { HostConnection, TunnelSide } from '../host/host-connection.js';
+import type { ResponseHead } from '../wire/response-head.js';
+import type { TunnelSide } from '../host/connection-user.js';
+import type { HostConnection } from '../host/host-connection.js';
 import { closeFrame, FrameTracker } from './websocket-frames.js';
 
 /** How long either side may take to close a connection that the other or we have ended. */
@@ -24,6 +28,30 @@ export interface TunnelOptions {
   readonly idleMs: number;
   /** Called once, when it has ended. */
   readonly onEnd: (isTimeout: boolean) => void;
+  /** Called when one of its calls threw, which is a bug of ours; before `onEnd`. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * Makes a tunnel of a request and its host's connection, once the host has answered 101; to be called while that head
+ * is read. Undefined when the host may not switch protocols: what follows would not be HTTP.
+ */
+export function openTunnel(head: ResponseHead, client: ClientSide, options: Omit<TunnelOptions, 'client' | 'isWebSocket'>): Tunnel | undefined {
+  const isAnnounced = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
+  const { upgrade } = client.head;
+  if (upgrade === undefined || client.sendSwitch === undefined || !asksForUpgrade(client.head) || !isAnnounced) return undefined;
+  client.listener = undefined;
+  const early: Buffer[] = [];
+  const opened: { tunnel?: Tunnel } = {};
+  const socket = client.sendSwitch(head, (bytes) => {
+    if (opened.tunnel === undefined) early.push(Buffer.from(bytes));
+    else opened.tunnel.onClientBytes(bytes);
+  });
+  const tunnel = new Tunnel({ ...options, client: socket, isWebSocket: upgrade.trim().toLowerCase() === 'websocket' });
+  opened.tunnel = tunnel;
+  options.host.switchTo(tunnel);
+  for (const bytes of early) tunnel.onClientBytes(bytes);
+  return tunnel;
 }
 
 /** One tunnel. */
@@ -91,6 +119,11 @@ export class Tunnel implements TunnelSide {
 
   onHostDeadline(): void {
     this.#end(this.#idleMs !== LINGER_MS);
+    this.close();
+  }
+
+  onFault(error: unknown): void {
+    this.#options.onFault(error);
     this.close();
   }
 

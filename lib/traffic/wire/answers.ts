@@ -1,6 +1,6 @@
 // The answers that a balancer makes itself: a small JSON body with a stable code, and no inner detail.
 
-import type { ServerResponse } from 'node:http';
+import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 
 /** Why a balancer answered instead of a host. Stable: scripts may rely on them. */
 export type AnswerCode =
@@ -44,35 +44,34 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
 };
 
 interface Prepared {
-  readonly status: number;
-  readonly reason: string;
   readonly body: string;
-  readonly headers: string[];
+  readonly statusLine: string;
+  /** The header lines but Date and Connection, with the empty line after them. */
+  readonly lines: string;
 }
 
 const PREPARED = new Map(
   Object.entries(ANSWERS).map(([code, { status, reason, message }]): [string, Prepared] => {
     const body = `${JSON.stringify({ error: code, message })}\n`;
-    const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store'];
-    if (status === 503) headers.push('Retry-After', '1');
-    if (status === 405) headers.push('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-    return [code, { status, reason, body, headers }];
+    const lines = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Cache-Control: no-store'];
+    if (status === 503) lines.push('Retry-After: 1');
+    if (status === 405) lines.push('Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    return [code, { body, statusLine: `HTTP/1.1 ${status} ${reason}`, lines: `\r\n${lines.join('\r\n')}\r\n\r\n` }];
   }),
 );
 
-/** Sends one of our answers; nothing of another one may have been sent. */
-export function answer(response: ServerResponse, code: AnswerCode): void {
-  const { status, reason, body, headers } = PREPARED.get(code) as Prepared;
-  response.writeHead(status, reason, headers);
-  response.end(body);
+/** How one of our answers is sent. */
+export interface AnswerForm {
+  /** Whether the request's method was HEAD: no body follows. */
+  readonly isHead: boolean;
+  /** Whether the connection is kept. */
+  readonly isKept: boolean;
 }
 
-/** One of our answers as bytes, for a socket that is no HTTP response any more; it ends with the connection. */
-export function answerBytes(code: AnswerCode): string {
-  const { status, reason, body, headers } = PREPARED.get(code) as Prepared;
-  const lines = [`HTTP/1.1 ${status} ${reason}`, 'Connection: close'];
-  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+/** One of our answers as a client gets it, in latin1. */
+export function answerText(code: AnswerCode, { isHead, isKept }: AnswerForm): string {
+  const { statusLine, lines, body } = PREPARED.get(code) as Prepared;
+  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${isHead ? '' : body}`;
 }
 
 /** The bytes of the body of one of our answers. */

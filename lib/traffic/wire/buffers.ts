@@ -17,12 +17,16 @@ interface Way {
   write(copy: Buffer, onTaken?: () => void): boolean;
 }
 
-/** Writes a copy of these bytes; gives whether there is room for more. */
-export function writeCopy(way: Way, bytes: Buffer): boolean {
-  if (bytes.length <= SMALL || bytes.length > SIZE) return way.write(Buffer.from(bytes));
+/**
+ * Writes a copy of these bytes; gives whether there is room for more.
+ * @param onTaken called when the system has taken them
+ */
+export function writeCopy(way: Way, bytes: Buffer, onTaken?: () => void): boolean {
+  if (bytes.length <= SMALL || bytes.length > SIZE) return way.write(Buffer.from(bytes), onTaken);
   const whole = kept.pop() ?? Buffer.allocUnsafeSlow(SIZE);
   bytes.copy(whole);
   return way.write(whole.subarray(0, bytes.length), () => {
     if (kept.length < MAX_KEPT) kept.push(whole);
+    onTaken?.();
   });
 }

@@ -85,6 +85,15 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
   return headers;
 }
 
+/** A request's head as a host gets it, in latin1. */
+export function requestText(head: RequestHead, client: ClientFacts, rules: RequestRules): string {
+  const { shared } = head;
+  // What is shared has a Host of its own and no upgrade: nothing in its lines depends on the host or the request.
+  if (shared === undefined) return `${head.method} ${head.target} HTTP/1.1${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+  shared.forwarded ??= `${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+  return `${head.method} ${head.target} HTTP/1.1${shared.forwarded}`;
+}
+
 /** What a proxy that is trusted said of where the request came from. */
 interface Claims {
   for?: string;
@@ -128,16 +137,6 @@ function addOrigin(headers: string[], claims: Claims, client: ClientFacts, host:
   // A host with a port or brackets is no token and must be quoted (RFC 7239, section 4).
   const element = host === undefined ? `for=${node};proto=${proto}` : `for=${node};host="${host}";proto=${proto}`;
   headers.push('Forwarded', claims.forwarded === undefined ? element : `${claims.forwarded}, ${element}`);
-}
-
-/** Whether a request says that it has been through the balancer of this name in Via. */
-export function hasPassed(head: RequestHead, pseudonym: string): boolean {
-  const { headers } = head;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length === 3 && name.toLowerCase() === 'via' && (headers[i + 1] as string).includes(pseudonym)) return true;
-  }
-  return false;
 }
 
 /**
@@ -200,7 +199,12 @@ function namedByConnection(raw: readonly string[]): Set<string> | undefined {
 
 /** A head as it goes out, in latin1. */
 export function headText(startLine: string, headers: readonly string[]): string {
-  let text = startLine;
+  return `${startLine}${linesOf(headers)}\r\n\r\n`;
+}
+
+/** Header lines as they go out, in latin1: each with the line end before it. */
+export function linesOf(headers: readonly string[]): string {
+  let text = '';
   for (let i = 0; i < headers.length; i += 2) text += `\r\n${headers[i]}: ${headers[i + 1]}`;
-  return `${text}\r\n\r\n`;
+  return text;
 }

@@ -1,22 +1,27 @@
 // A request's head, read strictly: from its text to what the story needs, or to why it is refused. Refused
 // is what two parsers could read in two ways (RFC 9112, sections 3, 5, 6 and 11.2). Pure.
 
-import { METHODS } from 'node:http';
 import type { TrafficLimits, NamePolicy } from '../../config/traffic-config.js';
-import type { CounterName } from '../../table/counters.js';
-import type { AnswerCode } from './answers.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
+import { type Refusal, REFUSALS } from './refusals.js';
+import { checkMethod, checkTarget, isUrlTooLong, METHOD_AND_TARGET, refuseRequestLine, REQUEST_LINE } from './request-line.js';
 
 /** How a request's body is delimited. */
 export type BodyFraming = 'none' | 'length' | 'chunked';
 
 /** A request's head, whatever lane it came by. */
-export interface RequestHead {
+export interface RequestHead extends RequestFields {
   readonly method: string;
   /** As it was written: percent-encodings, doubled slashes and absolute forms are kept. */
   readonly target: string;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   readonly minorVersion: 0 | 1;
+  /** The same fields, for all heads of a connection whose header lines are the same bytes; undefined when nobody else can have them. */
+  readonly shared: SharedFields | undefined;
+}
+
+/** What a request's header lines say. */
+export interface RequestFields {
   /** Name, value, name, value, … as they came. */
   readonly headers: readonly string[];
   /** The Host header; undefined for a client of HTTP/1.0 that sent none. */
@@ -30,14 +35,16 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** Whether the client keeps the connection for its next request. */
   readonly isKeptAlive: boolean;
+  /** The value of Via: the proxies that the request came through; undefined without one. */
+  readonly passedBy: string | undefined;
   /** How many headers were left out because of their names. */
   readonly droppedNames: number;
 }
 
-/** Why a request is refused: the answer, and what is counted. */
-export interface Refusal {
-  readonly code: AnswerCode;
-  readonly counter: CounterName;
+/** Fields that several heads of one connection share, and what was worked out of them. */
+export interface SharedFields extends RequestFields {
+  /** The header lines as hosts get them; undefined until they are composed. */
+  forwarded: string | undefined;
 }
 
 /** What the reading of heads is told. */
@@ -46,41 +53,9 @@ export interface HeadRules extends Pick<TrafficLimits, 'maxHeaderSize' | 'maxUrl
 }
 
 const LINE = `[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n`;
-const REQUEST_LINE = new RegExp(`^([${TOKEN_CHARS}]+) ([\\x21\\x22\\x24-\\x7e]+) HTTP/1\\.([01])\\r\\n`);
 const LINES = new RegExp(`(?:${LINE})*\\r\\n$`, 'y');
 const PLAIN_LINES = new RegExp(`(?:[0-9A-Za-z-]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`, 'y');
 const PLAIN_NAME = /^[0-9A-Za-z-]+$/;
-
-/** host [":" port], RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; not empty. */
-const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~!$&'()*+,;=%-]{1,255})(?::\d{0,5})?$/;
-const ABSOLUTE = /^https?:\/\/([^/?]*)/i;
-
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
-
-const bad = (counter: CounterName): Refusal => ({ code: 'MEERCAT_BAD_REQUEST', counter });
-
-/** All refusals of a head; one object each. */
-export const REFUSALS = {
-  requestLine: bad('refused_request_line'),
-  target: bad('refused_target'),
-  version: bad('refused_version'),
-  hostHeader: bad('refused_host_header'),
-  headerLine: bad('refused_header_line'),
-  headerName: bad('refused_header_name'),
-  contentLength: bad('refused_content_length'),
-  transferEncoding: bad('refused_transfer_encoding'),
-  body: bad('refused_body'),
-  upgrade: bad('refused_upgrade'),
-  chunk: bad('refused_chunk'),
-  trailer: bad('refused_trailer'),
-  chunkSize: { code: 'MEERCAT_BODY_TOO_LARGE', counter: 'refused_chunk' },
-  method: { code: 'MEERCAT_METHOD_NOT_ALLOWED', counter: 'refused_method' },
-  methodUnknown: { code: 'MEERCAT_METHOD_UNKNOWN', counter: 'refused_method' },
-  urlSize: { code: 'MEERCAT_URL_TOO_LONG', counter: 'refused_url_size' },
-  headSize: { code: 'MEERCAT_HEAD_TOO_LARGE', counter: 'refused_header_size' },
-  bodySize: { code: 'MEERCAT_BODY_TOO_LARGE', counter: 'refused_body_size' },
-  expectation: { code: 'MEERCAT_EXPECTATION_FAILED', counter: 'refused_expectation' },
-} as const satisfies Readonly<Record<string, Refusal>>;
 
 /** Whether reading gave a refusal. */
 export function isRefusal(read: RequestHead | Refusal): read is Refusal {
@@ -97,6 +72,65 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
   if (line === null) return refuseRequestLine(text, rules);
   const [{ length: start }, method, target, minor] = line as unknown as [string, string, string, '0' | '1'];
   if (target.length > rules.maxUrlSize) return REFUSALS.urlSize;
+  const lines = readLines(text, start, rules);
+  if ('counter' in lines) return lines;
+  const wrongMethod = checkMethod(method);
+  if (wrongMethod !== undefined) return wrongMethod;
+  const minorVersion = minor === '0' ? 0 : 1;
+  const fields = readFields(minorVersion, lines.headers, lines.droppedNames);
+  if ('counter' in fields) return fields;
+  return checkTarget(method, target, fields.host, minorVersion) ?? checkFields(method, minorVersion, fields, rules) ?? buildHead(method, target, minorVersion, fields, undefined);
+}
+
+/**
+ * Reads the heads of one connection. Clients repeat their header lines from request to request: when all bytes after
+ * the request line equal those of the head before, so does what they say, and they are not read again.
+ */
+export class RequestHeadReader {
+  readonly #rules: HeadRules;
+  /** The version, header lines and fields of the last head without a body or an upgrade. */
+  #known = '';
+  #fields: SharedFields | undefined;
+
+  constructor(rules: HeadRules) {
+    this.#rules = rules;
+  }
+
+  /** As `readRequestHead`. */
+  read(text: string): RequestHead | Refusal {
+    const versionAt = text.indexOf(' HTTP/1.');
+    const known = this.#fields;
+    if (known !== undefined && text.length - versionAt === this.#known.length && text.endsWith(this.#known)) {
+      // A known tail holds no other request line: what stands before it is a method and a target, or wrong.
+      const start = METHOD_AND_TARGET.exec(text.slice(0, versionAt));
+      if (start !== null && text.length <= this.#rules.maxHeaderSize) {
+        const [, method, target] = start as unknown as [string, string, string];
+        const minorVersion = text.charCodeAt(versionAt + 8) === 0x30 ? 0 : 1;
+        if (target.length <= this.#rules.maxUrlSize && checkMethod(method) === undefined && checkTarget(method, target, known.host, minorVersion) === undefined) {
+          return buildHead(method, target, minorVersion, known, known);
+        }
+      }
+    }
+    const head = readRequestHead(text, this.#rules);
+    if (isRefusal(head) || head.framing !== 'none' || head.upgrade !== undefined || head.host === undefined) return head;
+    const shared: SharedFields = { ...fieldsOf(head), forwarded: undefined };
+    this.#known = text.slice(versionAt);
+    this.#fields = shared;
+    return { ...head, shared };
+  }
+}
+
+function buildHead(method: string, target: string, minorVersion: 0 | 1, fields: RequestFields, shared: SharedFields | undefined): RequestHead {
+  const { headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames } = fields;
+  return { method, target, minorVersion, shared, headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames };
+}
+
+function fieldsOf({ headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames }: RequestHead): RequestFields {
+  return { headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames };
+}
+
+/** The header lines from `start` on as a raw list, without those whose names are left out. */
+function readLines(text: string, start: number, rules: HeadRules): { readonly headers: string[]; readonly droppedNames: number } | Refusal {
   let headers: string[];
   let droppedNames = 0;
   PLAIN_LINES.lastIndex = start;
@@ -113,19 +147,11 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
       droppedNames = (all.length - headers.length) / 2;
     }
   }
-  if (headers.length > 2 * rules.maxHeaders) return REFUSALS.headSize;
-  if (method === 'CONNECT' || method === 'TRACE') return REFUSALS.method;
-  if (!KNOWN_METHODS.has(method)) return REFUSALS.methodUnknown;
-  return readHeaders(method, target, minor === '0' ? 0 : 1, headers, droppedNames, rules);
-}
-
-/** The headers of a raw list whose names have only letters, digits and `-`. */
-export function withoutOddNames(headers: readonly string[]): string[] {
-  return headers.filter((_, i) => PLAIN_NAME.test(headers[i & ~1] as string));
+  return headers.length > 2 * rules.maxHeaders ? REFUSALS.headSize : { headers, droppedNames };
 }
 
 /** What each header says that decides how the request is read. */
-function readHeaders(method: string, target: string, minorVersion: 0 | 1, headers: readonly string[], droppedNames: number, rules: HeadRules): RequestHead | Refusal {
+function readFields(minorVersion: 0 | 1, headers: readonly string[], droppedNames: number): RequestFields | Refusal {
   let host: string | undefined;
   let length = -1;
   let isChunked = false;
@@ -134,11 +160,15 @@ function readHeaders(method: string, target: string, minorVersion: 0 | 1, header
   let expectsContinue = false;
   let isKept = minorVersion === 1;
   let isClosed = false;
+  let passedBy: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     // Most names are told apart by their length alone.
     switch (name.length) {
+      case 3:
+        if (name.toLowerCase() === 'via') passedBy = passedBy === undefined ? value : `${passedBy}, ${value}`;
+        break;
       case 4:
         if (name.toLowerCase() !== 'host') break;
         if (host !== undefined) return REFUSALS.hostHeader;
@@ -173,63 +203,28 @@ function readHeaders(method: string, target: string, minorVersion: 0 | 1, header
     }
   }
   if (isChunked && length >= 0) return REFUSALS.transferEncoding;
-  const wrongTarget = checkTarget(method, target, host, minorVersion);
-  if (wrongTarget !== undefined) return wrongTarget;
-  if (rules.maxBodySize > 0 && length > rules.maxBodySize) return REFUSALS.bodySize;
   const framing: BodyFraming = isChunked ? 'chunked' : length > 0 ? 'length' : 'none';
-  // A body that older parsers do not look for (RFC 9112, section 6.3 against HTTP/1.0's rules).
-  if (minorVersion === 0 && framing !== 'none' && (method === 'GET' || method === 'HEAD' || method === 'DELETE' || method === 'OPTIONS')) return REFUSALS.body;
   const isUpgrade = isUpgradeNamed && upgrade !== undefined;
-  // HTTP/1.0 has no upgrades, and what follows a body here would be taken for the new protocol.
-  if (isUpgrade && (framing !== 'none' || minorVersion === 0 || upgrade === '')) return REFUSALS.upgrade;
   return {
-    method, target, minorVersion, headers, host, framing, length: Math.max(0, length), upgrade: isUpgrade ? upgrade : undefined,
-    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, droppedNames,
+    headers, host, framing, length: Math.max(0, length), upgrade: isUpgrade ? upgrade : undefined,
+    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, passedBy, droppedNames,
   };
 }
 
-/** The target must be of a form that its method has, and must not contradict the Host header. */
-function checkTarget(method: string, target: string, host: string | undefined, minorVersion: 0 | 1): Refusal | undefined {
-  if (host === undefined ? minorVersion === 1 : !AUTHORITY.test(host)) return REFUSALS.hostHeader;
-  if (target.startsWith('/')) return undefined;
-  if (target === '*') return method === 'OPTIONS' ? undefined : REFUSALS.target;
-  const authority = ABSOLUTE.exec(target)?.[1];
-  if (authority === undefined || !AUTHORITY.test(authority)) return REFUSALS.target;
-  // One of them would decide behind us, and nobody knows which (RFC 9112, section 3.2.2).
-  return host === undefined || authority.toLowerCase() === host.toLowerCase() ? undefined : REFUSALS.hostHeader;
+/** What the fields may not say together with this method and version. */
+function checkFields(method: string, minorVersion: 0 | 1, { framing, length, upgrade }: RequestFields, rules: HeadRules): Refusal | undefined {
+  if (rules.maxBodySize > 0 && length > rules.maxBodySize) return REFUSALS.bodySize;
+  // A body that older parsers do not look for (RFC 9112, section 6.3 against HTTP/1.0's rules).
+  if (minorVersion === 0 && framing !== 'none' && (method === 'GET' || method === 'HEAD' || method === 'DELETE' || method === 'OPTIONS')) return REFUSALS.body;
+  // HTTP/1.0 has no upgrades, and what follows a body here would be taken for the new protocol.
+  if (upgrade !== undefined && (framing !== 'none' || minorVersion === 0 || upgrade === '')) return REFUSALS.upgrade;
+  return undefined;
 }
 
-function isUrlTooLong(text: string, { maxUrlSize }: HeadRules): boolean {
-  const target = text.indexOf(' ') + 1;
-  const end = text.indexOf(' ', target);
-  return target > 0 && (end < 0 ? text.length : end) - target > maxUrlSize;
+/** The headers of a raw list whose names have only letters, digits and `-`. */
+export function withoutOddNames(headers: readonly string[]): string[] {
+  return headers.filter((_, i) => PLAIN_NAME.test(headers[i & ~1] as string));
 }
-
-const LOOSE_LINE = new RegExp(`^[${TOKEN_CHARS}]+ \\S+ HTTP/1\\.[01]$`);
-
-function refuseRequestLine(text: string, rules: HeadRules): Refusal {
-  if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
-  const [line = ''] = text.split('\r\n', 1);
-  if (/^\S+ \S+ HTTP\/\S*$/.test(line) && !/ HTTP\/1\.[01]$/.test(line)) return REFUSALS.version;
-  return LOOSE_LINE.test(line) ? REFUSALS.target : REFUSALS.requestLine;
-}
-
-/**
- * Looks at a request line that may not be whole yet: gives a refusal when more bytes can't make it right, so
- * that a client does not wait for nothing (HTTP/0.9, garbage), else undefined.
- * @param text latin1, from the head's first byte on
- */
-export function checkPartialLine(text: string, rules: HeadRules): Refusal | undefined {
-  const lineEnd = text.indexOf('\n');
-  if (lineEnd >= 0) {
-    const line = text.slice(0, lineEnd + 1);
-    return REQUEST_LINE.test(line) && !isUrlTooLong(line, rules) ? undefined : refuseRequestLine(line, rules);
-  }
-  if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
-  return PARTIAL_LINE.test(text) ? undefined : refuseRequestLine(`${text}\r\n`, rules);
-}
-
-const PARTIAL_LINE = new RegExp(`^[${TOKEN_CHARS}]*(?: [\\x21\\x22\\x24-\\x7e]*(?: [HTP/1.0]*\\r?)?)?$`);
 
 /** Whether a part of a head has a bare CR or LF or a folded line: it can't become a right one. */
 export function hasBrokenLine(text: string): boolean {

@@ -22,6 +22,10 @@ export interface ResponseHead {
   readonly keepAliveSeconds: number;
   /** Where among `headers` the host's load report stands; `NO_LOAD`, or `SEVERAL_LOADS` when there are more than one. */
   readonly loadAt: number;
+  /** Whether the host said when it answered. */
+  readonly hasDate: boolean;
+  /** Status line and header lines as clients of HTTP/1.1 get them; undefined until `answerHead` composes them. */
+  passed: string | undefined;
 }
 
 /** An answer without a load report. */
@@ -48,10 +52,14 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   let isKeptAlive = minorVersion === 1;
   let keepAliveSeconds = Number.POSITIVE_INFINITY;
   let loadAt = NO_LOAD;
+  let hasDate = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     switch (name.length) {
+      case 4:
+        hasDate ||= name.toLowerCase() === 'date';
+        break;
       case 10: {
         const lower = name.toLowerCase();
         if (lower === 'keep-alive') keepAliveSeconds = readKeepAlive(value);
@@ -87,7 +95,27 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
   const framing: AnswerFraming = !hasBody ? 'none' : isChunked ? 'chunked' : length > 0 ? 'length' : length === 0 ? 'none' : 'close';
   if (framing === 'close') isKeptAlive = false;
-  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds, loadAt };
+  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds, loadAt, hasDate, passed: undefined };
+}
+
+/**
+ * Reads the heads on one connection. Hosts repeat themselves: a head of the same bytes, for the same kind of request, is
+ * the same head, and is not read again.
+ */
+export class ResponseHeadReader {
+  #text = '';
+  #isHead = false;
+  #head: ResponseHead | undefined;
+
+  /** As `readResponseHead`; heads of the same text are the same object. */
+  read(text: string, isHead: boolean): ResponseHead | undefined {
+    if (text === this.#text && isHead === this.#isHead) return this.#head;
+    const head = readResponseHead(text, isHead);
+    this.#text = text;
+    this.#isHead = isHead;
+    this.#head = head;
+    return head;
+  }
 }
 
 function readKeepAlive(value: string): number {

@@ -19,7 +19,7 @@ export interface ClientInput {
 
 /** An answer of our own, alone and whole, and the end of the connection. */
 function ownAnswer(status: number, code: string): string {
-  return `HTTP/1\\.1 ${status} [^\\r]+\\r\\nConnection: close\\r\\nContent-Type: application/json\\r\\nContent-Length: \\d+\\r\\n[^]*?\\r\\n\\r\\n\\{"error":"${code}","message":"[^"]*"\\}\\n$`;
+  return `HTTP/1\\.1 ${status} [^\\r]+\\r\\nConnection: close\\r\\nDate: [^\\r]+ GMT\\r\\nContent-Type: application/json\\r\\nContent-Length: \\d+\\r\\n[^]*?\\r\\n\\r\\n\\{"error":"${code}","message":"[^"]*"\\}\\n$`;
 }
 
 const STATUS = {

@@ -42,6 +42,33 @@ test('a host that says it keeps no connection is not taken at more than its word
   },
 ));
 
+test('what a host says of one connection does not hold for its others, nor for what it says later', () => {
+  let answers = 0;
+  return withRawProxy(
+    (connection) => {
+      if (!hasHead(connection)) return;
+      connection.text = '';
+      const said = ['timeout=0', 'timeout=60', 'timeout=999999999', 'timeout=99999999999999999999', 'timeout=-1', 'timeout=1e9', 'timeout', 'max=1', ''][answers++];
+      connection.socket.write(`HTTP/1.1 200 OK\r\n${said === undefined || said === '' ? '' : `Keep-Alive: ${said}\r\n`}Content-Length: 2\r\n\r\nok`);
+    },
+    async ({ port }, host) => {
+      for (let i = 0; i < 12; i++) assert.is((await ask(port)).body, 'ok');
+      assert.equal(host.connections.length, 2, 'the first one is not kept, and the second one is');
+      assert.is(host.connections[1]?.isClosed, false);
+    },
+    { hostKeepAliveTimeoutMs: 60_000 },
+  );
+});
+
+test('no host can make a connection lie idle for longer than is allowed', () => withRawProxy(
+  answerWith('HTTP/1.1 200 OK\r\nKeep-Alive: timeout=999999999\r\nContent-Length: 2\r\n\r\nok'),
+  async ({ port }, host) => {
+    await ask(port);
+    await until(() => host.connections[0]?.isClosed);
+  },
+  { hostKeepAliveTimeoutMs: 150 },
+));
+
 test('a connection that nobody uses is closed when its time is up', () => withRawProxy(answerWith(OK), async ({ port }, host) => {
   await ask(port);
   await until(() => host.connections[0]?.isClosed);

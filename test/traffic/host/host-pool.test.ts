@@ -69,7 +69,7 @@ test('a host that left the table ends with its last request', () => withStage((s
   pool.begin(host, one);
   pool.begin(host, two);
   pool.remove(0);
-  assert.equal(pool.known().map(({ name }) => name), ['h1']);
+  assert.equal([pool.known().map(({ name }) => name), pool.leaving()], [['h1'], [0]]);
   pool.end(host, one, 'ok', 200);
   assert.equal(said, []);
   pool.end(host, two, 'ok', 200);
@@ -78,7 +78,15 @@ test('a host that left the table ends with its last request', () => withStage((s
   pool.remove(1);
   pool.remove(1);
   assert.equal(said, ['released 0', 'released 1'], 'once');
-  assert.is(pool.nextSlot, 2);
+  assert.equal([pool.known(), pool.leaving()], [[], []]);
+}));
+
+test('a host in a slot that another one had has nothing of what was held against that one', () => withStage((stage) => {
+  const { pool, columns } = stage.traffic;
+  pool.remove(0);
+  for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace]) column[0] = 1e9;
+  pool.add({ slot: 0, name: 'next', url: 'http://next:80' });
+  assert.equal([columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace].map((column) => column[0]), [0, 0, 0, 0, 0]);
 }));
 
 test.run();

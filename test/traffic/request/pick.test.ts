@@ -21,9 +21,9 @@ const test = suite('pick');
 const NOW_MS = 100_000;
 const RULES = { maxEjectedPercent: 50, slowStartMs: 0 };
 
-/** Eight hosts a to h in slots 0 to 7. */
-function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) => void, overrides: Partial<TrafficConfig> = {}): void {
-  const stage = open(algorithm, overrides);
+/** Hosts in slots 0, 1, …: eight unless told. */
+function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) => void, overrides: Partial<TrafficConfig> = {}, hosts = 8): void {
+  const stage = open(algorithm, overrides, hosts);
   try {
     fn(stage);
   } finally {
@@ -31,13 +31,13 @@ function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) =>
   }
 }
 
-function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>) {
+function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: number) {
   const { columns, pool, context, stop } = buildTrafficStage(() => NOW_MS, overrides);
   const writer = new TableWriter(columns, () => undefined, RULES);
-  for (const host of writer.setStatics([...'abcdefgh'].map((name) => ({ name, url: `http://${name}:80` }))).added) pool.add(host);
+  for (const host of writer.setStatics(Array.from({ length: hosts }, (_, i) => ({ name: `h${i}`, url: `http://h${i}:80` }))).added) pool.add(host);
   const policy = createPolicy(algorithm, new Random(7));
   return {
-    columns, stop,
+    columns, pool, stop,
     /** Which slots so many picks give, in order; -1 for none. */
     picks(times: number, excluded = -1): number[] {
       writer.rebuildCandidates(NOW_MS);
@@ -74,6 +74,25 @@ for (const algorithm of ALGORITHMS) {
     columns.inflight[6] = 5;
     assert.is(picks(500).includes(-1), false);
   }, { hostMaxInflight: 5 }));
+
+  test(`of 2, 3 or 50 hosts no full one is picked while another has room, at the first try and at a second one (${algorithm})`, () => {
+    for (const hosts of [2, 3, 50]) {
+      withHosts(algorithm, ({ columns, picks }) => {
+        for (const room of [0, hosts >> 1, hosts - 1]) {
+          columns.inflight.fill(5);
+          columns.inflight[room] = 4;
+          assert.equal(picks(10_000), [room]);
+          if (hosts > 2) assert.equal(picks(1000, (room + 1) % hosts), [room]);
+        }
+      }, { hostMaxInflight: 5 }, hosts);
+    }
+  });
+
+  test(`when all are full, a host is picked whose queue has room (${algorithm})`, () => withHosts(algorithm, ({ columns, pool, picks }) => {
+    columns.inflight.fill(5);
+    for (const slot of [0, 1, 2, 3, 4, 6, 7]) void pool.get(slot)?.queue.wait(Number.POSITIVE_INFINITY, () => true);
+    assert.equal(picks(500), [5]);
+  }, { hostMaxInflight: 5, hostQueue: 1 }));
 
   test(`without any other host there is none (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
     for (const slot of [1, 2, 3, 4, 5, 6, 7]) columns.operator[slot] = 1;

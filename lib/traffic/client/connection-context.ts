@@ -1,0 +1,29 @@
+// What the connections of all clients share: the rules that they are held to, and whom they tell of requests, of what was
+// refused, and of their end.
+
+import type { Clock } from '../../clock.js';
+import type { Deadlines } from '../../deadlines.js';
+import type { Count } from '../../table/counters.js';
+import type { AnswerCode } from '../wire/answers.js';
+import type { ClientFacts } from '../wire/headers.js';
+import type { HeadRules, RequestHead } from '../wire/request-head.js';
+import type { PatienceRules } from './client-patience.js';
+
+/** What all connections share. */
+export interface ConnectionContext<Connection> {
+  readonly rules: HeadRules & PatienceRules;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly deadlines: Deadlines;
+  /** Whether the balancer is stopping: connections end with their present answer. */
+  readonly isStopping: () => boolean;
+  /** A plain request has begun: its lane must become `present` before it is carried through. */
+  readonly onRequest: (connection: Connection, head: RequestHead) => void;
+  /** A request asks for another protocol: the connection is to be taken over with `leave`. */
+  readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
+  /** What came was refused before it became a request. */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
+  readonly onClosed: (connection: Connection) => void;
+  /** A fault of our own, which costs this connection. */
+  readonly onFault: (error: unknown) => void;
+}

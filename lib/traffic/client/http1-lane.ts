@@ -1,0 +1,215 @@
+// The HTTP/1 lane: one plain request on a client's connection, and the writer of its answer. What a host sends in one
+// piece leaves in one write, head and body together; large bodies pass as they come.
+
+import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
+import { answerHead, informationalHead } from '../wire/answer-head.js';
+import { chunkedEnd, chunkHead } from '../wire/chunked.js';
+import type { ClientFacts } from '../wire/headers.js';
+import type { RequestHead } from '../wire/request-head.js';
+import type { ResponseHead } from '../wire/response-head.js';
+import type { ClientConnection } from './client-connection.js';
+import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable } from './client-side.js';
+
+/** Up to this size (bytes) what a host sends at once is gathered: copying it costs less than a second write. */
+const MAX_GATHERED = 16 << 10;
+
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+/** A plain request. */
+export class Http1Lane implements ClientSide, PresentRequest {
+  readonly head: RequestHead;
+  listener: ClientListener | undefined;
+  code: AnswerCode | '' = '';
+  status = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  isBodyTaken = false;
+  hasFailed = false;
+  hasStarted = false;
+  readonly #connection: ClientConnection;
+  #reader: BodyReader | undefined;
+  #isGivenUp = false;
+  /** All of the answer was sent. */
+  #isAnswered = false;
+  /** What will leave with the next write, in latin1. */
+  #gathered = '';
+  #isChunked = false;
+  #isKept = true;
+  /** Only the end of the connection says where the answer ends. */
+  #isEndedByClose = false;
+  /** Whether the client was told to go on with its body. */
+  #hasContinued = false;
+  #writtenAtHalfClose = -1;
+
+  constructor(connection: ClientConnection, head: RequestHead) {
+    this.#connection = connection;
+    this.head = head;
+  }
+
+  get facts(): ClientFacts {
+    return this.#connection.facts;
+  }
+
+  get isGone(): boolean {
+    return this.#isGivenUp || this.#connection.socket.destroyed;
+  }
+
+  carry(attempt: Startable): void {
+    attempt.run();
+  }
+
+  // The request's body.
+
+  readBody(reader: BodyReader): void {
+    this.#reader = reader;
+    this.#connection.wantBody();
+  }
+
+  resumeBody(): void {
+    this.#connection.wantBody();
+  }
+
+  onBodyData(bytes: Buffer): void {
+    this.isBodyTaken = true;
+    this.bytesIn += bytes.length;
+    if (this.#reader?.onBodyData(bytes) === false) this.#connection.refrain();
+  }
+
+  onBodyEnd(trailers: readonly string[]): void {
+    this.#reader?.onBodyEnd(trailers);
+  }
+
+  onBodyFailed(code: AnswerCode): void {
+    if (this.#isGivenUp) return;
+    const { listener } = this;
+    if (this.hasStarted) this.breakOff();
+    else this.answer(code);
+    this.#isGivenUp = true;
+    this.hasFailed = true;
+    listener?.onClientGone();
+  }
+
+  // The answer.
+
+  sendInformational(head: ResponseHead): void {
+    if (this.hasStarted || this.isGone) return;
+    if (head.status === 100) {
+      if (!this.head.expectsContinue) return;
+      this.#hasContinued = true;
+      this.#connection.output.sendText(CONTINUE);
+      return;
+    }
+    this.#connection.output.sendText(informationalHead(head));
+  }
+
+  sendHead(head: ResponseHead, isBodyHere: boolean): void {
+    const { minorVersion, isKeptAlive } = this.head;
+    const { framing, status } = head;
+    const hasEnd = framing === 'none' || framing === 'length';
+    this.status = status;
+    this.bytesOut = 0;
+    this.#isChunked = !hasEnd && minorVersion === 1;
+    this.#isEndedByClose = !hasEnd && minorVersion === 0;
+    this.#isKept = isKeptAlive && !this.#isEndedByClose && !this.#connection.context.isStopping() && !this.#isBodyUnwanted(status);
+    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept });
+    // What came with its body leaves with it; or not at all, should the body be wrong.
+    if (!isBodyHere && framing !== 'none') this.flush();
+  }
+
+  /** A host that refuses, or did not ask for the body, before it was there will not read the rest: the connection must end. */
+  #isBodyUnwanted(status: number): boolean {
+    return !this.#connection.isRequestWhole && (status >= 400 || (this.head.expectsContinue && !this.#hasContinued));
+  }
+
+  flush(): void {
+    const text = this.#gathered;
+    if (text === '') return;
+    this.#gathered = '';
+    this.hasStarted = true;
+    if (!this.isGone) this.#connection.output.sendText(text);
+  }
+
+  sendBody(bytes: Buffer): boolean {
+    this.bytesOut += bytes.length;
+    const connection = this.#connection;
+    if (this.#gathered.length + bytes.length <= MAX_GATHERED) {
+      const text = bytes.toString('latin1');
+      this.#gathered += this.#isChunked ? `${chunkHead(bytes.length)}${text}\r\n` : text;
+      return !connection.output.isFull;
+    }
+    if (this.isGone) return true;
+    const { socket } = connection;
+    if (this.#isChunked) this.#gathered += chunkHead(bytes.length);
+    const isSplit = this.#gathered !== '';
+    if (isSplit) socket.cork();
+    this.flush();
+    connection.output.sendCopy(bytes);
+    if (this.#isChunked) connection.output.sendText('\r\n');
+    if (isSplit) socket.uncork();
+    return !connection.output.isFull;
+  }
+
+  endAnswer(trailers: readonly string[]): void {
+    if (this.#isAnswered) return;
+    if (this.#isChunked) this.#gathered += chunkedEnd(trailers);
+    this.#finish(this.#isKept);
+  }
+
+  answer(code: AnswerCode): void {
+    if (this.hasStarted || this.isGone) return;
+    const { method, isKeptAlive } = this.head;
+    const isHead = method === 'HEAD';
+    const isKept = isKeptAlive && !this.#connection.context.isStopping() && this.#connection.isRequestWhole;
+    this.code = code;
+    this.status = statusOf(code);
+    this.bytesOut = isHead ? 0 : lengthOf(code);
+    this.#gathered = answerText(code, { isHead, isKept });
+    this.#finish(isKept);
+  }
+
+  /** Sends what is gathered, which ends the answer. */
+  #finish(isKept: boolean): void {
+    this.#isAnswered = true;
+    const connection = this.#connection;
+    this.flush();
+    // The rest of a body whose answer is whole is read by nobody: the connection ends with the answer.
+    connection.onAnswerSent(isKept && connection.isRequestWhole);
+  }
+
+  breakOff(): void {
+    this.#gathered = '';
+    // An answer that the end of the connection delimits would look whole.
+    if (this.#isEndedByClose) this.#connection.reset();
+    else this.#connection.socket.destroy();
+  }
+
+  // The connection.
+
+  onWritable(): void {
+    this.listener?.onClientWritable();
+  }
+
+  onHalfClosed(): void {
+    const { socket } = this.#connection;
+    // An interim answer does no harm to a client that waits, and ends the connection to one that has gone.
+    if (!this.hasStarted && this.head.minorVersion === 1) {
+      this.#connection.output.sendText(CONTINUE);
+      return;
+    }
+    // What waits to be taken has its own deadline, and a client that has gone answers it with a reset.
+    if (socket.writableLength > 0) {
+      this.#writtenAtHalfClose = -1;
+      return;
+    }
+    if (socket.bytesWritten === this.#writtenAtHalfClose) {
+      this.#connection.giveUpHalfClosed();
+      return;
+    }
+    this.#writtenAtHalfClose = socket.bytesWritten;
+  }
+
+  onClosed(): void {
+    this.#isGivenUp = true;
+    this.listener?.onClientGone();
+  }
+}

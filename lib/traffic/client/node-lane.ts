@@ -1,0 +1,67 @@
+// The Node lane: requests that Node's own server parses go through http-proxy, the shell round a pass of ours.
+// Today these are upgrades. The client's connection has left HTTP/1 with a head that was read strictly before; Node's
+// server gets that head, and its `upgrade` event hands request and socket to http-proxy.
+// http-proxy's own passes can be made to kill the process, hang clients and smuggle requests; they are replaced.
+
+import { createServer, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import httpProxy from 'http-proxy';
+import { headText } from '../wire/headers.js';
+import type { RequestHead } from '../wire/request-head.js';
+import type { ClientConnection } from './client-connection.js';
+import type { Startable } from './client-side.js';
+import { type Shell, UpgradeLane } from './upgrade-lane.js';
+
+/** http-proxy's passes, which are plain arrays that its types do not know. */
+interface Passes {
+  webPasses: ((request: IncomingMessage) => void)[];
+  wsPasses: ((request: IncomingMessage) => void)[];
+}
+
+/** Sets up http-proxy with a pass of ours: it runs the attempt that its request carries. */
+function createShell(): Shell {
+  const attempts = new WeakMap<IncomingMessage, Startable>();
+  // It wants some target; the attempt knows its host.
+  const proxy = httpProxy.createProxyServer({ target: { host: 'the attempt knows' } });
+  const passes = proxy as unknown as Passes;
+  passes.webPasses = [];
+  passes.wsPasses = [(request) => attempts.get(request)?.run()];
+  // Nothing of ours emits here; without a listener http-proxy would throw.
+  proxy.on('error', () => undefined);
+  return (request, socket, attempt) => {
+    attempts.set(request, attempt);
+    proxy.ws(request, socket, Buffer.alloc(0));
+  };
+}
+
+/** Gives what takes a connection over whose head asks for another protocol; `onLane` gets the request's lane. */
+export function createNodeLane(maxHeaderSize: number, onLane: (lane: UpgradeLane) => void): (connection: ClientConnection, head: RequestHead) => void {
+  const shell = createShell();
+  /** The connection whose head Node's server reads now. */
+  let present: { readonly connection: ClientConnection; readonly head: RequestHead } | undefined;
+  // It never listens: it is handed connections. Names and values were checked, and may take a little more room written out.
+  const server = createServer({ maxHeaderSize: 2 * maxHeaderSize, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, connectionsCheckingInterval: 2 ** 30, requireHostHeader: false });
+  server.maxHeadersCount = 0;
+  server.on('upgrade', (request: IncomingMessage) => {
+    if (present === undefined) return;
+    const { connection, head } = present;
+    present = undefined;
+    onLane(new UpgradeLane(shell, connection, request, head));
+  });
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return (connection, head) => {
+    const { socket } = connection;
+    const before = new Set(socket.listeners('data'));
+    present = { connection, head };
+    server.emit('connection', socket);
+    const bytes = Buffer.from(headText(`${head.method} ${head.target} HTTP/1.1`, head.headers), 'latin1');
+    for (const listener of addedListeners(socket, before)) listener.call(socket, bytes);
+    // Node reads another request than we do: nothing sensible can follow.
+    if (present !== undefined) socket.destroy();
+    present = undefined;
+  };
+}
+
+function addedListeners(socket: Socket, before: ReadonlySet<unknown>): ((bytes: Buffer) => void)[] {
+  return (socket.listeners('data') as ((bytes: Buffer) => void)[]).filter((listener) => !before.has(listener));
+}

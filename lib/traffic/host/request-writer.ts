@@ -1,0 +1,54 @@
+// How a request goes out on a connection to a host: its head, its body part by part, its end. Also says when host and
+// balancer may disagree on where it ended: the connection then carries no other.
+
+import type { RequestHead } from '../wire/request-head.js';
+import { writeCopy } from '../wire/buffers.js';
+import { chunkedEnd, chunkHead } from '../wire/chunked.js';
+import { type ClientFacts, passedTrailers, requestText } from '../wire/headers.js';
+import type { HostConnection } from './host-connection.js';
+
+/** Upgrades that are not passed on: they would take the requests behind them out of all rules (RFC 9113, section 3.1). */
+const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
+
+/** Methods whose bodies many hosts ignore: they read the body as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5). */
+const BODIES_IGNORED: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
+
+/** Whether a request asks for another protocol, and the host is told so. */
+export function asksForUpgrade({ upgrade }: RequestHead): boolean {
+  return upgrade !== undefined && !NO_UPGRADES.test(upgrade);
+}
+
+/** Sends the head. @param authority the host's name and port */
+export function writeRequestHead(connection: HostConnection, head: RequestHead, facts: ClientFacts, authority: string, pseudonym: string): void {
+  connection.write(requestText(head, facts, { authority, pseudonym, isUpgrade: asksForUpgrade(head) }));
+}
+
+/**
+ * Sends a part of the body.
+ * @param bytes valid until the call returns
+ * @returns false when the host must catch up first
+ */
+export function writeRequestBody(connection: HostConnection, { framing }: RequestHead, bytes: Buffer): boolean {
+  const { socket } = connection;
+  if (framing !== 'chunked') return writeCopy(socket, bytes);
+  socket.cork();
+  connection.write(chunkHead(bytes.length));
+  writeCopy(socket, bytes);
+  const hasRoom = connection.write('\r\n');
+  socket.uncork();
+  return hasRoom;
+}
+
+/** Sends the end of the body. */
+export function writeRequestEnd(connection: HostConnection, { framing }: RequestHead, trailers: readonly string[]): void {
+  if (framing === 'chunked') connection.write(chunkedEnd(passedTrailers(trailers)));
+}
+
+/**
+ * Whether the connection may carry another request, as far as this one is concerned: not when the host begins its answer
+ * before all of it has left, nor when it may ignore the body; it may read the rest as the next request.
+ * @param isSent whether all of the request was written
+ */
+export function mayKeepAfter(connection: HostConnection, { framing, method }: RequestHead, isSent: boolean): boolean {
+  return framing === 'none' || (isSent && connection.socket.writableLength === 0 && !BODIES_IGNORED.has(method));
+}

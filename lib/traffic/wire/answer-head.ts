@@ -1,0 +1,30 @@
+// The head of an answer as a client gets it: the host's lines without what belongs to its connection, and what is true
+// of the client's connection in their place.
+
+import { CLOSED, dateLine, KEPT } from './connection-lines.js';
+import { linesOf, responseHeaders } from './headers.js';
+import type { ResponseHead } from './response-head.js';
+
+/** How a client's connection stands with an answer. */
+export interface AnswerRules {
+  /** Of the client's request. */
+  readonly minorVersion: 0 | 1;
+  /** Whether the body goes out chunked. */
+  readonly isChunked: boolean;
+  /** Whether the connection is kept after the answer. */
+  readonly isKept: boolean;
+}
+
+/** A final head, in latin1. */
+export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept }: AnswerRules): string {
+  // A host's repeated head is the same object, and its lines need not be composed again.
+  const lines = (minorVersion === 1 ? head.passed : undefined) ?? `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, minorVersion === 1))}`;
+  if (minorVersion === 1) head.passed = lines;
+  // Who passes an answer on without a Date says when it came (RFC 9110, section 6.6.1).
+  return `${lines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
+}
+
+/** An informational head (1xx), in latin1. */
+export function informationalHead(head: ResponseHead): string {
+  return `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, false))}\r\n\r\n`;
+}

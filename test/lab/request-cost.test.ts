@@ -1,0 +1,65 @@
+// `bench profile`, `latency`, `idle` and `processes`, each once in a tiny form: the figures exist, and answers were
+// checked. Nothing here is about speed.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BALANCER_FLAGS } from '../../bin/balancer-flags.js';
+import { OUTSIDE } from '../../lib/lab/profile-groups.js';
+import { bench, benchJson, type Fields, isWithin } from '../support/bench.js';
+
+const test = suite('cost of a request');
+
+test('profile splits the CPU time of a request into groups, plain and over TLS', async () => {
+  const { figures } = await benchJson('profile', '--workloads', 'small,tls', '--seconds', '1', '--connections', '4', '--load', 'own');
+  const workloads = figures.workloads as (Fields & { groups: Fields[]; functions: Fields[] })[];
+  assert.equal(workloads.map(({ name }) => name), ['small', 'tls']);
+  for (const { name, requests, mainMicros, systemMicros, groups, functions } of workloads) {
+    isWithin(requests, 10, 1e6, `${String(name)}, requests`);
+    isWithin(systemMicros, 0, mainMicros as number, `${String(name)}, in the kernel`);
+    const sum = groups.reduce((total, { micros }) => total + (micros as number), 0);
+    isWithin(sum / (mainMicros as number), 0.97, 1.03, `${String(name)}, all groups together`);
+    for (const group of ['kernel writes', OUTSIDE]) assert.ok(groups.some((each) => each.name === group), `${String(name)}: ${group}`);
+    assert.ok(functions.length > 3);
+  }
+});
+
+test('latency measures every request, direct and through each proxy', async () => {
+  const { figures } = await benchJson('latency', '--rounds', '2', '--seconds', '0.2', '--connections', '4');
+  const ways = figures.ways as Fields[];
+  assert.equal(ways.slice(0, 2).map(({ name }) => name), ['direct to the host', 'meercat']);
+  for (const { name, requests, p50Micros, p99Micros } of ways) {
+    assert.is(requests, 200, String(name));
+    isWithin(p50Micros, 1, p99Micros as number, `${String(name)}, p50`);
+    isWithin(p99Micros, 1, 10_000_000, `${String(name)}, p99`);
+  }
+  assert.is(ways[0]?.addedP99Micros, 0);
+});
+
+test('idle measures connections that stay open and answer a second request', async () => {
+  const { figures } = await benchJson('idle', '--connections', '300', '--seconds', '0.3');
+  assert.is(figures.connections, 300);
+  const [ours] = figures.proxies as Fields[];
+  assert.is(ours?.name, 'meercat');
+  isWithin(ours?.startBytes, 30e6, 1e9, 'memory at the start');
+  isWithin(ours?.endBytes, 30e6, 1e9, 'memory at the end');
+  const { code, stderr } = await bench('idle', '--connections', '25001');
+  assert.not(code === 0);
+  assert.match(stderr, /--connections/);
+});
+
+test('processes compares two with one, or reports that the flag is missing', async () => {
+  const args = ['processes', '--rounds', '1', '--seconds', '0.3', '--connections', '8', '--load', 'own'];
+  if (!BALANCER_FLAGS.flatMap(([, each]) => each).some(({ flags }) => flags.startsWith('--processes'))) {
+    const { code, stderr } = await bench(...args);
+    assert.is(code, 1);
+    assert.match(stderr, /`meercat balancer` of this version has no flag --processes/);
+    return;
+  }
+  const { figures } = await benchJson(...args);
+  const [one, two] = figures.byProcesses as Fields[];
+  assert.equal([one?.processes, two?.processes], [1, 2]);
+  isWithin(one?.busiestShare, 1, 1, 'the share of the only one');
+  isWithin(two?.busiestShare, 0.3, 1, 'the share of the busiest');
+});
+
+test.run();
