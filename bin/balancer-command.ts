@@ -13,8 +13,8 @@ import { BALANCER_FLAGS, configOf, optionOf } from './balancer-flags.js';
 import { ENTRY, warnOf } from './commands.js';
 import type { UnknownVariable } from './flag.js';
 
-/** Adds the command; `unknown` gives the variables that no command knows. */
-export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[]): Command {
+/** Adds the command; `unknown` gives the variables that no command knows, `consoleToken` the secret of the console. */
+export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[], consoleToken: () => string): Command {
   const balancer = program
     .command('balancer')
     .description('run one balancer of a fleet')
@@ -23,13 +23,14 @@ Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several val
 separated by spaces.
 
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
-SIGTERM finishes what is in flight and gives mastership to the next balancer; a second one forces.
+SIGTERM makes /.meercat/ready say 503, gives mastership to the next balancer, goes on accepting for
+--drain-delay, and then finishes what is in flight; a second one forces.
 SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.
 
 With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
 again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
 Limits of connections, requests and memory count in each process.`)
-    .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown()));
+    .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown(), consoleToken()));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
   // For the processes that it starts, and nobody else.
   return balancer.addOption(new Option('--member <number,port>').argParser(parseMember).hideHelp());
@@ -39,8 +40,8 @@ type Flags = Readonly<Record<string, unknown>>;
 
 type BalancerRunFlags = Flags & { readonly member?: Member };
 
-async function runBalancer(flags: Flags, member: Member | undefined, unknown: readonly UnknownVariable[]): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags));
+async function runBalancer(flags: Flags, member: Member | undefined, unknown: readonly UnknownVariable[], consoleToken: string): Promise<void> {
+  const config = checkBalancerConfig(configOf(flags, consoleToken));
   checkProcesses(config);
   if (member !== undefined) return await runMember(memberConfig(config, member));
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);

@@ -2,7 +2,7 @@
 // and how it is read. The command line, the configuration and the README's tables are checked against it.
 
 import {
-  type BalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, formatDuration, formatSize, formatStatuses, parseAlgorithm, parseAuthority, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
+  type BalancerConfig, CONSOLE_PORT_OFFSET, CONSOLE_TOKEN_VARIABLE, DEFAULTS, formatDuration, formatSize, formatStatuses, parseAddress, parseAlgorithm, parseAuthority, parseChoice, parseCidr, parseDuration, parseInteger, parseLogLevel,
   parsePath, parsePort, parseSize, parseStaticHost, parseStatuses,
 } from '../lib/config/config.js';
 import { parseProcesses } from '../lib/config/processes.js';
@@ -68,7 +68,9 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     { field: 'port', flags: '--port <port>', help: 'where clients connect; 0 for any free port', shown: String(DEFAULTS.port), parse: (text) => parsePort('--port', text) },
     { field: 'bind', flags: '--bind <address>', help: 'the address to listen on', shown: DEFAULTS.bind },
     { field: 'processes', flags: '--processes <n>', help: 'how many processes serve the port, each a balancer of the fleet: NAME-1 to NAME-n', shown: String(DEFAULTS.processes), parse: parseProcesses },
-    { field: 'consolePort', flags: '--console-port <port>', help: `where GET /.meercat/health answers, on loopback (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535; each further process: one higher)`, shown: '', parse: (text) => parsePort('--console-port', text) },
+    { field: 'consolePort', flags: '--console-port <port>', help: `where the console answers: /.meercat/live, /.meercat/ready, /.meercat/health (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535; each further process: one higher)`, shown: '', parse: (text) => parsePort('--console-port', text) },
+    { field: 'consoleBind', flags: '--console-bind <address>', help: 'the address that the console listens on; beyond loopback all but these three pages need a token', shown: DEFAULTS.consoleBind, parse: (text) => parseAddress('--console-bind', text) },
+    { field: 'consoleTokenFile', flags: '--console-token-file <file>', help: `the console's token, for "Authorization: Bearer TOKEN"; or set it in ${CONSOLE_TOKEN_VARIABLE}, which has no flag`, shown: '' },
     { field: 'tlsCerts', flags: '--tls-cert <file>', help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable', shown: '', isRepeatable: true },
     { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', isRepeatable: true },
     { field: 'trust', flags: '--trust <cidr>', help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable', shown: '', parse: (text) => parseCidr('--trust', text), isRepeatable: true },
@@ -84,7 +86,8 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     duration('hostKeepAliveTimeoutMs', '--host-keep-alive-timeout', 'a connection to a host without a request is kept so long'),
     duration('queueTimeoutMs', '--queue-timeout', 'how long a request waits for a host with --host-max-inflight requests', 0, MINUTE),
     duration('tunnelTimeoutMs', '--tunnel-timeout', 'how long an upgraded connection may be silent', 100, 24 * HOUR),
-    duration('drainTimeoutMs', '--drain-timeout', 'how long requests in flight may take to finish after SIGTERM', 0, HOUR),
+    duration('drainDelayMs', '--drain-delay', 'after SIGTERM /.meercat/ready says 503 at once, and new connections are still taken for this time'),
+    duration('drainTimeoutMs', '--drain-timeout', 'how long requests in flight may take to finish after that', 0, HOUR),
   ]],
   ['Limits', [
     size('maxHeaderSize', '--max-header-size', "a request's head, else 431", 1 << 10, 1 << 20),
@@ -130,9 +133,9 @@ export function optionOf({ flags, help, shown, parse, isRepeatable, complete }: 
   return flag;
 }
 
-/** The configuration that these flags make; what was not given has its default. */
-export function configOf(given: Readonly<Record<string, unknown>>): BalancerConfig {
-  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '' };
+/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
+export function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
   for (const [, flags] of BALANCER_FLAGS) {
     for (const { field, flags: text } of flags) {
       const attribute = nameOf(text).slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());

@@ -2,7 +2,7 @@
 // rules: a flag on the command line wins, an empty variable is unset, a bad value is refused under the variable's name.
 
 import { type Command, Option } from 'commander';
-import { parseSwitch } from '../lib/config/config.js';
+import { CONSOLE_TOKEN_VARIABLE, parseSwitch } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
 
@@ -104,6 +104,11 @@ export class FlagReader {
     for (const flag of flagsOf(started)) if (!own.has(flag.variable)) this.#read(flag);
   }
 
+  /** The text of a variable that has no flag, a secret; empty when it is unset. */
+  readSecret(variable: string): string {
+    return this.#variables[variable]?.trim() ?? '';
+  }
+
   /** Puts variables in place of the flags in an error's message, where values came from variables. */
   nameVariables(message: string): string {
     return message.replaceAll(/--[a-z][a-z-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);
@@ -111,7 +116,7 @@ export class FlagReader {
 
   /** The variables with our prefix that none of these commands has. */
   unknown(commands: readonly Command[]): UnknownVariable[] {
-    const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES];
+    const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES, CONSOLE_TOKEN_VARIABLE];
     return Object.keys(this.#variables)
       .filter((variable) => variable.startsWith(PREFIX) && !known.includes(variable) && !NOT_SETTINGS.test(variable))
       .map((variable) => ({ variable, nearest: nearestOf(variable, known) }));

@@ -1,7 +1,7 @@
 // The commands and their flags, and what a run of them ends with. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, CommanderError, Help, Option } from 'commander';
-import { DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config/config.js';
+import { CONSOLE_TOKEN_VARIABLE, DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
@@ -91,7 +91,7 @@ when neither is installed, a Redis in JavaScript that is only for trying out.
 Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`)
     .action(runUp);
 
-  const balancer = addBalancer(program, () => unknown);
+  const balancer = addBalancer(program, () => unknown, () => reader.readSecret(CONSOLE_TOKEN_VARIABLE));
 
   const agent = program
     .command('agent')

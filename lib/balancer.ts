@@ -1,16 +1,20 @@
 // One balancer: the composition root of its three threads. Clients' requests stay in this thread; the
-// fleet and hosts threads are started here, and stopped in reverse.
+// fleet and hosts threads are started last, and all stops in reverse. Invariant: nothing here uses what is made after
+// it; what must talk to a thread before that is started gets an outbox.
 
 import { randomInt, randomUUID } from 'node:crypto';
-import { MessageChannel } from 'node:worker_threads';
+import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, machineName, reachableAddress } from './config/config.js';
-import { startConsole } from './console/health.js';
+import { type BalancerConfig, formatDuration, machineName, reachableAddress } from './config/config.js';
+import { healthPages, type Standing } from './console/health.js';
+import { startConsole } from './console/server.js';
+import { readConsoleToken } from './console/token.js';
 import { type Lookup, systemLookup } from './health/host-addresses.js';
 import { MeercatError } from './errors.js';
 import { readHostTls } from './health/host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
+import { Outbox } from './outbox.js';
 import { createPolicy } from './routing/policy.js';
 import { probeHost } from './health/probe-host.js';
 import { releaseStartMemory } from './release-memory.js';
@@ -23,7 +27,7 @@ import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import { readStamp } from './table/stamp.js';
-import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
+import type { FromFleet, ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
 import { Deadlines } from './deadlines.js';
@@ -53,7 +57,7 @@ export interface Balancer {
   reloadTls(): void;
   /** Opens the access log anew, after its file was moved away. */
   reopenLogs(): void;
-  /** Stops accepting, finishes what is in flight, releases the lease, leaves the fleet. */
+  /** Is not ready any more, releases the lease; after the drain delay stops accepting, finishes what is in flight, leaves the fleet. */
   stop(): Promise<void>;
 }
 
@@ -65,6 +69,7 @@ export interface Balancer {
  */
 export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread, lookup: Lookup = systemLookup): Promise<Balancer> {
   const hostTls = readHostTls(config);
+  const token = readConsoleToken(config);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -75,6 +80,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   let role: Role = 'slave';
   let isStopping = false;
   let settings: Readonly<Record<string, string>> = {};
+  const toFleet = new Outbox<ToFleet>();
 
   const instance = randomUUID();
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
@@ -95,15 +101,16 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     probe: probeHost,
     lookup,
     events: {
-      onVerdict: () => fleet?.post({ type: 'verdict' }),
-      onReleased: (slot) => fleet?.post({ type: 'slot-released', slot }),
+      onVerdict: () => toFleet.post({ type: 'verdict' }),
+      onReleased: (slot) => toFleet.post({ type: 'slot-released', slot }),
       onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
       onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
       onLookupFailed: (host, reason) => log('warn', 'the name of a host can\'t be looked up: the addresses known so far are used', { host, reason }),
     },
   });
+  shutdown.add(() => pool.close());
   const classes = new RequestClasses(randomInt(2 ** 31));
-  const loads = new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: (reports) => fleet?.post({ type: 'inband-reports', reports }) });
+  const loads = new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }) });
   shutdown.add(() => loads.stop());
   // Picks are kept only where the access log tells the ids to ask for them.
   const picks = accessLog === undefined ? undefined : createPickLog(columns);
@@ -127,29 +134,40 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   };
   const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock });
 
-  const traffic = await startTraffic({ port: config.port, bind: config.bind, isPortShared: config.isPortShared, config, context, deadlines, tls, log }).catch(async (error: unknown) => {
-    pool.close();
-    await shutdown.run();
-    throw error;
-  });
-  shutdown.add(() => pool.close());
-  const name = config.name === '' ? `${machineName()}-${traffic.port}` : config.name;
+  const gate = new StartGate(config.statics.length > 0);
+  shutdown.add(() => gate.close());
 
-  const health = (): ReturnType<Parameters<typeof startConsole>[1]> => ({
-    status: isStopping ? 'stopping' : 'serving',
-    name,
-    role,
-    term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
-    table: readStamp(columns.wideHeader),
-    hosts: pool.known().length,
-    inflight: columns.header[HEADER.inflight] as number,
-  });
-  const console = await startConsole(config.consolePort, health).catch(async (error: unknown) => {
-    await traffic.drain(0);
+  let port = config.port;
+  let isListening = false;
+  const nameOf = (): string => (config.name === '' ? `${machineName()}-${port}` : config.name);
+  const standing = (): Standing => {
+    const known = pool.known();
+    const list = context.view.candidates();
+    return {
+      name: nameOf(),
+      role,
+      term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
+      table: readStamp(columns.wideHeader),
+      inflight: columns.header[HEADER.inflight] as number,
+      isStopping,
+      waitingFor: isListening ? gate.waitingFor : 'the port for clients is not open yet',
+      hosts: known.length,
+      hostsTakenOut: known.filter(({ slot }) => columns.operator[slot] !== 0).length,
+      hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => pool.get(slot)?.isRemoved === false),
+      isPanic: columns.header[HEADER.panic] === 1,
+    };
+  };
+  const closeAll = async (error: unknown): Promise<never> => {
     await shutdown.run();
     throw error;
-  });
+  };
+  // Before the port for clients: a start that fails has accepted none of them.
+  const console = await startConsole({ port: config.consolePort, bind: config.consoleBind, token, pages: healthPages(standing) }).catch(closeAll);
   shutdown.add(() => console.close());
+  const traffic = await startTraffic({ port: config.port, bind: config.bind, isPortShared: config.isPortShared, config, context, deadlines, tls, log }).catch(closeAll);
+  port = traffic.port;
+  isListening = true;
+  const name = nameOf();
 
   const threadConfig: ThreadConfig = {
     name,
@@ -165,50 +183,31 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     tls: hostTls,
   };
 
-  // The fleet and hosts threads talk on a channel of their own; when one is started again, both get a new one.
-  const ports = new MessageChannel();
-  const gate = new StartGate(config.statics.length > 0);
-  const hosts = keep<ToHosts, FromHosts>({
-    entry: new URL('./hosts/thread.js', import.meta.url),
-    start(isAgain) {
-      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
-      if (isAgain) fleet.post({ type: 'hosts-port', port: port1 }, [port1]);
-      const data: HostsThreadData = { table, config: threadConfig, fleetPort: port2 };
-      return { data, transfer: [port2] };
-    },
-    onMessage: (message) => {
-      if (message.type === 'log') log(...message.line);
-    },
-    onDeath(reason) {
-      count('hosts_thread_restarts');
-      log('error', 'the hosts thread died and is started again', { reason });
-    },
-    stopMessage: { type: 'stop' },
-  });
-  shutdown.add(() => hosts.stop());
-
-  const fleet = keep<ToFleet, FromFleet>({
-    entry: new URL('./fleet/thread.js', import.meta.url),
-    start(isAgain) {
-      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
-      if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { table, config: threadConfig, known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hostsPort: port1, hasResigned: isStopping };
-      return { data, transfer: [port1] };
-    },
-    onMessage: onFleetMessage,
-    onDeath(reason) {
-      count('fleet_thread_restarts');
-      log('error', 'the fleet thread died and is started again; routing goes on', { reason });
+  startThreads({
+    entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
+    keep, table, config: threadConfig, toFleet, count, log, shutdown,
+    present: () => ({ known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hasResigned: isStopping }),
+    onFleetMessage,
+    onFleetDeath() {
       role = 'slave';
       gate.onThreadDeath();
     },
-    stopMessage: { type: 'stop' },
   });
-  shutdown.add(() => fleet.stop());
+  const turnTimer = setInterval(() => {
+    const changes = classes.turn(clock());
+    for (const { id } of changes) pool.forgetClass(id);
+    if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
+  }, TURN_MS);
+  shutdown.add(() => clearInterval(turnTimer));
   shutdown.add(async () => {
     isStopping = true;
     // The next master takes over now, not when the last request is done.
-    fleet.post({ type: 'resign' });
+    toFleet.post({ type: 'resign' });
+    // One that never served sends nobody away.
+    if (config.drainDelayMs > 0 && gate.isOpen) {
+      log('info', 'not ready any more; requests are still accepted', { for: formatDuration(config.drainDelayMs) });
+      await new Promise((resolve) => setTimeout(resolve, config.drainDelayMs));
+    }
     const left = await traffic.drain(config.drainTimeoutMs);
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
@@ -222,7 +221,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
           explainer.hostCame(host);
         }
         if (message.added.length === 0) break;
-        fleet.post({ type: 'hosts-known' });
+        toFleet.post({ type: 'hosts-known' });
         gate.onAnnounced();
         break;
       case 'listed':
@@ -250,7 +249,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
         break;
       }
       case 'why':
-        fleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
+        toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
         break;
       case 'host-ejected':
         // An operator has ejected the host: its requests in flight end here.
@@ -263,21 +262,14 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     }
   }
 
-  const turnTimer = setInterval(() => {
-    const changes = classes.turn(clock());
-    for (const { id } of changes) pool.forgetClass(id);
-    if (changes.length > 0) fleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
-  }, TURN_MS);
-  shutdown.add(() => clearInterval(turnTimer));
-
   releaseStartMemory();
   const holder = await gate.opened;
   if (holder !== null) {
     await shutdown.run();
     throw new MeercatError('MEERCAT_NAME_TAKEN', `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`);
   }
-  await traffic.open().catch((error: unknown) => shutdown.run().then(() => Promise.reject(error)));
-  log('info', 'serving', { url: threadConfig.url, console: `http://127.0.0.1:${console.port}`, algorithm: config.algorithm });
+  await traffic.open().catch(closeAll);
+  log('info', 'serving', { url: threadConfig.url, console: `http://${reachableAddress(config.consoleBind)}:${console.port}`, algorithm: config.algorithm });
   return {
     name,
     port: traffic.port,

@@ -27,6 +27,8 @@ export class StartGate {
   #isSynced = false;
   #isNameChecked = false;
   #isTimeOver = false;
+  #isOpen = false;
+  #isNameTaken = false;
 
   constructor(hasStatics: boolean) {
     this.opened = new Promise((resolve) => {
@@ -39,7 +41,25 @@ export class StartGate {
       }, hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS),
       setTimeout(() => this.onNameChecked(), NAME_WITHIN_MS),
     ];
-    void this.opened.then(() => this.#timers.forEach(clearTimeout));
+    void this.opened.then(() => this.close());
+  }
+
+  /** Whether requests are let through. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** What the start still waits for, as a person reads it; empty once the gate is open. */
+  get waitingFor(): string {
+    if (this.#isOpen) return '';
+    if (!this.#isTimeOver && !this.#isSynced) return 'what the fleet knows of hosts is still being read';
+    if (!this.#isTimeOver && this.#unlisted > 0) return 'the hosts that are known may not be picked yet';
+    return 'whether another balancer has this name is still being checked';
+  }
+
+  /** Waits for nothing any more: the start has failed or is over. */
+  close(): void {
+    this.#timers.forEach(clearTimeout);
   }
 
   /** The fleet thread has announced hosts; the answer to it is on its way. */
@@ -68,6 +88,8 @@ export class StartGate {
 
   /** Another balancer lives under the name. */
   onNameTaken(holder: string): void {
+    if (this.#isOpen) return;
+    this.#isNameTaken = true;
     this.#open(holder);
   }
 
@@ -78,6 +100,8 @@ export class StartGate {
 
   #look(): void {
     const isKnown = this.#isTimeOver || (this.#isSynced && this.#unlisted === 0);
-    if (isKnown && this.#isNameChecked) this.#open(null);
+    if (!isKnown || !this.#isNameChecked || this.#isNameTaken) return;
+    this.#isOpen = true;
+    this.#open(null);
   }
 }

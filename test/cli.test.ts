@@ -2,10 +2,12 @@
 // can't be done in one line (exit code 1), flags before the environment. Real processes, but for the long lists of
 // wrong values; no line may hold a secret.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
-import { freePort, until, withRedis, withServer } from './support/brackets.js';
+import { freePort, until, withRedis, withServer, withTempDir } from './support/brackets.js';
 import { freePortsInRow } from './support/fleet-process.js';
 import { ended, ENTRY, type Environment, inLanes, logOf, meercat, type Outcome, refusedHere, withMeercat } from './support/meercat.js';
 
@@ -125,6 +127,9 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
     { args: ['balancer', '--host', '10.0.0.1:80'], says: /--host: "10.0.0.1:80" is not http:\/\/host:port/ },
     { args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'], says: /--host: two hosts have the name x; .*name=NAME/ },
     { args: ['balancer', '--lease-ttl', '100ms'], says: /--lease-ttl: a duration from 500ms to 1m, such as .* not "100ms"/ },
+    { args: ['balancer', '--console-bind', 'localhost'], says: /--console-bind: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "localhost"/ },
+    { args: ['balancer', '--console-token', '0123456789abcdef0123'], says: /unknown option '--console-token'/ },
+    { args: ['balancer', '--drain-delay', '2h'], says: /--drain-delay: a duration from 0ms to 60m/ },
     { args: ['balancer', '--drain-timeout', '2h'], says: /--drain-timeout: a duration from 0ms to 60m/ },
     { args: ['balancer', '--connect-timeout', '0'], says: /--connect-timeout: a duration from 10ms to 1m/ },
     { args: ['balancer', '--response-timeout', '-1'], says: /--response-timeout: a duration from 10ms to 60m/ },
@@ -268,6 +273,35 @@ test('a balancer takes every setting from the environment, repeatable ones separ
     { name: 'from-environment', url: `http://127.0.0.1:${port}`, console: `http://127.0.0.1:${consolePort}`, algorithm: 'round-robin', hosts: 2 },
   );
 });
+
+test("the console's token comes from its variable or a file, is asked for, and never reaches the log", () => withTempDir(async (dir) => {
+  const token = 'a-token-of-this-test-0123';
+  const file = join(dir, 'token');
+  writeFileSync(file, `${token}\n`);
+  const flags = ['balancer', '--redis', NO_REDIS, '--port', '0', '--bind', '127.0.0.1', '--console-bind', '0.0.0.0', '--log-level', 'debug'];
+  for (const [more, env] of [[[], { MEERCAT_CONSOLE_TOKEN: token }], [['--console-token-file', file], {}]] as const) {
+    await withMeercat([...flags, ...more], async (child) => {
+      const [, port] = await child.waitForLine(/"console":"http:\/\/[^"]+:(\d+)"/);
+      const statusOf = async (path: string, headers: Record<string, string> = {}): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status;
+      assert.equal([await statusOf('/.meercat/live'), await statusOf('/x'), await statusOf('/x', { authorization: `Bearer ${token}` })], [200, 401, 404]);
+      child.kill();
+      assert.is((await ended(child)).code, 0);
+      assert.not.match(child.lines.join('\n'), /a-token-of-this-test|is not known/);
+    }, env);
+  }
+  for (const [more, env, says] of [
+    [['--console-token-file', file], { MEERCAT_CONSOLE_TOKEN: token }, /^meercat: --console-token-file and MEERCAT_CONSOLE_TOKEN are both set: /],
+    [[], { MEERCAT_CONSOLE_TOKEN: token, MEERCAT_CONSOLE_TOKEN_FILE: file }, /^meercat: MEERCAT_CONSOLE_TOKEN_FILE and MEERCAT_CONSOLE_TOKEN are both set: /],
+  ] as const) {
+    const { code, stderr } = await refusedHere([...flags, ...more], env);
+    assert.is(code, 2);
+    assert.match(stderr, says);
+  }
+  const { code, stderr } = await meercat(flags, { MEERCAT_CONSOLE_TOKEN: 'too-short' });
+  assert.is(code, 2);
+  assert.match(stderr, /MEERCAT_CONSOLE_TOKEN: a token has 16 to 512 letters/);
+  assert.not.match(stderr, /too-short/);
+}));
 
 test('a flag comes before the environment; a repeatable one replaces it', async () => {
   const port = await freePort();

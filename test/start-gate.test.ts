@@ -59,4 +59,26 @@ test('the gate stays closed until the name was checked, and says who has it', as
   assert.equal(await Promise.all([free.opened, taken.opened]), [null, 'process 12 on m']);
 });
 
+test('until the gate is open it says what it waits for', async () => {
+  const gate = new StartGate(true);
+  assert.match(gate.waitingFor, /is still being read$/);
+  gate.onAnnounced();
+  gate.onSynced();
+  assert.match(gate.waitingFor, /may not be picked yet$/);
+  gate.onListed();
+  assert.match(gate.waitingFor, /another balancer has this name/);
+  assert.is(gate.isOpen, false);
+  gate.onNameChecked();
+  assert.equal([gate.waitingFor, gate.isOpen], ['', true]);
+});
+
+test('the gate of a balancer whose name is taken never opens', async () => {
+  const gate = new StartGate(true);
+  gate.onNameTaken('process 12 on m');
+  gate.onSynced();
+  gate.onNameChecked();
+  assert.is(await gate.opened, 'process 12 on m');
+  assert.equal([gate.isOpen, gate.waitingFor === ''], [false, false]);
+});
+
 test.run();

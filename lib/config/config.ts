@@ -25,8 +25,14 @@ export interface BalancerConfig extends TrafficConfig {
   readonly processes: number;
   /** Other processes serve the port at this moment: it is listened on only when requests can be served. */
   readonly isPortShared: boolean;
-  /** Where the console listens, on loopback. 0 takes any free port. */
+  /** Where the console listens. 0 takes any free port. */
   readonly consolePort: number;
+  /** The address that the console listens on. Beyond loopback every page but the health pages needs the token. */
+  readonly consoleBind: string;
+  /** The token of the console, from the environment; empty when it is not set. Never logged. At most one of this and `consoleTokenFile` is set. */
+  readonly consoleToken: string;
+  /** A file with the token; empty for none. */
+  readonly consoleTokenFile: string;
   /** This balancer's name; must differ within the fleet. Empty: the machine's name and the port. */
   readonly name: string;
   readonly algorithm: Algorithm;
@@ -34,7 +40,9 @@ export interface BalancerConfig extends TrafficConfig {
   readonly statics: readonly StaticHost[];
   /** How long the lease outlives a dead master; it is renewed three times as often. */
   readonly leaseTtlMs: number;
-  /** How long requests in flight may take to finish once the balancer is told to stop. */
+  /** How long the balancer goes on accepting once it is told to stop: what is in front sees that it is not ready before it sees refused connections. */
+  readonly drainDelayMs: number;
+  /** How long requests in flight may take to finish after that. */
   readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
 }
@@ -47,12 +55,19 @@ export const DEFAULTS = {
   bind: '0.0.0.0',
   processes: 1,
   isPortShared: false,
+  consoleBind: '127.0.0.1',
+  consoleToken: '',
+  consoleTokenFile: '',
   algorithm: 'adaptive',
   leaseTtlMs: 1500,
+  drainDelayMs: 0,
   drainTimeoutMs: 30 * SECOND,
   logLevel: 'info',
   ...TRAFFIC_DEFAULTS,
 } as const satisfies Partial<BalancerConfig>;
+
+/** The variable with the console's token; it has no flag, since every user of a machine can read the arguments of its processes. */
+export const CONSOLE_TOKEN_VARIABLE = 'MEERCAT_CONSOLE_TOKEN';
 
 /** The console listens so much above the clients' port unless told otherwise. */
 export const CONSOLE_PORT_OFFSET = 1000;
@@ -69,6 +84,7 @@ export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
     refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
   }
   if (config.port !== 0 && config.port === config.consolePort) refuse('--console-port must differ from --port');
+  if (config.consoleToken !== '' && config.consoleTokenFile !== '') refuse(`--console-token-file and ${CONSOLE_TOKEN_VARIABLE} are both set: leave one of them out, so that it is clear which token counts`);
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
   checkTraffic(config);
@@ -194,6 +210,12 @@ export function formatSize(bytes: number): string {
   const units = [['GiB', 1 << 30], ['MiB', 1 << 20], ['KiB', 1 << 10]] as const;
   const [unit, factor] = units.find(([, size]) => bytes >= size && bytes % size === 0) ?? ['', 1];
   return `${bytes / factor}${unit}`;
+}
+
+/** Reads an address of this machine to listen on; a name could come to stand for another one. */
+export function parseAddress(flag: string, text: string): string {
+  const address = text.trim();
+  return isIP(address) !== 0 ? address : refuse(`${flag}: an address such as 127.0.0.1, 0.0.0.0 or ::1, not ${quote(text)}`);
 }
 
 /** Reads an address or a range of addresses (CIDR): `10.0.0.0/8`, `::1`. */

@@ -1,61 +1,57 @@
-// The console's health page, for whoever starts and stops balancers: 200 while serving, 503 while
-// stopping. It listens on loopback only.
+// The console's health pages, which need no token: is the process alive, is it ready for requests, and how does it
+// stand in the fleet. For load balancers in front and for whoever starts and stops balancers; see docs/health.md.
 
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { MeercatError } from '../errors.js';
 import type { Role, Stamp } from '../model.js';
+import { type ReadinessFacts, readinessOf } from './readiness.js';
+import type { Page } from './server.js';
 
-/** What the health page tells besides its status. */
-export interface Health {
-  readonly status: 'serving' | 'stopping';
+/** How a balancer stands, read anew for each request. */
+export interface Standing extends ReadinessFacts {
   readonly name: string;
   readonly role: Role;
   /** The highest term that this balancer has seen. */
   readonly term: number;
   /** The stamp of the host table it routes on; of its mastership the first 12 digits. */
   readonly table: Stamp;
-  readonly hosts: number;
   readonly inflight: number;
 }
 
-/** The running console. */
-export interface Console {
-  readonly port: number;
-  close(): void;
+/** What a balancer does, as the pages say it. */
+export type Phase = 'starting' | 'serving' | 'stopping';
+
+/** Where the pages are. */
+export const HEALTH_PATHS = { live: '/.meercat/live', ready: '/.meercat/ready', health: '/.meercat/health' } as const;
+
+function phaseOf({ isStopping, waitingFor }: ReadinessFacts): Phase {
+  if (isStopping) return 'stopping';
+  return waitingFor === '' ? 'serving' : 'starting';
 }
 
-/** Starts the console. Rejects when its port is taken. */
-export function startConsole(port: number, health: () => Health): Promise<Console> {
-  const server = createServer({ headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0];
-    response.setHeader('Content-Type', 'application/json');
-    response.setHeader('Cache-Control', 'no-store');
-    if (path !== '/.meercat/health') {
-      response.writeHead(404).end('{"error":"MEERCAT_NOT_FOUND","message":"try /.meercat/health"}\n');
-      return;
-    }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { Allow: 'GET, HEAD' }).end('{"error":"MEERCAT_METHOD","message":"only GET and HEAD"}\n');
-      return;
-    }
-    const state = health();
-    response.writeHead(state.status === 'serving' ? 200 : 503).end(`${JSON.stringify(state)}\n`);
-  });
-  return new Promise((resolve, reject) => {
-    server.on('error', (error: NodeJS.ErrnoException) => {
-      const what = error.code === 'EADDRINUSE' ? 'is taken' : `can't be used (${error.code ?? error.message})`;
-      reject(new MeercatError('MEERCAT_PORT_TAKEN', `the console's port ${port} ${what}: choose another with --console-port`, { cause: error }));
-    });
-    // Exclusive: several processes behind one port have a console each.
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      resolve({
-        port: (server.address() as AddressInfo).port,
-        close() {
-          server.close();
-          server.closeAllConnections();
-        },
-      });
-    });
-  });
+/** The pages of a balancer. Live answers 200 as long as anything answers; ready and health 503 when no request could be served. */
+export function healthPages(read: () => Standing): Page[] {
+  return [
+    {
+      path: HEALTH_PATHS.live,
+      isPublic: true,
+      answer: () => ({ status: 200, body: { status: 'live', reason: phaseOf(read()), message: 'the process answers' } }),
+    },
+    {
+      path: HEALTH_PATHS.ready,
+      isPublic: true,
+      answer() {
+        const { isReady, reason, message } = readinessOf(read());
+        return { status: isReady ? 200 : 503, body: { status: isReady ? 'ready' : 'not-ready', reason, message } };
+      },
+    },
+    {
+      path: HEALTH_PATHS.health,
+      isPublic: true,
+      answer() {
+        const standing = read();
+        const { isReady, reason, message } = readinessOf(standing);
+        const { name, role, term, table, hosts, inflight } = standing;
+        return { status: isReady ? 200 : 503, body: { status: phaseOf(standing), reason, message, name, role, term, table, hosts, inflight } };
+      },
+    },
+  ];
 }

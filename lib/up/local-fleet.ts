@@ -107,8 +107,8 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
     keep(`b${index + 1}`, () => [
       // One process each, whatever the environment says: the console's ports are taken by the next one.
       ...['balancer', ...fleetFlags, '--name', `b${index + 1}`, '--processes', '1', '--bind', '127.0.0.1', '--port', String(port)],
-      ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--algorithm', options.algorithm],
-      ...['--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
+      ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--console-bind', '127.0.0.1', '--algorithm', options.algorithm],
+      ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
     ]),
   );
   shutdown.add(() => stopAll(balancers));
@@ -243,11 +243,21 @@ function readHealth(port: number): Promise<number> {
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
       });
-      response.on('end', () => resolve(response.statusCode === 200 ? (JSON.parse(text) as { hosts: number }).hosts : -1));
+      response.on('end', () => resolve(hostsIn(text)));
       response.on('error', () => resolve(-1));
     });
     asked.on('error', () => resolve(-1));
     asked.on('timeout', () => asked.destroy());
     asked.end();
   });
+}
+
+/** The hosts that a health page knows of; by its words, not its status: a balancer serves even when operators have drained every host. */
+function hostsIn(text: string): number {
+  try {
+    const { status, hosts } = JSON.parse(text) as { status: string; hosts: number };
+    return status === 'serving' ? hosts : -1;
+  } catch {
+    return -1;
+  }
 }

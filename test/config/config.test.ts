@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   type BalancerConfig, checkBalancerConfig, checkFleet, DEFAULTS, defaultHostName, formatDuration, formatStatuses, machineName, parseAlgorithm,
-  parseAuthority, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost, parseStatuses,
+  parseAddress, parseAuthority, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost, parseStatuses,
 } from '../../lib/config/config.js';
 import { MeercatError } from '../../lib/errors.js';
 import { isName } from '../../lib/redis/names.js';
@@ -54,6 +54,11 @@ test('a port is a whole number from 0 to 65535', () => {
     assert.match(refusal(() => parsePort('--port', text)), /^--port: a whole number from 0 to 65535, not "/, text);
   }
   assert.match(refusal(() => parseInteger('--hosts', '65', 1, 64)), /^--hosts: a whole number from 1 to 64, not "65"/);
+});
+
+test('an address to listen on is an address, not a name', () => {
+  for (const [text, address] of [['127.0.0.1', '127.0.0.1'], [' 0.0.0.0 ', '0.0.0.0'], ['::', '::'], ['fd00::1', 'fd00::1']] as const) assert.is(parseAddress('--x', text), address);
+  for (const text of ['', 'localhost', '[::1]', '127.0.0.1:80', '127.1', '10.0.0.0/8', '*']) assert.match(refusal(() => parseAddress('--x', text)), /^--x: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "/, text);
 });
 
 const ORIGINS: readonly (readonly [text: string, origin: string])[] = [

@@ -1,113 +1,92 @@
-// The console's health page on a real socket: its answers, its refusals, and that it is on loopback only.
+// The health pages on a real socket: what live, ready and health answer for each way a balancer can stand; and the
+// verdict alone, by a table.
 
-import { request } from 'node:http';
-import { connect } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Console, type Health, startConsole } from '../../lib/console/health.js';
-import { freePort, withServer } from '../support/brackets.js';
+import { HEALTH_PATHS, healthPages, type Standing } from '../../lib/console/health.js';
+import { type ReadinessFacts, readinessOf, type ReadyReason } from '../../lib/console/readiness.js';
+import { startConsole } from '../../lib/console/server.js';
+import { ask } from '../support/http-client.js';
 
-const test = suite('health page');
+const test = suite('health pages');
 
-const SERVING: Health = { status: 'serving', name: 'b1', role: 'slave', term: 4, table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 }, hosts: 3, inflight: 2 };
+const READY: ReadinessFacts = { isStopping: false, waitingFor: '', hosts: 3, hostsTakenOut: 0, hasCandidate: true, isPanic: false };
+const SERVING: Standing = { ...READY, name: 'b1', role: 'slave', term: 4, table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 }, inflight: 2 };
 
-async function withConsole(health: () => Health, fn: (url: string, page: Console) => Promise<void>): Promise<void> {
-  const page = await startConsole(0, health);
+interface Page {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Hands out the three pages of a balancer that stands as `read` says at that moment. */
+async function withPages(read: () => Standing, fn: (page: (name: keyof typeof HEALTH_PATHS, method?: string) => Promise<Page>) => Promise<void>): Promise<void> {
+  const console = await startConsole({ port: 0, bind: '127.0.0.1', token: '', pages: healthPages(read) });
   try {
-    await fn(`http://127.0.0.1:${page.port}`, page);
+    await fn(async (name, method = 'GET') => {
+      const { status, body } = await ask(console.port, { path: `${HEALTH_PATHS[name]}?verbose=1`, method });
+      return { status, body: body === '' ? {} : (JSON.parse(body) as Record<string, unknown>) };
+    });
   } finally {
-    page.close();
+    console.close();
   }
 }
 
-test('while serving it answers 200 and says how this balancer stands', () =>
-  withConsole(() => SERVING, async (url) => {
-    for (const path of ['/.meercat/health', '/.meercat/health?verbose=1']) {
-      const response = await fetch(url + path);
-      assert.is(response.status, 200);
-      assert.is(response.headers.get('content-type'), 'application/json');
-      assert.is(response.headers.get('cache-control'), 'no-store');
-      assert.equal(await response.json(), SERVING);
-    }
-  }));
+const CASES: readonly (readonly [reason: ReadyReason, isReady: boolean, facts: Partial<ReadinessFacts>])[] = [
+  ['ready', true, {}],
+  ['ready', true, { hostsTakenOut: 2 }],
+  ['panic', true, { isPanic: true }],
+  ['starting', false, { waitingFor: 'the name' }],
+  ['starting', false, { waitingFor: 'the name', hosts: 0, hasCandidate: false }],
+  ['stopping', false, { isStopping: true }],
+  ['stopping', false, { isStopping: true, waitingFor: 'the name' }],
+  ['stopping', false, { isStopping: true, isPanic: true }],
+  ['no-hosts', false, { hosts: 0, hasCandidate: false }],
+  ['all-taken-out', false, { hostsTakenOut: 3, hasCandidate: false }],
+  // A panic that was never taken back, and no host any more.
+  ['all-taken-out', false, { hostsTakenOut: 3, hasCandidate: false, isPanic: true }],
+  ['hosts-pending', false, { hasCandidate: false }],
+  ['hosts-pending', false, { hasCandidate: false, hostsTakenOut: 2 }],
+];
 
-test('while stopping it answers 503, as soon as that begins', () => {
-  let status: Health['status'] = 'serving';
-  return withConsole(() => ({ ...SERVING, status }), async (url) => {
-    assert.is((await fetch(`${url}/.meercat/health`)).status, 200);
-    status = 'stopping';
-    const response = await fetch(`${url}/.meercat/health`);
-    assert.is(response.status, 503);
-    assert.is(((await response.json()) as Health).status, 'stopping');
+test('a balancer is ready when a request could be served now, and says why when it is not', () => {
+  for (const [reason, isReady, facts] of CASES) {
+    const verdict = readinessOf({ ...READY, ...facts });
+    assert.equal([verdict.reason, verdict.isReady], [reason, isReady], JSON.stringify(facts));
+    assert.match(verdict.message, /^[a-z].{10,}$/);
+  }
+  assert.match(readinessOf({ ...READY, waitingFor: 'the name is being checked' }).message, /the name is being checked$/);
+});
+
+test('live answers 200 whatever else is the matter, and says what the balancer does', async () => {
+  for (const [facts, reason] of [[{}, 'serving'], [{ isStopping: true }, 'stopping'], [{ waitingFor: 'x' }, 'starting'], [{ hosts: 0, hasCandidate: false }, 'serving']] as const) {
+    await withPages(() => ({ ...SERVING, ...facts }), async (page) => {
+      assert.equal(await page('live'), { status: 200, body: { status: 'live', reason, message: 'the process answers' } });
+    });
+  }
+});
+
+test('ready and health have one status, and it follows the balancer from one request to the next', () => {
+  let facts: Partial<ReadinessFacts> = {};
+  return withPages(() => ({ ...SERVING, ...facts }), async (page) => {
+    for (const [reason, isReady, each] of CASES) {
+      facts = each;
+      const [ready, health] = [await page('ready'), await page('health')];
+      assert.equal([ready.status, health.status], isReady ? [200, 200] : [503, 503], JSON.stringify(each));
+      assert.equal([ready.body['status'], ready.body['reason'], health.body['reason']], [isReady ? 'ready' : 'not-ready', reason, reason]);
+    }
   });
 });
+
+test('health says how the balancer stands, in the fields that it always had', () =>
+  withPages(() => SERVING, async (page) => {
+    const { message, ...body } = (await page('health')).body;
+    assert.equal(body, { status: 'serving', reason: 'ready', name: 'b1', role: 'slave', term: 4, table: SERVING.table, hosts: 3, inflight: 2 });
+    assert.type(message, 'string');
+  }));
 
 test('HEAD gets the same status without a body', () =>
-  withConsole(() => SERVING, async (url) => {
-    const response = await fetch(`${url}/.meercat/health`, { method: 'HEAD' });
-    assert.is(response.status, 200);
-    assert.is(await response.text(), '');
+  withPages(() => ({ ...SERVING, isStopping: true }), async (page) => {
+    assert.equal([await page('live', 'HEAD'), await page('ready', 'HEAD'), await page('health', 'HEAD')], [{ status: 200, body: {} }, { status: 503, body: {} }, { status: 503, body: {} }]);
   }));
-
-test('any other path is 404 with a stable code, and says which to try', () =>
-  withConsole(() => SERVING, async (url) => {
-    for (const path of ['/', '/health', '/.meercat', '/.meercat/health/', '/.meercat/../.meercat/healthz', '//']) {
-      const response = await fetch(url + path);
-      assert.is(response.status, 404, path);
-      assert.equal(await response.json(), { error: 'MEERCAT_NOT_FOUND', message: 'try /.meercat/health' });
-    }
-  }));
-
-test('any other method is 405 and names the two that are allowed', () =>
-  withConsole(() => SERVING, async (url) => {
-    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
-      const response = await fetch(`${url}/.meercat/health`, { method, ...(method === 'POST' && { body: 'x' }) });
-      assert.is(response.status, 405, method);
-      assert.is(response.headers.get('allow'), 'GET, HEAD');
-      assert.is(((await response.json()) as { error: string }).error, 'MEERCAT_METHOD');
-    }
-  }));
-
-test('a taken port is refused with the flag that chooses another', () =>
-  withServer(() => undefined, async ({ port }) => {
-    const error = await startConsole(port, () => SERVING).then(() => undefined, (thrown: unknown) => thrown as Error & { code: string });
-    assert.is(error?.code, 'MEERCAT_PORT_TAKEN');
-    assert.is(error?.message, `the console's port ${port} is taken: choose another with --console-port`);
-  }));
-
-test('it listens on loopback only', async () => {
-  const outside = Object.values(networkInterfaces()).flat().find((one) => one?.internal === false && one.family === 'IPv4');
-  // Without another address there is nothing from which it could be reached.
-  const address = outside?.address ?? '127.0.0.2';
-  await withConsole(() => SERVING, async (_url, { port }) => {
-    const reached = await new Promise((resolve) => {
-      const socket = connect({ port, host: address }, () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.on('error', () => resolve(false));
-    });
-    assert.is(reached, false);
-  });
-});
-
-test('closing ends it at once, kept connections included, and frees the port', async () => {
-  const port = await freePort();
-  for (let round = 0; round < 2; round++) {
-    const page = await startConsole(port, () => SERVING);
-    const closed = new Promise((resolve) => {
-      const idle = connect(port, '127.0.0.1', () => {
-        page.close();
-      });
-      idle.on('error', () => undefined).on('close', resolve);
-    });
-    await closed;
-  }
-  const refused = await new Promise((resolve) => {
-    request({ port, host: '127.0.0.1' }).on('error', () => resolve(true)).on('response', () => resolve(false)).end();
-  });
-  assert.ok(refused);
-});
 
 test.run();

@@ -1,0 +1,73 @@
+// The fleet and hosts threads of one balancer, as its main thread starts and stops them. They talk to each other on a
+// channel of their own; when one of them is started again, both get a new one.
+
+import { MessageChannel } from 'node:worker_threads';
+import type { Log } from './log.js';
+import type { Outbox } from './outbox.js';
+import type { Shutdown } from './shutdown.js';
+import type { Count } from './table/counters.js';
+import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
+import type { KeepThread } from './threads.js';
+
+/** What the threads are started with, and who hears of them. */
+export interface BalancerThreadsOptions {
+  /** The compiled files of the threads. */
+  readonly entries: Readonly<Record<'fleet' | 'hosts', URL>>;
+  /** Starts a thread and keeps it running. */
+  readonly keep: KeepThread;
+  readonly table: SharedArrayBuffer;
+  readonly config: ThreadConfig;
+  /** Where others leave messages for the fleet thread; it is connected here. */
+  readonly toFleet: Outbox<ToFleet>;
+  /** Where a fleet thread begins, asked at each start. */
+  readonly present: () => Omit<FleetThreadData, 'table' | 'config' | 'hostsPort'>;
+  readonly onFleetMessage: (message: FromFleet) => void;
+  /** The fleet thread died; it is about to be started again. */
+  readonly onFleetDeath: () => void;
+  readonly count: Count;
+  readonly log: Log;
+  /** Gets the closers: the fleet thread stops first. */
+  readonly shutdown: Shutdown;
+}
+
+/** Starts both threads. */
+export function startThreads({ entries, keep, table, config, toFleet, present, onFleetMessage, onFleetDeath, count, log, shutdown }: BalancerThreadsOptions): void {
+  const ports = new MessageChannel();
+  const hosts = keep<ToHosts, FromHosts>({
+    entry: entries.hosts,
+    start(isAgain) {
+      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
+      if (isAgain) toFleet.post({ type: 'hosts-port', port: port1 }, [port1]);
+      const data: HostsThreadData = { table, config, fleetPort: port2 };
+      return { data, transfer: [port2] };
+    },
+    onMessage: (message) => {
+      if (message.type === 'log') log(...message.line);
+    },
+    onDeath(reason) {
+      count('hosts_thread_restarts');
+      log('error', 'the hosts thread died and is started again', { reason });
+    },
+    stopMessage: { type: 'stop' },
+  });
+  shutdown.add(() => hosts.stop());
+
+  const fleet = keep<ToFleet, FromFleet>({
+    entry: entries.fleet,
+    start(isAgain) {
+      const { port1, port2 } = isAgain ? new MessageChannel() : ports;
+      if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
+      const data: FleetThreadData = { ...present(), table, config, hostsPort: port1 };
+      return { data, transfer: [port1] };
+    },
+    onMessage: onFleetMessage,
+    onDeath(reason) {
+      count('fleet_thread_restarts');
+      log('error', 'the fleet thread died and is started again; routing goes on', { reason });
+      onFleetDeath();
+    },
+    stopMessage: { type: 'stop' },
+  });
+  toFleet.connect(fleet);
+  shutdown.add(() => fleet.stop());
+}
