@@ -2,7 +2,7 @@
 // taken all that was written, the client has a deadline, whatever was written last.
 
 import type { Socket } from 'node:net';
-import { writeCopy } from '../wire/buffers.js';
+import { writeBytes } from '../wire/buffers.js';
 import type { ClientPatience } from './client-patience.js';
 
 /** The writing side of one client's connection. */
@@ -24,9 +24,9 @@ export class ClientOutput {
     if (!this.isTaken) this.#patience.beginReading();
   }
 
-  /** Sends a copy of these bytes, which are valid until the call returns. */
-  sendCopy(bytes: Buffer): void {
-    writeCopy(this.#socket, bytes, this.#onTaken);
+  /** Sends bytes that are valid until the call returns. */
+  sendBytes(bytes: Buffer): void {
+    writeBytes(this.#socket, bytes, this.#onTaken);
     if (!this.isTaken) this.#patience.beginReading();
   }
 

@@ -143,7 +143,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     const isSplit = this.#gathered !== '';
     if (isSplit) socket.cork();
     this.flush();
-    connection.output.sendCopy(bytes);
+    connection.output.sendBytes(bytes);
     if (this.#isChunked) connection.output.sendText('\r\n');
     if (isSplit) socket.uncork();
     return !connection.output.isFull;

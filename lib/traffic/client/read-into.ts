@@ -3,9 +3,7 @@
 // which is most of a small request's garbage and makes the memory of a long upload swing by tens of megabytes.
 
 import { Socket } from 'node:net';
-
-/** All sockets of the thread read into it, one after the other. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 << 10);
+import { Reads } from '../wire/buffers.js';
 
 /** What `onread` sets on a socket; the names are Node's own, and looked for rather than relied on. */
 interface UserBufferSocket {
@@ -13,9 +11,11 @@ interface UserBufferSocket {
   readonly _handle?: { useUserBuffer?(buffer: Buffer): void } | null;
 }
 
-const symbols = Object.getOwnPropertySymbols(new Socket({ onread: { buffer: READ_BUFFER, callback: () => true } } as object));
-const BUFFER = symbols.find(({ description }) => description === 'kBuffer');
-const CALLBACK = symbols.find(({ description }) => description === 'kBufferCb');
+const symbols = Object.getOwnPropertySymbols(new Socket({ onread: { buffer: Buffer.alloc(1), callback: () => true } } as object));
+const symbolOf = (name: string): symbol | undefined => symbols.find(({ description }) => description === name);
+const BUFFER = symbolOf('kBuffer');
+const CALLBACK = symbolOf('kBufferCb');
+const GENERATOR = symbolOf('kBufferGen');
 
 /**
  * Begins to read a socket that was accepted paused. Where Node has another way inside, it reads as usual.
@@ -30,10 +30,13 @@ export function readInto(socket: Socket, onBytes: (bytes: Buffer) => void): void
     socket.on('data', onBytes);
     return;
   }
-  inner[BUFFER] = READ_BUFFER;
+  const reads = new Reads(onBytes, GENERATOR !== undefined);
+  inner[BUFFER] = reads.memory;
   inner[CALLBACK] = (length: number): boolean => {
-    onBytes(READ_BUFFER.subarray(0, length));
+    reads.onRead(length);
     return true;
   };
-  handle.useUserBuffer(READ_BUFFER);
+  if (GENERATOR !== undefined) inner[GENERATOR] = () => reads.takeMoved();
+  socket.once('close', () => reads.end());
+  handle.useUserBuffer(reads.memory);
 }

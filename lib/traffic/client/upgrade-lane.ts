@@ -126,7 +126,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
-    this.#connection.output.sendCopy(bytes);
+    this.#connection.output.sendBytes(bytes);
     return !this.#connection.output.isFull;
   }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../../clock.js';
 import type { Deadlines, Waiting } from '../../deadlines.js';
 import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
 import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
+import { Reads } from '../wire/buffers.js';
 import { ResponseParser } from './response-parser.js';
 
 /** What a connection tells the pool. */
@@ -25,9 +26,6 @@ export interface ConnectionOwner {
   /** Something threw while nobody used the connection, which is a bug of ours. */
   onFault(): void;
 }
-
-/** All plain connections read into the same memory: what is read is passed on or copied before the next read. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 << 10);
 
 /** A connection to a host. */
 export class HostConnection implements Waiting {
@@ -95,14 +93,24 @@ export class HostConnection implements Waiting {
     const common = { host, port, noDelay: true, allowHalfOpen: false, ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)) };
     let socket: Socket;
     if (tls === undefined) {
-      const onread = { buffer: READ_BUFFER, callback: (length: number) => this.#onBytes(READ_BUFFER.subarray(0, length)) };
+      const reads = new Reads((bytes) => this.#onBytes(bytes), true);
+      let hasBegun = false;
+      const onread = {
+        // Node asks before the first read, and after each; anything but memory leaves it as it is.
+        buffer: () => (hasBegun ? reads.takeMoved() : ((hasBegun = true), reads.memory)) as Buffer,
+        callback(length: number) {
+          reads.onRead(length);
+          return true;
+        },
+      };
       socket = connect({ ...common, onread });
       socket.once('connect', () => this.#run(this.#onConnect));
+      socket.once('close', () => reads.end());
     } else {
       const { servername, ca, rejectUnauthorized } = tls;
       socket = connectTls({ ...common, rejectUnauthorized, ALPNProtocols: ['http/1.1'], ...(servername !== '' && { servername }), ...(ca !== undefined && { ca }) });
       socket.once('secureConnect', () => this.#run(this.#onConnect));
-      socket.on('data', (bytes: Buffer) => void this.#onBytes(bytes));
+      socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     }
     addresses?.watch(socket);
     socket.on('drain', () => this.#run(this.#onDrain));
@@ -194,13 +202,12 @@ export class HostConnection implements Waiting {
     }
   }
 
-  #onBytes(bytes: Buffer): true {
+  #onBytes(bytes: Buffer): void {
     try {
       this.#take(bytes);
     } catch (error) {
       this.#onFault(error, this.#tunnel ?? this.#user);
     }
-    return true;
   }
 
   #take(bytes: Buffer): void {

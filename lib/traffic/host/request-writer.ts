@@ -2,7 +2,7 @@
 // balancer may disagree on where it ended: the connection then carries no other.
 
 import type { RequestHead } from '../wire/request-head.js';
-import { writeCopy } from '../wire/buffers.js';
+import { writeBytes } from '../wire/buffers.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import { type ClientFacts, passedTrailers, requestText } from '../wire/headers.js';
 import type { HostConnection } from './host-connection.js';
@@ -30,10 +30,10 @@ export function writeRequestHead(connection: HostConnection, head: RequestHead, 
  */
 export function writeRequestBody(connection: HostConnection, { framing }: RequestHead, bytes: Buffer): boolean {
   const { socket } = connection;
-  if (framing !== 'chunked') return writeCopy(socket, bytes);
+  if (framing !== 'chunked') return writeBytes(socket, bytes);
   socket.cork();
   connection.write(chunkHead(bytes.length));
-  writeCopy(socket, bytes);
+  writeBytes(socket, bytes);
   const hasRoom = connection.write('\r\n');
   socket.uncork();
   return hasRoom;

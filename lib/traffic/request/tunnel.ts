@@ -6,7 +6,7 @@ import type { Clock } from '../../clock.js';
 import { startTimeout } from '../../timeout.js';
 import type { ClientSide } from '../client/client-side.js';
 import { asksForUpgrade } from '../host/request-writer.js';
-import { writeCopy } from '../wire/buffers.js';
+import { writeBytes } from '../wire/buffers.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { TunnelSide } from '../host/connection-user.js';
 import type { HostConnection } from '../host/host-connection.js';
@@ -95,14 +95,14 @@ export class Tunnel implements TunnelSide {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toHost?.push(bytes);
-    if (!writeCopy(this.#host.socket, bytes)) this.#client.pause();
+    if (!writeBytes(this.#host.socket, bytes)) this.#client.pause();
   }
 
   onHostBytes(bytes: Buffer): void {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toClient?.push(bytes);
-    if (!writeCopy(this.#client, bytes)) this.#host.socket.pause();
+    if (!writeBytes(this.#client, bytes)) this.#host.socket.pause();
   }
 
   onHostWritable(): void {
