@@ -107,7 +107,7 @@ test('a connection is not kept while a part of the request waits in this process
     socket.pause();
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
   },
-  async ({ url, connections }) => {
+  async ({ url }) => {
     const stage = buildTrafficStage(() => performance.now());
     try {
       stage.pool.add({ slot: 0, name: 'h', url });
@@ -115,8 +115,6 @@ test('a connection is not kept while a part of the request waits in this process
       const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(32 << 20) });
       assert.is((await client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now()))).kind, 'ok');
       assert.is(host.idle.length, 0);
-      connections[0]?.socket.resume();
-      await until(() => connections[0]?.isClosed, { what: 'the end of the connection' });
     } finally {
       stage.stop();
     }
