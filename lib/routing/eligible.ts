@@ -85,7 +85,7 @@ export function anyEligible(view: HostView, candidates: Int32Array, nowMs: numbe
 
 /** Full hosts are passed over without counting as looks: the walk ends with the list at the latest. */
 function walk(view: HostView, candidates: Int32Array, start: number, isFirstTaken: boolean, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
-  const { avoidUntil } = view;
+  const { avoidUntil, inflight, maxInflight } = view;
   const count = candidates[0] as number;
   const mostFound = isFirstTaken ? 1 : MAX_FOUND;
   const mostLooks = isFirstTaken ? MAX_LOOKS : MAX_LOOKS - MAX_DRAWS;
@@ -98,11 +98,15 @@ function walk(view: HostView, candidates: Int32Array, start: number, isFirstTake
     const place = 1 + (start + i < count ? start + i : start + i - count);
     const slot = candidates[place] as number;
     let look: number = LOOK.eligible;
-    if (slot === excluded) {
+    if ((inflight[slot] as number) >= maxInflight) {
+      if (full < 0 && slot !== excluded && !((avoidUntil[slot] as number) > nowMs)) full = place;
+      if (i >= MAX_LOOKS && full >= 0) {
+        i += fullInARow(inflight, maxInflight, candidates, place, start + i < count ? count : start) - 1;
+        continue;
+      }
+      look = slot === excluded ? LOOK.excluded : LOOK.full;
+    } else if (slot === excluded) {
       look = LOOK.excluded;
-    } else if (!hasRoom(view, slot)) {
-      look = LOOK.full;
-      if (full < 0 && !((avoidUntil[slot] as number) > nowMs)) full = place;
     } else if ((avoidUntil[slot] as number) > nowMs) {
       look = LOOK.avoided;
       if (lastResort < 0) lastResort = place;
@@ -119,4 +123,11 @@ function walk(view: HostView, candidates: Int32Array, start: number, isFirstTake
   // It may have come after those that were told.
   if (place >= 0) trace?.look(view, candidates[place] as number, nowMs, place === chosen ? LOOK.eligible : lookOf(view, candidates[place] as number, excluded, place === warming), Number.NaN);
   return place;
+}
+
+/** How many hosts of the list are full, one after the other, between these places. Where most are full, a pick is mostly this loop. */
+function fullInARow(inflight: Int32Array, maxInflight: number, candidates: Int32Array, from: number, last: number): number {
+  let place = from;
+  while (place <= last && (inflight[candidates[place] as number] as number) >= maxInflight) place++;
+  return place - from;
 }

@@ -28,6 +28,7 @@ for (const algorithm of ALGORITHMS) {
     for (const [what, hosts, isFull] of [
       ['one of three', 3, (slot) => slot === 1], ['two of four, side by side', 4, (slot) => slot < 2], ['a run of 40 of 50', 50, (slot) => slot < 40], ['a run of 45 of 50', 50, (slot) => slot >= 2 && slot < 47],
       ['each other one of 50', 50, (slot) => slot % 2 === 0], ['a few of 50', 50, (slot) => slot % 17 === 0], ['all but three of 50', 50, (slot) => ![3, 4, 40].includes(slot)],
+      ['a run of 600 of 1000', 1000, (slot) => slot < 600],
     ] as readonly (readonly [string, number, (slot: number) => boolean])[]) {
       const view = buildView(hosts, { maxInflight: MAX_INFLIGHT, inflight: inflight(hosts, isFull) });
       const counts = countPicks(createPolicy(algorithm, new Random(11)), view, hosts, 40_000);

@@ -29,6 +29,9 @@ const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptio
   'all avoided': [3, { avoidUntil: { 0: NOW_MS + 1, 1: NOW_MS + 1, 2: NOW_MS + 1 } }],
   warming: [4, { warmSince: [NOW_MS - 1, 0, NOW_MS - 500, 0], slowStartMs: 10_000 }],
   'all warming': [3, { warmSince: [NOW_MS - 1, NOW_MS - 1, NOW_MS - 1], slowStartMs: 600_000 }],
+  'some full': [5, { inflight: [2, 0, 2, 1, 2], maxInflight: 2, avoidUntil: { 3: NOW_MS + 1 } }],
+  'all full': [60, { inflight: Array.from({ length: 60 }, () => 2), maxInflight: 2 }],
+  'all but the last full': [60, { inflight: Array.from({ length: 60 }, (_, slot) => (slot < 59 ? 2 : 0)), maxInflight: 2 }],
   none: [0, {}],
 };
 
@@ -48,6 +51,7 @@ for (const algorithm of ALGORITHMS) {
             assert.ok(seen >= 0 && seen < slots && LOOKS[look] !== undefined);
             const isHeld = (view.avoidUntil[seen] as number) > NOW_MS;
             if (seen === excluded) assert.is(look, LOOK.excluded);
+            else if ((view.inflight[seen] as number) >= view.maxInflight) assert.is(look, LOOK.full);
             else if (isHeld) assert.is(look, LOOK.avoided);
             else assert.ok(look === LOOK.eligible || (look === LOOK.warming && (view.warmSince[seen] as number) > 0));
             if (algorithm === 'round-robin') assert.ok(Number.isNaN(score));

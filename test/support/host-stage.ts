@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert';
 import { type HostAct, type HostAnswer, ok } from '../traffic/host/host-answers.js';
 import { type TestBalancer, withBalancer } from './fleet.js';
 import { RawClient } from './http-client.js';
-import { type RawConnection, withRawHost } from './raw-host.js';
+import type { TestCertificates } from './certificates.js';
+import { type RawConnection, type RawHost, withRawHost } from './raw-host.js';
 import { type Ending, readAnswer, type ReferenceAnswer } from './reference-answer.js';
 import { readRequests } from './reference-parser.js';
 import { until } from './until.js';
@@ -68,9 +69,9 @@ function compare(answer: ReferenceAnswer, { gets, head }: HostAnswer): string[] 
 }
 
 /** Everything that is wrong with what came of one entry. */
-async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Present, bystander: RawClient): Promise<string[]> {
+async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Present, bystander: RawClient, ca: string | undefined): Promise<string[]> {
   const { gets, asked, isKept, method, version } = answer;
-  const raw = new RawClient(port);
+  const raw = new RawClient(port, ca);
   Object.assign(present, { acts: answer.acts, client: raw, connections: [] });
   const faults: string[] = [];
   try {
@@ -100,19 +101,33 @@ async function isServed(raw: RawClient): Promise<void> {
   await until(() => /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\ngood$/.test(raw.text), { everyMs: 2, what: () => `the next answer: ${JSON.stringify(raw.text)}` });
 }
 
+/** Where TLS is spoken; nowhere unless told. */
+export interface StageTls {
+  readonly certificates: TestCertificates;
+  readonly isToHosts: boolean;
+  readonly isToClients: boolean;
+}
+
 /** Runs a table through one balancer with two hosts. */
-export function runHostMatrix(answers: readonly HostAnswer[]): Promise<void> {
+export function runHostMatrix(answers: readonly HostAnswer[], tls?: StageTls): Promise<void> {
   const present = new Present();
-  return withRawHost(present.onData, (first) => withRawHost(present.onData, (second) => withBalancer(
-    { statics: [{ name: 'h1', url: first.url }, { name: 'h2', url: second.url }], ejectAfter: 1_000_000, retryBudgetPercent: 100 },
+  const { certificates, isToHosts = false, isToClients = false } = tls ?? {};
+  const ca = isToClients ? certificates?.ca : undefined;
+  const files = certificates === undefined ? {} : {
+    ...(isToHosts && { hostCa: certificates.caFile }),
+    ...(isToClients && { tlsCerts: [certificates.certFile], tlsKeys: [certificates.keyFile] }),
+  };
+  const withHost = <T>(fn: (host: RawHost) => Promise<T>): Promise<T> => withRawHost(present.onData, fn, isToHosts ? certificates : undefined);
+  return withHost((first) => withHost((second) => withBalancer(
+    { statics: [{ name: 'h1', url: first.url }, { name: 'h2', url: second.url }], ejectAfter: 1_000_000, retryBudgetPercent: 100, ...files },
     async (each) => {
-      const bystander = new RawClient(each.port);
+      const bystander = new RawClient(each.port, ca);
       const faults: string[] = [];
-      for (const answer of answers) faults.push(...await faultsOf(answer, each, present, bystander));
+      for (const answer of answers) faults.push(...await faultsOf(answer, each, present, bystander, ca));
+      bystander.socket.destroy();
       assert.is(faults.join('\n'), '');
       assert.is(each.counter('internal_errors'), 0);
       assert.is((await each.health()).httpStatus, 200);
-      bystander.socket.destroy();
     },
   )));
 }

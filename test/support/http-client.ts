@@ -3,6 +3,7 @@
 
 import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { until } from './until.js';
 
 const TIMEOUT_MS = 10_000;
@@ -54,8 +55,10 @@ export class RawClient {
   hasEnded = false;
   isClosed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  /** @param ca who vouches for the other side, over TLS; undefined for plain TCP */
+  constructor(port: number, ca?: string) {
+    const where = { port, host: '127.0.0.1', allowHalfOpen: true };
+    this.socket = ca === undefined ? connect(where) : connectTls({ ...where, ca, ALPNProtocols: ['http/1.1'] });
     this.socket.on('data', (chunk) => (this.text += chunk.toString('latin1')));
     this.socket.on('error', () => undefined);
     this.socket.on('end', () => (this.hasEnded = true));
@@ -81,8 +84,8 @@ export class RawClient {
 }
 
 /** Opens a bare connection, hands it out, and destroys it. */
-export async function withRaw<T>(port: number, fn: (raw: RawClient) => T | Promise<T>): Promise<T> {
-  const raw = new RawClient(port);
+export async function withRaw<T>(port: number, fn: (raw: RawClient) => T | Promise<T>, ca?: string): Promise<T> {
+  const raw = new RawClient(port, ca);
   try {
     return await fn(raw);
   } finally {

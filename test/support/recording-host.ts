@@ -24,14 +24,14 @@ export interface RecordingHost {
   connections(): number;
 }
 
-const CLAIMS = /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: http\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=http\nVia: 1\.[01] meercat-[0-9a-f]{8}(?=\n|$)/;
+const CLAIMS = /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: (https?)\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=\1\nVia: 1\.[01] meercat-[0-9a-f]{8}(?=\n|$)/;
 
 /**
  * A request in short: its line and headers, a line each, an empty line and the body if there is one, and then the
- * trailers. What a balancer adds of its own is checked, and becomes `(ours)`.
+ * trailers. What a balancer adds of its own is checked, and becomes `(ours)`, or `(ours, https)` for a client over TLS.
  */
 export function seenAs({ line, headers, body, trailers }: ReferenceRequest): string {
-  const head = [line, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\n').replace(CLAIMS, ' (ours)').replace(/\nConnection: keep-alive$/, '');
+  const head = [line, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\n').replace(CLAIMS, (_claims, scheme: string) => (scheme === 'https' ? ' (ours, https)' : ' (ours)')).replace(/\nConnection: keep-alive$/, '');
   const tail = trailers.length === 0 ? '' : `\n\n${trailers.map(([name, value]) => `${name}: ${value}`).join('\n')}`;
   return body === '' && tail === '' ? head : `${head}\n\n${body}${tail}`;
 }

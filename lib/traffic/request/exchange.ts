@@ -199,9 +199,8 @@ async function waitFor({ count, clock, pool }: ExchangeContext, client: ClientSi
   if (isFirst) count('requests_queued');
   const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
   const isUsable = pool.isCandidate(host, clock());
-  // Whoever leaves without using the room hands it on, and nobody waits for a host that is out.
-  if (!isUsable) queue.sendAway();
-  else if (end === 'room' && client.isGone && pool.hasRoom(host)) queue.letIn();
+  // Whoever leaves without using the room hands it on.
+  if (end === 'room' && client.isGone && isUsable && pool.hasRoom(host)) queue.letIn();
   if (client.isGone) return 'refused';
   if (end === 'timeout') {
     count('timeouts_queue');

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NamePolicy } from '../../../lib/config/traffic-config.js';
+import { type TestCertificates, withCertificates } from '../../support/certificates.js';
 import { type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { RawClient, withRaw } from '../../support/http-client.js';
 import { type RecordingHost, SENTINEL, withRecordingHost } from '../../support/recording-host.js';
@@ -17,7 +18,7 @@ import { PASSED_INPUTS } from './client-inputs-passed.js';
 const test = suite('client matrix');
 
 /** Sends the pieces, each once the one before has gone out; gives all that came until the end. */
-async function send(port: number, pieces: readonly string[]): Promise<string> {
+async function send(port: number, pieces: readonly string[], ca?: string): Promise<string> {
   return withRaw(port, async (raw) => {
     raw.socket.setNoDelay(true);
     for (const piece of pieces) {
@@ -25,7 +26,7 @@ async function send(port: number, pieces: readonly string[]): Promise<string> {
       await turn();
     }
     return raw.ends();
-  });
+  }, ca);
 }
 
 /** A client that has been there all along; its next request must be served whatever others do. */
@@ -33,8 +34,8 @@ class Bystander {
   readonly #raw: RawClient;
   #asked = 0;
 
-  constructor(port: number) {
-    this.#raw = new RawClient(port);
+  constructor(port: number, ca?: string) {
+    this.#raw = new RawClient(port, ca);
   }
 
   async isServed(): Promise<void> {
@@ -49,11 +50,11 @@ class Bystander {
 }
 
 /** Everything that is wrong with what came of one input. */
-async function faultsOf({ name, pieces, gets, sees, isCutOff, counter }: ClientInput, each: TestBalancer, host: RecordingHost, bystander: Bystander): Promise<string[]> {
+async function faultsOf({ name, pieces, gets, sees, isCutOff, counter }: ClientInput, each: TestBalancer, host: RecordingHost, bystander: Bystander, ca?: string): Promise<string[]> {
   const faults: string[] = [];
   const before = counter === undefined ? 0 : each.counter(counter);
   try {
-    const got = await send(each.port, pieces);
+    const got = await send(each.port, pieces, ca);
     if (!gets.test(got)) faults.push(`got ${JSON.stringify(got.slice(0, 1000))}`);
     await bystander.isServed();
   } catch (error) {
@@ -62,18 +63,20 @@ async function faultsOf({ name, pieces, gets, sees, isCutOff, counter }: ClientI
   const seen = host.take();
   // A client of HTTP/1.0 may have no Host: the host's own name stands there.
   const requests = seen.requests.map((text) => text.replace(host.url.slice('http://'.length), 'HOST'));
-  if (JSON.stringify(requests) !== JSON.stringify(sees)) faults.push(`the host saw ${JSON.stringify(requests)}`);
+  const expected = sees.map((text) => (ca === undefined ? text : text.replaceAll('(ours)', '(ours, https)')));
+  if (JSON.stringify(requests) !== JSON.stringify(expected)) faults.push(`the host saw ${JSON.stringify(requests)}`);
   if (seen.rests.length > 0 && !isCutOff) faults.push(`the host saw a part: ${JSON.stringify(seen.rests)}`);
   if (counter !== undefined && each.counter(counter) !== before + 1) faults.push(`${counter} went up by ${each.counter(counter) - before}`);
   return faults.map((fault) => `${name}: ${fault}`);
 }
 
-/** Runs a table through one balancer. */
-async function run(inputs: readonly ClientInput[], oddNames: NamePolicy = 'refuse'): Promise<void> {
-  await withRecordingHost((host) => withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames }, async (each) => {
-    const bystander = new Bystander(each.port);
+/** Runs a table through one balancer, over TLS when there are certificates. */
+async function run(inputs: readonly ClientInput[], oddNames: NamePolicy = 'refuse', certificates?: TestCertificates): Promise<void> {
+  const files = certificates === undefined ? {} : { tlsCerts: [certificates.certFile], tlsKeys: [certificates.keyFile] };
+  await withRecordingHost((host) => withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames, ...files }, async (each) => {
+    const bystander = new Bystander(each.port, certificates?.ca);
     const faults: string[] = [];
-    for (const input of inputs) faults.push(...await faultsOf(input, each, host, bystander));
+    for (const input of inputs) faults.push(...await faultsOf(input, each, host, bystander, certificates?.ca));
     assert.is(faults.join('\n'), '');
     assert.is(each.counter('internal_errors'), 0);
     assert.is((await each.health()).httpStatus, 200);
@@ -87,6 +90,10 @@ test('heads that could be read in two ways are refused, and no host sees a byte'
 test('bodies that could be read in two ways are refused, and no host sees a whole request', () => run(BODY_INPUTS));
 
 test('what every parser reads in the same way passes as it was written', () => run(PASSED_INPUTS));
+
+for (const [what, inputs] of [['heads', HEAD_INPUTS], ['bodies', BODY_INPUTS], ['what passes', PASSED_INPUTS]] as const) {
+  test(`over TLS all is as without: ${what}`, () => withCertificates((certificates) => run(inputs, 'refuse', certificates)));
+}
 
 test('there are as many inputs as were promised', () => {
   assert.ok(HEAD_INPUTS.length + BODY_INPUTS.length + PASSED_INPUTS.length >= 60);

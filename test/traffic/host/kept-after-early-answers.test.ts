@@ -3,10 +3,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Attempt } from '../../../lib/traffic/request/attempt.js';
+import type { Host } from '../../../lib/traffic/host/host.js';
 import { until } from '../../support/brackets.js';
+import { CollectingClient } from '../../support/collecting-client.js';
 import { ask, withRaw } from '../../support/http-client.js';
 import { withRawProxy } from '../../support/proxy.js';
-import type { RawConnection } from '../../support/raw-host.js';
+import { type RawConnection, withRawHost } from '../../support/raw-host.js';
+import { buildTrafficStage } from '../../support/traffic-context.js';
 
 const test = suite('kept after early answers');
 
@@ -94,6 +98,26 @@ test('a POST whose body was sent before the answer began keeps the connection', 
   async ({ port }, host) => {
     for (let i = 0; i < 5; i++) assert.is((await ask(port, { method: 'POST', body: 'body' })).status, 200);
     assert.is(host.connections.length, 1);
+  },
+));
+
+test('a connection is not kept while a part of the request waits in this process', () => withRawHost(
+  ({ socket }) => {
+    // It reads no further, and so the system takes no more of the body.
+    socket.pause();
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  },
+  async ({ url }) => {
+    const stage = buildTrafficStage(() => performance.now());
+    try {
+      stage.pool.add({ slot: 0, name: 'h', url });
+      const host = stage.pool.get(0) as Host;
+      const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(32 << 20) });
+      assert.is((await client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now()))).kind, 'ok');
+      assert.is(host.idle.length, 0);
+    } finally {
+      stage.stop();
+    }
   },
 ));
 

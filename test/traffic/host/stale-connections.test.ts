@@ -8,7 +8,7 @@ import { Attempt } from '../../../lib/traffic/request/attempt.js';
 import type { Host } from '../../../lib/traffic/host/host.js';
 import { until } from '../../support/brackets.js';
 import { CollectingClient } from '../../support/collecting-client.js';
-import { ask } from '../../support/http-client.js';
+import { ask, exchangeRaw } from '../../support/http-client.js';
 import { hasHead, withRawProxy } from '../../support/proxy.js';
 import { type RawConnection, type RawHost, withRawHost } from '../../support/raw-host.js';
 import { buildTrafficStage, type TrafficStage } from '../../support/traffic-context.js';
@@ -125,6 +125,12 @@ test('a request that may not be sent twice takes no connection that was idle for
   },
   { hostKeepAliveTimeoutMs: 60_000 },
 ));
+
+test('the end of an empty body can be taken only once, too: such a request is not sent again', () => withRawProxy(onceEach((connection) => connection.reset()), async ({ port, counter }) => {
+  assert.is((await ask(port)).status, 200);
+  assert.match(await exchangeRaw(port, 'PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 502 /);
+  assert.is(counter('retries_stale_connection'), 0);
+}, { ejectAfter: 1000 }));
 
 /** A pool with one host that has one idle connection, at which the host's end is handed out. */
 async function withIdle(fn: (stage: TrafficStage, kept: RawConnection, raw: RawHost, send: (client: CollectingClient) => Promise<string>) => Promise<void>): Promise<void> {
