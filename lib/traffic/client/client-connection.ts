@@ -71,7 +71,10 @@ export class ClientConnection {
     });
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.present?.onWritable());
-    readInto(socket, (bytes) => this.#onBytes(bytes));
+    readInto(socket, (bytes) => {
+      this.#onBytes(bytes);
+      return !this.#parser.isBetween || this.#takeOver !== undefined;
+    });
     socket.resume();
   }
 

@@ -19,9 +19,9 @@ const GENERATOR = symbolOf('kBufferGen');
 
 /**
  * Begins to read a socket that was accepted paused. Where Node has another way inside, it reads as usual.
- * @param onBytes gets what was read; the bytes are valid until it returns
+ * @param onBytes gets what was read; the bytes are valid until it returns; gives whether more of the same is expected
  */
-export function readInto(socket: Socket, onBytes: (bytes: Buffer) => void): void {
+export function readInto(socket: Socket, onBytes: (bytes: Buffer) => boolean): void {
   const inner = socket as unknown as UserBufferSocket;
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
   const handle = inner._handle;

@@ -93,11 +93,13 @@ export class HostConnection implements Waiting {
     const common = { host, port, noDelay: true, allowHalfOpen: false, ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)) };
     let socket: Socket;
     if (tls === undefined) {
-      const reads = new Reads((bytes) => this.#onBytes(bytes), true);
-      let hasBegun = false;
+      const reads = new Reads((bytes) => {
+        this.#onBytes(bytes);
+        return this.#user !== undefined || this.#tunnel !== undefined;
+      }, true);
       const onread = {
-        // Node asks before the first read, and after each; anything but memory leaves it as it is.
-        buffer: () => (hasBegun ? reads.takeMoved() : ((hasBegun = true), reads.memory)) as Buffer,
+        // Node asks for each address that it tries, and after each read: then anything but memory leaves it as it is.
+        buffer: () => (this.#isConnected ? reads.takeMoved() : reads.memory) as Buffer,
         callback(length: number) {
           reads.onRead(length);
           return true;

@@ -113,7 +113,10 @@ test('a connection is not kept while a part of the request waits in this process
       stage.pool.add({ slot: 0, name: 'h', url });
       const host = stage.pool.get(0) as Host;
       const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(32 << 20) });
-      assert.is((await client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now()))).kind, 'ok');
+      const kind = await new Promise((resolve, reject) => {
+        client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }));
+      });
+      assert.is(kind, 'ok');
       assert.is(host.idle.length, 0);
     } finally {
       stage.stop();
