@@ -46,7 +46,7 @@ export interface ClientSide {
   readonly isBodyTaken: boolean;
   /** The code of the answer of our own that was sent; empty without one. */
   readonly code: AnswerCode | '';
-  /** The status that was sent, 0 for none; bytes of bodies both ways. For the access log. */
+  /** The status that was sent, 0 for none; bytes of bodies both ways, or of the other protocol. For the access log. */
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;

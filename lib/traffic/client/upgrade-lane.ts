@@ -27,7 +27,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
   readonly isBodyTaken = false;
   /** A request for an upgrade has no body that could fail. */
   readonly hasFailed = false;
-  readonly bytesIn = 0;
+  bytesIn = 0;
   listener: ClientListener | undefined;
   code: AnswerCode | '' = '';
   status = 0;
@@ -57,6 +57,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     socket.on('end', this.#onGone);
     this.#early = connection.leave(this, (bytes) => {
       if (this.#onBytes !== undefined) {
+        this.bytesIn += bytes.length;
         this.#onBytes(bytes);
         return;
       }
@@ -106,6 +107,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
     this.#connection.output.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
+    this.bytesIn = this.#early.length;
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;
   }

@@ -109,6 +109,20 @@ for (const size of [12_000, 200_000]) {
   ));
 }
 
+test('a client that reads nothing of a tunnel is closed after its time, although the host goes on sending', () => withRawHost(
+  ({ socket }) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+    socket.write(Buffer.alloc(64 << 20));
+  },
+  ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, tunnelTimeoutMs: 600_000 }, async ({ port, counter }) => {
+    const socket = connect(port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+    await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000, what: 'the deadline of a client that does not read' });
+    socket.destroy();
+  }),
+));
+
 test('a client that reads slowly, but reads, gets all of its answers', () => withRawHost(
   answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${'a'.repeat(300_000)}` }),
   ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 1000 }, async ({ port, counter }) => {
