@@ -93,6 +93,7 @@ test('a process that is frozen, and then killed, holds up no connection that com
 
 test('when all are killed at once they come back on the same port', () =>
   withRedis(({ url }) => withGroup({ redis: url }, async (group) => {
+    await group.served(2);
     for (const pid of group.pids()) process.kill(pid, 'SIGKILL');
     await group.served(4);
     await until(async () => (await statusAt(group.port)) === 200);

@@ -79,7 +79,7 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
   const minorVersion = minor === '0' ? 0 : 1;
   const fields = readFields(minorVersion, lines.headers, lines.droppedNames);
   if ('counter' in fields) return fields;
-  return checkTarget(method, target, fields.host, minorVersion) ?? checkFields(method, minorVersion, fields, rules) ?? buildHead(method, target, minorVersion, fields, undefined);
+  return checkTarget(method, target, fields.host, minorVersion) ?? checkFields(method, minorVersion, fields, rules) ?? new ReadHead(method, target, minorVersion, fields);
 }
 
 /**
@@ -107,26 +107,73 @@ export class RequestHeadReader {
         const [, method, target] = start as unknown as [string, string, string];
         const minorVersion = text.charCodeAt(versionAt + 8) === 0x30 ? 0 : 1;
         if (target.length <= this.#rules.maxUrlSize && checkMethod(method) === undefined && checkTarget(method, target, known.host, minorVersion) === undefined) {
-          return buildHead(method, target, minorVersion, known, known);
+          return new ReadHead(method, target, minorVersion, known);
         }
       }
     }
     const head = readRequestHead(text, this.#rules);
-    if (isRefusal(head) || head.framing !== 'none' || head.upgrade !== undefined || head.host === undefined) return head;
-    const shared: SharedFields = { ...fieldsOf(head), forwarded: undefined };
-    this.#known = text.slice(versionAt);
-    this.#fields = shared;
-    return { ...head, shared };
+    if (!isRefusal(head) && head.shared !== undefined) {
+      this.#known = text.slice(versionAt);
+      this.#fields = head.shared;
+    }
+    return head;
   }
 }
 
-function buildHead(method: string, target: string, minorVersion: 0 | 1, fields: RequestFields, shared: SharedFields | undefined): RequestHead {
-  const { headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames } = fields;
-  return { method, target, minorVersion, shared, headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames };
-}
+/** A head that was read: its own request line, and fields that other heads may have as well. */
+class ReadHead implements RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly minorVersion: 0 | 1;
+  readonly #fields: SharedFields;
 
-function fieldsOf({ headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames }: RequestHead): RequestFields {
-  return { headers, host, framing, length, upgrade, expectsContinue, isKeptAlive, passedBy, droppedNames };
+  constructor(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields) {
+    this.method = method;
+    this.target = target;
+    this.minorVersion = minorVersion;
+    this.#fields = fields;
+  }
+
+  get headers(): readonly string[] {
+    return this.#fields.headers;
+  }
+
+  get host(): string | undefined {
+    return this.#fields.host;
+  }
+
+  get framing(): BodyFraming {
+    return this.#fields.framing;
+  }
+
+  get length(): number {
+    return this.#fields.length;
+  }
+
+  get upgrade(): string | undefined {
+    return this.#fields.upgrade;
+  }
+
+  get expectsContinue(): boolean {
+    return this.#fields.expectsContinue;
+  }
+
+  get isKeptAlive(): boolean {
+    return this.#fields.isKeptAlive;
+  }
+
+  get passedBy(): string | undefined {
+    return this.#fields.passedBy;
+  }
+
+  get droppedNames(): number {
+    return this.#fields.droppedNames;
+  }
+
+  get shared(): SharedFields | undefined {
+    const { framing, upgrade, host } = this.#fields;
+    return framing === 'none' && upgrade === undefined && host !== undefined ? this.#fields : undefined;
+  }
 }
 
 /** The header lines from `start` on as a raw list, without those whose names are left out. */
@@ -151,7 +198,7 @@ function readLines(text: string, start: number, rules: HeadRules): { readonly he
 }
 
 /** What each header says that decides how the request is read. */
-function readFields(minorVersion: 0 | 1, headers: readonly string[], droppedNames: number): RequestFields | Refusal {
+function readFields(minorVersion: 0 | 1, headers: readonly string[], droppedNames: number): SharedFields | Refusal {
   let host: string | undefined;
   let length = -1;
   let isChunked = false;
@@ -207,7 +254,7 @@ function readFields(minorVersion: 0 | 1, headers: readonly string[], droppedName
   const isUpgrade = isUpgradeNamed && upgrade !== undefined;
   return {
     headers, host, framing, length: Math.max(0, length), upgrade: isUpgrade ? upgrade : undefined,
-    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, passedBy, droppedNames,
+    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, passedBy, droppedNames, forwarded: undefined,
   };
 }
 
