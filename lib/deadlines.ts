@@ -11,7 +11,7 @@ export interface Waiting {
   deadlineMs: number;
   /** The deadline has passed. It must change `deadlineMs` or leave. */
   onDeadline(nowMs: number): void;
-  /** The process was stopped for so long, and `deadlineMs` allows for it: for who also counts from a time in the past. */
+  /** The process was stopped for this time, which `deadlineMs` allows for already: for waits that also count from a time in the past. */
   onPaused?(pausedMs: number): void;
 }
 

@@ -8,7 +8,7 @@ import { MINUTE, SECOND } from '../clock.js';
 export interface TrafficTimeouts {
   /** For a whole request head, from the connection or from the head's first byte; and for a TLS handshake or PROXY header. */
   readonly headerTimeoutMs: number;
-  /** A client that owes a part of its body, or takes nothing of its answer, may be idle so long. */
+  /** How long a client may be idle that owes a part of its body, or has to read its answer. */
   readonly clientTimeoutMs: number;
   /** For a TCP (and TLS) connection to a host. */
   readonly connectTimeoutMs: number;
@@ -78,7 +78,7 @@ export interface HealthRules {
   readonly healthRise: number;
   /** Failed checks in a row that take a host out. */
   readonly healthFall: number;
-  /** A host that is new or has come back has its full share after so long. 0: at once. */
+  /** How long until a host that is new or has come back has its full share. 0: at once. */
   readonly slowStartMs: number;
 }
 
@@ -112,7 +112,7 @@ export type AccessLogFormat = 'off' | 'common' | 'json';
 /** All formats of the access log. */
 export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ['off', 'common', 'json'];
 
-/** Everything that the traffic plane is told. */
+/** The whole configuration of the traffic plane. */
 export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRules, TlsFiles {
   /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended. */
   readonly trust: readonly string[];

@@ -42,7 +42,7 @@ export interface Traffic {
   drain(timeoutMs: number): Promise<number>;
 }
 
-/** A connection without a request for so long is closed by a drain: a younger one may be about to send its next. */
+/** A drain closes connections that were idle for this long; a younger one may be about to send its next request. */
 const IDLE_BEFORE_CLOSE_MS = 1000;
 
 /** How often a drain looks. */

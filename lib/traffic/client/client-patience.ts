@@ -132,7 +132,7 @@ export class ClientPatience implements Waiting {
   }
 
   onDeadline(nowMs: number): void {
-    // Who does not read is told nothing more; then comes what is owed first.
+    // A client that does not read can't be answered: that comes first.
     if (this.#readingMs <= nowMs) {
       this.#readingMs = NEVER;
       this.#update();

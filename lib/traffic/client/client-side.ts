@@ -1,5 +1,5 @@
-// What a lane gives the story of a request: the head, the body as it comes, and the way back to the client.
-// Any lane that fills this interface can be told any story.
+// What a lane offers to carry a request through: the head, the body as it comes, and the way back to the client. Behind
+// this interface all lanes are the same.
 
 import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
@@ -50,7 +50,7 @@ export interface ClientSide {
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Who is told of the client while a request is forwarded. */
+  /** Hears of the client while a request is forwarded. */
   listener: ClientListener | undefined;
 
   /** Starts an attempt through this lane. */

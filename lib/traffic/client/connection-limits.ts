@@ -1,4 +1,4 @@
-// How many connections clients may have: in all, and each of them. One that asks for more is told so, and never counted.
+// How many connections clients may have, in all and each. A connection beyond the limit is refused and not counted.
 
 import { plainAddress } from './trusted.js';
 

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 
-/** While an answer is on its way so many bytes of next requests are kept. */
+/** How many bytes of further requests are kept while an answer is on its way. */
 const MAX_WAITING = 64 << 10;
 
 /** The bytes that one connection holds back. */

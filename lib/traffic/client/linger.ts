@@ -4,10 +4,10 @@
 import type { Duplex } from 'node:stream';
 import { startTimeout } from '../../timeout.js';
 
-/** The other side has so long to close its half. */
+/** How long the other side has to close its half. */
 const LINGER_MS = 2000;
 
-/** So many bytes are still read after the end, and thrown away. */
+/** How many bytes are still read after the end, and thrown away. */
 export const LINGER_BYTES = 4 << 20;
 
 /** Ends a connection: what is on its way is sent, what comes is thrown away until the other side closes, for a bounded time. */

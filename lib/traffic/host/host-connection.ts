@@ -1,5 +1,5 @@
 // One connection to a host: plain or TLS, with its response parser. It carries one attempt at a time, and
-// between two it lies idle in its host's pool. Whatever goes wrong on it is told to the attempt that it carries, once.
+// between two it lies idle in its host's pool. Whatever goes wrong on it, the attempt that it carries hears of it, once.
 
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -71,7 +71,7 @@ export class HostConnection implements Waiting {
   }
 
   /**
-   * The host says that it closes this connection after so many idle seconds: we do it before. It holds until the host
+   * The host says after how many idle seconds it closes this connection: we do it before. It holds until the host
    * says otherwise on the same connection.
    * @param seconds Infinity when the host did not say
    */

@@ -1,4 +1,4 @@
-// The load reports that hosts put into their answers (ORCA): read at most so often of each host, gathered for some
+// The load reports that hosts put into their answers (ORCA): read at a limited rate for each host, gathered for some
 // milliseconds, handed on, and taken out of what the client gets. An answer without one costs nothing here.
 
 import type { Clock } from '../../clock.js';
@@ -7,10 +7,10 @@ import { isLoadHeader, readLoadHeader } from '../../learning/orca-header.js';
 import type { Count } from '../../table/counters.js';
 import { NO_LOAD, type ResponseHead, SEVERAL_LOADS } from '../wire/response-head.js';
 
-/** Of each host, one report in so long is handed on: four a second. The others are not even read. */
+/** One report of each host per interval is handed on: four a second. The others are not even read. */
 const REPORT_EVERY_MS = 250;
 
-/** But for hosts that say what each request cost: of these, one in so long is read for that. */
+/** Hosts that say what each request cost are read at this interval. */
 const COST_EVERY_MS = 10;
 
 /** Reports of several hosts go on together: waking the other thread costs more than the few milliseconds are worth. */

@@ -13,7 +13,7 @@ const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
 /** Methods whose bodies many hosts ignore: they read the body as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5). */
 const BODIES_IGNORED: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
 
-/** Whether a request asks for another protocol, and the host is told so. */
+/** Whether a request asks for another protocol, and that is passed on to the host. */
 export function asksForUpgrade({ upgrade }: RequestHead): boolean {
   return upgrade !== undefined && !NO_UPGRADES.test(upgrade);
 }

@@ -5,7 +5,7 @@ import { ChunkedReader } from '../wire/chunked.js';
 import { hasBrokenLine } from '../wire/request-head.js';
 import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
-/** Who is told what a host answers; calls come in this order, while `execute` or `finish` runs. */
+/** Receives what a host answers; calls come in this order, while `execute` or `finish` runs. */
 export interface ResponseSink {
   /** A head with a status below 200: any number of times. */
   onInformational(head: ResponseHead): void;
@@ -78,7 +78,7 @@ export class ResponseParser {
     return offset - heldBytes;
   }
 
-  /** The connection has ended. Gives whether the answer is whole; it is told to the sink if that was its end. */
+  /** The connection has ended. Gives whether the answer is whole; the sink hears of its end if this was it. */
   finish(sink: ResponseSink): boolean {
     if (this.#phase === 'done') return true;
     if (this.#phase !== 'close') return false;

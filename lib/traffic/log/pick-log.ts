@@ -12,7 +12,7 @@ export const KEPT_REQUESTS = 4096;
 const PICKS_PER_REQUEST = 2;
 const LOOKS_PER_REQUEST = 8;
 
-/** An explanation lists so many picks, and so many hosts of each. */
+/** Most picks that an explanation lists, and most hosts of each. */
 const MAX_PICKS_TOLD = 8;
 const MAX_LOOKS_TOLD = 16;
 
@@ -67,7 +67,7 @@ export class PickLog implements PickTrace {
   readonly #figures: Float32Array;
 
   /**
-   * @param isPanic whether so many hosts are out that all are used
+   * @param isPanic whether too many hosts are out, so that all are used
    * @param size how many requests are kept
    */
   constructor(isPanic: () => boolean, size = KEPT_REQUESTS) {

@@ -283,7 +283,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     try {
       if (client.hasStarted) client.breakOff();
     } catch {
-      // The host has failed all the same, and that is what is told.
+      // The host has failed all the same: that is the outcome.
       this.#context.count('internal_errors');
     }
     this.#end(kind);

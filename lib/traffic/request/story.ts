@@ -1,4 +1,4 @@
-// What a request's story was, for the access log: gathered while it is told, written when it has ended.
+// What the access log says of a request: gathered while it is carried through, written when it has ended.
 
 import type { OutcomeKind } from '../../routing/retry.js';
 import type { AccessRecord } from '../log/access-log.js';
@@ -54,7 +54,7 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
 }
 
 /**
- * The record of what was refused before it became a request: of it only the request line is told, if it was one.
+ * The record of what was refused before it became a request: it has only the request line, if there was one.
  * @param line its first line
  */
 export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {

@@ -1,5 +1,5 @@
 // A connection whose protocol was switched: bytes both ways as they come, with backpressure, until either side
-// ends or both are silent for too long. A WebSocket is told 1001 when the balancer stops.
+// ends or both are silent for too long. A WebSocket gets a close frame (1001) when the balancer stops.
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';

@@ -107,7 +107,7 @@ export class Reads {
     return this.memory;
   }
 
-  /** A read has brought so many bytes. Only here the memory may change: the system knows no other moment. */
+  /** A read has brought this many bytes. Only here may the memory change: the socket asks for it at no other moment. */
   onRead(length: number): void {
     const own = this.#own;
     let isMoreExpected = false;

@@ -17,10 +17,10 @@ export type ChunkedStep =
   | 'bad-trailer'
   | 'too-long';
 
-/** A chunk's size and extensions may take so many bytes. */
+/** Longest size and extensions of a chunk, in bytes. */
 const MAX_SIZE_LINE = 256;
 
-/** All trailers together may take so many bytes. */
+/** Longest trailers, all together, in bytes. */
 const MAX_TRAILERS = 8 << 10;
 
 const SIZE_LINE = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;[${TOKEN_CHARS}]+(?:=(?:[${TOKEN_CHARS}]+|"[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]*"))?)*$`);

@@ -47,7 +47,7 @@ export interface SharedFields extends RequestFields {
   forwarded: string | undefined;
 }
 
-/** What the reading of heads is told. */
+/** The limits and rules of heads. */
 export interface HeadRules extends Pick<TrafficLimits, 'maxHeaderSize' | 'maxUrlSize' | 'maxHeaders' | 'maxBodySize'> {
   readonly oddNames: NamePolicy;
 }
