@@ -53,6 +53,8 @@ async function runBalancer(flags: Flags, member: Member | undefined, unknown: re
   const { balancer, reloadTls, reopenLogs } = await startServing(config, shutdown, log);
   process.on('SIGHUP', reloadTls);
   process.on('SIGUSR2', reopenLogs);
+  // Without a listener Node.js would open its debugger.
+  process.on('SIGUSR1', () => log('warn', 'SIGUSR1 restarts processes one after the other: there is only this one (--processes)', {}));
   await balancer;
 }
 

@@ -75,7 +75,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     { field: 'tlsKeys', flags: '--tls-key <file>', help: 'the PEM key of each --tls-cert, in the same order; repeatable', shown: '', isRepeatable: true },
     { field: 'trust', flags: '--trust <cidr>', help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable', shown: '', parse: (text) => parseCidr('--trust', text), isRepeatable: true },
     { field: 'isProxyAccepted', flags: '--accept-proxy', help: 'connections from --trust begin with a PROXY header, v1 or v2', shown: '' },
-    word('oddNames', '--odd-names', 'a header name with _ or anything but letters, digits and -', NAME_POLICIES, 'policy'),
+    word('oddNames', '--odd-names', 'what to do with header names that have other characters than letters, digits and -, such as _', NAME_POLICIES, 'policy'),
   ]],
   ['Waiting', [
     duration('headerTimeoutMs', '--header-timeout', "for a request's whole head, a TLS handshake, a PROXY header", 100),
@@ -87,7 +87,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     duration('queueTimeoutMs', '--queue-timeout', 'how long a request waits for a host with --host-max-inflight requests', 0, MINUTE),
     duration('tunnelTimeoutMs', '--tunnel-timeout', 'how long an upgraded connection may be silent', 100, 24 * HOUR),
     duration('drainDelayMs', '--drain-delay', 'after SIGTERM /.meercat/ready says 503 at once, and new connections are still taken for this time'),
-    duration('drainTimeoutMs', '--drain-timeout', 'how long requests in flight may take to finish after that', 0, HOUR),
+    duration('drainTimeoutMs', '--drain-timeout', 'how long requests in flight may take to finish after SIGTERM and --drain-delay', 0, HOUR),
   ]],
   ['Limits', [
     size('maxHeaderSize', '--max-header-size', "a request's head, else 431", 1 << 10, 1 << 20),
@@ -95,11 +95,11 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     count('maxHeaders', '--max-headers', "header lines of a request, else 431", 1, 10_000),
     size('maxBodySize', '--max-body-size', "a request's body, else 413; 0: no limit", 0, Number.MAX_SAFE_INTEGER),
     size('minBodyRate', '--min-body-rate', "bytes a second of a request's body, else 408; 0: no limit", 0, GIB, 'bytes'),
-    count('maxConnections', '--max-connections', 'client connections in all, else 503; over TLS just the end', 1, 1_000_000),
-    count('maxConnectionsPerClient', '--max-connections-per-client', 'client connections per address, those of --trust excepted, else 503, or over TLS just the end: a handshake would cost what the limit saves; 0: no limit', 0, 1_000_000),
+    count('maxConnections', '--max-connections', 'client connections in all, else 503; over TLS the connection is closed without an answer', 1, 1_000_000),
+    count('maxConnectionsPerClient', '--max-connections-per-client', 'client connections per address, those of --trust excepted, else 503; over TLS the connection is closed without an answer, since a handshake would cost what the limit saves; 0: no limit', 0, 1_000_000),
     count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
     count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
-    size('memoryLimit', '--memory-limit', 'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has, or with --processes its share', 0, Number.MAX_SAFE_INTEGER),
+    size('memoryLimit', '--memory-limit', 'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has; with --processes n, an nth of it', 0, Number.MAX_SAFE_INTEGER),
     count('retryBudgetPercent', '--retry-budget', 'retries as a percentage of the requests of the last 10 s; the first ten are always allowed', 0, 100),
   ]],
   ['Hosts', [

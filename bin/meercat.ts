@@ -8,6 +8,11 @@ import { runCommandLine } from './program.js';
 
 // A process of a group stops in good order instead, once it serves; until then Node.js ends it.
 if (cluster.isPrimary) endWithParent();
+// Whoever reads the output may stop before its end, as head does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
 // What a library prints by itself is not for whoever asked for a status; commands with a log put it there.
 captureConsole(() => undefined);
 const code = await runCommandLine(process.argv.slice(2), {

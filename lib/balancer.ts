@@ -155,6 +155,7 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
       hostsTakenOut: known.filter(({ slot }) => columns.operator[slot] !== 0).length,
       hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => pool.get(slot)?.isRemoved === false),
       isPanic: columns.header[HEADER.panic] === 1,
+      hostsWell: pool.wellCount,
     };
   };
   const closeAll = async (error: unknown): Promise<never> => {

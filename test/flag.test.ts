@@ -101,7 +101,7 @@ test('what is wrong only together, or only when it is used, names the variables 
     [['balancer', '--port', '9000'], { MEERCAT_CONSOLE_PORT: '9000' }, /^meercat: MEERCAT_CONSOLE_PORT must differ from --port$/],
     [['balancer', '--host-insecure'], { MEERCAT_HOST_CA: '/a b.pem' }, /^meercat: MEERCAT_HOST_CA means nothing with --host-insecure/],
     [['balancer', '--port', '0'], { MEERCAT_HOST_CA: '/no such file.pem' }, /^meercat: MEERCAT_HOST_CA \/no such file.pem: ENOENT/],
-    [['balancer'], { MEERCAT_TLS_CERT: '/a.pem /b.pem' }, /^meercat: --tls-key: 2 certificates need as many keys/],
+    [['balancer'], { MEERCAT_TLS_CERT: '/a.pem /b.pem' }, /^meercat: --tls-key: there are 2 of MEERCAT_TLS_CERT and 0 of --tls-key: give one --tls-key for each/],
     [['balancer'], { MEERCAT_HOST_INSECURE: 'perhaps' }, /^meercat: MEERCAT_HOST_INSECURE: 1, true, yes or on, /],
     [['balancer'], { MEERCAT_KEEP_LOAD_HEADER: '-' }, /^meercat: MEERCAT_KEEP_LOAD_HEADER: 1, true/],
     [['up'], { MEERCAT_HOST_INSECURE: 'perhaps' }, /^meercat: MEERCAT_HOST_INSECURE: 1, true/],

@@ -94,7 +94,7 @@ export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
 /** Checks what belongs together in the traffic plane's part. */
 function checkTraffic(config: TrafficConfig): void {
   const { tlsCerts, tlsKeys, hostCa, isHostInsecure, isProxyAccepted, trust } = config;
-  if (tlsCerts.length !== tlsKeys.length) refuse(`--tls-key: ${tlsCerts.length} certificates need as many keys, in the same order, not ${tlsKeys.length}`);
+  if (tlsCerts.length !== tlsKeys.length) refuse(`--tls-key: there are ${tlsCerts.length} of --tls-cert and ${tlsKeys.length} of --tls-key: give one --tls-key for each --tls-cert, in the same order`);
   if (hostCa !== '' && isHostInsecure) refuse('--host-ca means nothing with --host-insecure: leave one of them out');
   if (isProxyAccepted && trust.length === 0) refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
   if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');

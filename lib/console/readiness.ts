@@ -15,10 +15,12 @@ export interface ReadinessFacts {
   readonly hasCandidate: boolean;
   /** Whether so many hosts look bad that requests are sent to all of them. */
   readonly isPanic: boolean;
+  /** How many of those that may be picked are well. */
+  readonly hostsWell: number;
 }
 
 /** Why a balancer is ready or not: stable words for scripts. */
-export type ReadyReason = 'ready' | 'panic' | 'starting' | 'stopping' | 'no-hosts' | 'all-taken-out' | 'hosts-pending';
+export type ReadyReason = 'ready' | 'panic' | 'starting' | 'stopping' | 'no-hosts' | 'all-down' | 'all-taken-out' | 'hosts-pending';
 
 /** The verdict. */
 export interface Readiness {
@@ -29,9 +31,10 @@ export interface Readiness {
 }
 
 /** Judges; what is named first in {@link ReadinessFacts} weighs most. */
-export function readinessOf({ isStopping, waitingFor, hosts, hostsTakenOut, hasCandidate, isPanic }: ReadinessFacts): Readiness {
+export function readinessOf({ isStopping, waitingFor, hosts, hostsTakenOut, hasCandidate, isPanic, hostsWell }: ReadinessFacts): Readiness {
   if (isStopping) return { isReady: false, reason: 'stopping', message: 'this balancer was told to stop: send requests to others' };
   if (waitingFor !== '') return { isReady: false, reason: 'starting', message: `requests wait: ${waitingFor}` };
+  if (hasCandidate && isPanic && hostsWell === 0) return { isReady: false, reason: 'all-down', message: 'every host looks down: requests are sent to them anyway, and most will fail' };
   if (hasCandidate && isPanic) return { isReady: true, reason: 'panic', message: 'too many hosts look down: requests are sent to all of them anyway' };
   if (hasCandidate) return { isReady: true, reason: 'ready', message: 'requests are served' };
   if (hosts === 0) return { isReady: false, reason: 'no-hosts', message: 'no host is known: name one with --host, or start an agent beside it' };

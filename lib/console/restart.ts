@@ -172,7 +172,7 @@ function silence(timeoutMs: number, namespace: string): MeercatError {
   return new MeercatError(
     'MEERCAT_RESTART_FAILED',
     timeoutMs === REACT_TIMEOUT_MS
-      ? `no meercat up answers on this Redis and namespace (${namespace}): it alone can restart what it started; of balancers that run otherwise, send SIGTERM to one after the other and start each again when it has ended`
+      ? `no meercat up answers on this Redis and namespace (${namespace}): it alone can restart what it started; of balancers that run otherwise, send SIGTERM to one after the other and start each again when it has ended; for meercat balancer --processes, SIGUSR1 to its parent`
       : `meercat up told nothing more for ${timeoutMs / 1000} s: look at meercat status`,
   );
 }

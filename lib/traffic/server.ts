@@ -151,7 +151,8 @@ export async function startTraffic({ port, bind, isPortShared = false, config, c
       const deadlineMs = clock() + timeoutMs;
       const isQuiet = (): boolean => {
         closeIdle(IDLE_BEFORE_CLOSE_MS);
-        return requests() === 0 && [...connections].every((connection) => connection.isBusy);
+        // What clients still have to read is theirs, in the time that they have for it.
+        return requests() === 0 && [...connections].every((connection) => connection.hasLeft);
       };
       await until(isQuiet, deadlineMs);
       const left = requests();

@@ -33,7 +33,8 @@ export interface GroupProcessOptions {
   readonly name: () => string;
   /** Starts the process. */
   readonly launch: () => ClusterProcess;
-  readonly drainTimeoutMs: number;
+  /** How long it may take to stop in good order; it is killed some time after. */
+  readonly stopTimeoutMs: number;
   readonly log: Log;
 }
 
@@ -167,7 +168,7 @@ export class GroupProcess {
   async #end(): Promise<void> {
     const ending = this.#process;
     if (ending?.process.pid === undefined) return;
-    const { drainTimeoutMs, log } = this.#options;
+    const { stopTimeoutMs, log } = this.#options;
     this.#isEnding = true;
     const exited = new Promise<void>((resolve) => {
       ending.once('exit', () => resolve());
@@ -176,7 +177,7 @@ export class GroupProcess {
     const timer = setTimeout(() => {
       log('error', 'a process did not stop in time and is killed', { process: this.name });
       ending.process.kill('SIGKILL');
-    }, drainTimeoutMs + STOP_GRACE_MS);
+    }, stopTimeoutMs + STOP_GRACE_MS);
     await exited;
     clearTimeout(timer);
     this.#isEnding = false;

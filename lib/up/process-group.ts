@@ -44,7 +44,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
   if (!cluster.isPrimary) throw new MeercatError('MEERCAT_START_FAILED', '--processes: another program runs this one as a process of its own cluster; leave it to one of the two');
   // All accept by themselves. Handing connections round would cost one that is on its way when a process dies.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  const { processes, drainTimeoutMs } = config;
+  const { processes, drainDelayMs, drainTimeoutMs } = config;
   const [command = 'balancer', ...flags] = args;
   let { port } = config;
   let isStopped = false;
@@ -57,7 +57,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
       cluster.setupPrimary({ exec: entry, args: [command, '--member', formatMember({ number: index + 1, port, isPortShared }), ...flags], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       return cluster.fork();
     },
-    drainTimeoutMs,
+    stopTimeoutMs: drainDelayMs + drainTimeoutMs,
     log,
   }));
   const [first, ...others] = members as [GroupProcess, ...GroupProcess[]];

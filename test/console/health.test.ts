@@ -10,7 +10,7 @@ import { ask } from '../support/http-client.js';
 
 const test = suite('health pages');
 
-const READY: ReadinessFacts = { isStopping: false, waitingFor: '', hosts: 3, hostsTakenOut: 0, hasCandidate: true, isPanic: false };
+const READY: ReadinessFacts = { isStopping: false, waitingFor: '', hosts: 3, hostsTakenOut: 0, hasCandidate: true, isPanic: false, hostsWell: 3 };
 const SERVING: Standing = { ...READY, name: 'b1', role: 'slave', term: 4, table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 }, inflight: 2 };
 
 interface Page {
@@ -34,7 +34,8 @@ async function withPages(read: () => Standing, fn: (page: (name: keyof typeof HE
 const CASES: readonly (readonly [reason: ReadyReason, isReady: boolean, facts: Partial<ReadinessFacts>])[] = [
   ['ready', true, {}],
   ['ready', true, { hostsTakenOut: 2 }],
-  ['panic', true, { isPanic: true }],
+  ['panic', true, { isPanic: true, hostsWell: 1 }],
+  ['all-down', false, { isPanic: true, hostsWell: 0 }],
   ['starting', false, { waitingFor: 'the name' }],
   ['starting', false, { waitingFor: 'the name', hosts: 0, hasCandidate: false }],
   ['stopping', false, { isStopping: true }],

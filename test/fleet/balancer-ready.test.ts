@@ -43,12 +43,13 @@ test('a balancer that knows no host is not ready, and each request gets 503', ()
   assert.is((await ask(port)).status, 503);
 }));
 
-test('a balancer whose hosts all look dead is ready: requests are sent anyway', async () => {
+test('a balancer whose hosts all look dead is not ready, although requests are sent to them anyway', async () => {
   const dead = await freePort();
   await withBalancer({ statics: [{ name: 'dead', url: `http://127.0.0.1:${dead}` }] }, async ({ balancer, port }) => {
     await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
     assert.is((await ask(port)).status, 502);
-    await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'panic' });
+    await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'all-down' });
+    assert.is((await ask(port)).status, 502);
   });
 });
 

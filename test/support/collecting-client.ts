@@ -61,6 +61,10 @@ export class CollectingClient implements ClientSide {
     if (isBodyWhole) reader.onBodyEnd([]);
   }
 
+  stopBody(): void {
+    // What was handed out was handed out.
+  }
+
   resumeBody(): void {
     this.#mayThrow('resumeBody');
   }

@@ -81,6 +81,7 @@ export class Stage {
       },
       readBody: () => undefined,
       resumeBody: () => undefined,
+      stopBody: () => undefined,
       sendInformational: () => undefined,
       sendHead: () => undefined,
       sendBody: () => true,

@@ -58,22 +58,22 @@ export class ClientConnection {
     this.#parser = new RequestParser(context.rules);
     this.#held = new HeldBytes(socket);
     this.idleSinceMs = context.clock();
-    this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#onOverdue(overdue));
+    this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#guard(() => this.#onOverdue(overdue)));
     this.#patience.awaitHead();
-    this.output = new ClientOutput(socket, this.#patience, () => this.#onTaken());
+    this.output = new ClientOutput(socket, this.#patience, () => this.#guard(() => this.#onTaken()));
     context.deadlines.add(this.#patience);
     // After an error comes `close`.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       context.deadlines.remove(this.#patience);
       context.onClosed(this);
-      this.present?.onClosed();
+      this.#guard(() => this.present?.onClosed());
     });
-    socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.present?.onWritable());
+    socket.on('end', () => this.#guard(() => this.#onEnd()));
+    socket.on('drain', () => this.#guard(() => this.present?.onWritable()));
     readInto(socket, (bytes) => {
       this.#onBytes(bytes);
-      return !this.#parser.isBetween || this.#takeOver !== undefined;
+      return !this.#parser.isBetween;
     });
     socket.resume();
   }
@@ -81,6 +81,11 @@ export class ClientConnection {
   /** Whether a request is on it. */
   get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  /** Whether another protocol is spoken on it. */
+  get hasLeft(): boolean {
+    return this.#takeOver !== undefined;
   }
 
   /** Whether all of the present request has come. */
@@ -92,7 +97,8 @@ export class ClientConnection {
 
   #onBytes(bytes: Buffer): void {
     if (this.#isClosing) {
-      this.#thrownAway += bytes.length;
+      // Before its answer is out, what a client sends must not cost it the answer.
+      if (!this.#isBusy) this.#thrownAway += bytes.length;
       if (this.#thrownAway > LINGER_BYTES) this.socket.destroy();
       return;
     }
@@ -106,13 +112,17 @@ export class ClientConnection {
 
   #read(bytes: Buffer): void {
     this.#isReading = true;
+    this.#guard(() => this.#readAll(bytes));
+    this.#isReading = false;
+  }
+
+  /** Does what an event asks for. Should that throw, by a fault of our own, it costs this connection. */
+  #guard(step: () => void): void {
     try {
-      this.#readAll(bytes);
+      step();
     } catch (error) {
       this.context.onFault(error);
       this.socket.destroy();
-    } finally {
-      this.#isReading = false;
     }
   }
 
@@ -173,7 +183,7 @@ export class ClientConnection {
 
   #readHeld(): void {
     // The loop that reads now goes on by itself.
-    if (this.#isClosing || this.#isReading) return;
+    if (this.#isClosing || this.#isReading || this.socket.destroyed) return;
     this.#held.resume();
     const held = this.#held.take();
     if (held !== undefined) this.#read(held);
@@ -192,10 +202,15 @@ export class ClientConnection {
     this.#readHeld();
   }
 
-  /** No more of the body is wanted for now: it waits for others. */
-  refrain(): void {
+  /** No more of the body is wanted for now: what comes is kept, within bounds. */
+  stopBody(): void {
     this.#isBodyWanted = false;
     this.#patience.onBodyDone();
+  }
+
+  /** The same, and none is read: it waits for others. */
+  refrain(): void {
+    this.stopBody();
     this.#held.pause();
   }
 
@@ -223,9 +238,14 @@ export class ClientConnection {
       this.close();
       return;
     }
-    if (this.#held.isEmpty) this.#patience.awaitNext(this.idleSinceMs);
-    else this.#patience.awaitHead();
-    this.#readHeld();
+    if (this.#held.isEmpty) {
+      this.#patience.awaitNext(this.idleSinceMs);
+      this.#held.resume();
+    } else {
+      this.#patience.awaitHead();
+      // The request that has just ended is taken off the books first.
+      queueMicrotask(() => this.#readHeld());
+    }
   }
 
   // Ending.
@@ -244,7 +264,8 @@ export class ClientConnection {
         break;
       case 'reading':
         count('timeouts_client_answer');
-        this.socket.destroy();
+        // What it has not read must not stay with the system, nor a part of an answer look whole.
+        this.reset();
         break;
       case 'body':
       case 'rate':
@@ -308,7 +329,8 @@ export class ClientConnection {
   /** A client that has closed its half and takes nothing any more is given up. */
   giveUpHalfClosed(): void {
     this.context.count('timeouts_half_closed');
-    this.socket.destroy();
+    // An answer that the end of the connection delimits must not look whole.
+    this.reset();
   }
 
   /** From here a client that has gone and one that only closed its half look alike. */

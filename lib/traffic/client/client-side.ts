@@ -58,8 +58,10 @@ export interface ClientSide {
 
   /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. It may be called again while nothing was handed out. */
   readBody(reader: BodyReader): void;
-  /** Lets the body flow again after `onBodyData` gave false. */
+  /** Lets the body flow again after `onBodyData` gave false, or the client be heard again when all of it was taken. */
   resumeBody(): void;
+  /** Hands out no more of the body: its reader has ended, or can't take it yet. `readBody` may follow. */
+  stopBody(): void;
 
   /** Passes on a head with a status below 200 (not 101). */
   sendInformational(head: ResponseHead): void;

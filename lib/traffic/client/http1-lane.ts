@@ -69,6 +69,11 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#connection.wantBody();
   }
 
+  stopBody(): void {
+    this.#reader = undefined;
+    this.#connection.stopBody();
+  }
+
   onBodyData(bytes: Buffer): void {
     this.isBodyTaken = true;
     this.bytesIn += bytes.length;

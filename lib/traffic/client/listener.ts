@@ -137,7 +137,7 @@ function admit(socket: Socket, { address, port, isTrusted }: Peer, options: List
 }
 
 function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
-  const secured = new TLSSocket(socket, { isServer: true, secureContext: tls.secureContext, SNICallback: tls.SNICallback, ALPNProtocols: ['http/1.1'] });
+  const secured = new TLSSocket(socket, { isServer: true, secureContext: tls.secureContext, SNICallback: tls.SNICallback, ALPNProtocols: ['http/1.1', 'http/1.0'] });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
     socket.destroy();

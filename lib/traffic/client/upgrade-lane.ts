@@ -93,6 +93,10 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     // There is none.
   }
 
+  stopBody(): void {
+    // There is none.
+  }
+
   sendInformational(head: ResponseHead): void {
     if (head.status !== 100) this.#connection.output.sendText(informationalHead(head));
   }
@@ -145,8 +149,9 @@ export class UpgradeLane implements ClientSide, PresentRequest {
   answer(code: AnswerCode): void {
     this.code = code;
     this.status = statusOf(code);
-    this.bytesOut = lengthOf(code);
-    this.#connection.output.sendText(answerText(code, { isHead: false, isKept: false }));
+    const isHead = this.head.method === 'HEAD';
+    this.bytesOut = isHead ? 0 : lengthOf(code);
+    this.#connection.output.sendText(answerText(code, { isHead, isKept: false }));
     this.#finish();
   }
 

@@ -95,7 +95,7 @@ export class HostConnection implements Waiting {
     if (tls === undefined) {
       const reads = new Reads((bytes) => {
         this.#onBytes(bytes);
-        return this.#user !== undefined || this.#tunnel !== undefined;
+        return this.#user !== undefined;
       }, true);
       const onread = {
         // Node asks for each address that it tries, and after each read: then anything but memory leaves it as it is.

@@ -126,8 +126,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   onHostWritable(): void {
-    if (this.#isSettled || this.#isRequestSent) return;
-    (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.#isSettled) return;
+    if (!this.#isRequestSent) (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
     this.#client.resumeBody();
   }
 
@@ -148,6 +148,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { pool, count } = this.#context;
     count('retries_stale_connection');
     this.#isUndelivered = this.#isRequestSent = false;
+    // Until the head is out on the new connection.
+    client.stopBody();
     this.#use(pool.connect(this.host));
     return true;
   }
@@ -161,6 +163,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   // The answer.
 
   onInformational(said: ResponseHead): void {
+    if (this.#isSettled) return;
     this.#noteFirstByte();
     const head = this.#context.loads.take(this, said);
     const client = this.#client;
@@ -293,6 +296,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return;
     this.#isSettled = true;
     const client = this.#client;
+    if (client.head.framing !== 'none') client.stopBody();
     client.listener = undefined;
     if (this.#tunnel === undefined) this.#connection?.release(mayBeUsedAgain);
     this.owner.onAttemptEnd(kind, this.#status);

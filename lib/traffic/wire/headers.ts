@@ -178,7 +178,7 @@ export function passedTrailers(raw: readonly string[]): readonly string[] {
 }
 
 /** Headers that must pass although Connection names them: without them a message means something else. */
-const NEVER_DROPPED: ReadonlySet<string> = new Set(['content-length', 'host']);
+const NEVER_DROPPED: ReadonlySet<string> = new Set(['content-length', 'host', 'date']);
 
 /** The header names that Connection lists; undefined for the usual `keep-alive` and `close`. */
 function namedByConnection(raw: readonly string[]): Set<string> | undefined {
