@@ -95,16 +95,19 @@ const SLOTS = 16_384;
 /** Starts a Cluster of `count` masters that share the slots evenly; a majority works on without the others. */
 export async function withCluster<T>(count: number, fn: (group: ClusterGroup) => T | Promise<T>, { tls, args: more = [] }: ClusterOptions = {}): Promise<T> {
   const tlsPorts = tls === undefined ? [] : await Promise.all(Array.from({ length: count }, () => freePort()));
+  // By default a bus port is 10,000 higher, where the kernel takes the ports of outgoing connections from.
+  const busPorts = await Promise.all(Array.from({ length: count }, () => freePort()));
   const open = async (servers: readonly TestRedis[]): Promise<T> => {
     const tlsPort = tlsPorts[servers.length];
     // A server that never met another does not know its own address.
     const args = [
+      ...['--cluster-port', String(busPorts[servers.length] ?? 0)],
       ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
       ...(tls === undefined || tlsPort === undefined ? [] : [...tlsArgs(tls, tlsPort), '--tls-cluster', 'yes']),
       ...more,
     ];
     if (servers.length < count) return withRedis({ args }, (server) => open([...servers, server]));
-    await joinAll(servers, tlsPorts);
+    await joinAll(servers, tlsPorts, busPorts);
     const [scheme, ports] = tls === undefined ? ['redis', servers.map(({ port }) => port)] : ['rediss', tlsPorts];
     const url = `${scheme}+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
     const [first] = servers as [TestRedis];
@@ -115,7 +118,7 @@ export async function withCluster<T>(count: number, fn: (group: ClusterGroup) =>
   return open([]);
 }
 
-async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[]): Promise<void> {
+async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[], busPorts: readonly number[]): Promise<void> {
   const [first] = servers as [TestRedis];
   const count = servers.length;
   for (const [index, { url }] of servers.entries()) {
@@ -124,7 +127,7 @@ async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[
       const to = Math.ceil(((index + 1) * SLOTS) / count) - 1;
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
       await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-      if (index > 0) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(tlsPorts[0] ?? first.port));
+      if (index > 0) await client.call('CLUSTER', 'MEET', '127.0.0.1', String(tlsPorts[0] ?? first.port), String(busPorts[0]));
     });
   }
   for (const { url } of servers) {

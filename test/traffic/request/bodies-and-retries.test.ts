@@ -105,14 +105,14 @@ test('no part of a body is lost while a request waits for another host', async (
     });
   });
   await new Promise<void>((resolve) => first.listen(0, '127.0.0.1', resolve));
-  let finishSlow: (() => void) | undefined;
+  const slow: { finish?: () => void } = {};
   let body = '';
   try {
     await withRawHost(
       (connection) => {
         const { socket, text } = connection;
         if (!text.includes('\r\n\r\n')) return;
-        if (text.startsWith('GET /slow')) finishSlow = () => void socket.write(OK);
+        if (text.startsWith('GET /slow')) slow.finish = () => void socket.write(OK);
         else if (text.startsWith('GET')) socket.write(OK);
         else if (text.endsWith('0\r\n\r\n')) {
           body = text.split('\r\n\r\n').slice(1).join('');
@@ -124,10 +124,11 @@ test('no part of a body is lost while a request waits for another host', async (
         statics: [{ name: 'a', url: `http://127.0.0.1:${(first.address() as AddressInfo).port}` }, { name: 'b', url }], ejectAfter: 1000, hostMaxInflight: 1, queueTimeoutMs: 10_000,
       }, async ({ port, counter }) => withRaw(port, async (occupant) => withRaw(port, async (raw) => {
         // The second host is full.
-        await until(() => {
+        for (let i = 0; i < 10 && slow.finish === undefined; i++) {
+          occupant.text = '';
           occupant.send('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
-          return finishSlow !== undefined;
-        });
+          await until(() => slow.finish !== undefined || occupant.text.endsWith('ok'));
+        }
         raw.send('GET /warm HTTP/1.1\r\nHost: x\r\n\r\n');
         await raw.receives(/ok$/);
         raw.text = '';
@@ -137,7 +138,7 @@ test('no part of a body is lost while a request waits for another host', async (
         await until(() => counter('requests_queued') === 1);
         raw.send('5\r\nFIRST\r\n');
         await pause(50);
-        finishSlow?.();
+        slow.finish?.();
         await pause(50);
         raw.send('6\r\nSECOND\r\n0\r\n\r\n');
         await raw.receives(/^HTTP\/1\.1 200 [^]*ok$/);
