@@ -52,13 +52,13 @@ const SMALL = 1 / 4;
 const MAX_DRAWS = 16;
 
 /**
- * Where requests would take so many times as long as alone even on the best host that was looked at, or none of them may
- * be picked, more are looked at, so many at most: what those that were drawn can't do others may.
+ * When even the best sampled host would take this many times as long as when idle, or none may be picked, sample more
+ * hosts, at most `MAX_LOOKS`: others may be less loaded.
  */
 const CROWDED = 12;
 const MAX_LOOKS = 8;
 
-/** Into how many parts a lot is divided. */
+/** Resolution of a random draw. */
 const LOT = 1 << 20;
 
 /**

@@ -102,8 +102,9 @@ export class ClientConnection {
       if (this.#thrownAway > LINGER_BYTES) this.socket.destroy();
       return;
     }
-    if (this.#takeOver !== undefined) {
-      this.#takeOver(bytes);
+    const takeOver = this.#takeOver;
+    if (takeOver !== undefined) {
+      this.#guard(() => takeOver(bytes));
       return;
     }
     const held = this.#held.take();
