@@ -18,7 +18,9 @@ export function addBalancer(program: Command, unknown: () => readonly UnknownVar
   const balancer = program
     .command('balancer')
     .description('run one balancer of a fleet')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Times are 500ms, 2s, 1m; sizes 64k, 16KiB, 1g. Repeatable flags take several values from the environment,
 separated by spaces.
 
@@ -29,7 +31,8 @@ SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the acces
 
 With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
 again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
-Limits of connections, requests and memory count in each process.`)
+Limits of connections, requests and memory count in each process.`,
+    )
     .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown(), consoleToken()));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
   // For the processes that it starts, and nobody else.
@@ -40,7 +43,12 @@ type Flags = Readonly<Record<string, unknown>>;
 
 type BalancerRunFlags = Flags & { readonly member?: Member };
 
-async function runBalancer(flags: Flags, member: Member | undefined, unknown: readonly UnknownVariable[], consoleToken: string): Promise<void> {
+async function runBalancer(
+  flags: Flags,
+  member: Member | undefined,
+  unknown: readonly UnknownVariable[],
+  consoleToken: string,
+): Promise<void> {
   const config = checkBalancerConfig(configOf(flags, consoleToken));
   checkProcesses(config);
   if (member !== undefined) return await runMember(memberConfig(config, member));
@@ -70,9 +78,17 @@ interface Serving {
 async function startServing(config: BalancerConfig, shutdown: Shutdown, log: Log): Promise<Serving> {
   const { startBalancer } = await import('../lib/balancer.js');
   const balancer = startBalancer(config, log);
-  shutdown.add(() => balancer.then((started) => started.stop(), () => undefined));
+  shutdown.add(() =>
+    balancer.then(
+      (started) => started.stop(),
+      () => undefined,
+    ),
+  );
   // Our own bug costs what it broke, not the process with all its other requests.
-  void balancer.then(() => process.on('uncaughtException', (error) => logFault(error, log)), () => undefined);
+  void balancer.then(
+    () => process.on('uncaughtException', (error) => logFault(error, log)),
+    () => undefined,
+  );
   const withBalancer = (act: (started: Balancer) => void) => (): void => void balancer.then(act, () => undefined);
   return {
     balancer,

@@ -63,7 +63,10 @@ export async function runUp(flags: UpFlags): Promise<void> {
   );
   shutdown.add(() => {
     isStopping = true;
-    return starting.then((fleet) => fleet.stop(), () => undefined);
+    return starting.then(
+      (fleet) => fleet.stop(),
+      () => undefined,
+    );
   });
   const fleet = await starting;
   if (isStopping) return;
@@ -75,7 +78,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
 
 /** Warns of variables that are set and mean nothing: a setting with a typo is not in force. */
 export function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
-  for (const { variable, nearest } of unknown) log('warn', 'a variable is not known and is ignored', { variable, ...(nearest !== undefined && { nearest }) });
+  for (const { variable, nearest } of unknown)
+    log('warn', 'a variable is not known and is ignored', { variable, ...(nearest !== undefined && { nearest }) });
 }
 
 interface AgentFlags {
@@ -115,7 +119,12 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
     },
     log,
   );
-  shutdown.add(() => starting.then((agent) => agent.stop(), () => undefined));
+  shutdown.add(() =>
+    starting.then(
+      (agent) => agent.stop(),
+      () => undefined,
+    ),
+  );
   stopOnSignals(shutdown, log);
   await starting;
 }
@@ -135,7 +144,11 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
   const abort = new AbortController();
   process.on('SIGINT', () => abort.abort());
   process.on('SIGTERM', () => abort.abort());
-  await printStatus({ redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json, isCosts: flags.costs }, process.stdout, abort.signal);
+  await printStatus(
+    { redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json, isCosts: flags.costs },
+    process.stdout,
+    abort.signal,
+  );
 }
 
 /** `meercat restart`. */

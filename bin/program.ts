@@ -1,7 +1,18 @@
 // The commands and their flags, and what a run of them ends with. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
 import { Command, CommanderError, Help, Option } from 'commander';
-import { CONSOLE_TOKEN_VARIABLE, DEFAULTS, parseAlgorithm, parseChoice, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost } from '../lib/config/config.js';
+import {
+  CONSOLE_TOKEN_VARIABLE,
+  DEFAULTS,
+  parseAlgorithm,
+  parseChoice,
+  parseDuration,
+  parseInteger,
+  parseLogLevel,
+  parseOrigin,
+  parsePort,
+  parseStaticHost,
+} from '../lib/config/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
@@ -17,8 +28,11 @@ const USAGE_ERROR = 2;
 const MINUTE = 60_000;
 
 const redisFlag = (): Flag =>
-  new Flag('--redis <url>', 'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2', { parse: parseOneRedis, complete: completeAddress })
-    .default(DEFAULTS.redis[0]);
+  new Flag(
+    '--redis <url>',
+    'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2',
+    { parse: parseOneRedis, complete: completeAddress },
+  ).default(DEFAULTS.redis[0]);
 const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
 const algorithmFlag = (): Flag =>
@@ -26,7 +40,10 @@ const algorithmFlag = (): Flag =>
 const logLevelFlag = (fallback: LogLevel): Flag =>
   new Flag('--log-level <level>', LOG_LEVELS.join(', '), { parse: parseLogLevel }).default(fallback);
 const hostFlag = (): Flag =>
-  new Flag('--host <url[,name=NAME]>', 'a host that runs already and has no agent; repeatable', { parse: parseStaticHost, isRepeatable: true });
+  new Flag('--host <url[,name=NAME]>', 'a host that runs already and has no agent; repeatable', {
+    parse: parseStaticHost,
+    isRepeatable: true,
+  });
 
 /** Where a command says what is wrong, and help what it has to say. */
 export interface Output {
@@ -57,9 +74,15 @@ function buildProgram(out: Output, reader: FlagReader): Command {
     .helpOption('-h, --help', 'print this help')
     .showHelpAfterError('(meercat --help lists the commands, meercat COMMAND --help its flags)')
     .configureHelp({ optionDescription })
-    .configureOutput({ writeOut: out.write, writeErr: out.writeError, outputError: (text, write) => write(text.replace(/^error: /, 'meercat: ')) })
+    .configureOutput({
+      writeOut: out.write,
+      writeErr: out.writeError,
+      outputError: (text, write) => write(text.replace(/^error: /, 'meercat: ')),
+    })
     .exitOverride()
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   meercat up                                        a whole fleet on this machine, to look at
   meercat balancer --redis redis://10.0.0.1:6379    one balancer; start as many as you like
@@ -72,41 +95,78 @@ Examples:
 
 Most flags can also be set in the environment, as the help of each command says: --lease-ttl is MEERCAT_LEASE_TTL.
 Repeatable ones take several values separated by spaces, those without a value 1, true, yes, on or 0, false, no,
-off. An empty variable is unset. A flag on the command line wins.`);
+off. An empty variable is unset. A flag on the command line wins.`,
+    );
 
   const up = program
     .command('up')
     .description('run a whole fleet on this machine: a Redis, balancers, and demo hosts with their agents')
     .addOption(new Flag('--balancers <n>', 'how many balancers', { parse: (text) => parseInteger('--balancers', text, 1, 64) }).default(3))
     .addOption(new Flag('--hosts <n>', 'how many demo hosts', { parse: (text) => parseInteger('--hosts', text, 1, 64) }).default(3))
-    .addOption(new Flag('--port <port>', 'the first balancer\'s port; the next ones follow', { parse: (text) => parseInteger('--port', text, 1, 64_000) }).default(DEFAULTS.port))
-    .addOption(new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)', { parse: parseOneRedis, complete: completeAddress }))
+    .addOption(
+      new Flag('--port <port>', "the first balancer's port; the next ones follow", {
+        parse: (text) => parseInteger('--port', text, 1, 64_000),
+      }).default(DEFAULTS.port),
+    )
+    .addOption(
+      new Flag('--redis <url>', 'a Redis that runs already (default: start one on loopback)', {
+        parse: parseOneRedis,
+        complete: completeAddress,
+      }),
+    )
     .addOption(namespaceFlag())
     .addOption(algorithmFlag())
     .addOption(hostFlag())
     .addOption(logLevelFlag('warn'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
-Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`)
+Ctrl-C stops all of it; meercat restart restarts the balancers one after the other.`,
+    )
     .action(runUp);
 
-  const balancer = addBalancer(program, () => unknown, () => reader.readSecret(CONSOLE_TOKEN_VARIABLE));
+  const balancer = addBalancer(
+    program,
+    () => unknown,
+    () => reader.readSecret(CONSOLE_TOKEN_VARIABLE),
+  );
 
   const agent = program
     .command('agent')
     .description("report a host's CPU and memory to the fleet")
     .addOption(redisFlag())
     .addOption(namespaceFlag())
-    .addOption(new Flag('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000', { parse: (text) => parseOrigin('--url', text), isNeeded: true }))
+    .addOption(
+      new Flag('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000', {
+        parse: (text) => parseOrigin('--url', text),
+        isNeeded: true,
+      }),
+    )
     .addOption(new Flag('--name <name>', "the host's name in the fleet (default: from the URL)"))
-    .addOption(new Flag('--interval <time>', 'how often to report', { parse: (text) => parseDuration('--interval', text, 100, MINUTE) }).default(1000, '1s'))
-    .addOption(new Flag('--probe <what>', 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL of JSON with ORCA\'s names').default('auto'))
-    .addOption(new Flag('--cores <n>', 'how many cores the host may use, when the probe can\'t know it', { parse: parseCores }))
-    .addOption(new Flag('--listen-agent-check <port>', 'answer HAProxy\'s agent checks on this port; 0 for any free one', { parse: (text) => parsePort('--listen-agent-check', text) }))
+    .addOption(
+      new Flag('--interval <time>', 'how often to report', { parse: (text) => parseDuration('--interval', text, 100, MINUTE) }).default(
+        1000,
+        '1s',
+      ),
+    )
+    .addOption(
+      new Flag('--probe <what>', "auto, machine, cgroup, pid:N, agent-check://host:port, or the URL of JSON with ORCA's names").default(
+        'auto',
+      ),
+    )
+    .addOption(new Flag('--cores <n>', "how many cores the host may use, when the probe can't know it", { parse: parseCores }))
+    .addOption(
+      new Flag('--listen-agent-check <port>', "answer HAProxy's agent checks on this port; 0 for any free one", {
+        parse: (text) => parsePort('--listen-agent-check', text),
+      }),
+    )
     .addOption(new Flag('--agent-check-bind <address>', 'the address to listen on for that').default('127.0.0.1'))
     .addOption(logLevelFlag(DEFAULTS.logLevel))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Probes:
   auto      cgroup inside a container that is limited, else machine
   machine   the whole machine
@@ -115,7 +175,8 @@ Probes:
   URL       JSON with cpu_utilization, mem_utilization, rps_fractional (ORCA)
   agent-check://host:port
             what an agent for HAProxy says: N% is what is left of the host; drain, maint, down, fail,
-            stopped and 0% take it out of the fleet until ready, up or a weight lets it in again`)
+            stopped and 0% take it out of the fleet until ready, up or a weight lets it in again`,
+    )
     .action((flags: Parameters<typeof runAgent>[0]) => runAgent(flags, unknown));
 
   program
@@ -153,7 +214,9 @@ Probes:
     .addOption(namespaceFlag())
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   meercat why 85972bd5-1f             why this request went to its host; the access log of its balancer has the
                                       id: "id" in JSON, id= in the common format
@@ -175,7 +238,8 @@ and then in words why that host. A host that is down, drained or ejected is not 
 
 A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
 random anew, as each request does: the next one may go elsewhere. Exit code 1: no such request (any more), or
-nobody answered within 3 s.`)
+nobody answered within 3 s.`,
+    )
     .action(runWhy);
 
   program
@@ -184,29 +248,62 @@ nobody answered within 3 s.`)
     .addOption(redisFlag())
     .addOption(namespaceFlag())
     .option('--json', 'print one line of JSON at the end', false)
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
 others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
 start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
 otherwise, send SIGTERM to one after the other, and start each again when it has ended; those of one
-\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.`)
+\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.`,
+    )
     .action(runRestart);
 
   program
     .command('bench')
-    .description('measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn')
+    .description(
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn',
+    )
     .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies or churn')
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
-    .addOption(new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) => text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384))))
+    .addOption(
+      new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
+        text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384)),
+      ),
+    )
     .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
-    .addOption(new Option('--connections <n>', 'how many connections the load has').argParser((text) => parseInteger('--connections', text, 1, 25_000)))
-    .addOption(new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)))
-    .addOption(new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) => text.split(',').map((part) => parseInteger('--percent', part, 1, 99))))
-    .addOption(new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) => parseInteger('--slow', text, 1, 100)))
-    .addOption(new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) => text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS))))
-    .addOption(new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(['wrk', 'own']))
+    .addOption(
+      new Option('--connections <n>', 'how many connections the load has').argParser((text) =>
+        parseInteger('--connections', text, 1, 25_000),
+      ),
+    )
+    .addOption(
+      new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)),
+    )
+    .addOption(
+      new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) =>
+        text.split(',').map((part) => parseInteger('--percent', part, 1, 99)),
+      ),
+    )
+    .addOption(
+      new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) =>
+        parseInteger('--slow', text, 1, 100),
+      ),
+    )
+    .addOption(
+      new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) =>
+        text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS)),
+      ),
+    )
+    .addOption(
+      new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(
+        ['wrk', 'own'],
+      ),
+    )
     .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Benchmarks, what they take, and their goals:
   failover    how long the fleet is without a master when it is killed, and when it stops in good order
               --rounds 20                            goals: < 2000 ms, < 150 ms, no request failed
@@ -248,16 +345,13 @@ Benchmarks, what they take, and their goals:
 
 Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
 stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;
-exit code 1 means that answers were wrong. Its flags are not read from the environment.`)
+exit code 1 means that answers were wrong. Its flags are not read from the environment.`,
+    )
     .action(runBenchmark);
 
   addSimulate(program);
 
-  program
-    .command('demo-host', { hidden: true })
-    .requiredOption('--name <name>')
-    .requiredOption('--port <port>')
-    .action(runDemoHost);
+  program.command('demo-host', { hidden: true }).requiredOption('--name <name>').requiredOption('--port <port>').action(runDemoHost);
 
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
@@ -269,7 +363,9 @@ exit code 1 means that answers were wrong. Its flags are not read from the envir
     // Those log lines of JSON to stderr, and so they warn themselves.
     if (command === balancer || command === agent) return;
     for (const { variable, nearest } of unknown) {
-      out.writeError(`meercat: the variable ${JSON.stringify(variable)} is not known and is ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}\n`);
+      out.writeError(
+        `meercat: the variable ${JSON.stringify(variable)} is not known and is ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}\n`,
+      );
       // Its children inherit the environment, and each would warn again.
       if (command === up) delete process.env[variable];
     }
@@ -285,18 +381,24 @@ function optionDescription(option: Option): string {
 
 /** Balancers take several in the same variable. */
 function parseOneRedis(text: string): string {
-  if (/\s/.test(text)) throw new MeercatError('MEERCAT_BAD_CONFIG', '--redis: one address, not several; of the servers of a quorum give the first, which carries the data');
+  if (/\s/.test(text))
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      '--redis: one address, not several; of the servers of a quorum give the first, which carries the data',
+    );
   return text;
 }
 
 function parseSeconds(text: string): number {
   const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
+  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
   return seconds;
 }
 
 function parseCores(text: string): number {
   const cores = Number(text);
-  if (text.trim() === '' || !(cores > 0 && cores <= 4096)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--cores: a number above 0, such as 2 or 0.5, not ${JSON.stringify(text)}`);
+  if (text.trim() === '' || !(cores > 0 && cores <= 4096))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--cores: a number above 0, such as 2 or 0.5, not ${JSON.stringify(text)}`);
   return cores;
 }

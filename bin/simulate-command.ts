@@ -27,17 +27,41 @@ export function addSimulate(program: Command): void {
     .command('simulate')
     .description('simulate a fleet in virtual time: policies side by side, on the code that runs')
     .argument('[scenario]', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}, or a JSON file such as ./mine.json`, 'default')
-    .addOption(new Option('--balancers <n,n>', 'numbers of balancers, each in turn (default: what the scenario says)').argParser((text) => eachOf(text, (part) => parseInteger('--balancers', part, 1, 1024))))
-    .addOption(new Option('--load <share,share>', 'loads as shares of what the hosts can do, each in turn, such as 0.7,0.9').argParser((text) => eachOf(text, parseLoad)))
-    .addOption(new Option('--policies <name,name>', `which policies: ${POLICY_NAMES.join(', ')}`).argParser((text) => eachOf(text, parsePolicy)))
-    .addOption(new Option('--requests <n>', 'how many requests in all, in place of a time').argParser((text) => parseInteger('--requests', text, 1, 100_000_000)))
+    .addOption(
+      new Option('--balancers <n,n>', 'numbers of balancers, each in turn (default: what the scenario says)').argParser((text) =>
+        eachOf(text, (part) => parseInteger('--balancers', part, 1, 1024)),
+      ),
+    )
+    .addOption(
+      new Option('--load <share,share>', 'loads as shares of what the hosts can do, each in turn, such as 0.7,0.9').argParser((text) =>
+        eachOf(text, parseLoad),
+      ),
+    )
+    .addOption(
+      new Option('--policies <name,name>', `which policies: ${POLICY_NAMES.join(', ')}`).argParser((text) => eachOf(text, parsePolicy)),
+    )
+    .addOption(
+      new Option('--requests <n>', 'how many requests in all, in place of a time').argParser((text) =>
+        parseInteger('--requests', text, 1, 100_000_000),
+      ),
+    )
     .addOption(new Option('--seconds <s>', 'how many seconds are measured, of virtual time').argParser(parseSeconds).conflicts('requests'))
-    .addOption(new Option('--exchange <time>', 'how often balancers say what they have in flight: 20ms, 1s, never, product').argParser(parseExchange))
-    .addOption(new Option('--seed <n>', 'another seed, other requests and neighbours').default(1).argParser((text) => parseInteger('--seed', text, 0, 2_147_483_647)))
+    .addOption(
+      new Option('--exchange <time>', 'how often balancers say what they have in flight: 20ms, 1s, never, product').argParser(
+        parseExchange,
+      ),
+    )
+    .addOption(
+      new Option('--seed <n>', 'another seed, other requests and neighbours')
+        .default(1)
+        .argParser((text) => parseInteger('--seed', text, 0, 2_147_483_647)),
+    )
     .addOption(new Option('--json [file]', 'print only JSON; with a file: print the table, and write the JSON there'))
     .addOption(new Option('--html <file>', 'write a page with plots, which opens without a network'))
     .addOption(new Option('--print', 'print the scenario as JSON, to make one of your own of it'))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Hosts share their cores among the requests that they have (processor sharing); their neighbours take cores
 away; agents report; balancers pick by the very code that runs, exchange what they have in flight through a
 master, and know of the hosts only what messages told them. All policies get the same requests and the same
@@ -62,11 +86,15 @@ Examples:
   meercat simulate ./mine.json --seed 2
 
 It tells how far it is on stderr. The same seed gives the same figures. Its flags are not read from the
-environment.`)
+environment.`,
+    )
     .action(runSimulate);
 }
 
-async function runSimulate(scenario: string, { balancers, load, policies, requests, seconds, exchange, seed, json, html, print }: SimulateFlags): Promise<void> {
+async function runSimulate(
+  scenario: string,
+  { balancers, load, policies, requests, seconds, exchange, seed, json, html, print }: SimulateFlags,
+): Promise<void> {
   const { simulate } = await import('../lib/lab/simulation/simulate.js');
   const overrides = {
     ...(balancers !== undefined && { balancers }),
@@ -89,17 +117,22 @@ function refuse(message: string): never {
 
 function parseLoad(text: string): number {
   const load = Number(text);
-  return text !== '' && load >= 0.01 && load <= 2 ? load : refuse(`--load: shares from 0.01 to 2, such as 0.7,0.9, not ${JSON.stringify(text)}`);
+  return text !== '' && load >= 0.01 && load <= 2
+    ? load
+    : refuse(`--load: shares from 0.01 to 2, such as 0.7,0.9, not ${JSON.stringify(text)}`);
 }
 
 function parsePolicy(text: string): string {
-  return POLICY_NAMES.find((name) => name === text) ?? refuse(`--policies: names from ${POLICY_NAMES.join(', ')}, not ${JSON.stringify(text)}`);
+  return (
+    POLICY_NAMES.find((name) => name === text) ?? refuse(`--policies: names from ${POLICY_NAMES.join(', ')}, not ${JSON.stringify(text)}`)
+  );
 }
 
 /** As a scenario file has it. */
 function parseSeconds(text: string): string {
   const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= MAX_SECONDS)) refuse(`--seconds: a number from 0.01 to ${MAX_SECONDS}, not ${JSON.stringify(text)}`);
+  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= MAX_SECONDS))
+    refuse(`--seconds: a number from 0.01 to ${MAX_SECONDS}, not ${JSON.stringify(text)}`);
   return `${Math.round(seconds * 1000)}ms`;
 }
 

@@ -31,7 +31,19 @@ export interface BalancerThreadsOptions {
 }
 
 /** Starts both threads. */
-export function startThreads({ entries, keep, table, config, toFleet, present, onFleetMessage, onFleetDeath, count, log, shutdown }: BalancerThreadsOptions): void {
+export function startThreads({
+  entries,
+  keep,
+  table,
+  config,
+  toFleet,
+  present,
+  onFleetMessage,
+  onFleetDeath,
+  count,
+  log,
+  shutdown,
+}: BalancerThreadsOptions): void {
   const ports = new MessageChannel();
   const hosts = keep<ToHosts, FromHosts>({
     entry: entries.hosts,

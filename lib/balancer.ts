@@ -67,7 +67,12 @@ export interface Balancer {
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
  * @param lookup finds the addresses of hosts that have names
  */
-export async function startBalancer(config: BalancerConfig, log: Log, keep: KeepThread = keepThread, lookup: Lookup = systemLookup): Promise<Balancer> {
+export async function startBalancer(
+  config: BalancerConfig,
+  log: Log,
+  keep: KeepThread = keepThread,
+  lookup: Lookup = systemLookup,
+): Promise<Balancer> {
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
   const table = createTable();
@@ -105,12 +110,18 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
       onReleased: (slot) => toFleet.post({ type: 'slot-released', slot }),
       onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
       onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
-      onLookupFailed: (host, reason) => log('warn', 'the name of a host can\'t be looked up: the addresses known so far are used', { host, reason }),
+      onLookupFailed: (host, reason) =>
+        log('warn', "the name of a host can't be looked up: the addresses known so far are used", { host, reason }),
     },
   });
   shutdown.add(() => pool.close());
   const classes = new RequestClasses(randomInt(2 ** 31));
-  const loads = new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }) });
+  const loads = new LoadHeaders({
+    clock,
+    count,
+    isKept: config.isLoadHeaderKept,
+    onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
+  });
   shutdown.add(() => loads.stop());
   // Picks are kept only where the access log tells the ids to ask for them.
   const picks = accessLog === undefined ? undefined : createPickLog(columns);
@@ -163,9 +174,20 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
     throw error;
   };
   // Before the port for clients: a start that fails has accepted none of them.
-  const console = await startConsole({ port: config.consolePort, bind: config.consoleBind, token, pages: healthPages(standing) }).catch(closeAll);
+  const console = await startConsole({ port: config.consolePort, bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
+    closeAll,
+  );
   shutdown.add(() => console.close());
-  const traffic = await startTraffic({ port: config.port, bind: config.bind, isPortShared: config.isPortShared, config, context, deadlines, tls, log }).catch(closeAll);
+  const traffic = await startTraffic({
+    port: config.port,
+    bind: config.bind,
+    isPortShared: config.isPortShared,
+    config,
+    context,
+    deadlines,
+    tls,
+    log,
+  }).catch(closeAll);
   port = traffic.port;
   isListening = true;
   const name = nameOf();
@@ -186,7 +208,13 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
 
   startThreads({
     entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
-    keep, table, config: threadConfig, toFleet, count, log, shutdown,
+    keep,
+    table,
+    config: threadConfig,
+    toFleet,
+    count,
+    log,
+    shutdown,
     present: () => ({ known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hasResigned: isStopping }),
     onFleetMessage,
     onFleetDeath() {
@@ -267,10 +295,17 @@ export async function startBalancer(config: BalancerConfig, log: Log, keep: Keep
   const holder = await gate.opened;
   if (holder !== null) {
     await shutdown.run();
-    throw new MeercatError('MEERCAT_NAME_TAKEN', `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`);
+    throw new MeercatError(
+      'MEERCAT_NAME_TAKEN',
+      `--name: another balancer of this fleet has the name ${name} (${holder}): give each its own`,
+    );
   }
   await traffic.open().catch(closeAll);
-  log('info', 'serving', { url: threadConfig.url, console: `http://${reachableAddress(config.consoleBind)}:${console.port}`, algorithm: config.algorithm });
+  log('info', 'serving', {
+    url: threadConfig.url,
+    console: `http://${reachableAddress(config.consoleBind)}:${console.port}`,
+    algorithm: config.algorithm,
+  });
   return {
     name,
     port: traffic.port,

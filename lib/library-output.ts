@@ -10,7 +10,9 @@ type Level = Parameters<Log>[0];
 const MAX_TEXTS = 100;
 const MAX_LENGTH = 1000;
 
-const LEVELS = { error: 'error', warn: 'warn', trace: 'warn', info: 'info', log: 'info', debug: 'debug' } as const satisfies Readonly<Record<string, Level>>;
+const LEVELS = { error: 'error', warn: 'warn', trace: 'warn', info: 'info', log: 'info', debug: 'debug' } as const satisfies Readonly<
+  Record<string, Level>
+>;
 
 /**
  * Turns what libraries print on this thread's console, and Node.js's own warnings, into log lines; each text once.

@@ -44,7 +44,13 @@ function openStandardError(pino: Pino): Destination {
   let hasFailed = false;
   let isExiting = false;
   // Not synchronous: a slow reader must not hold up requests.
-  const stream = pino.destination({ dest: 2, sync: false, maxLength: KEPT_BYTES, maxWrite: ONE_PIECE_BYTES, retryEAGAIN: () => !isExiting });
+  const stream = pino.destination({
+    dest: 2,
+    sync: false,
+    maxLength: KEPT_BYTES,
+    maxWrite: ONE_PIECE_BYTES,
+    retryEAGAIN: () => !isExiting,
+  });
   // At an error that is not EPIPE pino throws.
   stream.removeAllListeners('error').on('error', () => {
     hasFailed = true;
@@ -158,7 +164,11 @@ class LineFile {
     this.#onDrop = onDrop;
     this.#stream = loadPino().destination({
       // With a minLength of 0 it would ignore our flush.
-      dest: this.#fd, sync: false, minLength: 1, maxLength: KEPT_BYTES, maxWrite: isPieced ? ONE_PIECE_BYTES : WRITE_BYTES,
+      dest: this.#fd,
+      sync: false,
+      minLength: 1,
+      maxLength: KEPT_BYTES,
+      maxWrite: isPieced ? ONE_PIECE_BYTES : WRITE_BYTES,
       // Its own retry waits 100 ms whenever a pipe is full, which a quick reader never deserves.
       retryEAGAIN: () => false,
     });

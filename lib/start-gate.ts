@@ -35,10 +35,13 @@ export class StartGate {
       this.#open = resolve;
     });
     this.#timers = [
-      setTimeout(() => {
-        this.#isTimeOver = true;
-        this.#look();
-      }, hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS),
+      setTimeout(
+        () => {
+          this.#isTimeOver = true;
+          this.#look();
+        },
+        hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS,
+      ),
       setTimeout(() => this.onNameChecked(), NAME_WITHIN_MS),
     ];
     void this.opened.then(() => this.close());

@@ -59,7 +59,14 @@ export type FromHosts = LogMessage | { readonly type: 'stopped' };
 /** From the fleet thread to the hosts thread, on their own port. */
 export type FleetToHosts =
   /** Gather from now on; `rows` and `costs` are what this balancer knows, in case Redis knows less. */
-  | { readonly type: 'become-master'; readonly term: number; readonly mastership: string; readonly stamp: Stamp; readonly rows: readonly HostRow[]; readonly costs: Costs }
+  | {
+      readonly type: 'become-master';
+      readonly term: number;
+      readonly mastership: string;
+      readonly stamp: Stamp;
+      readonly rows: readonly HostRow[];
+      readonly costs: Costs;
+    }
   | { readonly type: 'become-slave' };
 
 /** From the hosts thread to the fleet thread, on their own port. */

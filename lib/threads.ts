@@ -43,7 +43,11 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
 
   function launch(isAgain: boolean): Worker {
     const { data, transfer } = options.start(isAgain);
-    const launched = new Worker(options.entry, { workerData: data, transferList: [...transfer], resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
+    const launched = new Worker(options.entry, {
+      workerData: data,
+      transferList: [...transfer],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     let reason = 'it ended by itself';
     launched.on('message', options.onMessage);
     launched.on('error', (error) => {

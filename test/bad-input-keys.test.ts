@@ -13,44 +13,55 @@ import { VICTIM, withVictim, worksAgain } from './support/victim.js';
 
 const test = suite('bad keys');
 
-test('garbage in the stored table is dropped and counted by who reads it, and the master writes over it', () => withVictim(async (victim) => {
-  const { client, redis, each } = victim;
-  const garbage = ['x', '', '{"v":2,"term":1,"seq":1,"full":true,"hosts":[]}', '{"v":1,"term":-1,"seq":1,"full":true,"hosts":[]}', '\x00'.repeat(100_000)];
-  for (const text of garbage) {
-    await client.set(KEYS.table, text);
-    // Balancers read the stored table when they subscribe anew.
-    const before = each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version');
-    await until(async () => {
+test('garbage in the stored table is dropped and counted by who reads it, and the master writes over it', () =>
+  withVictim(async (victim) => {
+    const { client, redis, each } = victim;
+    const garbage = [
+      'x',
+      '',
+      '{"v":2,"term":1,"seq":1,"full":true,"hosts":[]}',
+      '{"v":1,"term":-1,"seq":1,"full":true,"hosts":[]}',
+      '\x00'.repeat(100_000),
+    ];
+    for (const text of garbage) {
       await client.set(KEYS.table, text);
-      await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      return each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version') > before;
-    }, { everyMs: 200, timeoutMs: SLOW_MS, what: `${text.slice(0, 50)} to be counted` });
-    await victim.isUnharmed();
-  }
-  await statusCounts(client, VICTIM, 'tables_dropped_malformed', 1);
-  await until(async () => (await client.get(KEYS.table))?.includes('"good"'), { what: 'the table to be written again' });
-  await withBalancer({ redis: [redis.url], name: 'late' }, async (late) => {
-    await late.knows(1);
-    assert.is((await ask(late.port)).body, 'good');
-  });
-}));
+      // Balancers read the stored table when they subscribe anew.
+      const before = each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version');
+      await until(
+        async () => {
+          await client.set(KEYS.table, text);
+          await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+          return each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version') > before;
+        },
+        { everyMs: 200, timeoutMs: SLOW_MS, what: `${text.slice(0, 50)} to be counted` },
+      );
+      await victim.isUnharmed();
+    }
+    await statusCounts(client, VICTIM, 'tables_dropped_malformed', 1);
+    await until(async () => (await client.get(KEYS.table))?.includes('"good"'), { what: 'the table to be written again' });
+    await withBalancer({ redis: [redis.url], name: 'late' }, async (late) => {
+      await late.knows(1);
+      assert.is((await ask(late.port)).body, 'good');
+    });
+  }));
 
-test('a term in Redis that is no number leaves one master, and terms that are numbers', () => withVictim(async (victim) => {
-  const { client } = victim;
-  for (const text of ['x', '-5', '1e400', 'NaN', '', '99999999999999999999', '0x10', '3.7']) {
-    const { term } = await victim.each.health();
-    await client.set(KEYS.term, text);
-    const isNumber = async (): Promise<boolean> => {
-      const found = parseTerm(await client.get(KEYS.term), term).term;
-      return found > 0 && found >= term;
-    };
-    await until(isNumber, { timeoutMs: SLOW_MS, what: `another term than ${JSON.stringify(text)}` });
-    await victim.each.becomes('master');
-    await victim.isUnharmed();
-  }
-  await worksAgain(victim);
-  assert.ok((await victim.each.health()).term < MAX_TERM);
-}));
+test('a term in Redis that is no number leaves one master, and terms that are numbers', () =>
+  withVictim(async (victim) => {
+    const { client } = victim;
+    for (const text of ['x', '-5', '1e400', 'NaN', '', '99999999999999999999', '0x10', '3.7']) {
+      const { term } = await victim.each.health();
+      await client.set(KEYS.term, text);
+      const isNumber = async (): Promise<boolean> => {
+        const found = parseTerm(await client.get(KEYS.term), term).term;
+        return found > 0 && found >= term;
+      };
+      await until(isNumber, { timeoutMs: SLOW_MS, what: `another term than ${JSON.stringify(text)}` });
+      await victim.each.becomes('master');
+      await victim.isUnharmed();
+    }
+    await worksAgain(victim);
+    assert.ok((await victim.each.health()).term < MAX_TERM);
+  }));
 
 const FORGED_TERMS = [
   ['a table', KEYS.stats, (term: number) => JSON.stringify({ v: 1, term, mastership: 'f00d'.repeat(8), seq: 1, full: true, hosts: [] })],
@@ -58,19 +69,20 @@ const FORGED_TERMS = [
   ['an event', KEYS.events, (term: number) => JSON.stringify({ v: 1, at: 'x', event: 'master-elected', name: 'b9', term })],
 ] as const;
 
-test('messages of a term beyond all counting do not end mastership for ever', () => withVictim(async (victim) => {
-  for (const [what, channel, build] of FORGED_TERMS) {
-    for (const term of [Number.MAX_SAFE_INTEGER, MAX_TERM]) {
-      const before = victim.each.counter('events_dropped');
-      await victim.client.publish(channel, build(term));
-      // Events come in order: this one is counted after that one was acted on.
-      await victim.client.publish(KEYS.events, 'x');
-      await until(() => victim.each.counter('events_dropped') > before);
-      await worksAgain(victim);
-      assert.ok((await victim.each.health()).term < 1000, `${what} of term ${term}: ${(await victim.each.health()).term}`);
+test('messages of a term beyond all counting do not end mastership for ever', () =>
+  withVictim(async (victim) => {
+    for (const [what, channel, build] of FORGED_TERMS) {
+      for (const term of [Number.MAX_SAFE_INTEGER, MAX_TERM]) {
+        const before = victim.each.counter('events_dropped');
+        await victim.client.publish(channel, build(term));
+        // Events come in order: this one is counted after that one was acted on.
+        await victim.client.publish(KEYS.events, 'x');
+        await until(() => victim.each.counter('events_dropped') > before);
+        await worksAgain(victim);
+        assert.ok((await victim.each.health()).term < 1000, `${what} of term ${term}: ${(await victim.each.health()).term}`);
+      }
     }
-  }
-}));
+  }));
 
 /** What each key is not. */
 const WRONG_TYPES: Readonly<Record<string, 'list' | 'string'>> = {
@@ -92,7 +104,14 @@ async function spoil(client: Commands, key: string): Promise<void> {
 }
 
 /** Together, those that do not keep each other from being used. */
-const GROUPS = [[KEYS.lease], [KEYS.term], [KEYS.master, KEYS.hosts, KEYS.table], [KEYS.balancers, KEYS.host('good')], [KEYS.settings], [KEYS.balancer(VICTIM)]];
+const GROUPS = [
+  [KEYS.lease],
+  [KEYS.term],
+  [KEYS.master, KEYS.hosts, KEYS.table],
+  [KEYS.balancers, KEYS.host('good')],
+  [KEYS.settings],
+  [KEYS.balancer(VICTIM)],
+];
 
 /** Spoils these keys of a fleet of its own, which mends them itself; the settings are an operator's, and only passed over. */
 function spoilGroup(group: readonly string[]): Promise<void> {
@@ -103,10 +122,13 @@ function spoilGroup(group: readonly string[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1700));
     await victim.isUnharmed();
     await worksAgain(victim);
-    await until(async () => {
-      const fleet = await readFleet(client, KEYS);
-      return fleet.master === VICTIM && fleet.balancers.length === 1 && fleet.hosts.length === 1;
-    }, { timeoutMs: SLOW_MS, what: 'the whole fleet to be in Redis' });
+    await until(
+      async () => {
+        const fleet = await readFleet(client, KEYS);
+        return fleet.master === VICTIM && fleet.balancers.length === 1 && fleet.hosts.length === 1;
+      },
+      { timeoutMs: SLOW_MS, what: 'the whole fleet to be in Redis' },
+    );
     const said = each.lines.filter((line) => line.startsWith('warn redis'));
     assert.ok(said.length <= 1, said.join('\n'));
   });
@@ -114,52 +136,77 @@ function spoilGroup(group: readonly string[]): Promise<void> {
 
 test('keys of a wrong type harm no request, and the fleet writes them anew', async () => {
   assert.equal(GROUPS.flat().toSorted(), Object.keys(WRONG_TYPES).toSorted());
-  const spoiled = GROUPS.map((group) => spoilGroup(group).catch((error: Error) => {
-    throw new Error(`${group.join(', ')}: ${error.message}`, { cause: error });
-  }));
+  const spoiled = GROUPS.map((group) =>
+    spoilGroup(group).catch((error: Error) => {
+      throw new Error(`${group.join(', ')}: ${error.message}`, { cause: error });
+    }),
+  );
   // All must have ended before one is reported: each has a Redis to take away.
   await Promise.allSettled(spoiled);
   await Promise.all(spoiled);
 });
 
-test('hostile names in the sets of balancers and hosts are passed over', () => withVictim(async (victim) => {
-  const { client } = victim;
-  const names = ['\x1b[2J', 'x'.repeat(10_240), '__proto__', 'a b', '', '\x00'];
-  for (const name of names) {
-    // Joined long ago: they would come first in the succession.
-    await client.zadd(KEYS.balancers, 1, name);
-    await client.zadd(KEYS.hosts, 1, name);
-    await client.hset(KEYS.balancer(name), 'role', 'master', 'url', '\x1b[31m');
-    await client.hset(KEYS.host(name), 'url', 'http://127.0.0.1:1', 'state', 'up');
-  }
-  await client.hset(KEYS.host('good2'), 'url', 'javascript:x', 'state', 'up');
-  await client.zadd(KEYS.hosts, 1, 'good2');
-  await client.hset(KEYS.balancer('b2'), 'role', '\x1b[2J', 'url', 'x'.repeat(10_000), 'rps', 'NaN', 'count:__proto__', '7', 'count:requests', '-Infinity');
-  await client.zadd(KEYS.balancers, 2, 'b2');
-  const fleet = await readFleet(client, KEYS);
-  assert.equal(fleet.hosts.map(({ name }) => name), ['good']);
-  assert.equal(fleet.balancers.map(({ name }) => name), ['b2', VICTIM]);
-  assert.equal([fleet.balancers[0]?.role, fleet.balancers[0]?.url.length, fleet.balancers[0]?.rps, fleet.balancers[0]?.counters], ['?[2J', 200, null, { requests: 0 }]);
-  await victim.isUnharmed();
-  await withBalancer({ redis: [victim.redis.url], name: 'late' }, async (late) => {
-    await late.knows(1);
-    assert.is((await ask(late.port)).body, 'good');
-  });
-}));
+test('hostile names in the sets of balancers and hosts are passed over', () =>
+  withVictim(async (victim) => {
+    const { client } = victim;
+    const names = ['\x1b[2J', 'x'.repeat(10_240), '__proto__', 'a b', '', '\x00'];
+    for (const name of names) {
+      // Joined long ago: they would come first in the succession.
+      await client.zadd(KEYS.balancers, 1, name);
+      await client.zadd(KEYS.hosts, 1, name);
+      await client.hset(KEYS.balancer(name), 'role', 'master', 'url', '\x1b[31m');
+      await client.hset(KEYS.host(name), 'url', 'http://127.0.0.1:1', 'state', 'up');
+    }
+    await client.hset(KEYS.host('good2'), 'url', 'javascript:x', 'state', 'up');
+    await client.zadd(KEYS.hosts, 1, 'good2');
+    await client.hset(
+      KEYS.balancer('b2'),
+      'role',
+      '\x1b[2J',
+      'url',
+      'x'.repeat(10_000),
+      'rps',
+      'NaN',
+      'count:__proto__',
+      '7',
+      'count:requests',
+      '-Infinity',
+    );
+    await client.zadd(KEYS.balancers, 2, 'b2');
+    const fleet = await readFleet(client, KEYS);
+    assert.equal(
+      fleet.hosts.map(({ name }) => name),
+      ['good'],
+    );
+    assert.equal(
+      fleet.balancers.map(({ name }) => name),
+      ['b2', VICTIM],
+    );
+    assert.equal(
+      [fleet.balancers[0]?.role, fleet.balancers[0]?.url.length, fleet.balancers[0]?.rps, fleet.balancers[0]?.counters],
+      ['?[2J', 200, null, { requests: 0 }],
+    );
+    await victim.isUnharmed();
+    await withBalancer({ redis: [victim.redis.url], name: 'late' }, async (late) => {
+      await late.knows(1);
+      assert.is((await ask(late.port)).body, 'good');
+    });
+  }));
 
-test('100,000 keys of others in the same Redis are neither read nor touched', () => withVictim(async (victim) => {
-  const { client, redis } = victim;
-  for (let batch = 0; batch < 100; batch++) {
-    await client.mset(...Array.from({ length: 1000 }, (_, i) => [`other:${batch * 1000 + i}`, 'x']).flat());
-  }
-  await client.config('RESETSTAT');
-  await worksAgain(victim);
-  await until(async () => (await statusOf(client, VICTIM)) !== undefined);
-  await withBalancer({ redis: [redis.url], name: 'late' }, (late) => late.knows(1));
-  const stats = await client.info('commandstats');
-  assert.match(stats, /cmdstat_evalsha/);
-  assert.not.match(stats, /cmdstat_(keys|scan|flushall|flushdb|randomkey)/);
-  assert.ok((await client.dbsize()) > 100_000);
-}));
+test('100,000 keys of others in the same Redis are neither read nor touched', () =>
+  withVictim(async (victim) => {
+    const { client, redis } = victim;
+    for (let batch = 0; batch < 100; batch++) {
+      await client.mset(...Array.from({ length: 1000 }, (_, i) => [`other:${batch * 1000 + i}`, 'x']).flat());
+    }
+    await client.config('RESETSTAT');
+    await worksAgain(victim);
+    await until(async () => (await statusOf(client, VICTIM)) !== undefined);
+    await withBalancer({ redis: [redis.url], name: 'late' }, (late) => late.knows(1));
+    const stats = await client.info('commandstats');
+    assert.match(stats, /cmdstat_evalsha/);
+    assert.not.match(stats, /cmdstat_(keys|scan|flushall|flushdb|randomkey)/);
+    assert.ok((await client.dbsize()) > 100_000);
+  }));
 
 test.run();

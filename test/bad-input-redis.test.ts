@@ -12,86 +12,113 @@ import { VICTIM, withVictim, worksAgain } from './support/victim.js';
 const test = suite('bad redis');
 
 const withHost = <T>(name: string, fn: (url: string) => Promise<T>): Promise<T> =>
-  withServer((_request, response) => void response.end(name), ({ url }) => fn(url));
+  withServer(
+    (_request, response) => void response.end(name),
+    ({ url }) => fn(url),
+  );
 
 /** Lines that anyone sees: of level info and above. */
-const seenLines = ({ lines }: TestBalancer, text: string): string[] => lines.filter((line) => !line.startsWith('debug') && line.includes(text));
+const seenLines = ({ lines }: TestBalancer, text: string): string[] =>
+  lines.filter((line) => !line.startsWith('debug') && line.includes(text));
 
-test('a Redis that wants another password: static hosts are served, and it is said once', () => withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
-  withHost('h', async (url) => {
-    await Promise.all(['', ':wr0ngsecret@', 'eve:wr0ngsecret@'].map((credentials) =>
-      withBalancer({ redis: [`redis://${credentials}127.0.0.1:${redis.port}`], statics: [{ name: 'h', url }] }, async (each) => {
-        await until(() => seenLines(each, 'redis').length > 0, { timeoutMs: SLOW_MS, what: 'the reason to be said' });
-        // Several attempts to connect.
-        await new Promise((resolve) => setTimeout(resolve, 1500));
-        for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'h');
-        const said = seenLines(each, 'redis');
-        assert.is(said.length, 1, said.join('\n'));
-        assert.match(said[0] as string, /^warn redis is not reachable.*(NOAUTH|WRONGPASS)/);
-        assert.not.match(each.lines.join('\n'), /s3cret|wr0ngsecret/, 'no secret in the log');
-        assert.equal([each.balancer.role, (await each.health()).httpStatus], ['slave', 200]);
-      })));
-  })));
+test('a Redis that wants another password: static hosts are served, and it is said once', () =>
+  withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
+    withHost('h', async (url) => {
+      await Promise.all(
+        ['', ':wr0ngsecret@', 'eve:wr0ngsecret@'].map((credentials) =>
+          withBalancer({ redis: [`redis://${credentials}127.0.0.1:${redis.port}`], statics: [{ name: 'h', url }] }, async (each) => {
+            await until(() => seenLines(each, 'redis').length > 0, { timeoutMs: SLOW_MS, what: 'the reason to be said' });
+            // Several attempts to connect.
+            await new Promise((resolve) => setTimeout(resolve, 1500));
+            for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'h');
+            const said = seenLines(each, 'redis');
+            assert.is(said.length, 1, said.join('\n'));
+            assert.match(said[0] as string, /^warn redis is not reachable.*(NOAUTH|WRONGPASS)/);
+            assert.not.match(each.lines.join('\n'), /s3cret|wr0ngsecret/, 'no secret in the log');
+            assert.equal([each.balancer.role, (await each.health()).httpStatus], ['slave', 200]);
+          }),
+        ),
+      );
+    }),
+  ));
 
-test('with the right password a balancer takes part, and the password is in no log and no key', () => withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
-  withClients([`redis://:s3cret@127.0.0.1:${redis.port}`], (client) => withBalancer({ redis: [`redis://:s3cret@127.0.0.1:${redis.port}`], name: 'b1' }, async (each) => {
-    await each.becomes('master');
-    await until(() => statusOf(client, 'b1'));
-    assert.not.match(each.lines.join('\n') + JSON.stringify(await client.hgetall(KEYS.balancer('b1'))), /s3cret/);
-  }))));
+test('with the right password a balancer takes part, and the password is in no log and no key', () =>
+  withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
+    withClients([`redis://:s3cret@127.0.0.1:${redis.port}`], (client) =>
+      withBalancer({ redis: [`redis://:s3cret@127.0.0.1:${redis.port}`], name: 'b1' }, async (each) => {
+        await each.becomes('master');
+        await until(() => statusOf(client, 'b1'));
+        assert.not.match(each.lines.join('\n') + JSON.stringify(await client.hgetall(KEYS.balancer('b1'))), /s3cret/);
+      }),
+    ),
+  ));
 
-test('a Redis whose memory is full: tables are still published, what is not stored is counted, and all is stored when there is room', () => withVictim(async (victim) => {
-  const { each, client, goodUrl } = victim;
-  await client.set('filler', 'x'.repeat(4 << 20));
-  // Below what is in use, so that what is written again, as long as before, finds no room either.
-  await client.config('SET', 'maxmemory', String(4 << 20));
-  assert.match(await client.set('more', 'x').catch(String), /OOM/);
-  const applied = each.counter('tables_applied');
-  await until(() => each.counter('tables_applied') > applied + 10, { timeoutMs: SLOW_MS, what: 'tables to be published' });
-  // Also a host that joins now: PUBLISH needs no memory.
-  await deliverReport(client, 'new', goodUrl, { intervalMs: 60_000 });
-  await each.knows(2);
-  await until(() => each.counter('writes_failed') > 0, { timeoutMs: SLOW_MS, what: 'a write to be refused' });
-  await new Promise((resolve) => setTimeout(resolve, 2000));
-  assert.is(each.balancer.role, 'master', 'its lease is renewed without memory');
-  assert.is(seenLines(each, 'refused to store').length, 1, each.lines.join('\n'));
-  await deliverReport(client, 'new', goodUrl, { bye: true });
-  await each.knows(1);
-  await victim.isUnharmed();
-  await client.del('filler');
-  await worksAgain(victim);
-  await statusCounts(client, VICTIM, 'writes_failed', 1);
-  await until(() => seenLines(each, 'published and stored again').length === 1, { timeoutMs: SLOW_MS, what: 'it to be said' });
-}, { args: ['--maxmemory-policy', 'noeviction'] }));
+test('a Redis whose memory is full: tables are still published, what is not stored is counted, and all is stored when there is room', () =>
+  withVictim(
+    async (victim) => {
+      const { each, client, goodUrl } = victim;
+      await client.set('filler', 'x'.repeat(4 << 20));
+      // Below what is in use, so that what is written again, as long as before, finds no room either.
+      await client.config('SET', 'maxmemory', String(4 << 20));
+      assert.match(await client.set('more', 'x').catch(String), /OOM/);
+      const applied = each.counter('tables_applied');
+      await until(() => each.counter('tables_applied') > applied + 10, { timeoutMs: SLOW_MS, what: 'tables to be published' });
+      // Also a host that joins now: PUBLISH needs no memory.
+      await deliverReport(client, 'new', goodUrl, { intervalMs: 60_000 });
+      await each.knows(2);
+      await until(() => each.counter('writes_failed') > 0, { timeoutMs: SLOW_MS, what: 'a write to be refused' });
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      assert.is(each.balancer.role, 'master', 'its lease is renewed without memory');
+      assert.is(seenLines(each, 'refused to store').length, 1, each.lines.join('\n'));
+      await deliverReport(client, 'new', goodUrl, { bye: true });
+      await each.knows(1);
+      await victim.isUnharmed();
+      await client.del('filler');
+      await worksAgain(victim);
+      await statusCounts(client, VICTIM, 'writes_failed', 1);
+      await until(() => seenLines(each, 'published and stored again').length === 1, { timeoutMs: SLOW_MS, what: 'it to be said' });
+    },
+    { args: ['--maxmemory-policy', 'noeviction'] },
+  ));
 
-test('a balancer on a replica is no master and says so once, serves, and takes part when the replica is promoted', () => withRedis((primary) =>
-  withRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }, (replica) => withHost('r', (reported) => withHost('s', (statically) =>
-    withClients([primary.url, replica.url], async (client, reader) => {
-      await until(async () => /master_link_status:up/.test(await reader.info('replication')), { timeoutMs: SLOW_MS, what: 'the replica to follow' });
-      await withBalancer({ redis: [primary.url], name: 'right' }, async (right) => {
-        await right.becomes('master');
-        await deliverReport(client, 'r', reported, { intervalMs: 60_000 });
-        await right.knows(1);
-        await withBalancer({ redis: [replica.url], name: 'wrong', statics: [{ name: 's', url: statically }] }, async (wrong) => {
-          // Longer than a lease lasts.
-          await new Promise((resolve) => setTimeout(resolve, 2000));
-          // What is published on the primary reaches those who listen to the replica.
-          await wrong.knows(2);
-          const bodies = new Set<string>();
-          for (let i = 0; i < 8; i++) bodies.add((await ask(wrong.port)).body);
-          assert.equal([...bodies].toSorted(), ['r', 's']);
-          assert.equal([wrong.balancer.role, right.balancer.role], ['slave', 'master']);
-          assert.is(await statusOf(client, 'wrong'), undefined);
-          const said = wrong.lines.filter((line) => /^(warn|error)/.test(line));
-          assert.ok(said.length >= 1 && said.length <= 2, `${said.length} lines:\n${wrong.lines.join('\n')}`);
-          assert.match(said.join('\n'), /READONLY/);
-          // Promoted, it serves as any other Redis.
-          await right.balancer.stop();
-          await reader.replicaof('NO', 'ONE');
-          await wrong.becomes('master');
-          assert.ok((await wrong.health()).term > 1, 'the term was replicated too');
-        });
-      });
-    }))))));
+test('a balancer on a replica is no master and says so once, serves, and takes part when the replica is promoted', () =>
+  withRedis((primary) =>
+    withRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }, (replica) =>
+      withHost('r', (reported) =>
+        withHost('s', (statically) =>
+          withClients([primary.url, replica.url], async (client, reader) => {
+            await until(async () => /master_link_status:up/.test(await reader.info('replication')), {
+              timeoutMs: SLOW_MS,
+              what: 'the replica to follow',
+            });
+            await withBalancer({ redis: [primary.url], name: 'right' }, async (right) => {
+              await right.becomes('master');
+              await deliverReport(client, 'r', reported, { intervalMs: 60_000 });
+              await right.knows(1);
+              await withBalancer({ redis: [replica.url], name: 'wrong', statics: [{ name: 's', url: statically }] }, async (wrong) => {
+                // Longer than a lease lasts.
+                await new Promise((resolve) => setTimeout(resolve, 2000));
+                // What is published on the primary reaches those who listen to the replica.
+                await wrong.knows(2);
+                const bodies = new Set<string>();
+                for (let i = 0; i < 8; i++) bodies.add((await ask(wrong.port)).body);
+                assert.equal([...bodies].toSorted(), ['r', 's']);
+                assert.equal([wrong.balancer.role, right.balancer.role], ['slave', 'master']);
+                assert.is(await statusOf(client, 'wrong'), undefined);
+                const said = wrong.lines.filter((line) => /^(warn|error)/.test(line));
+                assert.ok(said.length >= 1 && said.length <= 2, `${said.length} lines:\n${wrong.lines.join('\n')}`);
+                assert.match(said.join('\n'), /READONLY/);
+                // Promoted, it serves as any other Redis.
+                await right.balancer.stop();
+                await reader.replicaof('NO', 'ONE');
+                await wrong.becomes('master');
+                assert.ok((await wrong.health()).term > 1, 'the term was replicated too');
+              });
+            });
+          }),
+        ),
+      ),
+    ),
+  ));
 
 test.run();

@@ -68,7 +68,8 @@ test('help of every command tells each flag, what it means and its default', asy
     assert.equal([code, stderr], [0, '']);
     assert.match(stdout, new RegExp(`^Usage: meercat ${command} `));
     // Each flag stands at the start of its line, with words after it.
-    for (const flag of [...flags, ...general]) assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( [<[][^ ]+)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
+    for (const flag of [...flags, ...general])
+      assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( [<[][^ ]+)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
     const found = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
     assert.equal(found.toSorted(), [...flags, ...general].toSorted(), `every flag of ${command} is in this test`);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line);
@@ -78,8 +79,10 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'simulate', 'drain', 'undrain', 'eject']) assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
-  for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch']) assert.ok(stdout.includes(`  ${example}`), example);
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'simulate', 'drain', 'undrain', 'eject'])
+    assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
+  for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch'])
+    assert.ok(stdout.includes(`  ${example}`), example);
   assert.match(stdout, /MEERCAT_LEASE_TTL/);
   assert.not.match(stdout, /demo-host|embedded-redis/);
 });
@@ -111,12 +114,20 @@ test('an unknown command or flag, or one value too many, is wrong usage that nam
   ]));
 
 test('a flag without its value is wrong usage that names the flag', () =>
-  areWrongUsage(['--port', '--redis', '--host', '--lease-ttl'].map((flag) => ({ args: ['balancer', flag], says: new RegExp(`'${flag} .*argument missing`) }))));
+  areWrongUsage(
+    ['--port', '--redis', '--host', '--lease-ttl'].map((flag) => ({
+      args: ['balancer', flag],
+      says: new RegExp(`'${flag} .*argument missing`),
+    })),
+  ));
 
 test('a wrong value of a flag of `balancer` is refused with the flag and what is possible', () =>
   areWrongUsage([
     { args: ['balancer', '--redis', 'localhost'], says: /--redis: the address has no known scheme; use redis:\/\// },
-    { args: ['balancer', '--redis', 'redis://a', '--redis', 'redis://b'], says: /--redis: 2 servers can split into equal halves; give one, or an odd number/ },
+    {
+      args: ['balancer', '--redis', 'redis://a', '--redis', 'redis://b'],
+      says: /--redis: 2 servers can split into equal halves; give one, or an odd number/,
+    },
     { args: ['balancer', '--redis', 'redis+cluster://a'], says: /--namespace: on Redis Cluster .*braces, such as '\{meercat\}'/ },
     { args: ['balancer', '--namespace', 'a b'], says: /--namespace: 1 to 64 printable/ },
     { args: ['balancer', '--port', '65536'], says: /--port: a whole number from 0 to 65535, not "65536"/ },
@@ -125,16 +136,28 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
     { args: ['balancer', '--name', 'b 1'], says: /--name: letters, digits/ },
     { args: ['balancer', '--algorithm', 'random'], says: /--algorithm: one of adaptive, .*, not "random"/ },
     { args: ['balancer', '--host', '10.0.0.1:80'], says: /--host: "10.0.0.1:80" is not http:\/\/host:port/ },
-    { args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'], says: /--host: two hosts have the name x; .*name=NAME/ },
+    {
+      args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'],
+      says: /--host: two hosts have the name x; .*name=NAME/,
+    },
     { args: ['balancer', '--lease-ttl', '100ms'], says: /--lease-ttl: a duration from 500ms to 1m, such as .* not "100ms"/ },
-    { args: ['balancer', '--console-bind', 'localhost'], says: /--console-bind: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "localhost"/ },
+    {
+      args: ['balancer', '--console-bind', 'localhost'],
+      says: /--console-bind: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "localhost"/,
+    },
     { args: ['balancer', '--console-token', '0123456789abcdef0123'], says: /unknown option '--console-token'/ },
     { args: ['balancer', '--drain-delay', '2h'], says: /--drain-delay: a duration from 0ms to 60m/ },
     { args: ['balancer', '--drain-timeout', '2h'], says: /--drain-timeout: a duration from 0ms to 60m/ },
     { args: ['balancer', '--connect-timeout', '0'], says: /--connect-timeout: a duration from 10ms to 1m/ },
     { args: ['balancer', '--response-timeout', '-1'], says: /--response-timeout: a duration from 10ms to 60m/ },
-    { args: ['balancer', '--health-path', '/h', '--health-host', 'a\r\nX-Evil: 1'], says: /--health-host: a name or an address, .*, not "a\\r\\nX-Evil: 1"/ },
-    { args: ['balancer', '--health-path', '/h', '--health-expect', '399-200'], says: /--health-expect: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "399-200"/ },
+    {
+      args: ['balancer', '--health-path', '/h', '--health-host', 'a\r\nX-Evil: 1'],
+      says: /--health-host: a name or an address, .*, not "a\\r\\nX-Evil: 1"/,
+    },
+    {
+      args: ['balancer', '--health-path', '/h', '--health-expect', '399-200'],
+      says: /--health-expect: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "399-200"/,
+    },
     { args: ['balancer', '--health-host', 'app.example'], says: /--health-host needs --health-path/ },
     { args: ['balancer', '--log-level', 'loud'], says: /--log-level: one of debug, info, warn, error, silent, not "loud"/ },
   ]));
@@ -150,7 +173,10 @@ test('a wrong value of a flag of `up`, `agent` or `status` is refused likewise',
     { args: ['agent', '--url', '10.0.0.7:3000'], says: /--url: "10.0.0.7:3000" is not http:\/\/host:port/ },
     { args: [...AGENT, '--name', '../x'], says: /--name: letters, digits/ },
     { args: [...AGENT, '--interval', '10ms'], says: /--interval: a duration from 100ms to 1m/ },
-    { args: [...AGENT, '--probe', 'cpu'], says: /--probe must be auto, machine, cgroup, pid:N, agent-check:\/\/host:port, or the URL .* not "cpu"/ },
+    {
+      args: [...AGENT, '--probe', 'cpu'],
+      says: /--probe must be auto, machine, cgroup, pid:N, agent-check:\/\/host:port, or the URL .* not "cpu"/,
+    },
     { args: [...AGENT, '--cores', '0'], says: /--cores: a number above 0/ },
     { args: [...AGENT, '--redis', 'redis+sentinel://a'], says: /--redis: a Sentinel address ends in the master's name/ },
     { args: ['status', '--redis', 'redis+cluster://a'], says: /--namespace: on Redis Cluster/ },
@@ -177,22 +203,46 @@ test('a wrong value from the environment names the variable', () =>
     { args: AGENT, env: { MEERCAT_INTERVAL: 'x' }, says: /^meercat: MEERCAT_INTERVAL: / },
     { args: AGENT, env: { MEERCAT_PROBE: 'x' }, says: /^meercat: MEERCAT_PROBE / },
     { args: AGENT, env: { MEERCAT_CORES: 'x' }, says: /^meercat: MEERCAT_CORES: / },
-    { args: ['status'], env: { MEERCAT_REDIS: 'redis://a redis://b redis://c' }, says: /^meercat: MEERCAT_REDIS: one address, not several; / },
+    {
+      args: ['status'],
+      env: { MEERCAT_REDIS: 'redis://a redis://b redis://c' },
+      says: /^meercat: MEERCAT_REDIS: one address, not several; /,
+    },
     { args: ['balancer'], env: { MEERCAT_HEALTH_PATH: '/h', MEERCAT_HEALTH_EXPECT: '200 201' }, says: /^meercat: MEERCAT_HEALTH_EXPECT: / },
     { args: ['status'], env: { MEERCAT_REDIS: 'x' }, says: /^meercat: MEERCAT_REDIS: / },
-    { args: ['balancer', '--redis', 'redis://h'], env: { MEERCAT_REDIS_CA: '/ca.pem' }, says: /--redis: the address is not encrypted, but MEERCAT_REDIS_CA is set: use rediss:\/\// },
+    {
+      args: ['balancer', '--redis', 'redis://h'],
+      env: { MEERCAT_REDIS_CA: '/ca.pem' },
+      says: /--redis: the address is not encrypted, but MEERCAT_REDIS_CA is set: use rediss:\/\//,
+    },
     { args: ['status', '--redis', 'rediss://h'], env: { MEERCAT_REDIS_CA: '/none.pem' }, says: /--redis: ca=\/none.pem: ENOENT/ },
     { args: ['balancer', '--redis', `rediss://h?ca=${ENTRY}`], env: {}, says: /--redis: ca=.*: no certificate in PEM form/ },
-    { args: ['drain', 'h1', '--redis', 'redis://h?tls=yes'], env: {}, says: /--redis: after the \? only db, sentinelUsername, sentinelPassword, ca, cert, key are known/ },
+    {
+      args: ['drain', 'h1', '--redis', 'redis://h?tls=yes'],
+      env: {},
+      says: /--redis: after the \? only db, sentinelUsername, sentinelPassword, ca, cert, key are known/,
+    },
   ]));
 
 test('a Redis that is not there is one line from `status` and `up`, and exit code 1', async () => {
   const port = await freePortsInRow(1);
   await areRefused(1, [
-    { args: ['status', '--redis', NO_REDIS], says: /^meercat: Redis at redis:\/\/127.0.0.1:1 can't be used: connection refused; check --redis$/ },
-    { args: ['up', '--redis', 'redis://no-such-host.invalid:7000', '--port', String(port), '--balancers', '1'], says: /^meercat: Redis at redis:\/\/no-such-host.invalid:7000 can't be used: the name is not known; check --redis$/ },
-    { args: ['status', '--redis', 'redis+sentinel://127.0.0.1:1/mymaster'], says: /^meercat: Redis at redis\+sentinel:\/\/127.0.0.1:1\/mymaster can't be used: no Sentinel can be reached/ },
-    { args: ['status', '--redis', 'redis+cluster://127.0.0.1:1', '--namespace', '{x}'], says: /^meercat: Redis at redis\+cluster:\/\/127.0.0.1:1 can't be used: (connection refused|the connection was closed); check --redis$/ },
+    {
+      args: ['status', '--redis', NO_REDIS],
+      says: /^meercat: Redis at redis:\/\/127.0.0.1:1 can't be used: connection refused; check --redis$/,
+    },
+    {
+      args: ['up', '--redis', 'redis://no-such-host.invalid:7000', '--port', String(port), '--balancers', '1'],
+      says: /^meercat: Redis at redis:\/\/no-such-host.invalid:7000 can't be used: the name is not known; check --redis$/,
+    },
+    {
+      args: ['status', '--redis', 'redis+sentinel://127.0.0.1:1/mymaster'],
+      says: /^meercat: Redis at redis\+sentinel:\/\/127.0.0.1:1\/mymaster can't be used: no Sentinel can be reached/,
+    },
+    {
+      args: ['status', '--redis', 'redis+cluster://127.0.0.1:1', '--namespace', '{x}'],
+      says: /^meercat: Redis at redis\+cluster:\/\/127.0.0.1:1 can't be used: (connection refused|the connection was closed); check --redis$/,
+    },
   ]);
 });
 
@@ -202,8 +252,14 @@ test('a password that is wrong or missing is told at once, and no password is ev
     const address = (credentials: string): string => `redis://${credentials}127.0.0.1:${port}`;
     await areRefused(1, [
       { args: ['status', '--redis', address('')], says: /can't be used: Redis wants a password \(NOAUTH\): / },
-      { args: ['status', '--redis', address(':wrong-secret@')], says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): / },
-      { args: ['up', '--redis', address('ann:wrong-secret@'), '--port', String(clients), '--balancers', '1'], says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): / },
+      {
+        args: ['status', '--redis', address(':wrong-secret@')],
+        says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): /,
+      },
+      {
+        args: ['up', '--redis', address('ann:wrong-secret@'), '--port', String(clients), '--balancers', '1'],
+        says: /can't be used: Redis refuses the user or the password \(WRONGPASS\): /,
+      },
     ]);
     for (const credentials of [':wrong-secret@', 'ann:wrong-secret@']) {
       const { stdout, stderr } = await meercat(['status', '--redis', address(credentials)]);
@@ -216,45 +272,67 @@ test('a password that is wrong or missing is told at once, and no password is ev
 
 test('a balancer that is not let in serves its static hosts, says so once, and never prints the password', () =>
   withRedis({ args: ['--requirepass', 'right-secret'] }, ({ port: redisPort }) =>
-    withServer((_request, response) => void response.end('hello'), async (host) => {
-      const flags = ['--redis', `redis://:wrong-secret@127.0.0.1:${redisPort}`, '--port', '0', '--bind', '127.0.0.1', '--host', host.url];
-      await withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
-        const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
-        assert.is(await (await fetch(url as string)).text(), 'hello');
-        await until(() => logOf(child).some(({ level }) => level === 'warn'), { what: 'the warning' });
-        // Long enough for several attempts: each is as wrong as the first.
-        await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, { what: 'two heartbeats' });
-        const warnings = logOf(child).filter(({ level }) => level !== 'info' && level !== 'debug');
-        assert.equal(warnings.map(({ level, redis }) => [level, redis]), [['warn', `redis://127.0.0.1:${redisPort}`]]);
-        assert.match(String(warnings[0]?.['reason']), /WRONGPASS/);
-        child.kill();
-        assert.is((await ended(child)).code, 0);
-        assert.not.match(child.lines.join('\n'), /secret/);
-      });
-    })));
+    withServer(
+      (_request, response) => void response.end('hello'),
+      async (host) => {
+        const flags = ['--redis', `redis://:wrong-secret@127.0.0.1:${redisPort}`, '--port', '0', '--bind', '127.0.0.1', '--host', host.url];
+        await withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
+          const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+          assert.is(await (await fetch(url as string)).text(), 'hello');
+          await until(() => logOf(child).some(({ level }) => level === 'warn'), { what: 'the warning' });
+          // Long enough for several attempts: each is as wrong as the first.
+          await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, {
+            what: 'two heartbeats',
+          });
+          const warnings = logOf(child).filter(({ level }) => level !== 'info' && level !== 'debug');
+          assert.equal(
+            warnings.map(({ level, redis }) => [level, redis]),
+            [['warn', `redis://127.0.0.1:${redisPort}`]],
+          );
+          assert.match(String(warnings[0]?.['reason']), /WRONGPASS/);
+          child.kill();
+          assert.is((await ended(child)).code, 0);
+          assert.not.match(child.lines.join('\n'), /secret/);
+        });
+      },
+    ),
+  ));
 
 test("a taken port, also the console's, and an address of another machine end a balancer with one line and exit code 1", async () => {
-  await withServer(() => undefined, async ({ port }) => {
-    const free = await freePort();
-    const flags = ['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--log-level', 'error'];
-    await areRefused(1, [
-      { args: [...flags, '--port', String(port)], says: new RegExp(`^meercat: .*${port}.* taken.*--port`) },
-      { args: [...flags, '--port', String(free), '--console-port', String(port)], says: new RegExp(`^meercat: the console's port ${port} is taken: choose another with --console-port$`) },
-      { args: ['balancer', '--redis', NO_REDIS, '--bind', '192.0.2.1', '--port', String(free)], says: /^meercat: can't listen on 192\.0\.2\.1:\d+ \(EADDRNOTAVAIL\): check --bind and --port$/ },
-    ]);
-  });
+  await withServer(
+    () => undefined,
+    async ({ port }) => {
+      const free = await freePort();
+      const flags = ['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--log-level', 'error'];
+      await areRefused(1, [
+        { args: [...flags, '--port', String(port)], says: new RegExp(`^meercat: .*${port}.* taken.*--port`) },
+        {
+          args: [...flags, '--port', String(free), '--console-port', String(port)],
+          says: new RegExp(`^meercat: the console's port ${port} is taken: choose another with --console-port$`),
+        },
+        {
+          args: ['balancer', '--redis', NO_REDIS, '--bind', '192.0.2.1', '--port', String(free)],
+          says: /^meercat: can't listen on 192\.0\.2\.1:\d+ \(EADDRNOTAVAIL\): check --bind and --port$/,
+        },
+      ]);
+    },
+  );
 });
 
 /** What the balancer says of itself on its health page and in its log. */
 async function standing(args: readonly string[], env: Environment): Promise<Record<string, unknown>> {
-  return withMeercat(['balancer', ...args], async (child) => {
-    const [line] = await child.waitForLine(/^.*"msg":"serving".*$/);
-    const serving = JSON.parse(line) as Record<string, unknown>;
-    const health = (await (await fetch(`${String(serving['console'])}/.meercat/health`)).json()) as Record<string, unknown>;
-    child.kill();
-    await ended(child);
-    return { ...serving, ...health };
-  }, env);
+  return withMeercat(
+    ['balancer', ...args],
+    async (child) => {
+      const [line] = await child.waitForLine(/^.*"msg":"serving".*$/);
+      const serving = JSON.parse(line) as Record<string, unknown>;
+      const health = (await (await fetch(`${String(serving['console'])}/.meercat/health`)).json()) as Record<string, unknown>;
+      child.kill();
+      await ended(child);
+      return { ...serving, ...health };
+    },
+    env,
+  );
 }
 
 test('a balancer takes every setting from the environment, repeatable ones separated by spaces', async () => {
@@ -270,50 +348,91 @@ test('a balancer takes every setting from the environment, repeatable ones separ
   });
   assert.equal(
     { name: got['name'], url: got['url'], console: got['console'], algorithm: got['algorithm'], hosts: got['hosts'] },
-    { name: 'from-environment', url: `http://127.0.0.1:${port}`, console: `http://127.0.0.1:${consolePort}`, algorithm: 'round-robin', hosts: 2 },
+    {
+      name: 'from-environment',
+      url: `http://127.0.0.1:${port}`,
+      console: `http://127.0.0.1:${consolePort}`,
+      algorithm: 'round-robin',
+      hosts: 2,
+    },
   );
 });
 
-test("the console's token comes from its variable or a file, is asked for, and never reaches the log", () => withTempDir(async (dir) => {
-  const token = 'a-token-of-this-test-0123';
-  const file = join(dir, 'token');
-  writeFileSync(file, `${token}\n`);
-  const flags = ['balancer', '--redis', NO_REDIS, '--port', '0', '--bind', '127.0.0.1', '--console-bind', '0.0.0.0', '--log-level', 'debug'];
-  for (const [more, env] of [[[], { MEERCAT_CONSOLE_TOKEN: token }], [['--console-token-file', file], {}]] as const) {
-    await withMeercat([...flags, ...more], async (child) => {
-      const [, port] = await child.waitForLine(/"console":"http:\/\/[^"]+:(\d+)"/);
-      const statusOf = async (path: string, headers: Record<string, string> = {}): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status;
-      assert.equal([await statusOf('/.meercat/live'), await statusOf('/x'), await statusOf('/x', { authorization: `Bearer ${token}` })], [200, 401, 404]);
-      child.kill();
-      assert.is((await ended(child)).code, 0);
-      assert.not.match(child.lines.join('\n'), /a-token-of-this-test|is not known/);
-    }, env);
-  }
-  for (const [more, env, says] of [
-    [['--console-token-file', file], { MEERCAT_CONSOLE_TOKEN: token }, /^meercat: --console-token-file and MEERCAT_CONSOLE_TOKEN are both set: /],
-    [[], { MEERCAT_CONSOLE_TOKEN: token, MEERCAT_CONSOLE_TOKEN_FILE: file }, /^meercat: MEERCAT_CONSOLE_TOKEN_FILE and MEERCAT_CONSOLE_TOKEN are both set: /],
-  ] as const) {
-    const { code, stderr } = await refusedHere([...flags, ...more], env);
+test("the console's token comes from its variable or a file, is asked for, and never reaches the log", () =>
+  withTempDir(async (dir) => {
+    const token = 'a-token-of-this-test-0123';
+    const file = join(dir, 'token');
+    writeFileSync(file, `${token}\n`);
+    const flags = [
+      'balancer',
+      '--redis',
+      NO_REDIS,
+      '--port',
+      '0',
+      '--bind',
+      '127.0.0.1',
+      '--console-bind',
+      '0.0.0.0',
+      '--log-level',
+      'debug',
+    ];
+    for (const [more, env] of [
+      [[], { MEERCAT_CONSOLE_TOKEN: token }],
+      [['--console-token-file', file], {}],
+    ] as const) {
+      await withMeercat(
+        [...flags, ...more],
+        async (child) => {
+          const [, port] = await child.waitForLine(/"console":"http:\/\/[^"]+:(\d+)"/);
+          const statusOf = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+            (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).status;
+          assert.equal(
+            [await statusOf('/.meercat/live'), await statusOf('/x'), await statusOf('/x', { authorization: `Bearer ${token}` })],
+            [200, 401, 404],
+          );
+          child.kill();
+          assert.is((await ended(child)).code, 0);
+          assert.not.match(child.lines.join('\n'), /a-token-of-this-test|is not known/);
+        },
+        env,
+      );
+    }
+    for (const [more, env, says] of [
+      [
+        ['--console-token-file', file],
+        { MEERCAT_CONSOLE_TOKEN: token },
+        /^meercat: --console-token-file and MEERCAT_CONSOLE_TOKEN are both set: /,
+      ],
+      [
+        [],
+        { MEERCAT_CONSOLE_TOKEN: token, MEERCAT_CONSOLE_TOKEN_FILE: file },
+        /^meercat: MEERCAT_CONSOLE_TOKEN_FILE and MEERCAT_CONSOLE_TOKEN are both set: /,
+      ],
+    ] as const) {
+      const { code, stderr } = await refusedHere([...flags, ...more], env);
+      assert.is(code, 2);
+      assert.match(stderr, says);
+    }
+    const { code, stderr } = await meercat(flags, { MEERCAT_CONSOLE_TOKEN: 'too-short' });
     assert.is(code, 2);
-    assert.match(stderr, says);
-  }
-  const { code, stderr } = await meercat(flags, { MEERCAT_CONSOLE_TOKEN: 'too-short' });
-  assert.is(code, 2);
-  assert.match(stderr, /MEERCAT_CONSOLE_TOKEN: a token has 16 to 512 letters/);
-  assert.not.match(stderr, /too-short/);
-}));
+    assert.match(stderr, /MEERCAT_CONSOLE_TOKEN: a token has 16 to 512 letters/);
+    assert.not.match(stderr, /too-short/);
+  }));
 
 test('a flag comes before the environment; a repeatable one replaces it', async () => {
   const port = await freePort();
   const flags = ['--redis', NO_REDIS, '--name', 'from-flag', '--port', String(port), '--bind', '127.0.0.1', '--algorithm', 'resource'];
-  const got = await standing([...flags, '--host', 'http://127.0.0.1:3000', '--host', 'http://127.0.0.1:3001', '--host', 'http://127.0.0.1:3002'], {
-    MEERCAT_REDIS: 'nonsense also',
-    MEERCAT_NAME: 'from-environment',
-    MEERCAT_PORT: 'x',
-    MEERCAT_BIND: '192.0.2.1',
-    MEERCAT_ALGORITHM: 'round-robin',
-    MEERCAT_HOST: 'http://127.0.0.1:3000,name=other',
-  });
+  const got = await standing(
+    [...flags, '--host', 'http://127.0.0.1:3000', '--host', 'http://127.0.0.1:3001', '--host', 'http://127.0.0.1:3002'],
+    {
+      MEERCAT_REDIS: 'nonsense also',
+      MEERCAT_NAME: 'from-environment',
+      MEERCAT_PORT: 'x',
+      MEERCAT_BIND: '192.0.2.1',
+      MEERCAT_ALGORITHM: 'round-robin',
+      MEERCAT_HOST: 'http://127.0.0.1:3000,name=other',
+    },
+  );
   assert.equal(
     { name: got['name'], url: got['url'], algorithm: got['algorithm'], hosts: got['hosts'] },
     { name: 'from-flag', url: `http://127.0.0.1:${port}`, algorithm: 'resource', hosts: 3 },

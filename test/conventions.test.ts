@@ -92,27 +92,59 @@ const BAD: readonly Example[] = [
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none.only('x', f);\none.run();" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: '// nothing' },
   { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'this.#columns.fleet[FLEET.loadsAt] = nowMs;' },
-  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;" },
+  {
+    check: 'checkColumnWriters',
+    path: 'lib/fleet/a.ts',
+    text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;",
+  },
   { check: 'checkColumnWriters', path: 'lib/table/writer.ts', text: 'columns.avoidUntil[slot] = 0;' },
   { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.quick[slot]++;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'columns.lists[next][0] = count;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'Atomics.store(this.#columns.header, HEADER.activeList, next);' },
-  { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: "import { HEADER } from '../../table/layout.js';\nheader[HEADER.panic] = 1;" },
+  {
+    check: 'checkColumnWriters',
+    path: 'lib/traffic/host/a.ts',
+    text: "import { HEADER } from '../../table/layout.js';\nheader[HEADER.panic] = 1;",
+  },
   { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: '--columns.header[HEADER.inflight];' },
   { check: 'checkColumnWriters', path: 'lib/learning/a.ts', text: 'columns.known.fill(1);' },
 ];
 
 const GOOD: readonly Example[] = [
-  { check: 'checkFolderImports', path: 'lib/routing/a.ts', text: "import type { HostRow } from '../model.js';\nimport { b } from './b.js';" },
-  { check: 'checkFolderImports', path: 'lib/traffic/a.ts', text: "import { pick } from '../routing/policy.js';\nimport { x } from '../errors.js';" },
-  { check: 'checkFolderImports', path: 'lib/traffic/request/a.ts', text: "import { Host } from '../host/host.js';\nimport { readHead } from '../wire/request-head.js';" },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/routing/a.ts',
+    text: "import type { HostRow } from '../model.js';\nimport { b } from './b.js';",
+  },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/traffic/a.ts',
+    text: "import { pick } from '../routing/policy.js';\nimport { x } from '../errors.js';",
+  },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/traffic/request/a.ts',
+    text: "import { Host } from '../host/host.js';\nimport { readHead } from '../wire/request-head.js';",
+  },
   { check: 'checkFolderImports', path: 'lib/traffic/server.ts', text: "import { Host } from './host/host.js';" },
   { check: 'checkFolderImports', path: 'lib/learning/a.ts', text: "import { forgottenAfter } from '../routing/forgetting.js';" },
   { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "import { keys } from '../redis/keys.js';" },
-  { check: 'checkFolderImports', path: 'lib/lab/a.ts', text: "import { up } from '../up/local-fleet.js';\nimport { pick } from '../routing/policy.js';" },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/lab/a.ts',
+    text: "import { up } from '../up/local-fleet.js';\nimport { pick } from '../routing/policy.js';",
+  },
   { check: 'checkFolderImports', path: 'lib/lab/simulation/a.ts', text: "import { HostRegistry } from '../../hosts/host-registry.js';" },
-  { check: 'checkFolderImports', path: 'lib/balancer.ts', text: "import { a } from './traffic/server.js';\nimport { b } from './fleet/lease.js';" },
-  { check: 'checkFolderImports', path: 'lib/fleet/a.ts', text: "// import { x } from '../hosts/x.js';\nconst text = \"from '../hosts/x.js'\";" },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/balancer.ts',
+    text: "import { a } from './traffic/server.js';\nimport { b } from './fleet/lease.js';",
+  },
+  {
+    check: 'checkFolderImports',
+    path: 'lib/fleet/a.ts',
+    text: "// import { x } from '../hosts/x.js';\nconst text = \"from '../hosts/x.js'\";",
+  },
   { check: 'checkFolderImports', path: 'lib/console/a.ts', text: "const html = new URL('./page.html', import.meta.url);" },
   { check: 'checkFolderImports', path: 'lib/index.ts', text: "const { version } = require('../package.json');" },
   { check: 'checkLibraryImports', path: 'lib/redis/a.ts', text: "import { Redis } from 'ioredis';\nimport Redlock from 'redlock';" },
@@ -120,38 +152,89 @@ const GOOD: readonly Example[] = [
   { check: 'checkLibraryImports', path: 'test/redis/a.test.ts', text: "import { Redis } from 'ioredis';" },
   { check: 'checkPureFolders', path: 'lib/routing/a.ts', text: '// unlike Date.now()\nconst now = clock();' },
   { check: 'checkPureFolders', path: 'lib/fleet/a.ts', text: 'const now = Date.now();' },
-  { check: 'checkTypesAreKept', path: 'lib/a.ts', text: '// as any one can see\nconst any = await Promise.any(all);\nconst text = "x as any";' },
+  {
+    check: 'checkTypesAreKept',
+    path: 'lib/a.ts',
+    text: '// as any one can see\nconst any = await Promise.any(all);\nconst text = "x as any";',
+  },
   { check: 'checkNothingLeftForLater', path: 'lib/a.ts', text: "const word = 'TODO';" },
   { check: 'checkNamedExports', path: 'lib/a.ts', text: "import { default as Redlock } from 'redlock';\nexport const a = 1;" },
   { check: 'checkFileName', path: 'test/support/good-one.fixture.ts', text: '' },
   { check: 'checkOpeningComment', path: 'lib/a.ts', text: '// What it is.\n' },
   { check: 'checkOpeningComment', path: 'bin/a.ts', text: '#!/usr/bin/env node\n' },
-  { check: 'checkDocComments', path: 'lib/a.ts', text: "/** Says a. */\nexport const a = 1;\n\n/**\n * Says b.\n */\nexport async function b() {}\n\nexport { c } from './c.js';" },
-  { check: 'checkDocComments', path: 'lib/a.ts', text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}' },
-  { check: 'checkWords', path: 'lib/a.ts', text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');" },
+  {
+    check: 'checkDocComments',
+    path: 'lib/a.ts',
+    text: "/** Says a. */\nexport const a = 1;\n\n/**\n * Says b.\n */\nexport async function b() {}\n\nexport { c } from './c.js';",
+  },
+  {
+    check: 'checkDocComments',
+    path: 'lib/a.ts',
+    text: '/** Says f. */\nexport function f(a: 1): void;\nexport function f(a: 2): void;\nexport function f(a: 1 | 2) {}',
+  },
+  {
+    check: 'checkWords',
+    path: 'lib/a.ts',
+    text: "import { Worker, workerData } from 'node:worker_threads';\n// the leader\nnew Worker('upstream');",
+  },
   { check: 'checkWords', path: 'lib/a.ts', text: "import cluster from 'node:cluster';\ncluster.worker.on('disconnect', f);" },
   { check: 'checkSuitesRun', path: 'test/a.test.ts', text: "const one = suite('1');\none('x', f);\none.run();" },
   { check: 'checkColumnWriters', path: 'lib/table/fleet-cells.ts', text: 'columns.cpu[slot] = columns.memory[slot] = 0;' },
   { check: 'checkColumnWriters', path: 'lib/traffic/host/a.ts', text: 'columns.ejectedUntil[slot] = nowMs;\nheader[HEADER.inflight] = 1;' },
-  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: 'if (columns.quick[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);' },
+  {
+    check: 'checkColumnWriters',
+    path: 'lib/fleet/a.ts',
+    text: 'if (columns.quick[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);',
+  },
   { check: 'checkColumnWriters', path: 'lib/lab/a.ts', text: 'work[slot] = 0;' },
-  { check: 'checkColumnWriters', path: 'lib/fleet/a.ts', text: "import type { TableColumns } from '../table/layout.js';\nlet work = 0;\nthis.#saidWork[slot] = work;\nconst known = columns.known.length;" },
+  {
+    check: 'checkColumnWriters',
+    path: 'lib/fleet/a.ts',
+    text: "import type { TableColumns } from '../table/layout.js';\nlet work = 0;\nthis.#saidWork[slot] = work;\nconst known = columns.known.length;",
+  },
 ];
 
 const CIRCLES: readonly (readonly SourceFile[])[] = [
-  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "import { a } from './a.js';" }],
-  [{ path: 'lib/a.ts', text: "import type { B } from './x/b.js';" }, { path: 'lib/x/b.ts', text: "import type { A } from '../a.js';" }],
-  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "export * from './c.js';" }, { path: 'lib/c.ts', text: "const { a } = await import('./a.js');" }],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b.js';" },
+    { path: 'lib/b.ts', text: "import { a } from './a.js';" },
+  ],
+  [
+    { path: 'lib/a.ts', text: "import type { B } from './x/b.js';" },
+    { path: 'lib/x/b.ts', text: "import type { A } from '../a.js';" },
+  ],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b.js';" },
+    { path: 'lib/b.ts', text: "export * from './c.js';" },
+    { path: 'lib/c.ts', text: "const { a } = await import('./a.js');" },
+  ],
   [{ path: 'bin/a.ts', text: "import { a } from './a.js';" }],
-  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "import { c } from './c.js';" }, { path: 'lib/c.ts', text: "let b: import('./b.js').B;" }],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b.js';" },
+    { path: 'lib/b.ts', text: "import { c } from './c.js';" },
+    { path: 'lib/c.ts', text: "let b: import('./b.js').B;" },
+  ],
 ];
 
 const NO_CIRCLES: readonly (readonly SourceFile[])[] = [
-  [{ path: 'lib/a.ts', text: "import { b } from './b.js';\nimport { c } from './c.js';" }, { path: 'lib/b.ts', text: "import { c } from './c.js';" }, { path: 'lib/c.ts', text: '' }],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b.js';\nimport { c } from './c.js';" },
+    { path: 'lib/b.ts', text: "import { c } from './c.js';" },
+    { path: 'lib/c.ts', text: '' },
+  ],
   // One starts the other as a process of its own.
-  [{ path: 'bin/a.ts', text: "const entry = new URL('./b.js', import.meta.url);" }, { path: 'bin/b.ts', text: "import { a } from './a.js';" }],
-  [{ path: 'lib/a.ts', text: "import { b } from './b.js';" }, { path: 'lib/b.ts', text: "// import { a } from './a.js';" }],
-  [{ path: 'lib/a.ts', text: "import { b } from './b/a.js';" }, { path: 'lib/b/a.ts', text: "import { a } from 'a';" }],
+  [
+    { path: 'bin/a.ts', text: "const entry = new URL('./b.js', import.meta.url);" },
+    { path: 'bin/b.ts', text: "import { a } from './a.js';" },
+  ],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b.js';" },
+    { path: 'lib/b.ts', text: "// import { a } from './a.js';" },
+  ],
+  [
+    { path: 'lib/a.ts', text: "import { b } from './b/a.js';" },
+    { path: 'lib/b/a.ts', text: "import { a } from 'a';" },
+  ],
 ];
 
 const shown = (files: readonly SourceFile[]) => files.map(({ path, text }) => `${path}: ${text}`).join(' | ');
@@ -171,7 +254,10 @@ for (const files of NO_CIRCLES) {
 }
 
 test('a circle is told from end to end, and two circles are two', () => {
-  const [a, b, c] = ["\nimport './b.js';", "import './c.js';\nimport './a.js';", "import './b.js';"].map((text, i) => ({ path: `lib/${'abc'[i]}.ts`, text })) as [SourceFile, SourceFile, SourceFile];
+  const [a, b, c] = ["\nimport './b.js';", "import './c.js';\nimport './a.js';", "import './b.js';"].map((text, i) => ({
+    path: `lib/${'abc'[i]}.ts`,
+    text,
+  })) as [SourceFile, SourceFile, SourceFile];
   assert.equal(circlesOf([a, b, c]).map((each) => each.split(' → ').toSorted().join()).length, 2);
   assert.equal(circlesOf([a, { ...b, text: "import './a.js';" }]), ['lib/b.ts:1: a circle of imports: lib/b.ts → lib/a.ts → lib/b.ts']);
 });
@@ -205,19 +291,25 @@ test('code, comments and texts are told apart', () => {
   const text = 'a(/[/"]/g); // "c"\nb = `x ${d + `y ${e}`} z`; f = g / h / i; /* j\n */ k = \'l // m\';';
   const { code, comments } = viewsOf(text);
   assert.is(code.length, text.length);
-  assert.is(code.replace(/ +/g, ' '), 'a(/ /g); \nb = ` {d + ` {e}`} `; f = g / h / i; \n k = \' \';');
+  assert.is(code.replace(/ +/g, ' '), "a(/ /g); \nb = ` {d + ` {e}`} `; f = g / h / i; \n k = ' ';");
   assert.is(comments.replace(/ +/g, ' ').trim(), '// "c"\n /* j\n */');
 });
 
 test('every form of import is found', () => {
   const text = "import a, { b } from 'one';\nexport * from \"two\";\nimport 'three';\nawait import(`four`);\nlet t: typeof import('five');";
-  assert.equal(importsOf(text).map(({ specifier }) => specifier).toSorted(), ['five', 'four', 'one', 'three', 'two']);
+  assert.equal(
+    importsOf(text)
+      .map(({ specifier }) => specifier)
+      .toSorted(),
+    ['five', 'four', 'one', 'three', 'two'],
+  );
 });
 
-const sources = ['lib', 'bin', 'test'].flatMap(folder =>
+const sources = ['lib', 'bin', 'test'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
-    .map(name => ({ path: `${folder}/${name}`, text: readFileSync(join(ROOT, folder, name), 'utf8') })));
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ path: `${folder}/${name}`, text: readFileSync(join(ROOT, folder, name), 'utf8') })),
+);
 
 test('the sources are found', () => {
   assert.ok(sources.some(({ path }) => path === 'lib/model.ts'));

@@ -42,7 +42,8 @@ function withStage(fn: (stage: Stage) => void): void {
       pause: lookAt,
       wait(deadlineMs) {
         const wait: Wait = {
-          deadlineMs, calledAtMs: [],
+          deadlineMs,
+          calledAtMs: [],
           onDeadline: (ms) => {
             wait.calledAtMs.push(ms);
             wait.deadlineMs = Number.POSITIVE_INFINITY;
@@ -57,55 +58,64 @@ function withStage(fn: (stage: Stage) => void): void {
   }
 }
 
-test('a deadline is met at the first look after it, once, and not by who has left', () => withStage(({ run, wait, deadlines }) => {
-  const [one, two] = [wait(450), wait(450)];
-  deadlines.remove(two);
-  run(5000);
-  assert.equal([one.calledAtMs, two.calledAtMs], [[500], []]);
-}));
+test('a deadline is met at the first look after it, once, and not by who has left', () =>
+  withStage(({ run, wait, deadlines }) => {
+    const [one, two] = [wait(450), wait(450)];
+    deadlines.remove(two);
+    run(5000);
+    assert.equal([one.calledAtMs, two.calledAtMs], [[500], []]);
+  }));
 
-test('a look that is late by a second or less is no pause', () => withStage(({ run, pause, wait }) => {
-  const one = wait(1500);
-  run(1000);
-  pause(2100);
-  assert.equal(one.calledAtMs, [2100]);
-}));
+test('a look that is late by a second or less is no pause', () =>
+  withStage(({ run, pause, wait }) => {
+    const one = wait(1500);
+    run(1000);
+    pause(2100);
+    assert.equal(one.calledAtMs, [2100]);
+  }));
 
-test('after a pause, who was due has the time that was left, and at least a second; a true timeout still comes', () => withStage(({ run, pause, wait }) => {
-  const [soon, late, far, idle] = [wait(1100), wait(3000), wait(60_000), wait(Number.POSITIVE_INFINITY)];
-  run(1000);
-  pause(11_100);
-  assert.equal([soon, late, far].map(({ calledAtMs }) => calledAtMs), [[], [], []]);
-  assert.equal([soon.deadlineMs, late.deadlineMs, far.deadlineMs, idle.deadlineMs], [12_100, 13_000, 60_000, Number.POSITIVE_INFINITY]);
-  run(20_000);
-  assert.equal([soon.calledAtMs, late.calledAtMs], [[12_100], [13_000]]);
-}));
+test('after a pause, who was due has the time that was left, and at least a second; a true timeout still comes', () =>
+  withStage(({ run, pause, wait }) => {
+    const [soon, late, far, idle] = [wait(1100), wait(3000), wait(60_000), wait(Number.POSITIVE_INFINITY)];
+    run(1000);
+    pause(11_100);
+    assert.equal(
+      [soon, late, far].map(({ calledAtMs }) => calledAtMs),
+      [[], [], []],
+    );
+    assert.equal([soon.deadlineMs, late.deadlineMs, far.deadlineMs, idle.deadlineMs], [12_100, 13_000, 60_000, Number.POSITIVE_INFINITY]);
+    run(20_000);
+    assert.equal([soon.calledAtMs, late.calledAtMs], [[12_100], [13_000]]);
+  }));
 
-test('a wait that begins after a pause, before it is noticed, is not extended by it', () => withStage(({ pause, wait, now }) => {
-  pause(0);
-  const paused = 3_600_000;
-  const short = wait(paused + 200);
-  const long = wait(paused + 60_000);
-  pause(paused);
-  assert.equal([now(), short.deadlineMs, long.deadlineMs], [paused, paused + 1000, paused + 60_000]);
-}));
+test('a wait that begins after a pause, before it is noticed, is not extended by it', () =>
+  withStage(({ pause, wait, now }) => {
+    pause(0);
+    const paused = 3_600_000;
+    const short = wait(paused + 200);
+    const long = wait(paused + 60_000);
+    pause(paused);
+    assert.equal([now(), short.deadlineMs, long.deadlineMs], [paused, paused + 1000, paused + 60_000]);
+  }));
 
-test('a process that is late all the time still gives up whom it waits for', () => withStage(({ pause, wait }) => {
-  const one = wait(5000);
-  for (let ms = 3000; ms <= 60_000; ms += 3000) pause(ms);
-  assert.equal(one.calledAtMs, [6000]);
-}));
+test('a process that is late all the time still gives up whom it waits for', () =>
+  withStage(({ pause, wait }) => {
+    const one = wait(5000);
+    for (let ms = 3000; ms <= 60_000; ms += 3000) pause(ms);
+    assert.equal(one.calledAtMs, [6000]);
+  }));
 
-test('two pauses with a good look between them are both allowed for', () => withStage(({ run, pause, wait }) => {
-  const one = wait(2000);
-  run(1000);
-  pause(11_000);
-  run(11_200);
-  pause(21_000);
-  assert.equal(one.calledAtMs, []);
-  run(30_000);
-  assert.is(one.calledAtMs.length, 1);
-}));
+test('two pauses with a good look between them are both allowed for', () =>
+  withStage(({ run, pause, wait }) => {
+    const one = wait(2000);
+    run(1000);
+    pause(11_000);
+    run(11_200);
+    pause(21_000);
+    assert.equal(one.calledAtMs, []);
+    run(30_000);
+    assert.is(one.calledAtMs.length, 1);
+  }));
 
 test('a request that waits for room on a host is not sent away for a pause, but when its time is up', async () => {
   let ends: Promise<string>[] = [];
@@ -126,19 +136,24 @@ test('a request that waits for room on a host is not sent away for a pause, but 
   assert.equal(ended, ['0 room', '1 timeout', '2 timeout']);
 });
 
-test('a body’s rate is not measured over a pause', () => withStage(({ deadlines, run, pause, now }) => {
-  const late: string[] = [];
-  const patience = new ClientPatience({ minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000 }, now, (overdue) => void late.push(overdue));
-  deadlines.add(patience);
-  patience.beginBody(0);
-  run(900);
-  patience.onBody(10);
-  pause(21_000);
-  patience.onBody(20);
-  run(21_100);
-  assert.equal(late, []);
-  run(25_000);
-  assert.equal(late.length, 1);
-}));
+test('a body’s rate is not measured over a pause', () =>
+  withStage(({ deadlines, run, pause, now }) => {
+    const late: string[] = [];
+    const patience = new ClientPatience(
+      { minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000 },
+      now,
+      (overdue) => void late.push(overdue),
+    );
+    deadlines.add(patience);
+    patience.beginBody(0);
+    run(900);
+    patience.onBody(10);
+    pause(21_000);
+    patience.onBody(20);
+    run(21_100);
+    assert.equal(late, []);
+    run(25_000);
+    assert.equal(late.length, 1);
+  }));
 
 test.run();

@@ -15,7 +15,8 @@ const NO_REDIS = 'redis://127.0.0.1:1';
 
 /** What a command with these flags is handed. */
 function given(args: readonly string[], variables: Environment): Record<string, unknown> {
-  const command = new Command('test').exitOverride()
+  const command = new Command('test')
+    .exitOverride()
     .addOption(new Flag('--is-on', 'a switch'))
     .addOption(new Flag('--count <n>', 'a number', { parse: (text) => parseInteger('--count', text, 0, 9) }).default(5))
     .addOption(new Flag('--word <text>', 'a text'))
@@ -33,8 +34,10 @@ function given(args: readonly string[], variables: Environment): Record<string, 
 }
 
 test('a switch takes 1, true, yes, on and 0, false, no, off, in any case; anything else is refused', () => {
-  for (const text of ['1', 'true', 'yes', 'on', 'TRUE', 'On', ' yes ', 'true\r']) assert.is(given([], { MEERCAT_IS_ON: text })['isOn'], true, text);
-  for (const text of ['0', 'false', 'no', 'off', 'FALSE', 'No', ' off\n']) assert.is(given([], { MEERCAT_IS_ON: text })['isOn'], false, text);
+  for (const text of ['1', 'true', 'yes', 'on', 'TRUE', 'On', ' yes ', 'true\r'])
+    assert.is(given([], { MEERCAT_IS_ON: text })['isOn'], true, text);
+  for (const text of ['0', 'false', 'no', 'off', 'FALSE', 'No', ' off\n'])
+    assert.is(given([], { MEERCAT_IS_ON: text })['isOn'], false, text);
   for (const text of ['2', '00', 'y', 'tru', 'enabled', 'null', 'constructor', '"true"', 'yes no']) {
     assert.throws(() => given([], { MEERCAT_IS_ON: text }), /^MEERCAT_IS_ON: 1, true, yes or on, or else 0, false, no or off, not "/, text);
   }
@@ -42,15 +45,20 @@ test('a switch takes 1, true, yes, on and 0, false, no, off, in any case; anythi
 
 test('an empty variable, also one of white space alone, is unset', () => {
   for (const text of ['', ' ', '\t\r\n', undefined]) {
-    assert.equal(given([], { MEERCAT_IS_ON: text, MEERCAT_COUNT: text, MEERCAT_WORD: text, MEERCAT_RANGE: text }), { count: 5 }, JSON.stringify(text));
+    assert.equal(
+      given([], { MEERCAT_IS_ON: text, MEERCAT_COUNT: text, MEERCAT_WORD: text, MEERCAT_RANGE: text }),
+      { count: 5 },
+      JSON.stringify(text),
+    );
   }
 });
 
 test('white space around a value is no part of it, and any of it separates the values of a list', () => {
-  assert.equal(
-    given([], { MEERCAT_COUNT: ' 7\r', MEERCAT_WORD: ' two words ', MEERCAT_RANGE: '\n ::1  10.0.0.0/8\t192.0.2.1\n' }),
-    { count: 7, word: 'two words', range: ['::1/128', '10.0.0.0/8', '192.0.2.1/32'] },
-  );
+  assert.equal(given([], { MEERCAT_COUNT: ' 7\r', MEERCAT_WORD: ' two words ', MEERCAT_RANGE: '\n ::1  10.0.0.0/8\t192.0.2.1\n' }), {
+    count: 7,
+    word: 'two words',
+    range: ['::1/128', '10.0.0.0/8', '192.0.2.1/32'],
+  });
 });
 
 test('a flag wins over its variable, whatever that holds', () => {
@@ -61,12 +69,17 @@ test('a flag wins over its variable, whatever that holds', () => {
 
 test('a value that cannot be read is refused under the name of the variable, or of the flag that it came from', () => {
   assert.throws(() => given([], { MEERCAT_COUNT: '10' }), /^MEERCAT_COUNT: a whole number from 0 to 9, not "10"$/);
-  assert.throws(() => given([], { MEERCAT_RANGE: '::1 10.0.0.0/8,10.1.0.0/16' }), /^MEERCAT_RANGE: an address or a range .* not "10.0.0.0\/8,10.1.0.0\/16"$/);
+  assert.throws(
+    () => given([], { MEERCAT_RANGE: '::1 10.0.0.0/8,10.1.0.0/16' }),
+    /^MEERCAT_RANGE: an address or a range .* not "10.0.0.0\/8,10.1.0.0\/16"$/,
+  );
   assert.throws(() => given(['--count', '10'], { MEERCAT_COUNT: '1' }), /^--count: a whole number/);
 });
 
 test('an empty value on the command line is refused: the variable of a script was not set', () => {
-  for (const flag of ['--count', '--word', '--range']) for (const text of ['', ' ']) assert.throws(() => given([flag, text], {}), new RegExp(`^${flag}: a value is needed, not an empty one$`));
+  for (const flag of ['--count', '--word', '--range'])
+    for (const text of ['', ' '])
+      assert.throws(() => given([flag, text], {}), new RegExp(`^${flag}: a value is needed, not an empty one$`));
 });
 
 test('on the command line a repeatable flag takes one value at a time, which may hold spaces', () => {
@@ -76,7 +89,11 @@ test('on the command line a repeatable flag takes one value at a time, which may
 test('a flag with one value that is given twice is refused; a switch and a repeatable flag are not', () => {
   assert.throws(() => given(['--count', '1', '--word', 'x', '--count', '1'], {}), /^--count is given twice: it takes one value$/);
   assert.throws(() => given(['--word=x', '--word=y'], { MEERCAT_COUNT: '1' }), /^--word is given twice/);
-  assert.equal(given(['--is-on', '--is-on', '--range', '::1', '--range', '::1'], {}), { isOn: true, count: 5, range: ['::1/128', '::1/128'] });
+  assert.equal(given(['--is-on', '--is-on', '--range', '::1', '--range', '::1'], {}), {
+    isOn: true,
+    count: 5,
+    range: ['::1/128', '::1/128'],
+  });
 });
 
 test('every command refuses a flag with one value that is given twice', async () => {
@@ -101,7 +118,11 @@ test('what is wrong only together, or only when it is used, names the variables 
     [['balancer', '--port', '9000'], { MEERCAT_CONSOLE_PORT: '9000' }, /^meercat: MEERCAT_CONSOLE_PORT must differ from --port$/],
     [['balancer', '--host-insecure'], { MEERCAT_HOST_CA: '/a b.pem' }, /^meercat: MEERCAT_HOST_CA means nothing with --host-insecure/],
     [['balancer', '--port', '0'], { MEERCAT_HOST_CA: '/no such file.pem' }, /^meercat: MEERCAT_HOST_CA \/no such file.pem: ENOENT/],
-    [['balancer'], { MEERCAT_TLS_CERT: '/a.pem /b.pem' }, /^meercat: --tls-key: there are 2 of MEERCAT_TLS_CERT and 0 of --tls-key: give one --tls-key for each/],
+    [
+      ['balancer'],
+      { MEERCAT_TLS_CERT: '/a.pem /b.pem' },
+      /^meercat: --tls-key: there are 2 of MEERCAT_TLS_CERT and 0 of --tls-key: give one --tls-key for each/,
+    ],
     [['balancer'], { MEERCAT_HOST_INSECURE: 'perhaps' }, /^meercat: MEERCAT_HOST_INSECURE: 1, true, yes or on, /],
     [['balancer'], { MEERCAT_KEEP_LOAD_HEADER: '-' }, /^meercat: MEERCAT_KEEP_LOAD_HEADER: 1, true/],
     [['up'], { MEERCAT_HOST_INSECURE: 'perhaps' }, /^meercat: MEERCAT_HOST_INSECURE: 1, true/],
@@ -125,31 +146,66 @@ test('a variable that no command has is unknown, with the name that is like it; 
     return found === undefined ? null : found.nearest;
   };
   for (const [variable, meant] of [
-    ['MEERCAT_HOST_INSECUR', 'MEERCAT_HOST_INSECURE'], ['MEERCAT_INSECURE_HOST', undefined], ['MEERCAT_PROT', 'MEERCAT_PORT'], ['MEERCAT_REDIS_URL', 'MEERCAT_REDIS'],
-    ['MEERCAT_', undefined], ['MEERCAT_port', undefined], [`MEERCAT_${'X'.repeat(1000)}`, undefined],
-  ] as const) assert.is(nearest(variable), meant, variable);
+    ['MEERCAT_HOST_INSECUR', 'MEERCAT_HOST_INSECURE'],
+    ['MEERCAT_INSECURE_HOST', undefined],
+    ['MEERCAT_PROT', 'MEERCAT_PORT'],
+    ['MEERCAT_REDIS_URL', 'MEERCAT_REDIS'],
+    ['MEERCAT_', undefined],
+    ['MEERCAT_port', undefined],
+    [`MEERCAT_${'X'.repeat(1000)}`, undefined],
+  ] as const)
+    assert.is(nearest(variable), meant, variable);
   for (const variable of [
-    'MEERCAT_HOST_INSECURE', 'MEERCAT_REDIS', 'MEERCAT_PORT', 'MEERCATS', 'PATH', 'meercat_port', 'MEERCAT_TEST_BAND', 'MEERCAT_SERVICE_HOST', 'MEERCAT_SERVICE_PORT',
-    'MEERCAT_SERVICE_PORT_HTTP', 'MEERCAT_PORT_8080_TCP', 'MEERCAT_PORT_8080_TCP_ADDR', 'MEERCAT_CONSOLE_PORT_9080_TCP_PROTO', 'MEERCAT_AGENT_SERVICE_HOST',
-  ]) assert.is(nearest(variable), null, variable);
+    'MEERCAT_HOST_INSECURE',
+    'MEERCAT_REDIS',
+    'MEERCAT_PORT',
+    'MEERCATS',
+    'PATH',
+    'meercat_port',
+    'MEERCAT_TEST_BAND',
+    'MEERCAT_SERVICE_HOST',
+    'MEERCAT_SERVICE_PORT',
+    'MEERCAT_SERVICE_PORT_HTTP',
+    'MEERCAT_PORT_8080_TCP',
+    'MEERCAT_PORT_8080_TCP_ADDR',
+    'MEERCAT_CONSOLE_PORT_9080_TCP_PROTO',
+    'MEERCAT_AGENT_SERVICE_HOST',
+  ])
+    assert.is(nearest(variable), null, variable);
 });
 
 test('a balancer warns in its log of variables that it does not know, and what is turned off by a variable is off', () =>
-  withMeercat(['balancer', '--redis', NO_REDIS, '--port', '0', '--bind', '127.0.0.1'], async (child) => {
-    await child.waitForLine(/"msg":"serving"/);
-    child.kill();
-    assert.is((await ended(child)).code, 0);
-    const warnings = logOf(child).filter(({ level }) => level === 'warn');
-    assert.equal(warnings.filter(({ msg }) => msg === 'a variable is not known and is ignored').map(({ variable, nearest }) => [variable, nearest]), [['MEERCAT_EJECT_AFER', 'MEERCAT_EJECT_AFTER']]);
-    assert.not(warnings.some(({ msg }) => String(msg).includes('NOT verified')));
-    assert.is(logOf(child).length, child.stderr.length, 'all of its log is JSON');
-  }, {
-    MEERCAT_HOST_INSECURE: 'false', MEERCAT_ACCEPT_PROXY: '0', MEERCAT_LEASE_TTL: '', MEERCAT_NAMESPACE: ' ', MEERCAT_EJECT_AFER: '1',
-    MEERCAT_URL: 'nonsense of an agent', MEERCAT_BALANCERS: 'nonsense of `up`',
-  }));
+  withMeercat(
+    ['balancer', '--redis', NO_REDIS, '--port', '0', '--bind', '127.0.0.1'],
+    async (child) => {
+      await child.waitForLine(/"msg":"serving"/);
+      child.kill();
+      assert.is((await ended(child)).code, 0);
+      const warnings = logOf(child).filter(({ level }) => level === 'warn');
+      assert.equal(
+        warnings.filter(({ msg }) => msg === 'a variable is not known and is ignored').map(({ variable, nearest }) => [variable, nearest]),
+        [['MEERCAT_EJECT_AFER', 'MEERCAT_EJECT_AFTER']],
+      );
+      assert.not(warnings.some(({ msg }) => String(msg).includes('NOT verified')));
+      assert.is(logOf(child).length, child.stderr.length, 'all of its log is JSON');
+    },
+    {
+      MEERCAT_HOST_INSECURE: 'false',
+      MEERCAT_ACCEPT_PROXY: '0',
+      MEERCAT_LEASE_TTL: '',
+      MEERCAT_NAMESPACE: ' ',
+      MEERCAT_EJECT_AFER: '1',
+      MEERCAT_URL: 'nonsense of an agent',
+      MEERCAT_BALANCERS: 'nonsense of `up`',
+    },
+  ));
 
 test('other commands warn on stderr, and go on', async () => {
-  const { code, stderr, stdout } = await meercat(['status', '--redis', NO_REDIS], { MEERCAT_REDDIS: 'x', MEERCAT_PORT: 'x', 'MEERCAT_\u001b[2J': '' });
+  const { code, stderr, stdout } = await meercat(['status', '--redis', NO_REDIS], {
+    MEERCAT_REDDIS: 'x',
+    MEERCAT_PORT: 'x',
+    'MEERCAT_\u001b[2J': '',
+  });
   assert.equal([code, stdout], [1, '']);
   assert.equal(stderr.split('\n').toSorted().slice(1), [
     'meercat: the variable "MEERCAT_REDDIS" is not known and is ignored; did you mean MEERCAT_REDIS?',

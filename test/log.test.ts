@@ -75,8 +75,14 @@ test('rotation under load gives each line exactly once, in order, the later ones
     }
     await sink.close();
     const files = [0, 1, 2, 3, 4].map((rotation) => linesOf(`${file}.${rotation}`));
-    assert.equal(files.map(({ length }) => length), [3010, 3011, 3011, 3011, 3011]);
-    assert.equal([...files.flat(), ...linesOf(file)].map((line) => Number.parseInt(line, 10)), Array.from({ length: written }, (_, i) => i));
+    assert.equal(
+      files.map(({ length }) => length),
+      [3010, 3011, 3011, 3011, 3011],
+    );
+    assert.equal(
+      [...files.flat(), ...linesOf(file)].map((line) => Number.parseInt(line, 10)),
+      Array.from({ length: written }, (_, i) => i),
+    );
   });
 });
 
@@ -138,8 +144,14 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
     try {
       // The last lines are dropped or not within the next second.
       const numbers = await drainFifo(reader, () => TOO_MANY - dropped);
-      assert.equal(numbers.slice(0, 1000), Array.from({ length: 1000 }, (_, i) => i));
-      assert.ok(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] as number)), 'in order, none twice');
+      assert.equal(
+        numbers.slice(0, 1000),
+        Array.from({ length: 1000 }, (_, i) => i),
+      );
+      assert.ok(
+        numbers.every((number, at) => at === 0 || number > (numbers[at - 1] as number)),
+        'in order, none twice',
+      );
       assert.is(numbers.length, TOO_MANY - dropped, 'each line was either read or counted as dropped');
     } finally {
       closeSync(reader);
@@ -152,17 +164,23 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
 async function drainFifo(fd: number, expected: () => number): Promise<number[]> {
   const chunk = Buffer.alloc(1 << 16);
   let text = '';
-  await until(() => {
-    try {
-      const length = readSync(fd, chunk);
-      text += chunk.toString('latin1', 0, length);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-    }
-    return text.length >= expected() * 200;
-  }, { timeoutMs: 20_000, everyMs: 0, what: () => `${expected()} lines; there are ${text.length / 200}` });
+  await until(
+    () => {
+      try {
+        const length = readSync(fd, chunk);
+        text += chunk.toString('latin1', 0, length);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      }
+      return text.length >= expected() * 200;
+    },
+    { timeoutMs: 20_000, everyMs: 0, what: () => `${expected()} lines; there are ${text.length / 200}` },
+  );
   const all = text.split('\n').slice(0, -1);
-  assert.ok(all.every((line) => line.length === 199), 'no line is torn');
+  assert.ok(
+    all.every((line) => line.length === 199),
+    'no line is torn',
+  );
   return all.map((line) => Number.parseInt(line, 10));
 }
 
@@ -187,7 +205,11 @@ test('a full disk drops lines, counts them, and breaks nothing', async () => {
   await sink.close();
 });
 
-for (const [what, redirection] of [['full', '2>/dev/full'], ['a pipe that nobody reads', '2<>"$FIFO"'], ['closed', '2>&-']] as const) {
+for (const [what, redirection] of [
+  ['full', '2>/dev/full'],
+  ['a pipe that nobody reads', '2<>"$FIFO"'],
+  ['closed', '2>&-'],
+] as const) {
   test(`a standard error that is ${what} costs lines of the log, and neither the process nor its end`, async () => {
     if (what === 'full' && !existsSync('/dev/full')) return;
     await withTempDir(async (dir) => {
@@ -231,7 +253,10 @@ async function floodStandardOutput(shell: string, isReaderGone = false, env: Nod
     sink.reopen();
     await sink.close();
     console.error('dropped', dropped);`;
-  const child = spawn('sh', ['-c', `exec ${shell}`], { stdio: 'pipe', env: { ...process.env, ...env, NODE: process.execPath, PROGRAM: program } });
+  const child = spawn('sh', ['-c', `exec ${shell}`], {
+    stdio: 'pipe',
+    env: { ...process.env, ...env, NODE: process.execPath, PROGRAM: program },
+  });
   const killer = setTimeout(() => child.kill('SIGKILL'), 40_000);
   try {
     let stderr = '';

@@ -15,7 +15,11 @@ test('what is posted before the thread is there arrives first, in order, with wh
   outbox.connect({ post: (message, transfer = []) => void got.push([message, transfer.length]) });
   outbox.post('third', [port1]);
   port1.close();
-  assert.equal(got, [['first', 1], ['second', 0], ['third', 1]]);
+  assert.equal(got, [
+    ['first', 1],
+    ['second', 0],
+    ['third', 1],
+  ]);
 });
 
 test('what is posted while those that waited are handed over comes after them', () => {

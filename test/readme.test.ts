@@ -32,7 +32,10 @@ const codeIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(
 test('every flag of a balancer is in its table, with the default that is in force', () => {
   const rows = tableBelow('### `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));
   const flags = BALANCER_FLAGS.flatMap(([, each]) => each);
-  assert.equal(rows.map(([first = '']) => codeIn(first)[0]), flags.map((flag) => flag.flags));
+  assert.equal(
+    rows.map(([first = '']) => codeIn(first)[0]),
+    flags.map((flag) => flag.flags),
+  );
   for (const [index, { field, shown, parse = (text: string) => text, flags: name, isRepeatable }] of flags.entries()) {
     if (shown === '') continue;
     assert.is(rows[index]?.[1], shown, name);
@@ -42,8 +45,15 @@ test('every flag of a balancer is in its table, with the default that is in forc
 });
 
 test('every answer of a balancer itself is in its table', () => {
-  const rows = tableBelow('### Answers of a balancer itself').map(([status, code = '', meaning]) => [Number(status), codeIn(code)[0], meaning]);
-  assert.equal(rows, Object.entries(ANSWERS).map(([code, { status, message }]) => [status, code, message]));
+  const rows = tableBelow('### Answers of a balancer itself').map(([status, code = '', meaning]) => [
+    Number(status),
+    codeIn(code)[0],
+    meaning,
+  ]);
+  assert.equal(
+    rows,
+    Object.entries(ANSWERS).map(([code, { status, message }]) => [status, code, message]),
+  );
 });
 
 const RULES = { ...DEFAULTS };
@@ -56,11 +66,17 @@ function headOf(lines: readonly string[]): RequestHead {
 
 /** A value that the header of this name can have, and that nobody else would set. */
 function sampleOf(name: string): string {
-  const samples: Readonly<Record<string, string>> = { Host: 'sample.example', 'Content-Length': '4711', 'Transfer-Encoding': 'chunked', Expect: '100-continue' };
+  const samples: Readonly<Record<string, string>> = {
+    Host: 'sample.example',
+    'Content-Length': '4711',
+    'Transfer-Encoding': 'chunked',
+    Expect: '100-continue',
+  };
   return samples[name] ?? 'x-sample';
 }
 
-const valuesOf = (headers: readonly string[], name: string): string[] => headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name.toLowerCase());
+const valuesOf = (headers: readonly string[], name: string): string[] =>
+  headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name.toLowerCase());
 
 function check(what: string | undefined, name: string, headers: readonly string[]): void {
   const values = valuesOf(headers, name);

@@ -28,15 +28,26 @@ test('all balancers are restarted one after the other, and clients that move on 
     await withFleet(['--balancers', String(BALANCERS), '--hosts', '2', '--port', String(port), '--redis', url], async (fleet) => {
       await fleet.ready();
       const names = Array.from({ length: BALANCERS }, (_, index) => `b${index + 1}`);
-      const instances = (): Promise<(string | null)[]> => Promise.all(names.map((name) => client.hget(`meercat:balancer:${name}`, 'instance')));
-      const before = await until(async () => (await instances()).every((instance) => instance !== null) && instances(), { what: 'all heartbeats' });
-      const load = startMovingLoad(names.map((_, index) => port + index), 4, /^h[12]\n$/);
+      const instances = (): Promise<(string | null)[]> =>
+        Promise.all(names.map((name) => client.hget(`meercat:balancer:${name}`, 'instance')));
+      const before = await until(async () => (await instances()).every((instance) => instance !== null) && instances(), {
+        what: 'all heartbeats',
+      });
+      const load = startMovingLoad(
+        names.map((_, index) => port + index),
+        4,
+        /^h[12]\n$/,
+      );
       try {
         await until(() => load.answered > 100, { what: 'the load to run' });
         await withMeercat(['restart', '--redis', url], async (command) => {
           assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
           // The seconds are told by an event; on a machine that is too slow for it, it is seen before in Redis.
-          const lines = [/^meercat up: 3 balancers, one after the other$/, ...names.map((name) => new RegExp(`^${name} serves again( after \\d+\\.\\d s)?$`)), /^restarted 3 balancers( in \d+\.\d s)?$/];
+          const lines = [
+            /^meercat up: 3 balancers, one after the other$/,
+            ...names.map((name) => new RegExp(`^${name} serves again( after \\d+\\.\\d s)?$`)),
+            /^restarted 3 balancers( in \d+\.\d s)?$/,
+          ];
           assert.is(command.lines.length, lines.length, command.lines.join('\n'));
           for (const [index, line] of lines.entries()) assert.match(command.lines[index] as string, line);
         });
@@ -46,9 +57,13 @@ test('all balancers are restarted one after the other, and clients that move on 
         await load.stop();
       }
       const after = await instances();
-      for (const [index, instance] of after.entries()) assert.ok(instance !== null && instance !== before[index], `${names[index]} is another process`);
+      for (const [index, instance] of after.entries())
+        assert.ok(instance !== null && instance !== before[index], `${names[index]} is another process`);
       for (const name of names) await fleet.waitForLine(new RegExp(`^restart of ${name} ended: serves again after `));
-      assert.not(fleet.lines.some((line) => /started again in/.test(line)), 'a restart is no death');
+      assert.not(
+        fleet.lines.some((line) => /started again in/.test(line)),
+        'a restart is no death',
+      );
       assert.ok(load.moves >= BALANCERS, `${load.moves} moves`);
       assert.equal(load.failures, [], `of ${load.answered + load.failures.length} requests`);
     });
@@ -61,7 +76,11 @@ test('a second request meanwhile is ignored with a line, and its command follows
       await fleet.ready();
       // A request in flight keeps the balancer from ending at once. (A fleet of `meercat up` waits for 5 s.)
       const working = fetch(`http://127.0.0.1:${port}/work?ms=4500`).then((response) => response.text(), String);
-      await until(async () => ((await (await fetch(`http://127.0.0.1:${port + 1000}/.meercat/health`)).json()) as { inflight: number }).inflight === 1, { what: 'the request to be in flight' });
+      await until(
+        async () =>
+          ((await (await fetch(`http://127.0.0.1:${port + 1000}/.meercat/health`)).json()) as { inflight: number }).inflight === 1,
+        { what: 'the request to be in flight' },
+      );
       // At once: however slow the machine is, both are as slow.
       const both = await Promise.all([meercat(['restart', '--redis', url]), meercat(['restart', '--redis', url])]);
       await working;
@@ -69,14 +88,20 @@ test('a second request meanwhile is ignored with a line, and its command follows
         assert.is(code, 0, stderr);
         assert.match(stdout, /\nrestarted 1 balancer in /);
       }
-      assert.ok(both.some(({ stdout }) => stdout.includes('meercat up: ignored: one is under way already\n')), both.map(({ stdout }) => stdout).join('\n'));
+      assert.ok(
+        both.some(({ stdout }) => stdout.includes('meercat up: ignored: one is under way already\n')),
+        both.map(({ stdout }) => stdout).join('\n'),
+      );
       await fleet.waitForLine(/^restart began: ignored: one is under way already$/);
 
       const { code, stdout, stderr } = await meercat(['restart', '--redis', url, '--json']);
       assert.is(code, 0, stderr);
       const told = JSON.parse(stdout) as { namespace: string; restarted: { name: string; since: string }[]; seconds: number };
       assert.is(told.namespace, 'meercat');
-      assert.equal(told.restarted.map(({ name }) => name), ['b1']);
+      assert.equal(
+        told.restarted.map(({ name }) => name),
+        ['b1'],
+      );
       assert.ok(Date.parse(told.restarted[0]?.since ?? '') > 0 && told.seconds > 0);
     });
   }));
@@ -108,7 +133,9 @@ test('without a `meercat up` it ends after five seconds and says what to do', ()
       assert.equal([code, stdout], [1, '']);
       assert.match(stderr, /^meercat: no meercat up answers on this Redis and namespace \(other\): .*send SIGTERM to one after the other/);
       assert.ok(performance.now() - startMs < 15_000);
-      const asked = heard.map((text) => decodeEvent(text)).flatMap((event) => (event.ok && event.value.kind === 'restart-requested' ? [event.value.name] : []));
+      const asked = heard
+        .map((text) => decodeEvent(text))
+        .flatMap((event) => (event.ok && event.value.kind === 'restart-requested' ? [event.value.name] : []));
       assert.equal(asked, ['fleet']);
     } finally {
       listener.close();
@@ -117,7 +144,8 @@ test('without a `meercat up` it ends after five seconds and says what to do', ()
 
 test('what lost events would have told is read from Redis: each balancer that is another one, and that all are', () =>
   withRedisClient(async ({ url, client }) => {
-    const beat = (name: string, since: string): Promise<unknown> => client.hset(`meercat:balancer:${name}`, 'role', 'slave', 'url', 'http://127.0.0.1:1', 'since', since);
+    const beat = (name: string, since: string): Promise<unknown> =>
+      client.hset(`meercat:balancer:${name}`, 'role', 'slave', 'url', 'http://127.0.0.1:1', 'since', since);
     for (const [index, name] of ['b1', 'b2'].entries()) {
       await client.zadd('meercat:balancers', index, name);
       await beat(name, '2026-11-24T16:00:00.000Z');
@@ -132,7 +160,11 @@ test('what lost events would have told is read from Redis: each balancer that is
       await command.waitForLine(/^b1 serves again$/);
       // Late, it is no news.
       await tell('restart-ended', 'b1', 'serves again after 1.0 s');
-      assert.equal(command.lines, ['meercat up: 2 balancers, one after the other', 'b1 serves again'], 'it goes on while b2 is the old one');
+      assert.equal(
+        command.lines,
+        ['meercat up: 2 balancers, one after the other', 'b1 serves again'],
+        'it goes on while b2 is the old one',
+      );
       await beat('b2', '2026-11-24T17:00:01.000Z');
       // Without a look at Redis it would wait for a minute.
       assert.equal(await ended(command, 20_000), { code: 0, signal: null });
@@ -144,7 +176,11 @@ test('when a balancer does not come back, it says which, with exit code 1', () =
   withRedisClient(async ({ url, client }) => {
     await withMeercat(['restart', '--redis', url], async (command) => {
       await until(async () => (await client.pubsub('NUMSUB', 'meercat:events'))[1] === 1, { what: 'the command to listen' });
-      for (const [kind, name] of [['restart-began', 'fleet'], ['restart-failed', 'b2'], ['restart-failed', 'fleet']] as const) {
+      for (const [kind, name] of [
+        ['restart-began', 'fleet'],
+        ['restart-failed', 'b2'],
+        ['restart-failed', 'fleet'],
+      ] as const) {
         await client.publish('meercat:events', encodeEvent({ kind, name, detail: 'b2: it did not come up' }, new Date()));
       }
       assert.equal(await ended(command, 10_000), { code: 1, signal: null });

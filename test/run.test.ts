@@ -25,7 +25,7 @@ const startRunner = <T>(args: readonly string[], env: Record<string, string | un
 
 /** Runs the runner on the fixtures whose path holds one of `patterns`. */
 const runFixtures = (patterns: readonly string[], env: Record<string, string | undefined> = {}): Promise<Run> =>
-  startRunner([...patterns, '--dir', FIXTURES, '--suffix', '.fixture.js'], env, async runner => {
+  startRunner([...patterns, '--dir', FIXTURES, '--suffix', '.fixture.js'], env, async (runner) => {
     const { code } = await runner.exit;
     return { code, output: runner.lines.join('\n'), lastLine: runner.lines.at(-1) };
   });
@@ -96,12 +96,13 @@ test('a pattern that matches nothing fails the run, even beside one that matches
   assert.is(run.code, 1);
 });
 
-test('a directory without tests fails the run', () => withTempDir(async dir => {
-  await startRunner(['--dir', dir], {}, async runner => {
-    assert.is((await runner.exit).code, 1);
-    assert.is(runner.lines.at(-1), '0 passed, 0 failed');
-  });
-}));
+test('a directory without tests fails the run', () =>
+  withTempDir(async (dir) => {
+    await startRunner(['--dir', dir], {}, async (runner) => {
+      assert.is((await runner.exit).code, 1);
+      assert.is(runner.lines.at(-1), '0 passed, 0 failed');
+    });
+  }));
 
 test('one failing file among good ones fails the run and hides nothing', async () => {
   const run = await runFixtures(['good', 'failing-test']);
@@ -111,10 +112,10 @@ test('one failing file among good ones fails the run and hides nothing', async (
 
 test('a runner that is stopped by a signal takes its test files with it', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    await withTempDir(async dir => {
+    await withTempDir(async (dir) => {
       const pidFile = join(dir, 'pid');
       const args = ['server-left-open', '--dir', FIXTURES, '--suffix', '.fixture.js'];
-      await startRunner(args, { MEERCAT_FIXTURE_PID_FILE: pidFile }, async runner => {
+      await startRunner(args, { MEERCAT_FIXTURE_PID_FILE: pidFile }, async (runner) => {
         const pid = await until(() => readFileSync(pidFile, 'utf8'), { what: 'the fixture to tell its pid' });
         runner.kill(signal);
         assert.is((await runner.exit).code, signal === 'SIGINT' ? 130 : 143);

@@ -15,9 +15,9 @@ const SOURCE_DIR = resolve(TEST_DIR, '../../test');
 /** The compiled test files under `dir`, sorted; of our own, only those whose source still exists. */
 function findTestFiles(dir: string, suffix: string): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith(suffix))
-    .map(name => join(dir, name))
-    .filter(path => !isStale(path))
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => join(dir, name))
+    .filter((path) => !isStale(path))
     .toSorted();
 }
 
@@ -43,11 +43,39 @@ function report(name: string, result: FileResult): void {
  * most of their time.
  */
 const CORES: Readonly<Record<string, number>> = {
-  'lab/policies': 1.1, 'lab/bench': 1.5, 'local-fleet': 0.9, restart: 0.9, 'lab/forward': 1.3, 'fleet/balancer-fleet': 0.5, 'lab/churn': 0.7, 'lab/ejection': 1.3, 'traffic/memory': 1.1,
-  'fleet/operator': 0.9, cli: 0.8, 'bad-input-keys': 0.9, 'bad-input-messages': 0.9, 'redis/connect-cluster': 0.5, 'agent/agent': 0.6, 'redis/connect-sentinel': 0.6,
-  'fleet/health-checks': 0.5, 'fleet/why': 0.7, 'redis/connect': 0.3, 'bad-input-redis': 0.4, 'console/operator': 0.7, run: 0.8, 'console/status': 0.4, 'fleet/balancer-threads': 0.8,
-  'up/process-group': 0.8, 'up/process-group-start': 0.8, 'up/process-group-stop': 0.7, 'up/process-group-restart': 0.7,
-  'lab/simulation/simulate': 1.2, 'routing/cost-model': 1, 'traffic/slow-clients': 0.8, 'traffic/streaming': 0.9, 'lab/simulation/simulation': 1,
+  'lab/policies': 1.1,
+  'lab/bench': 1.5,
+  'local-fleet': 0.9,
+  restart: 0.9,
+  'lab/forward': 1.3,
+  'fleet/balancer-fleet': 0.5,
+  'lab/churn': 0.7,
+  'lab/ejection': 1.3,
+  'traffic/memory': 1.1,
+  'fleet/operator': 0.9,
+  cli: 0.8,
+  'bad-input-keys': 0.9,
+  'bad-input-messages': 0.9,
+  'redis/connect-cluster': 0.5,
+  'agent/agent': 0.6,
+  'redis/connect-sentinel': 0.6,
+  'fleet/health-checks': 0.5,
+  'fleet/why': 0.7,
+  'redis/connect': 0.3,
+  'bad-input-redis': 0.4,
+  'console/operator': 0.7,
+  run: 0.8,
+  'console/status': 0.4,
+  'fleet/balancer-threads': 0.8,
+  'up/process-group': 0.8,
+  'up/process-group-start': 0.8,
+  'up/process-group-stop': 0.7,
+  'up/process-group-restart': 0.7,
+  'lab/simulation/simulate': 1.2,
+  'routing/cost-model': 1,
+  'traffic/slow-clients': 0.8,
+  'traffic/streaming': 0.9,
+  'lab/simulation/simulation': 1,
 };
 const LONG = Object.keys(CORES);
 const OTHERS = 0.35;
@@ -78,7 +106,9 @@ async function runAll(files: readonly string[], dir: string, options: RunOptions
     if (busy.length >= most) return -1;
     if (busy.length === 0 || sum(busy) + first <= cores) return 0;
     const beside = sum(busy.filter((each) => each <= OTHERS));
-    return waiting.findIndex((file) => coresOf(file) <= OTHERS && sum(busy) + coresOf(file) <= cores && beside + coresOf(file) + first <= cores);
+    return waiting.findIndex(
+      (file) => coresOf(file) <= OTHERS && sum(busy) + coresOf(file) <= cores && beside + coresOf(file) + first <= cores,
+    );
   };
   while (waiting.length > 0) {
     const place = next();
@@ -117,16 +147,16 @@ async function main(): Promise<void> {
 
   const all = findTestFiles(dir, values.suffix);
   const matches = (file: string, pattern: string) => relative(dir, file).includes(pattern);
-  const unmatched = patterns.filter(pattern => !all.some(file => matches(file, pattern)));
+  const unmatched = patterns.filter((pattern) => !all.some((file) => matches(file, pattern)));
   for (const pattern of unmatched) print(`FAIL nothing matches the pattern "${pattern}"`);
-  const chosen = patterns.length === 0 ? all : all.filter(file => patterns.some(pattern => matches(file, pattern)));
+  const chosen = patterns.length === 0 ? all : all.filter((file) => patterns.some((pattern) => matches(file, pattern)));
   if (all.length === 0) print(`FAIL there is no file *${values.suffix} under ${dir}`);
 
   const results = await runAll(chosen, dir, options);
   const sum = (count: (result: FileResult) => number) => results.reduce((total, result) => total + count(result), 0);
-  const passed = sum(result => result.passed);
-  const failed = sum(result => result.failed) + unmatched.length;
-  const skipped = sum(result => result.skipped);
+  const passed = sum((result) => result.passed);
+  const failed = sum((result) => result.failed) + unmatched.length;
+  const skipped = sum((result) => result.skipped);
   if (failed > 0 || passed === 0) process.exitCode = 1;
   print(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 }

@@ -37,7 +37,11 @@ function countOf(text: string): Record<string, number> {
 }
 
 function run(script: string, env: Record<string, string>): void {
-  execFileSync('sh', ['-c', script], { env: { ...process.env, NODE: process.execPath, PROGRAM, FILE: '', ...env }, timeout: 60_000, stdio: 'ignore' });
+  execFileSync('sh', ['-c', script], {
+    env: { ...process.env, NODE: process.execPath, PROGRAM, FILE: '', ...env },
+    timeout: 60_000,
+    stdio: 'ignore',
+  });
 }
 
 test('in a file', () =>
@@ -57,7 +61,10 @@ test('in a pipe, whose reader takes little at a time', () =>
 
 test('in a socket, as journald hands out', async () => {
   // What Node.js calls a pipe is a socket.
-  const child = spawn('sh', ['-c', `${RUN} wait`], { env: { ...process.env, NODE: process.execPath, PROGRAM, FILE: '' }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('sh', ['-c', `${RUN} wait`], {
+    env: { ...process.env, NODE: process.execPath, PROGRAM, FILE: '' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let text = '';
   for await (const chunk of child.stdout) text += String(chunk);
   const counts = countOf(text);

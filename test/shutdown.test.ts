@@ -147,7 +147,10 @@ test('a child whose parent is gone ends', async () => {
 });
 
 test('a child whose parent went while it was still starting ends too', async () => {
-  assert.is(await killParent("console.log('kill now'); await new Promise((resolve) => process.once('disconnect', resolve));"), 'ended with 1');
+  assert.is(
+    await killParent("console.log('kill now'); await new Promise((resolve) => process.once('disconnect', resolve));"),
+    'ended with 1',
+  );
 });
 
 test.run();

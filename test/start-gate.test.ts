@@ -7,7 +7,8 @@ import { StartGate } from '../lib/start-gate.js';
 const test = suite('start gate');
 
 /** Whether the gate is open, after all that is to happen at once has happened. */
-const isOpen = (gate: StartGate): Promise<boolean> => Promise.race([gate.opened.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
+const isOpen = (gate: StartGate): Promise<boolean> =>
+  Promise.race([gate.opened.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 
 /** A gate of a balancer whose name is known to be free. */
 function named(hasStatics: boolean): StartGate {

@@ -50,7 +50,11 @@ test('a host whose answer came during a pause of its checker is well', async () 
   const host = `require('node:http').createServer((_request, response) => setTimeout(() => response.end('well'), 200)).listen(0, '127.0.0.1', function () { console.log('port', this.address().port); });`;
   await withProcess({ command: process.execPath, args: ['-e', host] }, async (child) => {
     const [, port] = await child.waitForLine(/^port (\d+)$/, 10_000);
-    const answer = probeHost(`http://127.0.0.1:${port}`, { ...TRAFFIC_DEFAULTS, healthPath: '/', healthTimeoutMs: 1000 }, { ca: undefined, isInsecure: false });
+    const answer = probeHost(
+      `http://127.0.0.1:${port}`,
+      { ...TRAFFIC_DEFAULTS, healthPath: '/', healthTimeoutMs: 1000 },
+      { ca: undefined, isInsecure: false },
+    );
     // Its request has gone out.
     await new Promise((resolve) => setTimeout(resolve, 100));
     await block(2500);

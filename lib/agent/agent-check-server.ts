@@ -65,8 +65,14 @@ async function listen(server: Server, port: number, bind: string): Promise<void>
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
-          ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --listen-agent-check`, { cause: error })
-          : new MeercatError('MEERCAT_START_FAILED', `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --listen-agent-check and --agent-check-bind`, { cause: error }),
+          ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --listen-agent-check`, {
+              cause: error,
+            })
+          : new MeercatError(
+              'MEERCAT_START_FAILED',
+              `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --listen-agent-check and --agent-check-bind`,
+              { cause: error },
+            ),
       );
     });
     server.listen(port, bind, resolve);

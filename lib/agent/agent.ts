@@ -135,7 +135,8 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   async function noticeSharedName(): Promise<void> {
     const known = await client.hget(keys.host(name), 'url').catch(() => null);
     const isShared = known !== null && known !== url;
-    if (isShared && !hasSharedName) log('error', 'another host uses the same name: give each its own with --name', { host: name, other: known.slice(0, 200) });
+    if (isShared && !hasSharedName)
+      log('error', 'another host uses the same name: give each its own with --name', { host: name, other: known.slice(0, 200) });
     hasSharedName = isShared;
   }
 

@@ -10,7 +10,7 @@ import { openMachineProbe } from './probes/machine.js';
 import { openPidProbe } from './probes/pid.js';
 import { openUrlProbe } from './probes/url.js';
 
-const POSSIBLE = 'auto, machine, cgroup, pid:N, agent-check://host:port, or the URL (http or https) of a JSON page with ORCA\'s names';
+const POSSIBLE = "auto, machine, cgroup, pid:N, agent-check://host:port, or the URL (http or https) of a JSON page with ORCA's names";
 
 /**
  * Opens the probe that `spec` names: `auto`, `machine`, `cgroup`, `pid:N`, `agent-check://host:port`, or an http(s) URL.

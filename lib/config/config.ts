@@ -84,7 +84,10 @@ export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
     refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
   }
   if (config.port !== 0 && config.port === config.consolePort) refuse('--console-port must differ from --port');
-  if (config.consoleToken !== '' && config.consoleTokenFile !== '') refuse(`--console-token-file and ${CONSOLE_TOKEN_VARIABLE} are both set: leave one of them out, so that it is clear which token counts`);
+  if (config.consoleToken !== '' && config.consoleTokenFile !== '')
+    refuse(
+      `--console-token-file and ${CONSOLE_TOKEN_VARIABLE} are both set: leave one of them out, so that it is clear which token counts`,
+    );
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
   checkTraffic(config);
@@ -94,15 +97,20 @@ export function checkBalancerConfig(config: BalancerConfig): BalancerConfig {
 /** Checks what belongs together in the traffic plane's part. */
 function checkTraffic(config: TrafficConfig): void {
   const { tlsCerts, tlsKeys, hostCa, isHostInsecure, isProxyAccepted, trust } = config;
-  if (tlsCerts.length !== tlsKeys.length) refuse(`--tls-key: there are ${tlsCerts.length} of --tls-cert and ${tlsKeys.length} of --tls-key: give one --tls-key for each --tls-cert, in the same order`);
+  if (tlsCerts.length !== tlsKeys.length)
+    refuse(
+      `--tls-key: there are ${tlsCerts.length} of --tls-cert and ${tlsKeys.length} of --tls-key: give one --tls-key for each --tls-cert, in the same order`,
+    );
   if (hostCa !== '' && isHostInsecure) refuse('--host-ca means nothing with --host-insecure: leave one of them out');
-  if (isProxyAccepted && trust.length === 0) refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
+  if (isProxyAccepted && trust.length === 0)
+    refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
   if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');
   if (config.ejectTimeMs > config.ejectMaxTimeMs) refuse('--eject-time must not be longer than --eject-max-time');
   if (config.healthTimeoutMs > config.healthIntervalMs * 10) refuse('--health-timeout must not be longer than ten times --health-interval');
   // A TCP connection has neither a Host header nor a status: the check would ask for less than it seems to.
   if (config.healthHost !== '' && config.healthPath === '') refuse('--health-host needs --health-path');
-  if (formatStatuses(config.healthExpect) !== formatStatuses(DEFAULTS.healthExpect) && config.healthPath === '') refuse('--health-expect needs --health-path');
+  if (formatStatuses(config.healthExpect) !== formatStatuses(DEFAULTS.healthExpect) && config.healthPath === '')
+    refuse('--health-expect needs --health-path');
   if (config.accessLogFile !== '' && config.accessLog === 'off') refuse('--access-log-file needs --access-log common or json');
 }
 
@@ -127,7 +135,10 @@ export function checkFleet(redis: readonly string[], namespace: string): void {
 
 /** This machine's name as a part of a host's or balancer's name. */
 export function machineName(): string {
-  const name = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 64);
+  const name = hostname()
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 64);
   return name === '' ? 'machine' : name;
 }
 
@@ -156,7 +167,10 @@ export function parseStaticHost(text: string): StaticHost {
 export function defaultHostName(origin: string): string {
   const { host, hostname: name, port, protocol } = new URL(origin);
   const text = port === '' ? `${name}-${protocol === 'https:' ? 443 : 80}` : host.replace(/:(\d+)$/, '-$1');
-  return text.replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 128);
+  return text
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 128);
 }
 
 /** Reads the URL of a host: an origin. */
@@ -194,20 +208,37 @@ export function formatDuration(ms: number): string {
   return ms >= SECOND && ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1 << 10, kib: 1 << 10, kb: 1000, m: 1 << 20, mib: 1 << 20, mb: 1e6, g: 1 << 30, gib: 1 << 30, gb: 1e9 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1 << 10,
+  kib: 1 << 10,
+  kb: 1000,
+  m: 1 << 20,
+  mib: 1 << 20,
+  mb: 1e6,
+  g: 1 << 30,
+  gib: 1 << 30,
+  gb: 1e9,
+};
 
 /** Reads a size such as `16KiB`, `64k` or `1g`, in bytes; a bare number is bytes. */
 export function parseSize(flag: string, text: string, min: number, max: number): number {
   const [, digits = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]{0,3})$/.exec(text.trim().toLowerCase()) ?? [];
   const factor = Object.hasOwn(SIZE_UNITS, unit) ? (SIZE_UNITS[unit] as number) : Number.NaN;
   const bytes = digits === '' ? Number.NaN : Math.round(Number(digits) * factor);
-  if (!(bytes >= min && bytes <= max)) refuse(`${flag}: a size from ${formatSize(min)} to ${formatSize(max)}, such as 16KiB, 64k or 1g, not ${quote(text)}`);
+  if (!(bytes >= min && bytes <= max))
+    refuse(`${flag}: a size from ${formatSize(min)} to ${formatSize(max)}, such as 16KiB, 64k or 1g, not ${quote(text)}`);
   return bytes;
 }
 
 /** A size as a person writes it: `16KiB`, `1GiB`, `100`. */
 export function formatSize(bytes: number): string {
-  const units = [['GiB', 1 << 30], ['MiB', 1 << 20], ['KiB', 1 << 10]] as const;
+  const units = [
+    ['GiB', 1 << 30],
+    ['MiB', 1 << 20],
+    ['KiB', 1 << 10],
+  ] as const;
   const [unit, factor] = units.find(([, size]) => bytes >= size && bytes % size === 0) ?? ['', 1];
   return `${bytes / factor}${unit}`;
 }
@@ -223,7 +254,8 @@ export function parseCidr(flag: string, text: string): string {
   const [address = '', bits, ...more] = text.trim().split('/');
   const most = { 4: 32, 6: 128 }[isIP(address)] ?? 0;
   const length = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
-  if (most === 0 || more.length > 0 || !(length <= most)) refuse(`${flag}: an address or a range such as 10.0.0.0/8 or fd00::/8, not ${quote(text)}`);
+  if (most === 0 || more.length > 0 || !(length <= most))
+    refuse(`${flag}: an address or a range such as 10.0.0.0/8 or fd00::/8, not ${quote(text)}`);
   return `${address}/${length}`;
 }
 
@@ -238,7 +270,9 @@ const AUTHORITY = /^(?:\[([\dA-Fa-f:.]{2,45})\]|[\w.-]{1,253})(?::(\d{1,5}))?$/;
 export function parseAuthority(flag: string, text: string): string {
   const [, address, port = '80'] = AUTHORITY.exec(text) ?? [undefined, undefined, ''];
   const isGood = Number(port) >= 1 && Number(port) <= 65_535 && (address === undefined || isIP(address) === 6);
-  return isGood ? text : refuse(`${flag}: a name or an address, perhaps with a port, such as app.example or [::1]:8080, not ${quote(text)}`);
+  return isGood
+    ? text
+    : refuse(`${flag}: a name or an address, perhaps with a port, such as app.example or [::1]:8080, not ${quote(text)}`);
 }
 
 /** Reads statuses of HTTP and ranges of them, separated by commas: `200-399,401`. */
@@ -246,7 +280,8 @@ export function parseStatuses(flag: string, text: string): StatusRange[] {
   return text.split(',').map((part) => {
     const [, first = '', last = first] = /^(\d{3})(?:-(\d{3}))?$/.exec(part.trim()) ?? [];
     const [from, to] = [Number(first), Number(last)];
-    if (from < 100 || to > 599 || from > to) refuse(`${flag}: statuses from 100 to 599 and ranges of them, such as 200-399,401, not ${quote(text)}`);
+    if (from < 100 || to > 599 || from > to)
+      refuse(`${flag}: statuses from 100 to 599 and ranges of them, such as 200-399,401, not ${quote(text)}`);
     return { from, to };
   });
 }
@@ -261,12 +296,23 @@ export function parseChoice<Choice extends string>(flag: string, text: string, c
   return choices.find((choice) => choice === text) ?? refuse(`${flag}: one of ${choices.join(', ')}, not ${quote(text)}`);
 }
 
-const SWITCH_WORDS: Readonly<Record<string, boolean>> = { 1: true, true: true, yes: true, on: true, 0: false, false: false, no: false, off: false };
+const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
+  1: true,
+  true: true,
+  yes: true,
+  on: true,
+  0: false,
+  false: false,
+  no: false,
+  off: false,
+};
 
 /** Reads whether a flag without a value is set: `1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off`, in any case. */
 export function parseSwitch(flag: string, text: string): boolean {
   const word = text.trim().toLowerCase();
-  return Object.hasOwn(SWITCH_WORDS, word) ? (SWITCH_WORDS[word] as boolean) : refuse(`${flag}: 1, true, yes or on, or else 0, false, no or off, not ${quote(text)}`);
+  return Object.hasOwn(SWITCH_WORDS, word)
+    ? (SWITCH_WORDS[word] as boolean)
+    : refuse(`${flag}: 1, true, yes or on, or else 0, false, no or off, not ${quote(text)}`);
 }
 
 /** Reads an algorithm's name. */

@@ -32,8 +32,13 @@ export function formatMember({ number, port, isPortShared }: Member): string {
 /** Reads what {@link formatMember} wrote. */
 export function parseMember(text: string): Member {
   const [number = '', port = '', shared, ...more] = text.split(',');
-  if (more.length > 0 || (shared !== undefined && shared !== 'shared')) throw new MeercatError('MEERCAT_BAD_CONFIG', '--member: NUMBER,PORT or NUMBER,PORT,shared');
-  return { number: parseInteger('--member', number, 1, MAX_PROCESSES), port: parsePort('--member', port), isPortShared: shared !== undefined };
+  if (more.length > 0 || (shared !== undefined && shared !== 'shared'))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', '--member: NUMBER,PORT or NUMBER,PORT,shared');
+  return {
+    number: parseInteger('--member', number, 1, MAX_PROCESSES),
+    port: parsePort('--member', port),
+    isPortShared: shared !== undefined,
+  };
 }
 
 /** The name of the group: that of its processes is this, a dash and their number. */
@@ -46,7 +51,8 @@ export function checkProcesses(config: BalancerConfig): void {
   const { processes, consolePort, port, name } = config;
   if (processes === 1) return;
   const last = consolePort + processes - 1;
-  if (name !== '' && !isName(`${name}-${processes}`)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: too long for the name of a process, which is NAME-1 to NAME-${processes}`);
+  if (name !== '' && !isName(`${name}-${processes}`))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: too long for the name of a process, which is NAME-1 to NAME-${processes}`);
   if (consolePort === 0) return;
   const ports = `--console-port: ${processes} processes need the ports ${consolePort} to ${last}`;
   if (last > 65_535) throw new MeercatError('MEERCAT_BAD_CONFIG', `${ports}: choose a lower one, or 0 for any free ones`);

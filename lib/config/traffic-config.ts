@@ -84,8 +84,34 @@ export interface HealthRules {
 
 /** The health rules alone of a larger configuration: what the fleet and hosts threads are handed. */
 export function healthRulesOf(config: HealthRules): HealthRules {
-  const { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthHost, healthExpect, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs } = config;
-  return { ejectAfter, ejectTimeMs, ejectMaxTimeMs, maxEjectedPercent, healthPath, healthHost, healthExpect, healthIntervalMs, healthTimeoutMs, healthRise, healthFall, slowStartMs };
+  const {
+    ejectAfter,
+    ejectTimeMs,
+    ejectMaxTimeMs,
+    maxEjectedPercent,
+    healthPath,
+    healthHost,
+    healthExpect,
+    healthIntervalMs,
+    healthTimeoutMs,
+    healthRise,
+    healthFall,
+    slowStartMs,
+  } = config;
+  return {
+    ejectAfter,
+    ejectTimeMs,
+    ejectMaxTimeMs,
+    maxEjectedPercent,
+    healthPath,
+    healthHost,
+    healthExpect,
+    healthIntervalMs,
+    healthTimeoutMs,
+    healthRise,
+    healthFall,
+    slowStartMs,
+  };
 }
 
 /** TLS on both sides; all names are of PEM files. */

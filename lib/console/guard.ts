@@ -37,7 +37,8 @@ export function buildGuard(address: string, token: string): Guard {
     return ({ authorization }) => checkToken(expected, authorization);
   }
   if (isLoopback(address)) return ({ host }) => checkHost(host);
-  const message = 'this page needs a token, and this balancer has none: give it one with --console-token-file FILE or MEERCAT_CONSOLE_TOKEN, or leave --console-bind on loopback';
+  const message =
+    'this page needs a token, and this balancer has none: give it one with --console-token-file FILE or MEERCAT_CONSOLE_TOKEN, or leave --console-bind on loopback';
   return () => ({ status: 403, error: 'MEERCAT_FORBIDDEN', message, challenge: '' });
 }
 
@@ -46,7 +47,12 @@ function checkToken(expected: Buffer, authorization: string | undefined): Refusa
   // Digests have one length, so that the comparison tells nothing of the token, not even how long it is.
   if (given !== undefined && timingSafeEqual(digestOf(given), expected)) return undefined;
   const message = 'send "Authorization: Bearer TOKEN" with the token of --console-token-file or MEERCAT_CONSOLE_TOKEN';
-  return { status: 401, error: 'MEERCAT_UNAUTHORIZED', message, challenge: `Bearer realm="meercat"${authorization === undefined ? '' : ', error="invalid_token"'}` };
+  return {
+    status: 401,
+    error: 'MEERCAT_UNAUTHORIZED',
+    message,
+    challenge: `Bearer realm="meercat"${authorization === undefined ? '' : ', error="invalid_token"'}`,
+  };
 }
 
 /**
@@ -56,7 +62,12 @@ function checkToken(expected: Buffer, authorization: string | undefined): Refusa
 function checkHost(host: string | undefined): Refusal | undefined {
   const [, v6, name = ''] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
   if (v6 !== undefined ? isIP(v6) === 6 : isIP(name) === 4 || /^(?:[\w-]+\.)*localhost$/i.test(name)) return undefined;
-  return { status: 403, error: 'MEERCAT_FORBIDDEN', message: 'without a token only an address or localhost is served here: check the Host header', challenge: '' };
+  return {
+    status: 403,
+    error: 'MEERCAT_FORBIDDEN',
+    message: 'without a token only an address or localhost is served here: check the Host header',
+    challenge: '',
+  };
 }
 
 function digestOf(text: string): Buffer {

@@ -50,7 +50,10 @@ export function healthPages(read: () => Standing): Page[] {
         const standing = read();
         const { isReady, reason, message } = readinessOf(standing);
         const { name, role, term, table, hosts, inflight } = standing;
-        return { status: isReady ? 200 : 503, body: { status: phaseOf(standing), reason, message, name, role, term, table, hosts, inflight } };
+        return {
+          status: isReady ? 200 : 503,
+          body: { status: phaseOf(standing), reason, message, name, role, term, table, hosts, inflight },
+        };
       },
     },
   ];

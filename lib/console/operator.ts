@@ -73,18 +73,28 @@ async function checkKnown(client: Commands, keys: Keys, host: string): Promise<v
   const shown = names.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).slice(0, NAMES_SHOWN);
   const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : '';
   const known = names.length === 0 ? 'it knows none at all' : `it knows ${shown.join(', ')}${more}`;
-  throw new MeercatError('MEERCAT_UNKNOWN_HOST', `the fleet knows no host ${JSON.stringify(host.slice(0, 128))}: ${known} (meercat status shows all)`);
+  throw new MeercatError(
+    'MEERCAT_UNKNOWN_HOST',
+    `the fleet knows no host ${JSON.stringify(host.slice(0, 128))}: ${known} (meercat status shows all)`,
+  );
 }
 
 /** What was done, in two lines for a person. */
 export function describeOperated({ host, operator, before, balancers }: Operated): string {
-  const fleet = balancers === 0 ? 'no balancer is in the fleet; one that starts goes by it' : `${balancers} balancer${balancers === 1 ? ' is' : 's are'} in the fleet; each goes by it within a second`;
+  const fleet =
+    balancers === 0
+      ? 'no balancer is in the fleet; one that starts goes by it'
+      : `${balancers} balancer${balancers === 1 ? ' is' : 's are'} in the fleet; each goes by it within a second`;
   return `${phrase(host, operator, before)}\n${fleet}`;
 }
 
 function phrase(host: string, operator: OperatorWord | null, before: string | null): string {
-  if (operator === null) return before === null ? `${host} was neither drained nor ejected` : `${host} is let in again: it gets requests when it is well`;
+  if (operator === null)
+    return before === null ? `${host} was neither drained nor ejected` : `${host} is let in again: it gets requests when it is well`;
   const again = before === operator ? ' already' : '';
-  const rest = operator === 'drained' ? 'it gets no new requests, and finishes what it has' : 'it gets no new requests, and what it has in flight is ended';
+  const rest =
+    operator === 'drained'
+      ? 'it gets no new requests, and finishes what it has'
+      : 'it gets no new requests, and what it has in flight is ended';
   return `${host} is ${operator}${again}: ${rest}`;
 }

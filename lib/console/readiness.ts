@@ -34,10 +34,18 @@ export interface Readiness {
 export function readinessOf({ isStopping, waitingFor, hosts, hostsTakenOut, hasCandidate, isPanic, hostsWell }: ReadinessFacts): Readiness {
   if (isStopping) return { isReady: false, reason: 'stopping', message: 'this balancer was told to stop: send requests to others' };
   if (waitingFor !== '') return { isReady: false, reason: 'starting', message: `requests wait: ${waitingFor}` };
-  if (hasCandidate && isPanic && hostsWell === 0) return { isReady: false, reason: 'all-down', message: 'every host looks down: requests are sent to them anyway, and most will fail' };
-  if (hasCandidate && isPanic) return { isReady: true, reason: 'panic', message: 'too many hosts look down: requests are sent to all of them anyway' };
+  if (hasCandidate && isPanic && hostsWell === 0)
+    return { isReady: false, reason: 'all-down', message: 'every host looks down: requests are sent to them anyway, and most will fail' };
+  if (hasCandidate && isPanic)
+    return { isReady: true, reason: 'panic', message: 'too many hosts look down: requests are sent to all of them anyway' };
   if (hasCandidate) return { isReady: true, reason: 'ready', message: 'requests are served' };
-  if (hosts === 0) return { isReady: false, reason: 'no-hosts', message: 'no host is known: name one with --host, or start an agent beside it' };
-  if (hostsTakenOut >= hosts) return { isReady: false, reason: 'all-taken-out', message: 'operators took out every host: see meercat status, and meercat undrain HOST' };
+  if (hosts === 0)
+    return { isReady: false, reason: 'no-hosts', message: 'no host is known: name one with --host, or start an agent beside it' };
+  if (hostsTakenOut >= hosts)
+    return {
+      isReady: false,
+      reason: 'all-taken-out',
+      message: 'operators took out every host: see meercat status, and meercat undrain HOST',
+    };
   return { isReady: false, reason: 'hosts-pending', message: 'hosts are known, but none may be picked yet' };
 }

@@ -53,7 +53,9 @@ export function renderFleet(view: FleetView): string {
 /** The fleet as plain lines, one for each balancer and host. */
 export function renderLines(view: FleetView): string[] {
   return [
-    ...balancerRows(view).map((row) => `balancer ${row.name} ${row.isMaster ? 'master' : 'slave'} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`),
+    ...balancerRows(view).map(
+      (row) => `balancer ${row.name} ${row.isMaster ? 'master' : 'slave'} rps=${oneDecimal(row.rps)} inflight=${whole(row.inflight)}`,
+    ),
     ...view.hosts.map(
       (row) =>
         `host ${row.name} ${standingOf(row).join(',')} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
@@ -81,7 +83,9 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => (line[index] as string).length)));
   return lines.map((line) =>
     line
-      .map((cell, index) => (columns[index]?.[1] === 'right' ? cell.padStart(widths[index] as number) : cell.padEnd(widths[index] as number)))
+      .map((cell, index) =>
+        columns[index]?.[1] === 'right' ? cell.padStart(widths[index] as number) : cell.padEnd(widths[index] as number),
+      )
       .join('  ')
       .trimEnd(),
   );

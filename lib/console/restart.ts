@@ -56,7 +56,8 @@ export async function restartFleet({ redis, namespace, isJson }: RestartOptions,
         say(`${name} ${detail}`);
       }
     }
-    if (isJson) out.write(`${JSON.stringify({ namespace, restarted, seconds: Number(((performance.now() - startMs) / 1000).toFixed(1)) })}\n`);
+    if (isJson)
+      out.write(`${JSON.stringify({ namespace, restarted, seconds: Number(((performance.now() - startMs) / 1000).toFixed(1)) })}\n`);
   } finally {
     client.disconnect();
   }
@@ -106,13 +107,15 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
           };
         });
       }
-      if (failure !== undefined) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${reasonOf(failure)}`, { cause: failure });
+      if (failure !== undefined)
+        throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${reasonOf(failure)}`, { cause: failure });
       const step = waiting.shift() ?? (await looker.missed());
       if (step === undefined) {
         if (performance.now() - heardAtMs >= timeoutMs) throw silence(timeoutMs, keys.namespace);
         continue;
       }
-      if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET) throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);
+      if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET)
+        throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);
       if (looker.isNews(step)) yield step;
       if (step.kind === 'restart-ended' && step.name === WHOLE_FLEET) return;
       timeoutMs = SILENCE_TIMEOUT_MS;
@@ -193,5 +196,8 @@ async function untilNew(client: Commands, keys: Keys, name: string, oldSince: st
     if (since !== undefined && since !== oldSince) return since;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
-  throw new MeercatError('MEERCAT_RESTART_FAILED', `${name} was restarted, but does not stand in Redis as a new one: look at meercat status`);
+  throw new MeercatError(
+    'MEERCAT_RESTART_FAILED',
+    `${name} was restarted, but does not stand in Redis as a new one: look at meercat status`,
+  );
 }

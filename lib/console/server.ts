@@ -35,7 +35,13 @@ export interface ConsoleLimits {
 }
 
 /** Far more than any checker or browser needs. */
-export const CONSOLE_LIMITS: ConsoleLimits = { requestTimeoutMs: 5000, idleTimeoutMs: 5000, maxHeaderBytes: 8192, maxBodyBytes: 65_536, maxConnections: 256 };
+export const CONSOLE_LIMITS: ConsoleLimits = {
+  requestTimeoutMs: 5000,
+  idleTimeoutMs: 5000,
+  maxHeaderBytes: 8192,
+  maxBodyBytes: 65_536,
+  maxConnections: 256,
+};
 
 /** How often Node looks for requests whose time is over. */
 const CHECK_EVERY_MS = 500;
@@ -146,10 +152,19 @@ function refuse(response: ServerResponse, status: number, error: string, message
 }
 
 function send(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }).end(`${JSON.stringify(body)}\n`);
+  response
+    .writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
+    .end(`${JSON.stringify(body)}\n`);
 }
 
 function startError(error: NodeJS.ErrnoException, bind: string, port: number): MeercatError {
-  if (error.code === 'EADDRINUSE') return new MeercatError('MEERCAT_PORT_TAKEN', `the console's port ${port} is taken: choose another with --console-port`, { cause: error });
-  return new MeercatError('MEERCAT_START_FAILED', `the console can't listen on ${bind}:${port} (${error.code ?? error.message}): check --console-bind and --console-port`, { cause: error });
+  if (error.code === 'EADDRINUSE')
+    return new MeercatError('MEERCAT_PORT_TAKEN', `the console's port ${port} is taken: choose another with --console-port`, {
+      cause: error,
+    });
+  return new MeercatError(
+    'MEERCAT_START_FAILED',
+    `the console can't listen on ${bind}:${port} (${error.code ?? error.message}): check --console-bind and --console-port`,
+    { cause: error },
+  );
 }

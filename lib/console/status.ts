@@ -32,7 +32,11 @@ export async function connectForPerson(redis: string): Promise<Commands> {
   } catch (error) {
     const reason = reasonOf(error);
     // A refusal says itself what to do.
-    throw new MeercatError('MEERCAT_NO_REDIS', `Redis at ${describeAddress(address)} can't be used: ${reason}${isRefusal(reason) ? '' : '; check --redis'}`, { cause: error });
+    throw new MeercatError(
+      'MEERCAT_NO_REDIS',
+      `Redis at ${describeAddress(address)} can't be used: ${reason}${isRefusal(reason) ? '' : '; check --redis'}`,
+      { cause: error },
+    );
   }
 }
 

@@ -23,5 +23,8 @@ export function readConsoleToken({ consoleToken, consoleTokenFile }: Pick<Balanc
 
 function check(source: string, token: string): string {
   if (TOKEN.test(token)) return token;
-  throw new MeercatError('MEERCAT_BAD_CONFIG', `${source}: a token has 16 to 512 letters, digits and - . _ ~ + /, such as openssl rand -hex 32 prints`);
+  throw new MeercatError(
+    'MEERCAT_BAD_CONFIG',
+    `${source}: a token has 16 to 512 letters, digits and - . _ ~ + /, such as openssl rand -hex 32 prints`,
+  );
 }

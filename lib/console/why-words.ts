@@ -17,11 +17,13 @@ const FAR = 1.1;
 /** So many of those that lost are told of one by one. */
 const TOLD = 3;
 
-const number = (value: number | null): string => (value === null ? NONE : value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3).replace(/\.?0+$/, ''));
+const number = (value: number | null): string =>
+  value === null ? NONE : value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3).replace(/\.?0+$/, '');
 /** `a`, `a and b`, `a, b and c`. */
 const listed = (names: readonly string[]): string => names.join(', ').replace(/, ([^,]*)$/, ' and $1');
 const name = (host: string | null): string => host ?? GONE;
-const requests = (inflight: number, work: number): string => (inflight === 0 && work === 0 ? '0' : `${number(inflight)} (${number(work)} ms)`);
+const requests = (inflight: number, work: number): string =>
+  inflight === 0 && work === 0 ? '0' : `${number(inflight)} (${number(work)} ms)`;
 
 function age(ms: number | null): string {
   if (ms === null) return 'never';
@@ -47,15 +49,15 @@ const COLUMNS: readonly Column<Row>[] = [
 /** The whole answer, for a person. Ends without a line break. */
 export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAnswer, nowEpochMs: number): string {
   const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${question.target}`;
-  if (answer.status !== 'explained') return `${what}\nno host was picked for it: it was refused before (its line in the access log has the code)`;
+  if (answer.status !== 'explained')
+    return `${what}\nno host was picked for it: it was refused before (its line in the access log has the code)`;
   const { at, className, costMs, isCostKnown, picks } = answer.explanation;
   const agoMs = nowEpochMs - Date.parse(at);
   const when = 'id' in question ? `, picked at ${at}${agoMs >= 0 ? ` (${age(agoMs)} ago)` : ''}` : '';
-  const cost = isCostKnown ? `expected to cost ${number(costMs)} ms of CPU` : `of a cost that is not known yet: counted as ${number(costMs)} ms of CPU, as the average of all`;
-  const lines = [
-    `${what}${when}`,
-    `class ${className === '' ? '(unnamed)' : className}, ${cost}`,
-  ];
+  const cost = isCostKnown
+    ? `expected to cost ${number(costMs)} ms of CPU`
+    : `of a cost that is not known yet: counted as ${number(costMs)} ms of CPU, as the average of all`;
+  const lines = [`${what}${when}`, `class ${className === '' ? '(unnamed)' : className}, ${cost}`];
   for (const [index, pick] of picks.entries()) {
     lines.push('');
     if (picks.length > 1) lines.push(`pick ${index + 1}, try ${pick.attempt}`);
@@ -82,9 +84,18 @@ function freshness(pick: ExplainedPick): string[] {
   const { algorithm, loadsAgeMs, trust, looked } = pick;
   if (algorithm !== 'adaptive' || looked.length === 0) return [];
   const isShort = looked.some(({ capacity, speed }) => capacity === null || speed === null);
-  const assumed = isShort ? [`What is not known (-) of a host is assumed: a capacity of ${number(pick.assumedCapacity)} and a speed of ${number(pick.assumedSpeed)}.`] : [];
+  const assumed = isShort
+    ? [
+        `What is not known (-) of a host is assumed: a capacity of ${number(pick.assumedCapacity)} and a speed of ${number(pick.assumedSpeed)}.`,
+      ]
+    : [];
   if (loadsAgeMs === null) return ['Of the other balancers nothing was known yet: only our own requests count.', ...assumed];
-  const believed = trust === 1 ? 'and were believed fully' : trust === 0 ? 'and too old to tell hosts apart: of those drawn, the least of our own work decides' : `and their differences were believed to ${percent(trust)}`;
+  const believed =
+    trust === 1
+      ? 'and were believed fully'
+      : trust === 0
+        ? 'and too old to tell hosts apart: of those drawn, the least of our own work decides'
+        : `and their differences were believed to ${percent(trust)}`;
   return [`The other balancers' figures were ${age(loadsAgeMs)} old ${believed}.`, ...assumed];
 }
 
@@ -102,15 +113,23 @@ function circumstances({ excluded, isPanic }: ExplainedPick): string[] {
 
 function decision(pick: ExplainedPick): string[] {
   const { algorithm, candidates, looked, picked, end } = pick;
-  if (end === 'none') return [candidates === 0 ? 'No host could be picked: all are down or taken out, or there is none.' : 'No other host could be picked.'];
+  if (end === 'none')
+    return [candidates === 0 ? 'No host could be picked: all are down or taken out, or there is none.' : 'No other host could be picked.'];
   const winner = looked.find(({ host }) => host !== null && host === picked);
   if (winner === undefined) return ['The host that was picked has left the fleet since, and its figures can no longer be told apart.'];
   const host = name(winner.host);
-  if (winner.look === 'warming') return [`No host that was looked at could be taken but such as warm up, and of them ${host} came first in the list: sending anyway beats refusing.`];
-  if (winner.look === 'avoided') return [`${host} was taken although this balancer holds something against it at the moment: there was no better one, and sending anyway beats refusing.`];
+  if (winner.look === 'warming')
+    return [
+      `No host that was looked at could be taken but such as warm up, and of them ${host} came first in the list: sending anyway beats refusing.`,
+    ];
+  if (winner.look === 'avoided')
+    return [
+      `${host} was taken although this balancer holds something against it at the moment: there was no better one, and sending anyway beats refusing.`,
+    ];
   if (winner.look === 'full') return ['No host that could be picked had room for one more request of this balancer.'];
   if (candidates === 1) return [`${host} was the only host that could be picked.`];
-  if (algorithm === 'round-robin') return [`It was the turn of ${host}: round-robin takes each host in turn, and no figure plays a part.`, ...passedOver(pick)];
+  if (algorithm === 'round-robin')
+    return [`It was the turn of ${host}: round-robin takes each host in turn, and no figure plays a part.`, ...passedOver(pick)];
   if (winner.score === null) return [`None of the hosts that were drawn could be taken; ${host} was one of the others that could.`];
   return compared(pick, winner, winner.score);
 }
@@ -127,7 +146,10 @@ function compared(pick: ExplainedPick, winner: LookedAt, score: number): string[
   const host = name(winner.host);
   const others = looked.filter((row) => row !== winner && row.look === 'eligible' && row.score !== null);
   const drawn = looked.length + pick.unlisted;
-  const among = drawn >= candidates ? `of all ${candidates} hosts` : `of ${drawn} ${drawn === 1 ? 'host' : 'hosts'}, drawn at random from ${candidates}`;
+  const among =
+    drawn >= candidates
+      ? `of all ${candidates} hosts`
+      : `of ${drawn} ${drawn === 1 ? 'host' : 'hosts'}, drawn at random from ${candidates}`;
   if (others.length === 0) return [`${host} was the only one that could be taken ${among}.`, ...passedOver(pick)];
   // The older the figures, the more our own work decides.
   const isOld = algorithm === 'adaptive' && pick.trust < 0.5;
@@ -143,39 +165,75 @@ function compared(pick: ExplainedPick, winner: LookedAt, score: number): string[
 /** What made a host lose, by the figure in which it is worst beside the winner. */
 function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacity, assumedSpeed }: ExplainedPick): string {
   const found: { ratio: number; words: string }[] = [];
-  const compare = (own: number | null, other: number | null, isLessBetter: boolean, words: (own: string, other: string) => string): void => {
+  const compare = (
+    own: number | null,
+    other: number | null,
+    isLessBetter: boolean,
+    words: (own: string, other: string) => string,
+  ): void => {
     if (own === null || other === null || own === other) return;
     const ratio = isLessBetter ? (own + 1e-9) / (other + 1e-9) : (other + 1e-9) / (own + 1e-9);
     if (ratio > CLOSE) found.push({ ratio, words: words(number(own), number(other)) });
   };
-  if (row.failing - winner.failing > 0.005) found.push({ ratio: 1 + 20 * (row.failing - winner.failing), words: `${percent(row.failing)} of its recent requests failed` });
+  if (row.failing - winner.failing > 0.005)
+    found.push({ ratio: 1 + 20 * (row.failing - winner.failing), words: `${percent(row.failing)} of its recent requests failed` });
   if (algorithm === 'resource') {
-    compare(row.usage, winner.usage, true, () => `more used (${percent(row.usage)} against ${percent(winner.usage)}, the reports ${age(row.reportAgeMs)} and ${age(winner.reportAgeMs)} old)`);
+    compare(
+      row.usage,
+      winner.usage,
+      true,
+      () =>
+        `more used (${percent(row.usage)} against ${percent(winner.usage)}, the reports ${age(row.reportAgeMs)} and ${age(winner.reportAgeMs)} old)`,
+    );
   } else if (algorithm === 'least-request') {
     compare(row.inflight, winner.inflight, true, (own, other) => `more in flight (${own} against ${other})`);
   } else {
     const capacity = (host: LookedAt): number => host.capacity ?? assumedCapacity;
-    const shown = (host: LookedAt): string => (host.capacity === null ? `${number(assumedCapacity)}, which is assumed` : number(host.capacity));
+    const shown = (host: LookedAt): string =>
+      host.capacity === null ? `${number(assumedCapacity)}, which is assumed` : number(host.capacity);
     const inflight = (host: LookedAt): number => (host.inflight + host.othersInflight + 1) / capacity(host);
     const work = (host: LookedAt): number => (host.work + host.othersWork + 1) / capacity(host);
     const isBusier = row.inflight + row.othersInflight > winner.inflight + winner.othersInflight;
-    compare(inflight(row), inflight(winner), true, () => `${isBusier ? 'more requests for what it can do' : 'less that it can do'} (${number(row.inflight + row.othersInflight)} in flight at a capacity of ${shown(row)}, against ${number(winner.inflight + winner.othersInflight)} at ${shown(winner)})`);
-    compare(work(row), work(winner), true, () => `more work waiting for what it can do (${number(row.work + row.othersWork)} ms at a capacity of ${shown(row)}, against ${number(winner.work + winner.othersWork)} ms at ${shown(winner)})`);
+    compare(
+      inflight(row),
+      inflight(winner),
+      true,
+      () =>
+        `${isBusier ? 'more requests for what it can do' : 'less that it can do'} (${number(row.inflight + row.othersInflight)} in flight at a capacity of ${shown(row)}, against ${number(winner.inflight + winner.othersInflight)} at ${shown(winner)})`,
+    );
+    compare(
+      work(row),
+      work(winner),
+      true,
+      () =>
+        `more work waiting for what it can do (${number(row.work + row.othersWork)} ms at a capacity of ${shown(row)}, against ${number(winner.work + winner.othersWork)} ms at ${shown(winner)})`,
+    );
     compare(row.speed ?? assumedSpeed, winner.speed ?? assumedSpeed, false, (own, other) => `slower (speed ${own} against ${other})`);
   }
   const [worst] = found.toSorted((a, b) => b.ratio - a.ratio);
   if (worst !== undefined) return worst.words;
-  return algorithm === 'adaptive' && (row.score as number) > FAR * (winner.score as number) ? 'these figures are nearly the same, and what it could do over the last seconds, which counts too, was less' : 'a close call, with figures nearly the same';
+  return algorithm === 'adaptive' && (row.score as number) > FAR * (winner.score as number)
+    ? 'these figures are nearly the same, and what it could do over the last seconds, which counts too, was less'
+    : 'a close call, with figures nearly the same';
 }
 
 function passedOver({ looked, picked }: ExplainedPick): string[] {
-  const names = (look: LookedAt['look']): string[] => looked.filter((row) => row.look === look && row.host !== picked).map(({ host }) => name(host));
-  const say = (hosts: readonly string[], words: string): string[] => (hosts.length === 0 ? [] : [`Passed over: ${listed(hosts)}, ${words}.`]);
-  return [...say(names('avoided'), 'for what this balancer holds against it at the moment'), ...say(names('warming'), 'warming up: this request was none of the share that it takes'), ...say(names('full'), 'with as many requests of this balancer as a host may have')];
+  const names = (look: LookedAt['look']): string[] =>
+    looked.filter((row) => row.look === look && row.host !== picked).map(({ host }) => name(host));
+  const say = (hosts: readonly string[], words: string): string[] =>
+    hosts.length === 0 ? [] : [`Passed over: ${listed(hosts)}, ${words}.`];
+  return [
+    ...say(names('avoided'), 'for what this balancer holds against it at the moment'),
+    ...say(names('warming'), 'warming up: this request was none of the share that it takes'),
+    ...say(names('full'), 'with as many requests of this balancer as a host may have'),
+  ];
 }
 
 function consequence({ end, picked }: ExplainedPick): string[] {
-  if (end === 'full') return [`But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight), and so had all others that could be picked: the request waits for its turn.`];
+  if (end === 'full')
+    return [
+      `But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight), and so had all others that could be picked: the request waits for its turn.`,
+    ];
   if (end === 'avoided') return [`But something was held against ${name(picked)}, and for a second try a better host is searched for.`];
   if (end === 'gone') return [`But ${name(picked)} was on its way out of the table: another pick is made.`];
   return [];

@@ -39,10 +39,15 @@ export function readQuestion(what: string, path: string | undefined, balancer: s
   }
   const [method, target] = path === undefined && what.startsWith('/') ? ['GET', what] : [what.toUpperCase(), path];
   if (target === undefined) {
-    throw wrong(`${shown(what)} is neither an id of a request, as the access log has it (85972bd5-1f), nor a method with a path (meercat why GET /path)`);
+    throw wrong(
+      `${shown(what)} is neither an id of a request, as the access log has it (85972bd5-1f), nor a method with a path (meercat why GET /path)`,
+    );
   }
   if (!isAskedMethod(method)) throw wrong(`${shown(what)} is no method: give one and a path, as in meercat why GET /path`);
-  if (!isAskedTarget(target)) throw wrong(`${shown(target)} is no path: it starts with / and is printable ASCII without spaces, at most ${MAX_ASKED_TARGET} characters`);
+  if (!isAskedTarget(target))
+    throw wrong(
+      `${shown(target)} is no path: it starts with / and is printable ASCII without spaces, at most ${MAX_ASKED_TARGET} characters`,
+    );
   return { method, target };
 }
 
@@ -59,14 +64,19 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${redisReasonOf(error)}`, { cause: error });
     });
-    if (answer.status !== 'explained' && answer.status !== 'unpicked') throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
+    if (answer.status !== 'explained' && answer.status !== 'unpicked')
+      throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
     out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
   } finally {
     client.disconnect();
   }
 }
 
-async function ask(client: Commands, keys: Keys, { question, balancer: wanted }: WhyOptions): Promise<{ balancer: string; answer: WhyAnswer }> {
+async function ask(
+  client: Commands,
+  keys: Keys,
+  { question, balancer: wanted }: WhyOptions,
+): Promise<{ balancer: string; answer: WhyAnswer }> {
   const balancer = await whoAnswers(client, keys, question, wanted);
   const token = randomBytes(12).toString('hex');
   await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } });
@@ -77,30 +87,43 @@ async function ask(client: Commands, keys: Keys, { question, balancer: wanted }:
     if (text !== null) {
       const decoded = decodeAnswer(text);
       if (decoded.ok) return { balancer, answer: decoded.value };
-      throw new MeercatError('MEERCAT_NO_ANSWER', `what stands in Redis as the answer of ${balancer} is none (${decoded.reason}): is it of another version?`);
+      throw new MeercatError(
+        'MEERCAT_NO_ANSWER',
+        `what stands in Redis as the answer of ${balancer} is none (${decoded.reason}): is it of another version?`,
+      );
     }
     // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
-  throw new MeercatError('MEERCAT_NO_ANSWER', `${balancer} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: it may have just ended, be of an older version, or be asked too much (20 times a second); try again`);
+  throw new MeercatError(
+    'MEERCAT_NO_ANSWER',
+    `${balancer} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: it may have just ended, be of an older version, or be asked too much (20 times a second); try again`,
+  );
 }
 
 /** The name of the balancer that can answer. */
 async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, wanted: string | undefined): Promise<string> {
   const { balancers, master } = await readAsked(client, keys);
   const [first] = balancers;
-  if (first === undefined) throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer is in the fleet ${keys.namespace}: check --redis and --namespace`);
+  if (first === undefined)
+    throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer is in the fleet ${keys.namespace}: check --redis and --namespace`);
   if ('id' in question) {
     const [prefix = ''] = question.id.split('-');
     const found = balancers.find(({ instance }) => instance.startsWith(`${prefix}-`));
     if (found !== undefined) return found.name;
-    throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was started anew since, or is of another --namespace`);
+    throw new MeercatError(
+      'MEERCAT_UNKNOWN_REQUEST',
+      `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was started anew since, or is of another --namespace`,
+    );
   }
   const name = wanted ?? balancers.find((each) => each.name === master)?.name ?? first.name;
   if (balancers.some((each) => each.name === name)) return name;
   const names = balancers.map((each) => each.name).toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer ${name} is in the fleet: it has ${names.slice(0, NAMES_SHOWN).join(', ')}${more}`);
+  throw new MeercatError(
+    'MEERCAT_UNKNOWN_BALANCER',
+    `no balancer ${name} is in the fleet: it has ${names.slice(0, NAMES_SHOWN).join(', ')}${more}`,
+  );
 }
 
 function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion): string {

@@ -19,16 +19,21 @@ export interface FleetEventHandlers {
 
 /** Listens until the subscription is closed. Events that can't be read are counted. */
 export function openFleetEvents(address: RedisAddress, keys: Keys, count: Count, log: Log, handlers: FleetEventHandlers): Subscription {
-  return openSubscription(address, [keys.events], (_channel, text) => {
-    const decoded = decodeEvent(text);
-    if (!decoded.ok) {
-      count('events_dropped');
-      return;
-    }
-    const { kind, term, mastership } = decoded.value;
-    if (kind === 'why-asked') handlers.onWhy(decoded.value);
-    if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
-    if (kind === 'master-released') handlers.onReleased();
-    if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') handlers.onOperator();
-  }, { onLost: logDenial(log, keys.events) });
+  return openSubscription(
+    address,
+    [keys.events],
+    (_channel, text) => {
+      const decoded = decodeEvent(text);
+      if (!decoded.ok) {
+        count('events_dropped');
+        return;
+      }
+      const { kind, term, mastership } = decoded.value;
+      if (kind === 'why-asked') handlers.onWhy(decoded.value);
+      if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
+      if (kind === 'master-released') handlers.onReleased();
+      if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') handlers.onOperator();
+    },
+    { onLost: logDenial(log, keys.events) },
+  );
 }

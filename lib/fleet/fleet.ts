@@ -88,12 +88,26 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients as [(typeof clients)[0]];
   const membership = new Membership(client, keys, config, columns, clock);
   const names = new NameWatch({ name: membership.name, clock, count, log, post, beat: () => void beat() });
-  const loads = new LoadSync({ publisher: new QuietPublisher(client, log), keys, config, columns, clock, isHeard: () => membership.name.state === 'ours' });
+  const loads = new LoadSync({
+    publisher: new QuietPublisher(client, log),
+    keys,
+    config,
+    columns,
+    clock,
+    isHeard: () => membership.name.state === 'ours',
+  });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
   let [isTableRead, isBeatOver, isSynced] = [false, false, false];
   const table = openTableSync({
-    data, client, keys, clock, count, columns, log, post,
+    data,
+    client,
+    keys,
+    clock,
+    count,
+    columns,
+    log,
+    post,
     onTerm: ({ term, mastership }) => sawTerm(term, mastership),
     onApplied(applied) {
       watch.heard();
@@ -106,7 +120,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
-  const watch = new MasterWatch({ clock, log, leaseTtlMs: config.leaseTtlMs, why: whyNoMaster, onAlone: () => ownChecks.begin(), onHeard: () => ownChecks.end() });
+  const watch = new MasterWatch({
+    clock,
+    log,
+    leaseTtlMs: config.leaseTtlMs,
+    why: whyNoMaster,
+    onAlone: () => ownChecks.begin(),
+    onHeard: () => ownChecks.end(),
+  });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
   const settings = new SettingsSync({ keys, table, count, log, post, known: data.settings });
 
@@ -145,7 +166,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   /** What the hosts thread needs to go on from here. */
   function becomeMaster(term: number, mastership: string): FleetToHosts {
-    return { type: 'become-master', term, mastership, stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs };
+    return {
+      type: 'become-master',
+      term,
+      mastership,
+      stamp: table.writer.stamp,
+      rows: inband.withAgents(table.writer.rows(clock())),
+      costs: loads.costs,
+    };
   }
 
   function whyNoMaster(): string {
@@ -177,7 +205,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   async function beatOnce(): Promise<void> {
     if (isStopping) return;
-    const standing = { role: roleOf(lease.state), term: columns.wideHeader[WIDE_HEADER.highestTerm] as number, remembered: settings.remembered, noMaster: watch.reason };
+    const standing = {
+      role: roleOf(lease.state),
+      term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
+      remembered: settings.remembered,
+      noMaster: watch.reason,
+    };
     const sentAtMs = clock();
     try {
       const fleet = await membership.beat(standing);

@@ -45,7 +45,8 @@ export class InbandReports {
       if (known !== undefined && !known.isStatic && known.state === 'up') return false;
       const patienceMs = everyMs * (1 + this.#random() * (this.balancers - 1) * SPREAD_PER_BALANCER);
       // An age that is not known is no reason to wait.
-      if (nowMs - (this.#reportedAt[slot] as number) < patienceMs || nowMs - (this.#sentAtMs.get(host) ?? Number.NaN) < everyMs) return false;
+      if (nowMs - (this.#reportedAt[slot] as number) < patienceMs || nowMs - (this.#sentAtMs.get(host) ?? Number.NaN) < everyMs)
+        return false;
       this.#sentAtMs.set(host, nowMs);
       return true;
     });

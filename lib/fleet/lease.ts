@@ -73,11 +73,20 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: W
       return termMissing(state, event.attempt, nowMs, times);
     case 'term-failed':
       if (state.phase !== 'claiming' || event.attempt !== state.attempt) return stay(state);
-      return giveUpClaim({ ...state, slowFailures: state.slowFailures + Number(event.isSlow), refusals: state.refusals + Number(event.isRefused) }, nowMs, times);
+      return giveUpClaim(
+        { ...state, slowFailures: state.slowFailures + Number(event.isSlow), refusals: state.refusals + Number(event.isRefused) },
+        nowMs,
+        times,
+      );
     case 'renewed': {
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
       const isProven = nowMs - state.electedAtMs > PROVEN_AFTER_LEASES * times.ttlMs;
-      return stay(scheduleRenewal({ ...state, isRenewing: false, validUntilMs: event.validUntilMs, ...(isProven && { slowFailures: 0, refusals: 0 }) }, times));
+      return stay(
+        scheduleRenewal(
+          { ...state, isRenewing: false, validUntilMs: event.validUntilMs, ...(isProven && { slowFailures: 0, refusals: 0 }) },
+          times,
+        ),
+      );
     }
     case 'renew-lost':
       if (state.phase !== 'master' || event.attempt !== state.attempt) return stay(state);
@@ -133,12 +142,21 @@ function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
   }
 }
 
-function acquired(state: LeaseState, { attempt, validUntilMs, mastership }: LeaseEvent & { readonly type: 'acquired' }, nowMs: number, times: World): LeaseStep {
+function acquired(
+  state: LeaseState,
+  { attempt, validUntilMs, mastership }: LeaseEvent & { readonly type: 'acquired' },
+  nowMs: number,
+  times: World,
+): LeaseStep {
   const isAwaited = state.phase === 'acquiring' && attempt === state.attempt;
   // Nobody waits for it any more, or it took so long that it is about to end: not keeping it costs a
   // retry, leaving it would leave the fleet without a master until it ends.
   if (!isAwaited || state.barred !== '' || nowMs >= validUntilMs - times.safetyMs) {
-    const next = !isAwaited ? state : state.barred !== '' ? wait(state, nowMs + times.ttlMs).state : backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times).state;
+    const next = !isAwaited
+      ? state
+      : state.barred !== ''
+        ? wait(state, nowMs + times.ttlMs).state
+        : backOff({ ...state, slowFailures: state.slowFailures + 1 }, nowMs, times).state;
     return { state: next, effects: [{ type: 'release', grant: attempt }] };
   }
   const claim = state.attempt + 1;
@@ -175,13 +193,24 @@ function termMissing(state: LeaseState, attempt: number, nowMs: number, times: W
   return { state: { ...next, emptySinceMs, wakeAtMs }, effects };
 }
 
-function termSeen(state: LeaseState, { term, mastership = '' }: { readonly term: number; readonly mastership?: string }, nowMs: number, times: World): LeaseStep {
+function termSeen(
+  state: LeaseState,
+  { term, mastership = '' }: { readonly term: number; readonly mastership?: string },
+  nowMs: number,
+  times: World,
+): LeaseStep {
   if (term < state.highestTerm || term === 0) return stay(state);
   const isKnown = term === state.highestTerm;
   if (isKnown && (mastership === '' || mastership === state.highestMastership)) return stay(state);
   if (isKnown && state.highestMastership === '') return stay({ ...state, highestMastership: mastership });
   // Another balancer could write: at the next election this one tries in its turn again.
-  const seen: LeaseState = { ...state, emptySinceMs: Number.NaN, refusals: 0, highestTerm: isKnown ? term + 1 : term, highestMastership: isKnown ? '' : mastership };
+  const seen: LeaseState = {
+    ...state,
+    emptySinceMs: Number.NaN,
+    refusals: 0,
+    highestTerm: isKnown ? term + 1 : term,
+    highestMastership: isKnown ? '' : mastership,
+  };
   // Whoever applied a table of one mastership can't tell which tables of its rival are newer: neither goes on.
   const raise: LeaseEffect[] = isKnown ? [{ type: 'raise-term', term: term + 1 }] : [];
   if (state.phase !== 'master') return { state: seen, effects: raise };

@@ -83,7 +83,10 @@ export class LoadSync {
 
   #everyMs(writer: TableWriter): number {
     const hosts = writer.hosts().length;
-    return Math.max(this.#toldMs, this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)));
+    return Math.max(
+      this.#toldMs,
+      this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)),
+    );
   }
 
   /** So many balancers the fleet has. */

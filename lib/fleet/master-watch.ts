@@ -68,7 +68,10 @@ export class MasterWatch {
     this.#reason = why();
     if (nowMs - this.#saidAtMs < MINUTE) return;
     this.#saidAtMs = nowMs;
-    log('warn', 'no master is heard: this balancer checks its hosts itself', { seconds: Math.round(silentMs / 1000), reason: this.#reason });
+    log('warn', 'no master is heard: this balancer checks its hosts itself', {
+      seconds: Math.round(silentMs / 1000),
+      reason: this.#reason,
+    });
     onAlone();
   }
 }

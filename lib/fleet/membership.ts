@@ -5,7 +5,15 @@ import { hostname } from 'node:os';
 import { type Clock, SECOND } from '../clock.js';
 import type { Commands } from '../redis/connect.js';
 import type { FleetEvent } from '../redis/event-message.js';
-import { type FleetStanding, HEARTBEAT_TTL_MS, heartbeat, leaveFleet, pruneBalancers, publishEvent, restoreFleet } from '../redis/fleet-store.js';
+import {
+  type FleetStanding,
+  HEARTBEAT_TTL_MS,
+  heartbeat,
+  leaveFleet,
+  pruneBalancers,
+  publishEvent,
+  restoreFleet,
+} from '../redis/fleet-store.js';
 import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import type { RememberedHash } from '../redis/remembered.js';
@@ -44,7 +52,13 @@ export class Membership {
   #takenAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty, and was not yet told again what it must know. */
   #mustRestore = false;
-  #lastRates: { readonly atMs: number; readonly requests: number; readonly cpuMicros: number; readonly rps: number; readonly cores: number };
+  #lastRates: {
+    readonly atMs: number;
+    readonly requests: number;
+    readonly cpuMicros: number;
+    readonly rps: number;
+    readonly cores: number;
+  };
 
   constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
     this.#client = client;
@@ -62,7 +76,15 @@ export class Membership {
   async beat(standing: Standing): Promise<FleetStanding> {
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
-    const fleet = await heartbeat(this.#client, this.#keys, name, joinedAtMs, this.#fields(standing), standing.term, this.name.mayClaim(atMs));
+    const fleet = await heartbeat(
+      this.#client,
+      this.#keys,
+      name,
+      joinedAtMs,
+      this.#fields(standing),
+      standing.term,
+      this.name.mayClaim(atMs),
+    );
     this.name.take(fleet.name, this.#clock());
     const isOurs = fleet.name.kind === 'ours';
     // The term alone would not tell: a master can have written it again before this.
@@ -77,7 +99,11 @@ export class Membership {
 
   /** The master's duty: takes dead balancers out of the succession and tells the fleet. */
   async prune(order: readonly string[]): Promise<string[]> {
-    const dead = await pruneBalancers(this.#client, this.#keys, order.filter((name) => name !== this.#config.name));
+    const dead = await pruneBalancers(
+      this.#client,
+      this.#keys,
+      order.filter((name) => name !== this.#config.name),
+    );
     await Promise.all(dead.map((name) => this.tell({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
     return dead;
   }
@@ -129,7 +155,11 @@ export class Membership {
     const seconds = (atMs - last.atMs) / 1000;
     if (seconds < MIN_RATE_SECONDS) return last;
     const now = { atMs, requests, cpuMicros: cpuMicros() };
-    this.#lastRates = { ...now, rps: Math.max(0, (now.requests - last.requests) / seconds), cores: (now.cpuMicros - last.cpuMicros) / 1e6 / seconds };
+    this.#lastRates = {
+      ...now,
+      rps: Math.max(0, (now.requests - last.requests) / seconds),
+      cores: (now.cpuMicros - last.cpuMicros) / 1e6 / seconds,
+    };
     return this.#lastRates;
   }
 }

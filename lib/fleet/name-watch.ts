@@ -43,7 +43,8 @@ export class NameWatch {
     const holder = name.holder === null ? '' : describeHolder(name.holder);
     switch (name.state) {
       case 'waiting':
-        if (this.#timer === undefined) log('info', 'another balancer has this name: waiting until its heartbeat runs out or comes again', { holder });
+        if (this.#timer === undefined)
+          log('info', 'another balancer has this name: waiting until its heartbeat runs out or comes again', { holder });
         clearTimeout(this.#timer);
         this.#timer = setTimeout(beat, LOOK_AGAIN_MS);
         break;
@@ -88,6 +89,8 @@ export class NameWatch {
     this.#isTaken = true;
     if (clock() - this.#saidAtMs < MINUTE) return;
     this.#saidAtMs = clock();
-    log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', { holder });
+    log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', {
+      holder,
+    });
   }
 }

@@ -35,7 +35,9 @@ export class OwnChecks {
     if (this.#checks !== undefined) return;
     const { table, rules, tls, clock, count, log } = this.#options;
     this.#checks = startHostChecks({
-      rules, tls, clock,
+      rules,
+      tls,
+      clock,
       hosts: () => table.writer.hosts(),
       onChecked: ({ name, url }, isGood) => {
         if (!isGood) count('own_checks_failed');

@@ -68,8 +68,11 @@ export class OwnLoads {
     this.#saidAtMs = new Float64Array(columns.slots).fill(Number.NaN);
     this.#saidInflightMs = new Float64Array(columns.slots);
     this.#saidEvidence = {
-      work: new Float64Array(columns.slots), durations: new Float64Array(columns.slots), workSquares: new Float64Array(columns.slots),
-      workByDuration: new Float64Array(columns.slots), durationSquares: new Float64Array(columns.slots),
+      work: new Float64Array(columns.slots),
+      durations: new Float64Array(columns.slots),
+      workSquares: new Float64Array(columns.slots),
+      workByDuration: new Float64Array(columns.slots),
+      durationSquares: new Float64Array(columns.slots),
     };
     this.#saidAnswers = new Float64Array(columns.slots);
     this.#saidPaces = new Float64Array(columns.slots);
@@ -138,7 +141,17 @@ export class OwnLoads {
       this.#saidOf[slot] = name;
       this.#saidInflight[slot] = inflight;
       this.#saidServed[slot] = served;
-      changed.push({ host: name, inflight, work, served, meanInflight: this.#meanInflight(slot, isKnown, nowMs), answers: since(this.#saidAnswers, columns.answers, slot, isKnown), paces: since(this.#saidPaces, columns.paceSum, slot, isKnown), evidence: this.#evidence(slot, isKnown), counts });
+      changed.push({
+        host: name,
+        inflight,
+        work,
+        served,
+        meanInflight: this.#meanInflight(slot, isKnown, nowMs),
+        answers: since(this.#saidAnswers, columns.answers, slot, isKnown),
+        paces: since(this.#saidPaces, columns.paceSum, slot, isKnown),
+        evidence: this.#evidence(slot, isKnown),
+        counts,
+      });
       said.slots.push(slot);
       said.names.push(name);
       said.inflight.push(inflight);
@@ -153,7 +166,16 @@ export class OwnLoads {
     const ids = isFull ? Object.keys(this.#classes).map(Number) : [...this.#newClasses];
     const classes = ids.map((id) => [id, this.#classes[id] as string] as const);
     this.#newClasses = new Set();
-    return { balancer: this.#balancer, instance: this.#instance, seq: this.#seq, classes, said: this.#said(), hosts: changed, isFull, statics: isFull ? this.#statics : [] };
+    return {
+      balancer: this.#balancer,
+      instance: this.#instance,
+      seq: this.#seq,
+      classes,
+      said: this.#said(),
+      hosts: changed,
+      isFull,
+      statics: isFull ? this.#statics : [],
+    };
   }
 
   /** Works out what a request costs on average, from those that were served since the last call. */

@@ -30,7 +30,8 @@ export class RedisState {
     if (this.#isUsable !== true) this.#log('info', 'redis is reachable', { redis: this.#where });
     this.#isUsable = true;
     this.#reason = '';
-    if (denied !== null && denied !== this.#denied) this.#log('warn', 'redis denies a part of the heartbeat', { redis: this.#where, reason: denied });
+    if (denied !== null && denied !== this.#denied)
+      this.#log('warn', 'redis denies a part of the heartbeat', { redis: this.#where, reason: denied });
     this.#denied = denied;
   }
 

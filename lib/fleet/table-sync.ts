@@ -156,7 +156,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       const decoded = await readSnapshot(client, keys);
       const table = decoded?.ok === true ? decoded.value : undefined;
       const isInForce = table !== undefined && (await isTermHeldBy(client, keys, table.stamp));
-      log('warn', isInForce ? 'every host table was dropped for 2 s: this balancer starts again from the stored one' : 'every host table was dropped for 2 s, and Redis has none of the master in force', { applied: stampText(writer.stamp), ...(table && { stored: stampText(table.stamp) }) });
+      log(
+        'warn',
+        isInForce
+          ? 'every host table was dropped for 2 s: this balancer starts again from the stored one'
+          : 'every host table was dropped for 2 s, and Redis has none of the master in force',
+        { applied: stampText(writer.stamp), ...(table && { stored: stampText(table.stamp) }) },
+      );
       if (!isInForce) return;
       count('tables_restarted');
       take(order.restart(table));

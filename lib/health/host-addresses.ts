@@ -49,9 +49,16 @@ export interface AddressEvents {
 const NO_EVENTS: AddressEvents = { onChange: () => undefined, onFailure: () => undefined };
 
 /** What makes `net.connect` try one address after the other, within this time in all. */
-export function tryEach(addresses: HostAddresses, timeoutMs: number): { readonly lookup: LookupFunction; readonly autoSelectFamily: true; readonly autoSelectFamilyAttemptTimeout: number } {
+export function tryEach(
+  addresses: HostAddresses,
+  timeoutMs: number,
+): { readonly lookup: LookupFunction; readonly autoSelectFamily: true; readonly autoSelectFamilyAttemptTimeout: number } {
   // Node.js takes no less than 10 ms.
-  return { lookup: addresses.lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: Math.max(10, Math.floor(timeoutMs / Math.max(2, addresses.count))) };
+  return {
+    lookup: addresses.lookup,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: Math.max(10, Math.floor(timeoutMs / Math.max(2, addresses.count))),
+  };
 }
 
 /** The addresses of one name. The first lookup begins at once. */
@@ -166,7 +173,10 @@ export class HostAddresses {
     const before = this.#known;
     const byAddress = new Map<string, KnownAddress>();
     for (const { address, family } of found.slice(0, MAX_ADDRESSES)) {
-      byAddress.set(address, before.find((each) => each.address === address) ?? { address, family, peer: address.replace(/%.*/, ''), avoidUntilMs: 0 });
+      byAddress.set(
+        address,
+        before.find((each) => each.address === address) ?? { address, family, peer: address.replace(/%.*/, ''), avoidUntilMs: 0 },
+      );
     }
     this.#known = [...byAddress.values()];
     this.#hasFailed = false;

@@ -15,7 +15,8 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 export function parseCertificates(pem: string): X509Certificate[] {
   const blocks = pem.match(CERTIFICATE) ?? [];
   // A block that is cut off does not count as one that is not there.
-  if (blocks.length === 0 || blocks.length !== pem.split('-----BEGIN CERTIFICATE-----').length - 1) throw new Error('no certificate in PEM form, or a damaged one');
+  if (blocks.length === 0 || blocks.length !== pem.split('-----BEGIN CERTIFICATE-----').length - 1)
+    throw new Error('no certificate in PEM form, or a damaged one');
   return blocks.map((block) => new X509Certificate(block));
 }
 

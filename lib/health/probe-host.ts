@@ -48,12 +48,24 @@ function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
   });
 }
 
-function doesAnswer(url: URL, target: Target, { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules, { ca, isInsecure }: HostTls): Promise<boolean> {
+function doesAnswer(
+  url: URL,
+  target: Target,
+  { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules,
+  { ca, isInsecure }: HostTls,
+): Promise<boolean> {
   return new Promise((resolve) => {
     // The server name is that of the address, as with requests: unless it is given, Node takes it from the Host header.
-    const options = { ...target, path, agent: false, headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' } } as const;
+    const options = {
+      ...target,
+      path,
+      agent: false,
+      headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' },
+    } as const;
     const question =
-      url.protocol === 'https:' ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure }) : requestHttp(options);
+      url.protocol === 'https:'
+        ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure })
+        : requestHttp(options);
     const end = (isGood: boolean): void => {
       timeout.clear();
       resolve(isGood);

@@ -56,7 +56,8 @@ export class FleetCosts {
     this.model.tick(nowMs);
     const estimates = this.model.estimates();
     const costs = this.#merged(estimates);
-    const isNear = ([name, costMs]: readonly [string, number]): boolean => Math.abs(costMs - (this.#told.get(name) ?? 0)) <= TOLD_CHANGE * costMs;
+    const isNear = ([name, costMs]: readonly [string, number]): boolean =>
+      Math.abs(costMs - (this.#told.get(name) ?? 0)) <= TOLD_CHANGE * costMs;
     if (costs.size === this.#told.size && [...costs].every(isNear)) return UNCHANGED;
     const change = changeOf(estimates, this.#told, costs);
     this.#told = costs;

@@ -268,7 +268,8 @@ export class FleetLoads {
     for (let i = 0; i < counts.length; i += 3) {
       const name = classes[counts[i] as number];
       // A class whose name was lost is told again with the next full message.
-      if (name !== undefined) this.#classes?.finished(host, name, { count: counts[i + 1] as number, busyMs: counts[i + 2] as number }, nowMs, spanMs);
+      if (name !== undefined)
+        this.#classes?.finished(host, name, { count: counts[i + 1] as number, busyMs: counts[i + 2] as number }, nowMs, spanMs);
     }
   }
 

@@ -94,11 +94,14 @@ export class Gathering {
     clearTimeout(this.#holdTimer);
     subscription.hold();
     const untilMs = sinceMs + Math.min(waitMs(true), waitMs(false));
-    this.#holdTimer = setTimeout(() => {
-      this.#heldSinceMs = sinceMs;
-      subscription.release();
-      this.#readAll(clock());
-    }, Math.max(0, untilMs - clock()));
+    this.#holdTimer = setTimeout(
+      () => {
+        this.#heldSinceMs = sinceMs;
+        subscription.release();
+        this.#readAll(clock());
+      },
+      Math.max(0, untilMs - clock()),
+    );
   }
 
   /** Reads until nothing more comes at once, and publishes what is due by then. */

@@ -8,7 +8,22 @@ import type { CostEstimate } from '../learning/cost-model.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, ReportOutcome } from './host-changes.js';
-import { blankEntry, type CheckRules, conflictOf, figuresRowOf, freshFigures, type HostEntry, isAbandoned, isSilent, OLD_INTERVALS, reasonFor, rowOf, seededEntry, takeClaim, UNKNOWN } from './host-entry.js';
+import {
+  blankEntry,
+  type CheckRules,
+  conflictOf,
+  figuresRowOf,
+  freshFigures,
+  type HostEntry,
+  isAbandoned,
+  isSilent,
+  OLD_INTERVALS,
+  reasonFor,
+  rowOf,
+  seededEntry,
+  takeClaim,
+  UNKNOWN,
+} from './host-entry.js';
 import { NamedHosts } from './named-hosts.js';
 import { Namesakes } from './namesakes.js';
 import { PendingChanges } from './pending-changes.js';
@@ -127,7 +142,8 @@ export class HostRegistry {
     for (const name of this.#loads.take(message, nowMs)) this.#pending.noteLoad(name);
     for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
     // A balancer that names another URL than the one in use is told again: it may know only its own.
-    for (const { name, url } of message.statics) if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
+    for (const { name, url } of message.statics)
+      if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
     return true;
   }
 

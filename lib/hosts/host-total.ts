@@ -119,13 +119,25 @@ export class HostTotal {
   }
 
   /** Learns what the host can do from what was served since the last call, `elapsedMs` ago (NaN: none); see `updateCapacity`. */
-  learn(nowMs: number, elapsedMs: number, figures: Pick<HostFigures, 'cpu' | 'memory' | 'cores'>, speeds: FleetSpeeds, halfLifeMs: number): void {
+  learn(
+    nowMs: number,
+    elapsedMs: number,
+    figures: Pick<HostFigures, 'cpu' | 'memory' | 'cores'>,
+    speeds: FleetSpeeds,
+    halfLifeMs: number,
+  ): void {
     this.change(0, 0, nowMs);
     const sum = this.#evidence;
     if (this.#isMeasureNew) {
       this.#isMeasureNew = false;
     } else if (elapsedMs > 0) {
-      const seen = { elapsedMs, served: this.#served, evidence: sum, meanInflight: Math.max(0, this.#inflightMs) / elapsedMs, work: Math.max(0, this.#work) };
+      const seen = {
+        elapsedMs,
+        served: this.#served,
+        evidence: sum,
+        meanInflight: Math.max(0, this.#inflightMs) / elapsedMs,
+        work: Math.max(0, this.#work),
+      };
       updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }
     this.#served = 0;

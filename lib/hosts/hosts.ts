@@ -43,7 +43,23 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
     mastership = undefined;
     if (message.type === 'become-slave') return;
     const { type: _, ...election } = message;
-    mastership = startMastership({ address, client, publisher, keys, clock, count, log, health: config.health, tls: config.tls, name: config.name, statics: config.statics, leaseTtlMs: config.leaseTtlMs, ...election, onFenced, onUnwritten });
+    mastership = startMastership({
+      address,
+      client,
+      publisher,
+      keys,
+      clock,
+      count,
+      log,
+      health: config.health,
+      tls: config.tls,
+      name: config.name,
+      statics: config.statics,
+      leaseTtlMs: config.leaseTtlMs,
+      ...election,
+      onFenced,
+      onUnwritten,
+    });
   }
 
   function onUnwritten(term: number, failure: string): void {

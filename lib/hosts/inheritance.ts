@@ -22,7 +22,11 @@ export interface Known {
 }
 
 /** The hosts and costs to begin with. Never rejects: when Redis can't be read, what the balancer knew has to do. */
-export async function inherit(client: Commands, keys: Keys, { term, stamp: known, rows, costs, statics }: Known): Promise<Pick<Known, 'rows' | 'costs'>> {
+export async function inherit(
+  client: Commands,
+  keys: Keys,
+  { term, stamp: known, rows, costs, statics }: Known,
+): Promise<Pick<Known, 'rows' | 'costs'>> {
   // A balancer that has just started can be elected before this thread's connection is through.
   await untilReady(client, READY_TIMEOUT_MS);
   const decoded = await readSnapshot(client, keys).catch(() => null);

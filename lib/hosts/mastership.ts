@@ -112,7 +112,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     },
   );
 
-  const waitMs = (isLoadAlone: boolean): number => (isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size, budget) : flushDelayMs(registry.size, budget));
+  const waitMs = (isLoadAlone: boolean): number =>
+    isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size, budget) : flushDelayMs(registry.size, budget);
   const gathering = new Gathering({
     clock,
     subscription,
@@ -136,7 +137,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   function onLoad(text: string): void {
     const decoded = decodeLoad(text);
     if (decoded.ok) count(registry.onLoad(decoded.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
-    else count(decoded.reason === 'oversized' || decoded.reason === 'version' ? `loads_dropped_${decoded.reason}` : 'loads_dropped_malformed');
+    else
+      count(decoded.reason === 'oversized' || decoded.reason === 'version' ? `loads_dropped_${decoded.reason}` : 'loads_dropped_malformed');
     gathering.soon(true);
   }
 
@@ -163,10 +165,30 @@ export function startMastership(options: MastershipOptions): Mastership {
     seq++;
     const stamp = { term, mastership, seq };
     const message: HostTable = {
-      stamp, isFull, previousSeq: isFull ? seq : previousSeq, hosts: isFull ? (allRows ?? []) : changes.rows, figures: isFull ? [] : changes.figures,
-      loads: isFull ? [] : changes.loads, acks: changes.acks, quick: changes.quick, everyMs: loadEveryMs(registry.balancers, registry.size, budget), costs: isFull ? registry.costs : changes.costs, gone: changes.gone,
+      stamp,
+      isFull,
+      previousSeq: isFull ? seq : previousSeq,
+      hosts: isFull ? (allRows ?? []) : changes.rows,
+      figures: isFull ? [] : changes.figures,
+      loads: isFull ? [] : changes.loads,
+      acks: changes.acks,
+      quick: changes.quick,
+      everyMs: loadEveryMs(registry.balancers, registry.size, budget),
+      costs: isFull ? registry.costs : changes.costs,
+      gone: changes.gone,
     };
-    const snapshot: HostTable | null = allRows && { stamp, isFull: true, previousSeq: seq, hosts: allRows, figures: [], loads: [], acks: changes.acks, quick: changes.quick, costs: registry.costs, gone: [] };
+    const snapshot: HostTable | null = allRows && {
+      stamp,
+      isFull: true,
+      previousSeq: seq,
+      hosts: allRows,
+      figures: [],
+      loads: [],
+      acks: changes.acks,
+      quick: changes.quick,
+      costs: registry.costs,
+      gone: [],
+    };
     const news = new Set(isNews ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
@@ -176,7 +198,9 @@ export function startMastership(options: MastershipOptions): Mastership {
 
     // What is not stored needs no script that checks the term: every balancer drops tables of an older one.
     const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
-    const outcome = isQuiet ? publishTable(publisher, keys, message) : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+    const outcome = isQuiet
+      ? publishTable(publisher, keys, message)
+      : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -246,19 +270,20 @@ export function startMastership(options: MastershipOptions): Mastership {
     void strangers.tick(nowMs, client, keys, registry).then(() => gathering.soon());
   }
 
-  const checkHosts = (): HostChecks => startHostChecks({
-    rules: options.health,
-    tls: options.tls,
-    clock,
-    hosts: () => registry.hostsToProbe(clock()),
-    onChecked({ name, url }, isGood) {
-      if (!isGood) count('checks_failed');
-      // A host that has moved meanwhile is another one.
-      if (registry.row(name, clock())?.url !== url) return;
-      registry.onProbe(name, isGood, clock());
-      gathering.soon();
-    },
-  });
+  const checkHosts = (): HostChecks =>
+    startHostChecks({
+      rules: options.health,
+      tls: options.tls,
+      clock,
+      hosts: () => registry.hostsToProbe(clock()),
+      onChecked({ name, url }, isGood) {
+        if (!isGood) count('checks_failed');
+        // A host that has moved meanwhile is another one.
+        if (registry.row(name, clock())?.url !== url) return;
+        registry.onProbe(name, isGood, clock());
+        gathering.soon();
+      },
+    });
 
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options);

@@ -64,7 +64,10 @@ export class NamedHosts {
   contradiction(host: string): string | undefined {
     const urls = this.#urls.get(host);
     if (urls === undefined || urls.size < 2) return undefined;
-    return [...urls].toSorted().map(([url, balancers]) => `${list([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`).join(', ');
+    return [...urls]
+      .toSorted()
+      .map(([url, balancers]) => `${list([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`)
+      .join(', ');
   }
 
   #forget(balancer: string): readonly string[] {
@@ -84,5 +87,7 @@ export class NamedHosts {
 }
 
 function list(names: readonly string[]): string {
-  return names.length > NAMES_SHOWN ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${names.length - NAMES_SHOWN} more` : names.join(' and ');
+  return names.length > NAMES_SHOWN
+    ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${names.length - NAMES_SHOWN} more`
+    : names.join(' and ');
 }

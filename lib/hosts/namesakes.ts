@@ -27,7 +27,11 @@ export class Namesakes {
     const isHeard = holder !== undefined && nowMs - holder.heardAtMs <= BALANCER_TTL_MS;
     if (isHeard && holder.refused === instance) return false;
     const isElder = isHeard && holder.before === instance;
-    this.#holders.set(balancer, { instance, heardAtMs: nowMs, ...(isElder ? { refused: holder.instance } : isHeard && { before: holder.instance }) });
+    this.#holders.set(balancer, {
+      instance,
+      heardAtMs: nowMs,
+      ...(isElder ? { refused: holder.instance } : isHeard && { before: holder.instance }),
+    });
     return true;
   }
 

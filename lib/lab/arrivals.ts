@@ -107,7 +107,9 @@ class OpenLoad {
     const nowMs = this.#nowMs();
     for (const pool of this.#pools) pool.close();
     const { atMs, kind } = this.#arrivals;
-    const measured = [...atMs.keys()].filter((index) => (atMs[index] as number) >= warmUpMs && this.#answeredAtMs[index] !== Number.POSITIVE_INFINITY);
+    const measured = [...atMs.keys()].filter(
+      (index) => (atMs[index] as number) >= warmUpMs && this.#answeredAtMs[index] !== Number.POSITIVE_INFINITY,
+    );
     const unfinished = measured.filter((index) => Number.isNaN(this.#answeredAtMs[index])).length;
     return {
       latencyMs: Float64Array.from(measured, (index) => {
@@ -161,7 +163,12 @@ class Pool {
   send(index: number, path: string): void {
     let connection = this.#free.pop();
     if (connection === undefined) {
-      connection = new Connection(this.#port, this.#onEnd, (opened) => this.#free.push(opened), (closed) => this.#forget(closed));
+      connection = new Connection(
+        this.#port,
+        this.#onEnd,
+        (opened) => this.#free.push(opened),
+        (closed) => this.#forget(closed),
+      );
       this.#all.add(connection);
     }
     connection.send(index, path);

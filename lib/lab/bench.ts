@@ -60,10 +60,14 @@ export interface BenchRequest {
 /** Runs a benchmark and prints its figures; gives the exit code: 0, or 1 when answers were wrong. Rejects with MEERCAT_BAD_CONFIG. */
 export async function runBench({ name, flags, json, entry }: BenchRequest): Promise<number> {
   const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
-  if (bench === undefined) throw new MeercatError('MEERCAT_BAD_CONFIG', `bench: one of ${Object.keys(BENCHES).join(', ')}, not ${JSON.stringify(name)}`);
+  if (bench === undefined)
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `bench: one of ${Object.keys(BENCHES).join(', ')}, not ${JSON.stringify(name)}`);
   for (const flag of Object.keys(flags) as (keyof BenchFlags)[]) {
     if (flags[flag] !== undefined && !bench.flags.includes(flag)) {
-      throw new MeercatError('MEERCAT_BAD_CONFIG', `--${flag}: bench ${name} does not take it; it takes ${bench.flags.map((each) => `--${each}`).join(', ')}`);
+      throw new MeercatError(
+        'MEERCAT_BAD_CONFIG',
+        `--${flag}: bench ${name} does not take it; it takes ${bench.flags.map((each) => `--${each}`).join(', ')}`,
+      );
     }
   }
   const { maxConnections = MAX_CONNECTIONS } = bench;
@@ -85,13 +89,24 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
     const measured = await bench.run({ entry, flags, say, shutdown });
     const others = othersCores();
     const caution = others > BUSY_SHARE * cpus().length ? ': figures vary, and latencies mean little' : '';
-    const report = Number.isNaN(others) ? measured : { ...measured, notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`] };
+    const report = Number.isNaN(others)
+      ? measured
+      : {
+          ...measured,
+          notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`],
+        };
     const text = `${JSON.stringify({
       bench: name,
       version: readVersion(),
       startedAt,
       seconds: Math.round((performance.now() - startMs) / 1000),
-      machine: { node: process.version, platform: `${process.platform} ${process.arch}`, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, othersCores: others },
+      machine: {
+        node: process.version,
+        platform: `${process.platform} ${process.arch}`,
+        cpu: cpus()[0]?.model ?? 'unknown',
+        cores: cpus().length,
+        othersCores: others,
+      },
       goals: report.goals,
       wrong: report.wrong,
       figures: report.figures,

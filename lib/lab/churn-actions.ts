@@ -102,7 +102,8 @@ async function post(turn: Turn): Promise<void> {
   const { connection, random, id, tally } = turn;
   const body = bodyFor(id, drawSize(random));
   tally.requests++;
-  if (random.below(2) === 0) connection.send(Buffer.concat([Buffer.from(head('POST', `/echo/${id}`, turn, `Content-Length: ${body.length}`)), body]));
+  if (random.below(2) === 0)
+    connection.send(Buffer.concat([Buffer.from(head('POST', `/echo/${id}`, turn, `Content-Length: ${body.length}`)), body]));
   else {
     connection.send(head('POST', `/echo/${id}`, turn, 'Transfer-Encoding: chunked'));
     for (let at = 0; at < body.length; ) {
@@ -150,7 +151,12 @@ async function goWithinBody(turn: Turn, go: () => void): Promise<void> {
   const { connection, random, id, tally } = turn;
   tally.requests++;
   const body = bodyFor(id, MAX_BODY_BYTES);
-  connection.send(Buffer.concat([Buffer.from(head('POST', `/echo/${id}`, turn, `Content-Length: ${body.length}`)), body.subarray(0, 1 + random.below(body.length - 1))]));
+  connection.send(
+    Buffer.concat([
+      Buffer.from(head('POST', `/echo/${id}`, turn, `Content-Length: ${body.length}`)),
+      body.subarray(0, 1 + random.below(body.length - 1)),
+    ]),
+  );
   await pause(random.below(LEAVE_WITHIN_MS));
   go();
   tally.right++;
@@ -187,9 +193,18 @@ async function webSocket(turn: Turn, isClosedWell: boolean): Promise<void> {
   }
   connection.send(encodeFrame(OPCODE.close, Buffer.alloc(0), 1));
   const frames = await connection.messages(payloads.length + 1);
-  const isRight = frames.length === payloads.length + 1 && payloads.every((payload, index) => frames[index]?.payload.equals(payload)) && frames.at(-1)?.opcode === OPCODE.close;
+  const isRight =
+    frames.length === payloads.length + 1 &&
+    payloads.every((payload, index) => frames[index]?.payload.equals(payload)) &&
+    frames.at(-1)?.opcode === OPCODE.close;
   if (isRight && (await connection.hasEnded())) tally.right++;
-  else blame(turn, isRight ? 'a closed WebSocket whose connection stayed open' : `${frames.length} messages over a WebSocket in place of ${payloads.length + 1}`);
+  else
+    blame(
+      turn,
+      isRight
+        ? 'a closed WebSocket whose connection stayed open'
+        : `${frames.length} messages over a WebSocket in place of ${payloads.length + 1}`,
+    );
   connection.leave();
 }
 

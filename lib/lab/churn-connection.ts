@@ -35,7 +35,10 @@ export class ChurnConnection {
       this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
       this.#wake();
     });
-    socket.on('error', () => (this.#hasFailed = true)).on('end', end).on('close', end);
+    socket
+      .on('error', () => (this.#hasFailed = true))
+      .on('end', end)
+      .on('close', end);
   }
 
   /** Connects to a port of loopback; null when that is not possible. */

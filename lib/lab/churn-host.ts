@@ -76,7 +76,9 @@ function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const [, what, id = ''] = (request.url ?? '/').split('/');
   if (what !== 'ws') {
     const text = refusalFor(id);
-    socket.end(`HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`,
+    );
     return;
   }
   const frames = new FrameReader();
@@ -85,7 +87,9 @@ function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (isLast) socket.end(bytes);
     else if (bytes.length > 0) socket.write(bytes);
   };
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(request.headers['sec-websocket-key'] ?? '')}\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(request.headers['sec-websocket-key'] ?? '')}\r\n\r\n`,
+  );
   if (head.length > 0) take(head);
   socket.on('data', take);
   // One that ends without a farewell is ended too.

@@ -62,12 +62,29 @@ export function reportChurn({ setup, tallies, rests, view, stderr, wrong }: Chur
     goals: [
       goalBelow('file descriptors more than at the start', Math.max(0, end.descriptors - start.descriptors), 0, '', true),
       goalBelow('requests in flight at the end, in the balancer and in what it told the fleet', end.inflight + inHosts, 0, '', true),
-      goalBelow('memory at the end, as a multiple of that at half', rounded(end.residentBytes / middle.residentBytes, 2), MEMORY_GOAL, '', true),
+      goalBelow(
+        'memory at the end, as a multiple of that at half',
+        rounded(end.residentBytes / middle.residentBytes, 2),
+        MEMORY_GOAL,
+        '',
+        true,
+      ),
       goalBelow('errors inside the balancer, threads that died included', internal, 0, '', true),
       goalBelow('lines on its stderr', stderr.length, 0, '', true),
-      goalBelow('requests whose clients waited and got nothing', sum(({ unanswered }) => unanswered), 0, '', true),
+      goalBelow(
+        'requests whose clients waited and got nothing',
+        sum(({ unanswered }) => unanswered),
+        0,
+        '',
+        true,
+      ),
     ],
-    wrong: [...wrong, ...[...tallies].filter(([, tally]) => tally.wrong > 0).map(([name, tally]) => `${name}: ${tally.wrong} of ${tally.requests}, such as ${tally.examples.join('; ')}`)],
+    wrong: [
+      ...wrong,
+      ...[...tallies]
+        .filter(([, tally]) => tally.wrong > 0)
+        .map(([name, tally]) => `${name}: ${tally.wrong} of ${tally.requests}, such as ${tally.examples.join('; ')}`),
+    ],
     figures: { ...setup, seconds: rounded(setup.seconds, 1), actions: Object.fromEntries(tallies), rests, counters, stderr: stderr.length },
   };
 }

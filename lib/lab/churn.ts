@@ -38,7 +38,8 @@ const HEARTBEAT_MS = 1500;
 export async function runChurn({ entry, flags, say, shutdown }: BenchContext): Promise<BenchReport> {
   const requests = flags.requests ?? DEFAULT_REQUESTS;
   const connections = flags.connections ?? DEFAULT_CONNECTIONS;
-  if (Number.isNaN(descriptorsOf(process.pid))) throw new MeercatError('MEERCAT_START_FAILED', 'bench churn counts descriptors in /proc, which this system has not');
+  if (Number.isNaN(descriptorsOf(process.pid)))
+    throw new MeercatError('MEERCAT_START_FAILED', 'bench churn counts descriptors in /proc, which this system has not');
   const redis = await startLabRedis(entry, shutdown);
   const names = ['h1', 'h2'];
   const hosts = await Promise.all(
@@ -51,7 +52,10 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
   const dead = { name: 'dead', url: `http://127.0.0.1:${await freePort()}` };
   const stderr: string[] = [];
   const options = { core: null, shutdown, onStderr: (text: string) => stderr.push(...text.split('\n').filter((line) => line !== '')) };
-  const balancer = await LabBalancer.start(entry, 'b1', redis.url, [...hosts, dead], options, ['--host-keep-alive-timeout', `${HOST_KEEP_ALIVE_MS}ms`]);
+  const balancer = await LabBalancer.start(entry, 'b1', redis.url, [...hosts, dead], options, [
+    '--host-keep-alive-timeout',
+    `${HOST_KEEP_ALIVE_MS}ms`,
+  ]);
   await balancer.untilServing(hosts.length + 1);
   const bodies = new Set(names.map(bodyOf));
   await checkAnswers('meercat', balancer.port, bodies, 20);
@@ -68,7 +72,11 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
     await load.send(count);
     sent += count;
     const held = await rest(balancer);
-    if (hasEnded) throw new MeercatError('MEERCAT_START_FAILED', `the balancer ended by itself within ${sent} requests${stderr.length > 0 ? `: ${stderr.slice(-5).join(' ')}` : ''}`);
+    if (hasEnded)
+      throw new MeercatError(
+        'MEERCAT_START_FAILED',
+        `the balancer ended by itself within ${sent} requests${stderr.length > 0 ? `: ${stderr.slice(-5).join(' ')}` : ''}`,
+      );
     say(`${sent} requests: ${describe(held)}`);
     return held;
   };
@@ -78,7 +86,10 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
   const middle = await sendAndRest(half);
   const end = await sendAndRest(requests - warmUp - half);
 
-  const wrong = await checkAnswers('meercat', balancer.port, bodies, 50).then(() => [], (error: unknown) => [`after it all: ${messageOf(error)}`]);
+  const wrong = await checkAnswers('meercat', balancer.port, bodies, 50).then(
+    () => [],
+    (error: unknown) => [`after it all: ${messageOf(error)}`],
+  );
   await pause(HEARTBEAT_MS);
   const view = await readView(redis.url);
   return reportChurn({

@@ -47,9 +47,21 @@ export interface Contestant {
 }
 
 /** Starts all that can be started here, in the order in which they are listed. */
-export async function startContestants({ entry, say, shutdown }: BenchContext, redisUrl: string, client: Commands, hosts: PolicyHosts): Promise<Contestant[]> {
+export async function startContestants(
+  { entry, say, shutdown }: BenchContext,
+  redisUrl: string,
+  client: Commands,
+  hosts: PolicyHosts,
+): Promise<Contestant[]> {
   const nothing = async (): Promise<void> => undefined;
-  const floor: Contestant = { name: 'omniscient, no proxy', kind: 'floor', ports: Array.from({ length: FLEET_SIZE }, () => hosts.allPort), pids: [], prepare: nothing, stop: nothing };
+  const floor: Contestant = {
+    name: 'omniscient, no proxy',
+    kind: 'floor',
+    ports: Array.from({ length: FLEET_SIZE }, () => hosts.allPort),
+    pids: [],
+    prepare: nothing,
+    stop: nothing,
+  };
   const options = { core: null, shutdown };
   const peers: Contestant[] = [];
   for (const { program, label, balance } of PEERS) {
@@ -58,13 +70,27 @@ export async function startContestants({ entry, say, shutdown }: BenchContext, r
       say(`${program} is not installed: ${label} is left out`);
       continue;
     }
-    const fleet = await Promise.all(Array.from({ length: FLEET_SIZE }, () => startPeerProgram(builder, path, hosts.ports, options, { balance })));
-    peers.push({ name: label, kind: 'peer', ports: fleet.map(({ port }) => port), pids: fleet.map(({ pid }) => pid), prepare: nothing, stop: () => stopAll(fleet) });
+    const fleet = await Promise.all(
+      Array.from({ length: FLEET_SIZE }, () => startPeerProgram(builder, path, hosts.ports, options, { balance })),
+    );
+    peers.push({
+      name: label,
+      kind: 'peer',
+      ports: fleet.map(({ port }) => port),
+      pids: fleet.map(({ pid }) => pid),
+      prepare: nothing,
+      stop: () => stopAll(fleet),
+    });
   }
   return [floor, ...(await startMeercat({ entry, shutdown }, redisUrl, client, hosts)), ...peers];
 }
 
-async function startMeercat({ entry, shutdown }: Pick<BenchContext, 'entry' | 'shutdown'>, redisUrl: string, client: Commands, hosts: PolicyHosts): Promise<Contestant[]> {
+async function startMeercat(
+  { entry, shutdown }: Pick<BenchContext, 'entry' | 'shutdown'>,
+  redisUrl: string,
+  client: Commands,
+  hosts: PolicyHosts,
+): Promise<Contestant[]> {
   /** What each balancer has logged. */
   const said = new Map<string, string>();
   const algorithmOf = (name: string): string | undefined => [...(said.get(name) ?? '').matchAll(/"algorithm":"([a-z-]+)"/g)].at(-1)?.[1];
@@ -79,7 +105,9 @@ async function startMeercat({ entry, shutdown }: Pick<BenchContext, 'entry' | 's
   const { settings } = buildKeys(LAB_NAMESPACE);
   const choose = async (algorithm: Algorithm): Promise<void> => {
     await client.hset(settings, 'algorithm', algorithm);
-    await until(`every balancer picks by ${algorithm}`, SWITCH_TIMEOUT_MS, 20, () => balancers.every(({ name }) => algorithmOf(name) === algorithm));
+    await until(`every balancer picks by ${algorithm}`, SWITCH_TIMEOUT_MS, 20, () =>
+      balancers.every(({ name }) => algorithmOf(name) === algorithm),
+    );
   };
   return ALGORITHMS.map((algorithm) => ({
     name: `meercat ${algorithm}`,

@@ -50,10 +50,19 @@ export interface BalancerCpu {
 }
 
 /** Measures a fleet of its own with so many hosts. */
-export async function measureControlPlane({ entry, say, shutdown }: BenchContext, redisUrl: string, client: Commands, load: LabChild, hosts: number, seconds: number): Promise<ControlFigures> {
+export async function measureControlPlane(
+  { entry, say, shutdown }: BenchContext,
+  redisUrl: string,
+  client: Commands,
+  load: LabChild,
+  hosts: number,
+  seconds: number,
+): Promise<ControlFigures> {
   const namespace = `control-${hosts}`;
   const { child: simulated } = await startRole('virtual-hosts', [String(hosts), redisUrl, namespace], { core: null, shutdown });
-  const balancers = await Promise.all(Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)));
+  const balancers = await Promise.all(
+    Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)),
+  );
   await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts, START_TIMEOUT_MS)));
   await until('one of them is master', START_TIMEOUT_MS, 50, async () => {
     const pages = await Promise.all(balancers.map(({ balancer }) => balancer.health()));
@@ -63,11 +72,29 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
   const measuredMs = seconds * 1000;
   const warmUpMs = Math.min(WARM_UP_MS, WARM_UP_TIMES * measuredMs);
   const done = load.next('done', warmUpMs + measuredMs + START_TIMEOUT_MS);
-  load.send({ type: 'turn', ports: balancers.map(({ balancer }) => balancer.port), perSecond: CONTROL_RPS, seed: hosts, warmUpMs, measuredMs, graceMs: 1000 });
+  load.send({
+    type: 'turn',
+    ports: balancers.map(({ balancer }) => balancer.port),
+    perSecond: CONTROL_RPS,
+    seed: hosts,
+    warmUpMs,
+    measuredMs,
+    graceMs: 1000,
+  });
   await pause(warmUpMs);
-  const before = { atMs: performance.now(), cpu: balancers.map((each) => each.read()), redis: await redisCpuSeconds(client), counts: channels.read() };
+  const before = {
+    atMs: performance.now(),
+    cpu: balancers.map((each) => each.read()),
+    redis: await redisCpuSeconds(client),
+    counts: channels.read(),
+  };
   await pause(measuredMs);
-  const after = { atMs: performance.now(), cpu: balancers.map((each) => each.read()), redis: await redisCpuSeconds(client), counts: channels.read() };
+  const after = {
+    atMs: performance.now(),
+    cpu: balancers.map((each) => each.read()),
+    redis: await redisCpuSeconds(client),
+    counts: channels.read(),
+  };
   const roles = await Promise.all(balancers.map(({ balancer }) => roleOf(balancer)));
   const { failed } = await done;
   channels.close();
@@ -80,7 +107,14 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
     hosts,
     balancers: balancers.map(({ balancer: { name } }, index) => {
       const [from, to] = [before.cpu[index] as CpuReading, after.cpu[index] as CpuReading];
-      return { name, role: roles[index] ?? 'unknown', fleetPercent: percent(to.fleet - from.fleet), hostsPercent: percent(to.hosts - from.hosts), trafficPercent: percent(to.traffic - from.traffic), helpersPercent: percent(to.helpers - from.helpers) };
+      return {
+        name,
+        role: roles[index] ?? 'unknown',
+        fleetPercent: percent(to.fleet - from.fleet),
+        hostsPercent: percent(to.hosts - from.hosts),
+        trafficPercent: percent(to.traffic - from.traffic),
+        helpersPercent: percent(to.helpers - from.helpers),
+      };
     }),
     redisPercent: percent(after.redis - before.redis),
     channels: {
@@ -90,7 +124,9 @@ export async function measureControlPlane({ entry, say, shutdown }: BenchContext
     },
     failed: Object.values(failed as Readonly<Record<string, number>>).reduce((sum, count) => sum + count, 0),
   };
-  say(`${hosts} hosts: ${figures.balancers.map(({ name, role, fleetPercent, hostsPercent }) => `${name} (${role}) ${(fleetPercent + hostsPercent).toFixed(1)} %`).join(', ')} of a core for the control plane`);
+  say(
+    `${hosts} hosts: ${figures.balancers.map(({ name, role, fleetPercent, hostsPercent }) => `${name} (${role}) ${(fleetPercent + hostsPercent).toFixed(1)} %`).join(', ')} of a core for the control plane`,
+  );
   return figures;
 
   function rateOf(channel: ChannelName): { readonly perSecond: number; readonly bytesPerSecond: number } {
@@ -123,7 +159,13 @@ class Metered {
     this.#stderr = stderr;
   }
 
-  static async start(name: string, entry: string, redisUrl: string, namespace: string, shutdown: BenchContext['shutdown']): Promise<Metered> {
+  static async start(
+    name: string,
+    entry: string,
+    redisUrl: string,
+    namespace: string,
+    shutdown: BenchContext['shutdown'],
+  ): Promise<Metered> {
     let stderr = '';
     const onStderr = (text: string): void => {
       stderr += text;

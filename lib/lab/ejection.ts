@@ -25,11 +25,16 @@ const REQUESTS_PER_SECOND = 500;
 const RESPONSE_TIMEOUT_MS = 500;
 
 const FLAGS = [
-  '--response-timeout', `${RESPONSE_TIMEOUT_MS}ms`,
+  '--response-timeout',
+  `${RESPONSE_TIMEOUT_MS}ms`,
   // A frozen host still accepts connections: only a question tells that it is not back.
-  '--health-path', '/',
+  '--health-path',
+  '/',
   // Each round finds all hosts alike, whatever the rounds before it did.
-  '--eject-max-time', '1s', '--slow-start', '0',
+  '--eject-max-time',
+  '1s',
+  '--slow-start',
+  '0',
 ];
 
 /** So long a dead host is left dead: what is sent to it until then is seen. */
@@ -69,14 +74,27 @@ export async function runEjection({ entry, flags, say, shutdown }: BenchContext)
   const logged: Logged[] = [];
   for (let i = 1; i <= BALANCERS; i++) {
     const file = join(folder, `b${i}.log`);
-    logged.push({ balancer: await LabBalancer.start(entry, `b${i}`, redis.url, hosts, options, [...FLAGS, '--access-log', 'json', '--access-log-file', file]), file });
+    logged.push({
+      balancer: await LabBalancer.start(entry, `b${i}`, redis.url, hosts, options, [
+        ...FLAGS,
+        '--access-log',
+        'json',
+        '--access-log-file',
+        file,
+      ]),
+      file,
+    });
   }
   const balancers = logged.map(({ balancer }) => balancer);
   await Promise.all(balancers.map((balancer) => balancer.untilServing(HOSTS)));
   for (const { name, port } of balancers) await checkAnswers(name, port, bodies, 20);
   say(`${BALANCERS} balancers serve, and every one answers rightly`);
 
-  const load = startOpenLoad(balancers.map(({ port }) => port), REQUESTS_PER_SECOND / BALANCERS, bodies);
+  const load = startOpenLoad(
+    balancers.map(({ port }) => port),
+    REQUESTS_PER_SECOND / BALANCERS,
+    bodies,
+  );
   shutdown.add(() => load.stop());
   const done = new Map<Ending, Round[]>();
   for (const ending of ['SIGKILL', 'SIGSTOP'] as const) {
@@ -90,7 +108,9 @@ export async function runEjection({ entry, flags, say, shutdown }: BenchContext)
       const round = { host: host.name, atMs: performance.now(), atEpochMs: Date.now() };
       list.push(round);
       hosts[at] = await endFor(WATCH_MS, host, ending, options);
-      say(`${ending} ${i + 1}/${rounds}: ${host.name}, requests failed: ${load.failures.filter(({ endMs }) => endMs >= round.atMs).length}`);
+      say(
+        `${ending} ${i + 1}/${rounds}: ${host.name}, requests failed: ${load.failures.filter(({ endMs }) => endMs >= round.atMs).length}`,
+      );
     }
   }
   await load.stop();
@@ -114,7 +134,12 @@ async function endFor(ms: number, host: LabHost, ending: Ending, options: StartO
 /** Waits until a balancer sends requests to this host. */
 async function untilSentTo({ name, port }: LabBalancer, host: LabHost): Promise<void> {
   const agent = new Agent({ keepAlive: true });
-  await until(`${name} sends requests to ${host.name}`, RETURN_TIMEOUT_MS, 20, async () => (await get(port, '/', agent)).body === host.body);
+  await until(
+    `${name} sends requests to ${host.name}`,
+    RETURN_TIMEOUT_MS,
+    20,
+    async () => (await get(port, '/', agent)).body === host.body,
+  );
   agent.destroy();
 }
 
@@ -161,7 +186,9 @@ function figuresOf(rounds: readonly Round[], { failures }: OpenLoad, lines: Read
   const sent = rounds.map((round) => [...lines.values()].map((each) => sentTo(round, each)));
   // A request that is sent in the last moment is waited for.
   const failed = rounds.map(({ atMs }) =>
-    [...lines.keys()].map((port) => failures.filter((failure) => failure.port === port && failure.endMs >= atMs && failure.atMs < atMs + WATCH_MS).length),
+    [...lines.keys()].map(
+      (port) => failures.filter((failure) => failure.port === port && failure.endMs >= atMs && failure.atMs < atMs + WATCH_MS).length,
+    ),
   );
   const eachMs = sent.map((balancers) => Math.max(...balancers.map(({ lastMs }) => lastMs)));
   return {
@@ -173,13 +200,36 @@ function figuresOf(rounds: readonly Round[], { failures }: OpenLoad, lines: Read
   };
 }
 
-function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, readonly Round[]>, load: OpenLoad, logged: readonly Logged[]): BenchReport {
-  const lines = new Map(logged.map(({ balancer, file }) => [balancer.port, readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Line)]));
+function report(
+  rounds: number,
+  redisKind: string,
+  done: ReadonlyMap<Ending, readonly Round[]>,
+  load: OpenLoad,
+  logged: readonly Logged[],
+): BenchReport {
+  const lines = new Map(
+    logged.map(({ balancer, file }) => [
+      balancer.port,
+      readFileSync(file, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Line),
+    ]),
+  );
   const killed = figuresOf(done.get('SIGKILL') ?? [], load, lines);
   const frozen = figuresOf(done.get('SIGSTOP') ?? [], load, lines);
   const latencyMs = distributionOf(load.answered.map(({ atMs, endMs }) => rounded(endMs - atMs, 2)));
   const wrongBodies = load.failures.filter(({ what }) => what === 'wrong body').length;
-  const row = (name: string, { ms, mostSent, mostFailed, failed }: EndingFigures): (string | number)[] => [name, ms.count, ms.min, ms.p50, ms.max, mostSent, mostFailed, failed];
+  const row = (name: string, { ms, mostSent, mostFailed, failed }: EndingFigures): (string | number)[] => [
+    name,
+    ms.count,
+    ms.min,
+    ms.p50,
+    ms.max,
+    mostSent,
+    mostFailed,
+    failed,
+  ];
   return {
     notes: [
       `${BALANCERS} balancers (${FLAGS.join(' ')}), ${HOSTS} hosts, ${redisKind};`,
@@ -188,14 +238,30 @@ function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, rea
       'sent, failed: requests of one balancer in one round, the most of all, on the host from the signal on, and lost to clients',
     ],
     tables: [
-      [['host ended by', 'rounds', 'min ms', 'p50 ms', 'worst ms', 'sent', 'failed', 'failed in all'], row('kill -9', killed), row('kill -STOP', frozen)],
-      [['requests', 'answered', 'failed', 'p50 ms', 'p99 ms', 'slowest ms'], ['whole run', load.answered.length, load.failures.length, latencyMs.p50, latencyMs.p99, latencyMs.max]],
+      [
+        ['host ended by', 'rounds', 'min ms', 'p50 ms', 'worst ms', 'sent', 'failed', 'failed in all'],
+        row('kill -9', killed),
+        row('kill -STOP', frozen),
+      ],
+      [
+        ['requests', 'answered', 'failed', 'p50 ms', 'p99 ms', 'slowest ms'],
+        ['whole run', load.answered.length, load.failures.length, latencyMs.p50, latencyMs.p99, latencyMs.max],
+      ],
     ],
     goals: [
       goalBelow('kill -9, worst', killed.ms.max, KILLED_GOAL_MS, 'ms'),
       goalBelow('kill -9, requests failed for one balancer', killed.mostFailed, KILLED_GOAL_FAILED, '', true),
     ],
     wrong: wrongBodies === 0 ? [] : [`${wrongBodies} answers were not a host's`],
-    figures: { rounds, requestsPerSecond: REQUESTS_PER_SECOND, killed, frozen, answered: load.answered.length, failed: load.failures.length, failures: load.failures.slice(0, 50), latencyMs },
+    figures: {
+      rounds,
+      requestsPerSecond: REQUESTS_PER_SECOND,
+      killed,
+      frozen,
+      answered: load.answered.length,
+      failed: load.failures.length,
+      failures: load.failures.slice(0, 50),
+      latencyMs,
+    },
   };
 }

@@ -45,7 +45,11 @@ export async function runFailover({ entry, flags, say, shutdown }: BenchContext)
   for (const { name, port } of balancers) await checkAnswers(name, port, bodies, 20);
   say(`${BALANCERS} balancers serve, and every one answers rightly`);
 
-  const load = startOpenLoad(balancers.map(({ port }) => port), REQUESTS_PER_SECOND, bodies);
+  const load = startOpenLoad(
+    balancers.map(({ port }) => port),
+    REQUESTS_PER_SECOND,
+    bodies,
+  );
   shutdown.add(() => load.stop());
   const done = new Map<Ending, Round[]>();
   for (const ending of ['SIGKILL', 'SIGTERM'] as const) {
@@ -55,7 +59,9 @@ export async function runFailover({ entry, flags, say, shutdown }: BenchContext)
       const round = await runRound(balancers, ending, hosts.length);
       list.push(round);
       const failed = load.failures.filter((failure) => failure.atMs >= round.fromMs && !isVictims(failure, round)).length;
-      say(`${ending} ${i}/${rounds}: ${round.victim.name} was master, a new one after ${Math.round(round.electedMs)} ms, failed on the survivors: ${failed}`);
+      say(
+        `${ending} ${i}/${rounds}: ${round.victim.name} was master, a new one after ${Math.round(round.electedMs)} ms, failed on the survivors: ${failed}`,
+      );
     }
   }
   await pause(500);
@@ -140,7 +146,14 @@ function figuresOf(rounds: readonly Round[], failures: readonly Failure[]): Endi
   const { ECONNREFUSED: refused = 0 } = ownLostBy;
   delete ownLostBy.ECONNREFUSED;
   const during = failures.filter(({ atMs, endMs }) => endMs >= fromMs && atMs <= toMs);
-  return { ms: distributionOf(eachMs), eachMs, failed: during.length - own.length, ownLost: own.length - refused, ownLostBy, ownRefused: refused };
+  return {
+    ms: distributionOf(eachMs),
+    eachMs,
+    failed: during.length - own.length,
+    ownLost: own.length - refused,
+    ownLostBy,
+    ownRefused: refused,
+  };
 }
 
 function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, readonly Round[]>, load: OpenLoad): BenchReport {
@@ -153,7 +166,15 @@ function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, rea
   const latencyMs = distributionOf(answered.map(({ atMs, endMs }) => rounded(endMs - atMs, 2)));
   const wrongBodies = load.failures.filter(({ what }) => what === 'wrong body').length;
   const row = (name: string, { ms, ...counts }: EndingFigures): (string | number)[] => [
-    name, ms.count, ms.min, ms.p50, ms.p99, ms.max, counts.failed, counts.ownLost, counts.ownRefused,
+    name,
+    ms.count,
+    ms.min,
+    ms.p50,
+    ms.p99,
+    ms.max,
+    counts.failed,
+    counts.ownLost,
+    counts.ownRefused,
   ];
   return {
     notes: [
@@ -162,7 +183,11 @@ function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, rea
       'failed: requests to the survivors; own lost, refused: requests to the ended one itself, until it was back',
     ],
     tables: [
-      [['master ended by', 'rounds', 'min ms', 'p50 ms', 'p99 ms', 'worst ms', 'failed', 'own lost', 'own refused'], row('kill -9', killed), row('SIGTERM', stopped)],
+      [
+        ['master ended by', 'rounds', 'min ms', 'p50 ms', 'p99 ms', 'worst ms', 'failed', 'own lost', 'own refused'],
+        row('kill -9', killed),
+        row('SIGTERM', stopped),
+      ],
       [
         ['requests to survivors', 'answered', 'failed', 'p50 ms', 'p99 ms', 'slowest ms'],
         ['whole run', answered.length, failed.length, latencyMs.p50, latencyMs.p99, latencyMs.max],
@@ -174,6 +199,15 @@ function report(rounds: number, redisKind: string, done: ReadonlyMap<Ending, rea
       goalBelow('requests failed on survivors', failed.length, 0, '', true),
     ],
     wrong: wrongBodies === 0 ? [] : [`${wrongBodies} answers were not a host's`],
-    figures: { rounds, requestsPerSecond: REQUESTS_PER_SECOND, killed, stopped, answered: answered.length, failed: failed.length, failures: failed.slice(0, 50), latencyMs },
+    figures: {
+      rounds,
+      requestsPerSecond: REQUESTS_PER_SECOND,
+      killed,
+      stopped,
+      answered: answered.length,
+      failed: failed.length,
+      failures: failed.slice(0, 50),
+      latencyMs,
+    },
   };
 }

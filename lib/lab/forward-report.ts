@@ -66,7 +66,21 @@ export function reportForward(setup: Setup, measured: readonly WorkloadSamples[]
 
 /** A multiple is not finite (null in the JSON) if the other proxy was not measured, or not for long enough. */
 type Figures = Readonly<
-  Record<'cpuMicros' | 'cpuMicrosMin' | 'cpuMicrosMax' | 'userMicros' | 'systemMicros' | 'ofBare' | 'ofNginx' | 'ofHaproxy' | 'perSecond' | 'perSecondMin' | 'perSecondMax' | 'busy', number>
+  Record<
+    | 'cpuMicros'
+    | 'cpuMicrosMin'
+    | 'cpuMicrosMax'
+    | 'userMicros'
+    | 'systemMicros'
+    | 'ofBare'
+    | 'ofNginx'
+    | 'ofHaproxy'
+    | 'perSecond'
+    | 'perSecondMin'
+    | 'perSecondMax'
+    | 'busy',
+    number
+  >
 > & { readonly name: string };
 
 function figuresOf(samples: WorkloadSamples['samples']): Figures[] {
@@ -99,8 +113,18 @@ function tableOf(name: WorkloadName, proxies: readonly Figures[]): Rows {
   return [
     [title, `cpu µs/${unit}`, 'min', 'max', 'user + kernel', 'x bare', 'x nginx', 'x haproxy', `${unit}s/s`, 'min', 'max', 'busy'],
     ...proxies.map((proxy) => [
-      proxy.name, proxy.cpuMicros, proxy.cpuMicrosMin, proxy.cpuMicrosMax, `${proxy.userMicros.toFixed(1)} + ${proxy.systemMicros.toFixed(1)}`,
-      multiple(proxy.ofBare), multiple(proxy.ofNginx), multiple(proxy.ofHaproxy), proxy.perSecond, proxy.perSecondMin, proxy.perSecondMax, proxy.busy,
+      proxy.name,
+      proxy.cpuMicros,
+      proxy.cpuMicrosMin,
+      proxy.cpuMicrosMax,
+      `${proxy.userMicros.toFixed(1)} + ${proxy.systemMicros.toFixed(1)}`,
+      multiple(proxy.ofBare),
+      multiple(proxy.ofNginx),
+      multiple(proxy.ofHaproxy),
+      proxy.perSecond,
+      proxy.perSecondMin,
+      proxy.perSecondMax,
+      proxy.busy,
     ]),
   ];
 }
@@ -111,7 +135,8 @@ function goalsOf(workload: WorkloadName, proxies: readonly Figures[]): Goal[] {
   return GOALS.filter((goal) => goal.workload === workload).map(({ of, limit }) => {
     const other = microsOf(of);
     const what = `${WORKLOAD_OF[workload].title}: meercat's CPU as a multiple of that of ${of}`;
-    const lack = other === undefined ? `${of} is not installed` : other === 0 ? `too short a run for the CPU time of ${of}, see --seconds` : undefined;
+    const lack =
+      other === undefined ? `${of} is not installed` : other === 0 ? `too short a run for the CPU time of ${of}, see --seconds` : undefined;
     return unlessLacking(lack, goalBelow(what, rounded(ours / (other ?? Number.NaN), 2), limit, '', true));
   });
 }

@@ -24,7 +24,8 @@ const START_TIMEOUT_MS = 10_000;
 /** Runs the benchmark. */
 export async function runForward(context: BenchContext): Promise<BenchReport> {
   const { entry, flags, say, shutdown } = context;
-  if (Number.isNaN(cpuSecondsOf(process.pid))) throw new MeercatError('MEERCAT_START_FAILED', 'bench forward reads CPU times from /proc, which this system has not');
+  if (Number.isNaN(cpuSecondsOf(process.pid)))
+    throw new MeercatError('MEERCAT_START_FAILED', 'bench forward reads CPU times from /proc, which this system has not');
   const { rounds = DEFAULT_ROUNDS, seconds = DEFAULT_SECONDS, connections = DEFAULT_CONNECTIONS, workloads = WORKLOADS } = flags;
   const { proxyCore, loadCore } = chooseCores(say);
   const host = await startLabHost('h1', { core: loadCore, shutdown });
@@ -41,7 +42,15 @@ export async function runForward(context: BenchContext): Promise<BenchReport> {
     if (running?.isTls !== isTls) {
       for (const peer of running?.peers ?? []) await peer.stop();
       const checked = workloads.filter((each) => WORKLOAD_OF[each].isTls === isTls);
-      running = { isTls, peers: await startChecked(context, host, { redisUrl: redis.url, core: proxyCore, certificate: isTls ? certificate : undefined }, checked) };
+      running = {
+        isTls,
+        peers: await startChecked(
+          context,
+          host,
+          { redisUrl: redis.url, core: proxyCore, certificate: isTls ? certificate : undefined },
+          checked,
+        ),
+      };
     }
     measured.push({ name, samples: await measure(name, running.peers, load, setup, say, wrong) });
   }
@@ -53,18 +62,32 @@ async function startChecked(context: BenchContext, host: LabHost, wishes: PeerWi
   const peers = await startPeers(context, host, wishes);
   for (const peer of peers) await untilAnswering(peer, host);
   for (const name of workloads) for (const peer of peers) await WORKLOAD_OF[name].check(peer, host);
-  context.say(`${peers.map(({ name }) => name).join(', ')}: every one answers rightly${wishes.certificate === undefined ? '' : ' over TLS 1.3'}`);
+  context.say(
+    `${peers.map(({ name }) => name).join(', ')}: every one answers rightly${wishes.certificate === undefined ? '' : ' over TLS 1.3'}`,
+  );
   return peers;
 }
 
 /** Waits until a proxy answers: programs that are not ours do not announce that they listen. */
 export async function untilAnswering(peer: Peer, host: LabHost): Promise<void> {
   const { check } = WORKLOAD_OF[peer.ca === undefined ? 'small' : 'tls'];
-  await until(`${peer.name} answers`, START_TIMEOUT_MS, 50, () => check(peer, host).then(() => true, () => false));
+  await until(`${peer.name} answers`, START_TIMEOUT_MS, 50, () =>
+    check(peer, host).then(
+      () => true,
+      () => false,
+    ),
+  );
 }
 
 /** All rounds of one workload; every proxy has a turn in each round. */
-async function measure(workload: WorkloadName, peers: readonly Peer[], load: ProxyLoad, setup: Setup, say: BenchContext['say'], wrong: string[]): Promise<ReadonlyMap<string, readonly Sample[]>> {
+async function measure(
+  workload: WorkloadName,
+  peers: readonly Peer[],
+  load: ProxyLoad,
+  setup: Setup,
+  say: BenchContext['say'],
+  wrong: string[],
+): Promise<ReadonlyMap<string, readonly Sample[]>> {
   const { rounds, seconds } = setup;
   const connections = WORKLOAD_OF[workload].connectionsOf(setup.connections);
   for (const peer of peers) await load.run(workload, peer, connections, Math.min(seconds, WARM_UP_SECONDS));
@@ -74,7 +97,8 @@ async function measure(workload: WorkloadName, peers: readonly Peer[], load: Pro
       const before = cpuTimesOf(peer.pid);
       const run = await load.run(workload, peer, connections, seconds);
       const after = cpuTimesOf(peer.pid);
-      if (run.wrong > 0 || run.requests === 0) wrong.push(`${workload}, ${peer.name}: ${run.wrong} of ${run.requests} answers in round ${round}`);
+      if (run.wrong > 0 || run.requests === 0)
+        wrong.push(`${workload}, ${peer.name}: ${run.wrong} of ${run.requests} answers in round ${round}`);
       const [userSeconds, systemSeconds] = [after.userSeconds - before.userSeconds, after.systemSeconds - before.systemSeconds];
       samples.get(peer.name)?.push({
         userMicros: (userSeconds * 1e6) / run.requests,
@@ -83,7 +107,9 @@ async function measure(workload: WorkloadName, peers: readonly Peer[], load: Pro
         busy: (userSeconds + systemSeconds) / run.seconds,
       });
     }
-    const latest = [...samples].map(([name, list]) => `${name} ${((list.at(-1)?.userMicros ?? Number.NaN) + (list.at(-1)?.systemMicros ?? Number.NaN)).toFixed(0)} µs`);
+    const latest = [...samples].map(
+      ([name, list]) => `${name} ${((list.at(-1)?.userMicros ?? Number.NaN) + (list.at(-1)?.systemMicros ?? Number.NaN)).toFixed(0)} µs`,
+    );
     say(`${workload} ${round}/${rounds}: ${latest.join(', ')}`);
   }
   return samples;

@@ -67,7 +67,16 @@ export async function runFreshness(context: BenchContext): Promise<BenchReport> 
       [
         ['hosts', 'reports', 'seen', 'missed', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'cpu % master', 'cpu % slaves (mean)'],
         ...all.map(({ hosts, reports, seen, missed, ms, cpu }) => [
-          hosts, reports, seen, missed, ms.p50, ms.p90, ms.p99, ms.max, meanOf(cpu, 'master'), meanOf(cpu, 'slave'),
+          hosts,
+          reports,
+          seen,
+          missed,
+          ms.p50,
+          ms.p90,
+          ms.p99,
+          ms.max,
+          meanOf(cpu, 'master'),
+          meanOf(cpu, 'slave'),
         ]),
       ],
     ],
@@ -127,7 +136,15 @@ async function measure({ say, shutdown }: BenchContext, redisUrl: string, hosts:
   await Promise.all(balancers.map(({ child }) => child.stop()));
   client.disconnect();
   const reports = agents.sent.size;
-  return { hosts, reports, seen: ages.length, missed: reports * BALANCERS - ages.length, neverSent, ms: distributionOf(ages.map((ms) => rounded(ms, 3))), cpu };
+  return {
+    hosts,
+    reports,
+    seen: ages.length,
+    missed: reports * BALANCERS - ages.length,
+    neverSent,
+    ms: distributionOf(ages.map((ms) => rounded(ms, 3))),
+    cpu,
+  };
 }
 
 async function untilAllKnow(balancers: readonly Watched[], hosts: number): Promise<void> {

@@ -37,7 +37,9 @@ export function get(port: number, path: string, agent: Agent, timeoutMs: number 
       response.on('error', (error) => resolve({ status: 0, body: error.message }));
     });
     // On a connection that served before, the request may have crossed its closing on the way.
-    asked.on('error', (error: NodeJS.ErrnoException) => resolve({ status: 0, body: `${error.code ?? error.message}${asked.reusedSocket ? REUSED : ''}` }));
+    asked.on('error', (error: NodeJS.ErrnoException) =>
+      resolve({ status: 0, body: `${error.code ?? error.message}${asked.reusedSocket ? REUSED : ''}` }),
+    );
     asked.on('timeout', () => asked.destroy(new Error('timeout')));
     asked.end();
   });

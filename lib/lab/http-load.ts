@@ -15,11 +15,23 @@ export function getRequest(path: string, port: number): Buffer {
 
 /** A POST of this body to this path. */
 export function postRequest(path: string, port: number, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
+  return Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n\r\n`,
+    ),
+    body,
+  ]);
 }
 
 /** Opens a connection, with TLS if there is a `ca`, and starts; a 200 with exactly `expected` is right. */
-export function openHttpLoad(port: number, ca: string | undefined, request: Buffer, expected: Buffer, counts: Counts, isOver: LoadEnd): Socket {
+export function openHttpLoad(
+  port: number,
+  ca: string | undefined,
+  request: Buffer,
+  expected: Buffer,
+  counts: Counts,
+  isOver: LoadEnd,
+): Socket {
   const socket = openClientSocket(port, ca, () => socket.write(request));
   const reader = new AnswerReader(expected);
   let isDone = false;

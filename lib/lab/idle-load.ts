@@ -7,7 +7,10 @@ import { KeptConnection } from './kept-connection.js';
 const AT_ONCE = 100;
 
 /** Orders to the load: open connections up to a number, send a request on each, or close all. */
-export type IdleOrder = { readonly type: 'open'; readonly port: number; readonly connections: number } | { readonly type: 'ask' } | { readonly type: 'close' };
+export type IdleOrder =
+  | { readonly type: 'open'; readonly port: number; readonly connections: number }
+  | { readonly type: 'ask' }
+  | { readonly type: 'close' };
 
 /** The reply to an order: the number of open connections, and of requests of this order without a right answer. */
 export interface IdleState {

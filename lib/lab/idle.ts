@@ -52,10 +52,14 @@ interface Figures {
 export async function runIdle(context: BenchContext): Promise<BenchReport> {
   const { entry, flags, say, shutdown } = context;
   const { connections = DEFAULT_CONNECTIONS, seconds = DEFAULT_STEADY_SECONDS } = flags;
-  if (Number.isNaN(residentBytesOf(process.pid))) throw new MeercatError('MEERCAT_START_FAILED', 'bench idle reads memory from /proc, which this system has not');
+  if (Number.isNaN(residentBytesOf(process.pid)))
+    throw new MeercatError('MEERCAT_START_FAILED', 'bench idle reads memory from /proc, which this system has not');
   const needed = connections + OTHER_DESCRIPTORS;
   if (descriptorLimit() < needed) {
-    throw new MeercatError('MEERCAT_START_FAILED', `${connections} connections need ${needed} open files, and the limit is ${descriptorLimit()}: raise it (ulimit -n ${needed}), or take fewer with --connections`);
+    throw new MeercatError(
+      'MEERCAT_START_FAILED',
+      `${connections} connections need ${needed} open files, and the limit is ${descriptorLimit()}: raise it (ulimit -n ${needed}), or take fewer with --connections`,
+    );
   }
   const options = { core: null, shutdown };
   const host = await startLabHost('h1', options);
@@ -64,11 +68,18 @@ export async function runIdle(context: BenchContext): Promise<BenchReport> {
   const all: Figures[] = [];
   const wrong: string[] = [];
   for (const name of [PEER.ours, PEER.nginx, PEER.haproxy]) {
-    const [peer] = await startPeers(context, host, { redisUrl: redis.url, core: null, names: [name], maxConnections: connections + OTHER_DESCRIPTORS });
+    const [peer] = await startPeers(context, host, {
+      redisUrl: redis.url,
+      core: null,
+      names: [name],
+      maxConnections: connections + OTHER_DESCRIPTORS,
+    });
     if (peer === undefined) continue;
     const figures = await measure(peer, host, load, { connections, seconds }, wrong);
     all.push(figures);
-    say(`${name}: ${figures.bytesPerConnection} bytes per connection with ${connections} of them, ${figures.bytesPerFurtherConnection} in the second half`);
+    say(
+      `${name}: ${figures.bytesPerConnection} bytes per connection with ${connections} of them, ${figures.bytesPerFurtherConnection} in the second half`,
+    );
     await peer.stop();
   }
   return report({ connections, seconds }, all, wrong);
@@ -87,10 +98,14 @@ async function measure(peer: Peer, host: LabHost, load: LabChild, { connections,
   const halfBytes = await fill(half);
   const endBytes = await fill(connections);
   const { open, wrong: failed } = await tell(load, { type: 'ask' });
-  if (failed > 0 || open < connections) wrong.push(`${peer.name}: ${open} of ${connections} connections were still open in the end, ${failed} had no second right answer`);
+  if (failed > 0 || open < connections)
+    wrong.push(`${peer.name}: ${open} of ${connections} connections were still open in the end, ${failed} had no second right answer`);
   await tell(load, { type: 'close' });
   return {
-    name: peer.name, startBytes, halfBytes, endBytes,
+    name: peer.name,
+    startBytes,
+    halfBytes,
+    endBytes,
     bytesPerConnection: Math.round((endBytes - startBytes) / connections),
     bytesPerFurtherConnection: Math.round((endBytes - halfBytes) / Math.max(1, connections - half)),
   };
@@ -129,10 +144,25 @@ function report({ connections, seconds }: Setup, all: readonly Figures[], wrong:
     tables: [
       [
         ['idle connections', 'start MB', 'half MB', 'all MB', 'bytes/connection', 'of the second half'],
-        ...all.map((each) => [each.name, mb(each.startBytes), mb(each.halfBytes), mb(each.endBytes), each.bytesPerConnection, each.bytesPerFurtherConnection]),
+        ...all.map((each) => [
+          each.name,
+          mb(each.startBytes),
+          mb(each.halfBytes),
+          mb(each.endBytes),
+          each.bytesPerConnection,
+          each.bytesPerFurtherConnection,
+        ]),
       ],
     ],
-    goals: [goalBelow('growth of the RSS of meercat per idle connection', Math.max(0, ours?.bytesPerConnection ?? Number.NaN), GOAL_BYTES, 'bytes', true)],
+    goals: [
+      goalBelow(
+        'growth of the RSS of meercat per idle connection',
+        Math.max(0, ours?.bytesPerConnection ?? Number.NaN),
+        GOAL_BYTES,
+        'bytes',
+        true,
+      ),
+    ],
     wrong,
     figures: { connections, seconds, proxies: all },
   };

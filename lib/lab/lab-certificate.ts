@@ -22,7 +22,11 @@ export function createLabCertificate(shutdown: Shutdown): LabCertificate {
   const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
   shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
   const { publicKey, privateKey } = newKeyPair();
-  const cert = signCertificate({ issuer: 'Meercat bench', commonName: 'Meercat bench', names: ['127.0.0.1'], validMs: 86_400_000, isCa: false }, publicKey, privateKey);
+  const cert = signCertificate(
+    { issuer: 'Meercat bench', commonName: 'Meercat bench', names: ['127.0.0.1'], validMs: 86_400_000, isCa: false },
+    publicKey,
+    privateKey,
+  );
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
   const write = (name: string, text: string): string => {
     const file = join(folder, name);

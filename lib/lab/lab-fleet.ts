@@ -66,12 +66,28 @@ export class LabBalancer {
   ): Promise<LabBalancer> {
     const [port, consolePort] = [await freePort(), await freePort()];
     const args = [
-      'balancer', '--redis', redisUrl, '--name', name, '--bind', '127.0.0.1',
-      '--port', String(port), '--console-port', String(consolePort), ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
+      'balancer',
+      '--redis',
+      redisUrl,
+      '--name',
+      name,
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--console-port',
+      String(consolePort),
+      ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
       // A load comes from one address.
-      '--max-connections-per-client', '0',
+      '--max-connections-per-client',
+      '0',
       // These may be given otherwise, and no flag may be given twice.
-      ...[['--namespace', LAB_NAMESPACE], ['--log-level', 'error']].filter(([flag = '']) => !flags.includes(flag)).flat(),
+      ...[
+        ['--namespace', LAB_NAMESPACE],
+        ['--log-level', 'error'],
+      ]
+        .filter(([flag = '']) => !flags.includes(flag))
+        .flat(),
       ...flags,
     ];
     return new LabBalancer(name, port, consolePort, () => startNode(entry, args, options));
@@ -107,7 +123,10 @@ export async function checkAnswers(name: string, port: number, bodies: ReadonlyS
     for (let i = 0; i < times; i++) {
       const { status, body } = await get(port, '/', agent);
       if (status !== 200 || !bodies.has(body)) {
-        throw new MeercatError('MEERCAT_START_FAILED', `${name} answers wrongly: status ${status}, body ${JSON.stringify(body.slice(0, 120))}`);
+        throw new MeercatError(
+          'MEERCAT_START_FAILED',
+          `${name} answers wrongly: status ${status}, body ${JSON.stringify(body.slice(0, 120))}`,
+        );
       }
     }
   } finally {

@@ -66,7 +66,11 @@ async function runTurn({ port, perSecond, seconds, connections }: LatencyOrder, 
   await new Promise<void>((resolve) => {
     let sent = 0;
     const step = (): void => {
-      for (let nowMs = performance.now() - startMs; sent < count && (sent * 1000) / perSecond <= nowMs; nowMs = performance.now() - startMs) {
+      for (
+        let nowMs = performance.now() - startMs;
+        sent < count && (sent * 1000) / perSecond <= nowMs;
+        nowMs = performance.now() - startMs
+      ) {
         late.push((nowMs - (sent * 1000) / perSecond) * 1000);
         sent++;
         running.push(send());

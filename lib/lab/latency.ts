@@ -73,7 +73,9 @@ export async function runLatency(context: BenchContext): Promise<BenchReport> {
       const { p50, p99, count } = distributionOf(done.micros);
       turns.get(name)?.push({ p50, p99, count, lateMicros: done.lateMicros });
     }
-    say(`${round}/${rounds}: ${[...turns].map(([name, list]) => `${name} p50 ${list.at(-1)?.p50.toFixed(0)} p99 ${list.at(-1)?.p99.toFixed(0)} µs`).join(', ')}`);
+    say(
+      `${round}/${rounds}: ${[...turns].map(([name, list]) => `${name} p50 ${list.at(-1)?.p50.toFixed(0)} p99 ${list.at(-1)?.p99.toFixed(0)} µs`).join(', ')}`,
+    );
   }
   return report({ rounds, seconds, connections }, turns, wrong);
 }
@@ -84,7 +86,11 @@ async function ask(child: LabChild, order: LatencyOrder): Promise<LatencyDone> {
   return (await answered) as unknown as LatencyDone;
 }
 
-function report(setup: { readonly rounds: number; readonly seconds: number; readonly connections: number }, turns: ReadonlyMap<string, readonly Turn[]>, wrong: readonly string[]): BenchReport {
+function report(
+  setup: { readonly rounds: number; readonly seconds: number; readonly connections: number },
+  turns: ReadonlyMap<string, readonly Turn[]>,
+  wrong: readonly string[],
+): BenchReport {
   const figures = [...turns].map(([name, list]) => figuresOf(name, list, turns.get(DIRECT) ?? []));
   const ours = figures.find(({ name }) => name === PEER.ours);
   return {
@@ -97,13 +103,20 @@ function report(setup: { readonly rounds: number; readonly seconds: number; read
       [
         ['small GET', 'requests', 'p50 µs', 'p99 µs', 'added p50', 'added p99', 'min', 'max', 'late µs'],
         ...figures.map((each) => [
-          each.name, each.requests, each.p50Micros, each.p99Micros,
-          ...(each.name === DIRECT ? ['-', '-', '-', '-'] : [each.addedP50Micros, each.addedP99Micros, each.addedP99MicrosMin, each.addedP99MicrosMax]),
+          each.name,
+          each.requests,
+          each.p50Micros,
+          each.p99Micros,
+          ...(each.name === DIRECT
+            ? ['-', '-', '-', '-']
+            : [each.addedP50Micros, each.addedP99Micros, each.addedP99MicrosMin, each.addedP99MicrosMax]),
           each.lateMicros,
         ]),
       ],
     ],
-    goals: [goalBelow('p99 through meercat, above p99 direct to the host', Math.max(0, ours?.addedP99Micros ?? Number.NaN), GOAL_MICROS, 'µs')],
+    goals: [
+      goalBelow('p99 through meercat, above p99 direct to the host', Math.max(0, ours?.addedP99Micros ?? Number.NaN), GOAL_MICROS, 'µs'),
+    ],
     wrong,
     figures: { ...setup, perSecond: PER_SECOND, ways: figures },
   };

@@ -17,7 +17,10 @@ export function machineCpu(): { readonly busyMs: number; readonly allMs: number 
 
 /** Returns a function that tells how many cores all processes but this one and its descendants have used since; NaN without /proc. */
 export function watchOthers(): () => number {
-  const read = (): { readonly othersMs: number; readonly atMs: number } => ({ othersMs: machineCpu().busyMs - cpuSecondsOfAllEver(process.pid) * 1000, atMs: performance.now() });
+  const read = (): { readonly othersMs: number; readonly atMs: number } => ({
+    othersMs: machineCpu().busyMs - cpuSecondsOfAllEver(process.pid) * 1000,
+    atMs: performance.now(),
+  });
   const before = read();
   return () => {
     const after = read();

@@ -12,7 +12,11 @@ import { freePort, type LabProcess, type StartOptions, startProgram } from './pr
 export interface PeerProgram {
   readonly name: 'nginx' | 'haproxy' | 'caddy';
   /** The command that starts it with a configuration in this folder, and what it is configured as. */
-  readonly build: (setup: ProgramSetup) => { readonly file: string; readonly config: string; readonly command: readonly [string, ...string[]] };
+  readonly build: (setup: ProgramSetup) => {
+    readonly file: string;
+    readonly config: string;
+    readonly command: readonly [string, ...string[]];
+  };
 }
 
 interface ProgramSetup {
@@ -39,7 +43,10 @@ const DEFAULT_MAX_CONNECTIONS = 4096;
 const nginx: PeerProgram = {
   name: 'nginx',
   build({ path, folder, port, hostPorts, wishes: { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } }) {
-    const tls = certificate === undefined ? '' : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; ssl_protocols TLSv1.3;`;
+    const tls =
+      certificate === undefined
+        ? ''
+        : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; ssl_protocols TLSv1.3;`;
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
     const config = `
 daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -107,7 +114,11 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
 `;
     // What it keeps goes with the folder; one thread for its code, as the others have.
     const env = ['GOMAXPROCS=1', `HOME=${folder}`, `XDG_DATA_HOME=${folder}`, `XDG_CONFIG_HOME=${folder}`];
-    return { file: 'Caddyfile', config, command: ['/usr/bin/env', ...env, path, 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')] };
+    return {
+      file: 'Caddyfile',
+      config,
+      command: ['/usr/bin/env', ...env, path, 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
+    };
   },
 };
 
@@ -115,7 +126,13 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
 /** Starts one of them before these hosts; gives its port and its process. */
-export async function startPeerProgram({ build }: PeerProgram, path: string, hostPorts: readonly number[], options: StartOptions, wishes: ProgramWishes = {}): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
+export async function startPeerProgram(
+  { build }: PeerProgram,
+  path: string,
+  hostPorts: readonly number[],
+  options: StartOptions,
+  wishes: ProgramWishes = {},
+): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
   options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));

@@ -24,7 +24,10 @@ export async function servePeer(proxy: Peer, [certFile, keyFile]: readonly strin
       else response.writeHead(502).end();
     });
   };
-  const server = certFile === undefined || keyFile === undefined ? createServer(onRequest) : createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, onRequest);
+  const server =
+    certFile === undefined || keyFile === undefined
+      ? createServer(onRequest)
+      : createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, onRequest);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);
     socket.on('error', () => undefined).on('close', () => upgraded.delete(socket));

@@ -20,7 +20,14 @@ export interface Peer {
 }
 
 /** The names of the proxies, in the order in which they are listed. */
-export const PEER = { bare: 'bare http-proxy', undici: 'http-proxy + undici', ours: 'meercat', nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddy' } as const;
+export const PEER = {
+  bare: 'bare http-proxy',
+  undici: 'http-proxy + undici',
+  ours: 'meercat',
+  nginx: 'nginx',
+  haproxy: 'haproxy',
+  caddy: 'caddy',
+} as const;
 
 /** The name of a proxy. */
 export type PeerName = (typeof PEER)[keyof typeof PEER];
@@ -45,7 +52,11 @@ export async function startPeers({ entry, say, shutdown }: BenchContext, host: L
   const isWanted = (name: PeerName): boolean => wishes.names?.includes(name) ?? true;
   const peers: Peer[] = [];
   const startNodePeer = async (name: PeerName, role: string): Promise<void> => {
-    const { child, ready } = await startRole(role, [host.url, ...(certificate === undefined ? [] : [certificate.certFile, certificate.keyFile])], options);
+    const { child, ready } = await startRole(
+      role,
+      [host.url, ...(certificate === undefined ? [] : [certificate.certFile, certificate.keyFile])],
+      options,
+    );
     peers.push({ name, port: Number(ready.port), pid: child.pid, ca, stop: child.stop });
   };
   if (isWanted(PEER.bare)) await startNodePeer(PEER.bare, 'bare-proxy');
@@ -62,7 +73,12 @@ export async function startPeers({ entry, say, shutdown }: BenchContext, host: L
   for (const program of PEER_PROGRAMS.filter(({ name }) => isWanted(name))) {
     const path = findProgram(program.name);
     if (path === undefined) say(`${program.name} is not installed: left out`);
-    else peers.push({ name: program.name, ca, ...(await startPeerProgram(program, path, [host.port], options, { certificate, maxConnections })) });
+    else
+      peers.push({
+        name: program.name,
+        ca,
+        ...(await startPeerProgram(program, path, [host.port], options, { certificate, maxConnections })),
+      });
   }
   return peers;
 }

@@ -52,7 +52,12 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
   const flat = ALGORITHMS.map((algorithm) => {
     const own = all.filter((figures) => figures.algorithm === algorithm);
     const [few, many] = [own.at(0), own.at(-1)];
-    return { algorithm, fromHosts: few?.hosts ?? 0, toHosts: many?.hosts ?? 0, ratio: rounded((many?.medianNs ?? Number.NaN) / (few?.medianNs ?? Number.NaN), 2) };
+    return {
+      algorithm,
+      fromHosts: few?.hosts ?? 0,
+      toHosts: many?.hosts ?? 0,
+      ratio: rounded((many?.medianNs ?? Number.NaN) / (few?.medianNs ?? Number.NaN), 2),
+    };
   });
   return {
     notes: [
@@ -62,9 +67,19 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
     tables: [
       [
         ['policy', 'hosts', 'median ns', 'min ns', 'max ns', 'bytes/pick'],
-        ...all.map(({ algorithm, hosts, medianNs, minNs, maxNs, bytesPerPick }) => [algorithm, hosts, medianNs, minNs, maxNs, bytesPerPick]),
+        ...all.map(({ algorithm, hosts, medianNs, minNs, maxNs, bytesPerPick }) => [
+          algorithm,
+          hosts,
+          medianNs,
+          minNs,
+          maxNs,
+          bytesPerPick,
+        ]),
       ],
-      [['policy', 'ratio of medians'], ...flat.map(({ algorithm, fromHosts, toHosts, ratio }) => [algorithm, `${ratio} (${toHosts} : ${fromHosts} hosts)`])],
+      [
+        ['policy', 'ratio of medians'],
+        ...flat.map(({ algorithm, fromHosts, toHosts, ratio }) => [algorithm, `${ratio} (${toHosts} : ${fromHosts} hosts)`]),
+      ],
     ],
     goals: [goalBelow('median of the slowest', Math.max(...all.map(({ medianNs }) => medianNs)), GOAL_NS, 'ns')],
     wrong,

@@ -59,11 +59,39 @@ function fillTable(count: number, nowMs: number): TableReader {
   columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters));
   const random = new Random(7);
-  const hosts = Array.from({ length: count }, (_, index): HostRow => ({
-    name: `host-${index}`, url: `http://127.0.0.1:${10_000 + index}`, state: 'up', isStatic: false,
-    cpu: random.below(1000) / 1000, memory: random.below(1000) / 1000, cores: 4, rps: 100, ageMs: random.below(1000), inflight: random.below(8), fleetRps: 100, work: random.below(200), capacity: 1 + random.below(300) / 100, speed: 1,
-  }));
-  writer.apply({ stamp: { term: 1, mastership: '1', seq: 1 }, isFull: true, previousSeq: 1, hosts, figures: [], loads: [], acks: [], costs: null, gone: [] }, nowMs);
+  const hosts = Array.from(
+    { length: count },
+    (_, index): HostRow => ({
+      name: `host-${index}`,
+      url: `http://127.0.0.1:${10_000 + index}`,
+      state: 'up',
+      isStatic: false,
+      cpu: random.below(1000) / 1000,
+      memory: random.below(1000) / 1000,
+      cores: 4,
+      rps: 100,
+      ageMs: random.below(1000),
+      inflight: random.below(8),
+      fleetRps: 100,
+      work: random.below(200),
+      capacity: 1 + random.below(300) / 100,
+      speed: 1,
+    }),
+  );
+  writer.apply(
+    {
+      stamp: { term: 1, mastership: '1', seq: 1 },
+      isFull: true,
+      previousSeq: 1,
+      hosts,
+      figures: [],
+      loads: [],
+      acks: [],
+      costs: null,
+      gone: [],
+    },
+    nowMs,
+  );
   writer.rebuildCandidates(nowMs);
   writer.refreshNeutral(nowMs);
   // As after a table that has just come, with other balancers' requests in it.

@@ -39,8 +39,15 @@ const SEED = 20_261_123;
 /** Runs the benchmark. */
 export async function runPolicies(context: BenchContext): Promise<BenchReport> {
   const { entry, flags, say, shutdown } = context;
-  if (Number.isNaN(cpuSecondsOf(process.pid))) throw new MeercatError('MEERCAT_START_FAILED', 'bench policies reads CPU times from /proc, which this system has not');
-  const setup = { percent: flags.percent ?? DEFAULT_PERCENT, rounds: flags.rounds ?? DEFAULT_ROUNDS, seconds: flags.seconds ?? DEFAULT_SECONDS, slow: flags.slow ?? 1, hosts: HOSTS };
+  if (Number.isNaN(cpuSecondsOf(process.pid)))
+    throw new MeercatError('MEERCAT_START_FAILED', 'bench policies reads CPU times from /proc, which this system has not');
+  const setup = {
+    percent: flags.percent ?? DEFAULT_PERCENT,
+    rounds: flags.rounds ?? DEFAULT_ROUNDS,
+    seconds: flags.seconds ?? DEFAULT_SECONDS,
+    slow: flags.slow ?? 1,
+    hosts: HOSTS,
+  };
   const redis = await startLabRedis(entry, shutdown);
   const client = openCommands(parseRedisAddress(redis.url));
   shutdown.add(() => client.disconnect());
@@ -48,12 +55,17 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
   const options = { core: null, shutdown };
   const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOSTS), redis.url, LAB_NAMESPACE], options);
   const { child: load } = await startRole('arrivals', [], options);
-  const contestants = await startContestants(context, redis.url, client, { ports: ready.ports as number[], allPort: Number(ready.allPort) });
+  const contestants = await startContestants(context, redis.url, client, {
+    ports: ready.ports as number[],
+    allPort: Number(ready.allPort),
+  });
   for (const contestant of contestants) await checkContestant(contestant);
   say(`${contestants.map(({ name }) => name).join(', ')}: every one answers rightly`);
 
   const wrong: string[] = [];
-  const samples: Samples = new Map(setup.percent.map((percent) => [percent, new Map<string, Sample[]>(contestants.map(({ name }) => [name, []]))]));
+  const samples: Samples = new Map(
+    setup.percent.map((percent) => [percent, new Map<string, Sample[]>(contestants.map(({ name }) => [name, []]))]),
+  );
   for (let round = 1; round <= setup.rounds; round++) {
     for (const percent of setup.percent) {
       const turn = { percent, seed: SEED + round * 1000 + percent, seconds: setup.seconds, slow: setup.slow };
@@ -64,7 +76,9 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
         samples.get(percent)?.get(contestant.name)?.push(sample);
         wrong.push(...faults.map((fault) => `${contestant.name}, ${percent} %, round ${round}: ${fault}`));
         const { p50, p99 } = sample.ms;
-        say(`${percent} %, round ${round}/${setup.rounds}: ${contestant.name}: p50 ${p50.toFixed(0)}, p99 ${p99.toFixed(0)} ms; machine ${(sample.machineBusy * 100).toFixed(0)} % busy`);
+        say(
+          `${percent} %, round ${round}/${setup.rounds}: ${contestant.name}: p50 ${p50.toFixed(0)}, p99 ${p99.toFixed(0)} ms; machine ${(sample.machineBusy * 100).toFixed(0)} % busy`,
+        );
       }
     }
   }
@@ -72,7 +86,8 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
   for (const { stop } of contestants) await stop();
   await hosts.stop();
   const control = [];
-  for (const count of flags.hosts ?? DEFAULT_CONTROL_HOSTS) control.push(await measureControlPlane(context, redis.url, client, load, count, setup.seconds));
+  for (const count of flags.hosts ?? DEFAULT_CONTROL_HOSTS)
+    control.push(await measureControlPlane(context, redis.url, client, load, count, setup.seconds));
   return reportPolicies({ ...setup, redis: redis.kind }, contestants, samples, control, wrong);
 }
 
@@ -101,7 +116,12 @@ interface TurnOf {
 }
 
 /** One turn of one contestant; hosts and load are as in the turn of any other with the same seed. */
-async function runTurn({ prepare, ports, pids }: Contestant, hosts: LabChild, load: LabChild, { percent, seed, seconds, slow }: TurnOf): Promise<{ readonly sample: Sample; readonly faults: readonly string[] }> {
+async function runTurn(
+  { prepare, ports, pids }: Contestant,
+  hosts: LabChild,
+  load: LabChild,
+  { percent, seed, seconds, slow }: TurnOf,
+): Promise<{ readonly sample: Sample; readonly faults: readonly string[] }> {
   await prepare();
   const measuredMs = seconds * 1000;
   const warmUpMs = Math.min(WARM_UP_MS * slow, measuredMs);

@@ -64,7 +64,9 @@ export function threadTimesOf(pid: number, tid: number): CpuTimes {
 /** Thread ids of the threads of a process with this name (`comm`); empty if there are none or no /proc. */
 export function threadsNamed(pid: number, name: string): number[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).map(Number).filter((tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim() === name);
+    return readdirSync(`/proc/${pid}/task`)
+      .map(Number)
+      .filter((tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim() === name);
   } catch {
     return [];
   }

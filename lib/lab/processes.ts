@@ -47,7 +47,11 @@ export interface StartOptions {
 export function startNode(file: string, args: readonly string[], { core, shutdown, nodeFlags = [], onStderr }: StartOptions): LabChild {
   const command = [...pin(core), process.execPath, ...nodeFlags, file, ...args];
   // A group of its own: Ctrl-C is for this process, which then stops the others.
-  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true, serialization: 'advanced' });
+  const child = spawn(command[0] as string, command.slice(1), {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    detached: true,
+    serialization: 'advanced',
+  });
   const lines: string[] = [];
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     onStderr?.(text);
@@ -62,7 +66,8 @@ export function startNode(file: string, args: readonly string[], { core, shutdow
     },
     next: (type, timeoutMs) =>
       new Promise((resolve, reject) => {
-        const fail = (what: string): void => reject(new MeercatError('MEERCAT_START_FAILED', `${args[0]}: ${what}${lines.length > 0 ? `: ${lines.join(' ')}` : ''}`));
+        const fail = (what: string): void =>
+          reject(new MeercatError('MEERCAT_START_FAILED', `${args[0]}: ${what}${lines.length > 0 ? `: ${lines.join(' ')}` : ''}`));
         const timer = setTimeout(() => fail(`said no "${type}" within ${timeoutMs} ms`), timeoutMs);
         const onMessage = (message: unknown): void => {
           const fields = message as Readonly<Record<string, unknown>>;
@@ -81,7 +86,11 @@ export function startNode(file: string, args: readonly string[], { core, shutdow
 }
 
 /** Starts one of the lab's own roles (`child.ts`) and waits until it is ready; gives what it said then. */
-export async function startRole(role: string, args: readonly string[], options: StartOptions): Promise<{ readonly child: LabChild; readonly ready: Readonly<Record<string, unknown>> }> {
+export async function startRole(
+  role: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<{ readonly child: LabChild; readonly ready: Readonly<Record<string, unknown>> }> {
   const child = startNode(fileURLToPath(new URL('./child.js', import.meta.url)), [role, ...args], options);
   return { child, ready: await child.next('ready', START_TIMEOUT_MS) };
 }
@@ -98,7 +107,10 @@ kill "$reader" 2>/dev/null`;
 
 /** Starts a program that knows nothing of us; `stop` ends it. */
 export async function startProgram(command: string, args: readonly string[], { core, shutdown }: StartOptions): Promise<LabProcess> {
-  const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...pin(core), command, ...args], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...pin(core), command, ...args], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    detached: true,
+  });
   const base = watch(child, shutdown, () => child.stdin?.end());
   const pid = await new Promise<number>((resolve, reject) => {
     child.stdout?.once('data', (text: Buffer) => resolve(Number(text.toString().trim())));

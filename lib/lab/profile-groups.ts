@@ -16,16 +16,31 @@ const WRITES = 'kernel writes';
 
 /** Native functions that do I/O. */
 const NATIVE: Readonly<Record<string, string>> = {
-  writev: WRITES, writeBuffer: WRITES, writeLatin1String: WRITES, writeUtf8String: WRITES, writeAsciiString: WRITES, writeUcs2String: WRITES, shutdown: WRITES,
-  readStart: OUTSIDE, readStop: OUTSIDE, '(program)': OUTSIDE, '(garbage collector)': COLLECTOR,
+  writev: WRITES,
+  writeBuffer: WRITES,
+  writeLatin1String: WRITES,
+  writeUtf8String: WRITES,
+  writeAsciiString: WRITES,
+  writeUcs2String: WRITES,
+  shutdown: WRITES,
+  readStart: OUTSIDE,
+  readStop: OUTSIDE,
+  '(program)': OUTSIDE,
+  '(garbage collector)': COLLECTOR,
 };
 
 /** Files of Meercat, relative to lib and without `.js`. */
 const FILES: readonly (readonly [RegExp, string])[] = [
-  [/^traffic\/.*(?:grammar|refusals|request-line|request-head|response-head|request-parser|response-parser|chunked|buffers|read-into)$/, 'parse'],
+  [
+    /^traffic\/.*(?:grammar|refusals|request-line|request-head|response-head|request-parser|response-parser|chunked|buffers|read-into)$/,
+    'parse',
+  ],
   [/^traffic\/.*(?:headers|connection-lines|answer-head|answers|trusted)$/, 'headers'],
   [/^routing\/(?!ejection|health)|^table\/(?:reader|candidates|neutral)$|^traffic\/.*pick$|^hash/, 'pick'],
-  [/^learning\/|^table\/|^routing\/|^health\/|^traffic\/log\/|^traffic\/.*(?:exchange|attempt|in-flight|story|deadlines|memory-guard|explainer)$|^(?:deadlines|timeout|clock)$/, 'bookkeeping'],
+  [
+    /^learning\/|^table\/|^routing\/|^health\/|^traffic\/log\/|^traffic\/.*(?:exchange|attempt|in-flight|story|deadlines|memory-guard|explainer)$|^(?:deadlines|timeout|clock)$/,
+    'bookkeeping',
+  ],
   [/^traffic\/client\/|^traffic\/server$/, 'client connections'],
   [/^traffic\/host\//, 'host connections'],
   [/^traffic\//, 'bookkeeping'],
@@ -35,14 +50,19 @@ const FILES: readonly (readonly [RegExp, string])[] = [
 const NODE: readonly (readonly [RegExp, string])[] = [
   [/^_http_|^http|^internal\/http/, "Node's HTTP"],
   [/^net$|^stream|^internal\/stream|^events$|^_tls|^tls$|^internal\/(?:tls|js_stream|net)/, "Node's streams and sockets"],
-  [/^timers|^internal\/(?:timers|process\/|async_hooks|promise|abort)|^async_hooks|^perf_hooks$|^internal\/perf/, "Node's timers, ticks and promises"],
+  [
+    /^timers|^internal\/(?:timers|process\/|async_hooks|promise|abort)|^async_hooks|^perf_hooks$|^internal\/perf/,
+    "Node's timers, ticks and promises",
+  ],
 ];
 
 /** Modules of Node that work for their caller: Buffer, and checks of arguments. */
 const FOR_CALLER = /^node:(?:buffer$|internal\/(?:buffer|util|validators|errors))/;
 
 /** The names of all groups. */
-export const GROUPS: readonly string[] = [...new Set([WRITES, OUTSIDE, ...FILES.map(([, group]) => group), 'http-proxy', ...NODE.map(([, group]) => group), COLLECTOR, REST])];
+export const GROUPS: readonly string[] = [
+  ...new Set([WRITES, OUTSIDE, ...FILES.map(([, group]) => group), 'http-proxy', ...NODE.map(([, group]) => group), COLLECTOR, REST]),
+];
 
 /** The group of a function with these callers, nearest first; undefined for idle time. */
 export function groupOf(frame: Frame, callers: readonly Frame[]): string | undefined {

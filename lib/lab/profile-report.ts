@@ -83,13 +83,25 @@ function functionsOf({ requests, mainMicros, times }: Profiled): (Share & { read
 export function reportProfile(setup: ProfileSetup, profiled: readonly Profiled[], wrong: readonly string[]): BenchReport {
   const workloads = profiled.map((each) => {
     const { workload, requests, plainMicros, mainMicros, systemMicros, othersMicros } = each;
-    return { name: workload, requests, plainMicros: rounded(plainMicros, 1), mainMicros: rounded(mainMicros, 1), systemMicros: rounded(systemMicros, 1), othersMicros: rounded(othersMicros, 1), groups: sharesOf(each), functions: functionsOf(each) };
+    return {
+      name: workload,
+      requests,
+      plainMicros: rounded(plainMicros, 1),
+      mainMicros: rounded(mainMicros, 1),
+      systemMicros: rounded(systemMicros, 1),
+      othersMicros: rounded(othersMicros, 1),
+      groups: sharesOf(each),
+      functions: functionsOf(each),
+    };
   });
   const { seconds, connections, generator, sampleEveryMicros } = setup;
   return {
     notes: [
       `CPU µs of meercat's main thread per request; ${connections} connections, ${seconds} s, a sample every ${sampleEveryMicros} µs (node --cpu-prof); load: ${generator};`,
-      ...workloads.map(({ name, plainMicros, mainMicros, systemMicros, othersMicros }) => `${name}: ${mainMicros} µs, of which ${systemMicros} in the kernel; without the profiler ${plainMicros}; other threads (compiler, collector, fleet, hosts) ${othersMicros};`),
+      ...workloads.map(
+        ({ name, plainMicros, mainMicros, systemMicros, othersMicros }) =>
+          `${name}: ${mainMicros} µs, of which ${systemMicros} in the kernel; without the profiler ${plainMicros}; other threads (compiler, collector, fleet, hosts) ${othersMicros};`,
+      ),
       'groups: lib/lab/profile-groups.ts; rest: in no group',
     ],
     tables: workloads.flatMap(({ name, groups, functions, mainMicros }): Rows[] => [
@@ -103,7 +115,15 @@ export function reportProfile(setup: ProfileSetup, profiled: readonly Profiled[]
         ...functions.map((each) => [each.name, each.micros.toFixed(2), each.percent.toFixed(1), each.group]),
       ],
     ]),
-    goals: workloads.map(({ name, groups }) => goalBelow(`${WORKLOAD_OF[name].title}: time in no group`, groups.find((group) => group.name === REST)?.percent ?? 0, GOAL_REST_PERCENT, '%', true)),
+    goals: workloads.map(({ name, groups }) =>
+      goalBelow(
+        `${WORKLOAD_OF[name].title}: time in no group`,
+        groups.find((group) => group.name === REST)?.percent ?? 0,
+        GOAL_REST_PERCENT,
+        '%',
+        true,
+      ),
+    ),
     wrong,
     figures: { ...setup, workloads },
   };

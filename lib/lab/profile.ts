@@ -44,7 +44,8 @@ interface Load {
 export async function runProfile(context: BenchContext): Promise<BenchReport> {
   const { entry, flags, say, shutdown } = context;
   const { seconds = DEFAULT_SECONDS, connections = DEFAULT_CONNECTIONS, workloads = ['small'] } = flags;
-  if (Number.isNaN(threadTimesOf(process.pid, process.pid).userSeconds)) throw new MeercatError('MEERCAT_START_FAILED', 'bench profile reads CPU times of threads from /proc, which this system has not');
+  if (Number.isNaN(threadTimesOf(process.pid, process.pid).userSeconds))
+    throw new MeercatError('MEERCAT_START_FAILED', 'bench profile reads CPU times of threads from /proc, which this system has not');
   const { proxyCore, loadCore } = chooseCores(say);
   const host = await startLabHost('h1', { core: loadCore, shutdown });
   const load = await startProxyLoad(context, host, loadCore);
@@ -74,13 +75,22 @@ export async function runProfile(context: BenchContext): Promise<BenchReport> {
       othersMicros: sampled.othersMicros / sampled.requests,
       times: selfTimes(readProfile(folder), sampled.fromMs * 1000, sampled.toMs * 1000),
     });
-    say(`${workload}: ${(plain.mainMicros / plain.requests).toFixed(1)} µs per ${WORKLOAD_OF[workload].unit}, ${(sampled.mainMicros / sampled.requests).toFixed(1)} with the profiler`);
+    say(
+      `${workload}: ${(plain.mainMicros / plain.requests).toFixed(1)} µs per ${WORKLOAD_OF[workload].unit}, ${(sampled.mainMicros / sampled.requests).toFixed(1)} with the profiler`,
+    );
   }
   return reportProfile({ seconds, connections, generator: load.generator, sampleEveryMicros: SAMPLE_EVERY_MICROS }, profiled, wrong);
 }
 
 /** Starts a balancer with these flags of Node. */
-async function startOurs({ entry, shutdown }: BenchContext, redisUrl: string, host: LabHost, core: Core, certificate: LabCertificate | undefined, nodeFlags: readonly string[]): Promise<{ readonly peer: Peer; readonly stop: () => Promise<void> }> {
+async function startOurs(
+  { entry, shutdown }: BenchContext,
+  redisUrl: string,
+  host: LabHost,
+  core: Core,
+  certificate: LabCertificate | undefined,
+  nodeFlags: readonly string[],
+): Promise<{ readonly peer: Peer; readonly stop: () => Promise<void> }> {
   const flags = certificate === undefined ? [] : ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
   const balancer = await LabBalancer.start(entry, 'b1', redisUrl, [host], { core, shutdown, nodeFlags }, flags);
   await balancer.untilServing(1);
@@ -88,7 +98,14 @@ async function startOurs({ entry, shutdown }: BenchContext, redisUrl: string, ho
   return { peer: { name: PEER.ours, port, pid: child.pid, ca: certificate?.cert, stop: () => child.stop() }, stop: () => child.stop() };
 }
 
-async function measure(load: ProxyLoad, workload: WorkloadName, peer: Peer, connections: number, seconds: number, wrong: string[]): Promise<Load> {
+async function measure(
+  load: ProxyLoad,
+  workload: WorkloadName,
+  peer: Peer,
+  connections: number,
+  seconds: number,
+  wrong: string[],
+): Promise<Load> {
   await load.run(workload, peer, connections, Math.min(seconds, WARM_UP_SECONDS));
   const { pid } = peer;
   const samplers = threadsNamed(pid, SAMPLER_THREAD);
@@ -103,12 +120,20 @@ async function measure(load: ProxyLoad, workload: WorkloadName, peer: Peer, conn
   const [after, toMs] = [read(), machineMs()];
   if (failed > 0 || requests === 0) wrong.push(`${workload}: ${failed} of ${requests} answers`);
   const mainMicros = (after.main - before.main) * 1e6;
-  return { requests, mainMicros, systemMicros: (after.system - before.system) * 1e6, othersMicros: Math.max(0, (after.all - before.all) * 1e6 - mainMicros), fromMs, toMs };
+  return {
+    requests,
+    mainMicros,
+    systemMicros: (after.system - before.system) * 1e6,
+    othersMicros: Math.max(0, (after.all - before.all) * 1e6 - mainMicros),
+    fromMs,
+    toMs,
+  };
 }
 
 /** Reads the profile of the main thread (`CPU.DATE.TIME.PID.0.COUNT.cpuprofile`); each thread writes one of its own. */
 function readProfile(folder: string): CpuProfile {
   const file = readdirSync(folder).find((name) => /^CPU\.\d+\.\d+\.\d+\.0\.\d+\.cpuprofile$/.test(name));
-  if (file === undefined) throw new MeercatError('MEERCAT_START_FAILED', 'the balancer wrote no CPU profile: it was killed before it could');
+  if (file === undefined)
+    throw new MeercatError('MEERCAT_START_FAILED', 'the balancer wrote no CPU profile: it was killed before it could');
   return JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
 }

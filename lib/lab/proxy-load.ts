@@ -26,12 +26,14 @@ export interface ProxyLoad {
 export async function startProxyLoad({ flags, shutdown }: BenchContext, host: LabHost, core: Core): Promise<ProxyLoad> {
   const options = { core, shutdown };
   const wrk = flags.load === 'own' ? undefined : findProgram('wrk');
-  if (wrk === undefined && flags.load === 'wrk') throw new MeercatError('MEERCAT_START_FAILED', 'wrk is not installed (Debian: apt-get install wrk), or use --load own');
+  if (wrk === undefined && flags.load === 'wrk')
+    throw new MeercatError('MEERCAT_START_FAILED', 'wrk is not installed (Debian: apt-get install wrk), or use --load own');
   const { child } = await startRole('load', [host.body], options);
   return {
     generator: wrk === undefined ? 'own' : 'wrk',
     async run(workload, { port, ca }, connections, seconds) {
-      if (wrk !== undefined && WRK_WORKLOADS.has(workload)) return runWrk(wrk, `${ca === undefined ? 'http' : 'https'}://127.0.0.1:${port}/`, connections, seconds, options);
+      if (wrk !== undefined && WRK_WORKLOADS.has(workload))
+        return runWrk(wrk, `${ca === undefined ? 'http' : 'https'}://127.0.0.1:${port}/`, connections, seconds, options);
       child.send({ type: 'run', workload, port, ca, connections, seconds } satisfies LoadOrder);
       const { requests, wrong, seconds: took } = await child.next('done', seconds * 1000 + ANSWER_TIMEOUT_MS);
       return { requests: Number(requests), wrong: Number(wrong), seconds: Number(took) };

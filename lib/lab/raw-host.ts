@@ -33,7 +33,10 @@ export async function runRawHost([name = 'host', port = '0']: readonly string[])
 }
 
 function answerOf(body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n\r\n`),
+    body,
+  ]);
 }
 
 /** One connection: heads, bodies, and frames once it was upgraded. */
@@ -77,7 +80,9 @@ class Connection {
     const path = head.split(' ', 2)[1] ?? '/';
     if (key !== undefined) {
       this.#frames = new FrameReader();
-      this.#socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
+      this.#socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
+      );
     } else if (length !== undefined && length !== '0') {
       this.#bodyBytes = Number(length);
       this.#bodyLeft = this.#bodyBytes;

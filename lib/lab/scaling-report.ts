@@ -37,19 +37,39 @@ export function capacityOf({ cpuMicros, busiestShare }: ScalingSample): number {
 }
 
 /** Sums the measurements up; `samples` by number of processes, 1 first. */
-export function reportScaling(setup: ScalingSetup, samples: ReadonlyMap<number, readonly ScalingSample[]>, wrong: readonly string[]): BenchReport {
+export function reportScaling(
+  setup: ScalingSetup,
+  samples: ReadonlyMap<number, readonly ScalingSample[]>,
+  wrong: readonly string[],
+): BenchReport {
   const [one = [], several = []] = [...samples.values()];
-  const ratio = (of: (sample: ScalingSample) => number): number => rounded(median(several.flatMap((sample, round) => (one[round] === undefined ? [] : [of(sample) / of(one[round])]))), 2);
+  const ratio = (of: (sample: ScalingSample) => number): number =>
+    rounded(median(several.flatMap((sample, round) => (one[round] === undefined ? [] : [of(sample) / of(one[round])]))), 2);
   const byProcesses = [...samples].map(([processes, list]) => {
     const of = (get: (sample: ScalingSample) => number): number => median(list.map(get));
     return {
       processes,
       perSecond: Math.round(of(({ perSecond }) => perSecond)),
-      cpuMicros: rounded(of(({ cpuMicros }) => cpuMicros), 1),
-      userMicros: rounded(of(({ userMicros }) => userMicros), 1),
-      systemMicros: rounded(of(({ systemMicros }) => systemMicros), 1),
-      busyCores: rounded(of(({ busyCores }) => busyCores), 2),
-      busiestShare: rounded(of(({ busiestShare }) => busiestShare), 2),
+      cpuMicros: rounded(
+        of(({ cpuMicros }) => cpuMicros),
+        1,
+      ),
+      userMicros: rounded(
+        of(({ userMicros }) => userMicros),
+        1,
+      ),
+      systemMicros: rounded(
+        of(({ systemMicros }) => systemMicros),
+        1,
+      ),
+      busyCores: rounded(
+        of(({ busyCores }) => busyCores),
+        2,
+      ),
+      busiestShare: rounded(
+        of(({ busiestShare }) => busiestShare),
+        2,
+      ),
       capacityPerSecond: Math.round(of(capacityOf)),
     };
   });
@@ -67,12 +87,25 @@ export function reportScaling(setup: ScalingSetup, samples: ReadonlyMap<number, 
       [
         ['processes', 'requests/s', 'cpu µs/request', 'user + kernel', 'busy cores', 'busiest', 'capacity/s'],
         ...byProcesses.map((each) => [
-          String(each.processes), each.perSecond, each.cpuMicros, `${each.userMicros.toFixed(1)} + ${each.systemMicros.toFixed(1)}`, each.busyCores, each.busiestShare, each.capacityPerSecond,
+          String(each.processes),
+          each.perSecond,
+          each.cpuMicros,
+          `${each.userMicros.toFixed(1)} + ${each.systemMicros.toFixed(1)}`,
+          each.busyCores,
+          each.busiestShare,
+          each.capacityPerSecond,
         ]),
         ['2 as a multiple of 1', multiples.throughput, '', '', '', '', multiples.capacity],
       ],
     ],
-    goals: [goalAtLeast(`${isApart ? 'requests/s' : 'capacity by CPU time'} of two processes, as a multiple of one`, isApart ? multiples.throughput : multiples.capacity, GOAL, '')],
+    goals: [
+      goalAtLeast(
+        `${isApart ? 'requests/s' : 'capacity by CPU time'} of two processes, as a multiple of one`,
+        isApart ? multiples.throughput : multiples.capacity,
+        GOAL,
+        '',
+      ),
+    ],
     wrong,
     figures: { ...setup, judgedBy: isApart ? 'throughput' : 'capacity', multiples, byProcesses },
   };

@@ -32,7 +32,14 @@ export function startAgents(client: Commands, namespace: string, hosts: number):
     const cpu = (1 + (count % FIGURES)) / 1e6;
     count++;
     const message = encodeReport({
-      host: `host-${index + 1}`, url: `http://127.0.0.1:${10_000 + index}`, cpu, memory: 0.4, cores: 4, rps: 100, intervalMs: INTERVAL_MS, bye: false,
+      host: `host-${index + 1}`,
+      url: `http://127.0.0.1:${10_000 + index}`,
+      cpu,
+      memory: 0.4,
+      cores: 4,
+      rps: 100,
+      intervalMs: INTERVAL_MS,
+      bye: false,
     });
     sent.set(cpu, machineMs());
     client.publish(reports, message).catch(() => undefined);

@@ -7,7 +7,14 @@ import httpProxy from 'http-proxy';
 import type { Dispatcher, Pool } from 'undici';
 import { servePeer } from './peer-server.js';
 
-type Pass = (request: IncomingMessage, response: ServerResponse, options: unknown, head: unknown, server: unknown, onError: () => void) => void;
+type Pass = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: unknown,
+  head: unknown,
+  server: unknown,
+  onError: () => void,
+) => void;
 
 /** Hop-by-hop headers that undici sets itself, or refuses. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'proxy-connection']);
@@ -19,7 +26,10 @@ export async function runUndiciProxy([target = '', ...tls]: readonly string[]): 
   const proxy = httpProxy.createProxyServer({ target });
   // http-proxy's passes are a plain array that its types do not know; the last one is `stream`.
   const passes = proxy as unknown as { webPasses: Pass[] };
-  passes.webPasses = [...passes.webPasses.filter(({ name }) => name !== 'stream'), (request, response, _options, _head, _server, onError) => stream(pool, request, response, onError)];
+  passes.webPasses = [
+    ...passes.webPasses.filter(({ name }) => name !== 'stream'),
+    (request, response, _options, _head, _server, onError) => stream(pool, request, response, onError),
+  ];
   const close = await servePeer(proxy, tls);
   return () => {
     close();
@@ -49,7 +59,10 @@ function stream(pool: Pool, request: IncomingMessage, response: ServerResponse, 
     onComplete: () => void response.end(),
     onError,
   };
-  pool.dispatch({ path: url, method: method as Dispatcher.HttpMethod, headers: passable(rawHeaders), body: hasBody ? request : null }, handler);
+  pool.dispatch(
+    { path: url, method: method as Dispatcher.HttpMethod, headers: passable(rawHeaders), body: hasBody ? request : null },
+    handler,
+  );
 }
 
 function passable(raw: readonly string[]): string[] {

@@ -98,7 +98,9 @@ export async function runVirtualHosts([count = '1', redis = '', namespace = '']:
 
 function lookAt(hosts: readonly VirtualHost[], before: readonly Reading[]): HostsSeen {
   const seen = hosts.map((host, index) => host.seenSince(before[index] as Reading));
-  const [tookMs, lateMs] = [hosts.flatMap((host) => host.tookMs), hosts.flatMap((host) => host.lateMs)].map((list) => Float64Array.from(list).toSorted()) as [Float64Array, Float64Array];
+  const [tookMs, lateMs] = [hosts.flatMap((host) => host.tookMs), hosts.flatMap((host) => host.lateMs)].map((list) =>
+    Float64Array.from(list).toSorted(),
+  ) as [Float64Array, Float64Array];
   return { hosts: seen, tookMs: { ...distributionOf(tookMs), p999: percentile(tookMs, 0.999) }, lateMs: percentile(lateMs, 0.99) };
 }
 
@@ -221,7 +223,18 @@ class VirtualHost {
     const cpu = (now.busyMs - before.busyMs + now.takenMs - before.takenMs) / (CORES * ms);
     const memory = Math.min(0.3 + this.processor.inflight / 1000, 0.95);
     const rps = ((now.answered - before.answered) / ms) * 1000;
-    this.#publish(encodeReport({ host: this.name, url: `http://127.0.0.1:${this.port}`, cpu: Math.min(cpu, 1), memory, cores: CORES, rps, intervalMs: REPORT_MS, bye: false }));
+    this.#publish(
+      encodeReport({
+        host: this.name,
+        url: `http://127.0.0.1:${this.port}`,
+        cpu: Math.min(cpu, 1),
+        memory,
+        cores: CORES,
+        rps,
+        intervalMs: REPORT_MS,
+        bye: false,
+      }),
+    );
   }
 
   #advance(): void {
@@ -239,11 +252,14 @@ class VirtualHost {
     this.#dueAtMs = dueAtMs;
     clearTimeout(this.#timer);
     if (dueAtMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => {
-      this.#dueAtMs = Number.POSITIVE_INFINITY;
-      this.#advance();
-      this.#wake();
-    }, Math.ceil(dueAtMs - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.#dueAtMs = Number.POSITIVE_INFINITY;
+        this.#advance();
+        this.#wake();
+      },
+      Math.ceil(dueAtMs - performance.now()),
+    );
   }
 
   #answer({ socket, path, id }: Asked): void {

@@ -47,7 +47,11 @@ while (Atomics.wait(cell, 0, 0, LOOK_EVERY_MS) === 'timed-out') {
   // The time after the look: what was seen was there by then, whatever held this thread up.
   if (atMs.length < figures.length) atMs.push(...Array.from({ length: figures.length - atMs.length }, machineMs));
 }
-parentPort.postMessage({ figures: Float64Array.from(figures), atMs: Float64Array.from(atMs), cpuSeconds: ownCpuSeconds() - cpuAtStart } satisfies Sightings);
+parentPort.postMessage({
+  figures: Float64Array.from(figures),
+  atMs: Float64Array.from(atMs),
+  cpuSeconds: ownCpuSeconds() - cpuAtStart,
+} satisfies Sightings);
 
 /** CPU time of this thread alone: the first field of schedstat, in nanoseconds. */
 function ownCpuSeconds(): number {

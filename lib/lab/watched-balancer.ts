@@ -11,7 +11,15 @@ import type { Sightings, WatchData } from './watch-thread.js';
 /** Runs it: `watched-balancer NAME REDIS_URL NAMESPACE`; understands the messages `watch` (with `slots`) and `report`. */
 export async function runWatchedBalancer([name = '', redis = '', namespace = '']: readonly string[]): Promise<() => Promise<void>> {
   const config = checkBalancerConfig({
-    ...DEFAULTS, redis: [redis], namespace, name, port: 0, consolePort: 0, bind: '127.0.0.1', statics: [], logLevel: 'error',
+    ...DEFAULTS,
+    redis: [redis],
+    namespace,
+    name,
+    port: 0,
+    consolePort: 0,
+    bind: '127.0.0.1',
+    statics: [],
+    logLevel: 'error',
   });
   const balancer = await startBalancer(config, createLog(config.logLevel, name));
   let stopWatching: (() => Promise<Sightings>) | undefined;
@@ -22,7 +30,8 @@ export async function runWatchedBalancer([name = '', redis = '', namespace = '']
         process.send?.({ type: 'watching' });
       });
     }
-    if (message.type === 'report') void stopWatching?.().then((sightings) => process.send?.({ type: 'sightings', ...sightings, role: balancer.role }));
+    if (message.type === 'report')
+      void stopWatching?.().then((sightings) => process.send?.({ type: 'sightings', ...sightings, role: balancer.role }));
   });
   process.send?.({ type: 'ready', port: balancer.port, consolePort: balancer.consolePort });
   return () => balancer.stop();

@@ -11,7 +11,9 @@ const MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The value of `Sec-WebSocket-Accept` for this key. */
 export function acceptOf(key: string): string {
-  return createHash('sha1').update(key + MAGIC).digest('base64');
+  return createHash('sha1')
+    .update(key + MAGIC)
+    .digest('base64');
 }
 
 /** The head of a client's handshake for this path. */

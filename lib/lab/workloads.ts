@@ -42,7 +42,13 @@ export const WORKLOAD_OF: Readonly<Record<WorkloadName, Workload>> = {
   },
   down: { title: '1 MiB down', unit: 'request', isTls: false, connectionsOf: few, check: checkDown },
   up: { title: '1 MiB up', unit: 'request', isTls: false, connectionsOf: few, check: checkUp },
-  websocket: { title: 'WebSocket, 100 bytes', unit: 'message', isTls: false, connectionsOf: (connections) => connections, check: checkWebSocket },
+  websocket: {
+    title: 'WebSocket, 100 bytes',
+    unit: 'message',
+    isTls: false,
+    connectionsOf: (connections) => connections,
+    check: checkWebSocket,
+  },
   tls: { title: 'GET of 100 bytes, TLS 1.3', unit: 'request', isTls: true, connectionsOf: (connections) => connections, check: checkTls },
 };
 
@@ -69,9 +75,13 @@ async function checkUp(peer: Peer): Promise<void> {
     for (let i = 0; i < TIMES; i++) {
       const blob = buildBlob(7 + i);
       const hash = createHash('sha256').update(blob).digest('hex');
-      for (const [path, expected] of [[HASH_PATH, hash], ['/up', receiptOf(BLOB_BYTES)]] as const) {
+      for (const [path, expected] of [
+        [HASH_PATH, hash],
+        ['/up', receiptOf(BLOB_BYTES)],
+      ] as const) {
         const { status, bytes } = await ask(peer.port, 'POST', path, agent, blob);
-        if (status !== 200 || bytes.toString() !== expected) fail(peer, `POST ${path}`, `status ${status}, ${JSON.stringify(bytes.toString('latin1', 0, 120))}`);
+        if (status !== 200 || bytes.toString() !== expected)
+          fail(peer, `POST ${path}`, `status ${status}, ${JSON.stringify(bytes.toString('latin1', 0, 120))}`);
       }
     }
   } finally {
@@ -86,7 +96,8 @@ async function checkTls(peer: Peer, host: LabHost): Promise<void> {
   try {
     for (let i = 0; i < SMALL_TIMES; i++) {
       const { status, bytes, socket } = await ask(peer.port, 'GET', '/', agent);
-      if (status !== 200 || bytes.toString() !== host.body) fail(peer, 'GET / over TLS', `status ${status}, ${JSON.stringify(bytes.toString('latin1', 0, 120))}`);
+      if (status !== 200 || bytes.toString() !== host.body)
+        fail(peer, 'GET / over TLS', `status ${status}, ${JSON.stringify(bytes.toString('latin1', 0, 120))}`);
       const protocol = socket instanceof TLSSocket ? socket.getProtocol() : 'no TLS';
       if (protocol !== 'TLSv1.3') fail(peer, 'GET / over TLS 1.3', String(protocol));
       sockets.add(socket);
@@ -106,7 +117,10 @@ async function checkWebSocket(peer: Peer): Promise<void> {
   const got: { opcode: number; payload: Buffer }[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new MeercatError('MEERCAT_START_FAILED', `${peer.name}: no farewell over a WebSocket after ${got.length} messages`)), ANSWER_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => reject(new MeercatError('MEERCAT_START_FAILED', `${peer.name}: no farewell over a WebSocket after ${got.length} messages`)),
+        ANSWER_TIMEOUT_MS,
+      );
       const settle = (end: () => void) => (): void => {
         clearTimeout(timer);
         end();
@@ -119,7 +133,10 @@ async function checkWebSocket(peer: Peer): Promise<void> {
   } finally {
     socket.destroy();
   }
-  const isRight = got.length === sent.length + 1 && sent.every((payload, index) => got[index]?.opcode === OPCODE.binary && got[index].payload.equals(payload)) && got.at(-1)?.opcode === OPCODE.close;
+  const isRight =
+    got.length === sent.length + 1 &&
+    sent.every((payload, index) => got[index]?.opcode === OPCODE.binary && got[index].payload.equals(payload)) &&
+    got.at(-1)?.opcode === OPCODE.close;
   if (!isRight) fail(peer, 'a WebSocket', `${got.length} messages of ${got.map(({ payload }) => payload.length).join(', ')} bytes`);
 }
 
@@ -127,15 +144,32 @@ function fail({ name }: Peer, what: string, got: string): never {
   throw new MeercatError('MEERCAT_START_FAILED', `${name} answers ${what} wrongly: ${got}`);
 }
 
-function ask(port: number, method: string, path: string, agent: Agent, body?: Buffer): Promise<{ readonly status: number; readonly bytes: Buffer; readonly socket: IncomingMessage['socket'] }> {
+function ask(
+  port: number,
+  method: string,
+  path: string,
+  agent: Agent,
+  body?: Buffer,
+): Promise<{ readonly status: number; readonly bytes: Buffer; readonly socket: IncomingMessage['socket'] }> {
   return new Promise((resolve, reject) => {
     const send = agent instanceof TlsAgent ? requestTls : request;
-    const asked = send({ port, host: '127.0.0.1', method, path, agent, timeout: ANSWER_TIMEOUT_MS, headers: body === undefined ? {} : { 'Content-Length': body.length } }, (response) => {
-      const chunks: Buffer[] = [];
-      const { socket } = response;
-      response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks), socket }));
-    });
+    const asked = send(
+      {
+        port,
+        host: '127.0.0.1',
+        method,
+        path,
+        agent,
+        timeout: ANSWER_TIMEOUT_MS,
+        headers: body === undefined ? {} : { 'Content-Length': body.length },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        const { socket } = response;
+        response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(chunks), socket }));
+      },
+    );
     asked.on('error', reject).on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)));
     asked.end(body);
   });

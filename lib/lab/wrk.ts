@@ -16,7 +16,16 @@ export interface Run {
 /** Runs wrk on a URL of loopback. Rejects when it says nothing that is understood. */
 export function runWrk(wrk: string, url: string, connections: number, seconds: number, { core, shutdown }: StartOptions): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const [command = wrk, ...args] = [...pin(core), wrk, '-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '5s', url];
+    const [command = wrk, ...args] = [
+      ...pin(core),
+      wrk,
+      '-t1',
+      `-c${connections}`,
+      `-d${Math.max(1, Math.round(seconds))}s`,
+      '--timeout',
+      '5s',
+      url,
+    ];
     // It ends by itself within seconds; should this process end first, so be it.
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
     shutdown.add(() => void child.kill());

@@ -28,7 +28,11 @@ export function newKeyPair(): KeyPair {
 }
 
 /** Signs a certificate for this public key; returns PEM. It is self-signed if `signer` is the private key of the same pair. */
-export function signCertificate({ issuer, commonName, names, validMs, isCa }: CertificateContent, publicKey: KeyObject, signer: KeyObject): string {
+export function signCertificate(
+  { issuer, commonName, names, validMs, isCa }: CertificateContent,
+  publicKey: KeyObject,
+  signer: KeyObject,
+): string {
   const extensions = [
     // basicConstraints, critical.
     sequence(oid(0x55, 0x1d, 0x13), TRUE, der(0x04, isCa ? sequence(TRUE) : sequence())),
@@ -67,7 +71,16 @@ const TRUE = der(0x01, [0xff]);
 const nameOf = (commonName: string) => sequence(der(0x31, sequence(oid(0x55, 0x04, 0x03), der(0x0c, Buffer.from(commonName)))));
 
 /** A time as UTCTime, `YYMMDDhhmmssZ`. */
-const time = (epochMs: number) => der(0x17, Buffer.from(`${new Date(epochMs).toISOString().replace(/[-:T]|\.\d+/g, '').slice(2)}`));
+const time = (epochMs: number) =>
+  der(
+    0x17,
+    Buffer.from(
+      `${new Date(epochMs)
+        .toISOString()
+        .replace(/[-:T]|\.\d+/g, '')
+        .slice(2)}`,
+    ),
+  );
 
 function alternativeName(name: string): Buffer {
   if (isIP(name) === 0) return der(0x82, Buffer.from(name));

@@ -121,7 +121,20 @@ export interface FleetSpeeds {
 
 /** The state of a host that nothing is known of. */
 export function startCapacity(): CapacityState {
-  return { served: 0, work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0, meanInflight: 0, stalledMs: 0, learned: 0, guessed: 0, speed: Number.NaN, capacity: Number.NaN };
+  return {
+    served: 0,
+    work: 0,
+    durations: 0,
+    workSquares: 0,
+    workByDuration: 0,
+    durationSquares: 0,
+    meanInflight: 0,
+    stalledMs: 0,
+    learned: 0,
+    guessed: 0,
+    speed: Number.NaN,
+    capacity: Number.NaN,
+  };
 }
 
 /**
@@ -129,7 +142,13 @@ export function startCapacity(): CapacityState {
  * @param speeds those of all hosts
  * @param halfLifeMs how long it takes at least to forget half: longer than messages are apart
  */
-export function updateCapacity(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, halfLifeMs = 0): void {
+export function updateCapacity(
+  state: CapacityState,
+  seen: CapacitySeen,
+  figures: CapacityFigures,
+  speeds: FleetSpeeds,
+  halfLifeMs = 0,
+): void {
   learnFinished(state, seen, figures, speeds, halfLifeMs);
   learnStalled(state, seen, speeds, halfLifeMs);
 }
@@ -158,7 +177,9 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   const learnedNow = (1 - keep) / 0.5;
   if (Number.isNaN(state.speed)) state.speed = rate;
   else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, Math.max(SPEED_UP * learnedNow, 1 / (1 + state.learned)));
-  else if (seen.served > 0) state.speed += (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), (state.guessed * seen.served) / (state.served + GUESS_REQUESTS));
+  else if (seen.served > 0)
+    state.speed +=
+      (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), (state.guessed * seen.served) / (state.served + GUESS_REQUESTS));
   state.learned += learnedNow;
   state.guessed *= (1 - GUESS_DECAY) ** seen.served;
   // What may be chance is no difference: hosts that are equal come to be taken for equal, or one of them would be favoured.
@@ -197,7 +218,12 @@ function forget(state: CapacityState, elapsedMs: number, figures: CapacityFigure
 }
 
 /** From what was not: in that time the host did less than the work that it has in flight. */
-function learnStalled(state: CapacityState, { elapsedMs, served, meanInflight, work }: CapacitySeen, { median }: FleetSpeeds, halfLifeMs: number): void {
+function learnStalled(
+  state: CapacityState,
+  { elapsedMs, served, meanInflight, work }: CapacitySeen,
+  { median }: FleetSpeeds,
+  halfLifeMs: number,
+): void {
   if (!(elapsedMs > 0)) return;
   state.stalledMs = served > 0 || !(meanInflight > 0) ? 0 : state.stalledMs + elapsedMs;
   if (state.stalledMs <= Math.max(STALLED_MS, STALLED_HALF_LIVES * halfLifeMs)) return;
@@ -258,7 +284,12 @@ function rememberedRequests(state: CapacityState): number {
 }
 
 /** What the host can do, from what it does (`used`), how near its speed it serves each request (`ease`, 0..1), and what was believed of it and is of others. */
-function foundCapacity(used: number, ease: number, believed: { readonly speed: number; readonly capacity: number; readonly others: number }, figures: CapacityFigures): number {
+function foundCapacity(
+  used: number,
+  ease: number,
+  believed: { readonly speed: number; readonly capacity: number; readonly others: number },
+  figures: CapacityFigures,
+): number {
   const { speed, capacity, others } = believed;
   const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
   if (saysCores(figures)) return Math.min(used + spare * (1 - figures.cpu) * figures.cores * speed, figures.cores * speed);

@@ -142,7 +142,24 @@ export function addDurations(state: ClassState, count: number, busyMs: number): 
 }
 
 function newClass(name: string): ClassState {
-  return { name, count: 0, timed: 0, busyMs: 0, logMs: 0, recent: 0, recentMs: 0, recentLogMs: 0, easy: 0, easyMs: 0, said: 0, saidMs: 0, costMs: 0, errorMs: 0, memoryBytes: null, isFitted: false };
+  return {
+    name,
+    count: 0,
+    timed: 0,
+    busyMs: 0,
+    logMs: 0,
+    recent: 0,
+    recentMs: 0,
+    recentLogMs: 0,
+    easy: 0,
+    easyMs: 0,
+    said: 0,
+    saidMs: 0,
+    costMs: 0,
+    errorMs: 0,
+    memoryBytes: null,
+    isFitted: false,
+  };
 }
 
 /** The mean duration in ms, of hosts with CPU to spare if there are any; 1 when none is known. */

@@ -6,7 +6,16 @@
 
 import { addDurations, type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import {
-  buildCostProblem, believeSaid, type ClassFigures, ERROR_FACTOR, explainedPart, FIT_ITERATIONS, fitMemory, type Kind, KINDS, MIN_RECORDS,
+  buildCostProblem,
+  believeSaid,
+  type ClassFigures,
+  ERROR_FACTOR,
+  explainedPart,
+  FIT_ITERATIONS,
+  fitMemory,
+  type Kind,
+  KINDS,
+  MIN_RECORDS,
 } from './cost-rows.js';
 import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './robust-fit.js';
 import { MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
@@ -200,7 +209,9 @@ export class CostModel {
 
   /** The costs in ms to publish: of all classes that requests of late tell something of. */
   costs(): ReadonlyMap<string, number> {
-    return new Map(this.estimates().flatMap(({ name, costMs, samples }): [string, number][] => (samples >= MIN_COUNT ? [[name, costMs]] : [])));
+    return new Map(
+      this.estimates().flatMap(({ name, costMs, samples }): [string, number][] => (samples >= MIN_COUNT ? [[name, costMs]] : [])),
+    );
   }
 
   #costOf(state: ClassState): number | null {
@@ -230,9 +241,13 @@ export class CostModel {
     for (const { kind, scale, coefficients } of starts) {
       const sample = samples.get(kind) ?? this.#problem(columns, kind, nowMs, starts.length > 1 ? SEARCH_ROWS : MAX_RECORDS);
       samples.set(kind, sample);
-      const start = Float64Array.from(columns, (column, index) => coefficients.get(column) ?? this.#startOf(column, kind, sample.unit[index] as number));
+      const start = Float64Array.from(
+        columns,
+        (column, index) => coefficients.get(column) ?? this.#startOf(column, kind, sample.unit[index] as number),
+      );
       const fit = fitRobust(sample, start, scale ** 2, FIT_ITERATIONS);
-      if (fit.likelihood > (winner?.fit.likelihood ?? Number.NEGATIVE_INFINITY) && this.#isPlausible(columns, fit, kind)) winner = { fit, kind };
+      if (fit.likelihood > (winner?.fit.likelihood ?? Number.NEGATIVE_INFINITY) && this.#isPlausible(columns, fit, kind))
+        winner = { fit, kind };
     }
     let best: Candidate | null = null;
     if (winner !== null) {
@@ -267,7 +282,9 @@ export class CostModel {
   }
 
   #isPlausible(columns: readonly number[], { coefficients }: RobustFit, kind: Kind): boolean {
-    const costsMs = columns.map((column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes.at(column)) : 1));
+    const costsMs = columns.map(
+      (column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes.at(column)) : 1),
+    );
     const explained = explainedPart(this.#windows.records, columns, costsMs);
     return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
   }

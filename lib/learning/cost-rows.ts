@@ -49,7 +49,15 @@ export interface ClassFigures {
  * The records (at most about `most` of them) as a regression: CPU by requests worked through (`counts`) or in flight
  * (`time`). `spanMs` is how often load messages come, `hosts` how many hosts the records are of.
  */
-export function buildCostProblem(records: WorkRecords, classes: readonly ClassFigures[], kind: Kind, nowMs: number, most: number, spanMs: number, hosts: number): RobustProblem {
+export function buildCostProblem(
+  records: WorkRecords,
+  classes: readonly ClassFigures[],
+  kind: Kind,
+  nowMs: number,
+  most: number,
+  spanMs: number,
+  hosts: number,
+): RobustProblem {
   const columns = classes.map(({ column }) => column);
   const meanMs = meanCost(records, classes, hosts);
   const durations = classes.map(({ durationMs }) => durationMs ?? meanMs);
@@ -151,7 +159,10 @@ export function fitMemory(records: WorkRecords, columns: readonly number[], nowM
   const problem: RobustProblem = {
     rows: known.length,
     columns: width,
-    x: Float64Array.from({ length: known.length * width }, (_, at) => busy[(known[Math.floor(at / width)] as number) * width + (at % width)] as number),
+    x: Float64Array.from(
+      { length: known.length * width },
+      (_, at) => busy[(known[Math.floor(at / width)] as number) * width + (at % width)] as number,
+    ),
     y,
     weight: Float64Array.from(known, (row) => 0.5 ** (Math.max(0, nowMs - (records.atMs[row] as number)) / HALF_LIFE_MS)),
     variance: new Float64Array(known.length).fill(size ** 2),

@@ -13,8 +13,12 @@ const MAX_LENGTH = 4096;
 
 /** The names, in lower case. */
 const NAMES: ReadonlyMap<string, Format> = new Map([
-  ['endpoint-load-metrics', 'said'], ['endpoint-load-metrics-json', 'json'], ['endpoint-load-metrics-bin', 'bin'],
-  ['x-endpoint-load-metrics', 'said'], ['x-endpoint-load-metrics-json', 'json'], ['x-endpoint-load-metrics-bin', 'bin'],
+  ['endpoint-load-metrics', 'said'],
+  ['endpoint-load-metrics-json', 'json'],
+  ['endpoint-load-metrics-bin', 'bin'],
+  ['x-endpoint-load-metrics', 'said'],
+  ['x-endpoint-load-metrics-json', 'json'],
+  ['x-endpoint-load-metrics-bin', 'bin'],
 ]);
 
 type Format = 'said' | 'text' | 'json' | 'bin';

@@ -52,7 +52,11 @@ export interface OrcaReport {
 /** Gathers a report. What is out of range is refused; whoever reads decides whether that refuses the whole. */
 export class OrcaReportBuilder {
   readonly #figures = new Map<OrcaFigure, number>();
-  readonly #maps: Readonly<Record<OrcaMap, Map<string, number>>> = { request_cost: new Map(), utilization: new Map(), named_metrics: new Map() };
+  readonly #maps: Readonly<Record<OrcaMap, Map<string, number>>> = {
+    request_cost: new Map(),
+    utilization: new Map(),
+    named_metrics: new Map(),
+  };
 
   /** Takes a figure; false when its value is none that it can have. */
   setFigure(figure: OrcaFigure, value: number): boolean {
@@ -108,7 +112,12 @@ export class OrcaReportBuilder {
 
 /** Names in JSON: those of the proto and the camel case that protobuf's JSON writes (`cpuUtilization`). */
 function jsonNames<Name extends string>(names: readonly Name[]): ReadonlyMap<string, Name> {
-  return new Map(names.flatMap((name) => [[name, name], [name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), name]]));
+  return new Map(
+    names.flatMap((name) => [
+      [name, name],
+      [name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), name],
+    ]),
+  );
 }
 
 const FIGURE_NAMES = jsonNames(Object.keys(ORCA_FIGURES) as OrcaFigure[]);

@@ -212,7 +212,8 @@ function thetaOf(gram: Float64Array, right: Float64Array, unit: Float64Array, co
   let bottom = THETA_WEIGHT;
   for (let i = 0; i < columns; i++) {
     top += INDEPENDENCE * (unit[i] as number) * (right[i] as number);
-    for (let j = 0; j <= i; j++) bottom += INDEPENDENCE * (i === j ? 1 : 2) * (unit[i] as number) * (unit[j] as number) * (gram[i * columns + j] as number);
+    for (let j = 0; j <= i; j++)
+      bottom += INDEPENDENCE * (i === j ? 1 : 2) * (unit[i] as number) * (unit[j] as number) * (gram[i * columns + j] as number);
   }
   return Math.min(2, Math.max(0.02, top / bottom));
 }
@@ -230,7 +231,8 @@ function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64A
     known++;
   }
   if (known === 0) return;
-  for (let group = 0; group < factors.length; group++) factors[group] = bottom[group] === 0 ? 1 : ((factors[group] as number) * known) / sum;
+  for (let group = 0; group < factors.length; group++)
+    factors[group] = bottom[group] === 0 ? 1 : ((factors[group] as number) * known) / sum;
 }
 
 /** Least squares with b >= 0: each coefficient in turn takes its best value, the others as they are. */

@@ -155,7 +155,18 @@ export class WorkWindows {
     if (host === undefined) {
       const slot = this.#free.pop();
       if (slot === undefined) return;
-      host = { slot, heardAtMs: atMs, fromMs: Number.NaN, cpuMs: 0, windowMs: 0, counts: new Float64Array(MAX_COLUMNS), busyMs: new Float64Array(MAX_COLUMNS), ended: [], before: null, hasSpare: false };
+      host = {
+        slot,
+        heardAtMs: atMs,
+        fromMs: Number.NaN,
+        cpuMs: 0,
+        windowMs: 0,
+        counts: new Float64Array(MAX_COLUMNS),
+        busyMs: new Float64Array(MAX_COLUMNS),
+        ended: [],
+        before: null,
+        hasSpare: false,
+      };
       this.#hosts.set(name, host);
     }
     host.heardAtMs = atMs;
@@ -174,7 +185,12 @@ export class WorkWindows {
     if (host.windowMs < this.#minWindowMs) return;
     const speed = report.speed ?? null;
     host.ended.unshift({
-      fromMs: host.fromMs, toMs: atMs, windowMs: host.windowMs, cpuMs: host.cpuMs, counts: host.counts, busyMs: host.busyMs,
+      fromMs: host.fromMs,
+      toMs: atMs,
+      windowMs: host.windowMs,
+      cpuMs: host.cpuMs,
+      counts: host.counts,
+      busyMs: host.busyMs,
       isFull: typeof cores === 'number' && host.cpuMs > FULL * cores * host.windowMs,
       speed: speed !== null && speed >= 0.05 && speed <= 20 ? speed : null,
       memoryBytes: typeof memoryBytes === 'number' && memoryBytes >= 0 && memoryBytes < 2 ** 50 ? memoryBytes : null,

@@ -53,8 +53,20 @@ interface Parameter {
 
 const PARAMETERS: readonly Parameter[] = [
   { name: 'db', field: 'db', fits: ({ kind }) => kind !== 'cluster', needs: 'a Cluster has no databases' },
-  { name: 'sentinelUsername', variable: 'MEERCAT_SENTINEL_USERNAME', field: 'sentinelUsername', fits: isSentinel, needs: 'sentinelUsername needs redis+sentinel://' },
-  { name: 'sentinelPassword', variable: 'MEERCAT_SENTINEL_PASSWORD', field: 'sentinelPassword', fits: isSentinel, needs: 'sentinelPassword needs redis+sentinel://' },
+  {
+    name: 'sentinelUsername',
+    variable: 'MEERCAT_SENTINEL_USERNAME',
+    field: 'sentinelUsername',
+    fits: isSentinel,
+    needs: 'sentinelUsername needs redis+sentinel://',
+  },
+  {
+    name: 'sentinelPassword',
+    variable: 'MEERCAT_SENTINEL_PASSWORD',
+    field: 'sentinelPassword',
+    fits: isSentinel,
+    needs: 'sentinelPassword needs redis+sentinel://',
+  },
   { name: 'ca', variable: 'MEERCAT_REDIS_CA', field: 'caFile', fits: isTls, needs: 'ca needs rediss://' },
   { name: 'cert', variable: 'MEERCAT_REDIS_CERT', field: 'certFile', fits: isTls, needs: 'cert needs rediss://' },
   { name: 'key', variable: 'MEERCAT_REDIS_KEY', field: 'keyFile', fits: isTls, needs: 'key needs rediss://' },
@@ -118,9 +130,14 @@ export function completeAddress(text: string, variables: Readonly<Record<string,
   const [found, rest] = readScheme(text);
   if (found === undefined) return text;
   const [, query] = splitAt(rest, '?');
-  const unfit = PARAMETERS.find(({ variable, fits }) => fits === isTls && variable !== undefined && (variables[variable] ?? '') !== '' && !fits(found));
+  const unfit = PARAMETERS.find(
+    ({ variable, fits }) => fits === isTls && variable !== undefined && (variables[variable] ?? '') !== '' && !fits(found),
+  );
   if (unfit !== undefined) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `--redis: the address is not encrypted, but ${unfit.variable} is set: use ${SCHEME_WITH_TLS}, or unset the variable`);
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      `--redis: the address is not encrypted, but ${unfit.variable} is set: use ${SCHEME_WITH_TLS}, or unset the variable`,
+    );
   }
   const given = new Set(query.split('&').map((part) => splitAt(part, '=')[0]));
   const added = PARAMETERS.flatMap(({ name, variable, fits }) => {
@@ -149,12 +166,17 @@ function readScheme(text: string): readonly [found: Pick<RedisAddress, 'kind' | 
 }
 
 /** Reads `name=value&…`. What is not known is not repeated in the message: a password with a `?` in it ends up here. */
-function readParameters(query: string, found: Pick<RedisAddress, 'kind' | 'isTls'>, fail: (what: string) => never): Partial<Record<ParameterField, string>> {
+function readParameters(
+  query: string,
+  found: Pick<RedisAddress, 'kind' | 'isTls'>,
+  fail: (what: string) => never,
+): Partial<Record<ParameterField, string>> {
   const values: Partial<Record<ParameterField, string>> = {};
   for (const part of query.split('&').filter((each) => each !== '')) {
     const [name, text] = splitAt(part, '=');
     const parameter = PARAMETERS.find((each) => each.name === name);
-    if (parameter === undefined) return fail(`after the ? only ${PARAMETERS.map((each) => each.name).join(', ')} are known (a ? in a password is written %3F)`);
+    if (parameter === undefined)
+      return fail(`after the ? only ${PARAMETERS.map((each) => each.name).join(', ')} are known (a ? in a password is written %3F)`);
     const { field, fits, needs } = parameter;
     if (!fits(found)) return fail(needs);
     if (values[field] !== undefined) return fail(`${name} is given twice`);

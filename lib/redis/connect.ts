@@ -160,7 +160,10 @@ function create(address: RedisAddress): Commands {
 /** The Sentinels themselves, as servers to subscribe to. Their user and password are not those of the data. */
 function sentinelsOf({ endpoints, isTls, sentinelUsername, sentinelPassword, caFile, certFile, keyFile }: RedisAddress): RedisAddress {
   return {
-    kind: 'single', endpoints, isTls, db: 0,
+    kind: 'single',
+    endpoints,
+    isTls,
+    db: 0,
     ...(sentinelUsername !== undefined && { username: sentinelUsername }),
     ...(sentinelPassword !== undefined && { password: sentinelPassword }),
     ...(caFile !== undefined && { caFile }),

@@ -26,7 +26,12 @@ return 'written'`);
 
 /** Writes what is known of all classes; an older master's write does nothing. Rejects when Redis can't be reached or refuses. */
 export async function writeCosts(client: Commands, keys: Keys, term: number, estimates: readonly CostEstimate[]): Promise<void> {
-  await runScript(client, WRITE_COSTS, [keys.term, keys.costs], [term, COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])]);
+  await runScript(
+    client,
+    WRITE_COSTS,
+    [keys.term, keys.costs],
+    [term, COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])],
+  );
 }
 
 /** What stands there, dearest work first; what is malformed is left out. Rejects when Redis can't be reached. */
@@ -45,10 +50,18 @@ function figuresOf({ costMs, errorMs, memoryBytes, confidence, samples }: CostEs
 
 /** A class's figures as they stand in the hash; undefined when they are malformed. */
 export function parseCost(name: string, text: string): CostEstimate | undefined {
-  const match = /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15}) memory_bytes=(\d{0,18})$/.exec(text);
+  const match =
+    /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15}) memory_bytes=(\d{0,18})$/.exec(
+      text,
+    );
   if (!isClassName(name) || match === null) return undefined;
   const [, cost = '', error = '', confidence = '', samples = '', memory = ''] = match;
-  const figures = { costMs: Number(cost), errorMs: error === '' ? Number.NaN : Number(error), confidence: Number(confidence), samples: Number(samples) };
+  const figures = {
+    costMs: Number(cost),
+    errorMs: error === '' ? Number.NaN : Number(error),
+    confidence: Number(confidence),
+    samples: Number(samples),
+  };
   if (!(figures.costMs > 0) || !(figures.confidence >= 0 && figures.confidence <= 1)) return undefined;
   return { name, ...figures, memoryBytes: memory === '' ? null : Number(memory) };
 }

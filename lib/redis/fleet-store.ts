@@ -82,7 +82,16 @@ export async function heartbeat(
   mayClaim = true,
 ): Promise<FleetStanding> {
   const key = keys.balancer(name);
-  const args = [key, keys.balancers, fields.instance ?? '', HEARTBEAT_TTL_MS, name, joinedAtMs, mayClaim ? 1 : 0, ...Object.entries(fields).flat()];
+  const args = [
+    key,
+    keys.balancers,
+    fields.instance ?? '',
+    HEARTBEAT_TTL_MS,
+    name,
+    joinedAtMs,
+    mayClaim ? 1 : 0,
+    ...Object.entries(fields).flat(),
+  ];
   const beat = (write: (pipeline: ReturnType<Commands['pipeline']>) => ReturnType<Commands['pipeline']>) =>
     write(client.pipeline()).zrange(keys.balancers, '0', '-1').hget(keys.master, 'name').get(keys.term).hgetall(keys.settings).exec();
   let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 2, ...args));
@@ -90,7 +99,9 @@ export async function heartbeat(
   // A user who may not run scripts can't lead, but the balancer is to be seen: it writes its heartbeat without a script.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
-  const { standing, replies: plain } = isForbidden ? await plainBeat(client, keys, name, joinedAtMs, fields) : { standing: undefined, replies: [] };
+  const { standing, replies: plain } = isForbidden
+    ? await plainBeat(client, keys, name, joinedAtMs, fields)
+    : { standing: undefined, replies: [] };
   const isGarbage = (index: number): boolean => replies?.[index]?.[0]?.message.includes('WRONGTYPE') === true;
   const denied = [...plain, ...(replies ?? [])].flatMap(([error]) => (error === null ? [] : reasonOf(error))).find(isDenial) ?? null;
   const replyAt = <Empty>(index: number, empty: Empty): unknown => {
@@ -107,7 +118,13 @@ export async function heartbeat(
     order: order.filter(isName),
     master: isName(master) ? master : null,
     term: parseTerm(replyAt(3, null), highestTerm),
-    name: kind === 'held' ? { kind, holder: { instance: instance ?? '', machine: machine ?? '', pid: pid ?? '', since: since ?? '', leftMs: Number(found[4]) } } : { kind },
+    name:
+      kind === 'held'
+        ? {
+            kind,
+            holder: { instance: instance ?? '', machine: machine ?? '', pid: pid ?? '', since: since ?? '', leftMs: Number(found[4]) },
+          }
+        : { kind },
     wasListed: kind === 'ours' && found[0] === 1,
     denied,
     settings: isGarbage(4) ? GARBAGE_SETTINGS : parseSettings(replyAt(4, {}) as Record<string, string>),
@@ -118,12 +135,21 @@ export async function heartbeat(
  * A heartbeat without a script: the same but for a moment in which another one can take the name. Gives what the script
  * would have answered.
  */
-async function plainBeat(client: Commands, keys: Keys, name: string, joinedAtMs: number, fields: Readonly<Record<string, string | number>>): Promise<{ readonly standing: unknown[]; readonly replies: [Error | null, unknown][] }> {
+async function plainBeat(
+  client: Commands,
+  keys: Keys,
+  name: string,
+  joinedAtMs: number,
+  fields: Readonly<Record<string, string | number>>,
+): Promise<{ readonly standing: unknown[]; readonly replies: [Error | null, unknown][] }> {
   const key = keys.balancer(name);
-  const found = (await client.pipeline().hget(key, 'instance').hget(key, 'machine').hget(key, 'pid').hget(key, 'since').pttl(key).exec()) ?? [];
+  const found =
+    (await client.pipeline().hget(key, 'instance').hget(key, 'machine').hget(key, 'pid').hget(key, 'since').pttl(key).exec()) ?? [];
   const [instance, machine, pid, since, leftMs] = found.map(([, reply]) => reply ?? '');
-  if (instance !== '' && typeof instance === 'string' && instance !== fields.instance) return { standing: ['held', instance, machine, pid, since, leftMs], replies: found };
-  const replies = (await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec()) ?? [];
+  if (instance !== '' && typeof instance === 'string' && instance !== fields.instance)
+    return { standing: ['held', instance, machine, pid, since, leftMs], replies: found };
+  const replies =
+    (await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec()) ?? [];
   return { standing: ['ours', 1], replies };
 }
 
@@ -143,8 +169,18 @@ return 0`);
  * election may have been missed, and a balancer that is new would else be elected with a term that all others refuse.
  * And what operators set, since a host that is drained must not come back by itself. What stands there already stays.
  */
-export async function restoreFleet(client: Commands, keys: Keys, highestTerm: number, remembered: readonly RememberedHash[]): Promise<void> {
-  await runScript(client, RESTORE, [keys.term, keys.restored, ...remembered.map(({ key }) => key)], [highestTerm, ...restoreArgs(remembered)]);
+export async function restoreFleet(
+  client: Commands,
+  keys: Keys,
+  highestTerm: number,
+  remembered: readonly RememberedHash[],
+): Promise<void> {
+  await runScript(
+    client,
+    RESTORE,
+    [keys.term, keys.restored, ...remembered.map(({ key }) => key)],
+    [highestTerm, ...restoreArgs(remembered)],
+  );
 }
 
 // KEYS: the balancer's hash, the order. ARGV: instance, name.

@@ -77,14 +77,17 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
     tolerate(keys.term, client.get(keys.term), null),
     tolerate(keys.settings, client.hgetall(keys.settings), {}),
   ]);
-  const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) => balancerView(name, fields));
+  const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) =>
+    balancerView(name, fields),
+  );
   const { words, wrong } = parseSettings(settings);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
   // Its host may come back, and a host that is new may get its name.
   const known = new Set(hostNames);
-  for (const [name, word] of words) if (!known.has(name)) problems.push(`${name} is ${word}, but the fleet knows no such host: meercat undrain ${name} takes that back`);
+  for (const [name, word] of words)
+    if (!known.has(name)) problems.push(`${name} is ${word}, but the fleet knows no such host: meercat undrain ${name} takes that back`);
   return {
     namespace: keys.namespace,
     master: isName(master) ? master : null,

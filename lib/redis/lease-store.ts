@@ -174,7 +174,12 @@ function redlockClient(client: Commands): RedlockClient {
  * @param clients one, or an odd number of independent servers; the first carries the data
  * @param remembered what a Redis that lost its data gets back with the next term, as far as this balancer knows
  */
-export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs: number, remembered: () => readonly RememberedHash[] = () => []): LeaseStore {
+export function createLeaseStore(
+  clients: readonly Commands[],
+  keys: Keys,
+  ttlMs: number,
+  remembered: () => readonly RememberedHash[] = () => [],
+): LeaseStore {
   const [data] = clients as [Commands];
   const adapters = new Map<unknown, Commands>(clients.map((client) => [redlockClient(client), client]));
   const redlock = new Redlock(
@@ -200,14 +205,22 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
     const errors = against?.errors.filter((each) => !(each instanceof ResourceLockedError)) ?? [];
     const [first] = errors;
     if (first === undefined || clients.length === 1) return failureOf(first ?? error);
-    return { ...failureOf(first), reason: `${errors.length} of ${clients.length} lease servers can't be used (${failureOf(first).reason})`, isSlow: errors.some((each) => failureOf(each).isSlow) };
+    return {
+      ...failureOf(first),
+      reason: `${errors.length} of ${clients.length} lease servers can't be used (${failureOf(first).reason})`,
+      isSlow: errors.some((each) => failureOf(each).isSlow),
+    };
   };
 
   /** Puts the lease on servers of the quorum that came back without it: else they would be missing from the next one. */
   const putBack = async ({ attempts, value }: Lock): Promise<void> => {
     const attempt = await attempts.at(-1);
     for (const [adapter, vote] of attempt?.votesAgainst ?? []) {
-      if (vote instanceof ResourceLockedError) await adapters.get(adapter)?.set(keys.lease, value, 'PX', ttlMs, 'NX').catch(() => undefined);
+      if (vote instanceof ResourceLockedError)
+        await adapters
+          .get(adapter)
+          ?.set(keys.lease, value, 'PX', ttlMs, 'NX')
+          .catch(() => undefined);
     }
   };
 
@@ -257,10 +270,17 @@ export function createLeaseStore(clients: readonly Commands[], keys: Keys, ttlMs
     async takeTerm({ mastership, floor, mayFound }, master) {
       try {
         const hashes = remembered();
-        const reply = await runScript(data, TAKE_TERM, [keys.term, keys.master, keys.restored, ...hashes.map(({ key }) => key)], [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)]);
+        const reply = await runScript(
+          data,
+          TAKE_TERM,
+          [keys.term, keys.master, keys.restored, ...hashes.map(({ key }) => key)],
+          [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)],
+        );
         if (reply === 'missing') return { kind: 'missing' };
         const term = Number(reply);
-        return Number.isSafeInteger(term) && term > floor ? { kind: 'taken', term } : failureOf(Object.assign(new Error('terms can’t be counted further'), { name: 'ReplyError' }));
+        return Number.isSafeInteger(term) && term > floor
+          ? { kind: 'taken', term }
+          : failureOf(Object.assign(new Error('terms can’t be counted further'), { name: 'ReplyError' }));
       } catch (error) {
         return failureOf(error);
       }

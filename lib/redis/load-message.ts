@@ -32,7 +32,21 @@ export function encodeLoad(message: LoadMessage): string {
 
 function encodeHost({ host, inflight, work, served, meanInflight, answers, paces, evidence, counts }: HostLoad): unknown[] {
   const { work: workDone, durations, workSquares, workByDuration, durationSquares } = evidence;
-  return [host, inflight, work, served, meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares, ...counts];
+  return [
+    host,
+    inflight,
+    work,
+    served,
+    meanInflight,
+    answers,
+    paces,
+    workDone,
+    durations,
+    workSquares,
+    workByDuration,
+    durationSquares,
+    ...counts,
+  ];
 }
 
 /** Reads a load message; one wrong entry drops the whole, since a part would be counted wrongly. */
@@ -65,7 +79,16 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   const [host, inflight, work, served, ...amounts] = entry.slice(0, FIXED) as [string, ...unknown[]];
   if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return undefined;
   if (!isAmount(work) || amounts.length !== FIXED - 4 || !amounts.every(isAmount)) return undefined;
-  const [meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [number, number, number, number, number, number, number, number];
+  const [meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const counts = entry.slice(FIXED);
   if (counts.length > 3 * MAX_CLASSES || counts.length % 3 !== 0) return undefined;
   if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASSES)))) return undefined;

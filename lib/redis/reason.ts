@@ -11,7 +11,8 @@ export type RedisRole = 'Redis' | 'Sentinel';
 
 const WRONG_PASSWORD: Readonly<Record<RedisRole, string>> = {
   Redis: 'Redis refuses the user or the password (WRONGPASS): correct them in --redis or MEERCAT_REDIS',
-  Sentinel: 'a Sentinel refuses the user or the password (WRONGPASS): correct sentinelPassword and sentinelUsername in --redis, or MEERCAT_SENTINEL_PASSWORD and MEERCAT_SENTINEL_USERNAME',
+  Sentinel:
+    'a Sentinel refuses the user or the password (WRONGPASS): correct sentinelPassword and sentinelUsername in --redis, or MEERCAT_SENTINEL_PASSWORD and MEERCAT_SENTINEL_USERNAME',
 };
 
 const NO_PASSWORD: Readonly<Record<RedisRole, string>> = {
@@ -23,7 +24,11 @@ const NO_PASSWORD: Readonly<Record<RedisRole, string>> = {
 const DENIED = /^NOPERM|^ERR The user executing the script can't|ACL failure in script/;
 
 const UNTRUSTED: ReadonlySet<unknown> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
 /** Another name than that of the certificate can be long: it comes from the server. */
@@ -38,8 +43,10 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
   if (message.startsWith('NOAUTH')) return NO_PASSWORD[role];
   if (DENIED.test(message)) return deniedReason(message, commandOf(error), role);
   const whose = role === 'Redis' ? 'its' : "a Sentinel's";
-  if (UNTRUSTED.has(code)) return `${whose} certificate is not trusted (${message}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${whose} certificate is for another name (${message.slice(0, MAX_SHOWN)}): it must name the address that is connected to`;
+  if (UNTRUSTED.has(code))
+    return `${whose} certificate is not trusted (${message}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return `${whose} certificate is for another name (${message.slice(0, MAX_SHOWN)}): it must name the address that is connected to`;
   if (code === 'CERT_HAS_EXPIRED') return `${whose} certificate has expired`;
   if (message === 'Command timed out') return 'it did not answer in time';
   if (message.startsWith('Unknown RESP type')) return 'what answers there is no Redis';

@@ -17,7 +17,19 @@ const DEFAULT_INTERVAL_MS = 1000;
 /** A report as it is published: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
   const { host, url, cpu, memory, cores, rps, intervalMs, bye, via, eps } = report;
-  return JSON.stringify({ v: MESSAGE_VERSION, host, url, cpu, memory, cores, rps, interval: intervalMs, ...(bye && { bye }), ...(via && { via }), ...(typeof eps === 'number' && { eps }) });
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    host,
+    url,
+    cpu,
+    memory,
+    cores,
+    rps,
+    interval: intervalMs,
+    ...(bye && { bye }),
+    ...(via && { via }),
+    ...(typeof eps === 'number' && { eps }),
+  });
 }
 
 /** Reads a report. A figure may be absent or null, which is "not known"; a wrong one drops the report. Only an agent can say goodbye. */

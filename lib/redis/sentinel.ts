@@ -17,7 +17,10 @@ export class SentinelRedis extends Redis {
   #refusal: string | undefined;
 
   /** @param listen subscribes to the switches that the Sentinels announce */
-  constructor(options: RedisOptions & { readonly name: string }, listen: (onSwitch: (channel: string, text: string) => void, events: ConnectionEvents) => Subscription) {
+  constructor(
+    options: RedisOptions & { readonly name: string },
+    listen: (onSwitch: (channel: string, text: string) => void, events: ConnectionEvents) => Subscription,
+  ) {
     super({ ...options, replyMapping: 'legacy' });
     const onSwitch = (_channel: string, text: string): void => {
       if (text.startsWith(`${options.name} `)) this.disconnect(true);

@@ -34,7 +34,8 @@ export function parseSettings(fields: Readonly<Record<string, string>>): Setting
   for (const [field, value] of Object.entries(fields)) {
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
     if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
-    else if (isName(name) && OPERATOR_WORDS.includes(value as OperatorWord) && words.size < MAX_WORDS) words.set(name, value as OperatorWord);
+    else if (isName(name) && OPERATOR_WORDS.includes(value as OperatorWord) && words.size < MAX_WORDS)
+      words.set(name, value as OperatorWord);
     else wrong++;
     if (field.length <= MAX_FIELD_LENGTH && value.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, value);
   }

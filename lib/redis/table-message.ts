@@ -27,8 +27,18 @@ export function encodeTable(table: HostTable): string {
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
     // Without names of fields: they come many times a second.
-    ...(table.figures.length > 0 && { figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]) }),
-    ...(table.loads.length > 0 && { loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [name, Math.max(0, inflight), workOf(work), capacityOf(capacity), capacityOf(speed)]) }),
+    ...(table.figures.length > 0 && {
+      figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]),
+    }),
+    ...(table.loads.length > 0 && {
+      loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [
+        name,
+        Math.max(0, inflight),
+        workOf(work),
+        capacityOf(capacity),
+        capacityOf(speed),
+      ]),
+    }),
     ...(table.acks.length > 0 && { acks: table.acks }),
     ...(table.quick !== undefined && table.quick.length > 0 && { quick: table.quick }),
     ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
@@ -45,7 +55,8 @@ const ageOf = (figure: number | null): number | null => (figure === null ? null 
 // Within what balancers take: one figure that went wrong must not cost them the whole table.
 const workOf = (figure: number): number => Math.round(Math.min(Math.max(figure, 0), MAX_WORK_MS) * 100) / 100 || 0;
 const rateOf = (figure: number): number => round(Math.min(Math.max(figure, 0), MAX_RPS)) || 0;
-const capacityOf = (figure: number | null): number | null => (figure === null ? null : Math.round(Math.min(Math.max(figure, 0), MAX_CAPACITY) * 1000) / 1000);
+const capacityOf = (figure: number | null): number | null =>
+  figure === null ? null : Math.round(Math.min(Math.max(figure, 0), MAX_CAPACITY) * 1000) / 1000;
 
 function encodeRow(row: HostRow): Fields {
   return {
@@ -70,8 +81,23 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, mastership, seq, full, prev, hosts, figures = [], loads = [], acks = [], quick = [], every, costs = null, gone = [] } = decoded.value;
-  if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone)) return rejected('malformed');
+  const {
+    term,
+    mastership,
+    seq,
+    full,
+    prev,
+    hosts,
+    figures = [],
+    loads = [],
+    acks = [],
+    quick = [],
+    every,
+    costs = null,
+    gone = [],
+  } = decoded.value;
+  if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone))
+    return rejected('malformed');
   const isFull = full === true;
   const everyMs = numberWithin(every, 0, MAX_EVERY_MS);
   if ((!isFull && !isCount(prev)) || everyMs === undefined) return rejected('malformed');
@@ -99,7 +125,22 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     loadRows.push(row);
   }
-  return { ok: true, value: { stamp: { term, mastership, seq }, isFull, previousSeq: isFull ? seq : (prev as number), hosts: rows, figures: figuresRows, loads: loadRows, acks, ...(everyMs !== null && { everyMs }), ...(quick.length > 0 && { quick }), costs, gone } };
+  return {
+    ok: true,
+    value: {
+      stamp: { term, mastership, seq },
+      isFull,
+      previousSeq: isFull ? seq : (prev as number),
+      hosts: rows,
+      figures: figuresRows,
+      loads: loadRows,
+      acks,
+      ...(everyMs !== null && { everyMs }),
+      ...(quick.length > 0 && { quick }),
+      costs,
+      gone,
+    },
+  };
 }
 
 function isAck(entry: unknown): entry is readonly [string, number] {

@@ -74,22 +74,38 @@ function explanationOf({ id, at, className, costMs, isCostKnown, picks }: Fields
 
 function pickOf({ algorithm, isPanic, excluded, loadsAgeMs, looked, picked, end, ...more }: Fields): ExplainedPick | null {
   const numbers = {
-    attempt: figure(more.attempt), candidates: figure(more.candidates), trust: figure(more.trust), unlisted: figure(more.unlisted),
-    assumedCapacity: figure(more.assumedCapacity), assumedSpeed: figure(more.assumedSpeed),
+    attempt: figure(more.attempt),
+    candidates: figure(more.candidates),
+    trust: figure(more.trust),
+    unlisted: figure(more.unlisted),
+    assumedCapacity: figure(more.assumedCapacity),
+    assumedSpeed: figure(more.assumedSpeed),
   };
   const age = figure(loadsAgeMs);
   if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean') return null;
   if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
   if (!isNameOrNull(excluded) || !isNameOrNull(picked)) return null;
   const list = listOf(looked, lookedOf);
-  return list === null ? null : { ...numbers, algorithm: algorithm as Algorithm, isPanic, excluded, loadsAgeMs: age, looked: list, picked, end: end as PickEnd };
+  return list === null
+    ? null
+    : { ...numbers, algorithm: algorithm as Algorithm, isPanic, excluded, loadsAgeMs: age, looked: list, picked, end: end as PickEnd };
 }
 
 function lookedOf({ host, look, score, capacity, speed, usage, reportAgeMs, ...more }: Fields): LookedAt | null {
   const numbers = {
-    inflight: figure(more.inflight), work: figure(more.work), othersInflight: figure(more.othersInflight), othersWork: figure(more.othersWork), failing: figure(more.failing),
+    inflight: figure(more.inflight),
+    work: figure(more.work),
+    othersInflight: figure(more.othersInflight),
+    othersWork: figure(more.othersWork),
+    failing: figure(more.failing),
   };
-  const known = { score: figure(score), capacity: figure(capacity), speed: figure(speed), usage: figure(usage), reportAgeMs: figure(reportAgeMs) };
+  const known = {
+    score: figure(score),
+    capacity: figure(capacity),
+    speed: figure(speed),
+    usage: figure(usage),
+    reportAgeMs: figure(reportAgeMs),
+  };
   if (!areNumbers(numbers) || !areKnown(known) || !isNameOrNull(host) || !LOOKS.includes(look as Look)) return null;
   return { host, look: look as Look, ...numbers, ...known };
 }

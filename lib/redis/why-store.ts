@@ -29,7 +29,10 @@ export interface Asked {
 }
 
 /** The balancers that live, in the order in which they joined, and the master's name. Rejects when Redis can't be read. */
-export async function readAsked(client: Commands, keys: Keys): Promise<{ readonly balancers: readonly Asked[]; readonly master: string | null }> {
+export async function readAsked(
+  client: Commands,
+  keys: Keys,
+): Promise<{ readonly balancers: readonly Asked[]; readonly master: string | null }> {
   const [order, master] = await Promise.all([client.zrange(keys.balancers, '0', '-1'), client.hget(keys.master, 'name')]);
   const names = order.filter(isName);
   const pipeline = client.pipeline();

@@ -142,14 +142,22 @@ export class Adaptive implements Policy {
       const speed = knownSpeed > 0 && Math.abs(knownSpeed - neutralSpeed) > EQUAL * neutralSpeed ? knownSpeed : neutralSpeed;
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
-      const requests = (inflight[slot] as number) + (kept[slot] as number) + averageInflight + ((othersInflight[slot] as number) - averageInflight) * trust;
-      const waiting = Math.min((work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust, requests * mostWork);
+      const requests =
+        (inflight[slot] as number) +
+        (kept[slot] as number) +
+        averageInflight +
+        ((othersInflight[slot] as number) - averageInflight) * trust;
+      const waiting = Math.min(
+        (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust,
+        requests * mostWork,
+      );
       // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
       const slowdown = ((requests + 1) * speed) / capacity;
       const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
       const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // And of those the one on which it has least itself.
-      const own = (cost * ((inflight[slot] as number) + (kept[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
+      const own =
+        (cost * ((inflight[slot] as number) + (kept[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
       // Among equals, such as hosts on which we have nothing, lots are drawn, by what each can do.

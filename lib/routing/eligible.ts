@@ -53,7 +53,13 @@ export function lookOf(view: HostView, slot: number, excluded: number, wasEligib
 }
 
 /** The pick of a list with one candidate or none: that one, unless it is excluded. */
-export function onlyCandidate(view: HostView, candidates: Int32Array, nowMs: number, excluded: number, trace: PickTrace | undefined): number {
+export function onlyCandidate(
+  view: HostView,
+  candidates: Int32Array,
+  nowMs: number,
+  excluded: number,
+  trace: PickTrace | undefined,
+): number {
   if (candidates[0] === 0) return -1;
   const slot = candidates[1] as number;
   const isExcluded = slot === excluded;
@@ -66,12 +72,27 @@ export function onlyCandidate(view: HostView, candidates: Int32Array, nowMs: num
  * request. When none of the next 32 with room is, an eligible one is taken though it warms up; when none has room, one
  * whose turn can be waited for; else any but the excluded one: sending anyway beats refusing. -1 when there is none.
  */
-export function firstEligible(view: HostView, candidates: Int32Array, start: number, nowMs: number, excluded: number, random: Random, trace?: PickTrace): number {
+export function firstEligible(
+  view: HostView,
+  candidates: Int32Array,
+  start: number,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+  trace?: PickTrace,
+): number {
   return walk(view, candidates, start, true, nowMs, excluded, random, trace);
 }
 
 /** The same, with any candidate as likely as another, as far as the looks go. */
-export function anyEligible(view: HostView, candidates: Int32Array, nowMs: number, excluded: number, random: Random, trace?: PickTrace): number {
+export function anyEligible(
+  view: HostView,
+  candidates: Int32Array,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+  trace?: PickTrace,
+): number {
   const count = candidates[0] as number;
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
     const place = 1 + random.below(count);
@@ -84,7 +105,16 @@ export function anyEligible(view: HostView, candidates: Int32Array, nowMs: numbe
 }
 
 /** Full hosts are passed over without counting as looks: the walk ends with the list at the latest. */
-function walk(view: HostView, candidates: Int32Array, start: number, isFirstTaken: boolean, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
+function walk(
+  view: HostView,
+  candidates: Int32Array,
+  start: number,
+  isFirstTaken: boolean,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+  trace: PickTrace | undefined,
+): number {
   const { avoidUntil, inflight, maxInflight } = view;
   const count = candidates[0] as number;
   const mostFound = isFirstTaken ? 1 : MAX_FOUND;
@@ -121,7 +151,14 @@ function walk(view: HostView, candidates: Int32Array, start: number, isFirstTake
   }
   const place = chosen >= 0 ? chosen : warming >= 0 ? warming : full >= 0 ? full : lastResort;
   // It may have come after those that were told.
-  if (place >= 0) trace?.look(view, candidates[place] as number, nowMs, place === chosen ? LOOK.eligible : lookOf(view, candidates[place] as number, excluded, place === warming), Number.NaN);
+  if (place >= 0)
+    trace?.look(
+      view,
+      candidates[place] as number,
+      nowMs,
+      place === chosen ? LOOK.eligible : lookOf(view, candidates[place] as number, excluded, place === warming),
+      Number.NaN,
+    );
   return place;
 }
 

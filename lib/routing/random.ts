@@ -11,7 +11,7 @@ export class Random {
     let mixed = (seed | 0) ^ 0x9e3779b9;
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
     mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-    this.#state = (mixed ^ (mixed >>> 16)) || 1;
+    this.#state = mixed ^ (mixed >>> 16) || 1;
   }
 
   /** An integer in [0, bound), each as likely as the others to within 2^-32; `bound` ≥ 1. */

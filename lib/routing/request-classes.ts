@@ -114,7 +114,8 @@ export class RequestClasses {
    */
   turn(nowMs: number): readonly ClassChange[] {
     this.#fade(nowMs);
-    while (this.#resting[0] !== undefined && this.#resting[0].untilMs <= nowMs) this.#free.push((this.#resting.shift() as { id: number }).id);
+    while (this.#resting[0] !== undefined && this.#resting[0].untilMs <= nowMs)
+      this.#free.push((this.#resting.shift() as { id: number }).id);
     for (let index = 0; index < this.#used; index++) {
       if (this.#id[index] !== 0 && (this.#count[index] as number) < IDLE_COUNT) this.#takeBack(index, nowMs);
     }

@@ -33,7 +33,15 @@ const KINDS = new Uint8Array(256);
 for (let code = 48; code < 58; code++) KINDS[code] = DIGIT;
 for (let code = 97; code < 123; code++) KINDS[code] = LOWER;
 for (let code = 65; code < 91; code++) KINDS[code] = UPPER;
-for (const [kind, characters] of [[PUNCTUATION, '-_~,:+='], [AT, '@'], [DOT, '.'], [SLASH, '/'], [PARAMETER, ';'], [END, '?#'], [PERCENT, '%']] as const) {
+for (const [kind, characters] of [
+  [PUNCTUATION, '-_~,:+='],
+  [AT, '@'],
+  [DOT, '.'],
+  [SLASH, '/'],
+  [PARAMETER, ';'],
+  [END, '?#'],
+  [PERCENT, '%'],
+] as const) {
   for (const character of characters) KINDS[character.charCodeAt(0)] = kind;
 }
 

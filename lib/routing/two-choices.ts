@@ -15,7 +15,16 @@ export type PutLoad = (view: HostView, slot: number, nowMs: number, loads: Float
 const loads = new Float64Array(2);
 
 /** Of the slots `a` and `b` the less loaded one that may be picked; another one when neither may, -1 when there is none. */
-export function lessLoaded(a: number, b: number, putLoad: PutLoad, view: HostView, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
+export function lessLoaded(
+  a: number,
+  b: number,
+  putLoad: PutLoad,
+  view: HostView,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+  trace: PickTrace | undefined,
+): number {
   const mayUseA = isEligible(view, a, nowMs, excluded) && isTaking(view, a, nowMs, random);
   const mayUseB = isEligible(view, b, nowMs, excluded) && isTaking(view, b, nowMs, random);
   if (trace !== undefined) {
@@ -37,5 +46,11 @@ export function lessLoaded(a: number, b: number, putLoad: PutLoad, view: HostVie
 
 function tell(trace: PickTrace, view: HostView, slot: number, nowMs: number, excluded: number, mayUse: boolean, putLoad: PutLoad): void {
   putLoad(view, slot, nowMs, loads, 0);
-  trace.look(view, slot, nowMs, mayUse ? LOOK.eligible : lookOf(view, slot, excluded, isEligible(view, slot, nowMs, excluded)), loads[0] as number);
+  trace.look(
+    view,
+    slot,
+    nowMs,
+    mayUse ? LOOK.eligible : lookOf(view, slot, excluded, isEligible(view, slot, nowMs, excluded)),
+    loads[0] as number,
+  );
 }

@@ -8,7 +8,16 @@ import type { TableColumns } from './layout.js';
 /** Works them out anew, of the hosts in these slots. */
 export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
   const { usage, reportedAt, capacity, capacityTrend, speed, pace } = columns;
-  setFleetFigure(columns, 'neutralUsage', neutralUsageOf(figuresOf(slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS), usage)));
+  setFleetFigure(
+    columns,
+    'neutralUsage',
+    neutralUsageOf(
+      figuresOf(
+        slots.filter((slot) => nowMs - (reportedAt[slot] as number) < STALE_MS),
+        usage,
+      ),
+    ),
+  );
   setFleetFigure(columns, 'neutralCapacity', medianOf(figuresOf(slots, capacity)));
   setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)));
   setFleetFigure(columns, 'neutralPace', neutralPaceOf(slots.map((slot) => pace[slot] as number).filter((each) => each > 0)));

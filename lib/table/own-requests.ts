@@ -13,7 +13,13 @@ export function beginRequest({ inflight, work, startSum }: TableColumns, slot: n
 }
 
 /** It has ended, however: exactly once for each `beginRequest`, with the same cost. */
-export function endRequest({ inflight, kept, work, startSum, elapsedSum }: TableColumns, slot: number, cost: number, startedAtMs: number, nowMs: number): void {
+export function endRequest(
+  { inflight, kept, work, startSum, elapsedSum }: TableColumns,
+  slot: number,
+  cost: number,
+  startedAtMs: number,
+  nowMs: number,
+): void {
   const left = (inflight[slot] as number) - 1;
   inflight[slot] = left;
   // Sums of fractions: what remains of nothing is nothing.
@@ -30,7 +36,13 @@ export function keepRequest({ kept, work, startSum }: TableColumns, slot: number
 }
 
 /** That is over: exactly once for each `keepRequest`, with the same cost. */
-export function letGoRequest({ inflight, kept, work, startSum, elapsedSum }: TableColumns, slot: number, cost: number, keptAtMs: number, nowMs: number): void {
+export function letGoRequest(
+  { inflight, kept, work, startSum, elapsedSum }: TableColumns,
+  slot: number,
+  cost: number,
+  keptAtMs: number,
+  nowMs: number,
+): void {
   const left = (kept[slot] as number) - 1;
   kept[slot] = left;
   const isNone = left === 0 && inflight[slot] === 0;
@@ -69,9 +81,40 @@ export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number,
 
 /** Makes a slot's cells those of a host that nothing was sent to yet. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  const { inflight, kept, work, startSum, elapsedSum, served, pace, answers, paceSum, workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
+  const {
+    inflight,
+    kept,
+    work,
+    startSum,
+    elapsedSum,
+    served,
+    pace,
+    answers,
+    paceSum,
+    workDone,
+    busyMs,
+    workSquares,
+    workByDuration,
+    durationSquares,
+    servedByClass,
+    busyByClass,
+  } = columns;
   inflight[slot] = kept[slot] = 0;
-  for (const column of [work, startSum, elapsedSum, served, pace, answers, paceSum, workDone, busyMs, workSquares, workByDuration, durationSquares]) column[slot] = 0;
+  for (const column of [
+    work,
+    startSum,
+    elapsedSum,
+    served,
+    pace,
+    answers,
+    paceSum,
+    workDone,
+    busyMs,
+    workSquares,
+    workByDuration,
+    durationSquares,
+  ])
+    column[slot] = 0;
   servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
   busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
 }

@@ -5,7 +5,11 @@ import { HOST_STATES, type HostRow } from '../model.js';
 import type { FleetColumns } from './layout.js';
 
 /** The cells of a host as a row, with its age as of now. A host whose agent has reported is not static any more. */
-export function readRow(columns: FleetColumns, { slot, name, url, isStatic }: { slot: number; name: string; url: string; isStatic: boolean }, nowMs: number): HostRow {
+export function readRow(
+  columns: FleetColumns,
+  { slot, name, url, isStatic }: { slot: number; name: string; url: string; isStatic: boolean },
+  nowMs: number,
+): HostRow {
   const known = (figure: number | undefined): number | null => (figure === undefined || Number.isNaN(figure) ? null : figure);
   const reportedAt = known(columns.reportedAt[slot]);
   return {

@@ -150,7 +150,10 @@ export class TableWriter {
    */
   rebuildCandidates(nowMs: number): number {
     this.#isListOld = false;
-    return this.#candidates.build(Array.from(this.#entries.values(), (entry) => newestKnown(entry, this.#columns.known)), nowMs);
+    return this.#candidates.build(
+      Array.from(this.#entries.values(), (entry) => newestKnown(entry, this.#columns.known)),
+      nowMs,
+    );
   }
 
   /** Whether so many hosts are out that all are candidates. */
@@ -197,7 +200,11 @@ export class TableWriter {
 
   /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
   refreshNeutral(nowMs: number): void {
-    refreshNeutral(this.#columns, [...this.#entries.values()].map(({ slot }) => slot), nowMs);
+    refreshNeutral(
+      this.#columns,
+      [...this.#entries.values()].map(({ slot }) => slot),
+      nowMs,
+    );
   }
 
   /** All hosts with their slots. */
@@ -209,11 +216,13 @@ export class TableWriter {
   /** The table as rows: what a new master starts from when Redis remembers less than it does. */
   rows(nowMs: number): HostRow[] {
     // A host that no master has published yet is of no interest to the next one, unless it was found to be down.
-    return [...this.#entries.values()].filter((entry) => entry.isPublished || entry.ownDown === true).map((entry) => {
-      const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
-      // What this balancer found while there was no master is newer than what the last one said.
-      return Object.assign(row, entry.ownDown === true && { state: 'down' });
-    });
+    return [...this.#entries.values()]
+      .filter((entry) => entry.isPublished || entry.ownDown === true)
+      .map((entry) => {
+        const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
+        // What this balancer found while there was no master is newer than what the last one said.
+        return Object.assign(row, entry.ownDown === true && { state: 'down' });
+      });
   }
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {

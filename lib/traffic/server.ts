@@ -52,7 +52,16 @@ const DRAIN_LOOK_MS = 25;
 const FAREWELL_MS = 500;
 
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
-export async function startTraffic({ port, bind, isPortShared = false, config, context, deadlines, tls, log }: TrafficOptions): Promise<Traffic> {
+export async function startTraffic({
+  port,
+  bind,
+  isPortShared = false,
+  config,
+  context,
+  deadlines,
+  tls,
+  log,
+}: TrafficOptions): Promise<Traffic> {
   const { count, clock } = context;
   const connections = new Set<ClientConnection>();
   const isTrusted = buildTrust(config.trust);
@@ -90,7 +99,11 @@ export async function startTraffic({ port, bind, isPortShared = false, config, c
   }
 
   const connectionContext: ConnectionContext<ClientConnection> = {
-    rules: config, clock, count, deadlines, onFault,
+    rules: config,
+    clock,
+    count,
+    deadlines,
+    onFault,
     isStopping: () => isDraining,
     onRequest(connection, head) {
       const lane = new Http1Lane(connection, head);
@@ -111,7 +124,14 @@ export async function startTraffic({ port, bind, isPortShared = false, config, c
 
   const listen = async (): ReturnType<typeof openListener> => {
     const opened = await openListener({
-      port, bind, headerTimeoutMs: config.headerTimeoutMs, isTrusted, isProxyAccepted: config.isProxyAccepted, tls, count, onConnection,
+      port,
+      bind,
+      headerTimeoutMs: config.headerTimeoutMs,
+      isTrusted,
+      isProxyAccepted: config.isProxyAccepted,
+      tls,
+      count,
+      onConnection,
       limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
     });
     opened.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));

@@ -10,7 +10,4 @@ export type FromMember =
   | { readonly type: 'failed'; readonly code: ErrorCode | null; readonly message: string };
 
 /** From the parent to a process. */
-export type ToMember =
-  | { readonly type: 'stop' }
-  | { readonly type: 'reload-tls' }
-  | { readonly type: 'reopen-logs' };
+export type ToMember = { readonly type: 'stop' } | { readonly type: 'reload-tls' } | { readonly type: 'reopen-logs' };

@@ -83,11 +83,16 @@ export class GroupProcess {
   untilServing(): Promise<void> {
     if (this.isServing) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new MeercatError('MEERCAT_START_FAILED', `${this.name} did not serve within ${formatDuration(START_TIMEOUT_MS)}`)), START_TIMEOUT_MS);
-      const settle = <Value extends unknown[]>(end: (...value: Value) => void) => (...value: Value): void => {
-        clearTimeout(timer);
-        end(...value);
-      };
+      const timer = setTimeout(
+        () => reject(new MeercatError('MEERCAT_START_FAILED', `${this.name} did not serve within ${formatDuration(START_TIMEOUT_MS)}`)),
+        START_TIMEOUT_MS,
+      );
+      const settle =
+        <Value extends unknown[]>(end: (...value: Value) => void) =>
+        (...value: Value): void => {
+          clearTimeout(timer);
+          end(...value);
+        };
       this.#waiters.push({ resolve: settle(resolve), reject: settle(reject) });
     });
   }

@@ -74,7 +74,11 @@ export async function startLocalFleet(options: LocalFleetOptions, events: LocalF
   }
 }
 
-async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutdown: ReturnType<typeof createShutdown>): Promise<LocalFleet> {
+async function start(
+  options: LocalFleetOptions,
+  events: LocalFleetEvents,
+  shutdown: ReturnType<typeof createShutdown>,
+): Promise<LocalFleet> {
   const { entry, namespace } = options;
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
   await Promise.all(balancerPorts.flatMap((port) => [checkPort(port, '--port'), checkPort(port + CONSOLE_PORT_OFFSET, '--port')]));
@@ -120,7 +124,11 @@ async function start(options: LocalFleetOptions, events: LocalFleetEvents, shutd
   const keys = buildKeys(namespace);
 
   const restarts = createRollingRestart(
-    balancers.map(({ restart }, index) => ({ name: `b${index + 1}`, restart, untilServing: () => untilServing(balancerPorts[index] as number, hostCount) })),
+    balancers.map(({ restart }, index) => ({
+      name: `b${index + 1}`,
+      restart,
+      untilServing: () => untilServing(balancerPorts[index] as number, hostCount),
+    })),
     ({ kind, name, detail }) => {
       events.onLine(`restart${name === null ? '' : ` of ${name}`} ${kind.slice('restart-'.length)}: ${detail}`);
       void publishEvent(client, keys, { kind, name: name ?? WHOLE_FLEET, detail }).catch(() => undefined);

@@ -63,9 +63,14 @@ function isFree(port: number): Promise<number> {
  * Rejects with MEERCAT_NO_REDIS when none can be started.
  * @param embeddedEntry the file and arguments that run `runEmbeddedRedis` in a process of its own
  */
-export async function startLocalRedis(port: number, embeddedEntry: readonly [string, ...string[]], onExit: () => void): Promise<LocalRedis> {
+export async function startLocalRedis(
+  port: number,
+  embeddedEntry: readonly [string, ...string[]],
+  onExit: () => void,
+): Promise<LocalRedis> {
   // Another's Redis there would answer in place of ours.
-  if ((await isFree(port)) === 0) throw new MeercatError('MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`);
+  if ((await isFree(port)) === 0)
+    throw new MeercatError('MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`);
   const path = findRedisServer();
   const kind = path === undefined ? 'js-redis-server' : (path.split('/').at(-1) as string);
   const child = path === undefined ? startEmbedded(embeddedEntry, port) : startInstalled(path, port);

@@ -41,7 +41,11 @@ export interface ProcessGroup {
 
 /** Makes a group; nothing is started yet. Throws MEERCAT_START_FAILED where another program's cluster runs this process. */
 export function createProcessGroup({ config, entry, args }: ProcessGroupOptions, log: Log): ProcessGroup {
-  if (!cluster.isPrimary) throw new MeercatError('MEERCAT_START_FAILED', '--processes: another program runs this one as a process of its own cluster; leave it to one of the two');
+  if (!cluster.isPrimary)
+    throw new MeercatError(
+      'MEERCAT_START_FAILED',
+      '--processes: another program runs this one as a process of its own cluster; leave it to one of the two',
+    );
   // All accept by themselves. Handing connections round would cost one that is on its way when a process dies.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const { processes, drainDelayMs, drainTimeoutMs } = config;
@@ -49,17 +53,25 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
   let { port } = config;
   let isStopped = false;
 
-  const members = Array.from({ length: processes }, (_, index) => new GroupProcess({
-    name: () => `${groupName(config, port)}-${index + 1}`,
-    launch() {
-      const isPortShared = members.some((member) => member.isServing);
-      // Ctrl-C reaches all processes of a terminal; these leave it to this one.
-      cluster.setupPrimary({ exec: entry, args: [command, '--member', formatMember({ number: index + 1, port, isPortShared }), ...flags], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-      return cluster.fork();
-    },
-    stopTimeoutMs: drainDelayMs + drainTimeoutMs,
-    log,
-  }));
+  const members = Array.from(
+    { length: processes },
+    (_, index) =>
+      new GroupProcess({
+        name: () => `${groupName(config, port)}-${index + 1}`,
+        launch() {
+          const isPortShared = members.some((member) => member.isServing);
+          // Ctrl-C reaches all processes of a terminal; these leave it to this one.
+          cluster.setupPrimary({
+            exec: entry,
+            args: [command, '--member', formatMember({ number: index + 1, port, isPortShared }), ...flags],
+            stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+          });
+          return cluster.fork();
+        },
+        stopTimeoutMs: drainDelayMs + drainTimeoutMs,
+        log,
+      }),
+  );
   const [first, ...others] = members as [GroupProcess, ...GroupProcess[]];
 
   const rolling = createRollingRestart(
@@ -75,7 +87,8 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
       },
       untilServing: () => member.untilServing(),
     })),
-    ({ kind, name, detail }) => log(kind === 'restart-failed' ? 'error' : 'info', kind.replace('-', ' '), { ...(name !== null && { process: name }), detail }),
+    ({ kind, name, detail }) =>
+      log(kind === 'restart-failed' ? 'error' : 'info', kind.replace('-', ' '), { ...(name !== null && { process: name }), detail }),
   );
 
   async function startFirst(): Promise<void> {

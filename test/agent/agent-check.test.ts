@@ -38,7 +38,9 @@ const LINES: readonly (readonly [lines: readonly string[], state: AgentCheckStat
   [['200%'], { isReady: true, isUp: true, weight: 2 }],
   [['maxconn:30'], { isReady: true, isUp: true, weight: null }],
   [['maxconn:30 up 40% later:1'], { isReady: true, isUp: true, weight: 0.4 }],
-  ...['', ' ', '#up', 'hello', '75', '%', '-5%', '7.5%', '1e3%', '999999%', 'maxconn:', 'maxconn:x', 'upp', 'HTTP/1.1 200 OK'].map((line) => [[line], null] as const),
+  ...['', ' ', '#up', 'hello', '75', '%', '-5%', '7.5%', '1e3%', '999999%', 'maxconn:', 'maxconn:x', 'upp', 'HTTP/1.1 200 OK'].map(
+    (line) => [[line], null] as const,
+  ),
 ];
 
 for (const [lines, state] of LINES) {
@@ -58,8 +60,19 @@ test('a weight is what is left of the host, and none at all takes it out, as wor
 });
 
 test('the line says what is left of CPU, less what memory presses from 80 % on, and never nothing', () => {
-  const lines = [[0.37, 0.5], [0.37, null], [0, 0], [1, 0.2], [0.2, 0.9], [0.2, 1], [null, 0.5]] as const;
-  assert.equal(lines.map(([cpu, memory]) => serveLine({ cpu, memory })), ['up 63%', 'up 63%', 'up 100%', 'up 1%', 'up 30%', 'up 1%', 'up']);
+  const lines = [
+    [0.37, 0.5],
+    [0.37, null],
+    [0, 0],
+    [1, 0.2],
+    [0.2, 0.9],
+    [0.2, 1],
+    [null, 0.5],
+  ] as const;
+  assert.equal(
+    lines.map(([cpu, memory]) => serveLine({ cpu, memory })),
+    ['up 63%', 'up 63%', 'up 100%', 'up 1%', 'up 30%', 'up 1%', 'up'],
+  );
   assert.is(serveLine(undefined), 'up');
 });
 
@@ -93,7 +106,10 @@ async function withRaw<T>(handler: (socket: Socket) => void, fn: (url: string) =
 
 const failureOf = async (url: string, timeoutMs: number): Promise<string> => {
   const probe = await openProbe(url, { timeoutMs });
-  const failure = await probe.read().then(() => 'none', (error: Error) => error.message);
+  const failure = await probe.read().then(
+    () => 'none',
+    (error: Error) => error.message,
+  );
   probe.close();
   return failure;
 };
@@ -108,29 +124,76 @@ test('the probe reads what the server says, again and again, and keeps what is n
       const { cpu, cores, isOut } = await probe.read();
       readings.push([cpu === null ? null : Math.round(cpu * 100), cores, isOut]);
     }
-    assert.equal(readings, [[25, 4, false], [25, 4, true], [50, 4, true], [50, 4, false], [100, 4, true], [100, 4, true], [10, 4, false]]);
+    assert.equal(readings, [
+      [25, 4, false],
+      [25, 4, true],
+      [50, 4, true],
+      [50, 4, false],
+      [100, 4, true],
+      [100, 4, true],
+      [10, 4, false],
+    ]);
     probe.close();
-    assert.match(await probe.read().then(() => 'none', (error: Error) => error.message), /is closed/);
+    assert.match(
+      await probe.read().then(
+        () => 'none',
+        (error: Error) => error.message,
+      ),
+      /is closed/,
+    );
   });
 });
 
 test('a line ends with CR, LF or the connection; what comes behind it is not read', async () => {
   for (const bytes of ['40%\r', '40%\n', '40%\r\n', '40%', '40%\ndrain\n', `40%\n${'x'.repeat(100_000)}`]) {
-    await withRaw((socket) => socket.end(bytes), async (url) => {
-      const probe = await openProbe(url, { timeoutMs: 5000 });
-      const { cpu, isOut } = await probe.read();
-      assert.equal([cpu, isOut], [0.6, false], bytes.slice(0, 20));
-      probe.close();
-    });
+    await withRaw(
+      (socket) => socket.end(bytes),
+      async (url) => {
+        const probe = await openProbe(url, { timeoutMs: 5000 });
+        const { cpu, isOut } = await probe.read();
+        assert.equal([cpu, isOut], [0.6, false], bytes.slice(0, 20));
+        probe.close();
+      },
+    );
   }
 });
 
 test('an agent that says nothing, too much, no word of the protocol, or is not there fails the read', async () => {
-  assert.match(await withRaw(() => undefined, (url) => failureOf(url, 100)), /^agent check 127\.0\.0\.1:\d+: no line within 100 ms$/);
-  assert.match(await withRaw((socket) => void socket.write('up 50%'), (url) => failureOf(url, 100)), /no line within/);
-  assert.match(await withRaw((socket) => void socket.write('u'.repeat(2000)), (url) => failureOf(url, 5000)), /longer than 1024 bytes/);
-  assert.match(await withRaw((socket) => void socket.end('secret\n'), (url) => failureOf(url, 5000)), /: the line has no word of the protocol$/);
-  assert.match(await withRaw((socket) => void socket.end(), (url) => failureOf(url, 5000)), /no word of the protocol/);
+  assert.match(
+    await withRaw(
+      () => undefined,
+      (url) => failureOf(url, 100),
+    ),
+    /^agent check 127\.0\.0\.1:\d+: no line within 100 ms$/,
+  );
+  assert.match(
+    await withRaw(
+      (socket) => void socket.write('up 50%'),
+      (url) => failureOf(url, 100),
+    ),
+    /no line within/,
+  );
+  assert.match(
+    await withRaw(
+      (socket) => void socket.write('u'.repeat(2000)),
+      (url) => failureOf(url, 5000),
+    ),
+    /longer than 1024 bytes/,
+  );
+  assert.match(
+    await withRaw(
+      (socket) => void socket.end('secret\n'),
+      (url) => failureOf(url, 5000),
+    ),
+    /: the line has no word of the protocol$/,
+  );
+  assert.match(
+    await withRaw(
+      (socket) => void socket.end(),
+      (url) => failureOf(url, 5000),
+    ),
+    /no word of the protocol/,
+  );
   assert.match(await failureOf(`agent-check://127.0.0.1:${await freePort()}`, 5000), /ECONNREFUSED/);
 });
 
@@ -142,9 +205,11 @@ test('the server says its line to whoever connects, whatever that one sends, and
     socket.on('data', (part) => {
       text += String(part);
     });
-    socket.on('error', () => undefined).on('close', () => {
-      isClosed = true;
-    });
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        isClosed = true;
+      });
     const pour = setInterval(() => socket.write('x'.repeat(1000)), 20);
     await until(() => isClosed, { what: 'the connection to be closed' });
     clearInterval(pour);
@@ -154,8 +219,14 @@ test('the server says its line to whoever connects, whatever that one sends, and
 
 test('a port that is taken is said so', async () => {
   await withCheck({ line: 'up' }, async ({ port }) => {
-    const error = await openAgentCheckServer(port, '127.0.0.1', () => 'up').then(() => null, (thrown: Error & { code?: string }) => thrown);
-    assert.equal([error?.code, error?.message], ['MEERCAT_PORT_TAKEN', `port ${port} on 127.0.0.1 is taken: choose another with --listen-agent-check`]);
+    const error = await openAgentCheckServer(port, '127.0.0.1', () => 'up').then(
+      () => null,
+      (thrown: Error & { code?: string }) => thrown,
+    );
+    assert.equal(
+      [error?.code, error?.message],
+      ['MEERCAT_PORT_TAKEN', `port ${port} on 127.0.0.1 is taken: choose another with --listen-agent-check`],
+    );
   });
 });
 
@@ -163,7 +234,16 @@ test('a port that is taken is said so', async () => {
 async function withAgent<T>(options: Partial<AgentOptions>, fn: (agent: Agent, lines: readonly string[]) => Promise<T>): Promise<T> {
   const lines: string[] = [];
   const agent = await startAgent(
-    { redis: NO_REDIS, namespace: 'meercat', name: 'h', url: 'http://127.0.0.1:3000', intervalMs: 100, probe: 'machine', onGone: () => undefined, ...options },
+    {
+      redis: NO_REDIS,
+      namespace: 'meercat',
+      name: 'h',
+      url: 'http://127.0.0.1:3000',
+      intervalMs: 100,
+      probe: 'machine',
+      onGone: () => undefined,
+      ...options,
+    },
     (_level, message, fields = {}) => void lines.push(`${message} ${JSON.stringify(fields)}`),
   );
   try {
@@ -188,7 +268,13 @@ test('an agent without Redis answers with its own figures, and at its end once m
     assert.is(isStopped, false);
     assert.is((await probe.read()).isOut, true);
     await stopped;
-    assert.match(await probe.read().then(() => 'none', (error: Error) => error.message), /ECONNREFUSED/);
+    assert.match(
+      await probe.read().then(
+        () => 'none',
+        (error: Error) => error.message,
+      ),
+      /ECONNREFUSED/,
+    );
     probe.close();
   }));
 
@@ -196,26 +282,33 @@ test('an agent reports what another one says: figures, and a goodbye for as long
   withRedis(async (redis) => {
     const heard: Record<string, unknown>[] = [];
     let isReady = false;
-    const subscription = openSubscription(parseRedisAddress(redis.url), ['meercat:reports'], (_, text) => void heard.push(JSON.parse(text) as Record<string, unknown>), {
-      onReady() {
-        isReady = true;
+    const subscription = openSubscription(
+      parseRedisAddress(redis.url),
+      ['meercat:reports'],
+      (_, text) => void heard.push(JSON.parse(text) as Record<string, unknown>),
+      {
+        onReady() {
+          isReady = true;
+        },
       },
-    });
+    );
     await until(() => isReady);
     const said = { line: 'up 75%' };
-    await withCheck(said, ({ port }) => withAgent({ redis: redis.url, probe: `agent-check://127.0.0.1:${port}`, coresLimit: 2 }, async () => {
-      const next = async (): Promise<unknown[]> => {
-        heard.length = 0;
-        // The first one may have been under way.
-        const [, report] = await until(() => heard.length >= 2 && heard, { timeoutMs: 10_000, what: 'two reports' });
-        return [report?.['cpu'], report?.['cores'], report?.['bye'] ?? false];
-      };
-      assert.equal(await next(), [0.25, 2, false]);
-      said.line = 'drain';
-      assert.equal(await next(), [0.25, 2, true]);
-      said.line = 'ready 50%';
-      assert.equal(await next(), [0.5, 2, false]);
-    }));
+    await withCheck(said, ({ port }) =>
+      withAgent({ redis: redis.url, probe: `agent-check://127.0.0.1:${port}`, coresLimit: 2 }, async () => {
+        const next = async (): Promise<unknown[]> => {
+          heard.length = 0;
+          // The first one may have been under way.
+          const [, report] = await until(() => heard.length >= 2 && heard, { timeoutMs: 10_000, what: 'two reports' });
+          return [report?.['cpu'], report?.['cores'], report?.['bye'] ?? false];
+        };
+        assert.equal(await next(), [0.25, 2, false]);
+        said.line = 'drain';
+        assert.equal(await next(), [0.25, 2, true]);
+        said.line = 'ready 50%';
+        assert.equal(await next(), [0.5, 2, false]);
+      }),
+    );
     subscription.close();
   }));
 
@@ -225,13 +318,23 @@ function statistics(socketPath: string): Promise<Record<string, string>> {
     let text = '';
     connect(socketPath, function ask(this: Socket) {
       this.write('show stat\n');
-    }).on('data', (part) => {
-      text += String(part);
-    }).on('error', reject).on('close', () => {
-      const [names = '', ...rows] = text.split('\n');
-      const row = rows.map((each) => each.split(',')).find(([, name]) => name === 's1') ?? [];
-      resolve(Object.fromEntries(names.replace(/^# /, '').split(',').map((name, i) => [name, row[i] ?? ''])));
-    });
+    })
+      .on('data', (part) => {
+        text += String(part);
+      })
+      .on('error', reject)
+      .on('close', () => {
+        const [names = '', ...rows] = text.split('\n');
+        const row = rows.map((each) => each.split(',')).find(([, name]) => name === 's1') ?? [];
+        resolve(
+          Object.fromEntries(
+            names
+              .replace(/^# /, '')
+              .split(',')
+              .map((name, i) => [name, row[i] ?? '']),
+          ),
+        );
+      });
   });
 }
 
@@ -240,10 +343,16 @@ test('HAProxy takes the weight, the leaving, the end and the coming back of a ho
   const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/opt/homebrew/bin/haproxy'].find((path) => existsSync(path));
   if (haproxy === undefined) return;
   const said = { line: serveLine({ cpu: 0.37, memory: 0.5 }) };
-  await withServer((_request, response) => void response.end('ok'), (host) => withTempDir((folder) => withCheck(said, async ({ port }) => {
-    const socketPath = join(folder, 'stats');
-    const front = await freePort();
-    writeFileSync(join(folder, 'haproxy.cfg'), `
+  await withServer(
+    (_request, response) => void response.end('ok'),
+    (host) =>
+      withTempDir((folder) =>
+        withCheck(said, async ({ port }) => {
+          const socketPath = join(folder, 'stats');
+          const front = await freePort();
+          writeFileSync(
+            join(folder, 'haproxy.cfg'),
+            `
 global
   stats socket ${socketPath} mode 600 level admin
 defaults
@@ -254,29 +363,35 @@ defaults
 listen l
   bind 127.0.0.1:${front}
   server s1 127.0.0.1:${host.port} weight 100 check inter 100ms agent-check agent-addr 127.0.0.1 agent-port ${port} agent-inter 100ms
-`);
-    await withProcess({ command: haproxy, args: ['-db', '-f', join(folder, 'haproxy.cfg')] }, async () => {
-      let last = '';
-      const becomes = async (status: string, weight: string): Promise<void> => {
-        await until(async () => {
-          const { status: now, weight: weighs } = await statistics(socketPath).catch(() => ({ status: 'none', weight: '' }));
-          last = `${now} ${weighs}`;
-          return last === `${status} ${weight}`;
-        }, { timeoutMs: 15_000, everyMs: 50, what: () => `${status} ${weight}; it is ${last}` });
-      };
-      await becomes('UP', '63');
-      assert.is(await (await fetch(`http://127.0.0.1:${front}`)).text(), 'ok');
-      said.line = LEAVE_LINE;
-      await becomes('UP', '0');
-      assert.is((await fetch(`http://127.0.0.1:${front}`)).status, 503, 'no request for a host that leaves');
-      said.line = serveLine({ cpu: 1, memory: 1 });
-      await becomes('UP', '1');
-      said.line = GONE_LINE;
-      await becomes('DOWN (agent)', '1');
-      said.line = serveLine({ cpu: 0, memory: 0 });
-      await becomes('UP', '100');
-    });
-  })));
+`,
+          );
+          await withProcess({ command: haproxy, args: ['-db', '-f', join(folder, 'haproxy.cfg')] }, async () => {
+            let last = '';
+            const becomes = async (status: string, weight: string): Promise<void> => {
+              await until(
+                async () => {
+                  const { status: now, weight: weighs } = await statistics(socketPath).catch(() => ({ status: 'none', weight: '' }));
+                  last = `${now} ${weighs}`;
+                  return last === `${status} ${weight}`;
+                },
+                { timeoutMs: 15_000, everyMs: 50, what: () => `${status} ${weight}; it is ${last}` },
+              );
+            };
+            await becomes('UP', '63');
+            assert.is(await (await fetch(`http://127.0.0.1:${front}`)).text(), 'ok');
+            said.line = LEAVE_LINE;
+            await becomes('UP', '0');
+            assert.is((await fetch(`http://127.0.0.1:${front}`)).status, 503, 'no request for a host that leaves');
+            said.line = serveLine({ cpu: 1, memory: 1 });
+            await becomes('UP', '1');
+            said.line = GONE_LINE;
+            await becomes('DOWN (agent)', '1');
+            said.line = serveLine({ cpu: 0, memory: 0 });
+            await becomes('UP', '100');
+          });
+        }),
+      ),
+  );
 });
 
 test.run();

@@ -24,7 +24,8 @@ interface Heard {
 async function withReports<T>(redis: TestRedis, fn: (heard: Heard[]) => Promise<T>): Promise<T> {
   const heard: Heard[] = [];
   let isReady = false;
-  const onMessage = (_channel: string, text: string): void => void heard.push({ atMs: performance.now(), report: JSON.parse(text) as Record<string, unknown> });
+  const onMessage = (_channel: string, text: string): void =>
+    void heard.push({ atMs: performance.now(), report: JSON.parse(text) as Record<string, unknown> });
   const subscription = openSubscription(parseRedisAddress(redis.url), ['meercat:reports'], onMessage, {
     onReady() {
       isReady = true;
@@ -52,38 +53,71 @@ function withMaster<T>(redis: string, fn: (balancer: RunningProcess) => Promise<
 }
 
 /** Warnings and errors, which must not repeat themselves. */
-const troubles = (child: RunningProcess): string[] => logOf(child).filter(({ level }) => level === 'warn' || level === 'error').map(({ msg }) => String(msg));
+const troubles = (child: RunningProcess): string[] =>
+  logOf(child)
+    .filter(({ level }) => level === 'warn' || level === 'error')
+    .map(({ msg }) => String(msg));
 
 test('a host is in the fleet as soon as its agent reports, with all its figures, and its requests come', () =>
   withRedis(({ url }) =>
-    withServer((_request, response) => void response.end('hello'), (host) =>
-      withMaster(url, (balancer) =>
-        withMeercat(['agent', '--redis', url, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', `pid:${process.pid}`, '--cores', '2'], (agent) =>
-          withClients([url], async (client) => {
-            const hash = await until(async () => {
-              const found = await client.hgetall('meercat:host:h1');
-              return found['cpu'] ? found : null;
-            }, { timeoutMs: 10_000, what: 'the figures in Redis' });
-            assert.equal([hash['url'], hash['state'], hash['agent'], hash['cores']], [host.url, 'up', 'yes', '2']);
-            assert.ok(Number(hash['cpu']) >= 0 && Number(hash['cpu']) <= 1, hash['cpu']);
-            assert.ok(Number(hash['memory']) > 0 && Number(hash['memory']) <= 1, hash['memory']);
-            const first = Date.parse(hash['reported'] as string);
-            assert.ok(Math.abs(Date.now() - first) < 10_000);
-            await until(async () => Date.parse((await client.hget('meercat:host:h1', 'reported')) as string) > first, { what: 'a newer report' });
-            const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console"/);
-            assert.is(await (await fetch(origin as string)).text(), 'hello');
+    withServer(
+      (_request, response) => void response.end('hello'),
+      (host) =>
+        withMaster(url, (balancer) =>
+          withMeercat(
+            [
+              'agent',
+              '--redis',
+              url,
+              '--url',
+              host.url,
+              '--name',
+              'h1',
+              '--interval',
+              '200ms',
+              '--probe',
+              `pid:${process.pid}`,
+              '--cores',
+              '2',
+            ],
+            (agent) =>
+              withClients([url], async (client) => {
+                const hash = await until(
+                  async () => {
+                    const found = await client.hgetall('meercat:host:h1');
+                    return found['cpu'] ? found : null;
+                  },
+                  { timeoutMs: 10_000, what: 'the figures in Redis' },
+                );
+                assert.equal([hash['url'], hash['state'], hash['agent'], hash['cores']], [host.url, 'up', 'yes', '2']);
+                assert.ok(Number(hash['cpu']) >= 0 && Number(hash['cpu']) <= 1, hash['cpu']);
+                assert.ok(Number(hash['memory']) > 0 && Number(hash['memory']) <= 1, hash['memory']);
+                const first = Date.parse(hash['reported'] as string);
+                assert.ok(Math.abs(Date.now() - first) < 10_000);
+                await until(async () => Date.parse((await client.hget('meercat:host:h1', 'reported')) as string) > first, {
+                  what: 'a newer report',
+                });
+                const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console"/);
+                assert.is(await (await fetch(origin as string)).text(), 'hello');
 
-            agent.kill();
-            assert.equal(await ended(agent), { code: 0, signal: null });
-            // It has not ended before the fleet knew.
-            assert.equal([await client.zscore('meercat:hosts', 'h1'), await client.exists('meercat:host:h1')], [null, 0]);
-            const refused = await until(async () => {
-              const response = await fetch(origin as string);
-              return response.status === 503 ? response : null;
-            }, { what: 'no host to be left' });
-            assert.is(((await refused.json()) as { error: string }).error, 'MEERCAT_NO_HOST');
-            assert.equal(troubles(agent), []);
-          }))))));
+                agent.kill();
+                assert.equal(await ended(agent), { code: 0, signal: null });
+                // It has not ended before the fleet knew.
+                assert.equal([await client.zscore('meercat:hosts', 'h1'), await client.exists('meercat:host:h1')], [null, 0]);
+                const refused = await until(
+                  async () => {
+                    const response = await fetch(origin as string);
+                    return response.status === 503 ? response : null;
+                  },
+                  { what: 'no host to be left' },
+                );
+                assert.is(((await refused.json()) as { error: string }).error, 'MEERCAT_NO_HOST');
+                assert.equal(troubles(agent), []);
+              }),
+          ),
+        ),
+    ),
+  ));
 
 test('reports come at their interval, each a little sooner or later, and name the host after its URL', () =>
   withRedis((redis) =>
@@ -106,7 +140,9 @@ test('reports come at their interval, each a little sooner or later, and name th
         }
         assert.ok(heard.some(({ report }) => typeof report['cpu'] === 'number'));
         assert.match(agent.stderr.join('\n'), /"msg":"agent reports"/);
-      }))));
+      }),
+    ),
+  ));
 
 test('with nobody to answer, a goodbye is said all the same and the agent ends at once', () =>
   withRedis((redis) =>
@@ -118,7 +154,9 @@ test('with nobody to answer, a goodbye is said all the same and the agent ends a
         assert.equal(await ended(agent), { code: 0, signal: null });
         assert.ok(performance.now() - started < 1500, 'nobody is waited for');
         assert.is(heard.at(-1)?.report['bye'], true);
-      }))));
+      }),
+    ),
+  ));
 
 test('when Redis goes and comes back, reports go on; it is told once each', () =>
   withRedis((redis) =>
@@ -135,11 +173,14 @@ test('when Redis goes and comes back, reports go on; it is told once each', () =
         }
         const lines = logOf(agent).map(({ msg }) => msg);
         assert.equal(lines, [
-          'agent reports', 'redis is reachable',
+          'agent reports',
+          'redis is reachable',
           ...['redis is not reachable; reports go on when it is', 'redis is reachable'],
           ...['redis is not reachable; reports go on when it is', 'redis is reachable'],
         ]);
-      }))));
+      }),
+    ),
+  ));
 
 test('without Redis at the start it waits, says so once, and reports as soon as there is one', () =>
   withRedis(async (redis) => {
@@ -181,43 +222,54 @@ test('when the process that it watches ends, it says goodbye and ends, with exit
       } finally {
         watched.kill('SIGKILL');
       }
-    })));
+    }),
+  ));
 
 test('a host that does not answer its probe is told once, and is not reported until it does', () =>
   withRedis((redis) =>
     withReports(redis, async (heard) => {
       let isBroken = true;
       let asked = 0;
-      await withServer((_request, response) => {
-        asked++;
-        if (isBroken) response.writeHead(500).end();
-        else response.setHeader('Content-Type', 'application/json').end('{"cpu_utilization":0.5,"mem_utilization":0.25,"rps_fractional":12}');
-      }, (page) =>
-        withAgent(redis.url, ['--interval', '100ms', '--probe', `${page.url}/load`], async (agent) => {
-          await until(() => asked >= 4, { what: 'four attempts' });
-          assert.equal([heard.length, troubles(agent)], [0, ['the probe fails; nothing is reported until it works']]);
-          isBroken = false;
-          await until(() => heard.length > 0, { what: 'a report' });
-          assert.equal([heard[0]?.report['cpu'], heard[0]?.report['memory'], heard[0]?.report['rps']], [0.5, 0.25, 12]);
-          await agent.waitForLine(/the probe works again/);
-          assert.is(troubles(agent).length, 1);
-        }));
-    })));
+      await withServer(
+        (_request, response) => {
+          asked++;
+          if (isBroken) response.writeHead(500).end();
+          else
+            response
+              .setHeader('Content-Type', 'application/json')
+              .end('{"cpu_utilization":0.5,"mem_utilization":0.25,"rps_fractional":12}');
+        },
+        (page) =>
+          withAgent(redis.url, ['--interval', '100ms', '--probe', `${page.url}/load`], async (agent) => {
+            await until(() => asked >= 4, { what: 'four attempts' });
+            assert.equal([heard.length, troubles(agent)], [0, ['the probe fails; nothing is reported until it works']]);
+            isBroken = false;
+            await until(() => heard.length > 0, { what: 'a report' });
+            assert.equal([heard[0]?.report['cpu'], heard[0]?.report['memory'], heard[0]?.report['rps']], [0.5, 0.25, 12]);
+            await agent.waitForLine(/the probe works again/);
+            assert.is(troubles(agent).length, 1);
+          }),
+      );
+    }),
+  ));
 
 test('a probe that takes longer than the interval is not started twice', () =>
   withRedis(async (redis) => {
     let open = 0;
     let most = 0;
     let asked = 0;
-    await withServer((_request, response) => {
-      asked++;
-      open++;
-      most = Math.max(most, open);
-      setTimeout(() => {
-        open--;
-        response.end('{"cpu_utilization":0.5}');
-      }, 350);
-    }, (page) => withAgent(redis.url, ['--interval', '100ms', '--probe', page.url], () => until(() => asked >= 4, { what: 'four probes' })));
+    await withServer(
+      (_request, response) => {
+        asked++;
+        open++;
+        most = Math.max(most, open);
+        setTimeout(() => {
+          open--;
+          response.end('{"cpu_utilization":0.5}');
+        }, 350);
+      },
+      (page) => withAgent(redis.url, ['--interval', '100ms', '--probe', page.url], () => until(() => asked >= 4, { what: 'four probes' })),
+    );
     assert.is(most, 1);
   }));
 

@@ -80,12 +80,11 @@ async function withTree(files: Files, use: (tree: Tree) => Promise<void>): Promi
   try {
     write(files);
     await use({
-      later: some => {
+      later: (some) => {
         now += 1000;
         write(some);
       },
-      open: (spec, coresLimit) =>
-        openProbe(spec, { coresLimit, timeoutMs: 5000, procRoot: join(folder, 'proc'), nowMs: () => now }),
+      open: (spec, coresLimit) => openProbe(spec, { coresLimit, timeoutMs: 5000, procRoot: join(folder, 'proc'), nowMs: () => now }),
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -93,7 +92,7 @@ async function withTree(files: Files, use: (tree: Tree) => Promise<void>): Promi
 }
 
 test('v2: CPU is a fraction of the quota, memory one of the limit without the idle page cache', () =>
-  withTree(V2, async tree => {
+  withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup');
     assert.is(probe.kind, 'cgroup');
     assert.equal(await probe.read(), { cpu: null, memory: 0.5, cores: 1.5, rps: null });
@@ -105,21 +104,21 @@ test('v2: CPU is a fraction of the quota, memory one of the limit without the id
   }));
 
 test('v1: the same figures from their own files and hierarchies', () =>
-  withTree(V1, async tree => {
+  withTree(V1, async (tree) => {
     const probe = await tree.open('cgroup');
     tree.later({ 'cg/cpu,cpuacct/a/cpuacct.usage': '2000000000\n' });
     assert.equal(await probe.read(), { cpu: 0.5, memory: 0.25, cores: 2, rps: null });
   }));
 
 test('--cores overrides the cores that are found', () =>
-  withTree(V2, async tree => {
+  withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup', 3);
     tree.later({ 'cg/cpu.stat': 'usage_usec 1750000\n' });
     assert.equal(await probe.read(), { cpu: 0.25, memory: 0.5, cores: 3, rps: null });
   }));
 
 test('a container that is resized while it runs is measured by its new limits', () =>
-  withTree(V2, async tree => {
+  withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup');
     tree.later({ 'cg/cpu.max': '300000 100000\n', 'cg/memory.max': '8192000\n', 'cg/cpu.stat': 'usage_usec 2500000\n' });
     assert.equal(await probe.read(), { cpu: 0.5, memory: 0.25, cores: 3, rps: null });
@@ -141,7 +140,7 @@ const NESTED: Files = {
 };
 
 test('v2 nested: the tightest limit counts, and use is counted at the level that sets it', () =>
-  withTree(NESTED, async tree => {
+  withTree(NESTED, async (tree) => {
     const probe = await tree.open('cgroup');
     tree.later({ 'cg/pod/cpu.stat': 'usage_usec 1000000\n', 'cg/pod/box/cpu.stat': 'usage_usec 100000\n' });
     assert.equal(await probe.read(), { cpu: 0.5, memory: 0.25, cores: 2, rps: null });
@@ -150,19 +149,19 @@ test('v2 nested: the tightest limit counts, and use is counted at the level that
 test('a mount that shows only the container, by the path that the machine knows it by', () =>
   withTree(
     { ...V2, 'proc/self/cgroup': '0::/docker/abc\n', 'proc/self/mountinfo': V2_MOUNT.replace(' / ', ' /docker/abc ') },
-    async tree => assert.equal(await (await tree.open('cgroup')).read(), { cpu: null, memory: 0.5, cores: 1.5, rps: null }),
+    async (tree) => assert.equal(await (await tree.open('cgroup')).read(), { cpu: null, memory: 0.5, cores: 1.5, rps: null }),
   ));
 
 test('a path outside what is mounted, or one with .., means the mounted control group itself', async () => {
   for (const path of ['/docker/abc', '/../../other', '/..']) {
-    await withTree({ ...UNLIMITED, 'proc/self/cgroup': `0::${path}\n` }, async tree => {
+    await withTree({ ...UNLIMITED, 'proc/self/cgroup': `0::${path}\n` }, async (tree) => {
       assert.is((await (await tree.open('cgroup')).read()).memory, 0.25, path);
     });
   }
 });
 
 test('without limits the bounds are the machine, and affinity never gives more cores than are online', () =>
-  withTree(UNLIMITED, async tree => {
+  withTree(UNLIMITED, async (tree) => {
     assert.equal(await (await tree.open('cgroup')).read(), { cpu: null, memory: 0.25, cores: 8, rps: null });
     tree.later({ 'cg/cpuset.cpus.effective': '\n' });
     assert.is((await (await tree.open('cgroup')).read()).cores, 8);
@@ -171,7 +170,7 @@ test('without limits the bounds are the machine, and affinity never gives more c
   }));
 
 test('a malformed limit is no limit, and a malformed figure is null', () =>
-  withTree(V2, async tree => {
+  withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup');
     for (const text of ['', 'x', '0 100000', '150000 0', '150000', '-5 -5', 'NaN NaN', '\0\0']) {
       tree.later({ 'cg/cpu.max': text, 'cg/memory.max': text });
@@ -190,10 +189,13 @@ test('a malformed limit is no limit, and a malformed figure is null', () =>
   }));
 
 test('a control group that tells nothing any more makes a read reject', () =>
-  withTree(V2, async tree => {
+  withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup');
     tree.later({ 'cg/cpu.stat': '', 'cg/memory.current': '' });
-    const error = await probe.read().then(() => null, (thrown: Error) => thrown);
+    const error = await probe.read().then(
+      () => null,
+      (thrown: Error) => thrown,
+    );
     assert.match(error?.message ?? '', /tells neither its CPU time nor its memory/);
   }));
 
@@ -206,8 +208,11 @@ test('no control group, or a malformed description of it, is a clear error', asy
     { ...V2, 'cg/cpu.stat': '', 'cg/memory.current': '' },
   ];
   for (const files of broken) {
-    await withTree(files, async tree => {
-      const error = await tree.open('cgroup').then(() => null, thrown => thrown);
+    await withTree(files, async (tree) => {
+      const error = await tree.open('cgroup').then(
+        () => null,
+        (thrown) => thrown,
+      );
       assert.is(error?.code, 'MEERCAT_BAD_CONFIG');
       assert.match(error.message, /--probe cgroup.*use --probe machine/);
     });
@@ -217,10 +222,10 @@ test('no control group, or a malformed description of it, is a clear error', asy
 test('auto takes the cgroup in a container that is limited by quota, cpuset or memory', async () => {
   const limits: Files[] = [{ 'cg/cpu.max': '799999 100000' }, { 'cg/cpuset.cpus.effective': '0-6' }, { 'cg/memory.max': '8191999' }];
   for (const limit of limits) {
-    await withTree({ ...UNLIMITED, ...limit }, async tree => assert.is((await tree.open('auto')).kind, 'cgroup'));
+    await withTree({ ...UNLIMITED, ...limit }, async (tree) => assert.is((await tree.open('auto')).kind, 'cgroup'));
   }
-  await withTree(V1, async tree => assert.is((await tree.open('auto')).kind, 'cgroup'));
-  await withTree(NESTED, async tree => assert.is((await tree.open('auto')).kind, 'cgroup'));
+  await withTree(V1, async (tree) => assert.is((await tree.open('auto')).kind, 'cgroup'));
+  await withTree(NESTED, async (tree) => assert.is((await tree.open('auto')).kind, 'cgroup'));
 });
 
 test('auto takes the machine where nothing limits to less than the machine, or nothing is known', async () => {
@@ -231,7 +236,7 @@ test('auto takes the machine where nothing limits to less than the machine, or n
     { ...UNLIMITED, 'cg/cpu.max': '', 'cg/memory.max': 'x', 'cg/cpuset.cpus.effective': '?' },
   ];
   for (const files of machines) {
-    await withTree(files, async tree => assert.is((await tree.open('auto')).kind, 'machine'));
+    await withTree(files, async (tree) => assert.is((await tree.open('auto')).kind, 'machine'));
   }
 });
 
@@ -243,8 +248,8 @@ test('auto does not take the limits of the systemd service that the agent runs i
     'cg/system.slice/agent.service/memory.max': '1000\n',
     'cg/system.slice/agent.service/cpu.stat': 'usage_usec 0\n',
   };
-  await withTree(service, async tree => assert.is((await tree.open('auto')).kind, 'machine'));
-  await withTree({ ...service, 'cg/memory.max': '4096000\n' }, async tree => {
+  await withTree(service, async (tree) => assert.is((await tree.open('auto')).kind, 'machine'));
+  await withTree({ ...service, 'cg/memory.max': '4096000\n' }, async (tree) => {
     const probe = await tree.open('auto');
     assert.is(probe.kind, 'cgroup');
     assert.is((await probe.read()).memory, 0.5);

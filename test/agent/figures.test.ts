@@ -9,7 +9,16 @@ test('a fraction is clamped to 0..1, and null rather than NaN or infinite', () =
   assert.is(fractionOf(0, 4), 0);
   assert.is(fractionOf(9, 4), 1);
   assert.is(fractionOf(-1, 4), 0);
-  for (const [used, available] of [[null, 1], [1, null], [1, 0], [0, 0], [1, -1], [NaN, 1], [1, NaN], [Infinity, 1]] as const) {
+  for (const [used, available] of [
+    [null, 1],
+    [1, null],
+    [1, 0],
+    [0, 0],
+    [1, -1],
+    [NaN, 1],
+    [1, NaN],
+    [Infinity, 1],
+  ] as const) {
     assert.is(fractionOf(used, available), null, `${used} of ${available}`);
   }
 });

@@ -28,7 +28,10 @@ async function withProcess(program: string, use: (child: ChildProcess, pid: numb
 }
 
 const rejection = (promise: Promise<unknown>): Promise<{ code?: string; message: string } | null> =>
-  promise.then(() => null, thrown => thrown);
+  promise.then(
+    () => null,
+    (thrown) => thrown,
+  );
 
 test('a process that burns CPU shows it, and one that sleeps does not', async () => {
   if (process.platform !== 'linux') return;
@@ -53,7 +56,8 @@ test('a process that burns CPU shows it, and one that sleeps does not', async ()
       assert.equal([cores, rps], [1, null]);
       busy.close();
       idle.close();
-    }));
+    }),
+  );
 });
 
 test('the same CPU time is half the fraction of twice the cores', async () => {

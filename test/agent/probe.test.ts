@@ -5,13 +5,41 @@ import * as assert from 'uvu/assert';
 import { openProbe } from '../../lib/agent/probe.js';
 
 const rejection = (promise: Promise<unknown>): Promise<{ code?: string; message: string } | null> =>
-  promise.then(() => null, thrown => thrown);
+  promise.then(
+    () => null,
+    (thrown) => thrown,
+  );
 
 test('a spec that means nothing is refused, naming the flag and what is possible', async () => {
   const specs = [
-    '', 'Machine', ' machine', 'machine ', 'pid', 'pid:', 'pid:0', 'pid:-1', 'pid:1.5', 'pid:1e3', 'pid:0x10', 'pid:12345678901',
-    'pid:1\n', 'pid:../1', 'ftp://h/', 'file:///etc/passwd', 'http://', 'http://[::1', 'http://h:99999/', 'h:8080/load', 'cgroup:/x',
-    'agent-check://', 'agent-check://h', 'agent-check://h:0', 'agent-check://h:99999', 'agent-check://u@h:1', 'agent-check://h:1/x', 'agent-check:h:1',
+    '',
+    'Machine',
+    ' machine',
+    'machine ',
+    'pid',
+    'pid:',
+    'pid:0',
+    'pid:-1',
+    'pid:1.5',
+    'pid:1e3',
+    'pid:0x10',
+    'pid:12345678901',
+    'pid:1\n',
+    'pid:../1',
+    'ftp://h/',
+    'file:///etc/passwd',
+    'http://',
+    'http://[::1',
+    'http://h:99999/',
+    'h:8080/load',
+    'cgroup:/x',
+    'agent-check://',
+    'agent-check://h',
+    'agent-check://h:0',
+    'agent-check://h:99999',
+    'agent-check://u@h:1',
+    'agent-check://h:1/x',
+    'agent-check:h:1',
   ];
   for (const spec of specs) {
     const error = await rejection(openProbe(spec, { timeoutMs: 1000 }));

@@ -14,7 +14,7 @@ const UNKNOWN = { cpu: null, memory: null, cores: null, rps: null };
 /** Listens on loopback, on a free port unless one is named, and afterwards closes the server and all its connections. */
 async function withServer(server: Server, use: (origin: string) => Promise<void>, port = 0): Promise<void> {
   const sockets = new Set<Socket>();
-  server.on('connection', socket => {
+  server.on('connection', (socket) => {
     sockets.add(socket.on('error', () => {}));
     socket.on('close', () => sockets.delete(socket));
   });
@@ -23,7 +23,7 @@ async function withServer(server: Server, use: (origin: string) => Promise<void>
     await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   } finally {
     for (const socket of sockets) socket.destroy();
-    await new Promise(resolve => server.close(resolve));
+    await new Promise((resolve) => server.close(resolve));
   }
 }
 
@@ -31,12 +31,18 @@ const withPage = (listener: RequestListener, use: (origin: string) => Promise<vo
 
 /** A server that answers each connection with these bytes and leaves it open. */
 const withBytes = (bytes: string, use: (origin: string) => Promise<void>) =>
-  withServer(createServer(socket => socket.once('data', () => socket.write(bytes))), use);
+  withServer(
+    createServer((socket) => socket.once('data', () => socket.write(bytes))),
+    use,
+  );
 
 async function failureOf(url: string, timeoutMs = 10_000): Promise<string> {
   const probe = await openProbe(url, { timeoutMs });
   try {
-    return await probe.read().then(() => 'none', (error: Error) => error.message);
+    return await probe.read().then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
   } finally {
     probe.close();
   }
@@ -49,11 +55,17 @@ test('a page with ORCA’s names gives all figures, again at each read', async (
     (request, response) => {
       seen.push(request.method, request.url, request.headers.accept);
       asked += 1;
-      response.end(JSON.stringify({
-        cpu_utilization: asked / 4, mem_utilization: 0.5, rps_fractional: 12.5, eps: 1, named_metrics: { cores: 1.5, other: 9 },
-      }));
+      response.end(
+        JSON.stringify({
+          cpu_utilization: asked / 4,
+          mem_utilization: 0.5,
+          rps_fractional: 12.5,
+          eps: 1,
+          named_metrics: { cores: 1.5, other: 9 },
+        }),
+      );
     },
-    async origin => {
+    async (origin) => {
       const probe = await openProbe(`${origin}/load?x=1`, { timeoutMs: 10_000 });
       assert.is(probe.kind, 'url');
       assert.is(asked, 0, 'opening does not contact the host');
@@ -70,7 +82,11 @@ test('a page with ORCA’s names gives all figures, again at each read', async (
 
 test('application_utilization and rps stand in where the usual names are absent', () => {
   assert.equal(figuresOfOrca({ application_utilization: 0.3, rps: 7 }), { ...UNKNOWN, cpu: 0.3, rps: 7 });
-  assert.equal(figuresOfOrca({ cpu_utilization: 0.1, application_utilization: 0.3, rps_fractional: 8, rps: 7 }), { ...UNKNOWN, cpu: 0.1, rps: 8 });
+  assert.equal(figuresOfOrca({ cpu_utilization: 0.1, application_utilization: 0.3, rps_fractional: 8, rps: 7 }), {
+    ...UNKNOWN,
+    cpu: 0.1,
+    rps: 8,
+  });
   assert.equal(figuresOfOrca({ cpu_utilization: null, application_utilization: 0.3 }), { ...UNKNOWN, cpu: 0.3 });
 });
 
@@ -99,7 +115,7 @@ test('an answer that is not 200 rejects with its status, and a redirect is not f
       asked.push(request.url);
       response.writeHead(request.url === '/moved' ? 302 : 503, { location: '/elsewhere' }).end('{"cpu_utilization": 0.5}');
     },
-    async origin => {
+    async (origin) => {
       assert.is(await failureOf(`${origin}/load`), `GET ${origin}/load: the answer is 503, not 200`);
       assert.is(await failureOf(`${origin}/moved`), `GET ${origin}/moved: the answer is 302, not 200`);
     },
@@ -109,20 +125,29 @@ test('an answer that is not 200 rejects with its status, and a redirect is not f
 
 test('an answer that is not a JSON object rejects, and its text stays out of the message', async () => {
   let body = '';
-  await withPage((_, response) => response.end(body), async origin => {
-    for (body of ['', 'secret', '{"cpu_utilization": NaN}', '{"cpu', '\0', '['.repeat(60_000), '{"a":'.repeat(12_000)]) {
-      assert.is(await failureOf(origin), `GET ${origin}/: the answer is not JSON`);
-    }
-    for (body of ['null', '[]', '5', '"text"', 'true']) {
-      assert.is(await failureOf(origin), `GET ${origin}/: the answer is not a JSON object`);
-    }
-  });
+  await withPage(
+    (_, response) => response.end(body),
+    async (origin) => {
+      for (body of ['', 'secret', '{"cpu_utilization": NaN}', '{"cpu', '\0', '['.repeat(60_000), '{"a":'.repeat(12_000)]) {
+        assert.is(await failureOf(origin), `GET ${origin}/: the answer is not JSON`);
+      }
+      for (body of ['null', '[]', '5', '"text"', 'true']) {
+        assert.is(await failureOf(origin), `GET ${origin}/: the answer is not a JSON object`);
+      }
+    },
+  );
 });
 
 test('an answer above 64 kB rejects, one that never ends as well', async () => {
   const tooLarge = /the answer is larger than 65536 bytes/;
-  await withPage((_, response) => response.end(`{}${' '.repeat(65_535)}`), async origin => assert.match(await failureOf(origin), tooLarge));
-  await withPage((_, response) => response.end(`{}${' '.repeat(65_534)}`), async origin => assert.is(await failureOf(origin), 'none'));
+  await withPage(
+    (_, response) => response.end(`{}${' '.repeat(65_535)}`),
+    async (origin) => assert.match(await failureOf(origin), tooLarge),
+  );
+  await withPage(
+    (_, response) => response.end(`{}${' '.repeat(65_534)}`),
+    async (origin) => assert.is(await failureOf(origin), 'none'),
+  );
   await withPage(
     (_, response) => {
       const pour = () => {
@@ -131,21 +156,21 @@ test('an answer above 64 kB rejects, one that never ends as well', async () => {
       response.on('drain', pour);
       pour();
     },
-    async origin => assert.match(await failureOf(origin), tooLarge),
+    async (origin) => assert.match(await failureOf(origin), tooLarge),
   );
 });
 
 test('a host that is silent, stops midway or drips is given up at the deadline', async () => {
   const late = /no answer within 100 ms/;
-  await withBytes('', async origin => assert.match(await failureOf(origin, 100), late));
-  await withBytes('HTTP/1.1 200 OK\r\ncontent-le', async origin => assert.match(await failureOf(origin, 100), late));
-  await withBytes('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{', async origin => assert.match(await failureOf(origin, 100), late));
+  await withBytes('', async (origin) => assert.match(await failureOf(origin, 100), late));
+  await withBytes('HTTP/1.1 200 OK\r\ncontent-le', async (origin) => assert.match(await failureOf(origin, 100), late));
+  await withBytes('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{', async (origin) => assert.match(await failureOf(origin, 100), late));
   await withPage(
     (_, response) => {
       const drip = setInterval(() => response.write(' '), 10);
       response.on('close', () => clearInterval(drip));
     },
-    async origin => assert.match(await failureOf(origin, 100), late),
+    async (origin) => assert.match(await failureOf(origin, 100), late),
   );
 });
 
@@ -157,20 +182,23 @@ test('what is not HTTP, an upgrade nobody asked for, and a broken body reject at
     `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}\r\n`,
   ];
   for (const bytes of answers) {
-    await withBytes(bytes, async origin => assert.not.match(await failureOf(origin), /^none$|no answer within/));
+    await withBytes(bytes, async (origin) => assert.not.match(await failureOf(origin), /^none$|no answer within/));
   }
-  const hangsUp = createServer(socket => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}')));
-  await withServer(hangsUp, async origin => assert.not.match(await failureOf(origin), /^none$|no answer within/));
+  const hangsUp = createServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}')));
+  await withServer(hangsUp, async (origin) => assert.not.match(await failureOf(origin), /^none$|no answer within/));
 });
 
 test('a host that does not listen rejects, and later reads succeed once it does', async () => {
   const server = createHttpServer((_, response) => response.end('{"cpu_utilization": 0.5}'));
   let origin = '';
-  await withServer(createServer(), async free => {
+  await withServer(createServer(), async (free) => {
     origin = free;
   });
   const probe = await openProbe(origin, { timeoutMs: 10_000 });
-  const error = await probe.read().then(() => null, (thrown: Error) => thrown);
+  const error = await probe.read().then(
+    () => null,
+    (thrown: Error) => thrown,
+  );
   assert.match(error?.message ?? '', /^GET http:\/\/127\.0\.0\.1:\d+\/: .*ECONNREFUSED/);
   await withServer(server, async () => assert.is((await probe.read()).cpu, 0.5), Number(new URL(origin).port));
   probe.close();
@@ -178,18 +206,30 @@ test('a host that does not listen rejects, and later reads succeed once it does'
 
 test('closing ends a read under way, and a closed probe reads no more', async () => {
   let arrived = () => {};
-  const arrival = new Promise<void>(resolve => {
+  const arrival = new Promise<void>((resolve) => {
     arrived = resolve;
   });
-  await withPage(() => arrived(), async origin => {
-    const probe = await openProbe(origin, { timeoutMs: 10_000 });
-    const reading = probe.read().then(() => 'none', (error: Error) => error.message);
-    await arrival;
-    probe.close();
-    probe.close();
-    assert.is(await reading, `GET ${origin}/: closed`);
-    assert.match(await probe.read().then(() => 'none', (error: Error) => error.message), /is closed/);
-  });
+  await withPage(
+    () => arrived(),
+    async (origin) => {
+      const probe = await openProbe(origin, { timeoutMs: 10_000 });
+      const reading = probe.read().then(
+        () => 'none',
+        (error: Error) => error.message,
+      );
+      await arrival;
+      probe.close();
+      probe.close();
+      assert.is(await reading, `GET ${origin}/: closed`);
+      assert.match(
+        await probe.read().then(
+          () => 'none',
+          (error: Error) => error.message,
+        ),
+        /is closed/,
+      );
+    },
+  );
 });
 
 test('a user, password and query are sent, and never told in a message', async () => {
@@ -199,7 +239,7 @@ test('a user, password and query are sent, and never told in a message', async (
       credentials = request.headers.authorization;
       response.writeHead(401).end();
     },
-    async origin => {
+    async (origin) => {
       const message = await failureOf(`${origin.replace('//', '//ann:secret@')}/load?token=secret`);
       assert.is(message, `GET ${origin}/load: the answer is 401, not 200`);
     },

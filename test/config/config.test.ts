@@ -4,8 +4,24 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  type BalancerConfig, checkBalancerConfig, checkFleet, DEFAULTS, defaultHostName, formatDuration, formatStatuses, machineName, parseAlgorithm,
-  parseAddress, parseAuthority, parseDuration, parseInteger, parseLogLevel, parseOrigin, parsePort, parseStaticHost, parseStatuses,
+  type BalancerConfig,
+  checkBalancerConfig,
+  checkFleet,
+  DEFAULTS,
+  defaultHostName,
+  formatDuration,
+  formatStatuses,
+  machineName,
+  parseAlgorithm,
+  parseAddress,
+  parseAuthority,
+  parseDuration,
+  parseInteger,
+  parseLogLevel,
+  parseOrigin,
+  parsePort,
+  parseStaticHost,
+  parseStatuses,
 } from '../../lib/config/config.js';
 import { MeercatError } from '../../lib/errors.js';
 import { isName } from '../../lib/redis/names.js';
@@ -28,7 +44,16 @@ function refusal(run: () => unknown): string {
 }
 
 const DURATIONS: readonly (readonly [text: string, ms: number])[] = [
-  ['500ms', 500], ['2s', 2000], ['1m', 60_000], ['1.5s', 1500], ['0.5m', 30_000], ['750', 750], [' 2s ', 2000], ['2 s', 2000], ['100ms', 100], ['60s', 60_000],
+  ['500ms', 500],
+  ['2s', 2000],
+  ['1m', 60_000],
+  ['1.5s', 1500],
+  ['0.5m', 30_000],
+  ['750', 750],
+  [' 2s ', 2000],
+  ['2 s', 2000],
+  ['100ms', 100],
+  ['60s', 60_000],
 ];
 
 test('a duration has a unit; a bare number is milliseconds', () => {
@@ -36,44 +61,129 @@ test('a duration has a unit; a bare number is milliseconds', () => {
 });
 
 test('what is no duration, or out of bounds, is refused with the bounds and examples', () => {
-  for (const text of ['', ' ', 's', 'ms', '1h', '1d', '-1s', '+1s', '1e3', '1,5s', '.5s', '1.s', '0x10', 'NaN', 'Infinity', '1s1s', '99ms', '61s', '9'.repeat(400)]) {
-    assert.match(refusal(() => parseDuration('--x', text, 100, 60_000)), /^--x: a duration from 100ms to 1m, such as 500ms, 2s or 1m, not "/, text);
+  for (const text of [
+    '',
+    ' ',
+    's',
+    'ms',
+    '1h',
+    '1d',
+    '-1s',
+    '+1s',
+    '1e3',
+    '1,5s',
+    '.5s',
+    '1.s',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '1s1s',
+    '99ms',
+    '61s',
+    '9'.repeat(400),
+  ]) {
+    assert.match(
+      refusal(() => parseDuration('--x', text, 100, 60_000)),
+      /^--x: a duration from 100ms to 1m, such as 500ms, 2s or 1m, not "/,
+      text,
+    );
   }
 });
 
 test('a duration is written as a person writes it, and reads back the same', () => {
-  for (const [ms, text] of [[0, '0ms'], [1, '1ms'], [999, '999ms'], [1000, '1s'], [1500, '1500ms'], [60_000, '1m'], [90_000, '90s'], [3_600_000, '60m']] as const) {
+  for (const [ms, text] of [
+    [0, '0ms'],
+    [1, '1ms'],
+    [999, '999ms'],
+    [1000, '1s'],
+    [1500, '1500ms'],
+    [60_000, '1m'],
+    [90_000, '90s'],
+    [3_600_000, '60m'],
+  ] as const) {
     assert.is(formatDuration(ms), text);
     assert.is(parseDuration('--x', text, 0, 3_600_000), ms);
   }
 });
 
 test('a port is a whole number from 0 to 65535', () => {
-  for (const [text, port] of [['0', 0], ['1', 1], ['8080', 8080], ['65535', 65_535], ['080', 80], [' 80 ', 80]] as const) assert.is(parsePort('--port', text), port, text);
+  for (const [text, port] of [
+    ['0', 0],
+    ['1', 1],
+    ['8080', 8080],
+    ['65535', 65_535],
+    ['080', 80],
+    [' 80 ', 80],
+  ] as const)
+    assert.is(parsePort('--port', text), port, text);
   for (const text of ['', ' ', '-1', '65536', '80.5', '8080a', '0x50', '1e3', 'http', '99999999999999999999']) {
-    assert.match(refusal(() => parsePort('--port', text)), /^--port: a whole number from 0 to 65535, not "/, text);
+    assert.match(
+      refusal(() => parsePort('--port', text)),
+      /^--port: a whole number from 0 to 65535, not "/,
+      text,
+    );
   }
-  assert.match(refusal(() => parseInteger('--hosts', '65', 1, 64)), /^--hosts: a whole number from 1 to 64, not "65"/);
+  assert.match(
+    refusal(() => parseInteger('--hosts', '65', 1, 64)),
+    /^--hosts: a whole number from 1 to 64, not "65"/,
+  );
 });
 
 test('an address to listen on is an address, not a name', () => {
-  for (const [text, address] of [['127.0.0.1', '127.0.0.1'], [' 0.0.0.0 ', '0.0.0.0'], ['::', '::'], ['fd00::1', 'fd00::1']] as const) assert.is(parseAddress('--x', text), address);
-  for (const text of ['', 'localhost', '[::1]', '127.0.0.1:80', '127.1', '10.0.0.0/8', '*']) assert.match(refusal(() => parseAddress('--x', text)), /^--x: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "/, text);
+  for (const [text, address] of [
+    ['127.0.0.1', '127.0.0.1'],
+    [' 0.0.0.0 ', '0.0.0.0'],
+    ['::', '::'],
+    ['fd00::1', 'fd00::1'],
+  ] as const)
+    assert.is(parseAddress('--x', text), address);
+  for (const text of ['', 'localhost', '[::1]', '127.0.0.1:80', '127.1', '10.0.0.0/8', '*'])
+    assert.match(
+      refusal(() => parseAddress('--x', text)),
+      /^--x: an address such as 127\.0\.0\.1, 0\.0\.0\.0 or ::1, not "/,
+      text,
+    );
 });
 
 const ORIGINS: readonly (readonly [text: string, origin: string])[] = [
-  ['http://10.0.0.7:3000', 'http://10.0.0.7:3000'], ['http://10.0.0.7:3000/', 'http://10.0.0.7:3000'], [' http://a:1 ', 'http://a:1'],
-  ['http://a:80', 'http://a'], ['https://a:443', 'https://a'], ['https://a:8443', 'https://a:8443'], ['HTTP://Host:1', 'http://host:1'], ['http://[::1]:8080', 'http://[::1]:8080'],
+  ['http://10.0.0.7:3000', 'http://10.0.0.7:3000'],
+  ['http://10.0.0.7:3000/', 'http://10.0.0.7:3000'],
+  [' http://a:1 ', 'http://a:1'],
+  ['http://a:80', 'http://a'],
+  ['https://a:443', 'https://a'],
+  ['https://a:8443', 'https://a:8443'],
+  ['HTTP://Host:1', 'http://host:1'],
+  ['http://[::1]:8080', 'http://[::1]:8080'],
 ];
 
 const NO_ORIGINS = [
-  '', 'a', 'a:80', '10.0.0.7:3000', 'ftp://a', 'redis://a', 'http://', 'http://a:0', 'http://a:70000', 'http://a/path', 'http://a?x=1', 'http://a#x',
-  'http://user@a', 'http://user:secret@a', 'javascript:alert(1)', `http://${'a'.repeat(600)}`, 'http://a b',
+  '',
+  'a',
+  'a:80',
+  '10.0.0.7:3000',
+  'ftp://a',
+  'redis://a',
+  'http://',
+  'http://a:0',
+  'http://a:70000',
+  'http://a/path',
+  'http://a?x=1',
+  'http://a#x',
+  'http://user@a',
+  'http://user:secret@a',
+  'javascript:alert(1)',
+  `http://${'a'.repeat(600)}`,
+  'http://a b',
 ];
 
 test("a host's URL is an origin, written one way", () => {
   for (const [text, origin] of ORIGINS) assert.is(parseOrigin('--url', text), origin, text);
-  for (const text of NO_ORIGINS) assert.match(refusal(() => parseOrigin('--url', text)), /^--url: .* is not http:\/\/host:port or https:\/\/host:port$/, text);
+  for (const text of NO_ORIGINS)
+    assert.match(
+      refusal(() => parseOrigin('--url', text)),
+      /^--url: .* is not http:\/\/host:port or https:\/\/host:port$/,
+      text,
+    );
 });
 
 test('a static host has the name that it is given, else one from its URL', () => {
@@ -91,37 +201,138 @@ test('a static host has the name that it is given, else one from its URL', () =>
 });
 
 test('a static host with a wrong URL, name or option is refused', () => {
-  for (const text of NO_ORIGINS) assert.match(refusal(() => parseStaticHost(text)), /^--host: /, text);
+  for (const text of NO_ORIGINS)
+    assert.match(
+      refusal(() => parseStaticHost(text)),
+      /^--host: /,
+      text,
+    );
   for (const name of ['', '../x', 'a b', '-a', '.a', 'x'.repeat(129), 'a\nb', '\u001b[31m', 'ä', '__proto__']) {
-    assert.match(refusal(() => parseStaticHost(`http://a:1,name=${name}`)), /^--host: name ".*": letters, digits and/, name);
+    assert.match(
+      refusal(() => parseStaticHost(`http://a:1,name=${name}`)),
+      /^--host: name ".*": letters, digits and/,
+      name,
+    );
   }
-  assert.match(refusal(() => parseStaticHost('http://a:1,weight=2')), /^--host: after the URL only name=NAME is understood, not "weight=2"$/);
-  assert.match(refusal(() => parseStaticHost('http://a:1,')), /^--host: after the URL only name=NAME/);
+  assert.match(
+    refusal(() => parseStaticHost('http://a:1,weight=2')),
+    /^--host: after the URL only name=NAME is understood, not "weight=2"$/,
+  );
+  assert.match(
+    refusal(() => parseStaticHost('http://a:1,')),
+    /^--host: after the URL only name=NAME/,
+  );
 });
 
 test("the name that follows from any host's URL is a name", () => {
-  for (const origin of ['http://a', 'https://a.b.c:1', 'http://[2001:db8::1]:80', 'http://xn--bcher-kva.example', 'http://_dmarc.example:1', `http://${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}:1`]) {
+  for (const origin of [
+    'http://a',
+    'https://a.b.c:1',
+    'http://[2001:db8::1]:80',
+    'http://xn--bcher-kva.example',
+    'http://_dmarc.example:1',
+    `http://${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}:1`,
+  ]) {
     assert.ok(isName(defaultHostName(origin)), defaultHostName(origin));
   }
   assert.ok(isName(machineName()));
 });
 
 test('the Host header of checks is a name or an address, perhaps with a port', () => {
-  for (const text of ['a', 'app.example', 'app.example:8080', 'my_host-1.x.', '10.0.0.1:1', '[::1]', '[2001:db8::1]:65535', `${'a'.repeat(253)}:80`]) assert.is(parseAuthority('--x', text), text);
   for (const text of [
-    '', ' ', 'a b', ' a', 'a\r\nX-Evil: 1', 'a\n', 'a\0', 'a:', ':80', 'a:0', 'a:65536', 'a:x', 'a:1:2', 'http://a', 'a/b', 'a?b', 'user@a', 'a,b', '::1', '[::1', '[]', '[::g]', '[1.2.3.4]', '[::1]x', 'ä.example', 'a'.repeat(254),
-  ]) assert.match(refusal(() => parseAuthority('--x', text)), /^--x: a name or an address, perhaps with a port, such as .*, not "/, text);
+    'a',
+    'app.example',
+    'app.example:8080',
+    'my_host-1.x.',
+    '10.0.0.1:1',
+    '[::1]',
+    '[2001:db8::1]:65535',
+    `${'a'.repeat(253)}:80`,
+  ])
+    assert.is(parseAuthority('--x', text), text);
+  for (const text of [
+    '',
+    ' ',
+    'a b',
+    ' a',
+    'a\r\nX-Evil: 1',
+    'a\n',
+    'a\0',
+    'a:',
+    ':80',
+    'a:0',
+    'a:65536',
+    'a:x',
+    'a:1:2',
+    'http://a',
+    'a/b',
+    'a?b',
+    'user@a',
+    'a,b',
+    '::1',
+    '[::1',
+    '[]',
+    '[::g]',
+    '[1.2.3.4]',
+    '[::1]x',
+    'ä.example',
+    'a'.repeat(254),
+  ])
+    assert.match(
+      refusal(() => parseAuthority('--x', text)),
+      /^--x: a name or an address, perhaps with a port, such as .*, not "/,
+      text,
+    );
 });
 
 test('statuses are codes and ranges, and are written as they are read', () => {
-  for (const [text, written] of [['200', '200'], ['200-399', '200-399'], ['200-399,401', '200-399,401'], [' 200 , 401-403 ', '200,401-403'], ['100-599', '100-599'], ['204-204', '204'], ['599,100', '599,100']] as const) {
+  for (const [text, written] of [
+    ['200', '200'],
+    ['200-399', '200-399'],
+    ['200-399,401', '200-399,401'],
+    [' 200 , 401-403 ', '200,401-403'],
+    ['100-599', '100-599'],
+    ['204-204', '204'],
+    ['599,100', '599,100'],
+  ] as const) {
     const ranges = parseStatuses('--x', text);
     assert.is(formatStatuses(ranges), written);
     assert.equal(parseStatuses('--x', written), ranges);
   }
-  assert.equal(parseStatuses('--x', '200-399,401'), [{ from: 200, to: 399 }, { from: 401, to: 401 }]);
-  for (const text of ['', ' ', ',', '200,', ',200', '200,,201', '99', '600', '1000', '000', '399-200', '200-600', '99-200', '200-', '-200', '200-300-400', '2xx', '0xc8', '2e2', '200 201', '200;201', '+200', '200.0']) {
-    assert.match(refusal(() => parseStatuses('--x', text)), /^--x: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "/, text);
+  assert.equal(parseStatuses('--x', '200-399,401'), [
+    { from: 200, to: 399 },
+    { from: 401, to: 401 },
+  ]);
+  for (const text of [
+    '',
+    ' ',
+    ',',
+    '200,',
+    ',200',
+    '200,,201',
+    '99',
+    '600',
+    '1000',
+    '000',
+    '399-200',
+    '200-600',
+    '99-200',
+    '200-',
+    '-200',
+    '200-300-400',
+    '2xx',
+    '0xc8',
+    '2e2',
+    '200 201',
+    '200;201',
+    '+200',
+    '200.0',
+  ]) {
+    assert.match(
+      refusal(() => parseStatuses('--x', text)),
+      /^--x: statuses from 100 to 599 and ranges of them, such as 200-399,401, not "/,
+      text,
+    );
   }
 });
 
@@ -129,10 +340,17 @@ test('algorithms and log levels are told by their names alone', () => {
   assert.is(parseAlgorithm('round-robin'), 'round-robin');
   assert.is(parseAlgorithm('adaptive'), 'adaptive');
   for (const text of ['', 'random', 'Resource', 'round_robin', 'constructor']) {
-    assert.match(refusal(() => parseAlgorithm(text)), /^--algorithm: one of adaptive, .*, not "/, text);
+    assert.match(
+      refusal(() => parseAlgorithm(text)),
+      /^--algorithm: one of adaptive, .*, not "/,
+      text,
+    );
   }
   for (const level of ['debug', 'info', 'warn', 'error', 'silent'] as const) assert.is(parseLogLevel(level), level);
-  assert.match(refusal(() => parseLogLevel('loud')), /^--log-level: one of debug, info, warn, error, silent, not "loud"$/);
+  assert.match(
+    refusal(() => parseLogLevel('loud')),
+    /^--log-level: one of debug, info, warn, error, silent, not "loud"$/,
+  );
 });
 
 test('a long value is not repeated whole in the message', () => {
@@ -153,45 +371,87 @@ test('an odd number of Redis is a quorum; an even one, or none, is refused', () 
   const urls = (count: number): string[] => Array.from({ length: count }, (_, i) => `redis://r${i}`);
   for (const count of [1, 3, 5]) checkBalancerConfig({ ...CONFIG, redis: urls(count) });
   for (const count of [2, 4]) {
-    assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, redis: urls(count) })), new RegExp(`^--redis: ${count} servers can split`));
+    assert.match(
+      refusal(() => checkBalancerConfig({ ...CONFIG, redis: urls(count) })),
+      new RegExp(`^--redis: ${count} servers can split`),
+    );
   }
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, redis: [] })), /^--redis: no address/);
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, redis: [] })),
+    /^--redis: no address/,
+  );
 });
 
 test('two hosts of one name are refused, two names of one URL are not', () => {
-  const [a, b] = [{ name: 'a', url: 'http://a:1' }, { name: 'b', url: 'http://a:1' }];
+  const [a, b] = [
+    { name: 'a', url: 'http://a:1' },
+    { name: 'b', url: 'http://a:1' },
+  ];
   checkBalancerConfig({ ...CONFIG, statics: [a, b] });
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, statics: [a, b, a] })), /^--host: two hosts have the name a; .*name=NAME/);
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, statics: [a, b, a] })),
+    /^--host: two hosts have the name a; .*name=NAME/,
+  );
 });
 
 test('the console needs a port of its own, unless both are any free one', () => {
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, consolePort: CONFIG.port })), /^--console-port must differ from --port$/);
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, consolePort: CONFIG.port })),
+    /^--console-port must differ from --port$/,
+  );
   checkBalancerConfig({ ...CONFIG, port: 0, consolePort: 0 });
 });
 
 test('what only a check with a path has needs a path', () => {
   const [healthPath, healthHost, healthExpect] = ['/health', 'app.example', [{ from: 200, to: 200 }]];
   checkBalancerConfig({ ...CONFIG, healthPath, healthHost, healthExpect });
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, healthHost })), /^--health-host needs --health-path$/);
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, healthExpect })), /^--health-expect needs --health-path$/);
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, healthHost })),
+    /^--health-host needs --health-path$/,
+  );
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, healthExpect })),
+    /^--health-expect needs --health-path$/,
+  );
 });
 
 test("a balancer's name keeps the rule for names", () => {
   checkBalancerConfig({ ...CONFIG, name: 'b1' });
-  assert.match(refusal(() => checkBalancerConfig({ ...CONFIG, name: 'b 1' })), /^--name: letters, digits and/);
+  assert.match(
+    refusal(() => checkBalancerConfig({ ...CONFIG, name: 'b 1' })),
+    /^--name: letters, digits and/,
+  );
 });
 
 test('a namespace is short and printable, and on a Cluster it has braces', () => {
   for (const namespace of ['meercat', '{meercat}', 'a:b', 'x'.repeat(64)]) checkFleet(['redis://a'], namespace);
-  for (const namespace of ['', ' ', 'a b', 'x'.repeat(65), 'a\nb', 'ä', '\u007f']) assert.match(refusal(() => checkFleet(['redis://a'], namespace)), /^--namespace: 1 to 64 printable/);
+  for (const namespace of ['', ' ', 'a b', 'x'.repeat(65), 'a\nb', 'ä', '\u007f'])
+    assert.match(
+      refusal(() => checkFleet(['redis://a'], namespace)),
+      /^--namespace: 1 to 64 printable/,
+    );
   checkFleet(['redis+cluster://a'], '{meercat}');
   for (const namespace of ['meercat', '{}', 'meer}cat{', '{}{a}']) {
-    assert.match(refusal(() => checkFleet(['redis+cluster://a'], namespace)), /^--namespace: .*braces, such as '\{meercat\}'/, namespace);
+    assert.match(
+      refusal(() => checkFleet(['redis+cluster://a'], namespace)),
+      /^--namespace: .*braces, such as '\{meercat\}'/,
+      namespace,
+    );
   }
 });
 
 test('a wrong Redis address is refused without being repeated', () => {
-  for (const address of ['secret', 'http://:secret@a', 'redis://:secret@a:99999', 'redis://:secret@a,b', 'redis://:secret@', 'redis://:sec%ZZret@a', 'redis+sentinel://:secret@a', 'redis+cluster://:secret@a/1', 'redis://:secret@a/b']) {
+  for (const address of [
+    'secret',
+    'http://:secret@a',
+    'redis://:secret@a:99999',
+    'redis://:secret@a,b',
+    'redis://:secret@',
+    'redis://:sec%ZZret@a',
+    'redis+sentinel://:secret@a',
+    'redis+cluster://:secret@a/1',
+    'redis://:secret@a/b',
+  ]) {
     const message = refusal(() => checkFleet([address], 'meercat'));
     assert.match(message, /^--redis: .*use redis:\/\//);
     assert.not.match(message, /secret|sec%/, address);

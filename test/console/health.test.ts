@@ -10,8 +10,23 @@ import { ask } from '../support/http-client.js';
 
 const test = suite('health pages');
 
-const READY: ReadinessFacts = { isStopping: false, waitingFor: '', hosts: 3, hostsTakenOut: 0, hasCandidate: true, isPanic: false, hostsWell: 3 };
-const SERVING: Standing = { ...READY, name: 'b1', role: 'slave', term: 4, table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 }, inflight: 2 };
+const READY: ReadinessFacts = {
+  isStopping: false,
+  waitingFor: '',
+  hosts: 3,
+  hostsTakenOut: 0,
+  hasCandidate: true,
+  isPanic: false,
+  hostsWell: 3,
+};
+const SERVING: Standing = {
+  ...READY,
+  name: 'b1',
+  role: 'slave',
+  term: 4,
+  table: { term: 4, mastership: '0ea0a33cd8fb', seq: 17 },
+  inflight: 2,
+};
 
 interface Page {
   readonly status: number;
@@ -19,7 +34,10 @@ interface Page {
 }
 
 /** Hands out the three pages of a balancer that stands as `read` says at that moment. */
-async function withPages(read: () => Standing, fn: (page: (name: keyof typeof HEALTH_PATHS, method?: string) => Promise<Page>) => Promise<void>): Promise<void> {
+async function withPages(
+  read: () => Standing,
+  fn: (page: (name: keyof typeof HEALTH_PATHS, method?: string) => Promise<Page>) => Promise<void>,
+): Promise<void> {
   const console = await startConsole({ port: 0, bind: '127.0.0.1', token: '', pages: healthPages(read) });
   try {
     await fn(async (name, method = 'GET') => {
@@ -59,35 +77,71 @@ test('a balancer is ready when a request could be served now, and says why when 
 });
 
 test('live answers 200 whatever else is the matter, and says what the balancer does', async () => {
-  for (const [facts, reason] of [[{}, 'serving'], [{ isStopping: true }, 'stopping'], [{ waitingFor: 'x' }, 'starting'], [{ hosts: 0, hasCandidate: false }, 'serving']] as const) {
-    await withPages(() => ({ ...SERVING, ...facts }), async (page) => {
-      assert.equal(await page('live'), { status: 200, body: { status: 'live', reason, message: 'the process answers' } });
-    });
+  for (const [facts, reason] of [
+    [{}, 'serving'],
+    [{ isStopping: true }, 'stopping'],
+    [{ waitingFor: 'x' }, 'starting'],
+    [{ hosts: 0, hasCandidate: false }, 'serving'],
+  ] as const) {
+    await withPages(
+      () => ({ ...SERVING, ...facts }),
+      async (page) => {
+        assert.equal(await page('live'), { status: 200, body: { status: 'live', reason, message: 'the process answers' } });
+      },
+    );
   }
 });
 
 test('ready and health have one status, and it follows the balancer from one request to the next', () => {
   let facts: Partial<ReadinessFacts> = {};
-  return withPages(() => ({ ...SERVING, ...facts }), async (page) => {
-    for (const [reason, isReady, each] of CASES) {
-      facts = each;
-      const [ready, health] = [await page('ready'), await page('health')];
-      assert.equal([ready.status, health.status], isReady ? [200, 200] : [503, 503], JSON.stringify(each));
-      assert.equal([ready.body['status'], ready.body['reason'], health.body['reason']], [isReady ? 'ready' : 'not-ready', reason, reason]);
-    }
-  });
+  return withPages(
+    () => ({ ...SERVING, ...facts }),
+    async (page) => {
+      for (const [reason, isReady, each] of CASES) {
+        facts = each;
+        const [ready, health] = [await page('ready'), await page('health')];
+        assert.equal([ready.status, health.status], isReady ? [200, 200] : [503, 503], JSON.stringify(each));
+        assert.equal(
+          [ready.body['status'], ready.body['reason'], health.body['reason']],
+          [isReady ? 'ready' : 'not-ready', reason, reason],
+        );
+      }
+    },
+  );
 });
 
 test('health says how the balancer stands, in the fields that it always had', () =>
-  withPages(() => SERVING, async (page) => {
-    const { message, ...body } = (await page('health')).body;
-    assert.equal(body, { status: 'serving', reason: 'ready', name: 'b1', role: 'slave', term: 4, table: SERVING.table, hosts: 3, inflight: 2 });
-    assert.type(message, 'string');
-  }));
+  withPages(
+    () => SERVING,
+    async (page) => {
+      const { message, ...body } = (await page('health')).body;
+      assert.equal(body, {
+        status: 'serving',
+        reason: 'ready',
+        name: 'b1',
+        role: 'slave',
+        term: 4,
+        table: SERVING.table,
+        hosts: 3,
+        inflight: 2,
+      });
+      assert.type(message, 'string');
+    },
+  ));
 
 test('HEAD gets the same status without a body', () =>
-  withPages(() => ({ ...SERVING, isStopping: true }), async (page) => {
-    assert.equal([await page('live', 'HEAD'), await page('ready', 'HEAD'), await page('health', 'HEAD')], [{ status: 200, body: {} }, { status: 503, body: {} }, { status: 503, body: {} }]);
-  }));
+  withPages(
+    () => ({ ...SERVING, isStopping: true }),
+    async (page) => {
+      assert.equal(
+        [await page('live', 'HEAD'), await page('ready', 'HEAD'), await page('health', 'HEAD')],
+        [
+          { status: 200, body: {} },
+          { status: 503, body: {} },
+          { status: 503, body: {} },
+        ],
+      );
+    },
+  ));
 
 test.run();

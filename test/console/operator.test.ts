@@ -16,21 +16,23 @@ function withFleet(
   balancers: readonly string[],
   fn: (run: (...args: string[]) => ReturnType<typeof meercat>, client: Commands, events: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  return withRedis(({ url }) => withClients([url, url], async (client, listener) => {
-    const events: string[] = [];
-    await listener.subscribe('meercat:events');
-    listener.on('message', (_channel: string, text: string) => {
-      const { event, name } = JSON.parse(text) as { event: string; name: string };
-      events.push(`${event} ${name}`);
-    });
-    for (const [i, name] of hosts.entries()) await client.zadd('meercat:hosts', i, name);
-    for (const [i, name] of balancers.entries()) {
-      await client.zadd('meercat:balancers', i, name);
-      await client.hset(`meercat:balancer:${name}`, 'role', 'slave');
-    }
-    await client.zadd('meercat:balancers', 99, 'dead');
-    await fn((...args) => meercat([...args, '--redis', url]), client, events);
-  }));
+  return withRedis(({ url }) =>
+    withClients([url, url], async (client, listener) => {
+      const events: string[] = [];
+      await listener.subscribe('meercat:events');
+      listener.on('message', (_channel: string, text: string) => {
+        const { event, name } = JSON.parse(text) as { event: string; name: string };
+        events.push(`${event} ${name}`);
+      });
+      for (const [i, name] of hosts.entries()) await client.zadd('meercat:hosts', i, name);
+      for (const [i, name] of balancers.entries()) {
+        await client.zadd('meercat:balancers', i, name);
+        await client.hset(`meercat:balancer:${name}`, 'role', 'slave');
+      }
+      await client.zadd('meercat:balancers', 99, 'dead');
+      await fn((...args) => meercat([...args, '--redis', url]), client, events);
+    }),
+  );
 }
 
 test('drain, eject and undrain set and take back a field, say so to the fleet, and tell a person what is true', () =>
@@ -66,7 +68,10 @@ test('a host that the fleet does not know is refused with the names that it know
     for (const action of ['drain', 'undrain', 'eject']) {
       const { code, stdout, stderr } = await run(action, 'h99');
       assert.equal([code, stdout], [1, '']);
-      assert.is(stderr, 'meercat: the fleet knows no host "h99": it knows h9, h10, k0, k1, k2, k3, k4, k5 and 4 more (meercat status shows all)');
+      assert.is(
+        stderr,
+        'meercat: the fleet knows no host "h99": it knows h9, h10, k0, k1, k2, k3, k4, k5 and 4 more (meercat status shows all)',
+      );
     }
     assert.equal([await client.exists('meercat:settings'), events], [0, []]);
   }));
@@ -83,14 +88,20 @@ test('what is set can be taken back, also of a host that is gone', () =>
   withFleet([], ['b1'], async (run, client) => {
     await client.hset('meercat:settings', 'host:gone', 'ejected');
     const { code, stdout } = await run('undrain', 'gone');
-    assert.equal([code, stdout], [0, 'gone is let in again: it gets requests when it is well\n1 balancer is in the fleet; each goes by it within a second']);
+    assert.equal(
+      [code, stdout],
+      [0, 'gone is let in again: it gets requests when it is well\n1 balancer is in the fleet; each goes by it within a second'],
+    );
     assert.is(await client.exists('meercat:settings'), 0);
   }));
 
 test('a name that none can have is wrong usage, and so is none', () =>
   withFleet(['h1'], [], async (run) => {
     const wrong = await run('drain', '\u001b[2J');
-    assert.equal([wrong.code, wrong.stderr], [2, "meercat: meercat drain: a host's name is letters, digits and . _ : - only, starting with a letter or digit, at most 128"]);
+    assert.equal(
+      [wrong.code, wrong.stderr],
+      [2, "meercat: meercat drain: a host's name is letters, digits and . _ : - only, starting with a letter or digit, at most 128"],
+    );
     const none = await run('undrain');
     assert.is(none.code, 2);
     assert.match(none.stderr, /^meercat: missing required argument 'host'/);

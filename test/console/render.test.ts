@@ -8,18 +8,45 @@ import type { BalancerView, FleetView, HostView } from '../../lib/redis/fleet-vi
 const test = suite('render');
 
 const BALANCER: BalancerView = {
-  name: 'b1', role: 'slave', url: 'http://127.0.0.1:8080', machine: 'm', pid: 7, version: '0.1.0', since: '', term: 3,
-  rps: 12.34, inflight: 2, cpu: 0.126, noMaster: '', memoryBytes: 100 * 2 ** 20, counters: {},
+  name: 'b1',
+  role: 'slave',
+  url: 'http://127.0.0.1:8080',
+  machine: 'm',
+  pid: 7,
+  version: '0.1.0',
+  since: '',
+  term: 3,
+  rps: 12.34,
+  inflight: 2,
+  cpu: 0.126,
+  noMaster: '',
+  memoryBytes: 100 * 2 ** 20,
+  counters: {},
 };
 const HOST: HostView = {
-  name: 'h1', url: 'http://127.0.0.1:3000', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.256, cores: 2, inflight: 3, rps: 8, reported: null,
+  name: 'h1',
+  url: 'http://127.0.0.1:3000',
+  state: 'up',
+  operator: null,
+  hasAgent: true,
+  cpu: 0.5,
+  memory: 0.256,
+  cores: 2,
+  inflight: 3,
+  rps: 8,
+  reported: null,
 };
 const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, rps: null };
 
 const FLEET: FleetView = {
-  namespace: 'meercat', master: 'b2', term: 3,
+  namespace: 'meercat',
+  master: 'b2',
+  term: 3,
   // A master that has just died still calls itself so in its own hash.
-  balancers: [{ ...BALANCER, role: 'master' }, { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, noMaster: '', memoryBytes: null }],
+  balancers: [
+    { ...BALANCER, role: 'master' },
+    { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, noMaster: '', memoryBytes: null },
+  ],
   hosts: [HOST, { ...HOST, name: 'longer-name', state: 'silent', ...UNKNOWN }],
   problems: [],
 };
@@ -39,11 +66,22 @@ test('two tables under a line of summary, in columns as wide as they need', () =
 });
 
 test('what an operator said of a host comes before its state, which is left out when it is up', () => {
-  const hosts = [{ operator: 'drained' }, { operator: 'ejected' }, { operator: 'drained', state: 'down' }, { operator: 'ejected', state: 'silent' }] as const;
+  const hosts = [
+    { operator: 'drained' },
+    { operator: 'ejected' },
+    { operator: 'drained', state: 'down' },
+    { operator: 'ejected', state: 'silent' },
+  ] as const;
   const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostView => Object.assign({}, HOST, fields)) };
-  const states = renderFleet(view).split('\n').slice(-4).map((line) => line.split(/ {2,}/)[1]);
+  const states = renderFleet(view)
+    .split('\n')
+    .slice(-4)
+    .map((line) => line.split(/ {2,}/)[1]);
   assert.equal(states, ['drained', 'ejected', 'drained, down', 'ejected, silent']);
-  assert.equal(renderLines(view).map((line) => line.split(' ')[2]), ['drained', 'ejected', 'drained,down', 'ejected,silent']);
+  assert.equal(
+    renderLines(view).map((line) => line.split(' ')[2]),
+    ['drained', 'ejected', 'drained,down', 'ejected,silent'],
+  );
 });
 
 test('an empty fleet says that it is empty', () => {
@@ -71,13 +109,34 @@ test('without a terminal each balancer and host is one line, to be searched', ()
 });
 
 test('a small part has a decimal, so that a small host on a large machine is not nothing', () => {
-  const shares = [0, 0.0004, 0.004, 0.0994, 0.1, 0.999, 1].map((cpu) => renderLines({ ...FLEET, balancers: [], hosts: [{ ...HOST, cpu }] })[0]?.split(' ')[3]);
+  const shares = [0, 0.0004, 0.004, 0.0994, 0.1, 0.999, 1].map(
+    (cpu) => renderLines({ ...FLEET, balancers: [], hosts: [{ ...HOST, cpu }] })[0]?.split(' ')[3],
+  );
   assert.equal(shares, ['cpu=0%', 'cpu=0.0%', 'cpu=0.4%', 'cpu=9.9%', 'cpu=10%', 'cpu=100%', 'cpu=100%']);
 });
 
 test('usual names and figures fit a terminal of 100 columns', () => {
-  const wide = { ...BALANCER, name: 'balancer-10', url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 11.5, noMaster: '', memoryBytes: 2 ** 34 };
-  const host = { ...HOST, name: 'application-10', state: 'silent' as const, url: 'http://192.168.100.100:18080', rps: 123_456.7, inflight: 12_345, cpu: 1, memory: 1, cores: 128 };
+  const wide = {
+    ...BALANCER,
+    name: 'balancer-10',
+    url: 'http://192.168.100.100:18080',
+    rps: 123_456.7,
+    inflight: 12_345,
+    cpu: 11.5,
+    noMaster: '',
+    memoryBytes: 2 ** 34,
+  };
+  const host = {
+    ...HOST,
+    name: 'application-10',
+    state: 'silent' as const,
+    url: 'http://192.168.100.100:18080',
+    rps: 123_456.7,
+    inflight: 12_345,
+    cpu: 1,
+    memory: 1,
+    cores: 128,
+  };
   for (const line of renderFleet({ ...FLEET, balancers: [wide], hosts: [host] }).split('\n')) assert.ok(line.length <= 100, line);
 });
 

@@ -34,12 +34,16 @@ async function withConsole(options: Partial<ConsoleOptions>, fn: (port: number, 
   }
 }
 
-const statusOf = async (port: number, path: string, headers: Record<string, string> = {}): Promise<number> => (await ask(port, { path, headers })).status;
+const statusOf = async (port: number, path: string, headers: Record<string, string> = {}): Promise<number> =>
+  (await ask(port, { path, headers })).status;
 
 test('a page is JSON that nobody may keep', () =>
   withConsole({}, async (port) => {
     const { status, headers, body } = await ask(port, { path: '/open?x=1' });
-    assert.equal([status, headers['content-type'], headers['cache-control'], JSON.parse(body)], [200, 'application/json', 'no-store', { page: 'open' }]);
+    assert.equal(
+      [status, headers['content-type'], headers['cache-control'], JSON.parse(body)],
+      [200, 'application/json', 'no-store', { page: 'open' }],
+    );
   }));
 
 test('any other path is 404 with a stable code, and says which to try', () =>
@@ -69,7 +73,10 @@ test('a page that fails costs one answer, which tells nothing of why', () =>
 test('on loopback without a token all is shown, but not under a foreign name', () =>
   withConsole({}, async (port) => {
     assert.equal([await statusOf(port, '/shut'), await statusOf(port, '/shut', { Host: `localhost:${port}` })], [200, 200]);
-    assert.equal([await statusOf(port, '/shut', { Host: 'evil.example' }), await statusOf(port, '/absent', { Host: 'evil.example' })], [403, 403]);
+    assert.equal(
+      [await statusOf(port, '/shut', { Host: 'evil.example' }), await statusOf(port, '/absent', { Host: 'evil.example' })],
+      [403, 403],
+    );
     assert.is(await statusOf(port, '/open', { Host: 'b1.example' }), 200, 'health checks come with any name');
     assert.match(await exchangeRaw(port, 'GET /open HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /, 'and, in HTTP/1.0, without one');
   }));
@@ -79,7 +86,10 @@ test('with a token the public pages need none, and all else does, also what is n
     assert.is(await statusOf(port, '/open'), 200);
     for (const path of ['/shut', '/absent']) {
       const { status, headers, body } = await ask(port, { path });
-      assert.equal([status, headers['www-authenticate'], (JSON.parse(body) as { error: string }).error], [401, 'Bearer realm="meercat"', 'MEERCAT_UNAUTHORIZED']);
+      assert.equal(
+        [status, headers['www-authenticate'], (JSON.parse(body) as { error: string }).error],
+        [401, 'Bearer realm="meercat"', 'MEERCAT_UNAUTHORIZED'],
+      );
       assert.is(await statusOf(port, path, { Authorization: 'Bearer wrong' }), 401);
     }
     const headers = { Authorization: `Bearer ${TOKEN}` };
@@ -115,16 +125,18 @@ test('a request that comes too slowly is ended, and others are answered meanwhil
   }));
 
 test('the limits that are in force end a slow request within seconds, not half a minute', () =>
-  withConsole({}, (port) => withRaw(port, async (raw) => {
-    raw.send('GET /open HTTP/1.1\r\n');
-    const drip = setInterval(() => raw.send('X: y\r\n'), 500);
-    try {
-      // 10 s at most; it takes 5.5 s.
-      await raw.ends();
-    } finally {
-      clearInterval(drip);
-    }
-  })));
+  withConsole({}, (port) =>
+    withRaw(port, async (raw) => {
+      raw.send('GET /open HTTP/1.1\r\n');
+      const drip = setInterval(() => raw.send('X: y\r\n'), 500);
+      try {
+        // 10 s at most; it takes 5.5 s.
+        await raw.ends();
+      } finally {
+        clearInterval(drip);
+      }
+    }),
+  ));
 
 test('a large head is 431, and a large or endless body is not read', () =>
   withConsole({}, async (port) => {
@@ -140,7 +152,9 @@ test('when there are too many connections the oldest is closed, and a new one is
   withConsole({ limits: { ...CONSOLE_LIMITS, maxConnections: 8 } }, async (port) => {
     const idle = Array.from({ length: 20 }, () => new RawClient(port));
     try {
-      await until(() => idle.filter(({ isClosed, hasEnded }) => isClosed || hasEnded).length === 12, { what: 'the twelve oldest to be closed' });
+      await until(() => idle.filter(({ isClosed, hasEnded }) => isClosed || hasEnded).length === 12, {
+        what: 'the twelve oldest to be closed',
+      });
       assert.is(await statusOf(port, '/open'), 200);
     } finally {
       for (const { socket } of idle) socket.destroy();
@@ -149,22 +163,39 @@ test('when there are too many connections the oldest is closed, and a new one is
 
 test('what is no HTTP is answered 400 or cut off, and harms nobody', () =>
   withConsole({}, async (port) => {
-    for (const text of ['\0\0\0\0\r\n\r\n', 'GET\r\n\r\n', 'GET /open HTTP/1.1\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 'GET /open HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n']) {
+    for (const text of [
+      '\0\0\0\0\r\n\r\n',
+      'GET\r\n\r\n',
+      'GET /open HTTP/1.1\r\n\r\n',
+      'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n',
+      'GET /open HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
+    ]) {
       assert.match(await exchangeRaw(port, text), /^(HTTP\/1\.1 400 |$)/, text);
     }
     assert.is(await statusOf(port, '/open'), 200);
   }));
 
 test('a taken port and an address of another machine are refused with the flags that change them', () =>
-  withServer(() => undefined, async ({ port }) => {
-    const errorOf = (options: Partial<ConsoleOptions>): Promise<readonly [code: string, message: string]> =>
-      startConsole({ port, bind: '127.0.0.1', token: '', pages: PAGES, ...options }).then(() => ['', ''], (error: Error & { code: string }) => [error.code, error.message]);
-    assert.equal(await errorOf({}), ['MEERCAT_PORT_TAKEN', `the console's port ${port} is taken: choose another with --console-port`]);
-    assert.equal(await errorOf({ bind: '192.0.2.1' }), ['MEERCAT_START_FAILED', `the console can't listen on 192.0.2.1:${port} (EADDRNOTAVAIL): check --console-bind and --console-port`]);
-  }));
+  withServer(
+    () => undefined,
+    async ({ port }) => {
+      const errorOf = (options: Partial<ConsoleOptions>): Promise<readonly [code: string, message: string]> =>
+        startConsole({ port, bind: '127.0.0.1', token: '', pages: PAGES, ...options }).then(
+          () => ['', ''],
+          (error: Error & { code: string }) => [error.code, error.message],
+        );
+      assert.equal(await errorOf({}), ['MEERCAT_PORT_TAKEN', `the console's port ${port} is taken: choose another with --console-port`]);
+      assert.equal(await errorOf({ bind: '192.0.2.1' }), [
+        'MEERCAT_START_FAILED',
+        `the console can't listen on 192.0.2.1:${port} (EADDRNOTAVAIL): check --console-bind and --console-port`,
+      ]);
+    },
+  ));
 
 test('on loopback it can be reached by loopback only', async () => {
-  const outside = Object.values(networkInterfaces()).flat().find((one) => one?.internal === false && one.family === 'IPv4');
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.internal === false && one.family === 'IPv4');
   // Without another address there is nothing from which it could be reached.
   const address = outside?.address ?? '127.0.0.2';
   await withConsole({}, async (port) => {
@@ -192,7 +223,10 @@ test('closing ends it at once, kept connections included, and frees the port', a
     await closed;
   }
   const isRefused = await new Promise((resolve) => {
-    request({ port, host: '127.0.0.1' }).on('error', () => resolve(true)).on('response', () => resolve(false)).end();
+    request({ port, host: '127.0.0.1' })
+      .on('error', () => resolve(true))
+      .on('response', () => resolve(false))
+      .end();
   });
   assert.ok(isRefused);
 });

@@ -13,8 +13,27 @@ const test = suite('status');
 
 /** A fleet of one master, one slave and two hosts under this namespace. */
 async function writeFleet(client: Commands, namespace = 'meercat'): Promise<void> {
-  const balancer = { role: 'slave', url: 'http://127.0.0.1:8080', pid: 7, rps: '12.3', inflight: 2, cpu: '0.1', memory_bytes: 2 ** 20, 'count:requests': 42 };
-  const host = { url: 'http://127.0.0.1:3000', state: 'up', agent: 'yes', cpu: '0.5', memory: '0.25', cores: 2, inflight: 1, rps: 4, reported: '2026-01-01T00:00:00.000Z' };
+  const balancer = {
+    role: 'slave',
+    url: 'http://127.0.0.1:8080',
+    pid: 7,
+    rps: '12.3',
+    inflight: 2,
+    cpu: '0.1',
+    memory_bytes: 2 ** 20,
+    'count:requests': 42,
+  };
+  const host = {
+    url: 'http://127.0.0.1:3000',
+    state: 'up',
+    agent: 'yes',
+    cpu: '0.5',
+    memory: '0.25',
+    cores: 2,
+    inflight: 1,
+    rps: 4,
+    reported: '2026-01-01T00:00:00.000Z',
+  };
   await client
     .pipeline()
     .zadd(`${namespace}:balancers`, 1, 'b1', 2, 'b2')
@@ -36,8 +55,17 @@ test('once: the fleet as two tables, and it ends', () =>
       assert.equal([code, stderr], [0, '']);
       const lines = stdout.split('\n');
       assert.is(lines[0], 'fleet meercat: 2 balancers, 2 hosts; master b1, term 7');
-      assert.equal(lines.map((line) => line.split(/ +/).slice(0, 2)).filter(([name]) => /^[bh]\d/.test(name ?? '')), [['b1', 'master'], ['b2', 'slave'], ['h2', 'up'], ['h10', 'silent']]);
-    })));
+      assert.equal(
+        lines.map((line) => line.split(/ +/).slice(0, 2)).filter(([name]) => /^[bh]\d/.test(name ?? '')),
+        [
+          ['b1', 'master'],
+          ['b2', 'slave'],
+          ['h2', 'up'],
+          ['h10', 'silent'],
+        ],
+      );
+    }),
+  ));
 
 test('as JSON: everything that is known, one document', () =>
   withRedis(({ url }) =>
@@ -49,11 +77,22 @@ test('as JSON: everything that is known, one document', () =>
       assert.equal([view.namespace, view.master, view.term, view.hosts.map(({ name }) => name)], ['other', 'b1', 7, ['h2', 'h10']]);
       assert.equal(view.balancers[0]?.counters, { requests: 42 });
       assert.equal(view.hosts[1], {
-        name: 'h10', url: 'http://127.0.0.1:3000', state: 'silent', operator: null, hasAgent: true, cpu: null, memory: 0.25, cores: 2, inflight: 1, rps: 4, reported: null,
+        name: 'h10',
+        url: 'http://127.0.0.1:3000',
+        state: 'silent',
+        operator: null,
+        hasAgent: true,
+        cpu: null,
+        memory: 0.25,
+        cores: 2,
+        inflight: 1,
+        rps: 4,
+        reported: null,
       });
       const empty = await meercat(['status', '--json', '--redis', url]);
       assert.equal(JSON.parse(empty.stdout), { namespace: 'meercat', master: null, term: null, balancers: [], hosts: [], problems: [] });
-    })));
+    }),
+  ));
 
 test('what others wrote into Redis does not reach the terminal as it is', () =>
   withRedis(({ url }) =>
@@ -68,7 +107,8 @@ test('what others wrote into Redis does not reach the terminal as it is', () =>
       assert.is(code, 0);
       // oxlint-disable-next-line no-control-regex -- a control character is what must not be there
       assert.not.match(stdout, /\u001b|^forged|bad|h3|h4/m);
-    })));
+    }),
+  ));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`watching goes on until ${signal}, which ends it well`, () =>
@@ -84,7 +124,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
           assert.equal(await ended(child), { code: 0, signal: null });
           assert.equal(child.stderr, []);
         });
-      })));
+      }),
+    ));
 }
 
 test('watching survives a Redis that goes: it says so, and shows the fleet again when it is back', () =>
@@ -98,7 +139,8 @@ test('watching survives a Redis that goes: it says so, and shows the fleet again
       await child.waitForLine(/2 balancers, 2 hosts; master b1/, 10_000);
       child.kill('SIGINT');
       assert.equal(await ended(child), { code: 0, signal: null });
-    })));
+    }),
+  ));
 
 test('once, a Redis that hangs is given up with one line and exit code 1', () =>
   withRedis(async (redis) => {
@@ -115,6 +157,7 @@ test('keys of another type are told as what they are, not as a fault of the prog
       const { code, stdout } = await meercat(['status', '--redis', url]);
       assert.is(code, 0);
       assert.match(stdout, /^meercat:balancers holds another type than Meercat writes$/m);
-    })));
+    }),
+  ));
 
 test.run();

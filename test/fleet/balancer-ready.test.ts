@@ -35,13 +35,17 @@ async function pagesOf(consolePort: number): Promise<Pages> {
 
 async function becomes(consolePort: number, wanted: Pages): Promise<void> {
   let last: Pages | undefined;
-  await until(async () => JSON.stringify((last = await pagesOf(consolePort))) === JSON.stringify(wanted), { timeoutMs: SLOW_MS, what: () => `${JSON.stringify(wanted)}, not ${JSON.stringify(last)}` });
+  await until(async () => JSON.stringify((last = await pagesOf(consolePort))) === JSON.stringify(wanted), {
+    timeoutMs: SLOW_MS,
+    what: () => `${JSON.stringify(wanted)}, not ${JSON.stringify(last)}`,
+  });
 }
 
-test('a balancer that knows no host is not ready, and each request gets 503', () => withBalancer({}, async ({ balancer, port }) => {
-  await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'no-hosts' });
-  assert.is((await ask(port)).status, 503);
-}));
+test('a balancer that knows no host is not ready, and each request gets 503', () =>
+  withBalancer({}, async ({ balancer, port }) => {
+    await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'no-hosts' });
+    assert.is((await ask(port)).status, 503);
+  }));
 
 test('a balancer whose hosts all look dead is not ready, although requests are sent to them anyway', async () => {
   const dead = await freePort();
@@ -53,19 +57,31 @@ test('a balancer whose hosts all look dead is not ready, although requests are s
   });
 });
 
-test('a balancer is not ready while operators have taken out every host', () => withRedis((redis) => withServer(OK, ({ url }) =>
-  withBalancer({ redis: [redis.url], statics: [{ name: 'a', url }] }, async ({ balancer, port, becomes: becomesRole }) => {
-    const say = (action: OperatorAction): Promise<void> => operate({ action, host: 'a', redis: redis.url, namespace: KEYS.namespace, isJson: true }, { write: () => true });
-    await becomesRole('master');
-    await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
-    // The command knows hosts by Redis, where a new master writes them soon.
-    await until(() => say('drain').then(() => true, () => false), { timeoutMs: SLOW_MS, what: 'the host to be known' });
-    await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'all-taken-out' });
-    assert.is((await ask(port)).status, 503);
-    await say('undrain');
-    await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
-    assert.is((await ask(port)).status, 200);
-  }))));
+test('a balancer is not ready while operators have taken out every host', () =>
+  withRedis((redis) =>
+    withServer(OK, ({ url }) =>
+      withBalancer({ redis: [redis.url], statics: [{ name: 'a', url }] }, async ({ balancer, port, becomes: becomesRole }) => {
+        const say = (action: OperatorAction): Promise<void> =>
+          operate({ action, host: 'a', redis: redis.url, namespace: KEYS.namespace, isJson: true }, { write: () => true });
+        await becomesRole('master');
+        await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
+        // The command knows hosts by Redis, where a new master writes them soon.
+        await until(
+          () =>
+            say('drain').then(
+              () => true,
+              () => false,
+            ),
+          { timeoutMs: SLOW_MS, what: 'the host to be known' },
+        );
+        await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'all-taken-out' });
+        assert.is((await ask(port)).status, 503);
+        await say('undrain');
+        await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
+        assert.is((await ask(port)).status, 200);
+      }),
+    ),
+  ));
 
 /** Inner threads whose messages are held back until `release`. */
 function heldThreads(): { readonly keep: KeepThread; release(): void } {
@@ -73,7 +89,10 @@ function heldThreads(): { readonly keep: KeepThread; release(): void } {
   let isHeld = true;
   return {
     keep: <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>) =>
-      keepInnerThread<To, From>({ ...options, onMessage: (message) => void (isHeld ? held.push(() => options.onMessage(message)) : options.onMessage(message)) }),
+      keepInnerThread<To, From>({
+        ...options,
+        onMessage: (message) => void (isHeld ? held.push(() => options.onMessage(message)) : options.onMessage(message)),
+      }),
     release() {
       isHeld = false;
       for (const deliver of held.splice(0)) deliver();
@@ -81,98 +100,130 @@ function heldThreads(): { readonly keep: KeepThread; release(): void } {
   };
 }
 
-test('while a balancer starts it is live and not ready, and the console says so before it serves', () => withServer(OK, async ({ url }) => {
-  const [port, consolePort] = [await freePort(), await freePort()];
-  const { keep, release } = heldThreads();
-  const starting = startBalancer(buildConfig({ port, consolePort, statics: [{ name: 'a', url }] }), () => undefined, keep);
-  try {
-    const page = await until(() => pagesOf(consolePort).catch(() => undefined), { what: 'the console' });
-    assert.equal(page, { live: 200, ready: 503, health: 503, reason: 'starting' });
-    const early = until(() => ask(port).catch(() => undefined), { what: 'the port for clients' });
-    const { message, name } = JSON.parse((await ask(consolePort, { path: '/.meercat/health' })).body) as { message: string; name: string };
-    assert.match(message, /^requests wait: /);
-    assert.ok(name.endsWith(`-${port}`), name);
-    release();
-    await becomes(consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
-    assert.is((await early).body, 'ok', 'a request that came before waited');
-  } finally {
-    release();
-    await (await starting).stop();
-  }
-}));
+test('while a balancer starts it is live and not ready, and the console says so before it serves', () =>
+  withServer(OK, async ({ url }) => {
+    const [port, consolePort] = [await freePort(), await freePort()];
+    const { keep, release } = heldThreads();
+    const starting = startBalancer(buildConfig({ port, consolePort, statics: [{ name: 'a', url }] }), () => undefined, keep);
+    try {
+      const page = await until(() => pagesOf(consolePort).catch(() => undefined), { what: 'the console' });
+      assert.equal(page, { live: 200, ready: 503, health: 503, reason: 'starting' });
+      const early = until(() => ask(port).catch(() => undefined), { what: 'the port for clients' });
+      const { message, name } = JSON.parse((await ask(consolePort, { path: '/.meercat/health' })).body) as {
+        message: string;
+        name: string;
+      };
+      assert.match(message, /^requests wait: /);
+      assert.ok(name.endsWith(`-${port}`), name);
+      release();
+      await becomes(consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
+      assert.is((await early).body, 'ok', 'a request that came before waited');
+    } finally {
+      release();
+      await (await starting).stop();
+    }
+  }));
 
 /** The health page's role. */
-const roleOf = async (consolePort: number): Promise<string> => (JSON.parse((await ask(consolePort, { path: '/.meercat/health' })).body) as { role: string }).role;
+const roleOf = async (consolePort: number): Promise<string> =>
+  (JSON.parse((await ask(consolePort, { path: '/.meercat/health' })).body) as { role: string }).role;
 
-test('with a drain delay a balancer that gets SIGTERM says so at once, gives up mastership, and serves on; a second one forces', () => withRedis((redis) => withServer(OK, async ({ url }) => {
-  const [port, consolePort] = [await freePort(), await freePort()];
-  const ports = ['--port', String(port), '--bind', '127.0.0.1', '--console-port', String(consolePort)];
-  await withMeercat(['balancer', '--redis', redis.url, '--host', url, ...ports], async (child) => {
-    await child.waitForLine(/"msg":"serving"/);
-    await until(async () => (await roleOf(consolePort)) === 'master', { timeoutMs: SLOW_MS, what: 'the balancer to be master' });
-    await becomes(consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
-    child.kill('SIGTERM');
-    // However slow the machine is, the delay is longer.
-    await becomes(consolePort, { live: 200, ready: 503, health: 503, reason: 'stopping' });
-    await until(async () => (await roleOf(consolePort)) === 'slave', { timeoutMs: SLOW_MS, what: 'the lease to be given back' });
-    // Each on a connection of its own.
-    for (let i = 0; i < 5; i++) assert.is((await ask(port)).body, 'ok');
-    await child.waitForLine(/"for":"60m","msg":"not ready any more; requests are still accepted"/);
-    child.kill('SIGTERM');
-    assert.equal(await ended(child), { code: 1, signal: null });
-  }, { MEERCAT_DRAIN_DELAY: '60m' });
-})));
+test('with a drain delay a balancer that gets SIGTERM says so at once, gives up mastership, and serves on; a second one forces', () =>
+  withRedis((redis) =>
+    withServer(OK, async ({ url }) => {
+      const [port, consolePort] = [await freePort(), await freePort()];
+      const ports = ['--port', String(port), '--bind', '127.0.0.1', '--console-port', String(consolePort)];
+      await withMeercat(
+        ['balancer', '--redis', redis.url, '--host', url, ...ports],
+        async (child) => {
+          await child.waitForLine(/"msg":"serving"/);
+          await until(async () => (await roleOf(consolePort)) === 'master', { timeoutMs: SLOW_MS, what: 'the balancer to be master' });
+          await becomes(consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
+          child.kill('SIGTERM');
+          // However slow the machine is, the delay is longer.
+          await becomes(consolePort, { live: 200, ready: 503, health: 503, reason: 'stopping' });
+          await until(async () => (await roleOf(consolePort)) === 'slave', { timeoutMs: SLOW_MS, what: 'the lease to be given back' });
+          // Each on a connection of its own.
+          for (let i = 0; i < 5; i++) assert.is((await ask(port)).body, 'ok');
+          await child.waitForLine(/"for":"60m","msg":"not ready any more; requests are still accepted"/);
+          child.kill('SIGTERM');
+          assert.equal(await ended(child), { code: 1, signal: null });
+        },
+        { MEERCAT_DRAIN_DELAY: '60m' },
+      );
+    }),
+  ));
 
 test('when the drain delay is over the drain begins: nothing new is accepted, and what is in flight is finished', () => {
   const waiting: (() => void)[] = [];
-  const handler: RequestListener = ({ url }, response) => void (url === '/slow' ? waiting.push(() => response.end('done')) : response.end('ok'));
-  return withProxy(handler, async (each) => {
-    const slow = ask(each.port, { path: '/slow' });
-    await until(() => waiting.length === 1, { what: 'the request to be in flight' });
-    const stopped = each.balancer.stop();
-    await until(() => ask(each.port).then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED'), { timeoutMs: SLOW_MS, what: 'the port to be closed' });
-    for (const answer of waiting.splice(0)) answer();
-    assert.is((await slow).body, 'done');
-    await stopped;
-  }, { drainDelayMs: 1, drainTimeoutMs: 30_000 });
+  const handler: RequestListener = ({ url }, response) =>
+    void (url === '/slow' ? waiting.push(() => response.end('done')) : response.end('ok'));
+  return withProxy(
+    handler,
+    async (each) => {
+      const slow = ask(each.port, { path: '/slow' });
+      await until(() => waiting.length === 1, { what: 'the request to be in flight' });
+      const stopped = each.balancer.stop();
+      await until(
+        () =>
+          ask(each.port).then(
+            () => false,
+            (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+          ),
+        { timeoutMs: SLOW_MS, what: 'the port to be closed' },
+      );
+      for (const answer of waiting.splice(0)) answer();
+      assert.is((await slow).body, 'done');
+      await stopped;
+    },
+    { drainDelayMs: 1, drainTimeoutMs: 30_000 },
+  );
 });
 
-test('a start that fails waits for no drain delay', () => withServer(OK, async ({ port }) => {
-  const startMs = performance.now();
-  const delayed = { drainDelayMs: 60 * 60_000 };
-  for (const taken of [{ port }, { consolePort: port }]) {
-    const error = await withBalancer({ ...delayed, ...taken }, () => undefined).then(() => null, (thrown: unknown) => thrown as Error & { code: string });
-    assert.is(error?.code, 'MEERCAT_PORT_TAKEN');
-  }
-  const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
-    setImmediate(() => options.onMessage({ type: 'name-taken', holder: 'process 12' } satisfies FromFleet as unknown as From));
-    return { post: () => undefined, stop: () => Promise.resolve() };
-  };
-  const error = await startBalancer(buildConfig(delayed), () => undefined, keep).then(() => null, (thrown: unknown) => thrown as Error & { code: string });
-  assert.is(error?.code, 'MEERCAT_NAME_TAKEN');
-  assert.ok(performance.now() - startMs < 60_000);
-}));
-
-test('what the fleet thread says while it is still being started is answered, too', () => withServer(OK, async ({ url }) => {
-  const heard: string[] = [];
-  /** Threads that speak before whoever starts them has them in hand. */
-  const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
-    const isFleet = options.entry.pathname.endsWith('/fleet/thread.js');
-    const say = (message: FromFleet): void => options.onMessage(message as unknown as From);
-    if (isFleet) {
-      const slot = { slot: 0, name: 'a', url };
-      say({ type: 'hosts', added: [slot], removed: [] });
-      say({ type: 'hosts', added: [], removed: [slot] });
-      for (const type of ['listed', 'synced', 'name-checked'] as const) say({ type });
+test('a start that fails waits for no drain delay', () =>
+  withServer(OK, async ({ port }) => {
+    const startMs = performance.now();
+    const delayed = { drainDelayMs: 60 * 60_000 };
+    for (const taken of [{ port }, { consolePort: port }]) {
+      const error = await withBalancer({ ...delayed, ...taken }, () => undefined).then(
+        () => null,
+        (thrown: unknown) => thrown as Error & { code: string },
+      );
+      assert.is(error?.code, 'MEERCAT_PORT_TAKEN');
     }
-    return {
-      post: (message) => void (isFleet && heard.push((message as unknown as ToFleet).type)),
-      stop: () => Promise.resolve(),
+    const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
+      setImmediate(() => options.onMessage({ type: 'name-taken', holder: 'process 12' } satisfies FromFleet as unknown as From));
+      return { post: () => undefined, stop: () => Promise.resolve() };
     };
-  };
-  const balancer = await startBalancer(buildConfig(), () => undefined, keep);
-  await balancer.stop();
-  assert.equal(heard, ['hosts-known', 'slot-released', 'resign']);
-}));
+    const error = await startBalancer(buildConfig(delayed), () => undefined, keep).then(
+      () => null,
+      (thrown: unknown) => thrown as Error & { code: string },
+    );
+    assert.is(error?.code, 'MEERCAT_NAME_TAKEN');
+    assert.ok(performance.now() - startMs < 60_000);
+  }));
+
+test('what the fleet thread says while it is still being started is answered, too', () =>
+  withServer(OK, async ({ url }) => {
+    const heard: string[] = [];
+    /** Threads that speak before whoever starts them has them in hand. */
+    const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
+      const isFleet = options.entry.pathname.endsWith('/fleet/thread.js');
+      const say = (message: FromFleet): void => options.onMessage(message as unknown as From);
+      if (isFleet) {
+        const slot = { slot: 0, name: 'a', url };
+        say({ type: 'hosts', added: [slot], removed: [] });
+        say({ type: 'hosts', added: [], removed: [slot] });
+        for (const type of ['listed', 'synced', 'name-checked'] as const) say({ type });
+      }
+      return {
+        post: (message) => void (isFleet && heard.push((message as unknown as ToFleet).type)),
+        stop: () => Promise.resolve(),
+      };
+    };
+    const balancer = await startBalancer(buildConfig(), () => undefined, keep);
+    await balancer.stop();
+    assert.equal(heard, ['hosts-known', 'slot-released', 'resign']);
+  }));
 
 test.run();

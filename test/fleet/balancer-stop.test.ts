@@ -41,103 +41,135 @@ async function isRefusing(port: number): Promise<boolean> {
 
 test('while a balancer stops it finishes what is in flight, takes nothing new, and its health page says so', () => {
   const host = slowHost();
-  return withProxy(host.handler, (each) => withRaw(each.port, async (raw) => {
-    raw.send(GET);
-    const agent = new Agent({ keepAlive: true });
-    const slow = ask(each.port, { agent });
-    await until(() => host.waiting() === 2);
-    assert.is((await each.health()).httpStatus, 200);
+  return withProxy(host.handler, (each) =>
+    withRaw(each.port, async (raw) => {
+      raw.send(GET);
+      const agent = new Agent({ keepAlive: true });
+      const slow = ask(each.port, { agent });
+      await until(() => host.waiting() === 2);
+      assert.is((await each.health()).httpStatus, 200);
 
-    const stopped = each.balancer.stop();
-    await until(async () => (await each.health()).httpStatus === 503, { what: 'the health page to say 503' });
-    const { status, inflight } = await each.health();
-    assert.equal([status, inflight], ['stopping', 2]);
-    assert.is(await isRefusing(each.port), true);
+      const stopped = each.balancer.stop();
+      await until(async () => (await each.health()).httpStatus === 503, { what: 'the health page to say 503' });
+      const { status, inflight } = await each.health();
+      assert.equal([status, inflight], ['stopping', 2]);
+      assert.is(await isRefusing(each.port), true);
 
-    host.answerAll();
-    const { status: answered, body, headers } = await slow;
-    assert.equal([answered, body, headers.connection], [200, 'done', 'close'], 'a client must not send another request on it');
-    assert.match(await raw.ends(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*done$/);
-    await stopped;
-    assert.is(await isRefusing(each.balancer.consolePort), true, 'the console ends last');
-    agent.destroy();
-  }));
+      host.answerAll();
+      const { status: answered, body, headers } = await slow;
+      assert.equal([answered, body, headers.connection], [200, 'done', 'close'], 'a client must not send another request on it');
+      assert.match(await raw.ends(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n[^]*done$/);
+      await stopped;
+      assert.is(await isRefusing(each.balancer.consolePort), true, 'the console ends last');
+      agent.destroy();
+    }),
+  );
 });
 
 test('a request that comes during the stop behind another one is given to no host: the answer before it is the last', () => {
   const host = slowHost();
-  return withProxy(host.handler, (each) => withRaw(each.port, async (raw) => {
-    raw.send(GET);
-    await until(() => host.waiting() === 1);
-    const stopped = each.balancer.stop();
-    await until(async () => (await each.health()).httpStatus === 503);
-    // Sent after the stop began, on the connection whose first request is still in flight.
-    raw.send(GET);
-    host.answerAll();
-    const text = await raw.ends();
-    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*done$/);
-    await stopped;
-    assert.is(host.waiting(), 0);
-  }));
+  return withProxy(host.handler, (each) =>
+    withRaw(each.port, async (raw) => {
+      raw.send(GET);
+      await until(() => host.waiting() === 1);
+      const stopped = each.balancer.stop();
+      await until(async () => (await each.health()).httpStatus === 503);
+      // Sent after the stop began, on the connection whose first request is still in flight.
+      raw.send(GET);
+      host.answerAll();
+      const text = await raw.ends();
+      assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*done$/);
+      await stopped;
+      assert.is(host.waiting(), 0);
+    }),
+  );
 });
 
-test('an idle connection is closed when the stop begins', () => withProxy((_request, response) => void response.end('ok'), (each) => withRaw(each.port, async (raw) => {
-  await raw.send(GET).receives(/ok$/);
-  const stopped = each.balancer.stop();
-  await raw.ends();
-  await stopped;
-})));
+test('an idle connection is closed when the stop begins', () =>
+  withProxy(
+    (_request, response) => void response.end('ok'),
+    (each) =>
+      withRaw(each.port, async (raw) => {
+        await raw.send(GET).receives(/ok$/);
+        const stopped = each.balancer.stop();
+        await raw.ends();
+        await stopped;
+      }),
+  ));
 
 test('what is not finished in time is ended, and counted in the log', () => {
   const host = slowHost();
-  return withProxy(host.handler, async (each) => {
-    const answers = [1, 2, 3].map(() => ask(each.port).then(() => 'answered', (error: NodeJS.ErrnoException) => error.code));
-    await until(() => host.waiting() === 3);
-    await each.balancer.stop();
-    assert.equal(await Promise.all(answers), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
-    assert.ok(each.lines.includes('warn requests were still in flight when the time was up {"requests":3}'), each.lines.join('\n'));
-  }, { drainTimeoutMs: 200 });
+  return withProxy(
+    host.handler,
+    async (each) => {
+      const answers = [1, 2, 3].map(() =>
+        ask(each.port).then(
+          () => 'answered',
+          (error: NodeJS.ErrnoException) => error.code,
+        ),
+      );
+      await until(() => host.waiting() === 3);
+      await each.balancer.stop();
+      assert.equal(await Promise.all(answers), ['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
+      assert.ok(each.lines.includes('warn requests were still in flight when the time was up {"requests":3}'), each.lines.join('\n'));
+    },
+    { drainTimeoutMs: 200 },
+  );
 });
 
-test('a switched connection is ended when the time is up', () => withRawProxy(
-  ({ socket }) => void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
-  (each, host) => withRaw(each.port, async (raw) => {
-    await raw.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n').receives(/101/);
-    await each.balancer.stop();
-    await raw.ends();
-    await until(() => host.connections[0]?.isClosed, { what: 'the host to be let go' });
-  }),
-  { drainTimeoutMs: 200 },
-));
+test('a switched connection is ended when the time is up', () =>
+  withRawProxy(
+    ({ socket }) => void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    (each, host) =>
+      withRaw(each.port, async (raw) => {
+        await raw.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n').receives(/101/);
+        await each.balancer.stop();
+        await raw.ends();
+        await until(() => host.connections[0]?.isClosed, { what: 'the host to be let go' });
+      }),
+    { drainTimeoutMs: 200 },
+  ));
 
-test('a balancer that stops leaves nothing of itself in Redis and tells the fleet', () => withRedis((redis) => withClients([redis.url, redis.url], async (client, listener) => {
-  const events: string[] = [];
-  await listener.subscribe(KEYS.events);
-  listener.on('message', (_channel: string, text: string) => {
-    const decoded = decodeEvent(text);
-    events.push(decoded.ok ? `${decoded.value.kind} ${decoded.value.name}` : text);
-  });
-  await withBalancer({ redis: [redis.url], name: 'b1' }, async (each) => {
-    await each.becomes('master');
-    await until(() => statusOf(client, 'b1'));
-    assert.is(await client.exists(KEYS.lease, KEYS.master, KEYS.balancer('b1')), 3);
-    assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), ['b1']);
-    await each.balancer.stop();
-    assert.is(await client.exists(KEYS.lease, KEYS.master, KEYS.balancer('b1'), KEYS.balancers), 0);
-  });
-  await until(() => events.includes('balancer-left b1'), { what: () => events.join() });
-  assert.equal(events, ['balancer-joined b1', 'master-elected b1', 'master-released b1', 'balancer-left b1'].toSorted((a, b) => events.indexOf(a) - events.indexOf(b)));
-  assert.ok(events.indexOf('master-released b1') < events.indexOf('balancer-left b1'));
-  assert.is(parseTerm(await client.get(KEYS.term), 9).term, 1, 'the term stays, for the next one');
-})));
+test('a balancer that stops leaves nothing of itself in Redis and tells the fleet', () =>
+  withRedis((redis) =>
+    withClients([redis.url, redis.url], async (client, listener) => {
+      const events: string[] = [];
+      await listener.subscribe(KEYS.events);
+      listener.on('message', (_channel: string, text: string) => {
+        const decoded = decodeEvent(text);
+        events.push(decoded.ok ? `${decoded.value.kind} ${decoded.value.name}` : text);
+      });
+      await withBalancer({ redis: [redis.url], name: 'b1' }, async (each) => {
+        await each.becomes('master');
+        await until(() => statusOf(client, 'b1'));
+        assert.is(await client.exists(KEYS.lease, KEYS.master, KEYS.balancer('b1')), 3);
+        assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), ['b1']);
+        await each.balancer.stop();
+        assert.is(await client.exists(KEYS.lease, KEYS.master, KEYS.balancer('b1'), KEYS.balancers), 0);
+      });
+      await until(() => events.includes('balancer-left b1'), { what: () => events.join() });
+      assert.equal(
+        events,
+        ['balancer-joined b1', 'master-elected b1', 'master-released b1', 'balancer-left b1'].toSorted(
+          (a, b) => events.indexOf(a) - events.indexOf(b),
+        ),
+      );
+      assert.ok(events.indexOf('master-released b1') < events.indexOf('balancer-left b1'));
+      assert.is(parseTerm(await client.get(KEYS.term), 9).term, 1, 'the term stays, for the next one');
+    }),
+  ));
 
-test('a port that is taken is said in one line, and nothing of the balancer stays', () => withBalancer({}, async (each) => {
-  for (const taken of [{ port: each.port }, { consolePort: each.balancer.consolePort }]) {
-    const error = await withBalancer(taken, () => undefined).then(() => null, (thrown: unknown) => thrown as Error & { code: string });
-    assert.is(error?.code, 'MEERCAT_PORT_TAKEN');
-    assert.match(error?.message ?? '', /^[^\n]*(--port|--console-port)$/);
-  }
-  assert.match(await exchangeRaw(each.port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /503/, 'the first one lives');
-}));
+test('a port that is taken is said in one line, and nothing of the balancer stays', () =>
+  withBalancer({}, async (each) => {
+    for (const taken of [{ port: each.port }, { consolePort: each.balancer.consolePort }]) {
+      const error = await withBalancer(taken, () => undefined).then(
+        () => null,
+        (thrown: unknown) => thrown as Error & { code: string },
+      );
+      assert.is(error?.code, 'MEERCAT_PORT_TAKEN');
+      assert.match(error?.message ?? '', /^[^\n]*(--port|--console-port)$/);
+    }
+    assert.match(await exchangeRaw(each.port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /503/, 'the first one lives');
+  }));
 
 test.run();

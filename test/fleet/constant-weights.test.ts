@@ -40,40 +40,61 @@ async function withAgentCheck<T>(fn: (probe: string) => Promise<T>): Promise<T> 
 }
 
 function withHost<T>(redis: string, host: Host, fn: () => Promise<T>): Promise<T> {
-  return withServer((_request, response) => {
-    host.served++;
-    setTimeout(() => response.end('ok'), host.isSlow ? SLOW_ANSWER_MS : ANSWER_MS);
-  }, ({ url }) => withAgentCheck(async (probe) => {
-    const agent: Agent = await startAgent({ redis, namespace: KEYS.namespace, name: host.name, url, intervalMs: 300, probe, onGone: () => undefined }, () => undefined);
-    try {
-      return await fn();
-    } finally {
-      await agent.stop();
-    }
-  }));
+  return withServer(
+    (_request, response) => {
+      host.served++;
+      setTimeout(() => response.end('ok'), host.isSlow ? SLOW_ANSWER_MS : ANSWER_MS);
+    },
+    ({ url }) =>
+      withAgentCheck(async (probe) => {
+        const agent: Agent = await startAgent(
+          { redis, namespace: KEYS.namespace, name: host.name, url, intervalMs: 300, probe, onGone: () => undefined },
+          () => undefined,
+        );
+        try {
+          return await fn();
+        } finally {
+          await agent.stop();
+        }
+      }),
+  );
 }
 
 for (const algorithm of ['adaptive', 'resource'] as const) {
   test(`${algorithm}: a host that was slow gets requests again, and a share of them`, () =>
-    withRedis((redis) => withBalancer({ redis: [redis.url], algorithm }, async (balancer) => {
-      const slow: Host = { name: 'a', isSlow: true, served: 0 };
-      const quick: Host = { name: 'b', isSlow: false, served: 0 };
-      await balancer.becomes('master');
-      await withHost(redis.url, slow, () => withHost(redis.url, quick, async () => {
-        await balancer.knows(2);
-        for (let i = 0; i < SLOW_REQUESTS; i++) await ask(balancer.port);
-        slow.isSlow = false;
-        const before = slow.served;
-        await until(async () => {
-          await ask(balancer.port);
-          return slow.served >= before + 10;
-        }, { timeoutMs: SLOW_MS, everyMs: 20, what: () => `requests to the host that has recovered: it got ${slow.served - before}, the other one ${quick.served}` });
-        const [slowBefore, quickBefore] = [slow.served, quick.served];
-        for (let i = 0; i < REQUESTS; i++) await ask(balancer.port);
-        const counts = [slow.served - slowBefore, quick.served - quickBefore];
-        assert.ok(counts.every((count) => count >= REQUESTS / 5), `${counts.join(' and ')} of ${REQUESTS}`);
-      }));
-    })));
+    withRedis((redis) =>
+      withBalancer({ redis: [redis.url], algorithm }, async (balancer) => {
+        const slow: Host = { name: 'a', isSlow: true, served: 0 };
+        const quick: Host = { name: 'b', isSlow: false, served: 0 };
+        await balancer.becomes('master');
+        await withHost(redis.url, slow, () =>
+          withHost(redis.url, quick, async () => {
+            await balancer.knows(2);
+            for (let i = 0; i < SLOW_REQUESTS; i++) await ask(balancer.port);
+            slow.isSlow = false;
+            const before = slow.served;
+            await until(
+              async () => {
+                await ask(balancer.port);
+                return slow.served >= before + 10;
+              },
+              {
+                timeoutMs: SLOW_MS,
+                everyMs: 20,
+                what: () => `requests to the host that has recovered: it got ${slow.served - before}, the other one ${quick.served}`,
+              },
+            );
+            const [slowBefore, quickBefore] = [slow.served, quick.served];
+            for (let i = 0; i < REQUESTS; i++) await ask(balancer.port);
+            const counts = [slow.served - slowBefore, quick.served - quickBefore];
+            assert.ok(
+              counts.every((count) => count >= REQUESTS / 5),
+              `${counts.join(' and ')} of ${REQUESTS}`,
+            );
+          }),
+        );
+      }),
+    ));
 }
 
 test.run();

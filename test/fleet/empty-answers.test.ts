@@ -26,35 +26,43 @@ async function shareOfEmpty(options: Partial<BalancerConfig>, isReady: (balancer
   const withHosts = (urls: readonly string[], fn: (urls: readonly string[]) => Promise<void>): Promise<void> => {
     const place = urls.length;
     if (place === seen.length) return fn(urls);
-    return withServer((_request, response) => {
-      seen[place] = (seen[place] as number) + 1;
-      if (place === 0) response.end();
-      else setTimeout(() => response.end('done'), WORK_MS);
-    }, ({ url }) => withHosts([...urls, url], fn));
+    return withServer(
+      (_request, response) => {
+        seen[place] = (seen[place] as number) + 1;
+        if (place === 0) response.end();
+        else setTimeout(() => response.end('done'), WORK_MS);
+      },
+      ({ url }) => withHosts([...urls, url], fn),
+    );
   };
-  await withHosts([], (urls) => withBalancer({ ...options, statics: urls.map((url, i) => ({ name: `h${i}`, url })) }, async (balancer) => {
-    await isReady(balancer);
-    const fromMs = performance.now() + UNKNOWN_MS;
-    let isCounting = false;
-    let left = MAX_REQUESTS;
-    await Promise.all(Array.from({ length: CLIENTS }, async () => {
-      for (let nowMs = 0; nowMs < fromMs + COUNTED_MS && left-- > 0; nowMs = performance.now()) {
-        assert.is((await ask(balancer.port)).status, 200);
-        if (isCounting || performance.now() < fromMs) continue;
-        isCounting = true;
-        seen.fill(0);
-      }
-    }));
-    assert.ok(balancer.counter('answers_too_quick') > 0, 'it is counted');
-  }));
+  await withHosts([], (urls) =>
+    withBalancer({ ...options, statics: urls.map((url, i) => ({ name: `h${i}`, url })) }, async (balancer) => {
+      await isReady(balancer);
+      const fromMs = performance.now() + UNKNOWN_MS;
+      let isCounting = false;
+      let left = MAX_REQUESTS;
+      await Promise.all(
+        Array.from({ length: CLIENTS }, async () => {
+          for (let nowMs = 0; nowMs < fromMs + COUNTED_MS && left-- > 0; nowMs = performance.now()) {
+            assert.is((await ask(balancer.port)).status, 200);
+            if (isCounting || performance.now() < fromMs) continue;
+            isCounting = true;
+            seen.fill(0);
+          }
+        }),
+      );
+      assert.ok(balancer.counter('answers_too_quick') > 0, 'it is counted');
+    }),
+  );
   return (seen[0] as number) / seen.reduce((all, each) => all + each, 0);
 }
 
 for (const algorithm of ['adaptive', 'least-request'] as const) {
-  test(`${algorithm}, with a master: about a quarter, as every other host gets`, () => withRedis(async (redis) => {
-    const share = await shareOfEmpty({ algorithm, redis: [redis.url] }, (balancer) => balancer.becomes('master'));
-    assert.ok(share < 0.36, `${share}`);
-  }));
+  test(`${algorithm}, with a master: about a quarter, as every other host gets`, () =>
+    withRedis(async (redis) => {
+      const share = await shareOfEmpty({ algorithm, redis: [redis.url] }, (balancer) => balancer.becomes('master'));
+      assert.ok(share < 0.36, `${share}`);
+    }));
 
   test(`${algorithm}, without Redis: the same`, async () => {
     const share = await shareOfEmpty({ algorithm, redis: ['redis://127.0.0.1:1'] }, () => pause(200));

@@ -10,16 +10,41 @@ import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 
 const test = suite('inband reports');
 
-const report = (host: string, slot = 0): InbandReport => ({ slot, host, url: 'http://h', cpu: 0.5, memory: null, cores: null, rps: null, eps: null });
+const report = (host: string, slot = 0): InbandReport => ({
+  slot,
+  host,
+  url: 'http://h',
+  cpu: 0.5,
+  memory: null,
+  cores: null,
+  rps: null,
+  eps: null,
+});
 const namesOf = (reports: readonly InbandReport[]): string[] => reports.map(({ host }) => host);
 const unknown = (): Float64Array => new Float64Array(16).fill(Number.NaN);
 
 test('hosts without an agent and unknown ones are told of, and those whose agent is silent', () => {
   const inband = new InbandReports(unknown(), () => 0);
   inband.onTable(buildTable(1, 1, [buildRow('static', { isStatic: true }), buildRow('agent'), buildRow('silent', { state: 'silent' })]));
-  assert.equal(namesOf(inband.due(['static', 'agent', 'silent', 'new'].map((name) => report(name)), 0)), ['static', 'silent', 'new']);
+  assert.equal(
+    namesOf(
+      inband.due(
+        ['static', 'agent', 'silent', 'new'].map((name) => report(name)),
+        0,
+      ),
+    ),
+    ['static', 'silent', 'new'],
+  );
   inband.onTable(buildChange(1, 2, [buildRow('static'), buildRow('agent', { isStatic: true })], ['silent']));
-  assert.equal(namesOf(inband.due(['static', 'agent', 'silent'].map((name) => report(name)), 1000)), ['agent', 'silent']);
+  assert.equal(
+    namesOf(
+      inband.due(
+        ['static', 'agent', 'silent'].map((name) => report(name)),
+        1000,
+      ),
+    ),
+    ['agent', 'silent'],
+  );
 });
 
 test('one host is told of five times a second at most, and not when the table has fresh figures', () => {
@@ -34,8 +59,17 @@ test('one host is told of five times a second at most, and not when the table ha
 
 test('with a thousand hosts each is told of less often', () => {
   const inband = new InbandReports(unknown(), () => 0);
-  inband.onTable(buildTable(1, 1, Array.from({ length: 1000 }, (_, i) => buildRow(`h${i}`, { isStatic: true }))));
-  assert.equal([0, 490, 500].map((nowMs) => inband.due([report('h1')], nowMs).length), [1, 0, 1]);
+  inband.onTable(
+    buildTable(
+      1,
+      1,
+      Array.from({ length: 1000 }, (_, i) => buildRow(`h${i}`, { isStatic: true })),
+    ),
+  );
+  assert.equal(
+    [0, 490, 500].map((nowMs) => inband.due([report('h1')], nowMs).length),
+    [1, 0, 1],
+  );
 });
 
 test('sixty-four balancers that all get answers of a host tell of it hardly more often than one', () => {
@@ -64,7 +98,10 @@ test('what the shared table says of agents is put right by the master’s tables
   const inband = new InbandReports(unknown(), () => 0);
   inband.onTable(buildTable(1, 1, [buildRow('s', { isStatic: true, ageMs: 10 }), buildRow('a')]));
   const rows = ['s', 'a', 'n'].map((name) => buildRow(name, { ageMs: 10 }));
-  assert.equal(inband.withAgents(rows).map(({ isStatic }) => isStatic), [true, false, false]);
+  assert.equal(
+    inband.withAgents(rows).map(({ isStatic }) => isStatic),
+    [true, false, false],
+  );
 });
 
 test.run();

@@ -18,54 +18,69 @@ const cpuIn = ({ balancer }: TestBalancer): number => round(openTable(balancer.t
 
 test('what a host says in its answers to one balancer is known to the fleet, and outlives its master', () => {
   let load = 'TEXT cpu_utilization=0.25,mem_utilization=0.5,rps_fractional=7,named_metrics.cores=2';
-  return withServer((_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': load }).end('ok'), ({ url }) => {
-    const statics = [{ name: 's', url }];
-    return withRedis((redis) => withClients([redis.url], (client) =>
-      withBalancer({ redis: [redis.url], name: 'first', statics }, async (first) => {
-        await first.becomes('master');
-        await withBalancer({ redis: [redis.url], name: 'second', statics }, async (second) => {
-          const hostIs = async (told: string): Promise<void> => {
-            let last = '';
-            await until(async () => {
-              const [host] = (await readFleet(client, KEYS)).hosts;
-              last = JSON.stringify([host?.state, host?.cpu, host?.memory, host?.cores, host?.hasAgent]);
-              return last === told;
-            }, { timeoutMs: SLOW_MS, what: () => `${told} in Redis: ${last}` });
-          };
-          // The master's table need not have come when the first answer does.
-          await until(async () => {
-            const { headers } = await ask(second.port);
-            assert.is(headers['endpoint-load-metrics'], undefined);
-            return cpuIn(first) === 0.25;
-          }, { timeoutMs: SLOW_MS, everyMs: 300, what: 'the CPU in the other balancer’s table' });
-          await hostIs('["up",0.25,0.5,2,false]');
-          await until(() => cpuIn(second) === 0.25, { timeoutMs: SLOW_MS, what: 'the CPU in its own table' });
+  return withServer(
+    (_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': load }).end('ok'),
+    ({ url }) => {
+      const statics = [{ name: 's', url }];
+      return withRedis((redis) =>
+        withClients([redis.url], (client) =>
+          withBalancer({ redis: [redis.url], name: 'first', statics }, async (first) => {
+            await first.becomes('master');
+            await withBalancer({ redis: [redis.url], name: 'second', statics }, async (second) => {
+              const hostIs = async (told: string): Promise<void> => {
+                let last = '';
+                await until(
+                  async () => {
+                    const [host] = (await readFleet(client, KEYS)).hosts;
+                    last = JSON.stringify([host?.state, host?.cpu, host?.memory, host?.cores, host?.hasAgent]);
+                    return last === told;
+                  },
+                  { timeoutMs: SLOW_MS, what: () => `${told} in Redis: ${last}` },
+                );
+              };
+              // The master's table need not have come when the first answer does.
+              await until(
+                async () => {
+                  const { headers } = await ask(second.port);
+                  assert.is(headers['endpoint-load-metrics'], undefined);
+                  return cpuIn(first) === 0.25;
+                },
+                { timeoutMs: SLOW_MS, everyMs: 300, what: 'the CPU in the other balancer’s table' },
+              );
+              await hostIs('["up",0.25,0.5,2,false]');
+              await until(() => cpuIn(second) === 0.25, { timeoutMs: SLOW_MS, what: 'the CPU in its own table' });
 
-          // Four seconds without a request, and a new master: the host is not missed.
-          await first.balancer.stop();
-          await second.becomes('master');
-          await new Promise((resolve) => setTimeout(resolve, 4500));
-          await hostIs('["up",0.25,0.5,2,false]');
+              // Four seconds without a request, and a new master: the host is not missed.
+              await first.balancer.stop();
+              await second.becomes('master');
+              await new Promise((resolve) => setTimeout(resolve, 4500));
+              await hostIs('["up",0.25,0.5,2,false]');
 
-          await deliverReport(client, 's', url, { cpu: 0.75, intervalMs: 60_000 });
-          await until(() => cpuIn(second) === 0.75, { timeoutMs: SLOW_MS });
-          load = 'JSON {"cpu_utilization":0.125}';
-          const published = second.counter('inband_published');
-          for (let i = 0; i < 3; i++) {
-            await ask(second.port);
-            await new Promise((resolve) => setTimeout(resolve, 260));
-          }
-          assert.equal([cpuIn(second), second.counter('inband_published')], [0.75, published]);
-          // Its agent says goodbye: what the host itself says is all there is.
-          await deliverReport(client, 's', url, { bye: true });
-          await until(async () => {
-            await ask(second.port);
-            return cpuIn(second) === 0.125;
-          }, { timeoutMs: SLOW_MS, everyMs: 300, what: 'the host’s own figures again' });
-          await hostIs('["up",0.125,null,null,false]');
-        });
-      })));
-  });
+              await deliverReport(client, 's', url, { cpu: 0.75, intervalMs: 60_000 });
+              await until(() => cpuIn(second) === 0.75, { timeoutMs: SLOW_MS });
+              load = 'JSON {"cpu_utilization":0.125}';
+              const published = second.counter('inband_published');
+              for (let i = 0; i < 3; i++) {
+                await ask(second.port);
+                await new Promise((resolve) => setTimeout(resolve, 260));
+              }
+              assert.equal([cpuIn(second), second.counter('inband_published')], [0.75, published]);
+              // Its agent says goodbye: what the host itself says is all there is.
+              await deliverReport(client, 's', url, { bye: true });
+              await until(
+                async () => {
+                  await ask(second.port);
+                  return cpuIn(second) === 0.125;
+                },
+                { timeoutMs: SLOW_MS, everyMs: 300, what: 'the host’s own figures again' },
+              );
+              await hostIs('["up",0.125,null,null,false]');
+            });
+          }),
+        ),
+      );
+    },
+  );
 });
 
 test.run();

@@ -35,17 +35,28 @@ async function load({ port, health }: TestBalancer, joining: number): Promise<st
 }
 
 for (const algorithm of ['least-request', 'resource', 'adaptive'] as const satisfies readonly Algorithm[]) {
-  test(`no request fails while hosts join (${algorithm})`, () => withRedis((redis) => withClients([redis.url], (client) =>
-    withServer((_request, response) => response.end('ok'), ({ url }) =>
-      withBalancer({ redis: [redis.url], algorithm }, async (balancer) => {
-        await balancer.becomes('master');
-        await deliverReport(client, 'first', url, { intervalMs: 60_000 });
-        await until(async () => (await ask(balancer.port)).status === 200);
-        const names = Array.from({ length: 20 }, (_, index) => `joining-${index}`);
-        const loading = load(balancer, names.length);
-        for (const name of names) await deliverReport(client, name, url, { intervalMs: 60_000 });
-        assert.equal(await loading, []);
-      }, keepLate)))));
+  test(`no request fails while hosts join (${algorithm})`, () =>
+    withRedis((redis) =>
+      withClients([redis.url], (client) =>
+        withServer(
+          (_request, response) => response.end('ok'),
+          ({ url }) =>
+            withBalancer(
+              { redis: [redis.url], algorithm },
+              async (balancer) => {
+                await balancer.becomes('master');
+                await deliverReport(client, 'first', url, { intervalMs: 60_000 });
+                await until(async () => (await ask(balancer.port)).status === 200);
+                const names = Array.from({ length: 20 }, (_, index) => `joining-${index}`);
+                const loading = load(balancer, names.length);
+                for (const name of names) await deliverReport(client, name, url, { intervalMs: 60_000 });
+                assert.equal(await loading, []);
+              },
+              keepLate,
+            ),
+        ),
+      ),
+    ));
 }
 
 test.run();

@@ -33,7 +33,10 @@ test('a renewal that is answered after the lease ended comes too late: the maste
   const { nowMs } = simulation.time;
   simulation.redisGoes('hangs');
   simulation.time.pass(1450);
-  assert.equal(simulation.transcript.slice(1).map(({ name, role }) => `${name} ${role}`), ['b0 slave']);
+  assert.equal(
+    simulation.transcript.slice(1).map(({ name, role }) => `${name} ${role}`),
+    ['b0 slave'],
+  );
   simulation.redisReturns();
   simulation.time.pass(4000);
   const last = simulation.transcript.at(-1);
@@ -91,7 +94,11 @@ test('a master learns of a newer term and steps down, also when it is the answer
   let elections = 0;
   for (let seed = 1; seed <= 100; seed++) {
     const simulation = new LeaseSimulation({
-      balancers: 2, seed, isInOrder: false, strayOneIn: 8, commandTimeoutMs: Number.POSITIVE_INFINITY,
+      balancers: 2,
+      seed,
+      isInOrder: false,
+      strayOneIn: 8,
+      commandTimeoutMs: Number.POSITIVE_INFINITY,
     });
     simulation.startAll();
     simulation.time.pass(30_000);
@@ -137,7 +144,11 @@ function disturb(simulation: LeaseSimulation, canForget: boolean): void {
   }
 }
 
-function disturbProcess(simulation: LeaseSimulation, balancer: LeaseSimulation['balancers'][number], later: (run: () => void) => void): void {
+function disturbProcess(
+  simulation: LeaseSimulation,
+  balancer: LeaseSimulation['balancers'][number],
+  later: (run: () => void) => void,
+): void {
   switch (simulation.random.below(3)) {
     case 0:
       balancer.kill();

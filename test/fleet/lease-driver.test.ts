@@ -67,82 +67,108 @@ async function withFleet(fn: (fleet: Fleet) => Promise<void>): Promise<void> {
   }
 }
 
-test('a master that stops in good order is followed at once, with the next term, and back again', () => withRedis((redis) =>
-  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
-    const ann = fleet.startOn('ann', first);
-    await fleet.logged('ann master 1');
-    fleet.startOn('bob', second);
-    await until(() => fleet.drivers.get('bob')?.state.phase === 'waiting');
-    const startMs = performance.now();
-    await ann.stop();
-    await fleet.logged('bob master 2');
-    const tookMs = performance.now() - startMs;
-    assert.ok(tookMs < 300, `${tookMs} ms`);
-    assert.equal(fleet.log, ['ann master 1', 'ann slave 1', 'ann released 1', 'bob master 2']);
-    assert.equal(await first.hmget(KEYS.master, 'name', 'term'), ['bob', '2']);
+test('a master that stops in good order is followed at once, with the next term, and back again', () =>
+  withRedis((redis) =>
+    withClients([redis.url, redis.url], (first, second) =>
+      withFleet(async (fleet) => {
+        const ann = fleet.startOn('ann', first);
+        await fleet.logged('ann master 1');
+        fleet.startOn('bob', second);
+        await until(() => fleet.drivers.get('bob')?.state.phase === 'waiting');
+        const startMs = performance.now();
+        await ann.stop();
+        await fleet.logged('bob master 2');
+        const tookMs = performance.now() - startMs;
+        assert.ok(tookMs < 300, `${tookMs} ms`);
+        assert.equal(fleet.log, ['ann master 1', 'ann slave 1', 'ann released 1', 'bob master 2']);
+        assert.equal(await first.hmget(KEYS.master, 'name', 'term'), ['bob', '2']);
 
-    fleet.startOn('ann', first);
-    await until(() => fleet.drivers.get('ann')?.state.phase === 'waiting');
-    await fleet.drivers.get('bob')?.stop();
-    await fleet.logged('ann master 3');
-    assert.is(parseTerm(await first.get(KEYS.term), 9).term, 3);
-  }))));
+        fleet.startOn('ann', first);
+        await until(() => fleet.drivers.get('ann')?.state.phase === 'waiting');
+        await fleet.drivers.get('bob')?.stop();
+        await fleet.logged('ann master 3');
+        assert.is(parseTerm(await first.get(KEYS.term), 9).term, 3);
+      }),
+    ),
+  ));
 
-test('one that has resigned never asks for the lease, whatever it hears, and nor does one that stopped', () => withRedis((redis) =>
-  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
-    const ann = fleet.start('ann', createLeaseStore([first], KEYS, TTL_MS), 4, true);
-    for (const type of ['redis-ready', 'lease-released', 'tick'] as const) ann.send({ type });
-    const bob = fleet.startOn('bob', second);
-    await fleet.logged('bob master 1');
-    await bob.stop();
-    for (const each of [ann, bob]) for (const type of ['redis-ready', 'lease-released', 'tick'] as const) each.send({ type });
-    // Longer than any of its waits.
-    await new Promise((resolve) => setTimeout(resolve, 2 * TTL_MS));
-    assert.equal(fleet.log, ['bob master 1', 'bob slave 1', 'bob released 1']);
-    assert.equal([ann.state.phase, bob.state.phase, await first.exists(KEYS.lease)], ['stopped', 'stopped', 0]);
-  }))));
+test('one that has resigned never asks for the lease, whatever it hears, and nor does one that stopped', () =>
+  withRedis((redis) =>
+    withClients([redis.url, redis.url], (first, second) =>
+      withFleet(async (fleet) => {
+        const ann = fleet.start('ann', createLeaseStore([first], KEYS, TTL_MS), 4, true);
+        for (const type of ['redis-ready', 'lease-released', 'tick'] as const) ann.send({ type });
+        const bob = fleet.startOn('bob', second);
+        await fleet.logged('bob master 1');
+        await bob.stop();
+        for (const each of [ann, bob]) for (const type of ['redis-ready', 'lease-released', 'tick'] as const) each.send({ type });
+        // Longer than any of its waits.
+        await new Promise((resolve) => setTimeout(resolve, 2 * TTL_MS));
+        assert.equal(fleet.log, ['bob master 1', 'bob slave 1', 'bob released 1']);
+        assert.equal([ann.state.phase, bob.state.phase, await first.exists(KEYS.lease)], ['stopped', 'stopped', 0]);
+      }),
+    ),
+  ));
 
-test('a master renews its lease and its hash for as long as it lives', () => withRedis((redis) =>
-  withClients([redis.url, redis.url], (first, second) => withFleet(async (fleet) => {
-    fleet.startOn('ann', first);
-    await fleet.logged('ann master 1');
-    fleet.startOn('bob', second);
-    await second.del(KEYS.master);
-    await until(async () => (await second.hget(KEYS.master, 'name')) === 'ann', { what: 'the hash to be written again' });
-    await until(() => (fleet.drivers.get('ann')?.state.attempt ?? 0) >= 7, { what: 'five renewals' });
-    assert.equal(fleet.log, ['ann master 1']);
-    assert.ok((await second.pttl(KEYS.lease)) > TTL_MS / 3);
-  }))));
+test('a master renews its lease and its hash for as long as it lives', () =>
+  withRedis((redis) =>
+    withClients([redis.url, redis.url], (first, second) =>
+      withFleet(async (fleet) => {
+        fleet.startOn('ann', first);
+        await fleet.logged('ann master 1');
+        fleet.startOn('bob', second);
+        await second.del(KEYS.master);
+        await until(async () => (await second.hget(KEYS.master, 'name')) === 'ann', { what: 'the hash to be written again' });
+        await until(() => (fleet.drivers.get('ann')?.state.attempt ?? 0) >= 7, { what: 'five renewals' });
+        assert.equal(fleet.log, ['ann master 1']);
+        assert.ok((await second.pttl(KEYS.lease)) > TTL_MS / 3);
+      }),
+    ),
+  ));
 
-test('after the last master stopped, nothing of it is left in Redis but the term', () => withRedis((redis) => withClients([redis.url], (client) => withFleet(async (fleet) => {
-  const ann = fleet.startOn('ann', client);
-  await fleet.logged('ann master 1');
-  await ann.stop();
-  assert.equal(await client.keys('*'), [KEYS.term]);
-}))));
+test('after the last master stopped, nothing of it is left in Redis but the term', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withFleet(async (fleet) => {
+        const ann = fleet.startOn('ann', client);
+        await fleet.logged('ann master 1');
+        await ann.stop();
+        assert.equal(await client.keys('*'), [KEYS.term]);
+      }),
+    ),
+  ));
 
-test('a master without Redis steps down by itself, and is master again, of a higher term, when an empty Redis returns', () => withRedis((redis) =>
-  withClients([redis.url], (client) => withFleet(async (fleet) => {
-    const ann = fleet.startOn('ann', client);
-    await fleet.logged('ann master 1');
-    await redis.kill();
-    const goneMs = performance.now();
-    await fleet.logged('ann slave 1');
-    assert.ok(performance.now() - goneMs < TTL_MS, 'the lease had run out');
-    await redis.restart();
-    await areReady(client);
-    ann.send({ type: 'redis-ready' });
-    await fleet.logged('ann master 3');
-    assert.is(parseTerm(await client.get(KEYS.term), 9).term, 3, 'one election may have been missed');
-  }))));
+test('a master without Redis steps down by itself, and is master again, of a higher term, when an empty Redis returns', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withFleet(async (fleet) => {
+        const ann = fleet.startOn('ann', client);
+        await fleet.logged('ann master 1');
+        await redis.kill();
+        const goneMs = performance.now();
+        await fleet.logged('ann slave 1');
+        assert.ok(performance.now() - goneMs < TTL_MS, 'the lease had run out');
+        await redis.restart();
+        await areReady(client);
+        ann.send({ type: 'redis-ready' });
+        await fleet.logged('ann master 3');
+        assert.is(parseTerm(await client.get(KEYS.term), 9).term, 3, 'one election may have been missed');
+      }),
+    ),
+  ));
 
-test('a master that a newer term has overtaken steps down', () => withRedis((redis) => withClients([redis.url], (client) => withFleet(async (fleet) => {
-  fleet.startOn('ann', client);
-  await fleet.logged('ann master 1');
-  await client.set(KEYS.term, '50');
-  await fleet.logged('ann slave 1');
-  await fleet.logged('ann master 51');
-}))));
+test('a master that a newer term has overtaken steps down', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withFleet(async (fleet) => {
+        fleet.startOn('ann', client);
+        await fleet.logged('ann master 1');
+        await client.set(KEYS.term, '50');
+        await fleet.logged('ann slave 1');
+        await fleet.logged('ann master 51');
+      }),
+    ),
+  ));
 
 test('stopping while an attempt is on its way gives the lease back when it is granted', async () => {
   // A store whose answer waits until it is let go.
@@ -163,31 +189,33 @@ test('stopping while an attempt is on its way gives the lease back when it is gr
   });
 });
 
-test('a balancer that can’t look at the lease in time does not ask for it', () => withFleet(async (fleet) => {
-  const server = new FakeLeaseServer(() => performance.now());
-  const store = createFakeLeaseStore(server, TTL_MS);
-  let [looks, acquires] = [0, 0];
-  const driver = fleet.start('far', {
-    ...store,
-    look: async () => {
-      looks++;
-      return { kind: 'failed', reason: 'Command timed out', isSlow: true, isRefused: false };
-    },
-    acquire: () => {
-      acquires++;
-      return store.acquire();
-    },
-  });
-  await until(() => looks > 0 && driver.state.phase === 'waiting', { what: 'the first look' });
-  assert.is(acquires, 0);
-  assert.ok(driver.state.slowFailures > 0);
-  assert.match(driver.trouble, /^the lease can't be taken: Command timed out$/);
-}));
+test('a balancer that can’t look at the lease in time does not ask for it', () =>
+  withFleet(async (fleet) => {
+    const server = new FakeLeaseServer(() => performance.now());
+    const store = createFakeLeaseStore(server, TTL_MS);
+    let [looks, acquires] = [0, 0];
+    const driver = fleet.start('far', {
+      ...store,
+      look: async () => {
+        looks++;
+        return { kind: 'failed', reason: 'Command timed out', isSlow: true, isRefused: false };
+      },
+      acquire: () => {
+        acquires++;
+        return store.acquire();
+      },
+    });
+    await until(() => looks > 0 && driver.state.phase === 'waiting', { what: 'the first look' });
+    assert.is(acquires, 0);
+    assert.ok(driver.state.slowFailures > 0);
+    assert.match(driver.trouble, /^the lease can't be taken: Command timed out$/);
+  }));
 
-test('a driver that starts with a term it saw takes a higher one, whatever Redis remembers', () => withFleet(async (fleet) => {
-  const server = new FakeLeaseServer(() => performance.now());
-  fleet.start('ann', createFakeLeaseStore(server, TTL_MS), 30);
-  await fleet.logged('ann master 32');
-}));
+test('a driver that starts with a term it saw takes a higher one, whatever Redis remembers', () =>
+  withFleet(async (fleet) => {
+    const server = new FakeLeaseServer(() => performance.now());
+    fleet.start('ann', createFakeLeaseStore(server, TTL_MS), 30);
+    await fleet.logged('ann master 32');
+  }));
 
 test.run();

@@ -14,7 +14,8 @@ const test = suite('lease steps');
 const [MINE, OTHER] = ['a'.repeat(32), 'b'.repeat(32)];
 
 const TIMES = leaseTimes(1500);
-const step = (state: LeaseState, event: LeaseEvent, nowMs: number, random = 0.5): LeaseStep => stepLease(state, event, nowMs, TIMES, random);
+const step = (state: LeaseState, event: LeaseEvent, nowMs: number, random = 0.5): LeaseStep =>
+  stepLease(state, event, nowMs, TIMES, random);
 
 /** A machine in each phase at 1000 ms; claiming and master hold the grant of attempt 1 until 2400. */
 function stateIn(phase: LeasePhase): LeaseState {
@@ -31,8 +32,14 @@ function stateIn(phase: LeasePhase): LeaseState {
 const PHASES: readonly LeasePhase[] = ['waiting', 'acquiring', 'claiming', 'master', 'stopped'];
 
 test('the way into mastership is: ask for the lease, then for a term above all seen, then be master', () => {
-  assert.equal(PHASES.map((phase) => stateIn(phase).phase), PHASES);
-  assert.equal(PHASES.map((phase) => roleOf(stateIn(phase))), ['slave', 'slave', 'slave', 'master', 'slave']);
+  assert.equal(
+    PHASES.map((phase) => stateIn(phase).phase),
+    PHASES,
+  );
+  assert.equal(
+    PHASES.map((phase) => roleOf(stateIn(phase))),
+    ['slave', 'slave', 'slave', 'master', 'slave'],
+  );
   const asked = step(stateIn('waiting'), { type: 'tick' }, 1000);
   assert.equal(asked.effects, [{ type: 'acquire', attempt: 1 }]);
   const got = step(asked.state, { type: 'acquired', attempt: 1, validUntilMs: 2400, mastership: MINE }, 1010);
@@ -45,19 +52,31 @@ test('the way into mastership is: ask for the lease, then for a term above all s
 test('a stop gives back what is held or asked for, and tells of the end of mastership', () => {
   const effects = PHASES.map((phase) => step(stateIn(phase), { type: 'stop' }, 1100));
   assert.ok(effects.every(({ state }) => state.phase === 'stopped'));
-  assert.equal(effects.map((each) => each.effects), [
-    [],
-    [{ type: 'release', grant: 1 }],
-    [{ type: 'release', grant: 1 }],
-    [{ type: 'become-slave', term: 7, reason: 'this balancer stops' }, { type: 'release', grant: 1 }],
-    [],
-  ]);
+  assert.equal(
+    effects.map((each) => each.effects),
+    [
+      [],
+      [{ type: 'release', grant: 1 }],
+      [{ type: 'release', grant: 1 }],
+      [
+        { type: 'become-slave', term: 7, reason: 'this balancer stops' },
+        { type: 'release', grant: 1 },
+      ],
+      [],
+    ],
+  );
 });
 
 test('a stopped machine does nothing any more but give back what still comes', () => {
   const events: LeaseEvent[] = [
-    { type: 'tick' }, { type: 'lease-released' }, { type: 'redis-ready' }, { type: 'rank', rank: 2 }, { type: 'term-seen', term: 99 },
-    { type: 'term-taken', attempt: 2, term: 100 }, { type: 'renewed', attempt: 3, validUntilMs: 9e9 }, { type: 'acquire-held', attempt: 1, leftMs: 5 },
+    { type: 'tick' },
+    { type: 'lease-released' },
+    { type: 'redis-ready' },
+    { type: 'rank', rank: 2 },
+    { type: 'term-seen', term: 99 },
+    { type: 'term-taken', attempt: 2, term: 100 },
+    { type: 'renewed', attempt: 3, validUntilMs: 9e9 },
+    { type: 'acquire-held', attempt: 1, leftMs: 5 },
   ];
   let state = stateIn('stopped');
   for (const event of events) {
@@ -88,7 +107,12 @@ test('an attempt that is not answered is given up, and its grant given back shou
 });
 
 test('a grant that is about to end when it comes is given back', () => {
-  for (const [nowMs, isKept] of [[2249, true], [2250, false], [2400, false], [9000, false]] as const) {
+  for (const [nowMs, isKept] of [
+    [2249, true],
+    [2250, false],
+    [2400, false],
+    [9000, false],
+  ] as const) {
     const { effects, state } = step(stateIn('acquiring'), { type: 'acquired', attempt: 1, validUntilMs: 2400, mastership: MINE }, nowMs);
     assert.is(state.phase, isKept ? 'claiming' : 'waiting', `${nowMs}`);
     assert.is(effects[0]?.type, isKept ? 'take-term' : 'release');
@@ -126,7 +150,10 @@ test('who knows no term does not begin with 1 on a Redis without one, until thos
 test('two masterships in one term: a master of it steps down, and everyone who notices raises the term in Redis', () => {
   const rival: LeaseEvent = { type: 'term-seen', term: 7, mastership: OTHER };
   const down = step(stateIn('master'), rival, 1100);
-  assert.equal(down.effects.map(({ type }) => type), ['raise-term', 'become-slave', 'release']);
+  assert.equal(
+    down.effects.map(({ type }) => type),
+    ['raise-term', 'become-slave', 'release'],
+  );
   assert.equal(down.effects[0], { type: 'raise-term', term: 8 });
   assert.is(down.state.highestTerm, 8);
   let state = step(stateIn('waiting'), { type: 'term-seen', term: 7, mastership: MINE }, 1100).state;
@@ -150,8 +177,14 @@ test('who gets no answer in time backs off for longer than the lease, and for lo
     waits.push(state.wakeAtMs - nowMs - 500);
     nowMs = state.wakeAtMs;
   }
-  assert.ok(waits.every((wait, i) => wait >= TIMES.ttlMs && wait >= Math.min(1.5 * (waits[i - 1] ?? 0), 5000)), waits.join());
-  assert.ok(waits.every((wait) => wait <= 5000), 'a fleet that is mended has a master within 5 s');
+  assert.ok(
+    waits.every((wait, i) => wait >= TIMES.ttlMs && wait >= Math.min(1.5 * (waits[i - 1] ?? 0), 5000)),
+    waits.join(),
+  );
+  assert.ok(
+    waits.every((wait) => wait <= 5000),
+    'a fleet that is mended has a master within 5 s',
+  );
   for (const event of [{ type: 'redis-ready' }, { type: 'lease-released' }, { type: 'round-trip', ms: TIMES.slowMs + 1 }] as const) {
     assert.is(step(state, event, nowMs - 1000).state.wakeAtMs, state.wakeAtMs, `${event.type} is no reason to try`);
   }
@@ -160,24 +193,39 @@ test('who gets no answer in time backs off for longer than the lease, and for lo
 
 test('a master that may not write steps back, and a quick heartbeat is no reason to try again', () => {
   const down = step(stateIn('master'), { type: 'write-refused', term: 7, reason: 'no rights' }, 1500);
-  assert.equal(down.effects, [{ type: 'become-slave', term: 7, reason: 'no rights' }, { type: 'release', grant: 1 }]);
+  assert.equal(down.effects, [
+    { type: 'become-slave', term: 7, reason: 'no rights' },
+    { type: 'release', grant: 1 },
+  ]);
   assert.ok(down.state.wakeAtMs >= 1500 + TIMES.ttlMs);
   assert.is(step(down.state, { type: 'round-trip', ms: 1 }, 1600).state.wakeAtMs, down.state.wakeAtMs);
-  assert.is(step(stateIn('master'), { type: 'write-refused', term: 6, reason: 'no rights' }, 1500).state.phase, 'master', 'of a mastership before');
+  assert.is(
+    step(stateIn('master'), { type: 'write-refused', term: 6, reason: 'no rights' }, 1500).state.phase,
+    'master',
+    'of a mastership before',
+  );
   const refused = step(stateIn('claiming'), { type: 'term-failed', attempt: 2, isSlow: false, isRefused: true }, 1100);
   assert.ok(refused.state.wakeAtMs >= 1100 + TIMES.ttlMs);
 });
 
 test('a balancer that is barred gives back what it has and does not ask, until it may lead again', () => {
   const down = step(stateIn('master'), { type: 'bar', reason: 'the name is taken' }, 1100);
-  assert.equal(down.effects, [{ type: 'become-slave', term: 7, reason: 'the name is taken' }, { type: 'release', grant: 1 }]);
+  assert.equal(down.effects, [
+    { type: 'become-slave', term: 7, reason: 'the name is taken' },
+    { type: 'release', grant: 1 },
+  ]);
   assert.equal(step(stateIn('claiming'), { type: 'bar', reason: 'x' }, 1100).effects, [{ type: 'release', grant: 1 }]);
   const asking = step(stateIn('acquiring'), { type: 'bar', reason: 'x' }, 1100).state;
-  assert.equal(step(asking, { type: 'acquired', attempt: 1, validUntilMs: 2400, mastership: MINE }, 1100).effects, [{ type: 'release', grant: 1 }]);
+  assert.equal(step(asking, { type: 'acquired', attempt: 1, validUntilMs: 2400, mastership: MINE }, 1100).effects, [
+    { type: 'release', grant: 1 },
+  ]);
   const barred = step(stateIn('waiting'), { type: 'bar', reason: 'x' }, 1000).state;
   assert.equal(step(barred, { type: 'tick' }, 1000).effects, []);
   const again = step(step(barred, { type: 'tick' }, 1000).state, { type: 'bar', reason: '' }, 1100).state;
-  assert.equal(step(again, { type: 'tick' }, 1100).effects.map(({ type }) => type), ['acquire']);
+  assert.equal(
+    step(again, { type: 'tick' }, 1100).effects.map(({ type }) => type),
+    ['acquire'],
+  );
 });
 
 test('a closed connection is no refusal, and that another one could write ends the backing off', () => {
@@ -193,14 +241,22 @@ test('another’s lease is looked at sooner than its end and at random, and at i
     const { state } = step(stateIn('acquiring'), { type: 'rank', rank }, 1000);
     return step(state, { type: 'acquire-held', attempt: 1, leftMs }, 1000, random).state.wakeAtMs - 1000;
   };
-  assert.equal([0, 0.5, 0.999].map((random) => Math.round(lookAt(1500, random))), [375, 563, 750]);
+  assert.equal(
+    [0, 0.5, 0.999].map((random) => Math.round(lookAt(1500, random))),
+    [375, 563, 750],
+  );
   assert.equal([lookAt(750, 0), lookAt(100, 0.9), lookAt(100, 0.9, 0)], [750 + 5 + 100, 100 + 5 + 100, 100 + 5]);
 });
 
 test('a master steps down for whatever comes first once its lease has run out, and at no moment before', () => {
   const events: LeaseEvent[] = [
-    { type: 'tick' }, { type: 'rank', rank: 1 }, { type: 'renew-failed', attempt: 3 }, { type: 'renewed', attempt: 3, validUntilMs: 9000 },
-    { type: 'term-seen', term: 1 }, { type: 'redis-ready' }, { type: 'lease-released' },
+    { type: 'tick' },
+    { type: 'rank', rank: 1 },
+    { type: 'renew-failed', attempt: 3 },
+    { type: 'renewed', attempt: 3, validUntilMs: 9000 },
+    { type: 'term-seen', term: 1 },
+    { type: 'redis-ready' },
+    { type: 'lease-released' },
   ];
   const renewing = step(stateIn('master'), { type: 'tick' }, 1500).state;
   assert.is(renewing.isRenewing, true);
@@ -208,22 +264,37 @@ test('a master steps down for whatever comes first once its lease has run out, a
     assert.is(step(renewing, event, 2249).state.phase, 'master', event.type);
     const late = step(renewing, event, 2250);
     assert.is(late.state.phase, 'waiting', event.type);
-    assert.equal(late.effects.map(({ type }) => type), ['become-slave', 'release']);
+    assert.equal(
+      late.effects.map(({ type }) => type),
+      ['become-slave', 'release'],
+    );
   }
 });
 
 test('a master steps down when it hears of a newer term, also as a late answer to a question of its own', () => {
-  for (const event of [{ type: 'term-seen', term: 8 }, { type: 'term-taken', attempt: 1, term: 8 }] as const) {
+  for (const event of [
+    { type: 'term-seen', term: 8 },
+    { type: 'term-taken', attempt: 1, term: 8 },
+  ] as const) {
     const { state, effects } = step(stateIn('master'), event, 1100);
     assert.is(state.phase, 'waiting');
     assert.is(state.highestTerm, 8);
-    assert.equal(effects.map(({ type }) => type), ['become-slave', 'release']);
+    assert.equal(
+      effects.map(({ type }) => type),
+      ['become-slave', 'release'],
+    );
   }
   assert.is(step(stateIn('master'), { type: 'term-seen', term: 7 }, 1100).state.phase, 'master');
 });
 
 test('what Redis says another’s lease has left is believed from 0 up to where it is looked at sooner', () => {
-  for (const [leftMs, wakesInMs] of [[700, 705], [-5, 5], [3_600_000, 562.5], [null, 150], [0, 5]] as const) {
+  for (const [leftMs, wakesInMs] of [
+    [700, 705],
+    [-5, 5],
+    [3_600_000, 562.5],
+    [null, 150],
+    [0, 5],
+  ] as const) {
     const { state } = step(stateIn('acquiring'), { type: 'acquire-held', attempt: 1, leftMs }, 1100);
     assert.is(state.wakeAtMs - 1100, wakesInMs, `${leftMs}`);
   }
@@ -243,13 +314,30 @@ function randomEvent(random: Random, state: LeaseState, nowMs: number): LeaseEve
   const validUntilMs = random.below(3) > 0 ? nowMs + 1483 : nowMs - 500 + random.below(2000);
   const term = random.below(40) === 0 ? state.highestTerm + random.below(3) : random.below(state.highestTerm + 1);
   const events: LeaseEvent[] = [
-    { type: 'tick' }, { type: 'tick' }, { type: 'tick' }, { type: 'acquired', attempt, validUntilMs, mastership: MINE },
-    { type: 'acquired', attempt, validUntilMs, mastership: MINE }, { type: 'acquire-held', attempt, leftMs: random.below(3000) - 100 },
-    { type: 'acquire-failed', attempt, isSlow: false }, { type: 'term-taken', attempt, term: state.highestTerm + random.below(3) },
-    { type: 'term-failed', attempt, isSlow: false, isRefused: random.below(2) === 0 }, { type: 'renewed', attempt, validUntilMs }, { type: 'renew-lost', attempt },
-    { type: 'renew-failed', attempt }, { type: 'term-seen', term }, { type: 'lease-released' }, { type: 'rank', rank: random.below(9) },
-    { type: 'redis-ready' }, { type: 'term-missing', attempt }, { type: 'term-failed', attempt, isSlow: true, isRefused: false }, { type: 'bar', reason: random.below(2) === 0 ? 'x' : '' }, { type: 'bar', reason: '' }, { type: 'acquire-failed', attempt, isSlow: true },
-    { type: 'term-seen', term, mastership: OTHER }, { type: 'write-refused', term: state.term, reason: 'x' }, { type: 'round-trip', ms: random.below(500) },
+    { type: 'tick' },
+    { type: 'tick' },
+    { type: 'tick' },
+    { type: 'acquired', attempt, validUntilMs, mastership: MINE },
+    { type: 'acquired', attempt, validUntilMs, mastership: MINE },
+    { type: 'acquire-held', attempt, leftMs: random.below(3000) - 100 },
+    { type: 'acquire-failed', attempt, isSlow: false },
+    { type: 'term-taken', attempt, term: state.highestTerm + random.below(3) },
+    { type: 'term-failed', attempt, isSlow: false, isRefused: random.below(2) === 0 },
+    { type: 'renewed', attempt, validUntilMs },
+    { type: 'renew-lost', attempt },
+    { type: 'renew-failed', attempt },
+    { type: 'term-seen', term },
+    { type: 'lease-released' },
+    { type: 'rank', rank: random.below(9) },
+    { type: 'redis-ready' },
+    { type: 'term-missing', attempt },
+    { type: 'term-failed', attempt, isSlow: true, isRefused: false },
+    { type: 'bar', reason: random.below(2) === 0 ? 'x' : '' },
+    { type: 'bar', reason: '' },
+    { type: 'acquire-failed', attempt, isSlow: true },
+    { type: 'term-seen', term, mastership: OTHER },
+    { type: 'write-refused', term: state.term, reason: 'x' },
+    { type: 'round-trip', ms: random.below(500) },
   ];
   return events[random.below(events.length)] as LeaseEvent;
 }
@@ -280,7 +368,8 @@ test('whatever comes, in whatever order, a machine keeps its invariants', () => 
       if (next.phase === 'master') assert.is(next.term, next.highestTerm);
       const isHeld = next.phase === 'claiming' || next.phase === 'master';
       const isReleased = (grant: number) => effects.some((effect) => effect.type === 'release' && effect.grant === grant);
-      if (isGranted && !(isHeld && next.grant === event.attempt)) assert.ok(isReleased(event.attempt), `seed ${seed}: a grant is forgotten`);
+      if (isGranted && !(isHeld && next.grant === event.attempt))
+        assert.ok(isReleased(event.attempt), `seed ${seed}: a grant is forgotten`);
       const wasHeld = state.phase === 'claiming' || state.phase === 'master';
       if (wasHeld && !(isHeld && next.grant === state.grant)) assert.ok(isReleased(state.grant), `seed ${seed}: the lease is forgotten`);
       state = next;

@@ -294,7 +294,10 @@ test('64 balancers have one master, and another one in time after each of 20 cra
     simulation.master?.kill();
     simulation.time.pass(5000);
     const turns = turnsSince(simulation, nowMs);
-    assert.equal(turns.map(({ role, term }) => `${role} ${term}`), [`master ${crash + 1}`]);
+    assert.equal(
+      turns.map(({ role, term }) => `${role} ${term}`),
+      [`master ${crash + 1}`],
+    );
     assert.ok((turns[0]?.atMs ?? Infinity) - nowMs <= TTL_MS + 500);
   }
 });

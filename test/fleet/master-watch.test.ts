@@ -7,7 +7,12 @@ import { MasterWatch } from '../../lib/fleet/master-watch.js';
 const test = suite('master watch');
 
 /** A watch that is looked at every 250 ms, as the fleet thread does, and what it said. */
-function openStage(leaseTtlMs = 1500): { readonly said: string[]; readonly watch: MasterWatch; pass(ms: number): void; pause(ms: number): void } {
+function openStage(leaseTtlMs = 1500): {
+  readonly said: string[];
+  readonly watch: MasterWatch;
+  pass(ms: number): void;
+  pause(ms: number): void;
+} {
   let nowMs = 0;
   const said: string[] = [];
   const stage = {
@@ -39,7 +44,10 @@ test('after 3 s without a table it is alone and says why, and again each minute 
   pass(2750);
   assert.equal([said, watch.reason], [[], '']);
   pass(250);
-  assert.equal(said, ['3000 warn no master is heard: this balancer checks its hosts itself {"seconds":3,"reason":"because"}', '3000 alone']);
+  assert.equal(said, [
+    '3000 warn no master is heard: this balancer checks its hosts itself {"seconds":3,"reason":"because"}',
+    '3000 alone',
+  ]);
   pass(59_750);
   assert.is(said.length, 2);
   pass(250);

@@ -26,74 +26,80 @@ interface Stage {
   join(name: string): Member;
 }
 
-const withStage = (fn: (stage: Stage) => Promise<void>) => withRedis((redis) => withClients([redis.url], (client) => {
-  const columns = openTable(createTable(8));
-  const stage: Stage = {
-    client,
-    nowMs: 0,
-    join(name) {
-      const config = { name, url: `http://${name}`, version: '0', instance: `${name}-1`, joinedAtMs: 1 } as ThreadConfig;
-      const membership = new Membership(client, KEYS, config, columns, () => stage.nowMs);
-      let fields: ReadonlyMap<string, string> = new Map();
-      return {
-        async beat(term) {
-          const standing = await membership.beat({ role: 'slave', term, noMaster: '', remembered: [{ key: KEYS.settings, fields }] });
-          ({ fields } = standing.settings);
-          return Object.fromEntries(fields);
+const withStage = (fn: (stage: Stage) => Promise<void>) =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) => {
+      const columns = openTable(createTable(8));
+      const stage: Stage = {
+        client,
+        nowMs: 0,
+        join(name) {
+          const config = { name, url: `http://${name}`, version: '0', instance: `${name}-1`, joinedAtMs: 1 } as ThreadConfig;
+          const membership = new Membership(client, KEYS, config, columns, () => stage.nowMs);
+          let fields: ReadonlyMap<string, string> = new Map();
+          return {
+            async beat(term) {
+              const standing = await membership.beat({ role: 'slave', term, noMaster: '', remembered: [{ key: KEYS.settings, fields }] });
+              ({ fields } = standing.settings);
+              return Object.fromEntries(fields);
+            },
+          };
         },
       };
-    },
-  };
-  return fn(stage);
-}));
+      return fn(stage);
+    }),
+  );
 
-test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer goes by what is there', () => withStage(async (stage) => {
-  const [a, b] = [stage.join('a'), stage.join('b')];
-  const settings = { algorithm: 'resource', 'host:h1': 'drained' };
-  await stage.client.set(KEYS.term, '5');
-  await stage.client.hset(KEYS.settings, settings);
-  for (const each of [a, b]) assert.equal(await each.beat(5), settings);
-  await stage.client.flushall();
-  stage.nowMs = 60_000;
-  assert.equal(await a.beat(5), settings);
-  assert.is(await stage.client.get(KEYS.term), '6');
-  await stage.client.hdel(KEYS.settings, 'host:h1');
-  assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
-}));
+test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer goes by what is there', () =>
+  withStage(async (stage) => {
+    const [a, b] = [stage.join('a'), stage.join('b')];
+    const settings = { algorithm: 'resource', 'host:h1': 'drained' };
+    await stage.client.set(KEYS.term, '5');
+    await stage.client.hset(KEYS.settings, settings);
+    for (const each of [a, b]) assert.equal(await each.beat(5), settings);
+    await stage.client.flushall();
+    stage.nowMs = 60_000;
+    assert.equal(await a.beat(5), settings);
+    assert.is(await stage.client.get(KEYS.term), '6');
+    await stage.client.hdel(KEYS.settings, 'host:h1');
+    assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
+  }));
 
-test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () => withStage(async (stage) => {
-  const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
-  await stage.client.set(KEYS.term, '5');
-  await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-  for (const each of [a, b, c]) await each.beat(5);
-  await stage.client.flushall();
-  // No time has passed for any of them: each knows that it was in the order a moment ago.
-  assert.equal(await a.beat(5), { algorithm: 'resource', 'host:h1': 'drained' });
-  await stage.client.hdel(KEYS.settings, 'host:h1');
-  assert.equal([await b.beat(5), await c.beat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
-  await stage.client.flushall();
-  assert.equal(await b.beat(6), { algorithm: 'resource' }, 'the next loss is another one');
-}));
+test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () =>
+  withStage(async (stage) => {
+    const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
+    await stage.client.set(KEYS.term, '5');
+    await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
+    for (const each of [a, b, c]) await each.beat(5);
+    await stage.client.flushall();
+    // No time has passed for any of them: each knows that it was in the order a moment ago.
+    assert.equal(await a.beat(5), { algorithm: 'resource', 'host:h1': 'drained' });
+    await stage.client.hdel(KEYS.settings, 'host:h1');
+    assert.equal([await b.beat(5), await c.beat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
+    await stage.client.flushall();
+    assert.equal(await b.beat(6), { algorithm: 'resource' }, 'the next loss is another one');
+  }));
 
-test('what an operator took back while a balancer was cut off does not come back with it', () => withStage(async (stage) => {
-  const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
-  await stage.client.set(KEYS.term, '5');
-  await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-  for (const each of [a, cutOff]) await each.beat(5);
-  await stage.client.del(KEYS.settings);
-  stage.nowMs = 60_000;
-  // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
-  await stage.client.zrem(KEYS.balancers, 'cut-off');
-  assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
-  // The same when Redis lost its data after that, and the others were back first.
-  await stage.client.hset(KEYS.settings, 'host:h2', 'drained');
-  for (const each of [a, cutOff]) assert.equal(await each.beat(5), { 'host:h2': 'drained' });
-  await stage.client.del(KEYS.settings);
-  stage.nowMs = 120_000;
-  await a.beat(5);
-  await stage.client.flushall();
-  stage.nowMs = 180_000;
-  assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
-}));
+test('what an operator took back while a balancer was cut off does not come back with it', () =>
+  withStage(async (stage) => {
+    const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
+    await stage.client.set(KEYS.term, '5');
+    await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
+    for (const each of [a, cutOff]) await each.beat(5);
+    await stage.client.del(KEYS.settings);
+    stage.nowMs = 60_000;
+    // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
+    await stage.client.zrem(KEYS.balancers, 'cut-off');
+    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+    // The same when Redis lost its data after that, and the others were back first.
+    await stage.client.hset(KEYS.settings, 'host:h2', 'drained');
+    for (const each of [a, cutOff]) assert.equal(await each.beat(5), { 'host:h2': 'drained' });
+    await stage.client.del(KEYS.settings);
+    stage.nowMs = 120_000;
+    await a.beat(5);
+    await stage.client.flushall();
+    stage.nowMs = 180_000;
+    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+  }));
 
 test.run();

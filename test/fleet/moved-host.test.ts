@@ -11,7 +11,11 @@ import { withClients } from '../support/redis-client.js';
 
 const test = suite('moved host');
 
-const withHost = <T>(name: string, fn: (url: string) => Promise<T>): Promise<T> => withServer((_request, response) => void response.end(name), ({ url }) => fn(url));
+const withHost = <T>(name: string, fn: (url: string) => Promise<T>): Promise<T> =>
+  withServer(
+    (_request, response) => void response.end(name),
+    ({ url }) => fn(url),
+  );
 
 const legacy = (url: string) => ({ statics: [{ name: 'legacy', url }] });
 
@@ -22,46 +26,75 @@ async function answersOf({ port }: TestBalancer, requests: number): Promise<stri
 }
 
 /** Resolves when all requests to this balancer go to that host. */
-const goesTo = (balancer: TestBalancer, host: string) => until(async () => (await answersOf(balancer, 3)).join() === host, { timeoutMs: SLOW_MS, everyMs: 20, what: `all requests to go to ${host}` });
+const goesTo = (balancer: TestBalancer, host: string) =>
+  until(async () => (await answersOf(balancer, 3)).join() === host, {
+    timeoutMs: SLOW_MS,
+    everyMs: 20,
+    what: `all requests to go to ${host}`,
+  });
 
-test('the URL on the command line wins over the one that Redis remembers, on every balancer', () => withRedis((redis) => withClients([redis.url], (client) =>
-  withHost('old', (oldUrl) => withHost('new', async (newUrl) => {
-    const stored = async () => (await readFleet(client, KEYS)).hosts.map(({ url }) => url);
-    await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(oldUrl) }, async () => {
-      await until(async () => (await stored())[0] === oldUrl && (await client.get(KEYS.table))?.includes(oldUrl), { timeoutMs: SLOW_MS, what: 'the old URL in Redis' });
-    });
-    // The first one of the new fleet is the master, and names no host; the second one does.
-    await withBalancer({ redis: [redis.url], name: 'b0' }, async (other) => {
-      await other.becomes('master');
-      await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(newUrl) }, async (named) => {
-        await Promise.all([goesTo(named, 'new'), goesTo(other, 'new')]);
-        assert.equal([await answersOf(named, 10), await answersOf(other, 10)], [['new'], ['new']], 'and it stays so');
-        await until(async () => (await stored())[0] === newUrl, { what: 'the new URL in Redis' });
-      });
-    });
-    await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(oldUrl) }, async (again) => {
-      assert.equal(await answersOf(again, 5), ['old'], 'a master’s own flags count from its first request on');
-      await again.becomes('master');
-      assert.equal(await answersOf(again, 10), ['old']);
-    });
-  })))));
+test('the URL on the command line wins over the one that Redis remembers, on every balancer', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withHost('old', (oldUrl) =>
+        withHost('new', async (newUrl) => {
+          const stored = async () => (await readFleet(client, KEYS)).hosts.map(({ url }) => url);
+          await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(oldUrl) }, async () => {
+            await until(async () => (await stored())[0] === oldUrl && (await client.get(KEYS.table))?.includes(oldUrl), {
+              timeoutMs: SLOW_MS,
+              what: 'the old URL in Redis',
+            });
+          });
+          // The first one of the new fleet is the master, and names no host; the second one does.
+          await withBalancer({ redis: [redis.url], name: 'b0' }, async (other) => {
+            await other.becomes('master');
+            await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(newUrl) }, async (named) => {
+              await Promise.all([goesTo(named, 'new'), goesTo(other, 'new')]);
+              assert.equal([await answersOf(named, 10), await answersOf(other, 10)], [['new'], ['new']], 'and it stays so');
+              await until(async () => (await stored())[0] === newUrl, { what: 'the new URL in Redis' });
+            });
+          });
+          await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(oldUrl) }, async (again) => {
+            assert.equal(await answersOf(again, 5), ['old'], 'a master’s own flags count from its first request on');
+            await again.becomes('master');
+            assert.equal(await answersOf(again, 10), ['old']);
+          });
+        }),
+      ),
+    ),
+  ));
 
-test('balancers that contradict each other go by one URL, and say so; what nobody names any more goes within seconds', () => withRedis((redis) => withClients([redis.url], (client) =>
-  withHost('one', (one) => withHost('two', async (two) => {
-    await withBalancer({ redis: [redis.url], name: 'b1' }, async (first) => {
-      await first.becomes('master');
-      await withBalancer({ redis: [redis.url], name: 'b2', ...legacy(one) }, async (second) => {
-        await goesTo(first, 'one');
-        await withBalancer({ redis: [redis.url], name: 'b3', ...legacy(two) }, async (third) => {
-          await goesTo(third, 'one');
-          assert.equal([await answersOf(first, 5), await answersOf(second, 5), await answersOf(third, 5)], [['one'], ['one'], ['one']]);
-          const said = [`b2 names ${one}`, `b3 names ${two}`].toSorted((a, b) => (a.slice(9) < b.slice(9) ? -1 : 1)).join(', ');
-          await until(async () => (await readFleet(client, KEYS)).problems.includes(`legacy: ${said}; ${one} is used`), { timeoutMs: SLOW_MS, what: 'the status to show it' });
-          assert.ok(first.lines.some((line) => line.startsWith('warn host-conflict') && line.includes(two)), first.lines.join('\n'));
-        });
-      });
-      await first.knows(0);
-    });
-  })))));
+test('balancers that contradict each other go by one URL, and say so; what nobody names any more goes within seconds', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withHost('one', (one) =>
+        withHost('two', async (two) => {
+          await withBalancer({ redis: [redis.url], name: 'b1' }, async (first) => {
+            await first.becomes('master');
+            await withBalancer({ redis: [redis.url], name: 'b2', ...legacy(one) }, async (second) => {
+              await goesTo(first, 'one');
+              await withBalancer({ redis: [redis.url], name: 'b3', ...legacy(two) }, async (third) => {
+                await goesTo(third, 'one');
+                assert.equal(
+                  [await answersOf(first, 5), await answersOf(second, 5), await answersOf(third, 5)],
+                  [['one'], ['one'], ['one']],
+                );
+                const said = [`b2 names ${one}`, `b3 names ${two}`].toSorted((a, b) => (a.slice(9) < b.slice(9) ? -1 : 1)).join(', ');
+                await until(async () => (await readFleet(client, KEYS)).problems.includes(`legacy: ${said}; ${one} is used`), {
+                  timeoutMs: SLOW_MS,
+                  what: 'the status to show it',
+                });
+                assert.ok(
+                  first.lines.some((line) => line.startsWith('warn host-conflict') && line.includes(two)),
+                  first.lines.join('\n'),
+                );
+              });
+            });
+            await first.knows(0);
+          });
+        }),
+      ),
+    ),
+  ));
 
 test.run();

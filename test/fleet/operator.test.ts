@@ -30,34 +30,66 @@ interface Stage {
 
 /** Three balancers of which `first` is master, and the hosts a, b and c. */
 async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<BalancerConfig> = {}, keep?: KeepThread): Promise<void> {
-  const withHosts = (names: readonly string[], urls: Record<string, string>, then: (urls: Record<string, string>) => Promise<void>): Promise<void> => {
+  const withHosts = (
+    names: readonly string[],
+    urls: Record<string, string>,
+    then: (urls: Record<string, string>) => Promise<void>,
+  ): Promise<void> => {
     const [name, ...rest] = names;
     if (name === undefined) return then(urls);
-    return withServer((_request, response) => void response.end(name), ({ url }) => withHosts(rest, { ...urls, [name]: url }, then));
+    return withServer(
+      (_request, response) => void response.end(name),
+      ({ url }) => withHosts(rest, { ...urls, [name]: url }, then),
+    );
   };
-  await withRedis((redis) => withClients([redis.url], (client) => withHosts(['a', 'b', 'c'], {}, (urls) => {
-    const statics = Object.entries(urls).map(([name, url]) => ({ name, url }));
-    const config = { redis: [redis.url], statics, ...options };
-    return withBalancer({ ...config, name: 'first' }, async (first) => {
-      await first.becomes('master');
-      await withBalancer({ ...config, name: 'second' }, (second) => withBalancer({ ...config, name: 'third' }, async (third) => {
-        const all = [first, second, third];
-        await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
-        await fn({
-          all, client, redis,
-          async say(action, host) {
-            let told = '';
-            await operate({ action, host, redis: redis.url, namespace: KEYS.namespace, isJson: true }, { write: (text: string) => (told = text) });
-            // After a loss of Redis not all are back at once.
-            assert.ok((JSON.parse(told) as Operated).balancers > 0);
+  await withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withHosts(['a', 'b', 'c'], {}, (urls) => {
+        const statics = Object.entries(urls).map(([name, url]) => ({ name, url }));
+        const config = { redis: [redis.url], statics, ...options };
+        return withBalancer(
+          { ...config, name: 'first' },
+          async (first) => {
+            await first.becomes('master');
+            await withBalancer(
+              { ...config, name: 'second' },
+              (second) =>
+                withBalancer(
+                  { ...config, name: 'third' },
+                  async (third) => {
+                    const all = [first, second, third];
+                    await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, {
+                      timeoutMs: SLOW_MS,
+                      what: 'the hosts in Redis',
+                    });
+                    await fn({
+                      all,
+                      client,
+                      redis,
+                      async say(action, host) {
+                        let told = '';
+                        await operate(
+                          { action, host, redis: redis.url, namespace: KEYS.namespace, isJson: true },
+                          { write: (text: string) => (told = text) },
+                        );
+                        // After a loss of Redis not all are back at once.
+                        assert.ok((JSON.parse(told) as Operated).balancers > 0);
+                      },
+                      async picks(...hosts) {
+                        for (const each of all) await picksOnly(each, ...hosts);
+                      },
+                    });
+                  },
+                  keep,
+                ),
+              keep,
+            );
           },
-          async picks(...hosts) {
-            for (const each of all) await picksOnly(each, ...hosts);
-          },
-        });
-      }, keep), keep);
-    }, keep);
-  })));
+          keep,
+        );
+      }),
+    ),
+  );
 }
 
 /** The bodies of so many answers, each once, in order. */
@@ -69,137 +101,180 @@ async function answersOf({ port }: TestBalancer, requests = 9): Promise<string[]
 
 async function picksOnly(each: TestBalancer, ...hosts: readonly string[]): Promise<void> {
   let last: string[] = [];
-  await until(async () => (last = await answersOf(each)).join() === hosts.join(), { timeoutMs: SLOW_MS, what: () => `${each.name} to pick ${hosts.join()}, not ${last.join()}` });
+  await until(async () => (last = await answersOf(each)).join() === hosts.join(), {
+    timeoutMs: SLOW_MS,
+    what: () => `${each.name} to pick ${hosts.join()}, not ${last.join()}`,
+  });
 }
 
-for (const [action, word] of [['drain', 'drained'], ['eject', 'ejected']] as const) {
-  test(`${action} takes a host out on every balancer, status shows it, and undrain lets it in again, without a failed request`, () => withStage(async ({ all, client, say, picks }) => {
+for (const [action, word] of [
+  ['drain', 'drained'],
+  ['eject', 'ejected'],
+] as const) {
+  test(`${action} takes a host out on every balancer, status shows it, and undrain lets it in again, without a failed request`, () =>
+    withStage(async ({ all, client, say, picks }) => {
+      await picks('a', 'b', 'c');
+      await withLoad((all[1] as TestBalancer).port, async (load) => {
+        await say(action, 'b');
+        await picks('a', 'c');
+        assert.equal(
+          (await readFleet(client, KEYS)).hosts.map(({ name, state, operator }) => [name, state, operator]),
+          [
+            ['a', 'up', null],
+            ['b', 'up', word],
+            ['c', 'up', null],
+          ],
+        );
+        for (const each of all)
+          assert.is(each.lines.filter((line) => line.includes('an operator took a host out {"host":"b"')).length, 1, each.lines.join('\n'));
+        await say('undrain', 'b');
+        await picks('a', 'b', 'c');
+        assert.equal(load.failures, []);
+      });
+    }));
+}
+
+test('with redis-cli alone, which announces nothing, the next heartbeat has it done', () =>
+  withStage(async ({ all, client, picks }) => {
+    await client.hset(KEYS.settings, 'host:a', 'drained');
+    await picks('b', 'c');
+    await client.hdel(KEYS.settings, 'host:a');
     await picks('a', 'b', 'c');
-    await withLoad((all[1] as TestBalancer).port, async (load) => {
-      await say(action, 'b');
+    await client.hset(KEYS.settings, 'host:c', 'ejected');
+    await picks('a', 'b');
+    assert.is(
+      all.every(({ counter }) => counter('settings_dropped') === 0),
+      true,
+    );
+  }));
+
+test('when an operator takes out all hosts, clients are told that there is none, and no panic uses them', () =>
+  withStage(async ({ all, say, picks }) => {
+    for (const host of ['a', 'b']) await say('drain', host);
+    await say('eject', 'c');
+    for (const each of all) {
+      await until(async () => (await ask(each.port)).status === 503, { timeoutMs: SLOW_MS, what: '503' });
+      assert.match((await ask(each.port)).body, /MEERCAT_NO_HOST/);
+      assert.is(openTable(each.balancer.table).header[HEADER.panic], 0);
+    }
+    await say('undrain', 'a');
+    await picks('a');
+  }));
+
+test('a host that is let in again warms up', () =>
+  withStage(
+    async ({ all, say, picks }) => {
+      // The first three seconds of a balancer warm nobody up.
+      const startMs = performance.now();
+      await say('drain', 'b');
       await picks('a', 'c');
-      assert.equal((await readFleet(client, KEYS)).hosts.map(({ name, state, operator }) => [name, state, operator]), [['a', 'up', null], ['b', 'up', word], ['c', 'up', null]]);
-      for (const each of all) assert.is(each.lines.filter((line) => line.includes('an operator took a host out {"host":"b"')).length, 1, each.lines.join('\n'));
+      await until(() => performance.now() - startMs > 3100, { timeoutMs: SLOW_MS, everyMs: 100 });
+      await say('undrain', 'b');
+      for (const { balancer, name } of all) {
+        const { warmSince } = openTable(balancer.table);
+        await until(() => [...warmSince.subarray(0, 3)].filter((sinceMs) => sinceMs > 0).length === 1, {
+          timeoutMs: SLOW_MS,
+          what: `one host to warm up on ${name}`,
+        });
+      }
+      // For the length of the test it stays near a tenth of its share, a thirtieth of all.
+      const counts: Record<string, number> = { a: 0, b: 0, c: 0 };
+      for (let i = 0; i < 120; i++) {
+        const { body } = await ask((all[0] as TestBalancer).port);
+        counts[body] = (counts[body] as number) + 1;
+      }
+      assert.ok((counts['b'] as number) < 20 && (counts['a'] as number) > 40 && (counts['c'] as number) > 40, JSON.stringify(counts));
+    },
+    { slowStartMs: 600_000 },
+  ));
+
+test('all settings are back when Redis comes back empty, and a host that was let in stays in', () =>
+  withStage(async ({ client, redis, say, picks }) => {
+    await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
+    await say('drain', 'b');
+    await say('drain', 'c');
+    await picks('a');
+    await say('undrain', 'c');
+    await picks('a', 'c');
+    for (const how of ['quickly', 'late'] as const) {
+      await redis.kill();
+      // Late: the lease and all heartbeats have run out, and nobody is master.
+      if (how === 'late') await new Promise((resolve) => setTimeout(resolve, 3500));
+      await redis.restart();
+      await areReady(client);
+      await until(async () => (await client.hget(KEYS.settings, 'host:b')) === 'drained', {
+        timeoutMs: SLOW_MS,
+        what: `the word about b to be put back (${how})`,
+      });
+      await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
+      await picks('a', 'c');
+      assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
+      // And it is the settings again that count.
       await say('undrain', 'b');
       await picks('a', 'b', 'c');
-      assert.equal(load.failures, []);
-    });
+      await say('drain', 'b');
+      await picks('a', 'c');
+    }
   }));
-}
-
-test('with redis-cli alone, which announces nothing, the next heartbeat has it done', () => withStage(async ({ all, client, picks }) => {
-  await client.hset(KEYS.settings, 'host:a', 'drained');
-  await picks('b', 'c');
-  await client.hdel(KEYS.settings, 'host:a');
-  await picks('a', 'b', 'c');
-  await client.hset(KEYS.settings, 'host:c', 'ejected');
-  await picks('a', 'b');
-  assert.is(all.every(({ counter }) => counter('settings_dropped') === 0), true);
-}));
-
-test('when an operator takes out all hosts, clients are told that there is none, and no panic uses them', () => withStage(async ({ all, say, picks }) => {
-  for (const host of ['a', 'b']) await say('drain', host);
-  await say('eject', 'c');
-  for (const each of all) {
-    await until(async () => (await ask(each.port)).status === 503, { timeoutMs: SLOW_MS, what: '503' });
-    assert.match((await ask(each.port)).body, /MEERCAT_NO_HOST/);
-    assert.is(openTable(each.balancer.table).header[HEADER.panic], 0);
-  }
-  await say('undrain', 'a');
-  await picks('a');
-}));
-
-test('a host that is let in again warms up', () => withStage(async ({ all, say, picks }) => {
-  // The first three seconds of a balancer warm nobody up.
-  const startMs = performance.now();
-  await say('drain', 'b');
-  await picks('a', 'c');
-  await until(() => performance.now() - startMs > 3100, { timeoutMs: SLOW_MS, everyMs: 100 });
-  await say('undrain', 'b');
-  for (const { balancer, name } of all) {
-    const { warmSince } = openTable(balancer.table);
-    await until(() => [...warmSince.subarray(0, 3)].filter((sinceMs) => sinceMs > 0).length === 1, { timeoutMs: SLOW_MS, what: `one host to warm up on ${name}` });
-  }
-  // For the length of the test it stays near a tenth of its share, a thirtieth of all.
-  const counts: Record<string, number> = { a: 0, b: 0, c: 0 };
-  for (let i = 0; i < 120; i++) {
-    const { body } = await ask((all[0] as TestBalancer).port);
-    counts[body] = (counts[body] as number) + 1;
-  }
-  assert.ok((counts['b'] as number) < 20 && (counts['a'] as number) > 40 && (counts['c'] as number) > 40, JSON.stringify(counts));
-}, { slowStartMs: 600_000 }));
-
-test('all settings are back when Redis comes back empty, and a host that was let in stays in', () => withStage(async ({ client, redis, say, picks }) => {
-  await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
-  await say('drain', 'b');
-  await say('drain', 'c');
-  await picks('a');
-  await say('undrain', 'c');
-  await picks('a', 'c');
-  for (const how of ['quickly', 'late'] as const) {
-    await redis.kill();
-    // Late: the lease and all heartbeats have run out, and nobody is master.
-    if (how === 'late') await new Promise((resolve) => setTimeout(resolve, 3500));
-    await redis.restart();
-    await areReady(client);
-    await until(async () => (await client.hget(KEYS.settings, 'host:b')) === 'drained', { timeoutMs: SLOW_MS, what: `the word about b to be put back (${how})` });
-    await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
-    await picks('a', 'c');
-    assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
-    // And it is the settings again that count.
-    await say('undrain', 'b');
-    await picks('a', 'b', 'c');
-    await say('drain', 'b');
-    await picks('a', 'c');
-  }
-}));
 
 test('without Redis, and when the fleet thread dies meanwhile, a drained host stays out', async () => {
   const threads: Worker[] = [];
   const onThread = (thread: Worker): void => void threads.push(thread);
   process.on('worker', onThread);
   try {
-    await withStage(async ({ all, redis, say, picks }) => {
-      await say('drain', 'b');
-      await picks('a', 'c');
-      await redis.kill();
-      const restarts = all[0]?.counter('fleet_thread_restarts') ?? 0;
-      // The second thread that each balancer starts is the fleet thread.
-      await threads[1]?.terminate();
-      await until(() => (all[0]?.counter('fleet_thread_restarts') ?? 0) > restarts);
-      await until(() => threads.length === 7, { what: 'the thread to be started again' });
-      await withLoad((all[0] as TestBalancer).port, async (load) => {
-        await until(() => load.served > 100, { timeoutMs: SLOW_MS });
-        assert.equal([...load.bodies.keys()].toSorted(), ['a', 'c']);
-      });
-    }, {}, keepThread);
+    await withStage(
+      async ({ all, redis, say, picks }) => {
+        await say('drain', 'b');
+        await picks('a', 'c');
+        await redis.kill();
+        const restarts = all[0]?.counter('fleet_thread_restarts') ?? 0;
+        // The second thread that each balancer starts is the fleet thread.
+        await threads[1]?.terminate();
+        await until(() => (all[0]?.counter('fleet_thread_restarts') ?? 0) > restarts);
+        await until(() => threads.length === 7, { what: 'the thread to be started again' });
+        await withLoad((all[0] as TestBalancer).port, async (load) => {
+          await until(() => load.served > 100, { timeoutMs: SLOW_MS });
+          assert.equal([...load.bodies.keys()].toSorted(), ['a', 'c']);
+        });
+      },
+      {},
+      keepThread,
+    );
   } finally {
     process.off('worker', onThread);
   }
 });
 
-test('a balancer that starts gives a drained host not a single request', () => withStage(async ({ client, redis, say, picks }) => {
-  await say('drain', 'b');
-  await picks('a', 'c');
-  const statics = (await readFleet(client, KEYS)).hosts.map(({ name, url }) => ({ name, url }));
-  for (let i = 0; i < 5; i++) {
-    await withBalancer({ redis: [redis.url], name: `new${i}`, statics }, async (each) => {
-      assert.equal(await answersOf(each, 6), ['a', 'c']);
-    });
-  }
-}));
+test('a balancer that starts gives a drained host not a single request', () =>
+  withStage(async ({ client, redis, say, picks }) => {
+    await say('drain', 'b');
+    await picks('a', 'c');
+    const statics = (await readFleet(client, KEYS)).hosts.map(({ name, url }) => ({ name, url }));
+    for (let i = 0; i < 5; i++) {
+      await withBalancer({ redis: [redis.url], name: `new${i}`, statics }, async (each) => {
+        assert.equal(await answersOf(each, 6), ['a', 'c']);
+      });
+    }
+  }));
 
-test('a host whose word came before it is out from its first report on', () => withStage(async ({ client, picks, all }) => {
-  await writeWord(client, KEYS, 'd', 'drained');
-  await new Promise((resolve) => setTimeout(resolve, 1200));
-  await withServer((_request, response) => void response.end('d'), async ({ url }) => {
-    // Again and again, as an agent does: a slow machine may change its master meanwhile.
-    await until(async () => {
-      await deliverReport(client, 'd', url, { intervalMs: 60_000 });
-      return (await Promise.all(all.map((each) => each.health()))).every(({ hosts }) => hosts === 4);
-    }, { timeoutMs: 30_000, everyMs: 100, what: 'every balancer to know four hosts' });
-    await picks('a', 'b', 'c');
-  });
-}));
+test('a host whose word came before it is out from its first report on', () =>
+  withStage(async ({ client, picks, all }) => {
+    await writeWord(client, KEYS, 'd', 'drained');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await withServer(
+      (_request, response) => void response.end('d'),
+      async ({ url }) => {
+        // Again and again, as an agent does: a slow machine may change its master meanwhile.
+        await until(
+          async () => {
+            await deliverReport(client, 'd', url, { intervalMs: 60_000 });
+            return (await Promise.all(all.map((each) => each.health()))).every(({ hosts }) => hosts === 4);
+          },
+          { timeoutMs: 30_000, everyMs: 100, what: 'every balancer to know four hosts' },
+        );
+        await picks('a', 'b', 'c');
+      },
+    );
+  }));
 
 test.run();

@@ -28,7 +28,14 @@ function startBalancer(name: string): Balancer {
   const columns = openTable(createTable(8));
   columns.known.fill(1);
   const writer = new TableWriter(columns, counterOf(columns.counters));
-  writer.apply(buildTable(1, 1, NAMES.map((host) => buildRow(host))), 0);
+  writer.apply(
+    buildTable(
+      1,
+      1,
+      NAMES.map((host) => buildRow(host)),
+    ),
+    0,
+  );
   return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1001) };
 }
 
@@ -46,7 +53,17 @@ function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
     const { inflight, work, capacity, speed } = master.of(name);
     return { name, inflight, work, capacity, speed };
   });
-  return { stamp: { term, mastership: mastershipOf(term), seq }, isFull: false, previousSeq: seq - 1, hosts: [], figures: [], loads, acks: master.takeAcks(), costs: null, gone: [] };
+  return {
+    stamp: { term, mastership: mastershipOf(term), seq },
+    isFull: false,
+    previousSeq: seq - 1,
+    hosts: [],
+    figures: [],
+    loads,
+    acks: master.takeAcks(),
+    costs: null,
+    gone: [],
+  };
 }
 
 function take(balancer: Balancer, table: HostTable, nowMs: number): void {
@@ -84,7 +101,7 @@ test('what a balancer sent after its message is counted once, and what it finish
   assert.equal(seenBy(two, 0), [1, 5], 'none of its own any more');
 });
 
-test('until the first acknowledgement nothing of the fleet\'s figure is taken for our own', () => {
+test("until the first acknowledgement nothing of the fleet's figure is taken for our own", () => {
   const one = startBalancer('one');
   change(one, 1, 1, 5);
   say(one, 0);
@@ -175,7 +192,12 @@ test('nothing new is no message, unless one is due', () => {
 
 test('what a new master does not know yet stays as it was: what hosts could do over the last seconds', () => {
   const one = startBalancer('one');
-  const row = (capacity: number | null) => buildTable(1, 2, NAMES.map((name) => buildRow(name, { capacity, speed: 1 })));
+  const row = (capacity: number | null) =>
+    buildTable(
+      1,
+      2,
+      NAMES.map((name) => buildRow(name, { capacity, speed: 1 })),
+    );
   take(one, row(4), 0);
   take(one, row(2), 5000);
   const trend = one.columns.capacityTrend[0] as number;
@@ -189,7 +211,10 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.loads.setClass(0, '(rest)');
   one.loads.setClass(2, 'GET /a');
   one.columns.servedByClass[2] = 0xffff_fffe;
-  assert.equal(say(one, 0).classes, [[0, '(rest)'], [2, 'GET /a']]);
+  assert.equal(say(one, 0).classes, [
+    [0, '(rest)'],
+    [2, 'GET /a'],
+  ]);
   one.columns.servedByClass[2] = 3;
   one.columns.busyByClass[2] = 40;
   one.columns.served[0] = 5;
@@ -217,7 +242,10 @@ test('how soon each host answered is said once, by the answers since the message
 });
 
 /** The same balancer after its fleet thread was started again, at a time when a clock would say `firstSeq`. */
-const startAgain = (before: Balancer, firstSeq: number): Balancer => ({ ...before, loads: new OwnLoads(before.columns, before.name, `${before.name}-i`, [], firstSeq) });
+const startAgain = (before: Balancer, firstSeq: number): Balancer => ({
+  ...before,
+  loads: new OwnLoads(before.columns, before.name, `${before.name}-i`, [], firstSeq),
+});
 
 test('a fleet thread that is started again numbers its messages on, and the master takes them', () => {
   const one = startBalancer('one');

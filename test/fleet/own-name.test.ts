@@ -19,12 +19,18 @@ const test = suite('own name');
 
 const OURS: NameStanding = { kind: 'ours' };
 const FREE: NameStanding = { kind: 'free' };
-const heldBy = (instance: string, leftMs: number): NameStanding => ({ kind: 'held', holder: { instance, machine: 'm', pid: '7', since: 'today', leftMs } });
+const heldBy = (instance: string, leftMs: number): NameStanding => ({
+  kind: 'held',
+  holder: { instance, machine: 'm', pid: '7', since: 'today', leftMs },
+});
 
 test('a name that is held is waited for: renewed it is taken, run out it is ours', () => {
   const living = new OwnName();
   assert.is(living.state, 'unknown');
-  assert.equal([living.take(heldBy('i', 2600), 0), living.take(heldBy('i', 2400), 200), living.take(heldBy('i', 2990), 400)], ['waiting', 'waiting', 'taken']);
+  assert.equal(
+    [living.take(heldBy('i', 2600), 0), living.take(heldBy('i', 2400), 200), living.take(heldBy('i', 2990), 400)],
+    ['waiting', 'waiting', 'taken'],
+  );
   const dead = new OwnName();
   for (let nowMs = 0; nowMs < 2900; nowMs += 200) {
     assert.is(dead.take(heldBy('i', 2900 - nowMs + (nowMs % 3)), nowMs), 'waiting');
@@ -51,10 +57,15 @@ test('who loses its name claims it again only when the other was not seen for 3 
 test('a start is told at once, a balancer that serves already counts it once and says it each minute', () => {
   const done: string[] = [];
   let nowMs = 0;
-  const openWatch = (name: OwnName) => new NameWatch({
-    name, clock: () => nowMs, count: (counter) => void done.push(counter), log: (level, _message, fields) => void done.push(`${level} ${fields?.holder ?? ''}`.trim()),
-    post: (message) => void done.push(JSON.stringify(message)), beat: () => undefined,
-  });
+  const openWatch = (name: OwnName) =>
+    new NameWatch({
+      name,
+      clock: () => nowMs,
+      count: (counter) => void done.push(counter),
+      log: (level, _message, fields) => void done.push(`${level} ${fields?.holder ?? ''}`.trim()),
+      post: (message) => void done.push(JSON.stringify(message)),
+      beat: () => undefined,
+    });
   const took = () => done.splice(0);
   const starting = new OwnName();
   const first = openWatch(starting);
@@ -82,42 +93,76 @@ test('a start is told at once, a balancer that serves already counts it once and
   assert.equal(took(), ['info']);
 });
 
-const FLAGS = (redis: string, port: number) => ['balancer', '--redis', redis, '--name', 'b1', '--bind', '127.0.0.1', '--port', String(port), '--console-port', '0'];
-const isServing = (child: Parameters<typeof logOf>[0]) => until(() => logOf(child).some(({ msg }) => msg === 'serving'), { timeoutMs: SLOW_MS, what: () => `it to serve:\n${child.lines.join('\n')}` });
+const FLAGS = (redis: string, port: number) => [
+  'balancer',
+  '--redis',
+  redis,
+  '--name',
+  'b1',
+  '--bind',
+  '127.0.0.1',
+  '--port',
+  String(port),
+  '--console-port',
+  '0',
+];
+const isServing = (child: Parameters<typeof logOf>[0]) =>
+  until(() => logOf(child).some(({ msg }) => msg === 'serving'), {
+    timeoutMs: SLOW_MS,
+    what: () => `it to serve:\n${child.lines.join('\n')}`,
+  });
 
-test('a second balancer of the same name is refused with one line that says who has it; after a kill -9 the next one waits and serves', () => withRedis((redis) => withClients([redis.url], (client) =>
-  withMeercat(FLAGS(redis.url, 0), async (first) => {
-    const keys = buildKeys('meercat');
-    await isServing(first);
-    const refused = await meercat([...FLAGS(redis.url, 0), '--log-level', 'warn', '--host', 'http://127.0.0.1:1']);
-    assert.is(refused.code, 1);
-    assert.match(refused.stderr, /^meercat: --name: another balancer of this fleet has the name b1 \(process \d+ on .+, since 2.+Z\): give each its own$/);
-    assert.ok(refused.stderr.includes(`process ${first.pid} on `), refused.stderr);
-    assert.equal([await client.hget(keys.balancer('b1'), 'pid'), await client.zrange(keys.balancers, '0', '-1')], [String(first.pid), ['b1']], 'the first one is still in the fleet');
-    await until(async () => (await readFleet(client, keys)).master === 'b1');
-    first.kill('SIGKILL');
-    await ended(first);
-    await withMeercat(FLAGS(redis.url, 0), async (next) => {
-      await isServing(next);
-      assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
-      next.kill('SIGTERM');
-      await ended(next);
-    });
-    // In good order nothing is waited for.
-    await withMeercat(FLAGS(redis.url, 0), async (after) => {
-      await isServing(after);
-      assert.not.ok(after.stderr.some((line) => line.includes('waiting')), after.stderr.join('\n'));
-    });
-  }))));
+test('a second balancer of the same name is refused with one line that says who has it; after a kill -9 the next one waits and serves', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withMeercat(FLAGS(redis.url, 0), async (first) => {
+        const keys = buildKeys('meercat');
+        await isServing(first);
+        const refused = await meercat([...FLAGS(redis.url, 0), '--log-level', 'warn', '--host', 'http://127.0.0.1:1']);
+        assert.is(refused.code, 1);
+        assert.match(
+          refused.stderr,
+          /^meercat: --name: another balancer of this fleet has the name b1 \(process \d+ on .+, since 2.+Z\): give each its own$/,
+        );
+        assert.ok(refused.stderr.includes(`process ${first.pid} on `), refused.stderr);
+        assert.equal(
+          [await client.hget(keys.balancer('b1'), 'pid'), await client.zrange(keys.balancers, '0', '-1')],
+          [String(first.pid), ['b1']],
+          'the first one is still in the fleet',
+        );
+        await until(async () => (await readFleet(client, keys)).master === 'b1');
+        first.kill('SIGKILL');
+        await ended(first);
+        await withMeercat(FLAGS(redis.url, 0), async (next) => {
+          await isServing(next);
+          assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
+          next.kill('SIGTERM');
+          await ended(next);
+        });
+        // In good order nothing is waited for.
+        await withMeercat(FLAGS(redis.url, 0), async (after) => {
+          await isServing(after);
+          assert.not.ok(
+            after.stderr.some((line) => line.includes('waiting')),
+            after.stderr.join('\n'),
+          );
+        });
+      }),
+    ),
+  ));
 
-test('of two that start at the same moment exactly one serves', () => withRedis((redis) =>
-  withMeercat(FLAGS(redis.url, 0), (one) => withMeercat(FLAGS(redis.url, 0), async (other) => {
-    const served = (child: typeof one) => logOf(child).filter(({ msg }) => msg === 'serving').length;
-    await until(() => served(one) + served(other) === 1, { timeoutMs: SLOW_MS, what: 'one to serve' });
-    const exit = await Promise.race([one.exit, other.exit]);
-    assert.is(exit.code, 1);
-    assert.is(served(one) + served(other), 1);
-  }))));
+test('of two that start at the same moment exactly one serves', () =>
+  withRedis((redis) =>
+    withMeercat(FLAGS(redis.url, 0), (one) =>
+      withMeercat(FLAGS(redis.url, 0), async (other) => {
+        const served = (child: typeof one) => logOf(child).filter(({ msg }) => msg === 'serving').length;
+        await until(() => served(one) + served(other) === 1, { timeoutMs: SLOW_MS, what: 'one to serve' });
+        const exit = await Promise.race([one.exit, other.exit]);
+        assert.is(exit.code, 1);
+        assert.is(served(one) + served(other), 1);
+      }),
+    ),
+  ));
 
 /** Passes connections to `port` on to another one of loopback. */
 async function withRelay<T>(port: number, to: number, fn: () => Promise<T>): Promise<T> {
@@ -136,32 +181,46 @@ async function withRelay<T>(port: number, to: number, fn: () => Promise<T>): Pro
   }
 }
 
-test('of two that started without Redis the loser serves on, and the table keeps the hosts of the other', () => withRedis((redis) => withClients([redis.url], (client) =>
-  withServer((_request, response) => void response.end('a'), async ({ url }) => {
-    const port = await freePort();
-    const statics = [{ name: 'a', url }];
-    await withBalancer({ redis: [redis.url], name: 'watcher' }, async (watcher) => {
-      await watcher.becomes('master');
-      await withBalancer({ redis: [redis.url], name: 'b1', statics }, async (elder) => {
-        await watcher.knows(1);
-        await withBalancer({ redis: [`redis://127.0.0.1:${port}`], name: 'b1' }, (younger) => withRelay(port, redis.port, async () => {
-          await until(() => younger.counter('name_conflicts') === 1, { timeoutMs: SLOW_MS, what: 'the younger one to notice' });
-          await younger.knows(1);
-          for (let i = 0; i < 80; i++) {
-            assert.equal([(await ask(watcher.port)).body, (await ask(younger.port)).body], ['a', 'a']);
-            await new Promise((resolve) => setTimeout(resolve, 100));
-          }
-          assert.is(await client.hget(KEYS.balancer('b1'), 'url'), `http://127.0.0.1:${elder.port}`);
-          assert.is(younger.counter('name_conflicts'), 1);
-          assert.is(elder.counter('name_conflicts'), 0);
-        }));
-        assert.is(await client.hget(KEYS.balancer('b1'), 'url'), `http://127.0.0.1:${elder.port}`, 'nor does it take the other out when it stops');
-      });
-    });
-  }))));
+test('of two that started without Redis the loser serves on, and the table keeps the hosts of the other', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withServer(
+        (_request, response) => void response.end('a'),
+        async ({ url }) => {
+          const port = await freePort();
+          const statics = [{ name: 'a', url }];
+          await withBalancer({ redis: [redis.url], name: 'watcher' }, async (watcher) => {
+            await watcher.becomes('master');
+            await withBalancer({ redis: [redis.url], name: 'b1', statics }, async (elder) => {
+              await watcher.knows(1);
+              await withBalancer({ redis: [`redis://127.0.0.1:${port}`], name: 'b1' }, (younger) =>
+                withRelay(port, redis.port, async () => {
+                  await until(() => younger.counter('name_conflicts') === 1, { timeoutMs: SLOW_MS, what: 'the younger one to notice' });
+                  await younger.knows(1);
+                  for (let i = 0; i < 80; i++) {
+                    assert.equal([(await ask(watcher.port)).body, (await ask(younger.port)).body], ['a', 'a']);
+                    await new Promise((resolve) => setTimeout(resolve, 100));
+                  }
+                  assert.is(await client.hget(KEYS.balancer('b1'), 'url'), `http://127.0.0.1:${elder.port}`);
+                  assert.is(younger.counter('name_conflicts'), 1);
+                  assert.is(elder.counter('name_conflicts'), 0);
+                }),
+              );
+              assert.is(
+                await client.hget(KEYS.balancer('b1'), 'url'),
+                `http://127.0.0.1:${elder.port}`,
+                'nor does it take the other out when it stops',
+              );
+            });
+          });
+        },
+      ),
+    ),
+  ));
 
-test('without Redis a balancer starts, whatever its name', () => withBalancer({ redis: [NO_REDIS], name: 'b1' }, async ({ health }: TestBalancer) => {
-  assert.is((await health()).status, 'serving');
-}));
+test('without Redis a balancer starts, whatever its name', () =>
+  withBalancer({ redis: [NO_REDIS], name: 'b1' }, async ({ health }: TestBalancer) => {
+    assert.is((await health()).status, 'serving');
+  }));
 
 test.run();

@@ -33,11 +33,14 @@ function openStage(known: Record<string, string> = {}) {
     post: (message) => void done.push(JSON.stringify(message)),
     known,
   });
-  return { sync, take: (fields: Record<string, string>) => {
-    done.length = 0;
-    sync.take(parseSettings(fields));
-    return done.slice();
-  } };
+  return {
+    sync,
+    take: (fields: Record<string, string>) => {
+      done.length = 0;
+      sync.take(parseSettings(fields));
+      return done.slice();
+    },
+  };
 }
 
 test('what changed is acted on, and nothing twice', () => {
@@ -45,12 +48,19 @@ test('what changed is acted on, and nothing twice', () => {
   const took = (host: string, word: string) => `info an operator took a host out {"host":"${host}","word":"${word}"}`;
   const posted = (algorithm: string | null, fields: Record<string, string>) => JSON.stringify({ type: 'settings', algorithm, fields });
   assert.equal(take({}), []);
-  const [first, second, third] = [{ algorithm: 'resource', 'host:a': 'drained' }, { algorithm: 'resource', 'host:a': 'ejected', 'host:b': 'drained' }, { 'host:b': 'drained', odd: '1' }];
+  const [first, second, third] = [
+    { algorithm: 'resource', 'host:a': 'drained' },
+    { algorithm: 'resource', 'host:a': 'ejected', 'host:b': 'drained' },
+    { 'host:b': 'drained', odd: '1' },
+  ];
   assert.equal(take(first), [posted('resource', first), took('a', 'drained')]);
   assert.equal(take(first), []);
   assert.equal(take(second), [posted('resource', second), took('a', 'ejected'), took('b', 'drained')]);
   assert.equal(take(third), [
-    posted(null, third), 'count settings_dropped 1', 'warn a field of the settings hash is not understood {"key":"x:settings"}', 'info an operator let a host in again {"host":"a"}',
+    posted(null, third),
+    'count settings_dropped 1',
+    'warn a field of the settings hash is not understood {"key":"x:settings"}',
+    'info an operator let a host in again {"host":"a"}',
   ]);
   assert.equal(take(third), []);
 });

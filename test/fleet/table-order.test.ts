@@ -13,8 +13,28 @@ const test = suite('table order');
 
 const stampOf = (term: number, seq: number, mastership = term === 0 ? '' : mastershipOf(term)): Stamp => ({ term, mastership, seq });
 
-const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({ stamp: stampOf(term, seq), isFull: false, previousSeq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
-const full = (term: number, seq: number): HostTable => ({ stamp: stampOf(term, seq), isFull: true, previousSeq: seq, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: [] });
+const part = (term: number, seq: number, previousSeq = seq - 1): HostTable => ({
+  stamp: stampOf(term, seq),
+  isFull: false,
+  previousSeq,
+  hosts: [],
+  figures: [],
+  loads: [],
+  acks: [],
+  costs: null,
+  gone: [],
+});
+const full = (term: number, seq: number): HostTable => ({
+  stamp: stampOf(term, seq),
+  isFull: true,
+  previousSeq: seq,
+  hosts: [],
+  figures: [],
+  loads: [],
+  acks: [],
+  costs: null,
+  gone: [],
+});
 
 /** An outcome as text: `apply 1.2 1.3`, `old`, `gap`. */
 const told = (outcome: OrderOutcome): string =>
@@ -34,9 +54,10 @@ test('stamps are ordered by term, then by seq', () => {
 
 test('messages in order are applied one by one', () => {
   const order = orderAt(1, 1);
-  assert.equal([part(1, 2), part(1, 3), full(1, 4), part(1, 5)].map((table) => told(order.onMessage(table))), [
-    'apply 1.2', 'apply 1.3', 'apply 1.4', 'apply 1.5',
-  ]);
+  assert.equal(
+    [part(1, 2), part(1, 3), full(1, 4), part(1, 5)].map((table) => told(order.onMessage(table))),
+    ['apply 1.2', 'apply 1.3', 'apply 1.4', 'apply 1.5'],
+  );
   assert.is(order.isBehind, false);
 });
 
@@ -126,17 +147,29 @@ test('a balancer that has just started waits for a whole table', () => {
 });
 
 test('tables of two masterships in one term have no order: the one that was applied stays in force', () => {
-  const rival = (isFull: boolean, seq: number): HostTable => ({ ...(isFull ? full(2, seq) : part(2, seq)), stamp: stampOf(2, seq, mastershipOf(99)) });
+  const rival = (isFull: boolean, seq: number): HostTable => ({
+    ...(isFull ? full(2, seq) : part(2, seq)),
+    stamp: stampOf(2, seq, mastershipOf(99)),
+  });
   const order = orderAt(2, 5);
   for (const table of [rival(true, 1), rival(true, 900), rival(false, 6)]) assert.is(told(order.onMessage(table)), 'rival');
   assert.is(told(order.onSnapshot(rival(true, 900))), 'rival');
   assert.is(order.isBehind, false);
-  assert.equal([part(2, 6), full(3, 1)].map((table) => told(order.onMessage(table))), ['apply 2.6', 'apply 3.1']);
+  assert.equal(
+    [part(2, 6), full(3, 1)].map((table) => told(order.onMessage(table))),
+    ['apply 2.6', 'apply 3.1'],
+  );
   assert.is(isNewer(stampOf(2, 9, mastershipOf(99)), stampOf(2, 1)), false);
 });
 
 test('a table whose seq is further ahead than a master can count is not believed', () => {
-  for (const [seq, sinceMs, isBelieved] of [[1001, 0, true], [11_000, 0, true], [11_001, 0, false], [16_000, 5000, true], [2 ** 50, 60_000, false]] as const) {
+  for (const [seq, sinceMs, isBelieved] of [
+    [1001, 0, true],
+    [11_000, 0, true],
+    [11_001, 0, false],
+    [16_000, 5000, true],
+    [2 ** 50, 60_000, false],
+  ] as const) {
     assert.is(isPlausibleSeq(stampOf(2, seq), stampOf(2, 1000), sinceMs), isBelieved, `${seq} after ${sinceMs} ms`);
   }
   assert.ok(isPlausibleSeq(stampOf(3, 2 ** 40), stampOf(2, 1000), 0), 'nothing is known of another mastership');

@@ -39,47 +39,59 @@ async function withThread(fn: (stage: Stage) => Promise<void>, dataOf: (start: n
   }
 }
 
-for (const [order, reason] of [['throw', 'told to throw'], ['reject', 'told to reject'], ['exit', 'it ended by itself']] as const) {
-  test(`a thread that dies by ${order} is started again, and its owner is told why`, () => withThread(async ({ thread, log, logged }) => {
-    await logged('started {"start":0}');
-    thread.post({ type: order });
-    await logged('started {"start":1}');
-    assert.equal(log, ['start', 'started {"start":0}', `died: ${reason}`, 'start again', 'started {"start":1}']);
-  }));
+for (const [order, reason] of [
+  ['throw', 'told to throw'],
+  ['reject', 'told to reject'],
+  ['exit', 'it ended by itself'],
+] as const) {
+  test(`a thread that dies by ${order} is started again, and its owner is told why`, () =>
+    withThread(async ({ thread, log, logged }) => {
+      await logged('started {"start":0}');
+      thread.post({ type: order });
+      await logged('started {"start":1}');
+      assert.equal(log, ['start', 'started {"start":0}', `died: ${reason}`, 'start again', 'started {"start":1}']);
+    }));
 }
 
-test('a thread that dies again and again is started again each time, with a pause between', () => withThread(async ({ log }) => {
-  const startMs = performance.now();
-  await until(() => log.filter((line) => line === 'start again').length === 3, { timeoutMs: 10_000 });
-  assert.ok(performance.now() - startMs >= 3 * 200 - 20, 'no busy loop');
-  assert.ok(log.includes('died: broken from the start'));
-}, () => ({ isBroken: true })));
+test('a thread that dies again and again is started again each time, with a pause between', () =>
+  withThread(
+    async ({ log }) => {
+      const startMs = performance.now();
+      await until(() => log.filter((line) => line === 'start again').length === 3, { timeoutMs: 10_000 });
+      assert.ok(performance.now() - startMs >= 3 * 200 - 20, 'no busy loop');
+      assert.ok(log.includes('died: broken from the start'));
+    },
+    () => ({ isBroken: true }),
+  ));
 
-test('a thread that stops in good order is not started again', () => withThread(async ({ thread, log, logged }) => {
-  await logged('started {"start":0}');
-  await thread.stop();
-  assert.equal(log, ['start', 'started {"start":0}', 'stopped']);
-  await thread.stop();
-}));
+test('a thread that stops in good order is not started again', () =>
+  withThread(async ({ thread, log, logged }) => {
+    await logged('started {"start":0}');
+    await thread.stop();
+    assert.equal(log, ['start', 'started {"start":0}', 'stopped']);
+    await thread.stop();
+  }));
 
-test('stopping while a dead thread waits to be started again leaves it dead', () => withThread(async ({ thread, log, logged }) => {
-  await logged('started {"start":0}');
-  thread.post({ type: 'exit' });
-  await logged('died: it ended by itself');
-  thread.post({ type: 'exit' });
-  await thread.stop();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.is(log.at(-1), 'died: it ended by itself');
-}));
+test('stopping while a dead thread waits to be started again leaves it dead', () =>
+  withThread(async ({ thread, log, logged }) => {
+    await logged('started {"start":0}');
+    thread.post({ type: 'exit' });
+    await logged('died: it ended by itself');
+    thread.post({ type: 'exit' });
+    await thread.stop();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.is(log.at(-1), 'died: it ended by itself');
+  }));
 
-test('a thread that does not stop when it is told is ended', () => withThread(async ({ thread, log, logged }) => {
-  await logged('started {"start":0}');
-  thread.post({ type: 'ignore-stop' });
-  const startMs = performance.now();
-  await thread.stop();
-  const tookMs = performance.now() - startMs;
-  assert.ok(tookMs > 2500, `${tookMs} ms`);
-  assert.is(log.at(-1), 'started {"start":0}');
-}));
+test('a thread that does not stop when it is told is ended', () =>
+  withThread(async ({ thread, log, logged }) => {
+    await logged('started {"start":0}');
+    thread.post({ type: 'ignore-stop' });
+    const startMs = performance.now();
+    await thread.stop();
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs > 2500, `${tookMs} ms`);
+    assert.is(log.at(-1), 'started {"start":0}');
+  }));
 
 test.run();

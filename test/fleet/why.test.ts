@@ -31,25 +31,51 @@ interface Stage {
 
 /** `first` is master and has an access log, `second` has none; a and b answer, and nobody listens at dead. */
 function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Promise<void> {
-  return withTempDir((dir) => withRedis((redis) => withClients([redis.url], (client) => withServer((_request, response) => void response.end('a'), (a) => withServer((_request, response) => void response.end('b'), async (b) => {
-    const file = join(dir, 'access.log');
-    const statics = [{ name: 'a', url: a.url }, { name: 'b', url: b.url }, ...(isDeadThere ? [{ name: 'dead', url: 'http://127.0.0.1:1' }] : [])];
-    const config = { redis: [redis.url], statics, algorithm: 'adaptive', healthIntervalMs: 600_000 } as const;
-    await withBalancer({ ...config, name: 'first', accessLog: 'json', accessLogFile: file }, async (first) => {
-      await first.becomes('master');
-      await withBalancer({ ...config, name: 'second' }, async (second) => {
-        await until(async () => (await readAsked(client, KEYS)).balancers.length === 2, { timeoutMs: SLOW_MS, what: 'both heartbeats' });
-        await fn({
-          first, second, client,
-          why: (...args) => meercat(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]),
-          logged: (count) => until(() => {
-            const lines = readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-            return lines.length >= count && lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-          }, { timeoutMs: SLOW_MS, what: `${count} lines` }),
-        });
-      });
-    });
-  })))));
+  return withTempDir((dir) =>
+    withRedis((redis) =>
+      withClients([redis.url], (client) =>
+        withServer(
+          (_request, response) => void response.end('a'),
+          (a) =>
+            withServer(
+              (_request, response) => void response.end('b'),
+              async (b) => {
+                const file = join(dir, 'access.log');
+                const statics = [
+                  { name: 'a', url: a.url },
+                  { name: 'b', url: b.url },
+                  ...(isDeadThere ? [{ name: 'dead', url: 'http://127.0.0.1:1' }] : []),
+                ];
+                const config = { redis: [redis.url], statics, algorithm: 'adaptive', healthIntervalMs: 600_000 } as const;
+                await withBalancer({ ...config, name: 'first', accessLog: 'json', accessLogFile: file }, async (first) => {
+                  await first.becomes('master');
+                  await withBalancer({ ...config, name: 'second' }, async (second) => {
+                    await until(async () => (await readAsked(client, KEYS)).balancers.length === 2, {
+                      timeoutMs: SLOW_MS,
+                      what: 'both heartbeats',
+                    });
+                    await fn({
+                      first,
+                      second,
+                      client,
+                      why: (...args) => meercat(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]),
+                      logged: (count) =>
+                        until(
+                          () => {
+                            const lines = readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
+                            return lines.length >= count && lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+                          },
+                          { timeoutMs: SLOW_MS, what: `${count} lines` },
+                        ),
+                    });
+                  });
+                });
+              },
+            ),
+        ),
+      ),
+    ),
+  );
 }
 
 const told = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Told => {
@@ -57,83 +83,112 @@ const told = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): To
   return JSON.parse(stdout) as Told;
 };
 
-test('a request of the access log is explained: who was looked at, who was taken, and why', () => withStage(async ({ first, why, logged }) => {
-  const { body } = await ask(first.port, { path: '/users/17' });
-  const [line] = await logged(1);
-  const id = line?.['id'] as string;
-  assert.match(id, /^[0-9a-f]{8}-1$/);
-  const answer = told(await why(id, '--json'));
-  const [pick] = answer.picks;
-  assert.equal([answer.balancer, answer.status, answer.id, pick?.algorithm, pick?.end, pick?.picked, pick?.candidates], ['first', 'explained', id, 'adaptive', 'taken', body, 2]);
-  assert.equal(pick?.looked.map(({ host }) => host).toSorted(), ['a', 'b']);
-  assert.match(pick?.why ?? '', new RegExp(`^${body} was taken: of all 2 hosts, `));
-  const { stdout } = await why(id);
-  assert.match(stdout, new RegExp(`^request ${id} on first, picked at .*\\n.*\\n\\nHOST .*\\n${body} .* taken\\n`));
-}));
+test('a request of the access log is explained: who was looked at, who was taken, and why', () =>
+  withStage(async ({ first, why, logged }) => {
+    const { body } = await ask(first.port, { path: '/users/17' });
+    const [line] = await logged(1);
+    const id = line?.['id'] as string;
+    assert.match(id, /^[0-9a-f]{8}-1$/);
+    const answer = told(await why(id, '--json'));
+    const [pick] = answer.picks;
+    assert.equal(
+      [answer.balancer, answer.status, answer.id, pick?.algorithm, pick?.end, pick?.picked, pick?.candidates],
+      ['first', 'explained', id, 'adaptive', 'taken', body, 2],
+    );
+    assert.equal(pick?.looked.map(({ host }) => host).toSorted(), ['a', 'b']);
+    assert.match(pick?.why ?? '', new RegExp(`^${body} was taken: of all 2 hosts, `));
+    const { stdout } = await why(id);
+    assert.match(stdout, new RegExp(`^request ${id} on first, picked at .*\\n.*\\n\\nHOST .*\\n${body} .* taken\\n`));
+  }));
 
-test('a request that was tried on a second host has both picks, and the second says who had failed', () => withStage(async ({ first, why, logged }) => {
-  for (let requests = 1; ; requests++) {
-    await ask(first.port);
-    const line = (await logged(requests)).at(-1);
-    if (line?.['attempts'] !== 2) {
-      assert.ok(requests < 200, 'the dead host was never picked');
-      continue;
+test('a request that was tried on a second host has both picks, and the second says who had failed', () =>
+  withStage(async ({ first, why, logged }) => {
+    for (let requests = 1; ; requests++) {
+      await ask(first.port);
+      const line = (await logged(requests)).at(-1);
+      if (line?.['attempts'] !== 2) {
+        assert.ok(requests < 200, 'the dead host was never picked');
+        continue;
+      }
+      const { picks } = told(await why(line['id'] as string, '--json'));
+      assert.equal(
+        picks.map(({ attempt, picked, excluded }) => [attempt, picked, excluded]),
+        [
+          [1, 'dead', null],
+          [2, line['host'], 'dead'],
+        ],
+      );
+      assert.match(picks[1]?.why ?? '', /^dead had just failed this request and was not to be picked again\./);
+      return;
     }
-    const { picks } = told(await why(line['id'] as string, '--json'));
-    assert.equal(picks.map(({ attempt, picked, excluded }) => [attempt, picked, excluded]), [[1, 'dead', null], [2, line['host'], 'dead']]);
-    assert.match(picks[1]?.why ?? '', /^dead had just failed this request and was not to be picked again\./);
-    return;
-  }
-}, true));
+  }, true));
 
-test('a dry run is made by the master, or by who is named, and counts for nothing', () => withStage(async ({ first, second, why }) => {
-  const before = [first, second].map((each) => each.counter('requests'));
-  const byMaster = told(await why('GET', '/work?ms=5', '--json'));
-  assert.equal([byMaster.balancer, byMaster.id, byMaster.picks.length, byMaster.picks[0]?.end], ['first', null, 1, 'taken']);
-  // It needs no access log.
-  assert.is(told(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
-  assert.match((await why('/work')).stdout, /^dry run on first: GET \/work\n/);
-  assert.equal([first, second].map((each) => each.counter('requests')), before);
-}));
+test('a dry run is made by the master, or by who is named, and counts for nothing', () =>
+  withStage(async ({ first, second, why }) => {
+    const before = [first, second].map((each) => each.counter('requests'));
+    const byMaster = told(await why('GET', '/work?ms=5', '--json'));
+    assert.equal([byMaster.balancer, byMaster.id, byMaster.picks.length, byMaster.picks[0]?.end], ['first', null, 1, 'taken']);
+    // It needs no access log.
+    assert.is(told(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
+    assert.match((await why('/work')).stdout, /^dry run on first: GET \/work\n/);
+    assert.equal(
+      [first, second].map((each) => each.counter('requests')),
+      before,
+    );
+  }));
 
-test('what cannot be explained is said, with exit code 1', () => withStage(async ({ client, why }) => {
-  const { balancers } = await readAsked(client, KEYS);
-  const prefix = (name: string): string => balancers.find((each) => each.name === name)?.instance.slice(0, 8) ?? '';
-  const table: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-    [[`${prefix('first')}-zz`], /^meercat: first gave no request the id [0-9a-f]{8}-zz$/],
-    [[`${prefix('second')}-1`], /^meercat: second remembers no picks, since its access log is off/],
-    [['00000000-1'], /^meercat: no balancer of the fleet test gave the id 00000000-1/],
-    [['GET', '/', '--balancer', 'third'], /^meercat: no balancer third is in the fleet: it has first, second$/],
-  ];
-  for (const [args, says] of table) {
-    const { code, stdout, stderr } = await why(...args);
-    assert.equal([code, stdout], [1, '']);
-    assert.match(stderr, says);
-  }
-  // One that is in the fleet by its heartbeat alone.
-  await client.zadd(KEYS.balancers, 99, 'mute');
-  await client.hset(KEYS.balancer('mute'), 'instance', 'ffffffff-0000');
-  const { code, stderr } = await why('GET', '/', '--balancer', 'mute');
-  assert.is(code, 1);
-  assert.match(stderr, /^meercat: mute did not answer within 3 s/);
-}));
+test('what cannot be explained is said, with exit code 1', () =>
+  withStage(async ({ client, why }) => {
+    const { balancers } = await readAsked(client, KEYS);
+    const prefix = (name: string): string => balancers.find((each) => each.name === name)?.instance.slice(0, 8) ?? '';
+    const table: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+      [[`${prefix('first')}-zz`], /^meercat: first gave no request the id [0-9a-f]{8}-zz$/],
+      [[`${prefix('second')}-1`], /^meercat: second remembers no picks, since its access log is off/],
+      [['00000000-1'], /^meercat: no balancer of the fleet test gave the id 00000000-1/],
+      [['GET', '/', '--balancer', 'third'], /^meercat: no balancer third is in the fleet: it has first, second$/],
+    ];
+    for (const [args, says] of table) {
+      const { code, stdout, stderr } = await why(...args);
+      assert.equal([code, stdout], [1, '']);
+      assert.match(stderr, says);
+    }
+    // One that is in the fleet by its heartbeat alone.
+    await client.zadd(KEYS.balancers, 99, 'mute');
+    await client.hset(KEYS.balancer('mute'), 'instance', 'ffffffff-0000');
+    const { code, stderr } = await why('GET', '/', '--balancer', 'mute');
+    assert.is(code, 1);
+    assert.match(stderr, /^meercat: mute did not answer within 3 s/);
+  }));
 
-test('a flood of questions is dropped but for twenty a second, and requests go on', () => withStage(async ({ first, client }) => {
-  const startMs = performance.now();
-  await Promise.all(Array.from({ length: 500 }, (_, i) => publishEvent(client, KEYS, { kind: 'why-asked', name: 'first', asked: { token: String(i).padStart(16, '0'), method: 'GET', target: '/' } })));
-  await publishEvent(client, KEYS, { kind: 'why-asked', name: 'first' });
-  await until(() => first.counter('why_answered') + first.counter('why_dropped') >= 501, { timeoutMs: SLOW_MS, what: 'all to be answered or dropped' });
-  const seconds = (performance.now() - startMs) / 1000;
-  assert.ok(first.counter('why_answered') <= 21 + 20 * seconds, `${first.counter('why_answered')} in ${seconds} s`);
-  assert.is((await ask(first.port)).status, 200);
-  // Answers are gone soon.
-  for (const key of await client.keys(`${KEYS.why('')}*`)) assert.ok((await client.pttl(key)) <= 10_000);
-}));
+test('a flood of questions is dropped but for twenty a second, and requests go on', () =>
+  withStage(async ({ first, client }) => {
+    const startMs = performance.now();
+    await Promise.all(
+      Array.from({ length: 500 }, (_, i) =>
+        publishEvent(client, KEYS, {
+          kind: 'why-asked',
+          name: 'first',
+          asked: { token: String(i).padStart(16, '0'), method: 'GET', target: '/' },
+        }),
+      ),
+    );
+    await publishEvent(client, KEYS, { kind: 'why-asked', name: 'first' });
+    await until(() => first.counter('why_answered') + first.counter('why_dropped') >= 501, {
+      timeoutMs: SLOW_MS,
+      what: 'all to be answered or dropped',
+    });
+    const seconds = (performance.now() - startMs) / 1000;
+    assert.ok(first.counter('why_answered') <= 21 + 20 * seconds, `${first.counter('why_answered')} in ${seconds} s`);
+    assert.is((await ask(first.port)).status, 200);
+    // Answers are gone soon.
+    for (const key of await client.keys(`${KEYS.why('')}*`)) assert.ok((await client.pttl(key)) <= 10_000);
+  }));
 
-test('without a balancer it is said at once', () => withRedis(async ({ url }) => {
-  const { code, stderr } = await meercat(['why', 'GET', '/', '--redis', url]);
-  assert.is(code, 1);
-  assert.match(stderr, /^meercat: no balancer is in the fleet meercat: check --redis and --namespace$/);
-}));
+test('without a balancer it is said at once', () =>
+  withRedis(async ({ url }) => {
+    const { code, stderr } = await meercat(['why', 'GET', '/', '--redis', url]);
+    assert.is(code, 1);
+    assert.match(stderr, /^meercat: no balancer is in the fleet meercat: check --redis and --namespace$/);
+  }));
 
 test.run();

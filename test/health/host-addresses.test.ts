@@ -15,19 +15,31 @@ function open(...answers: readonly (readonly Address[] | Error | undefined)[]) {
   const stage = { nowMs: 1000, lookups: [] as number[], changes: [] as string[], failures: [] as string[] };
   const left = [...answers];
   const end: { resolve?: (found: readonly Address[]) => void } = {};
-  const addresses = new HostAddresses('app.internal', (name) => {
-    assert.is(name, 'app.internal');
-    stage.lookups.push(stage.nowMs);
-    const answer = left.length > 1 ? left.shift() : left[0];
-    if (answer instanceof Error) return Promise.reject(answer);
-    return answer === undefined ? new Promise((resolve) => (end.resolve = resolve)) : Promise.resolve(answer);
-  }, () => stage.nowMs, {
-    onChange: (found) => void stage.changes.push(found.join(' ')),
-    onFailure: (error, isFirst) => void stage.failures.push(`${error.message}${isFirst ? '' : ' again'}`),
-  });
+  const addresses = new HostAddresses(
+    'app.internal',
+    (name) => {
+      assert.is(name, 'app.internal');
+      stage.lookups.push(stage.nowMs);
+      const answer = left.length > 1 ? left.shift() : left[0];
+      if (answer instanceof Error) return Promise.reject(answer);
+      return answer === undefined ? new Promise((resolve) => (end.resolve = resolve)) : Promise.resolve(answer);
+    },
+    () => stage.nowMs,
+    {
+      onChange: (found) => void stage.changes.push(found.join(' ')),
+      onFailure: (error, isFirst) => void stage.failures.push(`${error.message}${isFirst ? '' : ' again'}`),
+    },
+  );
   return {
-    ...stage, addresses, end, stage,
-    order: () => addresses.inOrder().map(({ address }) => address).join(' '),
+    ...stage,
+    addresses,
+    end,
+    stage,
+    order: () =>
+      addresses
+        .inOrder()
+        .map(({ address }) => address)
+        .join(' '),
     /** Refreshes four times a second until then. */
     async run(untilMs: number): Promise<void> {
       while (stage.nowMs < untilMs) {
@@ -37,12 +49,23 @@ function open(...answers: readonly (readonly Address[] | Error | undefined)[]) {
       }
     },
     /** What a socket gets that asks now. */
-    ask: (isAll = true) => new Promise<unknown>((resolve) => addresses.lookup('app.internal', { all: isAll }, (error, found, family) => resolve(error === null ? (isAll ? found : [found, family]) : error.message))),
+    ask: (isAll = true) =>
+      new Promise<unknown>((resolve) =>
+        addresses.lookup('app.internal', { all: isAll }, (error, found, family) =>
+          resolve(error === null ? (isAll ? found : [found, family]) : error.message),
+        ),
+      ),
   };
 }
 
 test('a name is looked up at once and then at least every 30 s, and changes are told', async () => {
-  const { run, stage, order } = open(at('10.0.0.1'), at('10.0.0.1'), at('10.0.0.2', '10.0.0.1'), at('10.0.0.1', '10.0.0.2'), at('10.0.0.2'));
+  const { run, stage, order } = open(
+    at('10.0.0.1'),
+    at('10.0.0.1'),
+    at('10.0.0.2', '10.0.0.1'),
+    at('10.0.0.1', '10.0.0.2'),
+    at('10.0.0.2'),
+  );
   await run(100_000);
   const pauses = stage.lookups.slice(1).map((ms, i) => ms - (stage.lookups[i] as number));
   assert.ok(stage.lookups.length >= 4 && pauses.every((ms) => ms <= 30_000 && ms >= 5000), stage.lookups.join());
@@ -134,7 +157,11 @@ test('a host that is known by its address needs no lookup', () => {
   const never = (): never => {
     throw new Error('looked up');
   };
-  for (const url of ['http://127.0.0.1:80', 'http://[::1]:80', 'https://10.1.2.3']) assert.is(HostAddresses.of(new URL(url), never, () => 0), undefined);
+  for (const url of ['http://127.0.0.1:80', 'http://[::1]:80', 'https://10.1.2.3'])
+    assert.is(
+      HostAddresses.of(new URL(url), never, () => 0),
+      undefined,
+    );
 });
 
 test.run();

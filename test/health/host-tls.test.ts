@@ -11,7 +11,7 @@ import { withCertificates } from '../support/certificates.js';
 
 const test = suite('host tls');
 
-test('without a file the system\'s authorities hold', () => {
+test("without a file the system's authorities hold", () => {
   assert.equal(readHostTls({ hostCa: '', isHostInsecure: false }), { ca: undefined, isInsecure: false });
   assert.equal(readHostTls({ hostCa: '', isHostInsecure: true }), { ca: undefined, isInsecure: true });
 });
@@ -29,13 +29,32 @@ test('a file with one or several certificates is handed on as it is', async () =
 test('a file that is missing, empty, damaged or something else is refused', async () => {
   await withCertificates(({ dir, ca, keyFile }) => {
     const file = join(dir, 'bad.pem');
-    const texts = ['', 'rubbish', ca.slice(0, -30), `${ca}${ca.slice(0, 80)}`, ca.replace(/[A-Z]{2}/, '~~'), ca.replaceAll(/^[\w+/=]+$/gm, 'AAAA')];
-    for (const hostCa of [join(dir, 'none.pem'), dir, keyFile, ...texts.map((text, at) => {
-      writeFileSync(`${file}${at}`, text);
-      return `${file}${at}`;
-    })]) {
-      assert.throws(() => readHostTls({ hostCa, isHostInsecure: false }), (thrown: unknown) =>
-        thrown instanceof MeercatError && thrown.code === 'MEERCAT_BAD_CONFIG' && thrown.message.startsWith(`--host-ca ${hostCa}: `) && !thrown.message.includes('\n'), hostCa);
+    const texts = [
+      '',
+      'rubbish',
+      ca.slice(0, -30),
+      `${ca}${ca.slice(0, 80)}`,
+      ca.replace(/[A-Z]{2}/, '~~'),
+      ca.replaceAll(/^[\w+/=]+$/gm, 'AAAA'),
+    ];
+    for (const hostCa of [
+      join(dir, 'none.pem'),
+      dir,
+      keyFile,
+      ...texts.map((text, at) => {
+        writeFileSync(`${file}${at}`, text);
+        return `${file}${at}`;
+      }),
+    ]) {
+      assert.throws(
+        () => readHostTls({ hostCa, isHostInsecure: false }),
+        (thrown: unknown) =>
+          thrown instanceof MeercatError &&
+          thrown.code === 'MEERCAT_BAD_CONFIG' &&
+          thrown.message.startsWith(`--host-ca ${hostCa}: `) &&
+          !thrown.message.includes('\n'),
+        hostCa,
+      );
     }
   });
 });

@@ -25,47 +25,92 @@ const probe = (url: string, healthPath: string, healthTimeoutMs: number, tls: Ho
   probeHost(url, { ...TRAFFIC_DEFAULTS, ...rules, healthPath, healthTimeoutMs }, tls);
 
 test('with a path it asks for it once, as itself, on a connection of its own, and 2xx and 3xx are good', async () => {
-  for (const [status, isGood] of [[200, true], [204, true], [299, true], [301, true], [304, true], [399, true], [400, false], [404, false], [429, false], [500, false], [503, false]] as const) {
+  for (const [status, isGood] of [
+    [200, true],
+    [204, true],
+    [299, true],
+    [301, true],
+    [304, true],
+    [399, true],
+    [400, false],
+    [404, false],
+    [429, false],
+    [500, false],
+    [503, false],
+  ] as const) {
     const asked: string[] = [];
-    await withServer((request, response) => {
-      asked.push(`${request.method} ${request.url} ${request.headers.host} ${request.headers['user-agent']}`);
-      response.writeHead(status).end('body');
-    }, async ({ url, port, server }) => {
-      assert.is(await probe(url, '/health?deep=1', LONG_MS, PLAIN), isGood, String(status));
-      assert.equal(asked, [`GET /health?deep=1 127.0.0.1:${port} meercat-health`]);
-      await until(() => new Promise<boolean>((resolve) => server.getConnections((_error, count) => resolve(count === 0))), { what: 'the connection to be let go' });
-    });
+    await withServer(
+      (request, response) => {
+        asked.push(`${request.method} ${request.url} ${request.headers.host} ${request.headers['user-agent']}`);
+        response.writeHead(status).end('body');
+      },
+      async ({ url, port, server }) => {
+        assert.is(await probe(url, '/health?deep=1', LONG_MS, PLAIN), isGood, String(status));
+        assert.equal(asked, [`GET /health?deep=1 127.0.0.1:${port} meercat-health`]);
+        await until(() => new Promise<boolean>((resolve) => server.getConnections((_error, count) => resolve(count === 0))), {
+          what: 'the connection to be let go',
+        });
+      },
+    );
   }
 });
 
 test('the Host header is the name and port of the URL, as in a request without one, or what is given', async () => {
   const hosts: (string | undefined)[] = [];
-  await withServer((request, response) => {
-    hosts.push(request.headers.host);
-    response.end();
-  }, async ({ url, port }) => {
-    const named = url.replace('127.0.0.1', 'localhost');
-    for (const healthHost of ['', 'app.example', 'app.example:8443', '[::1]:80']) assert.is(await probe(named, '/', LONG_MS, PLAIN, { healthHost }), true);
-    assert.equal(hosts, [`localhost:${port}`, 'app.example', 'app.example:8443', '[::1]:80']);
-    assert.is(new URL('http://app.example:80').host, 'app.example', 'a default port is not said');
-  });
+  await withServer(
+    (request, response) => {
+      hosts.push(request.headers.host);
+      response.end();
+    },
+    async ({ url, port }) => {
+      const named = url.replace('127.0.0.1', 'localhost');
+      for (const healthHost of ['', 'app.example', 'app.example:8443', '[::1]:80'])
+        assert.is(await probe(named, '/', LONG_MS, PLAIN, { healthHost }), true);
+      assert.equal(hosts, [`localhost:${port}`, 'app.example', 'app.example:8443', '[::1]:80']);
+      assert.is(new URL('http://app.example:80').host, 'app.example', 'a default port is not said');
+    },
+  );
 });
 
-test('the statuses that are good can be given: these, and no others', () => withServer((request, response) => {
-  response.statusCode = Number(request.url?.slice(1));
-  response.end();
-}, async ({ url }) => {
-  const healthExpect = [{ from: 200, to: 204 }, { from: 401, to: 401 }, { from: 599, to: 599 }];
-  for (const [status, isGood] of [[200, true], [204, true], [205, false], [301, false], [400, false], [401, true], [402, false], [503, false], [599, true], [600, false], [999, false]] as const) {
-    assert.is(await probe(url, `/${status}`, LONG_MS, PLAIN, { healthExpect }), isGood, String(status));
-  }
-}));
+test('the statuses that are good can be given: these, and no others', () =>
+  withServer(
+    (request, response) => {
+      response.statusCode = Number(request.url?.slice(1));
+      response.end();
+    },
+    async ({ url }) => {
+      const healthExpect = [
+        { from: 200, to: 204 },
+        { from: 401, to: 401 },
+        { from: 599, to: 599 },
+      ];
+      for (const [status, isGood] of [
+        [200, true],
+        [204, true],
+        [205, false],
+        [301, false],
+        [400, false],
+        [401, true],
+        [402, false],
+        [503, false],
+        [599, true],
+        [600, false],
+        [999, false],
+      ] as const) {
+        assert.is(await probe(url, `/${status}`, LONG_MS, PLAIN, { healthExpect }), isGood, String(status));
+      }
+    },
+  ));
 
-test('without a path a TCP connection will do, and nothing is sent', () => withRawHost(() => undefined, async ({ url, connections }) => {
-  assert.is(await probe(url, '', LONG_MS, PLAIN), true);
-  await until(() => connections.length === 1 && connections[0]?.isClosed);
-  assert.is(connections[0]?.text, '');
-}));
+test('without a path a TCP connection will do, and nothing is sent', () =>
+  withRawHost(
+    () => undefined,
+    async ({ url, connections }) => {
+      assert.is(await probe(url, '', LONG_MS, PLAIN), true);
+      await until(() => connections.length === 1 && connections[0]?.isClosed);
+      assert.is(connections[0]?.text, '');
+    },
+  ));
 
 test('a port on which nobody listens is not well, with a path or without', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
@@ -86,81 +131,95 @@ const BROKEN: readonly (readonly [what: string, bytes: string, isClosing: boolea
 ];
 
 for (const [what, bytes, isClosing] of BROKEN) {
-  test(`a host that sends ${what} is not well, within the time, and is let go`, () => withRawHost(({ text, socket }) => {
-    if (!text.includes('\r\n\r\n')) return;
-    socket.write(bytes);
-    if (isClosing) socket.end();
-  }, async ({ url, connections }) => {
-    assert.is(await probe(url, '/health', SHORT_MS, PLAIN), false);
-    await until(() => connections[0]?.isClosed, { what: 'the connection to be let go' });
-  }));
+  test(`a host that sends ${what} is not well, within the time, and is let go`, () =>
+    withRawHost(
+      ({ text, socket }) => {
+        if (!text.includes('\r\n\r\n')) return;
+        socket.write(bytes);
+        if (isClosing) socket.end();
+      },
+      async ({ url, connections }) => {
+        assert.is(await probe(url, '/health', SHORT_MS, PLAIN), false);
+        await until(() => connections[0]?.isClosed, { what: 'the connection to be let go' });
+      },
+    ));
 }
 
-test('a host that trickles is given up when the time is over, not when it falls silent', () => withRawHost(({ text, socket }) => {
-  if (!text.includes('\r\n\r\n')) return;
-  socket.write('HTTP/1.1 200 OK\r\n\r\n');
-  const timer = setInterval(() => socket.write('x'), 20);
-  socket.on('close', () => clearInterval(timer));
-}, async ({ url, connections }) => {
-  assert.is(await probe(url, '/health', SHORT_MS, PLAIN), false);
-  await until(() => connections[0]?.isClosed);
-}));
+test('a host that trickles is given up when the time is over, not when it falls silent', () =>
+  withRawHost(
+    ({ text, socket }) => {
+      if (!text.includes('\r\n\r\n')) return;
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      const timer = setInterval(() => socket.write('x'), 20);
+      socket.on('close', () => clearInterval(timer));
+    },
+    async ({ url, connections }) => {
+      assert.is(await probe(url, '/health', SHORT_MS, PLAIN), false);
+      await until(() => connections[0]?.isClosed);
+    },
+  ));
 
-test('of an endless body a part is read, and then the host is let go as well', () => withServer((_request, response) => {
-  const pour = (): void => {
-    while (!response.destroyed && response.write(Buffer.alloc(16 << 10)));
-  };
-  response.on('drain', pour);
-  pour();
-}, async ({ url }) => {
-  assert.is(await probe(url, '/health', LONG_MS, PLAIN), true);
-}));
+test('of an endless body a part is read, and then the host is let go as well', () =>
+  withServer(
+    (_request, response) => {
+      const pour = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(16 << 10)));
+      };
+      response.on('drain', pour);
+      pour();
+    },
+    async ({ url }) => {
+      assert.is(await probe(url, '/health', LONG_MS, PLAIN), true);
+    },
+  ));
 
-test('https: well if the certificate is vouched for, or nobody asks', () => withCertificates(async ({ ca, cert, key }) => {
-  const server = createTlsServer({ cert, key }, (_request, response) => void response.end('ok'));
-  server.on('tlsClientError', () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  try {
-    assert.is(await probe(url, '/', LONG_MS, PLAIN), false);
-    assert.is(await probe(url, '/', LONG_MS, { ca, isInsecure: false }), true);
-    assert.is(await probe(url, '/', LONG_MS, { ca: undefined, isInsecure: true }), true);
-    assert.is(await probe(url, '', LONG_MS, PLAIN), true, 'a TCP connection needs no certificate');
-    assert.is(await probe(url.replace('https', 'http'), '/', SHORT_MS, PLAIN), false);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}));
-
-test('https: the server name and what is verified are those of the address, whatever the Host header says', () => withCertificates(async ({ ca, cert, key, issue }) => {
-  const other = issue('other', { names: ['app.example'] });
-  const asked: string[] = [];
-  const note = (request: IncomingMessage, response: ServerResponse): void => {
-    asked.push(`${String((request.socket as TLSSocket).servername)} ${request.headers.host}`);
-    response.end();
-  };
-  const [right, wrong] = [createTlsServer({ cert, key }, note), createTlsServer({ cert: other.cert, key: other.key }, note)];
-  const ports: number[] = [];
-  for (const server of [right, wrong]) {
+test('https: well if the certificate is vouched for, or nobody asks', () =>
+  withCertificates(async ({ ca, cert, key }) => {
+    const server = createTlsServer({ cert, key }, (_request, response) => void response.end('ok'));
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    ports.push((server.address() as AddressInfo).port);
-  }
-  const rules = { healthHost: 'app.example' };
-  const tls = { ca, isInsecure: false };
-  try {
-    assert.is(await probe(`https://localhost:${ports[0]}`, '/', LONG_MS, tls, rules), true);
-    assert.is(await probe(`https://127.0.0.1:${ports[0]}`, '/', LONG_MS, tls, rules), true);
-    assert.is(await probe(`https://localhost:${ports[1]}`, '/', LONG_MS, tls, rules), false, 'a certificate of another name');
-    assert.equal(asked, ['localhost app.example', 'false app.example']);
-  } finally {
-    for (const server of [right, wrong]) {
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      assert.is(await probe(url, '/', LONG_MS, PLAIN), false);
+      assert.is(await probe(url, '/', LONG_MS, { ca, isInsecure: false }), true);
+      assert.is(await probe(url, '/', LONG_MS, { ca: undefined, isInsecure: true }), true);
+      assert.is(await probe(url, '', LONG_MS, PLAIN), true, 'a TCP connection needs no certificate');
+      assert.is(await probe(url.replace('https', 'http'), '/', SHORT_MS, PLAIN), false);
+    } finally {
       server.closeAllConnections();
       server.close();
     }
-  }
-}));
+  }));
+
+test('https: the server name and what is verified are those of the address, whatever the Host header says', () =>
+  withCertificates(async ({ ca, cert, key, issue }) => {
+    const other = issue('other', { names: ['app.example'] });
+    const asked: string[] = [];
+    const note = (request: IncomingMessage, response: ServerResponse): void => {
+      asked.push(`${String((request.socket as TLSSocket).servername)} ${request.headers.host}`);
+      response.end();
+    };
+    const [right, wrong] = [createTlsServer({ cert, key }, note), createTlsServer({ cert: other.cert, key: other.key }, note)];
+    const ports: number[] = [];
+    for (const server of [right, wrong]) {
+      server.on('tlsClientError', () => undefined);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      ports.push((server.address() as AddressInfo).port);
+    }
+    const rules = { healthHost: 'app.example' };
+    const tls = { ca, isInsecure: false };
+    try {
+      assert.is(await probe(`https://localhost:${ports[0]}`, '/', LONG_MS, tls, rules), true);
+      assert.is(await probe(`https://127.0.0.1:${ports[0]}`, '/', LONG_MS, tls, rules), true);
+      assert.is(await probe(`https://localhost:${ports[1]}`, '/', LONG_MS, tls, rules), false, 'a certificate of another name');
+      assert.equal(asked, ['localhost app.example', 'false app.example']);
+    } finally {
+      for (const server of [right, wrong]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    }
+  }));
 
 test('checks are spread over the interval: each in the middle of its part, and all before its end', () => {
   const startsOf = (total: number): number[] => {

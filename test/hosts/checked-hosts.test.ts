@@ -12,9 +12,20 @@ const test = suite('checked hosts');
 const RULES = { healthPath: '/health', healthRise: 3, healthFall: 2 };
 const URL_A = 'http://10.0.0.1:80';
 
-const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
+const report = (host: string, fields: Partial<Report> = {}): Report => ({
+  host,
+  url: URL_A,
+  cpu: 0.5,
+  memory: 0.4,
+  cores: 4,
+  rps: 10,
+  intervalMs: 1000,
+  bye: false,
+  ...fields,
+});
 const stateOf = (registry: HostRegistry, name = 'h') => registry.row(name, 0)?.state;
-const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, detail }) => `${kind}: ${detail}`);
+const told = (registry: HostRegistry, nowMs: number): string[] =>
+  registry.takeChanges(nowMs).news.map(({ kind, detail }) => `${kind}: ${detail}`);
 
 /** One second: a report, if the agent lives, the registry's tick, and a check, if there is one. */
 function second(registry: HostRegistry, nowMs: number, isReporting: boolean, isGood?: boolean): string | undefined {
@@ -28,7 +39,10 @@ test('every host is checked, also one whose agent reports', () => {
   const registry = new HostRegistry(RULES);
   registry.onReport(report('h'), 0);
   registry.onReport(report('k'), 0);
-  assert.equal(registry.hostsToProbe(0).map(({ name }) => name), ['h', 'k']);
+  assert.equal(
+    registry.hostsToProbe(0).map(({ name }) => name),
+    ['h', 'k'],
+  );
 });
 
 test('a host that fails its checks is down though its agent reports, and up again after as many good ones as it takes', () => {
@@ -45,12 +59,17 @@ test('a host that passes its checks and does not report is silent, and one that 
   let nowMs = 1000;
   for (; nowMs <= 4000; nowMs += 1000) second(registry, nowMs, false, true);
   assert.is(stateOf(registry), 'silent');
-  for (const isGood of [false, false]) second(registry, nowMs += 1000, false, isGood);
+  for (const isGood of [false, false]) second(registry, (nowMs += 1000), false, isGood);
   assert.is(stateOf(registry), 'down');
-  for (const isGood of [true, true, true]) second(registry, nowMs += 1000, false, isGood);
+  for (const isGood of [true, true, true]) second(registry, (nowMs += 1000), false, isGood);
   assert.is(stateOf(registry), 'silent');
-  assert.is(second(registry, nowMs += 1000, true), 'up');
-  assert.equal(told(registry, nowMs).slice(1), ['host-silent: stopped reporting', 'host-down: fails its checks', 'host-silent: passes its checks, but does not report', 'host-up: reports again']);
+  assert.is(second(registry, (nowMs += 1000), true), 'up');
+  assert.equal(told(registry, nowMs).slice(1), [
+    'host-silent: stopped reporting',
+    'host-down: fails its checks',
+    'host-silent: passes its checks, but does not report',
+    'host-up: reports again',
+  ]);
 });
 
 test('a host that fails its checks for long is not forgotten while it reports, and is a minute after it stopped', () => {
@@ -79,7 +98,11 @@ test('a host that moved while it failed its checks begins anew at its new addres
   assert.is(stateOf(registry), 'up');
 });
 
-for (const [healthFall, healthRise] of [[1, 1], [3, 2], [5, 10]] as const) {
+for (const [healthFall, healthRise] of [
+  [1, 1],
+  [3, 2],
+  [5, 10],
+] as const) {
   test(`without a path a silent host falls after ${healthFall} and rises after ${healthRise}, and its agent brings it back at once`, () => {
     const registry = new HostRegistry({ healthPath: '', healthFall, healthRise });
     registry.onReport(report('h'), 0);

@@ -42,13 +42,28 @@ test('the share of the work that is in other classes than was thought is told', 
 
 test('what an earlier master told is not given up for a guess', () => {
   const costs = new FleetCosts();
-  costs.seed([['GET /a', 3], ['GET /b', 50]]);
+  costs.seed([
+    ['GET /a', 3],
+    ['GET /b', 50],
+  ]);
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 500 }, i * 20, 20);
   assert.equal(costs.tick(1000), { growth: 1, moved: 0 });
-  assert.equal([costs.told, costs.takeChange()], [[['GET /a', 3], ['GET /b', 50]], null]);
+  assert.equal(
+    [costs.told, costs.takeChange()],
+    [
+      [
+        ['GET /a', 3],
+        ['GET /b', 50],
+      ],
+      null,
+    ],
+  );
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /new', { count: 5, busyMs: 50 }, 1000 + i * 20, 20);
   assert.equal(costs.tick(2000), { growth: 1, moved: 0 }, 'a class that is new makes none of the others dearer');
-  assert.equal(costs.told.map(([name]) => name), ['GET /a', 'GET /b', 'GET /new']);
+  assert.equal(
+    costs.told.map(([name]) => name),
+    ['GET /a', 'GET /b', 'GET /new'],
+  );
 });
 
 const NONE = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
@@ -73,11 +88,35 @@ function serve(registry: HostRegistry, seconds: number, { saidFactor = 0, isTied
       return { host: `h${host}`, inflight: 0, work: 0, served: ms, meanInflight: 0, answers: 0, paces: 0, evidence: NONE, counts };
     });
     seq++;
-    const message: LoadMessage = { balancer: 'b1', instance: 'i', seq, classes: seq === 1 ? [[1, 'GET /small'], [2, 'GET /large']] : [], said, isFull: seq === 1, statics: [], hosts };
+    const message: LoadMessage = {
+      balancer: 'b1',
+      instance: 'i',
+      seq,
+      classes:
+        seq === 1
+          ? [
+              [1, 'GET /small'],
+              [2, 'GET /large'],
+            ]
+          : [],
+      said,
+      isFull: seq === 1,
+      statics: [],
+      hosts,
+    };
     registry.onLoad(message, ms);
     if (ms % 1000 !== 0) continue;
     for (const [host, cpuMs] of busy.entries()) {
-      const report: Report = { host: `h${host}`, url: `http://h${host}:1`, cpu: cpuMs / 4000, memory: null, cores: 4, rps: null, intervalMs: 1000, bye: false };
+      const report: Report = {
+        host: `h${host}`,
+        url: `http://h${host}:1`,
+        cpu: cpuMs / 4000,
+        memory: null,
+        cores: 4,
+        rps: null,
+        intervalMs: 1000,
+        bye: false,
+      };
       registry.onReport(report, ms);
       busy[host] = 0;
     }
@@ -90,11 +129,20 @@ const costOf = (registry: HostRegistry, name: string): number => registry.costs.
 test('the registry learns costs from reports and load messages, and hands them to the next one, with what hosts can do', () => {
   const registry = new HostRegistry();
   serve(registry, 40);
-  for (const [name, expected] of [['GET /small', 5], ['GET /large', 50]] as const) {
+  for (const [name, expected] of [
+    ['GET /small', 5],
+    ['GET /large', 50],
+  ] as const) {
     const costMs = costOf(registry, name);
     assert.ok(costMs > expected / 1.5 && costMs < expected * 1.5, `${name}: ${costMs}`);
   }
-  assert.equal(registry.takeChanges(40_000).costs?.map(([name]) => name).toSorted(), ['GET /large', 'GET /small']);
+  assert.equal(
+    registry
+      .takeChanges(40_000)
+      .costs?.map(([name]) => name)
+      .toSorted(),
+    ['GET /large', 'GET /small'],
+  );
   const next = new HostRegistry();
   const rows = registry.rows(40_000).map((row) => Object.assign({}, row, { capacity: 3.5, speed: 0.9 }));
   next.seed(rows, 40_000, registry.costs);
@@ -104,7 +152,8 @@ test('the registry learns costs from reports and load messages, and hands them t
 
 /** One class's requests of a second: so many that took so long (ms). */
 function finish(costs: FleetCosts, second: number, requests: Readonly<Record<string, readonly [count: number, ms: number]>>): CostChange {
-  for (const [name, [count, ms]] of Object.entries(requests)) costs.model.finished('h', name, { count, busyMs: count * ms }, second * 1000, 20);
+  for (const [name, [count, ms]] of Object.entries(requests))
+    costs.model.finished('h', name, { count, busyMs: count * ms }, second * 1000, 20);
   return costs.tick(second * 1000);
 }
 
@@ -120,7 +169,10 @@ test('a class that gets a cost of its own was taken for the rest until then: so 
 
 test('a guess is followed by better guesses; what an earlier master told stays until more than guesses is known', () => {
   const [first, next] = [new FleetCosts(), new FleetCosts()];
-  next.seed([['GET /a', 300], ['GET /gone', 7]]);
+  next.seed([
+    ['GET /a', 300],
+    ['GET /gone', 7],
+  ]);
   for (const costs of [first, next]) {
     for (let second = 1; second <= 3; second++) finish(costs, second, { 'GET /a': [100, 200] });
     for (let second = 4; second <= 40; second++) finish(costs, second, { 'GET /a': [100, 40] });

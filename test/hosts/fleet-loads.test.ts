@@ -15,14 +15,42 @@ let seq = 0;
 /** A load message; hosts as `[name, inflight, served]`. */
 function say(balancer: string, hosts: readonly [string, number, number][], fields: Partial<LoadMessage> = {}): LoadMessage {
   return {
-    balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], said: [], isFull: false, statics: [], ...fields,
-    hosts: hosts.map(([host, inflight, served]) => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] })),
+    balancer,
+    instance: `${balancer}-1`,
+    seq: ++seq,
+    classes: [],
+    said: [],
+    isFull: false,
+    statics: [],
+    ...fields,
+    hosts: hosts.map(([host, inflight, served]) => ({
+      host,
+      inflight,
+      work: inflight * 10,
+      served,
+      meanInflight: inflight,
+      answers: 0,
+      paces: 0,
+      evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
+      counts: [],
+    })),
   };
 }
 
 test('requests in flight are added up over all balancers', () => {
   const loads = new FleetLoads();
-  assert.equal([...loads.take(say('b1', [['h', 3, 0], ['k', 1, 0]]), 0)], ['h', 'k']);
+  assert.equal(
+    [
+      ...loads.take(
+        say('b1', [
+          ['h', 3, 0],
+          ['k', 1, 0],
+        ]),
+        0,
+      ),
+    ],
+    ['h', 'k'],
+  );
   loads.take(say('b2', [['h', 4, 0]]), 0);
   assert.equal(loads.of('h'), { inflight: 7, work: 70, rps: 0, capacity: null, speed: null });
   assert.is(loads.of('k').inflight, 1);
@@ -69,7 +97,13 @@ test('what was served before this master listened is not of its seconds', () => 
 test('a balancer that starts anew under its name begins from nothing', () => {
   const loads = new FleetLoads();
   loads.tick(0);
-  loads.take(say('b1', [['h', 8, 500], ['k', 2, 5]]), 0);
+  loads.take(
+    say('b1', [
+      ['h', 8, 500],
+      ['k', 2, 5],
+    ]),
+    0,
+  );
   const changed = loads.take(say('b1', [['h', 1, 3]], { instance: 'b1-2' }), 100);
   assert.equal([...changed].toSorted(), ['h', 'k']);
   assert.equal([loads.of('h').inflight, loads.of('k').inflight], [1, 0]);
@@ -89,7 +123,13 @@ test('a counter that goes back counts as nothing, not as less', () => {
 
 test('a full message that leaves a host out takes its requests off, one in part does not', () => {
   const loads = new FleetLoads();
-  loads.take(say('b1', [['h', 2, 0], ['k', 5, 0]]), 0);
+  loads.take(
+    say('b1', [
+      ['h', 2, 0],
+      ['k', 5, 0],
+    ]),
+    0,
+  );
   loads.take(say('b1', [['h', 3, 0]]), 0);
   assert.is(loads.of('k').inflight, 5);
   assert.equal([...loads.take(say('b1', [['h', 3, 0]], { isFull: true }), 0)], ['k']);
@@ -111,7 +151,10 @@ test('a balancer that says nothing for more than three seconds has nothing in fl
 /** A second in which each balancer heard so many answers from each host: `[name, how many, the mean of their paces]`. */
 function answer(loads: FleetLoads, balancers: readonly string[], hosts: readonly [string, number, number][], nowMs: number): void {
   for (const balancer of balancers) {
-    const message = say(balancer, hosts.map(([host]) => [host, 0, nowMs]));
+    const message = say(
+      balancer,
+      hosts.map(([host]) => [host, 0, nowMs]),
+    );
     const said = message.hosts.map((each, i) => {
       const [, answers, mean] = hosts[i] as [string, number, number];
       return Object.assign({}, each, { answers, paces: answers * mean });
@@ -125,22 +168,64 @@ function answer(loads: FleetLoads, balancers: readonly string[], hosts: readonly
 test('a host that answers too soon is found by what all balancers say together, and is no more once it answers as others do', () => {
   const loads = new FleetLoads();
   const balancers = ['b1', 'b2', 'b3', 'b4'];
-  for (let ms = 0; ms <= 3000; ms += 1000) answer(loads, balancers, [['a', 3, 1], ['b', 3, 1.1], ['c', 3, 0.9]], ms);
+  for (let ms = 0; ms <= 3000; ms += 1000)
+    answer(
+      loads,
+      balancers,
+      [
+        ['a', 3, 1],
+        ['b', 3, 1.1],
+        ['c', 3, 0.9],
+      ],
+      ms,
+    );
   assert.equal(loads.quick, []);
   // Eight answers of each of four balancers: none of them alone would know it.
-  answer(loads, balancers, [['a', 3, 1.2], ['b', 8, 0.01], ['c', 3, 1.2]], 4000);
+  answer(
+    loads,
+    balancers,
+    [
+      ['a', 3, 1.2],
+      ['b', 8, 0.01],
+      ['c', 3, 1.2],
+    ],
+    4000,
+  );
   assert.equal(loads.quick, ['b']);
   // An answer that took for ever stands for no more than eight times the usual: who takes 2 is not quick beside it.
-  answer(loads, ['b1'], [['a', 200, 1e6], ['b', 200, 2], ['c', 200, 1e6]], 5000);
+  answer(
+    loads,
+    ['b1'],
+    [
+      ['a', 200, 1e6],
+      ['b', 200, 2],
+      ['c', 200, 1e6],
+    ],
+    5000,
+  );
   assert.equal(loads.quick, []);
 });
 
 test('what a host that answers too soon seems able to do is not believed, and is no measure for others', () => {
   const loads = new FleetLoads();
-  const evidenceOf = (tookMs: number) => ({ work: 160, durations: 16 * tookMs, workSquares: 1600, workByDuration: 160 * tookMs, durationSquares: 16 * tookMs * tookMs });
+  const evidenceOf = (tookMs: number) => ({
+    work: 160,
+    durations: 16 * tookMs,
+    workSquares: 1600,
+    workByDuration: 160 * tookMs,
+    durationSquares: 16 * tookMs * tookMs,
+  });
   for (let i = 1; i <= 40; i++) {
-    const hosts = [['a', 10, 1], ['b', 1, 0.01], ['c', 10, 1]] as const;
-    const message = say('b1', hosts.map(([host, tookMs]) => [host, tookMs / 5, 16 * i]), { seq: i });
+    const hosts = [
+      ['a', 10, 1],
+      ['b', 1, 0.01],
+      ['c', 10, 1],
+    ] as const;
+    const message = say(
+      'b1',
+      hosts.map(([host, tookMs]) => [host, tookMs / 5, 16 * i]),
+      { seq: i },
+    );
     const said = message.hosts.map((each, at) => {
       const [, tookMs, pace] = hosts[at] as (typeof hosts)[number];
       return Object.assign({}, each, { meanInflight: tookMs / 5, evidence: evidenceOf(tookMs), answers: 16, paces: 16 * pace });
@@ -151,12 +236,25 @@ test('what a host that answers too soon seems able to do is not believed, and is
   }
   assert.equal(loads.quick, ['b']);
   const [a, b] = [loads.of('a'), loads.of('b')];
-  assert.ok((b.speed as number) <= 1.05 * (a.speed as number) && (b.capacity as number) <= 1.05 * (a.capacity as number), `${b.speed} ${b.capacity} beside ${a.speed} ${a.capacity}`);
+  assert.ok(
+    (b.speed as number) <= 1.05 * (a.speed as number) && (b.capacity as number) <= 1.05 * (a.capacity as number),
+    `${b.speed} ${b.capacity} beside ${a.speed} ${a.capacity}`,
+  );
 });
 
 test('hosts of which nothing was answered are not called quick, nor are so many that the median cannot be believed', () => {
   const loads = new FleetLoads();
-  for (const ms of [0, 1000]) answer(loads, ['b1'], [['a', 5, 1], ['b', 0, 0], ['c', 5, 1]], ms);
+  for (const ms of [0, 1000])
+    answer(
+      loads,
+      ['b1'],
+      [
+        ['a', 5, 1],
+        ['b', 0, 0],
+        ['c', 5, 1],
+      ],
+      ms,
+    );
   assert.equal(loads.quick, []);
   const many = Array.from({ length: 1000 }, (_, i): [string, number, number] => [`h${i}`, 9, i < 490 ? 0.001 : 1]);
   for (const ms of [2000, 3000]) answer(loads, ['b1'], many, ms);
@@ -210,7 +308,12 @@ const unknown = () => ({ cpu: null, memory: null, cores: null });
 function busy(balancer: string, served: number, meanInflight = 2): LoadMessage {
   const message = say(balancer, [['h', 0, served]]);
   const [host] = message.hosts as [HostLoad];
-  return { ...message, hosts: [{ ...host, meanInflight, evidence: { work: 200, durations: 200, workSquares: 2000, workByDuration: 2000, durationSquares: 2000 } }] };
+  return {
+    ...message,
+    hosts: [
+      { ...host, meanInflight, evidence: { work: 200, durations: 200, workSquares: 2000, workByDuration: 2000, durationSquares: 2000 } },
+    ],
+  };
 }
 
 test('when timers fire one right after another after a pause, nothing is learned from no time', () => {
@@ -247,7 +350,8 @@ test('a mean of requests in flight that can’t be does not make a host huge', (
     return loads.of('h').capacity as number;
   };
   const right = learned(2);
-  for (const wrong of [11_500, 1e9, Number.MAX_SAFE_INTEGER]) assert.ok(Math.abs(learned(wrong) / right - 1) < 0.1, `${wrong}: ${learned(wrong)}, else ${right}`);
+  for (const wrong of [11_500, 1e9, Number.MAX_SAFE_INTEGER])
+    assert.ok(Math.abs(learned(wrong) / right - 1) < 0.1, `${wrong}: ${learned(wrong)}, else ${right}`);
   assert.ok(learned(12) > right, 'one that can be counts');
 });
 
@@ -282,7 +386,9 @@ test('whatever is lost, doubled or begun anew, the totals are those of the last 
       last.delete(balancer);
     }
     const isFull = random.below(4) === 0;
-    const hosts = Array.from({ length: 6 }, (_, i) => [`h${i}`, random.below(9), step] as [string, number, number]).filter(() => random.below(2) === 0);
+    const hosts = Array.from({ length: 6 }, (_, i) => [`h${i}`, random.below(9), step] as [string, number, number]).filter(
+      () => random.below(2) === 0,
+    );
     const message = say(balancer, hosts, { isFull, instance: `${balancer}-${instances.get(balancer) ?? 0}` });
     // Each is lost, comes once, or comes twice; of one that is lost after a start anew nothing is known either.
     const times = random.below(20) === 0 ? 0 : 1 + random.below(2);

@@ -24,7 +24,10 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
   const clock = monotonicClock();
   const told: string[] = [];
   const stage: Stage = {
-    told, clock, isDue: true, onRelease: () => undefined,
+    told,
+    clock,
+    isDue: true,
+    onRelease: () => undefined,
     gathering: new Gathering({
       clock,
       subscription: {
@@ -49,94 +52,102 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
   }
 }
 
-const has = (stage: Stage, count: number): Promise<true> => until(() => stage.told.length >= count || undefined, { what: () => `${count} steps, not ${stage.told.join(', ')}` });
+const has = (stage: Stage, count: number): Promise<true> =>
+  until(() => stage.told.length >= count || undefined, { what: () => `${count} steps, not ${stage.told.join(', ')}` });
 
-test('what comes is gathered for its time: reports do not wait for what loads would have waited for', () => withStage({ load: 60_000, report: 5 }, async (stage) => {
-  const { gathering, clock } = stage;
-  const startMs = clock();
-  gathering.soon(true);
-  gathering.soon();
-  gathering.soon(true);
-  await has(stage, 1);
-  assert.ok(clock() - startMs >= 4);
-  assert.equal(stage.told, ['flush']);
-}));
-
-test('nothing is published when nothing is due', () => withStage({ load: 1, report: 1 }, async (stage) => {
-  stage.isDue = false;
-  stage.gathering.soon();
-  await sleep(20);
-  assert.equal(stage.told, []);
-}));
-
-test('after a flush that followed several messages the next are read at one stroke, and published at once', () => withStage({ load: 20, report: 30 }, async (stage) => {
-  const { gathering, clock } = stage;
-  gathering.heard();
-  gathering.heard();
-  const begunAtMs = clock();
-  gathering.begin();
-  stage.onRelease = () => {
-    for (let i = 0; i < 3; i++) {
-      gathering.heard();
-      gathering.soon(true);
-    }
-  };
-  stage.isDue = false;
-  gathering.end(begunAtMs);
-  stage.isDue = true;
-  await has(stage, 3);
-  assert.equal(stage.told, ['hold', 'release', 'flush']);
-  assert.ok(clock() - begunAtMs >= 19, 'not sooner than they would have been');
-}));
-
-test('after a flush that followed one message, or none, reading goes on', () => withStage({ load: 1, report: 1 }, async (stage) => {
-  for (const messages of [0, 1]) {
-    for (let i = 0; i < messages; i++) stage.gathering.heard();
-    stage.gathering.begin();
-    stage.isDue = false;
-    stage.gathering.end(stage.clock());
-  }
-  await sleep(20);
-  assert.equal(stage.told, []);
-}));
-
-test('what came while a flush was written waits since the flush began', () => withStage({ load: 60_000, report: 60_000 }, async (stage) => {
-  stage.gathering.begin();
-  stage.gathering.end(stage.clock() - 60_000);
-  await has(stage, 1);
-  assert.equal(stage.told, ['flush']);
-}));
-
-test('messages without an end do not hold up what is due', () => withStage({ load: 1, report: 1 }, async (stage) => {
-  const { gathering } = stage;
-  let isFlooding = true;
-  const flood = (): void => {
-    gathering.heard();
+test('what comes is gathered for its time: reports do not wait for what loads would have waited for', () =>
+  withStage({ load: 60_000, report: 5 }, async (stage) => {
+    const { gathering, clock } = stage;
+    const startMs = clock();
+    gathering.soon(true);
     gathering.soon();
-    if (isFlooding) setImmediate(flood);
-  };
-  gathering.heard();
-  gathering.heard();
-  gathering.begin();
-  stage.onRelease = flood;
-  stage.isDue = false;
-  gathering.end(stage.clock());
-  stage.isDue = true;
-  try {
-    await has(stage, 3);
-  } finally {
-    isFlooding = false;
-  }
-  assert.equal(stage.told.slice(0, 3), ['hold', 'release', 'flush']);
-}));
+    gathering.soon(true);
+    await has(stage, 1);
+    assert.ok(clock() - startMs >= 4);
+    assert.equal(stage.told, ['flush']);
+  }));
 
-test('a flush that failed is tried again after its time, whatever comes meanwhile', () => withStage({ load: 1, report: 1 }, async (stage) => {
-  const startMs = stage.clock();
-  stage.gathering.again(40);
-  stage.gathering.soon();
-  await has(stage, 1);
-  assert.ok(stage.clock() - startMs >= 39);
-  assert.equal(stage.told, ['flush']);
-}));
+test('nothing is published when nothing is due', () =>
+  withStage({ load: 1, report: 1 }, async (stage) => {
+    stage.isDue = false;
+    stage.gathering.soon();
+    await sleep(20);
+    assert.equal(stage.told, []);
+  }));
+
+test('after a flush that followed several messages the next are read at one stroke, and published at once', () =>
+  withStage({ load: 20, report: 30 }, async (stage) => {
+    const { gathering, clock } = stage;
+    gathering.heard();
+    gathering.heard();
+    const begunAtMs = clock();
+    gathering.begin();
+    stage.onRelease = () => {
+      for (let i = 0; i < 3; i++) {
+        gathering.heard();
+        gathering.soon(true);
+      }
+    };
+    stage.isDue = false;
+    gathering.end(begunAtMs);
+    stage.isDue = true;
+    await has(stage, 3);
+    assert.equal(stage.told, ['hold', 'release', 'flush']);
+    assert.ok(clock() - begunAtMs >= 19, 'not sooner than they would have been');
+  }));
+
+test('after a flush that followed one message, or none, reading goes on', () =>
+  withStage({ load: 1, report: 1 }, async (stage) => {
+    for (const messages of [0, 1]) {
+      for (let i = 0; i < messages; i++) stage.gathering.heard();
+      stage.gathering.begin();
+      stage.isDue = false;
+      stage.gathering.end(stage.clock());
+    }
+    await sleep(20);
+    assert.equal(stage.told, []);
+  }));
+
+test('what came while a flush was written waits since the flush began', () =>
+  withStage({ load: 60_000, report: 60_000 }, async (stage) => {
+    stage.gathering.begin();
+    stage.gathering.end(stage.clock() - 60_000);
+    await has(stage, 1);
+    assert.equal(stage.told, ['flush']);
+  }));
+
+test('messages without an end do not hold up what is due', () =>
+  withStage({ load: 1, report: 1 }, async (stage) => {
+    const { gathering } = stage;
+    let isFlooding = true;
+    const flood = (): void => {
+      gathering.heard();
+      gathering.soon();
+      if (isFlooding) setImmediate(flood);
+    };
+    gathering.heard();
+    gathering.heard();
+    gathering.begin();
+    stage.onRelease = flood;
+    stage.isDue = false;
+    gathering.end(stage.clock());
+    stage.isDue = true;
+    try {
+      await has(stage, 3);
+    } finally {
+      isFlooding = false;
+    }
+    assert.equal(stage.told.slice(0, 3), ['hold', 'release', 'flush']);
+  }));
+
+test('a flush that failed is tried again after its time, whatever comes meanwhile', () =>
+  withStage({ load: 1, report: 1 }, async (stage) => {
+    const startMs = stage.clock();
+    stage.gathering.again(40);
+    stage.gathering.soon();
+    await has(stage, 1);
+    assert.ok(stage.clock() - startMs >= 39);
+    assert.equal(stage.told, ['flush']);
+  }));
 
 test.run();

@@ -12,12 +12,43 @@ const test = suite('host registry');
 const URL_A = 'http://10.0.0.1:80';
 const URL_B = 'http://10.0.0.2:80';
 
-const report = (host: string, fields: Partial<Report> = {}): Report => ({ host, url: URL_A, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
+const report = (host: string, fields: Partial<Report> = {}): Report => ({
+  host,
+  url: URL_A,
+  cpu: 0.5,
+  memory: 0.4,
+  cores: 4,
+  rps: 10,
+  intervalMs: 1000,
+  bye: false,
+  ...fields,
+});
 let seq = 0;
-const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({ balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], said: [], isFull: false, statics: [], hosts, ...fields });
-const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({ host, inflight, work: inflight * 10, served, meanInflight: inflight, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] });
+const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []): LoadMessage => ({
+  balancer: 'b1',
+  instance: 'i1',
+  seq: ++seq,
+  classes: [],
+  said: [],
+  isFull: false,
+  statics: [],
+  hosts,
+  ...fields,
+});
+const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({
+  host,
+  inflight,
+  work: inflight * 10,
+  served,
+  meanInflight: inflight,
+  answers: 0,
+  paces: 0,
+  evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
+  counts: [],
+});
 
-const told = (registry: HostRegistry, nowMs: number): string[] => registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
+const told = (registry: HostRegistry, nowMs: number): string[] =>
+  registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
 
 test('a first report makes a host that is up, with its figures and their age', () => {
@@ -25,13 +56,38 @@ test('a first report makes a host that is up, with its figures and their age', (
   assert.is(registry.onReport(report('h'), 1000), 'taken');
   assert.is(registry.hasChanges, true);
   const changes = registry.takeChanges(1250);
-  assert.equal(changes.rows, [{
-    name: 'h', url: URL_A, state: 'up', isStatic: false, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, ageMs: 250, inflight: 0, fleetRps: 0, work: 0, capacity: null, speed: null,
-  }]);
+  assert.equal(changes.rows, [
+    {
+      name: 'h',
+      url: URL_A,
+      state: 'up',
+      isStatic: false,
+      cpu: 0.5,
+      memory: 0.4,
+      cores: 4,
+      rps: 10,
+      ageMs: 250,
+      inflight: 0,
+      fleetRps: 0,
+      work: 0,
+      capacity: null,
+      speed: null,
+    },
+  ]);
   assert.is(changes.isMembership, true);
   assert.equal(changes.news, [{ kind: 'host-joined', name: 'h', detail: URL_A }]);
   assert.is(registry.hasChanges, false);
-  assert.equal(registry.takeChanges(1250), { rows: [], figures: [], loads: [], acks: [], costs: null, gone: [], news: [], quick: [], isMembership: false });
+  assert.equal(registry.takeChanges(1250), {
+    rows: [],
+    figures: [],
+    loads: [],
+    acks: [],
+    costs: null,
+    gone: [],
+    news: [],
+    quick: [],
+    isMembership: false,
+  });
 });
 
 test('a further report is a change, but none of membership', () => {
@@ -40,7 +96,10 @@ test('a further report is a change, but none of membership', () => {
   registry.takeChanges(0);
   registry.onReport(report('h', { cpu: 0.9 }), 1000);
   const { figures, isMembership, news } = registry.takeChanges(1000);
-  assert.equal(figures.map(({ cpu }) => cpu), [0.9]);
+  assert.equal(
+    figures.map(({ cpu }) => cpu),
+    [0.9],
+  );
   assert.is(isMembership, false);
   assert.equal(news, []);
 });
@@ -65,8 +124,14 @@ for (const state of ['silent', 'down'] as const) {
     assert.is(stateOf(registry, 'h'), 'up');
     const changes = registry.takeChanges(10);
     assert.equal(changes.gone, [], 'it is named in the rows, so it is not gone');
-    assert.equal(changes.rows.map(({ url }) => url), [URL_B]);
-    assert.equal(changes.news.map(({ kind }) => kind), ['host-left', 'host-joined']);
+    assert.equal(
+      changes.rows.map(({ url }) => url),
+      [URL_B],
+    );
+    assert.equal(
+      changes.news.map(({ kind }) => kind),
+      ['host-left', 'host-joined'],
+    );
   });
 }
 
@@ -79,7 +144,10 @@ test('a goodbye removes the host at once, and another name is left alone', () =>
   const changes = registry.takeChanges(10);
   assert.equal(changes.gone, ['h']);
   assert.equal(changes.rows, []);
-  assert.equal(changes.news.map(({ kind, name }) => `${kind} ${name}`), ['host-left h']);
+  assert.equal(
+    changes.news.map(({ kind, name }) => `${kind} ${name}`),
+    ['host-left h'],
+  );
   assert.is(registry.size, 1);
   assert.is(registry.onReport(report('nobody', { bye: true }), 10), 'taken');
   assert.is(registry.hasChanges, false);
@@ -137,7 +205,10 @@ test('a silent host is probed; it is down after two failed probes in a row, and 
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(4000);
-  assert.equal(registry.hostsToProbe(4000).map(({ name, url }) => ({ name, url })), [{ name: 'h', url: URL_A }]);
+  assert.equal(
+    registry.hostsToProbe(4000).map(({ name, url }) => ({ name, url })),
+    [{ name: 'h', url: URL_A }],
+  );
   registry.onProbe('h', false, 4000);
   registry.onProbe('h', true, 5000);
   registry.onProbe('h', false, 6000);
@@ -223,7 +294,10 @@ test('a host whose name another address claims is probed at once: dead it gives 
     const registry = new HostRegistry();
     registry.onReport(report('h'), 0);
     assert.is(registry.onReport(report('h', { url: URL_B }), 10), 'conflict');
-    assert.equal(registry.hostsToProbe(10).map(({ name }) => name), ['h']);
+    assert.equal(
+      registry.hostsToProbe(10).map(({ name }) => name),
+      ['h'],
+    );
     registry.onProbe('h', isAlive, 20);
     assert.is(registry.row('h', 20)?.state, isAlive ? 'up' : 'down');
     assert.is(registry.onReport(report('h', { url: URL_B }), 30), isAlive ? 'conflict' : 'taken');
@@ -234,7 +308,10 @@ test('a host whose name another address claims is probed at once: dead it gives 
 test('what an earlier master knew is taken over, with ages, and what is known already stays', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h', { cpu: 0.1 }), 10_000);
-  registry.seed([buildRow('h', { cpu: 0.9, url: URL_B }), buildRow('k', { cpu: 0.7, ageMs: 400 }), buildRow('s', { isStatic: true, ageMs: null })], 10_000);
+  registry.seed(
+    [buildRow('h', { cpu: 0.9, url: URL_B }), buildRow('k', { cpu: 0.7, ageMs: 400 }), buildRow('s', { isStatic: true, ageMs: null })],
+    10_000,
+  );
   assert.equal([registry.row('h', 10_000)?.cpu, registry.row('h', 10_000)?.url], [0.1, URL_A]);
   assert.equal([registry.row('k', 10_100)?.cpu, registry.row('k', 10_100)?.ageMs], [0.7, 500]);
   assert.equal([registry.row('s', 10_000)?.isStatic, registry.row('s', 10_000)?.ageMs], [true, null]);
@@ -277,7 +354,10 @@ test('requests in flight and rates of the fleet are in the rows, and a change of
   registry.onLoad(load({}, [hostLoad('h', 3, 0)]), 0);
   registry.takeChanges(0);
   registry.onLoad(load({}, [hostLoad('h', 5, 100)]), 500);
-  assert.equal(registry.takeChanges(500).loads.map(({ inflight, work }) => [inflight, work]), [[5, 50]]);
+  assert.equal(
+    registry.takeChanges(500).loads.map(({ inflight, work }) => [inflight, work]),
+    [[5, 50]],
+  );
   assert.is(registry.row('h', 500)?.inflight, 5);
   assert.equal([...registry.tick(1000)], ['h']);
   assert.is(registry.hasChanges, false, 'a rate is for people: it is stored, and no balancer is told');

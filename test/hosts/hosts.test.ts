@@ -33,34 +33,48 @@ async function warningsOf(fn: () => Promise<void>): Promise<string[]> {
 }
 
 test('fifty masterships leave no listener, no connection and no question to Redis behind', () =>
-  withRedis((redis) => withClients([redis.url], async (client) => {
-    const { port1: fleet, port2: fleetPort } = new MessageChannel();
-    const config = {
-      name: 'b1', url: 'http://127.0.0.1:1', version: '0', instance: '00000000-1', joinedAtMs: 0, redis: [redis.url], namespace: KEYS.namespace, leaseTtlMs: 1500,
-      statics: [], health: TRAFFIC_DEFAULTS, tls: { ca: undefined, isInsecure: false },
-    };
-    const hosts = startHosts({ table: createTable(16), config, fleetPort }, () => undefined);
-    const connections = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await client.info('clients'))?.[1]);
-    const tell = (message: FleetToHosts): void => fleet.postMessage(message);
-    try {
-      const warnings = await warningsOf(async () => {
-        for (let term = 1; term <= MASTERSHIPS; term++) {
-          await client.set(KEYS.term, `${term} ${mastershipOf(term)}`);
-          tell({ type: 'become-master', term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [] });
-          await until(async () => String(await client.get(KEYS.table)).includes(`"term":${term},`), { everyMs: 3, what: `a table of term ${term}` });
-          tell({ type: 'become-slave' });
-        }
-      });
-      assert.equal(warnings, []);
-      // Its own connection, and the one that asks.
-      await until(async () => (await connections()) === 2, { what: 'the last subscription to end' });
-      // Whether the server can do without answers is asked once for each connection, not for each mastership.
-      const asked = Number(/cmdstat_client\|reply:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
-      assert.is(asked, 1);
-    } finally {
-      hosts.stop();
-      fleet.close();
-    }
-  })));
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      const { port1: fleet, port2: fleetPort } = new MessageChannel();
+      const config = {
+        name: 'b1',
+        url: 'http://127.0.0.1:1',
+        version: '0',
+        instance: '00000000-1',
+        joinedAtMs: 0,
+        redis: [redis.url],
+        namespace: KEYS.namespace,
+        leaseTtlMs: 1500,
+        statics: [],
+        health: TRAFFIC_DEFAULTS,
+        tls: { ca: undefined, isInsecure: false },
+      };
+      const hosts = startHosts({ table: createTable(16), config, fleetPort }, () => undefined);
+      const connections = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await client.info('clients'))?.[1]);
+      const tell = (message: FleetToHosts): void => fleet.postMessage(message);
+      try {
+        const warnings = await warningsOf(async () => {
+          for (let term = 1; term <= MASTERSHIPS; term++) {
+            await client.set(KEYS.term, `${term} ${mastershipOf(term)}`);
+            tell({ type: 'become-master', term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [] });
+            await until(async () => String(await client.get(KEYS.table)).includes(`"term":${term},`), {
+              everyMs: 3,
+              what: `a table of term ${term}`,
+            });
+            tell({ type: 'become-slave' });
+          }
+        });
+        assert.equal(warnings, []);
+        // Its own connection, and the one that asks.
+        await until(async () => (await connections()) === 2, { what: 'the last subscription to end' });
+        // Whether the server can do without answers is asked once for each connection, not for each mastership.
+        const asked = Number(/cmdstat_client\|reply:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+        assert.is(asked, 1);
+      } finally {
+        hosts.stop();
+        fleet.close();
+      }
+    }),
+  ));
 
 test.run();

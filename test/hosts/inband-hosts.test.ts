@@ -11,8 +11,27 @@ const test = suite('inband hosts');
 let seq = 0;
 
 const URL_A = 'http://10.0.0.1:80';
-const STATIC = { balancer: 'b1', instance: 'i1', seq: ++seq, classes: [], said: [], isFull: true, statics: [{ name: 's', url: URL_A }], hosts: [] };
-const agent = (fields: Partial<Report> = {}): Report => ({ host: 's', url: URL_A, cpu: 0.1, memory: 0.2, cores: 4, rps: 1, intervalMs: 1000, bye: false, ...fields });
+const STATIC = {
+  balancer: 'b1',
+  instance: 'i1',
+  seq: ++seq,
+  classes: [],
+  said: [],
+  isFull: true,
+  statics: [{ name: 's', url: URL_A }],
+  hosts: [],
+};
+const agent = (fields: Partial<Report> = {}): Report => ({
+  host: 's',
+  url: URL_A,
+  cpu: 0.1,
+  memory: 0.2,
+  cores: 4,
+  rps: 1,
+  intervalMs: 1000,
+  bye: false,
+  ...fields,
+});
 const inband = (fields: Partial<Report> = {}): Report => agent({ cpu: 0.5, memory: 0.6, cores: null, rps: 10, via: 'inband', ...fields });
 
 function buildRegistry(): HostRegistry {

@@ -15,13 +15,48 @@ const OLD = 'http://10.0.0.1:80';
 const NEW = 'http://10.0.0.2:80';
 
 let seq = 0;
-const say = (balancer: string, fields: Partial<LoadMessage> = {}): LoadMessage => ({ balancer, instance: `${balancer}-1`, seq: ++seq, classes: [], said: [], isFull: false, statics: [], hosts: [], ...fields });
+const say = (balancer: string, fields: Partial<LoadMessage> = {}): LoadMessage => ({
+  balancer,
+  instance: `${balancer}-1`,
+  seq: ++seq,
+  classes: [],
+  said: [],
+  isFull: false,
+  statics: [],
+  hosts: [],
+  ...fields,
+});
 /** A full message of a balancer that names `legacy` by this URL; by none when it does not name it. */
-const name = (balancer: string, url: string | null, fields: Partial<LoadMessage> = {}): LoadMessage => say(balancer, { isFull: true, statics: url === null ? [] : [{ name: 'legacy', url }], ...fields });
-const report = (url: string, fields: Partial<Report> = {}): Report => ({ host: 'legacy', url, cpu: 0.5, memory: 0.4, cores: 4, rps: 10, intervalMs: 1000, bye: false, ...fields });
-const inFlight = (inflight: number): HostLoad => ({ host: 'legacy', inflight, work: inflight * 10, served: 0, meanInflight: inflight, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] });
+const name = (balancer: string, url: string | null, fields: Partial<LoadMessage> = {}): LoadMessage =>
+  say(balancer, { isFull: true, statics: url === null ? [] : [{ name: 'legacy', url }], ...fields });
+const report = (url: string, fields: Partial<Report> = {}): Report => ({
+  host: 'legacy',
+  url,
+  cpu: 0.5,
+  memory: 0.4,
+  cores: 4,
+  rps: 10,
+  intervalMs: 1000,
+  bye: false,
+  ...fields,
+});
+const inFlight = (inflight: number): HostLoad => ({
+  host: 'legacy',
+  inflight,
+  work: inflight * 10,
+  served: 0,
+  meanInflight: inflight,
+  answers: 0,
+  paces: 0,
+  evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
+  counts: [],
+});
 const urlOf = (registry: HostRegistry) => registry.row('legacy', 0)?.url;
-const conflicts = (registry: HostRegistry, nowMs: number) => registry.takeChanges(nowMs).news.filter(({ kind }) => kind === 'host-conflict').map(({ detail }) => detail);
+const conflicts = (registry: HostRegistry, nowMs: number) =>
+  registry
+    .takeChanges(nowMs)
+    .news.filter(({ kind }) => kind === 'host-conflict')
+    .map(({ detail }) => detail);
 
 test('what a living balancer names wins over what an earlier master knew, with nothing believed of the old host', () => {
   const registry = new HostRegistry();
@@ -29,8 +64,20 @@ test('what a living balancer names wins over what an earlier master knew, with n
   registry.takeChanges(0);
   registry.onLoad(name('b1', NEW, { hosts: [inFlight(2)] }), 10);
   const { rows, gone, news } = registry.takeChanges(10);
-  assert.equal(rows.map(({ url, state, cpu, capacity, speed, inflight }) => [url, state, cpu, capacity, speed, inflight]), [[NEW, 'up', null, null, null, 2]]);
-  assert.equal([gone, news.map(({ kind, detail }) => [kind, detail])], [[], [['host-left', `balancers name ${NEW}`], ['host-joined', `${NEW}, static`]]]);
+  assert.equal(
+    rows.map(({ url, state, cpu, capacity, speed, inflight }) => [url, state, cpu, capacity, speed, inflight]),
+    [[NEW, 'up', null, null, null, 2]],
+  );
+  assert.equal(
+    [gone, news.map(({ kind, detail }) => [kind, detail])],
+    [
+      [],
+      [
+        ['host-left', `balancers name ${NEW}`],
+        ['host-joined', `${NEW}, static`],
+      ],
+    ],
+  );
 });
 
 test('on a tie with the new master the URL in use stays, whoever’s message comes first', () => {
@@ -82,9 +129,14 @@ test('an agent that moves is taken at its new URL once the old one is silent, an
 });
 
 test('of two URLs the one that most balancers name counts, whoever spoke last', () => {
-  for (const order of [['b1', 'b2', 'b3'], ['b3', 'b2', 'b1'], ['b2', 'b3', 'b1']]) {
+  for (const order of [
+    ['b1', 'b2', 'b3'],
+    ['b3', 'b2', 'b1'],
+    ['b2', 'b3', 'b1'],
+  ]) {
     const registry = new HostRegistry();
-    for (let round = 0; round < 3; round++) for (const balancer of order) registry.onLoad(name(balancer, balancer === 'b2' ? OLD : NEW), round);
+    for (let round = 0; round < 3; round++)
+      for (const balancer of order) registry.onLoad(name(balancer, balancer === 'b2' ? OLD : NEW), round);
     assert.is(urlOf(registry), NEW, order.join());
     assert.is(registry.row('legacy', 3)?.conflict, `b2 names ${OLD}, b1 and b3 name ${NEW}; ${NEW} is used`);
   }
@@ -124,7 +176,10 @@ test('a balancer that names another URL is told the one in use again with each f
   registry.onLoad(name('b1', NEW), 2000);
   assert.equal(registry.takeChanges(2000).rows, []);
   registry.onLoad(name('b3', OLD), 2000);
-  assert.equal(registry.takeChanges(2000).rows.map(({ url }) => url), [NEW]);
+  assert.equal(
+    registry.takeChanges(2000).rows.map(({ url }) => url),
+    [NEW],
+  );
 });
 
 test('a balancer that falls silent names nothing any more', () => {
@@ -177,7 +232,11 @@ test('from static to agent and back: it is what lives that says which it is', ()
     registry.onLoad(name('b1', NEW), nowMs);
     registry.onProbe('legacy', true, nowMs);
   });
-  assert.equal([row()?.isStatic, row()?.state, row()?.cpu], [true, 'up', null], 'an agent that is silent for a minute makes it no host with an agent');
+  assert.equal(
+    [row()?.isStatic, row()?.state, row()?.cpu],
+    [true, 'up', null],
+    'an agent that is silent for a minute makes it no host with an agent',
+  );
 });
 
 test('of two balancers under one name the elder is heard, and no host is dropped meanwhile', () => {
@@ -196,7 +255,11 @@ test('a balancer that was started again is heard at once, and a younger namesake
   const namesakes = new Namesakes();
   const admits = (instance: string, nowMs: number) => namesakes.admits({ balancer: 'b', instance }, nowMs);
   assert.equal([admits('one', 0), admits('two', 100), admits('two', 200)], [true, true, true], 'a restart');
-  assert.equal([admits('one', 300), admits('two', 400), admits('one', 3000), admits('two', 3100)], [true, false, true, false], 'it was none: both live');
+  assert.equal(
+    [admits('one', 300), admits('two', 400), admits('one', 3000), admits('two', 3100)],
+    [true, false, true, false],
+    'it was none: both live',
+  );
   assert.equal([admits('two', 6000), admits('two', 6001)], [false, true], 'the elder was heard 3 s ago, and then longer');
   namesakes.tick(99_000);
   assert.is(admits('one', 99_000), true);

@@ -7,7 +7,8 @@ import { AnswerReader } from '../../lib/lab/answer-reader.js';
 const test = suite('answer reader');
 
 const EXPECTED = Buffer.from('as expected');
-const answerOf = (body: string, status = '200 OK', length = body.length): Buffer => Buffer.from(`HTTP/1.1 ${status}\r\nX-A: b\r\nContent-Length: ${length}\r\n\r\n${body}`);
+const answerOf = (body: string, status = '200 OK', length = body.length): Buffer =>
+  Buffer.from(`HTTP/1.1 ${status}\r\nX-A: b\r\nContent-Length: ${length}\r\n\r\n${body}`);
 
 test('an answer is right wherever it is cut, and so is the next one on the same connection', () => {
   const bytes = answerOf('as expected');

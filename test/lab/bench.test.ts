@@ -12,26 +12,33 @@ import { ENTRY } from '../support/meercat.js';
 
 const test = suite('bench');
 
-test('pick gives a time for every policy and number of hosts; with a file the table alone is printed', () => withTempDir(async (folder) => {
-  const file = join(folder, 'pick.json');
-  const { code, stdout } = await bench('pick', '--hosts', '5,200', '--rounds', '2', '--seconds', '0.01', '--json', file);
-  assert.is(code, 0);
-  assert.match(stdout, /reached: (yes|no)$/);
-  const { bench: name, figures } = JSON.parse(readFileSync(file, 'utf8')) as BenchJson;
-  assert.is(name, 'pick');
-  const byPolicy = figures.byPolicy as Fields[];
-  assert.equal(byPolicy.map(({ algorithm, hosts }) => `${String(algorithm)} ${String(hosts)}`), ALGORITHMS.flatMap((algorithm) => [`${algorithm} 5`, `${algorithm} 200`]));
-  for (const each of byPolicy) {
-    isWithin(each.medianNs, 1, 1e6, 'ns');
-    isWithin(each.bytesPerPick, 0, 1e4, 'bytes');
-    assert.ok((each.minNs as number) <= (each.medianNs as number) && (each.medianNs as number) <= (each.maxNs as number));
-  }
-  assert.is((figures.flat as Fields[]).length, ALGORITHMS.length);
-}));
+test('pick gives a time for every policy and number of hosts; with a file the table alone is printed', () =>
+  withTempDir(async (folder) => {
+    const file = join(folder, 'pick.json');
+    const { code, stdout } = await bench('pick', '--hosts', '5,200', '--rounds', '2', '--seconds', '0.01', '--json', file);
+    assert.is(code, 0);
+    assert.match(stdout, /reached: (yes|no)$/);
+    const { bench: name, figures } = JSON.parse(readFileSync(file, 'utf8')) as BenchJson;
+    assert.is(name, 'pick');
+    const byPolicy = figures.byPolicy as Fields[];
+    assert.equal(
+      byPolicy.map(({ algorithm, hosts }) => `${String(algorithm)} ${String(hosts)}`),
+      ALGORITHMS.flatMap((algorithm) => [`${algorithm} 5`, `${algorithm} 200`]),
+    );
+    for (const each of byPolicy) {
+      isWithin(each.medianNs, 1, 1e6, 'ns');
+      isWithin(each.bytesPerPick, 0, 1e4, 'bytes');
+      assert.ok((each.minNs as number) <= (each.medianNs as number) && (each.medianNs as number) <= (each.maxNs as number));
+    }
+    assert.is((figures.flat as Fields[]).length, ALGORITHMS.length);
+  }));
 
 test('failover ends the master both ways, and freshness sees reports in the tables of all balancers', async () => {
   // Side by side: both mostly wait. Three seconds, for on a busy machine it takes one until the tables are watched.
-  const [failover, freshness] = await Promise.all([benchJson('failover', '--rounds', '1'), benchJson('freshness', '--hosts', '20', '--seconds', '3')]);
+  const [failover, freshness] = await Promise.all([
+    benchJson('failover', '--rounds', '1'),
+    benchJson('freshness', '--hosts', '20', '--seconds', '3'),
+  ]);
   for (const ending of ['killed', 'stopped']) {
     const { ms, eachMs, failed } = failover.figures[ending] as { ms: Fields; eachMs: number[]; failed: number };
     assert.is(ms.count, 1);

@@ -15,7 +15,10 @@ const test = suite('bench churn');
 test('after requests of every kind a balancer holds no more than before, and the next answers are right', async () => {
   const { figures, goals } = await benchJson('churn', '--requests', '3000', '--connections', '16');
   const actions = figures.actions as Record<ActionName, Tally>;
-  assert.equal(Object.keys(actions), MIX.map(([name]) => name));
+  assert.equal(
+    Object.keys(actions),
+    MIX.map(([name]) => name),
+  );
   for (const [name, { requests, right, refused, unanswered, wrong }] of Object.entries(actions)) {
     isWithin(requests, 10, 3000, name);
     assert.is(right + refused + unanswered + wrong, requests, name);
@@ -28,7 +31,10 @@ test('after requests of every kind a balancer holds no more than before, and the
 });
 
 test('the mix is whole, and the same seed draws the same', () => {
-  assert.is(MIX.reduce((sum, [, percent]) => sum + percent, 0), 100);
+  assert.is(
+    MIX.reduce((sum, [, percent]) => sum + percent, 0),
+    100,
+  );
   const [one, same] = [new Random(5), new Random(5)];
   const counts = new Map<ActionName, number>();
   for (let i = 0; i < 20_000; i++) {
@@ -37,7 +43,8 @@ test('the mix is whole, and the same seed draws the same', () => {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   // 20,000 draws: each share within a sixth of what it should be, or half a percent.
-  for (const [name, percent] of MIX) isWithin((counts.get(name) ?? 0) / 200, percent - Math.max(percent / 6, 0.5), percent + Math.max(percent / 6, 0.5), name);
+  for (const [name, percent] of MIX)
+    isWithin((counts.get(name) ?? 0) / 200, percent - Math.max(percent / 6, 0.5), percent + Math.max(percent / 6, 0.5), name);
   for (let i = 0; i < 1000; i++) isWithin(drawSize(one), 0, MAX_BODY_BYTES, 'size');
 });
 
@@ -89,7 +96,11 @@ test('a right answer is right in every framing, and what is not is told from it'
     ['', 'resets', 'unanswered'],
   ] as const) {
     const tally = await tallyOf('get', bytes, ending);
-    assert.equal({ ...tally, examples: [] }, { ...emptyTally(), requests: 1, [field]: 1 }, `${bytes.slice(0, 60)}, ${ending}: ${tally.examples.join()}`);
+    assert.equal(
+      { ...tally, examples: [] },
+      { ...emptyTally(), requests: 1, [field]: 1 },
+      `${bytes.slice(0, 60)}, ${ending}: ${tally.examples.join()}`,
+    );
   }
 });
 

@@ -23,11 +23,23 @@ const NODES: CpuProfile['nodes'] = [
 ];
 
 test('every sample counts as one interval, and only samples between the two times count', () => {
-  const times = selfTimes({ nodes: NODES, startTime: 1000, samples: [3, 3, 4, 2, 5, 5], timeDeltas: [100, 100, 100, 5000, 100, 100] }, 1150, 6450);
+  const times = selfTimes(
+    { nodes: NODES, startTime: 1000, samples: [3, 3, 4, 2, 5, 5], timeDeltas: [100, 100, 100, 5000, 100, 100] },
+    1150,
+    6450,
+  );
   const micros = new Map(times.map(({ frame: { functionName }, micros: own }) => [functionName, own]));
-  assert.equal([...micros].toSorted(), [['(idle)', 100], ['it', 100], ['latin1Slice', 100], ['writeLatin1String', 100]]);
+  assert.equal([...micros].toSorted(), [
+    ['(idle)', 100],
+    ['it', 100],
+    ['latin1Slice', 100],
+    ['writeLatin1String', 100],
+  ]);
   const slice = times.find(({ frame: { functionName } }) => functionName === 'latin1Slice');
-  assert.equal(slice?.callers.map(({ functionName }) => functionName), ['it', '(root)']);
+  assert.equal(
+    slice?.callers.map(({ functionName }) => functionName),
+    ['it', '(root)'],
+  );
 });
 
 test('a function belongs to the group of its file; native functions without I/O and Buffer belong to that of their caller', () => {
@@ -61,20 +73,42 @@ test('a function belongs to the group of its file; native functions without I/O 
 test('every file of the request path has a group', () => {
   const lib = fileURLToPath(new URL('../../lib/', import.meta.url));
   const files = ['traffic', 'routing', 'learning', 'table'].flatMap((folder) =>
-    readdirSync(`${lib}${folder}`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js')).map((name) => `${folder}/${name.slice(0, -'.js'.length)}`));
+    readdirSync(`${lib}${folder}`, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => `${folder}/${name.slice(0, -'.js'.length)}`),
+  );
   assert.ok(files.length > 50, String(files.length));
   for (const file of files) assert.is.not(groupOf(ours(file), []), REST, file);
 });
 
-const profiled = (mainMicros: number) => ({
-  workload: 'small', requests: 2, plainMicros: 1, mainMicros, systemMicros: 1, othersMicros: 0,
-  times: [{ frame: frame('writev'), callers: [], micros: 10 }, { frame: ours('traffic/wire/grammar'), callers: [], micros: 6 }, { frame: frame('(idle)'), callers: [], micros: 99 }],
-} as const);
+const profiled = (mainMicros: number) =>
+  ({
+    workload: 'small',
+    requests: 2,
+    plainMicros: 1,
+    mainMicros,
+    systemMicros: 1,
+    othersMicros: 0,
+    times: [
+      { frame: frame('writev'), callers: [], micros: 10 },
+      { frame: ours('traffic/wire/grammar'), callers: [], micros: 6 },
+      { frame: frame('(idle)'), callers: [], micros: 99 },
+    ],
+  }) as const;
 
 test('CPU time beyond the samples is reading and polling; samples beyond the CPU time are waiting, and all groups are scaled down', () => {
   const micros = (mainMicros: number): [string, number][] => sharesOf(profiled(mainMicros)).map(({ name, micros: own }) => [name, own]);
-  assert.equal(micros(10), [['kernel writes', 5], ['parse', 3], [OUTSIDE, 2], [REST, 0]]);
-  assert.equal(micros(4), [['kernel writes', 2.5], ['parse', 1.5], [REST, 0]]);
+  assert.equal(micros(10), [
+    ['kernel writes', 5],
+    ['parse', 3],
+    [OUTSIDE, 2],
+    [REST, 0],
+  ]);
+  assert.equal(micros(4), [
+    ['kernel writes', 2.5],
+    ['parse', 1.5],
+    [REST, 0],
+  ]);
 });
 
 test.run();

@@ -10,22 +10,51 @@ const test = suite('bench forward');
 test('forward compares CPU and speed with a bare http-proxy and one with undici, for every workload', async () => {
   const { figures, goals } = await benchJson('forward', '--rounds', '1', '--seconds', '0.2', '--connections', '4', '--load', 'own');
   const workloads = figures.workloads as { name: string; proxies: Fields[] }[];
-  assert.equal(workloads.map(({ name }) => name), ['small', 'down', 'up', 'websocket', 'tls']);
+  assert.equal(
+    workloads.map(({ name }) => name),
+    ['small', 'down', 'up', 'websocket', 'tls'],
+  );
   for (const { name, proxies } of workloads) {
-    assert.equal(proxies.slice(0, 3).map((proxy) => proxy.name), ['bare http-proxy', 'http-proxy + undici', 'meercat']);
+    assert.equal(
+      proxies.slice(0, 3).map((proxy) => proxy.name),
+      ['bare http-proxy', 'http-proxy + undici', 'meercat'],
+    );
     for (const proxy of proxies) {
       isWithin(proxy.cpuMicros, 0, 1e6, `${name}, ${String(proxy.name)}, µs`);
       isWithin(proxy.perSecond, 1, 1e6, `${name}, ${String(proxy.name)}, a second`);
       // The parts add up: both are rounded, and there is one round.
-      isWithin((proxy.userMicros as number) + (proxy.systemMicros as number) - (proxy.cpuMicros as number), -0.2, 0.2, `${name}, ${String(proxy.name)}, the split`);
+      isWithin(
+        (proxy.userMicros as number) + (proxy.systemMicros as number) - (proxy.cpuMicros as number),
+        -0.2,
+        0.2,
+        `${name}, ${String(proxy.name)}, the split`,
+      );
     }
   }
-  assert.equal(goals.map(({ goal }) => goal), ['<= 0.45', '<= 1', '<= 1.75', '<= 1.3', '<= 1.3', '<= 1.1', '<= 2.2']);
+  assert.equal(
+    goals.map(({ goal }) => goal),
+    ['<= 0.45', '<= 1', '<= 1.75', '<= 1.3', '<= 1.3', '<= 1.1', '<= 2.2'],
+  );
 });
 
 test('it measures the given workloads in their order, and refuses unknown ones and too many connections', async () => {
-  const { figures } = await benchJson('forward', '--workloads', 'tls,small', '--rounds', '1', '--seconds', '0.05', '--connections', '2', '--load', 'own');
-  assert.equal((figures.workloads as { name: string }[]).map(({ name }) => name), ['tls', 'small']);
+  const { figures } = await benchJson(
+    'forward',
+    '--workloads',
+    'tls,small',
+    '--rounds',
+    '1',
+    '--seconds',
+    '0.05',
+    '--connections',
+    '2',
+    '--load',
+    'own',
+  );
+  assert.equal(
+    (figures.workloads as { name: string }[]).map(({ name }) => name),
+    ['tls', 'small'],
+  );
   const { code, stderr } = await bench('forward', '--workloads', 'small,sideways');
   assert.is(code, 2);
   const many = await bench('forward', '--connections', '4097');

@@ -34,7 +34,10 @@ test('policies compares every algorithm with the others that are installed, and 
   assert.is(new Set(only.contestants.map(({ requests }) => requests)).size, 1);
   const [control] = figures.control as [Fields & { balancers: Fields[]; channels: Record<string, Fields> }];
   assert.is(control.hosts, 12);
-  assert.equal(control.balancers.map(({ name }) => name), ['b1', 'b2', 'b3', 'b4']);
+  assert.equal(
+    control.balancers.map(({ name }) => name),
+    ['b1', 'b2', 'b3', 'b4'],
+  );
   for (const { fleetPercent, hostsPercent, trafficPercent, helpersPercent } of control.balancers) {
     for (const percent of [fleetPercent, hostsPercent, trafficPercent, helpersPercent]) isWithin(percent, 0, 400, 'percent of a core');
   }
@@ -56,7 +59,11 @@ test('a simulated CPU gives every request its part of the cores, and at most one
     processor.setTaken(taken);
     works.forEach((work, index) => processor.add(work, index));
     const done = processor.advance(1000);
-    assert.equal(done.map(({ atMs }) => Math.round(atMs * 1e6) / 1e6), [...expected], JSON.stringify([cores, speed, taken, works]));
+    assert.equal(
+      done.map(({ atMs }) => Math.round(atMs * 1e6) / 1e6),
+      [...expected],
+      JSON.stringify([cores, speed, taken, works]),
+    );
   }
 });
 
@@ -67,7 +74,13 @@ test('its meters tell what requests used, what was left to them, and what was ta
   processor.setTaken(3);
   processor.add(20, 'other');
   assert.is(processor.nextAtMs, 50);
-  assert.equal(processor.advance(100).map(({ item, atMs }) => [item, atMs]), [['one', 50], ['other', 50]]);
+  assert.equal(
+    processor.advance(100).map(({ item, atMs }) => [item, atMs]),
+    [
+      ['one', 50],
+      ['other', 50],
+    ],
+  );
   assert.equal(processor.meter, { busyMs: 10 + 40, availableMs: 40 + 90, takenMs: 270 });
 });
 
@@ -76,7 +89,8 @@ test('it is exact however seldom it is looked at', () => {
     const random = new Random(3);
     const processor = new SharedProcessor<number>(4, 0.6, 0);
     const done: [number, number][] = [];
-    const look = (atMs: number): void => void done.push(...processor.advance(atMs).map(({ item, atMs: at }): [number, number] => [item, Math.round(at * 1000)]));
+    const look = (atMs: number): void =>
+      void done.push(...processor.advance(atMs).map(({ item, atMs: at }): [number, number] => [item, Math.round(at * 1000)]));
     for (let [atMs, id] = [0, 0]; id < 2000; id++) {
       const nextMs = atMs + random.below(20);
       if (lookEveryMs > 0) for (let lookMs = atMs; lookMs < nextMs; lookMs += lookEveryMs) look(lookMs);
@@ -103,7 +117,8 @@ test('the same seed draws the same requests and neighbours, in the shares that t
     const part = arrivals.kind.filter((kind) => kind === index).length / arrivals.kind.length;
     isWithin(part, share - 0.007, share + 0.007, `class ${index}`);
   });
-  for (let to = 0; to < 4; to++) isWithin(arrivals.to.filter((each) => each === to).length / arrivals.to.length, 0.243, 0.257, `balancer ${to}`);
+  for (let to = 0; to < 4; to++)
+    isWithin(arrivals.to.filter((each) => each === to).length / arrivals.to.length, 0.243, 0.257, `balancer ${to}`);
   assert.equal(drawNeighbours(7, 8, 60_000, 1), drawNeighbours(7, 8, 60_000, 1));
 });
 
@@ -113,7 +128,10 @@ test('neighbours go from host to host, and always take as much together', () => 
   let moves = 0;
   for (const { atMs, host, taken: cores } of drawNeighbours(1, 8, 400_000, 1)) {
     if (atMs > movedAtMs) {
-      assert.is([...taken.values()].reduce((sum, each) => sum + each, 0), 4);
+      assert.is(
+        [...taken.values()].reduce((sum, each) => sum + each, 0),
+        4,
+      );
       movedAtMs = atMs;
       moves++;
     }
@@ -125,7 +143,10 @@ test('neighbours go from host to host, and always take as much together', () => 
 });
 
 test('a load is the part of what neighbours leave of all cores', () => {
-  assert.equal(Array.from({ length: 8 }, (_, host) => speedOf(host, 8)), [1, 1, 1, 1, 1, 1, 0.6, 0.6]);
+  assert.equal(
+    Array.from({ length: 8 }, (_, host) => speedOf(host, 8)),
+    [1, 1, 1, 1, 1, 1, 0.6, 0.6],
+  );
   // 28 cores of 0.9 on average, 17 ms a request.
   assert.is(Math.round(rateFor(1, 8, 1)), Math.round((28 * 0.9 * 1000) / 17));
   assert.is(rateFor(0.7, 8, 2), rateFor(0.7, 8, 1) / 2);

@@ -12,13 +12,20 @@ const test = suite('cost of a request');
 test('profile splits the CPU time of a request into groups, plain and over TLS', async () => {
   const { figures } = await benchJson('profile', '--workloads', 'small,tls', '--seconds', '1', '--connections', '4', '--load', 'own');
   const workloads = figures.workloads as (Fields & { groups: Fields[]; functions: Fields[] })[];
-  assert.equal(workloads.map(({ name }) => name), ['small', 'tls']);
+  assert.equal(
+    workloads.map(({ name }) => name),
+    ['small', 'tls'],
+  );
   for (const { name, requests, mainMicros, systemMicros, groups, functions } of workloads) {
     isWithin(requests, 10, 1e6, `${String(name)}, requests`);
     isWithin(systemMicros, 0, mainMicros as number, `${String(name)}, in the kernel`);
     const sum = groups.reduce((total, { micros }) => total + (micros as number), 0);
     isWithin(sum / (mainMicros as number), 0.97, 1.03, `${String(name)}, all groups together`);
-    for (const group of ['kernel writes', OUTSIDE]) assert.ok(groups.some((each) => each.name === group), `${String(name)}: ${group}`);
+    for (const group of ['kernel writes', OUTSIDE])
+      assert.ok(
+        groups.some((each) => each.name === group),
+        `${String(name)}: ${group}`,
+      );
     assert.ok(functions.length > 3);
   }
 });
@@ -26,7 +33,10 @@ test('profile splits the CPU time of a request into groups, plain and over TLS',
 test('latency measures every request, direct and through each proxy', async () => {
   const { figures } = await benchJson('latency', '--rounds', '2', '--seconds', '0.2', '--connections', '4');
   const ways = figures.ways as Fields[];
-  assert.equal(ways.slice(0, 2).map(({ name }) => name), ['direct to the host', 'meercat']);
+  assert.equal(
+    ways.slice(0, 2).map(({ name }) => name),
+    ['direct to the host', 'meercat'],
+  );
   for (const { name, requests, p50Micros, p99Micros } of ways) {
     assert.is(requests, 200, String(name));
     isWithin(p50Micros, 1, p99Micros as number, `${String(name)}, p50`);

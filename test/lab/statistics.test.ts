@@ -11,7 +11,15 @@ const test = suite('lab statistics');
 
 test('a percentile is the nearest rank, and always a value that was measured', () => {
   const sorted = Array.from({ length: 100 }, (_, index) => index + 1);
-  for (const [fraction, expected] of [[0, 1], [0.01, 1], [0.5, 50], [0.501, 51], [0.99, 99], [0.995, 100], [1, 100]] as const) {
+  for (const [fraction, expected] of [
+    [0, 1],
+    [0.01, 1],
+    [0.5, 50],
+    [0.501, 51],
+    [0.99, 99],
+    [0.995, 100],
+    [1, 100],
+  ] as const) {
     assert.is(percentile(sorted, fraction), expected, String(fraction));
   }
   assert.is(percentile([7], 0.99), 7);
@@ -39,7 +47,12 @@ test('rounded keeps so many places', () => {
 
 test('a table has its first column to the left and the others to the right', () => {
   assert.is(
-    formatTable([['name', 'ms'], ['a', 1234.5], ['longer', 0.123], ['x', Number.NaN]]),
+    formatTable([
+      ['name', 'ms'],
+      ['a', 1234.5],
+      ['longer', 0.123],
+      ['x', Number.NaN],
+    ]),
     ['name      ms', '------  ----', 'a       1235', 'longer  0.12', 'x        n/a'].join('\n'),
   );
 });
@@ -56,8 +69,15 @@ test('a goal is reached below its limit, or at it where that is fine; what is no
 
 test('a missed goal and a wrong answer are said plainly', () => {
   const text = formatReport('x', {
-    notes: ['how'], tables: [[['a']]], wrong: ['2 bodies'], figures: {},
-    goals: [goalBelow('worst', 2500, 2000, 'ms'), goalBelow('failed', 0, 0, '', true), unlessLacking('x is not installed', goalBelow('ratio', 0.5, 1, ''))],
+    notes: ['how'],
+    tables: [[['a']]],
+    wrong: ['2 bodies'],
+    figures: {},
+    goals: [
+      goalBelow('worst', 2500, 2000, 'ms'),
+      goalBelow('failed', 0, 0, '', true),
+      unlessLacking('x is not installed', goalBelow('ratio', 0.5, 1, '')),
+    ],
   });
   assert.ok(text.includes('goal: worst < 2000 ms, measured: 2500, reached: no\n'), text);
   assert.ok(text.includes('goal: failed = 0, measured: 0, reached: yes\n'), text);

@@ -33,7 +33,11 @@ async function withCertificate(fn: (certificate: LabCertificate) => Promise<void
 }
 
 /** Checks a server with this certificate whose clients trust `ca`. */
-async function check({ certFile, keyFile }: LabCertificate, ca: string, { options = {}, body = BODY, isClosing = false }: Wishes = {}): Promise<void> {
+async function check(
+  { certFile, keyFile }: LabCertificate,
+  ca: string,
+  { options = {}, body = BODY, isClosing = false }: Wishes = {},
+): Promise<void> {
   const server = createServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), ...options }, (_request, response) => {
     response.shouldKeepAlive = !isClosing;
     response.end(body);
@@ -70,12 +74,24 @@ test('right answers over TLS 1.3 on a kept connection pass, and the certificate 
   for (const file of [certFile, keyFile, bothFile]) assert.not(existsSync(file), file);
 });
 
-test('another body, an older TLS, a connection that is closed and another certificate do not', async () => void await withCertificate(async (certificate) => {
-  const { cert } = certificate;
-  assert.match(await messageOfFailure(check(certificate, cert, { body: 'another\n' })), /it answers GET \/ over TLS wrongly: status 200, "another/);
-  assert.match(await messageOfFailure(check(certificate, cert, { options: { maxVersion: 'TLSv1.2' } })), /protocol version|EPROTO|unsupported protocol/i);
-  assert.match(await messageOfFailure(check(certificate, cert, { isClosing: true })), /GET \/ on a keep-alive connection wrongly: 50 requests took 50 connections/);
-  await withCertificate(async (other) => assert.match(await messageOfFailure(check(certificate, other.cert)), /self-signed certificate|unable to verify/));
-}));
+test('another body, an older TLS, a connection that is closed and another certificate do not', async () =>
+  void (await withCertificate(async (certificate) => {
+    const { cert } = certificate;
+    assert.match(
+      await messageOfFailure(check(certificate, cert, { body: 'another\n' })),
+      /it answers GET \/ over TLS wrongly: status 200, "another/,
+    );
+    assert.match(
+      await messageOfFailure(check(certificate, cert, { options: { maxVersion: 'TLSv1.2' } })),
+      /protocol version|EPROTO|unsupported protocol/i,
+    );
+    assert.match(
+      await messageOfFailure(check(certificate, cert, { isClosing: true })),
+      /GET \/ on a keep-alive connection wrongly: 50 requests took 50 connections/,
+    );
+    await withCertificate(async (other) =>
+      assert.match(await messageOfFailure(check(certificate, other.cert)), /self-signed certificate|unable to verify/),
+    );
+  })));
 
 test.run();

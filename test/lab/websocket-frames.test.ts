@@ -28,14 +28,24 @@ test('what is encoded is read again, however it is cut', () => {
       const until = cut === 1 ? 600 : whole.length;
       for (let at = 0; at < until; at += cut) frames.push(...reader.push(Buffer.from(whole.subarray(at, at + cut))));
       if (until < whole.length) frames.push(...reader.push(Buffer.from(whole.subarray(until))));
-      assert.equal(frames.map(({ payload }) => payload.length), sizes, `mask ${mask}, cut ${cut}`);
-      assert.ok(frames.every(({ opcode, payload }) => opcode === OPCODE.binary && payload.every((byte) => byte === (payload.length & 255))));
+      assert.equal(
+        frames.map(({ payload }) => payload.length),
+        sizes,
+        `mask ${mask}, cut ${cut}`,
+      );
+      assert.ok(
+        frames.every(({ opcode, payload }) => opcode === OPCODE.binary && payload.every((byte) => byte === (payload.length & 255))),
+      );
     }
   }
 });
 
 test('a host echoes messages, answers a ping, and says farewell to a farewell', () => {
-  const echo = echoFrames([{ opcode: OPCODE.text, payload: Buffer.from('a') }, { opcode: OPCODE.ping, payload: Buffer.from('p') }, { opcode: OPCODE.pong, payload: Buffer.alloc(0) }]);
+  const echo = echoFrames([
+    { opcode: OPCODE.text, payload: Buffer.from('a') },
+    { opcode: OPCODE.ping, payload: Buffer.from('p') },
+    { opcode: OPCODE.pong, payload: Buffer.alloc(0) },
+  ]);
   assert.is(echo.isLast, false);
   assert.is(echo.bytes.toString('hex'), '8101618a0170');
   assert.is(echoFrames([{ opcode: OPCODE.close, payload: Buffer.alloc(0) }]).isLast, true);

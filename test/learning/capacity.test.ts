@@ -3,7 +3,15 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CapacityFigures, type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity, startCapacity, updateCapacity } from '../../lib/learning/capacity.js';
+import {
+  type CapacityFigures,
+  type CapacityState,
+  doubtCapacity,
+  type FleetSpeeds,
+  rescaleCapacity,
+  startCapacity,
+  updateCapacity,
+} from '../../lib/learning/capacity.js';
 import type { Evidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 
@@ -15,11 +23,15 @@ const UNKNOWN = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN 
 const NONE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
 
 const more = (sum: Evidence, work: number, duration: number): Evidence => ({
-  work: sum.work + work, durations: sum.durations + duration, workSquares: sum.workSquares + work * work,
-  workByDuration: sum.workByDuration + work * duration, durationSquares: sum.durationSquares + duration * duration,
+  work: sum.work + work,
+  durations: sum.durations + duration,
+  workSquares: sum.workSquares + work * work,
+  workByDuration: sum.workByDuration + work * duration,
+  durationSquares: sum.durationSquares + duration * duration,
 });
 
-const many = (count: number, work: number, duration: number): Evidence => Array.from({ length: count }).reduce<Evidence>((sum) => more(sum, work, duration), NONE);
+const many = (count: number, work: number, duration: number): Evidence =>
+  Array.from({ length: count }).reduce<Evidence>((sum) => more(sum, work, duration), NONE);
 
 interface HostOptions {
   readonly cores: number;
@@ -32,7 +44,10 @@ interface HostOptions {
 }
 
 /** Lets a host work for so long, and gives its state at the end and what it was over the last second on average. */
-function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures, median = 1 }: HostOptions): { state: CapacityState; capacity: number; speed: number } {
+function learn(
+  seconds: number,
+  { cores, speed = 1, rps, lost = () => 0, figures, median = 1 }: HostOptions,
+): { state: CapacityState; capacity: number; speed: number } {
   const random = new Random(3);
   const state = startCapacity();
   const jobs: { left: number; cost: number; since: number }[] = [];
@@ -64,7 +79,11 @@ function learn(seconds: number, { cores, speed = 1, rps, lost = () => 0, figures
     }
     if (ms % 100 !== 99) continue;
     const said = figures?.(cpu) ?? { cpu, memory: null, cores };
-    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100, work: 0 }, said, { median, capacity: Number.NaN, serving: median });
+    updateCapacity(state, { elapsedMs: 100, served, evidence, meanInflight: inflight / 100, work: 0 }, said, {
+      median,
+      capacity: Number.NaN,
+      serving: median,
+    });
     [served, inflight] = [0, 0];
     evidence = NONE;
     if (ms < (seconds - 1) * 1000) continue;
@@ -118,7 +137,8 @@ test('a constant CPU without the number of cores takes nothing away: who does ha
   const figures = { cpu: 0.5, memory: null, cores: null };
   const speeds = { median: 1, capacity: 2, serving: 1 };
   const state = startCapacity();
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 5, 5), meanInflight: 0.5, work: 0 }, figures, speeds);
+  for (let i = 0; i < 100; i++)
+    updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 5, 5), meanInflight: 0.5, work: 0 }, figures, speeds);
   near(state.capacity, 0.5 + 0.5 * 2, 0.05, 'what it does, and what is free of what others have');
 });
 
@@ -132,7 +152,10 @@ test('without requests every belief comes near what is usual within ten seconds,
     [{ cpu: 0.5, memory: null, cores: 8 }, 4],
   ];
   for (const [figures, expected] of says) {
-    for (const [speed, capacity] of [[0.1, 0.01], [2, 30]]) {
+    for (const [speed, capacity] of [
+      [0.1, 0.01],
+      [2, 30],
+    ]) {
       const state = startCapacity();
       Object.assign(state, { speed, capacity });
       for (let i = 0; i < 120; i++) updateCapacity(state, idle, figures, speeds);
@@ -166,7 +189,8 @@ test('a host that gets no requests comes to be taken for one like those that do,
   for (let i = 0; i < 100; i++) updateCapacity(state, served(0.6), unknown, speeds);
   near(state.speed, 0.6, 0.05, 'slow');
   state.capacity = 0.6;
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, speeds);
+  for (let i = 0; i < 100; i++)
+    updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, speeds);
   near(state.speed, 1.5, 0.05, 'after ten seconds without a request');
   near(state.capacity, 1.5, 0.1, 'and so its capacity');
   for (let i = 0; i < 10; i++) updateCapacity(state, served(0.6), unknown, speeds);
@@ -176,8 +200,15 @@ test('a host that gets no requests comes to be taken for one like those that do,
 test('what a host showed before a pause counts little after it, and so does its first request then, which is slow because of the pause', () => {
   const state = startCapacity();
   const unknown = { cpu: null, memory: null, cores: null };
-  const serve = (count: number, speed: number) => updateCapacity(state, { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: 0.1, work: 0 }, unknown, EQUAL);
-  const pause = (seconds: number) => updateCapacity(state, { elapsedMs: seconds * 1000, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, EQUAL);
+  const serve = (count: number, speed: number) =>
+    updateCapacity(
+      state,
+      { elapsedMs: 100, served: count, evidence: many(count, 10, 10 / speed), meanInflight: 0.1, work: 0 },
+      unknown,
+      EQUAL,
+    );
+  const pause = (seconds: number) =>
+    updateCapacity(state, { elapsedMs: seconds * 1000, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, EQUAL);
   for (let i = 0; i < 100; i++) serve(5, 0.2);
   near(state.speed, 0.2, 0.05, 'slow');
   pause(10);
@@ -191,18 +222,42 @@ test('what a host showed before a pause counts little after it, and so does its 
 test('without agents, what hosts can do is taken to be the same once nothing shows a difference; what a host uses it has', () => {
   const unknown = { cpu: null, memory: null, cores: null };
   const fleet = { median: 1, capacity: 4, serving: 1 };
-  const hosts = ([[12, 1], [2, 1], [12, 9]] as const).map(([capacity, inflight]) => ({ state: Object.assign(startCapacity(), { speed: 1, capacity }), inflight }));
-  for (let i = 0; i < 600; i++) for (const { state, inflight } of hosts) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 }, unknown, fleet);
+  const hosts = (
+    [
+      [12, 1],
+      [2, 1],
+      [12, 9],
+    ] as const
+  ).map(([capacity, inflight]) => ({ state: Object.assign(startCapacity(), { speed: 1, capacity }), inflight }));
+  for (let i = 0; i < 600; i++)
+    for (const { state, inflight } of hosts)
+      updateCapacity(
+        state,
+        { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 },
+        unknown,
+        fleet,
+      );
   near(hosts[0]?.state.capacity as number, 4, 0.05, 'once too much');
   near(hosts[1]?.state.capacity as number, 4, 0.05, 'once too little');
   near(hosts[2]?.state.capacity as number, 9 * 1.25, 0.05, 'in use');
   const idle = Object.assign(startCapacity(), { speed: 1, capacity: 12 });
-  for (let i = 0; i < 200; i++) updateCapacity(idle, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, fleet);
+  for (let i = 0; i < 200; i++)
+    updateCapacity(idle, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, unknown, fleet);
   near(idle.capacity, 4, 0.05, 'without requests');
 });
 
 test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
-  const learned = { ...startCapacity(), served: 100, work: 500, durations: 1000, workSquares: 2500, workByDuration: 5000, durationSquares: 10_000, speed: 0.8, capacity: 3 };
+  const learned = {
+    ...startCapacity(),
+    served: 100,
+    work: 500,
+    durations: 1000,
+    workSquares: 2500,
+    workByDuration: 5000,
+    durationSquares: 10_000,
+    speed: 0.8,
+    capacity: 3,
+  };
   const dearer = { ...learned };
   rescaleCapacity(dearer, 2, 0, 0.5);
   assert.equal(dearer, { ...learned, work: 1000, workSquares: 10_000, workByDuration: 10_000, speed: 1.6, capacity: 6 });
@@ -222,7 +277,13 @@ test('full memory slows a host down', () => {
 
 test('a host is not believed to be more than twice as quick as the median; one that answers too soon, not to be better than it at all', () => {
   const state = startCapacity();
-  for (let i = 0; i < 100; i++) updateCapacity(state, { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5, work: 0 }, { cpu: 0.01, memory: 0, cores: 4 }, EQUAL);
+  for (let i = 0; i < 100; i++)
+    updateCapacity(
+      state,
+      { elapsedMs: 100, served: 50, evidence: many(50, 17, 1), meanInflight: 0.5, work: 0 },
+      { cpu: 0.01, memory: 0, cores: 4 },
+      EQUAL,
+    );
   assert.is(state.speed, 2);
   assert.ok(state.capacity <= 8);
   doubtCapacity(state, { ...EQUAL, capacity: 4 });
@@ -237,7 +298,13 @@ test('a host without an agent that was never under pressure can do what others d
   const unknown = { cpu: null, memory: null, cores: null };
   const capacityAfter = (inflight: number, speeds: FleetSpeeds): number => {
     const state = startCapacity();
-    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 }, unknown, speeds);
+    for (let i = 0; i < 50; i++)
+      updateCapacity(
+        state,
+        { elapsedMs: 100, served: inflight, evidence: many(inflight, 100, 100), meanInflight: inflight, work: 0 },
+        unknown,
+        speeds,
+      );
     return state.capacity;
   };
   assert.ok(Number.isNaN(capacityAfter(2, { ...EQUAL, capacity: 4 })));
@@ -250,36 +317,57 @@ test('a host that finishes nothing of what it has is soon known to stand still, 
   const fleet = { median: 1, capacity: 4, serving: 1 };
   const known = (): CapacityState => {
     const state = Object.assign(startCapacity(), { capacity: 4 });
-    for (let i = 0; i < 50; i++) updateCapacity(state, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
+    for (let i = 0; i < 50; i++)
+      updateCapacity(state, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
     return state;
   };
   const stalled = known();
   near(stalled.capacity, 4, 0.2, 'before');
-  for (let i = 0; i < 5; i++) updateCapacity(stalled, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
+  for (let i = 0; i < 5; i++)
+    updateCapacity(stalled, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
   assert.ok(stalled.capacity <= 0.2, `${stalled.capacity} after 500 ms with 100 ms of work`);
   const dear = known();
-  for (let i = 0; i < 5; i++) updateCapacity(dear, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 400 }, unknown, fleet);
+  for (let i = 0; i < 5; i++)
+    updateCapacity(dear, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 400 }, unknown, fleet);
   assert.ok(dear.capacity > 3, `${dear.capacity} with one of 400 ms`);
   // Messages come once a second: that nothing is heard for a while says nothing.
   const seldom = known();
-  for (let i = 0; i < 10; i++) updateCapacity(seldom, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
+  for (let i = 0; i < 10; i++)
+    updateCapacity(seldom, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
   assert.ok(seldom.capacity > 3, `${seldom.capacity} where messages are seldom`);
   const never = startCapacity();
-  for (let i = 0; i < 5; i++) updateCapacity(never, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
+  for (let i = 0; i < 5; i++)
+    updateCapacity(never, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
   assert.ok(never.capacity <= 0.2, `${never.capacity}, of which nothing was ever heard`);
-  for (let i = 0; i < 50; i++) updateCapacity(stalled, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
+  for (let i = 0; i < 50; i++)
+    updateCapacity(stalled, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
   assert.ok(stalled.capacity > 1.9, `${stalled.capacity} once it goes on`);
 });
 
 test('nothing served teaches nothing, and strange figures do no harm', () => {
   const state = startCapacity();
-  updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
+  updateCapacity(
+    state,
+    { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 },
+    { cpu: 0.5, memory: 0.5, cores: 4 },
+    UNKNOWN,
+  );
   assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   for (const elapsedMs of [0, -5, Number.NaN]) {
-    updateCapacity(state, { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 }, { cpu: 0.5, memory: 0.5, cores: 4 }, UNKNOWN);
+    updateCapacity(
+      state,
+      { elapsedMs, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 },
+      { cpu: 0.5, memory: 0.5, cores: 4 },
+      UNKNOWN,
+    );
     assert.equal([state.speed, state.capacity], [Number.NaN, Number.NaN]);
   }
-  updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 }, { cpu: 0, memory: null, cores: null }, UNKNOWN);
+  updateCapacity(
+    state,
+    { elapsedMs: 100, served: 10, evidence: many(10, 10, 10), meanInflight: 1, work: 0 },
+    { cpu: 0, memory: null, cores: null },
+    UNKNOWN,
+  );
   assert.is(state.speed, 1);
 });
 

@@ -39,9 +39,13 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
 }
 
 const cost = (model: CostModel, name: string): number => model.costs().get(name) ?? Number.NaN;
-const isNear = (actual: number, expected: number, part = 0.1): void => assert.ok(Math.abs(actual - expected) <= part * expected, `${actual}, not ${expected}`);
+const isNear = (actual: number, expected: number, part = 0.1): void =>
+  assert.ok(Math.abs(actual - expected) <= part * expected, `${actual}, not ${expected}`);
 
-const KINDS: readonly Kind[] = [{ name: 'GET /a', cpuMs: 5 }, { name: 'GET /b', cpuMs: 20, waitMs: 30 }];
+const KINDS: readonly Kind[] = [
+  { name: 'GET /a', cpuMs: 5 },
+  { name: 'GET /b', cpuMs: 20, waitMs: 30 },
+];
 
 test('exact figures give exact costs', () => {
   const model = new CostModel();
@@ -70,7 +74,9 @@ test('what is absurd is dropped: costs stay as they are', () => {
   feed(model, KINDS, 20, 31_000, 2);
   isNear(cost(model, 'GET /a'), 5, 0.2);
   isNear(cost(model, 'GET /b'), 20, 0.2);
-  for (const estimate of model.estimates()) for (const [field, value] of Object.entries(estimate)) assert.ok(typeof value !== 'number' || Number.isFinite(value), `${estimate.name} ${field} ${value}`);
+  for (const estimate of model.estimates())
+    for (const [field, value] of Object.entries(estimate))
+      assert.ok(typeof value !== 'number' || Number.isFinite(value), `${estimate.name} ${field} ${value}`);
 });
 
 test('costs are never 0 or below, and are finite, whatever random input comes', () => {
@@ -81,7 +87,13 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
     const nowMs = i * 10;
     model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd() }, nowMs, odd());
     model.said(`c${rng.below(10)}`, odd(), odd());
-    if (i % 20 === 0) model.observe(`h${rng.below(5)}`, { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() }, nowMs, rng.below(3) ? 1000 : odd());
+    if (i % 20 === 0)
+      model.observe(
+        `h${rng.below(5)}`,
+        { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() },
+        nowMs,
+        rng.below(3) ? 1000 : odd(),
+      );
     if (i % 100 === 0) model.tick(nowMs);
   }
   for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
@@ -89,7 +101,11 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
 
 test('a hundred classes: 64 by name, the others together with the rest; those that vanish make room', () => {
   const model = new CostModel();
-  feed(model, Array.from({ length: 100 }, (_, i) => ({ name: `old ${i}`, cpuMs: 2 })), 10);
+  feed(
+    model,
+    Array.from({ length: 100 }, (_, i) => ({ name: `old ${i}`, cpuMs: 2 })),
+    10,
+  );
   const names = model.estimates().map(({ name }) => name);
   assert.is(names.length, 65);
   assert.ok(names.includes('(rest)'));
@@ -115,18 +131,39 @@ test('a thousand hosts are heard, of which some are followed', () => {
 
 test('what hosts say of their requests is believed when their CPU agrees, and only then', () => {
   const honest = new CostModel();
-  feed(honest, [{ name: 'a', cpuMs: 5, waitMs: 100, saidMs: 5 }, { name: 'b', cpuMs: 20, saidMs: 20 }], 20);
+  feed(
+    honest,
+    [
+      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 5 },
+      { name: 'b', cpuMs: 20, saidMs: 20 },
+    ],
+    20,
+  );
   isNear(cost(honest, 'a'), 5);
   isNear(cost(honest, 'b'), 20);
   const lying = new CostModel();
-  feed(lying, [{ name: 'a', cpuMs: 5, waitMs: 100, saidMs: 50 }, { name: 'b', cpuMs: 20, saidMs: 200 }], 20);
+  feed(
+    lying,
+    [
+      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 50 },
+      { name: 'b', cpuMs: 20, saidMs: 200 },
+    ],
+    20,
+  );
   isNear(cost(lying, 'a'), 5);
   isNear(cost(lying, 'b'), 20);
 });
 
 test('memory of requests in flight is told roughly where it shows, and is null where it does not', () => {
   const model = new CostModel();
-  feed(model, [{ name: 'big', cpuMs: 5, waitMs: 20, bytes: 5e6 }, { name: 'small', cpuMs: 5 }], 40);
+  feed(
+    model,
+    [
+      { name: 'big', cpuMs: 5, waitMs: 20, bytes: 5e6 },
+      { name: 'small', cpuMs: 5 },
+    ],
+    40,
+  );
   const memory = Object.fromEntries(model.estimates().map(({ name, memoryBytes }) => [name, memoryBytes]));
   isNear(memory['big'] ?? 0, 5e6, 0.3);
   assert.is(memory['small'], null);

@@ -10,11 +10,28 @@ import { type CostScenario, type SimulatedClass, hearCosts } from '../support/co
 
 const test = suite('cost model');
 
-const THREE: readonly SimulatedClass[] = [{ name: 'short', share: 0.8, cpuMs: 5 }, { name: 'middle', share: 0.15, cpuMs: 20 }, { name: 'long', share: 0.05, cpuMs: 200 }];
+const THREE: readonly SimulatedClass[] = [
+  { name: 'short', share: 0.8, cpuMs: 5 },
+  { name: 'middle', share: 0.15, cpuMs: 20 },
+  { name: 'long', share: 0.05, cpuMs: 200 },
+];
 const EIGHT_SHARES = [0.2, 0.2, 0.15, 0.15, 0.1, 0.08, 0.08, 0.04];
-const EIGHT: readonly SimulatedClass[] = [1, 2, 4, 8, 15, 30, 60, 150].map((cpuMs, i) => ({ name: `c${cpuMs}`, share: EIGHT_SHARES[i] as number, cpuMs }));
-const EIGHT_WAITING = EIGHT.map((one, i) => ({ name: one.name, share: one.share, cpuMs: one.cpuMs, waitMs: [0, 50, 0, 30, 0, 100, 0, 200][i] as number }));
-const WAITING: readonly SimulatedClass[] = [{ name: 'short', share: 0.6, cpuMs: 5 }, { name: 'waits', share: 0.3, cpuMs: 2, waitMs: 98 }, { name: 'middle', share: 0.1, cpuMs: 20 }];
+const EIGHT: readonly SimulatedClass[] = [1, 2, 4, 8, 15, 30, 60, 150].map((cpuMs, i) => ({
+  name: `c${cpuMs}`,
+  share: EIGHT_SHARES[i] as number,
+  cpuMs,
+}));
+const EIGHT_WAITING = EIGHT.map((one, i) => ({
+  name: one.name,
+  share: one.share,
+  cpuMs: one.cpuMs,
+  waitMs: [0, 50, 0, 30, 0, 100, 0, 200][i] as number,
+}));
+const WAITING: readonly SimulatedClass[] = [
+  { name: 'short', share: 0.6, cpuMs: 5 },
+  { name: 'waits', share: 0.3, cpuMs: 2, waitMs: 98 },
+  { name: 'middle', share: 0.1, cpuMs: 20 },
+];
 
 const GOAL = 1.5;
 const IS_SHOWING = Boolean(process.env['MEERCAT_SHOW']);
@@ -24,10 +41,14 @@ const SEEDS = IS_SHOWING ? [1, 2, 3] : [1];
 function factors(model: CostModel, classes: readonly SimulatedClass[]): Map<string, number> {
   const work = classes.reduce((sum, { share, cpuMs }) => sum + share * cpuMs, 0);
   const costs = model.costs();
-  return new Map(classes.filter(({ share, cpuMs }) => share * cpuMs >= 0.05 * work).map(({ name, cpuMs }): [string, number] => {
-    const cost = costs.get(name) ?? Number.NaN;
-    return [name, Math.max(cost / cpuMs, cpuMs / cost)];
-  }));
+  return new Map(
+    classes
+      .filter(({ share, cpuMs }) => share * cpuMs >= 0.05 * work)
+      .map(({ name, cpuMs }): [string, number] => {
+        const cost = costs.get(name) ?? Number.NaN;
+        return [name, Math.max(cost / cpuMs, cpuMs / cost)];
+      }),
+  );
 }
 
 const SCENARIOS: Readonly<Record<string, Omit<CostScenario, 'seconds' | 'seed'>>> = {
@@ -55,7 +76,8 @@ for (const [title, scenario] of Object.entries(SCENARIOS)) {
       const model = new CostModel();
       hearCosts(model, { ...scenario, seconds: 61, seed });
       const found = factors(model, scenario.classes);
-      if (IS_SHOWING) process.stdout.write(`${title}, seed ${seed}: ${[...found].map(([name, factor]) => `${name} ${factor.toFixed(2)}`).join(', ')}\n`);
+      if (IS_SHOWING)
+        process.stdout.write(`${title}, seed ${seed}: ${[...found].map(([name, factor]) => `${name} ${factor.toFixed(2)}`).join(', ')}\n`);
       for (const [name, factor] of found) assert.ok(factor <= GOAL, `seed ${seed}, ${name}: ${factor.toFixed(2)}`);
     }
   });
@@ -132,7 +154,10 @@ test('estimates say how sure they are: more with data, and real errors are mostl
   });
   assert.equal(early, [0, 0, 0]);
   const estimates = model.estimates();
-  assert.equal(estimates.map(({ name }) => name), ['long', 'short', 'middle']);
+  assert.equal(
+    estimates.map(({ name }) => name),
+    ['long', 'short', 'middle'],
+  );
   for (const { name, costMs, errorMs, confidence, samples } of estimates) {
     const truth = THREE.find((one) => one.name === name)?.cpuMs as number;
     assert.ok(Math.abs(costMs - truth) <= Math.max(3 * errorMs, 0.1 * truth), `${name}: ${costMs} ± ${errorMs}`);

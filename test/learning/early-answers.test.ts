@@ -61,7 +61,10 @@ test('a host that is far quicker than others, with answers like theirs, is belie
   const { columns, answer, counted } = build();
   for (let i = 0; i < 50; i++) answer(1, 20, 100 * i, 1, PAGE_BYTES * (i % 2 === 0 ? 0.9 : 1.1));
   assert.equal([columns.kept[1], columns.workDone[1], counted()], [0, 1000, 0]);
-  for (const [slot, bytes] of [[2, PAGE_BYTES / 2], [3, PAGE_BYTES * 2]] as const) {
+  for (const [slot, bytes] of [
+    [2, PAGE_BYTES / 2],
+    [3, PAGE_BYTES * 2],
+  ] as const) {
     for (let i = 0; i < 50; i++) answer(slot, 20, 100 * i, 1, bytes);
     assert.is(columns.kept[slot], 50, `${bytes}`);
   }
@@ -112,7 +115,8 @@ test('a host that answers as ever is not too quick because most others are slow;
 test('a host that answers without working, and is given most requests for that at first, does not make out what is usual', () => {
   const columns = openTable(createTable(4));
   const early = new EarlyAnswers(columns, () => undefined);
-  const answer = (slot: number, startedAtMs: number, tookMs: number): void => early.record({ slot, isRemoved: false }, CLASS, 20, bytesOf(tookMs), startedAtMs, startedAtMs + tookMs);
+  const answer = (slot: number, startedAtMs: number, tookMs: number): void =>
+    early.record({ slot, isRemoved: false }, CLASS, 20, bytesOf(tookMs), startedAtMs, startedAtMs + tookMs);
   for (let i = 0; i < 1000; i++) answer(i % 10 === 0 ? 0 : 1, i, i % 10 === 0 ? 20 : 1);
   // By the median of the two, the slower one.
   columns.fleet[FLEET.neutralPace] = columns.pace[0] as number;
@@ -123,7 +127,7 @@ test('a host that answers without working, and is given most requests for that a
   assert.ok((columns.kept[1] as number) >= 35, `${columns.kept[1]} of 50`);
 });
 
-test('a class that has another\'s id has nothing of it', () => {
+test("a class that has another's id has nothing of it", () => {
   const { columns, early, answer } = build();
   early.forgetClass(CLASS);
   for (let i = 0; i < 40; i++) answer(0, 20, 100 * i, 400);
@@ -164,7 +168,10 @@ test('in whatever order they come, each is let go at its time', () => {
   assert.is(columns.kept[1], 500);
   early.letGo(100);
   const left = columns.kept[1] as number;
-  assert.ok(left <= 500 - begun.filter((startedAtMs) => startedAtMs + 40 <= 60).length && left > 0 && left >= most * 0.8, `${left} of ${most}`);
+  assert.ok(
+    left <= 500 - begun.filter((startedAtMs) => startedAtMs + 40 <= 60).length && left > 0 && left >= most * 0.8,
+    `${left} of ${most}`,
+  );
   early.letGo(600);
   assert.equal([columns.kept[1], columns.work[1], columns.startSum[1], columns.workDone[1]], [0, 0, 0, 1000]);
 });

@@ -32,7 +32,8 @@ const hashOf = (role: string): string => createHash('sha256').update(passwordOf(
 const LOADED = FILE.replaceAll(/([A-Z]+)_SHA256/g, (_, role: string) => hashOf(role));
 
 /** The address for a role. */
-const asRole = (url: string, role: Role): string => url.replace('//', `//${role === 'admin' ? 'admin' : `meercat-${role}`}:${passwordOf(role)}@`);
+const asRole = (url: string, role: Role): string =>
+  url.replace('//', `//${role === 'admin' ? 'admin' : `meercat-${role}`}:${passwordOf(role)}@`);
 
 async function withGuardedRedis(fn: (redis: TestRedis, url: (role: Role) => string) => Promise<void>): Promise<void> {
   await withTempDir(async (dir) => {
@@ -46,7 +47,9 @@ async function withGuardedRedis(fn: (redis: TestRedis, url: (role: Role) => stri
 async function denied(admin: Commands): Promise<string[]> {
   const entries = (await admin.call('ACL', 'LOG', '100')) as unknown[][];
   return entries.map((entry) => {
-    const fields = Array.isArray(entry) ? Object.fromEntries(Array.from({ length: entry.length / 2 }, (_, i) => [String(entry[2 * i]), String(entry[2 * i + 1])])) : (entry as Record<string, string>);
+    const fields = Array.isArray(entry)
+      ? Object.fromEntries(Array.from({ length: entry.length / 2 }, (_, i) => [String(entry[2 * i]), String(entry[2 * i + 1])]))
+      : (entry as Record<string, string>);
     return `${fields['username']} ${fields['reason']} ${fields['object']}`;
   });
 }
@@ -60,7 +63,11 @@ async function run(args: readonly string[], redis: string): Promise<string> {
 }
 
 async function untilFleet(reader: string, what: string, isGood: (view: FleetView) => boolean): Promise<void> {
-  await until(async () => isGood(JSON.parse(await run(['status', '--json'], reader)) as FleetView) || undefined, { timeoutMs: SLOW_MS, everyMs: 100, what });
+  await until(async () => isGood(JSON.parse(await run(['status', '--json'], reader)) as FleetView) || undefined, {
+    timeoutMs: SLOW_MS,
+    everyMs: 100,
+    what,
+  });
 }
 
 test('Redis refuses the file as long as a password is not set', async () => {
@@ -75,50 +82,109 @@ test('Redis refuses the file as long as a password is not set', async () => {
 test('a fleet works under these users, through a failover and a restart of Redis, and nothing is denied', () =>
   withGuardedRedis((redis, url) =>
     withClients([url('admin')], (admin) =>
-      withServer((_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': 'TEXT cpu_utilization=0.2' }).end('hello'), (host) =>
-        withServer((_request, response) => void response.end('hello'), (other) => {
-          const flags = (name: string): string[] => ['balancer', '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', name, '--host', `${other.url},name=static`, '--access-log', 'json'];
-          const env = { MEERCAT_REDIS: url('balancer') };
-          return withMeercat(flags('b1'), (first) =>
-            withMeercat(['agent', '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async (agent) => {
-              await until(() => logOf(first).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: SLOW_MS, what: 'the first master' });
-              await withMeercat(flags('b2'), async (second) => {
-                const [, origin] = await second.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/, SLOW_MS);
-                await untilFleet(url('reader'), 'two balancers and two hosts', ({ balancers, hosts }) => balancers.length === 2 && hosts.length === 2);
-                for (let i = 0; i < 20; i++) assert.is(await (await fetch(origin as string)).text(), 'hello');
+      withServer(
+        (_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': 'TEXT cpu_utilization=0.2' }).end('hello'),
+        (host) =>
+          withServer(
+            (_request, response) => void response.end('hello'),
+            (other) => {
+              const flags = (name: string): string[] => [
+                'balancer',
+                '--port',
+                '0',
+                '--console-port',
+                '0',
+                '--bind',
+                '127.0.0.1',
+                '--name',
+                name,
+                '--host',
+                `${other.url},name=static`,
+                '--access-log',
+                'json',
+              ];
+              const env = { MEERCAT_REDIS: url('balancer') };
+              return withMeercat(
+                flags('b1'),
+                (first) =>
+                  withMeercat(
+                    ['agent', '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'],
+                    async (agent) => {
+                      await until(() => logOf(first).some(({ msg }) => msg === 'this balancer is master'), {
+                        timeoutMs: SLOW_MS,
+                        what: 'the first master',
+                      });
+                      await withMeercat(
+                        flags('b2'),
+                        async (second) => {
+                          const [, origin] = await second.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/, SLOW_MS);
+                          await untilFleet(
+                            url('reader'),
+                            'two balancers and two hosts',
+                            ({ balancers, hosts }) => balancers.length === 2 && hosts.length === 2,
+                          );
+                          for (let i = 0; i < 20; i++) assert.is(await (await fetch(origin as string)).text(), 'hello');
 
-                await run(['drain', 'h1'], url('operator'));
-                await untilFleet(url('reader'), 'the drained host', ({ hosts }) => hosts.some(({ name, operator }) => name === 'h1' && operator === 'drained'));
-                await run(['undrain', 'h1'], url('operator'));
-                // What an operator said is put back into a Redis that came back empty.
-                await run(['eject', 'static'], url('operator'));
-                assert.match(await run(['why', 'GET', '/x'], url('operator')), /CAPACITY/);
-                await run(['status', '--costs'], url('reader'));
-                await run(['status', '--json'], url('operator'));
-                // Nobody runs `meercat up` here, which it finds out by asking.
-                const restart = await meercat(['restart'], { MEERCAT_REDIS: url('operator') });
-                assert.match(restart.stderr, /no meercat up answers/);
+                          await run(['drain', 'h1'], url('operator'));
+                          await untilFleet(url('reader'), 'the drained host', ({ hosts }) =>
+                            hosts.some(({ name, operator }) => name === 'h1' && operator === 'drained'),
+                          );
+                          await run(['undrain', 'h1'], url('operator'));
+                          // What an operator said is put back into a Redis that came back empty.
+                          await run(['eject', 'static'], url('operator'));
+                          assert.match(await run(['why', 'GET', '/x'], url('operator')), /CAPACITY/);
+                          await run(['status', '--costs'], url('reader'));
+                          await run(['status', '--json'], url('operator'));
+                          // Nobody runs `meercat up` here, which it finds out by asking.
+                          const restart = await meercat(['restart'], { MEERCAT_REDIS: url('operator') });
+                          assert.match(restart.stderr, /no meercat up answers/);
 
-                first.kill('SIGKILL');
-                await until(() => logOf(second).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: SLOW_MS, what: 'the next master' });
-                await untilFleet(url('reader'), 'the dead balancer to be taken out', ({ master, balancers }) => master === 'b2' && balancers.length === 1);
-                // It is gone after the restart.
-                assert.equal(await denied(admin), []);
+                          first.kill('SIGKILL');
+                          await until(() => logOf(second).some(({ msg }) => msg === 'this balancer is master'), {
+                            timeoutMs: SLOW_MS,
+                            what: 'the next master',
+                          });
+                          await untilFleet(
+                            url('reader'),
+                            'the dead balancer to be taken out',
+                            ({ master, balancers }) => master === 'b2' && balancers.length === 1,
+                          );
+                          // It is gone after the restart.
+                          assert.equal(await denied(admin), []);
 
-                await redis.restart();
-                await areReady(admin);
-                await untilFleet(url('reader'), 'the fleet in a Redis that came back empty', ({ master, hosts }) => master === 'b2' && hosts.length === 2 && hosts.some(({ operator }) => operator === 'ejected'));
-                agent.kill();
-                await agent.exit;
-                await untilFleet(url('reader'), 'the host of the agent to leave', ({ hosts }) => hosts.length === 1);
-                second.kill();
-                await second.exit;
-                await untilFleet(url('reader'), 'the fleet to be left', ({ balancers }) => balancers.length === 0);
-                assert.equal(await denied(admin), []);
-                for (const { lines } of [first, second, agent]) assert.equal(lines.filter((line) => /NOPERM|a library says/.test(line)), []);
-              }, env);
-            }, { MEERCAT_REDIS: url('agent') }), env);
-        })))));
+                          await redis.restart();
+                          await areReady(admin);
+                          await untilFleet(
+                            url('reader'),
+                            'the fleet in a Redis that came back empty',
+                            ({ master, hosts }) =>
+                              master === 'b2' && hosts.length === 2 && hosts.some(({ operator }) => operator === 'ejected'),
+                          );
+                          agent.kill();
+                          await agent.exit;
+                          await untilFleet(url('reader'), 'the host of the agent to leave', ({ hosts }) => hosts.length === 1);
+                          second.kill();
+                          await second.exit;
+                          await untilFleet(url('reader'), 'the fleet to be left', ({ balancers }) => balancers.length === 0);
+                          assert.equal(await denied(admin), []);
+                          for (const { lines } of [first, second, agent])
+                            assert.equal(
+                              lines.filter((line) => /NOPERM|a library says/.test(line)),
+                              [],
+                            );
+                        },
+                        env,
+                      );
+                    },
+                    { MEERCAT_REDIS: url('agent') },
+                  ),
+                env,
+              );
+            },
+          ),
+      ),
+    ),
+  ));
 
 const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['reader', ['set', 'meercat:term', '9']],
@@ -157,10 +223,14 @@ test('each user may do no more than its part', () =>
     withClients([url('reader'), url('agent'), url('operator'), url('balancer')], async (reader, agent, operator, balancer) => {
       const clients = { reader, agent, operator, balancer };
       for (const [role, [command = '', ...args]] of FORBIDDEN) {
-        const outcome = await clients[role as keyof typeof clients].call(command, ...args).then(() => 'done', (error: Error) => error.message);
+        const outcome = await clients[role as keyof typeof clients].call(command, ...args).then(
+          () => 'done',
+          (error: Error) => error.message,
+        );
         assert.match(outcome, /^NOPERM|can't access at least one of the keys/, `${role}: ${command} ${args.join(' ')}`);
       }
-    })));
+    }),
+  ));
 
 /** The users as the page says that they are to be on a Cluster. */
 async function setClusterUsers(client: Commands): Promise<void> {
@@ -175,13 +245,29 @@ test('on a Cluster a fleet works under these users with the rights that the page
   withCluster(3, async ({ url, servers }) => {
     for (const server of servers) await withClients([server.url], setClusterUsers);
     const shared = ['--namespace', '{meercat}'];
-    await withServer((_request, response) => void response.end('hello'), (host) =>
-      withMeercat(['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], () =>
-        withMeercat(['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async () => {
-          await until(async () => (JSON.parse(await run(['status', '--json', ...shared], asRole(url, 'reader'))) as FleetView).hosts.length === 1 || undefined, { timeoutMs: SLOW_MS, everyMs: 100, what: 'the host' });
-          await run(['drain', 'h1', ...shared], asRole(url, 'operator'));
-          await run(['why', 'GET', '/x', ...shared], asRole(url, 'operator'));
-        }, { MEERCAT_REDIS: asRole(url, 'agent') }), { MEERCAT_REDIS: asRole(url, 'balancer') }));
+    await withServer(
+      (_request, response) => void response.end('hello'),
+      (host) =>
+        withMeercat(
+          ['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'],
+          () =>
+            withMeercat(
+              ['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'],
+              async () => {
+                await until(
+                  async () =>
+                    (JSON.parse(await run(['status', '--json', ...shared], asRole(url, 'reader'))) as FleetView).hosts.length === 1 ||
+                    undefined,
+                  { timeoutMs: SLOW_MS, everyMs: 100, what: 'the host' },
+                );
+                await run(['drain', 'h1', ...shared], asRole(url, 'operator'));
+                await run(['why', 'GET', '/x', ...shared], asRole(url, 'operator'));
+              },
+              { MEERCAT_REDIS: asRole(url, 'agent') },
+            ),
+          { MEERCAT_REDIS: asRole(url, 'balancer') },
+        ),
+    );
     for (const server of servers) await withClients([server.url], async (client) => assert.equal(await denied(client), []));
   }));
 
@@ -190,13 +276,26 @@ test('a user of the Sentinels needs the rights that the page names, and no other
     const [, rules = ''] = /`ACL SETUSER meercat on '#HASH' ([^`]+)`/.exec(PAGE) ?? [];
     await sentinel.call('ACL', 'SETUSER', 'meercat', 'on', '>s3cret', ...rules.replaceAll("'", '').split(' '));
     const env = { MEERCAT_SENTINEL_USERNAME: 'meercat', MEERCAT_SENTINEL_PASSWORD: 's3cret', MEERCAT_REDIS: url };
-    await withMeercat(['balancer', '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], async (child) => {
-      await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: SLOW_MS, what: 'the master' });
-      const listeners = async (): Promise<number> => String(await sentinel.client('LIST')).split('\n').filter((line) => /\bsub=1\b/.test(line) && line.includes('user=meercat ')).length;
-      await until(async () => (await listeners()) >= 2 || undefined, { timeoutMs: SLOW_MS, what: 'both threads to listen to the Sentinel' });
-      assert.equal(child.lines.filter((line) => /NOPERM|a library says/.test(line)), []);
-      assert.equal(await denied(sentinel), []);
-    }, env);
+    await withMeercat(
+      ['balancer', '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'],
+      async (child) => {
+        await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: SLOW_MS, what: 'the master' });
+        const listeners = async (): Promise<number> =>
+          String(await sentinel.client('LIST'))
+            .split('\n')
+            .filter((line) => /\bsub=1\b/.test(line) && line.includes('user=meercat ')).length;
+        await until(async () => (await listeners()) >= 2 || undefined, {
+          timeoutMs: SLOW_MS,
+          what: 'both threads to listen to the Sentinel',
+        });
+        assert.equal(
+          child.lines.filter((line) => /NOPERM|a library says/.test(line)),
+          [],
+        );
+        assert.equal(await denied(sentinel), []);
+      },
+      env,
+    );
   }));
 
 test.run();

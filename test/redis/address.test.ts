@@ -9,7 +9,11 @@ import { completeAddress, describeAddress, parseRedisAddress, type RedisAddress 
 const test = suite('address');
 
 const single = (host: string, port = 6379, more: Partial<RedisAddress> = {}): RedisAddress => ({
-  kind: 'single', isTls: false, endpoints: [{ host, port }], db: 0, ...more,
+  kind: 'single',
+  isTls: false,
+  endpoints: [{ host, port }],
+  db: 0,
+  ...more,
 });
 
 const FORMS: readonly [string, RedisAddress, string][] = [
@@ -33,29 +37,79 @@ const FORMS: readonly [string, RedisAddress, string][] = [
   ['redis://u:%E5%90%8D@[::1]:1', single('::1', 1, { username: 'u', password: '名' }), 'redis://[::1]:1'],
   [
     'redis+sentinel://h1,h2:26380/my%20master?db=3',
-    { kind: 'sentinel', isTls: false, endpoints: [{ host: 'h1', port: 26_379 }, { host: 'h2', port: 26_380 }], masterName: 'my master', db: 3 },
+    {
+      kind: 'sentinel',
+      isTls: false,
+      endpoints: [
+        { host: 'h1', port: 26_379 },
+        { host: 'h2', port: 26_380 },
+      ],
+      masterName: 'my master',
+      db: 3,
+    },
     'redis+sentinel://h1:26379,h2:26380/my master',
   ],
   [
     'rediss+sentinel://u:p@[::1]:1,h/mymaster',
-    { kind: 'sentinel', isTls: true, endpoints: [{ host: '::1', port: 1 }, { host: 'h', port: 26_379 }], masterName: 'mymaster', username: 'u', password: 'p', db: 0 },
+    {
+      kind: 'sentinel',
+      isTls: true,
+      endpoints: [
+        { host: '::1', port: 1 },
+        { host: 'h', port: 26_379 },
+      ],
+      masterName: 'mymaster',
+      username: 'u',
+      password: 'p',
+      db: 0,
+    },
     'rediss+sentinel://[::1]:1,h:26379/mymaster',
   ],
   [
     'redis+sentinel://u:p@h/m?sentinelPassword=a+b%26c&sentinelUsername=watch&db=2',
-    { kind: 'sentinel', isTls: false, endpoints: [{ host: 'h', port: 26_379 }], masterName: 'm', username: 'u', password: 'p', sentinelUsername: 'watch', sentinelPassword: 'a+b&c', db: 2 },
+    {
+      kind: 'sentinel',
+      isTls: false,
+      endpoints: [{ host: 'h', port: 26_379 }],
+      masterName: 'm',
+      username: 'u',
+      password: 'p',
+      sentinelUsername: 'watch',
+      sentinelPassword: 'a+b&c',
+      db: 2,
+    },
     'redis+sentinel://h:26379/m',
   ],
   [
     'rediss+sentinel://h/m?ca=/etc/ca.pem&sentinelPassword=s',
-    { kind: 'sentinel', isTls: true, endpoints: [{ host: 'h', port: 26_379 }], masterName: 'm', caFile: '/etc/ca.pem', sentinelPassword: 's', db: 0 },
+    {
+      kind: 'sentinel',
+      isTls: true,
+      endpoints: [{ host: 'h', port: 26_379 }],
+      masterName: 'm',
+      caFile: '/etc/ca.pem',
+      sentinelPassword: 's',
+      db: 0,
+    },
     'rediss+sentinel://h:26379/m',
   ],
-  ['rediss://h?ca=ca.pem&cert=c.pem&key=k.pem', single('h', 6379, { isTls: true, caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' }), 'rediss://h:6379'],
+  [
+    'rediss://h?ca=ca.pem&cert=c.pem&key=k.pem',
+    single('h', 6379, { isTls: true, caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' }),
+    'rediss://h:6379',
+  ],
   ['redis://h?', single('h'), 'redis://h:6379'],
   [
     'redis+cluster://h1:1,h2',
-    { kind: 'cluster', isTls: false, endpoints: [{ host: 'h1', port: 1 }, { host: 'h2', port: 6379 }], db: 0 },
+    {
+      kind: 'cluster',
+      isTls: false,
+      endpoints: [
+        { host: 'h1', port: 1 },
+        { host: 'h2', port: 6379 },
+      ],
+      db: 0,
+    },
     'redis+cluster://h1:1,h2:6379',
   ],
   [
@@ -75,16 +129,82 @@ for (const [text, expected, described] of FORMS) {
 
 const SECRET = 'hunter2';
 const WRONG: readonly string[] = [
-  '', 'redis', 'redis:', 'redis://', 'redis:/h', 'h', 'h:6379', '127.0.0.1:6379', 'http://h', 'unix:///tmp/redis.sock', 'redis+tls://h', 'constructor://h', 'redis+://h',
-  'redis://:6379', 'redis://h:', 'redis://h:0', 'redis://h:65536', 'redis://h:abc', 'redis://h:-1', 'redis://h:1:2', 'redis://h h', 'redis://::1', 'redis://[::1',
-  'redis://[zz]', 'redis://h\n', 'redis://h1,h2', 'redis://h,', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5', 'redis://h/1/2', 'redis://h/999999', 'redis://h?db=x',
-  'redis://h?x=1', 'redis://h?DB=1', 'redis://h?db', 'redis://h?db=', 'redis://h?db=1&db=1', 'redis://h/1?db=1', 'redis://h?db=1?db=2', 'redis+cluster://h?db=0', 'redis://h?ca=x', 'redis://h?ca=%zz',
-  'rediss://h?cert=x', 'rediss://h?key=x', 'redis://h?sentinelPassword=x', 'redis+cluster://h?sentinelUsername=x', 'redis+sentinel://h/m?sentinelPassword=%zz', 'redis+sentinel://h/m?ca=x',
-  `redis://u:x?${SECRET}@h`, `redis+sentinel://h/m?${SECRET}=1`, `redis://h?sentinelPassword=${SECRET}`, `redis+sentinel://h/m?sentinelPassword=${SECRET}&sentinelPassword=${SECRET}`,
-  'redis+sentinel://h', 'redis+sentinel://h/', 'redis+sentinel://h/%zz', 'redis+sentinel://,/m', 'redis+cluster://h/1', 'redis+cluster://', 'redis+cluster://h?db=x',
-  `redis://:${SECRET}`, `redis://${SECRET}%zz@h`, `redis://u:${SECRET}%zz@h`, `redis://:${SECRET}@h:abc`, `redis://:${SECRET}@`, `redis://u:${SECRET}@h/x`,
-  `redis://u:${SECRET}?x@h`, `http://u:${SECRET}@h`, `${SECRET}://h`, `redis+cluster://u:${SECRET}@h/1`, `redis+sentinel://u:${SECRET}@h`, `redis://h/${SECRET}`,
-  `redis://u:${SECRET}@h,h2`, `redis:// :${SECRET}@h h`, `redis://h?db=${SECRET}`, `u:${SECRET}@h`,
+  '',
+  'redis',
+  'redis:',
+  'redis://',
+  'redis:/h',
+  'h',
+  'h:6379',
+  '127.0.0.1:6379',
+  'http://h',
+  'unix:///tmp/redis.sock',
+  'redis+tls://h',
+  'constructor://h',
+  'redis+://h',
+  'redis://:6379',
+  'redis://h:',
+  'redis://h:0',
+  'redis://h:65536',
+  'redis://h:abc',
+  'redis://h:-1',
+  'redis://h:1:2',
+  'redis://h h',
+  'redis://::1',
+  'redis://[::1',
+  'redis://[zz]',
+  'redis://h\n',
+  'redis://h1,h2',
+  'redis://h,',
+  'redis://h/x',
+  'redis://h/-1',
+  'redis://h/1.5',
+  'redis://h/1/2',
+  'redis://h/999999',
+  'redis://h?db=x',
+  'redis://h?x=1',
+  'redis://h?DB=1',
+  'redis://h?db',
+  'redis://h?db=',
+  'redis://h?db=1&db=1',
+  'redis://h/1?db=1',
+  'redis://h?db=1?db=2',
+  'redis+cluster://h?db=0',
+  'redis://h?ca=x',
+  'redis://h?ca=%zz',
+  'rediss://h?cert=x',
+  'rediss://h?key=x',
+  'redis://h?sentinelPassword=x',
+  'redis+cluster://h?sentinelUsername=x',
+  'redis+sentinel://h/m?sentinelPassword=%zz',
+  'redis+sentinel://h/m?ca=x',
+  `redis://u:x?${SECRET}@h`,
+  `redis+sentinel://h/m?${SECRET}=1`,
+  `redis://h?sentinelPassword=${SECRET}`,
+  `redis+sentinel://h/m?sentinelPassword=${SECRET}&sentinelPassword=${SECRET}`,
+  'redis+sentinel://h',
+  'redis+sentinel://h/',
+  'redis+sentinel://h/%zz',
+  'redis+sentinel://,/m',
+  'redis+cluster://h/1',
+  'redis+cluster://',
+  'redis+cluster://h?db=x',
+  `redis://:${SECRET}`,
+  `redis://${SECRET}%zz@h`,
+  `redis://u:${SECRET}%zz@h`,
+  `redis://:${SECRET}@h:abc`,
+  `redis://:${SECRET}@`,
+  `redis://u:${SECRET}@h/x`,
+  `redis://u:${SECRET}?x@h`,
+  `http://u:${SECRET}@h`,
+  `${SECRET}://h`,
+  `redis+cluster://u:${SECRET}@h/1`,
+  `redis+sentinel://u:${SECRET}@h`,
+  `redis://h/${SECRET}`,
+  `redis://u:${SECRET}@h,h2`,
+  `redis:// :${SECRET}@h h`,
+  `redis://h?db=${SECRET}`,
+  `u:${SECRET}@h`,
 ];
 
 for (const text of WRONG) {
@@ -114,7 +234,13 @@ test('a certificate beside an address without TLS is refused: it would go unnoti
 });
 
 test('variables complete an address of their kind, and what it says itself comes first', () => {
-  const all = { MEERCAT_SENTINEL_PASSWORD: 'p w&', MEERCAT_SENTINEL_USERNAME: 'u', MEERCAT_REDIS_CA: '/ca one.pem', MEERCAT_REDIS_CERT: '', OTHER: 'x' };
+  const all = {
+    MEERCAT_SENTINEL_PASSWORD: 'p w&',
+    MEERCAT_SENTINEL_USERNAME: 'u',
+    MEERCAT_REDIS_CA: '/ca one.pem',
+    MEERCAT_REDIS_CERT: '',
+    OTHER: 'x',
+  };
   for (const [text, variables, expected] of [
     ['redis://h', { ...all, MEERCAT_REDIS_CA: '' }, 'redis://h'],
     [' rediss://h ', all, 'rediss://h?ca=%2Fca%20one.pem'],
@@ -129,7 +255,9 @@ test('variables complete an address of their kind, and what it says itself comes
   ] as const) {
     assert.is(completeAddress(text, variables), expected);
   }
-  const { sentinelUsername, sentinelPassword } = parseRedisAddress(completeAddress('redis+sentinel://h/m', { ...all, MEERCAT_REDIS_CA: '' }));
+  const { sentinelUsername, sentinelPassword } = parseRedisAddress(
+    completeAddress('redis+sentinel://h/m', { ...all, MEERCAT_REDIS_CA: '' }),
+  );
   assert.equal([sentinelUsername, sentinelPassword], ['u', 'p w&']);
 });
 

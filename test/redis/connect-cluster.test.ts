@@ -24,18 +24,27 @@ async function statusOf(url: string): Promise<FleetView> {
 
 /** Resolves when what stands in Redis is as it should be; read in this process, for it is asked often. */
 function untilStatus(url: string, what: string, isGood: (view: FleetView) => boolean): Promise<unknown> {
-  return withClients([url], (client) => until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }));
+  return withClients([url], (client) =>
+    until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }),
+  );
 }
 
 /** Starts a balancer without static hosts, and an agent for a real host: what is routed came through Redis. */
-function withBalancerAndAgent(url: string, fn: (balancer: RunningProcess, agent: RunningProcess, origin: string) => Promise<void>): Promise<void> {
+function withBalancerAndAgent(
+  url: string,
+  fn: (balancer: RunningProcess, agent: RunningProcess, origin: string) => Promise<void>,
+): Promise<void> {
   const shared = ['--redis', url, '--namespace', NAMESPACE];
-  return withServer((_request, response) => void response.end('hello'), (host) =>
-    withMeercat(['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (balancer) =>
-      withMeercat(['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async (agent) => {
-        const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
-        await fn(balancer, agent, origin as string);
-      })));
+  return withServer(
+    (_request, response) => void response.end('hello'),
+    (host) =>
+      withMeercat(['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (balancer) =>
+        withMeercat(['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async (agent) => {
+          const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+          await fn(balancer, agent, origin as string);
+        }),
+      ),
+  );
 }
 
 const isAnswered = async (origin: string): Promise<boolean> => {
@@ -47,7 +56,10 @@ async function startsWell(url: string, origin: string): Promise<void> {
   await until(() => isAnswered(origin), { timeoutMs: 10_000, what: 'a request to be answered by the host that the agent told of' });
   const view = await statusOf(url);
   assert.equal([view.namespace, view.master, view.term, view.balancers.length], [NAMESPACE, 'b1', 1, 1]);
-  assert.equal(view.hosts.map(({ name, state }) => [name, state]), [['h1', 'up']]);
+  assert.equal(
+    view.hosts.map(({ name, state }) => [name, state]),
+    [['h1', 'up']],
+  );
 }
 
 test('on three servers a fleet elects a master and its table flows, also when one that holds none of the keys goes', () =>
@@ -81,7 +93,11 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
         await balancer.waitForLine(/redis is not reachable/);
         assert.ok(await isAnswered(origin), 'routing goes on');
         await servers[0]?.restart();
-        await untilStatus(url, 'the whole fleet in Redis', ({ master, term, balancers, hosts }) => master === 'b1' && (term ?? 0) > 1 && balancers.length === 1 && hosts[0]?.state === 'up');
+        await untilStatus(
+          url,
+          'the whole fleet in Redis',
+          ({ master, term, balancers, hosts }) => master === 'b1' && (term ?? 0) > 1 && balancers.length === 1 && hosts[0]?.state === 'up',
+        );
         assert.is(logOf(balancer).filter(({ msg }) => String(msg).startsWith('redis is not reachable')).length, 1);
         await until(() => told.length === 3, { what: 'the connection of our own' });
         assert.equal(told, ['ready', 'lost', 'ready']);
@@ -93,12 +109,17 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
 
 /** The server that a subscription to this channel is connected to. */
 async function subscribedTo(servers: readonly TestRedis[], channel: string): Promise<TestRedis> {
-  return until(async () => {
-    const all = await Promise.all(
-      servers.map(({ url }) => withClients([url], async (client) => ((await client.call('PUBSUB', 'CHANNELS')) as string[]).includes(channel))),
-    );
-    return servers[all.indexOf(true)];
-  }, { what: 'a subscriber' });
+  return until(
+    async () => {
+      const all = await Promise.all(
+        servers.map(({ url }) =>
+          withClients([url], async (client) => ((await client.call('PUBSUB', 'CHANNELS')) as string[]).includes(channel)),
+        ),
+      );
+      return servers[all.indexOf(true)];
+    },
+    { what: 'a subscriber' },
+  );
 }
 
 test('a subscription gets what is published on any server, and moves to another when its own goes or hangs', () =>
@@ -112,7 +133,9 @@ test('a subscription gets what is published on any server, and moves to another 
     try {
       await until(() => told.length === 1);
       const publishOn = (all: readonly TestRedis[]): Promise<void[]> =>
-        Promise.all(all.map(({ url: one, port }) => withClients([one], async (client) => void (await client.publish('channel', `from ${port}`)))));
+        Promise.all(
+          all.map(({ url: one, port }) => withClients([one], async (client) => void (await client.publish('channel', `from ${port}`)))),
+        );
       await publishOn(servers);
       await until(() => got.length === 3, { what: 'a message from each server' });
 
@@ -122,7 +145,10 @@ test('a subscription gets what is published on any server, and moves to another 
       const left = servers.filter((server) => server !== first);
       const second = await subscribedTo(left, 'channel');
       second.pause();
-      await until(() => told.filter((line) => line === 'ready').length === 3, { timeoutMs: 15_000, what: () => `another ready after ${told.join(', ')}` });
+      await until(() => told.filter((line) => line === 'ready').length === 3, {
+        timeoutMs: 15_000,
+        what: () => `another ready after ${told.join(', ')}`,
+      });
       assert.equal(told, ['ready', 'lost', 'ready', 'lost', 'ready']);
       second.resume();
       const last = left.filter((server) => server !== second);

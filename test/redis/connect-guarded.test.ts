@@ -23,13 +23,43 @@ async function reasonFor(url: string): Promise<string> {
   return 'connected';
 }
 
-function withBalancer(redis: string, env: Environment, fn: (child: RunningProcess) => Promise<void>, more: readonly string[] = []): Promise<void> {
-  return withServer((_request, response) => void response.end('hello'), (host) =>
-    withMeercat(['balancer', '--redis', redis, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1', '--host', host.url, ...more], fn, env));
+function withBalancer(
+  redis: string,
+  env: Environment,
+  fn: (child: RunningProcess) => Promise<void>,
+  more: readonly string[] = [],
+): Promise<void> {
+  return withServer(
+    (_request, response) => void response.end('hello'),
+    (host) =>
+      withMeercat(
+        [
+          'balancer',
+          '--redis',
+          redis,
+          '--port',
+          '0',
+          '--console-port',
+          '0',
+          '--bind',
+          '127.0.0.1',
+          '--name',
+          'b1',
+          '--host',
+          host.url,
+          ...more,
+        ],
+        fn,
+        env,
+      ),
+  );
 }
 
 const untilMaster = (child: RunningProcess, times = 1): Promise<unknown> =>
-  until(() => logOf(child).filter(({ msg }) => msg === 'this balancer is master').length >= times || undefined, { timeoutMs: FAILOVER_MS, what: () => `a mastership in\n${child.lines.join('\n')}` });
+  until(() => logOf(child).filter(({ msg }) => msg === 'this balancer is master').length >= times || undefined, {
+    timeoutMs: FAILOVER_MS,
+    what: () => `a mastership in\n${child.lines.join('\n')}`,
+  });
 
 /** Nothing but log lines, and none of them with a secret. */
 function isClean(child: RunningProcess): void {
@@ -45,7 +75,10 @@ test('a Sentinel has a password of its own: who has both is let in, and who has 
     assert.match(await reasonFor(own), /^a Sentinel wants a password \(NOAUTH\): give it in MEERCAT_SENTINEL_PASSWORD/);
     assert.match(await reasonFor(`${own}?sentinelPassword=wrong`), /^a Sentinel refuses the user or the password \(WRONGPASS\)/);
     assert.match(await reasonFor(`${url}?sentinelPassword=${SECRETS.sentinelPassword}`), /^Redis wants a password \(NOAUTH\)/);
-    assert.match(await reasonFor(`${url.replace('//', '//:wrong@')}?sentinelPassword=${SECRETS.sentinelPassword}`), /^Redis refuses the user or the password \(WRONGPASS\)/);
+    assert.match(
+      await reasonFor(`${url.replace('//', '//:wrong@')}?sentinelPassword=${SECRETS.sentinelPassword}`),
+      /^Redis refuses the user or the password \(WRONGPASS\)/,
+    );
   }, SECRETS));
 
 test('a fleet behind such a Sentinel elects a master and follows a failover; the password comes by a variable', () =>
@@ -59,13 +92,19 @@ test('a fleet behind such a Sentinel elects a master and follows a failover; the
       await until(async () => (await group.masterPort()) === group.servers[1].port, { timeoutMs: FAILOVER_MS, what: 'the failover' });
       await withClients([group.servers[1].url.replace('//', `//:${SECRETS.password}@`)], async (next) => {
         await next.del('meercat:balancer:b1', 'meercat:master');
-        await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:master')) === 2, { timeoutMs: FAILOVER_MS, what: 'the fleet to write to the new master' });
+        await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:master')) === 2, {
+          timeoutMs: FAILOVER_MS,
+          what: 'the fleet to write to the new master',
+        });
       });
       const { code, stdout, stderr } = await meercat(['status', '--redis', redis], env);
       assert.is(code, 0, stderr);
       assert.match(stdout, /^fleet meercat: 1 balancer, .*; master b1, term \d/m, stdout);
       const refused = await meercat(['status', '--redis', redis]);
-      assert.match(refused.stderr, /^meercat: Redis at redis\+sentinel:[^ ]+ can't be used: a Sentinel wants a password \(NOAUTH\): [^;]+$/);
+      assert.match(
+        refused.stderr,
+        /^meercat: Redis at redis\+sentinel:[^ ]+ can't be used: a Sentinel wants a password \(NOAUTH\): [^;]+$/,
+      );
       child.kill();
       assert.is((await ended(child)).code, 0);
       isClean(child);
@@ -73,103 +112,166 @@ test('a fleet behind such a Sentinel elects a master and follows a failover; the
   }, SECRETS));
 
 test('a balancer without the password of its Sentinel says so once, and serves its static hosts', () =>
-  withSentinel((group) =>
-    withBalancer(group.url, { MEERCAT_SENTINEL_PASSWORD: 'wrong' }, async (child) => {
-      await child.waitForLine(/a Sentinel refuses the user or the password \(WRONGPASS\)/);
-      const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
-      assert.is(await (await fetch(url as string)).text(), 'hello');
-      await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 2, { what: 'three heartbeats' });
-      assert.is(logOf(child).filter(({ level, msg, reason }) => level === 'warn' && String(msg).startsWith('redis ') && /WRONGPASS/.test(String(reason))).length, 1);
-      isClean(child);
-    }, ['--log-level', 'debug']), SECRETS));
+  withSentinel(
+    (group) =>
+      withBalancer(
+        group.url,
+        { MEERCAT_SENTINEL_PASSWORD: 'wrong' },
+        async (child) => {
+          await child.waitForLine(/a Sentinel refuses the user or the password \(WRONGPASS\)/);
+          const [, url] = await child.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
+          assert.is(await (await fetch(url as string)).text(), 'hello');
+          await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 2, {
+            what: 'three heartbeats',
+          });
+          assert.is(
+            logOf(child).filter(
+              ({ level, msg, reason }) => level === 'warn' && String(msg).startsWith('redis ') && /WRONGPASS/.test(String(reason)),
+            ).length,
+            1,
+          );
+          isClean(child);
+        },
+        ['--log-level', 'debug'],
+      ),
+    SECRETS,
+  ));
 
 test('over TLS a fleet trusts its Sentinel and both servers by the authority that it is given, and follows a failover', () =>
   withCertificates((tls) =>
-    withSentinel(async (group) => {
-      assert.match(group.url, /^rediss\+sentinel:/);
-      const redis = group.url.replace('//', `//:${SECRETS.password}@`);
-      const env = { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword, MEERCAT_REDIS_CA: tls.caFile };
-      await withBalancer(redis, env, async (child) => {
-        await untilMaster(child);
-        const before = await group.masterPort();
-        await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
-        await until(async () => (await group.masterPort()) !== before, { timeoutMs: FAILOVER_MS, what: 'the failover' });
-        await withClients([group.servers[1].url.replace('//', `//:${SECRETS.password}@`)], async (next) => {
-          await next.del('meercat:balancer:b1', 'meercat:master');
-          await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:master')) === 2, { timeoutMs: FAILOVER_MS, what: 'the fleet to write to the new master' });
-        });
-        const { code, stderr } = await meercat(['status', '--redis', `${redis}?ca=${encodeURIComponent(tls.caFile)}`], { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword });
-        assert.is(code, 0, stderr);
-        // On a busy machine the command's own time can be over first.
-        let refusal = '';
-        await until(async () => {
-          refusal = (await meercat(['status', '--redis', redis], { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword })).stderr;
-          return /a Sentinel's certificate is not trusted \(.+\): name its authority with \?ca=FILE in --redis, or in MEERCAT_REDIS_CA$/.test(refusal);
-        }, { timeoutMs: FAILOVER_MS, what: () => `the refusal to name the certificate: ${refusal}` });
-        child.kill();
-        assert.is((await ended(child)).code, 0);
-        isClean(child);
-      }, []);
-    }, { ...SECRETS, tls })));
+    withSentinel(
+      async (group) => {
+        assert.match(group.url, /^rediss\+sentinel:/);
+        const redis = group.url.replace('//', `//:${SECRETS.password}@`);
+        const env = { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword, MEERCAT_REDIS_CA: tls.caFile };
+        await withBalancer(
+          redis,
+          env,
+          async (child) => {
+            await untilMaster(child);
+            const before = await group.masterPort();
+            await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
+            await until(async () => (await group.masterPort()) !== before, { timeoutMs: FAILOVER_MS, what: 'the failover' });
+            await withClients([group.servers[1].url.replace('//', `//:${SECRETS.password}@`)], async (next) => {
+              await next.del('meercat:balancer:b1', 'meercat:master');
+              await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:master')) === 2, {
+                timeoutMs: FAILOVER_MS,
+                what: 'the fleet to write to the new master',
+              });
+            });
+            const { code, stderr } = await meercat(['status', '--redis', `${redis}?ca=${encodeURIComponent(tls.caFile)}`], {
+              MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword,
+            });
+            assert.is(code, 0, stderr);
+            // On a busy machine the command's own time can be over first.
+            let refusal = '';
+            await until(
+              async () => {
+                refusal = (await meercat(['status', '--redis', redis], { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword })).stderr;
+                return /a Sentinel's certificate is not trusted \(.+\): name its authority with \?ca=FILE in --redis, or in MEERCAT_REDIS_CA$/.test(
+                  refusal,
+                );
+              },
+              { timeoutMs: FAILOVER_MS, what: () => `the refusal to name the certificate: ${refusal}` },
+            );
+            child.kill();
+            assert.is((await ended(child)).code, 0);
+            isClean(child);
+          },
+          [],
+        );
+      },
+      { ...SECRETS, tls },
+    ),
+  ));
 
 test('a certificate that does not name the address of a Sentinel is refused', () =>
   withCertificates((tls) => {
     const elsewhere = tls.issue('elsewhere', { names: ['redis.example'] });
-    return withSentinel(async ({ url }) => {
-      assert.match(await reasonFor(`${url}?ca=${encodeURIComponent(tls.caFile)}`), /^a Sentinel's certificate is for another name \(Hostname\/IP does not match certificate's altnames: /);
-    }, { tls: { ...elsewhere, caFile: tls.caFile } });
+    return withSentinel(
+      async ({ url }) => {
+        assert.match(
+          await reasonFor(`${url}?ca=${encodeURIComponent(tls.caFile)}`),
+          /^a Sentinel's certificate is for another name \(Hostname\/IP does not match certificate's altnames: /,
+        );
+      },
+      { tls: { ...elsewhere, caFile: tls.caFile } },
+    );
   }));
 
 test('over TLS a fleet works on a Cluster, whose servers are trusted by the authority that it is given', () =>
   withCertificates((tls) =>
-    withCluster(3, async ({ url, servers }) => {
-      assert.match(url, /^rediss\+cluster:/);
-      const flags = ['--namespace', '{meercat}'];
-      await withBalancer(url, { MEERCAT_REDIS_CA: tls.caFile }, async (child) => {
-        await untilMaster(child);
-        const { code, stdout, stderr } = await meercat(['status', '--redis', `${url}?ca=${encodeURIComponent(tls.caFile)}`, ...flags]);
-        assert.is(code, 0, stderr);
-        assert.match(stdout, /1 balancer, 1 host; master b1/);
-        const refused = await meercat(['status', '--redis', url, ...flags]);
-        assert.match(refused.stderr, /its certificate is not trusted/);
-        isClean(child);
-      }, flags);
-      const got: string[] = [];
-      let isReady = false;
-      const subscription = openSubscription(parseRedisAddress(`${url}?ca=${tls.caFile}`), ['channel'], (_channel, text) => got.push(text), { onReady: () => (isReady = true) });
-      try {
-        await until(() => isReady || undefined, { what: 'the subscription' });
-        for (const { url: one } of servers) await withClients([one], (client) => client.publish('channel', 'x'));
-        await until(() => got.length === servers.length || undefined, { what: 'a message from each server' });
-      } finally {
-        subscription.close();
-      }
-    }, { tls })));
+    withCluster(
+      3,
+      async ({ url, servers }) => {
+        assert.match(url, /^rediss\+cluster:/);
+        const flags = ['--namespace', '{meercat}'];
+        await withBalancer(
+          url,
+          { MEERCAT_REDIS_CA: tls.caFile },
+          async (child) => {
+            await untilMaster(child);
+            const { code, stdout, stderr } = await meercat(['status', '--redis', `${url}?ca=${encodeURIComponent(tls.caFile)}`, ...flags]);
+            assert.is(code, 0, stderr);
+            assert.match(stdout, /1 balancer, 1 host; master b1/);
+            const refused = await meercat(['status', '--redis', url, ...flags]);
+            assert.match(refused.stderr, /its certificate is not trusted/);
+            isClean(child);
+          },
+          flags,
+        );
+        const got: string[] = [];
+        let isReady = false;
+        const subscription = openSubscription(
+          parseRedisAddress(`${url}?ca=${tls.caFile}`),
+          ['channel'],
+          (_channel, text) => got.push(text),
+          { onReady: () => (isReady = true) },
+        );
+        try {
+          await until(() => isReady || undefined, { what: 'the subscription' });
+          for (const { url: one } of servers) await withClients([one], (client) => client.publish('channel', 'x'));
+          await until(() => got.length === servers.length || undefined, { what: 'a message from each server' });
+        } finally {
+          subscription.close();
+        }
+      },
+      { tls },
+    ),
+  ));
 
 test('a Cluster that is given by names, and answers with names, needs no addresses in its certificate', () =>
   withCertificates((tls) => {
     const named = tls.issue('named', { names: ['localhost'] });
     const args = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
-    return withCluster(1, async ({ url }) => {
-      const client = openCommands(parseRedisAddress(`${url.replace('127.0.0.1', 'localhost')}?ca=${tls.caFile}`));
-      try {
-        await until(() => client.status === 'ready' || undefined, { what: 'the connection' });
-        assert.is(await client.set('key', 'value'), 'OK');
-      } finally {
-        client.disconnect();
-      }
-      assert.match(await reasonFor(`${url}?ca=${tls.caFile}`), /^its certificate is for another name/);
-    }, { tls: { ...named, caFile: tls.caFile }, args });
+    return withCluster(
+      1,
+      async ({ url }) => {
+        const client = openCommands(parseRedisAddress(`${url.replace('127.0.0.1', 'localhost')}?ca=${tls.caFile}`));
+        try {
+          await until(() => client.status === 'ready' || undefined, { what: 'the connection' });
+          assert.is(await client.set('key', 'value'), 'OK');
+        } finally {
+          client.disconnect();
+        }
+        assert.match(await reasonFor(`${url}?ca=${tls.caFile}`), /^its certificate is for another name/);
+      },
+      { tls: { ...named, caFile: tls.caFile }, args },
+    );
   }));
 
 test('a Redis that asks clients for a certificate is given one', () =>
   withCertificates((tls) => {
     const mine = tls.issue('client', { names: ['meercat'] });
-    return withCluster(1, async ({ url }) => {
-      const trusted = `${url}?ca=${tls.caFile}`;
-      assert.is(await reasonFor(`${trusted}&cert=${mine.certFile}&key=${mine.keyFile}`), 'connected');
-      assert.is.not(await reasonFor(trusted), 'connected');
-    }, { tls, args: ['--tls-auth-clients', 'yes'] });
+    return withCluster(
+      1,
+      async ({ url }) => {
+        const trusted = `${url}?ca=${tls.caFile}`;
+        assert.is(await reasonFor(`${trusted}&cert=${mine.certFile}&key=${mine.keyFile}`), 'connected');
+        assert.is.not(await reasonFor(trusted), 'connected');
+      },
+      { tls, args: ['--tls-auth-clients', 'yes'] },
+    );
   }));
 
 test.run();

@@ -32,7 +32,10 @@ async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: 
   const loop = (async () => {
     while (!over.signal.aborted) {
       counts.sent++;
-      const isGood = await fetch(url).then(async (response) => response.ok && (await response.text()) === 'hello', () => false);
+      const isGood = await fetch(url).then(
+        async (response) => response.ok && (await response.text()) === 'hello',
+        () => false,
+      );
       if (!isGood) counts.failed++;
       await new Promise((resolve) => {
         setTimeout(resolve, 5);
@@ -66,49 +69,85 @@ async function urlOf(child: RunningProcess): Promise<string> {
   return url as string;
 }
 
-for (const [how, isKilled] of [['when the master is killed', true], ['in good order', false]] as const) {
+for (const [how, isKilled] of [
+  ['when the master is killed', true],
+  ['in good order', false],
+] as const) {
   test(`a fleet follows a failover ${how}, and no request fails`, () =>
     withSentinel((group) =>
-      withChannel(group.url, (told, got) => withServer((_request, response) => void response.end('hello'), (host) => {
-        // One of the Sentinels is away all the time.
-        const redis = group.url.replace('//', '//127.0.0.1:1,');
-        const flags = ['--redis', redis, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1', '--host', `${host.url},name=h1`];
-        return withMeercat(['balancer', ...flags], async (child) => {
-          await until(() => told.length === 1, { what: 'the subscription' });
-          const url = await urlOf(child);
-          await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the first mastership' });
-          const before = await statusOf(group.url);
-          assert.equal([before.master, before.balancers.length], ['b1', 1]);
-          const { code, stderr } = await meercat(['status', '--redis', group.url.replace('mymaster', 'other')]);
-          assert.is(code, 1);
-          assert.match(stderr, /^meercat: Redis at redis\+sentinel:.*\/other can't be used: no Sentinel can be reached, or none knows this master; check --redis$/);
+      withChannel(group.url, (told, got) =>
+        withServer(
+          (_request, response) => void response.end('hello'),
+          (host) => {
+            // One of the Sentinels is away all the time.
+            const redis = group.url.replace('//', '//127.0.0.1:1,');
+            const flags = [
+              '--redis',
+              redis,
+              '--port',
+              '0',
+              '--console-port',
+              '0',
+              '--bind',
+              '127.0.0.1',
+              '--name',
+              'b1',
+              '--host',
+              `${host.url},name=h1`,
+            ];
+            return withMeercat(['balancer', ...flags], async (child) => {
+              await until(() => told.length === 1, { what: 'the subscription' });
+              const url = await urlOf(child);
+              await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the first mastership' });
+              const before = await statusOf(group.url);
+              assert.equal([before.master, before.balancers.length], ['b1', 1]);
+              const { code, stderr } = await meercat(['status', '--redis', group.url.replace('mymaster', 'other')]);
+              assert.is(code, 1);
+              assert.match(
+                stderr,
+                /^meercat: Redis at redis\+sentinel:.*\/other can't be used: no Sentinel can be reached, or none knows this master; check --redis$/,
+              );
 
-          const { sent, failed } = await underLoad(url, async () => {
-            if (isKilled) await group.servers[0].kill();
-            else await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
-            await until(async () => (await group.masterPort()) === group.servers[1].port, { timeoutMs: FAILOVER_MS, what: 'the failover' });
-            await withClients([group.servers[1].url], async (next) => {
-              // What the old master held may have reached the new one; what counts is what is written there from now on.
-              await next.del('meercat:balancer:b1', 'meercat:hosts', 'meercat:master');
-              const timeoutMs = isKilled ? FAILOVER_MS : TOLD_MS;
-              await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:hosts', 'meercat:master')) === 3, { timeoutMs, what: 'the fleet to write to the new master' });
-              await until(async () => (await next.publish('channel', 'from the new master')) > 0 && got.length > 0, { what: 'a message to the subscriber at the new master' });
+              const { sent, failed } = await underLoad(url, async () => {
+                if (isKilled) await group.servers[0].kill();
+                else await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
+                await until(async () => (await group.masterPort()) === group.servers[1].port, {
+                  timeoutMs: FAILOVER_MS,
+                  what: 'the failover',
+                });
+                await withClients([group.servers[1].url], async (next) => {
+                  // What the old master held may have reached the new one; what counts is what is written there from now on.
+                  await next.del('meercat:balancer:b1', 'meercat:hosts', 'meercat:master');
+                  const timeoutMs = isKilled ? FAILOVER_MS : TOLD_MS;
+                  await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:hosts', 'meercat:master')) === 3, {
+                    timeoutMs,
+                    what: 'the fleet to write to the new master',
+                  });
+                  await until(async () => (await next.publish('channel', 'from the new master')) > 0 && got.length > 0, {
+                    what: 'a message to the subscriber at the new master',
+                  });
+                });
+              });
+              // Who is back before the Sentinels' word is out goes once more.
+              assert.match(told.join(' '), /^ready( lost ready){1,2}$/);
+              assert.ok(sent > 20, `${sent} requests`);
+              assert.is(failed, 0, `${failed} of ${sent} requests`);
+
+              const after = await statusOf(group.url);
+              assert.equal(
+                [after.master, after.balancers.map(({ name }) => name), after.hosts.map(({ name }) => name)],
+                ['b1', ['b1'], ['h1']],
+              );
+              assert.ok((after.term ?? 0) >= (before.term ?? 0));
+              child.kill();
+              assert.is((await ended(child)).code, 0);
+              assert.equal((await statusOf(group.url)).balancers, []);
+              assert.is(logOf(child).length, child.lines.length, `nothing but log lines:\n${child.lines.join('\n')}`);
             });
-          });
-          // Who is back before the Sentinels' word is out goes once more.
-          assert.match(told.join(' '), /^ready( lost ready){1,2}$/);
-          assert.ok(sent > 20, `${sent} requests`);
-          assert.is(failed, 0, `${failed} of ${sent} requests`);
-
-          const after = await statusOf(group.url);
-          assert.equal([after.master, after.balancers.map(({ name }) => name), after.hosts.map(({ name }) => name)], ['b1', ['b1'], ['h1']]);
-          assert.ok((after.term ?? 0) >= (before.term ?? 0));
-          child.kill();
-          assert.is((await ended(child)).code, 0);
-          assert.equal((await statusOf(group.url)).balancers, []);
-          assert.is(logOf(child).length, child.lines.length, `nothing but log lines:\n${child.lines.join('\n')}`);
-        });
-      }))));
+          },
+        ),
+      ),
+    ));
 }
 
 test('who is told to connect anew while it asks the Sentinels goes on asking; who is told to end ends', async () => {
@@ -133,18 +172,33 @@ test('who is told to connect anew while it asks the Sentinels goes on asking; wh
 });
 
 test('while no Sentinel answers a balancer serves its static hosts, and says once that Redis is away', () =>
-  withServer((_request, response) => void response.end('hello'), (host) => {
-    const flags = ['--redis', 'redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster', '--port', '0', '--bind', '127.0.0.1', '--host', host.url];
-    return withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
-      assert.is(await (await fetch(await urlOf(child))).text(), 'hello');
-      await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, { what: 'two heartbeats' });
-      const warnings = logOf(child).filter(({ level }) => level === 'warn' || level === 'error');
-      assert.equal(warnings.map(({ redis, reason }) => [redis, reason]), [
-        ['redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster', 'no Sentinel can be reached, or none knows this master'],
-      ]);
-      child.kill();
-      assert.is((await ended(child)).code, 0);
-    });
-  }));
+  withServer(
+    (_request, response) => void response.end('hello'),
+    (host) => {
+      const flags = [
+        '--redis',
+        'redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster',
+        '--port',
+        '0',
+        '--bind',
+        '127.0.0.1',
+        '--host',
+        host.url,
+      ];
+      return withMeercat(['balancer', ...flags, '--log-level', 'debug'], async (child) => {
+        assert.is(await (await fetch(await urlOf(child))).text(), 'hello');
+        await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, {
+          what: 'two heartbeats',
+        });
+        const warnings = logOf(child).filter(({ level }) => level === 'warn' || level === 'error');
+        assert.equal(
+          warnings.map(({ redis, reason }) => [redis, reason]),
+          [['redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster', 'no Sentinel can be reached, or none knows this master']],
+        );
+        child.kill();
+        assert.is((await ended(child)).code, 0);
+      });
+    },
+  ));
 
 test.run();

@@ -21,7 +21,8 @@ function listen(): { told: string[]; events: { onReady(): void; onLost(reason: s
   return { told, events: { onReady: () => void told.push('ready'), onLost: (reason) => void told.push(`lost: ${reason}`) } };
 }
 
-const has = (told: readonly string[], count: number): Promise<true> => until(() => told.length >= count || undefined, { timeoutMs: 10_000, what: () => `${count} events, not ${told.join(', ')}` });
+const has = (told: readonly string[], count: number): Promise<true> =>
+  until(() => told.length >= count || undefined, { timeoutMs: 10_000, what: () => `${count} events, not ${told.join(', ')}` });
 
 async function reasonFor(url: string, timeoutMs = 5000): Promise<string> {
   const outcome = await connectOnce(parseRedisAddress(url), timeoutMs).catch((error: Error) => error);
@@ -31,19 +32,31 @@ async function reasonFor(url: string, timeoutMs = 5000): Promise<string> {
 }
 
 test('a password, or a user with one, is let in; percent-encoded ones are decoded', () =>
-  withRedis({ args: ['--requirepass', 'p@ss/w:rd', '--user', 'ann', 'on', '>a%b&c=d', '~meercat:*', '&meercat:*', '+@all'] }, async ({ port }) => {
-    assert.is(await reasonFor(`redis://:p%40ss%2Fw%3Ard@127.0.0.1:${port}`), 'connected');
-    assert.is(await reasonFor(`redis://default:p%40ss%2Fw%3Ard@127.0.0.1:${port}`), 'connected');
-    assert.is(await reasonFor(`redis://ann:a%25b%26c%3Dd@127.0.0.1:${port}`), 'connected');
-  }));
+  withRedis(
+    { args: ['--requirepass', 'p@ss/w:rd', '--user', 'ann', 'on', '>a%b&c=d', '~meercat:*', '&meercat:*', '+@all'] },
+    async ({ port }) => {
+      assert.is(await reasonFor(`redis://:p%40ss%2Fw%3Ard@127.0.0.1:${port}`), 'connected');
+      assert.is(await reasonFor(`redis://default:p%40ss%2Fw%3Ard@127.0.0.1:${port}`), 'connected');
+      assert.is(await reasonFor(`redis://ann:a%25b%26c%3Dd@127.0.0.1:${port}`), 'connected');
+    },
+  ));
 
 test('who is not let in learns why, at once and not at the deadline', () =>
   withRedis({ args: ['--requirepass', 'x', '--user', 'ann', 'on', '>y', '~meercat:*', '&meercat:*', '+@all'] }, async ({ port }) => {
     const started = performance.now();
     assert.match(await reasonFor(`redis://127.0.0.1:${port}`, 20_000), /^Redis wants a password \(NOAUTH\): give it /);
-    assert.match(await reasonFor(`redis://:wrong@127.0.0.1:${port}`, 20_000), /^Redis refuses the user or the password \(WRONGPASS\): correct them /);
-    assert.match(await reasonFor(`redis://ann:wrong@127.0.0.1:${port}`, 20_000), /^Redis refuses the user or the password \(WRONGPASS\): correct them /);
-    assert.match(await reasonFor(`redis://nobody:y@127.0.0.1:${port}`, 20_000), /^Redis refuses the user or the password \(WRONGPASS\): correct them /);
+    assert.match(
+      await reasonFor(`redis://:wrong@127.0.0.1:${port}`, 20_000),
+      /^Redis refuses the user or the password \(WRONGPASS\): correct them /,
+    );
+    assert.match(
+      await reasonFor(`redis://ann:wrong@127.0.0.1:${port}`, 20_000),
+      /^Redis refuses the user or the password \(WRONGPASS\): correct them /,
+    );
+    assert.match(
+      await reasonFor(`redis://nobody:y@127.0.0.1:${port}`, 20_000),
+      /^Redis refuses the user or the password \(WRONGPASS\): correct them /,
+    );
     assert.ok(performance.now() - started < 10_000);
   }));
 
@@ -86,7 +99,10 @@ test('each loss and each return is told once, however many attempts lie between'
       await until(() => attempts >= 5);
       await redis.restart();
       await has(told, 3);
-      assert.equal(told.map((line) => line.split(':')[0]), ['ready', 'lost', 'ready']);
+      assert.equal(
+        told.map((line) => line.split(':')[0]),
+        ['ready', 'lost', 'ready'],
+      );
     } finally {
       client.disconnect();
     }
@@ -107,18 +123,30 @@ test('no command waits for a Redis that is away or hangs', () =>
     const client = openCommands(parseRedisAddress(redis.url));
     try {
       const started = performance.now();
-      await client.get('x').then(() => assert.unreachable(), () => undefined);
+      await client.get('x').then(
+        () => assert.unreachable(),
+        () => undefined,
+      );
       assert.ok(performance.now() - started < 400, 'before it is connected');
       await untilReady(client, 5000);
       redis.pause();
       const asked = performance.now();
-      const reason = await client.get('x').then(() => 'an answer', (error: Error) => error.message);
+      const reason = await client.get('x').then(
+        () => 'an answer',
+        (error: Error) => error.message,
+      );
       assert.match(reason, /timed out/i);
       assert.ok(performance.now() - asked < 1500, 'while it hangs');
       redis.resume();
       await redis.kill();
       await until(() => client.status !== 'ready');
-      assert.match(await client.get('x').then(() => 'an answer', (error: Error) => error.message), /writeable|closed|Connection/);
+      assert.match(
+        await client.get('x').then(
+          () => 'an answer',
+          (error: Error) => error.message,
+        ),
+        /writeable|closed|Connection/,
+      );
     } finally {
       client.disconnect();
     }
@@ -136,7 +164,10 @@ test('a Redis that hangs is noticed and, when it goes on, found again', () =>
       await has(told, 2);
       redis.resume();
       await has(told, 3);
-      assert.equal(told.map((line) => line.split(':')[0]), ['ready', 'lost', 'ready']);
+      assert.equal(
+        told.map((line) => line.split(':')[0]),
+        ['ready', 'lost', 'ready'],
+      );
     } finally {
       clearInterval(asking);
       client.disconnect();
@@ -152,10 +183,19 @@ test('untilReady gives up at its deadline, and leaves no listener behind', async
 });
 
 /** A subscription to one channel, with what it told and what it got. */
-async function withSubscription(redis: TestRedis, channel: string, fn: (told: string[], got: string[], subscription: Subscription) => Promise<void>): Promise<void> {
+async function withSubscription(
+  redis: TestRedis,
+  channel: string,
+  fn: (told: string[], got: string[], subscription: Subscription) => Promise<void>,
+): Promise<void> {
   const { told, events } = listen();
   const got: string[] = [];
-  const subscription = openSubscription(parseRedisAddress(redis.url), [channel, 'another'], (from, text) => got.push(`${from} ${text}`), events);
+  const subscription = openSubscription(
+    parseRedisAddress(redis.url),
+    [channel, 'another'],
+    (from, text) => got.push(`${from} ${text}`),
+    events,
+  );
   try {
     await fn(told, got, subscription);
   } finally {
@@ -173,7 +213,9 @@ test('a subscription is ready when Redis has confirmed it: nothing published aft
         assert.is(await client.publish('foreign', 'three'), 0);
         await has(got, 2);
         assert.equal(got, ['channel one', 'another two']);
-      }))));
+      }),
+    ),
+  ));
 
 test('what is published while a subscription is held is read when it is released', () =>
   withRedis((redis) =>
@@ -188,7 +230,9 @@ test('what is published while a subscription is held is read when it is released
         await has(got, 50);
         await client.publish('channel', '51');
         await has(got, 51);
-      }))));
+      }),
+    ),
+  ));
 
 test('a subscription that is closed while it is held lets go of its connection at once', () =>
   withRedis((redis) =>
@@ -202,7 +246,9 @@ test('a subscription that is closed while it is held lets go of its connection a
         const open = (): number => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length;
         await until(() => open() <= 1, { what: () => `one connection, not ${open()}` });
         assert.ok(performance.now() - startMs < 1500, 'and not when it is given up');
-      }))));
+      }),
+    ),
+  ));
 
 test('a subscription that is held, or released twice, restores itself all the same', () =>
   withRedis((redis) =>
@@ -215,7 +261,8 @@ test('a subscription that is held, or released twice, restores itself all the sa
       await has(told, 3);
       await withClients([redis.url], (client) => client.publish('channel', 'again'));
       await has(got, 1);
-    })));
+    }),
+  ));
 
 test('a subscription restores itself each time that Redis comes back, and says so each time', () =>
   withRedis((redis) =>
@@ -227,9 +274,13 @@ test('a subscription restores itself each time that Redis comes back, and says s
         await withClients([redis.url], (client) => client.publish('channel', `round ${round}`));
         await has(got, round);
       }
-      assert.equal(told.map((line) => line.split(':')[0]), ['ready', 'lost', 'ready', 'lost', 'ready', 'lost', 'ready']);
+      assert.equal(
+        told.map((line) => line.split(':')[0]),
+        ['ready', 'lost', 'ready', 'lost', 'ready', 'lost', 'ready'],
+      );
       assert.equal(got, ['channel round 1', 'channel round 2', 'channel round 3']);
-    })));
+    }),
+  ));
 
 test('a subscription notices a Redis that hangs, although it expects to hear nothing', () =>
   withRedis((redis) =>
@@ -241,8 +292,12 @@ test('a subscription notices a Redis that hangs, although it expects to hear not
       await has(told, 3);
       await withClients([redis.url], (client) => client.publish('channel', 'again'));
       await has(got, 1);
-      assert.equal(told.map((line) => line.split(':')[0]), ['ready', 'lost', 'ready']);
-    })));
+      assert.equal(
+        told.map((line) => line.split(':')[0]),
+        ['ready', 'lost', 'ready'],
+      );
+    }),
+  ));
 
 test('a subscription that Redis forbids is told lost once, and taken up as soon as it is allowed', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>x', '~*', 'resetchannels', '+@all'] }, (redis) =>
@@ -251,7 +306,8 @@ test('a subscription that Redis forbids is told lost once, and taken up as soon 
       const subscription = openSubscription(parseRedisAddress(redis.url.replace('//', '//ann:x@')), ['channel'], () => undefined, events);
       try {
         await has(told, 1);
-        const connections = async (): Promise<number> => Number(/total_connections_received:(\d+)/.exec(String(await admin.info('stats')))?.[1]);
+        const connections = async (): Promise<number> =>
+          Number(/total_connections_received:(\d+)/.exec(String(await admin.info('stats')))?.[1]);
         const before = await connections();
         await until(async () => (await connections()) >= before + 3, { what: 'three more attempts' });
         assert.is(told.length, 1);
@@ -262,7 +318,8 @@ test('a subscription that Redis forbids is told lost once, and taken up as soon 
       } finally {
         subscription.close();
       }
-    })));
+    }),
+  ));
 
 test('a closed subscription is silent and lets the process end', async () => {
   await withRedis(async (redis) => {
@@ -272,7 +329,10 @@ test('a closed subscription is silent and lets the process end', async () => {
     subscription.close();
     subscription.close();
     await withClients([redis.url], (client) => until(async () => (await client.publish('channel', 'x')) === 0));
-    assert.equal(told.filter((line) => line === 'a message'), []);
+    assert.equal(
+      told.filter((line) => line === 'a message'),
+      [],
+    );
   });
 });
 
@@ -280,7 +340,19 @@ test('a closed subscription is silent and lets the process end', async () => {
 async function withTlsRedis(fn: (url: string, certificate: string) => Promise<void>): Promise<void> {
   await withTempDir(async (dir) => {
     const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'certificate.pem')];
-    const self = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=meercat-test'];
+    const self = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=meercat-test',
+    ];
     await promisify(execFile)('openssl', [...self, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate]);
     const port = await freePort();
     const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate, '--tls-auth-clients', 'no'];
@@ -291,15 +363,22 @@ async function withTlsRedis(fn: (url: string, certificate: string) => Promise<vo
 test('over TLS a balancer joins the fleet when its certificate authority is known; one that is not known is refused', () =>
   withTlsRedis(async (url, certificate) => {
     const trusted = { NODE_EXTRA_CA_CERTS: certificate };
-    await withMeercat(['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], async (child) => {
-      await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the master' });
-      const { code, stdout } = await meercat(['status', '--redis', url], trusted);
-      assert.is(code, 0);
-      assert.match(stdout, /1 balancer, 0 hosts; master b1, term 1/);
-    }, trusted);
+    await withMeercat(
+      ['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'],
+      async (child) => {
+        await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the master' });
+        const { code, stdout } = await meercat(['status', '--redis', url], trusted);
+        assert.is(code, 0);
+        assert.match(stdout, /1 balancer, 0 hosts; master b1, term 1/);
+      },
+      trusted,
+    );
     const { code, stderr } = await meercat(['status', '--redis', url], { NODE_EXTRA_CA_CERTS: undefined });
     assert.is(code, 1);
-    assert.match(stderr, /^meercat: Redis at rediss:\/\/127\.0\.0\.1:\d+ can't be used: its certificate is not trusted \(self-signed certificate\): name its authority with \?ca=FILE in --redis, or in MEERCAT_REDIS_CA$/);
+    assert.match(
+      stderr,
+      /^meercat: Redis at rediss:\/\/127\.0\.0\.1:\d+ can't be used: its certificate is not trusted \(self-signed certificate\): name its authority with \?ca=FILE in --redis, or in MEERCAT_REDIS_CA$/,
+    );
   }));
 
 test('TLS is never left out: a Redis that does not speak it is refused', () =>
@@ -307,12 +386,15 @@ test('TLS is never left out: a Redis that does not speak it is refused', () =>
     assert.is.not(await reasonFor(`rediss://127.0.0.1:${port}`, 1000), 'connected');
   }));
 
-test('any number of errors of one socket harm nothing: TLS reports each alert as one', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  const { stream } = client as unknown as { stream: Socket };
-  for (let i = 0; i < 3; i++) stream.emit('error', new Error('tlsv1 alert decode error'));
-  stream.destroy();
-  await until(() => client.status !== 'ready');
-  await areReady(client);
-})));
+test('any number of errors of one socket harm nothing: TLS reports each alert as one', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      const { stream } = client as unknown as { stream: Socket };
+      for (let i = 0; i < 3; i++) stream.emit('error', new Error('tlsv1 alert decode error'));
+      stream.destroy();
+      await until(() => client.status !== 'ready');
+      await areReady(client);
+    }),
+  ));
 
 test.run();

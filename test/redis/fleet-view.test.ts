@@ -17,124 +17,238 @@ const test = suite('fleet view');
 const KEYS = buildKeys('view-test');
 const withStage = (fn: (client: Commands) => Promise<void>) => withRedis((redis) => withClients([redis.url], fn));
 
-test('an empty Redis is an empty fleet', () => withStage(async (client) => {
-  assert.equal(await readFleet(client, KEYS), { namespace: 'view-test', master: null, term: null, balancers: [], hosts: [], problems: [] });
-}));
+test('an empty Redis is an empty fleet', () =>
+  withStage(async (client) => {
+    assert.equal(await readFleet(client, KEYS), {
+      namespace: 'view-test',
+      master: null,
+      term: null,
+      balancers: [],
+      hosts: [],
+      problems: [],
+    });
+  }));
 
-test('what balancers and the master wrote is read back', () => withStage(async (client) => {
-  const since = '2026-01-01T00:00:00.000Z';
-  await heartbeat(client, KEYS, 'b1', 1, {
-    role: 'master', term: 3, url: 'http://b1', pid: 42, machine: 'm', version: '1.2.3', since, rps: 1.5, inflight: 2, cpu: 0.25, memory_bytes: 1e6,
-    [counterField('requests')]: 17,
-  });
-  await client.hset(KEYS.master, 'name', 'b1');
-  await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
-  const rows = [buildRow('h10', { ageMs: null, cpu: null, isStatic: true, conflict: 'b1 names http://a, b2 names http://\u001b[2Jb; http://a is used' }), buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 })];
-  await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
-  await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
-  const fleet = await readFleet(client, KEYS);
-  assert.equal(fleet, {
-    namespace: 'view-test', master: 'b1', term: 3,
-    balancers: [{
-      name: 'b1', role: 'master', url: 'http://b1', machine: 'm', pid: 42, version: '1.2.3', since, term: 3, rps: 1.5, inflight: 2, cpu: 0.25,
-      memoryBytes: 1e6, noMaster: '', counters: { requests: 17 },
-    }],
-    hosts: [
-      { name: 'h2', url: 'http://h2:8080', state: 'up', operator: null, hasAgent: true, cpu: 0.5, memory: 0.4, cores: 4, inflight: 3, rps: 7, reported: '2025-12-31T23:59:59.000Z' },
-      { name: 'h10', url: 'http://h10:8080', state: 'up', operator: 'drained', hasAgent: false, cpu: null, memory: 0.4, cores: 4, inflight: 0, rps: 0, reported: null },
-    ],
-    problems: [
-      'view-test:settings: 1 field is not understood and ignored', 'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
-      'gone is ejected, but the fleet knows no such host: meercat undrain gone takes that back',
-    ],
-  });
-}));
+test('what balancers and the master wrote is read back', () =>
+  withStage(async (client) => {
+    const since = '2026-01-01T00:00:00.000Z';
+    await heartbeat(client, KEYS, 'b1', 1, {
+      role: 'master',
+      term: 3,
+      url: 'http://b1',
+      pid: 42,
+      machine: 'm',
+      version: '1.2.3',
+      since,
+      rps: 1.5,
+      inflight: 2,
+      cpu: 0.25,
+      memory_bytes: 1e6,
+      [counterField('requests')]: 17,
+    });
+    await client.hset(KEYS.master, 'name', 'b1');
+    await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
+    const rows = [
+      buildRow('h10', {
+        ageMs: null,
+        cpu: null,
+        isStatic: true,
+        conflict: 'b1 names http://a, b2 names http://\u001b[2Jb; http://a is used',
+      }),
+      buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 }),
+    ];
+    await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
+    await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
+    const fleet = await readFleet(client, KEYS);
+    assert.equal(fleet, {
+      namespace: 'view-test',
+      master: 'b1',
+      term: 3,
+      balancers: [
+        {
+          name: 'b1',
+          role: 'master',
+          url: 'http://b1',
+          machine: 'm',
+          pid: 42,
+          version: '1.2.3',
+          since,
+          term: 3,
+          rps: 1.5,
+          inflight: 2,
+          cpu: 0.25,
+          memoryBytes: 1e6,
+          noMaster: '',
+          counters: { requests: 17 },
+        },
+      ],
+      hosts: [
+        {
+          name: 'h2',
+          url: 'http://h2:8080',
+          state: 'up',
+          operator: null,
+          hasAgent: true,
+          cpu: 0.5,
+          memory: 0.4,
+          cores: 4,
+          inflight: 3,
+          rps: 7,
+          reported: '2025-12-31T23:59:59.000Z',
+        },
+        {
+          name: 'h10',
+          url: 'http://h10:8080',
+          state: 'up',
+          operator: 'drained',
+          hasAgent: false,
+          cpu: null,
+          memory: 0.4,
+          cores: 4,
+          inflight: 0,
+          rps: 0,
+          reported: null,
+        },
+      ],
+      problems: [
+        'view-test:settings: 1 field is not understood and ignored',
+        'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
+        'gone is ejected, but the fleet knows no such host: meercat undrain gone takes that back',
+      ],
+    });
+  }));
 
-test('a key of another type is said, and the rest is read', () => withStage(async (client) => {
-  await client.set(KEYS.balancers, 'x');
-  await client.rpush(KEYS.term, 'x');
-  await client.zadd(KEYS.hosts, 1, 'fine');
-  await client.hset(KEYS.host('fine'), 'url', 'http://h', 'state', 'up');
-  const fleet = await readFleet(client, KEYS);
-  assert.equal([fleet.hosts.map(({ name }) => name), fleet.balancers, fleet.term], [['fine'], [], null]);
-  assert.equal(fleet.problems.length, 2);
-  for (const key of [KEYS.balancers, KEYS.term]) assert.ok(fleet.problems.some((problem) => problem.startsWith(`${key} `)), key);
-}));
+test('a key of another type is said, and the rest is read', () =>
+  withStage(async (client) => {
+    await client.set(KEYS.balancers, 'x');
+    await client.rpush(KEYS.term, 'x');
+    await client.zadd(KEYS.hosts, 1, 'fine');
+    await client.hset(KEYS.host('fine'), 'url', 'http://h', 'state', 'up');
+    const fleet = await readFleet(client, KEYS);
+    assert.equal([fleet.hosts.map(({ name }) => name), fleet.balancers, fleet.term], [['fine'], [], null]);
+    assert.equal(fleet.problems.length, 2);
+    for (const key of [KEYS.balancers, KEYS.term])
+      assert.ok(
+        fleet.problems.some((problem) => problem.startsWith(`${key} `)),
+        key,
+      );
+  }));
 
-test('a name without a hash, or with one of another type, is skipped', () => withStage(async (client) => {
-  await client.zadd(KEYS.balancers, 1, 'gone', 2, 'list', 3, 'fine');
-  await client.zadd(KEYS.hosts, 1, 'gone', 2, 'text', 3, 'fine');
-  await client.rpush(KEYS.balancer('list'), 'x');
-  await client.set(KEYS.host('text'), 'x');
-  await client.hset(KEYS.balancer('fine'), 'role', 'slave');
-  await client.hset(KEYS.host('fine'), 'url', 'http://h', 'state', 'up');
-  const fleet = await readFleet(client, KEYS);
-  assert.equal([fleet.balancers.map(({ name }) => name), fleet.hosts.map(({ name }) => name)], [['fine'], ['fine']]);
-}));
+test('a name without a hash, or with one of another type, is skipped', () =>
+  withStage(async (client) => {
+    await client.zadd(KEYS.balancers, 1, 'gone', 2, 'list', 3, 'fine');
+    await client.zadd(KEYS.hosts, 1, 'gone', 2, 'text', 3, 'fine');
+    await client.rpush(KEYS.balancer('list'), 'x');
+    await client.set(KEYS.host('text'), 'x');
+    await client.hset(KEYS.balancer('fine'), 'role', 'slave');
+    await client.hset(KEYS.host('fine'), 'url', 'http://h', 'state', 'up');
+    const fleet = await readFleet(client, KEYS);
+    assert.equal([fleet.balancers.map(({ name }) => name), fleet.hosts.map(({ name }) => name)], [['fine'], ['fine']]);
+  }));
 
-test('hostile names are skipped, and hostile values reach no terminal', () => withStage(async (client) => {
-  for (const [i, name] of ['\u001b[2J', '../x', 'b1', '__proto__', 'x'.repeat(5000)].entries()) {
-    await client.zadd(KEYS.balancers, i, name);
-    await client.zadd(KEYS.hosts, i, name);
-    await client.hset(KEYS.balancer(name), 'role', 'slave');
-    await client.hset(KEYS.host(name), 'url', 'http://h', 'state', 'up');
-  }
-  await client.hset(KEYS.balancer('b1'), {
-    role: '\u001b[31mmaster\n', url: `http://${'x'.repeat(9999)}`, machine: 'm\u0000\u009b', pid: 'abc', term: 'NaN', rps: 'Infinity', cpu: '', inflight: '1e999',
-    memory_bytes: ' ', 'count:requests': 'many', 'count:__proto__': '7', 'count:\u001b[0m': '1', 'count:UPPER': '1', __proto__: 'x', constructor: 'y',
-  });
-  await client.hset(KEYS.master, 'name', '\u001b[31mb1');
-  await client.set(KEYS.term, 'abc');
-  const fleet = await readFleet(client, KEYS);
-  assert.equal([fleet.master, fleet.term, fleet.balancers.length, fleet.hosts.map(({ name }) => name)], [null, null, 1, ['b1']]);
-  const [b1] = fleet.balancers;
-  assert.is(b1?.role, '?[31mmaster?');
-  assert.is(b1?.machine, 'm??');
-  assert.is(b1?.url.length, 200);
-  assert.equal([b1?.pid, b1?.term, b1?.rps, b1?.cpu, b1?.inflight, b1?.memoryBytes], [null, null, null, null, null, null]);
-  assert.equal(b1?.counters, { requests: 0 });
-  // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
-  assert.not.match(JSON.stringify(fleet).replaceAll('\\n', '\n'), /[\u0000-\u001f\u007f-\u009f]|\\u00/);
-}));
+test('hostile names are skipped, and hostile values reach no terminal', () =>
+  withStage(async (client) => {
+    for (const [i, name] of ['\u001b[2J', '../x', 'b1', '__proto__', 'x'.repeat(5000)].entries()) {
+      await client.zadd(KEYS.balancers, i, name);
+      await client.zadd(KEYS.hosts, i, name);
+      await client.hset(KEYS.balancer(name), 'role', 'slave');
+      await client.hset(KEYS.host(name), 'url', 'http://h', 'state', 'up');
+    }
+    await client.hset(KEYS.balancer('b1'), {
+      role: '\u001b[31mmaster\n',
+      url: `http://${'x'.repeat(9999)}`,
+      machine: 'm\u0000\u009b',
+      pid: 'abc',
+      term: 'NaN',
+      rps: 'Infinity',
+      cpu: '',
+      inflight: '1e999',
+      memory_bytes: ' ',
+      'count:requests': 'many',
+      'count:__proto__': '7',
+      'count:\u001b[0m': '1',
+      'count:UPPER': '1',
+      __proto__: 'x',
+      constructor: 'y',
+    });
+    await client.hset(KEYS.master, 'name', '\u001b[31mb1');
+    await client.set(KEYS.term, 'abc');
+    const fleet = await readFleet(client, KEYS);
+    assert.equal([fleet.master, fleet.term, fleet.balancers.length, fleet.hosts.map(({ name }) => name)], [null, null, 1, ['b1']]);
+    const [b1] = fleet.balancers;
+    assert.is(b1?.role, '?[31mmaster?');
+    assert.is(b1?.machine, 'm??');
+    assert.is(b1?.url.length, 200);
+    assert.equal([b1?.pid, b1?.term, b1?.rps, b1?.cpu, b1?.inflight, b1?.memoryBytes], [null, null, null, null, null, null]);
+    assert.equal(b1?.counters, { requests: 0 });
+    // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
+    assert.not.match(JSON.stringify(fleet).replaceAll('\\n', '\n'), /[\u0000-\u001f\u007f-\u009f]|\\u00/);
+  }));
 
-test('a host with a wrong URL or state is skipped', () => withStage(async (client) => {
-  const wrong = [{ url: 'javascript:alert(1)', state: 'up' }, { url: 'http://u:p@h', state: 'up' }, { url: 'http://h', state: 'UP' }, { url: 'http://h' }, { state: 'up' }];
-  for (const [i, fields] of wrong.entries()) {
-    await client.zadd(KEYS.hosts, i, `h${i}`);
-    await client.hset(KEYS.host(`h${i}`), fields);
-  }
-  assert.equal((await readFleet(client, KEYS)).hosts, []);
-}));
+test('a host with a wrong URL or state is skipped', () =>
+  withStage(async (client) => {
+    const wrong = [
+      { url: 'javascript:alert(1)', state: 'up' },
+      { url: 'http://u:p@h', state: 'up' },
+      { url: 'http://h', state: 'UP' },
+      { url: 'http://h' },
+      { state: 'up' },
+    ];
+    for (const [i, fields] of wrong.entries()) {
+      await client.zadd(KEYS.hosts, i, `h${i}`);
+      await client.hset(KEYS.host(`h${i}`), fields);
+    }
+    assert.equal((await readFleet(client, KEYS)).hosts, []);
+  }));
 
-test('among 100,000 keys of other programs a fleet is read as fast as without, and nothing of theirs is shown', () => withStage(async (client) => {
-  for (let part = 0; part < 50; part++) await client.eval("for i = 1, 2000 do redis.call('SET', 'other:' .. ARGV[1] .. ':' .. i, i) end", 0, part);
-  for (const namespace of ['other', 'view-test:host', 'view']) {
-    const keys = buildKeys(namespace);
-    await client.zadd(keys.hosts, 1, 'foreign');
-    await client.hset(keys.host('foreign'), 'url', 'http://foreign', 'state', 'up');
-  }
-  await client.zadd(KEYS.hosts, 1, 'h1');
-  await client.hset(KEYS.host('h1'), 'url', 'http://h1', 'state', 'up');
-  await client.config('RESETSTAT');
-  const fleet = await readFleet(client, KEYS);
-  assert.equal(fleet.hosts.map(({ name }) => name), ['h1']);
-  const stats = await client.info('commandstats');
-  const used = [...stats.matchAll(/cmdstat_(\w+)/g)].map(([, name]) => name).toSorted();
-  assert.equal(used.filter((name) => name !== 'config|resetstat' && name !== 'config' && name !== 'info'), ['get', 'hget', 'hgetall', 'zrange'], 'nothing that looks at all keys');
-}));
+test('among 100,000 keys of other programs a fleet is read as fast as without, and nothing of theirs is shown', () =>
+  withStage(async (client) => {
+    for (let part = 0; part < 50; part++)
+      await client.eval("for i = 1, 2000 do redis.call('SET', 'other:' .. ARGV[1] .. ':' .. i, i) end", 0, part);
+    for (const namespace of ['other', 'view-test:host', 'view']) {
+      const keys = buildKeys(namespace);
+      await client.zadd(keys.hosts, 1, 'foreign');
+      await client.hset(keys.host('foreign'), 'url', 'http://foreign', 'state', 'up');
+    }
+    await client.zadd(KEYS.hosts, 1, 'h1');
+    await client.hset(KEYS.host('h1'), 'url', 'http://h1', 'state', 'up');
+    await client.config('RESETSTAT');
+    const fleet = await readFleet(client, KEYS);
+    assert.equal(
+      fleet.hosts.map(({ name }) => name),
+      ['h1'],
+    );
+    const stats = await client.info('commandstats');
+    const used = [...stats.matchAll(/cmdstat_(\w+)/g)].map(([, name]) => name).toSorted();
+    assert.equal(
+      used.filter((name) => name !== 'config|resetstat' && name !== 'config' && name !== 'info'),
+      ['get', 'hget', 'hgetall', 'zrange'],
+      'nothing that looks at all keys',
+    );
+  }));
 
-test('thousands of hosts are read in batches, in the order that people count', () => withStage(async (client) => {
-  const rows = Array.from({ length: 2500 }, (_, i) => buildRow(`h${i}`));
-  await client.set(KEYS.term, `1 ${mastershipOf(1)}`);
-  await writeHosts(client, KEYS, { message: buildTable(1, 1, rows), rows, snapshot: null }, 1e12);
-  const { hosts } = await readFleet(client, KEYS);
-  assert.equal(hosts.map(({ name }) => name), rows.map(({ name }) => name));
-}));
+test('thousands of hosts are read in batches, in the order that people count', () =>
+  withStage(async (client) => {
+    const rows = Array.from({ length: 2500 }, (_, i) => buildRow(`h${i}`));
+    await client.set(KEYS.term, `1 ${mastershipOf(1)}`);
+    await writeHosts(client, KEYS, { message: buildTable(1, 1, rows), rows, snapshot: null }, 1e12);
+    const { hosts } = await readFleet(client, KEYS);
+    assert.equal(
+      hosts.map(({ name }) => name),
+      rows.map(({ name }) => name),
+    );
+  }));
 
-test('without Redis the read rejects', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  await redis.kill();
-  const error = await readFleet(client, KEYS).then(() => null, (thrown) => thrown as Error);
-  assert.ok(error instanceof Error);
-})));
+test('without Redis the read rejects', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      await redis.kill();
+      const error = await readFleet(client, KEYS).then(
+        () => null,
+        (thrown) => thrown as Error,
+      );
+      assert.ok(error instanceof Error);
+    }),
+  ));
 
 test.run();

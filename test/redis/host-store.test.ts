@@ -30,142 +30,190 @@ interface Stage {
 
 /** A Redis, a connection, and someone who listens. */
 function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): Promise<void> {
-  return withRedis(options, (redis) => withClients([redis.url], async (client) => {
-    const published: HostTable[] = [];
-    let isListening = false;
-    // A replica has its term from elsewhere.
-    let elected = options.args?.includes('--replicaof') ? Number.POSITIVE_INFINITY : 0;
-    const subscription = openSubscription(parseRedisAddress(redis.url), [KEYS.stats], (_channel, text) => {
-      const decoded = decodeTable(text);
-      assert.ok(decoded.ok);
-      if (decoded.ok) published.push(decoded.value);
-    }, { onReady: () => (isListening = true) });
-    try {
-      await until(() => isListening, { what: 'the subscription', everyMs: 3 });
-      await fn({
-        redis, client, published,
-        async write(message, rows = message.hosts, snapshot = null) {
-          // A master takes its term before it writes.
-          const { term, mastership } = message.stamp;
-          if (term > elected) await client.set(KEYS.term, `${term} ${mastership}`).catch(() => undefined);
-          elected = Math.max(elected, term);
-          return writeHosts(client, KEYS, { message, rows, snapshot }, NOW_MS);
+  return withRedis(options, (redis) =>
+    withClients([redis.url], async (client) => {
+      const published: HostTable[] = [];
+      let isListening = false;
+      // A replica has its term from elsewhere.
+      let elected = options.args?.includes('--replicaof') ? Number.POSITIVE_INFINITY : 0;
+      const subscription = openSubscription(
+        parseRedisAddress(redis.url),
+        [KEYS.stats],
+        (_channel, text) => {
+          const decoded = decodeTable(text);
+          assert.ok(decoded.ok);
+          if (decoded.ok) published.push(decoded.value);
         },
-      });
-    } finally {
-      subscription.close();
-    }
-  }));
+        { onReady: () => (isListening = true) },
+      );
+      try {
+        await until(() => isListening, { what: 'the subscription', everyMs: 3 });
+        await fn({
+          redis,
+          client,
+          published,
+          async write(message, rows = message.hosts, snapshot = null) {
+            // A master takes its term before it writes.
+            const { term, mastership } = message.stamp;
+            if (term > elected) await client.set(KEYS.term, `${term} ${mastership}`).catch(() => undefined);
+            elected = Math.max(elected, term);
+            return writeHosts(client, KEYS, { message, rows, snapshot }, NOW_MS);
+          },
+        });
+      } finally {
+        subscription.close();
+      }
+    }),
+  );
 }
 
-test('a flush publishes the change, writes the hosts with their lifetimes, and stores the snapshot', () => withStage({}, async ({ client, published, write }) => {
-  const rows = [
-    buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, fleetRps: 9.99 }),
-    buildRow('s1', { isStatic: true, state: 'down', cpu: null, memory: null, cores: null, ageMs: null }),
-  ];
-  const table = buildTable(3, 1, rows);
-  assert.equal(await write(table, rows, table), { kind: 'written' });
-  assert.equal(await client.hgetall(KEYS.host('h1')), {
-    name: 'h1', url: 'http://h1:8080', state: 'up', cpu: '0.123', memory: '0.5', cores: '1.5', inflight: '4', rps: '10', host_rps: '3.3',
-    work_ms: '0', capacity: '', speed: '', agent: 'yes', conflict: '', reported: '2026-01-02T03:04:05.000Z',
-  });
-  const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
-  assert.equal([cpu, agent, reported, state], ['', 'no', '', 'down']);
-  assert.equal(await client.zrange(KEYS.hosts, '0', '-1', 'WITHSCORES'), ['h1', String(NOW_MS - 678), 's1', String(NOW_MS)]);
-  assert.is(await client.get(KEYS.term), `3 ${mastershipOf(3)}`);
-  for (const [key, ttlMs] of [[KEYS.host('h1'), HOST_TTL_MS], [KEYS.host('s1'), HOST_TTL_MS], [KEYS.table, TABLE_TTL_MS]] as const) {
-    const left = await client.pttl(key);
-    assert.ok(left > ttlMs - 3000 && left <= ttlMs, `${key}: ${left}`);
-  }
-  const snapshot = await readSnapshot(client, KEYS);
-  assert.ok(snapshot?.ok);
-  assert.equal(snapshot?.ok === true && snapshot.value.hosts.map(({ name }) => name), ['h1', 's1']);
-  await until(() => published.length === 1);
-  assert.equal(published[0]?.stamp, { term: 3, mastership: mastershipOf(3), seq: 1 });
-}));
+test('a flush publishes the change, writes the hosts with their lifetimes, and stores the snapshot', () =>
+  withStage({}, async ({ client, published, write }) => {
+    const rows = [
+      buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, fleetRps: 9.99 }),
+      buildRow('s1', { isStatic: true, state: 'down', cpu: null, memory: null, cores: null, ageMs: null }),
+    ];
+    const table = buildTable(3, 1, rows);
+    assert.equal(await write(table, rows, table), { kind: 'written' });
+    assert.equal(await client.hgetall(KEYS.host('h1')), {
+      name: 'h1',
+      url: 'http://h1:8080',
+      state: 'up',
+      cpu: '0.123',
+      memory: '0.5',
+      cores: '1.5',
+      inflight: '4',
+      rps: '10',
+      host_rps: '3.3',
+      work_ms: '0',
+      capacity: '',
+      speed: '',
+      agent: 'yes',
+      conflict: '',
+      reported: '2026-01-02T03:04:05.000Z',
+    });
+    const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
+    assert.equal([cpu, agent, reported, state], ['', 'no', '', 'down']);
+    assert.equal(await client.zrange(KEYS.hosts, '0', '-1', 'WITHSCORES'), ['h1', String(NOW_MS - 678), 's1', String(NOW_MS)]);
+    assert.is(await client.get(KEYS.term), `3 ${mastershipOf(3)}`);
+    for (const [key, ttlMs] of [
+      [KEYS.host('h1'), HOST_TTL_MS],
+      [KEYS.host('s1'), HOST_TTL_MS],
+      [KEYS.table, TABLE_TTL_MS],
+    ] as const) {
+      const left = await client.pttl(key);
+      assert.ok(left > ttlMs - 3000 && left <= ttlMs, `${key}: ${left}`);
+    }
+    const snapshot = await readSnapshot(client, KEYS);
+    assert.ok(snapshot?.ok);
+    assert.equal(snapshot?.ok === true && snapshot.value.hosts.map(({ name }) => name), ['h1', 's1']);
+    await until(() => published.length === 1);
+    assert.equal(published[0]?.stamp, { term: 3, mastership: mastershipOf(3), seq: 1 });
+  }));
 
-test('the keys of a flush are the ones that the design lists, and no others', () => withStage({}, async ({ client, write }) => {
-  const table = buildTable(1, 1, [buildRow('h1')]);
-  await write(table, table.hosts, table);
-  assert.equal((await client.keys('*')).toSorted(), [KEYS.host('h1'), KEYS.hosts, KEYS.table, KEYS.term].toSorted());
-}));
+test('the keys of a flush are the ones that the design lists, and no others', () =>
+  withStage({}, async ({ client, write }) => {
+    const table = buildTable(1, 1, [buildRow('h1')]);
+    await write(table, table.hosts, table);
+    assert.equal((await client.keys('*')).toSorted(), [KEYS.host('h1'), KEYS.hosts, KEYS.table, KEYS.term].toSorted());
+  }));
 
-test('a master of an older term writes nothing, publishes nothing, and is told the newer term', () => withStage({}, async ({ client, published, write }) => {
-  assert.equal(await write(buildTable(5, 1, [buildRow('h1')])), { kind: 'written' });
-  const before = await client.hgetall(KEYS.host('h1'));
-  await client.pexpire(KEYS.host('h1'), 5000);
-  const old = buildTable(4, 99, [buildRow('h1', { state: 'down' }), buildRow('h2')], ['h1']);
-  assert.equal(await write(old, old.hosts, old), { kind: 'fenced', term: 5 });
-  assert.equal(await client.hgetall(KEYS.host('h1')), before);
-  assert.ok((await client.pttl(KEYS.host('h1'))) <= 5000);
-  assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h1']);
-  assert.is(await client.exists(KEYS.host('h2'), KEYS.table), 0);
-  assert.equal(await write(buildChange(5, 2, [])), { kind: 'written' });
-  await until(() => published.length >= 2);
-  assert.equal(published.map(({ stamp }) => stamp.term), [5, 5]);
-}));
+test('a master of an older term writes nothing, publishes nothing, and is told the newer term', () =>
+  withStage({}, async ({ client, published, write }) => {
+    assert.equal(await write(buildTable(5, 1, [buildRow('h1')])), { kind: 'written' });
+    const before = await client.hgetall(KEYS.host('h1'));
+    await client.pexpire(KEYS.host('h1'), 5000);
+    const old = buildTable(4, 99, [buildRow('h1', { state: 'down' }), buildRow('h2')], ['h1']);
+    assert.equal(await write(old, old.hosts, old), { kind: 'fenced', term: 5 });
+    assert.equal(await client.hgetall(KEYS.host('h1')), before);
+    assert.ok((await client.pttl(KEYS.host('h1'))) <= 5000);
+    assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h1']);
+    assert.is(await client.exists(KEYS.host('h2'), KEYS.table), 0);
+    assert.equal(await write(buildChange(5, 2, [])), { kind: 'written' });
+    await until(() => published.length >= 2);
+    assert.equal(
+      published.map(({ stamp }) => stamp.term),
+      [5, 5],
+    );
+  }));
 
-test('a master of another mastership in the same term is fenced, and so is the first one from then on', () => withStage({}, async ({ client, write }) => {
-  assert.equal(await write(buildTable(5, 1, [])), { kind: 'written' });
-  const rival = buildTable(5, 1, []);
-  assert.equal(await write({ ...rival, stamp: { ...rival.stamp, mastership: 'f'.repeat(32) } }), { kind: 'fenced', term: 6 });
-  assert.is(await client.get(KEYS.term), '6');
-  assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 6 });
-}));
+test('a master of another mastership in the same term is fenced, and so is the first one from then on', () =>
+  withStage({}, async ({ client, write }) => {
+    assert.equal(await write(buildTable(5, 1, [])), { kind: 'written' });
+    const rival = buildTable(5, 1, []);
+    assert.equal(await write({ ...rival, stamp: { ...rival.stamp, mastership: 'f'.repeat(32) } }), { kind: 'fenced', term: 6 });
+    assert.is(await client.get(KEYS.term), '6');
+    assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 6 });
+  }));
 
-test('a Redis that lost the term, or has garbage there, is left as it is: the others are to see that its data was lost', () => withStage({}, async ({ client, write }) => {
-  await write(buildTable(2, 1, []));
-  for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '', '1', '2 ', '2abc', '0'.repeat(17) + '2']) {
-    await client.set(KEYS.term, garbage);
-    assert.equal(await write(buildTable(2, 1, [])), { kind: 'fenced', term: 3 }, garbage);
-    assert.is(await client.get(KEYS.term), garbage);
-    assert.ok(parseTerm(garbage, 2).term < 2, 'and every balancer sees the same');
-  }
-}));
+test('a Redis that lost the term, or has garbage there, is left as it is: the others are to see that its data was lost', () =>
+  withStage({}, async ({ client, write }) => {
+    await write(buildTable(2, 1, []));
+    for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '', '1', '2 ', '2abc', '0'.repeat(17) + '2']) {
+      await client.set(KEYS.term, garbage);
+      assert.equal(await write(buildTable(2, 1, [])), { kind: 'fenced', term: 3 }, garbage);
+      assert.is(await client.get(KEYS.term), garbage);
+      assert.ok(parseTerm(garbage, 2).term < 2, 'and every balancer sees the same');
+    }
+  }));
 
-test('hosts that are gone are removed, and a change leaves the others as they are', () => withStage({}, async ({ client, write }) => {
-  await write(buildTable(1, 1, ['h1', 'h2', 'h3'].map((name) => buildRow(name))));
-  assert.equal(await write(buildChange(1, 2, [buildRow('h2', { cpu: 0.9 })], ['h1', 'nobody'])), { kind: 'written' });
-  assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h2', 'h3']);
-  assert.is(await client.exists(KEYS.host('h1')), 0);
-  assert.equal([await client.hget(KEYS.host('h2'), 'cpu'), await client.hget(KEYS.host('h3'), 'cpu')], ['0.9', '0.5']);
-}));
+test('hosts that are gone are removed, and a change leaves the others as they are', () =>
+  withStage({}, async ({ client, write }) => {
+    await write(
+      buildTable(
+        1,
+        1,
+        ['h1', 'h2', 'h3'].map((name) => buildRow(name)),
+      ),
+    );
+    assert.equal(await write(buildChange(1, 2, [buildRow('h2', { cpu: 0.9 })], ['h1', 'nobody'])), { kind: 'written' });
+    assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h2', 'h3']);
+    assert.is(await client.exists(KEYS.host('h1')), 0);
+    assert.equal([await client.hget(KEYS.host('h2'), 'cpu'), await client.hget(KEYS.host('h3'), 'cpu')], ['0.9', '0.5']);
+  }));
 
-test('a whole table leaves the set of hosts to be cleared by name, and all names can be read for that', () => withStage({}, async ({ client, write }) => {
-  await client.zadd(KEYS.hosts, 1, 'stranger', 2, 'not a name');
-  await write(buildTable(1, 1, [buildRow('h1'), buildRow('h2')]));
-  assert.equal(await readHostNames(client, KEYS), ['stranger', 'h1', 'h2']);
-  await write(buildChange(1, 2, [], ['stranger']));
-  assert.equal(await readHostNames(client, KEYS), ['h1', 'h2']);
-}));
+test('a whole table leaves the set of hosts to be cleared by name, and all names can be read for that', () =>
+  withStage({}, async ({ client, write }) => {
+    await client.zadd(KEYS.hosts, 1, 'stranger', 2, 'not a name');
+    await write(buildTable(1, 1, [buildRow('h1'), buildRow('h2')]));
+    assert.equal(await readHostNames(client, KEYS), ['stranger', 'h1', 'h2']);
+    await write(buildChange(1, 2, [], ['stranger']));
+    assert.equal(await readHostNames(client, KEYS), ['h1', 'h2']);
+  }));
 
-test('rows are written when they are due, whether or not the message names them', () => withStage({}, async ({ client, published, write }) => {
-  await write(buildChange(1, 2, [buildRow('h1')]), [buildRow('h9')]);
-  assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h9']);
-  await until(() => published.length === 1);
-  assert.equal(published[0]?.hosts.map(({ name }) => name), ['h1']);
-}));
+test('rows are written when they are due, whether or not the message names them', () =>
+  withStage({}, async ({ client, published, write }) => {
+    await write(buildChange(1, 2, [buildRow('h1')]), [buildRow('h9')]);
+    assert.equal(await client.zrange(KEYS.hosts, '0', '-1'), ['h9']);
+    await until(() => published.length === 1);
+    assert.equal(
+      published[0]?.hosts.map(({ name }) => name),
+      ['h1'],
+    );
+  }));
 
-test('5,000 hosts are written in one flush', () => withStage({}, async ({ client, published, write }) => {
-  // As long as a slow machine needs.
-  if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
-  const rows = Array.from({ length: 5000 }, (_, i) => buildRow(`host-${i}`, { cpu: i / 5000 }));
-  const table = buildTable(1, 1, rows);
-  assert.equal(await write(table, rows, table), { kind: 'written' });
-  assert.is(await client.zcard(KEYS.hosts), 5000);
-  assert.is(await client.hget(KEYS.host('host-4999'), 'cpu'), '1');
-  await until(() => published[0]?.hosts.length === 5000);
-}));
+test('5,000 hosts are written in one flush', () =>
+  withStage({}, async ({ client, published, write }) => {
+    // As long as a slow machine needs.
+    if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
+    const rows = Array.from({ length: 5000 }, (_, i) => buildRow(`host-${i}`, { cpu: i / 5000 }));
+    const table = buildTable(1, 1, rows);
+    assert.equal(await write(table, rows, table), { kind: 'written' });
+    assert.is(await client.zcard(KEYS.hosts), 5000);
+    assert.is(await client.hget(KEYS.host('host-4999'), 'cpu'), '1');
+    await until(() => published[0]?.hosts.length === 5000);
+  }));
 
-test('a key of the wrong type is no reason not to publish, and is written anew', () => withStage({}, async ({ client, published, write }) => {
-  await client.set(KEYS.host('h1'), 'a string');
-  await client.set(KEYS.hosts, 'another');
-  const outcome = await write(buildChange(1, 2, [buildRow('h1'), buildRow('h2')]));
-  assert.is(outcome.kind, 'written');
-  assert.equal([await client.hget(KEYS.host('h1'), 'state'), await client.hget(KEYS.host('h2'), 'state')], ['up', 'up']);
-  assert.equal((await client.zrange(KEYS.hosts, '0', '-1')).toSorted(), ['h1', 'h2']);
-  await until(() => published.length === 1);
-}));
+test('a key of the wrong type is no reason not to publish, and is written anew', () =>
+  withStage({}, async ({ client, published, write }) => {
+    await client.set(KEYS.host('h1'), 'a string');
+    await client.set(KEYS.hosts, 'another');
+    const outcome = await write(buildChange(1, 2, [buildRow('h1'), buildRow('h2')]));
+    assert.is(outcome.kind, 'written');
+    assert.equal([await client.hget(KEYS.host('h1'), 'state'), await client.hget(KEYS.host('h2'), 'state')], ['up', 'up']);
+    assert.equal((await client.zrange(KEYS.hosts, '0', '-1')).toSorted(), ['h1', 'h2']);
+    await until(() => published.length === 1);
+  }));
 
 test('a full Redis stores nothing, but every balancer still hears of the change', () =>
   withStage({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, async ({ client, published, write }) => {
@@ -176,40 +224,56 @@ test('a full Redis stores nothing, but every balancer still hears of the change'
     assert.is(outcome.kind, 'partial');
     assert.match((outcome as { reason: string }).reason, /OOM/);
     await until(() => published.length === 2);
-    assert.equal(published[1]?.hosts.map(({ cpu }) => cpu), [0.9, 0.5]);
+    assert.equal(
+      published[1]?.hosts.map(({ cpu }) => cpu),
+      [0.9, 0.5],
+    );
     assert.equal(await write(buildTable(1, 9, [])), { kind: 'fenced', term: 2 }, 'fencing needs no memory');
   }));
 
-test('a replica refuses, and that is an outcome', () => withRedis({ args: ['--repl-diskless-sync-delay', '0'] }, (primary) =>
-  withStage({ args: ['--replicaof', `127.0.0.1 ${primary.port}`] }, ({ client, write }) => withClients([primary.url], async (onPrimary) => {
-    const table = buildTable(2, 1, [buildRow('h1')]);
-    await onPrimary.set(KEYS.term, `2 ${mastershipOf(2)}`);
-    await until(async () => (await client.info('replication')).includes('master_link_status:up'), { what: 'the replica to be in step', everyMs: 50 });
-    await until(async () => (await client.get(KEYS.term)) !== null, { what: 'the term on the replica' });
-    const outcome = await write(table, table.hosts, table);
-    // Redis lets a script on a replica publish (to the replica's own listeners) and refuses its writes.
-    assert.is(outcome.kind, 'partial');
-    assert.match((outcome as { reason: string }).reason, /^READONLY/);
-    assert.is(await client.exists(KEYS.hosts, KEYS.table, KEYS.host('h1')), 0);
-  }))));
+test('a replica refuses, and that is an outcome', () =>
+  withRedis({ args: ['--repl-diskless-sync-delay', '0'] }, (primary) =>
+    withStage({ args: ['--replicaof', `127.0.0.1 ${primary.port}`] }, ({ client, write }) =>
+      withClients([primary.url], async (onPrimary) => {
+        const table = buildTable(2, 1, [buildRow('h1')]);
+        await onPrimary.set(KEYS.term, `2 ${mastershipOf(2)}`);
+        await until(async () => (await client.info('replication')).includes('master_link_status:up'), {
+          what: 'the replica to be in step',
+          everyMs: 50,
+        });
+        await until(async () => (await client.get(KEYS.term)) !== null, { what: 'the term on the replica' });
+        const outcome = await write(table, table.hosts, table);
+        // Redis lets a script on a replica publish (to the replica's own listeners) and refuses its writes.
+        assert.is(outcome.kind, 'partial');
+        assert.match((outcome as { reason: string }).reason, /^READONLY/);
+        assert.is(await client.exists(KEYS.hosts, KEYS.table, KEYS.host('h1')), 0);
+      }),
+    ),
+  ));
 
-test('a Redis that is away or hangs is an outcome too, and soon', () => withStage({}, async ({ redis, write }) => {
-  redis.pause();
-  const startMs = performance.now();
-  assert.is((await write(buildTable(1, 1, [buildRow('h1')]))).kind, 'failed');
-  assert.ok(performance.now() - startMs < 1400);
-  await redis.kill();
-  const outcome = await write(buildTable(1, 2, [buildRow('h1')]));
-  assert.is(outcome.kind, 'failed');
-  assert.is.not((outcome as { reason: string }).reason, '');
-}));
+test('a Redis that is away or hangs is an outcome too, and soon', () =>
+  withStage({}, async ({ redis, write }) => {
+    redis.pause();
+    const startMs = performance.now();
+    assert.is((await write(buildTable(1, 1, [buildRow('h1')]))).kind, 'failed');
+    assert.ok(performance.now() - startMs < 1400);
+    await redis.kill();
+    const outcome = await write(buildTable(1, 2, [buildRow('h1')]));
+    assert.is(outcome.kind, 'failed');
+    assert.is.not((outcome as { reason: string }).reason, '');
+  }));
 
-test('a snapshot is null when there is none, and a reason when it is garbage', () => withStage({}, async ({ client }) => {
-  assert.is(await readSnapshot(client, KEYS), null);
-  for (const [text, reason] of [['x', 'malformed'], ['{"v":2}', 'version'], ['', 'malformed']] as const) {
-    await client.set(KEYS.table, text);
-    assert.equal(await readSnapshot(client, KEYS), { ok: false, reason });
-  }
-}));
+test('a snapshot is null when there is none, and a reason when it is garbage', () =>
+  withStage({}, async ({ client }) => {
+    assert.is(await readSnapshot(client, KEYS), null);
+    for (const [text, reason] of [
+      ['x', 'malformed'],
+      ['{"v":2}', 'version'],
+      ['', 'malformed'],
+    ] as const) {
+      await client.set(KEYS.table, text);
+      assert.equal(await readSnapshot(client, KEYS), { ok: false, reason });
+    }
+  }));
 
 test.run();

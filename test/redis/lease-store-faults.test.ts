@@ -32,14 +32,18 @@ async function grantFor(store: LeaseStore): Promise<LeaseGrant> {
 
 /** Three Redis servers and two stores over all of them; `clients` are the first store's, then the second's. */
 function withThree(fn: (stores: [LeaseStore, LeaseStore], servers: TestRedis[], clients: Commands[]) => Promise<void>): Promise<void> {
-  return withRedis((one) => withRedis((two) => withRedis((three) => {
-    const servers = [one, two, three];
-    const [a, b, c] = [one.url, two.url, three.url];
-    return withClients([a, b, c, a, b, c], (...clients) => {
-      const stores = [clients.slice(0, 3), clients.slice(3)].map((each) => createLeaseStore(each, KEYS, TTL_MS));
-      return fn(stores as [LeaseStore, LeaseStore], servers, clients);
-    });
-  })));
+  return withRedis((one) =>
+    withRedis((two) =>
+      withRedis((three) => {
+        const servers = [one, two, three];
+        const [a, b, c] = [one.url, two.url, three.url];
+        return withClients([a, b, c, a, b, c], (...clients) => {
+          const stores = [clients.slice(0, 3), clients.slice(3)].map((each) => createLeaseStore(each, KEYS, TTL_MS));
+          return fn(stores as [LeaseStore, LeaseStore], servers, clients);
+        });
+      }),
+    ),
+  );
 }
 
 const timed = async <T>(fn: () => Promise<T>): Promise<[T, number]> => {
@@ -47,163 +51,190 @@ const timed = async <T>(fn: () => Promise<T>): Promise<[T, number]> => {
   return [await fn(), performance.now() - startMs];
 };
 
-test('with one of three servers dead the lease is granted, held, renewed and released as before', () => withThree(async ([a, b], servers, clients) => {
-  for (const dead of servers) {
-    await dead.kill();
-    const grant = await grantFor(a);
-    const held = await b.acquire();
-    assert.is(held.kind, 'held');
-    assert.is((held as { leftMs: number | null }).leftMs === null, dead === servers[0], 'what is left is read from the first server');
-    assert.is(await a.renew(grant), 'renewed');
-    await a.release(grant);
-    const next = await grantFor(b);
-    await b.release(next);
-    await dead.restart();
-    await areReady(...clients);
-  }
-}));
-
-test('with two of three servers dead there is no lease, and nothing is left behind on the third', () => withThree(async ([a, b], servers, clients) => {
-  const grant = await grantFor(a);
-  await servers[1]?.kill();
-  await servers[2]?.kill();
-  assert.is(await a.renew(grant), 'unreachable');
-  assert.is((await b.acquire()).kind, 'failed');
-  await a.release(grant);
-  assert.is((await a.acquire()).kind, 'failed');
-  assert.is(await clients[0]?.exists(KEYS.lease), 0);
-}));
-
-test('one of three servers that comes back empty costs nobody the lease and lets nobody else have it', () => withThree(async ([a, b], servers, clients) => {
-  const grant = await grantFor(a);
-  await servers[2]?.restart();
-  await areReady(...clients);
-  assert.is(await a.renew(grant), 'renewed');
-  assert.not.equal((await b.acquire()).kind, 'acquired');
-  assert.is(await a.renew(grant), 'renewed');
-}));
-
-test('two of three servers that come back empty have lost the lease', () => withThree(async ([a], servers, clients) => {
-  const grant = await grantFor(a);
-  await servers[1]?.restart();
-  await servers[2]?.restart();
-  await areReady(...clients);
-  assert.is(await a.renew(grant), 'lost');
-}));
-
-test('a server that hangs makes each answer "unreachable" within about a second', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  const store = createLeaseStore([client], KEYS, TTL_MS);
-  const grant = await grantFor(store);
-  redis.pause();
-  const answers = await Promise.all([
-    timed(() => store.renew(grant)),
-    timed(() => take(store)),
-    timed(() => store.refreshMaster({ term: 1, mastership: M1 }, ANN)),
-    timed(() => store.acquire().then(({ kind }) => kind)),
-  ]);
-  assert.equal(answers.map(([answer]) => answer), ['unreachable', 'failed', 'unreachable', 'failed']);
-  for (const [, tookMs] of answers) assert.ok(tookMs > 300 && tookMs < 1400, `${tookMs} ms`);
-}), ));
-
-test('one hung server of three slows nobody down', () => withThree(async ([a], servers) => {
-  servers[2]?.pause();
-  const [grant, tookMs] = await timed(() => grantFor(a));
-  assert.is(await a.renew(grant), 'renewed');
-  assert.ok(tookMs < 300, `${tookMs} ms`);
-}));
-
-test('an attempt that hung does not hold the lease after the server goes on', () => withRedis((redis) => withClients([redis.url, redis.url], async (first, second) => {
-  const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
-  // The scripts are known to the server, so that the commands below are those that do the work.
-  await a.release(await grantFor(a));
-  redis.pause();
-  assert.is((await a.acquire()).kind, 'failed');
-  redis.resume();
-  await until(async () => (await b.acquire()).kind === 'acquired', { what: 'the lease to be free' });
-})));
-
-test('a full Redis lets a master renew its lease, and a new one be elected', () => withRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, (redis) =>
-  withClients([redis.url, redis.url], async (first, second) => {
-    const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
-    const grant = await grantFor(a);
-    assert.is(await take(a), 1);
-    await fillUp(first);
-    await first.pexpire(KEYS.lease, 5000);
-    assert.is(await a.renew(grant), 'renewed');
-    assert.ok((await first.pttl(KEYS.lease)) > 5000, 'the renewal must move the end of the lease');
-    assert.is((await b.acquire()).kind, 'held');
-    assert.is(await a.refreshMaster({ term: 1, mastership: M1 }, ANN), 'written');
-    await a.release(grant);
-    await until(async () => (await b.look()).kind === 'free', { what: 'the lease to be free' });
-    // What the lease took up is filled too.
-    await fillUp(first, 'more');
-    assert.is((await b.acquire()).kind, 'acquired');
-    assert.is(await take(b), 2);
-    await b.raiseTerm(9);
-    assert.is(await first.get(KEYS.term), '9');
-  })));
-
-test('a user who may not write the master’s hash uses up no terms, and is told apart from a Redis that is away', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-hset');
-  const poor = new URL(redis.url);
-  [poor.username, poor.password] = ['poor', 'secret'];
-  await withClients([poor.href], async (own) => {
-    const store = createLeaseStore([own], KEYS, TTL_MS);
-    const grant = await grantFor(store);
-    for (let i = 0; i < 3; i++) assert.is(await take(store), 'failed');
-    assert.is(await client.get(KEYS.term), null);
-    await client.set(KEYS.term, `1 ${M1}`);
-    assert.is(await store.refreshMaster({ term: 1, mastership: M1 }, ANN), 'denied');
-    await store.release(grant);
-  });
-})));
-
-test('a lease server that comes back empty has the lease again after the next renewal', () => withThree(async ([a, b], servers, clients) => {
-  const grant = await grantFor(a);
-  await servers[2]?.restart();
-  await areReady(...clients);
-  assert.is(await a.renew(grant), 'renewed');
-  await until(async () => (await clients[2]?.get(KEYS.lease)) === grant.mastership, { what: 'the lease on the third server' });
-  // So the loss of another one costs the master nothing.
-  await servers[1]?.kill();
-  assert.is(await a.renew(grant), 'renewed');
-  const outcome = await b.acquire();
-  assert.is(outcome.kind, 'held');
-}));
-
-test('too few lease servers are a reason that can be told', () => withThree(async ([a], servers, clients) => {
-  await servers[1]?.kill();
-  await servers[2]?.kill();
-  await until(() => clients[1]?.status !== 'ready' && clients[2]?.status !== 'ready', { what: 'the loss to be noticed' });
-  const outcome = await a.acquire();
-  assert.is(outcome.kind, 'failed');
-  assert.match(outcome.kind === 'failed' ? outcome.reason : '', /^2 of 3 lease servers can't be used \(/);
-}));
-
-test('a lease whose key another program overwrote is lost', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  const store = createLeaseStore([client], KEYS, TTL_MS);
-  const grant = await grantFor(store);
-  await client.set(KEYS.lease, 'something else');
-  assert.is(await store.renew(grant), 'lost');
-  await store.release(grant);
-  assert.is(await client.get(KEYS.lease), 'something else');
-  assert.equal(await store.look(), { kind: 'free' }, 'a lease without an end is garbage, and is removed');
-  await client.set(KEYS.lease, 'foo', 'PX', 600_000);
-  assert.equal(await store.look(), { kind: 'free' }, 'so is one that lasts longer than any balancer’s');
-})));
-
-test('a jump of the wall clock does not make a renewal fail', () => withRedis((redis) => withClients([redis.url], async (client) => {
-  const store = createLeaseStore([client], KEYS, TTL_MS);
-  const grant = await grantFor(store);
-  const { now } = Date;
-  try {
-    for (const jumpMs of [3_600_000, -3_600_000]) {
-      Date.now = () => now() + jumpMs;
-      assert.is(await store.renew(grant), 'renewed');
+test('with one of three servers dead the lease is granted, held, renewed and released as before', () =>
+  withThree(async ([a, b], servers, clients) => {
+    for (const dead of servers) {
+      await dead.kill();
+      const grant = await grantFor(a);
+      const held = await b.acquire();
+      assert.is(held.kind, 'held');
+      assert.is((held as { leftMs: number | null }).leftMs === null, dead === servers[0], 'what is left is read from the first server');
+      assert.is(await a.renew(grant), 'renewed');
+      await a.release(grant);
+      const next = await grantFor(b);
+      await b.release(next);
+      await dead.restart();
+      await areReady(...clients);
     }
-  } finally {
-    Date.now = now;
-  }
-})));
+  }));
+
+test('with two of three servers dead there is no lease, and nothing is left behind on the third', () =>
+  withThree(async ([a, b], servers, clients) => {
+    const grant = await grantFor(a);
+    await servers[1]?.kill();
+    await servers[2]?.kill();
+    assert.is(await a.renew(grant), 'unreachable');
+    assert.is((await b.acquire()).kind, 'failed');
+    await a.release(grant);
+    assert.is((await a.acquire()).kind, 'failed');
+    assert.is(await clients[0]?.exists(KEYS.lease), 0);
+  }));
+
+test('one of three servers that comes back empty costs nobody the lease and lets nobody else have it', () =>
+  withThree(async ([a, b], servers, clients) => {
+    const grant = await grantFor(a);
+    await servers[2]?.restart();
+    await areReady(...clients);
+    assert.is(await a.renew(grant), 'renewed');
+    assert.not.equal((await b.acquire()).kind, 'acquired');
+    assert.is(await a.renew(grant), 'renewed');
+  }));
+
+test('two of three servers that come back empty have lost the lease', () =>
+  withThree(async ([a], servers, clients) => {
+    const grant = await grantFor(a);
+    await servers[1]?.restart();
+    await servers[2]?.restart();
+    await areReady(...clients);
+    assert.is(await a.renew(grant), 'lost');
+  }));
+
+test('a server that hangs makes each answer "unreachable" within about a second', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      const store = createLeaseStore([client], KEYS, TTL_MS);
+      const grant = await grantFor(store);
+      redis.pause();
+      const answers = await Promise.all([
+        timed(() => store.renew(grant)),
+        timed(() => take(store)),
+        timed(() => store.refreshMaster({ term: 1, mastership: M1 }, ANN)),
+        timed(() => store.acquire().then(({ kind }) => kind)),
+      ]);
+      assert.equal(
+        answers.map(([answer]) => answer),
+        ['unreachable', 'failed', 'unreachable', 'failed'],
+      );
+      for (const [, tookMs] of answers) assert.ok(tookMs > 300 && tookMs < 1400, `${tookMs} ms`);
+    }),
+  ));
+
+test('one hung server of three slows nobody down', () =>
+  withThree(async ([a], servers) => {
+    servers[2]?.pause();
+    const [grant, tookMs] = await timed(() => grantFor(a));
+    assert.is(await a.renew(grant), 'renewed');
+    assert.ok(tookMs < 300, `${tookMs} ms`);
+  }));
+
+test('an attempt that hung does not hold the lease after the server goes on', () =>
+  withRedis((redis) =>
+    withClients([redis.url, redis.url], async (first, second) => {
+      const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
+      // The scripts are known to the server, so that the commands below are those that do the work.
+      await a.release(await grantFor(a));
+      redis.pause();
+      assert.is((await a.acquire()).kind, 'failed');
+      redis.resume();
+      await until(async () => (await b.acquire()).kind === 'acquired', { what: 'the lease to be free' });
+    }),
+  ));
+
+test('a full Redis lets a master renew its lease, and a new one be elected', () =>
+  withRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, (redis) =>
+    withClients([redis.url, redis.url], async (first, second) => {
+      const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
+      const grant = await grantFor(a);
+      assert.is(await take(a), 1);
+      await fillUp(first);
+      await first.pexpire(KEYS.lease, 5000);
+      assert.is(await a.renew(grant), 'renewed');
+      assert.ok((await first.pttl(KEYS.lease)) > 5000, 'the renewal must move the end of the lease');
+      assert.is((await b.acquire()).kind, 'held');
+      assert.is(await a.refreshMaster({ term: 1, mastership: M1 }, ANN), 'written');
+      await a.release(grant);
+      await until(async () => (await b.look()).kind === 'free', { what: 'the lease to be free' });
+      // What the lease took up is filled too.
+      await fillUp(first, 'more');
+      assert.is((await b.acquire()).kind, 'acquired');
+      assert.is(await take(b), 2);
+      await b.raiseTerm(9);
+      assert.is(await first.get(KEYS.term), '9');
+    }),
+  ));
+
+test('a user who may not write the master’s hash uses up no terms, and is told apart from a Redis that is away', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-hset');
+      const poor = new URL(redis.url);
+      [poor.username, poor.password] = ['poor', 'secret'];
+      await withClients([poor.href], async (own) => {
+        const store = createLeaseStore([own], KEYS, TTL_MS);
+        const grant = await grantFor(store);
+        for (let i = 0; i < 3; i++) assert.is(await take(store), 'failed');
+        assert.is(await client.get(KEYS.term), null);
+        await client.set(KEYS.term, `1 ${M1}`);
+        assert.is(await store.refreshMaster({ term: 1, mastership: M1 }, ANN), 'denied');
+        await store.release(grant);
+      });
+    }),
+  ));
+
+test('a lease server that comes back empty has the lease again after the next renewal', () =>
+  withThree(async ([a, b], servers, clients) => {
+    const grant = await grantFor(a);
+    await servers[2]?.restart();
+    await areReady(...clients);
+    assert.is(await a.renew(grant), 'renewed');
+    await until(async () => (await clients[2]?.get(KEYS.lease)) === grant.mastership, { what: 'the lease on the third server' });
+    // So the loss of another one costs the master nothing.
+    await servers[1]?.kill();
+    assert.is(await a.renew(grant), 'renewed');
+    const outcome = await b.acquire();
+    assert.is(outcome.kind, 'held');
+  }));
+
+test('too few lease servers are a reason that can be told', () =>
+  withThree(async ([a], servers, clients) => {
+    await servers[1]?.kill();
+    await servers[2]?.kill();
+    await until(() => clients[1]?.status !== 'ready' && clients[2]?.status !== 'ready', { what: 'the loss to be noticed' });
+    const outcome = await a.acquire();
+    assert.is(outcome.kind, 'failed');
+    assert.match(outcome.kind === 'failed' ? outcome.reason : '', /^2 of 3 lease servers can't be used \(/);
+  }));
+
+test('a lease whose key another program overwrote is lost', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      const store = createLeaseStore([client], KEYS, TTL_MS);
+      const grant = await grantFor(store);
+      await client.set(KEYS.lease, 'something else');
+      assert.is(await store.renew(grant), 'lost');
+      await store.release(grant);
+      assert.is(await client.get(KEYS.lease), 'something else');
+      assert.equal(await store.look(), { kind: 'free' }, 'a lease without an end is garbage, and is removed');
+      await client.set(KEYS.lease, 'foo', 'PX', 600_000);
+      assert.equal(await store.look(), { kind: 'free' }, 'so is one that lasts longer than any balancer’s');
+    }),
+  ));
+
+test('a jump of the wall clock does not make a renewal fail', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      const store = createLeaseStore([client], KEYS, TTL_MS);
+      const grant = await grantFor(store);
+      const { now } = Date;
+      try {
+        for (const jumpMs of [3_600_000, -3_600_000]) {
+          Date.now = () => now() + jumpMs;
+          assert.is(await store.renew(grant), 'renewed');
+        }
+      } finally {
+        Date.now = now;
+      }
+    }),
+  ));
 
 test.run();

@@ -24,10 +24,13 @@ async function take(store: LeaseStore, floor: number, master: MasterFields, mast
 /** The lease, which must be free. */
 async function grantFor(store: LeaseStore): Promise<LeaseGrant> {
   // A release by another store may still be on its way.
-  const outcome = await until(async () => {
-    const each = await store.acquire();
-    return each.kind === 'acquired' && each;
-  }, { what: 'the lease to be free' });
+  const outcome = await until(
+    async () => {
+      const each = await store.acquire();
+      return each.kind === 'acquired' && each;
+    },
+    { what: 'the lease to be free' },
+  );
   return outcome.grant;
 }
 
@@ -81,13 +84,19 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
     assert.is(await readTerm(), `3 ${M1}`);
   },
 
-  async 'a term is above the next of its floor, since one election may have been missed, and a floor below the term in Redis does not matter'({ a, b }) {
+  async 'a term is above the next of its floor, since one election may have been missed, and a floor below the term in Redis does not matter'({
+    a,
+    b,
+  }) {
     assert.equal([await take(a, 41, ANN), await take(b, 7, BOB, M2), await take(a, 100, ANN)], [43, 44, 102]);
   },
 
   async 'terms that are taken at once are all different'({ a, b }) {
     const terms = await Promise.all(Array.from({ length: 20 }, (_, i) => take(i % 2 ? a : b, 0, ANN)));
-    assert.equal(terms.toSorted((x, y) => Number(x) - Number(y)), Array.from({ length: 20 }, (_, i) => i + 1));
+    assert.equal(
+      terms.toSorted((x, y) => Number(x) - Number(y)),
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    );
   },
 
   async 'garbage in the term key counts as no term'({ a, readTerm, writeTerm }) {
@@ -108,7 +117,13 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
     assert.is(await take(a, 0, ANN, M1, false), 7);
   },
 
-  async 'of two masterships in one term neither may write: the next term, which nobody holds, shuts both out'({ a, b, readTerm, writeTerm, readMaster }) {
+  async 'of two masterships in one term neither may write: the next term, which nobody holds, shuts both out'({
+    a,
+    b,
+    readTerm,
+    writeTerm,
+    readMaster,
+  }) {
     assert.is(await take(a, 0, ANN), 1);
     await writeTerm('');
     assert.is(await take(b, 0, BOB, M2), 1, 'Redis lost its data, and nobody near knew a term');
@@ -153,7 +168,11 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
     assert.equal(await readMaster(), { ...BOB, term: '2', mastership: M2 });
   },
 
-  async 'a master whose term Redis has forgotten may not write: the others are to see that its data was lost'({ a, readTerm, returnEmpty }) {
+  async 'a master whose term Redis has forgotten may not write: the others are to see that its data was lost'({
+    a,
+    readTerm,
+    returnEmpty,
+  }) {
     await take(a, 8, ANN);
     await returnEmpty();
     assert.is(await readTerm(), null);

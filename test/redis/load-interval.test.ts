@@ -8,7 +8,11 @@ const test = suite('load interval');
 
 test('13 ms in a small fleet, longer the more there are, and a second at most', () => {
   assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [13, 13, 50]);
-  for (const [balancers, hosts] of [[80, 50], [64, 1000], [500, 1000]] as const) {
+  for (const [balancers, hosts] of [
+    [80, 50],
+    [64, 1000],
+    [500, 1000],
+  ] as const) {
     assert.ok(loadIntervalMs(balancers, hosts) > loadIntervalMs(balancers / 2, hosts / 2));
   }
   assert.is(loadIntervalMs(10_000, 10_000), 1000);
@@ -43,7 +47,10 @@ test('a thread that needs more than its share of a core waits longer, as far as 
 });
 
 test('how long it may wait: the longer the fewer balancers there are, and always twice as long as wished', () => {
-  assert.equal([longestIntervalMs(4, 10), longestIntervalMs(0, 0), longestIntervalMs(64, 10), longestIntervalMs(4, 1000)], [52, 118, 31.375, 100]);
+  assert.equal(
+    [longestIntervalMs(4, 10), longestIntervalMs(0, 0), longestIntervalMs(64, 10), longestIntervalMs(4, 1000)],
+    [52, 118, 31.375, 100],
+  );
 });
 
 test('threads of one process share what it may need', () => {

@@ -73,12 +73,45 @@ const subject = <T>(text: string, decode: (text: unknown) => Decoded<T>, check: 
 
 const SUBJECTS: Readonly<Record<string, Subject>> = {
   report: subject(
-    encodeReport({ host: 'h1', url: 'http://h1:1', cpu: 0.5, memory: null, cores: 4, rps: 7, bye: true, intervalMs: 500 }), decodeReport, checkReport),
-  load: subject(encodeLoad({
-    balancer: 'b', instance: 'i', seq: 7, classes: [[1, 'GET /a']], said: [[1, 2, 3.5]], isFull: true, statics: [{ name: 's', url: 'http://s' }],
-    hosts: [{ host: 'h', inflight: 1, work: 2.5, served: 2, meanInflight: 1.5, answers: 1, paces: 0.5, evidence: { work: 30, durations: 40.5, workSquares: 1, workByDuration: 2, durationSquares: 3 }, counts: [1, 2, 3.5] }],
-  }), decodeLoad, checkLoad),
-  table: subject(encodeTable({ ...buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c']), figures: [{ name: 'd', cpu: 0.5, memory: 0.25, cores: 2, ageMs: 10 }], everyMs: 40 }), decodeTable, checkTable),
+    encodeReport({ host: 'h1', url: 'http://h1:1', cpu: 0.5, memory: null, cores: 4, rps: 7, bye: true, intervalMs: 500 }),
+    decodeReport,
+    checkReport,
+  ),
+  load: subject(
+    encodeLoad({
+      balancer: 'b',
+      instance: 'i',
+      seq: 7,
+      classes: [[1, 'GET /a']],
+      said: [[1, 2, 3.5]],
+      isFull: true,
+      statics: [{ name: 's', url: 'http://s' }],
+      hosts: [
+        {
+          host: 'h',
+          inflight: 1,
+          work: 2.5,
+          served: 2,
+          meanInflight: 1.5,
+          answers: 1,
+          paces: 0.5,
+          evidence: { work: 30, durations: 40.5, workSquares: 1, workByDuration: 2, durationSquares: 3 },
+          counts: [1, 2, 3.5],
+        },
+      ],
+    }),
+    decodeLoad,
+    checkLoad,
+  ),
+  table: subject(
+    encodeTable({
+      ...buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c']),
+      figures: [{ name: 'd', cpu: 0.5, memory: 0.25, cores: 2, ageMs: 10 }],
+      everyMs: 40,
+    }),
+    decodeTable,
+    checkTable,
+  ),
   event: subject(encodeEvent({ kind: 'master-elected', name: 'b', term: 4, detail: 'x' }, new Date(0)), decodeEvent, checkEvent),
 };
 

@@ -13,12 +13,50 @@ import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 
 const test = suite('messages');
 
-const REPORT: Report = { host: 'h1', url: 'http://10.0.0.7:8080', cpu: 0.31, memory: 0.42, cores: 1.5, rps: 12.5, bye: false, intervalMs: 1000 };
+const REPORT: Report = {
+  host: 'h1',
+  url: 'http://10.0.0.7:8080',
+  cpu: 0.31,
+  memory: 0.42,
+  cores: 1.5,
+  rps: 12.5,
+  bye: false,
+  intervalMs: 1000,
+};
 const LOAD: LoadMessage = {
-  balancer: 'b1', instance: 'i-1', seq: 12, classes: [[0, '(rest)'], [3, 'GET /a/:id']], said: [[3, 1, 4.5]], isFull: true, statics: [{ name: 's1', url: 'https://s1.example' }],
+  balancer: 'b1',
+  instance: 'i-1',
+  seq: 12,
+  classes: [
+    [0, '(rest)'],
+    [3, 'GET /a/:id'],
+  ],
+  said: [[3, 1, 4.5]],
+  isFull: true,
+  statics: [{ name: 's1', url: 'https://s1.example' }],
   hosts: [
-    { host: 'h1', inflight: 3, work: 12.25, served: 1e12, meanInflight: 2.5, answers: 4, paces: 3.25, evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 }, counts: [0, 2, 30.5, 3, 1, 7] },
-    { host: 'constructor', inflight: 0, work: 0, served: 0, meanInflight: 0, answers: 0, paces: 0, evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 }, counts: [] },
+    {
+      host: 'h1',
+      inflight: 3,
+      work: 12.25,
+      served: 1e12,
+      meanInflight: 2.5,
+      answers: 4,
+      paces: 3.25,
+      evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 },
+      counts: [0, 2, 30.5, 3, 1, 7],
+    },
+    {
+      host: 'constructor',
+      inflight: 0,
+      work: 0,
+      served: 0,
+      meanInflight: 0,
+      answers: 0,
+      paces: 0,
+      evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
+      counts: [],
+    },
   ],
 };
 const TABLE: HostTable = buildTable(3, 9, [
@@ -43,23 +81,83 @@ const row = (fields: Record<string, unknown>) => {
 };
 
 const HOSTILE_NAMES = [
-  '', ' ', 'a b', 'a\n', '\na', 'a\u0000b', '\u001b[31mred', '__proto__', '-a', '.a', ':a', '_a', 'ä', '名', '\u202ea', 'a/b', 'a*', 'a{b}', 'a\\', '🦦',
-  'a'.repeat(129), 'a'.repeat(10_000), 7, null, ['a'], { a: 1 }, true,
+  '',
+  ' ',
+  'a b',
+  'a\n',
+  '\na',
+  'a\u0000b',
+  '\u001b[31mred',
+  '__proto__',
+  '-a',
+  '.a',
+  ':a',
+  '_a',
+  'ä',
+  '名',
+  '\u202ea',
+  'a/b',
+  'a*',
+  'a{b}',
+  'a\\',
+  '🦦',
+  'a'.repeat(129),
+  'a'.repeat(10_000),
+  7,
+  null,
+  ['a'],
+  { a: 1 },
+  true,
 ];
 const HOSTILE_URLS = [
-  'javascript:alert(1)', 'ftp://h', 'file:///etc/passwd', 'ws://h', '//h', 'h:80', 'http://', 'http://user@h', 'http://user:pw@h', 'http://:pw@h',
-  'http://h/path', 'http://h/?q', 'http://h/#f', 'http://h:0', 'http://h:65536', 'http://h:-1', 'http://h h', 'http://[::1', `http://${'h'.repeat(600)}`, '', null, 7, {},
+  'javascript:alert(1)',
+  'ftp://h',
+  'file:///etc/passwd',
+  'ws://h',
+  '//h',
+  'h:80',
+  'http://',
+  'http://user@h',
+  'http://user:pw@h',
+  'http://:pw@h',
+  'http://h/path',
+  'http://h/?q',
+  'http://h/#f',
+  'http://h:0',
+  'http://h:65536',
+  'http://h:-1',
+  'http://h h',
+  'http://[::1',
+  `http://${'h'.repeat(600)}`,
+  '',
+  null,
+  7,
+  {},
 ];
 
 test('reports survive the round trip, with figures that are not known and with a farewell', () => {
-  for (const each of [REPORT, { ...REPORT, cpu: null, memory: null, cores: null, rps: null }, { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 }, { ...REPORT, via: 'inband' as const, eps: 2 }]) {
+  for (const each of [
+    REPORT,
+    { ...REPORT, cpu: null, memory: null, cores: null, rps: null },
+    { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 },
+    { ...REPORT, via: 'inband' as const, eps: 2 },
+  ]) {
     assert.equal(valueOf(decodeReport(encodeReport(each))), each);
   }
 });
 
 test('who speaks in-band can say no goodbye, and nobody speaks otherwise', () => {
-  assert.equal([report({ via: 'inband' }), report({ via: 'inband', bye: true }), report({ via: 'other' }), report({ via: 1 }), report({ eps: -1 }), report({ eps: '1' })],
-    ['ok', 'malformed', 'malformed', 'malformed', 'out_of_range', 'out_of_range']);
+  assert.equal(
+    [
+      report({ via: 'inband' }),
+      report({ via: 'inband', bye: true }),
+      report({ via: 'other' }),
+      report({ via: 1 }),
+      report({ eps: -1 }),
+      report({ eps: '1' }),
+    ],
+    ['ok', 'malformed', 'malformed', 'malformed', 'out_of_range', 'out_of_range'],
+  );
 });
 
 test('load messages survive the round trip; only whole ones name static hosts', () => {
@@ -71,7 +169,10 @@ test('tables survive the round trip, whole and in part', () => {
   assert.equal(valueOf(decodeTable(encodeTable(TABLE))), TABLE);
   const part = { ...buildChange(3, 12, TABLE.hosts, ['h7', 'h8']), previousSeq: 9 };
   assert.equal(valueOf(decodeTable(encodeTable(part))), part);
-  const figures = [{ name: 'h3', cpu: 0.123456, memory: 0.5, cores: 1.5, ageMs: 12 }, { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null }];
+  const figures = [
+    { name: 'h3', cpu: 0.123456, memory: 0.5, cores: 1.5, ageMs: 12 },
+    { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null },
+  ];
   const loads = [{ name: 'h3', inflight: 3, work: 12.25, capacity: 2.5, speed: null }];
   const quick = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52, quick: ['h3', 'toString'] };
   assert.equal(valueOf(decodeTable(encodeTable(quick))), quick);
@@ -100,7 +201,24 @@ test('events survive the round trip, and the line says when', () => {
 });
 
 test('what is not a JSON object is malformed', () => {
-  const texts: unknown[] = ['', 'x', '{', 'null', '1', '"text"', '[]', '[{"v":1}]', 'NaN', '{"v":1,}', '\u0000', `${'['.repeat(2000)}`, null, undefined, 7, {}];
+  const texts: unknown[] = [
+    '',
+    'x',
+    '{',
+    'null',
+    '1',
+    '"text"',
+    '[]',
+    '[{"v":1}]',
+    'NaN',
+    '{"v":1,}',
+    '\u0000',
+    `${'['.repeat(2000)}`,
+    null,
+    undefined,
+    7,
+    {},
+  ];
   for (const text of texts) {
     for (const decode of [decodeReport, decodeLoad, decodeTable, decodeEvent]) assert.is(reasonOf(decode(text)), 'malformed', String(text));
   }
@@ -144,12 +262,21 @@ test('names like those of an object’s own members are names as any other', () 
 
 test('URLs that are no plain origin are dropped, wherever they stand', () => {
   for (const url of HOSTILE_URLS) {
-    assert.equal([report({ url }), row({ url }), load({ statics: [{ name: 's', url }] })], ['malformed', 'malformed', 'malformed'], JSON.stringify(url));
+    assert.equal(
+      [report({ url }), row({ url }), load({ statics: [{ name: 's', url }] })],
+      ['malformed', 'malformed', 'malformed'],
+      JSON.stringify(url),
+    );
   }
 });
 
 test('URLs are brought to one form', () => {
-  for (const [given, origin] of [['HTTP://H:80/', 'http://h'], ['https://h:443', 'https://h'], ['http://[0:0::1]:81', 'http://[::1]:81'], ['http://10.1', 'http://10.0.0.1']]) {
+  for (const [given, origin] of [
+    ['HTTP://H:80/', 'http://h'],
+    ['https://h:443', 'https://h'],
+    ['http://[0:0::1]:81', 'http://[::1]:81'],
+    ['http://10.1', 'http://10.0.0.1'],
+  ]) {
     assert.is(valueOf(decodeReport(changed(encodeReport(REPORT), { url: given }))).url, origin);
   }
 });
@@ -159,7 +286,16 @@ test('figures out of range drop the report; those that are absent or null are no
   for (const figure of wrong) {
     for (const field of ['cpu', 'memory']) assert.is(report({ [field]: figure }), 'out_of_range', `${field} ${String(figure)}`);
   }
-  for (const [field, figure] of [['cores', -1], ['cores', 4097], ['rps', -1], ['rps', 1.1e9], ['interval', 49], ['interval', 60_001], ['interval', '1000'], ['cores', '4']] as const) {
+  for (const [field, figure] of [
+    ['cores', -1],
+    ['cores', 4097],
+    ['rps', -1],
+    ['rps', 1.1e9],
+    ['interval', 49],
+    ['interval', 60_001],
+    ['interval', '1000'],
+    ['cores', '4'],
+  ] as const) {
     assert.is(report({ [field]: figure }), 'out_of_range', `${field} ${figure}`);
   }
   const bare = valueOf(decodeReport('{"v":1,"host":"h","url":"http://h"}'));
@@ -194,7 +330,10 @@ test('counts must be counts', () => {
     assert.equal([table({ term: count }), table({ seq: count }), row({ inflight: count })], ['malformed', 'malformed', 'malformed']);
     assert.is(table({ full: undefined, prev: count }), 'malformed');
   }
-  assert.equal([load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })], ['malformed', 'malformed', 'malformed']);
+  assert.equal(
+    [load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })],
+    ['malformed', 'malformed', 'malformed'],
+  );
 });
 
 test('a host that comes and goes in one table is no table', () => {
@@ -205,7 +344,8 @@ test('what is said of answers must be amounts', () => {
   const [first] = (JSON.parse(encodeLoad(LOAD)) as { hosts: unknown[][] }).hosts as [unknown[]];
   const withAt = (at: number, value: unknown) => load({ hosts: [first.with(at, value)] });
   assert.is(withAt(5, 1), 'ok');
-  for (const at of [5, 6]) for (const value of [-1, '1', null, [], {}, true, 2 ** 60]) assert.is(withAt(at, value), 'malformed', `${at} ${String(value)}`);
+  for (const at of [5, 6])
+    for (const value of [-1, '1', null, [], {}, true, 2 ** 60]) assert.is(withAt(at, value), 'malformed', `${at} ${String(value)}`);
 });
 
 test('lists must be lists of what they should hold, and 100,000 wrong entries are soon dropped', () => {
@@ -214,8 +354,23 @@ test('lists must be lists of what they should hold, and 100,000 wrong entries ar
     assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));
     assert.not.equal(table({ hosts }), 'ok', JSON.stringify(hosts));
   }
-  for (const list of [{}, 'x', 7, null]) assert.equal([load({ statics: list }), table({ gone: list }), table({ figures: list }), table({ loads: list })], Array(4).fill('malformed'));
-  for (const entry of [null, 7, {}, [], ['a b', 0.5, 0.5, 4, 10], ['h', 1.1, 0.5, 4, 10], ['h', 0.5, -1, 4, 10], ['h', 0.5, 0.5, '4', 10], ['h', 0.5, 0.5, 4, -1]]) assert.is(table({ figures: [entry] }), 'malformed', JSON.stringify(entry));
+  for (const list of [{}, 'x', 7, null])
+    assert.equal(
+      [load({ statics: list }), table({ gone: list }), table({ figures: list }), table({ loads: list })],
+      Array(4).fill('malformed'),
+    );
+  for (const entry of [
+    null,
+    7,
+    {},
+    [],
+    ['a b', 0.5, 0.5, 4, 10],
+    ['h', 1.1, 0.5, 4, 10],
+    ['h', 0.5, -1, 4, 10],
+    ['h', 0.5, 0.5, '4', 10],
+    ['h', 0.5, 0.5, 4, -1],
+  ])
+    assert.is(table({ figures: [entry] }), 'malformed', JSON.stringify(entry));
   assert.is(table({ figures: [['h']] }), 'ok', 'nothing is known of it');
   for (const every of [-1, '52', 10_001, [], {}]) assert.is(table({ every }), 'malformed', JSON.stringify(every));
   const many = Array.from({ length: 100_000 }, () => [null, -1]);

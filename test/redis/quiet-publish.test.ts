@@ -13,15 +13,24 @@ import { areReady, withClients } from '../support/redis-client.js';
 const test = suite('quiet publish');
 
 /** Hands out a publisher, its connection, and what a subscriber of `news` heard. */
-async function withPublisher(url: string, { port }: TestRedis, fn: (publisher: QuietPublisher, client: Commands, heard: readonly string[], lines: readonly string[]) => Promise<void>): Promise<void> {
+async function withPublisher(
+  url: string,
+  { port }: TestRedis,
+  fn: (publisher: QuietPublisher, client: Commands, heard: readonly string[], lines: readonly string[]) => Promise<void>,
+): Promise<void> {
   const heard: string[] = [];
   const lines: string[] = [];
   let isReady = false;
-  const subscription = openSubscription(parseRedisAddress(`redis://127.0.0.1:${port}`), ['news'], (_, text) => void heard.push(text), { onReady: () => void (isReady = true) });
+  const subscription = openSubscription(parseRedisAddress(`redis://127.0.0.1:${port}`), ['news'], (_, text) => void heard.push(text), {
+    onReady: () => void (isReady = true),
+  });
   try {
     await withClients([url], async (client) => {
       await until(() => isReady || undefined, { what: 'the subscription' });
-      const publisher = new QuietPublisher(client, (level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`));
+      const publisher = new QuietPublisher(
+        client,
+        (level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
+      );
       // By then it knows what the server can, and that the channel is allowed.
       publisher.publish('news', 'the first');
       for (let i = 0; i < 3; i++) await client.ping();
@@ -44,7 +53,15 @@ async function publishAmongCommands(publisher: QuietPublisher, client: Commands,
   assert.equal(await Promise.all(answers), texts);
 }
 
-const TEXTS = ['plain', '', 'two\r\nlines', 'ünïcode 漢字 🦡', '$5\r\nhello\r\n', 'x'.repeat(100_000), ...Array.from({ length: 200 }, (_, i) => `text ${i}`)];
+const TEXTS = [
+  'plain',
+  '',
+  'two\r\nlines',
+  'ünïcode 漢字 🦡',
+  '$5\r\nhello\r\n',
+  'x'.repeat(100_000),
+  ...Array.from({ length: 200 }, (_, i) => `text ${i}`),
+];
 
 /** How many commands CLIENT REPLY came to Redis. */
 async function repliesAsked(client: Commands): Promise<number> {
@@ -59,7 +76,8 @@ test('what is published comes in order, without answers, and other commands get 
       assert.equal(heard, TEXTS);
       // Each of them, and the question whether that can be.
       assert.is(await repliesAsked(client), TEXTS.length + 1);
-    })));
+    }),
+  ));
 
 test('a user who may not ask for that publishes with answers', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', '&*', '+@all', '-client'] }, (redis) =>
@@ -68,7 +86,8 @@ test('a user who may not ask for that publishes with answers', () =>
       await until(() => heard.length >= TEXTS.length || undefined, { what: 'all texts' });
       assert.equal(heard, TEXTS);
       assert.is(await repliesAsked(client), 0);
-    })));
+    }),
+  ));
 
 test('a channel that is denied is said once, although denials would not be answered; one that is allowed later is used', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', 'resetchannels', '+@all'] }, (redis) =>
@@ -76,7 +95,10 @@ test('a channel that is denied is said once, although denials would not be answe
       for (let i = 0; i < 10; i++) publisher.publish('news', 'denied');
       await client.ping();
       assert.is(lines.length, 1);
-      assert.match(lines[0] as string, /^warn redis denies what is published .*"channel":"news".*denies this user a channel of the command publish \(NOPERM\)/);
+      assert.match(
+        lines[0] as string,
+        /^warn redis denies what is published .*"channel":"news".*denies this user a channel of the command publish \(NOPERM\)/,
+      );
       await withClients([redis.url], (admin) => admin.call('ACL', 'SETUSER', 'ann', '&news'));
       publisher.publish('news', 'allowed');
       await client.ping();
@@ -84,7 +106,8 @@ test('a channel that is denied is said once, although denials would not be answe
       await until(() => heard.length > TEXTS.length || undefined, { what: 'all texts' });
       assert.equal(heard, ['allowed', ...TEXTS]);
       assert.is(lines.length, 1);
-    })));
+    }),
+  ));
 
 test('while there is no connection nothing is published, and after it came back it is', () =>
   withRedis((redis) =>
@@ -95,16 +118,20 @@ test('while there is no connection nothing is published, and after it came back 
       publisher.publish('news', 'lost');
       await redis.restart();
       await areReady(client);
-      await until(async () => {
-        publisher.publish('news', 'found');
-        await client.ping();
-        return heard.includes('found') || undefined;
-      }, { what: 'a text after the loss', timeoutMs: 10_000 });
+      await until(
+        async () => {
+          publisher.publish('news', 'found');
+          await client.ping();
+          return heard.includes('found') || undefined;
+        },
+        { what: 'a text after the loss', timeoutMs: 10_000 },
+      );
       assert.not.ok(heard.includes('lost'));
       await publishAmongCommands(publisher, client, TEXTS);
       // It was found out anew what this server can.
       assert.ok((await repliesAsked(client)) > TEXTS.length);
-    })));
+    }),
+  ));
 
 test('a Redis that takes nothing any more is not written to without end', () =>
   withRedis((redis) =>
@@ -121,6 +148,7 @@ test('a Redis that takes nothing any more is not written to without end', () =>
       } finally {
         redis.resume();
       }
-    })));
+    }),
+  ));
 
 test.run();

@@ -29,57 +29,112 @@ test('a password that is changed while connected is told as such after the loss,
         assert.is(told.length, 3, told.join('\n'));
         await admin.call('ACL', 'SETUSER', 'ann', '>old');
         await until(() => told.length === 4, { what: 'the return' });
-        assert.equal(told.map((line) => line.replace(/:.*(\(WRONGPASS\)).*/, ' $1')), ['ready', 'lost: the connection was closed', 'lost (WRONGPASS)', 'ready']);
+        assert.equal(
+          told.map((line) => line.replace(/:.*(\(WRONGPASS\)).*/, ' $1')),
+          ['ready', 'lost: the connection was closed', 'lost (WRONGPASS)', 'ready'],
+        );
       } finally {
         client.disconnect();
       }
-    })));
+    }),
+  ));
 
 test('a balancer whose password was changed says so in its log, once, and so does whoever asks for the status', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>old', '~*', '&*', '+@all'] }, (redis) =>
     withClients([redis.url], async (admin) => {
       const url = redis.url.replace('//', '//ann:old@');
-      await withMeercat(['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1', '--log-level', 'debug'], async (child) => {
-        await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the master' });
-        await admin.call('ACL', 'SETUSER', 'ann', 'resetpass', '>new');
-        await admin.call('CLIENT', 'KILL', 'USER', 'ann');
-        await child.waitForLine(/"warn".*refuses the user or the password \(WRONGPASS\): correct them in --redis or MEERCAT_REDIS/);
-        await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 2, { what: 'three heartbeats' });
-        // That no master is heard, which it leads to after 3 s, is another line.
-        assert.equal(logOf(child).filter(({ level, msg, reason }) => level === 'warn' && String(msg).startsWith('redis ') && String(reason).includes('WRONGPASS')).length, 1);
-        const { code, stderr } = await meercat(['status', '--redis', url]);
-        assert.is(code, 1);
-        assert.match(stderr, /^meercat: Redis at redis:[^ ]+ can't be used: Redis refuses the user or the password \(WRONGPASS\): correct them in --redis or MEERCAT_REDIS$/);
-        assert.not.ok(child.lines.join('\n').includes(':old'), 'the password in the log');
-      });
-    })));
+      await withMeercat(
+        ['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1', '--log-level', 'debug'],
+        async (child) => {
+          await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the master' });
+          await admin.call('ACL', 'SETUSER', 'ann', 'resetpass', '>new');
+          await admin.call('CLIENT', 'KILL', 'USER', 'ann');
+          await child.waitForLine(/"warn".*refuses the user or the password \(WRONGPASS\): correct them in --redis or MEERCAT_REDIS/);
+          await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 2, {
+            what: 'three heartbeats',
+          });
+          // That no master is heard, which it leads to after 3 s, is another line.
+          assert.equal(
+            logOf(child).filter(
+              ({ level, msg, reason }) => level === 'warn' && String(msg).startsWith('redis ') && String(reason).includes('WRONGPASS'),
+            ).length,
+            1,
+          );
+          const { code, stderr } = await meercat(['status', '--redis', url]);
+          assert.is(code, 1);
+          assert.match(
+            stderr,
+            /^meercat: Redis at redis:[^ ]+ can't be used: Redis refuses the user or the password \(WRONGPASS\): correct them in --redis or MEERCAT_REDIS$/,
+          );
+          assert.not.ok(child.lines.join('\n').includes(':old'), 'the password in the log');
+        },
+      );
+    }),
+  ));
 
 test('what a user may not do is named: in the log of a balancer and of an agent, and to whoever asks', () =>
-  withRedis({ args: ['--user', 'ann', 'on', '>x', '~*', 'resetchannels', '&meercat:load', '+@all', '-hset', '-info', '--user', 'bob', 'on', '>x', '~*', '+@all', '-zrange'] }, (redis) => {
-    const url = redis.url.replace('//', '//ann:x@');
-    return withMeercat(['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (child) =>
-      withMeercat(['agent', '--redis', url, '--url', 'http://127.0.0.1:1', '--interval', '100ms', '--probe', 'machine'], async (agent) => {
-        await child.waitForLine(/denies this user the command hset \(NOPERM\): grant it with ACL SETUSER/);
-        await child.waitForLine(/"channel":"meercat:stats".*denies this user a channel of the command subscribe \(NOPERM\)/);
-        await child.waitForLine(/"channel":"meercat:events".*denies this user a channel of the command subscribe \(NOPERM\)/);
-        await agent.waitForLine(/a channel of the command publish \(NOPERM\).*a report could not be sent/);
-        const { stdout, stderr } = await meercat(['status', '--redis', url.replace('ann', 'bob')]);
-        assert.match(stderr, /^meercat: Redis can't be read: Redis denies this user the command zrange \(NOPERM\): grant it with ACL SETUSER; deploy\/redis\/meercat.acl has what each part of Meercat needs$/);
-        assert.is(stdout, '');
-        const shown = await meercat(['status', '--redis', url]);
-        assert.is(shown.stderr, '', 'nothing of INFO, which ann may not use');
-        // ioredis prints that INFO is denied: on a terminal nobody asked, and in a log it is a line like all others.
-        for (const { lines } of [child, agent]) assert.equal(lines.filter((line) => !line.startsWith('{')), []);
-        assert.ok(logOf(agent).some(({ msg, text }) => msg === 'a library says' && /INFO command fails/.test(String(text))));
-      }));
-  }));
+  withRedis(
+    {
+      args: [
+        '--user',
+        'ann',
+        'on',
+        '>x',
+        '~*',
+        'resetchannels',
+        '&meercat:load',
+        '+@all',
+        '-hset',
+        '-info',
+        '--user',
+        'bob',
+        'on',
+        '>x',
+        '~*',
+        '+@all',
+        '-zrange',
+      ],
+    },
+    (redis) => {
+      const url = redis.url.replace('//', '//ann:x@');
+      return withMeercat(['balancer', '--redis', url, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (child) =>
+        withMeercat(
+          ['agent', '--redis', url, '--url', 'http://127.0.0.1:1', '--interval', '100ms', '--probe', 'machine'],
+          async (agent) => {
+            await child.waitForLine(/denies this user the command hset \(NOPERM\): grant it with ACL SETUSER/);
+            await child.waitForLine(/"channel":"meercat:stats".*denies this user a channel of the command subscribe \(NOPERM\)/);
+            await child.waitForLine(/"channel":"meercat:events".*denies this user a channel of the command subscribe \(NOPERM\)/);
+            await agent.waitForLine(/a channel of the command publish \(NOPERM\).*a report could not be sent/);
+            const { stdout, stderr } = await meercat(['status', '--redis', url.replace('ann', 'bob')]);
+            assert.match(
+              stderr,
+              /^meercat: Redis can't be read: Redis denies this user the command zrange \(NOPERM\): grant it with ACL SETUSER; deploy\/redis\/meercat.acl has what each part of Meercat needs$/,
+            );
+            assert.is(stdout, '');
+            const shown = await meercat(['status', '--redis', url]);
+            assert.is(shown.stderr, '', 'nothing of INFO, which ann may not use');
+            // ioredis prints that INFO is denied: on a terminal nobody asked, and in a log it is a line like all others.
+            for (const { lines } of [child, agent])
+              assert.equal(
+                lines.filter((line) => !line.startsWith('{')),
+                [],
+              );
+            assert.ok(logOf(agent).some(({ msg, text }) => msg === 'a library says' && /INFO command fails/.test(String(text))));
+          },
+        ),
+      );
+    },
+  ));
 
 test('a password that a Cluster does not need is no reason to print anything but log lines', () =>
   withCluster(1, ({ url }) => {
     const flags = ['--redis', url.replace('//', '//:s3cret@'), '--namespace', '{meercat}'];
     return withMeercat(['balancer', ...flags, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], async (child) => {
       await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { timeoutMs: 15_000, what: 'the master' });
-      assert.ok(logOf(child).some(({ msg, text }) => msg === 'a library says' && /does not require a password/.test(String(text))), 'ioredis warned');
+      assert.ok(
+        logOf(child).some(({ msg, text }) => msg === 'a library says' && /does not require a password/.test(String(text))),
+        'ioredis warned',
+      );
       assert.is(logOf(child).length, child.lines.length, child.lines.join('\n'));
       const { code, stderr } = await meercat(['status', ...flags]);
       assert.equal([code, stderr], [0, '']);
@@ -88,7 +143,10 @@ test('a password that a Cluster does not need is no reason to print anything but
 
 test('a database that the user may not select is not replaced by another', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>x', '~*', '&*', '+@all', '-select'] }, async (redis) => {
-    const reason = await connectOnce(parseRedisAddress(`${redis.url.replace('//', '//ann:x@')}/3`), 5000).then(() => 'connected', (error: Error) => error.message);
+    const reason = await connectOnce(parseRedisAddress(`${redis.url.replace('//', '//ann:x@')}/3`), 5000).then(
+      () => 'connected',
+      (error: Error) => error.message,
+    );
     assert.match(reason, /^Redis denies this user the command select \(NOPERM\)/);
   }));
 

@@ -15,15 +15,31 @@ import { withClients } from '../support/redis-client.js';
 const test = suite('settings');
 
 const KEYS = buildKeys('settings-test');
-const WORDS: ReadonlyMap<string, OperatorWord> = new Map([['h1', 'drained'], ['h2', 'ejected']]);
+const WORDS: ReadonlyMap<string, OperatorWord> = new Map([
+  ['h1', 'drained'],
+  ['h2', 'ejected'],
+]);
 
 const withStage = (fn: (client: Commands) => Promise<void>) => withRedis((redis) => withClients([redis.url], fn));
 
-const FIELDS: readonly (readonly [fields: Record<string, string>, algorithm: string | null, words: readonly (readonly [string, string])[], wrong: number])[] = [
+const FIELDS: readonly (readonly [
+  fields: Record<string, string>,
+  algorithm: string | null,
+  words: readonly (readonly [string, string])[],
+  wrong: number,
+])[] = [
   [{}, null, [], 0],
   [{ algorithm: 'resource' }, 'resource', [], 0],
   [{ algorithm: 'luck', algoritm: 'resource' }, null, [], 2],
-  [{ 'host:h1': 'drained', 'host:h2': 'ejected', algorithm: 'round-robin' }, 'round-robin', [['h1', 'drained'], ['h2', 'ejected']], 0],
+  [
+    { 'host:h1': 'drained', 'host:h2': 'ejected', algorithm: 'round-robin' },
+    'round-robin',
+    [
+      ['h1', 'drained'],
+      ['h2', 'ejected'],
+    ],
+    0,
+  ],
   [{ 'host:h1': 'Drained', 'host:h2': '', 'host:h3': 'up', 'host:h4': 'drained ' }, null, [], 4],
   [{ 'host:': 'drained', 'host:a b': 'drained', 'host:\u001b[2J': 'ejected', 'Host:h': 'drained', h1: 'drained' }, null, [], 5],
   [{ 'host:__proto__': 'drained', 'host:constructor': 'toString', toString: 'drained' }, null, [], 3],
@@ -43,29 +59,41 @@ test('words beyond as many as a table holds are counted as wrong', () => {
   assert.equal([words.size, wrong], [16_384, 6]);
 });
 
-test('a word is a field of the hash, as redis-cli would write it, and comes with each heartbeat', () => withStage(async (client) => {
-  await writeWord(client, KEYS, 'h1', 'drained');
-  await client.hset(KEYS.settings, 'host:h2', 'ejected', 'algorithm', 'resource');
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'drained', 'host:h2': 'ejected', algorithm: 'resource' });
-  const { settings } = await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' });
-  assert.equal([settings.algorithm, settings.words, settings.wrong], ['resource', WORDS, 0]);
-  assert.equal(await readSettings(client, KEYS), settings);
-  await writeWord(client, KEYS, 'h1', null);
-  await writeWord(client, KEYS, 'nobody', null);
-  assert.equal([await readWord(client, KEYS, 'h1'), await readWord(client, KEYS, 'h2')], [null, 'ejected']);
-}));
+test('a word is a field of the hash, as redis-cli would write it, and comes with each heartbeat', () =>
+  withStage(async (client) => {
+    await writeWord(client, KEYS, 'h1', 'drained');
+    await client.hset(KEYS.settings, 'host:h2', 'ejected', 'algorithm', 'resource');
+    assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'drained', 'host:h2': 'ejected', algorithm: 'resource' });
+    const { settings } = await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' });
+    assert.equal([settings.algorithm, settings.words, settings.wrong], ['resource', WORDS, 0]);
+    assert.equal(await readSettings(client, KEYS), settings);
+    await writeWord(client, KEYS, 'h1', null);
+    await writeWord(client, KEYS, 'nobody', null);
+    assert.equal([await readWord(client, KEYS, 'h1'), await readWord(client, KEYS, 'h2')], [null, 'ejected']);
+  }));
 
-test('settings of another type count as none and one wrong, and a word writes them anew', () => withStage(async (client) => {
-  await client.set(KEYS.settings, 'garbage');
-  for (const settings of [await readSettings(client, KEYS), (await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' })).settings]) {
-    assert.equal([settings.algorithm, settings.words.size, settings.wrong], [null, 0, 1]);
-  }
-  assert.is(await readWord(client, KEYS, 'h1'), null);
-  await writeWord(client, KEYS, 'h1', 'ejected');
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected' });
-}));
+test('settings of another type count as none and one wrong, and a word writes them anew', () =>
+  withStage(async (client) => {
+    await client.set(KEYS.settings, 'garbage');
+    for (const settings of [await readSettings(client, KEYS), (await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' })).settings]) {
+      assert.equal([settings.algorithm, settings.words.size, settings.wrong], [null, 0, 1]);
+    }
+    assert.is(await readWord(client, KEYS, 'h1'), null);
+    await writeWord(client, KEYS, 'h1', 'ejected');
+    assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected' });
+  }));
 
-const REMEMBERED = [{ key: KEYS.settings, fields: new Map([['host:h1', 'drained'], ['host:h2', 'ejected'], ['algorithm', 'resource'], ['of_a_later_version', '7']]) }];
+const REMEMBERED = [
+  {
+    key: KEYS.settings,
+    fields: new Map([
+      ['host:h1', 'drained'],
+      ['host:h2', 'ejected'],
+      ['algorithm', 'resource'],
+      ['of_a_later_version', '7'],
+    ]),
+  },
+];
 
 test('all fields are remembered, those that are not understood too, but nothing endless', () => {
   assert.equal(parseSettings(Object.fromEntries(REMEMBERED[0]?.fields ?? [])).fields, REMEMBERED[0]?.fields);
@@ -73,28 +101,52 @@ test('all fields are remembered, those that are not understood too, but nothing 
   assert.is(parseSettings(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`f${i}`, 'x']))).fields.size, 16_640);
 });
 
-test('all that is missing is put back, and what stands in Redis stays: it was written after the loss', () => withStage(async (client) => {
-  await client.hset(KEYS.settings, 'host:h1', 'ejected', 'host:h3', 'drained');
-  await restoreFleet(client, KEYS, 7, REMEMBERED);
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected', 'host:h2': 'ejected', 'host:h3': 'drained', algorithm: 'resource', of_a_later_version: '7' });
-  assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
-}));
+test('all that is missing is put back, and what stands in Redis stays: it was written after the loss', () =>
+  withStage(async (client) => {
+    await client.hset(KEYS.settings, 'host:h1', 'ejected', 'host:h3', 'drained');
+    await restoreFleet(client, KEYS, 7, REMEMBERED);
+    assert.equal(await client.hgetall(KEYS.settings), {
+      'host:h1': 'ejected',
+      'host:h2': 'ejected',
+      'host:h3': 'drained',
+      algorithm: 'resource',
+      of_a_later_version: '7',
+    });
+    assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
+  }));
 
-test('several hashes come back in the same way, and one that can’t be written keeps none of the others', () => withStage(async (client) => {
-  await client.set('x:garbage', 'of another type');
-  const fields = new Map([['version', '3'], ['document', 'pools: {}']]);
-  await restoreFleet(client, KEYS, 7, [{ key: 'x:empty', fields: new Map() }, { key: 'x:garbage', fields }, { key: 'x:site', fields }, ...REMEMBERED]);
-  assert.equal([await client.exists('x:empty'), await client.hgetall('x:site'), await client.hget(KEYS.settings, 'algorithm')], [0, { version: '3', document: 'pools: {}' }, 'resource']);
-}));
+test('several hashes come back in the same way, and one that can’t be written keeps none of the others', () =>
+  withStage(async (client) => {
+    await client.set('x:garbage', 'of another type');
+    const fields = new Map([
+      ['version', '3'],
+      ['document', 'pools: {}'],
+    ]);
+    await restoreFleet(client, KEYS, 7, [
+      { key: 'x:empty', fields: new Map() },
+      { key: 'x:garbage', fields },
+      { key: 'x:site', fields },
+      ...REMEMBERED,
+    ]);
+    assert.equal(
+      [await client.exists('x:empty'), await client.hgetall('x:site'), await client.hget(KEYS.settings, 'algorithm')],
+      [0, { version: '3', document: 'pools: {}' }, 'resource'],
+    );
+  }));
 
-test('who takes a term on a Redis that lost its data puts the settings back in the same step, and else leaves them alone', () => withStage(async (client) => {
-  const store = createLeaseStore([client], KEYS, 1000, () => REMEMBERED);
-  const master = { name: 'b1', url: 'http://b1', since: '' };
-  assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 4, mayFound: false }, master), { kind: 'taken', term: 6 });
-  assert.equal(await client.hgetall(KEYS.settings), Object.fromEntries(REMEMBERED[0]?.fields ?? []));
-  await client.hdel(KEYS.settings, 'host:h1', 'algorithm');
-  assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 6, mayFound: false }, master), { kind: 'taken', term: 7 });
-  assert.equal(await client.hgetall(KEYS.settings), { 'host:h2': 'ejected', of_a_later_version: '7' }, 'what an operator takes back while Redis is well stays so');
-}));
+test('who takes a term on a Redis that lost its data puts the settings back in the same step, and else leaves them alone', () =>
+  withStage(async (client) => {
+    const store = createLeaseStore([client], KEYS, 1000, () => REMEMBERED);
+    const master = { name: 'b1', url: 'http://b1', since: '' };
+    assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 4, mayFound: false }, master), { kind: 'taken', term: 6 });
+    assert.equal(await client.hgetall(KEYS.settings), Object.fromEntries(REMEMBERED[0]?.fields ?? []));
+    await client.hdel(KEYS.settings, 'host:h1', 'algorithm');
+    assert.equal(await store.takeTerm({ mastership: 'f00d', floor: 6, mayFound: false }, master), { kind: 'taken', term: 7 });
+    assert.equal(
+      await client.hgetall(KEYS.settings),
+      { 'host:h2': 'ejected', of_a_later_version: '7' },
+      'what an operator takes back while Redis is well stays so',
+    );
+  }));
 
 test.run();

@@ -13,11 +13,43 @@ const TOKEN = '0123456789abcdef01234567';
 const ANSWER: WhyAnswer = {
   status: 'explained',
   explanation: {
-    id: '0123abcd-1f', at: '2026-11-24T21:13:10.123Z', className: 'GET /users/:id', costMs: 5.5, isCostKnown: true,
-    picks: [{
-      attempt: 1, algorithm: 'adaptive', candidates: 3, isPanic: false, excluded: null, loadsAgeMs: 18, trust: 1, assumedCapacity: 4, assumedSpeed: 1, unlisted: 0, picked: 'h1', end: 'taken',
-      looked: [{ host: 'h1', look: 'eligible', score: 5, inflight: 1, work: 4, othersInflight: 2, othersWork: 9, capacity: 4, speed: 1, usage: 0.5, reportAgeMs: 300, failing: 0 }],
-    }],
+    id: '0123abcd-1f',
+    at: '2026-11-24T21:13:10.123Z',
+    className: 'GET /users/:id',
+    costMs: 5.5,
+    isCostKnown: true,
+    picks: [
+      {
+        attempt: 1,
+        algorithm: 'adaptive',
+        candidates: 3,
+        isPanic: false,
+        excluded: null,
+        loadsAgeMs: 18,
+        trust: 1,
+        assumedCapacity: 4,
+        assumedSpeed: 1,
+        unlisted: 0,
+        picked: 'h1',
+        end: 'taken',
+        looked: [
+          {
+            host: 'h1',
+            look: 'eligible',
+            score: 5,
+            inflight: 1,
+            work: 4,
+            othersInflight: 2,
+            othersWork: 9,
+            capacity: 4,
+            speed: 1,
+            usage: 0.5,
+            reportAgeMs: 300,
+            failing: 0,
+          },
+        ],
+      },
+    ],
   },
 };
 
@@ -35,10 +67,33 @@ test('questions survive the way through an event, also the longest, and bring no
 test('a question that is none is refused, and the event with it', () => {
   const good = { token: TOKEN, method: 'GET', target: '/' };
   const wrong: unknown[] = [
-    null, 1, 'x', [], {}, { token: TOKEN }, { ...good, token: undefined }, { ...good, token: 'x' }, { ...good, token: `${TOKEN}:hosts` }, { ...good, token: 'A'.repeat(16) }, { ...good, token: 'a'.repeat(33) },
-    { ...good, id: 7 }, { ...good, id: '0123abcd' }, { ...good, id: '0123ABCD-1' }, { ...good, id: `0123abcd-${'1'.repeat(12)}` }, { ...good, id: '0123abcd-1\n' },
-    { ...good, method: 'get' }, { ...good, method: 'G T' }, { ...good, method: 'A'.repeat(33) }, { ...good, method: null },
-    { ...good, target: '' }, { ...good, target: 'x' }, { ...good, target: '/ ' }, { ...good, target: '/\u001b[2J' }, { ...good, target: '/é' }, { ...good, target: `/${'x'.repeat(MAX_ASKED_TARGET)}` }, { ...good, target: ['/'] },
+    null,
+    1,
+    'x',
+    [],
+    {},
+    { token: TOKEN },
+    { ...good, token: undefined },
+    { ...good, token: 'x' },
+    { ...good, token: `${TOKEN}:hosts` },
+    { ...good, token: 'A'.repeat(16) },
+    { ...good, token: 'a'.repeat(33) },
+    { ...good, id: 7 },
+    { ...good, id: '0123abcd' },
+    { ...good, id: '0123ABCD-1' },
+    { ...good, id: `0123abcd-${'1'.repeat(12)}` },
+    { ...good, id: '0123abcd-1\n' },
+    { ...good, method: 'get' },
+    { ...good, method: 'G T' },
+    { ...good, method: 'A'.repeat(33) },
+    { ...good, method: null },
+    { ...good, target: '' },
+    { ...good, target: 'x' },
+    { ...good, target: '/ ' },
+    { ...good, target: '/\u001b[2J' },
+    { ...good, target: '/é' },
+    { ...good, target: `/${'x'.repeat(MAX_ASKED_TARGET)}` },
+    { ...good, target: ['/'] },
   ];
   for (const asked of wrong) {
     assert.is(checkAsked(asked), null, JSON.stringify(asked));
@@ -47,22 +102,51 @@ test('a question that is none is refused, and the event with it', () => {
 });
 
 test('answers survive the round trip', () => {
-  for (const answer of [ANSWER, ...(['unpicked', 'forgotten', 'unknown', 'log-off'] as const).map((status) => ({ status }))]) assert.equal(decodeAnswer(encodeAnswer(answer)), { ok: true, value: answer });
+  for (const answer of [ANSWER, ...(['unpicked', 'forgotten', 'unknown', 'log-off'] as const).map((status) => ({ status }))])
+    assert.equal(decodeAnswer(encodeAnswer(answer)), { ok: true, value: answer });
 });
 
 test('an answer with anything in it that could harm a terminal, or that is no answer, is refused', () => {
   const wrong: readonly (readonly [from: string, to: string])[] = [
-    ['"v":1', '"v":2'], ['"explained"', '"else"'], ['"h1","look"', '"h1\\u001b","look"'], ['"picked":"h1"', '"picked":7'], ['"GET /users/:id"', '"\\u009b2J"'], ['"GET /users/:id"', `"${'x'.repeat(300)}"`],
-    ['"2026-11-24T21:13:10.123Z"', '"yesterday"'], ['"2026-11-24T21:13:10.123Z"', '7'], ['"0123abcd-1f"', '"me"'], ['5.5', '"5.5"'], ['5.5', 'null'], ['5.5', '1e99'], ['"adaptive"', '"toString"'],
-    ['"eligible"', '"best"'], ['"taken"', '"stolen"'], ['"inflight":1', '"inflight":null'], ['"score":5', '"score":"5"'], ['"looked":[', '"looked":[7,'], ['"looked":[{', '"looked":{"x":[{'],
-    ['"isPanic":false', '"isPanic":0'], ['"trust":1', '"trust":[]'], ['"assumedSpeed":1', '"assumedSpeed":null'], ['"loadsAgeMs":18', '"loadsAgeMs":"18"'], ['"isCostKnown":true', '"isCostKnown":1'],
+    ['"v":1', '"v":2'],
+    ['"explained"', '"else"'],
+    ['"h1","look"', '"h1\\u001b","look"'],
+    ['"picked":"h1"', '"picked":7'],
+    ['"GET /users/:id"', '"\\u009b2J"'],
+    ['"GET /users/:id"', `"${'x'.repeat(300)}"`],
+    ['"2026-11-24T21:13:10.123Z"', '"yesterday"'],
+    ['"2026-11-24T21:13:10.123Z"', '7'],
+    ['"0123abcd-1f"', '"me"'],
+    ['5.5', '"5.5"'],
+    ['5.5', 'null'],
+    ['5.5', '1e99'],
+    ['"adaptive"', '"toString"'],
+    ['"eligible"', '"best"'],
+    ['"taken"', '"stolen"'],
+    ['"inflight":1', '"inflight":null'],
+    ['"score":5', '"score":"5"'],
+    ['"looked":[', '"looked":[7,'],
+    ['"looked":[{', '"looked":{"x":[{'],
+    ['"isPanic":false', '"isPanic":0'],
+    ['"trust":1', '"trust":[]'],
+    ['"assumedSpeed":1', '"assumedSpeed":null'],
+    ['"loadsAgeMs":18', '"loadsAgeMs":"18"'],
+    ['"isCostKnown":true', '"isCostKnown":1'],
   ];
   assert.is(changed('x y z', ''), true);
   for (const [from, to] of wrong) {
     assert.ok(encodeAnswer(ANSWER).includes(from), from);
     assert.is(changed(from, to), false, `${from} → ${to}`);
   }
-  for (const text of [null, '', '[]', 'x'.repeat(200_000), JSON.stringify({ v: 1, status: 'explained' }), JSON.stringify({ v: 1, status: 'explained', explanation: { picks: Array.from({ length: 100 }, () => ({})) } })]) assert.is(decodeAnswer(text).ok, false);
+  for (const text of [
+    null,
+    '',
+    '[]',
+    'x'.repeat(200_000),
+    JSON.stringify({ v: 1, status: 'explained' }),
+    JSON.stringify({ v: 1, status: 'explained', explanation: { picks: Array.from({ length: 100 }, () => ({})) } }),
+  ])
+    assert.is(decodeAnswer(text).ok, false);
 });
 
 test.run();

@@ -13,15 +13,20 @@ const test = suite('adaptive');
 
 const SLOTS = 10;
 const PICKS = 20_000;
-const ten = (value: number, other: Readonly<Record<number, number>> = {}): number[] => Array.from({ length: SLOTS }, (_, slot) => other[slot] ?? value);
+const ten = (value: number, other: Readonly<Record<number, number>> = {}): number[] =>
+  Array.from({ length: SLOTS }, (_, slot) => other[slot] ?? value);
 
 /** A fleet whose figures are fresh at 1000 ms: ten hosts of capacity 4 and speed 1, five requests of others on each. */
 const FLEET_VIEW: ViewOptions = {
-  othersInflight: ten(5), othersWork: ten(80), capacity: ten(4), speed: ten(1),
+  othersInflight: ten(5),
+  othersWork: ten(80),
+  capacity: ten(4),
+  speed: ten(1),
   fleet: { loadsAt: 1000, neutralCapacity: 4, neutralSpeed: 1, othersPerCapacity: 1.25, othersWorkPerCapacity: 20, meanCost: 17 },
 };
 
-const share = (options: ViewOptions, slot: number, nowMs = 1000): number => (countPicks(new Adaptive(new Random(1)), buildView(SLOTS, options), SLOTS, PICKS, nowMs)[slot] as number) / PICKS;
+const share = (options: ViewOptions, slot: number, nowMs = 1000): number =>
+  (countPicks(new Adaptive(new Random(1)), buildView(SLOTS, options), SLOTS, PICKS, nowMs)[slot] as number) / PICKS;
 
 test('equal hosts get equal shares, whatever is known of them', () => {
   for (const options of [FLEET_VIEW, {}, { ...FLEET_VIEW, capacity: ten(Number.NaN), speed: ten(Number.NaN) }]) {
@@ -55,17 +60,37 @@ test('a host that others left idle is not run over: it gets more, but not all', 
 
 test('old figures leave what hosts could do: those with nothing of ours are taken in proportion to it, all of them', () => {
   const capacities = ten(4, { 3: 1, 4: 8 });
-  const counts = countPicks(new Adaptive(new Random(3)), buildView(SLOTS, { ...FLEET_VIEW, capacity: capacities, capacityTrend: capacities }), SLOTS, PICKS, 9000);
+  const counts = countPicks(
+    new Adaptive(new Random(3)),
+    buildView(SLOTS, { ...FLEET_VIEW, capacity: capacities, capacityTrend: capacities }),
+    SLOTS,
+    PICKS,
+    9000,
+  );
   const sum = capacities.reduce((all, each) => all + each, 0);
-  assert.ok(chiSquare(counts.slice(0, SLOTS), capacities.map((each) => each / sum)) < chiSquareLimit(SLOTS - 1), String(counts));
+  assert.ok(
+    chiSquare(
+      counts.slice(0, SLOTS),
+      capacities.map((each) => each / sum),
+    ) < chiSquareLimit(SLOTS - 1),
+    String(counts),
+  );
 });
 
 test('idle hosts whose figures differ by no more than chance get shares by what they can do, not all or nothing', () => {
   const speeds = ten(1, { 2: 0.8, 3: 1.2, 4: 1.1, 5: 0.9 });
   const capacities = ten(1, { 2: 0.9, 3: 1.1, 6: 0.85, 7: 1.15 });
-  const idle = { ...FLEET_VIEW, othersInflight: ten(0), othersWork: ten(0), capacity: capacities, speed: speeds, fleet: { ...FLEET_VIEW.fleet, neutralCapacity: 1, othersPerCapacity: 0, othersWorkPerCapacity: 0 } };
+  const idle = {
+    ...FLEET_VIEW,
+    othersInflight: ten(0),
+    othersWork: ten(0),
+    capacity: capacities,
+    speed: speeds,
+    fleet: { ...FLEET_VIEW.fleet, neutralCapacity: 1, othersPerCapacity: 0, othersWorkPerCapacity: 0 },
+  };
   const counts = countPicks(new Adaptive(new Random(3)), buildView(SLOTS, idle), SLOTS, PICKS, 1000);
-  for (let slot = 0; slot < SLOTS; slot++) assert.ok((counts[slot] as number) > (0.7 * PICKS) / SLOTS && (counts[slot] as number) < (1.4 * PICKS) / SLOTS, String(counts));
+  for (let slot = 0; slot < SLOTS; slot++)
+    assert.ok((counts[slot] as number) > (0.7 * PICKS) / SLOTS && (counts[slot] as number) < (1.4 * PICKS) / SLOTS, String(counts));
 });
 
 test('our own requests count at any age', () => {
@@ -83,7 +108,13 @@ test('requests that were answered too soon count like those in flight', () => {
 test('a host with less capacity gets less, and one that is slow is spared the dear requests', () => {
   const small = share({ ...FLEET_VIEW, capacity: ten(4, { 3: 1 }) }, 3);
   assert.ok(small < 0.002, String(small));
-  const slowView = buildView(SLOTS, { ...FLEET_VIEW, othersInflight: ten(1), othersWork: ten(10), capacity: ten(4, { 3: 2.4 }), speed: ten(1, { 3: 0.6 }) });
+  const slowView = buildView(SLOTS, {
+    ...FLEET_VIEW,
+    othersInflight: ten(1),
+    othersWork: ten(10),
+    capacity: ten(4, { 3: 2.4 }),
+    speed: ten(1, { 3: 0.6 }),
+  });
   const policy = new Adaptive(new Random(4));
   let dear = 0;
   for (let i = 0; i < PICKS; i++) if (policy.pick(slowView, 1000, -1, 200) === 3) dear++;
@@ -92,7 +123,13 @@ test('a host with less capacity gets less, and one that is slow is spared the de
 
 test('where all that were drawn are crowded, more are looked at: one host of ten that has room gets most', () => {
   // A hundred requests on each of nine hosts, of which each would take 25 times as long as alone; 20 on the tenth, which can do 20.
-  const crowded = { ...FLEET_VIEW, othersInflight: ten(100, { 3: 10 }), othersWork: ten(1700, { 3: 170 }), capacity: ten(4, { 3: 20 }), capacityTrend: ten(4) };
+  const crowded = {
+    ...FLEET_VIEW,
+    othersInflight: ten(100, { 3: 10 }),
+    othersWork: ten(1700, { 3: 170 }),
+    capacity: ten(4, { 3: 20 }),
+    capacityTrend: ten(4),
+  };
   const found = share(crowded, 3);
   // Eight looks see it by 57 %.
   assert.ok(found > 0.54, String(found));
@@ -102,7 +139,12 @@ test('where all that were drawn are crowded, more are looked at: one host of ten
 });
 
 test('a cheap request is sent to a host with one very dear one rather than to one with ten cheap ones, and a dear one is not', () => {
-  const options = { ...FLEET_VIEW, othersInflight: ten(10, { 3: 1 }), othersWork: ten(20, { 3: 10_000 }), fleet: { ...FLEET_VIEW.fleet, meanCost: 2, othersPerCapacity: 0, othersWorkPerCapacity: 0 } };
+  const options = {
+    ...FLEET_VIEW,
+    othersInflight: ten(10, { 3: 1 }),
+    othersWork: ten(20, { 3: 10_000 }),
+    fleet: { ...FLEET_VIEW.fleet, meanCost: 2, othersPerCapacity: 0, othersWorkPerCapacity: 0 },
+  };
   const picks = (cost: number): number => {
     const view = buildView(SLOTS, options);
     const policy = new Adaptive(new Random(11));
@@ -139,7 +181,14 @@ test('strange figures never make it pick none', () => {
   const oddly = (): number => strange[random.below(strange.length)] as number;
   for (let i = 0; i < 2000; i++) {
     const column = (): number[] => Array.from({ length: SLOTS }, oddly);
-    const view: HostView = buildView(SLOTS, { othersInflight: column(), othersWork: column(), capacity: column(), speed: column(), failing: column(), work: column() });
+    const view: HostView = buildView(SLOTS, {
+      othersInflight: column(),
+      othersWork: column(),
+      capacity: column(),
+      speed: column(),
+      failing: column(),
+      work: column(),
+    });
     for (const at of Object.values(FLEET)) view.fleet[at] = oddly();
     assert.ok(new Adaptive(random).pick(view, 1000, -1, 10) >= 0);
   }
@@ -151,7 +200,12 @@ test('least request: of two hosts the one with fewer of our own requests, and no
   const counts = countPicks(new LeastRequest(new Random(8)), buildView(SLOTS, { inflight: ten(1, { 3: 2, 4: 0 }) }), SLOTS, PICKS);
   assert.is(counts[3], 0, 'the busiest of different ones never wins');
   assert.ok(Math.abs((counts[4] as number) / PICKS - 0.2) < 0.02, String(counts));
-  const failing = countPicks(new LeastRequest(new Random(9)), buildView(SLOTS, { inflight: ten(1, { 3: 0 }), failing: ten(0, { 3: 1 }) }), SLOTS, PICKS);
+  const failing = countPicks(
+    new LeastRequest(new Random(9)),
+    buildView(SLOTS, { inflight: ten(1, { 3: 0 }), failing: ten(0, { 3: 1 }) }),
+    SLOTS,
+    PICKS,
+  );
   assert.is(failing[3], 0);
 });
 

@@ -4,7 +4,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  type EjectionReason, type EjectionRules, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence,
+  type EjectionReason,
+  type EjectionRules,
+  endEjection,
+  evidenceOf,
+  failingAfter,
+  failingFaded,
+  startEjection,
+  takeEvidence,
 } from '../../lib/routing/ejection.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
 
@@ -15,9 +22,20 @@ const SLOW_REASONS: readonly EjectionReason[] = ['reset', 'timeout', 'bad_respon
 
 test('every outcome says what it says of the host', () => {
   const says: readonly [OutcomeKind, number, ReturnType<typeof evidenceOf>][] = [
-    ['ok', 200, 'good'], ['ok', 101, 'good'], ['ok', 404, 'good'], ['ok', 499, 'good'], ['ok', 500, '5xx'], ['ok', 503, '5xx'], ['ok', 599, '5xx'],
-    ['connect-failed', 0, 'connect_failed'], ['reset', 0, 'reset'], ['reset', 200, 'reset'], ['timeout', 0, 'timeout'],
-    ['bad-response', 0, 'bad_response'], ['client-gone', 0, null], ['client-gone', 500, null],
+    ['ok', 200, 'good'],
+    ['ok', 101, 'good'],
+    ['ok', 404, 'good'],
+    ['ok', 499, 'good'],
+    ['ok', 500, '5xx'],
+    ['ok', 503, '5xx'],
+    ['ok', 599, '5xx'],
+    ['connect-failed', 0, 'connect_failed'],
+    ['reset', 0, 'reset'],
+    ['reset', 200, 'reset'],
+    ['timeout', 0, 'timeout'],
+    ['bad-response', 0, 'bad_response'],
+    ['client-gone', 0, null],
+    ['client-gone', 500, null],
   ];
   for (const [outcome, status, expected] of says) assert.is(evidenceOf(outcome, status), expected, `${outcome} ${status}`);
 });
@@ -39,8 +57,10 @@ for (const reason of SLOW_REASONS) {
 
 test('failures of different kinds in a row count together, one good answer forgets them, and a client that left does not', () => {
   const state = startEjection();
-  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', 'good'] as const) assert.is(takeEvidence(state, evidence, 0, RULES), false);
-  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', null] as const) assert.is(takeEvidence(state, evidence, 0, RULES), false);
+  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', 'good'] as const)
+    assert.is(takeEvidence(state, evidence, 0, RULES), false);
+  for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', null] as const)
+    assert.is(takeEvidence(state, evidence, 0, RULES), false);
   assert.is(takeEvidence(state, 'reset', 0, RULES), true);
 });
 
@@ -68,7 +88,10 @@ test('each ejection is twice as long as the one before, up to the ceiling, for e
 });
 
 test('a host that has been in for as long as the longest ejection begins anew, and not before', () => {
-  for (const [inForMs, expected] of [[29_999, 2000], [30_000, 1000]] as const) {
+  for (const [inForMs, expected] of [
+    [29_999, 2000],
+    [30_000, 1000],
+  ] as const) {
     const state = startEjection();
     takeEvidence(state, 'connect_failed', 0, RULES);
     endEjection(state, 1000);

@@ -10,10 +10,12 @@ const test = suite('health');
 /** What a host is after each check: `+` is a good one, `-` a failed one; `u` is up, `d` down. */
 function play(checks: string, rules: RiseAndFall, start = UNCHECKED): string {
   let checked = start;
-  return [...checks].map((check) => {
-    checked = afterCheck(checked, check === '+', rules);
-    return checked.isDown ? 'd' : 'u';
-  }).join('');
+  return [...checks]
+    .map((check) => {
+      checked = afterCheck(checked, check === '+', rules);
+      return checked.isDown ? 'd' : 'u';
+    })
+    .join('');
 }
 
 const TRANSCRIPTS: readonly (readonly [fall: number, rise: number, checks: string, states: string])[] = [

@@ -26,8 +26,16 @@ test('the median is what others are held against: the slower one of two', () => 
 
 test('who answers in less than a fifth of the time that the median takes is too quick, but not who is as quick as is usual', () => {
   const table: [pace: number, neutral: number, boolean][] = [
-    [0.1, 1, true], [0.25, 1, false], [0.1, 0.4, false], [0.05, 0.4, true], [1, 8, false], [0.3, 8, false], [0.1, 8, true],
-    [0, 1, false], [0.1, Number.NaN, false], [Number.NaN, 1, false],
+    [0.1, 1, true],
+    [0.25, 1, false],
+    [0.1, 0.4, false],
+    [0.05, 0.4, true],
+    [1, 8, false],
+    [0.3, 8, false],
+    [0.1, 8, true],
+    [0, 1, false],
+    [0.1, Number.NaN, false],
+    [Number.NaN, 1, false],
   ];
   for (const [pace, neutral, isQuick] of table) assert.is(isQuickPace(pace, neutral), isQuick, `${pace} beside ${neutral}`);
 });

@@ -23,7 +23,17 @@ class Looks implements PickTrace {
 const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptions]>> = {
   one: [1, {}],
   two: [2, { inflight: [3, 1], usage: [0.2, 0.9], othersInflight: [0, 5], fleet: { loadsAt: 990, othersPerCapacity: 2 } }],
-  uneven: [6, { inflight: [0, 1, 2, 3, 4, 5], work: [0, 5, 9, 30, 2, 1], usage: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], capacity: [4, 1, 2, 4, 4, 1], speed: [1, 0.5, 1, 1, 0.6, 1], failing: [0, 0, 0.5, 0, 0, 1] }],
+  uneven: [
+    6,
+    {
+      inflight: [0, 1, 2, 3, 4, 5],
+      work: [0, 5, 9, 30, 2, 1],
+      usage: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+      capacity: [4, 1, 2, 4, 4, 1],
+      speed: [1, 0.5, 1, 1, 0.6, 1],
+      failing: [0, 0, 0.5, 0, 0, 1],
+    },
+  ],
   many: [200, { fleet: { loadsAt: 900, othersPerCapacity: 1, meanCost: 3 }, inflight: Array.from({ length: 200 }, (_, slot) => slot % 7) }],
   avoided: [5, { avoidUntil: { 1: NOW_MS + 1, 3: NOW_MS + 1 } }],
   'all avoided': [3, { avoidUntil: { 0: NOW_MS + 1, 1: NOW_MS + 1, 2: NOW_MS + 1 } }],
@@ -46,7 +56,11 @@ for (const algorithm of ALGORITHMS) {
           looks.all = [];
           const slot = told.pick(view, NOW_MS, excluded, 5);
           assert.is(slot, silent.pick(view, NOW_MS, excluded, 5));
-          if (slot >= 0) assert.ok(looks.all.some((each) => each.slot === slot), JSON.stringify(looks.all));
+          if (slot >= 0)
+            assert.ok(
+              looks.all.some((each) => each.slot === slot),
+              JSON.stringify(looks.all),
+            );
           for (const { slot: seen, look, score } of looks.all) {
             assert.ok(seen >= 0 && seen < slots && LOOKS[look] !== undefined);
             const isHeld = (view.avoidUntil[seen] as number) > NOW_MS;
@@ -59,7 +73,11 @@ for (const algorithm of ALGORITHMS) {
           const rated = looks.all.filter(({ look, score }) => look === LOOK.eligible && !Number.isNaN(score));
           const own = rated.filter((each) => each.slot === slot).map(({ score }) => score);
           // Whoever was taken by its score had the least of those that could be taken.
-          if (own.length > 0) assert.ok(rated.every(({ score }) => score >= Math.min(...own)), JSON.stringify([slot, looks.all]));
+          if (own.length > 0)
+            assert.ok(
+              rated.every(({ score }) => score >= Math.min(...own)),
+              JSON.stringify([slot, looks.all]),
+            );
         }
       });
     }
@@ -72,9 +90,17 @@ test('an excluded host, one that is held back and one that warms up are told as 
     const looks = new Looks();
     const policy = createPolicy(algorithm, new Random(3), looks);
     for (let i = 0; i < 500; i++) policy.pick(view, NOW_MS, 0, 5);
-    assert.equal([...new Set(looks.all.map(({ slot, look }) => `${slot} ${LOOKS[look]}`))].toSorted(), [
-      '0 excluded', '1 avoided', ...(looks.all.some(({ slot, look }) => slot === 2 && look === LOOK.eligible) ? ['2 eligible'] : []), '2 warming', '3 eligible',
-    ], algorithm);
+    assert.equal(
+      [...new Set(looks.all.map(({ slot, look }) => `${slot} ${LOOKS[look]}`))].toSorted(),
+      [
+        '0 excluded',
+        '1 avoided',
+        ...(looks.all.some(({ slot, look }) => slot === 2 && look === LOOK.eligible) ? ['2 eligible'] : []),
+        '2 warming',
+        '3 eligible',
+      ],
+      algorithm,
+    );
   }
 });
 

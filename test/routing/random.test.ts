@@ -75,7 +75,10 @@ test('of any 16 seeds in a row the first numbers are spread wide', () => {
 test('odd seeds are seeds too', () => {
   for (const seed of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, 2 ** 40, 0x9e3779b9, -0x61c88647]) {
     const counts = draw(new Random(seed), 8, 8000);
-    assert.ok(counts.every((count) => count > 800), `${seed}: ${counts}`);
+    assert.ok(
+      counts.every((count) => count > 800),
+      `${seed}: ${counts}`,
+    );
   }
 });
 

@@ -44,7 +44,11 @@ test('the i-th least used of n hosts gets (2(n−i)+1)/n² of the requests, and 
 });
 
 test('hosts that are equally used get equal shares', () => {
-  for (const n of [2, 3, 10, 97]) checkShares(viewOf(Array.from({ length: n }, () => 0.4)), Array.from({ length: n }, () => 0.4));
+  for (const n of [2, 3, 10, 97])
+    checkShares(
+      viewOf(Array.from({ length: n }, () => 0.4)),
+      Array.from({ length: n }, () => 0.4),
+    );
 });
 
 test('of some equals and some not, equals share alike', () => {
@@ -59,7 +63,10 @@ test('no share is above 2/n, however unlike the hosts are: one idle host is not 
 });
 
 test('a host without figures gets the share of a median host: neither starved nor favoured', () => {
-  for (const known of [[0.1, 0.2, 0.3, 0.4, 0.5], [0.7, 0.1, 0.9, 0.3]]) {
+  for (const known of [
+    [0.1, 0.2, 0.3, 0.4, 0.5],
+    [0.7, 0.1, 0.9, 0.3],
+  ]) {
     const view = viewOf([...known, Number.NaN]);
     checkShares(view, [...known, view.neutral]);
   }
@@ -93,7 +100,10 @@ test('what a host fails counts as usage: one that fails at once and so looks idl
   const usages = [0.05, 0.3, 0.4, 0.5, 0.6];
   const failing = [1, 0, 0.15, 0, 0];
   const view = buildView(usages.length, { usage: usages, reportedAt: usages.map(() => NOW_MS), failing });
-  checkShares(view, usages.map((usage, slot) => usage + (failing[slot] as number)));
+  checkShares(
+    view,
+    usages.map((usage, slot) => usage + (failing[slot] as number)),
+  );
 });
 
 test('without hosts there is no pick, and a single host is picked unless it is the excluded one', () => {
@@ -129,11 +139,18 @@ test('when something is held against all, all are picked all the same, but never
 
 test('slots are what is picked, not places in the list', () => {
   const counts = countPicks(new Resource(new Random(1)), buildView(50, { candidates: [7, 40, 23] }), 50, 3000);
-  assert.equal([...counts.keys()].filter((slot) => (counts[slot] as number) > 0), [7, 23, 40]);
+  assert.equal(
+    [...counts.keys()].filter((slot) => (counts[slot] as number) > 0),
+    [7, 23, 40],
+  );
 });
 
 test('a pick among 10,000 hosts reads at most 120 cells, however many may not be picked, and few when all may', () => {
-  for (const [avoided, most] of [[0, 16], [5000, 120], [10_000, 120]] as const) {
+  for (const [avoided, most] of [
+    [0, 16],
+    [5000, 120],
+    [10_000, 120],
+  ] as const) {
     const avoidUntil = Object.fromEntries(Array.from({ length: avoided }, (_, slot) => [slot, 1e9]));
     const { view, reads } = countReads(buildView(10_000, { avoidUntil }));
     const policy = new Resource(new Random(1));

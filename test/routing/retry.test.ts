@@ -38,10 +38,16 @@ test('an answer, and a client that has gone, end it', () => {
 test('never with a body that a host may have got, never after the first byte, never a third time', () => {
   for (const outcome of OUTCOMES) {
     for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) {
-      if (outcome !== 'connect-failed') assert.is(mayRetry({ ...FIRST, outcome, method, hasBody: true }), false, `${outcome} ${method} with a body`);
-      assert.is(mayRetry({ ...FIRST, outcome, method, hasBody: true, isBodyTaken: true }), false, `${outcome} ${method} with a body that is gone`);
+      if (outcome !== 'connect-failed')
+        assert.is(mayRetry({ ...FIRST, outcome, method, hasBody: true }), false, `${outcome} ${method} with a body`);
+      assert.is(
+        mayRetry({ ...FIRST, outcome, method, hasBody: true, isBodyTaken: true }),
+        false,
+        `${outcome} ${method} with a body that is gone`,
+      );
       assert.is(mayRetry({ ...FIRST, outcome, method, hasStarted: true }), false, `${outcome} ${method} begun`);
-      for (const attempts of [2, 3, 100]) assert.is(mayRetry({ ...FIRST, outcome, method, attempts }), false, `${outcome} ${method} ${attempts}`);
+      for (const attempts of [2, 3, 100])
+        assert.is(mayRetry({ ...FIRST, outcome, method, attempts }), false, `${outcome} ${method} ${attempts}`);
     }
   }
 });

@@ -29,7 +29,14 @@ test('each host gets exactly its share, in the table’s order', () => {
 
 test('slots are what is picked, not places in the list', () => {
   const picked = countPicks(start(1), buildView(50, { candidates: [7, 40, 23] }), 50, 300);
-  assert.equal([...picked.entries()].filter(([, count]) => count > 0), [[7, 100], [23, 100], [40, 100]]);
+  assert.equal(
+    [...picked.entries()].filter(([, count]) => count > 0),
+    [
+      [7, 100],
+      [23, 100],
+      [40, 100],
+    ],
+  );
 });
 
 test('balancers start at places of their own', () => {
@@ -39,7 +46,10 @@ test('balancers start at places of their own', () => {
     const slot = start(seed).pick(view, 0, -1);
     counts[slot] = (counts[slot] as number) + 1;
   }
-  const found = chiSquare(counts, counts.map(() => 1 / 50));
+  const found = chiSquare(
+    counts,
+    counts.map(() => 1 / 50),
+  );
   assert.ok(found < chiSquareLimit(49), `${found}`);
 });
 
@@ -88,7 +98,10 @@ test('hosts that come and go lead to no error and leave nobody out', () => {
     }
   }
   // The last one is there in a 20th of the time, and then gets a 20th.
-  assert.ok(counts.every((count) => count > 100), `${counts}`);
+  assert.ok(
+    counts.every((count) => count > 100),
+    `${counts}`,
+  );
 });
 
 test('a pick among 10,000 hosts reads at most 100 cells, however many may not be picked', () => {

@@ -14,11 +14,19 @@ const PICKS = 100_000;
 const SLOW_START_MS = 10_000;
 const NOW_MS = 60_000;
 
-const both = (seed: number): readonly Policy[] => [createPolicy('round-robin', new Random(seed)), createPolicy('resource', new Random(seed))];
+const both = (seed: number): readonly Policy[] => [
+  createPolicy('round-robin', new Random(seed)),
+  createPolicy('resource', new Random(seed)),
+];
 
 /** A view in which the first hosts began to warm up so long ago; all are equally used. */
 function warmView(hosts: number, agesMs: readonly number[], extra: Parameters<typeof buildView>[1] = {}) {
-  return buildView(hosts, { slowStartMs: SLOW_START_MS, reportedAt: Array.from({ length: hosts }, () => NOW_MS), warmSince: agesMs.map((ageMs) => NOW_MS - ageMs), ...extra });
+  return buildView(hosts, {
+    slowStartMs: SLOW_START_MS,
+    reportedAt: Array.from({ length: hosts }, () => NOW_MS),
+    warmSince: agesMs.map((ageMs) => NOW_MS - ageMs),
+    ...extra,
+  });
 }
 
 /** The share of the first host against the mean of the others. */
@@ -28,7 +36,13 @@ function partOf(policy: Policy, view: ReturnType<typeof buildView>, hosts: numbe
 }
 
 test('round-robin: of each turn a warming host takes its part exactly, and the others share alike what it is spared', () => {
-  for (const [ageMs, part] of [[0, 0.1], [2500, 0.325], [5000, 0.55], [7500, 0.775], [9999, 1]] as const) {
+  for (const [ageMs, part] of [
+    [0, 0.1],
+    [2500, 0.325],
+    [5000, 0.55],
+    [7500, 0.775],
+    [9999, 1],
+  ] as const) {
     for (const hosts of [2, 3, 10, 50]) {
       for (const seed of [1, 2]) {
         const shares = Array.from({ length: hosts }, (_, slot) => (slot === 0 ? part : 1) / (hosts - 1 + part));
@@ -42,7 +56,13 @@ test('round-robin: of each turn a warming host takes its part exactly, and the o
 });
 
 test('resource: a warming host has its part of what equals have, within a tenth of the whole', () => {
-  for (const [ageMs, part] of [[0, 0.1], [2500, 0.325], [5000, 0.55], [7500, 0.775], [9999, 1]] as const) {
+  for (const [ageMs, part] of [
+    [0, 0.1],
+    [2500, 0.325],
+    [5000, 0.55],
+    [7500, 0.775],
+    [9999, 1],
+  ] as const) {
     for (const hosts of [2, 3, 10, 50]) {
       const found = partOf(createPolicy('resource', new Random(hosts)), warmView(hosts, [ageMs]), hosts);
       assert.ok(Math.abs(found - part) < 0.1, `${ageMs} ms, ${hosts} hosts: ${found}`);
@@ -52,7 +72,8 @@ test('resource: a warming host has its part of what equals have, within a tenth 
 
 test('resource: an idle host that comes back is not flooded: it gets a tenth of what the least used gets', () => {
   const usage = [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
-  const share = (agesMs: readonly number[]) => (countPicks(createPolicy('resource', new Random(3)), warmView(10, agesMs, { usage }), 10, PICKS, NOW_MS)[0] as number) / PICKS;
+  const share = (agesMs: readonly number[]) =>
+    (countPicks(createPolicy('resource', new Random(3)), warmView(10, agesMs, { usage }), 10, PICKS, NOW_MS)[0] as number) / PICKS;
   const [full, begun] = [share([]), share([0])];
   assert.ok(full > 0.18, `${full}`);
   assert.ok(begun / full > 0.08 && begun / full < 0.14, `${begun / full}`);
@@ -76,10 +97,34 @@ test('the part grows all the time, and after the slow start it is whole', () => 
 test('when all warm up, at the same time or not, all are used and no request is refused', () => {
   for (const hosts of [2, 3, 10, 100]) {
     for (const policy of both(5)) {
-      const counts = countPicks(policy, warmView(hosts, Array.from({ length: hosts }, () => 0)), hosts, PICKS, NOW_MS);
+      const counts = countPicks(
+        policy,
+        warmView(
+          hosts,
+          Array.from({ length: hosts }, () => 0),
+        ),
+        hosts,
+        PICKS,
+        NOW_MS,
+      );
       assert.is(counts.pop(), 0);
-      assert.ok(chiSquare(counts, counts.map(() => 1 / hosts)) < chiSquareLimit(hosts - 1), `${policy.algorithm}: ${counts}`);
-      const mixed = countPicks(policy, warmView(hosts, Array.from({ length: hosts }, (_, slot) => slot * 90)), hosts, PICKS, NOW_MS);
+      assert.ok(
+        chiSquare(
+          counts,
+          counts.map(() => 1 / hosts),
+        ) < chiSquareLimit(hosts - 1),
+        `${policy.algorithm}: ${counts}`,
+      );
+      const mixed = countPicks(
+        policy,
+        warmView(
+          hosts,
+          Array.from({ length: hosts }, (_, slot) => slot * 90),
+        ),
+        hosts,
+        PICKS,
+        NOW_MS,
+      );
       assert.is(mixed.pop(), 0);
       assert.ok(Math.min(...mixed) > PICKS / hosts / 25, `${policy.algorithm}: ${mixed}`);
     }
@@ -89,7 +134,11 @@ test('when all warm up, at the same time or not, all are used and no request is 
 test('a warming host takes all when no other may be picked', () => {
   for (const policy of both(1)) {
     assert.equal(countPicks(policy, warmView(2, [0]), 2, 1000, NOW_MS, 1), [1000, 0, 0], 'the other is excluded');
-    assert.equal(countPicks(policy, warmView(2, [0], { avoidUntil: { 1: 1e9 } }), 2, 1000, NOW_MS), [1000, 0, 0], 'something is held against the other');
+    assert.equal(
+      countPicks(policy, warmView(2, [0], { avoidUntil: { 1: 1e9 } }), 2, 1000, NOW_MS),
+      [1000, 0, 0],
+      'something is held against the other',
+    );
     assert.equal(countPicks(policy, warmView(1, [0]), 1, 1000, NOW_MS), [1000, 0], 'there is no other');
     assert.equal(countPicks(policy, warmView(1, [0]), 1, 1000, NOW_MS, 0), [0, 1000], 'but not when it is the excluded one');
   }
@@ -112,7 +161,12 @@ test('a clock that is a little behind the other thread’s does no harm', () => 
 
 test('a pick among 10,000 hosts that all warm up reads at most 140 cells', () => {
   for (const policy of both(1)) {
-    const { view, reads } = countReads(warmView(10_000, Array.from({ length: 10_000 }, () => 0)));
+    const { view, reads } = countReads(
+      warmView(
+        10_000,
+        Array.from({ length: 10_000 }, () => 0),
+      ),
+    );
     for (let i = 0; i < 5000; i++) {
       reads.now = 0;
       assert.ok(policy.pick(view, NOW_MS, -1, 10) >= 0);

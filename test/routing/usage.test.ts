@@ -20,8 +20,18 @@ function believedUsage(usage: number, ageMs: number, neutral: number, failing = 
 
 test('usage is the CPU, and memory counts from 80 % on, at 100 % as much as a whole CPU', () => {
   const table: [number | null, number | null, number][] = [
-    [0, 0, 0], [0.3, 0, 0.3], [0.3, 0.79, 0.3], [0.3, 0.8, 0.3], [0.3, 0.9, 0.8], [0.3, 1, 1.3], [1, 1, 2], [1, 0.5, 1], [0, 1, 1],
-    [0.5, null, 0.5], [null, 0.5, Number.NaN], [null, null, Number.NaN],
+    [0, 0, 0],
+    [0.3, 0, 0.3],
+    [0.3, 0.79, 0.3],
+    [0.3, 0.8, 0.3],
+    [0.3, 0.9, 0.8],
+    [0.3, 1, 1.3],
+    [1, 1, 2],
+    [1, 0.5, 1],
+    [0, 1, 1],
+    [0.5, null, 0.5],
+    [null, 0.5, Number.NaN],
+    [null, null, Number.NaN],
   ];
   for (const [cpu, memory, expected] of table) near(usageOf(cpu, memory), expected, `cpu ${cpu}, memory ${memory}`);
 });
@@ -45,8 +55,18 @@ test('a host that answers too soon to be true is taken to be as used as the medi
 
 test('a figure is believed for 2 s, by half at 6 s, and from 10 s on not at all', () => {
   const table: [number, number][] = [
-    [-50, 0.9], [0, 0.9], [1999, 0.9], [2000, 0.9], [4000, 0.8], [6000, 0.7], [8000, 0.6], [9999, 0.5 + 0.4 / 8000], [10_000, 0.5], [20_000, 0.5],
-    [Number.NaN, 0.5], [Number.POSITIVE_INFINITY, 0.5],
+    [-50, 0.9],
+    [0, 0.9],
+    [1999, 0.9],
+    [2000, 0.9],
+    [4000, 0.8],
+    [6000, 0.7],
+    [8000, 0.6],
+    [9999, 0.5 + 0.4 / 8000],
+    [10_000, 0.5],
+    [20_000, 0.5],
+    [Number.NaN, 0.5],
+    [Number.POSITIVE_INFINITY, 0.5],
   ];
   for (const [ageMs, expected] of table) near(believedUsage(0.9, ageMs, 0.5), expected, `${ageMs} ms`);
   near(believedUsage(0.1, 6000, 0.5), 0.3, 'below neutral it fades upwards');
@@ -63,7 +83,13 @@ test('a figure fades without a jump, towards neutral all the way', () => {
 
 test('the neutral usage is the median', () => {
   const table: [number[], number][] = [
-    [[], 0.5], [[0.3], 0.3], [[0.9, 0.1], 0.5], [[0.9, 0.1, 0.2], 0.2], [[2, 0, 1, 0.5], 0.75], [[0, 0, 0, 2], 0], [[10, 9, 2, 1, 0], 2],
+    [[], 0.5],
+    [[0.3], 0.3],
+    [[0.9, 0.1], 0.5],
+    [[0.9, 0.1, 0.2], 0.2],
+    [[2, 0, 1, 0.5], 0.75],
+    [[0, 0, 0, 2], 0],
+    [[10, 9, 2, 1, 0], 2],
   ];
   for (const [known, expected] of table) near(neutralUsageOf(Float64Array.from(known)), expected, `${known}`);
 });

@@ -13,7 +13,13 @@ export interface BenchJson {
   readonly version: string;
   readonly startedAt: string;
   readonly machine: Fields;
-  readonly goals: readonly { readonly what: string; readonly goal: string; readonly value: number | null; readonly isReached: boolean | null; readonly lack?: string }[];
+  readonly goals: readonly {
+    readonly what: string;
+    readonly goal: string;
+    readonly value: number | null;
+    readonly isReached: boolean | null;
+    readonly lack?: string;
+  }[];
   readonly wrong: readonly string[];
   readonly figures: Fields;
 }

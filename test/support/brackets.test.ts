@@ -21,23 +21,27 @@ const isAlive = (pid: number) => {
 };
 
 const rejection = async (promise: Promise<unknown>): Promise<Error> =>
-  promise.then(() => new Error('it did not reject'), error => error as Error);
+  promise.then(
+    () => new Error('it did not reject'),
+    (error) => error as Error,
+  );
 
 /** Sends one inline command to a Redis and resolves to the first chunk of its answer. */
-const ask = (redis: TestRedis, command: string) => new Promise<string>((resolve, reject) => {
-  const socket = connect(redis.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
-  socket.once('error', reject).once('close', () => reject(new Error('closed without an answer')));
-  socket.once('data', data => {
-    resolve(data.toString().trim());
-    socket.destroy();
+const ask = (redis: TestRedis, command: string) =>
+  new Promise<string>((resolve, reject) => {
+    const socket = connect(redis.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
+    socket.once('error', reject).once('close', () => reject(new Error('closed without an answer')));
+    socket.once('data', (data) => {
+      resolve(data.toString().trim());
+      socket.destroy();
+    });
   });
-});
 
 /** A Node child that runs `script`. */
 const node = (script: string, env = {}) => ({ command: process.execPath, args: ['-e', script], env });
 
 test('withRedis hands out an empty Redis and takes it away', async () => {
-  const pid = await withRedis(async redis => {
+  const pid = await withRedis(async (redis) => {
     assert.is(redis.url, `redis://127.0.0.1:${redis.port}`);
     assert.is(await ask(redis, 'DBSIZE'), ':0');
     assert.match(await ask(redis, 'CONFIG GET save'), /save\r\n\$0/);
@@ -48,37 +52,41 @@ test('withRedis hands out an empty Redis and takes it away', async () => {
 
 test('withRedis takes the Redis away when the function throws', async () => {
   let pid = 0;
-  const error = await rejection(withRedis(redis => {
-    pid = redis.pid;
-    throw new Error('on purpose');
-  }));
+  const error = await rejection(
+    withRedis((redis) => {
+      pid = redis.pid;
+      throw new Error('on purpose');
+    }),
+  );
   assert.is(error.message, 'on purpose');
   assert.not(isAlive(pid));
 });
 
-test('a Redis that was restarted is empty and has the same port', () => withRedis(async redis => {
-  const { pid, port } = redis;
-  assert.is(await ask(redis, 'SET a 1'), '+OK');
-  await redis.restart();
-  assert.is(redis.port, port);
-  assert.is.not(redis.pid, pid);
-  assert.is(await ask(redis, 'DBSIZE'), ':0');
-}));
-
-test('a Redis that was killed or shut down refuses connections until it is restarted', () => withRedis(async redis => {
-  for (const end of [redis.kill, redis.shutdown]) {
-    await end();
-    assert.match((await rejection(ask(redis, 'PING'))).message, /ECONNREFUSED/);
+test('a Redis that was restarted is empty and has the same port', () =>
+  withRedis(async (redis) => {
+    const { pid, port } = redis;
+    assert.is(await ask(redis, 'SET a 1'), '+OK');
     await redis.restart();
-    assert.is(await ask(redis, 'PING'), '+PONG');
-  }
-}));
+    assert.is(redis.port, port);
+    assert.is.not(redis.pid, pid);
+    assert.is(await ask(redis, 'DBSIZE'), ':0');
+  }));
+
+test('a Redis that was killed or shut down refuses connections until it is restarted', () =>
+  withRedis(async (redis) => {
+    for (const end of [redis.kill, redis.shutdown]) {
+      await end();
+      assert.match((await rejection(ask(redis, 'PING'))).message, /ECONNREFUSED/);
+      await redis.restart();
+      assert.is(await ask(redis, 'PING'), '+PONG');
+    }
+  }));
 
 test('a paused Redis answers only when it is resumed, and can be killed while paused', async () => {
-  const pid = await withRedis(async redis => {
+  const pid = await withRedis(async (redis) => {
     redis.pause();
     let answer = '';
-    const asked = ask(redis, 'PING').then(got => (answer = got));
+    const asked = ask(redis, 'PING').then((got) => (answer = got));
     await rejection(until(() => answer, { timeoutMs: 100 }));
     assert.is(answer, '');
     redis.resume();
@@ -89,9 +97,10 @@ test('a paused Redis answers only when it is resumed, and can be killed while pa
   assert.not(isAlive(pid));
 });
 
-test('withRedis passes further arguments on', () => withRedis({ args: ['--requirepass', 'x'] }, async redis => {
-  assert.match(await ask(redis, 'DBSIZE'), /^-NOAUTH/);
-}));
+test('withRedis passes further arguments on', () =>
+  withRedis({ args: ['--requirepass', 'x'] }, async (redis) => {
+    assert.match(await ask(redis, 'DBSIZE'), /^-NOAUTH/);
+  }));
 
 test('a Redis that cannot start is an error that holds its own words', async () => {
   const error = await rejection(withRedis({ args: ['--no-such-option', 'x'] }, () => undefined));
@@ -104,11 +113,13 @@ test('without a redis-server the error names the install command', () => {
 
 test('withTempDir removes the directory and what is in it, also when the function throws', async () => {
   let dir = '';
-  await rejection(withTempDir(async given => {
-    dir = given;
-    await writeFile(join(dir, 'file'), 'x');
-    throw new Error('on purpose');
-  }));
+  await rejection(
+    withTempDir(async (given) => {
+      dir = given;
+      await writeFile(join(dir, 'file'), 'x');
+      throw new Error('on purpose');
+    }),
+  );
   assert.ok(dir);
   assert.not(existsSync(dir));
 });
@@ -116,15 +127,18 @@ test('withTempDir removes the directory and what is in it, also when the functio
 test('freePort gives different ports that can be listened on, with room for the bus of Redis Cluster', async () => {
   const ports = await Promise.all(Array.from({ length: 20 }, freePort));
   assert.is(new Set(ports).size, 20);
-  assert.ok(ports.every(port => port > 1024 && port < 50_000));
+  assert.ok(ports.every((port) => port > 1024 && port < 50_000));
 });
 
 test('until resolves to the first truthy value, and takes a throw as not yet', async () => {
   let looks = 0;
-  const value = await until(() => {
-    if (++looks === 1) throw new Error('too early');
-    return looks === 3 && 'ready';
-  }, { everyMs: 1 });
+  const value = await until(
+    () => {
+      if (++looks === 1) throw new Error('too early');
+      return looks === 3 && 'ready';
+    },
+    { everyMs: 1 },
+  );
   assert.is(value, 'ready');
 });
 
@@ -141,7 +155,7 @@ test('until gives up on a promise that never settles', async () => {
 
 test('withProcess collects the lines of both streams and the exit', () => {
   const script = 'console.log("out " + process.env.WORD); console.error("err"); process.exitCode = 3;';
-  return withProcess(node(script, { WORD: 'hello' }), async child => {
+  return withProcess(node(script, { WORD: 'hello' }), async (child) => {
     assert.is((await child.waitForLine(/^out (.*)/))[1], 'hello');
     assert.equal(await child.exit, { code: 3, signal: null });
     assert.equal(child.stdout, ['out hello']);
@@ -151,25 +165,27 @@ test('withProcess collects the lines of both streams and the exit', () => {
 });
 
 test('waitForLine rejects at its deadline and when the process ends first, with the last lines', async () => {
-  const late = await rejection(withProcess(node('setInterval(() => {}, 1e6)'), child => child.waitForLine(/ready/, 50)));
+  const late = await rejection(withProcess(node('setInterval(() => {}, 1e6)'), (child) => child.waitForLine(/ready/, 50)));
   assert.match(late.message, /in vain for a line like \/ready\//);
-  const dead = await rejection(withProcess(node('console.log("bad luck")'), child => child.waitForLine(/ready/)));
+  const dead = await rejection(withProcess(node('console.log("bad luck")'), (child) => child.waitForLine(/ready/)));
   assert.match(dead.message, /ended before.*bad luck/s);
 });
 
 test('withProcess ends the process when the function throws', async () => {
   let pid = 0;
-  await rejection(withProcess(node('setInterval(() => {}, 1e6)'), child => {
-    pid = child.pid;
-    throw new Error('on purpose');
-  }));
+  await rejection(
+    withProcess(node('setInterval(() => {}, 1e6)'), (child) => {
+      pid = child.pid;
+      throw new Error('on purpose');
+    }),
+  );
   assert.ok(pid);
   assert.not(isAlive(pid));
 });
 
 test('stop ends a process that ignores SIGTERM', () => {
   const script = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1e6); console.log("ready")';
-  return withProcess(node(script), async child => {
+  return withProcess(node(script), async (child) => {
     await child.waitForLine(/ready/);
     assert.is((await child.stop(50)).signal, 'SIGKILL');
   });
@@ -182,14 +198,19 @@ test('withProcess rejects with a clear error when the command does not exist', a
 
 test('withServer closes every connection, so that nothing keeps the test alive', async () => {
   let ended = false;
-  const url = await withServer((_request, response) => void response.end('hello'), async server => {
-    assert.is(await (await fetch(server.url)).text(), 'hello');
-    const idle = connect(server.port, '127.0.0.1').on('error', () => undefined).on('close', () => (ended = true));
-    await until(() => idle.readyState === 'open', { what: 'the connection' });
-    return server.url;
-  });
+  const url = await withServer(
+    (_request, response) => void response.end('hello'),
+    async (server) => {
+      assert.is(await (await fetch(server.url)).text(), 'hello');
+      const idle = connect(server.port, '127.0.0.1')
+        .on('error', () => undefined)
+        .on('close', () => (ended = true));
+      await until(() => idle.readyState === 'open', { what: 'the connection' });
+      return server.url;
+    },
+  );
   await until(() => ended, { what: 'the idle connection to end' });
-  await rejection(fetch(url)).then(error => assert.match(error.message, /fetch failed/));
+  await rejection(fetch(url)).then((error) => assert.match(error.message, /fetch failed/));
 });
 
 test.run();

@@ -31,7 +31,7 @@ export interface TestServer {
 /** Serves `handler` on a free port of 127.0.0.1, then closes the server and every connection, upgraded ones too. */
 export async function withServer<T>(handler: RequestListener, fn: (server: TestServer) => T | Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
-  const server = createServer(handler).on('connection', socket => {
+  const server = createServer(handler).on('connection', (socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
   });
@@ -40,7 +40,7 @@ export async function withServer<T>(handler: RequestListener, fn: (server: TestS
   try {
     return await fn({ url: `http://127.0.0.1:${port}`, port, server });
   } finally {
-    const closed = new Promise(resolve => server.close(resolve));
+    const closed = new Promise((resolve) => server.close(resolve));
     for (const socket of sockets) socket.destroy();
     await closed;
   }

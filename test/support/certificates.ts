@@ -39,10 +39,17 @@ export interface TestCertificates extends CertificatePair {
 export async function withCertificates<T>(fn: (certificates: TestCertificates) => T | Promise<T>): Promise<T> {
   return await withTempDir(async (dir) => {
     const caKeys = newKeyPair();
-    const ca = signCertificate({ issuer: CA_NAME, commonName: CA_NAME, names: [], validMs: DAY_MS, isCa: true }, caKeys.publicKey, caKeys.privateKey);
+    const ca = signCertificate(
+      { issuer: CA_NAME, commonName: CA_NAME, names: [], validMs: DAY_MS, isCa: true },
+      caKeys.publicKey,
+      caKeys.privateKey,
+    );
     const caFile = join(dir, 'ca.pem');
     writeFileSync(caFile, ca);
-    const issue = (name: string, { names = [], commonName = names[0] ?? 'nameless', validMs = DAY_MS }: CertificateWishes): CertificatePair => {
+    const issue = (
+      name: string,
+      { names = [], commonName = names[0] ?? 'nameless', validMs = DAY_MS }: CertificateWishes,
+    ): CertificatePair => {
       const keys = newKeyPair();
       const cert = signCertificate({ issuer: CA_NAME, commonName, names, validMs, isCa: false }, keys.publicKey, caKeys.privateKey);
       const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

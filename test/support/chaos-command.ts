@@ -18,15 +18,21 @@ for (const each of outcomes) {
   const group = `${each.fault} (${each.hit})`;
   groups.set(group, [...(groups.get(group) ?? []), each]);
 }
-const lines = [...groups].toSorted(([a], [b]) => a.localeCompare(b)).map(([group, each]) =>
-  `| ${group} | ${each.length} | ${spread(each.map(({ gapMs }) => gapMs))} | ${spread(each.map(({ wellAfterMs }) => wellAfterMs))} |`);
-process.stdout.write([
-  `seed ${seed}: ${rounds} rounds, ${masterships} masterships, ${requests} requests, ${violations.length} violations`,
-  '',
-  '| fault (what it hit) | rounds | longest time without a table, ms: least / median / most | well after healing, ms |',
-  '| --- | --- | --- | --- |',
-  ...lines,
-  ...violations.map((violation) => `\nVIOLATION: ${violation}`),
-  '',
-].join('\n'));
+const lines = [...groups]
+  .toSorted(([a], [b]) => a.localeCompare(b))
+  .map(
+    ([group, each]) =>
+      `| ${group} | ${each.length} | ${spread(each.map(({ gapMs }) => gapMs))} | ${spread(each.map(({ wellAfterMs }) => wellAfterMs))} |`,
+  );
+process.stdout.write(
+  [
+    `seed ${seed}: ${rounds} rounds, ${masterships} masterships, ${requests} requests, ${violations.length} violations`,
+    '',
+    '| fault (what it hit) | rounds | longest time without a table, ms: least / median / most | well after healing, ms |',
+    '| --- | --- | --- | --- |',
+    ...lines,
+    ...violations.map((violation) => `\nVIOLATION: ${violation}`),
+    '',
+  ].join('\n'),
+);
 process.exitCode = violations.length > 0 ? 1 : 0;

@@ -49,7 +49,8 @@ export class History {
     if (owner !== table.mastership) this.#violate(atMs, `stamp ${key} is of two masterships, ${owner} and ${table.mastership}`);
     if (before === undefined || before.life !== life) return;
     const { table: old } = before;
-    const isOlder = table.term < old.term || (table.term === old.term && old.term > 0 && (table.mastership !== old.mastership || table.seq < old.seq));
+    const isOlder =
+      table.term < old.term || (table.term === old.term && old.term > 0 && (table.mastership !== old.mastership || table.seq < old.seq));
     if (isOlder) this.#violate(atMs, `${balancer} went back from table ${describe(old)} to ${describe(table)}`);
   }
 

@@ -110,7 +110,10 @@ class ChaosBalancer {
   async request(): Promise<number | undefined> {
     const { life } = this;
     if (this.#consolePort === 0 || this.isFrozen) return undefined;
-    const status = await ask(this.port).then((answer) => answer.status, () => 0);
+    const status = await ask(this.port).then(
+      (answer) => answer.status,
+      () => 0,
+    );
     return this.#isEnding || this.isFrozen || life !== this.life ? undefined : status;
   }
 
@@ -213,73 +216,103 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
 /** Runs it; `seed` says which faults, on whom, and for how long. Resolves with what was found, violations too. */
 export function runChaos({ seed, rounds }: { readonly seed: number; readonly rounds: number }): Promise<ChaosReport> {
-  return withServer((_request, response) => response.end('ok'), (host) => withRedis((redis) => withClients([redis.url], async (client) => {
-    const history = new History();
-    const startMs = performance.now();
-    const nowMs = (): number => performance.now() - startMs;
-    const note = (text: string): void => history.note(nowMs(), text);
-    const keys = buildKeys('meercat');
-    const onEnd = (name: string, lines: readonly string[]): void => history.fail(nowMs(), `${name} ended by itself:\n${lines.join('\n')}`);
-    const address: RedisAddress = { kind: 'single', endpoints: [{ host: '127.0.0.1', port: redis.port }], isTls: false, db: 0 };
-    const tables = openSubscription(address, [keys.stats], (_channel, text) => {
-      const decoded = decodeTable(text);
-      if (decoded.ok) history.published({ atMs: nowMs(), ...decoded.value.stamp });
-    });
-    const report = setInterval(() => {
-      for (const name of HOSTS) {
-        client.publish(keys.reports, encodeReport({ host: name, url: host.url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: REPORT_EVERY_MS, bye: false })).catch(() => undefined);
-      }
-    }, REPORT_EVERY_MS);
-    try {
-      return await withLinks(redis.port, NAMES.length, async (links) => {
-        const balancers = NAMES.map((name, index) => new ChaosBalancer(name, links[index] as RedisLink, onEnd));
-        const over = new AbortController();
-        const watching = balancers.map(async (balancer) => {
-          while (!over.signal.aborted) {
-            const { life } = balancer;
-            const health = await balancer.health();
-            if (health !== undefined && life === balancer.life) history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
-            // A balancer that started on an empty Redis, without hosts of its own, knows none until their agents report.
-            const status = health !== undefined && health.hosts > 0 ? await balancer.request() : undefined;
-            if (status !== undefined) history.requests++;
-            if (status !== undefined && status !== 200) history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
-            await sleep(LOOK_EVERY_MS);
+  return withServer(
+    (_request, response) => response.end('ok'),
+    (host) =>
+      withRedis((redis) =>
+        withClients([redis.url], async (client) => {
+          const history = new History();
+          const startMs = performance.now();
+          const nowMs = (): number => performance.now() - startMs;
+          const note = (text: string): void => history.note(nowMs(), text);
+          const keys = buildKeys('meercat');
+          const onEnd = (name: string, lines: readonly string[]): void =>
+            history.fail(nowMs(), `${name} ended by itself:\n${lines.join('\n')}`);
+          const address: RedisAddress = { kind: 'single', endpoints: [{ host: '127.0.0.1', port: redis.port }], isTls: false, db: 0 };
+          const tables = openSubscription(address, [keys.stats], (_channel, text) => {
+            const decoded = decodeTable(text);
+            if (decoded.ok) history.published({ atMs: nowMs(), ...decoded.value.stamp });
+          });
+          const report = setInterval(() => {
+            for (const name of HOSTS) {
+              client
+                .publish(
+                  keys.reports,
+                  encodeReport({
+                    host: name,
+                    url: host.url,
+                    cpu: 0.2,
+                    memory: 0.3,
+                    cores: 4,
+                    rps: null,
+                    intervalMs: REPORT_EVERY_MS,
+                    bye: false,
+                  }),
+                )
+                .catch(() => undefined);
+            }
+          }, REPORT_EVERY_MS);
+          try {
+            return await withLinks(redis.port, NAMES.length, async (links) => {
+              const balancers = NAMES.map((name, index) => new ChaosBalancer(name, links[index] as RedisLink, onEnd));
+              const over = new AbortController();
+              const watching = balancers.map(async (balancer) => {
+                while (!over.signal.aborted) {
+                  const { life } = balancer;
+                  const health = await balancer.health();
+                  if (health !== undefined && life === balancer.life)
+                    history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
+                  // A balancer that started on an empty Redis, without hosts of its own, knows none until their agents report.
+                  const status = health !== undefined && health.hosts > 0 ? await balancer.request() : undefined;
+                  if (status !== undefined) history.requests++;
+                  if (status !== undefined && status !== 200)
+                    history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
+                  await sleep(LOOK_EVERY_MS);
+                }
+              });
+              const random = new Random(seed);
+              const stage: Stage = { redis, balancers, random, note };
+              const outcomes: RoundOutcome[] = [];
+              try {
+                await Promise.all(balancers.map((each) => each.start()));
+                await isWell(balancers, START_MS);
+                // Each kind comes about as often as the others, in an order of the seed's.
+                const kinds = Array.from(
+                  { length: rounds },
+                  (_, round) => Object.keys(FAULTS)[round % Object.keys(FAULTS).length] as string,
+                );
+                for (let round = 0; round < rounds; round++) {
+                  const [kind] = kinds.splice(random.below(kinds.length), 1) as [string];
+                  history.takeLongestGapMs(nowMs());
+                  note(`round ${round + 1}: ${kind}`);
+                  const { hit, heal } = await (FAULTS[kind] as Fault)(stage);
+                  await sleep(300 + random.below(3200));
+                  await heal();
+                  note('healed');
+                  const tookMs = await isWell(balancers, WELL_WITHIN_MS);
+                  outcomes.push({ fault: kind, hit, gapMs: history.takeLongestGapMs(nowMs()), wellAfterMs: tookMs });
+                  if (tookMs > WELL_WITHIN_MS)
+                    history.fail(
+                      nowMs(),
+                      `round ${round + 1} (${kind}): not well ${WELL_WITHIN_MS} ms after healing: ${JSON.stringify(await Promise.all(balancers.map((each) => each.health())))}`,
+                    );
+                  note(`well after ${Math.round(tookMs)} ms`);
+                }
+              } finally {
+                over.abort();
+                await Promise.all(watching);
+                for (const each of balancers) each.thaw();
+                await Promise.all(balancers.map((each) => each.stop()));
+              }
+              return { rounds, outcomes, requests: history.requests, masterships: history.masterships, violations: history.violations };
+            });
+          } finally {
+            clearInterval(report);
+            tables.close();
           }
-        });
-        const random = new Random(seed);
-        const stage: Stage = { redis, balancers, random, note };
-        const outcomes: RoundOutcome[] = [];
-        try {
-          await Promise.all(balancers.map((each) => each.start()));
-          await isWell(balancers, START_MS);
-          // Each kind comes about as often as the others, in an order of the seed's.
-          const kinds = Array.from({ length: rounds }, (_, round) => Object.keys(FAULTS)[round % Object.keys(FAULTS).length] as string);
-          for (let round = 0; round < rounds; round++) {
-            const [kind] = kinds.splice(random.below(kinds.length), 1) as [string];
-            history.takeLongestGapMs(nowMs());
-            note(`round ${round + 1}: ${kind}`);
-            const { hit, heal } = await (FAULTS[kind] as Fault)(stage);
-            await sleep(300 + random.below(3200));
-            await heal();
-            note('healed');
-            const tookMs = await isWell(balancers, WELL_WITHIN_MS);
-            outcomes.push({ fault: kind, hit, gapMs: history.takeLongestGapMs(nowMs()), wellAfterMs: tookMs });
-            if (tookMs > WELL_WITHIN_MS) history.fail(nowMs(), `round ${round + 1} (${kind}): not well ${WELL_WITHIN_MS} ms after healing: ${JSON.stringify(await Promise.all(balancers.map((each) => each.health())))}`);
-            note(`well after ${Math.round(tookMs)} ms`);
-          }
-        } finally {
-          over.abort();
-          await Promise.all(watching);
-          for (const each of balancers) each.thaw();
-          await Promise.all(balancers.map((each) => each.stop()));
-        }
-        return { rounds, outcomes, requests: history.requests, masterships: history.masterships, violations: history.violations };
-      });
-    } finally {
-      clearInterval(report);
-      tables.close();
-    }
-  })));
+        }),
+      ),
+  );
 }
 
 /** Resolves with how long it took until the fleet was well, or with more than `timeoutMs`. */
@@ -290,7 +323,15 @@ async function isWell(balancers: readonly ChaosBalancer[], timeoutMs: number): P
     const pages = await Promise.all(balancers.map((each) => each.health()));
     const masters = pages.filter((page) => page?.role === 'master');
     const [first] = pages;
-    const isOne = masters.length === 1 && pages.every((page) => page?.hosts === HOSTS.length && page.term === page.table.term && page.table.term === first?.table.term && page.table.mastership === first.table.mastership);
+    const isOne =
+      masters.length === 1 &&
+      pages.every(
+        (page) =>
+          page?.hosts === HOSTS.length &&
+          page.term === page.table.term &&
+          page.table.term === first?.table.term &&
+          page.table.mastership === first.table.mastership,
+      );
     return isOne && (await Promise.all(balancers.map(isServing))).every(Boolean);
   };
   await waitFor(look, timeoutMs);
@@ -312,6 +353,11 @@ async function waitFor<T>(look: () => T | Promise<T>, timeoutMs: number): Promis
   return undefined;
 }
 
-async function withLinks<T>(port: number, count: number, fn: (links: readonly RedisLink[]) => Promise<T>, links: readonly RedisLink[] = []): Promise<T> {
+async function withLinks<T>(
+  port: number,
+  count: number,
+  fn: (links: readonly RedisLink[]) => Promise<T>,
+  links: readonly RedisLink[] = [],
+): Promise<T> {
   return links.length === count ? fn(links) : withRedisLink(port, (link) => withLinks(port, count, fn, [...links, link]));
 }

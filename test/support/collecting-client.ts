@@ -8,7 +8,17 @@ import type { RequestHead } from '../../lib/traffic/wire/request-head.js';
 import type { ResponseHead } from '../../lib/traffic/wire/response-head.js';
 
 /** The calls that can be made to throw. */
-export type Throwing = 'carry' | 'readBody' | 'resumeBody' | 'sendInformational' | 'sendHead' | 'flush' | 'sendBody' | 'endAnswer' | 'breakOff' | 'answer';
+export type Throwing =
+  | 'carry'
+  | 'readBody'
+  | 'resumeBody'
+  | 'sendInformational'
+  | 'sendHead'
+  | 'flush'
+  | 'sendBody'
+  | 'endAnswer'
+  | 'breakOff'
+  | 'answer';
 
 /** What a request is; GET / unless told. */
 export interface Asking {
@@ -42,8 +52,19 @@ export class CollectingClient implements ClientSide {
     const { method = 'GET', body } = asking;
     this.#asking = asking;
     this.head = {
-      method, target: '/', minorVersion: 1, headers: body === undefined ? [] : ['Content-Length', String(body.length)], host: 'x', framing: body === undefined ? 'none' : 'length',
-      length: body?.length ?? 0, upgrade: undefined, expectsContinue: false, droppedNames: 0, isKeptAlive: true, passedBy: undefined, shared: undefined,
+      method,
+      target: '/',
+      minorVersion: 1,
+      headers: body === undefined ? [] : ['Content-Length', String(body.length)],
+      host: 'x',
+      framing: body === undefined ? 'none' : 'length',
+      length: body?.length ?? 0,
+      upgrade: undefined,
+      expectsContinue: false,
+      droppedNames: 0,
+      isKeptAlive: true,
+      passedBy: undefined,
+      shared: undefined,
     };
   }
 
@@ -108,4 +129,3 @@ export class CollectingClient implements ClientSide {
     if (this.#asking.throws === call) throw new Error(`${call} fails`);
   }
 }
-

@@ -7,13 +7,52 @@ import type { Check } from './import-rules.js';
 import { importsOf, lineAt, viewsOf } from './source-text.js';
 
 const FLEET_COLUMNS = {
-  wideHeader: true, fleet: true, classCost: true, lists: true, cpu: true, memory: true, cores: true, usage: true, reportedAt: true, state: true, out: true, fleetInflight: true,
-  quick: true, warmSince: true, operator: true, fleetWork: true, othersInflight: true, othersWork: true, capacity: true, capacityTrend: true, speed: true,
+  wideHeader: true,
+  fleet: true,
+  classCost: true,
+  lists: true,
+  cpu: true,
+  memory: true,
+  cores: true,
+  usage: true,
+  reportedAt: true,
+  state: true,
+  out: true,
+  fleetInflight: true,
+  quick: true,
+  warmSince: true,
+  operator: true,
+  fleetWork: true,
+  othersInflight: true,
+  othersWork: true,
+  capacity: true,
+  capacityTrend: true,
+  speed: true,
 } as const satisfies Record<keyof FleetColumns, true>;
 
 const TRAFFIC_COLUMNS = {
-  saidCount: true, saidMs: true, known: true, inflight: true, work: true, kept: true, served: true, startSum: true, elapsedSum: true, workDone: true, busyMs: true, workSquares: true,
-  workByDuration: true, durationSquares: true, servedByClass: true, busyByClass: true, avoidUntil: true, ejectedUntil: true, failing: true, pace: true, answers: true, paceSum: true,
+  saidCount: true,
+  saidMs: true,
+  known: true,
+  inflight: true,
+  work: true,
+  kept: true,
+  served: true,
+  startSum: true,
+  elapsedSum: true,
+  workDone: true,
+  busyMs: true,
+  workSquares: true,
+  workByDuration: true,
+  durationSquares: true,
+  servedByClass: true,
+  busyByClass: true,
+  avoidUntil: true,
+  ejectedUntil: true,
+  failing: true,
+  pace: true,
+  answers: true,
+  paceSum: true,
 } as const satisfies Record<keyof TrafficColumns, true>;
 
 /** Who writes the columns of each thread, as beginnings of paths. A table is made in layout.ts; the lab plays the traffic thread of its tables. */
@@ -23,7 +62,10 @@ const WRITERS = {
 } as const;
 
 /** `header` is of both: its cell tells. */
-const COLUMN = new RegExp(`(?<![\\w$])(?:${['header', ...Object.keys(FLEET_COLUMNS), ...Object.keys(TRAFFIC_COLUMNS)].join('|')})(?![\\w$])`, 'g');
+const COLUMN = new RegExp(
+  `(?<![\\w$])(?:${['header', ...Object.keys(FLEET_COLUMNS), ...Object.keys(TRAFFIC_COLUMNS)].join('|')})(?![\\w$])`,
+  'g',
+);
 
 const ASSIGNED = /^\s*(?:(?:[-+*/%&|^]|\*\*|<<|>>>?|\?\?|&&|\|\|)?=(?![=>])|\+\+|--)/;
 const CHANGING_METHOD = /^\s*\.\s*(?:fill|set|copyWithin|sort|reverse)\s*\(/;
@@ -40,7 +82,8 @@ export const checkColumnWriters: Check = (path, text) => {
     const [before, after] = [code.slice(Math.max(0, index - 80), index), code.slice(end)];
     if (!hasLayout && !/(?<![\w$])(?:columns|view)\s*\.\s*$/.test(before)) return [];
     const isCell = end > index + column.length;
-    const isWritten = (isCell && (ASSIGNED.test(after) || COUNTED_BEFORE.test(before))) || CHANGING_METHOD.test(after) || ATOMIC_WRITE.test(before);
+    const isWritten =
+      (isCell && (ASSIGNED.test(after) || COUNTED_BEFORE.test(before))) || CHANGING_METHOD.test(after) || ATOMIC_WRITE.test(before);
     if (!isWritten) return [];
     const isTraffic = column in TRAFFIC_COLUMNS || (column === 'header' && /^header\W*HEADER\.inflight\b/.test(code.slice(index)));
     const thread = isTraffic ? 'traffic' : 'fleet';

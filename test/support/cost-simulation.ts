@@ -97,13 +97,35 @@ type Event =
 
 /** All messages, in the order in which a master hears them. */
 export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
-  const { classes, load, seconds, hosts: size = 50, cores = 4, slowShare = 0.25, hasNeighbours = true, reportMs = 1000, loadMs = 20, delayMs = 10 } = scenario;
+  const {
+    classes,
+    load,
+    seconds,
+    hosts: size = 50,
+    cores = 4,
+    slowShare = 0.25,
+    hasNeighbours = true,
+    reportMs = 1000,
+    loadMs = 20,
+    delayMs = 10,
+  } = scenario;
   const rng = new Random(scenario.seed);
   const uniform = (): number => rng.below(2 ** 30) / 2 ** 30;
   const exponential = (mean: number): number => -Math.log(1 - uniform()) * mean;
   const hosts: Host[] = Array.from({ length: size }, (_, index) => ({
-    name: `h${index}`, speed: index < size * slowShare ? 0.6 : 1, lost: 0, inflight: 0, running: new MinHeap<Job>(), workDone: 0, atMs: 0, version: 0,
-    busyMs: 0, reportedAtMs: 0, hasFinished: false, counts: classes.map(() => 0), durations: classes.map(() => 0),
+    name: `h${index}`,
+    speed: index < size * slowShare ? 0.6 : 1,
+    lost: 0,
+    inflight: 0,
+    running: new MinHeap<Job>(),
+    workDone: 0,
+    atMs: 0,
+    version: 0,
+    busyMs: 0,
+    reportedAtMs: 0,
+    hasFinished: false,
+    counts: classes.map(() => 0),
+    durations: classes.map(() => 0),
   }));
   const shares = classes.reduce((sum, { share }) => sum + share, 0);
   const meanCpuMs = classes.reduce((sum, { share, cpuMs }) => sum + (share / shares) * cpuMs, 0);
@@ -198,7 +220,14 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
 
   function tellReport(host: Host): void {
     advance(host);
-    tell({ kind: 'report', host: host.name, speed: host.speed, atMs: nowMs + uniform() * delayMs, windowMs: nowMs - host.reportedAtMs, cpuMs: host.busyMs });
+    tell({
+      kind: 'report',
+      host: host.name,
+      speed: host.speed,
+      atMs: nowMs + uniform() * delayMs,
+      windowMs: nowMs - host.reportedAtMs,
+      cpuMs: host.busyMs,
+    });
     host.busyMs = 0;
     host.reportedAtMs = nowMs;
     events.push(nowMs + reportMs * (0.95 + uniform() * 0.1), { kind: 'report', host });

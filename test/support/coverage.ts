@@ -12,7 +12,9 @@ export async function filesCalled(fn: () => Promise<void>): Promise<ReadonlySet<
     await session.post('Profiler.takePreciseCoverage');
     await fn();
     const { result } = await session.post('Profiler.takePreciseCoverage');
-    const called = result.filter(({ functions }) => functions.some(({ functionName, ranges }) => functionName !== '' && ranges.some(({ count }) => count > 0)));
+    const called = result.filter(({ functions }) =>
+      functions.some(({ functionName, ranges }) => functionName !== '' && ranges.some(({ count }) => count > 0)),
+    );
     return new Set(called.flatMap(({ url }) => /\/lib\/traffic\/(.+)\.js$/.exec(url)?.[1] ?? []).map((file) => `${file}.ts`));
   } finally {
     session.disconnect();

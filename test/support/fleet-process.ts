@@ -45,7 +45,11 @@ export interface FleetProcessOptions {
  * Starts `meercat up` with these arguments, hands it out and ends it. Rejects when a process of it
  * still lives 2 s after it ended; all are killed then.
  */
-export function withFleet<T>(args: readonly string[], fn: (fleet: FleetProcess) => T | Promise<T>, options: FleetProcessOptions = {}): Promise<T> {
+export function withFleet<T>(
+  args: readonly string[],
+  fn: (fleet: FleetProcess) => T | Promise<T>,
+  options: FleetProcessOptions = {},
+): Promise<T> {
   const mark = `MEERCAT_TEST_MARK=${randomUUID()}`;
   const plain = meercatProcess(['up', ...args], { ...options.env, MEERCAT_TEST_MARK: mark.split('=')[1] });
   const [command, ...rest] = options.wrap?.([process.execPath, ENTRY, 'up', ...args]) ?? [plain.command, ...(plain.args ?? [])];
@@ -63,7 +67,8 @@ export function withFleet<T>(args: readonly string[], fn: (fleet: FleetProcess) 
         child.kill(signal);
       },
       members: look,
-      member: (pattern) => until(() => look().find(({ command: text }) => pattern.test(text)), { everyMs: 30, what: `a process like ${pattern}` }),
+      member: (pattern) =>
+        until(() => look().find(({ command: text }) => pattern.test(text)), { everyMs: 30, what: `a process like ${pattern}` }),
       async ready() {
         await child.waitForLine(/^ready$/, READY_MS);
         look();
@@ -78,7 +83,10 @@ export function withFleet<T>(args: readonly string[], fn: (fleet: FleetProcess) 
       const left = (): number[] => [...new Set([...seen.keys(), ...markedWith(mark)])].filter((pid) => pid !== child.pid && isAlive(pid));
       await until(() => left().length === 0, {
         timeoutMs: options.leftoverMs ?? LEFTOVER_MS,
-        what: () => `these processes to end: ${left().map((pid) => `${pid} (${seen.get(pid) ?? commandOf(pid)})`).join(', ')}`,
+        what: () =>
+          `these processes to end: ${left()
+            .map((pid) => `${pid} (${seen.get(pid) ?? commandOf(pid)})`)
+            .join(', ')}`,
       }).finally(() => {
         for (const pid of left()) process.kill(pid, 'SIGKILL');
       });
@@ -135,7 +143,9 @@ function hold(port: number): Promise<Server | undefined> {
 }
 
 function allPids(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {

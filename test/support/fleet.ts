@@ -89,7 +89,12 @@ async function isIdle({ inflight }: TestBalancer): Promise<void> {
  * @param keep `keepThread` for threads of its own
  * @param lookup finds the addresses of hosts that have names; the system's unless told
  */
-export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (each: TestBalancer) => T | Promise<T>, keep: KeepThread = keepInnerThread, lookup?: Lookup): Promise<T> {
+export async function withBalancer<T>(
+  overrides: Partial<BalancerConfig>,
+  fn: (each: TestBalancer) => T | Promise<T>,
+  keep: KeepThread = keepInnerThread,
+  lookup?: Lookup,
+): Promise<T> {
   const lines: string[] = [];
   const log: Log = (level, message, fields = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const config = buildConfig(overrides);
@@ -110,11 +115,15 @@ export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (e
       await until(async () => (await each.health()).hosts === hosts, { timeoutMs: SLOW_MS, what: `${hosts} hosts on ${balancer.name}` });
     },
     async becomes(role) {
-      await until(() => balancer.role === role, { timeoutMs: SLOW_MS, what: () => `${balancer.name} to be ${role}; its log:\n${lines.join('\n')}` });
+      await until(() => balancer.role === role, {
+        timeoutMs: SLOW_MS,
+        what: () => `${balancer.name} to be ${role}; its log:\n${lines.join('\n')}`,
+      });
     },
   };
   try {
-    if (config.statics.length > 0) await until(async () => (await each.health()).hosts >= config.statics.length, { timeoutMs: SLOW_MS, what: 'the static hosts' });
+    if (config.statics.length > 0)
+      await until(async () => (await each.health()).hosts >= config.statics.length, { timeoutMs: SLOW_MS, what: 'the static hosts' });
     const result = await fn(each);
     await isIdle(each);
     return result;
@@ -125,7 +134,10 @@ export async function withBalancer<T>(overrides: Partial<BalancerConfig>, fn: (e
 
 /** Publishes one report, as an agent does, whether or not a master listens; gives how many did. */
 export function publishReport(client: Commands, host: string, url: string, fields: Partial<Report> = {}): Promise<number> {
-  return client.publish(KEYS.reports, encodeReport({ host, url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false, ...fields }));
+  return client.publish(
+    KEYS.reports,
+    encodeReport({ host, url, cpu: 0.2, memory: 0.3, cores: 4, rps: null, intervalMs: 1000, bye: false, ...fields }),
+  );
 }
 
 /** Publishes one report that a master hears: one that was just elected may not listen yet. */

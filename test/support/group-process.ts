@@ -49,40 +49,74 @@ export interface GroupOptions {
 
 /** Flags that suit tests; those of `more` come last. */
 export function groupFlags(redis: string, hostUrl: string, more: readonly string[] = [], processes = 2): string[] {
-  return ['balancer', '--redis', redis, '--name', 'g', '--processes', String(processes), '--bind', '127.0.0.1', '--host', hostUrl, '--connect-timeout', '20s', ...(more.includes('--port') ? [] : ['--port', '0']), ...more];
+  return [
+    'balancer',
+    '--redis',
+    redis,
+    '--name',
+    'g',
+    '--processes',
+    String(processes),
+    '--bind',
+    '127.0.0.1',
+    '--host',
+    hostUrl,
+    '--connect-timeout',
+    '20s',
+    ...(more.includes('--port') ? [] : ['--port', '0']),
+    ...more,
+  ];
 }
 
 /** Starts a group, hands it out when all serve, and ends it. */
-export function withGroup<T>({ redis, processes = 2, flags = [], env = { MEERCAT_DRAIN_TIMEOUT: '2s' }, handler }: GroupOptions, fn: (group: TestGroup) => T | Promise<T>): Promise<T> {
+export function withGroup<T>(
+  { redis, processes = 2, flags = [], env = { MEERCAT_DRAIN_TIMEOUT: '2s' }, handler }: GroupOptions,
+  fn: (group: TestGroup) => T | Promise<T>,
+): Promise<T> {
   return withServer(handler ?? ((_request, response) => void response.end('host')), (host) =>
-    withMeercat(groupFlags(redis, host.url, flags, processes), async (parent) => {
-      const seen = new Set<number>();
-      const pids = (): number[] => {
-        const found = descendantsOf(parent.pid);
-        for (const pid of found) seen.add(pid);
-        return found;
-      };
-      const log = (message: string): Record<string, unknown>[] => logOf(parent).filter(({ msg }) => msg === message);
-      const all = await until(() => log('all processes are serving')[0], { timeoutMs: SLOW_MS, what: () => `all to serve:\n${parent.lines.join('\n')}` });
-      const group: TestGroup = {
-        parent,
-        port: all['port'] as number,
-        pids,
-        log,
-        consoles: () => Object.fromEntries(log('serving').map(({ name, console: url }) => [String(name), String(url)])),
-        served: async (times) => void (await until(() => log('serving').length >= times, { timeoutMs: SLOW_MS, what: () => `${times} to serve:\n${parent.lines.join('\n')}` })),
-      };
-      pids();
-      try {
-        return await fn(group);
-      } finally {
-        pids();
-        parent.kill();
-        await ended(parent, LEFTOVER_MS).catch(() => parent.stop(0));
-        const left = (): number[] => [...seen].filter(isAlive);
-        await until(() => left().length === 0, { timeoutMs: LEFTOVER_MS, what: () => `processes ${left().join()} to end:\n${parent.lines.slice(-20).join('\n')}` }).finally(() => {
-          for (const pid of left()) process.kill(pid, 'SIGKILL');
+    withMeercat(
+      groupFlags(redis, host.url, flags, processes),
+      async (parent) => {
+        const seen = new Set<number>();
+        const pids = (): number[] => {
+          const found = descendantsOf(parent.pid);
+          for (const pid of found) seen.add(pid);
+          return found;
+        };
+        const log = (message: string): Record<string, unknown>[] => logOf(parent).filter(({ msg }) => msg === message);
+        const all = await until(() => log('all processes are serving')[0], {
+          timeoutMs: SLOW_MS,
+          what: () => `all to serve:\n${parent.lines.join('\n')}`,
         });
-      }
-    }, env));
+        const group: TestGroup = {
+          parent,
+          port: all['port'] as number,
+          pids,
+          log,
+          consoles: () => Object.fromEntries(log('serving').map(({ name, console: url }) => [String(name), String(url)])),
+          served: async (times) =>
+            void (await until(() => log('serving').length >= times, {
+              timeoutMs: SLOW_MS,
+              what: () => `${times} to serve:\n${parent.lines.join('\n')}`,
+            })),
+        };
+        pids();
+        try {
+          return await fn(group);
+        } finally {
+          pids();
+          parent.kill();
+          await ended(parent, LEFTOVER_MS).catch(() => parent.stop(0));
+          const left = (): number[] => [...seen].filter(isAlive);
+          await until(() => left().length === 0, {
+            timeoutMs: LEFTOVER_MS,
+            what: () => `processes ${left().join()} to end:\n${parent.lines.slice(-20).join('\n')}`,
+          }).finally(() => {
+            for (const pid of left()) process.kill(pid, 'SIGKILL');
+          });
+        }
+      },
+      env,
+    ),
+  );
 }

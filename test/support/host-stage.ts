@@ -51,7 +51,11 @@ async function askAs(raw: RawClient, { method, version }: HostAnswer): Promise<R
   const body = method === 'POST' ? 'Content-Length: 4\r\n\r\nbody' : '\r\n';
   raw.send(`${method} /entry HTTP/${version}\r\nHost: x\r\n${body}`);
   const read = (): ReferenceAnswer => readAnswer(raw.text, method, endingOf(raw));
-  await until(() => read().state !== 'more', { timeoutMs: 10_000, everyMs: 2, what: () => `an answer that is whole or cut off: ${JSON.stringify(raw.text)}` });
+  await until(() => read().state !== 'more', {
+    timeoutMs: 10_000,
+    everyMs: 2,
+    what: () => `an answer that is whole or cut off: ${JSON.stringify(raw.text)}`,
+  });
   return read();
 }
 
@@ -62,14 +66,21 @@ function compare(answer: ReferenceAnswer, { gets, head }: HostAnswer): string[] 
     return faults;
   }
   const isBody = typeof gets.body === 'string' ? gets.body === answer.body : gets.body.test(answer.body);
-  if (answer.state !== 'whole' || answer.status !== gets.status || !isBody) faults.push(`it got ${answer.state} ${JSON.stringify(answer.head)} ${JSON.stringify(answer.body)}`);
+  if (answer.state !== 'whole' || answer.status !== gets.status || !isBody)
+    faults.push(`it got ${answer.state} ${JSON.stringify(answer.head)} ${JSON.stringify(answer.body)}`);
   if (!head.test(answer.head)) faults.push(`the head was ${JSON.stringify(answer.head)}`);
   if (answer.rest !== '') faults.push(`behind it came ${JSON.stringify(answer.rest)}`);
   return faults;
 }
 
 /** Everything that is wrong with what came of one entry. */
-async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Present, bystander: RawClient, ca: string | undefined): Promise<string[]> {
+async function faultsOf(
+  answer: HostAnswer,
+  { port }: TestBalancer,
+  present: Present,
+  bystander: RawClient,
+  ca: string | undefined,
+): Promise<string[]> {
   const { gets, asked, isKept, method, version } = answer;
   const raw = new RawClient(port, ca);
   Object.assign(present, { acts: answer.acts, client: raw, connections: [] });
@@ -82,8 +93,13 @@ async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Pre
     // A host that ends a kept connection before a byte of its answer is asked once more, on a new one.
     const isSilent = answer.acts[0] === 'end' || answer.acts[0] === 'reset';
     const most = method !== 'POST' && isSilent ? 2 * expected : expected;
-    if (hosts !== expected || present.connections.length > most) faults.push(`${hosts} hosts were asked ${present.connections.length} times`);
-    if (!isKept) await until(() => present.connections.every(({ isClosed }) => isClosed), { everyMs: 2, what: 'the connection to the host to be closed' });
+    if (hosts !== expected || present.connections.length > most)
+      faults.push(`${hosts} hosts were asked ${present.connections.length} times`);
+    if (!isKept)
+      await until(() => present.connections.every(({ isClosed }) => isClosed), {
+        everyMs: 2,
+        what: 'the connection to the host to be closed',
+      });
     else if (present.connections.some(({ isClosed }) => isClosed)) faults.push('the connection to the host was closed');
     // The same client goes on where it may, and everybody else in any case.
     if (gets !== 'cut' && version === '1.1' && !/\r\nConnection: close/.test(got.head)) await isServed(raw);
@@ -98,7 +114,10 @@ async function faultsOf(answer: HostAnswer, { port }: TestBalancer, present: Pre
 async function isServed(raw: RawClient): Promise<void> {
   raw.text = '';
   raw.send('GET /good HTTP/1.1\r\nHost: x\r\n\r\n');
-  await until(() => /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\ngood$/.test(raw.text), { everyMs: 2, what: () => `the next answer: ${JSON.stringify(raw.text)}` });
+  await until(() => /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\ngood$/.test(raw.text), {
+    everyMs: 2,
+    what: () => `the next answer: ${JSON.stringify(raw.text)}`,
+  });
 }
 
 /** Where TLS is spoken; nowhere unless told. */
@@ -113,23 +132,39 @@ export function runHostMatrix(answers: readonly HostAnswer[], tls?: StageTls): P
   const present = new Present();
   const { certificates, isToHosts = false, isToClients = false } = tls ?? {};
   const ca = isToClients ? certificates?.ca : undefined;
-  const files = certificates === undefined ? {} : {
-    ...(isToHosts && { hostCa: certificates.caFile }),
-    ...(isToClients && { tlsCerts: [certificates.certFile], tlsKeys: [certificates.keyFile] }),
-  };
-  const withHost = <T>(fn: (host: RawHost) => Promise<T>): Promise<T> => withRawHost(present.onData, fn, isToHosts ? certificates : undefined);
-  return withHost((first) => withHost((second) => withBalancer(
-    { statics: [{ name: 'h1', url: first.url }, { name: 'h2', url: second.url }], ejectAfter: 1_000_000, retryBudgetPercent: 100, ...files },
-    async (each) => {
-      const bystander = new RawClient(each.port, ca);
-      const faults: string[] = [];
-      for (const answer of answers) faults.push(...await faultsOf(answer, each, present, bystander, ca));
-      bystander.socket.destroy();
-      assert.is(faults.join('\n'), '');
-      assert.is(each.counter('internal_errors'), 0);
-      assert.is((await each.health()).httpStatus, 200);
-    },
-  )));
+  const files =
+    certificates === undefined
+      ? {}
+      : {
+          ...(isToHosts && { hostCa: certificates.caFile }),
+          ...(isToClients && { tlsCerts: [certificates.certFile], tlsKeys: [certificates.keyFile] }),
+        };
+  const withHost = <T>(fn: (host: RawHost) => Promise<T>): Promise<T> =>
+    withRawHost(present.onData, fn, isToHosts ? certificates : undefined);
+  return withHost((first) =>
+    withHost((second) =>
+      withBalancer(
+        {
+          statics: [
+            { name: 'h1', url: first.url },
+            { name: 'h2', url: second.url },
+          ],
+          ejectAfter: 1_000_000,
+          retryBudgetPercent: 100,
+          ...files,
+        },
+        async (each) => {
+          const bystander = new RawClient(each.port, ca);
+          const faults: string[] = [];
+          for (const answer of answers) faults.push(...(await faultsOf(answer, each, present, bystander, ca)));
+          bystander.socket.destroy();
+          assert.is(faults.join('\n'), '');
+          assert.is(each.counter('internal_errors'), 0);
+          assert.is((await each.health()).httpStatus, 200);
+        },
+      ),
+    ),
+  );
 }
 
 /** The same behaviour towards a POST with a body: it is never sent to a second host. */

@@ -71,12 +71,13 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
 /** The same view, counting every cell that is read; `reads.most` is the most in one pick of all. */
 export function countReads(view: HostView): { view: HostView; reads: { now: number } } {
   const reads = { now: 0 };
-  const counting = <T extends object>(cells: T): T => new Proxy(cells, {
-    get(target, key) {
-      reads.now++;
-      return Reflect.get(target, key) as unknown;
-    },
-  });
+  const counting = <T extends object>(cells: T): T =>
+    new Proxy(cells, {
+      get(target, key) {
+        reads.now++;
+        return Reflect.get(target, key) as unknown;
+      },
+    });
   const list = counting(view.candidates());
   return {
     reads,
@@ -136,9 +137,11 @@ export function chiSquareLimit(freedom: number): number {
 export function twoChoiceShares(usages: readonly number[]): number[] {
   // Of all ordered pairs: both draws the same host, or it and another, in either order.
   const pairs = usages.length ** 2;
-  return usages.map((own, i) => usages.reduce((won, other, j) => {
-    if (i === j) return won + 1 / pairs;
-    if (other < own) return won;
-    return won + (other === own ? 1 : 2) / pairs;
-  }, 0));
+  return usages.map((own, i) =>
+    usages.reduce((won, other, j) => {
+      if (i === j) return won + 1 / pairs;
+      if (other < own) return won;
+      return won + (other === own ? 1 : 2) / pairs;
+    }, 0),
+  );
 }

@@ -72,12 +72,18 @@ export class RawClient {
 
   /** Resolves with the match when what came fits. */
   async receives(pattern: RegExp): Promise<RegExpExecArray> {
-    return until(() => pattern.exec(this.text), { timeoutMs: TIMEOUT_MS, what: () => `${pattern} in ${JSON.stringify(this.text.slice(0, 2000))}` });
+    return until(() => pattern.exec(this.text), {
+      timeoutMs: TIMEOUT_MS,
+      what: () => `${pattern} in ${JSON.stringify(this.text.slice(0, 2000))}`,
+    });
   }
 
   /** Resolves with all that came, when the other side has ended or closed. */
   async ends(): Promise<string> {
-    await until(() => this.hasEnded || this.isClosed, { timeoutMs: TIMEOUT_MS, what: () => `the end after ${JSON.stringify(this.text.slice(0, 2000))}` });
+    await until(() => this.hasEnded || this.isClosed, {
+      timeoutMs: TIMEOUT_MS,
+      what: () => `the end after ${JSON.stringify(this.text.slice(0, 2000))}`,
+    });
     this.socket.destroy();
     return this.text;
   }

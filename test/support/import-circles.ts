@@ -31,10 +31,17 @@ export function circlesOf(sources: readonly SourceFile[]): string[] {
 
 function graphOf(sources: readonly SourceFile[]): Graph {
   const paths = new Set(sources.map(({ path }) => path));
-  return new Map(sources.map(({ path, text }) => [path, new Map(importsOf(text).flatMap(({ specifier, offset, isEntry }) => {
-    const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
-    return specifier.startsWith('.') && !isEntry && paths.has(target) ? [[target, lineAt(text, offset)] as const] : [];
-  }))]));
+  return new Map(
+    sources.map(({ path, text }) => [
+      path,
+      new Map(
+        importsOf(text).flatMap(({ specifier, offset, isEntry }) => {
+          const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+          return specifier.startsWith('.') && !isEntry && paths.has(target) ? [[target, lineAt(text, offset)] as const] : [];
+        }),
+      ),
+    ]),
+  );
 }
 
 /** Takes out every file that imports none of those that are left: it is in no circle. */

@@ -43,7 +43,12 @@ const COMPOSITION_ROOTS = new Set(['balancer', 'index']);
 const FILES_MAY_IMPORT: readonly string[] = ['config'];
 
 /** Files without I/O that the simulation runs as they are, in folders that the lab may not import. */
-const SIMULATED: ReadonlySet<string> = new Set(['lib/hosts/host-registry.js', 'lib/hosts/flush-pace.js', 'lib/fleet/table-order.js', 'lib/fleet/own-loads.js']);
+const SIMULATED: ReadonlySet<string> = new Set([
+  'lib/hosts/host-registry.js',
+  'lib/hosts/flush-pace.js',
+  'lib/fleet/table-order.js',
+  'lib/fleet/own-loads.js',
+]);
 
 /** The benchmark's peers are http-proxy as it comes and with undici: the places outside its home. */
 const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy', 'lib/lab/undici-proxy.ts http-proxy']);
@@ -78,7 +83,12 @@ export const checkFolderImports: Check = (path, text) => {
     const to = partOf(target);
     if (path.startsWith('lib/lab/simulation/') && SIMULATED.has(target)) return [];
     const [aspect, aspectOfTarget] = [aspectOf(path), aspectOf(target)];
-    if (aspect !== null && aspectOfTarget !== aspect && to?.name === 'traffic' && !TRAFFIC_MAY_IMPORT[aspect]?.includes(aspectOfTarget ?? '')) {
+    if (
+      aspect !== null &&
+      aspectOfTarget !== aspect &&
+      to?.name === 'traffic' &&
+      !TRAFFIC_MAY_IMPORT[aspect]?.includes(aspectOfTarget ?? '')
+    ) {
       return [`${path}:${lineAt(text, offset)}: lib/traffic/${aspect}/ may not import ${target}`];
     }
     if (to ? mayImport(from, to) : !/^(bin|test)\//.test(target)) return [];
@@ -100,7 +110,7 @@ function mayImport(from: Part, to: Part): boolean {
   if (!from.isFolder && COMPOSITION_ROOTS.has(from.name)) return true;
   if (!from.isFolder && from.name === 'model') return false;
   if (to.isFolder || COMPOSITION_ROOTS.has(to.name)) {
-    const allowed = from.isFolder ? FOLDER_MAY_IMPORT[from.name] ?? [] : [...PURE_FOLDERS, ...FILES_MAY_IMPORT];
+    const allowed = from.isFolder ? (FOLDER_MAY_IMPORT[from.name] ?? []) : [...PURE_FOLDERS, ...FILES_MAY_IMPORT];
     return allowed.includes(to.name);
   }
   return to.name === 'model' || !(from.isFolder && PURE_FOLDERS.has(from.name));
@@ -110,7 +120,7 @@ function mayImport(from: Part, to: Part): boolean {
 export const checkLibraryImports: Check = (path, text) => {
   if (path.startsWith('test/')) return [];
   return importsOf(text).flatMap(({ specifier, offset }) => {
-    const library = Object.keys(LIBRARY_HOME).find(name => specifier === name || specifier.startsWith(`${name}/`));
+    const library = Object.keys(LIBRARY_HOME).find((name) => specifier === name || specifier.startsWith(`${name}/`));
     const home = library && LIBRARY_HOME[library];
     if (!home || path.startsWith(home) || LIBRARY_GUESTS.has(`${path} ${library}`)) return [];
     return [`${path}:${lineAt(text, offset)}: ${library} may be imported in ${home} only`];

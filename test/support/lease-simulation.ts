@@ -69,7 +69,16 @@ export class LeaseSimulation {
   #overlapSinceMs = Number.NaN;
 
   constructor(options: SimulationOptions) {
-    this.options = { seed: 1, latencyMs: [0.2, 2], strayOneIn: 0, commandTimeoutMs: 500, isInOrder: true, mayOverlap: false, mayRepeatTerms: false, ...options };
+    this.options = {
+      seed: 1,
+      latencyMs: [0.2, 2],
+      strayOneIn: 0,
+      commandTimeoutMs: 500,
+      isInOrder: true,
+      mayOverlap: false,
+      mayRepeatTerms: false,
+      ...options,
+    };
     this.times = options.times ?? leaseTimes(1500);
     this.random = new Random(this.options.seed);
     this.server = new FakeLeaseServer(() => this.time.nowMs + this.#serverJumpMs);
@@ -177,17 +186,26 @@ export class LeaseSimulation {
     const highest = Math.max(0, ...this.transcript.map(({ term }) => term));
     this.transcript.push({ atMs: this.time.nowMs, ...turn });
     if (turn.role === 'master' && turn.term <= highest && !this.options.mayRepeatTerms) this.fail(`term ${turn.term} does not grow`);
-    if (turn.role === 'slave' && (last?.role !== 'master' || last.term !== turn.term)) this.fail(`${turn.name} was not master of ${turn.term}`);
+    if (turn.role === 'slave' && (last?.role !== 'master' || last.term !== turn.term))
+      this.fail(`${turn.name} was not master of ${turn.term}`);
   }
 
   recordWrite(write: Omit<Write, 'atMs'>): void {
-    const newest = Math.max(0, ...this.writes.slice(-50).filter(({ isFenced }) => !isFenced).map(({ term }) => term));
+    const newest = Math.max(
+      0,
+      ...this.writes
+        .slice(-50)
+        .filter(({ isFenced }) => !isFenced)
+        .map(({ term }) => term),
+    );
     this.writes.push({ atMs: this.time.nowMs, ...write });
     if (!write.isFenced && write.term < newest) this.fail(`a write of term ${write.term} was taken after one of ${newest}`);
   }
 
   fail(what: string): never {
-    const lines = this.transcript.slice(-12).map(({ atMs, name, role, term, reason = '' }) => `  ${atMs.toFixed(1)} ${name} ${role} ${term} ${reason}`);
+    const lines = this.transcript
+      .slice(-12)
+      .map(({ atMs, name, role, term, reason = '' }) => `  ${atMs.toFixed(1)} ${name} ${role} ${term} ${reason}`);
     throw new Error(`at ${this.time.nowMs.toFixed(1)} ms, seed ${this.options.seed}: ${what}\n${lines.join('\n')}`);
   }
 

@@ -60,27 +60,29 @@ export async function onFake(fn: UseStage): Promise<void> {
 
 /** Plays on a Redis of its own. */
 export async function onRedis(fn: UseStage): Promise<void> {
-  await withRedis((redis) => withClients([redis.url, redis.url], async (first, second) => {
-    const keys = buildKeys('stage');
-    await fn({
-      a: createLeaseStore([first], keys, STAGE_TTL_MS),
-      b: createLeaseStore([second], keys, STAGE_TTL_MS),
-      async runOut() {
-        await until(async () => (await first.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out', everyMs: 20 });
-      },
-      readTerm: () => first.get(keys.term),
-      async writeTerm(text) {
-        await first.set(keys.term, text);
-      },
-      readMaster: () => first.hgetall(keys.master),
-      async goAway() {
-        await redis.kill();
-        await until(() => first.status !== 'ready' && second.status !== 'ready', { what: 'the loss to be noticed' });
-      },
-      async returnEmpty() {
-        await redis.restart();
-        await areReady(first, second);
-      },
-    });
-  }));
+  await withRedis((redis) =>
+    withClients([redis.url, redis.url], async (first, second) => {
+      const keys = buildKeys('stage');
+      await fn({
+        a: createLeaseStore([first], keys, STAGE_TTL_MS),
+        b: createLeaseStore([second], keys, STAGE_TTL_MS),
+        async runOut() {
+          await until(async () => (await first.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out', everyMs: 20 });
+        },
+        readTerm: () => first.get(keys.term),
+        async writeTerm(text) {
+          await first.set(keys.term, text);
+        },
+        readMaster: () => first.hgetall(keys.master),
+        async goAway() {
+          await redis.kill();
+          await until(() => first.status !== 'ready' && second.status !== 'ready', { what: 'the loss to be noticed' });
+        },
+        async returnEmpty() {
+          await redis.restart();
+          await areReady(first, second);
+        },
+      });
+    }),
+  );
 }

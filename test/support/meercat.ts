@@ -29,7 +29,12 @@ export function meercatProcess(args: readonly string[], env: Environment = {}): 
 
 /** Flags, and those of the defaults that are not among them: a flag with one value may be given only once. */
 export function withDefaults(flags: readonly string[], defaults: Readonly<Record<string, string>>): string[] {
-  return [...Object.entries(defaults).filter(([flag]) => !flags.includes(flag)).flat(), ...flags];
+  return [
+    ...Object.entries(defaults)
+      .filter(([flag]) => !flags.includes(flag))
+      .flat(),
+    ...flags,
+  ];
 }
 
 /** Runs `meercat` to its end; rejects when it has not ended after 20 s. */

@@ -4,12 +4,59 @@ import type { Random } from '../../lib/routing/random.js';
 
 /** Values that parsers like to trip over. */
 export const ODD_VALUES: readonly unknown[] = [
-  null, true, false, 0, -0, -1, 1.5, 1e308, -1e308, 2 ** 31, 2 ** 53, 2 ** 64, '', ' ', 'NaN', '1', 'a'.repeat(10_000), '\u0000', '\n',
-  '\u001b[31m', '\u202e', '\ud800', '__proto__', 'constructor', 'toString', [], [[]], [null], {}, { __proto__: null }, { length: 1e9 },
-  'http://user:pass@h', 'javascript:alert(1)', 'http://', 'http://h:99999',
+  null,
+  true,
+  false,
+  0,
+  -0,
+  -1,
+  1.5,
+  1e308,
+  -1e308,
+  2 ** 31,
+  2 ** 53,
+  2 ** 64,
+  '',
+  ' ',
+  'NaN',
+  '1',
+  'a'.repeat(10_000),
+  '\u0000',
+  '\n',
+  '\u001b[31m',
+  '\u202e',
+  '\ud800',
+  '__proto__',
+  'constructor',
+  'toString',
+  [],
+  [[]],
+  [null],
+  {},
+  { __proto__: null },
+  { length: 1e9 },
+  'http://user:pass@h',
+  'javascript:alert(1)',
+  'http://',
+  'http://h:99999',
 ];
 
-const TEXTS = ['1e999', '-1e999', 'NaN', '{"__proto__":{"v":1,"x":1}}', '"__proto__":{"polluted":1},', '[', '{', '"', '\\', '\u0000', ',', '}', ']', '9'.repeat(400)];
+const TEXTS = [
+  '1e999',
+  '-1e999',
+  'NaN',
+  '{"__proto__":{"v":1,"x":1}}',
+  '"__proto__":{"polluted":1},',
+  '[',
+  '{',
+  '"',
+  '\\',
+  '\u0000',
+  ',',
+  '}',
+  ']',
+  '9'.repeat(400),
+];
 
 const oneOf = <T>(random: Random, values: readonly T[]): T => values[random.below(values.length)] as T;
 
@@ -19,7 +66,12 @@ export function mutateText(random: Random, text: string): string {
   for (let i = 1 + random.below(4); i > 0; i--) {
     const at = random.below(mutated.length + 1);
     const to = Math.min(mutated.length, at + random.below(12));
-    const put = [() => '', () => oneOf(random, TEXTS), () => String.fromCharCode(random.below(0x10000)), () => mutated.slice(at, to).repeat(2)];
+    const put = [
+      () => '',
+      () => oneOf(random, TEXTS),
+      () => String.fromCharCode(random.below(0x10000)),
+      () => mutated.slice(at, to).repeat(2),
+    ];
     mutated = mutated.slice(0, at) + oneOf(random, put)() + mutated.slice(to);
   }
   return mutated;

@@ -38,7 +38,8 @@ const BAND_WIDTH = Math.floor(1000 / BANDS);
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = FIRST_PORT + 1000 * Math.floor(Math.random() * THOUSANDS) + BAND * BAND_WIDTH + Math.floor(Math.random() * (BAND_WIDTH - IN_A_ROW));
+    const port =
+      FIRST_PORT + 1000 * Math.floor(Math.random() * THOUSANDS) + BAND * BAND_WIDTH + Math.floor(Math.random() * (BAND_WIDTH - IN_A_ROW));
     if (portsGiven.has(port) || !(await canListen(port))) continue;
     portsGiven.add(port);
     return port;
@@ -47,7 +48,7 @@ export async function freePort(): Promise<number> {
 }
 
 function canListen(port: number): Promise<boolean> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));

@@ -54,7 +54,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const stderr = collectLines(child.stderr, lines);
   let hasEnded = false;
   const closed = once(child, 'close').catch(() => undefined);
-  const exit = new Promise<ProcessExit>(resolve => {
+  const exit = new Promise<ProcessExit>((resolve) => {
     child.once('exit', async (code, signal) => {
       process.off('exit', killWithTest);
       await Promise.race([closed, sleep(PIPE_GRACE_MS, undefined, { ref: false })]);
@@ -72,7 +72,12 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   }
   const kill = (signal: NodeJS.Signals = 'SIGTERM') => void child.kill(signal);
   return {
-    pid: child.pid as number, lines, stdout, stderr, exit, kill,
+    pid: child.pid as number,
+    lines,
+    stdout,
+    stderr,
+    exit,
+    kill,
     async waitForLine(pattern, timeoutMs = 20_000) {
       const find = () => firstMatch(lines, pattern);
       const told = () => `a line like ${pattern} from ${command}; its last lines:\n${lines.slice(-20).join('\n')}`;
@@ -93,7 +98,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
 
 function collectLines(stream: Readable, all: string[]): string[] {
   const own: string[] = [];
-  createInterface({ input: stream }).on('line', line => {
+  createInterface({ input: stream }).on('line', (line) => {
     own.push(line);
     all.push(line);
   });

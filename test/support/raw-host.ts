@@ -35,11 +35,21 @@ export interface TlsPair {
  * @param onData called with each connection after bytes came on it; what it writes is the answer
  * @param tls undefined for plain TCP
  */
-export async function withRawHost<T>(onData: (connection: RawConnection) => void, fn: (host: RawHost) => T | Promise<T>, tls?: TlsPair): Promise<T> {
+export async function withRawHost<T>(
+  onData: (connection: RawConnection) => void,
+  fn: (host: RawHost) => T | Promise<T>,
+  tls?: TlsPair,
+): Promise<T> {
   const connections: RawConnection[] = [];
   const server = createServer((accepted) => {
     const socket = tls === undefined ? accepted : new TLSSocket(accepted, { isServer: true, ...tls });
-    const connection: RawConnection = { socket, port: accepted.localPort ?? 0, text: '', isClosed: false, reset: () => void accepted.resetAndDestroy() };
+    const connection: RawConnection = {
+      socket,
+      port: accepted.localPort ?? 0,
+      text: '',
+      isClosed: false,
+      reset: () => void accepted.resetAndDestroy(),
+    };
     connections.push(connection);
     socket.on('data', (chunk) => {
       connection.text += chunk.toString('latin1');

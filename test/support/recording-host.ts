@@ -24,14 +24,18 @@ export interface RecordingHost {
   connections(): number;
 }
 
-const CLAIMS = /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: (https?)\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=\1\nVia: 1\.[01] meercat-[0-9a-f]{8}(?=\n|$)/;
+const CLAIMS =
+  /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: (https?)\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=\1\nVia: 1\.[01] meercat-[0-9a-f]{8}(?=\n|$)/;
 
 /**
  * A request in short: its line and headers, a line each, an empty line and the body if there is one, and then the
  * trailers. What a balancer adds of its own is checked, and becomes `(ours)`, or `(ours, https)` for a client over TLS.
  */
 export function seenAs({ line, headers, body, trailers }: ReferenceRequest): string {
-  const head = [line, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\n').replace(CLAIMS, (_claims, scheme: string) => (scheme === 'https' ? ' (ours, https)' : ' (ours)')).replace(/\nConnection: keep-alive$/, '');
+  const head = [line, ...headers.map(([name, value]) => `${name}: ${value}`)]
+    .join('\n')
+    .replace(CLAIMS, (_claims, scheme: string) => (scheme === 'https' ? ' (ours, https)' : ' (ours)'))
+    .replace(/\nConnection: keep-alive$/, '');
   const tail = trailers.length === 0 ? '' : `\n\n${trailers.map(([name, value]) => `${name}: ${value}`).join('\n')}`;
   return body === '' && tail === '' ? head : `${head}\n\n${body}${tail}`;
 }
@@ -43,7 +47,10 @@ function answerTo({ method, target, body }: ReferenceRequest): string {
 }
 
 /** Runs a host that answers each whole request, by default with what it got. */
-export async function withRecordingHost<T>(fn: (host: RecordingHost) => Promise<T>, answer: (request: ReferenceRequest) => string = answerTo): Promise<T> {
+export async function withRecordingHost<T>(
+  fn: (host: RecordingHost) => Promise<T>,
+  answer: (request: ReferenceRequest) => string = answerTo,
+): Promise<T> {
   let kept: string[] = [];
   return withRawHost(
     (connection) => {
@@ -54,16 +61,17 @@ export async function withRecordingHost<T>(fn: (host: RecordingHost) => Promise<
         connection.socket.write(answer(request), 'latin1');
       }
     },
-    (host) => fn({
-      url: host.url,
-      connections: () => host.connections.length,
-      take() {
-        const rests = host.connections.map(({ text }) => text).filter((text) => text !== '');
-        for (const connection of host.connections) connection.text = '';
-        const requests = kept;
-        kept = [];
-        return { requests, rests };
-      },
-    }),
+    (host) =>
+      fn({
+        url: host.url,
+        connections: () => host.connections.length,
+        take() {
+          const rests = host.connections.map(({ text }) => text).filter((text) => text !== '');
+          for (const connection of host.connections) connection.text = '';
+          const requests = kept;
+          kept = [];
+          return { requests, rests };
+        },
+      }),
   );
 }

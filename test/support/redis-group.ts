@@ -20,10 +20,21 @@ export interface GroupOptions {
   readonly sentinelPassword?: string;
 }
 
-const tlsArgs = ({ certFile, keyFile, caFile }: NonNullable<GroupOptions['tls']>, tlsPort: number): string[] =>
-  ['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile, '--tls-auth-clients', 'no'];
+const tlsArgs = ({ certFile, keyFile, caFile }: NonNullable<GroupOptions['tls']>, tlsPort: number): string[] => [
+  '--tls-port',
+  String(tlsPort),
+  '--tls-cert-file',
+  certFile,
+  '--tls-key-file',
+  keyFile,
+  '--tls-ca-cert-file',
+  caFile,
+  '--tls-auth-clients',
+  'no',
+];
 
-const withPassword = (url: string, password: string | undefined): string => (password === undefined ? url : url.replace('//', `//:${password}@`));
+const withPassword = (url: string, password: string | undefined): string =>
+  password === undefined ? url : url.replace('//', `//:${password}@`);
 
 /** A Redis with a replica, and the Sentinel that watches both. */
 export interface SentinelGroup {
@@ -61,18 +72,27 @@ export async function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<
         const tlsOptions = tls === undefined || ports === undefined ? [] : [...tlsArgs(tls, ports[2]), '--tls-replication', 'yes'];
         return withProcess({ command: findRedis(), args: [file, '--sentinel', ...tlsOptions] }, () =>
           withCommands(withPassword(`redis://127.0.0.1:${port}`, sentinelPassword), async (sentinel) => {
-            const masterPort = async (): Promise<number> => Number(((await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[])[1]);
+            const masterPort = async (): Promise<number> =>
+              Number(((await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[])[1]);
             const replicas = async (): Promise<unknown[]> => (await sentinel.call('SENTINEL', 'REPLICAS', 'mymaster')) as unknown[];
             await until(async () => (await replicas()).length === 1, { what: 'the Sentinel to know the replica' });
-            const url = ports === undefined ? `redis+sentinel://127.0.0.1:${port}/mymaster` : `rediss+sentinel://127.0.0.1:${ports[2]}/mymaster`;
+            const url =
+              ports === undefined ? `redis+sentinel://127.0.0.1:${port}/mymaster` : `rediss+sentinel://127.0.0.1:${ports[2]}/mymaster`;
             return fn({ url, servers: [master, replica], sentinel, masterPort });
-          }));
-      })));
+          }),
+        );
+      }),
+    ),
+  );
 }
 
 async function inStep(replica: string): Promise<void> {
   await withCommands(replica, (client) =>
-    until(async () => /master_link_status:up/.test(String(await client.info('replication'))), { timeoutMs: 10_000, what: 'the replica to be in step' }));
+    until(async () => /master_link_status:up/.test(String(await client.info('replication'))), {
+      timeoutMs: 10_000,
+      what: 'the replica to be in step',
+    }),
+  );
 }
 
 /** A Redis Cluster. */
@@ -93,7 +113,11 @@ export interface ClusterOptions extends Pick<GroupOptions, 'tls'> {
 const SLOTS = 16_384;
 
 /** Starts a Cluster of `count` masters that share the slots evenly; a majority works on without the others. */
-export async function withCluster<T>(count: number, fn: (group: ClusterGroup) => T | Promise<T>, { tls, args: more = [] }: ClusterOptions = {}): Promise<T> {
+export async function withCluster<T>(
+  count: number,
+  fn: (group: ClusterGroup) => T | Promise<T>,
+  { tls, args: more = [] }: ClusterOptions = {},
+): Promise<T> {
   const tlsPorts = tls === undefined ? [] : await Promise.all(Array.from({ length: count }, () => freePort()));
   // By default a bus port is 10,000 higher, where the kernel takes the ports of outgoing connections from.
   const busPorts = await Promise.all(Array.from({ length: count }, () => freePort()));
@@ -102,7 +126,16 @@ export async function withCluster<T>(count: number, fn: (group: ClusterGroup) =>
     // A server that never met another does not know its own address.
     const args = [
       ...['--cluster-port', String(busPorts[servers.length] ?? 0)],
-      ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no'],
+      ...[
+        '--cluster-enabled',
+        'yes',
+        '--cluster-announce-ip',
+        '127.0.0.1',
+        '--cluster-node-timeout',
+        '1000',
+        '--cluster-require-full-coverage',
+        'no',
+      ],
       ...(tls === undefined || tlsPort === undefined ? [] : [...tlsArgs(tls, tlsPort), '--tls-cluster', 'yes']),
       ...more,
     ];
@@ -112,7 +145,10 @@ export async function withCluster<T>(count: number, fn: (group: ClusterGroup) =>
     const url = `${scheme}+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
     const [first] = servers as [TestRedis];
     const ownerOf = (key: string): Promise<TestRedis> =>
-      withCommands(first.url, async (client) => servers[Math.floor((Number(await client.call('CLUSTER', 'KEYSLOT', key)) * count) / SLOTS)] as TestRedis);
+      withCommands(
+        first.url,
+        async (client) => servers[Math.floor((Number(await client.call('CLUSTER', 'KEYSLOT', key)) * count) / SLOTS)] as TestRedis,
+      );
     return fn({ url, servers, ownerOf });
   };
   return open([]);
@@ -132,10 +168,18 @@ async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[
   }
   for (const { url } of servers) {
     await withCommands(url, (client) =>
-      until(async () => {
-        const info = String(await client.call('CLUSTER', 'INFO'));
-        return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}\r`) && info.includes(`cluster_slots_assigned:${SLOTS}`);
-      }, { timeoutMs: 15_000, what: `the Cluster to be whole at ${url}` }));
+      until(
+        async () => {
+          const info = String(await client.call('CLUSTER', 'INFO'));
+          return (
+            info.includes('cluster_state:ok') &&
+            info.includes(`cluster_known_nodes:${count}\r`) &&
+            info.includes(`cluster_slots_assigned:${SLOTS}`)
+          );
+        },
+        { timeoutMs: 15_000, what: `the Cluster to be whole at ${url}` },
+      ),
+    );
   }
 }
 

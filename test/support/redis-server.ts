@@ -40,7 +40,7 @@ export function withRedis<T>(fn: UseRedis<T>): Promise<T>;
 export function withRedis<T>(options: RedisOptions, fn: UseRedis<T>): Promise<T>;
 export function withRedis<T>(first: RedisOptions | UseRedis<T>, second?: UseRedis<T>): Promise<T> {
   const [options, fn] = typeof first === 'function' ? [{}, first] : [first, second as UseRedis<T>];
-  return withTempDir(async dir => {
+  return withTempDir(async (dir) => {
     const command = findRedis();
     const start = (port: number) => startRedis(command, port, dir, options.args ?? []);
     const { port, child: started } = await startOnFreePort(start);
@@ -81,8 +81,10 @@ export function findRedis(path = process.env['PATH'] ?? ''): string {
       if (isExecutable(file)) return file;
     }
   }
-  throw new Error('these tests need a real Redis, and neither redis-server nor valkey-server is on the PATH; '
-    + 'install one: apt-get install redis-server (Debian, Ubuntu) or brew install redis (macOS)');
+  throw new Error(
+    'these tests need a real Redis, and neither redis-server nor valkey-server is on the PATH; ' +
+      'install one: apt-get install redis-server (Debian, Ubuntu) or brew install redis (macOS)',
+  );
 }
 
 function isExecutable(file: string): boolean {
@@ -124,10 +126,10 @@ async function startRedis(command: string, port: number, dir: string, extra: rea
 
 /** True when a Redis answers; that it asks for a password is an answer too. False while it still loads. */
 function doesAnswer(port: number): Promise<boolean> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
     socket.setTimeout(1000, () => socket.destroy());
-    socket.once('data', data => {
+    socket.once('data', (data) => {
       resolve(/^(\+PONG|-NOAUTH)/.test(data.toString()));
       socket.destroy();
     });

@@ -33,11 +33,23 @@ export function readAnswer(text: string, method: string, ending: Ending): Refere
     if (!(status >= 100)) throw new Error(`no answer: ${JSON.stringify(rest.slice(0, 200))}`);
     rest = rest.slice(end + 4);
     if (status < 200) informational.push(status);
-    else return { ...NOTHING, ...readBody(head, rest, method === 'HEAD' || status === 204 || status === 304, ending), informational, status, head };
+    else
+      return {
+        ...NOTHING,
+        ...readBody(head, rest, method === 'HEAD' || status === 204 || status === 304, ending),
+        informational,
+        status,
+        head,
+      };
   }
 }
 
-function readBody(head: string, text: string, hasNone: boolean, ending: Ending): Pick<ReferenceAnswer, 'body' | 'state' | 'rest'> & { readonly trailers?: string } {
+function readBody(
+  head: string,
+  text: string,
+  hasNone: boolean,
+  ending: Ending,
+): Pick<ReferenceAnswer, 'body' | 'state' | 'rest'> & { readonly trailers?: string } {
   const missing = ending === 'open' ? 'more' : 'cut';
   if (hasNone) return { body: '', state: 'whole', rest: text };
   if (/\r\nTransfer-Encoding:[ \t]*chunked[ \t]*(?:\r|$)/i.test(head)) return readChunks(text, missing);
@@ -59,7 +71,9 @@ function readChunks(text: string, missing: 'more' | 'cut'): ReturnType<typeof re
     const length = Number.parseInt(size[1] as string, 16);
     if (length === 0) {
       const end = /^(?:[^\r]+\r\n)*\r\n/.exec(rest.slice(from));
-      return end === null ? { body, state: missing, rest } : { body, trailers: end[0].slice(0, -2), state: 'whole', rest: rest.slice(from + end[0].length) };
+      return end === null
+        ? { body, state: missing, rest }
+        : { body, trailers: end[0].slice(0, -2), state: 'whole', rest: rest.slice(from + end[0].length) };
     }
     if (rest.length < from + length + 2) return { body: body + rest.slice(from, from + length), state: missing, rest: '' };
     body += rest.slice(from, from + length);

@@ -41,7 +41,16 @@ export const LAX_READERS: readonly Laxness[] = [
   { unfolds: true, bendsNames: true },
   { takesLastLength: true, prefersLength: true },
   { takesAnyChunked: true, bendsChunkSizes: true },
-  { takesLineFeed: true, takesCarriageReturn: true, bendsNames: true, unfolds: true, takesLastLength: true, takesAnyChunked: true, prefersLength: true, bendsChunkSizes: true },
+  {
+    takesLineFeed: true,
+    takesCarriageReturn: true,
+    bendsNames: true,
+    unfolds: true,
+    takesLastLength: true,
+    takesAnyChunked: true,
+    prefersLength: true,
+    bendsChunkSizes: true,
+  },
 ];
 
 /** What was read of a text. */
@@ -98,7 +107,12 @@ class Reader {
     const { takesLineFeed, takesCarriageReturn } = this.#lax;
     for (let end = this.at; end < this.#text.length; end++) {
       const two = this.#text.slice(end, end + 2);
-      const size = two === '\r\n' ? 2 : (takesLineFeed && two.startsWith('\n')) || (takesCarriageReturn && two.startsWith('\r') && two.length === 2) ? 1 : 0;
+      const size =
+        two === '\r\n'
+          ? 2
+          : (takesLineFeed && two.startsWith('\n')) || (takesCarriageReturn && two.startsWith('\r') && two.length === 2)
+            ? 1
+            : 0;
       if (size === 0) continue;
       const line = this.#text.slice(this.at, end);
       this.at = end + size;
@@ -131,7 +145,9 @@ class Reader {
     const values = (wanted: string): string[] => headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
     const lengths = values('content-length');
     const codings = values('transfer-encoding');
-    const isChunked = codings.some((value) => (takesAnyChunked ? value.toLowerCase().includes('chunked') : value.toLowerCase() === 'chunked'));
+    const isChunked = codings.some((value) =>
+      takesAnyChunked ? value.toLowerCase().includes('chunked') : value.toLowerCase() === 'chunked',
+    );
     if (isChunked && !(prefersLength && lengths.length > 0)) return this.#chunks();
     if (lengths.length === 0) return { body: '', trailers: [] };
     const length = Number.parseInt(lengths.at(takesLastLength ? -1 : 0) as string, 10);

@@ -168,20 +168,32 @@ export class SimulatedBalancer {
         };
         const take = (): void => {
           validUntilMs = validFromNow();
-          this.#ask((server) => server.acquire(value, ttlMs), (answer) => this.#step(answer.kind === 'acquired'
-            ? { type: 'acquired', attempt, validUntilMs, mastership: value }
-            : { type: 'acquire-held', attempt, leftMs: answer.leftMs }), failed);
+          this.#ask(
+            (server) => server.acquire(value, ttlMs),
+            (answer) =>
+              this.#step(
+                answer.kind === 'acquired'
+                  ? { type: 'acquired', attempt, validUntilMs, mastership: value }
+                  : { type: 'acquire-held', attempt, leftMs: answer.leftMs },
+              ),
+            failed,
+          );
         };
-        this.#ask((server) => server.leftMs, (leftMs) => (leftMs === null ? take() : this.#step({ type: 'acquire-held', attempt, leftMs })),
-          (isTimeout) => this.#step({ type: 'acquire-failed', attempt, isSlow: isTimeout }));
+        this.#ask(
+          (server) => server.leftMs,
+          (leftMs) => (leftMs === null ? take() : this.#step({ type: 'acquire-held', attempt, leftMs })),
+          (isTimeout) => this.#step({ type: 'acquire-failed', attempt, isSlow: isTimeout }),
+        );
         break;
       }
       case 'take-term': {
         const { attempt, floor, mayFound } = effect;
         const { mastership } = this.state;
-        this.#ask((server) => server.takeTerm({ mastership, floor, mayFound }, master, ttlMs),
+        this.#ask(
+          (server) => server.takeTerm({ mastership, floor, mayFound }, master, ttlMs),
           (term) => this.#step(term === 'missing' ? { type: 'term-missing', attempt } : { type: 'term-taken', attempt, term }),
-          (isTimeout) => this.#step({ type: 'term-failed', attempt, isSlow: isTimeout, isRefused: false }));
+          (isTimeout) => this.#step({ type: 'term-failed', attempt, isSlow: isTimeout, isRefused: false }),
+        );
         break;
       }
       case 'raise-term':
@@ -190,13 +202,20 @@ export class SimulatedBalancer {
       case 'renew': {
         const { attempt, grant } = effect;
         const { term, mastership } = this.state;
-        this.#ask((server) => server.renew(this.#valueOf(grant), ttlMs), (answer) => {
-          this.#step(answer === 'renewed' ? { type: 'renewed', attempt, validUntilMs } : { type: 'renew-lost', attempt });
-          if (answer !== 'renewed' || this.state.term !== term) return;
-          this.#ask((server) => server.refreshMaster({ term, mastership }, master, ttlMs), (written) => {
-            if (written === 'fenced') this.#step({ type: 'term-seen', term: term + 1 });
-          });
-        }, () => this.#step({ type: 'renew-failed', attempt }));
+        this.#ask(
+          (server) => server.renew(this.#valueOf(grant), ttlMs),
+          (answer) => {
+            this.#step(answer === 'renewed' ? { type: 'renewed', attempt, validUntilMs } : { type: 'renew-lost', attempt });
+            if (answer !== 'renewed' || this.state.term !== term) return;
+            this.#ask(
+              (server) => server.refreshMaster({ term, mastership }, master, ttlMs),
+              (written) => {
+                if (written === 'fenced') this.#step({ type: 'term-seen', term: term + 1 });
+              },
+            );
+          },
+          () => this.#step({ type: 'renew-failed', attempt }),
+        );
         break;
       }
       case 'release':
@@ -239,11 +258,15 @@ export class SimulatedBalancer {
   #beatOnce(): void {
     const sentAtMs = this.localMs;
     const { highestTerm } = this.state;
-    this.#ask((server) => server.termFor(highestTerm), ({ term, mastership }) => {
-      this.#step({ type: 'round-trip', ms: this.localMs - sentAtMs });
-      if (term < highestTerm) this.#ask((server) => server.restore(highestTerm));
-      else this.#step({ type: 'term-seen', term, mastership });
-    }, () => undefined);
+    this.#ask(
+      (server) => server.termFor(highestTerm),
+      ({ term, mastership }) => {
+        this.#step({ type: 'round-trip', ms: this.localMs - sentAtMs });
+        if (term < highestTerm) this.#ask((server) => server.restore(highestTerm));
+        else this.#step({ type: 'term-seen', term, mastership });
+      },
+      () => undefined,
+    );
   }
 
   /** Redis can be reached again: a heartbeat goes out at once. */
@@ -259,13 +282,16 @@ export class SimulatedBalancer {
   #write(term: number, mastership: string): void {
     const isOurs = this.#inThisLife();
     if (this.state.phase !== 'master' || this.state.term !== term) return;
-    this.#ask((server) => {
-      const isFenced = server.isFenced({ term, mastership });
-      if (!isFenced) server.termText = `${term} ${mastership}`;
-      this.#simulation.recordWrite({ name: this.name, term, isFenced });
-      if (!isFenced) this.#simulation.publish(this, { type: 'term-seen', term, mastership });
-      return server.termFor(term);
-    }, (seen) => this.#step({ type: 'term-seen', ...seen }));
+    this.#ask(
+      (server) => {
+        const isFenced = server.isFenced({ term, mastership });
+        if (!isFenced) server.termText = `${term} ${mastership}`;
+        this.#simulation.recordWrite({ name: this.name, term, isFenced });
+        if (!isFenced) this.#simulation.publish(this, { type: 'term-seen', term, mastership });
+        return server.termFor(term);
+      },
+      (seen) => this.#step({ type: 'term-seen', ...seen }),
+    );
     this.#simulation.time.after(WRITE_EVERY_MS, () => isOurs() && this.#happen(() => this.#write(term, mastership)));
   }
 
@@ -288,10 +314,12 @@ export class SimulatedBalancer {
     let arrivalMs = time.nowMs + this.farMs + simulation.latency();
     if (options.isInOrder) arrivalMs = this.#lastArrivalMs = Math.max(arrivalMs, this.#lastArrivalMs);
     if (!wasCutOff) {
-      time.after(arrivalMs - time.nowMs, () => simulation.arrive(() => {
-        const answer = run(simulation.server);
-        time.after(this.farMs + simulation.latency(), () => !this.isCutOff && !this.losesAnswers && settle(() => answered?.(answer)));
-      }, refused));
+      time.after(arrivalMs - time.nowMs, () =>
+        simulation.arrive(() => {
+          const answer = run(simulation.server);
+          time.after(this.farMs + simulation.latency(), () => !this.isCutOff && !this.losesAnswers && settle(() => answered?.(answer)));
+        }, refused),
+      );
     }
     if (failed && (wasCutOff || options.commandTimeoutMs < Number.POSITIVE_INFINITY)) {
       const timeoutMs = Math.min(options.commandTimeoutMs, 500);

@@ -70,10 +70,12 @@ export function importsOf(text: string): ImportSite[] {
     /\b(?:import|require|import\.meta\.resolve)\s*\(\s*(['"`])\s*?\1/dg,
     ENTRY,
   ];
-  return forms.flatMap(form => [...code.matchAll(form)].map(match => {
-    const [quote = 0] = match.indices?.[1] ?? [];
-    return { specifier: text.slice(quote + 1, text.indexOf(match[1] as string, quote + 1)), offset: quote, isEntry: form === ENTRY };
-  }));
+  return forms.flatMap((form) =>
+    [...code.matchAll(form)].map((match) => {
+      const [quote = 0] = match.indices?.[1] ?? [];
+      return { specifier: text.slice(quote + 1, text.indexOf(match[1] as string, quote + 1)), offset: quote, isEntry: form === ENTRY };
+    }),
+  );
 }
 
 /** The number of the line, from 1, on which `offset` lies. */

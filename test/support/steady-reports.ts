@@ -43,7 +43,12 @@ export interface SteadyFleet {
    * @param slowness how many times as long a request takes on each host as its work does; Infinity: it is never answered
    * @returns how many went to each host, and when (virtual time) each of those was sent
    */
-  serve(seconds: number, rps: number, slowness?: readonly number[], status?: readonly number[]): { readonly counts: readonly number[]; readonly sentAtMs: readonly (readonly number[])[] };
+  serve(
+    seconds: number,
+    rps: number,
+    slowness?: readonly number[],
+    status?: readonly number[],
+  ): { readonly counts: readonly number[]; readonly sentAtMs: readonly (readonly number[])[] };
 }
 
 /** Builds the fleet; nothing has been sent yet. */
@@ -54,15 +59,43 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
   const arrivals = new Draws(seed, 1);
   const names = reports.map((_, host) => hostNameOf(host));
   const statics = names.filter((_, host) => reports[host] === null).map((name) => ({ name, url: `http://${name}` }));
-  const rows = (beliefs ?? []).map(({ capacity, speed }, host): HostRow => ({
-    name: hostNameOf(host), url: `http://${hostNameOf(host)}`, state: 'up', isStatic: reports[host] === null, cpu: null, memory: null, cores: null, rps: null,
-    ageMs: null, inflight: 0, fleetRps: 0, work: 0, capacity, speed,
-  }));
+  const rows = (beliefs ?? []).map(
+    ({ capacity, speed }, host): HostRow => ({
+      name: hostNameOf(host),
+      url: `http://${hostNameOf(host)}`,
+      state: 'up',
+      isStatic: reports[host] === null,
+      cpu: null,
+      memory: null,
+      cores: null,
+      rps: null,
+      ageMs: null,
+      inflight: 0,
+      fleetRps: 0,
+      work: 0,
+      capacity,
+      speed,
+    }),
+  );
   const balancer = new FleetBalancer({
-    index: 0, balancers: 1, hosts: reports.length, statics, requests: [REQUEST_CLASS], isCostKnown: true, exchangeMs: null, startMs: nowMs,
+    index: 0,
+    balancers: 1,
+    hosts: reports.length,
+    statics,
+    requests: [REQUEST_CLASS],
+    isCostKnown: true,
+    exchangeMs: null,
+    startMs: nowMs,
   });
   const master = new FleetMaster({
-    term: 1, balancer: 0, rows, costs: [[REQUEST, COST_MS]], queue, clock, isWell: () => true, checkMs: () => 1,
+    term: 1,
+    balancer: 0,
+    rows,
+    costs: [[REQUEST, COST_MS]],
+    queue,
+    clock,
+    isWell: () => true,
+    checkMs: () => 1,
     publish: (table) => {
       balancer.takeTable(table, false, nowMs);
       if (balancer.answersTable(nowMs)) say(true);
@@ -74,10 +107,16 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
     const message = balancer.nextLoad(isAnswer, true, nowMs);
     if (message !== undefined) master.onLoad(message);
   };
-  const every = (ms: number, run: () => void): void => queue.schedule(nowMs + ms, () => {
-    run();
-    every(ms, run);
-  }, 0, undefined);
+  const every = (ms: number, run: () => void): void =>
+    queue.schedule(
+      nowMs + ms,
+      () => {
+        run();
+        every(ms, run);
+      },
+      0,
+      undefined,
+    );
   const turn = (): void => {
     if (nowMs >= balancer.loadAtMs) say(false);
     queue.schedule(Math.max(balancer.loadAtMs, nowMs + 1), turn, 0, undefined);
@@ -85,7 +124,8 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
   const report = (): void => {
     for (const [host, figures] of reports.entries()) {
       const name = hostNameOf(host);
-      if (figures !== null) master.onReport({ host: name, url: `http://${name}`, ...figures, memory: null, rps: null, bye: false, intervalMs: REPORT_MS });
+      if (figures !== null)
+        master.onReport({ host: name, url: `http://${name}`, ...figures, memory: null, rps: null, bye: false, intervalMs: REPORT_MS });
     }
   };
   const passTo = (toMs: number): void => {

@@ -47,7 +47,16 @@ export class Stage {
   }
 
   /** Tells one story; gives what happened in it. */
-  async tell({ method = 'GET', hasBody = false, headers = [], isBodyTaken = false, outcomes = [], picks = [0, 1], policy: real, isGone = () => false }: Scripted): Promise<string[]> {
+  async tell({
+    method = 'GET',
+    hasBody = false,
+    headers = [],
+    isBodyTaken = false,
+    outcomes = [],
+    picks = [0, 1],
+    policy: real,
+    isGone = () => false,
+  }: Scripted): Promise<string[]> {
     const happened: string[] = [];
     const left = [...picks];
     const policy: Policy = real ?? {
@@ -61,8 +70,19 @@ export class Stage {
     let hasStarted = false;
     const client: ClientSide = {
       head: {
-        method, target: '/', minorVersion: 1, headers, host: 'x', framing: hasBody ? 'length' : 'none', length: hasBody ? 1 : 0, upgrade: undefined, expectsContinue: false,
-        droppedNames: 0, isKeptAlive: true, passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'), shared: undefined,
+        method,
+        target: '/',
+        minorVersion: 1,
+        headers,
+        host: 'x',
+        framing: hasBody ? 'length' : 'none',
+        length: hasBody ? 1 : 0,
+        upgrade: undefined,
+        expectsContinue: false,
+        droppedNames: 0,
+        isKeptAlive: true,
+        passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'),
+        shared: undefined,
       },
       facts: clientFacts('192.0.2.1', 80, false, false),
       get isGone() {
@@ -71,7 +91,11 @@ export class Stage {
       get hasStarted() {
         return hasStarted;
       },
-      isBodyTaken, status: 0, bytesIn: 0, bytesOut: 0, listener: undefined,
+      isBodyTaken,
+      status: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      listener: undefined,
       carry({ host, owner }: Attempt) {
         happened.push(`${host.name} with ${inFlight().join(' ')}`);
         void Promise.resolve(ends.next().value as Outcome | Promise<Outcome>).then((outcome) => {
@@ -124,4 +148,8 @@ export async function withStage(fn: (stage: Stage) => Promise<void> | void, over
 }
 
 /** An attempt's end. */
-export const ends = (kind: OutcomeKind, hasStarted = kind === 'ok', status = hasStarted ? 200 : 0): Outcome => ({ kind, hasStarted, status });
+export const ends = (kind: OutcomeKind, hasStarted = kind === 'ok', status = hasStarted ? 200 : 0): Outcome => ({
+  kind,
+  hasStarted,
+  status,
+});

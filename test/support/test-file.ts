@@ -47,7 +47,9 @@ export async function runTestFile(path: string, { timeoutMs, maySkip, band = '0/
   const { FORCE_COLOR: _, ...inherited } = process.env;
   // strict: a rejection that nobody handles ends the file even if someone listens for unhandledRejection
   const child = spawn(process.execPath, ['--unhandled-rejections=strict', path], {
-    detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited, NO_COLOR: '1', MEERCAT_TEST_BAND: band },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...inherited, NO_COLOR: '1', MEERCAT_TEST_BAND: band },
   });
   const closed = once(child, 'close');
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -124,10 +126,12 @@ function groupMembers(pgid: number): string[] {
   }
   if (process.platform !== 'linux') return [`group ${pgid}`];
   // signal 0 finds zombies too, and where nobody reaps orphans they stay for ever: only /proc tells them apart
-  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(pid => {
-    const [, name, state, group] = readStat(pid).match(/^\d+ \((.*)\) (\S) \d+ (\d+)/s) ?? [];
-    return Number(group) === pgid && state !== 'Z' && state !== 'X' ? [`${pid} (${name})`] : [];
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const [, name, state, group] = readStat(pid).match(/^\d+ \((.*)\) (\S) \d+ (\d+)/s) ?? [];
+      return Number(group) === pgid && state !== 'Z' && state !== 'X' ? [`${pid} (${name})`] : [];
+    });
 }
 
 function readStat(pid: string): string {

@@ -37,28 +37,59 @@ export interface TrafficStage {
 const noLookup: Lookup = () => new Promise(() => undefined);
 
 /** Builds a context; `probe` says whether an ejected host is well. */
-export function buildTrafficStage(clock: Clock, overrides: Partial<TrafficConfig> = {}, probe: PoolOptions['probe'] = async () => false, lookup: Lookup = noLookup): TrafficStage {
+export function buildTrafficStage(
+  clock: Clock,
+  overrides: Partial<TrafficConfig> = {},
+  probe: PoolOptions['probe'] = async () => false,
+  lookup: Lookup = noLookup,
+): TrafficStage {
   const columns = openTable(createTable(64));
   const config: TrafficConfig = { ...TRAFFIC_DEFAULTS, ...overrides };
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
   const said: string[] = [];
   const pool = new HostPool({
-    columns, clock, count, deadlines, rules: config, tls: { ca: undefined, isInsecure: false }, probe, lookup,
+    columns,
+    clock,
+    count,
+    deadlines,
+    rules: config,
+    tls: { ca: undefined, isInsecure: false },
+    probe,
+    lookup,
     events: {
-      onEjection: () => undefined, onAddresses: (host, addresses) => void said.push(`${host} is at ${addresses.join(' ')}`), onLookupFailed: () => undefined,
-      onVerdict: () => void said.push('verdict'), onReleased: (slot) => void said.push(`released ${slot}`),
+      onEjection: () => undefined,
+      onAddresses: (host, addresses) => void said.push(`${host} is at ${addresses.join(' ')}`),
+      onLookupFailed: () => undefined,
+      onVerdict: () => void said.push('verdict'),
+      onReleased: (slot) => void said.push(`released ${slot}`),
     },
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
-    classes: new RequestClasses(1), costs: columns,
-    view: new TableReader(columns, 0, config.hostMaxInflight), pool, clock, count, timeouts: config, pseudonym: 'meercat-test',
-    loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }), tunnels: new Set(),
-    budget: new RetryBudget(config.retryBudgetPercent), memory: { isOver: false }, accessLog: undefined, ids: undefined, policy,
+    classes: new RequestClasses(1),
+    costs: columns,
+    view: new TableReader(columns, 0, config.hostMaxInflight),
+    pool,
+    clock,
+    count,
+    timeouts: config,
+    pseudonym: 'meercat-test',
+    loads: new LoadHeaders({ clock, count, isKept: config.isLoadHeaderKept, onReports: () => undefined }),
+    tunnels: new Set(),
+    budget: new RetryBudget(config.retryBudgetPercent),
+    memory: { isOver: false },
+    accessLog: undefined,
+    ids: undefined,
+    policy,
   };
   return {
-    columns, pool, deadlines, context, config, said,
+    columns,
+    pool,
+    deadlines,
+    context,
+    config,
+    said,
     counts: () => readCounters(columns.counters),
     inflight: () => columns.header[HEADER.inflight] as number,
     stop() {

@@ -25,27 +25,41 @@ export interface Victim {
 
 /** Starts the victim, hands it out when it routes, and checks afterwards that it is unharmed. */
 export async function withVictim(fn: (victim: Victim) => Promise<void>, options: RedisOptions = {}): Promise<void> {
-  await withRedis(options, (redis) => withServer((_request, response) => void response.end('good'), ({ url }) =>
-    withClients([redis.url, redis.url], (client, agentClient) => withBalancer({ redis: [redis.url], name: VICTIM }, async (each) => {
-      await each.becomes('master');
-      // What a test itself says, megabytes at times, may take as long as a slow machine needs.
-      if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
-      const agent = setInterval(() => void publishReport(agentClient, 'good', url, { intervalMs: 250 }).catch(() => undefined), 250);
-      const isUnharmed = async (): Promise<void> => {
-        for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'good');
-        assert.equal([(await each.health()).hosts, (await each.health()).httpStatus], [1, 200]);
-        for (const counter of ['fleet_thread_restarts', 'hosts_thread_restarts', 'internal_errors', 'requests_failed']) {
-          assert.is(each.counter(counter), 0, `${counter}\n${each.lines.join('\n')}`);
-        }
-      };
-      try {
-        await each.knows(1);
-        await fn({ each, client, redis, goodUrl: url, isUnharmed });
-        await isUnharmed();
-      } finally {
-        clearInterval(agent);
-      }
-    }, keepThread))));
+  await withRedis(options, (redis) =>
+    withServer(
+      (_request, response) => void response.end('good'),
+      ({ url }) =>
+        withClients([redis.url, redis.url], (client, agentClient) =>
+          withBalancer(
+            { redis: [redis.url], name: VICTIM },
+            async (each) => {
+              await each.becomes('master');
+              // What a test itself says, megabytes at times, may take as long as a slow machine needs.
+              if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
+              const agent = setInterval(
+                () => void publishReport(agentClient, 'good', url, { intervalMs: 250 }).catch(() => undefined),
+                250,
+              );
+              const isUnharmed = async (): Promise<void> => {
+                for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'good');
+                assert.equal([(await each.health()).hosts, (await each.health()).httpStatus], [1, 200]);
+                for (const counter of ['fleet_thread_restarts', 'hosts_thread_restarts', 'internal_errors', 'requests_failed']) {
+                  assert.is(each.counter(counter), 0, `${counter}\n${each.lines.join('\n')}`);
+                }
+              };
+              try {
+                await each.knows(1);
+                await fn({ each, client, redis, goodUrl: url, isUnharmed });
+                await isUnharmed();
+              } finally {
+                clearInterval(agent);
+              }
+            },
+            keepThread,
+          ),
+        ),
+    ),
+  );
 }
 
 /** Resolves when the victim is master and its tables reach itself again. */
@@ -53,5 +67,8 @@ export async function worksAgain({ each, client }: Victim): Promise<void> {
   await each.becomes('master');
   const applied = each.counter('tables_applied');
   await until(() => each.counter('tables_applied') > applied + 2, { timeoutMs: SLOW_MS, what: 'new tables to be applied' });
-  await until(async () => (await client.hget(KEYS.host('good'), 'state')) === 'up', { timeoutMs: SLOW_MS, what: 'the host to be in Redis' });
+  await until(async () => (await client.hget(KEYS.host('good'), 'state')) === 'up', {
+    timeoutMs: SLOW_MS,
+    what: 'the host to be in Redis',
+  });
 }

@@ -27,13 +27,30 @@ function openStage(count: number, rules = RULES) {
   const writer = new TableWriter(columns, counterOf(columns.counters), rules);
   const names = [...'abcdefghijklmnopqrstuvwxyz'].slice(0, count);
   let seq = 1;
-  writer.apply(buildTable(1, seq, names.map((name) => buildRow(name))), 0);
+  writer.apply(
+    buildTable(
+      1,
+      seq,
+      names.map((name) => buildRow(name)),
+    ),
+    0,
+  );
   writer.rebuildCandidates(0);
   const slotOf = (name: string) => writer.hosts().find((host) => host.name === name)?.slot ?? -1;
   return {
-    columns, writer, slotOf,
+    columns,
+    writer,
+    slotOf,
     eject: (name: string, untilMs: number) => void (columns.ejectedUntil[slotOf(name)] = untilMs),
-    become: (state: HostState, ...which: string[]) => void writer.apply(buildChange(1, ++seq, which.map((name) => buildRow(name, { state }))), 0),
+    become: (state: HostState, ...which: string[]) =>
+      void writer.apply(
+        buildChange(
+          1,
+          ++seq,
+          which.map((name) => buildRow(name, { state })),
+        ),
+        0,
+      ),
     say: (words: Readonly<Record<string, OperatorWord>>) => writer.setWords(new Map(Object.entries(words))).map(({ name }) => name),
     listed: (nowMs = 0): string => {
       writer.rebuildCandidates(nowMs);
@@ -92,7 +109,14 @@ test('what an operator took out is out, whatever else is said of it, and the lis
 test('an operator’s word waits for a host that is not there yet, and goes on for one that comes again', () => {
   const { writer, say, listed, slotOf, columns } = openStage(3);
   say({ b: 'drained', z: 'drained' });
-  writer.apply(buildTable(1, 9, ['a', 'c', 'z'].map((name) => buildRow(name))), 0);
+  writer.apply(
+    buildTable(
+      1,
+      9,
+      ['a', 'c', 'z'].map((name) => buildRow(name)),
+    ),
+    0,
+  );
   assert.is(listed(), 'ac');
   assert.is(columns.operator[slotOf('z')], 1);
   writer.apply(buildChange(1, 10, [buildRow('b')]), 0);
@@ -103,8 +127,24 @@ test('a writer that takes over keeps an operator’s words of the hosts that it 
   const { columns, writer, say } = openStage(3);
   say({ a: 'ejected', c: 'drained' });
   const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts());
-  assert.equal([...next.words], [['a', 'ejected'], ['c', 'drained']]);
-  assert.equal(next.setWords(new Map([['a', 'ejected'], ['b', 'ejected']])).map(({ name }) => name), ['b']);
+  assert.equal(
+    [...next.words],
+    [
+      ['a', 'ejected'],
+      ['c', 'drained'],
+    ],
+  );
+  assert.equal(
+    next
+      .setWords(
+        new Map([
+          ['a', 'ejected'],
+          ['b', 'ejected'],
+        ]),
+      )
+      .map(({ name }) => name),
+    ['b'],
+  );
 });
 
 test('own checks go before what the table says, both ways, until they are forgotten', () => {
@@ -124,7 +164,17 @@ test('own checks go before what the table says, both ways, until they are forgot
 
 /** Of so many hosts, how many may be out before all are used. */
 const SHARES: readonly (readonly [percent: number, hosts: number, mayBeOut: number])[] = [
-  [50, 1, 0], [50, 2, 1], [50, 3, 1], [50, 4, 2], [50, 5, 2], [50, 10, 5], [0, 4, 0], [10, 10, 1], [10, 9, 0], [100, 4, 3], [99, 10, 9],
+  [50, 1, 0],
+  [50, 2, 1],
+  [50, 3, 1],
+  [50, 4, 2],
+  [50, 5, 2],
+  [50, 10, 5],
+  [0, 4, 0],
+  [10, 10, 1],
+  [10, 9, 0],
+  [100, 4, 3],
+  [99, 10, 9],
 ];
 
 for (const [maxEjectedPercent, hosts, mayBeOut] of SHARES) {
@@ -190,32 +240,44 @@ test('a host that comes into the list warms up from then on: back from down, eje
 });
 
 const NOT_WARMED: readonly (readonly [when: string, run: (stage: ReturnType<typeof openStage>) => void])[] = [
-  ['while the balancer has just started', ({ become, listed }) => {
-    become('down', 'a');
-    listed(1000);
-    become('up', 'a');
-    listed(2999);
-  }],
-  ['when nobody was in the list', ({ say, listed }) => {
-    say({ a: 'drained', b: 'drained', c: 'drained', d: 'drained' });
-    assert.is(listed(10_000), '');
-    say({});
-    listed(20_000);
-  }],
-  ['when a panic begins', ({ become, listed }) => {
-    become('down', 'a');
-    listed(10_000);
-    become('down', 'b', 'c');
-    assert.is(listed(20_000), 'abcd');
-  }],
-  ['when a panic ends', ({ become, say, listed }) => {
-    say({ d: 'drained' });
-    become('down', 'a', 'b');
-    assert.is(listed(10_000), 'abc');
-    become('up', 'a', 'b');
-    say({});
-    listed(20_000);
-  }],
+  [
+    'while the balancer has just started',
+    ({ become, listed }) => {
+      become('down', 'a');
+      listed(1000);
+      become('up', 'a');
+      listed(2999);
+    },
+  ],
+  [
+    'when nobody was in the list',
+    ({ say, listed }) => {
+      say({ a: 'drained', b: 'drained', c: 'drained', d: 'drained' });
+      assert.is(listed(10_000), '');
+      say({});
+      listed(20_000);
+    },
+  ],
+  [
+    'when a panic begins',
+    ({ become, listed }) => {
+      become('down', 'a');
+      listed(10_000);
+      become('down', 'b', 'c');
+      assert.is(listed(20_000), 'abcd');
+    },
+  ],
+  [
+    'when a panic ends',
+    ({ become, say, listed }) => {
+      say({ d: 'drained' });
+      become('down', 'a', 'b');
+      assert.is(listed(10_000), 'abc');
+      become('up', 'a', 'b');
+      say({});
+      listed(20_000);
+    },
+  ],
 ];
 
 for (const [when, run] of NOT_WARMED) {
@@ -271,7 +333,10 @@ test('a host that moves is picked at its old address until the traffic thread kn
   assert.equal(writer.admitKnown().removed, []);
   assert.equal(candidates(), [second]);
   columns.known[third] = 1;
-  assert.equal(writer.admitKnown().removed.map(({ slot }) => slot), [second, first]);
+  assert.equal(
+    writer.admitKnown().removed.map(({ slot }) => slot),
+    [second, first],
+  );
   assert.equal(candidates(), [third]);
   assert.equal(writer.admitKnown().removed, [], 'once');
 });
@@ -282,7 +347,10 @@ test('a host that leaves while it moves leaves with all of its addresses', () =>
   writer.apply(buildChange(1, 5, [buildRow('a', { url: 'http://second' })]), 0);
   const second = slotOf('a');
   const { removed } = writer.apply(buildTable(1, 6, [buildRow('b')]), 0);
-  assert.equal(removed.map(({ slot }) => slot), [second, first]);
+  assert.equal(
+    removed.map(({ slot }) => slot),
+    [second, first],
+  );
   writer.rebuildCandidates(0);
   assert.equal(inForce(columns), [slotOf('b')]);
 });

@@ -19,7 +19,10 @@ test('a class costs what the master told of it, else what the rest does, else th
   assert.equal(both(), [3, 3]);
   costs.take([['(rest)', 20]]);
   assert.equal(both(), [20, 20]);
-  costs.take([['(rest)', 20], ['GET /a', 5]]);
+  costs.take([
+    ['(rest)', 20],
+    ['GET /a', 5],
+  ]);
   assert.equal(both(), [5, 20]);
   costs.setClass(1, null);
   assert.equal(both(), [20, 20]);

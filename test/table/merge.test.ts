@@ -21,7 +21,11 @@ function openStage() {
 }
 
 const named = ({ added, removed }: SlotChange) => ({ added: added.map(({ name }) => name), removed: removed.map(({ name }) => name) });
-const names = (writer: TableWriter) => writer.hosts().map(({ name }) => name).toSorted();
+const names = (writer: TableWriter) =>
+  writer
+    .hosts()
+    .map(({ name }) => name)
+    .toSorted();
 
 test('static hosts are in the table before any master said anything', () => {
   const { writer, columns, slotOf } = openStage();
@@ -69,8 +73,14 @@ test('a static host is published with another URL: the published one counts, in 
   writer.setStatics([STATIC]);
   const old = slotOf('s');
   writer.apply(buildTable(1, 1, [buildRow('s', { url: 'http://s:81' })]), 0);
-  assert.equal(writer.admitKnown().removed.map(({ slot }) => slot), [old]);
-  assert.equal(writer.hosts().map(({ url }) => url), ['http://s:81']);
+  assert.equal(
+    writer.admitKnown().removed.map(({ slot }) => slot),
+    [old],
+  );
+  assert.equal(
+    writer.hosts().map(({ url }) => url),
+    ['http://s:81'],
+  );
   writer.apply(buildTable(1, 2, []), 0);
   assert.equal(names(writer), ['s'], 'it is still static');
 });
@@ -83,13 +93,21 @@ test('what Redis remembers does not move a static host to another URL; a master 
   assert.equal(named(writer.apply(buildTable(1, 1, [old, buildRow('x')]), 0, true)), { added: ['x'], removed: [] });
   assert.equal(urls(), [STATIC.url, 'http://x:8080']);
   assert.equal([columns.state[slotOf('s')], columns.cpu[slotOf('s')]], [0, Number.NaN], 'nor is anything of the old one believed');
-  assert.equal(writer.rows(0).map(({ name }) => name), ['x'], 'nor handed to a new master');
+  assert.equal(
+    writer.rows(0).map(({ name }) => name),
+    ['x'],
+    'nor handed to a new master',
+  );
   writer.apply(buildChange(1, 2, [old]), 0);
   assert.equal(urls(), ['http://old:8080', 'http://x:8080'], 'the master knows what the others name');
   assert.equal(named(writer.apply(buildChange(1, 3, [], ['s']), 0)), { added: ['s'], removed: [] });
   assert.equal(urls(), [STATIC.url, 'http://x:8080']);
   columns.known.fill(1);
-  assert.equal(named(writer.admitKnown()), { added: [], removed: ['s', 's'] }, 'the addresses before leave once the traffic thread knows this one');
+  assert.equal(
+    named(writer.admitKnown()),
+    { added: [], removed: ['s', 's'] },
+    'the addresses before leave once the traffic thread knows this one',
+  );
 });
 
 test('a whole table of the same master removes at once what it does not name', () => {

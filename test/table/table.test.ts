@@ -14,7 +14,9 @@ import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host
 const test = suite('table');
 
 /** A table with its writer, and a reader that has views of its own as another thread would. */
-function openStage(options: { capacity?: number; known?: readonly SlotHost[]; leaving?: readonly number[]; buffer?: SharedArrayBuffer } = {}) {
+function openStage(
+  options: { capacity?: number; known?: readonly SlotHost[]; leaving?: readonly number[]; buffer?: SharedArrayBuffer } = {},
+) {
   const buffer = options.buffer ?? createTable(options.capacity ?? 64);
   const columns = openTable(buffer);
   columns.known.fill(1);
@@ -32,16 +34,34 @@ function openStage(options: { capacity?: number; known?: readonly SlotHost[]; le
 }
 
 const named = ({ added, removed }: SlotChange) => ({ added: added.map(({ name }) => name), removed: removed.map(({ name }) => name) });
-const names = (writer: TableWriter) => writer.hosts().map(({ name }) => name).toSorted();
+const names = (writer: TableWriter) =>
+  writer
+    .hosts()
+    .map(({ name }) => name)
+    .toSorted();
 
 test('hosts get slots of their own, which they keep from table to table', () => {
   const { writer, slotOf } = openStage();
-  const change = writer.apply(buildTable(1, 1, ['a', 'b', 'c'].map((name) => buildRow(name))), 0);
+  const change = writer.apply(
+    buildTable(
+      1,
+      1,
+      ['a', 'b', 'c'].map((name) => buildRow(name)),
+    ),
+    0,
+  );
   assert.equal(named(change), { added: ['a', 'b', 'c'], removed: [] });
   const slots = ['a', 'b', 'c'].map(slotOf);
   assert.is(new Set(slots).size, 3);
   assert.equal(named(writer.apply(buildChange(1, 2, [buildRow('b', { cpu: 0.9 })]), 10)), { added: [], removed: [] });
-  writer.apply(buildTable(1, 3, ['c', 'b', 'a'].map((name) => buildRow(name))), 20);
+  writer.apply(
+    buildTable(
+      1,
+      3,
+      ['c', 'b', 'a'].map((name) => buildRow(name)),
+    ),
+    20,
+  );
   assert.equal(['a', 'b', 'c'].map(slotOf), slots);
   assert.equal(writer.stamp, { term: 1, mastership: mastershipOf(1), seq: 3 });
 });
@@ -90,10 +110,13 @@ test('a host whose URL changed is another host: a new slot, and the old one to b
 
 test('figures are written to their columns, and ages are counted back from the arrival', () => {
   const { writer, columns, slotOf } = openStage();
-  writer.apply(buildTable(1, 1, [
-    buildRow('a', { cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700, inflight: 9 }),
-    buildRow('b', { cpu: null, memory: null, cores: null, ageMs: null, state: 'silent' }),
-  ]), 10_000);
+  writer.apply(
+    buildTable(1, 1, [
+      buildRow('a', { cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700, inflight: 9 }),
+      buildRow('b', { cpu: null, memory: null, cores: null, ageMs: null, state: 'silent' }),
+    ]),
+    10_000,
+  );
   const [a, b] = [slotOf('a'), slotOf('b')];
   assert.equal([columns.cpu[a], columns.memory[a], columns.cores[a], columns.reportedAt[a]], [0.25, 0.9, 2, 9300]);
   assert.ok(Math.abs((columns.usage[a] as number) - 0.75) < 1e-9);
@@ -104,7 +127,10 @@ test('figures are written to their columns, and ages are counted back from the a
 test('figures alone leave the rest of a row as it was, and make no host', () => {
   const { writer, columns, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a', { inflight: 9, state: 'silent', capacity: 3 })]), 0);
-  const figures = [{ name: 'a', cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700 }, { name: 'stranger', cpu: 0.5, memory: null, cores: null, ageMs: null }];
+  const figures = [
+    { name: 'a', cpu: 0.25, memory: 0.9, cores: 2, ageMs: 700 },
+    { name: 'stranger', cpu: 0.5, memory: null, cores: null, ageMs: null },
+  ];
   const change = writer.apply({ ...buildChange(1, 2, []), figures }, 10_000);
   assert.equal(change, { added: [], removed: [] });
   const a = slotOf('a');
@@ -144,12 +170,30 @@ test('the list is old after each change of hosts or states, and after no other',
     run();
     return writer.isListOld;
   };
-  assert.is(isOldAfter(() => writer.apply(buildTable(1, 1, [buildRow('a')]), 0)), true);
-  assert.is(isOldAfter(() => writer.apply(buildChange(1, 2, [buildRow('a', { cpu: 0.1, inflight: 3 })]), 0)), false);
-  assert.is(isOldAfter(() => writer.apply(buildChange(1, 3, [buildRow('a', { state: 'down' })]), 0)), true);
-  assert.is(isOldAfter(() => writer.setStatics([{ name: 's', url: 'http://s' }])), true);
-  assert.is(isOldAfter(() => writer.apply(buildChange(1, 4, [], ['a'])  , 0)), true);
-  assert.is(isOldAfter(() => writer.apply(buildChange(1, 5, [], ['nobody']), 0)), false);
+  assert.is(
+    isOldAfter(() => writer.apply(buildTable(1, 1, [buildRow('a')]), 0)),
+    true,
+  );
+  assert.is(
+    isOldAfter(() => writer.apply(buildChange(1, 2, [buildRow('a', { cpu: 0.1, inflight: 3 })]), 0)),
+    false,
+  );
+  assert.is(
+    isOldAfter(() => writer.apply(buildChange(1, 3, [buildRow('a', { state: 'down' })]), 0)),
+    true,
+  );
+  assert.is(
+    isOldAfter(() => writer.setStatics([{ name: 's', url: 'http://s' }])),
+    true,
+  );
+  assert.is(
+    isOldAfter(() => writer.apply(buildChange(1, 4, [], ['a']), 0)),
+    true,
+  );
+  assert.is(
+    isOldAfter(() => writer.apply(buildChange(1, 5, [], ['nobody']), 0)),
+    false,
+  );
 });
 
 test('a reader sees the writer’s list by one turn of a switch, and the list it took stays whole', () => {
@@ -171,7 +215,14 @@ test('a reader sees the writer’s list by one turn of a switch, and the list it
 
 test('a host beyond the capacity is left out and counted, and taken once a slot is released', () => {
   const { writer, count, slotOf, candidates } = openStage({ capacity: 3 });
-  writer.apply(buildTable(1, 1, Array.from({ length: 5 }, (_, i) => buildRow(`h${i}`))), 0);
+  writer.apply(
+    buildTable(
+      1,
+      1,
+      Array.from({ length: 5 }, (_, i) => buildRow(`h${i}`)),
+    ),
+    0,
+  );
   assert.equal(names(writer), ['h0', 'h1', 'h2']);
   assert.is(count('hosts_dropped_full'), 2);
   assert.equal(candidates(), ['h0', 'h1', 'h2']);
@@ -185,7 +236,14 @@ test('a host beyond the capacity is left out and counted, and taken once a slot 
 
 test('a writer that takes over knows the hosts and the stamp, and gives out no slot twice', () => {
   const first = openStage();
-  first.writer.apply(buildTable(4, 7, ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 }))), 0);
+  first.writer.apply(
+    buildTable(
+      4,
+      7,
+      ['a', 'b', 'c'].map((name) => buildRow(name, { cpu: 0.75 })),
+    ),
+    0,
+  );
   first.writer.refreshNeutral(0);
   const leaving = [first.slotOf('b')];
   first.writer.apply(buildChange(4, 8, [], ['b']), 0);
@@ -204,7 +262,10 @@ test('the neutral usage is the median of the figures that can still be believed'
   const { writer, reader } = openStage();
   assert.is(reader.fleet[FLEET.neutralUsage], 0.5);
   const row = (name: string, cpu: number | null, ageMs: number | null) => buildRow(name, { cpu, ageMs, memory: null });
-  writer.apply(buildTable(1, 1, [row('a', 0.1, 0), row('b', 0.2, 0), row('c', 0.9, 0), row('d', null, 0), row('e', 1, null), row('f', 1, 10_000)]), 50_000);
+  writer.apply(
+    buildTable(1, 1, [row('a', 0.1, 0), row('b', 0.2, 0), row('c', 0.9, 0), row('d', null, 0), row('e', 1, null), row('f', 1, 10_000)]),
+    50_000,
+  );
   writer.refreshNeutral(50_000);
   assert.is(reader.fleet[FLEET.neutralUsage], 0.2);
   writer.apply(buildChange(1, 2, [row('e', 0.4, 0)]), 50_000);

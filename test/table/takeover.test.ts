@@ -45,7 +45,17 @@ function withStage(fn: (stage: Stage) => void): void {
     taken = said.length;
   };
   const say = (rows: readonly string[], gone: readonly string[] = []): void =>
-    hear(writer.apply(buildChange(1, ++seq, rows.map((row) => buildRow(row.split(' ')[0] as string, { url: row.split(' ')[1] ?? 'http://host:8080' })), gone), 0));
+    hear(
+      writer.apply(
+        buildChange(
+          1,
+          ++seq,
+          rows.map((row) => buildRow(row.split(' ')[0] as string, { url: row.split(' ')[1] ?? 'http://host:8080' })),
+          gone,
+        ),
+        0,
+      ),
+    );
   let writer = start();
   hear(writer.apply(buildTable(1, 1, []), 0));
   try {
@@ -64,7 +74,11 @@ function withStage(fn: (stage: Stage) => void): void {
         writer = start();
         settle();
       },
-      table: () => writer.hosts().map(({ name, url, slot }) => `${name} ${url} ${slot}`).toSorted(),
+      table: () =>
+        writer
+          .hosts()
+          .map(({ name, url, slot }) => `${name} ${url} ${slot}`)
+          .toSorted(),
     });
   } finally {
     traffic.stop();
@@ -73,60 +87,77 @@ function withStage(fn: (stage: Stage) => void): void {
 
 const hostOf = (traffic: TrafficStage, slot: number) => traffic.pool.get(slot) as Host;
 
-test('slots that were free before a fleet thread died are given out by the next one', () => withStage(({ apply, startAgain, table, traffic }) => {
-  // As often as there are slots: none is lost at a restart.
-  for (let restart = 0; restart < 8; restart++) {
-    apply(['a', 'b', 'c']);
-    apply([], ['a', 'b']);
-    startAgain();
-    apply(['d']);
-    const slots = table().map((each) => Number(each.at(-1)));
-    assert.ok(slots.every((slot) => slot <= 2), `no slot beyond those of the first three hosts: ${slots.join()}`);
-    apply([], ['c', 'd']);
-  }
-  apply(Array.from({ length: 8 }, (_, i) => `h${i}`));
-  assert.is(table().length, 8);
-  assert.is(traffic.counts().hosts_dropped_full, undefined);
-}));
-
-test('a slot on which requests of a host that left are in flight is not free after a restart, until they have ended', () => withStage(({ apply, startAgain, table, traffic }) => {
-  apply(['a', 'b']);
-  const host = hostOf(traffic, 0);
-  const attempt = {} as InFlight;
-  traffic.pool.begin(host, attempt);
-  apply([], ['a']);
-  startAgain();
-  apply(['c']);
-  assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2']);
-  traffic.pool.end(host, attempt, 'ok', 200);
-  apply(['d']);
-  apply(['e']);
-  assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2', 'd http://host:8080 3', 'e http://host:8080 0']);
-}));
-
-test('a slot that is released while no fleet thread runs is free for the next one', () => withStage(({ apply, startAgain, table, traffic }) => {
-  apply(['a', 'b']);
-  const host = hostOf(traffic, 0);
-  const attempt = {} as InFlight;
-  traffic.pool.begin(host, attempt);
-  apply([], ['a']);
-  traffic.pool.end(host, attempt, 'ok', 200);
-  startAgain();
-  apply(['c']);
-  assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 0']);
-}));
-
-for (const before of [['a', 'b'], ['b', 'a']]) {
-  test(`a host that moves while the fleet thread dies is at its new address afterwards, and nowhere else (${before.join(', ')})`, () => withStage(({ apply, applyAndDie, table, traffic }) => {
-    // The new address has a lower slot than the old one, or a higher one.
-    for (const name of before) apply([`${name} http://old:8080`]);
-    apply([], ['b']);
-    applyAndDie(['a http://new:8080']);
-    assert.equal(table().map((each) => each.slice(0, -2)), ['a http://new:8080']);
-    assert.equal(traffic.pool.known().map(({ url }) => url), ['http://new:8080'], 'the old address has left the pool');
-    apply(Array.from({ length: 7 }, (_, i) => `h${i}`));
-    assert.is(traffic.counts().hosts_dropped_full, undefined, 'and its slot is free');
+test('slots that were free before a fleet thread died are given out by the next one', () =>
+  withStage(({ apply, startAgain, table, traffic }) => {
+    // As often as there are slots: none is lost at a restart.
+    for (let restart = 0; restart < 8; restart++) {
+      apply(['a', 'b', 'c']);
+      apply([], ['a', 'b']);
+      startAgain();
+      apply(['d']);
+      const slots = table().map((each) => Number(each.at(-1)));
+      assert.ok(
+        slots.every((slot) => slot <= 2),
+        `no slot beyond those of the first three hosts: ${slots.join()}`,
+      );
+      apply([], ['c', 'd']);
+    }
+    apply(Array.from({ length: 8 }, (_, i) => `h${i}`));
+    assert.is(table().length, 8);
+    assert.is(traffic.counts().hosts_dropped_full, undefined);
   }));
+
+test('a slot on which requests of a host that left are in flight is not free after a restart, until they have ended', () =>
+  withStage(({ apply, startAgain, table, traffic }) => {
+    apply(['a', 'b']);
+    const host = hostOf(traffic, 0);
+    const attempt = {} as InFlight;
+    traffic.pool.begin(host, attempt);
+    apply([], ['a']);
+    startAgain();
+    apply(['c']);
+    assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2']);
+    traffic.pool.end(host, attempt, 'ok', 200);
+    apply(['d']);
+    apply(['e']);
+    assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2', 'd http://host:8080 3', 'e http://host:8080 0']);
+  }));
+
+test('a slot that is released while no fleet thread runs is free for the next one', () =>
+  withStage(({ apply, startAgain, table, traffic }) => {
+    apply(['a', 'b']);
+    const host = hostOf(traffic, 0);
+    const attempt = {} as InFlight;
+    traffic.pool.begin(host, attempt);
+    apply([], ['a']);
+    traffic.pool.end(host, attempt, 'ok', 200);
+    startAgain();
+    apply(['c']);
+    assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 0']);
+  }));
+
+for (const before of [
+  ['a', 'b'],
+  ['b', 'a'],
+]) {
+  test(`a host that moves while the fleet thread dies is at its new address afterwards, and nowhere else (${before.join(', ')})`, () =>
+    withStage(({ apply, applyAndDie, table, traffic }) => {
+      // The new address has a lower slot than the old one, or a higher one.
+      for (const name of before) apply([`${name} http://old:8080`]);
+      apply([], ['b']);
+      applyAndDie(['a http://new:8080']);
+      assert.equal(
+        table().map((each) => each.slice(0, -2)),
+        ['a http://new:8080'],
+      );
+      assert.equal(
+        traffic.pool.known().map(({ url }) => url),
+        ['http://new:8080'],
+        'the old address has left the pool',
+      );
+      apply(Array.from({ length: 7 }, (_, i) => `h${i}`));
+      assert.is(traffic.counts().hosts_dropped_full, undefined, 'and its slot is free');
+    }));
 }
 
 test.run();

@@ -100,55 +100,82 @@ function onSocket<T>(port: number, fn: (socket: Socket, resolve: (value: T) => v
   });
 }
 
-const download = (port: number): Promise<number> => onSocket(port, (socket, resolve) => {
-  const check = checker();
-  let head = '';
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  socket.on('data', (bytes) => {
-    let body = bytes;
-    if (!head.includes('\r\n\r\n')) {
-      head += bytes.toString('latin1');
-      const end = head.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      body = Buffer.from(head.slice(end + 4), 'latin1');
-      head = head.slice(0, end + 4);
-    }
-    if (check.take(body) === SIZE) resolve(SIZE);
+const download = (port: number): Promise<number> =>
+  onSocket(port, (socket, resolve) => {
+    const check = checker();
+    let head = '';
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.on('data', (bytes) => {
+      let body = bytes;
+      if (!head.includes('\r\n\r\n')) {
+        head += bytes.toString('latin1');
+        const end = head.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        body = Buffer.from(head.slice(end + 4), 'latin1');
+        head = head.slice(0, end + 4);
+      }
+      if (check.take(body) === SIZE) resolve(SIZE);
+    });
   });
-});
 
-const upload = (port: number): Promise<string> => onSocket(port, (socket, resolve) => {
-  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${SIZE}\r\n\r\n`);
-  pour(socket);
-  let text = '';
-  socket.on('data', (bytes) => {
-    text += bytes.toString('latin1');
-    const body = /\r\n\r\n(\d{10})$/.exec(text)?.[1];
-    if (body !== undefined) resolve(body);
+const upload = (port: number): Promise<string> =>
+  onSocket(port, (socket, resolve) => {
+    socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${SIZE}\r\n\r\n`);
+    pour(socket);
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      const body = /\r\n\r\n(\d{10})$/.exec(text)?.[1];
+      if (body !== undefined) resolve(body);
+    });
   });
-});
 
 const rssOf = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 
-test('a gigabyte passes each way, byte for byte, and the process stays below 105 MB', () => withLongHost(async (url) => {
-  const port = await freePort();
-  const args = ['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--port', String(port), '--console-port', '0', '--log-level', 'error', '--host', url];
-  await withMeercat(args, async ({ pid }) => {
-    // What the balancer answers itself tells that it serves.
-    await until(() => ask(port, { method: 'TRACE' }).then(({ status }) => status === 405, () => false), { timeoutMs: 10_000 });
-    // What only the start needed is given back soon after it.
-    const startedMs = performance.now();
-    await until(() => performance.now() - startedMs > START_MS && rssOf(pid) < AT_REST, { timeoutMs: 20_000, what: () => `the start to be over: ${rssOf(pid)} bytes` });
-    let most = 0;
-    const timer = setInterval(() => (most = Math.max(most, rssOf(pid))), 50);
-    try {
-      assert.is(await download(port), SIZE);
-      assert.is(await upload(port), String(SIZE));
-    } finally {
-      clearInterval(timer);
-    }
-    assert.ok(most < MAX_RSS, `${most} bytes at most`);
-  });
-}));
+test('a gigabyte passes each way, byte for byte, and the process stays below 105 MB', () =>
+  withLongHost(async (url) => {
+    const port = await freePort();
+    const args = [
+      'balancer',
+      '--redis',
+      NO_REDIS,
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--console-port',
+      '0',
+      '--log-level',
+      'error',
+      '--host',
+      url,
+    ];
+    await withMeercat(args, async ({ pid }) => {
+      // What the balancer answers itself tells that it serves.
+      await until(
+        () =>
+          ask(port, { method: 'TRACE' }).then(
+            ({ status }) => status === 405,
+            () => false,
+          ),
+        { timeoutMs: 10_000 },
+      );
+      // What only the start needed is given back soon after it.
+      const startedMs = performance.now();
+      await until(() => performance.now() - startedMs > START_MS && rssOf(pid) < AT_REST, {
+        timeoutMs: 20_000,
+        what: () => `the start to be over: ${rssOf(pid)} bytes`,
+      });
+      let most = 0;
+      const timer = setInterval(() => (most = Math.max(most, rssOf(pid))), 50);
+      try {
+        assert.is(await download(port), SIZE);
+        assert.is(await upload(port), String(SIZE));
+      } finally {
+        clearInterval(timer);
+      }
+      assert.ok(most < MAX_RSS, `${most} bytes at most`);
+    });
+  }));
 
 test.run();

@@ -23,11 +23,16 @@ interface Hop {
 }
 
 const HOPS: readonly Hop[] = [...DOCUMENT.matchAll(/^\| (\d+) \| (`[^|]+`) \| `([\w/.-]+)` \|/gm)].map(([, number, steps, file]) => ({
-  number: Number(number), steps: (steps as string).split(', ').map((step) => step.replaceAll('`', '')), file: file as string,
+  number: Number(number),
+  steps: (steps as string).split(', ').map((step) => step.replaceAll('`', '')),
+  file: file as string,
 }));
 
 test('the walk has at most 15 hops, in order', () => {
-  assert.equal(HOPS.map(({ number }) => number), Array.from({ length: HOPS.length }, (_, i) => i + 1));
+  assert.equal(
+    HOPS.map(({ number }) => number),
+    Array.from({ length: HOPS.length }, (_, i) => i + 1),
+  );
   assert.ok(HOPS.length > 8 && HOPS.length <= 15, `${HOPS.length} hops`);
 });
 
@@ -41,21 +46,42 @@ for (const { number, steps, file } of HOPS) {
 const REQUESTS = 20;
 
 /** What is beside the way: limits and deadlines, bytes that are held back, and the host itself, which the pool keeps. */
-const BESIDE: ReadonlySet<string> = new Set(['client/client-patience.ts', 'client/held-bytes.ts', 'client/read-into.ts', 'client/linger.ts', 'client/connection-limits.ts', 'client/trusted.ts', 'request/memory-guard.ts', 'host/host.ts', 'host/host-queue.ts', 'host/load-headers.ts']);
+const BESIDE: ReadonlySet<string> = new Set([
+  'client/client-patience.ts',
+  'client/held-bytes.ts',
+  'client/read-into.ts',
+  'client/linger.ts',
+  'client/connection-limits.ts',
+  'client/trusted.ts',
+  'request/memory-guard.ts',
+  'host/host.ts',
+  'host/host-queue.ts',
+  'host/load-headers.ts',
+]);
 
-test('the files of client, host and request that requests run through are those of the walk', () => withRawHost(
-  ({ socket, text }) => void (text.endsWith('\r\n\r\n') && socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')),
-  ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port, counter }) => {
-    const called = await filesCalled(async () => {
-      const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
-      await exchangeRaw(port, `${request.repeat(REQUESTS)}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-      await until(() => counter('requests') === REQUESTS + 1);
-    });
-    const told = new Set(HOPS.map(({ file }) => file));
-    const isOnWay = (file: string): boolean => /^(?:client|host|request)\//.test(file) && !BESIDE.has(file);
-    assert.equal([...told].filter((file) => isOnWay(file) && !called.has(file)), [], 'told, and not called');
-    assert.equal([...called].filter((file) => isOnWay(file) && !told.has(file)), [], 'called, and not told');
-  }),
-));
+test('the files of client, host and request that requests run through are those of the walk', () =>
+  withRawHost(
+    ({ socket, text }) => void (text.endsWith('\r\n\r\n') && socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')),
+    ({ url }) =>
+      withBalancer({ statics: [{ name: 'h', url }] }, async ({ port, counter }) => {
+        const called = await filesCalled(async () => {
+          const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+          await exchangeRaw(port, `${request.repeat(REQUESTS)}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+          await until(() => counter('requests') === REQUESTS + 1);
+        });
+        const told = new Set(HOPS.map(({ file }) => file));
+        const isOnWay = (file: string): boolean => /^(?:client|host|request)\//.test(file) && !BESIDE.has(file);
+        assert.equal(
+          [...told].filter((file) => isOnWay(file) && !called.has(file)),
+          [],
+          'told, and not called',
+        );
+        assert.equal(
+          [...called].filter((file) => isOnWay(file) && !told.has(file)),
+          [],
+          'called, and not told',
+        );
+      }),
+  ));
 
 test.run();

@@ -19,17 +19,24 @@ test('a fleet whose hosts are all drained is restarted too, whatever the environ
       const { status, reason } = (await response.json()) as { status: string; reason: string };
       return [response.status, status, reason];
     };
-    await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
-      await fleet.ready();
-      await until(async () => (await meercat(['drain', 'h1', '--redis', url])).code === 0, { timeoutMs: BUSY_MS, what: 'h1 to be drained' });
-      await until(async () => (await health())[0] === 503, { what: 'the balancer not to be ready' });
-      await withMeercat(['restart', '--redis', url], async (command) => {
-        // The command alone would also believe Redis.
-        await fleet.waitForLine(/^restart of b1 ended: serves again after /, BUSY_MS);
-        assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
-      });
-      assert.equal(await health(), [503, 'serving', 'all-taken-out']);
-    }, { env: { MEERCAT_CONSOLE_BIND: '127.0.0.2', MEERCAT_DRAIN_DELAY: '60m' } });
+    await withFleet(
+      ['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url],
+      async (fleet) => {
+        await fleet.ready();
+        await until(async () => (await meercat(['drain', 'h1', '--redis', url])).code === 0, {
+          timeoutMs: BUSY_MS,
+          what: 'h1 to be drained',
+        });
+        await until(async () => (await health())[0] === 503, { what: 'the balancer not to be ready' });
+        await withMeercat(['restart', '--redis', url], async (command) => {
+          // The command alone would also believe Redis.
+          await fleet.waitForLine(/^restart of b1 ended: serves again after /, BUSY_MS);
+          assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
+        });
+        assert.equal(await health(), [503, 'serving', 'all-taken-out']);
+      },
+      { env: { MEERCAT_CONSOLE_BIND: '127.0.0.2', MEERCAT_DRAIN_DELAY: '60m' } },
+    );
   }));
 
 test.run();

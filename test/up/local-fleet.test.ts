@@ -12,7 +12,14 @@ import * as assert from 'uvu/assert';
 import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
-import { type FleetProcess, type FleetProcessOptions, freePortsInRow, isAlive, withFleet, withPortTaken } from '../support/fleet-process.js';
+import {
+  type FleetProcess,
+  type FleetProcessOptions,
+  freePortsInRow,
+  isAlive,
+  withFleet,
+  withPortTaken,
+} from '../support/fleet-process.js';
 import { ended, meercat, withDefaults } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -38,10 +45,15 @@ async function statusOf(redis: string, namespace = 'meercat'): Promise<FleetView
 /** What stands in Redis when it is as it should be. */
 function untilStatus(redis: string, what: string, isGood: (view: FleetView) => boolean, namespace = 'meercat'): Promise<FleetView> {
   // Asked again and again in this process: a command for each look would take a core for itself.
-  return withClients([redis], (client) => until(async () => {
-    const view = await readFleet(client, buildKeys(namespace));
-    return isGood(view) ? view : null;
-  }, { timeoutMs: BUSY_MS, everyMs: 50, what }));
+  return withClients([redis], (client) =>
+    until(
+      async () => {
+        const view = await readFleet(client, buildKeys(namespace));
+        return isGood(view) ? view : null;
+      },
+      { timeoutMs: BUSY_MS, everyMs: 50, what },
+    ),
+  );
 }
 
 test('a whole fleet comes up, serves on every port, mends itself, and stops in order', () =>
@@ -51,7 +63,10 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
       await fleet.ready();
       const origins = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 1}`];
       assert.is((await fleet.waitForLine(/^balancers +(.*)$/))[1], origins.join('  '));
-      const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/127\.0\.0\.1:\d+) \((redis|valkey)-server\)$/)) as unknown as [string, string];
+      const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/127\.0\.0\.1:\d+) \((redis|valkey)-server\)$/)) as unknown as [
+        string,
+        string,
+      ];
       assert.is.not(new URL(redis).port, String(USUAL_REDIS_PORT));
 
       // As soon as it says that it is ready, every balancer knows every host.
@@ -61,10 +76,23 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
         assert.equal([...names].toSorted(), ['h1', 'h2']);
         assert.match(await bodyOf(`${origin}/work?ms=5`), /^h[12]$/);
       }
-      const view = await untilStatus(redis, 'the figures of both hosts', ({ hosts }) => hosts.length === 2 && hosts.every(({ cpu }) => cpu !== null));
-      assert.equal(view.balancers.map(({ name, url }) => [name, url]).toSorted(), [['b1', origins[0]], ['b2', origins[1]]]);
+      const view = await untilStatus(
+        redis,
+        'the figures of both hosts',
+        ({ hosts }) => hosts.length === 2 && hosts.every(({ cpu }) => cpu !== null),
+      );
+      assert.equal(view.balancers.map(({ name, url }) => [name, url]).toSorted(), [
+        ['b1', origins[0]],
+        ['b2', origins[1]],
+      ]);
       assert.ok(view.master === 'b1' || view.master === 'b2');
-      assert.equal(view.hosts.map(({ name, state, hasAgent }) => [name, state, hasAgent]), [['h1', 'up', true], ['h2', 'up', true]]);
+      assert.equal(
+        view.hosts.map(({ name, state, hasAgent }) => [name, state, hasAgent]),
+        [
+          ['h1', 'up', true],
+          ['h2', 'up', true],
+        ],
+      );
       const told = await statusOf(redis);
       assert.equal([told.master, told.balancers.length, told.hosts.length], [view.master, 2, 2]);
 
@@ -92,8 +120,12 @@ async function mendsBalancer(fleet: FleetProcess, redis: string, before: FleetVi
   const { pid } = await fleet.member(new RegExp(` balancer .*--name ${dead} `));
   process.kill(pid, 'SIGKILL');
   await fleet.waitForLine(new RegExp(`^${dead} ended \\(SIGKILL\\); started again in 1s$`));
-  const isMended = untilStatus(redis, `${dead} to be back under a new master`, ({ master, term, balancers }) =>
-    master !== null && (term ?? 0) > (before.term ?? 0) && balancers.length === 2 && balancers.every(({ pid: now }) => now !== pid));
+  const isMended = untilStatus(
+    redis,
+    `${dead} to be back under a new master`,
+    ({ master, term, balancers }) =>
+      master !== null && (term ?? 0) > (before.term ?? 0) && balancers.length === 2 && balancers.every(({ pid: now }) => now !== pid),
+  );
   let isOver = false;
   void isMended.finally(() => (isOver = true)).catch(() => undefined);
   await until(async () => (await bodyOf(survivor)) !== '' && isOver, { timeoutMs: BUSY_MS, what: 'the fleet to be mended' });
@@ -109,7 +141,9 @@ async function mendsHost(fleet: FleetProcess, redis: string, before: FleetView, 
   await fleet.waitForLine(/^h1 ended \(SIGKILL\); started again in 1s$/);
   await fleet.waitForLine(/^agent of h1 ended \(code 1\)/, 10_000);
   const goneAt = new Date().toISOString();
-  const view = await untilStatus(redis, 'h1 to report again', ({ hosts }) => hosts.some((host) => host.name === 'h1' && host.state === 'up' && String(host.reported) > goneAt));
+  const view = await untilStatus(redis, 'h1 to report again', ({ hosts }) =>
+    hosts.some((host) => host.name === 'h1' && host.state === 'up' && String(host.reported) > goneAt),
+  );
   assert.is(view.hosts.find(({ name }) => name === 'h1')?.url, before.hosts.find(({ name }) => name === 'h1')?.url);
   const { pid: newPid } = await fleet.member(/ demo-host --name h1 /);
   const agent = await fleet.member(/ agent .*--name h1 /);
@@ -124,8 +158,15 @@ async function mendsRedis(fleet: FleetProcess, redis: string): Promise<void> {
   const server = await fleet.member(/(redis|valkey)-server (127|\*)/);
   process.kill(server.pid, 'SIGKILL');
   await fleet.waitForLine(/^redis ended; started again in 1s$/);
-  await until(() => fleet.member(/(redis|valkey)-server (127|\*)/).then(({ pid }) => pid !== server.pid), { timeoutMs: BUSY_MS, what: 'another Redis' });
-  await untilStatus(redis, 'the fleet in the new Redis', ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts.length === 2);
+  await until(() => fleet.member(/(redis|valkey)-server (127|\*)/).then(({ pid }) => pid !== server.pid), {
+    timeoutMs: BUSY_MS,
+    what: 'another Redis',
+  });
+  await untilStatus(
+    redis,
+    'the fleet in the new Redis',
+    ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts.length === 2,
+  );
 }
 
 /** A small fleet on a Redis of the test's own. */
@@ -136,7 +177,11 @@ function withSmallFleet<T>(
 ): Promise<T> {
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
-    return withFleet(withDefaults(flags, { '--balancers': '1', '--hosts': '1', '--port': String(port), '--redis': url }), (fleet) => fn(fleet, port, url), options);
+    return withFleet(
+      withDefaults(flags, { '--balancers': '1', '--hosts': '1', '--port': String(port), '--redis': url }),
+      (fleet) => fn(fleet, port, url),
+      options,
+    );
   });
 }
 
@@ -145,7 +190,9 @@ test('Ctrl-C under npm comes twice at once, and is one signal: everything stops 
     await fleet.ready();
     // A request in flight is finished first.
     const working = bodyOf(`http://127.0.0.1:${port}/work?ms=800`);
-    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, { what: 'the request to be in flight' });
+    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
+      what: 'the request to be in flight',
+    });
     fleet.kill('SIGINT');
     fleet.kill('SIGINT');
     assert.is(await working, 'h1');
@@ -156,8 +203,13 @@ test('Ctrl-C under npm comes twice at once, and is one signal: everything stops 
 test('a second signal after 0.4 s forces: it ends at once with exit code 1', () =>
   withSmallFleet(async (fleet, port) => {
     await fleet.ready();
-    const working = fetch(`http://127.0.0.1:${port}/work?ms=8000`).then(() => 'answered', () => 'broken off');
-    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, { what: 'the request to be in flight' });
+    const working = fetch(`http://127.0.0.1:${port}/work?ms=8000`).then(
+      () => 'answered',
+      () => 'broken off',
+    );
+    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
+      what: 'the request to be in flight',
+    });
     fleet.kill('SIGINT');
     await fleet.waitForLine(/^stopping$/);
     // What is tested is time itself: sooner than 0.4 s it would be the same signal.
@@ -174,16 +226,28 @@ test('when its first process is killed with SIGKILL, nothing lives 2 s longer, R
     const port = await freePortsInRow(2);
     await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
       await fleet.ready();
-      const working = fetch(`http://127.0.0.1:${port}/work?ms=9000`).then(() => 'answered', () => 'broken off');
-      await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, { what: 'the request to be in flight' });
+      const working = fetch(`http://127.0.0.1:${port}/work?ms=9000`).then(
+        () => 'answered',
+        () => 'broken off',
+      );
+      await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
+        what: 'the request to be in flight',
+      });
       const members = fleet.members();
       for (const part of [/ balancer .*b1/, / balancer .*b2/, / demo-host /, / agent /, /^\S*sh /, /redis|valkey/]) {
-        assert.ok(members.some(({ command }) => part.test(command)), `${part} in ${members.map(({ command }) => command).join('\n')}`);
+        assert.ok(
+          members.some(({ command }) => part.test(command)),
+          `${part} in ${members.map(({ command }) => command).join('\n')}`,
+        );
       }
       fleet.kill('SIGKILL');
       await until(() => !members.some(({ pid }) => isAlive(pid)), {
         timeoutMs: 2000,
-        what: () => members.filter(({ pid }) => isAlive(pid)).map(({ command }) => command).join(', '),
+        what: () =>
+          members
+            .filter(({ pid }) => isAlive(pid))
+            .map(({ command }) => command)
+            .join(', '),
       });
       assert.is(await working, 'broken off');
     });
@@ -202,43 +266,74 @@ test('a signal during the start stops what is up so far, and it never says that 
 
 test('SIGKILL during the start leaves nothing behind either', async () => {
   for (const part of [/ demo-host /, / balancer /]) {
-    await withSmallFleet(async (fleet) => {
-      await fleet.member(part);
-      fleet.kill('SIGKILL');
-      await ended(fleet);
-      // A child must have started before it can notice; on a busy machine that takes a while.
-    }, [], { leftoverMs: 6000 });
+    await withSmallFleet(
+      async (fleet) => {
+        await fleet.member(part);
+        fleet.kill('SIGKILL');
+        await ended(fleet);
+        // A child must have started before it can notice; on a busy machine that takes a while.
+      },
+      [],
+      { leftoverMs: 6000 },
+    );
   }
 });
 
 test('hosts that run already are balanced in place of demo ones, and the flags for the whole fleet reach every balancer', () =>
-  withServer((request, response) => void response.end(`one ${request.url}`), (one) =>
-    withServer((request, response) => void response.end(`two ${request.url}`), (two) =>
-      withSmallFleet(async (fleet, port, redis) => {
-        await fleet.ready();
-        const bodies = new Set<string>();
-        await until(async () => bodies.add(await bodyOf(`http://127.0.0.1:${port}/x`)).size === 2, { what: 'both hosts' });
-        assert.equal([...bodies].toSorted(), ['one /x', 'two /x']);
-        await untilStatus(redis, 'both hosts', ({ hosts }) => hosts.length === 2, 'other');
-        const view = await statusOf(redis, 'other');
-        assert.equal(view.hosts.map(({ name, url, hasAgent }) => [name, url, hasAgent]).toSorted(), [[`127.0.0.1-${two.port}`, two.url, false], ['first', one.url, false]]);
-        assert.is(view.balancers.length, 2);
-        assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
-        const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
-        assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
-      }, ['--balancers', '2', '--host', `${one.url},name=first`, '--host', two.url, '--namespace', 'other', '--algorithm', 'round-robin']))));
+  withServer(
+    (request, response) => void response.end(`one ${request.url}`),
+    (one) =>
+      withServer(
+        (request, response) => void response.end(`two ${request.url}`),
+        (two) =>
+          withSmallFleet(
+            async (fleet, port, redis) => {
+              await fleet.ready();
+              const bodies = new Set<string>();
+              await until(async () => bodies.add(await bodyOf(`http://127.0.0.1:${port}/x`)).size === 2, { what: 'both hosts' });
+              assert.equal([...bodies].toSorted(), ['one /x', 'two /x']);
+              await untilStatus(redis, 'both hosts', ({ hosts }) => hosts.length === 2, 'other');
+              const view = await statusOf(redis, 'other');
+              assert.equal(view.hosts.map(({ name, url, hasAgent }) => [name, url, hasAgent]).toSorted(), [
+                [`127.0.0.1-${two.port}`, two.url, false],
+                ['first', one.url, false],
+              ]);
+              assert.is(view.balancers.length, 2);
+              assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
+              const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
+              assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
+            },
+            [
+              '--balancers',
+              '2',
+              '--host',
+              `${one.url},name=first`,
+              '--host',
+              two.url,
+              '--namespace',
+              'other',
+              '--algorithm',
+              'round-robin',
+            ],
+          ),
+      ),
+  ));
 
-test('a password of Redis is on nobody\'s command line and in no line that is said', () =>
+test("a password of Redis is on nobody's command line and in no line that is said", () =>
   withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {
     const port = await freePortsInRow(1);
     const env = { MEERCAT_REDIS: url.replace('//', '//:the-secret@') };
-    await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port)], async (fleet) => {
-      await fleet.ready();
-      for (const { command } of fleet.members()) assert.not.match(command, /secret/);
-      await fleet.waitForLine(/^redis +as given by --redis \(running already\)$/);
-      assert.not.match(fleet.lines.join('\n'), /secret/);
-      assert.not.match(readFileSync(`/proc/${fleet.pid}/cmdline`, 'utf8'), /secret/);
-    }, { env });
+    await withFleet(
+      ['--balancers', '1', '--hosts', '1', '--port', String(port)],
+      async (fleet) => {
+        await fleet.ready();
+        for (const { command } of fleet.members()) assert.not.match(command, /secret/);
+        await fleet.waitForLine(/^redis +as given by --redis \(running already\)$/);
+        assert.not.match(fleet.lines.join('\n'), /secret/);
+        assert.not.match(readFileSync(`/proc/${fleet.pid}/cmdline`, 'utf8'), /secret/);
+      },
+      { env },
+    );
   }));
 
 test('a taken port, or one taken for the console, is one line and exit code 1, before anything is started', () =>
@@ -250,24 +345,35 @@ test('a taken port, or one taken for the console, is one line and exit code 1, b
           assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
           assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken} is taken: choose others with --port`]);
           assert.equal(fleet.members(), []);
-        }));
+        }),
+      );
     }
   }));
 
 test('without an installed Redis the one in JavaScript carries a fleet, and says that it is for trying out', () =>
   withPortTaken(USUAL_REDIS_PORT, async () => {
     const port = await freePortsInRow(2);
-    await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
-      await fleet.ready();
-      const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/\S+) \(js-redis-server, a Redis in JavaScript: for trying out only\)$/)) as unknown as [string, string];
-      assert.is(await bodyOf(`http://127.0.0.1:${port}`), 'h1');
-      const view = await untilStatus(redis, 'the whole fleet', ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts[0]?.state === 'up');
-      const dead = view.master as string;
-      process.kill((await fleet.member(new RegExp(` balancer .*--name ${dead} `))).pid, 'SIGKILL');
-      await untilStatus(redis, 'a new master', ({ master, term }) => master !== null && (term ?? 0) > (view.term ?? 0));
-      fleet.kill('SIGKILL');
-      await ended(fleet);
-    }, { env: { PATH: '/nowhere' } });
+    await withFleet(
+      ['--balancers', '2', '--hosts', '1', '--port', String(port)],
+      async (fleet) => {
+        await fleet.ready();
+        const [, redis] = (await fleet.waitForLine(
+          /^redis +(redis:\/\/\S+) \(js-redis-server, a Redis in JavaScript: for trying out only\)$/,
+        )) as unknown as [string, string];
+        assert.is(await bodyOf(`http://127.0.0.1:${port}`), 'h1');
+        const view = await untilStatus(
+          redis,
+          'the whole fleet',
+          ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts[0]?.state === 'up',
+        );
+        const dead = view.master as string;
+        process.kill((await fleet.member(new RegExp(` balancer .*--name ${dead} `))).pid, 'SIGKILL');
+        await untilStatus(redis, 'a new master', ({ master, term }) => master !== null && (term ?? 0) > (view.term ?? 0));
+        fleet.kill('SIGKILL');
+        await ended(fleet);
+      },
+      { env: { PATH: '/nowhere' } },
+    );
   }));
 
 test('on a terminal it is a table in place, and Ctrl-C gives the screen back', () =>
@@ -279,21 +385,38 @@ test('on a terminal it is a table in place, and Ctrl-C gives the screen back', (
       // Open for both, so that neither end waits for the other.
       const keyboard = await open(keys, 'r+');
       try {
-        await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
-          const shown = (): string => fleet.stdout.join('\n');
-          await until(() => /BALANCER +ROLE +URL[^]*b1 +(master|slave)[^]*HOST +STATE +URL[^]*h1 +up/.test(shown()), { timeoutMs: BUSY_MS, what: () => `the table, not\n${shown()}` });
-          assert.ok(shown().includes(`curl 'http://127.0.0.1:${port}/work?ms=5'`) && shown().includes('Ctrl-C'));
-          await keyboard.write('\u0003');
-          assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-          const [before = '', after = '', ...more] = shown().split('\u001b[?1049l');
-          assert.equal(more, [], 'the screen is given back once');
-          assert.is(before.split('\u001b[?1049h').length, 2, 'and taken once');
-          assert.ok(before.endsWith('\u001b[?25h'), 'with its cursor');
-          assert.is(after.trim(), 'meercat: stopping the fleet …');
-        }, { wrap: (command) => ['/bin/sh', '-c', 'exec script -qefc "$1" /dev/null <"$2"', 'sh', `stty cols 110 rows 40; exec ${command.join(' ')}`, keys] });
+        await withFleet(
+          ['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url],
+          async (fleet) => {
+            const shown = (): string => fleet.stdout.join('\n');
+            await until(() => /BALANCER +ROLE +URL[^]*b1 +(master|slave)[^]*HOST +STATE +URL[^]*h1 +up/.test(shown()), {
+              timeoutMs: BUSY_MS,
+              what: () => `the table, not\n${shown()}`,
+            });
+            assert.ok(shown().includes(`curl 'http://127.0.0.1:${port}/work?ms=5'`) && shown().includes('Ctrl-C'));
+            await keyboard.write('\u0003');
+            assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
+            const [before = '', after = '', ...more] = shown().split('\u001b[?1049l');
+            assert.equal(more, [], 'the screen is given back once');
+            assert.is(before.split('\u001b[?1049h').length, 2, 'and taken once');
+            assert.ok(before.endsWith('\u001b[?25h'), 'with its cursor');
+            assert.is(after.trim(), 'meercat: stopping the fleet …');
+          },
+          {
+            wrap: (command) => [
+              '/bin/sh',
+              '-c',
+              'exec script -qefc "$1" /dev/null <"$2"',
+              'sh',
+              `stty cols 110 rows 40; exec ${command.join(' ')}`,
+              keys,
+            ],
+          },
+        );
       } finally {
         await keyboard.close();
       }
-    })));
+    }),
+  ));
 
 test.run();

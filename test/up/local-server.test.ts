@@ -116,8 +116,11 @@ for (const [kind, names] of KINDS) {
       assert.is(redis.kind, kind === 'redis-server' ? basename(findRedis()) : kind);
       assert.is(redis.url, `redis://127.0.0.1:${redis.port}`);
       await withClients([redis.url], async (client) => assert.is(await client.ping(), 'PONG'));
-      const outside = Object.values(networkInterfaces()).flat().filter((one) => one?.internal === false && one.family === 'IPv4');
-      for (const address of ['127.0.0.2', ...outside.map((one) => one?.address as string)]) assert.not(await isOpen(redis.port, address), address);
+      const outside = Object.values(networkInterfaces())
+        .flat()
+        .filter((one) => one?.internal === false && one.family === 'IPv4');
+      for (const address of ['127.0.0.2', ...outside.map((one) => one?.address as string)])
+        assert.not(await isOpen(redis.port, address), address);
     }));
 }
 
@@ -142,13 +145,41 @@ async function carriesFleet(url: string): Promise<void> {
 
     const messages: string[] = [];
     const told: string[] = [];
-    const subscription = openSubscription(parseRedisAddress(url), [keys.stats, keys.events], (channel, text) => messages.push(`${channel} ${text}`), { onReady: () => told.push('ready') });
+    const subscription = openSubscription(
+      parseRedisAddress(url),
+      [keys.stats, keys.events],
+      (channel, text) => messages.push(`${channel} ${text}`),
+      { onReady: () => told.push('ready') },
+    );
     try {
       await until(() => told.length === 1, { what: 'the subscription' });
       const row: HostRow = {
-        name: 'h1', url: 'http://10.0.0.7:3000', state: 'up', isStatic: false, cpu: 0.25, memory: 0.5, cores: 2, rps: 3, inflight: 1, fleetRps: 4, ageMs: 10, work: 20, capacity: 1.5, speed: 1,
+        name: 'h1',
+        url: 'http://10.0.0.7:3000',
+        state: 'up',
+        isStatic: false,
+        cpu: 0.25,
+        memory: 0.5,
+        cores: 2,
+        rps: 3,
+        inflight: 1,
+        fleetRps: 4,
+        ageMs: 10,
+        work: 20,
+        capacity: 1.5,
+        speed: 1,
       };
-      const table: HostTable = { stamp: { term: 1, mastership: mastershipOf(1), seq: 1 }, isFull: true, previousSeq: 1, hosts: [row], figures: [], loads: [], acks: [], costs: null, gone: [] };
+      const table: HostTable = {
+        stamp: { term: 1, mastership: mastershipOf(1), seq: 1 },
+        isFull: true,
+        previousSeq: 1,
+        hosts: [row],
+        figures: [],
+        loads: [],
+        acks: [],
+        costs: null,
+        gone: [],
+      };
       assert.equal(await writeHosts(one, keys, { message: table, snapshot: table, rows: [row] }, Date.now()), { kind: 'written' });
       await publishEvent(one, keys, { kind: 'balancer-joined', name: 'ann' });
       await until(() => messages.length === 2, { what: 'both messages' });
@@ -156,26 +187,58 @@ async function carriesFleet(url: string): Promise<void> {
       assert.ok(snapshot?.ok);
       assert.equal(snapshot.ok && snapshot.value.hosts.map(({ name, cpu }) => [name, cpu]), [['h1', 0.25]]);
       const view = await readFleet(two, keys);
-      assert.equal([view.master, view.term, view.balancers.length, view.hosts.map(({ name, cpu }) => [name, cpu])], ['ann', 1, 2, [['h1', 0.25]]]);
+      assert.equal(
+        [view.master, view.term, view.balancers.length, view.hosts.map(({ name, cpu }) => [name, cpu])],
+        ['ann', 1, 2, [['h1', 0.25]]],
+      );
     } finally {
       subscription.close();
     }
 
     await a.clearMaster(mastershipOf(1));
     await a.release(grant);
-    const next = await until(async () => {
-      const each = await b.acquire();
-      return each.kind === 'acquired' && each;
-    }, { what: 'the lease to be free' });
-    assert.equal(await b.takeTerm({ mastership: mastershipOf(2), floor: 0, mayFound: false }, { ...ann, name: 'bob' }), { kind: 'taken', term: 2 });
-    const old: HostTable = { stamp: { term: 1, mastership: mastershipOf(1), seq: 2 }, isFull: false, previousSeq: 1, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    const next = await until(
+      async () => {
+        const each = await b.acquire();
+        return each.kind === 'acquired' && each;
+      },
+      { what: 'the lease to be free' },
+    );
+    assert.equal(await b.takeTerm({ mastership: mastershipOf(2), floor: 0, mayFound: false }, { ...ann, name: 'bob' }), {
+      kind: 'taken',
+      term: 2,
+    });
+    const old: HostTable = {
+      stamp: { term: 1, mastership: mastershipOf(1), seq: 2 },
+      isFull: false,
+      previousSeq: 1,
+      hosts: [],
+      figures: [],
+      loads: [],
+      acks: [],
+      costs: null,
+      gone: ['h1'],
+    };
     assert.equal(await writeHosts(one, keys, { message: old, snapshot: null, rows: [] }, Date.now()), { kind: 'fenced', term: 2 });
     assert.is(await a.refreshMaster({ term: 1, mastership: mastershipOf(1) }, ann), 'fenced');
-    const now: HostTable = { stamp: { term: 2, mastership: mastershipOf(2), seq: 1 }, isFull: false, previousSeq: 0, hosts: [], figures: [], loads: [], acks: [], costs: null, gone: ['h1'] };
+    const now: HostTable = {
+      stamp: { term: 2, mastership: mastershipOf(2), seq: 1 },
+      isFull: false,
+      previousSeq: 0,
+      hosts: [],
+      figures: [],
+      loads: [],
+      acks: [],
+      costs: null,
+      gone: ['h1'],
+    };
     assert.equal(await writeHosts(two, keys, { message: now, snapshot: now, rows: [] }, Date.now()), { kind: 'written' });
     assert.equal((await readFleet(one, keys)).hosts, []);
     await leaveFleet(one, keys, 'ann', String(fields.instance));
-    assert.equal((await readFleet(one, keys)).balancers.map(({ name }) => name), ['bob']);
+    assert.equal(
+      (await readFleet(one, keys)).balancers.map(({ name }) => name),
+      ['bob'],
+    );
 
     // The lease and the master's hash run out by themselves.
     await until(async () => (await one.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out' });
@@ -184,7 +247,8 @@ async function carriesFleet(url: string): Promise<void> {
 }
 
 for (const [kind, names] of KINDS) {
-  test(`${kind} carries the lease, the terms, the heartbeats, the host table and the messages`, () => withLocal(names, ({ url }) => carriesFleet(url)));
+  test(`${kind} carries the lease, the terms, the heartbeats, the host table and the messages`, () =>
+    withLocal(names, ({ url }) => carriesFleet(url)));
 }
 
 test('one that ends by itself is told, once', () =>
@@ -206,9 +270,15 @@ test('what cannot be started is one clear error that says what to do', () =>
     const before = process.env['PATH'];
     process.env['PATH'] = dir;
     try {
-      const error = await startLocalRedis(await freePort(), EMBEDDED, () => undefined).then(() => undefined, (thrown: unknown) => thrown as Error & { code: string });
+      const error = await startLocalRedis(await freePort(), EMBEDDED, () => undefined).then(
+        () => undefined,
+        (thrown: unknown) => thrown as Error & { code: string },
+      );
       assert.is(error?.code, 'MEERCAT_NO_REDIS');
-      assert.match(error?.message ?? '', /^redis-server did not start \(this is no Redis\): give one with --redis URL, or install it \(Debian: apt-get install redis-server\)$/);
+      assert.match(
+        error?.message ?? '',
+        /^redis-server did not start \(this is no Redis\): give one with --redis URL, or install it \(Debian: apt-get install redis-server\)$/,
+      );
     } finally {
       process.env['PATH'] = before;
     }
@@ -216,10 +286,19 @@ test('what cannot be started is one clear error that says what to do', () =>
 
 test("a port that was taken meanwhile is an error, and another's Redis there is not taken for ours", async () => {
   const startOn = (port: number): Promise<unknown> =>
-    startLocalRedis(port, EMBEDDED, () => assert.unreachable()).then(() => 'started', (error: Error & { code: string }) => [error.code, error.message]);
-  await withServer(() => undefined, async ({ port }) => {
-    assert.equal(await startOn(port), ['MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`]);
-  });
+    startLocalRedis(port, EMBEDDED, () => assert.unreachable()).then(
+      () => 'started',
+      (error: Error & { code: string }) => [error.code, error.message],
+    );
+  await withServer(
+    () => undefined,
+    async ({ port }) => {
+      assert.equal(await startOn(port), [
+        'MEERCAT_NO_REDIS',
+        `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`,
+      ]);
+    },
+  );
   await withRedis(async ({ port }) => assert.is(((await startOn(port)) as string[])[0], 'MEERCAT_NO_REDIS'));
 });
 

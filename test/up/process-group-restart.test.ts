@@ -16,45 +16,63 @@ const test = suite('process group restart');
 const KEYS = buildKeys('meercat');
 
 test('SIGUSR1 restarts all, one after the other, and no connection is refused, reset or left waiting', () =>
-  withRedis(({ url }) => withClients([url], (client) => withGroup({ redis: url }, async (group) => {
-    const pids = group.pids();
-    const load = startConnectLoad(group.port, 8);
-    try {
-      await until(() => load.answered > 50, { timeoutMs: SLOW_MS });
-      group.parent.kill('SIGUSR1');
-      await until(() => group.log('restart ended').length === 3, { timeoutMs: 2 * SLOW_MS, what: () => `the restart:\n${group.parent.lines.join('\n')}` });
-      const soFar = load.answered;
-      await until(() => load.answered > soFar + 50, { timeoutMs: SLOW_MS });
-    } finally {
-      await load.stop();
-    }
-    assert.equal(load.failures, [], `of ${load.answered}`);
-    assert.equal(group.log('restart began').map(({ process: name }) => name).slice(0, 3), [undefined, 'g-1', 'g-2']);
-    assert.is(group.log('a process ended and is started again').length, 0, 'a restart is no death');
-    assert.not.ok(group.pids().some((pid) => pids.includes(pid)));
-    const names = await until(async () => {
-      const found = await client.zrange(KEYS.balancers, '0', '-1');
-      return found.length === 2 && found;
-    }, { timeoutMs: SLOW_MS });
-    assert.equal(names.toSorted(), ['g-1', 'g-2']);
-  }))));
+  withRedis(({ url }) =>
+    withClients([url], (client) =>
+      withGroup({ redis: url }, async (group) => {
+        const pids = group.pids();
+        const load = startConnectLoad(group.port, 8);
+        try {
+          await until(() => load.answered > 50, { timeoutMs: SLOW_MS });
+          group.parent.kill('SIGUSR1');
+          await until(() => group.log('restart ended').length === 3, {
+            timeoutMs: 2 * SLOW_MS,
+            what: () => `the restart:\n${group.parent.lines.join('\n')}`,
+          });
+          const soFar = load.answered;
+          await until(() => load.answered > soFar + 50, { timeoutMs: SLOW_MS });
+        } finally {
+          await load.stop();
+        }
+        assert.equal(load.failures, [], `of ${load.answered}`);
+        assert.equal(
+          group
+            .log('restart began')
+            .map(({ process: name }) => name)
+            .slice(0, 3),
+          [undefined, 'g-1', 'g-2'],
+        );
+        assert.is(group.log('a process ended and is started again').length, 0, 'a restart is no death');
+        assert.not.ok(group.pids().some((pid) => pids.includes(pid)));
+        const names = await until(
+          async () => {
+            const found = await client.zrange(KEYS.balancers, '0', '-1');
+            return found.length === 2 && found;
+          },
+          { timeoutMs: SLOW_MS },
+        );
+        assert.equal(names.toSorted(), ['g-1', 'g-2']);
+      }),
+    ),
+  ));
 
 test('a rolling restart does not begin while no other process serves', () =>
-  withRedis(({ url }) => withGroup({ redis: url }, async (group) => {
-    const other = group.pids()[1] as number;
-    process.kill(other, 'SIGSTOP');
-    try {
-      const stopped = group.log('serving').length;
-      process.kill(other, 'SIGKILL');
-      await until(() => group.log('a process ended and is started again').length === 1, { timeoutMs: SLOW_MS });
-      group.parent.kill('SIGUSR1');
-      // The killed one serves again before the first one is told to stop.
-      await until(() => group.log('restart ended').length === 3, { timeoutMs: 2 * SLOW_MS });
-      const order = group.log('serving').map(({ name }) => name);
-      assert.equal(order.slice(stopped), ['g-2', 'g-1', 'g-2'], group.parent.lines.join('\n'));
-    } finally {
-      if (isAlive(other)) process.kill(other, 'SIGKILL');
-    }
-  })));
+  withRedis(({ url }) =>
+    withGroup({ redis: url }, async (group) => {
+      const other = group.pids()[1] as number;
+      process.kill(other, 'SIGSTOP');
+      try {
+        const stopped = group.log('serving').length;
+        process.kill(other, 'SIGKILL');
+        await until(() => group.log('a process ended and is started again').length === 1, { timeoutMs: SLOW_MS });
+        group.parent.kill('SIGUSR1');
+        // The killed one serves again before the first one is told to stop.
+        await until(() => group.log('restart ended').length === 3, { timeoutMs: 2 * SLOW_MS });
+        const order = group.log('serving').map(({ name }) => name);
+        assert.equal(order.slice(stopped), ['g-2', 'g-1', 'g-2'], group.parent.lines.join('\n'));
+      } finally {
+        if (isAlive(other)) process.kill(other, 'SIGKILL');
+      }
+    }),
+  ));
 
 test.run();

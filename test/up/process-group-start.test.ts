@@ -30,7 +30,10 @@ test('a wrong number of processes, and ports and names that do not suffice, are 
   assert.match((await refusedHere(['balancer'], { MEERCAT_PROCESSES: '0' })).stderr, /^meercat: MEERCAT_PROCESSES: a whole number/);
   const refusals: [string[], RegExp][] = [
     [['--console-port', '65535'], /^meercat: --console-port: 2 processes need the ports 65535 to 65536: choose a lower one, or 0/],
-    [['--port', '5001', '--console-port', '5000'], /^meercat: --console-port: 2 processes need the ports 5000 to 5001, and --port 5001 is among them$/],
+    [
+      ['--port', '5001', '--console-port', '5000'],
+      /^meercat: --console-port: 2 processes need the ports 5000 to 5001, and --port 5001 is among them$/,
+    ],
     [['--name', 'n'.repeat(127)], /^meercat: --name: too long for the name of a process/],
     [['--member', '1,8080'], /^meercat: --member is for the processes that --processes starts$/],
     [['--member', 'x'], /^meercat: --member: a whole number/],
@@ -65,27 +68,39 @@ async function refusal(flags: readonly string[], exitCode: number): Promise<stri
   return stderr;
 }
 
-test('what is wrong with all processes is said once, with the exit code of a single balancer', () => withTempDir((dir) => withServer(() => undefined, async ({ port }) => {
-  assert.is(await refusal(['--port', String(port)], 1), `meercat: port ${port} on 127.0.0.1 is taken: choose another with --port`);
-  const bad = join(dir, 'bad.pem');
-  writeFileSync(bad, 'no certificate');
-  assert.match(await refusal(['--tls-cert', bad, '--tls-key', bad], 2), /^meercat: --tls-cert/);
-  const consolePort = await freePortsInRow(2);
-  await withPortTaken(consolePort + 1, async () => {
-    assert.is(await refusal(['--console-port', String(consolePort)], 1), `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port`);
-  });
-})));
+test('what is wrong with all processes is said once, with the exit code of a single balancer', () =>
+  withTempDir((dir) =>
+    withServer(
+      () => undefined,
+      async ({ port }) => {
+        assert.is(await refusal(['--port', String(port)], 1), `meercat: port ${port} on 127.0.0.1 is taken: choose another with --port`);
+        const bad = join(dir, 'bad.pem');
+        writeFileSync(bad, 'no certificate');
+        assert.match(await refusal(['--tls-cert', bad, '--tls-key', bad], 2), /^meercat: --tls-cert/);
+        const consolePort = await freePortsInRow(2);
+        await withPortTaken(consolePort + 1, async () => {
+          assert.is(
+            await refusal(['--console-port', String(consolePort)], 1),
+            `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port`,
+          );
+        });
+      },
+    ),
+  ));
 
 test('a name that is taken stops the whole start, and those that had started leave the fleet', () =>
-  withRedis(({ url }) => withClients([url], (client) =>
-    withMeercat(['balancer', '--redis', url, '--name', 'g-2', '--bind', '127.0.0.1', '--port', '0'], async (single) => {
-      await until(() => logOf(single).some(({ msg }) => msg === 'serving'), { timeoutMs: SLOW_MS });
-      const { code, stderr } = await meercat([...groupFlags(url, 'http://127.0.0.1:1'), '--log-level', 'error']);
-      assert.is(code, 1);
-      assert.match(stderr, /^meercat: --name: another balancer of this fleet has the name g-2 \(process \d+ on [^\n]+$/);
-      assert.ok(stderr.includes(`process ${single.pid} `));
-      assert.equal(await client.zrange(buildKeys('meercat').balancers, '0', '-1'), ['g-2']);
-    }))));
+  withRedis(({ url }) =>
+    withClients([url], (client) =>
+      withMeercat(['balancer', '--redis', url, '--name', 'g-2', '--bind', '127.0.0.1', '--port', '0'], async (single) => {
+        await until(() => logOf(single).some(({ msg }) => msg === 'serving'), { timeoutMs: SLOW_MS });
+        const { code, stderr } = await meercat([...groupFlags(url, 'http://127.0.0.1:1'), '--log-level', 'error']);
+        assert.is(code, 1);
+        assert.match(stderr, /^meercat: --name: another balancer of this fleet has the name g-2 \(process \d+ on [^\n]+$/);
+        assert.ok(stderr.includes(`process ${single.pid} `));
+        assert.equal(await client.zrange(buildKeys('meercat').balancers, '0', '-1'), ['g-2']);
+      }),
+    ),
+  ));
 
 /** The subject of the certificate that a new connection is shown. */
 async function shownAt(port: number, ca: string): Promise<string> {
@@ -98,84 +113,137 @@ async function shownAt(port: number, ca: string): Promise<string> {
   }
 }
 
-test('TLS is spoken by all, and SIGHUP makes all read the certificates anew', () => withCertificates(({ ca, issue }) => withRedis(({ url }) => {
-  const { certFile, keyFile } = issue('a', { names: ['a.example'], commonName: 'old' });
-  return withGroup({ redis: url, flags: ['--tls-cert', certFile, '--tls-key', keyFile] }, async ({ parent, port, log }) => {
-    const shown = (): Promise<string[]> => Promise.all(Array.from({ length: 16 }, () => shownAt(port, ca)));
-    assert.equal(new Set(await shown()), new Set(['old']));
-    issue('a', { names: ['a.example'], commonName: 'new' });
-    parent.kill('SIGHUP');
-    await until(() => log('the certificates were read anew').length === 2, { timeoutMs: SLOW_MS });
-    assert.equal(log('the certificates were read anew').map(({ name }) => name).toSorted(), ['g-1', 'g-2']);
-    assert.equal(new Set(await shown()), new Set(['new']));
-  });
-})));
+test('TLS is spoken by all, and SIGHUP makes all read the certificates anew', () =>
+  withCertificates(({ ca, issue }) =>
+    withRedis(({ url }) => {
+      const { certFile, keyFile } = issue('a', { names: ['a.example'], commonName: 'old' });
+      return withGroup({ redis: url, flags: ['--tls-cert', certFile, '--tls-key', keyFile] }, async ({ parent, port, log }) => {
+        const shown = (): Promise<string[]> => Promise.all(Array.from({ length: 16 }, () => shownAt(port, ca)));
+        assert.equal(new Set(await shown()), new Set(['old']));
+        issue('a', { names: ['a.example'], commonName: 'new' });
+        parent.kill('SIGHUP');
+        await until(() => log('the certificates were read anew').length === 2, { timeoutMs: SLOW_MS });
+        assert.equal(
+          log('the certificates were read anew')
+            .map(({ name }) => name)
+            .toSorted(),
+          ['g-1', 'g-2'],
+        );
+        assert.equal(new Set(await shown()), new Set(['new']));
+      });
+    }),
+  ));
 
-test('a half-closed connection with a PROXY header gets its answer, whichever process takes it', () => withRedis(({ url }) =>
-  withGroup({ redis: url, flags: ['--trust', '127.0.0.1', '--accept-proxy'], handler: (request, response) => void response.end(String(request.headers['x-forwarded-for'])) }, async ({ port }) => {
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => {
-      const raw = new RawClient(port);
-      raw.send('PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      raw.socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-      return await raw.ends();
-    }));
-    for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
-  })));
+test('a half-closed connection with a PROXY header gets its answer, whichever process takes it', () =>
+  withRedis(({ url }) =>
+    withGroup(
+      {
+        redis: url,
+        flags: ['--trust', '127.0.0.1', '--accept-proxy'],
+        handler: (request, response) => void response.end(String(request.headers['x-forwarded-for'])),
+      },
+      async ({ port }) => {
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, async () => {
+            const raw = new RawClient(port);
+            raw.send('PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n');
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            raw.socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+            return await raw.ends();
+          }),
+        );
+        for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
+      },
+    ),
+  ));
 
 /** Sends this many requests, a few at a time. */
 async function askMany({ port }: TestGroup, count: number, first: number): Promise<void> {
   let next = first;
   const lane = async (): Promise<void> => {
-    while (next < first + count) await (await fetch(`http://127.0.0.1:${port}/${next++}?${'x'.repeat(500)}`, { headers: { Connection: 'close' } })).text();
+    while (next < first + count)
+      await (await fetch(`http://127.0.0.1:${port}/${next++}?${'x'.repeat(500)}`, { headers: { Connection: 'close' } })).text();
   };
   await Promise.all([lane(), lane(), lane(), lane()]);
 }
 
-test('all write whole lines to one access log, and SIGUSR2 makes all go on in a new file', () => withTempDir((dir) => withRedis(({ url }) => {
-  const [file, moved] = [join(dir, 'access.log'), join(dir, 'access.log.1')];
-  return withGroup({ redis: url, flags: ['--access-log', 'json', '--access-log-file', file] }, async (group) => {
-    const numbersIn = async (name: string): Promise<number[]> => {
-      const lines = (await readFile(name, 'utf8').catch(() => '')).split('\n').slice(0, -1);
-      return lines.map((line) => Number(/^\/(\d+)\?x{500}$/.exec((JSON.parse(line) as { target: string }).target)?.[1])).toSorted((one, other) => one - other);
-    };
-    const upTo = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
-    await askMany(group, 400, 0);
-    renameSync(file, moved);
-    group.parent.kill('SIGUSR2');
-    await until(async () => (await numbersIn(moved)).length === 400, { timeoutMs: SLOW_MS, what: 'all lines before the signal' });
-    await until(() => readFile(file).then(() => true, () => false), { timeoutMs: SLOW_MS, what: 'the new file' });
-    // Each process opens it for itself: wait for a line of both.
-    const ids = new Set<string>();
-    let asked = 400;
-    await until(async () => {
-      await askMany(group, 20, asked);
-      asked += 20;
-      for (const [, id] of (await readFile(file, 'utf8')).matchAll(/"id":"([^-"]+)-/g)) ids.add(id as string);
-      return ids.size === 2;
-    }, { timeoutMs: SLOW_MS, everyMs: 300, what: 'lines of both processes in the new file' });
-    await until(async () => (await numbersIn(file)).length + (await numbersIn(moved)).length === asked, { timeoutMs: SLOW_MS, what: 'all lines' });
-    assert.equal([...(await numbersIn(moved)), ...(await numbersIn(file))].toSorted((one, other) => one - other), upTo(0, asked));
-  });
-})));
+test('all write whole lines to one access log, and SIGUSR2 makes all go on in a new file', () =>
+  withTempDir((dir) =>
+    withRedis(({ url }) => {
+      const [file, moved] = [join(dir, 'access.log'), join(dir, 'access.log.1')];
+      return withGroup({ redis: url, flags: ['--access-log', 'json', '--access-log-file', file] }, async (group) => {
+        const numbersIn = async (name: string): Promise<number[]> => {
+          const lines = (await readFile(name, 'utf8').catch(() => '')).split('\n').slice(0, -1);
+          return lines
+            .map((line) => Number(/^\/(\d+)\?x{500}$/.exec((JSON.parse(line) as { target: string }).target)?.[1]))
+            .toSorted((one, other) => one - other);
+        };
+        const upTo = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
+        await askMany(group, 400, 0);
+        renameSync(file, moved);
+        group.parent.kill('SIGUSR2');
+        await until(async () => (await numbersIn(moved)).length === 400, { timeoutMs: SLOW_MS, what: 'all lines before the signal' });
+        await until(
+          () =>
+            readFile(file).then(
+              () => true,
+              () => false,
+            ),
+          { timeoutMs: SLOW_MS, what: 'the new file' },
+        );
+        // Each process opens it for itself: wait for a line of both.
+        const ids = new Set<string>();
+        let asked = 400;
+        await until(
+          async () => {
+            await askMany(group, 20, asked);
+            asked += 20;
+            for (const [, id] of (await readFile(file, 'utf8')).matchAll(/"id":"([^-"]+)-/g)) ids.add(id as string);
+            return ids.size === 2;
+          },
+          { timeoutMs: SLOW_MS, everyMs: 300, what: 'lines of both processes in the new file' },
+        );
+        await until(async () => (await numbersIn(file)).length + (await numbersIn(moved)).length === asked, {
+          timeoutMs: SLOW_MS,
+          what: 'all lines',
+        });
+        assert.equal(
+          [...(await numbersIn(moved)), ...(await numbersIn(file))].toSorted((one, other) => one - other),
+          upTo(0, asked),
+        );
+      });
+    }),
+  ));
 
 test('consoles are numbered from the one that is given', async () => {
   const [port, consolePort] = [await freePort(), await freePortsInRow(2)];
-  await withRedis(({ url }) => withGroup({ redis: url, flags: ['--port', String(port), '--console-port', String(consolePort)] }, ({ consoles }) => {
-    assert.equal(consoles(), { 'g-1': `http://127.0.0.1:${consolePort}`, 'g-2': `http://127.0.0.1:${consolePort + 1}` });
-  }));
+  await withRedis(({ url }) =>
+    withGroup({ redis: url, flags: ['--port', String(port), '--console-port', String(consolePort)] }, ({ consoles }) => {
+      assert.equal(consoles(), { 'g-1': `http://127.0.0.1:${consolePort}`, 'g-2': `http://127.0.0.1:${consolePort + 1}` });
+    }),
+  );
 });
 
-test('`meercat up` starts balancers of one process, whatever the environment says', () => withRedis(({ url }) => withClients([url], async (client) => {
-  const port = await freePortsInRow(2);
-  await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
-    await fleet.ready();
-    const names = await until(async () => {
-      const found = await client.zrange(buildKeys('meercat').balancers, '0', '-1');
-      return found.length === 2 && found;
-    }, { timeoutMs: SLOW_MS });
-    assert.equal(names.toSorted(), ['b1', 'b2']);
-  }, { env: { MEERCAT_PROCESSES: '2' } });
-})));
+test('`meercat up` starts balancers of one process, whatever the environment says', () =>
+  withRedis(({ url }) =>
+    withClients([url], async (client) => {
+      const port = await freePortsInRow(2);
+      await withFleet(
+        ['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url],
+        async (fleet) => {
+          await fleet.ready();
+          const names = await until(
+            async () => {
+              const found = await client.zrange(buildKeys('meercat').balancers, '0', '-1');
+              return found.length === 2 && found;
+            },
+            { timeoutMs: SLOW_MS },
+          );
+          assert.equal(names.toSorted(), ['b1', 'b2']);
+        },
+        { env: { MEERCAT_PROCESSES: '2' } },
+      );
+    }),
+  ));
 
 test.run();

@@ -24,7 +24,11 @@ function isRefused(port: number): Promise<boolean> {
 }
 
 /** A host that answers when it is let. */
-function slowHost(): { readonly handler: NonNullable<Parameters<typeof withGroup>[0]['handler']>; readonly waiting: () => number; readonly answerAll: () => void } {
+function slowHost(): {
+  readonly handler: NonNullable<Parameters<typeof withGroup>[0]['handler']>;
+  readonly waiting: () => number;
+  readonly answerAll: () => void;
+} {
   const waiting: (() => void)[] = [];
   return {
     handler: (_request, response) => void waiting.push(() => response.end('done')),
@@ -40,15 +44,21 @@ async function inFlight(group: TestGroup, host: ReturnType<typeof slowHost>): Pr
   const asked: Promise<string>[] = [];
   /** What was answered although no host had: on a busy machine a first request can find the host not yet known. */
   const refused: string[] = [];
-  await until(async () => {
-    const answer = fetch(`http://127.0.0.1:${group.port}/`).then((response) => response.text(), (error: Error) => error.message);
-    const before = refused.length;
-    void answer.then((text) => refused.push(text));
-    await until(() => refused.length > before || host.waiting() > asked.length);
-    if (refused.length === before) asked.push(answer);
-    const shares = await Promise.all(Object.values(group.consoles()).map(healthOf));
-    return shares.every(({ inflight }) => inflight > 0);
-  }, { timeoutMs: SLOW_MS, what: () => `each to have a request; refused: ${refused.join(' ')}` });
+  await until(
+    async () => {
+      const answer = fetch(`http://127.0.0.1:${group.port}/`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+      const before = refused.length;
+      void answer.then((text) => refused.push(text));
+      await until(() => refused.length > before || host.waiting() > asked.length);
+      if (refused.length === before) asked.push(answer);
+      const shares = await Promise.all(Object.values(group.consoles()).map(healthOf));
+      return shares.every(({ inflight }) => inflight > 0);
+    },
+    { timeoutMs: SLOW_MS, what: () => `each to have a request; refused: ${refused.join(' ')}` },
+  );
   return asked;
 }
 
@@ -59,7 +69,11 @@ const slowGroup = (redis: string, fn: (group: TestGroup, host: ReturnType<typeof
 
 test('SIGTERM drains all, in one step with one that a service manager or terminal sends to each; the parent ends last, with exit code 0', () =>
   withRedis(async ({ url }) => {
-    for (const [signal, isForAll] of [['SIGTERM', false], ['SIGTERM', true], ['SIGINT', true]] as const) {
+    for (const [signal, isForAll] of [
+      ['SIGTERM', false],
+      ['SIGTERM', true],
+      ['SIGINT', true],
+    ] as const) {
       await slowGroup(url, async (group, host) => {
         const asked = await inFlight(group, host);
         const pids = group.pids();
@@ -68,7 +82,10 @@ test('SIGTERM drains all, in one step with one that a service manager or termina
         await until(() => isRefused(group.port), { timeoutMs: SLOW_MS, what: 'the port to be closed' });
         assert.equal(pids.map(isAlive), [true, true], 'they wait for their requests');
         host.answerAll();
-        assert.equal(await Promise.all(asked), asked.map(() => 'done'));
+        assert.equal(
+          await Promise.all(asked),
+          asked.map(() => 'done'),
+        );
         assert.equal(await ended(group.parent, SLOW_MS), { code: 0, signal: null });
         assert.equal(pids.map(isAlive), [false, false]);
         assert.is(group.log('a process ended and is started again').length, 0);
@@ -78,27 +95,34 @@ test('SIGTERM drains all, in one step with one that a service manager or termina
   }));
 
 test('a second SIGTERM ends all at once, with exit code 1', () =>
-  withRedis(({ url }) => slowGroup(url, async (group, host) => {
-    const asked = await inFlight(group, host);
-    const pids = group.pids();
-    group.parent.kill();
-    await until(() => group.log('stopping').length > 0);
-    group.parent.kill();
-    assert.equal(await ended(group.parent, SLOW_MS), { code: 1, signal: null });
-    await until(() => !pids.some(isAlive));
-    assert.not.ok((await Promise.all(asked)).includes('done'));
-  })));
+  withRedis(({ url }) =>
+    slowGroup(url, async (group, host) => {
+      const asked = await inFlight(group, host);
+      const pids = group.pids();
+      group.parent.kill();
+      await until(() => group.log('stopping').length > 0);
+      group.parent.kill();
+      assert.equal(await ended(group.parent, SLOW_MS), { code: 1, signal: null });
+      await until(() => !pids.some(isAlive));
+      assert.not.ok((await Promise.all(asked)).includes('done'));
+    }),
+  ));
 
 test('when the parent is killed its processes finish what they have, and end', () =>
-  withRedis(({ url }) => slowGroup(url, async (group, host) => {
-    const asked = await inFlight(group, host);
-    const pids = group.pids();
-    group.parent.kill('SIGKILL');
-    await until(() => isRefused(group.port), { timeoutMs: SLOW_MS, what: 'the port to be closed' });
-    assert.equal(pids.map(isAlive), [true, true]);
-    host.answerAll();
-    assert.equal(await Promise.all(asked), asked.map(() => 'done'));
-    await until(() => !pids.some(isAlive), { timeoutMs: SLOW_MS, what: 'all to end' });
-  })));
+  withRedis(({ url }) =>
+    slowGroup(url, async (group, host) => {
+      const asked = await inFlight(group, host);
+      const pids = group.pids();
+      group.parent.kill('SIGKILL');
+      await until(() => isRefused(group.port), { timeoutMs: SLOW_MS, what: 'the port to be closed' });
+      assert.equal(pids.map(isAlive), [true, true]);
+      host.answerAll();
+      assert.equal(
+        await Promise.all(asked),
+        asked.map(() => 'done'),
+      );
+      await until(() => !pids.some(isAlive), { timeoutMs: SLOW_MS, what: 'all to end' });
+    }),
+  ));
 
 test.run();

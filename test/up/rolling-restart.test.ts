@@ -35,7 +35,18 @@ test('each part serves again before the next one is stopped', async () => {
   const { rolling, told, details } = stage([{ name: 'b1' }, { name: 'b2' }]);
   rolling.request();
   await until(() => told.includes('ended all'));
-  assert.equal(told, ['began all', 'began b1', 'b1 is restarted', 'b1 serves', 'ended b1', 'began b2', 'b2 is restarted', 'b2 serves', 'ended b2', 'ended all']);
+  assert.equal(told, [
+    'began all',
+    'began b1',
+    'b1 is restarted',
+    'b1 serves',
+    'ended b1',
+    'began b2',
+    'b2 is restarted',
+    'b2 serves',
+    'ended b2',
+    'ended all',
+  ]);
   assert.is(details[0], '2 balancers, one after the other');
   assert.match(details.at(-1) as string, /^2 balancers in \d+\.\d s$/);
   rolling.request();
@@ -43,7 +54,11 @@ test('each part serves again before the next one is stopped', async () => {
 });
 
 test('one that does not come back ends it, and those after it are left alone', async () => {
-  const { rolling, told, details } = stage([{ name: 'b1' }, { name: 'b2', untilServing: () => Promise.reject(new Error('it does not serve')) }, { name: 'b3' }]);
+  const { rolling, told, details } = stage([
+    { name: 'b1' },
+    { name: 'b2', untilServing: () => Promise.reject(new Error('it does not serve')) },
+    { name: 'b3' },
+  ]);
   rolling.request();
   await until(() => told.includes('failed all'));
   assert.equal(told.slice(-3), ['b2 is restarted', 'failed b2', 'failed all']);

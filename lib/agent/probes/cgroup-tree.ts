@@ -45,11 +45,19 @@ export function findCgroups(procRoot: string, pid: number | 'self'): CgroupPlace
     for (const membership of memberships) {
       const [, names, path] = /^[1-9]\d*:([^:]*):(\/.*)$/.exec(membership) ?? [];
       if (!path || !names?.split(',').includes(controller)) continue;
-      const levels = levelsOf(path, mounts.filter(one => one?.type === 'cgroup' && one.controllers.includes(controller)));
+      const levels = levelsOf(
+        path,
+        mounts.filter((one) => one?.type === 'cgroup' && one.controllers.includes(controller)),
+      );
       if (levels) return { version: 1, levels };
     }
-    const unified = memberships.find(one => one.startsWith('0::/'))?.slice(3);
-    const levels = unified ? levelsOf(unified, mounts.filter(one => one?.type === 'cgroup2')) : null;
+    const unified = memberships.find((one) => one.startsWith('0::/'))?.slice(3);
+    const levels = unified
+      ? levelsOf(
+          unified,
+          mounts.filter((one) => one?.type === 'cgroup2'),
+        )
+      : null;
     return levels && { version: 2, levels };
   };
   return { cpu: find('cpu'), cpuacct: find('cpuacct'), cpuset: find('cpuset'), memory: find('memory') };
@@ -58,9 +66,10 @@ export function findCgroups(procRoot: string, pid: number | 'self'): CgroupPlace
 /** The tightest CPU quota, in cores; null when there is none. */
 export function cpuQuota(cpu: Hierarchy | null): Limit | null {
   return tightest(cpu, (folder, version) => {
-    const [quota, period] = version === 2
-      ? (readText(`${folder}/cpu.max`) ?? '').split(' ')
-      : [readText(`${folder}/cpu.cfs_quota_us`), readText(`${folder}/cpu.cfs_period_us`)];
+    const [quota, period] =
+      version === 2
+        ? (readText(`${folder}/cpu.max`) ?? '').split(' ')
+        : [readText(`${folder}/cpu.cfs_quota_us`), readText(`${folder}/cpu.cfs_period_us`)];
     const quotaUs = parseCount(quota);
     const periodUs = parseCount(period);
     return quotaUs && periodUs ? quotaUs / periodUs : null;
@@ -69,8 +78,7 @@ export function cpuQuota(cpu: Hierarchy | null): Limit | null {
 
 /** The tightest memory limit, in bytes; null when there is none. "No limit" is a huge number in v1. */
 export function memoryLimit(memory: Hierarchy | null): Limit | null {
-  return tightest(memory, (folder, version) =>
-    parseCount(readText(`${folder}/${version === 2 ? 'memory.max' : 'memory.limit_in_bytes'}`)));
+  return tightest(memory, (folder, version) => parseCount(readText(`${folder}/${version === 2 ? 'memory.max' : 'memory.limit_in_bytes'}`)));
 }
 
 /** How many cores the cpuset leaves; null when that cannot be told. */
@@ -110,7 +118,7 @@ function unescapePath(path: string): string {
  * folder is left, which is the container.
  */
 function levelsOf(path: string, mounts: readonly (Mount | null)[]): readonly string[] | null {
-  const mount = mounts.find(one => one && isWithin(path, one.root)) ?? mounts[0];
+  const mount = mounts.find((one) => one && isWithin(path, one.root)) ?? mounts[0];
   if (!mount) return null;
   const rest = isWithin(path, mount.root) ? path.slice(mount.root.length) : '';
   const levels = [mount.folder];

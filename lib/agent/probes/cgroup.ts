@@ -40,7 +40,10 @@ export async function openCgroupProbe(options: ProbeOptions, scope: CgroupScope)
   const procRoot = options.procRoot ?? '/proc';
   const place = placeOf(procRoot, scope);
   if (!place.cpuacct && !place.memory) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', '--probe cgroup needs a mounted Linux control group, and there is none here: use --probe machine');
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      '--probe cgroup needs a mounted Linux control group, and there is none here: use --probe machine',
+    );
   }
   const meter = new CpuMeter(options.nowMs);
 
@@ -76,7 +79,10 @@ function placeOf(procRoot: string, scope: CgroupScope): CgroupPlace {
   if (scope === 'own') return place;
   const outside = (hierarchy: Hierarchy | null) => hierarchy && outsideServices(hierarchy);
   return {
-    cpu: outside(place.cpu), cpuacct: outside(place.cpuacct), cpuset: outside(place.cpuset), memory: outside(place.memory),
+    cpu: outside(place.cpu),
+    cpuacct: outside(place.cpuacct),
+    cpuset: outside(place.cpuset),
+    memory: outside(place.memory),
   };
 }
 

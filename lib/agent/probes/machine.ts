@@ -41,7 +41,7 @@ export async function openMachineProbe(options: ProbeOptions): Promise<Probe> {
 /** What `ask` resolves to; null when it fails, or takes longer than `timeoutMs`. */
 async function within<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<null>(resolve => {
+  const tooLate = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, null);
   });
   try {

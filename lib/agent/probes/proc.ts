@@ -30,7 +30,9 @@ export function readText(path: string): string | null {
  * null when there is none.
  */
 export function readField(path: string, key: string): number | null {
-  const line = readText(path)?.split('\n').find(one => one.startsWith(`${key} `) || one.startsWith(`${key}:`));
+  const line = readText(path)
+    ?.split('\n')
+    .find((one) => one.startsWith(`${key} `) || one.startsWith(`${key}:`));
   return parseCount(line?.slice(key.length).split(/[\s:]+/)[1]);
 }
 
@@ -62,7 +64,10 @@ export function readProcess(procRoot: string, pid: number): ProcessSample | null
   const stat = readText(`${procRoot}/${pid}/stat`);
   if (stat === null) return null;
   // The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 1).trim().split(' ');
+  const [state, ...fields] = stat
+    .slice(stat.lastIndexOf(')') + 1)
+    .trim()
+    .split(' ');
   const userTicks = parseCount(fields[10]);
   const systemTicks = parseCount(fields[11]);
   const startTime = fields[18];

@@ -21,7 +21,14 @@ export class Agents {
   readonly #saidAtMs: Float64Array;
   readonly #saidBusyMs: Float64Array;
 
-  constructor(machines: HostMachines, queue: EventQueue, clock: () => number, draws: Draws, everyMs: number, send: (host: number, report: Report) => void) {
+  constructor(
+    machines: HostMachines,
+    queue: EventQueue,
+    clock: () => number,
+    draws: Draws,
+    everyMs: number,
+    send: (host: number, report: Report) => void,
+  ) {
     this.#machines = machines;
     this.#queue = queue;
     this.#clock = clock;
@@ -35,7 +42,8 @@ export class Agents {
   /** Each reports for the first time within its interval. */
   start(): void {
     if (this.#everyMs === Number.POSITIVE_INFINITY) return;
-    for (let host = 0; host < this.#machines.count; host++) this.#queue.schedule(this.#everyMs * this.#draws.uniform(), this.#report, host, undefined);
+    for (let host = 0; host < this.#machines.count; host++)
+      this.#queue.schedule(this.#everyMs * this.#draws.uniform(), this.#report, host, undefined);
   }
 
   /** What a host's agent says now; its CPU is that since it said so last. */

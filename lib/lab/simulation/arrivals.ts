@@ -38,6 +38,7 @@ export class Arrivals {
     while (at < this.#bounds.length - 1 && draw >= (this.#bounds[at] as number)) at++;
     const { costMs, spread, sigma } = this.#classes[at] as RequestClass;
     this.class = at;
-    this.cost = spread === 'fixed' ? costMs : spread === 'exponential' ? this.#costs.exponential(costMs) : this.#costs.lognormal(costMs, sigma);
+    this.cost =
+      spread === 'fixed' ? costMs : spread === 'exponential' ? this.#costs.exponential(costMs) : this.#costs.lognormal(costMs, sigma);
   }
 }

@@ -47,7 +47,8 @@ export class EventQueue {
     const cell = this.#cells[0] as number;
     this.nowMs = this.#times[0] as number;
     this.#size--;
-    if (this.#size > 0) this.#sink(this.#times[this.#size] as number, this.#orders[this.#size] as number, this.#cells[this.#size] as number);
+    if (this.#size > 0)
+      this.#sink(this.#times[this.#size] as number, this.#orders[this.#size] as number, this.#cells[this.#size] as number);
     const run = this.#runs[cell] as Run<unknown>;
     const payload = this.#payloads[cell];
     this.#payloads[cell] = undefined;

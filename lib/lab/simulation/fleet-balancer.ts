@@ -3,7 +3,17 @@
 
 import { TableOrder } from '../../fleet/table-order.js';
 import type { HostTable, LoadMessage, StaticHost } from '../../model.js';
-import { AVOID_BRIEFLY_MS, AVOID_MS, type EjectionState, endEjection, evidenceOf, failingAfter, failingFaded, startEjection, takeEvidence } from '../../routing/ejection.js';
+import {
+  AVOID_BRIEFLY_MS,
+  AVOID_MS,
+  type EjectionState,
+  endEjection,
+  evidenceOf,
+  failingAfter,
+  failingFaded,
+  startEjection,
+  takeEvidence,
+} from '../../routing/ejection.js';
 import { LoadPace, loadIntervalMs } from '../../redis/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
@@ -131,13 +141,23 @@ export class FleetBalancer {
   }
 
   /** It has ended so, having begun at `startedAtMs`, with a body of so many bytes. */
-  end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, bytes: number, nowMs: number): void {
+  end(
+    slot: number,
+    requestClass: number,
+    cost: number,
+    startedAtMs: number,
+    outcome: OutcomeKind,
+    status: number,
+    bytes: number,
+    nowMs: number,
+  ): void {
     const { served, header } = this.columns;
     endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500) this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), bytes, startedAtMs, nowMs);
+      if (status < 500)
+        this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), bytes, startedAtMs, nowMs);
     }
     this.#judge(slot, outcome, status, nowMs);
   }

@@ -79,9 +79,31 @@ export class FleetMaster {
     const previousSeq = this.#seq++;
     const stamp = { term, mastership: String(term), seq: this.#seq };
     const { acks, quick } = changes;
-    const whole: HostTable | null = allRows && { stamp, isFull: true, previousSeq: stamp.seq, hosts: allRows, figures: [], loads: [], acks, quick, costs: this.registry.costs, gone: [] };
+    const whole: HostTable | null = allRows && {
+      stamp,
+      isFull: true,
+      previousSeq: stamp.seq,
+      hosts: allRows,
+      figures: [],
+      loads: [],
+      acks,
+      quick,
+      costs: this.registry.costs,
+      gone: [],
+    };
     if (whole !== null) this.#snapshotAtMs = nowMs;
-    const part: HostTable = { stamp, isFull: false, previousSeq, hosts: changes.rows, figures: changes.figures, loads: changes.loads, acks, quick, costs: changes.costs, gone: changes.gone };
+    const part: HostTable = {
+      stamp,
+      isFull: false,
+      previousSeq,
+      hosts: changes.rows,
+      figures: changes.figures,
+      loads: changes.loads,
+      acks,
+      quick,
+      costs: changes.costs,
+      gone: changes.gone,
+    };
     publish(isFull && whole !== null ? whole : part, whole);
   }
 

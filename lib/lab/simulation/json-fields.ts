@@ -16,7 +16,8 @@ export class JsonFields {
 
   /** @param where what it is in the file, such as `big.json: hosts[2]` */
   constructor(value: unknown, where: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${where.replace(/:$/, '')}: an object, not ${JSON.stringify(value)}`);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new MeercatError('MEERCAT_BAD_CONFIG', `${where.replace(/:$/, '')}: an object, not ${JSON.stringify(value)}`);
     this.#object = value as Readonly<Record<string, unknown>>;
     this.#where = where;
   }
@@ -49,7 +50,8 @@ export class JsonFields {
   text(name: string, fallback: string | null): string {
     const value = this.#get(name) ?? fallback;
     // oxlint-disable-next-line no-control-regex -- it is what is looked for
-    if (typeof value !== 'string' || value === '' || /[\u0000-\u001f\u007f-\u009f]/.test(value)) this.refuse(name, 'a text without control characters');
+    if (typeof value !== 'string' || value === '' || /[\u0000-\u001f\u007f-\u009f]/.test(value))
+      this.refuse(name, 'a text without control characters');
     return value;
   }
 
@@ -64,7 +66,9 @@ export class JsonFields {
     const value = this.#get(name);
     if (value === undefined && fallback !== null) return fallback;
     if (typeof value === 'string' && Object.hasOwn(words, value)) return words[value] as number;
-    const also = Object.keys(words).map((word) => `, or "${word}"`).join('');
+    const also = Object.keys(words)
+      .map((word) => `, or "${word}"`)
+      .join('');
     if (typeof value !== 'string') this.refuse(name, `a time such as "500ms" or "8s"${also}`);
     try {
       return parseDuration(this.at(name), value, minMs, MAX_TIME_MS);
@@ -75,7 +79,8 @@ export class JsonFields {
 
   list(name: string, fallback: readonly unknown[] | null, isEmptyFine = false): readonly unknown[] {
     const value = this.#get(name) ?? fallback;
-    if (!Array.isArray(value) || (value.length === 0 && !isEmptyFine)) this.refuse(name, isEmptyFine ? 'a list' : 'a list that is not empty');
+    if (!Array.isArray(value) || (value.length === 0 && !isEmptyFine))
+      this.refuse(name, isEmptyFine ? 'a list' : 'a list that is not empty');
     return value as readonly unknown[];
   }
 
@@ -100,7 +105,8 @@ export class JsonFields {
   /** Nothing else may be there. */
   end(): void {
     const odd = Object.keys(this.#object).find((name) => !this.#asked.has(name));
-    if (odd !== undefined) throw new MeercatError('MEERCAT_BAD_CONFIG', `${this.at(odd)}: not a field; there are ${[...this.#asked].join(', ')}`);
+    if (odd !== undefined)
+      throw new MeercatError('MEERCAT_BAD_CONFIG', `${this.at(odd)}: not a field; there are ${[...this.#asked].join(', ')}`);
   }
 
   #get(name: string): unknown {

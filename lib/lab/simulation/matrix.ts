@@ -96,14 +96,27 @@ function floorKeyOf({ events }: Scenario, balancers: number, load: number): stri
   return `${load} ${isOfBalancers || !isOmniscient(FLOOR) ? balancers : 0}`;
 }
 
-function runOne({ scenario, seed, balancers, load, policy }: Plan & { scenario: Scenario; seed: number }, floor: Run | undefined, onProgress: (share: number) => void): Run {
+function runOne(
+  { scenario, seed, balancers, load, policy }: Plan & { scenario: Scenario; seed: number },
+  floor: Run | undefined,
+  onProgress: (share: number) => void,
+): Run {
   const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
   const { measure, requests, errors, retries, messages } = outcome;
   const sorted = measure.sorted();
   const ms = latenciesOf(sorted);
-  const windows = measure.windows().map(({ fromMs, count, p99 }, index) => ({ fromMs, count, p99, floorP99: floor?.windows[index]?.p99 ?? p99 }));
+  const windows = measure
+    .windows()
+    .map(({ fromMs, count, p99 }, index) => ({ fromMs, count, p99, floorP99: floor?.windows[index]?.p99 ?? p99 }));
   return {
-    balancers, load, policy, requests, errors, retries, messages, ms,
+    balancers,
+    load,
+    policy,
+    requests,
+    errors,
+    retries,
+    messages,
+    ms,
     overFloor: { p99: ms.p99 / (floor?.ms ?? ms).p99, p999: ms.p999 / (floor?.ms ?? ms).p999 },
     cpu: measure.cpu,
     windows,

@@ -56,7 +56,11 @@ export class Measure {
     this.#events = events.map(({ atMs }) => atMs);
     // Of events that are undone only what comes before that, when it is soon.
     const gaps = this.#events.slice(1).map((atMs, i) => atMs - (this.#events[i] as number));
-    this.#windowsForMs = Math.min(WINDOWS_FOR_MS, ...gaps.map((gap) => gap - WINDOWS_BEFORE_MS), ...events.map(({ forMs }) => Math.max(forMs, windowMs)));
+    this.#windowsForMs = Math.min(
+      WINDOWS_FOR_MS,
+      ...gaps.map((gap) => gap - WINDOWS_BEFORE_MS),
+      ...events.map(({ forMs }) => Math.max(forMs, windowMs)),
+    );
     if (windowMs > 0 && events.length > 0) {
       const count = Math.ceil((this.#windowsForMs + WINDOWS_BEFORE_MS) / windowMs);
       this.#windows = Array.from({ length: count }, () => []);
@@ -86,7 +90,9 @@ export class Measure {
   finish(machines: HostMachines, nowMs: number): void {
     for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
     const before = this.#startBusyMs ?? new Float64Array(machines.count);
-    const use = machines.busyMs.map((busyMs, host) => (busyMs - (before[host] as number)) / ((nowMs - this.#startMs) * (machines.cores[host] as number)));
+    const use = machines.busyMs.map(
+      (busyMs, host) => (busyMs - (before[host] as number)) / ((nowMs - this.#startMs) * (machines.cores[host] as number)),
+    );
     const mean = use.reduce((sum, each) => sum + each, 0) / use.length;
     const highest = Math.max(...use);
     this.#cpu = { mean, highest, ratio: highest / mean };

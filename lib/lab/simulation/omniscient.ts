@@ -66,7 +66,8 @@ export class OmniscientWork implements Picker {
       if (standing[host] !== HOST_UP) continue;
       const left = (cores[host] as number) - (lost[host] as number);
       const own = speed[host] as number;
-      const score = (cost * Math.max(1, ((inflight[host] as number) + 1) / left)) / own + (WORK_WEIGHT * (work[host] as number)) / (left * own);
+      const score =
+        (cost * Math.max(1, ((inflight[host] as number) + 1) / left)) / own + (WORK_WEIGHT * (work[host] as number)) / (left * own);
       if (score < bestScore) {
         bestScore = score;
         best = host;

@@ -45,7 +45,10 @@ export function createPickers({ name, seed, machines, queue, balancers, delayMs,
       return all(({ index }) => new LocalLeastConnections(draws(index)));
     case 'prequal': {
       const answers = new ProbeAnswers(machines);
-      return { pickers: balancers.map((balancer) => new Prequal({ machines, answers, queue, draws: draws(balancer.index), balancer, delayMs })), answers };
+      return {
+        pickers: balancers.map((balancer) => new Prequal({ machines, answers, queue, draws: draws(balancer.index), balancer, delayMs })),
+        answers,
+      };
     }
     default:
       return all(({ index }) => createPolicy(name, new Random(Math.imul(seed, 7919) + index)));

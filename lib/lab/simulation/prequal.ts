@@ -53,8 +53,10 @@ export class ProbeAnswers {
   latencyOf(host: number): number {
     const level = Math.min(this.#machines.inflight[host] as number, LEVELS - 1);
     for (let away = 0; away < LEVELS; away++) {
-      if (level - away >= 0 && (this.#counts[host * LEVELS + level - away] as number) > 0) return this.#median(host * LEVELS + level - away);
-      if (level + away < LEVELS && (this.#counts[host * LEVELS + level + away] as number) > 0) return this.#median(host * LEVELS + level + away);
+      if (level - away >= 0 && (this.#counts[host * LEVELS + level - away] as number) > 0)
+        return this.#median(host * LEVELS + level - away);
+      if (level + away < LEVELS && (this.#counts[host * LEVELS + level + away] as number) > 0)
+        return this.#median(host * LEVELS + level + away);
     }
     return 0;
   }
@@ -131,7 +133,13 @@ export class Prequal implements Picker {
     const sentMs = queue.nowMs;
     const whole = Math.floor(this.#uses);
     const usesLeft = whole + (this.#options.draws.uniform() < this.#uses - whole ? 1 : 0);
-    queue.schedule(sentMs + delayMs(), this.#onAnswer, 0, { host, inflight: machines.inflight[host] as number, latencyMs: answers.latencyOf(host), atMs: sentMs, usesLeft });
+    queue.schedule(sentMs + delayMs(), this.#onAnswer, 0, {
+      host,
+      inflight: machines.inflight[host] as number,
+      latencyMs: answers.latencyOf(host),
+      atMs: sentMs,
+      usesLeft,
+    });
   };
 
   readonly #onAnswer = (_: number, probe: Probe): void => {

@@ -7,7 +7,15 @@ import { SECOND } from '../../clock.js';
 import { MeercatError, messageOf } from '../../errors.js';
 import { JsonFields } from './json-fields.js';
 import { DEFAULT_POLICIES, POLICY_NAMES } from './policy-names.js';
-import { type HostGroup, type Messages, type Neighbours, type RequestClass, type Scenario, type ScenarioEvent, SPREADS } from './scenario.js';
+import {
+  type HostGroup,
+  type Messages,
+  type Neighbours,
+  type RequestClass,
+  type Scenario,
+  type ScenarioEvent,
+  SPREADS,
+} from './scenario.js';
 import { DEFAULT_SCENARIO, SCENARIOS } from './scenarios.js';
 
 /** As many as the product's table holds. */
@@ -21,14 +29,18 @@ const NEVER = { never: Number.POSITIVE_INFINITY };
 export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<Record<string, unknown>>; readonly where: string } {
   const shipped = SCENARIOS.find(({ name }) => name === nameOrFile);
   if (shipped !== undefined) return { json: shipped, where: nameOrFile };
-  if (!/[./\\]/.test(nameOrFile)) refuse(`scenario: one of ${SCENARIOS.map(({ name }) => name).join(', ')}, or a file such as ./mine.json, not ${JSON.stringify(nameOrFile)}`);
+  if (!/[./\\]/.test(nameOrFile))
+    refuse(
+      `scenario: one of ${SCENARIOS.map(({ name }) => name).join(', ')}, or a file such as ./mine.json, not ${JSON.stringify(nameOrFile)}`,
+    );
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(nameOrFile, 'utf8'));
   } catch (error) {
     refuse(`scenario ${nameOrFile}: ${messageOf(error)}`);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) refuse(`scenario ${nameOrFile}: an object, such as meercat simulate --print gives`);
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    refuse(`scenario ${nameOrFile}: an object, such as meercat simulate --print gives`);
   return { json: json as Readonly<Record<string, unknown>>, where: basename(nameOrFile) };
 }
 
@@ -79,7 +91,8 @@ function check(scenario: Scenario, fields: JsonFields): void {
   if (!(scenario.requests.reduce((sum, { share }) => sum + share, 0) > 0)) fields.refuse('requests', 'at least one with a share above 0');
   for (const event of scenario.events) {
     if ('hosts' in event && event.hosts > count) fields.refuse('events', `no event may be of more than the ${count} hosts that there are`);
-    if ((event.what === 'hosts-die' || event.what === 'hosts-answer-wrongly') && event.hosts === count) fields.refuse('events', 'one host at least must be well');
+    if ((event.what === 'hosts-die' || event.what === 'hosts-answer-wrongly') && event.hosts === count)
+      fields.refuse('events', 'one host at least must be well');
     const fewest = Math.min(...scenario.balancers);
     const dying = event.what === 'balancers-die' ? event.balancers : event.what === 'master-dies' ? 1 : 0;
     if (dying >= fewest) fields.refuse('events', `one balancer at least must live, and "balancers" has ${fewest}`);
@@ -99,7 +112,8 @@ function readNeighbours(fields: JsonFields): Neighbours | null {
   return fields.object('neighbours', (each: JsonFields) => {
     const share = each.number('share', 0, 0, 1);
     const [from, to] = each.list('cores', [1, 3]);
-    if (typeof from !== 'number' || typeof to !== 'number' || !(from >= 0 && to >= from && to <= MAX_CORES)) each.refuse('cores', 'from and to, such as [1, 3]');
+    if (typeof from !== 'number' || typeof to !== 'number' || !(from >= 0 && to >= from && to <= MAX_CORES))
+      each.refuse('cores', 'from and to, such as [1, 3]');
     const everyMs = each.time('every', 8 * SECOND, 1);
     return share === 0 ? null : { share, cores: [from, to], everyMs };
   });
@@ -149,9 +163,21 @@ function readEvent(fields: JsonFields): ScenarioEvent {
     case 'neighbours':
       return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), cores: fields.number('cores', null, 0, MAX_CORES) };
     case 'hosts-die':
-      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), how: fields.choice('how', 'refused', ['refused', 'silent'] as const) };
+      return {
+        atMs,
+        forMs,
+        what,
+        hosts: fields.integer('hosts', null, 1, MAX_HOSTS),
+        how: fields.choice('how', 'refused', ['refused', 'silent'] as const),
+      };
     case 'hosts-answer-wrongly':
-      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), how: fields.choice('how', 'empty', ['empty', 'error'] as const) };
+      return {
+        atMs,
+        forMs,
+        what,
+        hosts: fields.integer('hosts', null, 1, MAX_HOSTS),
+        how: fields.choice('how', 'empty', ['empty', 'error'] as const),
+      };
     case 'balancers-die':
       return { atMs, forMs, what, balancers: fields.integer('balancers', 1, 1, MAX_BALANCERS) };
     case 'master-dies':

@@ -52,9 +52,9 @@ export interface Messages {
   readonly tableDelayMs: number;
 }
 
-/** What happens at a moment, and is undone after `forMs` (Infinity: never). */
-export type ScenarioEvent = { readonly atMs: number; readonly forMs: number } & (
-  /** Neighbours take so many cores of so many hosts, spread over all of them. */
+/** What an event does. */
+export type ScenarioChange =
+  /** Neighbours take this number of cores of this number of hosts, spread over all of them. */
   | { readonly what: 'neighbours'; readonly hosts: number; readonly cores: number }
   /** Hosts die: connections are refused, or nothing answers; their agents die with them. */
   | { readonly what: 'hosts-die'; readonly hosts: number; readonly how: 'refused' | 'silent' }
@@ -62,8 +62,10 @@ export type ScenarioEvent = { readonly atMs: number; readonly forMs: number } & 
   | { readonly what: 'hosts-answer-wrongly'; readonly hosts: number; readonly how: 'empty' | 'error' }
   | { readonly what: 'balancers-die'; readonly balancers: number }
   | { readonly what: 'master-dies' }
-  | { readonly what: 'redis-away' }
-);
+  | { readonly what: 'redis-away' };
+
+/** A change that happens at a moment, and is undone after `forMs` (Infinity: never). */
+export type ScenarioEvent = ScenarioChange & { readonly atMs: number; readonly forMs: number };
 
 /** A scenario, whole and checked. */
 export interface Scenario {

@@ -53,7 +53,13 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   { name: 'stale-5s', about: 'as default, with all that is known of hosts 5 s old', ...FIXED_AGE, messages: { tableDelay: '5s' } },
   { name: 'exchange-1s', about: 'as default, with load messages only once a second', ...FIXED_AGE, exchange: '1s' },
   { name: 'exchange-5s', about: 'as default, with load messages only every 5 s', ...FIXED_AGE, exchange: '5s', reports: '5s' },
-  { name: 'absent', about: 'as default, with neither reports nor load messages: each balancer knows its own requests', ...FIXED_AGE, exchange: 'never', reports: 'never' },
+  {
+    name: 'absent',
+    about: 'as default, with neither reports nor load messages: each balancer knows its own requests',
+    ...FIXED_AGE,
+    exchange: 'never',
+    reports: 'never',
+  },
   {
     name: 'no-agents',
     about: 'hosts of 2, 4 and 16 cores without agents: what they can do shows only in what they serve',
@@ -71,8 +77,18 @@ export const SCENARIOS: readonly ScenarioJson[] = [
     balancers: [2, 8, 32],
     loads: [0.5, 0.8],
   },
-  { name: 'master-dies', about: 'the master dies, and the next one takes over when its lease has ended', ...FAILING, events: [{ at: '20s', what: 'master-dies' }] },
-  { name: 'redis-away', about: 'Redis is away for 5 s: tables age meanwhile', ...FAILING, events: [{ at: '20s', what: 'redis-away', for: '5s' }] },
+  {
+    name: 'master-dies',
+    about: 'the master dies, and the next one takes over when its lease has ended',
+    ...FAILING,
+    events: [{ at: '20s', what: 'master-dies' }],
+  },
+  {
+    name: 'redis-away',
+    about: 'Redis is away for 5 s: tables age meanwhile',
+    ...FAILING,
+    events: [{ at: '20s', what: 'redis-away', for: '5s' }],
+  },
   {
     name: 'hosts-die',
     about: 'five hosts die and come back; later five more, of which no answer comes at all',

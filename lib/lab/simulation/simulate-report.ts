@@ -20,12 +20,41 @@ export interface SimulateReport {
 /** The table, with a few words above it. */
 export function formatSimulation({ scenario, seed, seconds, runs }: SimulateReport): string {
   const hasWindows = runs.some(({ windows }) => windows.length > 0);
-  const heading = ['policy', 'balancers', 'load', 'p50', 'p90', 'p99', 'p99.9', 'mean', 'p99/floor', 'p99.9/floor', 'cpu max/mean', 'errors', 'requests', ...(hasWindows ? ['back after'] : [])];
-  const rows: Rows = [heading, ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
-    policy, balancers, load, figure(ms.p50), figure(ms.p90), figure(ms.p99), figure(ms.p999), figure(ms.mean),
-    figure(overFloor.p99, 2), figure(overFloor.p999, 2), figure(cpu.ratio, 3), errors, requests,
-    ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
-  ])];
+  const heading = [
+    'policy',
+    'balancers',
+    'load',
+    'p50',
+    'p90',
+    'p99',
+    'p99.9',
+    'mean',
+    'p99/floor',
+    'p99.9/floor',
+    'cpu max/mean',
+    'errors',
+    'requests',
+    ...(hasWindows ? ['back after'] : []),
+  ];
+  const rows: Rows = [
+    heading,
+    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
+      policy,
+      balancers,
+      load,
+      figure(ms.p50),
+      figure(ms.p90),
+      figure(ms.p99),
+      figure(ms.p999),
+      figure(ms.mean),
+      figure(overFloor.p99, 2),
+      figure(overFloor.p999, 2),
+      figure(cpu.ratio, 3),
+      errors,
+      requests,
+      ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
+    ]),
+  ];
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
   return [
     `simulate ${scenario.name}: ${scenario.about}`,

@@ -32,7 +32,8 @@ export interface SimulateRequest {
 export function simulate({ scenario: nameOrFile, overrides, seed, json, html, isPrinted }: SimulateRequest): void {
   const { json: own, where } = loadScenarioJson(nameOrFile);
   const merged = { ...own, ...overrides };
-  if (own['duration'] !== undefined && own['requestCount'] !== undefined) refuse(`scenario ${where}: "duration" or "requestCount", not both`);
+  if (own['duration'] !== undefined && own['requestCount'] !== undefined)
+    refuse(`scenario ${where}: "duration" or "requestCount", not both`);
   const scenario = readScenario(merged, where);
   if (isPrinted) {
     process.stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
@@ -40,15 +41,27 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
   }
   // What can't be written is said now, not after minutes.
   const jsonFile = typeof json === 'string' ? json : null;
-  for (const [flag, file] of [['--html', html], ['--json', jsonFile]] as const) if (file !== null) checkOutput(flag, file, nameOrFile);
-  if (html !== null && jsonFile !== null && resolve(html) === resolve(jsonFile)) refuse(`--html, --json: both would go into ${html}; name two files`);
+  for (const [flag, file] of [
+    ['--html', html],
+    ['--json', jsonFile],
+  ] as const)
+    if (file !== null) checkOutput(flag, file, nameOrFile);
+  if (html !== null && jsonFile !== null && resolve(html) === resolve(jsonFile))
+    refuse(`--html, --json: both would go into ${html}; name two files`);
   checkRequests(scenario);
   const clock = (): number => performance.now();
   const startMs = clock();
   const bar = createProgressBar(process.stderr, clock);
   const runs = runMatrix(scenario, seed, (progress) => bar.show(progress));
   bar.end();
-  const report: SimulateReport = { scenario, scenarioJson: merged, seed, version: readVersion(), seconds: Math.round((clock() - startMs) / 100) / 10, runs };
+  const report: SimulateReport = {
+    scenario,
+    scenarioJson: merged,
+    seed,
+    version: readVersion(),
+    seconds: Math.round((clock() - startMs) / 100) / 10,
+    runs,
+  };
   // What took minutes is shown even if it can't be written.
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
   const failed = [
@@ -67,7 +80,10 @@ function checkRequests(scenario: Scenario): void {
   for (const load of loads) {
     const perSecond = (1000 * load * capacity) / meanCostOf(scenario);
     const least = Math.ceil((perSecond * warmUpMs) / 1000);
-    if (requestCount <= least) refuse(`--requests ${requestCount}: at load ${load} ${Math.round(perSecond)} come each second, and those of the first ${warmUpMs / 1000} s (warmUp) do not count: ask for more than ${least}, or give a scenario with a shorter "warmUp"`);
+    if (requestCount <= least)
+      refuse(
+        `--requests ${requestCount}: at load ${load} ${Math.round(perSecond)} come each second, and those of the first ${warmUpMs / 1000} s (warmUp) do not count: ask for more than ${least}, or give a scenario with a shorter "warmUp"`,
+      );
   }
 }
 

@@ -62,7 +62,9 @@ export class SimulatedFleet {
       this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report);
     });
     const hasAgents = scenario.reportMs !== Number.POSITIVE_INFINITY;
-    const statics = hasAgents ? [] : Array.from({ length: machines.count }, (_, host) => ({ name: hostNameOf(host), url: `http://${hostNameOf(host)}` }));
+    const statics = hasAgents
+      ? []
+      : Array.from({ length: machines.count }, (_, host) => ({ name: hostNameOf(host), url: `http://${hostNameOf(host)}` }));
     const ways = (count: number): Way[] => Array.from({ length: count }, () => ({ lastMs: 0 }));
     this.#toMaster = ways(balancers);
     this.#fromMaster = ways(balancers);
@@ -71,9 +73,20 @@ export class SimulatedFleet {
     this.#hasLoads = options.hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY;
     this.#turnAtMs = new Float64Array(balancers).fill(Number.POSITIVE_INFINITY);
     const { requests, isCostKnown, exchangeMs } = scenario;
-    this.balancers = Array.from({ length: balancers }, (_, index) => new FleetBalancer({
-      index, balancers, hosts: machines.count, statics, requests, isCostKnown, exchangeMs, startMs: clock(),
-    }));
+    this.balancers = Array.from(
+      { length: balancers },
+      (_, index) =>
+        new FleetBalancer({
+          index,
+          balancers,
+          hosts: machines.count,
+          statics,
+          requests,
+          isCostKnown,
+          exchangeMs,
+          startMs: clock(),
+        }),
+    );
     this.#becomeMaster(0);
     // The fleet has been running for a while: every host is known to everyone.
     if (hasAgents) for (let host = 0; host < machines.count; host++) this.#master?.onReport(this.agents.reportOf(host));
@@ -114,25 +127,40 @@ export class SimulatedFleet {
     this.network.isRedisAway = true;
     const isLeaseLost = forMs >= DEFAULTS.leaseTtlMs;
     if (isLeaseLost) {
-      queue.schedule(clock() + DEFAULTS.leaseTtlMs, () => {
-        this.#master?.stop();
-        this.#master = null;
-      }, 0, undefined);
+      queue.schedule(
+        clock() + DEFAULTS.leaseTtlMs,
+        () => {
+          this.#master?.stop();
+          this.#master = null;
+        },
+        0,
+        undefined,
+      );
     }
-    queue.schedule(clock() + forMs, () => {
-      this.network.isRedisAway = false;
-      if (isLeaseLost) this.#electIn(TAKEOVER_MS);
-      else this.#master?.resume();
-      // Who was cut off reads the snapshot.
-      for (const { index } of this.balancers) this.#readSnapshot(index, 0);
-    }, 0, undefined);
+    queue.schedule(
+      clock() + forMs,
+      () => {
+        this.network.isRedisAway = false;
+        if (isLeaseLost) this.#electIn(TAKEOVER_MS);
+        else this.#master?.resume();
+        // Who was cut off reads the snapshot.
+        for (const { index } of this.balancers) this.#readSnapshot(index, 0);
+      },
+      0,
+      undefined,
+    );
   }
 
   #electIn(inMs: number): void {
-    this.#options.queue.schedule(this.#options.clock() + inMs, () => {
-      const next = this.balancers.find(({ isAlive }) => isAlive);
-      if (this.#master === null && next !== undefined && !this.network.isRedisAway) this.#becomeMaster(next.index);
-    }, 0, undefined);
+    this.#options.queue.schedule(
+      this.#options.clock() + inMs,
+      () => {
+        const next = this.balancers.find(({ isAlive }) => isAlive);
+        if (this.#master === null && next !== undefined && !this.network.isRedisAway) this.#becomeMaster(next.index);
+      },
+      0,
+      undefined,
+    );
   }
 
   #becomeMaster(index: number): void {

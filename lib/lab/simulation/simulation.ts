@@ -96,8 +96,13 @@ class Simulation {
     this.#fleet = new SimulatedFleet({ scenario, balancers, seed, machines: this.#machines, queue: this.#queue, clock, hasExchange });
     this.#living = this.#fleet.balancers;
     const { pickers, answers } = createPickers({
-      name: policy, seed, machines: this.#machines, queue: this.#queue, balancers: this.#fleet.balancers,
-      delayMs: () => this.#fleet.network.delayMs(), costNow: () => this.#trueCost,
+      name: policy,
+      seed,
+      machines: this.#machines,
+      queue: this.#queue,
+      balancers: this.#fleet.balancers,
+      delayMs: () => this.#fleet.network.delayMs(),
+      costNow: () => this.#trueCost,
     });
     this.#pickers = pickers;
     this.#answers = answers;
@@ -123,8 +128,13 @@ class Simulation {
     // What is still on its way is answered too.
     while (this.#jobs.open > 0) this.#step();
     return {
-      measure: this.#measure, requests: this.#requests, answered: this.#answered, errors: this.#errors, retries: this.#retries,
-      messages: this.#fleet.network.sent, endMs: this.#nowMs,
+      measure: this.#measure,
+      requests: this.#requests,
+      answered: this.#answered,
+      errors: this.#errors,
+      retries: this.#retries,
+      messages: this.#fleet.network.sent,
+      endMs: this.#nowMs,
     };
   }
 
@@ -210,7 +220,16 @@ class Simulation {
     if (index >= 0) {
       const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
       const balancer = this.#fleet.balancers[index] as FleetBalancer;
-      balancer.end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', 200, ANSWER_BYTES, this.#nowMs);
+      balancer.end(
+        jobs.slot[job] as number,
+        jobs.class[job] as number,
+        jobs.expected[job] as number,
+        jobs.sentMs[job] as number,
+        'ok',
+        200,
+        ANSWER_BYTES,
+        this.#nowMs,
+      );
       this.#answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs);
       this.#measure.record(jobs.arrivedMs[job] as number, this.#nowMs - (jobs.arrivedMs[job] as number));
       this.#answered++;
@@ -224,7 +243,16 @@ class Simulation {
     const index = jobs.balancer[job] as number;
     if (index >= 0) {
       const tookMs = this.#nowMs - (jobs.sentMs[job] as number);
-      (this.#fleet.balancers[index] as FleetBalancer).end(jobs.slot[job] as number, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, 'ok', status, 0, this.#nowMs);
+      (this.#fleet.balancers[index] as FleetBalancer).end(
+        jobs.slot[job] as number,
+        jobs.class[job] as number,
+        jobs.expected[job] as number,
+        jobs.sentMs[job] as number,
+        'ok',
+        status,
+        0,
+        this.#nowMs,
+      );
       this.#answers?.onDone(jobs.host[job] as number, 0, tookMs);
       this.#errors++;
     }
@@ -248,7 +276,14 @@ class Simulation {
     const slot = jobs.slot[job] as number;
     balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, 0, this.#nowMs);
     const method = this.#methods[jobs.class[job] as number] as string;
-    const may = mayRetry({ outcome, hasStarted: false, method, hasBody: method === 'POST', isBodyTaken: false, attempts: jobs.attempts[job] as number });
+    const may = mayRetry({
+      outcome,
+      hasStarted: false,
+      method,
+      hasBody: method === 'POST',
+      isBodyTaken: false,
+      attempts: jobs.attempts[job] as number,
+    });
     if (may && balancer.budget.mayRetry(this.#nowMs)) {
       this.#retries++;
       this.#send(job, balancer, slot);
@@ -262,7 +297,8 @@ class Simulation {
   #setStanding(host: number, standing: number): void {
     const ended = this.#machines.setStanding(host, standing, this.#nowMs);
     for (const job of ended) {
-      if (standing === HOST_SILENT) this.#queue.schedule((this.#jobs.sentMs[job] as number) + TRAFFIC_DEFAULTS.responseTimeoutMs, this.#onTimeout, job, undefined);
+      if (standing === HOST_SILENT)
+        this.#queue.schedule((this.#jobs.sentMs[job] as number) + TRAFFIC_DEFAULTS.responseTimeoutMs, this.#onTimeout, job, undefined);
       else this.#fail(job, 'reset');
     }
   }

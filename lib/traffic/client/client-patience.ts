@@ -10,7 +10,9 @@ import { LATE_MS } from '../../timeout.js';
 export type Overdue = 'head' | 'idle' | 'body' | 'rate' | 'reading';
 
 /** The limits that a client is held to. */
-export interface PatienceRules extends Pick<TrafficLimits, 'minBodyRate'>, Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'> {}
+export interface PatienceRules
+  extends Pick<TrafficLimits, 'minBodyRate'>,
+    Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'> {}
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -9,7 +9,11 @@ import type { Deadlines, Waiting } from '../../deadlines.js';
 const EVERY_MS = 350;
 
 /** Looks at a client that has closed its half, until its connection is closed. */
-export function watchHalfClosed(socket: Socket, { deadlines, clock }: { readonly deadlines: Deadlines; readonly clock: Clock }, look: () => void): void {
+export function watchHalfClosed(
+  socket: Socket,
+  { deadlines, clock }: { readonly deadlines: Deadlines; readonly clock: Clock },
+  look: () => void,
+): void {
   const watch: Waiting = {
     deadlineMs: clock() + EVERY_MS,
     onDeadline: (nowMs) => {

@@ -44,7 +44,11 @@ export async function openListener(options: ListenerOptions): Promise<{ readonly
       reject(
         error.code === 'EADDRINUSE'
           ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --port`, { cause: error })
-          : new MeercatError('MEERCAT_START_FAILED', `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`, { cause: error }),
+          : new MeercatError(
+              'MEERCAT_START_FAILED',
+              `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`,
+              { cause: error },
+            ),
       );
     });
     server.listen({ port, host: bind, backlog: BACKLOG }, () => {
@@ -68,7 +72,13 @@ function accept(socket: Socket, options: ListenerOptions): void {
   }
   readProxy(socket, options, (source) => {
     // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
-    admit(socket, source === undefined ? { address: peer, port: socket.localPort ?? 0, isTrusted } : { address: source, port: socket.localPort ?? 0, isTrusted: options.isTrusted(source) }, options);
+    admit(
+      socket,
+      source === undefined
+        ? { address: peer, port: socket.localPort ?? 0, isTrusted }
+        : { address: source, port: socket.localPort ?? 0, isTrusted: options.isTrusted(source) },
+      options,
+    );
   });
 }
 
@@ -137,7 +147,12 @@ function admit(socket: Socket, { address, port, isTrusted }: Peer, options: List
 }
 
 function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
-  const secured = new TLSSocket(socket, { isServer: true, secureContext: tls.secureContext, SNICallback: tls.SNICallback, ALPNProtocols: ['http/1.1', 'http/1.0'] });
+  const secured = new TLSSocket(socket, {
+    isServer: true,
+    secureContext: tls.secureContext,
+    SNICallback: tls.SNICallback,
+    ALPNProtocols: ['http/1.1', 'http/1.0'],
+  });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
     socket.destroy();

@@ -35,12 +35,22 @@ function createShell(): Shell {
 }
 
 /** Gives what takes a connection over whose head asks for another protocol; `onLane` gets the request's lane. */
-export function createNodeLane(maxHeaderSize: number, onLane: (lane: UpgradeLane) => void): (connection: ClientConnection, head: RequestHead) => void {
+export function createNodeLane(
+  maxHeaderSize: number,
+  onLane: (lane: UpgradeLane) => void,
+): (connection: ClientConnection, head: RequestHead) => void {
   const shell = createShell();
   /** The connection whose head Node's server reads now. */
   let present: { readonly connection: ClientConnection; readonly head: RequestHead } | undefined;
   // It never listens: it is handed connections. Names and values were checked, and may take a little more room written out.
-  const server = createServer({ maxHeaderSize: 2 * maxHeaderSize, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0, connectionsCheckingInterval: 2 ** 30, requireHostHeader: false });
+  const server = createServer({
+    maxHeaderSize: 2 * maxHeaderSize,
+    requestTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 0,
+    connectionsCheckingInterval: 2 ** 30,
+    requireHostHeader: false,
+  });
   server.maxHeadersCount = 0;
   server.on('upgrade', (request: IncomingMessage) => {
     if (present === undefined) return;

@@ -88,7 +88,12 @@ function couldBecomeLine(text: string): boolean {
 const canonical = (address: string) => plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 
 /** The bytes of addresses for each family and protocol that is a stream; 0: no addresses. */
-const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([[0x00, 0], [0x11, 12], [0x21, 36], [0x31, 216]]);
+const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([
+  [0x00, 0],
+  [0x11, 12],
+  [0x21, 36],
+  [0x31, 216],
+]);
 
 /** Datagrams: a name that the protocol knows, though never for a connection. */
 const DATAGRAMS: ReadonlySet<number> = new Set([0x12, 0x22, 0x32]);

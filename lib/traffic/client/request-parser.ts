@@ -150,7 +150,8 @@ export class RequestParser {
         this.#trailers = chunked.trailers;
         if (this.#rules.oddNames !== 'pass' && chunked.trailers.length > 0) {
           this.#trailers = withoutOddNames(chunked.trailers);
-          if (this.#rules.oddNames === 'refuse' && this.#trailers.length < chunked.trailers.length) return this.#refuse(REFUSALS.trailer, offset);
+          if (this.#rules.oddNames === 'refuse' && this.#trailers.length < chunked.trailers.length)
+            return this.#refuse(REFUSALS.trailer, offset);
         }
         this.#phase = 'head';
         this.payloadStart = next;

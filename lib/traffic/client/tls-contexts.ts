@@ -54,7 +54,8 @@ function contextFor({ byName, firstContext }: Loaded, name: string): SecureConte
 }
 
 function load(certFiles: readonly string[], keyFiles: readonly string[]): Loaded {
-  if (certFiles.length !== keyFiles.length) throw badConfig(`--tls-cert and --tls-key go in pairs, and there are ${certFiles.length} and ${keyFiles.length}`);
+  if (certFiles.length !== keyFiles.length)
+    throw badConfig(`--tls-cert and --tls-key go in pairs, and there are ${certFiles.length} and ${keyFiles.length}`);
   const byName = new Map<string, SecureContext>();
   let firstContext: SecureContext | undefined;
   for (const [index, certFile] of certFiles.entries()) {

@@ -110,7 +110,9 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     socket.off('end', this.#onGone);
     const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
     const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
-    this.#connection.output.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
+    this.#connection.output.sendText(
+      headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]),
+    );
     this.bytesIn = this.#early.length;
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;

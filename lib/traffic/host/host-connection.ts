@@ -90,7 +90,13 @@ export class HostConnection implements Waiting {
   }
 
   #open({ host, port, tls, addresses, connectTimeoutMs }: ConnectOptions): Socket {
-    const common = { host, port, noDelay: true, allowHalfOpen: false, ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)) };
+    const common = {
+      host,
+      port,
+      noDelay: true,
+      allowHalfOpen: false,
+      ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)),
+    };
     let socket: Socket;
     if (tls === undefined) {
       const reads = new Reads((bytes) => {
@@ -110,7 +116,13 @@ export class HostConnection implements Waiting {
       socket.once('close', () => reads.end());
     } else {
       const { servername, ca, rejectUnauthorized } = tls;
-      socket = connectTls({ ...common, rejectUnauthorized, ALPNProtocols: ['http/1.1'], ...(servername !== '' && { servername }), ...(ca !== undefined && { ca }) });
+      socket = connectTls({
+        ...common,
+        rejectUnauthorized,
+        ALPNProtocols: ['http/1.1'],
+        ...(servername !== '' && { servername }),
+        ...(ca !== undefined && { ca }),
+      });
       socket.once('secureConnect', () => this.#run(this.#onConnect));
       socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     }

@@ -3,7 +3,16 @@
 
 import { messageOf } from '../../errors.js';
 import { EarlyAnswers } from '../../learning/early-answers.js';
-import { AVOID_BRIEFLY_MS, AVOID_MS, endEjection, evidenceOf, failingAfter, failingFaded, takeEvidence, type EjectionReason } from '../../routing/ejection.js';
+import {
+  AVOID_BRIEFLY_MS,
+  AVOID_MS,
+  endEjection,
+  evidenceOf,
+  failingAfter,
+  failingFaded,
+  takeEvidence,
+  type EjectionReason,
+} from '../../routing/ejection.js';
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
@@ -59,7 +68,14 @@ export class HostPool {
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     const host = new Host(added, {
-      keepIdleMs: rules.hostKeepAliveTimeoutMs, queueLength: rules.hostQueue, connectTimeoutMs: rules.connectTimeoutMs, tls, deadlines, clock, count, lookup,
+      keepIdleMs: rules.hostKeepAliveTimeoutMs,
+      queueLength: rules.hostQueue,
+      connectTimeoutMs: rules.connectTimeoutMs,
+      tls,
+      deadlines,
+      clock,
+      count,
+      lookup,
       addressEvents: {
         onChange: (addresses) => events.onAddresses(name, addresses),
         onFailure: (error, isFirst) => {

@@ -69,7 +69,10 @@ export class Host implements ConnectionOwner {
   /** Connections are kept no more. */
   #isClosed = false;
 
-  constructor({ slot, name, url }: SlotHost, { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions) {
+  constructor(
+    { slot, name, url }: SlotHost,
+    { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions,
+  ) {
     this.deadlines = deadlines;
     this.clock = clock;
     this.#count = count;
@@ -101,7 +104,12 @@ export class Host implements ConnectionOwner {
   }
 
   onIdle(connection: HostConnection): void {
-    if (this.#isClosed || this.idle.length >= MAX_IDLE_CONNECTIONS || connection.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
+    if (
+      this.#isClosed ||
+      this.idle.length >= MAX_IDLE_CONNECTIONS ||
+      connection.keepIdleMs <= 0 ||
+      this.addresses?.isCurrent(connection.peer) === false
+    ) {
       connection.destroy();
       return;
     }

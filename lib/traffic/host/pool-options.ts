@@ -15,8 +15,10 @@ export interface PoolOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> & Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
-    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> & CheckRules;
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> &
+    Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> &
+    CheckRules;
   readonly tls: HostTls;
   /** Whether a host that was ejected is well. Never rejects. */
   readonly probe: (origin: string, rules: CheckRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;

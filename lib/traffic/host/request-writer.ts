@@ -19,7 +19,13 @@ export function asksForUpgrade({ upgrade }: RequestHead): boolean {
 }
 
 /** Sends the head. @param authority the host's name and port */
-export function writeRequestHead(connection: HostConnection, head: RequestHead, facts: ClientFacts, authority: string, pseudonym: string): void {
+export function writeRequestHead(
+  connection: HostConnection,
+  head: RequestHead,
+  facts: ClientFacts,
+  authority: string,
+  pseudonym: string,
+): void {
   connection.write(requestText(head, facts, { authority, pseudonym, isUpgrade: asksForUpgrade(head) }));
 }
 

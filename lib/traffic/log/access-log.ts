@@ -85,10 +85,12 @@ export function formatAccess(format: 'common' | 'json', record: AccessRecord): s
 function formatCommon(record: AccessRecord): string {
   const { method, target, httpMinor, status } = record;
   const requestLine = method === '' ? '-' : `${word(method)} ${word(target)} HTTP/1.${httpMinor}`;
-  return `${word(record.clientAddress)} - - [${commonTime(record.startedEpochMs)}] "${requestLine}" ${String(status).padStart(3, '0')} ${record.bytesOut}`
-    + ` "${quoted(record.referer)}" "${quoted(record.userAgent)}" host=${word(record.hostName)} attempts=${record.attempts}`
-    + ` queue=${rounded(record.queueMs)} connect=${rounded(record.connectMs)} first=${rounded(record.firstByteMs)} total=${rounded(record.totalMs)}`
-    + ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)} id=${word(record.id)}\n`;
+  return (
+    `${word(record.clientAddress)} - - [${commonTime(record.startedEpochMs)}] "${requestLine}" ${String(status).padStart(3, '0')} ${record.bytesOut}` +
+    ` "${quoted(record.referer)}" "${quoted(record.userAgent)}" host=${word(record.hostName)} attempts=${record.attempts}` +
+    ` queue=${rounded(record.queueMs)} connect=${rounded(record.connectMs)} first=${rounded(record.firstByteMs)} total=${rounded(record.totalMs)}` +
+    ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)} id=${word(record.id)}\n`
+  );
 }
 
 const rounded = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : '-');

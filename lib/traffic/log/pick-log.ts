@@ -19,7 +19,18 @@ const MAX_LOOKS_TOLD = 16;
 const ENDS: readonly PickEnd[] = ['none', 'taken', 'full', 'gone', 'avoided'];
 
 /** Figures of a host that was looked at, by their places. */
-const FIGURE = { score: 0, inflight: 1, work: 2, othersInflight: 3, othersWork: 4, capacity: 5, speed: 6, usage: 7, reportAge: 8, failing: 9 } as const;
+const FIGURE = {
+  score: 0,
+  inflight: 1,
+  work: 2,
+  othersInflight: 3,
+  othersWork: 4,
+  capacity: 5,
+  speed: 6,
+  usage: 7,
+  reportAge: 8,
+  failing: 9,
+} as const;
 const FIGURES = 10;
 
 /** What is kept of a request itself. */
@@ -165,7 +176,12 @@ export class PickLog implements PickTrace {
   request(request: number): KeptRequest | undefined {
     if (!this.#isKept(request)) return undefined;
     const at = request % this.#size;
-    return { atMs: this.#atMs[at] as number, className: this.#className[at] as string, cost: this.#cost[at] as number, isCostKnown: this.#isCostKnown[at] === 1 };
+    return {
+      atMs: this.#atMs[at] as number,
+      className: this.#className[at] as string,
+      cost: this.#cost[at] as number,
+      isCostKnown: this.#isCostKnown[at] === 1,
+    };
   }
 
   /** Whether a pick was made for a request that is kept, be it overwritten or not. */
@@ -202,7 +218,9 @@ export class PickLog implements PickTrace {
     const all = [...bySlot.entries()];
     const picked = this.#picked[at] as number;
     // Whoever was picked is listed, and then those that were next to it.
-    const ordered = all.toSorted(([slotA, a], [slotB, b]) => Number(slotB === picked) - Number(slotA === picked) || rankOf(a) - rankOf(b)).map(([, row]) => row);
+    const ordered = all
+      .toSorted(([slotA, a], [slotB, b]) => Number(slotB === picked) - Number(slotA === picked) || rankOf(a) - rankOf(b))
+      .map(([, row]) => row);
     return {
       attempt: this.#attempt[at] as number,
       algorithm: ALGORITHMS[this.#algorithm[at] as number] as Algorithm,

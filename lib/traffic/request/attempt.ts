@@ -51,7 +51,15 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isKept = false;
   #tunnel: Tunnel | undefined;
 
-  constructor(context: AttemptContext, client: ClientSide, host: Host, classId: number, cost: number, startedAtMs: number, owner: AttemptOwner) {
+  constructor(
+    context: AttemptContext,
+    client: ClientSide,
+    host: Host,
+    classId: number,
+    cost: number,
+    startedAtMs: number,
+    owner: AttemptOwner,
+  ) {
     this.#context = context;
     this.#client = client;
     this.host = host;
@@ -261,7 +269,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #onSwitch(head: ResponseHead): void {
     const { clock, timeouts, tunnels, count } = this.#context;
     const tunnel = openTunnel(head, this.#client, {
-      host: this.#connection as HostConnection, clock, idleMs: timeouts.tunnelTimeoutMs,
+      host: this.#connection as HostConnection,
+      clock,
+      idleMs: timeouts.tunnelTimeoutMs,
       onEnd: (isTimeout) => {
         if (tunnel !== undefined) tunnels.delete(tunnel);
         if (isTimeout) count('timeouts_tunnel');

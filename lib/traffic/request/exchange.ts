@@ -78,7 +78,13 @@ class Exchange implements AttemptOwner, Story {
       const refusal = refusalOf(this.#context, this.#client);
       this.#classId = classes.classOf(method, target);
       this.#cost = expectedCost(costs, this.#classId);
-      if (ids !== undefined) this.#number = ids.log.open(this.startedMs, classes.name(this.#classId) ?? '', this.#cost, (costs.classCost[this.#classId] as number) > 0);
+      if (ids !== undefined)
+        this.#number = ids.log.open(
+          this.startedMs,
+          classes.name(this.#classId) ?? '',
+          this.#cost,
+          (costs.classCost[this.#classId] as number) > 0,
+        );
       if (refusal === undefined) this.#pick(this.startedMs);
       else this.#refuse(refusal);
     } catch (error) {
@@ -190,7 +196,13 @@ class Exchange implements AttemptOwner, Story {
  * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
  * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
  */
-async function waitFor({ count, clock, pool }: ExchangeContext, client: ClientSide, host: Host, deadlineMs: number, isFirst: boolean): Promise<'room' | 'again' | 'refused'> {
+async function waitFor(
+  { count, clock, pool }: ExchangeContext,
+  client: ClientSide,
+  host: Host,
+  deadlineMs: number,
+  isFirst: boolean,
+): Promise<'room' | 'again' | 'refused'> {
   const { queue } = host;
   if (queue.isFull) {
     count('refused_queue_full');
@@ -231,7 +243,17 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
 /** Whether one other host may be tried, by the rule and by the budget. */
 function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, kind: OutcomeKind, attempts: number): boolean {
   const { method, framing } = client.head;
-  if (!mayRetry({ outcome: kind, hasStarted: client.hasStarted, method, hasBody: framing !== 'none', isBodyTaken: client.isBodyTaken, attempts })) return false;
+  if (
+    !mayRetry({
+      outcome: kind,
+      hasStarted: client.hasStarted,
+      method,
+      hasBody: framing !== 'none',
+      isBodyTaken: client.isBodyTaken,
+      attempts,
+    })
+  )
+    return false;
   if (!budget.mayRetry(clock())) {
     count('retries_denied_budget');
     return false;

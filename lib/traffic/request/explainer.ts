@@ -42,12 +42,15 @@ export class Explainer {
   /** A host has this slot from now on; what had it before can't be named any more. */
   hostCame({ slot, name }: SlotHost): void {
     const before = this.#hosts[slot];
-    if (before?.name !== name) this.#hosts[slot] = { name, sinceMs: before === undefined ? Number.NEGATIVE_INFINITY : this.#options.clock() };
+    if (before?.name !== name)
+      this.#hosts[slot] = { name, sinceMs: before === undefined ? Number.NEGATIVE_INFINITY : this.#options.clock() };
   }
 
   /** Answers at once. */
   answer(question: WhyQuestion): WhyAnswer {
-    return 'id' in question ? this.#explain(question.id) : { status: 'explained', explanation: this.#dryRun(question.method, question.target) };
+    return 'id' in question
+      ? this.#explain(question.id)
+      : { status: 'explained', explanation: this.#dryRun(question.method, question.target) };
   }
 
   #explain(id: string): WhyAnswer {
@@ -56,7 +59,8 @@ export class Explainer {
     const [prefix, digits = ''] = id.split('-');
     const request = Number.parseInt(digits, 36);
     // Said in one way only: 01 is not 1.
-    if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id) return { status: 'unknown' };
+    if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id)
+      return { status: 'unknown' };
     const explanation = this.#read(ids.log, request, id);
     if (explanation === undefined) return { status: 'forgotten' };
     if (explanation.picks.length > 0) return { status: 'explained', explanation };

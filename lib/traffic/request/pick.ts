@@ -36,7 +36,14 @@ const UNKNOWN = 5;
  * @param excluded the slot of the host that failed this request before; -1 for the first attempt
  * @param request its number in the log of picks, when there is one
  */
-export function pick(context: PickContext, nowMs: number, excluded: number, cost: number, request: number, attempt: number): Host | undefined {
+export function pick(
+  context: PickContext,
+  nowMs: number,
+  excluded: number,
+  cost: number,
+  request: number,
+  attempt: number,
+): Host | undefined {
   const { policy, view, pool, ids } = context;
   const isRetry = excluded >= 0;
   let best: Host | undefined;
@@ -53,7 +60,15 @@ export function pick(context: PickContext, nowMs: number, excluded: number, cost
 }
 
 /** Looks at candidates one after the other, from another one each time; gives the best of them and the one that is known. */
-function search({ policy, view, pool, ids }: PickContext, nowMs: number, excluded: number, request: number, attempt: number, known: Host | undefined, objectionToKnown: number): Host | undefined {
+function search(
+  { policy, view, pool, ids }: PickContext,
+  nowMs: number,
+  excluded: number,
+  request: number,
+  attempt: number,
+  known: Host | undefined,
+  objectionToKnown: number,
+): Host | undefined {
   const isRetry = excluded >= 0;
   const candidates = view.candidates();
   const count = candidates[0] as number;

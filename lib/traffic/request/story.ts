@@ -60,8 +60,27 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
 export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
   const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
-    id: '', clientAddress: address, isTls, method, target, httpMinor: 1, host: '', userAgent: '', referer: '', status: statusOf(code), bytesIn: 0, bytesOut: lengthOf(code),
-    startedEpochMs: Date.now(), queueMs: Number.NaN, connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: 0, hostName: '', attempts: 0, outcome: 'refused', code,
+    id: '',
+    clientAddress: address,
+    isTls,
+    method,
+    target,
+    httpMinor: 1,
+    host: '',
+    userAgent: '',
+    referer: '',
+    status: statusOf(code),
+    bytesIn: 0,
+    bytesOut: lengthOf(code),
+    startedEpochMs: Date.now(),
+    queueMs: Number.NaN,
+    connectMs: Number.NaN,
+    firstByteMs: Number.NaN,
+    totalMs: 0,
+    hostName: '',
+    attempts: 0,
+    outcome: 'refused',
+    code,
   };
 }
 

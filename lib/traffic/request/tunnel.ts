@@ -38,7 +38,11 @@ export interface TunnelOptions {
  * Makes a tunnel of a request and its host's connection, once the host has answered 101; to be called while that head
  * is read. Undefined when the host may not switch protocols: what follows would not be HTTP.
  */
-export function openTunnel(head: ResponseHead, client: ClientSide, options: Omit<TunnelOptions, 'client' | 'send' | 'isWebSocket'>): Tunnel | undefined {
+export function openTunnel(
+  head: ResponseHead,
+  client: ClientSide,
+  options: Omit<TunnelOptions, 'client' | 'send' | 'isWebSocket'>,
+): Tunnel | undefined {
   const isAnnounced = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
   const { upgrade } = client.head;
   if (upgrade === undefined || client.sendSwitch === undefined || !asksForUpgrade(client.head) || !isAnnounced) return undefined;
@@ -49,7 +53,12 @@ export function openTunnel(head: ResponseHead, client: ClientSide, options: Omit
     if (opened.tunnel === undefined) early.push(Buffer.from(bytes));
     else opened.tunnel.onClientBytes(bytes);
   });
-  const tunnel = new Tunnel({ ...options, client: socket, send: (bytes) => client.sendBody(bytes, false), isWebSocket: upgrade.trim().toLowerCase() === 'websocket' });
+  const tunnel = new Tunnel({
+    ...options,
+    client: socket,
+    send: (bytes) => client.sendBody(bytes, false),
+    isWebSocket: upgrade.trim().toLowerCase() === 'websocket',
+  });
   opened.tunnel = tunnel;
   options.host.switchTo(tunnel);
   for (const bytes of early) tunnel.onClientBytes(bytes);

@@ -18,7 +18,9 @@ export interface AnswerRules {
 /** A final head, in latin1. */
 export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept }: AnswerRules): string {
   // A host's repeated head is the same object, and its lines need not be composed again.
-  const lines = (minorVersion === 1 ? head.passed : undefined) ?? `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, minorVersion === 1))}`;
+  const lines =
+    (minorVersion === 1 ? head.passed : undefined) ??
+    `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, minorVersion === 1))}`;
   if (minorVersion === 1) head.passed = lines;
   // Who passes an answer on without a Date says when it came (RFC 9110, section 6.6.1).
   return `${lines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;

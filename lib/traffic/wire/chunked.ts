@@ -23,7 +23,9 @@ const MAX_SIZE_LINE = 256;
 /** Longest trailers, all together, in bytes. */
 const MAX_TRAILERS = 8 << 10;
 
-const SIZE_LINE = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;[${TOKEN_CHARS}]+(?:=(?:[${TOKEN_CHARS}]+|"[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]*"))?)*$`);
+const SIZE_LINE = new RegExp(
+  `^([0-9A-Fa-f]{1,13})(?:;[${TOKEN_CHARS}]+(?:=(?:[${TOKEN_CHARS}]+|"[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]*"))?)*$`,
+);
 const TRAILERS = new RegExp(`^(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
 
 const CR = 13;

@@ -38,5 +38,8 @@ export function parseLength(value: string): number {
 
 /** Whether a list such as Connection's has this token (in lower case). */
 export function hasToken(list: string, token: string): boolean {
-  return list.toLowerCase().split(',').some((each) => each.trim() === token);
+  return list
+    .toLowerCase()
+    .split(',')
+    .some((each) => each.trim() === token);
 }

@@ -38,7 +38,16 @@ type Kind = 'pass' | 'hop' | 'claim';
 
 /** A request's or answer's header that never passes, in lower case. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'te', 'proxy', 'trailer', 'upgrade', 'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'proxy-authenticate', 'proxy-authorization',
+  'te',
+  'proxy',
+  'trailer',
+  'upgrade',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'proxy-authenticate',
+  'proxy-authorization',
 ]);
 
 /** The lengths of those names: most headers are passed on without being looked at further. */
@@ -164,8 +173,29 @@ export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 
 
 /** What would change the message if it came after it (RFC 9110, section 6.5.1). */
 const NO_TRAILERS: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP, 'content-length', 'content-encoding', 'content-type', 'content-range', 'host', 'expect', 'via', 'forwarded', 'max-forwards', 'cache-control', 'range',
-  'authorization', 'cookie', 'set-cookie', 'age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning', 'www-authenticate',
+  ...HOP_BY_HOP,
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'host',
+  'expect',
+  'via',
+  'forwarded',
+  'max-forwards',
+  'cache-control',
+  'range',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'age',
+  'date',
+  'expires',
+  'location',
+  'retry-after',
+  'vary',
+  'warning',
+  'www-authenticate',
 ]);
 
 /** The trailers that pass, either way: those that routing, framing or a claim of origin would depend on do not. */

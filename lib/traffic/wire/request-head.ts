@@ -79,7 +79,11 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
   const minorVersion = minor === '0' ? 0 : 1;
   const fields = readFields(minorVersion, lines.headers, lines.droppedNames);
   if ('counter' in fields) return fields;
-  return checkTarget(method, target, fields.host, minorVersion) ?? checkFields(method, minorVersion, fields, rules) ?? new ReadHead(method, target, minorVersion, fields);
+  return (
+    checkTarget(method, target, fields.host, minorVersion) ??
+    checkFields(method, minorVersion, fields, rules) ??
+    new ReadHead(method, target, minorVersion, fields)
+  );
 }
 
 /**
@@ -106,7 +110,11 @@ export class RequestHeadReader {
       if (start !== null && text.length <= this.#rules.maxHeaderSize) {
         const [, method, target] = start as unknown as [string, string, string];
         const minorVersion = text.charCodeAt(versionAt + 8) === 0x30 ? 0 : 1;
-        if (target.length <= this.#rules.maxUrlSize && checkMethod(method) === undefined && checkTarget(method, target, known.host, minorVersion) === undefined) {
+        if (
+          target.length <= this.#rules.maxUrlSize &&
+          checkMethod(method) === undefined &&
+          checkTarget(method, target, known.host, minorVersion) === undefined
+        ) {
           return new ReadHead(method, target, minorVersion, known);
         }
       }
@@ -253,16 +261,30 @@ function readFields(minorVersion: 0 | 1, headers: readonly string[], droppedName
   const framing: BodyFraming = isChunked ? 'chunked' : length > 0 ? 'length' : 'none';
   const isUpgrade = isUpgradeNamed && upgrade !== undefined;
   return {
-    headers, host, framing, length: Math.max(0, length), upgrade: isUpgrade ? upgrade : undefined,
-    expectsContinue: expectsContinue && framing !== 'none', isKeptAlive: isKept && !isClosed, passedBy, droppedNames, forwarded: undefined,
+    headers,
+    host,
+    framing,
+    length: Math.max(0, length),
+    upgrade: isUpgrade ? upgrade : undefined,
+    expectsContinue: expectsContinue && framing !== 'none',
+    isKeptAlive: isKept && !isClosed,
+    passedBy,
+    droppedNames,
+    forwarded: undefined,
   };
 }
 
 /** What the fields may not say together with this method and version. */
-function checkFields(method: string, minorVersion: 0 | 1, { framing, length, upgrade }: RequestFields, rules: HeadRules): Refusal | undefined {
+function checkFields(
+  method: string,
+  minorVersion: 0 | 1,
+  { framing, length, upgrade }: RequestFields,
+  rules: HeadRules,
+): Refusal | undefined {
   if (rules.maxBodySize > 0 && length > rules.maxBodySize) return REFUSALS.bodySize;
   // A body that older parsers do not look for (RFC 9112, section 6.3 against HTTP/1.0's rules).
-  if (minorVersion === 0 && framing !== 'none' && (method === 'GET' || method === 'HEAD' || method === 'DELETE' || method === 'OPTIONS')) return REFUSALS.body;
+  if (minorVersion === 0 && framing !== 'none' && (method === 'GET' || method === 'HEAD' || method === 'DELETE' || method === 'OPTIONS'))
+    return REFUSALS.body;
   // HTTP/1.0 has no upgrades, and what follows a body here would be taken for the new protocol.
   if (upgrade !== undefined && (framing !== 'none' || minorVersion === 0 || upgrade === '')) return REFUSALS.upgrade;
   return undefined;

@@ -34,7 +34,9 @@ export const NO_LOAD = -1;
 /** An answer with more than one, which contradict each other. */
 export const SEVERAL_LOADS = -2;
 
-const HEAD = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
+const HEAD = new RegExp(
+  `^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
+);
 
 /**
  * Reads a head; undefined when it is not one that every parser reads in the same way.
@@ -95,7 +97,18 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
   const framing: AnswerFraming = !hasBody ? 'none' : isChunked ? 'chunked' : length > 0 ? 'length' : length === 0 ? 'none' : 'close';
   if (framing === 'close') isKeptAlive = false;
-  return { status, reason: line[3] ?? '', headers, framing, length: framing === 'length' ? length : 0, isKeptAlive, keepAliveSeconds, loadAt, hasDate, passed: undefined };
+  return {
+    status,
+    reason: line[3] ?? '',
+    headers,
+    framing,
+    length: framing === 'length' ? length : 0,
+    isKeptAlive,
+    keepAliveSeconds,
+    loadAt,
+    hasDate,
+    passed: undefined,
+  };
 }
 
 /**

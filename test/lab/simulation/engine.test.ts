@@ -23,7 +23,10 @@ test('events run in the order of their times, those of one moment as they were s
   for (let i = 0; i < 3000; i++) queue.schedule(draws.below(500), run, scheduled++, i % 2 === 0);
   while (queue.size > 0) queue.runNext();
   assert.is(ran.length, 4500);
-  assert.equal(ran, ran.toSorted(([a, i], [b, j]) => a - b || i - j));
+  assert.equal(
+    ran,
+    ran.toSorted(([a, i], [b, j]) => a - b || i - j),
+  );
   assert.is(queue.nextMs, Number.POSITIVE_INFINITY);
 });
 
@@ -40,7 +43,10 @@ test('the jobs of a host come out in the order in which they finish', () => {
     assert.is(keys[job], least);
     popped.push(least);
   }
-  assert.equal(popped, popped.toSorted((a, b) => a - b));
+  assert.equal(
+    popped,
+    popped.toSorted((a, b) => a - b),
+  );
 });
 
 test('the host that departs next is the first, however its time moves', () => {

@@ -26,11 +26,22 @@ test('requests share the cores, each gets one at most, and a slow core takes lon
   const one = new HostMachines([{ cores: 1, speed: 1, memory: 0 }]);
   for (const [job, cost] of costs.entries()) one.add(0, job, cost, 0);
   // Three share till 30, two till 50, the last is alone.
-  assert.equal(departures(one, costs), [[0, 30], [1, 50], [2, 60]]);
+  assert.equal(departures(one, costs), [
+    [0, 30],
+    [1, 50],
+    [2, 60],
+  ]);
   const two = new HostMachines([{ cores: 2, speed: 0.5, memory: 0 }]);
   for (const [job, cost] of costs.entries()) two.add(0, job, cost, 0);
   // Each gets a third of a ms per ms; the last two have a core each: 0.5.
-  assert.equal(departures(two, costs).map(([job, atMs]) => [job, Math.round(atMs * 1e6) / 1e6]), [[0, 30], [1, 50], [2, 70]]);
+  assert.equal(
+    departures(two, costs).map(([job, atMs]) => [job, Math.round(atMs * 1e6) / 1e6]),
+    [
+      [0, 30],
+      [1, 50],
+      [2, 70],
+    ],
+  );
 });
 
 test('what neighbours take slows requests from that moment on; with no core left they stand still', () => {
@@ -42,7 +53,10 @@ test('what neighbours take slows requests from that moment on; with no core left
   assert.is(machines.nextDepartureMs, Number.POSITIVE_INFINITY);
   machines.setLost(0, 0, 106);
   // 4 ms alone on a core each, 2 ms at half, 100 ms of nothing: 5 are missing.
-  assert.equal(departures(machines, [10, 10]).map(([, atMs]) => atMs), [111, 111]);
+  assert.equal(
+    departures(machines, [10, 10]).map(([, atMs]) => atMs),
+    [111, 111],
+  );
   machines.advance(0, 121);
   // Requests used 2 × 4 + 1 × 2 + 2 × 5, neighbours 1 × 2 + 2 × 100.
   assert.is(machines.busyMs[0], 20 + 202);
@@ -56,7 +70,13 @@ test('a host that dies gives back the requests that it had, and begins anew', ()
   assert.is(machines.nextDepartureMs, Number.POSITIVE_INFINITY);
   assert.equal(machines.setStanding(0, 0, 6), []);
   machines.add(0, 6, 10, 7);
-  assert.equal(departures(machines, Array.from({ length: 7 }, () => 10)), [[6, 17]]);
+  assert.equal(
+    departures(
+      machines,
+      Array.from({ length: 7 }, () => 10),
+    ),
+    [[6, 17]],
+  );
 });
 
 interface Case {
@@ -90,10 +110,18 @@ const CASES: readonly Case[] = [
 
 for (const { what, cores, spread, load, expectedMs, tolerance } of CASES) {
   test(`the mean response of ${what} at ${load} is within ${tolerance * 100} % of ${expectedMs.toFixed(1)} ms`, () => {
-    const scenario = readScenario({
-      name: what, hosts: [{ count: 1, cores }], requests: [{ request: 'GET /', cost: '10ms', spread, sigma: 1 }], reports: 'never', exchange: 'never',
-      warmUp: '20s', requestCount: 300_000,
-    }, what);
+    const scenario = readScenario(
+      {
+        name: what,
+        hosts: [{ count: 1, cores }],
+        requests: [{ request: 'GET /', cost: '10ms', spread, sigma: 1 }],
+        reports: 'never',
+        exchange: 'never',
+        warmUp: '20s',
+        requestCount: 300_000,
+      },
+      what,
+    );
     const { measure, requests, answered } = runSimulation({ scenario, policy: 'round-robin', balancers: 1, load, seed: 3 });
     assert.is(answered, requests);
     const { mean } = latenciesOf(measure.sorted());

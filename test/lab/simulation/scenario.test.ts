@@ -34,7 +34,15 @@ test('the scenario default is the one that the goals are of', () => {
 test('a file is read, and what it does not say is as in default', async () => {
   await withTempDir((folder) => {
     const file = join(folder, 'mine.json');
-    writeFileSync(file, JSON.stringify({ hosts: [{ count: 3, cores: 2 }], exchange: '50ms', reports: 'never', events: [{ at: '5s', what: 'redis-away', for: '1s' }] }));
+    writeFileSync(
+      file,
+      JSON.stringify({
+        hosts: [{ count: 3, cores: 2 }],
+        exchange: '50ms',
+        reports: 'never',
+        events: [{ at: '5s', what: 'redis-away', for: '1s' }],
+      }),
+    );
     const scenario = loadScenario(file);
     assert.is(scenario.name, 'mine.json');
     assert.equal(scenario.hosts, [{ count: 3, cores: 2, speed: 1, memory: 0.4 }]);
@@ -54,7 +62,10 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
   [{ hosts: [{ count: 16_000 }, { count: 16_000 }] }, /^scenario x: hosts: at most 16384 hosts in all/],
   [{ neighbours: { share: 0.5, cores: [3, 1] } }, /^scenario x: neighbours\.cores: from and to, such as \[1, 3\], not \[3,1\]$/],
   [{ requests: [{ request: 'GET /', cost: 5 }] }, /^scenario x: requests\[0\]\.cost: a time such as "500ms" or "8s", not 5$/],
-  [{ requests: [{ request: 'GET /', cost: '5ms', spread: 'wide' }] }, /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/],
+  [
+    { requests: [{ request: 'GET /', cost: '5ms', spread: 'wide' }] },
+    /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/,
+  ],
   [{ balancers: [1.5] }, /^scenario x: balancers: a list of whole numbers from 1 to 1024, not \[1\.5\]$/],
   [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.01 to 2/],
   [{ exchange: 'often' }, /^scenario x: exchange: .*or "never", or "product"$/],
@@ -62,18 +73,27 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
   [{ events: [{ at: '1s', what: 'flood' }] }, /^scenario x: events\[0\]\.what: one of neighbours, hosts-die/],
   [{ events: [{ at: '1s', what: 'redis-away' }] }, /^scenario x: events\[0\]\.for: how long it is away/],
   [{ hosts: [{ count: 2 }], events: [{ at: '1s', what: 'hosts-die', hosts: 2 }] }, /^scenario x: events: one host at least must be well/],
-  [{ hosts: [{ count: 2 }], events: [{ at: '1s', what: 'neighbours', hosts: 3, cores: 1 }] }, /^scenario x: events: no event may be of more than the 2 hosts/],
-  [{ balancers: [1], events: [{ at: '1s', what: 'master-dies' }] }, /^scenario x: events: one balancer at least must live, and "balancers" has 1/],
+  [
+    { hosts: [{ count: 2 }], events: [{ at: '1s', what: 'neighbours', hosts: 3, cores: 1 }] },
+    /^scenario x: events: no event may be of more than the 2 hosts/,
+  ],
+  [
+    { balancers: [1], events: [{ at: '1s', what: 'master-dies' }] },
+    /^scenario x: events: one balancer at least must live, and "balancers" has 1/,
+  ],
   [{ load: 0.7 }, /^scenario x: load: not a field; there are name, about, hosts/],
 ];
 
 for (const [json, message] of WRONG) {
   test(`refused: ${JSON.stringify(json)}`, () => {
-    assert.throws(() => readScenario(json, 'x'), (error: unknown) => {
-      assert.ok(error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG');
-      assert.match(error.message, message);
-      return true;
-    });
+    assert.throws(
+      () => readScenario(json, 'x'),
+      (error: unknown) => {
+        assert.ok(error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG');
+        assert.match(error.message, message);
+        return true;
+      },
+    );
   });
 }
 

@@ -16,7 +16,13 @@ interface Json {
   readonly simulate: string;
   readonly seed: number;
   readonly seconds: number;
-  readonly runs: readonly { readonly policy: string; readonly balancers: number; readonly requests: number; readonly ms: { readonly p99: number }; readonly overFloor: { readonly p99: number } }[];
+  readonly runs: readonly {
+    readonly policy: string;
+    readonly balancers: number;
+    readonly requests: number;
+    readonly ms: { readonly p99: number };
+    readonly overFloor: { readonly p99: number };
+  }[];
 }
 
 test('the table has a row for each run, the floor first; the JSON is the same twice; the page opens without a network', async () => {
@@ -24,8 +30,18 @@ test('the table has a row for each run, the floor first; the JSON is the same tw
     const file = (name: string): string => join(folder, name);
     const first = await meercat(['simulate', ...TINY, '--json', file('a.json'), '--html', file('a.html')]);
     assert.is(first.code, 0, first.stderr);
-    const rows = first.stdout.split('\n').filter((line) => / 0\.60 /.test(line)).map((line) => line.split(/ +/).slice(0, 2).join(' '));
-    assert.equal(rows, ['omniscient 1', 'local-least-connections 1', 'adaptive 1', 'omniscient 3', 'local-least-connections 3', 'adaptive 3']);
+    const rows = first.stdout
+      .split('\n')
+      .filter((line) => / 0\.60 /.test(line))
+      .map((line) => line.split(/ +/).slice(0, 2).join(' '));
+    assert.equal(rows, [
+      'omniscient 1',
+      'local-least-connections 1',
+      'adaptive 1',
+      'omniscient 3',
+      'local-least-connections 3',
+      'adaptive 3',
+    ]);
 
     const second = await meercat(['simulate', ...TINY, '--json']);
     const [a, b] = [readFileSync(file('a.json'), 'utf8'), second.stdout].map((text) => JSON.parse(text) as Json) as [Json, Json];
@@ -49,7 +65,18 @@ test('a printed scenario can be changed and simulated', async () => {
   assert.equal(scenario.loads, [0.5]);
   await withTempDir(async (folder) => {
     const file = join(folder, 'mine.json');
-    writeFileSync(file, JSON.stringify({ ...scenario, name: 'mine', hosts: [{ count: 10 }], events: [{ at: '1s', what: 'neighbours', hosts: 2, cores: 3 }], warmUp: '500ms', duration: '2s', balancers: [2] }));
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...scenario,
+        name: 'mine',
+        hosts: [{ count: 10 }],
+        events: [{ at: '1s', what: 'neighbours', hosts: 2, cores: 3 }],
+        warmUp: '500ms',
+        duration: '2s',
+        balancers: [2],
+      }),
+    );
     const { code, stdout, stderr } = await meercat(['simulate', file, '--policies', 'least-request']);
     assert.is(code, 0, stderr);
     assert.match(stdout, /^simulate mine: /);
@@ -69,7 +96,10 @@ test('what is wrong is refused with 2 before anything is simulated, and the flag
     [['master-dies', '--balancers', '1'], /"balancers" has 1/],
     [['--json', 'equal-hosts'], /--json: equal-hosts is a scenario/],
     [['step', '--json', 'same', '--html', './same'], /--html, --json: both would go into \.\/same/],
-    [['equal-hosts', '--requests', '100', '--balancers', '1', '--policies', 'adaptive'], /--requests 100: at load 0.7 \d+ come each second, and those of the first 10 s \(warmUp\) do not count: ask for more than \d+/],
+    [
+      ['equal-hosts', '--requests', '100', '--balancers', '1', '--policies', 'adaptive'],
+      /--requests 100: at load 0.7 \d+ come each second, and those of the first 10 s \(warmUp\) do not count: ask for more than \d+/,
+    ],
   ];
   await inLanes(cases, async ([args, message]) => {
     const { code, stdout, stderr } = await meercat(['simulate', ...args]);
@@ -79,20 +109,38 @@ test('what is wrong is refused with 2 before anything is simulated, and the flag
   });
 });
 
-test('no scenario is lost to a result, however the words stand', () => withTempDir(async (folder) => {
-  const file = join(folder, 'mine.json');
-  const text = JSON.stringify({ hosts: [{ count: 3 }], warmUp: '100ms', duration: '1s' });
-  writeFileSync(file, text);
-  for (const args of [['--json', file], [file, '--json', file], [file, '--html', file]]) {
-    const { code, stderr } = await meercat(['simulate', ...args]);
-    assert.is(code, 2, stderr);
-    assert.match(stderr, /is a scenario, and would be lost/);
-    assert.is(readFileSync(file, 'utf8'), text);
-  }
-}));
+test('no scenario is lost to a result, however the words stand', () =>
+  withTempDir(async (folder) => {
+    const file = join(folder, 'mine.json');
+    const text = JSON.stringify({ hosts: [{ count: 3 }], warmUp: '100ms', duration: '1s' });
+    writeFileSync(file, text);
+    for (const args of [
+      ['--json', file],
+      [file, '--json', file],
+      [file, '--html', file],
+    ]) {
+      const { code, stderr } = await meercat(['simulate', ...args]);
+      assert.is(code, 2, stderr);
+      assert.match(stderr, /is a scenario, and would be lost/);
+      assert.is(readFileSync(file, 'utf8'), text);
+    }
+  }));
 
 test('a result can go to a device, which is not read', async () => {
-  const { code, stderr } = await meercat(['simulate', 'default', '--requests', '300', '--balancers', '1', '--load', '0.5', '--policies', 'adaptive', '--json', '/dev/zero']);
+  const { code, stderr } = await meercat([
+    'simulate',
+    'default',
+    '--requests',
+    '300',
+    '--balancers',
+    '1',
+    '--load',
+    '0.5',
+    '--policies',
+    'adaptive',
+    '--json',
+    '/dev/zero',
+  ]);
   // Too few requests for a result: it is told, after what would never have ended.
   assert.is(code, 2, stderr);
   assert.match(stderr, /ask for more than/);

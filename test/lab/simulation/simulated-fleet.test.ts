@@ -75,7 +75,10 @@ test('while Redis is away tables stay as they are; afterwards there is a master 
   pass(4000);
   const stamps = fleet.balancers.map(({ writer }) => writer.stamp.seq);
   pass(900);
-  assert.equal(fleet.balancers.map(({ writer }) => writer.stamp.seq), stamps);
+  assert.equal(
+    fleet.balancers.map(({ writer }) => writer.stamp.seq),
+    stamps,
+  );
   assert.equal(candidates(), [HOSTS, HOSTS, HOSTS, HOSTS]);
   pass(1000);
   assert.equal(terms(), [2]);
@@ -98,7 +101,8 @@ test('with a third of the messages lost every balancer still gets tables of the 
     pass(1000);
     if (i < 3) continue;
     for (const { columns } of fleet.balancers) {
-      for (let slot = 0; slot < HOSTS; slot++) assert.ok((i + 1) * 1000 - (columns.reportedAt[slot] as number) < 8000, `${columns.reportedAt[slot]}`);
+      for (let slot = 0; slot < HOSTS; slot++)
+        assert.ok((i + 1) * 1000 - (columns.reportedAt[slot] as number) < 8000, `${columns.reportedAt[slot]}`);
     }
   }
   assert.ok(fleet.network.lost > 0.25 * fleet.network.sent && fleet.network.lost < 0.4 * fleet.network.sent);

@@ -12,13 +12,22 @@ const test = suite('simulation');
 
 type Name = (typeof POLICY_NAMES)[number];
 
-const SMALL = { name: 'small', hosts: [{ count: 9 }, { count: 3, speed: 0.6 }], warmUp: '2s', duration: '4s', costs: 'known', neighbours: { share: 0.3 }, balancers: [4] };
+const SMALL = {
+  name: 'small',
+  hosts: [{ count: 9 }, { count: 3, speed: 0.6 }],
+  warmUp: '2s',
+  duration: '4s',
+  costs: 'known',
+  neighbours: { share: 0.3 },
+  balancers: [4],
+};
 
 function run(json: object, policy: Name, balancers: number, load = 0.7, seed = 1): RunOutcome {
   return runSimulation({ scenario: readScenario({ ...SMALL, ...json }, 'test'), policy, balancers, load, seed });
 }
 
-const p99Of = (json: object, policy: Name, balancers: number, load: number): number => latenciesOf(run(json, policy, balancers, load).measure.sorted()).p99;
+const p99Of = (json: object, policy: Name, balancers: number, load: number): number =>
+  latenciesOf(run(json, policy, balancers, load).measure.sorted()).p99;
 
 test('the same seed gives the same latencies for every policy, and another seed others', () => {
   for (const policy of POLICY_NAMES) {
@@ -86,25 +95,57 @@ test('local least connections gets worse with balancers, and adaptive does not: 
 });
 
 test('uneven hosts without agents, when most of them are short of CPU: adaptive is at least 1.5 times better than local least connections', () => {
-  const uneven = { hosts: [{ count: 6 }, { count: 2, speed: 0.6 }, { count: 2, cores: 16 }, { count: 2, cores: 2 }], neighbours: undefined, reports: 'never', costs: undefined, warmUp: '6s', duration: '8s' };
+  const uneven = {
+    hosts: [{ count: 6 }, { count: 2, speed: 0.6 }, { count: 2, cores: 16 }, { count: 2, cores: 2 }],
+    neighbours: undefined,
+    reports: 'never',
+    costs: undefined,
+    warmUp: '6s',
+    duration: '8s',
+  };
   const [adaptive, local] = [p99Of(uneven, 'adaptive', 8, 0.9), p99Of(uneven, 'local-least-connections', 8, 0.9)];
   assert.ok(local > 1.5 * adaptive, `${adaptive} and ${local}`);
 });
 
 test('four hosts that can do little and one that can do much, without agents: adaptive lets none of them drown', () => {
-  const json = { hosts: [{ count: 4, cores: 1, speed: 0.4 }, { count: 1, cores: 20 }], neighbours: null, costs: 'learned', reports: 'never', requests: [{ request: 'GET /a', share: 100, cost: '20ms' }], warmUp: '10s' };
+  const json = {
+    hosts: [
+      { count: 4, cores: 1, speed: 0.4 },
+      { count: 1, cores: 20 },
+    ],
+    neighbours: null,
+    costs: 'learned',
+    reports: 'never',
+    requests: [{ request: 'GET /a', share: 100, cost: '20ms' }],
+    warmUp: '10s',
+  };
   const { p50, p99 } = latenciesOf(run(json, 'adaptive', 4, 0.5).measure.sorted());
   assert.ok(p50 < 30 && p99 < 5000, `${p50}, ${p99} ms, of 20 to 50 that a request takes alone; once it was a minute`);
 });
 
 test('equal hosts without agents are used alike by many balancers that have little to do', () => {
-  const json = { hosts: [{ count: 3 }], neighbours: null, costs: 'learned', reports: 'never', requests: [{ request: 'GET /page', share: 100, cost: '20ms', spread: 'exponential' }], warmUp: '10s', duration: '60s' };
+  const json = {
+    hosts: [{ count: 3 }],
+    neighbours: null,
+    costs: 'learned',
+    reports: 'never',
+    requests: [{ request: 'GET /page', share: 100, cost: '20ms', spread: 'exponential' }],
+    warmUp: '10s',
+    duration: '60s',
+  };
   const { ratio } = run(json, 'adaptive', 64, 0.3).measure.cpu;
   assert.ok(ratio < 1.25, `${ratio}`);
 });
 
 test('one large host among many small ones: adaptive does not drown the small ones, at half of the load', () => {
-  const uneven = { hosts: [{ count: 9, cores: 1 }, { count: 1, cores: 32 }], neighbours: undefined, duration: '6s' };
+  const uneven = {
+    hosts: [
+      { count: 9, cores: 1 },
+      { count: 1, cores: 32 },
+    ],
+    neighbours: undefined,
+    duration: '6s',
+  };
   const [adaptive, floor] = [p99Of(uneven, 'adaptive', 4, 0.5), p99Of(uneven, 'omniscient', 4, 0.5)];
   assert.ok(adaptive < 2 * floor, `${adaptive}, at best ${floor}`);
 });

@@ -59,7 +59,12 @@ const TARGETS: readonly ClientInput[] = [
   refused('an absolute target that Host disagrees with', target('http://y/'), 'refused_host_header'),
   refused('an absolute target with a port that Host does not have', target('http://x:81/'), 'refused_host_header'),
   refused('CONNECT', 'CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n', 'refused_method', 'MEERCAT_METHOD_NOT_ALLOWED'),
-  refused('CONNECT with the tunnel\'s first bytes', `CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n${GOOD}`, 'refused_method', 'MEERCAT_METHOD_NOT_ALLOWED'),
+  refused(
+    "CONNECT with the tunnel's first bytes",
+    `CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n${GOOD}`,
+    'refused_method',
+    'MEERCAT_METHOD_NOT_ALLOWED',
+  ),
   refused('TRACE', line('TRACE / HTTP/1.1'), 'refused_method', 'MEERCAT_METHOD_NOT_ALLOWED'),
   refused('a method that is not known', line('BREW / HTTP/1.1'), 'refused_method', 'MEERCAT_METHOD_UNKNOWN'),
   refused('a method in small letters', line('get / HTTP/1.1'), 'refused_method', 'MEERCAT_METHOD_UNKNOWN'),
@@ -75,8 +80,24 @@ const HOSTS: readonly ClientInput[] = [
   refused('two Hosts in HTTP/1.0', 'GET / HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n', 'refused_host_header'),
   refused('an empty Host', host(''), 'refused_host_header'),
   refused('an empty Host with an absolute target', 'GET http://x/ HTTP/1.1\r\nHost:\r\n\r\n', 'refused_host_header'),
-  ...[' x y', ' x/y', ' u@x', ' x, y', ' x:y', ' x:1:2', ' x:123456', ' [::1', ' ::1', ' x#y', ' x?y', ' x\\y', ' "x"', ' <x>', ' caf\xe9', ' :80'].map((value) =>
-    refused(`Host${value}`, host(value), 'refused_host_header')),
+  ...[
+    ' x y',
+    ' x/y',
+    ' u@x',
+    ' x, y',
+    ' x:y',
+    ' x:1:2',
+    ' x:123456',
+    ' [::1',
+    ' ::1',
+    ' x#y',
+    ' x?y',
+    ' x\\y',
+    ' "x"',
+    ' <x>',
+    ' caf\xe9',
+    ' :80',
+  ].map((value) => refused(`Host${value}`, host(value), 'refused_host_header')),
 ];
 
 /** Refused for a header line. */
@@ -98,14 +119,25 @@ const LINES: readonly ClientInput[] = [
   refused('a name beyond ASCII', get('X-\xe9: 1'), 'refused_header_line'),
   refused('NUL in a name', get('X-\0: 1'), 'refused_header_line'),
   ...['\0', '\x01', '\x08', '\x0b', '\x0c', '\x1b', '\x7f'].map((character) =>
-    refused(`the control character ${character.charCodeAt(0)} in a value`, get(`X-A: a${character}b`), 'refused_header_line')),
+    refused(`the control character ${character.charCodeAt(0)} in a value`, get(`X-A: a${character}b`), 'refused_header_line'),
+  ),
   refused('an underscore in a name', get('X_A: 1'), 'refused_header_name'),
   refused('an underscore in the name of a coding', post('Transfer_Encoding: chunked'), 'refused_header_name'),
   refused('a dot in a name', get('X.A: 1'), 'refused_header_name'),
   refused('101 headers', get(...Array.from({ length: 100 }, (_, i) => `X-${i}: 1`)), 'refused_header_size', 'MEERCAT_HEAD_TOO_LARGE'),
   refused('a head that is too large', get(`X-A: ${'a'.repeat(16 << 10)}`), 'refused_header_size', 'MEERCAT_HEAD_TOO_LARGE'),
-  refused('a head that is too large and never ends', `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(17 << 10)}`, 'refused_header_size', 'MEERCAT_HEAD_TOO_LARGE'),
-  refused('many small lines that are too large together', get(...Array.from({ length: 99 }, () => `X-A: ${'a'.repeat(170)}`)), 'refused_header_size', 'MEERCAT_HEAD_TOO_LARGE'),
+  refused(
+    'a head that is too large and never ends',
+    `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(17 << 10)}`,
+    'refused_header_size',
+    'MEERCAT_HEAD_TOO_LARGE',
+  ),
+  refused(
+    'many small lines that are too large together',
+    get(...Array.from({ length: 99 }, () => `X-A: ${'a'.repeat(170)}`)),
+    'refused_header_size',
+    'MEERCAT_HEAD_TOO_LARGE',
+  ),
 ];
 
 function post(...lines: readonly string[]): string {
@@ -115,10 +147,26 @@ function post(...lines: readonly string[]): string {
 /** Refused after others on the same connection that are served. */
 const BEHIND_GOOD: readonly ClientInput[] = [
   passedThenRefused('a good request and then garbage', `${GOOD}\x00\x01\x02 / \r\n`, [GOOD_SEEN], 'refused_request_line'),
-  passedThenRefused('a good request, a bad one, and another good one', `${GOOD}${get('X A: 1')}${GOOD}`, [GOOD_SEEN], 'refused_header_line'),
-  passedThenRefused('three good requests and then one without Host', `${GOOD}${GOOD}${GOOD}GET / HTTP/1.1\r\n\r\n${GOOD}`, [GOOD_SEEN, GOOD_SEEN, GOOD_SEEN], 'refused_host_header'),
+  passedThenRefused(
+    'a good request, a bad one, and another good one',
+    `${GOOD}${get('X A: 1')}${GOOD}`,
+    [GOOD_SEEN],
+    'refused_header_line',
+  ),
+  passedThenRefused(
+    'three good requests and then one without Host',
+    `${GOOD}${GOOD}${GOOD}GET / HTTP/1.1\r\n\r\n${GOOD}`,
+    [GOOD_SEEN, GOOD_SEEN, GOOD_SEEN],
+    'refused_host_header',
+  ),
   passedThenRefused('a good request, and the bad one in a piece of its own', [GOOD, 'GET / HTTP/3\r\n'], [GOOD_SEEN], 'refused_version'),
-  passedThenRefused('a good request and then a tunnel', `${GOOD}CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n`, [GOOD_SEEN], 'refused_method', 'MEERCAT_METHOD_NOT_ALLOWED'),
+  passedThenRefused(
+    'a good request and then a tunnel',
+    `${GOOD}CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n`,
+    [GOOD_SEEN],
+    'refused_method',
+    'MEERCAT_METHOD_NOT_ALLOWED',
+  ),
 ];
 
 /** All of them. */

@@ -23,30 +23,63 @@ function ownAnswer(status: number, code: string): string {
 }
 
 const STATUS = {
-  MEERCAT_BAD_REQUEST: 400, MEERCAT_METHOD_NOT_ALLOWED: 405, MEERCAT_BODY_TOO_LARGE: 413, MEERCAT_URL_TOO_LONG: 414, MEERCAT_EXPECTATION_FAILED: 417,
-  MEERCAT_HEAD_TOO_LARGE: 431, MEERCAT_METHOD_UNKNOWN: 501,
+  MEERCAT_BAD_REQUEST: 400,
+  MEERCAT_METHOD_NOT_ALLOWED: 405,
+  MEERCAT_BODY_TOO_LARGE: 413,
+  MEERCAT_URL_TOO_LONG: 414,
+  MEERCAT_EXPECTATION_FAILED: 417,
+  MEERCAT_HEAD_TOO_LARGE: 431,
+  MEERCAT_METHOD_UNKNOWN: 501,
 } as const;
 
 type Code = keyof typeof STATUS;
 
 /** Refused before any host sees a byte. */
-export function refused(name: string, bytes: string | readonly string[], counter: CounterName, code: Code = 'MEERCAT_BAD_REQUEST'): ClientInput {
-  return { name, pieces: [bytes].flat() as string[], gets: new RegExp(`^${ownAnswer(STATUS[code], code)}`), sees: [], isCutOff: false, counter };
+export function refused(
+  name: string,
+  bytes: string | readonly string[],
+  counter: CounterName,
+  code: Code = 'MEERCAT_BAD_REQUEST',
+): ClientInput {
+  return {
+    name,
+    pieces: [bytes].flat() as string[],
+    gets: new RegExp(`^${ownAnswer(STATUS[code], code)}`),
+    sees: [],
+    isCutOff: false,
+    counter,
+  };
 }
 
 /** A body that turns out wrong: refused, and no host sees a whole request. The head may have been handed on. */
-export function cutOff(name: string, bytes: string | readonly string[], counter: CounterName, code: Code = 'MEERCAT_BAD_REQUEST'): ClientInput {
+export function cutOff(
+  name: string,
+  bytes: string | readonly string[],
+  counter: CounterName,
+  code: Code = 'MEERCAT_BAD_REQUEST',
+): ClientInput {
   const gets = new RegExp(`^HTTP/1\\.1 ${STATUS[code]} [^]*?\\r\\n\\r\\n\\{"error":"${code}","message":"[^"]*"\\}\\n$`);
   return { name, pieces: [bytes].flat() as string[], gets, sees: [], isCutOff: true, counter };
 }
 
 /** Answered by the host; the last request asks for the connection's end. */
-export function passed(name: string, bytes: string | readonly string[], sees: string | readonly string[], gets: RegExp = /^HTTP\/1\.1 200 OK\r\n[^]*>$/): ClientInput {
+export function passed(
+  name: string,
+  bytes: string | readonly string[],
+  sees: string | readonly string[],
+  gets: RegExp = /^HTTP\/1\.1 200 OK\r\n[^]*>$/,
+): ClientInput {
   return { name, pieces: [bytes].flat() as string[], gets, sees: [sees].flat() as string[], isCutOff: false, counter: undefined };
 }
 
 /** Good ones first, which are answered, and then one that is refused. */
-export function passedThenRefused(name: string, bytes: string | readonly string[], sees: readonly string[], counter: CounterName, code: Code = 'MEERCAT_BAD_REQUEST'): ClientInput {
+export function passedThenRefused(
+  name: string,
+  bytes: string | readonly string[],
+  sees: readonly string[],
+  counter: CounterName,
+  code: Code = 'MEERCAT_BAD_REQUEST',
+): ClientInput {
   const gets = new RegExp(`^(?:HTTP/1\\.1 200 OK\\r\\n(?:[^\\r]+\\r\\n)*\\r\\n<[^>]*>){${sees.length}}${ownAnswer(STATUS[code], code)}`);
   return { name, pieces: [bytes].flat() as string[], gets, sees, isCutOff: false, counter };
 }

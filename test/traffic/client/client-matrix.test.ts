@@ -19,14 +19,18 @@ const test = suite('client matrix');
 
 /** Sends the pieces, each once the one before has gone out; gives all that came until the end. */
 async function send(port: number, pieces: readonly string[], ca?: string): Promise<string> {
-  return withRaw(port, async (raw) => {
-    raw.socket.setNoDelay(true);
-    for (const piece of pieces) {
-      await new Promise((resolve) => raw.socket.write(piece, 'latin1', resolve));
-      await turn();
-    }
-    return raw.ends();
-  }, ca);
+  return withRaw(
+    port,
+    async (raw) => {
+      raw.socket.setNoDelay(true);
+      for (const piece of pieces) {
+        await new Promise((resolve) => raw.socket.write(piece, 'latin1', resolve));
+        await turn();
+      }
+      return raw.ends();
+    },
+    ca,
+  );
 }
 
 /** A client that has been there all along; its next request must be served whatever others do. */
@@ -50,7 +54,13 @@ class Bystander {
 }
 
 /** Everything that is wrong with what came of one input. */
-async function faultsOf({ name, pieces, gets, sees, isCutOff, counter }: ClientInput, each: TestBalancer, host: RecordingHost, bystander: Bystander, ca?: string): Promise<string[]> {
+async function faultsOf(
+  { name, pieces, gets, sees, isCutOff, counter }: ClientInput,
+  each: TestBalancer,
+  host: RecordingHost,
+  bystander: Bystander,
+  ca?: string,
+): Promise<string[]> {
   const faults: string[] = [];
   const before = counter === undefined ? 0 : each.counter(counter);
   try {
@@ -73,16 +83,18 @@ async function faultsOf({ name, pieces, gets, sees, isCutOff, counter }: ClientI
 /** Runs a table through one balancer, over TLS when there are certificates. */
 async function run(inputs: readonly ClientInput[], oddNames: NamePolicy = 'refuse', certificates?: TestCertificates): Promise<void> {
   const files = certificates === undefined ? {} : { tlsCerts: [certificates.certFile], tlsKeys: [certificates.keyFile] };
-  await withRecordingHost((host) => withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames, ...files }, async (each) => {
-    const bystander = new Bystander(each.port, certificates?.ca);
-    const faults: string[] = [];
-    for (const input of inputs) faults.push(...await faultsOf(input, each, host, bystander, certificates?.ca));
-    assert.is(faults.join('\n'), '');
-    assert.is(each.counter('internal_errors'), 0);
-    assert.is((await each.health()).httpStatus, 200);
-    assert.is(new Set(inputs.map(({ name }) => name)).size, inputs.length, 'each has a name of its own');
-    bystander.leave();
-  }));
+  await withRecordingHost((host) =>
+    withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames, ...files }, async (each) => {
+      const bystander = new Bystander(each.port, certificates?.ca);
+      const faults: string[] = [];
+      for (const input of inputs) faults.push(...(await faultsOf(input, each, host, bystander, certificates?.ca)));
+      assert.is(faults.join('\n'), '');
+      assert.is(each.counter('internal_errors'), 0);
+      assert.is((await each.health()).httpStatus, 200);
+      assert.is(new Set(inputs.map(({ name }) => name)).size, inputs.length, 'each has a name of its own');
+      bystander.leave();
+    }),
+  );
 }
 
 test('heads that could be read in two ways are refused, and no host sees a byte', () => run(HEAD_INPUTS));
@@ -91,7 +103,11 @@ test('bodies that could be read in two ways are refused, and no host sees a whol
 
 test('what every parser reads in the same way passes as it was written', () => run(PASSED_INPUTS));
 
-for (const [what, inputs] of [['heads', HEAD_INPUTS], ['bodies', BODY_INPUTS], ['what passes', PASSED_INPUTS]] as const) {
+for (const [what, inputs] of [
+  ['heads', HEAD_INPUTS],
+  ['bodies', BODY_INPUTS],
+  ['what passes', PASSED_INPUTS],
+] as const) {
   test(`over TLS all is as without: ${what}`, () => withCertificates((certificates) => run(inputs, 'refuse', certificates)));
 }
 
@@ -99,48 +115,81 @@ test('there are as many inputs as were promised', () => {
   assert.ok(HEAD_INPUTS.length + BODY_INPUTS.length + PASSED_INPUTS.length >= 60);
 });
 
-const ODD: readonly [string, string][] = [['X_A', '1'], ['X.B', '2'], ['Content_Length', '9'], ['Transfer.Encoding', 'chunked'], ['X~C', '3'], ['Host_', 'y']];
+const ODD: readonly [string, string][] = [
+  ['X_A', '1'],
+  ['X.B', '2'],
+  ['Content_Length', '9'],
+  ['Transfer.Encoding', 'chunked'],
+  ['X~C', '3'],
+  ['Host_', 'y'],
+];
 const ODD_LINES = ODD.map(([name, value]) => `${name}: ${value}`);
 const ODD_REQUEST = get('X-D: 4', ...ODD_LINES, 'X-E: 5', 'Connection: close');
 const ODD_TRAILERS = `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nX_Forwarded_For: 6.6.6.6\r\n\r\n`;
 const ANSWERED = /^HTTP\/1\.1 200 OK\r\n[^]*<GET \/ >$/;
 
-test('headers with odd names are refused by default, each of them', () => run(ODD_LINES.map((line) => refused(line, get(line), 'refused_header_name'))));
+test('headers with odd names are refused by default, each of them', () =>
+  run(ODD_LINES.map((line) => refused(line, get(line), 'refused_header_name'))));
 
 test('headers with odd names are left out when that is told, and counted', async () => {
-  const input: ClientInput = { name: 'odd names', pieces: [ODD_REQUEST], gets: ANSWERED, sees: ['GET / HTTP/1.1\nHost: x\nX-D: 4\nX-E: 5 (ours)'], isCutOff: false, counter: undefined };
+  const input: ClientInput = {
+    name: 'odd names',
+    pieces: [ODD_REQUEST],
+    gets: ANSWERED,
+    sees: ['GET / HTTP/1.1\nHost: x\nX-D: 4\nX-E: 5 (ours)'],
+    isCutOff: false,
+    counter: undefined,
+  };
   const trailers: ClientInput = {
-    name: 'odd trailers', pieces: [ODD_TRAILERS], gets: /200 OK/, sees: ['POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\na\n\nX-T: 1'], isCutOff: false, counter: undefined,
+    name: 'odd trailers',
+    pieces: [ODD_TRAILERS],
+    gets: /200 OK/,
+    sees: ['POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\na\n\nX-T: 1'],
+    isCutOff: false,
+    counter: undefined,
   };
   await run([input, trailers], 'drop');
-  await withRecordingHost((host) => withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames: 'drop' }, async (each) => {
-    await send(each.port, [ODD_REQUEST]);
-    assert.is(each.counter('header_names_dropped'), ODD.length);
-  }));
+  await withRecordingHost((host) =>
+    withBalancer({ statics: [{ name: 'host', url: host.url }], oddNames: 'drop' }, async (each) => {
+      await send(each.port, [ODD_REQUEST]);
+      assert.is(each.counter('header_names_dropped'), ODD.length);
+    }),
+  );
 });
 
-test('headers with odd names pass when that is told, and mean nothing to the balancer', () => run([{
-  name: 'odd names', pieces: [ODD_REQUEST], gets: ANSWERED, sees: [`GET / HTTP/1.1\nHost: x\nX-D: 4\n${ODD_LINES.join('\n')}\nX-E: 5 (ours)`], isCutOff: false, counter: undefined,
-}], 'pass'));
+test('headers with odd names pass when that is told, and mean nothing to the balancer', () =>
+  run(
+    [
+      {
+        name: 'odd names',
+        pieces: [ODD_REQUEST],
+        gets: ANSWERED,
+        sees: [`GET / HTTP/1.1\nHost: x\nX-D: 4\n${ODD_LINES.join('\n')}\nX-E: 5 (ours)`],
+        isCutOff: false,
+        counter: undefined,
+      },
+    ],
+    'pass',
+  ));
 
-test('a client that connects and says nothing, or leaves in the middle of a head, disturbs nobody', () => withRecordingHost((host) => withBalancer(
-  { statics: [{ name: 'host', url: host.url }] },
-  async (each) => {
-    const bystander = new Bystander(each.port);
-    for (const text of ['', 'GET', 'GET / HTTP/1.1\r\nHost: x\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12']) {
-      for (const end of ['destroy', 'resetAndDestroy', 'end'] as const) {
-        const socket = connect(each.port, '127.0.0.1').on('error', () => undefined);
-        await new Promise((resolve) => socket.once('connect', resolve));
-        await new Promise((resolve) => socket.write(text === '' ? '\r' : text, 'latin1', resolve));
-        socket[end]();
-        await bystander.isServed();
-        socket.destroy();
+test('a client that connects and says nothing, or leaves in the middle of a head, disturbs nobody', () =>
+  withRecordingHost((host) =>
+    withBalancer({ statics: [{ name: 'host', url: host.url }] }, async (each) => {
+      const bystander = new Bystander(each.port);
+      for (const text of ['', 'GET', 'GET / HTTP/1.1\r\nHost: x\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12']) {
+        for (const end of ['destroy', 'resetAndDestroy', 'end'] as const) {
+          const socket = connect(each.port, '127.0.0.1').on('error', () => undefined);
+          await new Promise((resolve) => socket.once('connect', resolve));
+          await new Promise((resolve) => socket.write(text === '' ? '\r' : text, 'latin1', resolve));
+          socket[end]();
+          await bystander.isServed();
+          socket.destroy();
+        }
       }
-    }
-    assert.equal(host.take().requests, []);
-    assert.is(each.counter('internal_errors'), 0);
-    bystander.leave();
-  },
-)));
+      assert.equal(host.take().requests, []);
+      assert.is(each.counter('internal_errors'), 0);
+      bystander.leave();
+    }),
+  ));
 
 test.run();

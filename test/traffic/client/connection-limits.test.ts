@@ -24,7 +24,10 @@ test('the limit in all comes first, and a place that is free again is given agai
 
 test('those that are trusted count in all only', () => {
   const limits = new ConnectionLimits(4, 1, buildTrust(['10.0.0.0/8']));
-  assert.equal(['10.0.0.1', '10.0.0.1', '::ffff:10.0.0.1', '192.0.2.1', '192.0.2.2'].map((address) => limits.open(address)), ['ok', 'ok', 'ok', 'ok', 'all']);
+  assert.equal(
+    ['10.0.0.1', '10.0.0.1', '::ffff:10.0.0.1', '192.0.2.1', '192.0.2.2'].map((address) => limits.open(address)),
+    ['ok', 'ok', 'ok', 'ok', 'all'],
+  );
   assert.is(limits.clients, 1);
 });
 

@@ -24,7 +24,10 @@ interface Stage {
 }
 
 /** The traffic side alone, closed at first, with a raw host that answers `ok`. */
-async function withClosedTraffic(fn: (stage: Stage) => Promise<void>, options: { readonly port?: number; readonly isPortShared?: boolean } = {}): Promise<void> {
+async function withClosedTraffic(
+  fn: (stage: Stage) => Promise<void>,
+  options: { readonly port?: number; readonly isPortShared?: boolean } = {},
+): Promise<void> {
   await withRawHost(answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), async (host) => {
     const clock = monotonicClock();
     const stage = buildTrafficStage(clock, { responseTimeoutMs: 3000, connectTimeoutMs: 1000 });
@@ -32,7 +35,16 @@ async function withClosedTraffic(fn: (stage: Stage) => Promise<void>, options: {
     const writer = new TableWriter(columns, counterOf(columns.counters));
     for (const added of writer.setStatics([{ name: 'h', url: host.url }]).added) pool.add(added);
     writer.rebuildCandidates(clock());
-    const traffic = await startTraffic({ port: 0, bind: '127.0.0.1', ...options, config, context, deadlines, tls: undefined, log: () => undefined });
+    const traffic = await startTraffic({
+      port: 0,
+      bind: '127.0.0.1',
+      ...options,
+      config,
+      context,
+      deadlines,
+      tls: undefined,
+      log: () => undefined,
+    });
     try {
       await fn({ traffic, host, inflight: stage.inflight, requests: () => stage.counts().requests ?? 0 });
     } finally {
@@ -42,52 +54,83 @@ async function withClosedTraffic(fn: (stage: Stage) => Promise<void>, options: {
   });
 }
 
-test('requests that come early are answered once the balancer is open', () => withClosedTraffic(async ({ traffic, host }) => {
-  const answers = Promise.all([ask(traffic.port), ask(traffic.port, { method: 'POST', body: 'x' })]);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.is(host.connections.length, 0);
-  traffic.open();
-  assert.equal((await answers).map(({ body }) => body), ['ok', 'ok']);
-}));
+test('requests that come early are answered once the balancer is open', () =>
+  withClosedTraffic(async ({ traffic, host }) => {
+    const answers = Promise.all([ask(traffic.port), ask(traffic.port, { method: 'POST', body: 'x' })]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.is(host.connections.length, 0);
+    traffic.open();
+    assert.equal(
+      (await answers).map(({ body }) => body),
+      ['ok', 'ok'],
+    );
+  }));
 
 for (const [what, text] of [
   ['a request', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['an upgrade', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
 ] as const) {
-  test(`${what} whose client has gone before the balancer is open reaches no host`, () => withClosedTraffic(async ({ traffic, host, inflight, requests }) => {
-    await withRaw(traffic.port, async (raw) => {
-      raw.send(text);
+  test(`${what} whose client has gone before the balancer is open reaches no host`, () =>
+    withClosedTraffic(async ({ traffic, host, inflight, requests }) => {
+      await withRaw(traffic.port, async (raw) => {
+        raw.send(text);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        raw.socket.resetAndDestroy();
+      });
       await new Promise((resolve) => setTimeout(resolve, 50));
-      raw.socket.resetAndDestroy();
-    });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    traffic.open();
-    await until(() => requests() === 1, { what: 'the early request to be told' });
-    assert.is((await ask(traffic.port)).body, 'ok');
-    assert.is(host.connections.length, 1);
-    assert.is(inflight(), 0);
-  }));
+      traffic.open();
+      await until(() => requests() === 1, { what: 'the early request to be told' });
+      assert.is((await ask(traffic.port)).body, 'ok');
+      assert.is(host.connections.length, 1);
+      assert.is(inflight(), 0);
+    }));
 }
 
 test('where others serve the port, connections are left to them until the balancer is open', async () => {
   const port = await freePort();
-  await withClosedTraffic(async ({ traffic, host }) => {
-    assert.is(traffic.port, port);
-    assert.is(await ask(port).then(() => 'answered', (error: NodeJS.ErrnoException) => error.code), 'ECONNREFUSED');
-    await traffic.open();
-    assert.is((await ask(port)).body, 'ok');
-    assert.is(host.connections.length, 1);
-  }, { port, isPortShared: true });
-  await withServer(() => undefined, (other) => withClosedTraffic(async ({ traffic }) => {
-    assert.is(await traffic.open().then(() => 'open', (error: MeercatError) => error.code), 'MEERCAT_PORT_TAKEN');
-  }, { port: other.port, isPortShared: true }));
+  await withClosedTraffic(
+    async ({ traffic, host }) => {
+      assert.is(traffic.port, port);
+      assert.is(
+        await ask(port).then(
+          () => 'answered',
+          (error: NodeJS.ErrnoException) => error.code,
+        ),
+        'ECONNREFUSED',
+      );
+      await traffic.open();
+      assert.is((await ask(port)).body, 'ok');
+      assert.is(host.connections.length, 1);
+    },
+    { port, isPortShared: true },
+  );
+  await withServer(
+    () => undefined,
+    (other) =>
+      withClosedTraffic(
+        async ({ traffic }) => {
+          assert.is(
+            await traffic.open().then(
+              () => 'open',
+              (error: MeercatError) => error.code,
+            ),
+            'MEERCAT_PORT_TAKEN',
+          );
+        },
+        { port: other.port, isPortShared: true },
+      ),
+  );
 });
 
-test('a balancer that never opens lets its early clients go when it stops', () => withClosedTraffic(async ({ traffic }) => {
-  const answer = ask(traffic.port).then(() => 'answered', (error: NodeJS.ErrnoException) => error.code);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.is(await traffic.drain(0), 0);
-  assert.is(await answer, 'ECONNRESET');
-}));
+test('a balancer that never opens lets its early clients go when it stops', () =>
+  withClosedTraffic(async ({ traffic }) => {
+    const answer = ask(traffic.port).then(
+      () => 'answered',
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.is(await traffic.drain(0), 0);
+    assert.is(await answer, 'ECONNRESET');
+  }));
 
 test.run();

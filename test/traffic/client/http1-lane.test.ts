@@ -45,52 +45,63 @@ const FORMS: readonly (readonly [request: string, answer: string])[] = [
   ['GET /chunked HTTP/1.0', 'HTTP/1.1 200 OK|Connection: close||abcde'],
 ];
 
-test('each kind of answer has the form that its request and status ask for', () => withRawHost(answerBy(ANSWERS), ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
-  for (const [request, answer] of FORMS) {
-    const path = request.split(' ')[1] as string;
-    const expected = answer.replaceAll('|', '\r\n');
-    await withRaw(port, async (raw) => {
-      raw.send(`${request}\r\nHost: x\r\n\r\n`);
-      await until(() => raw.text.replace(DATE, '').length >= expected.length, { what: () => `${path}: ${JSON.stringify(raw.text)}` });
-      assert.is(raw.text.replace(DATE, ''), expected, request);
-      if (expected.includes('Connection: close')) await raw.ends();
-    });
-  }
-})));
+test('each kind of answer has the form that its request and status ask for', () =>
+  withRawHost(answerBy(ANSWERS), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
+      for (const [request, answer] of FORMS) {
+        const path = request.split(' ')[1] as string;
+        const expected = answer.replaceAll('|', '\r\n');
+        await withRaw(port, async (raw) => {
+          raw.send(`${request}\r\nHost: x\r\n\r\n`);
+          await until(() => raw.text.replace(DATE, '').length >= expected.length, { what: () => `${path}: ${JSON.stringify(raw.text)}` });
+          assert.is(raw.text.replace(DATE, ''), expected, request);
+          if (expected.includes('Connection: close')) await raw.ends();
+        });
+      }
+    }),
+  ));
 
-test('an answer to HEAD has no body, and the connection goes on', () => withRawHost(
-  answerBy({ '/head': ANSWERS['/length'].slice(0, -2), '/length': ANSWERS['/length'] }),
-  ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => withRaw(port, async (raw) => {
-    raw.send('HEAD /head HTTP/1.1\r\nHost: x\r\n\r\nGET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    assert.match(await raw.ends(), /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\nHTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\nok$/);
-  })),
-));
+test('an answer to HEAD has no body, and the connection goes on', () =>
+  withRawHost(answerBy({ '/head': ANSWERS['/length'].slice(0, -2), '/length': ANSWERS['/length'] }), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) =>
+      withRaw(port, async (raw) => {
+        raw.send('HEAD /head HTTP/1.1\r\nHost: x\r\n\r\nGET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        assert.match(await raw.ends(), /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\nHTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\nok$/);
+      }),
+    ),
+  ));
 
-test('an answer without Date gets one, as do answers of our own, and one of a host is left as it is', () => withRawHost(answerBy(ANSWERS), ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
-  const sent = await exchangeRaw(port, 'GET /no-date HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  const refused = await exchangeRaw(port, 'NONSENSE\r\n\r\n');
-  for (const text of [sent, refused]) {
-    const [, date = ''] = /\r\nDate: ([^\r]+)\r\n/.exec(text) ?? [];
-    assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, text);
-  }
-  const own = await exchangeRaw(port, 'GET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-  assert.equal(own.match(/Date: [^\r]+\r\n/g), [DATE]);
-})));
+test('an answer without Date gets one, as do answers of our own, and one of a host is left as it is', () =>
+  withRawHost(answerBy(ANSWERS), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
+      const sent = await exchangeRaw(port, 'GET /no-date HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      const refused = await exchangeRaw(port, 'NONSENSE\r\n\r\n');
+      for (const text of [sent, refused]) {
+        const [, date = ''] = /\r\nDate: ([^\r]+)\r\n/.exec(text) ?? [];
+        assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, text);
+      }
+      const own = await exchangeRaw(port, 'GET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      assert.equal(own.match(/Date: [^\r]+\r\n/g), [DATE]);
+    }),
+  ));
 
-test('what a host sends at once leaves in one piece, head and body together, chunked or not', () => withRawHost(answerBy(ANSWERS), ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
-  for (const path of ['/length', '/chunked']) {
-    const socket = connect(port, '127.0.0.1');
-    const pieces: string[] = [];
-    socket.on('data', (bytes) => pieces.push(bytes.toString('latin1')));
-    try {
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
-      await until(() => /ok$|X-T: 1\r\n\r\n$/.test(pieces.join('')));
-      assert.is(pieces.length, 1, path);
-    } finally {
-      socket.destroy();
-    }
-  }
-})));
+test('what a host sends at once leaves in one piece, head and body together, chunked or not', () =>
+  withRawHost(answerBy(ANSWERS), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }] }, async ({ port }) => {
+      for (const path of ['/length', '/chunked']) {
+        const socket = connect(port, '127.0.0.1');
+        const pieces: string[] = [];
+        socket.on('data', (bytes) => pieces.push(bytes.toString('latin1')));
+        try {
+          socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+          await until(() => /ok$|X-T: 1\r\n\r\n$/.test(pieces.join('')));
+          assert.is(pieces.length, 1, path);
+        } finally {
+          socket.destroy();
+        }
+      }
+    }),
+  ));
 
 /** Resolves when the socket has closed. */
 async function closes(socket: Socket): Promise<void> {
@@ -98,76 +109,88 @@ async function closes(socket: Socket): Promise<void> {
 }
 
 for (const size of [12_000, 200_000]) {
-  test(`a client that never reads is closed after its time, whatever was written last: answers of ${size} bytes`, () => withRawHost(
-    answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'a'.repeat(size)}` }),
-    ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, keepAliveTimeoutMs: 60_000 }, async ({ port, counter }) => {
-      const socket = connect(port, '127.0.0.1').pause();
-      socket.on('error', () => undefined);
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2000));
-      await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000, what: 'the deadline of a client that does not read' });
-      socket.destroy();
-    }),
-  ));
+  test(`a client that never reads is closed after its time, whatever was written last: answers of ${size} bytes`, () =>
+    withRawHost(answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'a'.repeat(size)}` }), ({ url }) =>
+      withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, keepAliveTimeoutMs: 60_000 }, async ({ port, counter }) => {
+        const socket = connect(port, '127.0.0.1').pause();
+        socket.on('error', () => undefined);
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2000));
+        await until(() => counter('timeouts_client_answer') === 1, {
+          timeoutMs: 20_000,
+          what: 'the deadline of a client that does not read',
+        });
+        socket.destroy();
+      }),
+    ));
 }
 
-test('a client that reads nothing of a tunnel is closed after its time, although the host goes on sending', () => withRawHost(
-  ({ socket }) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
-    socket.write(Buffer.alloc(64 << 20));
-  },
-  ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, tunnelTimeoutMs: 600_000 }, async ({ port, counter }) => {
-    const socket = connect(port, '127.0.0.1').pause();
-    socket.on('error', () => undefined);
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
-    await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000, what: 'the deadline of a client that does not read' });
-    socket.destroy();
-  }),
-));
+test('a client that reads nothing of a tunnel is closed after its time, although the host goes on sending', () =>
+  withRawHost(
+    ({ socket }) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+      socket.write(Buffer.alloc(64 << 20));
+    },
+    ({ url }) =>
+      withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, tunnelTimeoutMs: 600_000 }, async ({ port, counter }) => {
+        const socket = connect(port, '127.0.0.1').pause();
+        socket.on('error', () => undefined);
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+        await until(() => counter('timeouts_client_answer') === 1, {
+          timeoutMs: 20_000,
+          what: 'the deadline of a client that does not read',
+        });
+        socket.destroy();
+      }),
+  ));
 
 /** Whether the system still has something of a connection on the server's side: it waits for a client that does not read. */
 function isKeptBySystem(port: number, clientPort: number): boolean {
   const hex = (each: number): string => each.toString(16).toUpperCase().padStart(4, '0');
-  return readFileSync('/proc/net/tcp', 'latin1').split('\n').some((line) => new RegExp(`^ *\\d+: [0-9A-F]{8}:${hex(port)} [0-9A-F]{8}:${hex(clientPort)} `).test(line));
+  return readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .some((line) => new RegExp(`^ *\\d+: [0-9A-F]{8}:${hex(port)} [0-9A-F]{8}:${hex(clientPort)} `).test(line));
 }
 
-test('what a client has not read in its time is not left with the system: its connection is reset', () => withRawHost(
-  (connection) => {
-    if (!connection.text.includes('\r\n\r\n')) return;
-    connection.text = '';
-    connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-    for (let i = 0; i < 512; i++) connection.socket.write(`10000\r\n${'a'.repeat(65_536)}\r\n`);
-  },
-  ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 300 }, async ({ port, counter }) => {
-    const socket = connect(port, '127.0.0.1').pause();
-    socket.on('error', () => undefined);
-    socket.write('GET / HTTP/1.0\r\n\r\n');
-    await until(() => isKeptBySystem(port, socket.localPort ?? 0));
-    await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000 });
-    await until(() => !isKeptBySystem(port, socket.localPort ?? 0), { timeoutMs: 5000, what: 'the connection to be gone' });
-    socket.destroy();
-  }),
-));
+test('what a client has not read in its time is not left with the system: its connection is reset', () =>
+  withRawHost(
+    (connection) => {
+      if (!connection.text.includes('\r\n\r\n')) return;
+      connection.text = '';
+      connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      for (let i = 0; i < 512; i++) connection.socket.write(`10000\r\n${'a'.repeat(65_536)}\r\n`);
+    },
+    ({ url }) =>
+      withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 300 }, async ({ port, counter }) => {
+        const socket = connect(port, '127.0.0.1').pause();
+        socket.on('error', () => undefined);
+        socket.write('GET / HTTP/1.0\r\n\r\n');
+        await until(() => isKeptBySystem(port, socket.localPort ?? 0));
+        await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000 });
+        await until(() => !isKeptBySystem(port, socket.localPort ?? 0), { timeoutMs: 5000, what: 'the connection to be gone' });
+        socket.destroy();
+      }),
+  ));
 
-test('a client that reads slowly, but reads, gets all of its answers', () => withRawHost(
-  answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${'a'.repeat(300_000)}` }),
-  ({ url }) => withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 1000 }, async ({ port, counter }) => {
-    const socket = connect(port, '127.0.0.1').pause();
-    let bytes = 0;
-    socket.on('data', (chunk) => (bytes += chunk.length));
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
-    for (let i = 0; i < 12; i++) {
-      // In bursts: within its time each time, and much longer than it in all.
+test('a client that reads slowly, but reads, gets all of its answers', () =>
+  withRawHost(answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${'a'.repeat(300_000)}` }), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 1000 }, async ({ port, counter }) => {
+      const socket = connect(port, '127.0.0.1').pause();
+      let bytes = 0;
+      socket.on('data', (chunk) => (bytes += chunk.length));
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40));
+      for (let i = 0; i < 12; i++) {
+        // In bursts: within its time each time, and much longer than it in all.
+        socket.resume();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        socket.pause();
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
       socket.resume();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      socket.pause();
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
-    socket.resume();
-    await until(() => bytes > 40 * 300_000, { timeoutMs: 20_000, what: () => `all answers: ${bytes} bytes` });
-    assert.is(counter('timeouts_client_answer'), 0);
-    socket.destroy();
-  }),
-));
+      await until(() => bytes > 40 * 300_000, { timeoutMs: 20_000, what: () => `all answers: ${bytes} bytes` });
+      assert.is(counter('timeouts_client_answer'), 0);
+      socket.destroy();
+    }),
+  ));
 
 const BREAKS_OFF = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
 
@@ -176,39 +199,48 @@ for (const [what, request] of [
   ['a refused upgrade', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
 ] as const) {
   for (const isTls of [false, true]) {
-    test(`${what}, whose answer breaks off, ends for the client${isTls ? ' over TLS' : ''}, and nothing stays in flight`, () => withCertificates(({ ca, issue }) => withRawHost(
-      ({ socket, text }) => {
-        if (!text.endsWith('\r\n\r\n')) return;
-        socket.write(BREAKS_OFF);
-        setTimeout(() => socket.destroy(), 50);
-      },
-      ({ url }) => {
-        const { certFile, keyFile } = issue('a', { names: ['a.example'] });
-        return withBalancer({ statics: [{ name: 'h', url }], ...(isTls && { tlsCerts: [certFile], tlsKeys: [keyFile] }) }, async ({ port, inflight, counter }) => {
-          const socket = isTls ? connectTls({ host: '127.0.0.1', port, ca, servername: 'a.example' }) : connect(port, '127.0.0.1');
-          let text = '';
-          let failure = '';
-          let hasEnded = false;
-          socket.on('data', (bytes) => (text += bytes.toString('latin1')));
-          socket.on('error', (error: NodeJS.ErrnoException) => (failure = error.code ?? error.message));
-          socket.on('end', () => (hasEnded = true));
-          socket.write(request);
-          await closes(socket);
-          assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*hello$/);
-          assert.is(failure, 'ECONNRESET', `the client sees that the answer is not whole (ended: ${hasEnded})`);
-          assert.equal(inflight(), { balancer: 0, hosts: 0 });
-          assert.is(counter('internal_errors'), 0);
-        });
-      },
-    )));
+    test(`${what}, whose answer breaks off, ends for the client${isTls ? ' over TLS' : ''}, and nothing stays in flight`, () =>
+      withCertificates(({ ca, issue }) =>
+        withRawHost(
+          ({ socket, text }) => {
+            if (!text.endsWith('\r\n\r\n')) return;
+            socket.write(BREAKS_OFF);
+            setTimeout(() => socket.destroy(), 50);
+          },
+          ({ url }) => {
+            const { certFile, keyFile } = issue('a', { names: ['a.example'] });
+            return withBalancer(
+              { statics: [{ name: 'h', url }], ...(isTls && { tlsCerts: [certFile], tlsKeys: [keyFile] }) },
+              async ({ port, inflight, counter }) => {
+                const socket = isTls ? connectTls({ host: '127.0.0.1', port, ca, servername: 'a.example' }) : connect(port, '127.0.0.1');
+                let text = '';
+                let failure = '';
+                let hasEnded = false;
+                socket.on('data', (bytes) => (text += bytes.toString('latin1')));
+                socket.on('error', (error: NodeJS.ErrnoException) => (failure = error.code ?? error.message));
+                socket.on('end', () => (hasEnded = true));
+                socket.write(request);
+                await closes(socket);
+                assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*hello$/);
+                assert.is(failure, 'ECONNRESET', `the client sees that the answer is not whole (ended: ${hasEnded})`);
+                assert.equal(inflight(), { balancer: 0, hosts: 0 });
+                assert.is(counter('internal_errors'), 0);
+              },
+            );
+          },
+        ),
+      ));
   }
 }
 
-test('a thousand requests in one go are answered in their order', () => withRawHost(answerBy(ANSWERS), ({ url }) => withBalancer({ statics: [{ name: 'h', url }] }, async ({ port, counter }) => {
-  const many = 'GET /length HTTP/1.1\r\nHost: x\r\n\r\nGET /other HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500);
-  const text = await exchangeRaw(port, `${many}GET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-  assert.equal(text.match(/(?<=HTTP\/1\.1 )\d+/g), [...Array.from({ length: 500 }, () => ['200', '404']).flat(), '200']);
-  assert.is(counter('internal_errors'), 0);
-})));
+test('a thousand requests in one go are answered in their order', () =>
+  withRawHost(answerBy(ANSWERS), ({ url }) =>
+    withBalancer({ statics: [{ name: 'h', url }] }, async ({ port, counter }) => {
+      const many = 'GET /length HTTP/1.1\r\nHost: x\r\n\r\nGET /other HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(500);
+      const text = await exchangeRaw(port, `${many}GET /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      assert.equal(text.match(/(?<=HTTP\/1\.1 )\d+/g), [...Array.from({ length: 500 }, () => ['200', '404']).flat(), '200']);
+      assert.is(counter('internal_errors'), 0);
+    }),
+  ));
 
 test.run();

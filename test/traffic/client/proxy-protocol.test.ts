@@ -58,7 +58,10 @@ const LINES: readonly [string, Source][] = [
   ['PROXY TCP6 2001:db8::1 2001:db8::2 54321 443\r\n', CLIENT6],
   ['PROXY TCP6 2001:DB8:0:0:0:0:0:1 ::1 54321 443\r\n', CLIENT6],
   ['PROXY TCP6 ::ffff:192.0.2.1 ::1 54321 443\r\n', CLIENT4],
-  ['PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n', { address: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', port: 65_535 }],
+  [
+    'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n',
+    { address: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', port: 65_535 },
+  ],
   ['PROXY UNKNOWN\r\n', undefined],
   ['PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n', undefined],
   ['PROXY UNKNOWN what ever it  says\r\n', undefined],
@@ -79,8 +82,23 @@ const BINARIES: readonly [string, Buffer, Source][] = [
 ];
 
 const INVALID_LINES: readonly string[] = [
-  'G', 'GET / HTTP/1.1\r\n', 'proxy TCP4', 'PROXY\r\n', 'PROXY \r\n', 'PROXY  TCP4', 'PROXY\tTCP4', ' PROXY', 'PROXYTCP4', 'PROXY UDP4', 'PROXY TCP5',
-  'PROXY TCP4\r\n', 'PROXY TCP46 ', 'PROXY UNKNOWNS', 'PROXY UNKNOWN\n', 'PROXY UNKNOWN a\tb', 'PROXY UNKNOWN é',
+  'G',
+  'GET / HTTP/1.1\r\n',
+  'proxy TCP4',
+  'PROXY\r\n',
+  'PROXY \r\n',
+  'PROXY  TCP4',
+  'PROXY\tTCP4',
+  ' PROXY',
+  'PROXYTCP4',
+  'PROXY UDP4',
+  'PROXY TCP5',
+  'PROXY TCP4\r\n',
+  'PROXY TCP46 ',
+  'PROXY UNKNOWNS',
+  'PROXY UNKNOWN\n',
+  'PROXY UNKNOWN a\tb',
+  'PROXY UNKNOWN é',
   'PROXY TCP4 192.0.2.1 198.51.100.1 54321 443\n',
   'PROXY TCP4 192.0.2.1 198.51.100.1 54321 443\r\r\n',
   'PROXY TCP4 192.0.2.1 198.51.100.1 54321 443\rG',
@@ -136,7 +154,8 @@ function checkCuts(header: Buffer, name: string, source: Source): void {
   }
   const done: ProxyHeader = { kind: 'done', length: header.length, source };
   assert.equal(readProxyHeader(header), done, name);
-  for (const after of ['G', '\r\n', '\n', 'PROXY', '\0']) assert.equal(readProxyHeader(Buffer.concat([header, bytesOf(after)])), done, `${name}, then ${after}`);
+  for (const after of ['G', '\r\n', '\n', 'PROXY', '\0'])
+    assert.equal(readProxyHeader(Buffer.concat([header, bytesOf(after)])), done, `${name}, then ${after}`);
 }
 
 /** Once invalid, always invalid, whatever follows. */
@@ -148,7 +167,7 @@ function checkInvalid(bytes: Buffer, name: string): void {
   assert.equal(new Set(kinds.slice(first)), new Set(['invalid']), name);
 }
 
-test('the checksum of this test is that of RFC 3720\'s example', () => {
+test("the checksum of this test is that of RFC 3720's example", () => {
   assert.is(crc32c(Buffer.alloc(32)) >>> 0, 0x8a9136aa);
 });
 

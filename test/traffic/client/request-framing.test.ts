@@ -42,7 +42,12 @@ function read(pieces: readonly string[], rules: HeadRules = TRAFFIC_DEFAULTS): R
   const end = (): void => {
     const { head } = parser;
     if (head === undefined) throw new Error('a body without a head');
-    requests.push({ line: `${head.method} ${head.target} HTTP/1.${head.minorVersion}`, headers: head.headers, body, trailers: parser.trailers });
+    requests.push({
+      line: `${head.method} ${head.target} HTTP/1.${head.minorVersion}`,
+      headers: head.headers,
+      body,
+      trailers: parser.trailers,
+    });
     accepted = total;
     body = '';
   };
@@ -70,13 +75,16 @@ let accepted = 0;
 let refusals = 0;
 
 test('requests are read in the same way however they are cut', () => {
-  fc.assert(fc.property(requestBytes, cuts, (text, shares) => {
-    const whole = read([text]);
-    accepted += whole.requests.length;
-    if (whole.refusal !== '') refusals++;
-    assert.equal(read(cutAt(text, shares)), whole);
-    assert.equal(read(cutAt(text, 'every')), whole);
-  }), RUNS);
+  fc.assert(
+    fc.property(requestBytes, cuts, (text, shares) => {
+      const whole = read([text]);
+      accepted += whole.requests.length;
+      if (whole.refusal !== '') refusals++;
+      assert.equal(read(cutAt(text, shares)), whole);
+      assert.equal(read(cutAt(text, 'every')), whole);
+    }),
+    RUNS,
+  );
 });
 
 test('the inputs are of both kinds', () => {
@@ -84,16 +92,23 @@ test('the inputs are of both kinds', () => {
 });
 
 test('what is accepted is read in the same way by a parser that takes what the standard says, and by all that are lax', () => {
-  fc.assert(fc.property(requestBytes, (text) => {
-    const { requests, accepted: size } = read([text]);
-    // The one empty line that may stand before a request is not part of it.
-    const taken = text.slice(0, size).replace(/^\r\n/, '');
-    for (const lax of LAX_READERS) {
-      const other = readRequests(withoutEmptyLines(taken, requests.length), lax);
-      assert.equal(other.requests.map(({ line, headers, body, trailers }) => ({ line, headers: flat(headers), body, trailers: flat(trailers) })), requests, JSON.stringify(lax));
-      assert.equal([other.rest, other.fault], ['', ''], JSON.stringify(lax));
-    }
-  }), RUNS);
+  fc.assert(
+    fc.property(requestBytes, (text) => {
+      const { requests, accepted: size } = read([text]);
+      // The one empty line that may stand before a request is not part of it.
+      const taken = text.slice(0, size).replace(/^\r\n/, '');
+      for (const lax of LAX_READERS) {
+        const other = readRequests(withoutEmptyLines(taken, requests.length), lax);
+        assert.equal(
+          other.requests.map(({ line, headers, body, trailers }) => ({ line, headers: flat(headers), body, trailers: flat(trailers) })),
+          requests,
+          JSON.stringify(lax),
+        );
+        assert.equal([other.rest, other.fault], ['', ''], JSON.stringify(lax));
+      }
+    }),
+    RUNS,
+  );
 });
 
 /** Reads with the strict reader, taking away the empty lines between requests that ours passes over. */
@@ -113,17 +128,24 @@ function sizeOfFirst(text: string): number {
   const parser = new RequestParser(TRAFFIC_DEFAULTS);
   const bytes = Buffer.from(text, 'latin1');
   let offset = 0;
-  do offset = parser.read(bytes, offset); while (!(parser.step === 'end' || (parser.step === 'head' && parser.isBetween)));
+  do offset = parser.read(bytes, offset);
+  while (!(parser.step === 'end' || (parser.step === 'head' && parser.isBetween)));
   return offset;
 }
 
-test('what is accepted is read in the same way by Node\'s own parser', async () => {
-  await fc.assert(fc.asyncProperty(requestBytes, async (text) => {
-    const { requests, accepted: size } = read([text]);
-    const wanted = requests.filter(({ line, headers, trailers }) => isPlain(headers) && line.endsWith('1.1') && trailers.length === 0);
-    if (wanted.length !== requests.length || requests.length === 0) return;
-    assert.equal(await readByNode(text.slice(0, size), requests.length), requests.map(({ line, headers, body }) => ({ line, headers, body })));
-  }), { ...RUNS, numRuns: 1500 });
+test("what is accepted is read in the same way by Node's own parser", async () => {
+  await fc.assert(
+    fc.asyncProperty(requestBytes, async (text) => {
+      const { requests, accepted: size } = read([text]);
+      const wanted = requests.filter(({ line, headers, trailers }) => isPlain(headers) && line.endsWith('1.1') && trailers.length === 0);
+      if (wanted.length !== requests.length || requests.length === 0) return;
+      assert.equal(
+        await readByNode(text.slice(0, size), requests.length),
+        requests.map(({ line, headers, body }) => ({ line, headers, body })),
+      );
+    }),
+    { ...RUNS, numRuns: 1500 },
+  );
 });
 
 /** Node ends connections and switches protocols by itself, and answers Expect: those are looked at elsewhere. */
@@ -148,34 +170,44 @@ async function readByNode(text: string, count: number): Promise<unknown[]> {
   socket.on('error', () => undefined);
   server.emit('connection', socket);
   socket.push(Buffer.from(text, 'latin1'));
-  await until(() => seen.length >= count || faults.length > 0, { everyMs: 1, timeoutMs: 2000, what: () => `Node to read ${JSON.stringify(text)}: ${JSON.stringify(seen)}` });
+  await until(() => seen.length >= count || faults.length > 0, {
+    everyMs: 1,
+    timeoutMs: 2000,
+    what: () => `Node to read ${JSON.stringify(text)}: ${JSON.stringify(seen)}`,
+  });
   socket.destroy();
   return [...faults, ...seen];
 }
 
 test('garbage is refused or waited for, and never read as a request', () => {
-  fc.assert(fc.property(garbage, cuts, (text, shares) => {
-    const whole = read([text]);
-    assert.equal(whole.requests, []);
-    assert.equal(read(cutAt(text, shares)), whole);
-  }), RUNS);
+  fc.assert(
+    fc.property(garbage, cuts, (text, shares) => {
+      const whole = read([text]);
+      assert.equal(whole.requests, []);
+      assert.equal(read(cutAt(text, shares)), whole);
+    }),
+    RUNS,
+  );
 });
 
 test('small limits hold however requests are cut', () => {
   const rules: HeadRules = { ...TRAFFIC_DEFAULTS, maxHeaderSize: 120, maxUrlSize: 8, maxHeaders: 3, maxBodySize: 10, oddNames: 'drop' };
-  fc.assert(fc.property(requestBytes, cuts, (text, shares) => {
-    const whole = read([text], rules);
-    for (const { line, headers, body } of whole.requests) {
-      assert.ok((line.split(' ')[1] as string).length <= 8 && headers.length <= 6 && body.length <= 10);
-      assert.ok(line.length + headers.join('').length <= 120);
-    }
-    for (const pieces of [cutAt(text, shares), cutAt(text, 'every')]) {
-      const cut = read(pieces, rules);
-      // What is wrong in two ways may be refused for either.
-      assert.is(cut.refusal === '', whole.refusal === '');
-      assert.equal(cut.requests, whole.requests);
-    }
-  }), RUNS);
+  fc.assert(
+    fc.property(requestBytes, cuts, (text, shares) => {
+      const whole = read([text], rules);
+      for (const { line, headers, body } of whole.requests) {
+        assert.ok((line.split(' ')[1] as string).length <= 8 && headers.length <= 6 && body.length <= 10);
+        assert.ok(line.length + headers.join('').length <= 120);
+      }
+      for (const pieces of [cutAt(text, shares), cutAt(text, 'every')]) {
+        const cut = read(pieces, rules);
+        // What is wrong in two ways may be refused for either.
+        assert.is(cut.refusal === '', whole.refusal === '');
+        assert.equal(cut.requests, whole.requests);
+      }
+    }),
+    RUNS,
+  );
 });
 
 test.run();

@@ -32,7 +32,8 @@ async function withSlowClients<T>(port: number, fn: (clients: readonly SlowClien
     for (const { socket } of clients) if (socket.writable) socket.write('a');
   }, 500);
   try {
-    for (let i = 0; i < 2 * MANY; i += 100) await Promise.all(Array.from({ length: 100 }, (_, n) => open(port, n % 2 === 0 ? SLOW_HEAD : SLOW_BODY, clients)));
+    for (let i = 0; i < 2 * MANY; i += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, n) => open(port, n % 2 === 0 ? SLOW_HEAD : SLOW_BODY, clients)));
     return await fn(clients);
   } finally {
     clearInterval(timer);
@@ -61,24 +62,36 @@ function open(port: number, opening: string, clients: SlowClient[]): Promise<voi
   });
 }
 
-test('a thousand slow heads and a thousand slow bodies at once harm nobody else, and end on time', () => withProxy(
-  (request, response) => void request.resume().on('end', () => response.end('good')),
-  ({ port, counter, health }) => withLoad(port, (load) => withSlowClients(port, async (clients) => {
-    const servedBefore = load.served;
-    await until(() => clients.every(({ lastedMs }) => !Number.isNaN(lastedMs)), {
-      timeoutMs: 60_000, everyMs: 50, what: () => `${clients.filter(({ lastedMs }) => Number.isNaN(lastedMs)).length} slow clients to be closed`,
-    });
-    const told = clients.filter(({ text }) => text.startsWith('HTTP/1.1 408 ')).length;
-    assert.is(told, 2 * MANY, 'each was told');
-    assert.equal([counter('timeouts_header'), counter('timeouts_client_rate') + counter('timeouts_client_body')], [MANY, MANY]);
-    const soonest = Math.min(...clients.map(({ lastedMs }) => lastedMs));
-    // How late is what client-timeouts.test.ts looks at: here two thousand clients share a thread with the balancer.
-    assert.ok(soonest > 2000, `one after ${soonest} ms`);
-    assert.ok(load.served > servedBefore + 20, `${load.served - servedBefore} good requests meanwhile`);
-    assert.ok(load.failures.length <= load.served / 1000, load.failures.join());
-    assert.equal([counter('internal_errors'), counter('refused_connections'), (await health()).httpStatus], [0, 0, 200]);
-  })),
-  { headerTimeoutMs: HEADER_TIMEOUT_MS, clientTimeoutMs: CLIENT_TIMEOUT_MS, minBodyRate: 100, maxConnectionsPerClient: 5000, hostMaxInflight: 5000 },
-));
+test('a thousand slow heads and a thousand slow bodies at once harm nobody else, and end on time', () =>
+  withProxy(
+    (request, response) => void request.resume().on('end', () => response.end('good')),
+    ({ port, counter, health }) =>
+      withLoad(port, (load) =>
+        withSlowClients(port, async (clients) => {
+          const servedBefore = load.served;
+          await until(() => clients.every(({ lastedMs }) => !Number.isNaN(lastedMs)), {
+            timeoutMs: 60_000,
+            everyMs: 50,
+            what: () => `${clients.filter(({ lastedMs }) => Number.isNaN(lastedMs)).length} slow clients to be closed`,
+          });
+          const told = clients.filter(({ text }) => text.startsWith('HTTP/1.1 408 ')).length;
+          assert.is(told, 2 * MANY, 'each was told');
+          assert.equal([counter('timeouts_header'), counter('timeouts_client_rate') + counter('timeouts_client_body')], [MANY, MANY]);
+          const soonest = Math.min(...clients.map(({ lastedMs }) => lastedMs));
+          // How late is what client-timeouts.test.ts looks at: here two thousand clients share a thread with the balancer.
+          assert.ok(soonest > 2000, `one after ${soonest} ms`);
+          assert.ok(load.served > servedBefore + 20, `${load.served - servedBefore} good requests meanwhile`);
+          assert.ok(load.failures.length <= load.served / 1000, load.failures.join());
+          assert.equal([counter('internal_errors'), counter('refused_connections'), (await health()).httpStatus], [0, 0, 200]);
+        }),
+      ),
+    {
+      headerTimeoutMs: HEADER_TIMEOUT_MS,
+      clientTimeoutMs: CLIENT_TIMEOUT_MS,
+      minBodyRate: 100,
+      maxConnectionsPerClient: 5000,
+      hostMaxInflight: 5000,
+    },
+  ));
 
 test.run();

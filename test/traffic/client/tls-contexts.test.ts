@@ -13,7 +13,11 @@ import { type CertificatePair, withCertificates } from '../../support/certificat
 
 const test = suite('tls contexts');
 
-const open = (...pairs: readonly CertificatePair[]) => openTlsContexts(pairs.map(({ certFile }) => certFile), pairs.map(({ keyFile }) => keyFile));
+const open = (...pairs: readonly CertificatePair[]) =>
+  openTlsContexts(
+    pairs.map(({ certFile }) => certFile),
+    pairs.map(({ keyFile }) => keyFile),
+  );
 
 /** An echo server with these contexts. */
 async function withTlsServer<T>(contexts: TlsContexts, fn: (port: number) => Promise<T>): Promise<T> {
@@ -21,7 +25,10 @@ async function withTlsServer<T>(contexts: TlsContexts, fn: (port: number) => Pro
   // As the listener takes TLS off.
   const server = createServer((raw) => {
     const { secureContext, SNICallback } = contexts;
-    const socket = new TLSSocket(raw.on('error', () => undefined), { isServer: true, secureContext, SNICallback, ALPNProtocols: ['http/1.1'] });
+    const socket = new TLSSocket(
+      raw.on('error', () => undefined),
+      { isServer: true, secureContext, SNICallback, ALPNProtocols: ['http/1.1'] },
+    );
     sockets.add(socket);
     socket.on('error', () => raw.destroy()).pipe(socket);
   });
@@ -61,9 +68,19 @@ test('a client is shown the certificate of the name it asks for: exact, then wil
       issue('named', { names: ['named.example'], commonName: 'unused.example' }),
     );
     const table: readonly [string | undefined, string][] = [
-      ['first.example', 'first'], ['a.example.org', 'exact'], ['A.EXAMPLE.ORG', 'exact'], ['b.example.org', 'wild'], ['example.org', 'wild'],
-      ['a.b.example.org', 'first'], ['mixed.example', 'exact'], ['late.example', 'late'], ['old.example', 'old.example'],
-      ['unused.example', 'first'], ['nobody.example', 'first'], ['x', 'first'], [undefined, 'first'],
+      ['first.example', 'first'],
+      ['a.example.org', 'exact'],
+      ['A.EXAMPLE.ORG', 'exact'],
+      ['b.example.org', 'wild'],
+      ['example.org', 'wild'],
+      ['a.b.example.org', 'first'],
+      ['mixed.example', 'exact'],
+      ['late.example', 'late'],
+      ['old.example', 'old.example'],
+      ['unused.example', 'first'],
+      ['nobody.example', 'first'],
+      ['x', 'first'],
+      [undefined, 'first'],
     ];
     await withTlsServer(contexts, async (port) => {
       for (const [name, expected] of table) assert.is(await shown(port, name), expected, name);
@@ -79,7 +96,13 @@ test('a client that verifies is content, and resumes its session', async () => {
         assert.is(socket.authorized, true);
         const session = socket.getSession();
         socket.destroy();
-        const again = await handshake(port, { ca, servername, rejectUnauthorized: true, maxVersion: 'TLSv1.2', ...(session && { session }) });
+        const again = await handshake(port, {
+          ca,
+          servername,
+          rejectUnauthorized: true,
+          maxVersion: 'TLSv1.2',
+          ...(session && { session }),
+        });
         assert.is(again.isSessionReused(), true, servername);
         again.destroy();
       }
@@ -95,9 +118,15 @@ test('TLS 1.3 and 1.2 are spoken, and nothing below; HTTP/1.1 and nothing else',
         assert.equal([socket.getProtocol(), socket.alpnProtocol], [version, 'http/1.1']);
         socket.destroy();
       }
-      const refused: readonly ConnectionOptions[] = [{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, { ALPNProtocols: ['h2'] }];
+      const refused: readonly ConnectionOptions[] = [
+        { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
+        { ALPNProtocols: ['h2'] },
+      ];
       for (const options of refused) {
-        const error = await handshake(port, options).then(() => undefined, (thrown: unknown) => thrown as NodeJS.ErrnoException);
+        const error = await handshake(port, options).then(
+          () => undefined,
+          (thrown: unknown) => thrown as NodeJS.ErrnoException,
+        );
         assert.match(String(error?.code), /ALERT/);
       }
     });
@@ -118,7 +147,14 @@ test('a reload shows the new certificates, by name and by default, and open conn
       assert.is(await shown(port), 'new first');
       assert.is(await shown(port, 'moved.example'), 'new second');
       assert.is(await shown(port, 'second.example'), 'new first');
-      const socket = connect({ port, host: '127.0.0.1', minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0', rejectUnauthorized: false });
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1.1',
+        ciphers: 'DEFAULT@SECLEVEL=0',
+        rejectUnauthorized: false,
+      });
       const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
       assert.match(String(error.code), /ALERT/, 'the rules are kept');
       kept.write('still here');
@@ -145,7 +181,10 @@ test('a reload that fails throws and changes nothing', async () => {
 });
 
 const isBadConfig = (start: string) => (thrown: unknown) =>
-  thrown instanceof MeercatError && thrown.code === 'MEERCAT_BAD_CONFIG' && thrown.message.startsWith(start) && !thrown.message.includes('\n');
+  thrown instanceof MeercatError &&
+  thrown.code === 'MEERCAT_BAD_CONFIG' &&
+  thrown.message.startsWith(start) &&
+  !thrown.message.includes('\n');
 
 test('what cannot be used is refused by a line that names the flag and the file', async () => {
   await withCertificates(({ dir, issue, ...good }) => {

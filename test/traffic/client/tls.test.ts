@@ -22,12 +22,15 @@ interface Secure {
 
 function askSecure(port: number, ca: string, servername: string, body?: Buffer): Promise<Secure> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', port, ca, servername, agent: false, method: body === undefined ? 'GET' : 'POST' }, (incoming) => {
-      const { subject } = (incoming.socket as TLSSocket).getPeerCertificate();
-      let text = '';
-      incoming.setEncoding('latin1').on('data', (part: string) => (text += part));
-      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: text, shown: subject.CN as string }));
-    });
+    const outgoing = request(
+      { host: '127.0.0.1', port, ca, servername, agent: false, method: body === undefined ? 'GET' : 'POST' },
+      (incoming) => {
+        const { subject } = (incoming.socket as TLSSocket).getPeerCertificate();
+        let text = '';
+        incoming.setEncoding('latin1').on('data', (part: string) => (text += part));
+        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: text, shown: subject.CN as string }));
+      },
+    );
     outgoing.on('error', reject).end(body);
   });
 }
@@ -44,65 +47,96 @@ async function withSecureHost<T>({ cert, key }: CertificatePair, fn: (url: strin
   }
 }
 
-test('clients speak TLS, are shown the certificate of the name they ask for, and hosts hear https', () => withCertificates(({ ca, issue }) => withServer(
-  (incoming, response) => {
-    let bytes = 0;
-    incoming.on('data', (part: Buffer) => (bytes += part.length));
-    incoming.on('end', () => response.end(`${incoming.headers['x-forwarded-proto']} ${/proto=https/.test(String(incoming.headers.forwarded))} ${bytes}`));
-  },
-  ({ url }) => {
-    const pairs = [issue('a', { names: ['a.example'] }), issue('b', { names: ['b.example'] })];
-    const files = { tlsCerts: pairs.map(({ certFile }) => certFile), tlsKeys: pairs.map(({ keyFile }) => keyFile) };
-    return withBalancer({ statics: [{ name: 'h', url }], ...files }, async ({ port, counter }) => {
-      assert.equal(await askSecure(port, ca, 'a.example'), { status: 200, body: 'https true 0', shown: 'a.example' });
-      assert.equal(await askSecure(port, ca, 'b.example', Buffer.alloc(1 << 20)), { status: 200, body: `https true ${1 << 20}`, shown: 'b.example' });
-      assert.is(await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n').catch(() => ''), '', 'no TLS, no answer');
+test('clients speak TLS, are shown the certificate of the name they ask for, and hosts hear https', () =>
+  withCertificates(({ ca, issue }) =>
+    withServer(
+      (incoming, response) => {
+        let bytes = 0;
+        incoming.on('data', (part: Buffer) => (bytes += part.length));
+        incoming.on('end', () =>
+          response.end(`${incoming.headers['x-forwarded-proto']} ${/proto=https/.test(String(incoming.headers.forwarded))} ${bytes}`),
+        );
+      },
+      ({ url }) => {
+        const pairs = [issue('a', { names: ['a.example'] }), issue('b', { names: ['b.example'] })];
+        const files = { tlsCerts: pairs.map(({ certFile }) => certFile), tlsKeys: pairs.map(({ keyFile }) => keyFile) };
+        return withBalancer({ statics: [{ name: 'h', url }], ...files }, async ({ port, counter }) => {
+          assert.equal(await askSecure(port, ca, 'a.example'), { status: 200, body: 'https true 0', shown: 'a.example' });
+          assert.equal(await askSecure(port, ca, 'b.example', Buffer.alloc(1 << 20)), {
+            status: 200,
+            body: `https true ${1 << 20}`,
+            shown: 'b.example',
+          });
+          assert.is(await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n').catch(() => ''), '', 'no TLS, no answer');
+          await until(() => counter('refused_tls') === 1);
+        });
+      },
+    ),
+  ));
+
+test('certificates are read anew without a connection being dropped; wrong ones leave the old ones in force', () =>
+  withCertificates(({ ca, issue }) =>
+    withServer(
+      (_request, response) => void response.end('ok'),
+      ({ url }) => {
+        const { certFile, keyFile } = issue('a', { names: ['a.example'], commonName: 'old' });
+        return withBalancer({ statics: [{ name: 'h', url }], tlsCerts: [certFile], tlsKeys: [keyFile] }, async ({ port, balancer }) => {
+          const kept = connect({ host: '127.0.0.1', port, ca, servername: 'a.example' });
+          await once(kept, 'secureConnect');
+          issue('a', { names: ['a.example'], commonName: 'new' });
+          assert.is((await askSecure(port, ca, 'a.example')).shown, 'old');
+          balancer.reloadTls();
+          assert.is((await askSecure(port, ca, 'a.example')).shown, 'new');
+          let text = '';
+          kept.setEncoding('latin1').on('data', (part: string) => (text += part));
+          kept.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+          await until(() => text.endsWith('ok'));
+          kept.destroy();
+          writeFileSync(keyFile, 'rubbish');
+          assert.throws(() => balancer.reloadTls(), /--tls-key/);
+          assert.is((await askSecure(port, ca, 'a.example')).shown, 'new');
+        });
+      },
+    ),
+  ));
+
+test('versions below TLS 1.2 are refused', () =>
+  withCertificates(({ certFile, keyFile }) =>
+    withBalancer({ tlsCerts: [certFile], tlsKeys: [keyFile] }, async ({ port, counter }) => {
+      const old: ConnectionOptions = {
+        host: '127.0.0.1',
+        port,
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1.1',
+        ciphers: 'DEFAULT@SECLEVEL=0',
+        rejectUnauthorized: false,
+      };
+      const [error] = (await once(connect(old), 'error')) as [NodeJS.ErrnoException];
+      assert.match(String(error.code), /ALERT|PROTOCOL/);
       await until(() => counter('refused_tls') === 1);
-    });
-  },
-)));
+    }),
+  ));
 
-test('certificates are read anew without a connection being dropped; wrong ones leave the old ones in force', () => withCertificates(({ ca, issue }) => withServer(
-  (_request, response) => void response.end('ok'),
-  ({ url }) => {
-    const { certFile, keyFile } = issue('a', { names: ['a.example'], commonName: 'old' });
-    return withBalancer({ statics: [{ name: 'h', url }], tlsCerts: [certFile], tlsKeys: [keyFile] }, async ({ port, balancer }) => {
-      const kept = connect({ host: '127.0.0.1', port, ca, servername: 'a.example' });
-      await once(kept, 'secureConnect');
-      issue('a', { names: ['a.example'], commonName: 'new' });
-      assert.is((await askSecure(port, ca, 'a.example')).shown, 'old');
-      balancer.reloadTls();
-      assert.is((await askSecure(port, ca, 'a.example')).shown, 'new');
-      let text = '';
-      kept.setEncoding('latin1').on('data', (part: string) => (text += part));
-      kept.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
-      await until(() => text.endsWith('ok'));
-      kept.destroy();
-      writeFileSync(keyFile, 'rubbish');
-      assert.throws(() => balancer.reloadTls(), /--tls-key/);
-      assert.is((await askSecure(port, ca, 'a.example')).shown, 'new');
-    });
-  },
-)));
-
-test('versions below TLS 1.2 are refused', () => withCertificates(({ certFile, keyFile }) => withBalancer({ tlsCerts: [certFile], tlsKeys: [keyFile] }, async ({ port, counter }) => {
-  const old: ConnectionOptions = { host: '127.0.0.1', port, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0', rejectUnauthorized: false };
-  const [error] = (await once(connect(old), 'error')) as [NodeJS.ErrnoException];
-  assert.match(String(error.code), /ALERT|PROTOCOL/);
-  await until(() => counter('refused_tls') === 1);
-})));
-
-test('a host with https is verified by --host-ca, refused without it, and taken unseen only when that is said', () => withCertificates((certificates) => withSecureHost(certificates, async (url) => {
-  const statics = [{ name: 'h', url }];
-  await withBalancer({ statics, hostCa: certificates.caFile }, async ({ port }) => assert.is((await ask(port)).body, 'secure'));
-  await withBalancer({ statics }, async ({ port, lines }) => {
-    assert.is((await ask(port)).status, 502);
-    assert.ok(lines.some((line) => /^warn host ejected .*(unable to verify|self-signed|UNABLE_TO_VERIFY)/i.test(line)), lines.join('\n'));
-  });
-  await withBalancer({ statics, isHostInsecure: true }, async ({ port, lines }) => {
-    assert.is((await ask(port)).body, 'secure');
-    assert.ok(lines.some((line) => line.startsWith('warn ') && line.includes('--host-insecure')), lines.join('\n'));
-  });
-})));
+test('a host with https is verified by --host-ca, refused without it, and taken unseen only when that is said', () =>
+  withCertificates((certificates) =>
+    withSecureHost(certificates, async (url) => {
+      const statics = [{ name: 'h', url }];
+      await withBalancer({ statics, hostCa: certificates.caFile }, async ({ port }) => assert.is((await ask(port)).body, 'secure'));
+      await withBalancer({ statics }, async ({ port, lines }) => {
+        assert.is((await ask(port)).status, 502);
+        assert.ok(
+          lines.some((line) => /^warn host ejected .*(unable to verify|self-signed|UNABLE_TO_VERIFY)/i.test(line)),
+          lines.join('\n'),
+        );
+      });
+      await withBalancer({ statics, isHostInsecure: true }, async ({ port, lines }) => {
+        assert.is((await ask(port)).body, 'secure');
+        assert.ok(
+          lines.some((line) => line.startsWith('warn ') && line.includes('--host-insecure')),
+          lines.join('\n'),
+        );
+      });
+    }),
+  ));
 
 test.run();

@@ -50,7 +50,11 @@ async function withMortalHost<T>(name: string, fn: (host: MortalHost) => Promise
 }
 
 /** GETs at a steady pace on kept connections, as long as `fn` runs; gives the failures of each balancer. */
-async function underLoad(balancers: readonly TestBalancer[], perSecond: number, fn: (answered: () => number) => Promise<void>): Promise<string[][]> {
+async function underLoad(
+  balancers: readonly TestBalancer[],
+  perSecond: number,
+  fn: (answered: () => number) => Promise<void>,
+): Promise<string[][]> {
   const failures = balancers.map((): string[] => []);
   const agent = new Agent({ keepAlive: true });
   const waiting = new Set<Promise<void>>();
@@ -82,47 +86,73 @@ async function underLoad(balancers: readonly TestBalancer[], perSecond: number, 
 const ejections = ({ counter }: TestBalancer): number => counter('ejections_connect_failed') + counter('ejections_reset');
 
 test('under 500 requests/s a host that dies is ejected by every balancer, at the cost of one GET each at most, and comes back', () =>
-  withMortalHost('a', (a) => withMortalHost('b', (b) => withMortalHost('c', (c) => {
-    const statics = [a, b, c].map(({ url }, i) => ({ name: `h${i}`, url }));
-    const options = { statics, algorithm: 'resource' as const, ejectTimeMs: 300, healthIntervalMs: 1000 };
-    return withBalancer(options, (first) => withBalancer(options, (second) => withBalancer(options, async (third) => {
-      const balancers = [first, second, third];
-      const failures = await underLoad(balancers, 500, async (answered) => {
-        await until(() => answered() > 300, { timeoutMs: 30_000 });
-        await c.die();
-        await until(() => balancers.every((each) => ejections(each) > 0), { timeoutMs: 30_000, what: 'every balancer to eject it' });
-        const before = c.seen();
-        const sofar = answered();
-        await until(() => answered() > sofar + 200, { timeoutMs: 30_000 });
-        assert.is(c.seen(), before);
-        await c.revive();
-        await until(() => balancers.every(({ counter }) => counter('ejections_ended') > 0), { timeoutMs: 30_000, what: 'every balancer to take it back' });
-        await until(() => c.seen() > before + 20, { timeoutMs: 30_000, what: 'it to be used again' });
-      });
-      for (const [index, each] of failures.entries()) assert.ok(each.length <= 1, `balancer ${index}: ${each.join()}`);
-    })));
-  }))));
+  withMortalHost('a', (a) =>
+    withMortalHost('b', (b) =>
+      withMortalHost('c', (c) => {
+        const statics = [a, b, c].map(({ url }, i) => ({ name: `h${i}`, url }));
+        const options = { statics, algorithm: 'resource' as const, ejectTimeMs: 300, healthIntervalMs: 1000 };
+        return withBalancer(options, (first) =>
+          withBalancer(options, (second) =>
+            withBalancer(options, async (third) => {
+              const balancers = [first, second, third];
+              const failures = await underLoad(balancers, 500, async (answered) => {
+                await until(() => answered() > 300, { timeoutMs: 30_000 });
+                await c.die();
+                await until(() => balancers.every((each) => ejections(each) > 0), {
+                  timeoutMs: 30_000,
+                  what: 'every balancer to eject it',
+                });
+                const before = c.seen();
+                const sofar = answered();
+                await until(() => answered() > sofar + 200, { timeoutMs: 30_000 });
+                assert.is(c.seen(), before);
+                await c.revive();
+                await until(() => balancers.every(({ counter }) => counter('ejections_ended') > 0), {
+                  timeoutMs: 30_000,
+                  what: 'every balancer to take it back',
+                });
+                await until(() => c.seen() > before + 20, { timeoutMs: 30_000, what: 'it to be used again' });
+              });
+              for (const [index, each] of failures.entries()) assert.ok(each.length <= 1, `balancer ${index}: ${each.join()}`);
+            }),
+          ),
+        );
+      }),
+    ),
+  ));
 
-test('a host that answers 5xx fast is ejected, and gets nothing until a probe finds it well', () => withMortalHost('good', (good) => {
-  let bad = 0;
-  const server = createServer((_request, response) => {
-    bad++;
-    response.writeHead(503).end('no');
-  });
-  return new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)).then(async () => {
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    try {
-      await withBalancer({ statics: [{ name: 'bad', url }, { name: 'good', url: good.url }], ejectAfter: 3, ejectTimeMs: 60_000, ejectMaxTimeMs: 60_000 }, async ({ port, counter }) => {
-        const statuses: number[] = [];
-        for (let i = 0; i < 40; i++) statuses.push((await ask(port)).status);
-        assert.equal([counter('ejections_5xx'), counter('hosts_answered_5xx'), bad], [1, 3, 3]);
-        assert.is(statuses.filter((status) => status === 503).length, 3, 'what a host answers is passed on');
-      });
-    } finally {
-      server.close();
-      server.closeAllConnections();
-    }
-  });
-}));
+test('a host that answers 5xx fast is ejected, and gets nothing until a probe finds it well', () =>
+  withMortalHost('good', (good) => {
+    let bad = 0;
+    const server = createServer((_request, response) => {
+      bad++;
+      response.writeHead(503).end('no');
+    });
+    return new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)).then(async () => {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      try {
+        await withBalancer(
+          {
+            statics: [
+              { name: 'bad', url },
+              { name: 'good', url: good.url },
+            ],
+            ejectAfter: 3,
+            ejectTimeMs: 60_000,
+            ejectMaxTimeMs: 60_000,
+          },
+          async ({ port, counter }) => {
+            const statuses: number[] = [];
+            for (let i = 0; i < 40; i++) statuses.push((await ask(port)).status);
+            assert.equal([counter('ejections_5xx'), counter('hosts_answered_5xx'), bad], [1, 3, 3]);
+            assert.is(statuses.filter((status) => status === 503).length, 3, 'what a host answers is passed on');
+          },
+        );
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    });
+  }));
 
 test.run();

@@ -5,7 +5,8 @@ export type HostAct =
   | { readonly bytes: string }
   /** Waits until the client has got something. */
   | 'seen'
-  | 'end' | 'reset';
+  | 'end'
+  | 'reset';
 
 /** How a host behaves, and what its client gets. */
 export interface HostAnswer {
@@ -25,8 +26,23 @@ export interface HostAnswer {
 }
 
 /** Says what differs from a GET that one host answers well. */
-export function entry(name: string, acts: string | readonly HostAct[], gets: HostAnswer['gets'], fields: Partial<HostAnswer> = {}): HostAnswer {
-  return { name, acts: typeof acts === 'string' ? [{ bytes: acts }] : acts, method: 'GET', version: '1.1', gets, asked: 1, isKept: false, head: /^/, ...fields };
+export function entry(
+  name: string,
+  acts: string | readonly HostAct[],
+  gets: HostAnswer['gets'],
+  fields: Partial<HostAnswer> = {},
+): HostAnswer {
+  return {
+    name,
+    acts: typeof acts === 'string' ? [{ bytes: acts }] : acts,
+    method: 'GET',
+    version: '1.1',
+    gets,
+    asked: 1,
+    isKept: false,
+    head: /^/,
+    ...fields,
+  };
 }
 
 /** No answer: the balancer says so, after it has asked another host. */

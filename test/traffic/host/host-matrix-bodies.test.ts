@@ -7,7 +7,8 @@ import { BODY_ANSWERS } from './host-answers-bodies.js';
 
 const test = suite('host matrix, bodies');
 
-test('whatever a host sends for a body, its client never takes for whole what is not, nor more than there is', () => runHostMatrix(BODY_ANSWERS));
+test('whatever a host sends for a body, its client never takes for whole what is not, nor more than there is', () =>
+  runHostMatrix(BODY_ANSWERS));
 
 test('whatever a host sends for a body, a POST is delivered once', () => runHostMatrix(asPost(BODY_ANSWERS)));
 

@@ -7,7 +7,8 @@ import { HEAD_ANSWERS } from './host-answers-heads.js';
 
 const test = suite('host matrix, heads');
 
-test('whatever a host sends for a head, its client gets an answer that says so, and another host is asked', () => runHostMatrix(HEAD_ANSWERS));
+test('whatever a host sends for a head, its client gets an answer that says so, and another host is asked', () =>
+  runHostMatrix(HEAD_ANSWERS));
 
 test('whatever a host sends for a head, a POST is delivered once', () => runHostMatrix(asPost(HEAD_ANSWERS)));
 

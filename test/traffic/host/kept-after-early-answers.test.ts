@@ -51,77 +51,98 @@ function ignoreBodies(): (connection: RawConnection) => void {
 test('a host that begins its answer before the body gets no other request on that connection', async () => {
   for (let round = 0; round < 9; round++) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await withRawProxy(ignoreBodies(), (each, host) => withRaw(each.port, async (raw) => {
-      raw.send(`POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: ${HIDDEN.length}\r\n\r\n`);
-      await raw.receives(/^HTTP\/1\.1 200 OK/);
-      raw.send(HIDDEN);
-      await raw.receives(/\/first$/);
-      for (let i = 0; i < 3; i++) assert.is((await ask(each.port, { path: `/${i}` })).body, `/${i}`);
-      await until(() => host.connections[0]?.isClosed, { what: 'the end of the connection with the body' });
-      assert.equal(host.connections.slice(1).map(({ isClosed }) => isClosed), [false], 'that of the others is kept');
-    }), { hostKeepAliveTimeoutMs: 60_000 });
+    await withRawProxy(
+      ignoreBodies(),
+      (each, host) =>
+        withRaw(each.port, async (raw) => {
+          raw.send(`POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: ${HIDDEN.length}\r\n\r\n`);
+          await raw.receives(/^HTTP\/1\.1 200 OK/);
+          raw.send(HIDDEN);
+          await raw.receives(/\/first$/);
+          for (let i = 0; i < 3; i++) assert.is((await ask(each.port, { path: `/${i}` })).body, `/${i}`);
+          await until(() => host.connections[0]?.isClosed, { what: 'the end of the connection with the body' });
+          assert.equal(
+            host.connections.slice(1).map(({ isClosed }) => isClosed),
+            [false],
+            'that of the others is kept',
+          );
+        }),
+      { hostKeepAliveTimeoutMs: 60_000 },
+    );
   }
 });
 
-test('a host that answers before the body gets no other request on that connection, in chunks neither', () => withRawProxy(
-  ({ socket, text }) => void (/chunked\r\n(?:.+\r\n)*\r\n$/.test(text) && socket.write(answerTo('/first'))),
-  (each, host) => withRaw(each.port, async (raw) => {
-    raw.send('POST /first HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
-    await raw.receives(/\/first$/);
-    raw.send(`${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`);
-    await until(() => host.connections[0]?.isClosed, { what: 'the end of the connection with the body' });
-  }),
-  { hostKeepAliveTimeoutMs: 60_000 },
-));
-
-for (const method of ['GET', 'HEAD', 'OPTIONS', 'DELETE']) {
-  test(`a connection over which a ${method} with a body went is not kept, and one without a body is`, () => withRawProxy(
-    ({ socket, text }) => void (/\r\n\r\n(?:body)?$/.test(text) && !text.endsWith('Length: 4\r\n\r\n') && socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
-    async ({ port }, host) => {
-      for (const at of [0, 1]) {
-        assert.is((await ask(port, { method, headers: { 'Content-Length': '4' }, body: 'body' })).status, 200);
-        await until(() => host.connections[at]?.isClosed, { what: 'the end of the connection' });
-      }
-      for (let i = 0; i < 3; i++) assert.is((await ask(port, { method })).status, 200);
-      assert.is(host.connections.length, 3);
-    },
+test('a host that answers before the body gets no other request on that connection, in chunks neither', () =>
+  withRawProxy(
+    ({ socket, text }) => void (/chunked\r\n(?:.+\r\n)*\r\n$/.test(text) && socket.write(answerTo('/first'))),
+    (each, host) =>
+      withRaw(each.port, async (raw) => {
+        raw.send('POST /first HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+        await raw.receives(/\/first$/);
+        raw.send(`${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`);
+        await until(() => host.connections[0]?.isClosed, { what: 'the end of the connection with the body' });
+      }),
     { hostKeepAliveTimeoutMs: 60_000 },
   ));
+
+for (const method of ['GET', 'HEAD', 'OPTIONS', 'DELETE']) {
+  test(`a connection over which a ${method} with a body went is not kept, and one without a body is`, () =>
+    withRawProxy(
+      ({ socket, text }) =>
+        void (
+          /\r\n\r\n(?:body)?$/.test(text) &&
+          !text.endsWith('Length: 4\r\n\r\n') &&
+          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        ),
+      async ({ port }, host) => {
+        for (const at of [0, 1]) {
+          assert.is((await ask(port, { method, headers: { 'Content-Length': '4' }, body: 'body' })).status, 200);
+          await until(() => host.connections[at]?.isClosed, { what: 'the end of the connection' });
+        }
+        for (let i = 0; i < 3; i++) assert.is((await ask(port, { method })).status, 200);
+        assert.is(host.connections.length, 3);
+      },
+      { hostKeepAliveTimeoutMs: 60_000 },
+    ));
 }
 
-test('a POST whose body was sent before the answer began keeps the connection', () => withRawProxy(
-  (connection) => {
-    if (!connection.text.endsWith('body')) return;
-    connection.text = '';
-    connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-  },
-  async ({ port }, host) => {
-    for (let i = 0; i < 5; i++) assert.is((await ask(port, { method: 'POST', body: 'body' })).status, 200);
-    assert.is(host.connections.length, 1);
-  },
-));
+test('a POST whose body was sent before the answer began keeps the connection', () =>
+  withRawProxy(
+    (connection) => {
+      if (!connection.text.endsWith('body')) return;
+      connection.text = '';
+      connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    },
+    async ({ port }, host) => {
+      for (let i = 0; i < 5; i++) assert.is((await ask(port, { method: 'POST', body: 'body' })).status, 200);
+      assert.is(host.connections.length, 1);
+    },
+  ));
 
-test('a connection is not kept while a part of the request waits in this process', () => withRawHost(
-  ({ socket }) => {
-    // It reads no further, and so the system takes no more of the body.
-    socket.pause();
-    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-  },
-  async ({ url }) => {
-    const stage = buildTrafficStage(() => performance.now());
-    try {
-      stage.pool.add({ slot: 0, name: 'h', url });
-      const host = stage.pool.get(0) as Host;
-      const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(32 << 20) });
-      const kind = await new Promise((resolve, reject) => {
-        client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }));
-      });
-      assert.is(kind, 'ok');
-      assert.is(host.idle.length, 0);
-    } finally {
-      stage.stop();
-    }
-  },
-));
+test('a connection is not kept while a part of the request waits in this process', () =>
+  withRawHost(
+    ({ socket }) => {
+      // It reads no further, and so the system takes no more of the body.
+      socket.pause();
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    },
+    async ({ url }) => {
+      const stage = buildTrafficStage(() => performance.now());
+      try {
+        stage.pool.add({ slot: 0, name: 'h', url });
+        const host = stage.pool.get(0) as Host;
+        const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(32 << 20) });
+        const kind = await new Promise((resolve, reject) => {
+          client.carry(
+            new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }),
+          );
+        });
+        assert.is(kind, 'ok');
+        assert.is(host.idle.length, 0);
+      } finally {
+        stage.stop();
+      }
+    },
+  ));
 
 test.run();

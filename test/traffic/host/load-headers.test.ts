@@ -23,7 +23,9 @@ class Stage {
 
   constructor(isKept = false) {
     this.loads = new LoadHeaders({
-      clock: () => this.nowMs, isKept, onReports: (reports) => void this.reports.push(...reports),
+      clock: () => this.nowMs,
+      isKept,
+      onReports: (reports) => void this.reports.push(...reports),
       count: (name) => {
         this.counts[name] = (this.counts[name] ?? 0) + 1;
       },
@@ -43,8 +45,25 @@ function headOf(...lines: string[]): ResponseHead {
 }
 
 test('a head tells where its load report stands, whatever its name; of several that there are several', () => {
-  assert.is(headOf('A: b', 'Strict-Transport-Security: x', 'Access-Control-Allow-Origin: *', 'Access-Control-Allow-Headers: x', 'Content-Security-Policy: x').loadAt, NO_LOAD);
-  for (const name of ['endpoint-load-metrics', 'Endpoint-Load-Metrics', 'endpoint-load-metrics-bin', 'endpoint-load-metrics-json', 'X-Endpoint-Load-Metrics', 'x-endpoint-load-metrics-bin', 'x-endpoint-load-metrics-json']) {
+  assert.is(
+    headOf(
+      'A: b',
+      'Strict-Transport-Security: x',
+      'Access-Control-Allow-Origin: *',
+      'Access-Control-Allow-Headers: x',
+      'Content-Security-Policy: x',
+    ).loadAt,
+    NO_LOAD,
+  );
+  for (const name of [
+    'endpoint-load-metrics',
+    'Endpoint-Load-Metrics',
+    'endpoint-load-metrics-bin',
+    'endpoint-load-metrics-json',
+    'X-Endpoint-Load-Metrics',
+    'x-endpoint-load-metrics-bin',
+    'x-endpoint-load-metrics-json',
+  ]) {
     assert.is(headOf('A: b', `${name}: x`).loadAt, 2, name);
   }
   assert.is(headOf('endpoint-load-metrics: x', 'endpoint-load-metrics-bin: x').loadAt, SEVERAL_LOADS);
@@ -58,7 +77,10 @@ test('a head without one goes on as it is, itself', () => {
 
 test('one is handed on as the host’s figures, and the client does not get it', async () => {
   const stage = new Stage();
-  assert.equal(stage.answer('A: b', 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5,mem_utilization=0.25,eps=2,named_metrics.cores=4', 'C: d'), ['A', 'b', 'C', 'd']);
+  assert.equal(
+    stage.answer('A: b', 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5,mem_utilization=0.25,eps=2,named_metrics.cores=4', 'C: d'),
+    ['A', 'b', 'C', 'd'],
+  );
   await until(() => stage.reports.length > 0);
   assert.equal(stage.reports, [{ slot: 3, host: 'h', url: 'http://h', cpu: 0.5, memory: 0.25, cores: 4, rps: null, eps: 2 }]);
   assert.equal(stage.counts, { inband_read: 1 });
@@ -80,7 +102,10 @@ test('of many only four a second are read and handed on, and all are taken out',
   }
   await until(() => stage.reports.length === 4);
   assert.is(stage.counts['inband_read'], 4);
-  assert.equal(stage.reports.map(({ cpu }) => cpu), [0, 0.25, 0.5, 0.75]);
+  assert.equal(
+    stage.reports.map(({ cpu }) => cpu),
+    [0, 0.25, 0.5, 0.75],
+  );
 });
 
 test('malformed ones are counted, four a second at most are read, and do no harm', () => {
@@ -97,7 +122,10 @@ test('malformed ones are counted, four a second at most are read, and do no harm
 });
 
 test('a host that says what requests cost is read a hundred times a second for that, one that does not is not', () => {
-  for (const [value, reads] of [['TEXT cpu_utilization=0.5,request_cost.cpu=3', 100], ['TEXT cpu_utilization=0.5', 4]] as const) {
+  for (const [value, reads] of [
+    ['TEXT cpu_utilization=0.5,request_cost.cpu=3', 100],
+    ['TEXT cpu_utilization=0.5', 4],
+  ] as const) {
     const stage = new Stage();
     for (let i = 0; i < 1000; i++) {
       stage.answer(`endpoint-load-metrics: ${value}`);
@@ -116,7 +144,10 @@ test('one that says nothing of CPU and memory is no report of the host', async (
   stage.nowMs += 300;
   stage.answer('endpoint-load-metrics: TEXT cpu_utilization=0.5');
   await until(() => stage.reports.length > 0);
-  assert.equal(stage.reports.map(({ cpu }) => cpu), [0.5]);
+  assert.equal(
+    stage.reports.map(({ cpu }) => cpu),
+    [0.5],
+  );
 });
 
 test('trailers carry it as well', async () => {
@@ -129,18 +160,31 @@ test('trailers carry it as well', async () => {
 });
 
 test('a client of a balancer gets no load report unless it is told to pass them', async () => {
-  const host = (_request: unknown, response: import('node:http').ServerResponse): void => void response.writeHead(200, { 'Endpoint-Load-Metrics': 'JSON {"cpu_utilization":0.5}', 'X-Other': '1' }).end('ok');
+  const host = (_request: unknown, response: import('node:http').ServerResponse): void =>
+    void response.writeHead(200, { 'Endpoint-Load-Metrics': 'JSON {"cpu_utilization":0.5}', 'X-Other': '1' }).end('ok');
   for (const isLoadHeaderKept of [false, true]) {
-    await withProxy(host, async ({ port, counter }) => {
-      const { status, headers } = await ask(port);
-      assert.equal([status, headers['endpoint-load-metrics'], headers['x-other']], [200, isLoadHeaderKept ? 'JSON {"cpu_utilization":0.5}' : undefined, '1']);
-      assert.is(counter('inband_read'), 1);
-    }, { isLoadHeaderKept });
+    await withProxy(
+      host,
+      async ({ port, counter }) => {
+        const { status, headers } = await ask(port);
+        assert.equal(
+          [status, headers['endpoint-load-metrics'], headers['x-other']],
+          [200, isLoadHeaderKept ? 'JSON {"cpu_utilization":0.5}' : undefined, '1'],
+        );
+        assert.is(counter('inband_read'), 1);
+      },
+      { isLoadHeaderKept },
+    );
   }
 });
 
 test('hostile load reports cost nobody their answer', async () => {
-  const lines = [`endpoint-load-metrics: ${'x'.repeat(20_000)}`, 'endpoint-load-metrics: TEXT cpu_utilization=1\r\nendpoint-load-metrics: TEXT cpu_utilization=0', `x-endpoint-load-metrics: JSON ${'['.repeat(4000)}`, 'endpoint-load-metrics-bin: \u00ff'];
+  const lines = [
+    `endpoint-load-metrics: ${'x'.repeat(20_000)}`,
+    'endpoint-load-metrics: TEXT cpu_utilization=1\r\nendpoint-load-metrics: TEXT cpu_utilization=0',
+    `x-endpoint-load-metrics: JSON ${'['.repeat(4000)}`,
+    'endpoint-load-metrics-bin: \u00ff',
+  ];
   const answer = (connection: RawConnection): void => {
     const [, index] = /GET \/(\d) .*\r\n\r\n$/s.exec(connection.text) ?? [];
     if (index === undefined) return;

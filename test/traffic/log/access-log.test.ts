@@ -12,27 +12,67 @@ const test = suite('access log');
 
 const RECORD: AccessRecord = {
   id: '85972bd5-1f',
-  clientAddress: '192.0.2.1', method: 'GET', target: '/x?y=1', httpMinor: 1, host: 'example.org', status: 200, bytesOut: 123, bytesIn: 0,
-  userAgent: 'curl/8.5', referer: 'https://example.org/', queueMs: 0, connectMs: 1.2, firstByteMs: 3.4567, totalMs: 4.4, hostName: 'h1', attempts: 1,
-  outcome: 'ok', code: '', isTls: false, startedEpochMs: Date.UTC(2026, 10, 24, 16, 30, 0, 250),
+  clientAddress: '192.0.2.1',
+  method: 'GET',
+  target: '/x?y=1',
+  httpMinor: 1,
+  host: 'example.org',
+  status: 200,
+  bytesOut: 123,
+  bytesIn: 0,
+  userAgent: 'curl/8.5',
+  referer: 'https://example.org/',
+  queueMs: 0,
+  connectMs: 1.2,
+  firstByteMs: 3.4567,
+  totalMs: 4.4,
+  hostName: 'h1',
+  attempts: 1,
+  outcome: 'ok',
+  code: '',
+  isTls: false,
+  startedEpochMs: Date.UTC(2026, 10, 24, 16, 30, 0, 250),
 };
 
 /** Of a request of which not even the request line was read. */
 const NOTHING: AccessRecord = {
-  ...RECORD, id: '', clientAddress: '', method: '', target: '', httpMinor: 0, host: '', status: 0, bytesOut: 0, userAgent: '', referer: '', queueMs: Number.NaN,
-  connectMs: Number.NaN, firstByteMs: Number.NaN, totalMs: Number.NaN, hostName: '', attempts: 0, outcome: '', isTls: true,
+  ...RECORD,
+  id: '',
+  clientAddress: '',
+  method: '',
+  target: '',
+  httpMinor: 0,
+  host: '',
+  status: 0,
+  bytesOut: 0,
+  userAgent: '',
+  referer: '',
+  queueMs: Number.NaN,
+  connectMs: Number.NaN,
+  firstByteMs: Number.NaN,
+  totalMs: Number.NaN,
+  hostName: '',
+  attempts: 0,
+  outcome: '',
+  isTls: true,
 };
 
 const common = (record: Partial<AccessRecord>) => formatAccess('common', { ...RECORD, ...record });
 const json = (record: Partial<AccessRecord>) => JSON.parse(formatAccess('json', { ...RECORD, ...record })) as Record<string, unknown>;
 
 test('common is the combined format with more behind it', () => {
-  assert.is(common({}), '192.0.2.1 - - [24/Nov/2026:16:30:00 +0000] "GET /x?y=1 HTTP/1.1" 200 123 "https://example.org/" "curl/8.5"'
-    + ' host=h1 attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=ok code=- id=85972bd5-1f\n');
+  assert.is(
+    common({}),
+    '192.0.2.1 - - [24/Nov/2026:16:30:00 +0000] "GET /x?y=1 HTTP/1.1" 200 123 "https://example.org/" "curl/8.5"' +
+      ' host=h1 attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=ok code=- id=85972bd5-1f\n',
+  );
 });
 
 test('common shows with - and 000 what there is not', () => {
-  assert.is(common(NOTHING), '- - - [24/Nov/2026:16:30:00 +0000] "-" 000 0 "-" "-" host=- attempts=0 queue=- connect=- first=- total=- in=0 outcome=- code=- id=-\n');
+  assert.is(
+    common(NOTHING),
+    '- - - [24/Nov/2026:16:30:00 +0000] "-" 000 0 "-" "-" host=- attempts=0 queue=- connect=- first=- total=- in=0 outcome=- code=- id=-\n',
+  );
 });
 
 test('common has the date of each record, whatever the last one had', () => {
@@ -46,9 +86,27 @@ test('common has the date of each record, whatever the last one had', () => {
 
 test('json has stable names, units in names, and null for what was not reached', () => {
   assert.equal(json({}), {
-    time: '2026-11-24T16:30:00.250Z', client: '192.0.2.1', method: 'GET', target: '/x?y=1', http_version: '1.1', host_header: 'example.org', status: 200,
-    bytes_out: 123, bytes_in: 0, referer: 'https://example.org/', user_agent: 'curl/8.5', host: 'h1', attempts: 1, queue_ms: 0, connect_ms: 1.2,
-    first_byte_ms: 3.457, total_ms: 4.4, outcome: 'ok', code: '', tls: false, id: '85972bd5-1f',
+    time: '2026-11-24T16:30:00.250Z',
+    client: '192.0.2.1',
+    method: 'GET',
+    target: '/x?y=1',
+    http_version: '1.1',
+    host_header: 'example.org',
+    status: 200,
+    bytes_out: 123,
+    bytes_in: 0,
+    referer: 'https://example.org/',
+    user_agent: 'curl/8.5',
+    host: 'h1',
+    attempts: 1,
+    queue_ms: 0,
+    connect_ms: 1.2,
+    first_byte_ms: 3.457,
+    total_ms: 4.4,
+    outcome: 'ok',
+    code: '',
+    tls: false,
+    id: '85972bd5-1f',
   });
   const nothing = json(NOTHING);
   assert.equal([nothing['queue_ms'], nothing['connect_ms'], nothing['first_byte_ms'], nothing['total_ms']], [null, null, null, null]);
@@ -57,8 +115,20 @@ test('json has stable names, units in names, and null for what was not reached',
 
 test('what a client says is escaped byte by byte', () => {
   const table: readonly [string, string][] = [
-    ['"', '\\x22'], ['\\', '\\x5c'], ['\\x22', '\\x5cx22'], ['\r\n', '\\x0d\\x0a'], ['\0', '\\x00'], ['\t', '\\x09'], ['\u001b[2J', '\\x1b[2J'],
-    ['\u007f', '\\x7f'], ['\u009b31m', '\\x9b31m'], ['Ã©', '\\xc3\\xa9'], ['ÿ', '\\xff'], ['€', '\\xe2\\x82\\xac'], ['😀', '\\xf0\\x9f\\x98\\x80'], ['\ud800', '\\xef\\xbf\\xbd'],
+    ['"', '\\x22'],
+    ['\\', '\\x5c'],
+    ['\\x22', '\\x5cx22'],
+    ['\r\n', '\\x0d\\x0a'],
+    ['\0', '\\x00'],
+    ['\t', '\\x09'],
+    ['\u001b[2J', '\\x1b[2J'],
+    ['\u007f', '\\x7f'],
+    ['\u009b31m', '\\x9b31m'],
+    ['Ã©', '\\xc3\\xa9'],
+    ['ÿ', '\\xff'],
+    ['€', '\\xe2\\x82\\xac'],
+    ['😀', '\\xf0\\x9f\\x98\\x80'],
+    ['\ud800', '\\xef\\xbf\\xbd'],
     ["a b!#$%&'()*+,-./:;<=>?@[]^_`{|}~", "a b!#$%&'()*+,-./:;<=>?@[]^_`{|}~"],
   ];
   for (const [text, escaped] of table) {
@@ -75,10 +145,15 @@ test('what a client says is escaped byte by byte', () => {
 test('no field can forge a line or another field', () => {
   const forged = `" 200 5 "-" "-" host=h9 outcome=ok\n${common({ clientAddress: '203.0.113.9' })}`;
   const fields = ['clientAddress', 'method', 'target', 'host', 'userAgent', 'referer', 'hostName', 'outcome', 'code', 'id'] as const;
-  const shape = /^\S+ - - \[[^\]]+\] "[^" ]+ [^" ]+ HTTP\/1\.1" 200 123 "[^"]*" "[^"]*" host=\S+ attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=\S+ code=\S+ id=\S+\n$/;
+  const shape =
+    /^\S+ - - \[[^\]]+\] "[^" ]+ [^" ]+ HTTP\/1\.1" 200 123 "[^"]*" "[^"]*" host=\S+ attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=\S+ code=\S+ id=\S+\n$/;
   for (const field of fields) {
     assert.match(common({ [field]: forged }), shape, field);
-    assert.is(formatAccess('json', { ...RECORD, [field]: forged }).indexOf('\n'), formatAccess('json', { ...RECORD, [field]: forged }).length - 1, field);
+    assert.is(
+      formatAccess('json', { ...RECORD, [field]: forged }).indexOf('\n'),
+      formatAccess('json', { ...RECORD, [field]: forged }).length - 1,
+      field,
+    );
   }
 });
 
@@ -93,7 +168,10 @@ test('whatever bytes come, a line is printable ASCII with one line end, and JSON
 });
 
 test('off opens nothing; a file gets the lines of its format, also after rotation', async () => {
-  assert.is(openAccessLog('off', '/nowhere/at/all', () => undefined), undefined);
+  assert.is(
+    openAccessLog('off', '/nowhere/at/all', () => undefined),
+    undefined,
+  );
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     const log = openAccessLog('json', file, () => assert.unreachable('dropped'));

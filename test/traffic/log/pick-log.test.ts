@@ -16,7 +16,14 @@ import { buildTrafficStage } from '../../support/traffic-context.js';
 
 const test = suite('pick log');
 
-const VIEW = buildView(3, { inflight: [1, 2, 3], kept: [0, 1, 0], othersInflight: [4, 0, 0], capacity: [4, Number.NaN, 2], usage: [0.25, 0.5, Number.NaN], fleet: { loadsAt: 960 } });
+const VIEW = buildView(3, {
+  inflight: [1, 2, 3],
+  kept: [0, 1, 0],
+  othersInflight: [4, 0, 0],
+  capacity: [4, Number.NaN, 2],
+  usage: [0.25, 0.5, Number.NaN],
+  fleet: { loadsAt: 960 },
+});
 const named = (slot: number): string => `h${slot}`;
 
 /** One request with one pick that looks at these slots. */
@@ -30,19 +37,35 @@ function logOne(log: PickLog, ...looks: readonly (readonly [slot: number, look: 
 
 test('a pick is told with the figures of that moment, the one that was taken first, and each host once', () => {
   const log = new PickLog(() => true, 8);
-  const request = logOne(log, [1, LOOK.warming, Number.NaN], [2, LOOK.eligible, 9], [1, LOOK.eligible, 2.5], [0, LOOK.excluded, Number.NaN], [2, LOOK.eligible, 9]);
+  const request = logOne(
+    log,
+    [1, LOOK.warming, Number.NaN],
+    [2, LOOK.eligible, 9],
+    [1, LOOK.eligible, 2.5],
+    [0, LOOK.excluded, Number.NaN],
+    [2, LOOK.eligible, 9],
+  );
   const [pick] = log.picksOf(request, named);
-  assert.equal(pick?.looked.map(({ host, look, score, inflight, capacity, usage }) => [host, look, score, inflight, capacity, usage]), [
-    ['h1', 'eligible', 2.5, 3, null, 0.5], ['h2', 'eligible', 9, 3, 2, null], ['h0', 'excluded', null, 1, 4, 0.25],
-  ]);
-  assert.equal([pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.trust, pick?.unlisted], ['h1', 'taken', 3, true, 40, 1, 0]);
+  assert.equal(
+    pick?.looked.map(({ host, look, score, inflight, capacity, usage }) => [host, look, score, inflight, capacity, usage]),
+    [
+      ['h1', 'eligible', 2.5, 3, null, 0.5],
+      ['h2', 'eligible', 9, 3, 2, null],
+      ['h0', 'excluded', null, 1, 4, 0.25],
+    ],
+  );
+  assert.equal(
+    [pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.trust, pick?.unlisted],
+    ['h1', 'taken', 3, true, 40, 1, 0],
+  );
   assert.equal(log.request(request), { atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true });
 });
 
 test('the last requests are remembered, and one whose hosts are overwritten is told as forgotten', () => {
   const log = new PickLog(() => false, 8);
   for (let i = 1; i <= 30; i++) assert.is(logOne(log, [0, LOOK.eligible, i]), i);
-  for (let i = 1; i <= 30; i++) assert.equal([log.request(i) !== undefined, log.picksOf(i, named).length > 0, log.hadPicks(i)], [i > 22, i > 14, i > 22], String(i));
+  for (let i = 1; i <= 30; i++)
+    assert.equal([log.request(i) !== undefined, log.picksOf(i, named).length > 0, log.hadPicks(i)], [i > 22, i > 14, i > 22], String(i));
   // 64 looks have room: with these, the picks before have lost their hosts.
   const greedy = logOne(log, ...Array.from({ length: 60 }, (_, i) => [i % 3, LOOK.eligible, i] as const));
   assert.equal([log.picksOf(30, named).length, log.picksOf(25, named).length, log.hadPicks(25)], [1, 0, true]);
@@ -55,7 +78,15 @@ const explained = (answer: WhyAnswer): Explanation => {
   return answer.explanation;
 };
 
-async function withExplainer(fn: (each: { explainer: Explainer; request: (target?: string) => Promise<void>; stage: ReturnType<typeof buildTrafficStage>; log: PickLog }) => Promise<void>, hostMaxInflight = 10): Promise<void> {
+async function withExplainer(
+  fn: (each: {
+    explainer: Explainer;
+    request: (target?: string) => Promise<void>;
+    stage: ReturnType<typeof buildTrafficStage>;
+    log: PickLog;
+  }) => Promise<void>,
+  hostMaxInflight = 10,
+): Promise<void> {
   let nowMs = 1000;
   const stage = buildTrafficStage(() => nowMs++, { hostMaxInflight, queueTimeoutMs: 0 });
   try {
@@ -71,9 +102,30 @@ async function withExplainer(fn: (each: { explainer: Explainer; request: (target
     stage.columns.lists[0][0] = 2;
     const request = async (target = '/a'): Promise<void> => {
       const client = {
-        head: { method: 'GET', target, minorVersion: 1, headers: [], host: 'x', framing: 'none', length: 0, upgrade: undefined, expectsContinue: false, droppedNames: 0, isKeptAlive: true },
-        facts: { address: '', isTls: false }, isGone: false, hasStarted: false, isBodyTaken: false, code: '', status: 200, bytesIn: 0, bytesOut: 0, listener: undefined,
-        carry: ({ owner }: Attempt) => owner.onAttemptEnd('ok', 200), answer: () => undefined,
+        head: {
+          method: 'GET',
+          target,
+          minorVersion: 1,
+          headers: [],
+          host: 'x',
+          framing: 'none',
+          length: 0,
+          upgrade: undefined,
+          expectsContinue: false,
+          droppedNames: 0,
+          isKeptAlive: true,
+        },
+        facts: { address: '', isTls: false },
+        isGone: false,
+        hasStarted: false,
+        isBodyTaken: false,
+        code: '',
+        status: 200,
+        bytesIn: 0,
+        bytesOut: 0,
+        listener: undefined,
+        carry: ({ owner }: Attempt) => owner.onAttemptEnd('ok', 200),
+        answer: () => undefined,
       };
       await carryThrough(context, client as unknown as ClientSide);
     };
@@ -83,40 +135,56 @@ async function withExplainer(fn: (each: { explainer: Explainer; request: (target
   }
 }
 
-test('a request is explained by its id, forgotten after so many others, and an id that was never given is not known', () => withExplainer(async ({ explainer, request }) => {
-  await request();
-  const { picks, id, className } = explained(explainer.answer({ id: '0123abcd-1' }));
-  assert.equal([id, className, picks.length, picks[0]?.algorithm, picks[0]?.looked.length, picks[0]?.attempt, picks[0]?.end], ['0123abcd-1', '(rest)', 1, 'least-request', 2, 1, 'taken']);
-  for (const wrong of ['0123abcd-2', '0123abcd-0', '0123abcd-01', '0123abcd-', 'ffffffff-1', '0123abcd-zzzzzzzzzzz', '']) assert.is(explainer.answer({ id: wrong }).status, 'unknown', wrong);
-  for (let i = 0; i < 4; i++) await request();
-  assert.equal(['1', '2', '5'].map((digits) => explainer.answer({ id: `0123abcd-${digits}` }).status), ['forgotten', 'explained', 'explained']);
-}));
+test('a request is explained by its id, forgotten after so many others, and an id that was never given is not known', () =>
+  withExplainer(async ({ explainer, request }) => {
+    await request();
+    const { picks, id, className } = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal(
+      [id, className, picks.length, picks[0]?.algorithm, picks[0]?.looked.length, picks[0]?.attempt, picks[0]?.end],
+      ['0123abcd-1', '(rest)', 1, 'least-request', 2, 1, 'taken'],
+    );
+    for (const wrong of ['0123abcd-2', '0123abcd-0', '0123abcd-01', '0123abcd-', 'ffffffff-1', '0123abcd-zzzzzzzzzzz', ''])
+      assert.is(explainer.answer({ id: wrong }).status, 'unknown', wrong);
+    for (let i = 0; i < 4; i++) await request();
+    assert.equal(
+      ['1', '2', '5'].map((digits) => explainer.answer({ id: `0123abcd-${digits}` }).status),
+      ['forgotten', 'explained', 'explained'],
+    );
+  }));
 
-test('a request that was refused before a pick is known as such; a host without room and nobody at all are told', () => withExplainer(async ({ explainer, request, stage, log }) => {
-  stage.columns.inflight.fill(10);
-  await request();
-  const full = explained(explainer.answer({ id: '0123abcd-1' }));
-  assert.equal(full.picks.map(({ end }) => end), ['full']);
-  stage.columns.inflight.fill(0);
-  stage.columns.lists[0][0] = 0;
-  await request();
-  assert.equal(explained(explainer.answer({ id: '0123abcd-2' })).picks.map(({ end, candidates, looked }) => [end, candidates, looked.length]), [['none', 0, 0]]);
-  log.open(0, '', 1, false);
-  assert.is(explainer.answer({ id: '0123abcd-3' }).status, 'unpicked');
-}, 10));
+test('a request that was refused before a pick is known as such; a host without room and nobody at all are told', () =>
+  withExplainer(async ({ explainer, request, stage, log }) => {
+    stage.columns.inflight.fill(10);
+    await request();
+    const full = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal(
+      full.picks.map(({ end }) => end),
+      ['full'],
+    );
+    stage.columns.inflight.fill(0);
+    stage.columns.lists[0][0] = 0;
+    await request();
+    assert.equal(
+      explained(explainer.answer({ id: '0123abcd-2' })).picks.map(({ end, candidates, looked }) => [end, candidates, looked.length]),
+      [['none', 0, 0]],
+    );
+    log.open(0, '', 1, false);
+    assert.is(explainer.answer({ id: '0123abcd-3' }).status, 'unpicked');
+  }, 10));
 
-test('a host that took the place of another is not named for it', () => withExplainer(async ({ explainer, request, stage }) => {
-  await request();
-  for (const slot of [0, 1]) {
-    const host = { slot, name: `new${slot}`, url: `http://new${slot}:80` };
-    stage.pool.add(host);
-    explainer.hostCame(host);
-  }
-  const [pick] = explained(explainer.answer({ id: '0123abcd-1' })).picks;
-  assert.equal([pick?.picked, ...(pick?.looked.map(({ host }) => host) ?? [])], [null, null, null]);
-  await request();
-  assert.match(explained(explainer.answer({ id: '0123abcd-2' })).picks[0]?.picked ?? '', /^new[01]$/);
-}));
+test('a host that took the place of another is not named for it', () =>
+  withExplainer(async ({ explainer, request, stage }) => {
+    await request();
+    for (const slot of [0, 1]) {
+      const host = { slot, name: `new${slot}`, url: `http://new${slot}:80` };
+      stage.pool.add(host);
+      explainer.hostCame(host);
+    }
+    const [pick] = explained(explainer.answer({ id: '0123abcd-1' })).picks;
+    assert.equal([pick?.picked, ...(pick?.looked.map(({ host }) => host) ?? [])], [null, null, null]);
+    await request();
+    assert.match(explained(explainer.answer({ id: '0123abcd-2' })).picks[0]?.picked ?? '', /^new[01]$/);
+  }));
 
 test('a dry run needs no access log, counts nothing, begins nothing, and moves no turn', () => {
   const stage = buildTrafficStage(() => 1000);
@@ -143,7 +211,10 @@ test('a dry run needs no access log, counts nothing, begins nothing, and moves n
 
 test('ids are short and told apart', () => {
   const ids = { log: new PickLog(() => false, 1), prefix: '0123abcd' };
-  assert.equal([1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids, request)), ['0123abcd-1', '0123abcd-z', '0123abcd-10', '0123abcd-100000000']);
+  assert.equal(
+    [1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids, request)),
+    ['0123abcd-1', '0123abcd-z', '0123abcd-10', '0123abcd-100000000'],
+  );
 });
 
 test.run();

@@ -9,7 +9,17 @@ const test = suite('memory guard');
 
 test('it shuts above 95 %, opens below 93 %, and between the two stays as it was', () => {
   const readings: readonly [number, boolean][] = [
-    [0, false], [930, false], [950, false], [951, true], [2000, true], [950, true], [931, true], [930, false], [940, false], [951, true], [0, false],
+    [0, false],
+    [930, false],
+    [950, false],
+    [951, true],
+    [2000, true],
+    [950, true],
+    [931, true],
+    [930, false],
+    [940, false],
+    [951, true],
+    [0, false],
   ];
   let isOver = false;
   for (const [rss, expected] of readings) {
@@ -18,7 +28,7 @@ test('it shuts above 95 %, opens below 93 %, and between the two stays as it was
   }
 });
 
-test('a container\'s limit holds where there is one, else the machine\'s memory', () => {
+test("a container's limit holds where there is one, else the machine's memory", () => {
   assert.is(memoryLimitOf(512, 1024), 512);
   assert.is(memoryLimitOf(2048, 1024), 1024);
   assert.is(memoryLimitOf(18_446_744_073_709_552_000, 1024), 1024);

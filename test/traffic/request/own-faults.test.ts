@@ -17,30 +17,46 @@ const EARLY = 'HTTP/1.1 103 Early Hints\r\n\r\n';
 const WHOLE = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Runs a story against a host that answers so; gives how it ended. */
-async function withStory(answer: string, isCut: boolean, fn: (stage: TrafficStage, tell: (asking: Asking) => Promise<string>) => Promise<void>): Promise<void> {
-  await withRawHost((connection) => {
-    if (!hasHead(connection)) return;
-    connection.text = '';
-    connection.socket.write(answer);
-    if (isCut) setTimeout(() => connection.socket.end(), 20);
-  }, async ({ url, connections }) => {
-    const stage = buildTrafficStage(() => performance.now(), { ejectAfter: 1000 });
-    const policy = { algorithm: 'round-robin', pick: (_view: unknown, _nowMs: number, excluded: number) => (excluded === 0 ? -1 : 0) } as const;
-    try {
-      stage.pool.add({ slot: 0, name: 'h', url });
-      await fn(stage, async (asking) => {
-        const opened = connections.length;
-        const ended = await carryThrough({ ...stage.context, policy }, new CollectingClient(asking)).then(() => 'told', (error: unknown) => (error as Error).message);
-        assert.is(stage.inflight(), 0);
-        assert.is(stage.columns.inflight[0], 0);
-        assert.is((stage.pool.get(0) as Host).attempts.length, 0);
-        if (asking.throws !== undefined) await until(() => connections.slice(opened).every(({ isClosed }) => isClosed), { what: 'the end of the connection to the host' });
-        return ended;
-      });
-    } finally {
-      stage.stop();
-    }
-  });
+async function withStory(
+  answer: string,
+  isCut: boolean,
+  fn: (stage: TrafficStage, tell: (asking: Asking) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  await withRawHost(
+    (connection) => {
+      if (!hasHead(connection)) return;
+      connection.text = '';
+      connection.socket.write(answer);
+      if (isCut) setTimeout(() => connection.socket.end(), 20);
+    },
+    async ({ url, connections }) => {
+      const stage = buildTrafficStage(() => performance.now(), { ejectAfter: 1000 });
+      const policy = {
+        algorithm: 'round-robin',
+        pick: (_view: unknown, _nowMs: number, excluded: number) => (excluded === 0 ? -1 : 0),
+      } as const;
+      try {
+        stage.pool.add({ slot: 0, name: 'h', url });
+        await fn(stage, async (asking) => {
+          const opened = connections.length;
+          const ended = await carryThrough({ ...stage.context, policy }, new CollectingClient(asking)).then(
+            () => 'told',
+            (error: unknown) => (error as Error).message,
+          );
+          assert.is(stage.inflight(), 0);
+          assert.is(stage.columns.inflight[0], 0);
+          assert.is((stage.pool.get(0) as Host).attempts.length, 0);
+          if (asking.throws !== undefined)
+            await until(() => connections.slice(opened).every(({ isClosed }) => isClosed), {
+              what: 'the end of the connection to the host',
+            });
+          return ended;
+        });
+      } finally {
+        stage.stop();
+      }
+    },
+  );
 }
 
 const CALLS: readonly (readonly [Throwing, Asking, answer: string, isCut: boolean])[] = [
@@ -56,35 +72,44 @@ const CALLS: readonly (readonly [Throwing, Asking, answer: string, isCut: boolea
 ];
 
 for (const [throws, asking, answer, isCut] of CALLS) {
-  test(`a throw in ${throws} ends its request alone${isCut ? ', also at the end of a connection' : ''}`, () => withStory(answer, isCut, async (stage, tell) => {
-    assert.is(await tell({ ...asking, throws }), `${throws} fails`);
-    const { hosts_reset: resets, hosts_bad_response: bad = 0 } = stage.counts();
-    assert.equal([resets, bad], [undefined, throws === 'answer' ? 1 : 0], 'the host is not blamed');
-    assert.is(await tell({}), 'told');
-  }));
+  test(`a throw in ${throws} ends its request alone${isCut ? ', also at the end of a connection' : ''}`, () =>
+    withStory(answer, isCut, async (stage, tell) => {
+      assert.is(await tell({ ...asking, throws }), `${throws} fails`);
+      const { hosts_reset: resets, hosts_bad_response: bad = 0 } = stage.counts();
+      assert.equal([resets, bad], [undefined, throws === 'answer' ? 1 : 0], 'the host is not blamed');
+      assert.is(await tell({}), 'told');
+    }));
 }
 
-test('a throw while an answer is broken off ends its request as the host ended it', () => withStory(WHOLE.slice(0, -1), true, async (stage, tell) => {
-  assert.is(await tell({ throws: 'breakOff' }), 'told');
-  const { internal_errors: errors, hosts_reset: resets, requests_failed: failed } = stage.counts();
-  assert.equal([errors, resets, failed], [1, 1, 1]);
-}));
+test('a throw while an answer is broken off ends its request as the host ended it', () =>
+  withStory(WHOLE.slice(0, -1), true, async (stage, tell) => {
+    assert.is(await tell({ throws: 'breakOff' }), 'told');
+    const { internal_errors: errors, hosts_reset: resets, requests_failed: failed } = stage.counts();
+    assert.equal([errors, resets, failed], [1, 1, 1]);
+  }));
 
-test('a throw while a body is let on ends its request alone', () => withRawHost(
-  () => undefined,
-  async ({ url, connections }) => {
-    const stage = buildTrafficStage(() => performance.now());
-    try {
-      stage.pool.add({ slot: 0, name: 'h', url });
-      const policy = { algorithm: 'round-robin', pick: () => 0 } as const;
-      const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(8 << 20), isBodyWhole: false, throws: 'resumeBody' });
-      assert.is(await carryThrough({ ...stage.context, policy }, client).then(() => 'told', (error: unknown) => (error as Error).message), 'resumeBody fails');
-      assert.is(stage.inflight(), 0);
-      await until(() => connections[0]?.isClosed);
-    } finally {
-      stage.stop();
-    }
-  },
-));
+test('a throw while a body is let on ends its request alone', () =>
+  withRawHost(
+    () => undefined,
+    async ({ url, connections }) => {
+      const stage = buildTrafficStage(() => performance.now());
+      try {
+        stage.pool.add({ slot: 0, name: 'h', url });
+        const policy = { algorithm: 'round-robin', pick: () => 0 } as const;
+        const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(8 << 20), isBodyWhole: false, throws: 'resumeBody' });
+        assert.is(
+          await carryThrough({ ...stage.context, policy }, client).then(
+            () => 'told',
+            (error: unknown) => (error as Error).message,
+          ),
+          'resumeBody fails',
+        );
+        assert.is(stage.inflight(), 0);
+        await until(() => connections[0]?.isClosed);
+      } finally {
+        stage.stop();
+      }
+    },
+  ));
 
 test.run();

@@ -22,7 +22,12 @@ const NOW_MS = 100_000;
 const RULES = { maxEjectedPercent: 50, slowStartMs: 0 };
 
 /** Hosts in slots 0, 1, …: eight unless told. */
-function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) => void, overrides: Partial<TrafficConfig> = {}, hosts = 8): void {
+function withHosts(
+  algorithm: Algorithm,
+  fn: (stage: ReturnType<typeof open>) => void,
+  overrides: Partial<TrafficConfig> = {},
+  hosts = 8,
+): void {
   const stage = open(algorithm, overrides, hosts);
   try {
     fn(stage);
@@ -34,10 +39,13 @@ function withHosts(algorithm: Algorithm, fn: (stage: ReturnType<typeof open>) =>
 function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: number) {
   const { columns, pool, context, stop } = buildTrafficStage(() => NOW_MS, overrides);
   const writer = new TableWriter(columns, () => undefined, RULES);
-  for (const host of writer.setStatics(Array.from({ length: hosts }, (_, i) => ({ name: `h${i}`, url: `http://h${i}:80` }))).added) pool.add(host);
+  for (const host of writer.setStatics(Array.from({ length: hosts }, (_, i) => ({ name: `h${i}`, url: `http://h${i}:80` }))).added)
+    pool.add(host);
   const policy = createPolicy(algorithm, new Random(7));
   return {
-    columns, pool, stop,
+    columns,
+    pool,
+    stop,
     /** Which slots so many picks give, in order; -1 for none. */
     picks(times: number, excluded = -1): number[] {
       writer.rebuildCandidates(NOW_MS);
@@ -49,74 +57,102 @@ function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: nu
 }
 
 for (const algorithm of ALGORITHMS) {
-  test(`in a panic a retry goes to the hosts that are well, while there is one (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
-    for (const slot of [0, 1, 2, 4, 5, 7]) columns.ejectedUntil[slot] = Number.POSITIVE_INFINITY;
-    assert.equal(picks(500), [0, 1, 2, 3, 4, 5, 6, 7]);
-    assert.is(columns.header[HEADER.panic], 1);
-    assert.equal(picks(500, 0), [3, 6]);
-    assert.equal(picks(500, 3), [6]);
-    columns.state[6] = 2;
-    assert.equal(picks(500, 0), [3]);
-    assert.equal(picks(500, 3).length > 0 && picks(500, 3).every((slot) => slot !== 3 && slot >= 0), true, 'any other beats none');
-  }));
+  test(`in a panic a retry goes to the hosts that are well, while there is one (${algorithm})`, () =>
+    withHosts(algorithm, ({ columns, picks }) => {
+      for (const slot of [0, 1, 2, 4, 5, 7]) columns.ejectedUntil[slot] = Number.POSITIVE_INFINITY;
+      assert.equal(picks(500), [0, 1, 2, 3, 4, 5, 6, 7]);
+      assert.is(columns.header[HEADER.panic], 1);
+      assert.equal(picks(500, 0), [3, 6]);
+      assert.equal(picks(500, 3), [6]);
+      columns.state[6] = 2;
+      assert.equal(picks(500, 0), [3]);
+      assert.equal(picks(500, 3).length > 0 && picks(500, 3).every((slot) => slot !== 3 && slot >= 0), true, 'any other beats none');
+    }));
 
-  test(`a retry passes over hosts that failed lately, while others are well (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
-    for (const slot of [1, 2, 3, 4, 6, 7]) columns.failing[slot] = 0.1 + slot / 100;
-    assert.equal(picks(500, 0), [5]);
-    columns.avoidUntil[5] = NOW_MS + 500;
-    assert.equal(picks(500, 0), [1], 'the one with the fewest failures');
-  }));
+  test(`a retry passes over hosts that failed lately, while others are well (${algorithm})`, () =>
+    withHosts(algorithm, ({ columns, picks }) => {
+      for (const slot of [1, 2, 3, 4, 6, 7]) columns.failing[slot] = 0.1 + slot / 100;
+      assert.equal(picks(500, 0), [5]);
+      columns.avoidUntil[5] = NOW_MS + 500;
+      assert.equal(picks(500, 0), [1], 'the one with the fewest failures');
+    }));
 
-  test(`a host with room is found however few have any, and with none the request waits for one (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
-    columns.inflight.fill(5);
-    columns.inflight[6] = 4;
-    assert.equal(picks(500), [6]);
-    columns.inflight[6] = 5;
-    assert.is(picks(500).includes(-1), false);
-  }, { hostMaxInflight: 5 }));
+  test(`a host with room is found however few have any, and with none the request waits for one (${algorithm})`, () =>
+    withHosts(
+      algorithm,
+      ({ columns, picks }) => {
+        columns.inflight.fill(5);
+        columns.inflight[6] = 4;
+        assert.equal(picks(500), [6]);
+        columns.inflight[6] = 5;
+        assert.is(picks(500).includes(-1), false);
+      },
+      { hostMaxInflight: 5 },
+    ));
 
   test(`of 2, 3 or 50 hosts no full one is picked while another has room, at the first try and at a second one (${algorithm})`, () => {
     for (const hosts of [2, 3, 50]) {
-      withHosts(algorithm, ({ columns, picks }) => {
-        for (const room of [0, hosts >> 1, hosts - 1]) {
-          columns.inflight.fill(5);
-          columns.inflight[room] = 4;
-          assert.equal(picks(10_000), [room]);
-          if (hosts > 2) assert.equal(picks(1000, (room + 1) % hosts), [room]);
-        }
-      }, { hostMaxInflight: 5 }, hosts);
+      withHosts(
+        algorithm,
+        ({ columns, picks }) => {
+          for (const room of [0, hosts >> 1, hosts - 1]) {
+            columns.inflight.fill(5);
+            columns.inflight[room] = 4;
+            assert.equal(picks(10_000), [room]);
+            if (hosts > 2) assert.equal(picks(1000, (room + 1) % hosts), [room]);
+          }
+        },
+        { hostMaxInflight: 5 },
+        hosts,
+      );
     }
   });
 
-  test(`when all are full, a host is picked whose queue has room (${algorithm})`, () => withHosts(algorithm, ({ columns, pool, picks }) => {
-    columns.inflight.fill(5);
-    for (const slot of [0, 1, 2, 3, 4, 6, 7]) void pool.get(slot)?.queue.wait(Number.POSITIVE_INFINITY, () => true);
-    assert.equal(picks(500), [5]);
-  }, { hostMaxInflight: 5, hostQueue: 1 }));
+  test(`when all are full, a host is picked whose queue has room (${algorithm})`, () =>
+    withHosts(
+      algorithm,
+      ({ columns, pool, picks }) => {
+        columns.inflight.fill(5);
+        for (const slot of [0, 1, 2, 3, 4, 6, 7]) void pool.get(slot)?.queue.wait(Number.POSITIVE_INFINITY, () => true);
+        assert.equal(picks(500), [5]);
+      },
+      { hostMaxInflight: 5, hostQueue: 1 },
+    ));
 
-  test(`without any other host there is none (${algorithm})`, () => withHosts(algorithm, ({ columns, picks }) => {
-    for (const slot of [1, 2, 3, 4, 5, 6, 7]) columns.operator[slot] = 1;
-    assert.equal(picks(50, 0), [-1]);
-    columns.operator[0] = 1;
-    assert.equal(picks(50), [-1]);
-  }));
+  test(`without any other host there is none (${algorithm})`, () =>
+    withHosts(algorithm, ({ columns, picks }) => {
+      for (const slot of [1, 2, 3, 4, 5, 6, 7]) columns.operator[slot] = 1;
+      assert.equal(picks(50, 0), [-1]);
+      columns.operator[0] = 1;
+      assert.equal(picks(50), [-1]);
+    }));
 }
 
-test('with three of five hosts refusing connections, no request fails', () => withServer((_request, response) => response.end('well'), async ({ url }) => {
-  const dead = [await freePort(), await freePort(), await freePort()].map((port, index) => ({ name: `dead-${index}`, url: `http://127.0.0.1:${port}` }));
-  const statics = [...dead, { name: 'one', url }, { name: 'two', url }];
-  await withBalancer({ statics, algorithm: 'round-robin', retryBudgetPercent: 100 }, async ({ port, counter }) => {
-    await until(async () => {
-      await ask(port);
-      return counter('panics') > 0;
-    }, { what: 'a panic' });
-    for (let round = 0; round < 2; round++) {
-      // Each host that refused is passed over for a second.
-      await new Promise((resolve) => setTimeout(resolve, AVOID_MS + 100));
-      for (let i = 0; i < 10; i++) assert.is((await ask(port)).body, 'well');
-    }
-    assert.ok(counter('retries_connect_failed') >= 3);
-  });
-}));
+test('with three of five hosts refusing connections, no request fails', () =>
+  withServer(
+    (_request, response) => response.end('well'),
+    async ({ url }) => {
+      const dead = [await freePort(), await freePort(), await freePort()].map((port, index) => ({
+        name: `dead-${index}`,
+        url: `http://127.0.0.1:${port}`,
+      }));
+      const statics = [...dead, { name: 'one', url }, { name: 'two', url }];
+      await withBalancer({ statics, algorithm: 'round-robin', retryBudgetPercent: 100 }, async ({ port, counter }) => {
+        await until(
+          async () => {
+            await ask(port);
+            return counter('panics') > 0;
+          },
+          { what: 'a panic' },
+        );
+        for (let round = 0; round < 2; round++) {
+          // Each host that refused is passed over for a second.
+          await new Promise((resolve) => setTimeout(resolve, AVOID_MS + 100));
+          for (let i = 0; i < 10; i++) assert.is((await ask(port)).body, 'well');
+        }
+        assert.ok(counter('retries_connect_failed') >= 3);
+      });
+    },
+  ));
 
 test.run();

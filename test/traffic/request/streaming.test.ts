@@ -70,7 +70,9 @@ for (const framing of ['a length', 'chunks'] as const) {
         },
         async ({ port }) => {
           const got = await new Promise<readonly [number, string]>((resolve, reject) => {
-            request({ port, host: '127.0.0.1', agent: false }, (response) => void drain(response, isSlow).then(resolve, reject)).on('error', reject).end();
+            request({ port, host: '127.0.0.1', agent: false }, (response) => void drain(response, isSlow).then(resolve, reject))
+              .on('error', reject)
+              .end();
           });
           assert.equal(got, [SIZE, source.hash.digest('hex')]);
         },
@@ -105,12 +107,15 @@ test('an answer that its client does not read is not taken from the host', () =>
       outgoing.end();
       let before = -1;
       // Nothing more is taken once every buffer is full.
-      await until(async () => {
-        const isStill = source.sent === before && source.sent > 0;
-        before = source.sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return isStill && source.sent === before;
-      }, { timeoutMs: 15_000 });
+      await until(
+        async () => {
+          const isStill = source.sent === before && source.sent > 0;
+          before = source.sent;
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          return isStill && source.sent === before;
+        },
+        { timeoutMs: 15_000 },
+      );
       assert.ok(source.sent < SIZE / 2, `${source.sent} bytes`);
       outgoing.destroy();
     },
@@ -118,16 +123,18 @@ test('an answer that its client does not read is not taken from the host', () =>
 });
 
 for (const framing of ['Content-Length: 4', 'Transfer-Encoding: chunked']) {
-  test(`a head whose body is late reaches the client at once: ${framing}`, () => withRawProxy(
-    ({ socket, text }) => {
-      if (text.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
-    },
-    ({ port }, host) => withRaw(port, async (raw) => {
-      await raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n').receives(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
-      host.connections[0]?.socket.write(framing.startsWith('C') ? 'body' : '4\r\nbody\r\n0\r\n\r\n');
-      await raw.receives(/body/);
-    }),
-  ));
+  test(`a head whose body is late reaches the client at once: ${framing}`, () =>
+    withRawProxy(
+      ({ socket, text }) => {
+        if (text.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+      },
+      ({ port }, host) =>
+        withRaw(port, async (raw) => {
+          await raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n').receives(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
+          host.connections[0]?.socket.write(framing.startsWith('C') ? 'body' : '4\r\nbody\r\n0\r\n\r\n');
+          await raw.receives(/body/);
+        }),
+    ));
 }
 
 test.run();

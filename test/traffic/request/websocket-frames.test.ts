@@ -131,12 +131,18 @@ test('seeded frames in seeded chunks are followed; seeded rubbish never throws',
   const random = new Random(11);
   for (let round = 0; round < 300; round++) {
     const tracker = new FrameTracker();
-    const sent = Array.from({ length: 1 + random.below(30) }, () => frame({ first: [0x81, 0x02, 0x00, 0xc2][random.below(4)] as number, length: random.below([10, 200, 70_000][random.below(3)] as number), isMasked: random.below(2) === 0 }));
+    const sent = Array.from({ length: 1 + random.below(30) }, () =>
+      frame({
+        first: [0x81, 0x02, 0x00, 0xc2][random.below(4)] as number,
+        length: random.below([10, 200, 70_000][random.below(3)] as number),
+        isMasked: random.below(2) === 0,
+      }),
+    );
     const ends = new Set<number>([0]);
     let total = 0;
     for (const bytes of sent) ends.add((total += bytes.length));
     const row = Buffer.concat(sent);
-    for (let at = 0; at < row.length;) {
+    for (let at = 0; at < row.length; ) {
       const next = Math.min(row.length, at + 1 + random.below(5000));
       tracker.push(row.subarray(at, next));
       at = next;

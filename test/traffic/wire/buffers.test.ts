@@ -70,7 +70,14 @@ test('bytes of several parts of one read are held until the last of them is take
     return true;
   }, true);
   for (let i = 1; i <= 8; i++) read(reads, MUCH, i);
-  for (let i = 1; i <= 8; i++) assert.equal([way.take(), way.take()], [[i, true], [i, true]]);
+  for (let i = 1; i <= 8; i++)
+    assert.equal(
+      [way.take(), way.take()],
+      [
+        [i, true],
+        [i, true],
+      ],
+    );
   reads.end();
 });
 

@@ -3,7 +3,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ClientFacts, clientFacts, passedTrailers, requestHeaders, type RequestRules, responseHeaders } from '../../../lib/traffic/wire/headers.js';
+import {
+  type ClientFacts,
+  clientFacts,
+  passedTrailers,
+  requestHeaders,
+  type RequestRules,
+  responseHeaders,
+} from '../../../lib/traffic/wire/headers.js';
 import { TRAFFIC_DEFAULTS } from '../../../lib/config/traffic-config.js';
 import { isRefusal, readRequestHead, type RequestHead } from '../../../lib/traffic/wire/request-head.js';
 import type { ResponseHead } from '../../../lib/traffic/wire/response-head.js';
@@ -16,24 +23,62 @@ const RULES: RequestRules = { authority: '10.0.0.7:8080', pseudonym: 'meercat-te
 
 /** What a balancer adds about where a plain request came from. */
 const ORIGIN = [
-  'X-Forwarded-For', '192.0.2.1', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host', 'example.org', 'X-Forwarded-Port', '8080',
-  'Forwarded', 'for=192.0.2.1;host="example.org";proto=http', 'Via', '1.1 meercat-test',
+  'X-Forwarded-For',
+  '192.0.2.1',
+  'X-Forwarded-Proto',
+  'http',
+  'X-Forwarded-Host',
+  'example.org',
+  'X-Forwarded-Port',
+  '8080',
+  'Forwarded',
+  'for=192.0.2.1;host="example.org";proto=http',
+  'Via',
+  '1.1 meercat-test',
 ];
 
 /** What a balancer adds to every plain request. */
 const OURS = [...ORIGIN, 'Connection', 'keep-alive'];
 
-const HOP_BY_HOP = ['Connection', 'Keep-Alive', 'Proxy', 'Proxy-Connection', 'Proxy-Authenticate', 'Proxy-Authorization', 'TE', 'Trailer', 'Transfer-Encoding', 'Upgrade'];
+const HOP_BY_HOP = [
+  'Connection',
+  'Keep-Alive',
+  'Proxy',
+  'Proxy-Connection',
+  'Proxy-Authenticate',
+  'Proxy-Authorization',
+  'TE',
+  'Trailer',
+  'Transfer-Encoding',
+  'Upgrade',
+];
 
 function buildHead(headers: readonly string[], fields: Partial<RequestHead> = {}): RequestHead {
   return {
-    method: 'GET', target: '/', minorVersion: 1, headers, host: 'example.org', framing: 'none', length: 0, upgrade: undefined, expectsContinue: false,
-    droppedNames: 0, isKeptAlive: true, passedBy: undefined, shared: undefined, ...fields,
+    method: 'GET',
+    target: '/',
+    minorVersion: 1,
+    headers,
+    host: 'example.org',
+    framing: 'none',
+    length: 0,
+    upgrade: undefined,
+    expectsContinue: false,
+    droppedNames: 0,
+    isKeptAlive: true,
+    passedBy: undefined,
+    shared: undefined,
+    ...fields,
   };
 }
 
 /** The headers that a host gets. */
-function toHost(headers: readonly string[], fields: Partial<RequestHead> = {}, client = CLIENT, rules: Partial<RequestRules> = {}): string[] {
+function toHost(
+  headers: readonly string[],
+  fields: Partial<RequestHead> = {},
+  client = CLIENT,
+  rules: Partial<RequestRules> = {},
+): string[] {
   return requestHeaders(buildHead(headers, fields), client, { ...RULES, ...rules });
 }
 
@@ -48,21 +93,48 @@ function pairs(raw: readonly string[]): [string, string][] {
 
 const valueOf = (raw: readonly string[], name: string): string | undefined => pairs(raw).find(([each]) => each === name)?.[1];
 
-test('order, case and repetition of a request\'s headers are kept', () => {
+test("order, case and repetition of a request's headers are kept", () => {
   const raw = ['hOsT', 'example.org', 'X-b', '1', 'x-B', '2', 'Accept', '', 'X-b', '1', 'Cookie', 'a=1; b=2'];
   assert.equal(toHost(raw), [...raw, ...OURS]);
 });
 
-test('order, case and repetition of an answer\'s headers are kept', () => {
-  const raw = ['set-Cookie', 'b=2', 'Content-Length', '3', 'Set-Cookie', 'a=1', 'set-cookie', 'b=2', 'ETag', '"x"', 'X-Forwarded-For', 'kept', 'Via', '1.1 other'];
+test("order, case and repetition of an answer's headers are kept", () => {
+  const raw = [
+    'set-Cookie',
+    'b=2',
+    'Content-Length',
+    '3',
+    'Set-Cookie',
+    'a=1',
+    'set-cookie',
+    'b=2',
+    'ETag',
+    '"x"',
+    'X-Forwarded-For',
+    'kept',
+    'Via',
+    '1.1 other',
+  ];
   assert.equal(toClient(raw), raw);
 });
 
 test('an empty list gives an empty list, and a host always gets a Host header', () => {
   assert.equal(toClient([]), []);
   assert.equal(toHost([], { host: undefined, minorVersion: 0 }), [
-    'Host', '10.0.0.7:8080', 'X-Forwarded-For', '192.0.2.1', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Port', '8080', 'Forwarded', 'for=192.0.2.1;proto=http',
-    'Via', '1.0 meercat-test', 'Connection', 'keep-alive',
+    'Host',
+    '10.0.0.7:8080',
+    'X-Forwarded-For',
+    '192.0.2.1',
+    'X-Forwarded-Proto',
+    'http',
+    'X-Forwarded-Port',
+    '8080',
+    'Forwarded',
+    'for=192.0.2.1;proto=http',
+    'Via',
+    '1.0 meercat-test',
+    'Connection',
+    'keep-alive',
   ]);
 });
 
@@ -76,12 +148,40 @@ for (const name of HOP_BY_HOP) {
 }
 
 test('names that only look like those pass', () => {
-  const raw = ['TX', '1', 'Trailers', '1', 'Proxies', '1', 'Upgraded', '1', 'Keep-Alivx', '1', 'Forwardex', '1', 'X-Forward', '1', 'X-Forwardedx', '1', 'Expectx', '1'];
+  const raw = [
+    'TX',
+    '1',
+    'Trailers',
+    '1',
+    'Proxies',
+    '1',
+    'Upgraded',
+    '1',
+    'Keep-Alivx',
+    '1',
+    'Forwardex',
+    '1',
+    'X-Forward',
+    '1',
+    'X-Forwardedx',
+    '1',
+    'Expectx',
+    '1',
+  ];
   assert.equal(toHost(raw), [...raw, ...OURS]);
   assert.equal(toClient(raw), raw);
 });
 
-for (const name of ['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Proto', 'X-Forwarded-Server', 'X-Forwarded-Prefix', 'X-Forwarded-Z']) {
+for (const name of [
+  'Forwarded',
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Port',
+  'X-Forwarded-Proto',
+  'X-Forwarded-Server',
+  'X-Forwarded-Prefix',
+  'X-Forwarded-Z',
+]) {
   test(`a client's ${name} is dropped`, () => {
     for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
       assert.equal(toHost(['A', '1', written, 'spoofed', written, 'again']), ['A', '1', ...OURS]);
@@ -90,14 +190,47 @@ for (const name of ['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwa
 }
 
 test('what a trusted proxy says of its client is kept and extended', () => {
-  const headers = toHost([
-    'x-forwarded-for', '203.0.113.9', 'X-Forwarded-For', '198.51.100.1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Proto', 'ftp', 'X-Forwarded-Host', 'shop.example',
-    'X-Forwarded-Port', '443', 'Forwarded', 'for=203.0.113.9', 'Forwarded', 'for=198.51.100.1', 'X-Forwarded-Prefix', '/shop',
-  ], {}, PROXY);
+  const headers = toHost(
+    [
+      'x-forwarded-for',
+      '203.0.113.9',
+      'X-Forwarded-For',
+      '198.51.100.1',
+      'X-Forwarded-Proto',
+      'https',
+      'X-Forwarded-Proto',
+      'ftp',
+      'X-Forwarded-Host',
+      'shop.example',
+      'X-Forwarded-Port',
+      '443',
+      'Forwarded',
+      'for=203.0.113.9',
+      'Forwarded',
+      'for=198.51.100.1',
+      'X-Forwarded-Prefix',
+      '/shop',
+    ],
+    {},
+    PROXY,
+  );
   assert.equal(headers, [
-    'X-Forwarded-Prefix', '/shop', 'X-Forwarded-For', '203.0.113.9, 198.51.100.1, 192.0.2.1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'shop.example',
-    'X-Forwarded-Port', '443', 'Forwarded', 'for=203.0.113.9, for=198.51.100.1, for=192.0.2.1;host="example.org";proto=http', 'Via', '1.1 meercat-test',
-    'Connection', 'keep-alive',
+    'X-Forwarded-Prefix',
+    '/shop',
+    'X-Forwarded-For',
+    '203.0.113.9, 198.51.100.1, 192.0.2.1',
+    'X-Forwarded-Proto',
+    'https',
+    'X-Forwarded-Host',
+    'shop.example',
+    'X-Forwarded-Port',
+    '443',
+    'Forwarded',
+    'for=203.0.113.9, for=198.51.100.1, for=192.0.2.1;host="example.org";proto=http',
+    'Via',
+    '1.1 meercat-test',
+    'Connection',
+    'keep-alive',
   ]);
 });
 
@@ -106,13 +239,29 @@ test('a trusted proxy that says nothing is itself the client', () => {
 });
 
 test('what Connection names is dropped, in requests and answers, wherever it stands', () => {
-  const raw = ['X-Secret', '1', 'Connection', 'x-secret ,  X-Other', 'X-OTHER', '2', 'X-Kept', '3', 'connection', 'X-Third', 'X-Third', '4'];
+  const raw = [
+    'X-Secret',
+    '1',
+    'Connection',
+    'x-secret ,  X-Other',
+    'X-OTHER',
+    '2',
+    'X-Kept',
+    '3',
+    'connection',
+    'X-Third',
+    'X-Third',
+    '4',
+  ];
   assert.equal(toClient(raw), ['X-Kept', '3']);
   assert.equal(toHost(raw), ['X-Kept', '3', ...OURS]);
 });
 
 test('a claim that Connection names is dropped even from a trusted proxy, and ours are not', () => {
-  assert.equal(toHost(['X-Forwarded-For', '203.0.113.9', 'Connection', 'X-Forwarded-For, Via, Forwarded', 'Via', '1.1 gone'], {}, PROXY), OURS);
+  assert.equal(
+    toHost(['X-Forwarded-For', '203.0.113.9', 'Connection', 'X-Forwarded-For, Via, Forwarded', 'Via', '1.1 gone'], {}, PROXY),
+    OURS,
+  );
 });
 
 test('Content-Length and Host pass although Connection names them', () => {
@@ -129,10 +278,25 @@ test('odd values of Connection drop nothing else', () => {
 
 test('a body that came chunked goes on chunked, and says which trailers follow', () => {
   assert.equal(toHost(['Transfer-Encoding', 'Chunked', 'Trailer', 'X-T'], { framing: 'chunked' }), [
-    'Trailer', 'X-T', ...ORIGIN, 'Transfer-Encoding', 'chunked', 'Connection', 'keep-alive',
+    'Trailer',
+    'X-T',
+    ...ORIGIN,
+    'Transfer-Encoding',
+    'chunked',
+    'Connection',
+    'keep-alive',
   ]);
-  assert.equal(toClient(['Transfer-Encoding', 'chunked', 'Trailer', 'X-T', 'A', '1'], { framing: 'chunked' }), ['Trailer', 'X-T', 'A', '1']);
-  assert.equal(toClient(['Transfer-Encoding', 'chunked', 'Trailer', 'X-T', 'A', '1'], { framing: 'chunked' }, false), ['A', '1'], 'no trailers to HTTP/1.0');
+  assert.equal(toClient(['Transfer-Encoding', 'chunked', 'Trailer', 'X-T', 'A', '1'], { framing: 'chunked' }), [
+    'Trailer',
+    'X-T',
+    'A',
+    '1',
+  ]);
+  assert.equal(
+    toClient(['Transfer-Encoding', 'chunked', 'Trailer', 'X-T', 'A', '1'], { framing: 'chunked' }, false),
+    ['A', '1'],
+    'no trailers to HTTP/1.0',
+  );
 });
 
 test('a client that takes trailers says so to the host', () => {
@@ -143,7 +307,11 @@ test('a client that takes trailers says so to the host', () => {
 });
 
 test('Expect passes where the client waits, and nowhere else', () => {
-  assert.equal(toHost(['Expect', '100-continue'], { framing: 'length', length: 1, expectsContinue: true }), ['Expect', '100-continue', ...OURS]);
+  assert.equal(toHost(['Expect', '100-continue'], { framing: 'length', length: 1, expectsContinue: true }), [
+    'Expect',
+    '100-continue',
+    ...OURS,
+  ]);
   assert.equal(toHost(['Expect', '100-continue']), OURS);
 });
 
@@ -155,13 +323,34 @@ test('what has no content has no length either, and what might have had some kee
 
 test('trailers pass but for what belongs into a head', () => {
   assert.equal(passedTrailers([]), []);
-  const raw = ['X-Sum', '1', 'Content-Length', '5', 'HOST', 'evil', 'X-Forwarded-For', '6.6.6.6', 'Forwarded', 'for=6.6.6.6', 'Transfer-Encoding', 'chunked', 'Set-Cookie', 'a=1', 'authorization', 'x', 'x-sum', '2'];
+  const raw = [
+    'X-Sum',
+    '1',
+    'Content-Length',
+    '5',
+    'HOST',
+    'evil',
+    'X-Forwarded-For',
+    '6.6.6.6',
+    'Forwarded',
+    'for=6.6.6.6',
+    'Transfer-Encoding',
+    'chunked',
+    'Set-Cookie',
+    'a=1',
+    'authorization',
+    'x',
+    'x-sum',
+    '2',
+  ];
   assert.equal(passedTrailers(raw), ['X-Sum', '1', 'x-sum', '2']);
 });
 
-test('the host is told of TLS, of the client\'s address and port, and of the name it asked for', () => {
+test("the host is told of TLS, of the client's address and port, and of the name it asked for", () => {
   const headers = toHost(['Host', 'a:1'], { host: 'a:1' }, clientFacts('2001:db8::1', 8443, true, false));
-  const told = ['X-Forwarded-Proto', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'Forwarded'].map((name) => valueOf(headers, name));
+  const told = ['X-Forwarded-Proto', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'Forwarded'].map((name) =>
+    valueOf(headers, name),
+  );
   assert.equal(told, ['https', '2001:db8::1', 'a:1', '8443', 'for="[2001:db8::1]";host="a:1";proto=https']);
 });
 
