@@ -1,5 +1,5 @@
 // The flags of `meercat balancer`, as one table: each flag with its field of the configuration, what it means
-// and how it is read. The command line, the configuration and the README's tables are checked against it.
+// and how it is read. The command line, the configuration and docs/flags.md are checked against it.
 
 import {
   type BalancerConfig,

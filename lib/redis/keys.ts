@@ -1,6 +1,6 @@
 // Every key and channel of Meercat, built in one place. (ioredis's keyPrefix would miss the channels.)
 
-/** All names under one namespace; see the table in the README. */
+/** All names under one namespace; docs/redis.md lists them. */
 export interface Keys {
   readonly namespace: string;
   readonly lease: string;

@@ -6,7 +6,7 @@ export interface ScenarioJson {
   readonly [field: string]: unknown;
 }
 
-/** 50 hosts of uneven power with noisy neighbours: what the README's figures are of. */
+/** 50 hosts of uneven power with noisy neighbours: the one that docs/figures.md measures. */
 export const DEFAULT_SCENARIO = {
   name: 'default',
   about: 'hosts of uneven power with noisy neighbours, requests of 5, 20 and 200 ms',

@@ -9,7 +9,7 @@ import type { ClientFacts } from '../wire/headers.js';
 
 /**
  * What the access log says of the end: how the last attempt ended; `refused` without one; `client-failed` when the
- * client was given up for its body, which was late, malformed, or too long. The README lists them.
+ * client was given up for its body, which was late, malformed, or too long. docs/http.md lists them.
  */
 export type LoggedOutcome = OutcomeKind | 'refused' | 'client-failed';
 

@@ -22,7 +22,7 @@ export type AnswerCode =
   | 'MEERCAT_HOST_TIMEOUT'
   | 'MEERCAT_LOOP';
 
-/** All answers of our own; the README lists them. */
+/** All answers of our own; docs/http.md lists them. */
 export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
   MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'the request is not one that every parser reads in the same way' },
   MEERCAT_METHOD_NOT_ALLOWED: { status: 405, reason: 'Method Not Allowed', message: 'CONNECT and TRACE are not served' },

@@ -1,4 +1,4 @@
-// The README's tables against the code: what is forwarded, what is refused, every flag with its default, every
+// The tables in docs/ against the code: what is forwarded, what is refused, every flag with its default, every
 // answer of a balancer itself. What stands there is tried, not compared with a copy.
 
 import { readFileSync } from 'node:fs';
@@ -13,15 +13,14 @@ import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/wir
 import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/wire/request-head.js';
 import { RequestParser } from '../lib/traffic/client/request-parser.js';
 
-const test = suite('readme');
+const test = suite('docs');
 
-const README = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-
-/** The rows of the table below a heading, as cells; the heading's own row is left out. */
-function tableBelow(heading: string): string[][] {
-  const start = README.indexOf(`\n${heading}\n`);
+/** The rows of the table below a heading of a page in docs/, as cells; the heading's own row is left out. */
+function tableBelow(page: string, heading: string): string[][] {
+  const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8');
+  const start = text.indexOf(`\n${heading}\n`);
   assert.ok(start >= 0, `the heading ${heading}`);
-  const [, lines = ''] = /\n\n(\|[^]*?)\n\n/.exec(README.slice(start)) ?? [];
+  const [, lines = ''] = /\n\n(\|[^]*?)\n\n/.exec(text.slice(start)) ?? [];
   const rows = lines.split('\n').map((line) => line.slice(2, -2).split(' | '));
   assert.ok(rows.length > 3, `a table below ${heading}`);
   return rows.slice(2);
@@ -30,7 +29,7 @@ function tableBelow(heading: string): string[][] {
 const codeIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
 
 test('every flag of a balancer is in its table, with the default that is in force', () => {
-  const rows = tableBelow('### `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));
+  const rows = tableBelow('flags.md', '## `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));
   const flags = BALANCER_FLAGS.flatMap(([, each]) => each);
   assert.equal(
     rows.map(([first = '']) => codeIn(first)[0]),
@@ -45,7 +44,7 @@ test('every flag of a balancer is in its table, with the default that is in forc
 });
 
 test('every answer of a balancer itself is in its table', () => {
-  const rows = tableBelow('### Answers of a balancer itself').map(([status, code = '', meaning]) => [
+  const rows = tableBelow('http.md', '## Answers of a balancer itself').map(([status, code = '', meaning]) => [
     Number(status),
     codeIn(code)[0],
     meaning,
@@ -104,7 +103,7 @@ function check(what: string | undefined, name: string, headers: readonly string[
 test('what is said to be forwarded is, both ways', () => {
   const client = clientFacts('192.0.2.9', 8080, false, false);
   const names = new Set<string>();
-  for (const [cell = '', toHost, toClient] of tableBelow('### Forwarded')) {
+  for (const [cell = '', toHost, toClient] of tableBelow('http.md', '## Forwarded')) {
     for (const name of codeIn(cell).filter((each) => !each.endsWith('-'))) {
       names.add(name);
       const others = name === 'Host' ? [] : ['Host: other.example'];
@@ -119,7 +118,7 @@ test('what is said to be forwarded is, both ways', () => {
 test('what is said to be refused is, with that answer and that counter', () => {
   let tried = 0;
   const counters = new Set<string>();
-  for (const [requests = '', status, counter = ''] of tableBelow('### Refused')) {
+  for (const [requests = '', status, counter = ''] of tableBelow('http.md', '## Refused')) {
     const [counted] = codeIn(counter);
     counters.add(counted as string);
     for (const request of codeIn(requests).filter((text) => text.includes('⏎'))) {
