@@ -44,7 +44,8 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
   if (DENIED.test(message)) return deniedReason(message, commandOf(error), role);
   const whose = role === 'Redis' ? 'its' : "a Sentinel's";
   if (UNTRUSTED.has(code))
-    return `${whose} certificate is not trusted (${message}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
+    // Node 24 and later add advice of their own after a semicolon, which our own makes superfluous.
+    return `${whose} certificate is not trusted (${message.split(';', 1)[0]}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return `${whose} certificate is for another name (${message.slice(0, MAX_SHOWN)}): it must name the address that is connected to`;
   if (code === 'CERT_HAS_EXPIRED') return `${whose} certificate has expired`;
