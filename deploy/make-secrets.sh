@@ -58,13 +58,10 @@ REPLICA_PASSWORD=$replica
 SENTINEL_PASSWORD=$sentinel
 SENTINEL_CLIENT_PASSWORD=$clients
 END
-  write_role balancer "$balancer"
-  write_role agent "$agent"
-else
-  write_role balancer "$balancer"
-  write_role agent "$agent"
-  write_role operator "$operator"
 fi
+write_role balancer "$balancer"
+write_role agent "$agent"
+write_role operator "$operator"
 echo "$admin" >"$folder/admin-password"
 printf '%s\n' "$acl" >"$folder/redis.acl"
 # Compose mounts the file as it is, and Redis does not run as you; only hashes stand in it, in a folder that is yours alone.

@@ -24,7 +24,7 @@ sentinel monitor meercat $master $REDIS_PORT 2
 sentinel auth-user meercat sentinel
 sentinel auth-pass meercat $SENTINEL_PASSWORD
 sentinel down-after-milliseconds meercat 3000
-sentinel failover-timeout meercat 10000
+sentinel failover-timeout meercat 4000
 sentinel parallel-syncs meercat 2
 END
 echo "$SELF watches; the master is $master"
