@@ -17,7 +17,7 @@ import { findRedis } from '../support/redis-server.js';
 const test = suite('compose fleet');
 
 const FILE = parseCompose(COMPOSE_TEXT);
-const SLOW_MS = 30_000;
+const SLOW_MS = 60_000;
 
 /** Where the containers of a test are. */
 interface Places {
@@ -123,7 +123,7 @@ test('the services find each other, serve, are healthy, and stop as the file pro
               assert.is(measured.state, 'up');
 
               // What is under way is finished, and new requests are served while ready says 503.
-              const slow = ask(Number(first.MEERCAT_PORT), { path: '/work?ms=1500' });
+              const slow = ask(Number(first.MEERCAT_PORT), { path: '/work?ms=500' });
               await until(
                 async () => (await ask(Number(first.MEERCAT_CONSOLE_PORT), { path: '/.meercat/health' })).body.includes('"inflight":1'),
                 { what: 'the request to be in flight' },

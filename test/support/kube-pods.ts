@@ -85,6 +85,8 @@ export async function redisPods(objects: readonly KubeObject[], dir: string): Pr
 
 /** Starts these processes, hands them out, and ends them. */
 export function withProcesses<T>(all: readonly ProcessOptions[], fn: (...children: RunningProcess[]) => Promise<T>): Promise<T> {
+  // Each process has a listener of its own for the test's exit.
+  process.setMaxListeners(Math.max(process.getMaxListeners(), 10 + 2 * all.length));
   const open = (started: readonly RunningProcess[]): Promise<T> => {
     const next = all[started.length];
     return next === undefined ? fn(...started) : withProcess(next, (child) => open([...started, child]));
