@@ -32,8 +32,8 @@ function isBlank(code: number): boolean {
 }
 
 /**
- * The value of a Content-Length: decimal digits alone, and no zero before others, which some parsers take for the mark
- * of an octal number; NaN for anything else.
+ * The value of a Content-Length: decimal digits alone, at most 15 of them (others lose digits beyond 2^53), and none that
+ * is written in two ways (with a leading zero some read octal digits); NaN for anything else.
  */
 export function parseLength(value: string): number {
   return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : Number.NaN;

@@ -8,7 +8,7 @@ import { type BodyFraming, type LinesRules, readFields, type RequestFields, type
 import {
   checkMethod,
   checkTargetBytes,
-  hasOwnForm,
+  isOriginForm,
   lineGrammar,
   type LineRules,
   readAbsoluteTarget,
@@ -53,12 +53,12 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
     checkMethod(method, rules) ??
     checkTargetBytes(target, rules) ??
     checkBody(method, minorVersion, fields, rules) ??
-    (hasOwnForm(target) ? readOwnForm(method, target, minorVersion, fields) : new ReadHead(method, target, minorVersion, fields))
+    (isOriginForm(target) ? new ReadHead(method, target, minorVersion, fields) : readOtherForm(method, target, minorVersion, fields))
   );
 }
 
 /** A head whose target is `*`, or has a scheme and a name. */
-function readOwnForm(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields): RequestHead | Refusal {
+function readOtherForm(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields): RequestHead | Refusal {
   if (target === '*') return method === 'OPTIONS' ? new ReadHead(method, target, minorVersion, fields) : REFUSALS.target;
   const absolute = readAbsoluteTarget(method, target);
   if (absolute === undefined) return REFUSALS.target;
@@ -94,7 +94,7 @@ export class RequestHeadReader {
       if (start !== null && text.length <= this.#rules.maxHeaderSize) {
         const [, method, target] = start as unknown as [string, string, string];
         if (
-          !hasOwnForm(target) &&
+          isOriginForm(target) &&
           target.length <= this.#rules.maxUrlSize &&
           checkMethod(method, this.#rules) === undefined &&
           checkTargetBytes(target, this.#rules) === undefined

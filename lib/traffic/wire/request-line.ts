@@ -46,7 +46,7 @@ export function lineGrammar({ utf8Targets }: LineRules): LineGrammar {
   return utf8Targets === 'pass' ? BYTE_GRAMMAR : ASCII_GRAMMAR;
 }
 
-/** Never served, in small letters neither: a host may not tell them from the real ones. */
+/** Never served, nor in small letters: a host may take those for the real ones. */
 const NEVER_SERVED = /^(?:CONNECT|TRACE)$/i;
 
 /** Why a method is not served. */
@@ -55,9 +55,9 @@ export function checkMethod(method: string, { methods }: LineRules): Refusal | u
   return methods.length === 0 || methods.includes(method) ? undefined : REFUSALS.methodNotListed;
 }
 
-/** Whether a target is of another form than a path: what it means must be worked out. */
-export function hasOwnForm(target: string): boolean {
-  return target.charCodeAt(0) !== SLASH;
+/** Whether a target is in origin form: a path, and perhaps a query. */
+export function isOriginForm(target: string): boolean {
+  return target.charCodeAt(0) === SLASH;
 }
 
 const SLASH = 0x2f;

@@ -226,6 +226,14 @@ const BODIES: readonly ClientInput[] = [
     post('0003;a=b;c;d="e;\\f"\r\nabc\r\nA\r\n0123456789\r\n000\r\n\r\n'.replace('\\f', 'f'), CHUNKED, CLOSE),
     'POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\nabc0123456789',
   ),
+  ...['3 ', '3\t \t', '3 ;a', '3; a', '3;a ', '3 ; a = b ; c\t=\t"d e"\t;f ', '03 ;a=b'].map((size) =>
+    passed(
+      `the chunk size ${JSON.stringify(size)}`,
+      post(`${size}\r\nabc\r\n0${size.slice(1).replace(/^3/, '')}\r\n\r\n`, CHUNKED, CLOSE),
+      'POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\nabc',
+      isAnswered('POST / abc'),
+    ),
+  ),
   passed(
     'a coding in capitals, with spaces round it',
     post('3\r\nabc\r\n0\r\n\r\n', 'Transfer-Encoding: \t CHUNKED ', CLOSE),
