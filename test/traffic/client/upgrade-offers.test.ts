@@ -110,6 +110,22 @@ test('a host that fails on an offer costs an answer of our own, and the connecti
     { responseTimeoutMs: 1000 },
   ));
 
+test('an offer that is answered at once, since there is no host, leaves the connection usable', () =>
+  withBalancer({}, ({ port, counter }) =>
+    withRaw(port, async (raw) => {
+      for (let i = 1; i <= 3; i++) {
+        raw.text = '';
+        await raw
+          .send(i === 2 ? plain('/') : offer('/'))
+          .receives(/^HTTP\/1\.1 503 [^]*\r\nConnection: keep-alive\r\n[^]*MEERCAT_NO_HOST[^]*\n$/);
+        assert.is(counter('requests_refused_no_host'), i);
+      }
+      raw.text = '';
+      raw.send(offer('/') + plain('/hidden'));
+      assert.is((await raw.ends()).match(/MEERCAT_NO_HOST/g)?.length, 1);
+    }),
+  ));
+
 for (const [what, early] of [
   ['a request', plain('/hidden')],
   ['bytes of the other protocol', '\x81\x85\x01\x02\x03\x04hello'],

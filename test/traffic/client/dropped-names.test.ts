@@ -4,15 +4,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MINUTE } from '../../../lib/clock.js';
 import { clientFacts } from '../../../lib/traffic/wire/headers.js';
-import { createNameWatch } from '../../../lib/traffic/client/name-watch.js';
+import { watchDroppedNames } from '../../../lib/traffic/client/dropped-names.js';
 
-const test = suite('name watch');
+const test = suite('dropped names');
 
 test('the first is said at once, the next ones together after a minute, and each is counted', () => {
   let nowMs = 5000;
   let counted = 0;
   const said: unknown[] = [];
-  const onDropped = createNameWatch({
+  const onDropped = watchDroppedNames({
     clock: () => nowMs,
     count: (name, times = 1) => {
       assert.is(name, 'header_names_dropped');

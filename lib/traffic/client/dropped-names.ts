@@ -9,15 +9,15 @@ import type { ClientFacts } from '../wire/headers.js';
 /** The longest part of a name that is logged; a name is printable ASCII. */
 const MAX_LOGGED = 80;
 
-/** What the watch is handed. */
-export interface NameWatchOptions {
+/** What the watch over dropped names is handed. */
+export interface DroppedNamesOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly log: Log;
 }
 
 /** Gives what is to be told of a request's headers or trailers that were left out: whose, and their names, at least one. */
-export function createNameWatch({ clock, count, log }: NameWatchOptions): (facts: ClientFacts, names: readonly string[]) => void {
+export function watchDroppedNames({ clock, count, log }: DroppedNamesOptions): (facts: ClientFacts, names: readonly string[]) => void {
   let saidAtMs = Number.NEGATIVE_INFINITY;
   let unsaid = 0;
   return ({ address }, names) => {
