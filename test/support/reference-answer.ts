@@ -65,7 +65,7 @@ function readChunks(text: string, missing: 'more' | 'cut'): ReturnType<typeof re
   let body = '';
   let rest = text;
   for (;;) {
-    const size = /^([0-9a-fA-F]+)(?:;[^\r\n]*)?\r\n/.exec(rest);
+    const size = /^([0-9a-fA-F]+)[ \t]*(?:;[^\r\n]*)?\r\n/.exec(rest);
     if (size === null) return { body, state: missing, rest };
     const from = size[0].length;
     const length = Number.parseInt(size[1] as string, 16);

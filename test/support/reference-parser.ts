@@ -159,7 +159,7 @@ class Reader {
     let body = '';
     for (;;) {
       const line = this.#line();
-      const size = this.#lax.bendsChunkSizes ? /^\s*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] : /^([0-9a-f]+)(?:;.*)?$/i.exec(line)?.[1];
+      const size = this.#lax.bendsChunkSizes ? /^\s*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] : /^([0-9a-f]+)[ \t]*(?:;.*)?$/i.exec(line)?.[1];
       if (size === undefined) throw new Fault(`chunk size ${JSON.stringify(line)}`);
       const length = Number.parseInt(size, 16);
       if (length === 0) return { body, trailers: this.#headers() };
