@@ -16,6 +16,8 @@ export interface ConnectionOwner {
   readonly clock: Clock;
   /** How long an idle connection is kept at most. */
   readonly keepIdleMs: number;
+  /** The longest head of an answer. */
+  readonly maxHeadBytes: number;
   /** Its answer is whole and the connection can be used again. */
   onIdle(connection: HostConnection): void;
   onClosed(connection: HostConnection): void;
@@ -39,7 +41,7 @@ export class HostConnection implements Waiting {
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #addresses: HostAddresses | undefined;
-  readonly #parser = new ResponseParser();
+  readonly #parser: ResponseParser;
   #user: ConnectionUser | undefined;
   #isConnected = false;
   #isClosed = false;
@@ -56,6 +58,7 @@ export class HostConnection implements Waiting {
     this.#owner = owner;
     this.keepIdleMs = owner.keepIdleMs;
     this.#addresses = options.addresses;
+    this.#parser = new ResponseParser(owner.maxHeadBytes);
     this.socket = this.#open(options);
     owner.deadlines.add(this);
   }
