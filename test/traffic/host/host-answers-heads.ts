@@ -81,8 +81,16 @@ const LINES: readonly HostAnswer[] = [
   ].map((line) => bad(`the header line ${JSON.stringify(line)}`, ok('ok', line, 'Content-Length: 2'))),
   ...[
     'Content-Length: 2\r\nContent-Length: 3',
-    'Content-Length: 2\r\nContent-Length: 2',
-    'Content-Length: 2, 2',
+    'Content-Length: 2\r\nX-A: 1\r\nContent-Length: 3, 3',
+    'Content-Length: 2\r\nContent-Length: 02',
+    'Content-Length: 2, 3',
+    'Content-Length: 2, 02',
+    'Content-Length: 2,,2',
+    'Content-Length: 2,',
+    'Content-Length: 2;',
+    'Content-Length: 02',
+    'Content-Length: 002',
+    'Content-Length: 9007199254740993',
     'Content-Length: -2',
     'Content-Length: +2',
     'Content-Length: 0x2',
@@ -91,6 +99,7 @@ const LINES: readonly HostAnswer[] = [
     'Content-Length: 99999999999999999999',
     'Content-Length: 2.0',
     'Content-Length: two',
+    'Content-Length: \xb2',
   ].map((lines) => bad(`the length ${JSON.stringify(lines)}`, ok('ok', lines))),
   ...[
     'Content-Length: 12\r\nTransfer-Encoding: chunked',
@@ -111,7 +120,25 @@ const LINES: readonly HostAnswer[] = [
   bad('a status line that never ends', `HTTP/1.1 200 ${'O'.repeat(40_000)}`),
 ];
 
+/** A head with exactly one length, in its canonical form. */
+const ONE_LENGTH = /^(?![^]*\r\ncontent-length[^]*\r\ncontent-length)[^]*\r\nContent-Length: 2\r\n/i;
+
 const WELL: readonly HostAnswer[] = [
+  ...[
+    'Content-Length: 2\r\nContent-Length: 2',
+    'Content-Length: 2, 2',
+    'Content-Length: 2,\t2 ,2',
+    'Content-Length:\t2 \t',
+    'Content-Length: 2\r\nX-A: 1\r\ncontent-length: 2,2\r\nX-B: 2\r\nCONTENT-LENGTH: 2',
+  ].map((lines) => well(`the length ${JSON.stringify(lines)}`, ok('ok', lines, 'X-C: 3'), 'ok', { head: ONE_LENGTH })),
+  well(
+    'equal lengths and a load report behind them',
+    ok('ok', 'Content-Length: 2', 'Content-Length: 2', 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5', 'X-C: 3'),
+    'ok',
+    {
+      head: /^HTTP\/1\.1 200 OK\r\nContent-Length: 2\r\nX-C: 3\r\n/,
+    },
+  ),
   well('no reason', 'HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok', 'ok'),
   well('neither a reason nor a space', 'HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok', 'ok'),
   well('a reason beyond ASCII', 'HTTP/1.1 200 d\xe9j\xe0\r\nContent-Length: 2\r\n\r\nok', 'ok', { head: /^HTTP\/1\.1 200 d\xe9j\xe0\r\n/ }),
