@@ -29,7 +29,7 @@ export function readAnswer(text: string, method: string, ending: Ending): Refere
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) return { ...NOTHING, informational, state: ending === 'open' ? 'more' : 'cut', rest };
     const head = rest.slice(0, end);
-    const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
+    const status = Number(/^HTTP\/1\.\d (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
     if (!(status >= 100)) throw new Error(`no answer: ${JSON.stringify(rest.slice(0, 200))}`);
     rest = rest.slice(end + 4);
     if (status < 200) informational.push(status);

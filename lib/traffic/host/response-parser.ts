@@ -205,5 +205,5 @@ const ALL_TAKEN = -3;
 /** Whether what there is of a head can still become one: garbage without an end is not waited for. */
 function canBecomeHead(bytes: Buffer, offset: number): boolean {
   const text = bytes.toString('latin1', offset, Math.min(bytes.length, offset + 13));
-  return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}[01](?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);
+  return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}\d(?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);
 }

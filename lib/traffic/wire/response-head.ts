@@ -35,7 +35,7 @@ export const NO_LOAD = -1;
 export const SEVERAL_LOADS = -2;
 
 const HEAD = new RegExp(
-  `^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
+  `^HTTP/1\\.(\\d) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
 );
 
 /**
@@ -46,6 +46,7 @@ const HEAD = new RegExp(
 export function readResponseHead(text: string, isHead: boolean): ResponseHead | undefined {
   const line = HEAD.exec(text);
   if (line === null) return undefined;
+  // A later version is read as the last that is known (RFC 9110, section 2.5).
   const minorVersion = line[1] === '0' ? 0 : 1;
   const status = Number(line[2]);
   let headers = splitLines(text, text.indexOf('\r\n') + 2, text.length - 2);

@@ -117,11 +117,6 @@ const BODIES: readonly ClientInput[] = [
     isAnswered('POST / abc'),
   ),
   passed(
-    'a length with zeros before it',
-    post('abc', 'Content-Length: 0003', CLOSE),
-    'POST / HTTP/1.1\nHost: x\nContent-Length: 0003 (ours)\n\nabc',
-  ),
-  passed(
     'a length with spaces round it',
     post('abc', 'Content-Length: \t3 ', CLOSE),
     'POST / HTTP/1.1\nHost: x\nContent-Length: 3 (ours)\n\nabc',
