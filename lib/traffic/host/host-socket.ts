@@ -96,6 +96,7 @@ function keepFailedWrites(socket: Socket, user: SocketUser): void {
     return asking;
   };
   const { _write: write, _writev: writev } = socket;
+  // oxlint-disable no-underscore-dangle -- Node's names
   socket._write = (chunk, encoding, end) => write.call(socket, chunk, encoding, asked(end));
   if (writev !== undefined) socket._writev = (chunks, end) => writev.call(socket, chunks, asked(end));
 }

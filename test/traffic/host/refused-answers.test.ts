@@ -1,12 +1,11 @@
 // The tables of docs/http.md on answers of hosts: each one that stands there is sent by a real host through a balancer,
 // to clients of both versions and to one that offers an upgrade.
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TRAFFIC_DEFAULTS } from '../../../lib/config/traffic-config.js';
 import { until } from '../../support/brackets.js';
+import { readPage, tableBelow } from '../../support/documents.js';
 import type { TestBalancer } from '../../support/fleet.js';
 import { RawClient } from '../../support/http-client.js';
 import { hasHead, withRawProxy } from '../../support/proxy.js';
@@ -15,16 +14,7 @@ import { readAnswer } from '../../support/reference-answer.js';
 
 const test = suite('refused answers');
 
-const PAGE = readFileSync(fileURLToPath(new URL('../../../../docs/http.md', import.meta.url)), 'utf8');
-
-/** The rows of the first table below a heading, as cells. */
-function rowsBelow(heading: string): string[][] {
-  const [, section = ''] = PAGE.split(`\n${heading}\n`);
-  const [, lines = ''] = /\n\n(\|[^]*?)\n\n/.exec(`\n${section}`) ?? [];
-  const rows = lines.split('\n').slice(2);
-  assert.ok(rows.length > 3, `a table below ${heading}`);
-  return rows.map((line) => line.slice(2, -2).split(' | '));
-}
+const PAGE = readPage('docs/http.md');
 
 const bytesOf = (text: string): string => text.replaceAll('⏎', '\r\n').replaceAll('␊', '\n').replaceAll('␍', '\r').replaceAll('␀', '\0');
 
@@ -112,7 +102,7 @@ test('every answer that is said to be refused is, whoever asks, and its connecti
   withStage(async ({ each, ask }) => {
     const faults: string[] = [];
     let tried = 0;
-    for (const [answers = '', gets, why = ''] of rowsBelow('## What is refused in an answer, and why')) {
+    for (const [answers = '', gets, why = ''] of tableBelow(PAGE, '## What is refused in an answer, and why')) {
       assert.ok(why.length > 10, `${answers}: why`);
       assert.ok(gets === '502' || gets === 'cut off', `${answers}: what is "${gets}"?`);
       const all = answersOf(answers);
@@ -135,13 +125,13 @@ test('every answer that is said to be refused is, whoever asks, and its connecti
     }
     assert.equal(faults, []);
     assert.ok(tried > 120, `${tried} tried`);
-    for (const described of Object.keys(DESCRIBED)) assert.ok(PAGE.includes(`\n| ${described} | `), described);
+    for (const described of Object.keys(DESCRIBED)) assert.ok(PAGE.text.includes(`\n| ${described} | `), described);
   }));
 
 test('every answer that is said to be accepted is, as it is said to be, and its connection is kept or closed', () =>
   withStage(async ({ ask }) => {
     let tried = 0;
-    for (const [answers = '', gets = '', connectionTo = ''] of rowsBelow('### Accepted, and written anew')) {
+    for (const [answers = '', gets = '', connectionTo = ''] of tableBelow(PAGE, '### Accepted, and written anew')) {
       const what = connectionTo.split(':', 1)[0];
       assert.ok(what === 'kept' || what === 'closed', `${answers}: what is "${what}"?`);
       for (const answer of answersOf(answers)) {
