@@ -15,6 +15,9 @@ import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable 
 /** How many bytes of the new protocol are taken before the host has agreed to it. */
 const MAX_EARLY = 64 << 10;
 
+/** Up to this size (bytes) an answer waits for the rest of what came with it. */
+const MAX_GATHERED = 16 << 10;
+
 const NOTHING = Buffer.alloc(0);
 
 /** Sends an attempt for a request through http-proxy. */
@@ -45,6 +48,8 @@ export class UpgradeLane implements ClientSide, PresentRequest {
   /** All that there is to say was sent. */
   #isDone = false;
   #isEndedByClose = false;
+  /** What leaves with the next write, in latin1: not at all, should the rest of it be wrong. */
+  #gathered = '';
 
   constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
     this.head = head;
@@ -118,22 +123,31 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     return socket;
   }
 
-  sendHead(head: ResponseHead): void {
-    this.hasStarted = true;
+  sendHead(head: ResponseHead, isBodyHere: boolean): void {
     this.status = head.status;
     this.#isEndedByClose = head.framing === 'chunked' || head.framing === 'close';
     // What it sent too early is read by nobody, but must not hide that it goes.
     this.#early = NOTHING;
     this.#socket.resume();
-    this.#connection.output.sendText(answerHead(head, { minorVersion: 0, isChunked: false, isKept: false }));
+    this.#gathered = answerHead(head, { minorVersion: 0, isChunked: false, isKept: false });
+    if (!isBodyHere && head.framing !== 'none') this.flush();
   }
 
   flush(): void {
-    // Nothing is held back here.
+    const text = this.#gathered;
+    if (text === '') return;
+    this.#gathered = '';
+    this.hasStarted = true;
+    this.#connection.output.sendText(text);
   }
 
   sendBody(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
+    if (this.#gathered !== '' && this.#gathered.length + bytes.length <= MAX_GATHERED) {
+      this.#gathered += bytes.toString('latin1');
+      return !this.#connection.output.isFull;
+    }
+    this.flush();
     this.#connection.output.sendBytes(bytes);
     return !this.#connection.output.isFull;
   }
@@ -144,6 +158,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
 
   breakOff(): void {
     this.#isDone = true;
+    this.#gathered = '';
     if (this.#isEndedByClose) this.#connection.reset();
     else this.#socket.destroy();
   }
@@ -153,12 +168,13 @@ export class UpgradeLane implements ClientSide, PresentRequest {
     this.status = statusOf(code);
     const isHead = this.head.method === 'HEAD';
     this.bytesOut = isHead ? 0 : lengthOf(code);
-    this.#connection.output.sendText(answerText(code, { isHead, isKept: false }));
+    this.#gathered = answerText(code, { isHead, isKept: false });
     this.#finish();
   }
 
   #finish(): void {
     this.#isDone = true;
+    this.flush();
     this.#connection.onAnswerSent(false);
   }
 
