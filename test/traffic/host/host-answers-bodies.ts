@@ -74,7 +74,7 @@ const WELL: readonly HostAnswer[] = [
   well('a length of 0', ok('', 'Content-Length: 0'), ''),
   well('no chunk at all', chunks('0\r\n\r\n'), ''),
   well('chunks with extensions and trailers', chunks('0005;a=b;c="d"\r\nhello\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\n'), 'hello'),
-  ...['5 ', '5\t \t', '0005', '00000000000000000005', '5 ;a', '5; a=b', '5;a = b ; c', '5;a="b\\"c" '].map((size) =>
+  ...['5 \t', '00000000000000000005', '5 ; a = b ;c="d\\"e" '].map((size) =>
     well(`the size ${JSON.stringify(size)} of a chunk`, chunks(`${size}\r\nhello\r\n0 \r\n\r\n`), 'hello'),
   ),
   well('chunks to a client of HTTP/1.0', chunks('5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n'), 'hello', {
@@ -104,26 +104,14 @@ const WELL: readonly HostAnswer[] = [
     status: 200,
     body: 'ok',
   }),
-  ...['HTTP/1.0', 'HTTP/1.1'].flatMap((version) =>
-    [
-      'Connection: close\r\nConnection: keep-alive',
-      'Connection: keep-alive\r\nConnection: close',
-      'connection: Close\r\nCONNECTION: Keep-Alive',
-      'Connection: close, keep-alive',
-      'Connection: keep-alive, close',
-      'Connection: keep-alive\r\nKeep-Alive: timeout=0',
-      'Connection: keep-alive\r\nKeep-Alive: timeout=5\r\nKeep-Alive: max=9, timeout = "0"',
-    ].map((lines) =>
+  ...['Connection: close\r\nConnection: keep-alive', 'Connection: keep-alive\r\nKeep-Alive: timeout=0'].flatMap((lines) =>
+    ['HTTP/1.0', 'HTTP/1.1'].map((version) =>
       entry(`${version} with ${JSON.stringify(lines)}`, `${version} 200 OK\r\n${lines}\r\nContent-Length: 2\r\n\r\nok`, {
         status: 200,
         body: 'ok',
       }),
     ),
   ),
-  entry('HTTP/1.0 with Proxy-Connection: keep-alive', 'HTTP/1.0 200 OK\r\nProxy-Connection: keep-alive\r\nContent-Length: 2\r\n\r\nok', {
-    status: 200,
-    body: 'ok',
-  }),
   entry(
     'Connection: close in an interim answer, and the connection stays open',
     `HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n${ok('ok', 'Content-Length: 2')}`,
