@@ -104,19 +104,6 @@ const WELL: readonly HostAnswer[] = [
     status: 200,
     body: 'ok',
   }),
-  ...['Connection: close\r\nConnection: keep-alive', 'Connection: keep-alive\r\nKeep-Alive: timeout=0'].flatMap((lines) =>
-    ['HTTP/1.0', 'HTTP/1.1'].map((version) =>
-      entry(`${version} with ${JSON.stringify(lines)}`, `${version} 200 OK\r\n${lines}\r\nContent-Length: 2\r\n\r\nok`, {
-        status: 200,
-        body: 'ok',
-      }),
-    ),
-  ),
-  entry(
-    'Connection: close in an interim answer, and the connection stays open',
-    `HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n${ok('ok', 'Content-Length: 2')}`,
-    { status: 200, body: 'ok' },
-  ),
   entry('Connection: close among others', ok('ok', 'Connection: X-A, CLOSE', 'Content-Length: 2'), { status: 200, body: 'ok' }),
 ];
 
