@@ -147,6 +147,8 @@ test('a request is printed with a table, ages and words', () => {
         costMs: 5.2,
         isCostKnown: true,
         picks: [pick],
+        code: '',
+        failures: [],
       },
     },
     Date.parse('2026-11-24T21:00:12.300Z'),
@@ -171,6 +173,8 @@ test('a dry run is called one, and what was refused before a pick is told', () =
     costMs: 1,
     isCostKnown: false,
     picks: [build([look('h1')]), build([look('h2')])],
+    code: '',
+    failures: [],
   };
   const text = renderWhy('b1', { method: 'GET', target: '/x' }, { status: 'explained', explanation }, 0);
   assert.match(text, /^dry run on b1: GET \/x\nclass \(rest\), of a cost that is not known yet: counted as 1 ms of CPU/);

@@ -80,6 +80,7 @@ export function buildTrafficStage(
     budget: new RetryBudget(config.retryBudgetPercent),
     memory: { isOver: false },
     accessLog: undefined,
+    reasonLog: undefined,
     ids: undefined,
     policy,
   };

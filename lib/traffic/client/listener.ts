@@ -3,12 +3,14 @@
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { formatDuration } from '../../config/config.js';
 import { MeercatError } from '../../errors.js';
 import type { Count } from '../../table/counters.js';
 import { startTimeout } from '../../timeout.js';
-import { answerText } from '../wire/answers.js';
+import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
+import { describeError } from '../wire/reason-text.js';
 import { endSoon } from './linger.js';
 import { readProxyHeader } from './proxy-protocol.js';
 import type { TlsContexts } from './tls-contexts.js';
@@ -27,6 +29,8 @@ export interface ListenerOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
+  /** A connection was refused, or ended, before anything of HTTP came on it. @param code of the answer; empty: it got none */
+  readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => void;
   /** @param resetTcp resets the TCP connection below, whatever is spoken on it */
   readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
 }
@@ -70,7 +74,11 @@ function accept(socket: Socket, options: ListenerOptions): void {
     admit(socket, { address: peer, port: socket.localPort ?? 0, isTrusted }, options);
     return;
   }
-  readProxy(socket, options, (source) => {
+  const refuse = (reason: string): void => {
+    options.onTurnedAway(clientFacts(peer, socket.localPort ?? 0, false, isTrusted), '', reason);
+    socket.destroy();
+  };
+  readProxy(socket, options, refuse, (source) => {
     // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
     admit(
       socket,
@@ -89,15 +97,20 @@ interface Peer {
 }
 
 /** Reads the PROXY header that the connection must begin with, and puts back what comes after it. */
-function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, onRead: (source: string | undefined) => void): void {
+function readProxy(
+  socket: Socket,
+  { headerTimeoutMs, count }: ListenerOptions,
+  onRefused: (reason: string) => void,
+  onRead: (source: string | undefined) => void,
+): void {
   let bytes: Buffer = Buffer.alloc(0);
   const refuse = (): void => {
     count('refused_proxy_header');
-    socket.destroy();
+    onRefused(bytes.length === 0 ? 'closed without a PROXY header' : 'no PROXY header (--accept-proxy)');
   };
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
-    socket.destroy();
+    onRefused(`no whole PROXY header within ${formatDuration(headerTimeoutMs)} (--header-timeout)`);
   });
   const onData = (chunk: Buffer): void => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
@@ -133,20 +146,28 @@ function admit(socket: Socket, { address, port, isTrusted }: Peer, options: List
   const { limits, tls, count } = options;
   if (socket.destroyed) return;
   const verdict = limits.open(address);
+  const facts = clientFacts(address, port, tls !== undefined, isTrusted);
   if (verdict !== 'ok') {
     count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
+    options.onTurnedAway(
+      facts,
+      tls === undefined ? 'MEERCAT_TOO_MANY_CONNECTIONS' : '',
+      verdict === 'all'
+        ? `${limits.count} connections are open (--max-connections)`
+        : 'the client has too many connections open (--max-connections-per-client)',
+    );
     if (tls === undefined) socket.write(answerText('MEERCAT_TOO_MANY_CONNECTIONS', { isHead: false, isKept: false }));
     if (tls === undefined) endSoon(socket);
     else socket.destroy();
     return;
   }
   socket.once('close', () => limits.close(address));
-  const facts = clientFacts(address, port, tls !== undefined, isTrusted);
   if (tls === undefined) options.onConnection(socket, facts, () => void socket.resetAndDestroy());
   else takeTlsOff(socket, facts, tls, options);
 }
 
-function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
+function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, options: ListenerOptions): void {
+  const { headerTimeoutMs, count, onConnection, onTurnedAway } = options;
   const secured = new TLSSocket(socket, {
     isServer: true,
     secureContext: tls.secureContext,
@@ -155,6 +176,7 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { head
   });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
+    onTurnedAway(facts, '', `no whole TLS handshake within ${formatDuration(headerTimeoutMs)} (--header-timeout)`);
     socket.destroy();
   });
   const end = (): void => timeout.clear();
@@ -165,8 +187,11 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { head
     // A TLS socket can't reset itself: the connection that it runs on can.
     onConnection(secured, facts, () => void socket.resetAndDestroy());
   });
-  secured.on('error', () => {
-    if (!isSecure) count('refused_tls');
+  secured.on('error', (error) => {
+    if (!isSecure) {
+      count('refused_tls');
+      onTurnedAway(facts, '', describeError(error));
+    }
     socket.destroy();
   });
   socket.once('close', () => {

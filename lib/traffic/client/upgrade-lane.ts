@@ -30,6 +30,7 @@ export class UpgradeLane implements ClientSide, PresentRequest {
   bytesIn = 0;
   listener: ClientListener | undefined;
   code: AnswerCode | '' = '';
+  reason = '';
   status = 0;
   bytesOut = 0;
   hasStarted = false;

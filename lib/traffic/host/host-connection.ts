@@ -8,6 +8,7 @@ import type { Deadlines, Waiting } from '../../deadlines.js';
 import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
 import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
 import { Reads } from '../wire/buffers.js';
+import { describeError } from '../wire/reason-text.js';
 import { ResponseParser } from './response-parser.js';
 
 /** What a connection tells the pool. */
@@ -242,7 +243,7 @@ export class HostConnection implements Waiting {
     const taken = this.#parser.execute(bytes, user);
     this.#isExecuting = false;
     if (taken < 0) {
-      this.#lose('bad-response');
+      this.#lose('bad-response', this.#parser.reason);
       return;
     }
     if (taken < bytes.length) {
@@ -284,7 +285,7 @@ export class HostConnection implements Waiting {
     this.#isExecuting = true;
     const isWhole = this.#parser.finish(user);
     this.#isExecuting = false;
-    if (!isWhole) this.#lose('reset');
+    if (!isWhole) this.#lose('reset', this.#endReason());
     else if (this.#user === undefined) this.destroy();
   }
 
@@ -295,16 +296,24 @@ export class HostConnection implements Waiting {
       return;
     }
     const wasConnected = this.#isConnected;
-    this.#lose(wasConnected ? 'reset' : 'connect-failed');
+    this.#lose(wasConnected ? 'reset' : 'connect-failed', this.#endReason());
   }
 
-  #lose(loss: Loss): void {
+  /** Why the connection ended. */
+  #endReason(): string {
+    const { errored } = this.socket;
+    if (errored !== null) return describeError(errored);
+    if (!this.#isConnected) return 'closed before it was connected';
+    return this.#hasHeard ? 'closed before the answer was whole' : 'closed before a byte of the answer';
+  }
+
+  #lose(loss: Loss, reason: string): void {
     const user = this.#user;
     this.#user = undefined;
     this.destroy();
     if (user === undefined) return;
     try {
-      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss);
+      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss, reason);
     } catch (error) {
       user.onFault(error);
     }

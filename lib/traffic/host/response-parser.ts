@@ -1,7 +1,10 @@
 // A host's bytes, read strictly and piece by piece, and told to a sink as they come: informational heads, the
 // head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
 
+import { whyBadHead } from '../wire/answer-reasons.js';
+import { whyBadChunk } from '../wire/chunk-reasons.js';
 import { ChunkedReader } from '../wire/chunked.js';
+import { boundReason } from '../wire/reason-text.js';
 import { hasBrokenLine } from '../wire/request-head.js';
 import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
@@ -40,6 +43,8 @@ export class ResponseParser {
   #informational = 0;
   #held: Buffer | undefined;
   #isSwitched = false;
+  /** Why the answer is wrong, once `execute` has said that it is. */
+  reason = '';
 
   /** Makes it ready for the answer to the next request. */
   begin(method: string): void {
@@ -66,7 +71,10 @@ export class ResponseParser {
     let offset = 0;
     while (this.#phase !== 'done' && !this.#isSwitched) {
       const next = this.#step(bytes, offset, sink);
-      if (next === WRONG) return WRONG;
+      if (next === WRONG) {
+        this.reason = this.#whyWrong(bytes, offset);
+        return WRONG;
+      }
       if (next === ALL_TAKEN) return chunk.length;
       if (next === MORE) {
         // What is not whole is kept, and its chunk with it: a copy, since the chunk may be used again.
@@ -140,6 +148,12 @@ export class ResponseParser {
     this.#phase = head.framing;
     sink.onHead(head, end < bytes.length);
     return end;
+  }
+
+  #whyWrong(bytes: Buffer, offset: number): string {
+    const { step } = this.#chunked;
+    const isChunk = this.#phase === 'chunked' && (step === 'bad' || step === 'bad-trailer' || step === 'too-long');
+    return boundReason(isChunk ? whyBadChunk(step, bytes.toString('latin1', offset)) : whyBadHead(bytes, offset));
   }
 
   #readLength(bytes: Buffer, offset: number, sink: ResponseSink): number {

@@ -22,6 +22,8 @@ export interface Story {
   /** The last attempt. */
   attempt: Attempt | undefined;
   outcome: LoggedOutcome;
+  /** Why it was refused or failed last, in a few words; empty when nothing went wrong. */
+  reason: string;
 }
 
 /** The record of a story that has ended now. */
@@ -50,6 +52,7 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
     attempts: story.attempts,
     outcome: story.outcome,
     code: client.code,
+    reason: story.reason,
   };
 }
 
@@ -57,10 +60,10 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
  * The record of what was refused before it became a request: it has only the request line, if there was one.
  * @param line its first line
  */
-export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
+export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string, reason: string, id: string): AccessRecord {
   const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
-    id: '',
+    id,
     clientAddress: address,
     isTls,
     method,
@@ -81,6 +84,7 @@ export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCod
     attempts: 0,
     outcome: 'refused',
     code,
+    reason,
   };
 }
 
