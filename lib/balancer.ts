@@ -40,6 +40,7 @@ import { HostPool } from './traffic/host/host-pool.js';
 import { LoadHeaders } from './traffic/host/load-headers.js';
 import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
+import { buildTrust } from './traffic/client/trusted.js';
 import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
@@ -142,6 +143,7 @@ export async function startBalancer(
     budget: new RetryBudget(config.retryBudgetPercent),
     memory,
     accessLog,
+    isTrusted: buildTrust(config.trust),
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
     policy: createPolicy(config.algorithm, random, picks),

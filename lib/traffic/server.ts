@@ -13,7 +13,6 @@ import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
-import { buildTrust } from './client/trusted.js';
 import { type ExchangeContext, exchange } from './request/exchange.js';
 import { logRefused } from './request/refused.js';
 import type { ClientFacts } from './wire/headers.js';
@@ -62,9 +61,8 @@ export async function startTraffic({
   tls,
   log,
 }: TrafficOptions): Promise<Traffic> {
-  const { count, clock } = context;
+  const { count, clock, isTrusted } = context;
   const connections = new Set<ClientConnection>();
-  const isTrusted = buildTrust(config.trust);
   /** Requests that are not at their end, tunnels included. */
   let running = 0;
   let isDraining = false;

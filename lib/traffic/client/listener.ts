@@ -12,7 +12,7 @@ import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
 import { describeError } from '../wire/reason-text.js';
 import { endSoon } from './linger.js';
-import { readProxyHeader } from './proxy-protocol.js';
+import { type ProxiedClient, readProxyHeader } from './proxy-protocol.js';
 import type { TlsContexts } from './tls-contexts.js';
 import { plainAddress } from './trusted.js';
 
@@ -70,38 +70,45 @@ function accept(socket: Socket, options: ListenerOptions): void {
   socket.on('error', () => undefined);
   const peer = plainAddress(socket.remoteAddress);
   const isTrusted = options.isTrusted(peer);
+  const own: Peer = { address: peer, port: socket.localPort ?? 0, isTrusted, peer };
   if (!options.isProxyAccepted || !isTrusted) {
-    admit(socket, { address: peer, port: socket.localPort ?? 0, isTrusted }, options);
+    admit(socket, own, options);
     return;
   }
   const refuse = (reason: string): void => {
-    options.onTurnedAway(clientFacts(peer, socket.localPort ?? 0, false, isTrusted), '', reason);
+    options.onTurnedAway(factsOf(own, false), '', reason);
     socket.destroy();
   };
   readProxy(socket, options, refuse, (source) => {
+    if (source === undefined) {
+      admit(socket, own, options);
+      return;
+    }
     // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
-    admit(
-      socket,
-      source === undefined
-        ? { address: peer, port: socket.localPort ?? 0, isTrusted }
-        : { address: source, port: socket.localPort ?? 0, isTrusted: options.isTrusted(source) },
-      options,
-    );
+    const address = plainAddress(source.address);
+    admit(socket, { address, port: source.toPort || own.port, isTrusted: options.isTrusted(address), peer }, options);
   });
 }
 
+/** Who is connected: the peer itself, or the client that its PROXY header names. */
 interface Peer {
   readonly address: string;
+  /** The port that it connected to: ours, or the proxy's. */
   readonly port: number;
   readonly isTrusted: boolean;
+  /** The address of the peer itself. */
+  readonly peer: string;
 }
+
+const factsOf = ({ address, port, isTrusted, peer }: Peer, isTls: boolean): ClientFacts =>
+  clientFacts(address, port, isTls, isTrusted, peer);
 
 /** Reads the PROXY header that the connection must begin with, and puts back what comes after it. */
 function readProxy(
   socket: Socket,
   { headerTimeoutMs, count }: ListenerOptions,
   onRefused: (reason: string) => void,
-  onRead: (source: string | undefined) => void,
+  onRead: (source: ProxiedClient | undefined) => void,
 ): void {
   let bytes: Buffer = Buffer.alloc(0);
   const refuse = (): void => {
@@ -123,7 +130,7 @@ function readProxy(
     }
     socket.pause();
     if (header.length < bytes.length) socket.unshift(bytes.subarray(header.length));
-    onRead(header.source === undefined ? undefined : plainAddress(header.source.address));
+    onRead(header.source);
   };
   const onEnd = (): void => {
     stop();
@@ -142,11 +149,12 @@ function readProxy(
 }
 
 /** Counts the connection, takes TLS off, and hands it out. */
-function admit(socket: Socket, { address, port, isTrusted }: Peer, options: ListenerOptions): void {
+function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
   const { limits, tls, count } = options;
+  const { address } = peer;
   if (socket.destroyed) return;
   const verdict = limits.open(address);
-  const facts = clientFacts(address, port, tls !== undefined, isTrusted);
+  const facts = factsOf(peer, tls !== undefined);
   if (verdict !== 'ok') {
     count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
     options.onTurnedAway(

@@ -9,7 +9,10 @@ import type { AccessLogFormat } from '../../config/traffic-config.js';
 export interface AccessRecord {
   /** Tells the balancer and the request; `meercat why` takes it. */
   readonly id: string;
+  /** Behind trusted proxies, the one that they name. */
   readonly clientAddress: string;
+  /** Where the connection came from. */
+  readonly peerAddress: string;
   /** Empty when no request line was read. */
   readonly method: string;
   readonly target: string;
@@ -135,6 +138,7 @@ function formatJson(record: AccessRecord): string {
   const text = JSON.stringify({
     time: new Date(record.startedEpochMs).toISOString(),
     client: record.clientAddress,
+    peer: record.peerAddress,
     method: record.method,
     target: record.target,
     http_version: `1.${record.httpMinor}`,

@@ -31,6 +31,8 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
+  /** Whether an address is of a proxy in front whose word is taken. */
+  readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
   /** Replaced as a whole when an operator sets another algorithm. */
@@ -200,8 +202,8 @@ class Exchange implements AttemptOwner, Story {
   }
 
   #record(): void {
-    const { accessLog, clock, ids, classes } = this.#context;
-    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number)));
+    const { accessLog, clock, ids, classes, isTrusted } = this.#context;
+    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number), isTrusted));
     if (this.#failures !== undefined)
       ids?.failures.add(this.#number, {
         atMs: this.startedMs,

@@ -5,6 +5,7 @@ import type { AccessRecord } from '../log/access-log.js';
 import { type AnswerCode, lengthOf, statusOf } from '../wire/answers.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from '../client/client-side.js';
+import { clientAddressOf } from './logged-client.js';
 import type { ClientFacts } from '../wire/headers.js';
 
 /**
@@ -27,12 +28,19 @@ export interface Story {
 }
 
 /** The record of a story that has ended now. */
-export function recordOf(story: Story, client: ClientSide, nowMs: number, id: string): AccessRecord {
+export function recordOf(
+  story: Story,
+  client: ClientSide,
+  nowMs: number,
+  id: string,
+  isTrusted: (address: string) => boolean,
+): AccessRecord {
   const { attempt, startedMs, queuedMs } = story;
   const { head, facts } = client;
   return {
     id,
-    clientAddress: facts.address,
+    clientAddress: clientAddressOf(facts, head.headers, isTrusted),
+    peerAddress: facts.peer,
     isTls: facts.isTls,
     method: head.method,
     target: head.target,
@@ -60,11 +68,18 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
  * The record of what was refused before it became a request: it has only the request line, if there was one.
  * @param line its first line
  */
-export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string, reason: string, id: string): AccessRecord {
+export function refusedRecordOf(
+  { address, peer, isTls }: ClientFacts,
+  code: AnswerCode,
+  line: string,
+  reason: string,
+  id: string,
+): AccessRecord {
   const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
     id,
     clientAddress: address,
+    peerAddress: peer,
     isTls,
     method,
     target,

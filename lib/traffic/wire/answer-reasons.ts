@@ -2,7 +2,7 @@
 // itself, and need not know where the parser stopped. Pure.
 
 import { headerLinesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
-import { boundReason, describeByte, describeSize, quote } from './reason-text.js';
+import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -26,7 +26,7 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   if (lineEnd >= 0 && !text.startsWith('\r\n', lineEnd) && lineEnd + 1 < text.length)
     return `bare ${text[lineEnd] === '\n' ? 'LF' : 'CR'} in the status line`;
   const lines = headerLinesOf(text);
-  const broken = whyBrokenLines(found < 0 ? lines.slice(0, lines.lastIndexOf('\r\n') + 2) : lines, 'head');
+  const broken = whyBrokenLines(lines, 'head');
   if (broken !== undefined) return broken;
   const reason = whyBadLength(lines) ?? whyBadCoding(lines, minor === '0' ? 0 : 1);
   if (reason !== undefined) return reason;
@@ -46,6 +46,6 @@ function whyBadLine(text: string, line: string): string {
 /** Why a 101 opens no tunnel. */
 export function whyBadSwitch({ headers }: Pick<ResponseHead, 'headers'>, { upgrade }: Pick<RequestHead, 'upgrade'>): string {
   const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
-  const named = at < 0 ? 'without Upgrade' : `to ${quote(headers[at + 1] as string)}`;
-  return boundReason(`101 ${named}, asked for ${upgrade === undefined ? 'none' : quote(upgrade)}`);
+  const named = at < 0 ? 'without Upgrade' : `to ${quoteValue(headers[at + 1] as string)}`;
+  return boundReason(`101 ${named}, asked for ${upgrade === undefined ? 'none' : quoteValue(upgrade)}`);
 }

@@ -2,7 +2,7 @@
 // that frame a message, of others only the name, since the value may be a secret. Pure.
 
 import { TOKEN_CHARS } from './grammar.js';
-import { describeByte, quote } from './reason-text.js';
+import { describeByte, quote, quoteValue } from './reason-text.js';
 
 const NO_TOKEN = new RegExp(`[^${TOKEN_CHARS}]`);
 const PLAIN_NAME = /^[0-9A-Za-z-]+$/;
@@ -20,12 +20,15 @@ export function headerLinesOf(text: string): string {
  * @param where the part of a message that they are, such as `head`
  */
 export function whyBrokenLines(lines: string, where: string): string | undefined {
-  for (const line of lines.split('\r\n')) {
+  const all = lines.split('\r\n');
+  for (const [index, line] of all.entries()) {
     if (line === '') continue;
     if (line.includes('\n')) return `bare LF in the ${where}`;
     // The last line may have been cut in the middle of its end.
     if (/\r(?!$)/.test(line)) return `bare CR in the ${where}`;
     if (line.startsWith(' ') || line.startsWith('\t')) return `folded line in the ${where}`;
+    // What has no end yet can still become right.
+    if (index === all.length - 1) return undefined;
     const colon = line.indexOf(':');
     if (colon < 0) return `line without a colon in the ${where}`;
     const name = line.slice(0, colon);
@@ -60,8 +63,8 @@ export function valuesOf(lines: string, name: string): string[] {
 export function whyBadLength(lines: string): string | undefined {
   const values = valuesOf(lines, 'content-length');
   const [first = '', second] = values;
-  if (second !== undefined) return `content-length ${quote(first)} and ${quote(second)}`;
-  return values.length === 0 || /^(?:0|[1-9]\d{0,14})$/.test(first) ? undefined : `content-length ${quote(first)}`;
+  if (second !== undefined) return `content-length ${quoteValue(first)} and ${quoteValue(second)}`;
+  return values.length === 0 || /^(?:0|[1-9]\d{0,14})$/.test(first) ? undefined : `content-length ${quoteValue(first)}`;
 }
 
 /** What Transfer-Encoding says wrongly; undefined when it is absent, or `chunked` alone. */
@@ -69,8 +72,8 @@ export function whyBadCoding(lines: string, minorVersion: 0 | 1): string | undef
   const values = valuesOf(lines, 'transfer-encoding');
   const [first, second] = values;
   if (first === undefined) return undefined;
-  if (second !== undefined) return `transfer-encoding ${quote(first)} and ${quote(second)}`;
-  if (first.toLowerCase() !== 'chunked') return `transfer-encoding ${quote(first)}`;
+  if (second !== undefined) return `transfer-encoding ${quoteValue(first)} and ${quoteValue(second)}`;
+  if (first.toLowerCase() !== 'chunked') return `transfer-encoding ${quoteValue(first)}`;
   if (minorVersion === 0) return 'transfer-encoding in HTTP/1.0';
   return valuesOf(lines, 'content-length').length > 0 ? 'transfer-encoding with content-length' : undefined;
 }

@@ -7,10 +7,16 @@ export const MAX_REASON = 120;
 /** How much of a name or value is quoted. */
 const MAX_QUOTED = 40;
 
-/** A name, or the value of a framing header, as a reason quotes it. Never to be called with what may be a secret. */
+/** A name as a reason quotes it. Never to be called with what may be a secret. */
 export function quote(text: string): string {
   const shown = text.slice(0, MAX_QUOTED).replace(/[^ !#-[\]-~]/g, escaped);
   return `"${shown}${text.length > MAX_QUOTED ? '...' : ''}"`;
+}
+
+/** The value of a framing header. Where a line end was lost, another header follows in it: its value is left out. */
+export function quoteValue(text: string): string {
+  const end = text.search(/:(?!\d)/);
+  return end < 0 ? quote(text) : `${quote(text.slice(0, Math.min(end, MAX_QUOTED))).slice(0, -1)}..."`;
 }
 
 /** One byte of a message: `"("`, or `0x00` where it has no shape. */

@@ -4,7 +4,7 @@
 import { whyBadChunk, whyBadTrailer } from './chunk-reasons.js';
 import { headerLinesOf, oddNameOf, valuesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { TOKEN_CHARS } from './grammar.js';
-import { boundReason, describeByte, describeSize, quote } from './reason-text.js';
+import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
 import { type Refusal, REFUSALS } from './refusals.js';
 import type { HeadRules } from './request-head.js';
 
@@ -50,9 +50,9 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case REFUSALS.body:
       return `${quote(method)} with a body in HTTP/1.${minorVersion}`;
     case REFUSALS.upgrade:
-      return `upgrade to ${quote(valuesOf(lines, 'upgrade')[0] ?? '')} ${minorVersion === 0 ? 'in HTTP/1.0' : 'with a body'}`;
+      return `upgrade to ${quoteValue(valuesOf(lines, 'upgrade')[0] ?? '')} ${minorVersion === 0 ? 'in HTTP/1.0' : 'with a body'}`;
     case REFUSALS.expectation:
-      return `expect ${quote(valuesOf(lines, 'expect')[0] ?? '')}`;
+      return `expect ${quoteValue(valuesOf(lines, 'expect')[0] ?? '')}`;
     case REFUSALS.bodySize:
       return `body above --max-body-size (${describeSize(rules.maxBodySize)})`;
     case REFUSALS.chunk:
@@ -100,7 +100,7 @@ function whyBadTarget(method: string, target: string): string {
 function whyBadHost(line: string, lines: string): string {
   const [host, second] = valuesOf(lines, 'host');
   if (host === undefined) return 'no Host header';
-  if (second !== undefined) return `host ${quote(host)} and ${quote(second)}`;
+  if (second !== undefined) return `host ${quoteValue(host)} and ${quoteValue(second)}`;
   const authority = /^\S+ https?:\/\/([^/?@]*)(?:[/?]| )/i.exec(line)?.[1];
-  return authority === undefined ? `host ${quote(host)}` : `host ${quote(host)} for a target of ${quote(authority)}`;
+  return authority === undefined ? `host ${quoteValue(host)}` : `host ${quoteValue(host)} for a target of ${quote(authority)}`;
 }

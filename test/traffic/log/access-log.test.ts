@@ -13,6 +13,7 @@ const test = suite('access log');
 const RECORD: AccessRecord = {
   id: '85972bd5-1f',
   clientAddress: '192.0.2.1',
+  peerAddress: '10.0.0.9',
   method: 'GET',
   target: '/x?y=1',
   httpMinor: 1,
@@ -89,6 +90,7 @@ test('json has stable names, units in names, and null for what was not reached',
   assert.equal(json({}), {
     time: '2026-11-24T16:30:00.250Z',
     client: '192.0.2.1',
+    peer: '10.0.0.9',
     method: 'GET',
     target: '/x?y=1',
     http_version: '1.1',
