@@ -2,7 +2,7 @@
 // host, port and path it asked for. Many hosts believe them, so only peers in --trust may send them. Pure.
 
 /** All of them but those that begin with `x-forwarded-`, in lower case. docs/http.md lists them. */
-const CLAIMS: ReadonlySet<string> = new Set([
+export const CLAIMS: ReadonlySet<string> = new Set([
   // Who the client is.
   'forwarded',
   'forwarded-for',

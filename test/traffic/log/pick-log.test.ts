@@ -214,6 +214,22 @@ test('a dry run needs no access log, counts nothing, begins nothing, and moves n
   }
 });
 
+test('a request that failed is explained with its reasons, also when its picks are forgotten', () =>
+  withExplainer(async ({ explainer, request, stage }) => {
+    // Nobody can be picked.
+    for (const list of stage.columns.lists) list[0] = 0;
+    await request('/lost');
+    for (const list of stage.columns.lists) list[0] = 2;
+    const { code, failures } = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal([code, failures.map(({ attempt, host, outcome }) => [attempt, host, outcome])], ['', [[0, null, 'refused']]]);
+    assert.match(failures[0]?.reason ?? '', /^no host can be picked/);
+    for (let i = 0; i < 9; i++) await request('/good');
+    const later = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal([later.failures, later.picks.length], [failures, 0]);
+    assert.equal(explainer.answer({ id: '0123abcd-2' }), { status: 'forgotten' });
+    assert.equal(explained(explainer.answer({ id: '0123abcd-a' })).failures, []);
+  }));
+
 test('ids are short and told apart', () => {
   const ids = { prefix: '0123abcd' };
   assert.equal(
