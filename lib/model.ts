@@ -104,13 +104,13 @@ export interface HostLoad {
   /** Requests that it answered since then, and how long it took, each as a multiple of what its class takes on average, added up. */
   readonly answers: number;
   readonly paces: number;
-  readonly evidence: Evidence;
+  readonly evidence: SpeedEvidence;
   /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
   readonly counts: readonly number[];
 }
 
 /** What finished requests tell of a host's speed, added up: work in milliseconds of CPU, durations in milliseconds. */
-export interface Evidence {
+export interface SpeedEvidence {
   readonly work: number;
   readonly durations: number;
   /** Sums of work², work · duration and duration²: how much work and duration scatter. */

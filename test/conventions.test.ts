@@ -321,6 +321,28 @@ test('no file of lib or bin imports itself by way of others', () => {
   assert.is(found.length, 0, `\n    ${found.join('\n    ')}`);
 });
 
+/** Where each exported name of lib and bin is declared, by name; a type and a value of one file count once. */
+function exportsOf(files: readonly { readonly path: string; readonly text: string }[]): Map<string, Set<string>> {
+  const places = new Map<string, Set<string>>();
+  for (const { path, text } of files) {
+    for (const [, name] of text.matchAll(/^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm)) {
+      places.set(name as string, (places.get(name as string) ?? new Set()).add(path));
+    }
+  }
+  return places;
+}
+
+test('no two exported things share a name', () => {
+  const twice = [...exportsOf(sources.filter(({ path }) => !path.startsWith('test/')))].filter(([, places]) => places.size > 1);
+  assert.equal(
+    twice.map(([name, places]) => `${name}: ${[...places].join(', ')}`),
+    [],
+  );
+  const one = { path: 'lib/a.ts', text: 'export type A = 1;\nexport const A = 1;' };
+  assert.is(exportsOf([one, { path: 'lib/b.ts', text: 'export interface A {}' }]).get('A')?.size, 2);
+  assert.is(exportsOf([one]).get('A')?.size, 1);
+});
+
 for (const [name, check] of Object.entries(CHECKS)) {
   test(`the sources keep the rule ${name}`, () => {
     const found = sources.flatMap(({ path, text }) => check(path, text));

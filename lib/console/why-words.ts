@@ -78,7 +78,7 @@ function renderFailure({ attempt, host, outcome, reason }: Failure): string {
 function renderPick(pick: ExplainedPick): string[] {
   const rows = pick.looked.map((row): Row => ({ ...row, remark: remarkOf(row, pick) }));
   const more = pick.unlisted > 0 ? [`and ${pick.unlisted} more`] : [];
-  return [...(rows.length === 0 ? [] : table(COLUMNS, rows)), ...more, ...freshness(pick), reasonOf(pick)];
+  return [...(rows.length === 0 ? [] : table(COLUMNS, rows)), ...more, ...freshness(pick), pickReason(pick)];
 }
 
 function remarkOf(row: LookedAt, { picked }: ExplainedPick): string {
@@ -109,7 +109,7 @@ function freshness(pick: ExplainedPick): string[] {
 }
 
 /** In words, why a pick came out as it did. */
-export function reasonOf(pick: ExplainedPick): string {
+export function pickReason(pick: ExplainedPick): string {
   return [...circumstances(pick), ...decision(pick), ...consequence(pick)].join(' ');
 }
 

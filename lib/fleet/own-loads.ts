@@ -1,7 +1,7 @@
 // What this balancer says of its own requests: makes load messages of what the traffic thread counts. What of them
 // the master has taken is kept beside (feed-forward.ts).
 
-import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type SpeedEvidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
 import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
@@ -20,7 +20,7 @@ const FULL_MESSAGES = 20;
 /** The weight of the newest requests in the mean cost. */
 const MEAN_WEIGHT = 0.3;
 
-type SaidEvidence = { readonly [Sum in keyof Evidence]: Float64Array };
+type SaidEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
 /** What this balancer says of its requests. */
 export class OwnLoads {
@@ -210,7 +210,7 @@ export class OwnLoads {
   }
 
   /** What was served since the host was named last. */
-  #evidence(slot: number, isKnown: boolean): Evidence {
+  #evidence(slot: number, isKnown: boolean): SpeedEvidence {
     const said = this.#saidEvidence;
     const { workDone, busyMs, workSquares, workByDuration, durationSquares } = this.#columns;
     return {

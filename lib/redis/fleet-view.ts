@@ -30,7 +30,7 @@ export interface BalancerView {
 }
 
 /** A host's row. */
-export interface HostView {
+export interface HostRecord {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
@@ -52,7 +52,7 @@ export interface FleetView {
   readonly master: string | null;
   readonly term: number | null;
   readonly balancers: readonly BalancerView[];
-  readonly hosts: readonly HostView[];
+  readonly hosts: readonly HostRecord[];
   /** What is wrong with what stands in Redis, a phrase each. */
   readonly problems: readonly string[];
 }
@@ -161,7 +161,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
   };
 }
 
-function hostView(name: string, hash: Hash, operator: OperatorWord | null): HostView | undefined {
+function hostView(name: string, hash: Hash, operator: OperatorWord | null): HostRecord | undefined {
   const url = originOf(hash.url);
   const state = hash.state as HostState;
   if (url === null || !HOST_STATES.includes(state)) return undefined;

@@ -28,7 +28,7 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   const lines = headerLinesOf(text);
   const broken = whyBrokenLines(lines, 'head');
   if (broken !== undefined) return broken;
-  const reason = whyBadLength(lines) ?? whyBadCoding(lines, minor === '0' ? 0 : 1);
+  const reason = whyBadLength(lines, true) ?? whyBadCoding(lines, minor === '0' ? 0 : 1);
   if (reason !== undefined) return reason;
   if (Number(status) < 200 && size <= MAX_INFORMATIONAL_BYTES) return 'too many informational answers';
   return `answer head of ${found < 0 ? 'more than ' : ''}${describeSize(size)}`;

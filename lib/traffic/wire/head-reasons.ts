@@ -1,6 +1,7 @@
 // Which line of a head was the culprit: looked for once a head is refused, never before. Values are quoted of headers
 // that frame a message, of others only the name, since the value may be a secret. Pure.
 
+import { isClaim } from './claims.js';
 import { TOKEN_CHARS } from './grammar.js';
 import { describeByte, quote, quoteValue } from './reason-text.js';
 
@@ -43,12 +44,13 @@ export function whyBrokenLines(lines: string, where: string): string | undefined
   return undefined;
 }
 
-/** The first name with other characters than letters, digits and `-`. */
+/** The first name that a host may take for another: with `_`, or a claim that is written oddly; else the first with any other sign. */
 export function oddNameOf(lines: string): string | undefined {
-  return lines
+  const odd = lines
     .split('\r\n')
     .map((line) => line.slice(0, Math.max(0, line.indexOf(':'))))
-    .find((name) => name !== '' && !PLAIN_NAME.test(name));
+    .filter((name) => name !== '' && !PLAIN_NAME.test(name));
+  return odd.find((name) => name.includes('_') || isClaim(name)) ?? odd[0];
 }
 
 /** All values of a header, in their order. */
@@ -59,9 +61,13 @@ export function valuesOf(lines: string, name: string): string[] {
   });
 }
 
-/** What Content-Length says wrongly; undefined when it stands there once, as a plain number, or not at all. */
-export function whyBadLength(lines: string): string | undefined {
-  const values = valuesOf(lines, 'content-length');
+/**
+ * What Content-Length says wrongly; undefined when it stands there once, as a plain number, or not at all.
+ * @param isRepeatable whether it may be said several times, if always the same
+ */
+export function whyBadLength(lines: string, isRepeatable: boolean): string | undefined {
+  const said = valuesOf(lines, 'content-length');
+  const values = isRepeatable ? [...new Set(said.flatMap((value) => value.split(',').map((each) => each.trim())))] : said;
   const [first = '', second] = values;
   if (second !== undefined) return `content-length ${quoteValue(first)} and ${quoteValue(second)}`;
   return values.length === 0 || /^(?:0|[1-9]\d{0,14})$/.test(first) ? undefined : `content-length ${quoteValue(first)}`;

@@ -5,8 +5,11 @@ import { whyBadChunk, whyBadTrailer } from './chunk-reasons.js';
 import { headerLinesOf, oddNameOf, valuesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { TOKEN_CHARS } from './grammar.js';
 import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
-import { type Refusal, REFUSALS } from './refusals.js';
+import type { Refusal } from './refusals.js';
 import type { HeadRules } from './request-head.js';
+
+/** The longest method that is quoted. */
+const MAX_METHOD = 32;
 
 /**
  * Why a request was refused, in a few words; empty for a refusal of which nothing more is known.
@@ -21,45 +24,43 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
   const [line = ''] = text.split(/[\r\n]/, 1);
   const minorVersion = line.endsWith('1.0') ? 0 : 1;
   const [method = ''] = line.split(' ', 1);
-  switch (refusal) {
-    case REFUSALS.requestLine:
+  switch (refusal.counter as string) {
+    case 'refused_request_line':
       return whyBadRequestLine(text, line);
-    case REFUSALS.version:
+    case 'refused_version':
       return `version ${quote(line.slice(line.lastIndexOf(' ') + 1))}`;
-    case REFUSALS.target:
+    case 'refused_target':
       return whyBadTarget(method, line.split(' ')[1] ?? '');
-    case REFUSALS.urlSize:
+    case 'refused_url_size':
       return `target above --max-url-size (${describeSize(rules.maxUrlSize)})`;
-    case REFUSALS.method:
-    case REFUSALS.methodUnknown:
-      return `method ${quote(method)}`;
-    case REFUSALS.hostHeader:
+    case 'refused_method':
+      // What is longer may be anything.
+      return method.length > MAX_METHOD ? `method of more than ${MAX_METHOD} characters` : `method ${quote(method)}`;
+    case 'refused_host_header':
       return whyBadHost(line, lines);
-    case REFUSALS.headerLine:
+    case 'refused_header_line':
       return whyBrokenLines(lines, 'head') ?? 'header line';
-    case REFUSALS.headerName:
+    case 'refused_header_name':
       return `header name ${quote(oddNameOf(lines) ?? '')}`;
-    case REFUSALS.headSize:
+    case 'refused_header_size':
       return text.length > rules.maxHeaderSize
         ? `head above --max-header-size (${describeSize(rules.maxHeaderSize)})`
         : `more than ${rules.maxHeaders} header lines (--max-headers)`;
-    case REFUSALS.contentLength:
-      return whyBadLength(lines) ?? 'content-length';
-    case REFUSALS.transferEncoding:
+    case 'refused_content_length':
+      return whyBadLength(lines, false) ?? 'content-length';
+    case 'refused_transfer_encoding':
       return whyBadCoding(lines, minorVersion) ?? 'transfer-encoding';
-    case REFUSALS.body:
+    case 'refused_body':
       return `${quote(method)} with a body in HTTP/1.${minorVersion}`;
-    case REFUSALS.upgrade:
+    case 'refused_upgrade':
       return `upgrade to ${quoteValue(valuesOf(lines, 'upgrade')[0] ?? '')} ${minorVersion === 0 ? 'in HTTP/1.0' : 'with a body'}`;
-    case REFUSALS.expectation:
+    case 'refused_expectation':
       return `expect ${quoteValue(valuesOf(lines, 'expect')[0] ?? '')}`;
-    case REFUSALS.bodySize:
+    case 'refused_body_size':
       return `body above --max-body-size (${describeSize(rules.maxBodySize)})`;
-    case REFUSALS.chunk:
-      return whyBadChunk('bad', text);
-    case REFUSALS.chunkSize:
-      return whyBadChunk('too-long', text);
-    case REFUSALS.trailer:
+    case 'refused_chunk':
+      return whyBadChunk(refusal.code === 'MEERCAT_BODY_TOO_LARGE' ? 'too-long' : 'bad', text);
+    case 'refused_trailer':
       // The end of the body, when it came together with them.
       return whyBadTrailer(text.replace(/^0+(?:;[^\r\n]*)?\r\n/, ''));
     default:
