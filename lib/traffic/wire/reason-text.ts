@@ -41,6 +41,9 @@ export function describeSize(bytes: number): string {
   return bytes < 1024 ? `${bytes} bytes` : `${Math.ceil(bytes / 1024)} KiB`;
 }
 
+/** What Node 24 adds to errors of certificates: advice to who writes programs. */
+const NODE_HINT = /; if the root CA is installed locally.*$/s;
+
 /**
  * Why something failed that the system, TLS or a name lookup reports, with the code where the message lacks it.
  * Empty when there is no error.
@@ -52,6 +55,7 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return boundReason(String(error));
   const { code = '', reason = '', library = '' } = error as Error & { code?: string; reason?: string; library?: string };
   // OpenSSL's own messages hold pointers and file names.
-  const message = library !== '' && reason !== '' ? `TLS: ${reason}` : error.message.replace(/\s+/g, ' ').trim();
-  return boundReason(code === '' || message.includes(code) ? message || error.name : `${message} (${code})`);
+  const message = library !== '' && reason !== '' ? `TLS: ${reason}` : error.message.replace(NODE_HINT, '').replace(/\s+/g, ' ').trim();
+  if (code === '' || message.includes(code)) return boundReason(message || error.name);
+  return boundReason(`${message.slice(0, MAX_REASON - code.length - 3)} (${code})`);
 }

@@ -191,6 +191,50 @@ test('a client that sends nothing is in the log at debug alone', () =>
     { headerTimeoutMs: 300 },
   ));
 
+test('a client that does not read its answer is told as such, with the status that it got', () =>
+  withLogs(
+    answerWith(`HTTP/1.1 200 OK\r\nContent-Length: ${64 << 20}\r\n\r\n${'x'.repeat(32 << 20)}`),
+    async (each, file) => {
+      await withRaw(each.port, async (raw) => {
+        raw.socket.pause();
+        raw.send(GET);
+        const [line] = await logged(file, 1);
+        const reason = 'took nothing of the answer for 300ms (--client-timeout)';
+        assert.equal([line?.['status'], ...told(line as Line)], [200, 'client-gone', '', reason]);
+        assert.equal(
+          debugLines(each).map(([message, fields]) => [message, fields['outcome'], fields['reason']]),
+          [['request failed', 'client-gone', reason]],
+        );
+      });
+    },
+    { clientTimeoutMs: 300 },
+  ));
+
+test('who speaks no TLS where it is spoken, or sends no PROXY header where one is due, is in the log at debug', () =>
+  withCertificates(async ({ certFile, keyFile }) => {
+    await withLogs(
+      answerWith(OK),
+      async (each) => {
+        await exchangeRaw(each.port, GET);
+        const [[message, fields] = ['', {}]] = await until(() => debugLines(each).length > 0 && debugLines(each), {
+          timeoutMs: SLOW_MS,
+          what: 'a line',
+        });
+        assert.equal([message, fields['client']], ['connection refused', '127.0.0.1']);
+        assert.match(String(fields['reason']), /^TLS: http request/);
+      },
+      { tlsCerts: [certFile], tlsKeys: [keyFile] },
+    );
+    await withLogs(
+      answerWith(OK),
+      async (each) => {
+        await exchangeRaw(each.port, GET);
+        assert.equal(debugLines(each), [['connection refused', { client: '127.0.0.1', reason: 'no PROXY header (--accept-proxy)' }]]);
+      },
+      { trust: ['127.0.0.0/8'], isProxyAccepted: true },
+    );
+  }));
+
 test('one connection too many has a line as well', () =>
   withLogs(
     answerWith(OK),

@@ -74,6 +74,16 @@ test('errors of the system are told with their codes, without pointers and line 
     ),
     'TLS: wrong version number (ERR_SSL_WRONG_VERSION_NUMBER)',
   );
+  // As Node 24 and later have it.
+  assert.is(
+    describeError(
+      withCode('unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca', {
+        code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      }),
+    ),
+    'unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
+  );
+  assert.match(describeError(withCode('x'.repeat(1000), { code: 'ERR_TLS' })), /^x{110} \(ERR_TLS\)$/);
   assert.is(describeError(new AggregateError([new Error('a\n b'), new Error('c\x1b')])), 'a b; c\\x1b');
   assert.is(describeError(new Error('x'.repeat(1000))).length, MAX_REASON);
   assert.is(describeError('\u009b'), '\\x9b');
