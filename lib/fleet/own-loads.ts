@@ -131,7 +131,7 @@ export class OwnLoads {
     const changed: HostLoad[] = [];
     const said: Said = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
-      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.kept[slot] as number));
+      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
       const served = columns.served[slot] as number;
       const isKnown = this.#saidOf[slot] === name;
       // As many in flight, and none finished: it is the same ones, and the work is the same.
@@ -199,8 +199,8 @@ export class OwnLoads {
 
   /** Requests in flight on average since the host was named last; now, when it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, kept, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, (inflight[slot] as number) + (kept[slot] as number));
+    const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#saidAtMs[slot] as number);
     const mean = (total - (this.#saidInflightMs[slot] as number)) / elapsedMs;

@@ -218,7 +218,7 @@ export class HostRegistry {
         return { name, inflight, work, capacity, speed };
       },
     });
-    return { ...pending, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange() };
+    return { ...pending, acks: this.#loads.takeAcks(), likelyBogus: this.#loads.likelyBogus, costs: this.#costs.takeChange() };
   }
 
   /** Has a host that is not known here taken out of what is stored. */

@@ -7,7 +7,7 @@ import type { Failure } from '../../explanation.js';
 export const KEPT_FAILURES = 4096;
 
 /** A request that was refused, or of which a try failed. */
-export interface FailedRequest {
+export interface KeptFailures {
   /** When it came (process's clock). */
   readonly atMs: number;
   /** Its class; empty when its head was not read. */
@@ -22,7 +22,7 @@ export interface FailedRequest {
 export class FailureLog {
   readonly #size: number;
   /** The oldest comes first. */
-  readonly #byRequest = new Map<number, FailedRequest>();
+  readonly #byRequest = new Map<number, KeptFailures>();
 
   /** @param size how many are kept */
   constructor(size = KEPT_FAILURES) {
@@ -30,7 +30,7 @@ export class FailureLog {
   }
 
   /** Keeps one; to be called once for each request. */
-  add(request: number, failed: FailedRequest): void {
+  add(request: number, failed: KeptFailures): void {
     if (this.#byRequest.size >= this.#size) {
       for (const oldest of this.#byRequest.keys()) {
         this.#byRequest.delete(oldest);
@@ -41,7 +41,7 @@ export class FailureLog {
   }
 
   /** The request of this number; undefined when it went well or is forgotten. */
-  get(request: number): FailedRequest | undefined {
+  get(request: number): KeptFailures | undefined {
     return this.#byRequest.get(request);
   }
 }

@@ -10,7 +10,7 @@ import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
-import { type FailedRequest, FailureLog } from '../log/failure-log.js';
+import { type KeptFailures, FailureLog } from '../log/failure-log.js';
 import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
 /** A dry run needs room for itself alone. */
@@ -90,7 +90,7 @@ export class Explainer {
     return this.#read(log, request, null, undefined) as Explanation;
   }
 
-  #read(log: PickLog, request: number, id: string | null, failed: FailedRequest | undefined): Explanation | undefined {
+  #read(log: PickLog, request: number, id: string | null, failed: KeptFailures | undefined): Explanation | undefined {
     const kept = log.request(request);
     if (kept === undefined) return undefined;
     return {
@@ -106,7 +106,7 @@ export class Explainer {
   }
 
   /** A request that failed is remembered for longer than its picks. */
-  #readFailed({ atMs, className, code, failures }: FailedRequest, id: string): Explanation {
+  #readFailed({ atMs, className, code, failures }: KeptFailures, id: string): Explanation {
     return { id, at: this.#timeOf(atMs), className, costMs: 0, isCostKnown: false, picks: [], code, failures };
   }
 
