@@ -1,5 +1,5 @@
-// The balancers channel of one balancer, in a thread of its own: heartbeats, the lease, the local copy
-// of the host table, load messages. Everything here may wait for Redis; no request ever waits for this.
+// The fleet thread of one balancer: heartbeats, the lease, the local copy of the host table, load messages. Everything
+// here may wait for Redis; no request ever waits for this.
 
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock, SECOND } from '../clock.js';
@@ -32,20 +32,20 @@ import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
-/** How often the median usage is computed and hosts that a new master never named are let go. */
+/** Interval at which the median usage is updated and hosts that a new master never named are removed. */
 const UPKEEP_MS = 250;
 
-/** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
+/** Maximum time to leave the fleet: a hanging Redis must not delay the exit. */
 const LEAVE_TIMEOUT_MS = 1500;
 
-/** The fleet thread's running parts. */
+/** The running fleet thread. */
 export interface Fleet {
   onMessage(message: ToFleet): void;
   /** Steps down, releases the lease, leaves the fleet, closes the connections. */
   stop(): Promise<void>;
 }
 
-/** Starts the balancers channel; it works at once, with or without Redis. */
+/** Starts the fleet thread's parts; works at once, with or without Redis. */
 export function startFleet(data: FleetThreadData, post: (message: FromFleet) => void): Fleet {
   const { config } = data;
   const clock = monotonicClock();
@@ -59,7 +59,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   let hostsPort = data.hostsPort;
   let hasJoined = false;
   let isStopping = false;
-  /** Who is master, as Redis says. */
+  /** The current master's name in Redis. */
   let masterName: string | null = null;
   let beatsUntilPrune = 0;
   const beat = oneAtATime(beatOnce);
@@ -67,7 +67,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
       onReady: () => {
-        // That the data's Redis can be used is said when it took a heartbeat.
+        // The data's Redis counts as reachable once it accepts a heartbeat.
         if (index === 0) void beat();
         else log('info', 'lease redis is reachable', { redis: describeAddress(address) });
         lease.send({ type: 'redis-ready' });
@@ -75,7 +75,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       onLost: (reason) => {
         if (isStopping) return;
         if (index === 0) {
-          // For now nothing more can be known.
+          // Nothing more can be learned for now.
           post({ type: 'synced' });
           names.onUnknown();
           redis.lost(reason);
@@ -157,14 +157,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
   });
 
-  /** Both the table and what an operator said of its hosts are known, as far as they can be. */
+  /** Reports once that both the table and the operators' settings were read, or could not be. */
   function saySynced(): void {
     if (isSynced || !isTableRead || !isBeatOver) return;
     isSynced = true;
     post({ type: 'synced' });
   }
 
-  /** What the hosts thread needs to go on from here. */
+  /** What the hosts thread needs to take over. */
   function becomeMaster(term: number, mastership: string): FleetToHosts {
     return {
       type: 'become-master',
@@ -183,12 +183,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     return lease.trouble || 'no balancer has become master';
   }
 
-  /** A term from anywhere: the highest outlives this thread. */
+  /** Handles a term from any source; the highest one is stored where it outlives this thread. */
   function sawTerm(term: number, mastership = ''): void {
     const { highestTerm, highestMastership } = lease.state;
     const isNews = term > highestTerm || (term === highestTerm && mastership !== '' && mastership !== highestMastership);
     if (isNews && isPlausibleTerm(term, highestTerm)) lease.send({ type: 'term-seen', term, mastership });
-    // Also the term that this balancer has just taken itself.
+    // Includes a term that this balancer has just taken itself.
     setHighestTerm(columns, lease.state.highestTerm);
   }
 
@@ -233,10 +233,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         await membership.prune(fleet.order);
       }
     } catch (error) {
-      // That the connection was lost was said; else it is Redis that refuses or does not answer.
+      // A lost connection is logged already; otherwise Redis refuses or does not answer.
       if (client.status === 'ready') redis.refused(reasonOf(error));
       else redis.missed(reasonOf(error));
-      // A heartbeat before the connection says nothing.
+      // A heartbeat before the connection is up proves nothing.
       if (client.status === 'ready') names.onUnknown();
     }
     isBeatOver ||= client.status === 'ready';
@@ -261,7 +261,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
     onOperator: () => void beat(),
-    // Of two balancers with one name the one that has it answers.
+    // Of two balancers with one name only the owner answers.
     onWhy: (event) => void (hasJoined && why.ask(event)),
   });
 
@@ -293,7 +293,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         case 'hosts-port':
           hostsPort = message.port;
           listenToHosts(hostsPort);
-          // The hosts thread was started again: it must know that this balancer is master.
+          // The hosts thread was restarted and must know that this balancer is master.
           if (lease.state.phase === 'master') {
             tellHosts(becomeMaster(lease.state.term, lease.state.mastership));
           }

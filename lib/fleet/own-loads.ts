@@ -1,5 +1,5 @@
-// What this balancer says of its own requests: makes load messages of what the traffic thread counts. What of them
-// the master has taken is kept beside (feed-forward.ts).
+// Builds this balancer's load messages from the traffic thread's counters. feed-forward.ts tracks which of them the
+// master has acknowledged.
 
 import { type SpeedEvidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
@@ -7,28 +7,28 @@ import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
-/** After a loss all is said anew, but not sooner again than after so many messages. */
+/** After a loss everything is sent again, but at most once per this many messages. */
 const FULL_AGAIN_AFTER = 8;
 
-/** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
+/** Keep-alive interval of an idle balancer, in ms; the acknowledgement also proves that the master is alive. */
 const EMPTY_MS = 1000;
 
-/** All hosts are named anew so often, or after so many messages, should one have been lost. */
+/** A message with all hosts is sent this often, in case one was lost: after this many ms, or this many messages if that takes longer. */
 const FULL_MS = 2000;
 const FULL_MESSAGES = 20;
 
-/** The weight of the newest requests in the mean cost. */
+/** Weight of the newest requests in the moving average of the cost. */
 const MEAN_WEIGHT = 0.3;
 
 type SaidEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
-/** What this balancer says of its requests. */
+/** Builds the load messages of one balancer. */
 export class OwnLoads {
   readonly #columns: TableColumns;
   readonly #balancer: string;
   readonly #instance: string;
   readonly #statics: readonly StaticHost[];
-  /** What was said last, by slot; the name tells whether the slot still is of the same host. */
+  /** What the last message contained, by slot; the name says whether the slot still belongs to the same host. */
   readonly #saidOf: string[] = [];
   readonly #saidInflight: Int32Array;
   readonly #saidServed: Float64Array;
@@ -43,20 +43,20 @@ export class OwnLoads {
   readonly #saidBusyByClass: Float64Array;
   readonly #others: FeedForward;
   #sinceFull = 0;
-  /** When the last message was sent, and when the last full one, to the master of which term. */
+  /** When the last message and the last full one were sent, and the term of the master that got the full one. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #fullAtMs = Number.NEGATIVE_INFINITY;
   #fullTerm = 0;
   #seq: number;
   #servedSum = 0;
   #workSum = 0;
-  /** Names of classes by id, and those that were not said yet. */
+  /** Class names by id, and the ids that were not sent yet. */
   readonly #classes: string[] = [];
   #newClasses = new Set<number>();
 
   /**
-   * @param firstSeq the seq of the first message of this process, above 0. A thread that is started again goes on from
-   * the shared table: the master drops what is not numbered above the last message of its instance
+   * @param firstSeq sequence number of this process's first message, above 0. A restarted thread continues from the
+   * shared table, since the master drops whatever is not numbered above the last message of its instance
    */
   constructor(columns: TableColumns, balancer: string, instance: string, statics: readonly StaticHost[], firstSeq: number) {
     this.#columns = columns;
@@ -82,7 +82,7 @@ export class OwnLoads {
     this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
   }
 
-  /** A class of requests has this name from now on, by the traffic thread's id; null: none has the id. */
+  /** Names a class of requests by the traffic thread's id; null when the id is free again. */
   setClass(id: number, name: string | null): void {
     if (!(id >= 0 && id < MAX_CLASSES)) return;
     if (name === null) {
@@ -95,10 +95,10 @@ export class OwnLoads {
   }
 
   /**
-   * The message that is due now; undefined when there is none. To be called every `loadIntervalMs`. All hosts are
-   * named now and then, to a new master, which knows nothing yet, and after a loss.
+   * Returns the message that is due now; undefined when none is. Call it every `loadIntervalMs`. All hosts are included
+   * periodically, for a new master, and after a loss.
    * @param term of the table in force
-   * @param everyMs how often this is called
+   * @param everyMs the interval between calls
    */
   nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
     this.#others.touch(nowMs);
@@ -115,16 +115,16 @@ export class OwnLoads {
   }
 
   /**
-   * A table was written into the shared one.
-   * @param nowMs when it came (process's clock)
+   * Handles a table that was written into the shared one.
+   * @param nowMs when it arrived (process clock)
    */
   onTable(table: Pick<HostTable, 'stamp' | 'acks'>, hosts: readonly SlotHost[], nowMs: number): void {
     this.#others.onTable(table, hosts, nowMs);
   }
 
   /**
-   * The next message: all hosts when `isFull`, else those whose figures changed since the last one.
-   * Undefined when nothing did, unless `mayBeEmpty`: also an empty one says that this balancer lives.
+   * Builds the next message: all hosts when `isFull`, else those whose figures changed since the last one. Undefined
+   * when nothing changed, unless `mayBeEmpty`: an empty message is a keep-alive.
    */
   #next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty: boolean): LoadMessage | undefined {
     const columns = this.#columns;
@@ -134,7 +134,7 @@ export class OwnLoads {
       const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
       const served = columns.served[slot] as number;
       const isKnown = this.#saidOf[slot] === name;
-      // As many in flight, and none finished: it is the same ones, and the work is the same.
+      // The same number in flight and none finished: the same requests, hence the same work.
       if (isKnown && !isFull && this.#saidInflight[slot] === inflight && this.#saidServed[slot] === served) continue;
       const work = inflight === 0 ? 0 : hundredths(Math.max(0, columns.work[slot] as number));
       const counts = this.#counts(slot, isKnown);
@@ -178,7 +178,7 @@ export class OwnLoads {
     };
   }
 
-  /** Works out what a request costs on average, from those that were served since the last call. */
+  /** Updates the average cost of a request from those served since the last call. */
   refreshMeanCost(hosts: readonly SlotHost[]): void {
     const { served, workDone, fleet } = this.#columns;
     let servedSum = 0;
@@ -191,13 +191,13 @@ export class OwnLoads {
     const mean = (workSum - this.#workSum) / more;
     this.#servedSum = servedSum;
     this.#workSum = workSum;
-    // Hosts that left took theirs with them.
+    // The totals fall when hosts leave.
     if (!(more > 0) || !(mean > 0)) return;
     const known = fleet[FLEET.meanCost] as number;
     setFleetFigure(this.#columns, 'meanCost', Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT);
   }
 
-  /** Requests in flight on average since the host was named last; now, when it never was. */
+  /** Average number in flight since the host was last sent; the current number if it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
     const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
     const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
@@ -209,7 +209,7 @@ export class OwnLoads {
     return isKnown && elapsedMs > 0 && mean >= 0 ? hundredths(mean) : now;
   }
 
-  /** What was served since the host was named last. */
+  /** What was served since the host was last sent. */
   #evidence(slot: number, isKnown: boolean): SpeedEvidence {
     const said = this.#saidEvidence;
     const { workDone, busyMs, workSquares, workByDuration, durationSquares } = this.#columns;
@@ -222,7 +222,7 @@ export class OwnLoads {
     };
   }
 
-  /** What hosts said since the message before that requests took, by class. */
+  /** CPU time that hosts reported for requests since the last message, by class. */
   #said(): (readonly [id: number, count: number, cpuMs: number])[] {
     const said: (readonly [id: number, count: number, cpuMs: number])[] = [];
     const { saidCount, saidMs } = this.#columns;
@@ -240,7 +240,7 @@ export class OwnLoads {
     const first = slot * MAX_CLASSES;
     for (let id = 0; id < this.#classes.length; id++) {
       const served = servedByClass[first + id] as number;
-      // They wrap at 2^32.
+      // The counters wrap at 2^32.
       const more = isKnown ? (served - (this.#saidByClass[first + id] as number)) >>> 0 : 0;
       this.#saidByClass[first + id] = served;
       if (more > 0) counts.push(id, more, since(this.#saidBusyByClass, busyByClass, first + id, isKnown));
@@ -249,7 +249,7 @@ export class OwnLoads {
   }
 }
 
-/** How much a total grew since it was said; when it never was, nothing that could be learned from. */
+/** Growth of a total since it was last sent; 0 if it never was, as there is nothing to learn from yet. */
 function since(said: Float64Array, column: Float64Array, slot: number, isKnown: boolean): number {
   const total = column[slot] as number;
   const more = isKnown ? total - (said[slot] as number) : 0;
@@ -257,7 +257,7 @@ function since(said: Float64Array, column: Float64Array, slot: number, isKnown: 
   return hundredths(Math.max(0, more));
 }
 
-/** To hundredths: more digits would only make messages longer. */
+/** Rounds to hundredths, to keep messages short. */
 function hundredths(value: number): number {
   return Math.round(value * 100) / 100;
 }
