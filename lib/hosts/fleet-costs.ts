@@ -1,21 +1,21 @@
-// What requests cost, as the master has learned it and told the fleet. A new master goes on from what its
-// predecessor told, class by class, until it knows better itself.
+// The request costs that the master has learned and published. A new master keeps its predecessor's costs, class by
+// class, until it has estimates of its own.
 
 import type { Costs } from '../model.js';
 import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
 
-/** Costs are told anew when one of them changed by this share. */
+/** Costs are published again when one of them changed by this fraction. */
 const TOLD_CHANGE = 0.05;
 
-/** Where nothing was ever told, balancers count every request as so much work. */
+/** The cost balancers assume for every request while none was published, in ms. */
 const UNTOLD_COST_MS = 1;
 
 /** How costs changed. */
 export interface CostChange {
-  /** How many times as dear as before requests are, on the whole. */
+  /** Factor by which requests became more expensive overall. */
   readonly growth: number;
-  /** The share of all work (0..1) that was taken to be in other classes than it is: by so much differences between hosts were misjudged. */
+  /** The fraction of all work (0..1) that was attributed to the wrong class: differences between hosts were misjudged by this much. */
   readonly moved: number;
 }
 
@@ -25,33 +25,33 @@ const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 export class FleetCosts {
   readonly model = new CostModel();
   #told: ReadonlyMap<string, number> = new Map();
-  /** Classes of which this master has told no more than a guess. */
+  /** Classes of which this master has published only a guess. */
   readonly #guessed = new Set<string>();
   #isChanged = false;
 
-  /** Takes over what an earlier master told. */
+  /** Takes over an earlier master's costs. */
   seed(costs: Costs): void {
     if (this.#told.size === 0) this.#told = new Map(costs);
   }
 
-  /** What the fleet was told, or is about to be. */
+  /** The published costs, or those about to be. */
   get told(): Costs {
     return [...this.#told];
   }
 
-  /** Whether the fleet is to be told anew. */
+  /** Whether costs must be published again. */
   get isChanged(): boolean {
     return this.#isChanged;
   }
 
-  /** What the fleet is to be told; null when that did not change since the last call. */
+  /** Returns the costs to publish; null when they did not change since the last call. */
   takeChange(): Costs | null {
     const costs = this.#isChanged ? this.told : null;
     this.#isChanged = false;
     return costs;
   }
 
-  /** To be called each second; gives how costs changed: all that is reckoned in work goes along. */
+  /** Updates the costs, once a second. Returns how they changed, since everything measured in work must be rescaled. */
   tick(nowMs: number): CostChange {
     this.model.tick(nowMs);
     const estimates = this.model.estimates();
@@ -66,7 +66,10 @@ export class FleetCosts {
     return change;
   }
 
-  /** What is known now: a guess takes the place of this master's own guesses alone, and what was told goes once there is more than guesses. */
+  /**
+   * Merges estimates and published costs. A guess replaces only this master's own guesses; published costs are dropped
+   * once any class has a fitted estimate.
+   */
   #merged(estimates: readonly CostEstimate[]): ReadonlyMap<string, number> {
     const known = this.model.costs();
     const costed = estimates.filter(({ name }) => known.has(name));
@@ -84,10 +87,10 @@ export class FleetCosts {
   }
 }
 
-/** What these costs are beside those before, by how many requests there were of each class. */
+/** Compares new costs with the previous ones, weighted by the number of requests in each class. */
 function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
-    // Of a class that is new balancers say that it costs what the rest does.
+    // Balancers assume the rest's cost for a new class.
     const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
