@@ -58,7 +58,7 @@ export class LoadSync {
 
   /** The costs last published by the master. */
   get costs(): Costs {
-    return this.#costs.told;
+    return this.#costs.published;
   }
 
   /** Starts to send load messages. */

@@ -6,10 +6,10 @@ import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
 
 /** Costs are published again when one of them changed by this fraction. */
-const TOLD_CHANGE = 0.05;
+const PUBLISHED_CHANGE = 0.05;
 
 /** The cost balancers assume for every request while none was published, in ms. */
-const UNTOLD_COST_MS = 1;
+const UNPUBLISHED_COST_MS = 1;
 
 /** How costs changed. */
 export interface CostChange {
@@ -24,19 +24,19 @@ const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 /** The costs of one mastership. */
 export class FleetCosts {
   readonly model = new CostModel();
-  #told: ReadonlyMap<string, number> = new Map();
+  #published: ReadonlyMap<string, number> = new Map();
   /** Classes of which this master has published only a guess. */
   readonly #guessed = new Set<string>();
   #isChanged = false;
 
   /** Takes over an earlier master's costs. */
   seed(costs: Costs): void {
-    if (this.#told.size === 0) this.#told = new Map(costs);
+    if (this.#published.size === 0) this.#published = new Map(costs);
   }
 
   /** The published costs, or those about to be. */
-  get told(): Costs {
-    return [...this.#told];
+  get published(): Costs {
+    return [...this.#published];
   }
 
   /** Whether costs must be published again. */
@@ -46,7 +46,7 @@ export class FleetCosts {
 
   /** Returns the costs to publish; null when they did not change since the last call. */
   takeChange(): Costs | null {
-    const costs = this.#isChanged ? this.told : null;
+    const costs = this.#isChanged ? this.published : null;
     this.#isChanged = false;
     return costs;
   }
@@ -57,10 +57,10 @@ export class FleetCosts {
     const estimates = this.model.estimates();
     const costs = this.#merged(estimates);
     const isNear = ([name, costMs]: readonly [string, number]): boolean =>
-      Math.abs(costMs - (this.#told.get(name) ?? 0)) <= TOLD_CHANGE * costMs;
-    if (costs.size === this.#told.size && [...costs].every(isNear)) return UNCHANGED;
-    const change = changeOf(estimates, this.#told, costs);
-    this.#told = costs;
+      Math.abs(costMs - (this.#published.get(name) ?? 0)) <= PUBLISHED_CHANGE * costMs;
+    if (costs.size === this.#published.size && [...costs].every(isNear)) return UNCHANGED;
+    const change = changeOf(estimates, this.#published, costs);
+    this.#published = costs;
     for (const name of this.#guessed) if (!costs.has(name)) this.#guessed.delete(name);
     this.#isChanged = true;
     return change;
@@ -75,13 +75,13 @@ export class FleetCosts {
     const costed = estimates.filter(({ name }) => known.has(name));
     for (const { name, confidence } of costed) {
       if (confidence > 0) this.#guessed.delete(name);
-      else if (!this.#told.has(name)) this.#guessed.add(name);
+      else if (!this.#published.has(name)) this.#guessed.add(name);
     }
     const isFitted = estimates.some(({ confidence }) => confidence > 0);
-    const merged = new Map(isFitted ? [] : this.#told);
+    const merged = new Map(isFitted ? [] : this.#published);
     for (const { name, confidence } of costed) {
       const isOurs = confidence > 0 || this.#guessed.has(name);
-      merged.set(name, (isOurs ? known : this.#told).get(name) as number);
+      merged.set(name, (isOurs ? known : this.#published).get(name) as number);
     }
     return merged;
   }
@@ -91,7 +91,7 @@ export class FleetCosts {
 function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
     // Balancers assume the rest's cost for a new class.
-    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
+    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNPUBLISHED_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
   });

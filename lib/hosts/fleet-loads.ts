@@ -133,7 +133,7 @@ export class FleetLoads {
         total.correct((mean - inflight) * (nowMs - before.atMs));
         total.serve(served, said.evidence);
         total.answer(said.answers, said.paces);
-        this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
+        this.#passFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
     }
@@ -220,7 +220,7 @@ export class FleetLoads {
         doubtCapacity(total.capacity, this.#speeds);
         if (likelyBogus.length < MAX_LIKELY_BOGUS) likelyBogus.push(host);
       }
-      if (total.isToBeTold) changed.add(host);
+      if (total.shouldPublish) changed.add(host);
     }
     this.#likelyBogus = likelyBogus;
     return changed;
@@ -232,8 +232,8 @@ export class FleetLoads {
   }
 
   /** Like `of`, for publishing: the capacity counts as published. */
-  tell(host: string): FleetLoad {
-    this.#totals.get(host)?.noteTold();
+  publish(host: string): FleetLoad {
+    this.#totals.get(host)?.notePublished();
     return this.of(host);
   }
 
@@ -267,7 +267,7 @@ export class FleetLoads {
     return total;
   }
 
-  #tellFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
+  #passFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
     for (let i = 0; i < counts.length; i += 3) {
       const name = classes[counts[i] as number];
       // If the message that named the class was lost, the next full one names it again.

@@ -102,7 +102,7 @@ export class HostRegistry {
       if (this.#entries.size >= MAX_HOSTS) return 'full';
       entry = blankEntry(report.host, report.url, nowMs);
       this.#add(entry);
-      this.#pending.tell('host-joined', report.host, report.url);
+      this.#pending.addNews('host-joined', report.host, report.url);
     }
     const { cpu, memory, cores, rps } = report;
     const windowMs = nowMs - (entry.reportedAtMs ?? Number.NaN);
@@ -199,7 +199,7 @@ export class HostRegistry {
 
   /** The published costs of requests. */
   get costs(): Costs {
-    return this.#costs.told;
+    return this.#costs.published;
   }
 
   /** The cost model's estimates. */
@@ -212,7 +212,7 @@ export class HostRegistry {
     const pending = this.#pending.take({
       rowOf: (name) => {
         const row = this.row(name, nowMs);
-        if (row !== undefined) this.#loads.tell(name);
+        if (row !== undefined) this.#loads.publish(name);
         return row;
       },
       figuresOf: (name) => {
@@ -221,7 +221,7 @@ export class HostRegistry {
       },
       loadOf: (name) => {
         if (!this.#entries.has(name)) return undefined;
-        const { inflight, work, capacity, speed } = this.#loads.tell(name);
+        const { inflight, work, capacity, speed } = this.#loads.publish(name);
         return { name, inflight, work, capacity, speed };
       },
     });
@@ -271,7 +271,7 @@ export class HostRegistry {
       if (known !== undefined) this.#remove(known, `balancers name ${url}`, nowMs);
       if (this.#entries.size >= MAX_HOSTS) return;
       this.#add(blankEntry(name, url, nowMs));
-      this.#pending.tell('host-joined', name, `${url}, static`);
+      this.#pending.addNews('host-joined', name, `${url}, static`);
     }
     const entry = this.#entries.get(name);
     if (entry !== undefined) this.#noteConflict(entry, nowMs);
@@ -283,7 +283,7 @@ export class HostRegistry {
     if (entry.conflict === conflict) return;
     entry.conflict = conflict;
     this.#pending.noteRow(entry.name);
-    this.#pending.tell('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
+    this.#pending.addNews('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
   }
 
   #add(entry: HostEntry): void {
@@ -295,7 +295,7 @@ export class HostRegistry {
     this.#entries.delete(entry.name);
     this.#loads.forgetLearned(entry.name, nowMs);
     this.#pending.noteLeft(entry.name);
-    this.#pending.tell('host-left', entry.name, detail);
+    this.#pending.addNews('host-left', entry.name, detail);
   }
 
   /** The only place that changes a host's state: derives it from its checks and its agent. */
@@ -305,7 +305,7 @@ export class HostRegistry {
     if (before === state) return;
     entry.state = state;
     this.#pending.noteMembership(entry.name);
-    this.#pending.tell(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
   }
 
   get #hasPath(): boolean {

@@ -12,7 +12,7 @@ const RATE_WEIGHT = 0.5;
 const MIN_RATE = 0.05;
 
 /** Capacities are published again when they changed by this fraction. */
-const TOLD_CHANGE = 0.03;
+const PUBLISHED_CHANGE = 0.03;
 
 /** A host's load as published. */
 export interface FleetLoad {
@@ -40,8 +40,8 @@ export class HostTotal {
   #inflightMs = 0;
   #inflightAtMs: number;
   #isMeasureNew = false;
-  #toldCapacity = Number.NaN;
-  #toldSpeed = Number.NaN;
+  #publishedCapacity = Number.NaN;
+  #publishedSpeed = Number.NaN;
 
   constructor(nowMs: number) {
     this.#inflightAtMs = nowMs;
@@ -61,15 +61,15 @@ export class HostTotal {
   }
 
   /** Whether the capacity differs enough from what was published. */
-  get isToBeTold(): boolean {
+  get shouldPublish(): boolean {
     const { capacity, speed } = this.capacity;
-    return !isNear(capacity, this.#toldCapacity) || !isNear(speed, this.#toldSpeed);
+    return !isNear(capacity, this.#publishedCapacity) || !isNear(speed, this.#publishedSpeed);
   }
 
   /** Records that the capacity was published. */
-  noteTold(): void {
-    this.#toldCapacity = this.capacity.capacity;
-    this.#toldSpeed = this.capacity.speed;
+  notePublished(): void {
+    this.#publishedCapacity = this.capacity.capacity;
+    this.#publishedSpeed = this.capacity.speed;
   }
 
   /** The only place that changes what is in flight; credits the time since the last change to the previous number. */
@@ -148,6 +148,6 @@ export class HostTotal {
 }
 
 /** Whether a figure need not be published again; two unknown ones are near. */
-function isNear(figure: number, told: number): boolean {
-  return Number.isNaN(figure) ? Number.isNaN(told) : Math.abs(figure - told) <= TOLD_CHANGE * told;
+function isNear(figure: number, published: number): boolean {
+  return Number.isNaN(figure) ? Number.isNaN(published) : Math.abs(figure - published) <= PUBLISHED_CHANGE * published;
 }

@@ -60,7 +60,7 @@ export class PendingChanges {
   }
 
   /** Adds an event for people. */
-  tell(kind: HostNews['kind'], name: string, detail: string): void {
+  addNews(kind: HostNews['kind'], name: string, detail: string): void {
     this.#news.push({ kind, name, detail });
   }
 

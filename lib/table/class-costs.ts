@@ -27,7 +27,7 @@ export class ClassCosts {
   readonly #columns: FleetColumns;
   readonly #names: (string | null)[] = [];
   #costs: ReadonlyMap<string, number> = new Map();
-  #told: Costs = [];
+  #published: Costs = [];
 
   constructor(columns: FleetColumns) {
     this.#columns = columns;
@@ -42,14 +42,14 @@ export class ClassCosts {
 
   /** Takes the master's costs of all classes, in ms of CPU. */
   take(costs: Costs): void {
-    this.#told = costs;
+    this.#published = costs;
     this.#costs = new Map(costs);
     for (let id = 0; id < this.#names.length; id++) this.#write(id);
   }
 
   /** The costs last published by the master. */
-  get told(): Costs {
-    return this.#told;
+  get published(): Costs {
+    return this.#published;
   }
 
   #write(id: number): void {

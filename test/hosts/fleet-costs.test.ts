@@ -33,7 +33,7 @@ test('the share of the work that is in other classes than was thought is told', 
     costs.model.finished('h1', 'GET /b', { count: 1, busyMs: 90 }, i * 20, 20);
   }
   const { growth, moved } = costs.tick(1000);
-  const [a, b] = ['GET /a', 'GET /b'].map((name) => costs.told.find(([each]) => each === name)?.[1] as number) as [number, number];
+  const [a, b] = ['GET /a', 'GET /b'].map((name) => costs.published.find(([each]) => each === name)?.[1] as number) as [number, number];
   const mean = (9 * a + b) / 10;
   assert.ok(Math.abs(growth - mean) < 0.02 * mean, `${growth}, ${mean}`);
   assert.ok(Math.abs(moved - (b / (10 * mean) - 0.1)) < 0.02, `${moved}: before, a tenth of the work was taken to be in /b`);
@@ -49,7 +49,7 @@ test('what an earlier master told is not given up for a guess', () => {
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 500 }, i * 20, 20);
   assert.equal(costs.tick(1000), { growth: 1, moved: 0 });
   assert.equal(
-    [costs.told, costs.takeChange()],
+    [costs.published, costs.takeChange()],
     [
       [
         ['GET /a', 3],
@@ -61,7 +61,7 @@ test('what an earlier master told is not given up for a guess', () => {
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /new', { count: 5, busyMs: 50 }, 1000 + i * 20, 20);
   assert.equal(costs.tick(2000), { growth: 1, moved: 0 }, 'a class that is new makes none of the others dearer');
   assert.equal(
-    costs.told.map(([name]) => name),
+    costs.published.map(([name]) => name),
     ['GET /a', 'GET /b', 'GET /new'],
   );
 });
@@ -157,7 +157,7 @@ function finish(costs: FleetCosts, second: number, requests: Readonly<Record<str
   return costs.tick(second * 1000);
 }
 
-const toldOf = (costs: FleetCosts): Record<string, number> => Object.fromEntries(costs.told);
+const publishedOf = (costs: FleetCosts): Record<string, number> => Object.fromEntries(costs.published);
 
 test('a class that gets a cost of its own was taken for the rest until then: so much of the work was misjudged', () => {
   const costs = new FleetCosts();
@@ -177,8 +177,8 @@ test('a guess is followed by better guesses; what an earlier master told stays u
     for (let second = 1; second <= 3; second++) finish(costs, second, { 'GET /a': [100, 200] });
     for (let second = 4; second <= 40; second++) finish(costs, second, { 'GET /a': [100, 40] });
   }
-  assert.ok((toldOf(first)['GET /a'] as number) < 50, JSON.stringify(first.told));
-  assert.equal(toldOf(next), { 'GET /a': 300, 'GET /gone': 7 });
+  assert.ok((publishedOf(first)['GET /a'] as number) < 50, JSON.stringify(first.published));
+  assert.equal(publishedOf(next), { 'GET /a': 300, 'GET /gone': 7 });
 });
 
 test('hosts that say what their requests took are believed when that agrees with their CPU, and not when it does not', () => {
