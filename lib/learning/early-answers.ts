@@ -4,7 +4,7 @@
 
 import { MinHeap } from './min-heap.js';
 import { FLEET, MAX_CLASSES } from '../model.js';
-import { isLikelyBogus, LEAST_HONEST } from '../routing/pace.js';
+import { isLikelyBogus, MIN_UNSUSPECTED_PACE } from '../routing/pace.js';
 import type { Count } from '../table/counters.js';
 import type { TableColumns } from '../table/layout.js';
 import { beginPhantom, endPhantom, notePace, recordServed } from '../table/own-requests.js';
@@ -69,7 +69,7 @@ export class EarlyAnswers {
     }
     const meanMs = this.#meanMs[classId] as number;
     const pace = meanMs > 0 ? tookMs / meanMs : 1;
-    notePace(columns, slot, isOdd ? pace : Math.max(pace, LEAST_HONEST));
+    notePace(columns, slot, isOdd ? pace : Math.max(pace, MIN_UNSUSPECTED_PACE));
     const medianMs = meanMs * (fleet[FLEET.neutralPace] as number);
     // In the first moments hosts can't be compared; what a bogus one shows then would be believed for long.
     if (Number.isNaN(medianMs)) return;

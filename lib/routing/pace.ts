@@ -10,7 +10,7 @@ import { FLEET, type HostView } from '../model.js';
 const LIKELY_BOGUS_RATIO = 0.2;
 
 /** Lower bound of the recorded pace while a host's responses look like others': it is never suspected. */
-export const LEAST_HONEST = 0.25;
+export const MIN_UNSUSPECTED_PACE = 0.25;
 
 /** Weight of the newest response in a host's pace. */
 const PACE_WEIGHT = 1 / 16;
