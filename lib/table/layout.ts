@@ -7,7 +7,7 @@ import { MAX_CLASSES } from '../model.js';
 import { COUNTERS } from './counters.js';
 
 /** Default number of slots; further hosts are left out and counted. */
-export const DEFAULT_CAPACITY = 16_384;
+export const DEFAULT_SLOTS = 16_384;
 
 /** Cells of the header, an Int32Array. The fleet thread writes all of them except `inflight`. */
 export const HEADER = {
@@ -122,15 +122,15 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
 const WIDE_COLUMNS = 27 + MAX_CLASSES;
 const NARROW_COLUMNS = 8 + MAX_CLASSES;
 
-function sizeOf(capacity: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * capacity;
-  const narrow = HEADER_CELLS + 2 * (capacity + 1) + NARROW_COLUMNS * capacity;
+function sizeOf(slots: number): number {
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
+  const narrow = HEADER_CELLS + 2 * (slots + 1) + NARROW_COLUMNS * slots;
   return wide * 8 + narrow * 4;
 }
 
 /** Creates an empty table. The system allocates memory only for pages that are written. */
-export function createTable(capacity: number = DEFAULT_CAPACITY): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(sizeOf(capacity));
+export function createTable(slots: number = DEFAULT_SLOTS): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(sizeOf(slots));
   const { fleet, classCost } = openTable(buffer);
   fleet.fill(Number.NaN);
   classCost.fill(Number.NaN);
@@ -140,7 +140,7 @@ export function createTable(capacity: number = DEFAULT_CAPACITY): SharedArrayBuf
 /** Opens views of a table made by {@link createTable}. */
 export function openTable(buffer: SharedArrayBuffer): TableColumns {
   const fixed = sizeOf(0);
-  const capacity = (buffer.byteLength - fixed) / (sizeOf(1) - fixed);
+  const slots = (buffer.byteLength - fixed) / (sizeOf(1) - fixed);
   let offset = 0;
   const wide = (cells: number): Float64Array => {
     const view = new Float64Array(buffer, offset, cells);
@@ -160,51 +160,51 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
   // Eight-byte columns first, for alignment.
   return {
     buffer,
-    slots: capacity,
+    slots,
     wideHeader: wide(WIDE_HEADER_CELLS),
     counters: wide(COUNTERS.length),
     fleet: wide(FLEET_CELLS),
     classCost: wide(MAX_CLASSES),
     saidCount: wide(MAX_CLASSES),
     saidMs: wide(MAX_CLASSES),
-    cpu: wide(capacity),
-    memory: wide(capacity),
-    cores: wide(capacity),
-    usage: wide(capacity),
-    reportedAt: wide(capacity),
-    served: wide(capacity),
-    avoidUntil: wide(capacity),
-    ejectedUntil: wide(capacity),
-    failing: wide(capacity),
-    pace: wide(capacity),
-    answers: wide(capacity),
-    paceSum: wide(capacity),
-    warmSince: wide(capacity),
-    fleetWork: wide(capacity),
-    othersInflight: wide(capacity),
-    othersWork: wide(capacity),
-    capacity: wide(capacity),
-    capacityTrend: wide(capacity),
-    speed: wide(capacity),
-    work: wide(capacity),
-    startSum: wide(capacity),
-    elapsedSum: wide(capacity),
-    workDone: wide(capacity),
-    busyMs: wide(capacity),
-    workSquares: wide(capacity),
-    workByDuration: wide(capacity),
-    durationSquares: wide(capacity),
-    busyByClass: wide(capacity * MAX_CLASSES),
+    cpu: wide(slots),
+    memory: wide(slots),
+    cores: wide(slots),
+    usage: wide(slots),
+    reportedAt: wide(slots),
+    served: wide(slots),
+    avoidUntil: wide(slots),
+    ejectedUntil: wide(slots),
+    failing: wide(slots),
+    pace: wide(slots),
+    answers: wide(slots),
+    paceSum: wide(slots),
+    warmSince: wide(slots),
+    fleetWork: wide(slots),
+    othersInflight: wide(slots),
+    othersWork: wide(slots),
+    capacity: wide(slots),
+    capacityTrend: wide(slots),
+    speed: wide(slots),
+    work: wide(slots),
+    startSum: wide(slots),
+    elapsedSum: wide(slots),
+    workDone: wide(slots),
+    busyMs: wide(slots),
+    workSquares: wide(slots),
+    workByDuration: wide(slots),
+    durationSquares: wide(slots),
+    busyByClass: wide(slots * MAX_CLASSES),
     header: narrow(HEADER_CELLS),
-    lists: [narrow(capacity + 1), narrow(capacity + 1)],
-    state: narrow(capacity),
-    out: narrow(capacity),
-    fleetInflight: narrow(capacity),
-    likelyBogus: narrow(capacity),
-    operator: narrow(capacity),
-    known: narrow(capacity),
-    inflight: narrow(capacity),
-    phantomInflight: narrow(capacity),
-    servedByClass: unsigned(capacity * MAX_CLASSES),
+    lists: [narrow(slots + 1), narrow(slots + 1)],
+    state: narrow(slots),
+    out: narrow(slots),
+    fleetInflight: narrow(slots),
+    likelyBogus: narrow(slots),
+    operator: narrow(slots),
+    known: narrow(slots),
+    inflight: narrow(slots),
+    phantomInflight: narrow(slots),
+    servedByClass: unsigned(slots * MAX_CLASSES),
   };
 }
