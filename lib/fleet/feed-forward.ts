@@ -14,7 +14,7 @@ const MAX_UNACKED = 24;
 const TREND_MS = 5000;
 
 /** The contents of one load message, by slot of the host. */
-export interface Said {
+export interface SentLoads {
   readonly seq: number;
   readonly sentAtMs: number;
   readonly slots: number[];
@@ -28,11 +28,11 @@ export class FeedForward {
   readonly #columns: TableColumns;
   readonly #balancer: string;
   /** What the master's table contains of ours, by slot; the name says whether the slot still belongs to the same host. */
-  readonly #ackedOf: string[] = [];
+  readonly #ackedNames: string[] = [];
   readonly #ackedInflight: Int32Array;
   readonly #ackedWork: Float64Array;
   /** Unacknowledged messages, oldest first. */
-  readonly #unacked: Said[] = [];
+  readonly #unacked: SentLoads[] = [];
   /** Sequence numbers of the first and the last message of this thread; NaN before the first. */
   #firstSeq = Number.NaN;
   #lastSeq = Number.NaN;
@@ -56,10 +56,10 @@ export class FeedForward {
   }
 
   /** Records a message that was sent. */
-  onSent(said: Said): void {
-    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = said.seq;
-    this.#lastSeq = said.seq;
-    this.#unacked.push(said);
+  onSent(sent: SentLoads): void {
+    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = sent.seq;
+    this.#lastSeq = sent.seq;
+    this.#unacked.push(sent);
     // The oldest message was lost; a later one supersedes it.
     if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
   }
@@ -73,7 +73,7 @@ export class FeedForward {
       // A new master knows nothing of ours until it acknowledges it, even if it received messages sent before its
       // election.
       this.#term = stamp.term;
-      this.#ackedOf.length = 0;
+      this.#ackedNames.length = 0;
       this.#hasAcks = false;
     }
     for (const [balancer, seq] of acks) if (balancer === this.#balancer) this.#onAck(seq);
@@ -97,12 +97,12 @@ export class FeedForward {
   #onAck(seq: number): void {
     if (!(seq >= this.#firstSeq && seq <= this.#lastSeq)) return;
     this.#hasAcks = true;
-    while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
-      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;
+    while (this.#unacked.length > 0 && (this.#unacked[0] as SentLoads).seq <= seq) {
+      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as SentLoads;
       this.#ackedSentAtMs = sentAtMs;
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i] as number;
-        this.#ackedOf[slot] = names[i] as string;
+        this.#ackedNames[slot] = names[i] as string;
         this.#ackedInflight[slot] = inflight[i] as number;
         this.#ackedWork[slot] = work[i] as number;
       }
@@ -120,7 +120,7 @@ export class FeedForward {
     let workSum = 0;
     let capacitySum = 0;
     for (const { slot, name } of hosts) {
-      const isOurs = this.#ackedOf[slot] === name;
+      const isOurs = this.#ackedNames[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
       setOthers(columns, slot, others, work);

@@ -25,7 +25,7 @@ const INTERVAL_WEIGHT = 0.1;
 /** At most this many are published; with more of them the median itself is suspect. */
 const MAX_LIKELY_BOGUS = 256;
 
-interface Said {
+interface LastLoad {
   readonly inflight: number;
   readonly work: number;
   readonly served: number;
@@ -39,15 +39,15 @@ interface BalancerLoads {
   seq: number;
   /** Whether the totals cover this balancer completely: no message was missed since a full one. */
   isWhole: boolean;
-  readonly hosts: Map<string, Said>;
+  readonly hosts: Map<string, LastLoad>;
   readonly classes: string[];
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
-const NOTHING: Said = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
+const NOTHING: LastLoad = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
 
 /** Receives the requests by class; implemented by the cost model. */
-export type ClassListener = Pick<CostModel, 'finished' | 'said'>;
+export type ClassListener = Pick<CostModel, 'finished' | 'reported'>;
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
@@ -117,29 +117,29 @@ export class FleetLoads {
     balancer.seq = message.seq;
     this.#messages++;
     for (const [id, name] of message.classes) balancer.classes[id] = name;
-    for (const said of message.hosts) {
-      const total = this.#totalOf(said.host, nowMs);
-      const before = balancer.hosts.get(said.host);
+    for (const load of message.hosts) {
+      const total = this.#totalOf(load.host, nowMs);
+      const before = balancer.hosts.get(load.host);
       const { inflight, work } = before ?? NOTHING;
-      if (said.inflight !== inflight || said.work !== work) changed.add(said.host);
-      total.change(said.inflight - inflight, said.work - work, nowMs);
+      if (load.inflight !== inflight || load.work !== work) changed.add(load.host);
+      total.change(load.inflight - inflight, load.work - work, nowMs);
       // Requests finished before this master listened don't count towards its rate.
       if (before !== undefined) {
-        const served = Math.max(0, said.served - before.served);
+        const served = Math.max(0, load.served - before.served);
         // A balancer reads its counters while requests come and go, and a torn read can put its mean off by the whole
         // clock value. The mean can't exceed those in flight at either end plus those finished in between.
-        const isPlausible = said.meanInflight <= inflight + said.inflight + served + 1;
-        const mean = isPlausible ? said.meanInflight : (inflight + said.inflight) / 2;
+        const isPlausible = load.meanInflight <= inflight + load.inflight + served + 1;
+        const mean = isPlausible ? load.meanInflight : (inflight + load.inflight) / 2;
         total.correct((mean - inflight) * (nowMs - before.atMs));
-        total.serve(served, said.evidence);
-        total.answer(said.answers, said.paces);
-        this.#passFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
+        total.serve(served, load.evidence);
+        total.answer(load.answers, load.paces);
+        this.#passFinished(load, balancer.classes, nowMs, nowMs - before.atMs);
       }
-      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
+      balancer.hosts.set(load.host, { inflight: load.inflight, work: load.work, served: load.served, atMs: nowMs });
     }
     for (const [id, count, cpuMs] of message.said) {
       const name = balancer.classes[id];
-      if (name !== undefined) this.#classes?.said(name, count, cpuMs);
+      if (name !== undefined) this.#classes?.reported(name, count, cpuMs);
     }
     if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
     if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
@@ -280,20 +280,20 @@ export class FleetLoads {
   #forgetUnnamed(message: LoadMessage, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
     if (balancer.hosts.size === message.hosts.length) return;
     const named = new Set(message.hosts.map(({ host }) => host));
-    for (const [host, said] of balancer.hosts) {
+    for (const [host, load] of balancer.hosts) {
       if (named.has(host)) continue;
       balancer.hosts.delete(host);
-      this.#takeOff(host, said, nowMs, changed);
+      this.#subtract(host, load, nowMs, changed);
     }
   }
 
   #drop(name: string, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
     this.#balancers.delete(name);
     this.#acks.delete(name);
-    for (const [host, said] of balancer.hosts) this.#takeOff(host, said, nowMs, changed);
+    for (const [host, load] of balancer.hosts) this.#subtract(host, load, nowMs, changed);
   }
 
-  #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
+  #subtract(host: string, { inflight, work }: LastLoad, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
     if (total === undefined || inflight === 0) return;
     total.change(-inflight, -work, nowMs);

@@ -14,13 +14,13 @@ import { forgottenAfter } from '../routing/forgetting.js';
 /** Minimum half-life of the evidence from requests, in ms; longer with few requests, or when messages arrive less often. */
 const MIN_HALF_LIFE_MS = 100;
 
-/** The evidence spans at least `MIN_REQUESTS`, and as many as it takes to know the rate to within `WISHED_ERROR` of itself. */
+/** The evidence spans at least `MIN_REQUESTS`, and as many as it takes to know the rate to within `TARGET_ERROR` of itself. */
 const MIN_REQUESTS = 10;
 const MAX_REQUESTS = 3000;
-const WISHED_ERROR = 0.2;
+const TARGET_ERROR = 0.2;
 
 /** Lower bound of the scatter: however little the rate varies, its relative error is at least this / √requests. */
-const LEAST_SCATTER = 0.3;
+const MIN_SCATTER = 0.3;
 
 /** Rate at which the speed follows a higher value (per half-life; initially as a mean does), and a lower one. */
 const SPEED_UP = 0.2;
@@ -49,7 +49,7 @@ const UNCONTENDED = 0.85;
 const CONTENDED = 0.5;
 
 /** CPU in use below this fraction is mostly the machine's own, and does not show its size. */
-const LEAST_TELLING_CPU = 0.05;
+const MIN_INFORMATIVE_CPU = 0.05;
 
 /** A host that is not saturated can do at least this many times its current load. */
 const GROWTH = 1.25;
@@ -161,7 +161,7 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   const { median } = speeds;
   const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
   if (!(halvings > 0)) return;
-  const keep = Math.max(0.5 ** halvings, (1 - 1 / rememberedRequests(state)) ** seen.served);
+  const keep = Math.max(0.5 ** halvings, (1 - 1 / neededRequests(state)) ** seen.served);
   const { evidence } = seen;
   state.served = state.served * keep + seen.served;
   state.work = state.work * keep + evidence.work;
@@ -193,8 +193,8 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
   // The host is saturated only if the slowdown exceeds the scatter of a few requests.
   const ease = (rate / state.speed) * (1 + 2 * relativeError(state));
   // A slower host may have a smaller capacity, too.
-  const isAsQuick = rate > (1 - relativeError(state)) * median;
-  const others = isAsQuick ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
+  const isAsFast = rate > (1 - relativeError(state)) * median;
+  const others = isAsFast ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
   const capacity = pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings));
   const found = foundCapacity(used, ease, { speed: state.speed, capacity, others }, figures);
   // A host that was never saturated can do what others do, or more if it has shown more.
@@ -218,7 +218,7 @@ function forget(state: CapacityState, elapsedMs: number, figures: CapacityFigure
   scaleEvidence(state, 1 - forgotten, 1);
   state.speed += (speeds.serving - state.speed) * forgotten || 0;
   state.guessed += (1 - state.guessed) * forgotten;
-  const whole = saysCores(figures) ? figures.cores * state.speed : speeds.capacity;
+  const whole = hasCores(figures) ? figures.cores * state.speed : speeds.capacity;
   const expected = (1 - (figures.cpu ?? 0)) * whole * memoryFactor(figures.memory);
   state.capacity = Math.max(pulled(state.capacity, expected, forgotten), leastCapacity(state, figures));
 }
@@ -280,13 +280,13 @@ function relativeError(state: CapacityState): number {
   const { served, work, durations, workSquares, workByDuration, durationSquares } = state;
   const rate = work / durations;
   const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
-  return Math.max(Math.sqrt(residuals) / work, LEAST_SCATTER / Math.sqrt(Math.max(1, served)));
+  return Math.max(Math.sqrt(residuals) / work, MIN_SCATTER / Math.sqrt(Math.max(1, served)));
 }
 
 /** Number of requests needed to know the rate well enough, given their scatter. */
-function rememberedRequests(state: CapacityState): number {
+function neededRequests(state: CapacityState): number {
   if (!(state.work > 0) || !(state.durations > 0)) return MIN_REQUESTS;
-  const needed = state.served * (relativeError(state) / WISHED_ERROR) ** 2;
+  const needed = state.served * (relativeError(state) / TARGET_ERROR) ** 2;
   return Math.min(Math.max(needed, MIN_REQUESTS), MAX_REQUESTS);
 }
 
@@ -302,10 +302,10 @@ function foundCapacity(
 ): number {
   const { speed, capacity, others } = believed;
   const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
-  if (saysCores(figures)) return Math.min(used + spare * (1 - figures.cpu) * figures.cores * speed, figures.cores * speed);
+  if (hasCores(figures)) return Math.min(used + spare * (1 - figures.cpu) * figures.cores * speed, figures.cores * speed);
   // Without a number of cores, assume the capacity of others, or more if the CPU in use shows more, assuming all of it
   // is ours. Not less for low use: a host whose agent always reports the same would otherwise get less and less.
-  if (figures.cpu !== null && figures.cpu > LEAST_TELLING_CPU && used > 0) {
+  if (figures.cpu !== null && figures.cpu > MIN_INFORMATIVE_CPU && used > 0) {
     const shown = used / figures.cpu;
     return used + spare * (1 - figures.cpu) * (others > shown ? others : shown);
   }
@@ -319,11 +319,11 @@ function foundCapacity(
  * may be slow for any reason, so it is room for one request.
  */
 function leastCapacity({ speed }: CapacityState, figures: CapacityFigures): number {
-  return saysCores(figures) ? speed / 8 : speed;
+  return hasCores(figures) ? speed / 8 : speed;
 }
 
 /** Whether the agent reports cores and CPU use. */
-function saysCores(figures: CapacityFigures): figures is CapacityFigures & { readonly cpu: number; readonly cores: number } {
+function hasCores(figures: CapacityFigures): figures is CapacityFigures & { readonly cpu: number; readonly cores: number } {
   return figures.cpu !== null && figures.cores !== null && figures.cores > 0;
 }
 

@@ -13,11 +13,11 @@ const IDLE_COUNT = 0.01;
 const MAX_NAME = 256;
 
 /** Hosts report the CPU time of a sample of requests; a smaller sample than this fraction is not used. */
-const LEAST_SAID_SHARE = 0.01;
+const MIN_REPORTED_SHARE = 0.01;
 
 /** Recent requests: half-life in ms, and the minimum number needed for a comparison. */
 const RECENT_MS = 2000;
-const RECENT_LEAST = 20;
+const MIN_RECENT = 20;
 
 /** A geometric mean of durations below this factor is clearly less. The geometric mean is insensitive to a few long requests. */
 const CLEARLY_LESS = 0.7;
@@ -37,10 +37,10 @@ export interface ClassState {
   recentMs: number;
   recentLogMs: number;
   /** The same on hosts with idle CPU. */
-  easy: number;
-  easyMs: number;
-  said: number;
-  saidMs: number;
+  idle: number;
+  idleMs: number;
+  reported: number;
+  reportedMs: number;
   costMs: number;
   errorMs: number;
   memoryBytes: number | null;
@@ -91,11 +91,11 @@ export class CostClasses {
   }
 
   /** The CPU time that hosts report for a request of each class, in the units of this kind of fit; null for too small a sample. */
-  saidCosts(columns: readonly number[], kind: Kind, unit: Float64Array): (number | null)[] {
+  reportedCosts(columns: readonly number[], kind: Kind, unit: Float64Array): (number | null)[] {
     return columns.map((column, index) => {
       const state = this.at(column);
-      if (state.said < MIN_COUNT || state.said < state.count * LEAST_SAID_SHARE) return null;
-      return Math.max(state.saidMs / state.said / (kind === 'time' ? durationOf(state) : 1), (unit[index] as number) * 1e-6);
+      if (state.reported < MIN_COUNT || state.reported < state.count * MIN_REPORTED_SHARE) return null;
+      return Math.max(state.reportedMs / state.reported / (kind === 'time' ? durationOf(state) : 1), (unit[index] as number) * 1e-6);
     });
   }
 
@@ -107,12 +107,12 @@ export class CostClasses {
   fade(elapsedMs: number): number {
     const factor = 0.5 ** (elapsedMs / HALF_LIFE_MS);
     for (const state of this.all()) {
-      if (state.recent >= RECENT_LEAST && state.recentLogMs / state.recent < state.logMs / state.timed + Math.log(CLEARLY_LESS)) {
+      if (state.recent >= MIN_RECENT && state.recentLogMs / state.recent < state.logMs / state.timed + Math.log(CLEARLY_LESS)) {
         state.timed = state.recent;
         state.busyMs = state.recentMs;
         state.logMs = state.recentLogMs;
       }
-      const recent = Math.max(state.recent * 0.5 ** (elapsedMs / RECENT_MS), Math.min(state.recent, RECENT_LEAST));
+      const recent = Math.max(state.recent * 0.5 ** (elapsedMs / RECENT_MS), Math.min(state.recent, MIN_RECENT));
       const kept = recent / state.recent || 0;
       state.recent *= kept;
       state.recentMs *= kept;
@@ -121,10 +121,10 @@ export class CostClasses {
       state.timed *= factor;
       state.busyMs *= factor;
       state.logMs *= factor;
-      state.easy *= factor;
-      state.easyMs *= factor;
-      state.said *= factor;
-      state.saidMs *= factor;
+      state.idle *= factor;
+      state.idleMs *= factor;
+      state.reported *= factor;
+      state.reportedMs *= factor;
     }
     return factor;
   }
@@ -151,10 +151,10 @@ function newClass(name: string): ClassState {
     recent: 0,
     recentMs: 0,
     recentLogMs: 0,
-    easy: 0,
-    easyMs: 0,
-    said: 0,
-    saidMs: 0,
+    idle: 0,
+    idleMs: 0,
+    reported: 0,
+    reportedMs: 0,
     costMs: 0,
     errorMs: 0,
     memoryBytes: null,
@@ -164,6 +164,6 @@ function newClass(name: string): ClassState {
 
 /** Mean duration in ms, on hosts with idle CPU if there are any; 1 when unknown. */
 export function durationOf(state: ClassState): number {
-  if (state.easy >= MIN_COUNT) return Math.max(1e-3, state.easyMs / state.easy);
+  if (state.idle >= MIN_COUNT) return Math.max(1e-3, state.idleMs / state.idle);
   return state.timed > 0 ? Math.max(1e-3, state.busyMs / state.timed) : 1;
 }

@@ -7,7 +7,7 @@
 import { addDurations, type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import {
   buildCostProblem,
-  believeSaid,
+  useReportedCosts,
   type ClassFigures,
   ERROR_FACTOR,
   explainedPart,
@@ -37,8 +37,8 @@ const WARM_SCALE = 0.1;
  * Bounds of the fraction of used CPU that requests may explain. A fit that explains almost nothing follows the
  * neighbours: balancing hides requests from it, as hosts that lose CPU to others get fewer.
  */
-const EXPLAINED_LEAST = 0.15;
-const EXPLAINED_MOST = 1.3;
+const MIN_EXPLAINED = 0.15;
+const MAX_EXPLAINED = 1.3;
 /** The fraction of used CPU attributed to requests while nothing else is known. */
 const EXPLAINED_GUESS = 0.7;
 
@@ -52,7 +52,7 @@ const MAX_COUNT = 1e7;
 /** Longest plausible duration: an hour. */
 const MAX_DURATION_MS = 3_600_000;
 /** Lower bound of a cost: a request is never free. */
-const LEAST_COST_MS = 0.02;
+const MIN_COST_MS = 0.02;
 
 /** What is known of a class. */
 export interface CostEstimate {
@@ -133,17 +133,17 @@ export class CostModel {
     }
     const hasSpare = this.#windows.finished(host, column, count, durationMs, atMs, span);
     if (hasSpare && isTimed) {
-      state.easy += count;
-      state.easyMs += durationMs * count;
+      state.idle += count;
+      state.idleMs += durationMs * count;
     }
   }
 
   /** Records the CPU time that hosts reported (`request_cost`) for some requests of a class: their number, and the sum in ms. */
-  said(name: string, count: number, cpuMs: number): void {
+  reported(name: string, count: number, cpuMs: number): void {
     if (!(count > 0 && count <= MAX_COUNT) || !(cpuMs >= 0 && cpuMs <= count * MAX_DURATION_MS)) return;
     const state = this.#classes.at(this.#classes.columnOf(name));
-    state.said += count;
-    state.saidMs += cpuMs;
+    state.reported += count;
+    state.reportedMs += cpuMs;
   }
 
   /** Records a host's report, received at `atMs`, over the preceding `windowMs`. Implausible input is dropped. */
@@ -195,7 +195,7 @@ export class CostModel {
           costMs: costMs ?? Number.NaN,
           errorMs: isKnown ? state.errorMs : Number.NaN,
           memoryBytes: state.memoryBytes,
-          confidence: isKnown ? Math.max(0, 1 - state.errorMs / Math.max(costMs, LEAST_COST_MS)) : 0,
+          confidence: isKnown ? Math.max(0, 1 - state.errorMs / Math.max(costMs, MIN_COST_MS)) : 0,
           samples: Math.round(state.count),
         };
       })
@@ -211,8 +211,8 @@ export class CostModel {
   }
 
   #costOf(state: ClassState): number | null {
-    if (state.isFitted) return Math.max(LEAST_COST_MS, state.costMs);
-    return state.timed > 0 ? Math.max(LEAST_COST_MS, this.#theta * durationOf(state)) : null;
+    if (state.isFitted) return Math.max(MIN_COST_MS, state.costMs);
+    return state.timed > 0 ? Math.max(MIN_COST_MS, this.#theta * durationOf(state)) : null;
   }
 
   #fade(elapsedMs: number): void {
@@ -257,7 +257,7 @@ export class CostModel {
       return;
     }
     const { kind, problem } = best;
-    const fit = believeSaid(problem, best.fit, this.#classes.saidCosts(columns, kind, problem.unit));
+    const fit = useReportedCosts(problem, best.fit, this.#classes.reportedCosts(columns, kind, problem.unit));
     this.#kind = kind;
     this.#theta = fit.theta;
     this.#hasFit = true;
@@ -282,7 +282,7 @@ export class CostModel {
       (column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes.at(column)) : 1),
     );
     const explained = explainedPart(this.#windows.records, columns, costsMs);
-    return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
+    return explained >= MIN_EXPLAINED && explained <= MAX_EXPLAINED;
   }
 
   /** Falls back to a fraction of durations that adds up to plausible CPU use, when no fit is plausible. */

@@ -22,10 +22,10 @@ const MIN_SCALE = 1e-5;
 /** Prior: a class's cost is a common fraction of its duration, with this relative standard deviation. */
 const PRIOR_SD = 0.5;
 /** Relative standard deviation of a cost that a host reports, when it is trusted. */
-const SAID_SD = 0.1;
+const REPORTED_SD = 0.1;
 /** Reported costs are trusted if the measured CPU is between these multiples of them. */
-const SAID_LEAST = 0.67;
-const SAID_MOST = 1.5;
+const MIN_REPORTED_RATIO = 0.67;
+const MAX_REPORTED_RATIO = 1.5;
 /** Number of rows that suffices to estimate how much of the CPU is explained. */
 const EXPLAINED_ROWS = 500;
 
@@ -114,36 +114,36 @@ export function explainedPart(records: WorkRecords, columns: readonly number[], 
  * Uses the costs that hosts report, in the problem's units (null for classes without any), as priors if they agree with
  * the measured CPU.
  */
-export function believeSaid(problem: RobustProblem, fit: RobustFit, said: readonly (number | null)[]): RobustFit {
-  if (said.every((cost) => cost === null)) return fit;
+export function useReportedCosts(problem: RobustProblem, fit: RobustFit, reported: readonly (number | null)[]): RobustFit {
+  if (reported.every((cost) => cost === null)) return fit;
   const { rows, columns: width, x, y, weight, variance } = problem;
   let top = 0;
   let bottom = 0;
   for (let row = 0; row < rows; row++) {
-    let bySaid = 0;
+    let byReported = 0;
     let residual = y[row] as number;
     for (let i = 0; i < width; i++) {
       const value = x[row * width + i] as number;
-      const cost = said[i] ?? null;
+      const cost = reported[i] ?? null;
       if (cost === null) residual -= value * (fit.coefficients[i] as number);
-      else bySaid += value * cost;
+      else byReported += value * cost;
     }
     let all = y[row] as number;
     for (let i = 0; i < width; i++) all -= (x[row * width + i] as number) * (fit.coefficients[i] as number);
     // Skip the rows that the fit considers outliers.
     if (all * all > 9 * fit.scale * (variance[row] as number)) continue;
     const w = (weight[row] as number) / (variance[row] as number);
-    top += w * bySaid * residual;
-    bottom += w * bySaid * bySaid;
+    top += w * byReported * residual;
+    bottom += w * byReported * byReported;
   }
   const ratio = top / bottom;
-  if (!(ratio >= SAID_LEAST && ratio <= SAID_MOST)) return fit;
-  const believing: RobustProblem = {
+  if (!(ratio >= MIN_REPORTED_RATIO && ratio <= MAX_REPORTED_RATIO)) return fit;
+  const withReported: RobustProblem = {
     ...problem,
-    priorMean: (index, theta) => said[index] ?? problem.priorMean(index, theta),
-    priorSd: (index) => Math.max(SAID_SD * (said[index] ?? problem.priorSd(index) / SAID_SD), 1e-6),
+    priorMean: (index, theta) => reported[index] ?? problem.priorMean(index, theta),
+    priorSd: (index) => Math.max(REPORTED_SD * (reported[index] ?? problem.priorSd(index) / REPORTED_SD), 1e-6),
   };
-  return fitRobust(believing, fit.coefficients, fit.scale, FIT_ITERATIONS);
+  return fitRobust(withReported, fit.coefficients, fit.scale, FIT_ITERATIONS);
 }
 
 /** Memory per request in flight in bytes, in the order of `columns`; null where not discernible. */

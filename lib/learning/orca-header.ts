@@ -13,15 +13,15 @@ const MAX_LENGTH = 4096;
 
 /** The header names, in lower case. */
 const NAMES: ReadonlyMap<string, Format> = new Map([
-  ['endpoint-load-metrics', 'said'],
+  ['endpoint-load-metrics', 'tagged'],
   ['endpoint-load-metrics-json', 'json'],
   ['endpoint-load-metrics-bin', 'bin'],
-  ['x-endpoint-load-metrics', 'said'],
+  ['x-endpoint-load-metrics', 'tagged'],
   ['x-endpoint-load-metrics-json', 'json'],
   ['x-endpoint-load-metrics-bin', 'bin'],
 ]);
 
-type Format = 'said' | 'text' | 'json' | 'bin';
+type Format = 'tagged' | 'text' | 'json' | 'bin';
 
 /** The lengths of those names, to skip other headers quickly. */
 const LENGTHS: readonly boolean[] = Array.from({ length: 32 }, (_, length) => [...NAMES.keys()].some((name) => name.length === length));
@@ -39,14 +39,14 @@ export function isLoadHeader(name: string): boolean {
  */
 export function readLoadHeader(name: string, value: string): OrcaReport | undefined {
   if (value.length > MAX_LENGTH) return undefined;
-  const format = NAMES.get(name.toLowerCase()) ?? 'said';
-  return format === 'said' ? readSaid(value) : readAs(format, value);
+  const format = NAMES.get(name.toLowerCase()) ?? 'tagged';
+  return format === 'tagged' ? readTagged(value) : readAs(format, value);
 }
 
 /** Parses a value that names its format, or an older one without. */
-function readSaid(value: string): OrcaReport | undefined {
-  const [, word = '', rest = ''] = /^(TEXT|JSON|BIN) +(.*)$/.exec(value) ?? [];
-  switch (word) {
+function readTagged(value: string): OrcaReport | undefined {
+  const [, tag = '', rest = ''] = /^(TEXT|JSON|BIN) +(.*)$/.exec(value) ?? [];
+  switch (tag) {
     case 'TEXT':
       return readAs('text', rest);
     case 'JSON':
@@ -58,7 +58,7 @@ function readSaid(value: string): OrcaReport | undefined {
   }
 }
 
-function readAs(format: Exclude<Format, 'said'>, value: string): OrcaReport | undefined {
+function readAs(format: Exclude<Format, 'tagged'>, value: string): OrcaReport | undefined {
   switch (format) {
     case 'text':
       return readText(value);

@@ -29,7 +29,7 @@ const DISPLACE_FACTOR = 2;
 const IDLE_COUNT = 0.01;
 
 /** How long a returned id is not reassigned, so that requests of its old class can end. */
-const REST_MS = 10_000;
+const QUARANTINE_MS = 10_000;
 
 /** A reassigned id: whatever was learned under it must be forgotten. */
 export interface ClassChange {
@@ -48,7 +48,7 @@ export class RequestClasses {
   readonly #error = new Float64Array(ROUTES);
   readonly #id = new Uint8Array(ROUTES);
   /** 1 when the route gets an id on its next request, since its name is known only then. */
-  readonly #isWanted = new Uint8Array(ROUTES);
+  readonly #isPromoted = new Uint8Array(ROUTES);
   /** Hash table with open addressing: a route's index + 1, or 0. */
   readonly #buckets = new Int16Array(BUCKETS);
   #used = 0;
@@ -58,7 +58,7 @@ export class RequestClasses {
   readonly #names: (string | null)[] = [REST_NAME, ...Array.from({ length: MAX_CLASSES - 1 }, () => null)];
   /** Free ids, lowest last. */
   readonly #free = Array.from({ length: MAX_CLASSES - 1 }, (_, index) => MAX_CLASSES - 1 - index);
-  readonly #resting: { readonly id: number; readonly untilMs: number }[] = [];
+  readonly #quarantined: { readonly id: number; readonly untilMs: number }[] = [];
   #changes: ClassChange[] = [];
   #turnedAtMs = Number.NaN;
 
@@ -77,7 +77,7 @@ export class RequestClasses {
       if (index < 0) break;
       if (this.#hashA[index] !== hashA || this.#hashB[index] !== hashB) continue;
       (this.#count[index] as number)++;
-      return this.#isWanted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
+      return this.#isPromoted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
     }
     this.#admit(hashA, hashB);
     return REST_CLASS;
@@ -111,8 +111,8 @@ export class RequestClasses {
   /** Decays the counts, and assigns and returns ids; call about once a second. Returns the ids reassigned since the previous turn. */
   turn(nowMs: number): readonly ClassChange[] {
     this.#fade(nowMs);
-    while (this.#resting[0] !== undefined && this.#resting[0].untilMs <= nowMs)
-      this.#free.push((this.#resting.shift() as { id: number }).id);
+    while (this.#quarantined[0] !== undefined && this.#quarantined[0].untilMs <= nowMs)
+      this.#free.push((this.#quarantined.shift() as { id: number }).id);
     for (let index = 0; index < this.#used; index++) {
       if (this.#id[index] !== 0 && (this.#count[index] as number) < IDLE_COUNT) this.#takeBack(index, nowMs);
     }
@@ -139,19 +139,19 @@ export class RequestClasses {
     const withId: number[] = [];
     const candidates: number[] = [];
     for (let index = 0; index < this.#used; index++) {
-      this.#isWanted[index] = 0;
+      this.#isPromoted[index] = 0;
       if (this.#id[index] !== 0) withId.push(index);
       else if (sure(index) >= PROMOTE_AT) candidates.push(index);
     }
     candidates.sort((one, other) => sure(other) - sure(one));
     withId.sort((one, other) => (this.#count[one] as number) - (this.#count[other] as number));
     // Ids in quarantine are reserved for the first candidates.
-    let spokenFor = this.#resting.length;
+    let reserved = this.#quarantined.length;
     for (const [place, index] of candidates.entries()) {
       if (place < this.#free.length) {
-        this.#isWanted[index] = 1;
-      } else if (spokenFor > 0) {
-        spokenFor--;
+        this.#isPromoted[index] = 1;
+      } else if (reserved > 0) {
+        reserved--;
       } else {
         const weakest = withId.shift();
         if (weakest === undefined || sure(index) < DISPLACE_FACTOR * (this.#count[weakest] as number) + PROMOTE_AT) break;
@@ -161,7 +161,7 @@ export class RequestClasses {
   }
 
   #give(index: number, method: string, target: string): number {
-    this.#isWanted[index] = 0;
+    this.#isPromoted[index] = 0;
     const id = this.#free.pop();
     if (id === undefined) return REST_CLASS;
     const name = this.#route.name(method, target);
@@ -176,7 +176,7 @@ export class RequestClasses {
     this.#id[index] = 0;
     this.#names[id] = null;
     this.#changes.push({ id, name: null });
-    this.#resting.push({ id, untilMs: nowMs + REST_MS });
+    this.#quarantined.push({ id, untilMs: nowMs + QUARANTINE_MS });
   }
 
   /** Counts a new route, in place of the least frequent candidate. */
@@ -192,7 +192,7 @@ export class RequestClasses {
       const count = this.#count[index] as number;
       this.#error[index] = count;
       this.#count[index] = count + 1;
-      this.#isWanted[index] = 0;
+      this.#isPromoted[index] = 0;
     }
     this.#hashA[index] = hashA;
     this.#hashB[index] = hashB;

@@ -224,8 +224,8 @@ export class Route {
       path += flags & 1 ? '/' : '.';
       path += flags & 2 ? ':id' : plain(target.slice(parts[part * 3], parts[part * 3 + 1]));
     }
-    const word = method.slice(0, MAX_METHOD).replace(/[^!-~]/g, '?') || '?';
-    return `${word} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_ROUTE_NAME);
+    const shownMethod = method.slice(0, MAX_METHOD).replace(/[^!-~]/g, '?') || '?';
+    return `${shownMethod} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_ROUTE_NAME);
   }
 }
 

@@ -75,8 +75,8 @@ export interface FleetColumns {
 /** Columns that only the traffic thread writes: its own requests, and its verdicts on hosts. */
 export interface TrafficColumns {
   /** By class: the number of requests whose CPU time hosts reported, and the sum of it (ms). */
-  readonly saidCount: Float64Array;
-  readonly saidMs: Float64Array;
+  readonly reportedCostCount: Float64Array;
+  readonly reportedCostMs: Float64Array;
   /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
   readonly known: Int32Array;
   readonly inflight: Int32Array;
@@ -165,8 +165,8 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     counters: wide(COUNTERS.length),
     fleet: wide(FLEET_CELLS),
     classCost: wide(MAX_CLASSES),
-    saidCount: wide(MAX_CLASSES),
-    saidMs: wide(MAX_CLASSES),
+    reportedCostCount: wide(MAX_CLASSES),
+    reportedCostMs: wide(MAX_CLASSES),
     cpu: wide(slots),
     memory: wide(slots),
     cores: wide(slots),

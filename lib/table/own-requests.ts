@@ -74,9 +74,9 @@ export function recordServed(columns: TableColumns, slot: number, classId: numbe
 }
 
 /** Records the CPU time that the host reported for a request, in ms. */
-export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number, cpuMs: number): void {
-  saidCount[classId] = (saidCount[classId] as number) + 1;
-  saidMs[classId] = (saidMs[classId] as number) + cpuMs;
+export function recordReportedCost({ reportedCostCount, reportedCostMs }: TableColumns, classId: number, cpuMs: number): void {
+  reportedCostCount[classId] = (reportedCostCount[classId] as number) + 1;
+  reportedCostMs[classId] = (reportedCostMs[classId] as number) + cpuMs;
 }
 
 /** Resets a slot's cells for a host without requests. */

@@ -218,8 +218,8 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.columns.servedByClass[2] = 3;
   one.columns.busyByClass[2] = 40;
   one.columns.served[0] = 5;
-  one.columns.saidCount[2] = 2;
-  one.columns.saidMs[2] = 9.5;
+  one.columns.reportedCostCount[2] = 2;
+  one.columns.reportedCostMs[2] = 9.5;
   const message = say(one, 20);
   assert.equal([message.classes, message.hosts.map(({ counts }) => counts), message.said], [[], [[2, 5, 40]], [[2, 2, 9.5]]]);
   one.columns.served[0] = 6;

@@ -12,7 +12,7 @@ interface Kind {
   readonly name: string;
   readonly cpuMs: number;
   readonly waitMs?: number;
-  readonly saidMs?: number;
+  readonly reportedMs?: number;
   readonly bytes?: number;
 }
 
@@ -24,13 +24,13 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
     for (let host = 0; host < 10; host++) {
       let cpuMs = 100 * host;
       let bytes = 1e9;
-      for (const { name, cpuMs: cost, waitMs = 0, saidMs, bytes: each = 0 } of kinds) {
+      for (const { name, cpuMs: cost, waitMs = 0, reportedMs, bytes: each = 0 } of kinds) {
         const count = 1 + rng.below(20);
         const busyMs = count * (cost + waitMs);
         cpuMs += count * cost;
         bytes += (busyMs / 1000) * each;
         model.finished(`h${host}`, name, { count, busyMs }, fromMs + 900, 20);
-        if (saidMs !== undefined) model.said(name, count, saidMs * count);
+        if (reportedMs !== undefined) model.reported(name, count, reportedMs * count);
       }
       model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
     }
@@ -61,8 +61,8 @@ test('what is absurd is dropped: costs stay as they are', () => {
   for (const bad of [...wrong, 0]) model.finished('h1', 'GET /a', { count: bad, busyMs: 1e6 }, 30_100, 20);
   for (const bad of wrong) {
     model.finished('h1', 'GET /a', { count: 1, busyMs: bad }, 30_100, 20);
-    model.said('GET /a', 1, bad);
-    model.said('GET /a', bad, 5);
+    model.reported('GET /a', 1, bad);
+    model.reported('GET /a', bad, 5);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, bad === 1e300 ? Number.NaN : bad, 20);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
     model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
@@ -86,7 +86,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (let i = 0; i < 20_000; i++) {
     const nowMs = i * 10;
     model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd() }, nowMs, odd());
-    model.said(`c${rng.below(10)}`, odd(), odd());
+    model.reported(`c${rng.below(10)}`, odd(), odd());
     if (i % 20 === 0)
       model.observe(
         `h${rng.below(5)}`,
@@ -134,8 +134,8 @@ test('what hosts say of their requests is believed when their CPU agrees, and on
   feed(
     honest,
     [
-      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 5 },
-      { name: 'b', cpuMs: 20, saidMs: 20 },
+      { name: 'a', cpuMs: 5, waitMs: 100, reportedMs: 5 },
+      { name: 'b', cpuMs: 20, reportedMs: 20 },
     ],
     20,
   );
@@ -145,8 +145,8 @@ test('what hosts say of their requests is believed when their CPU agrees, and on
   feed(
     lying,
     [
-      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 50 },
-      { name: 'b', cpuMs: 20, saidMs: 200 },
+      { name: 'a', cpuMs: 5, waitMs: 100, reportedMs: 50 },
+      { name: 'b', cpuMs: 20, reportedMs: 200 },
     ],
     20,
   );
