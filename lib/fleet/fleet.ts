@@ -61,14 +61,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   let isStopping = false;
   /** The current master's name in Redis. */
   let masterName: string | null = null;
-  let beatsUntilPrune = 0;
-  const beat = oneAtATime(beatOnce);
+  let heartbeatsUntilPrune = 0;
+  const sendHeartbeat = oneAtATime(sendOneHeartbeat);
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
       onReady: () => {
         // The data's Redis counts as reachable once it accepts a heartbeat.
-        if (index === 0) void beat();
+        if (index === 0) void sendHeartbeat();
         else log('info', 'lease redis is reachable', { redis: describeAddress(address) });
         lease.send({ type: 'redis-ready' });
       },
@@ -87,7 +87,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   );
   const [client] = clients as [(typeof clients)[0]];
   const membership = new Membership(client, keys, config, columns, clock);
-  const names = new NameWatch({ name: membership.name, clock, count, log, post, beat: () => void beat() });
+  const names = new NameWatch({ name: membership.name, clock, count, log, post, sendHeartbeat: () => void sendHeartbeat() });
   const loads = new LoadSync({
     publisher: new QuietPublisher(client, log),
     keys,
@@ -98,7 +98,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
-  let [isTableRead, isBeatOver, isSynced] = [false, false, false];
+  let [isTableRead, isHeartbeatDone, isSynced] = [false, false, false];
   const table = openTableSync({
     data,
     client,
@@ -116,7 +116,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
     onRead() {
       isTableRead = true;
-      saySynced();
+      reportSynced();
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
@@ -144,22 +144,22 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts(becomeMaster(term, mastership));
-      void membership.tell({ kind: 'master-elected', name: config.name, term, mastership });
-      void beat();
+      postToHosts(becomeMaster(term, mastership));
+      void membership.announce({ kind: 'master-elected', name: config.name, term, mastership });
+      void sendHeartbeat();
     },
     onSlave(term, reason) {
       log('info', 'this balancer is slave', { term, reason });
       post({ type: 'role', role: 'slave', term });
-      tellHosts({ type: 'become-slave' });
-      if (!isStopping) void beat();
+      postToHosts({ type: 'become-slave' });
+      if (!isStopping) void sendHeartbeat();
     },
-    onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
+    onReleased: (term) => void membership.announce({ kind: 'master-released', name: config.name, term }),
   });
 
   /** Reports once that both the table and the operators' settings were read, or could not be. */
-  function saySynced(): void {
-    if (isSynced || !isTableRead || !isBeatOver) return;
+  function reportSynced(): void {
+    if (isSynced || !isTableRead || !isHeartbeatDone) return;
     isSynced = true;
     post({ type: 'synced' });
   }
@@ -192,7 +192,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     setHighestTerm(columns, lease.state.highestTerm);
   }
 
-  function tellHosts(message: FleetToHosts): void {
+  function postToHosts(message: FleetToHosts): void {
     hostsPort.postMessage(message);
   }
 
@@ -203,7 +203,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     });
   }
 
-  async function beatOnce(): Promise<void> {
+  async function sendOneHeartbeat(): Promise<void> {
     if (isStopping) return;
     const standing = {
       role: roleOf(lease.state),
@@ -213,23 +213,23 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     };
     const sentAtMs = clock();
     try {
-      const fleet = await membership.beat(standing);
+      const fleet = await membership.sendHeartbeat(standing);
       if (isStopping) return;
       lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
       redis.taken(fleet.denied);
       masterName = fleet.master;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
-      names.onBeat();
+      names.onHeartbeat();
       if (names.bar !== lease.state.barred) lease.send({ type: 'bar', reason: names.bar });
       const isNamed = membership.name.state === 'ours';
       if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
-      if (isNamed && !hasJoined) void membership.tell({ kind: 'balancer-joined', name: config.name });
+      if (isNamed && !hasJoined) void membership.announce({ kind: 'balancer-joined', name: config.name });
       hasJoined = isNamed;
       sawTerm(fleet.term.term, fleet.term.mastership);
       settings.take(fleet.settings);
-      if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
-        beatsUntilPrune = 1;
+      if (standing.role === 'master' && heartbeatsUntilPrune-- <= 0) {
+        heartbeatsUntilPrune = 1;
         await membership.prune(fleet.order);
       }
     } catch (error) {
@@ -239,8 +239,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       // A heartbeat before the connection is up proves nothing.
       if (client.status === 'ready') names.onUnknown();
     }
-    isBeatOver ||= client.status === 'ready';
-    saySynced();
+    isHeartbeatDone ||= client.status === 'ready';
+    reportSynced();
   }
 
   function sendInband(reports: readonly InbandReport[]): void {
@@ -254,20 +254,20 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function upkeep(): void {
     table.upkeep();
     loads.upkeep(table.writer);
-    watch.look();
+    watch.check();
   }
 
   const events = openFleetEvents(dataAddress, keys, count, log, {
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
-    onOperator: () => void beat(),
+    onOperator: () => void sendHeartbeat(),
     // Of two balancers with one name only the owner answers.
     onWhy: (event) => void (hasJoined && why.ask(event)),
   });
 
   listenToHosts(hostsPort);
   loads.start(table.writer);
-  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
+  const timers = [setInterval(sendHeartbeat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
     onMessage(message) {
@@ -295,7 +295,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           listenToHosts(hostsPort);
           // The hosts thread was restarted and must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts(becomeMaster(lease.state.term, lease.state.mastership));
+            postToHosts(becomeMaster(lease.state.term, lease.state.mastership));
           }
           break;
         case 'resign':

@@ -31,7 +31,7 @@ export function leaseTimes(ttlMs: number): LeaseTimes {
 }
 
 /** The durations, plus a random number in [0, 1) that spreads the balancers' attempts. */
-export type World = LeaseTimes & { readonly random: number };
+export type WaitTimes = LeaseTimes & { readonly random: number };
 
 /** The delay of this place in the succession, in ms after the first. */
 export function successionMs(rank: number, times: LeaseTimes): number {
@@ -44,7 +44,7 @@ export function successionMs(rank: number, times: LeaseTimes): number {
  * order of succession.
  * @param leftMs remaining time of the lease; null when unknown
  */
-export function lookAgainMs(leftMs: number | null, rank: number, times: World): number {
+export function lookAgainMs(leftMs: number | null, rank: number, times: WaitTimes): number {
   if (leftMs === null) return times.retryMs + successionMs(rank, times);
   const half = times.ttlMs / 2;
   if (leftMs > half) return half * (0.5 + times.random / 2);
@@ -55,7 +55,7 @@ export function lookAgainMs(leftMs: number | null, rank: number, times: World): 
  * Exponential backoff with jitter after consecutive failures, starting above the lease's TTL: a balancer that takes the
  * lease but can't use it keeps it from the others.
  */
-export function backoffMs(failures: number, times: World): number {
+export function backoffMs(failures: number, times: WaitTimes): number {
   const longestMs = Math.max(MAX_BACKOFF_MS, times.ttlMs * 1.5);
   return Math.min(times.ttlMs * 2 ** (failures - 1) * (1 + times.random / 2), longestMs);
 }

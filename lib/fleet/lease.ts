@@ -5,7 +5,7 @@
 
 import type { Role } from '../model.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseStep, LeaseTimes } from './lease-model.js';
-import { lookAgainMs, successionMs, type World } from './lease-waits.js';
+import { lookAgainMs, successionMs, type WaitTimes } from './lease-waits.js';
 import { backOff, lookSoon, schedule, scheduleRenewal, stay, tryAgain, wait } from './lease-wake.js';
 
 /** Timeout of an acquire request; a lease granted later is released. */
@@ -47,15 +47,15 @@ export function roleOf(state: LeaseState): Role {
  * @param random a number in [0, 1) that spreads the balancers' attempts
  */
 export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes, random: number): LeaseStep {
-  const world = { ...times, random };
-  if (event.type === 'stop' || !isRunOut(state, nowMs, times)) return takeEvent(state, event, nowMs, world);
+  const waitTimes = { ...times, random };
+  if (event.type === 'stop' || !isExpired(state, nowMs, times)) return takeEvent(state, event, nowMs, waitTimes);
   // After a pause of the process any event can precede the timer: give up an expired lease first.
-  const first = giveUp(state, nowMs, world);
-  const second = takeEvent(first.state, event, nowMs, world);
+  const first = giveUp(state, nowMs, waitTimes);
+  const second = takeEvent(first.state, event, nowMs, waitTimes);
   return { state: second.state, effects: [...first.effects, ...second.effects] };
 }
 
-function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: World): LeaseStep {
+function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: WaitTimes): LeaseStep {
   switch (event.type) {
     case 'tick':
       return tick(state, nowMs, times);
@@ -115,7 +115,7 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: W
   }
 }
 
-function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function tick(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase === 'stopped') return stay(state);
   if (nowMs < state.wakeAtMs) return stay(state);
   const attempt = state.attempt + 1;
@@ -146,7 +146,7 @@ function acquired(
   state: LeaseState,
   { attempt, validUntilMs, mastership }: LeaseEvent & { readonly type: 'acquired' },
   nowMs: number,
-  times: World,
+  times: WaitTimes,
 ): LeaseStep {
   const isAwaited = state.phase === 'acquiring' && attempt === state.attempt;
   // No longer awaited, or about to expire: releasing it costs a retry, while keeping it would leave the fleet without a
@@ -174,7 +174,7 @@ function acquired(
   };
 }
 
-function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: World): LeaseStep {
+function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: WaitTimes): LeaseStep {
   // The term of a late answer still exists, and may be newer than ours.
   if (state.phase !== 'claiming' || attempt !== state.attempt) return termSeen(state, { term }, nowMs, times);
   if (term <= state.highestTerm) return giveUpClaim(state, nowMs, times);
@@ -185,7 +185,7 @@ function termTaken(state: LeaseState, attempt: number, term: number, nowMs: numb
  * Handles a Redis without a term: either the fleet is new, or Redis lost its data. In the second case other balancers
  * may know a term and restore it with their next heartbeat; nobody founds term 1 before they had the time.
  */
-function termMissing(state: LeaseState, attempt: number, nowMs: number, times: World): LeaseStep {
+function termMissing(state: LeaseState, attempt: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'claiming' || attempt !== state.attempt) return stay(state);
   const emptySinceMs = Number.isNaN(state.emptySinceMs) ? nowMs : state.emptySinceMs;
   const wakeAtMs = Math.max(emptySinceMs + times.foundAfterMs + successionMs(state.rank, times), nowMs + times.retryMs);
@@ -197,7 +197,7 @@ function termSeen(
   state: LeaseState,
   { term, mastership = '' }: { readonly term: number; readonly mastership?: string },
   nowMs: number,
-  times: World,
+  times: WaitTimes,
 ): LeaseStep {
   if (term < state.highestTerm || term === 0) return stay(state);
   const isKnown = term === state.highestTerm;
@@ -219,20 +219,20 @@ function termSeen(
 }
 
 /** Releases what it holds when barred; checks for a free lease when the bar is lifted. */
-function bar(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function bar(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.barred === '') return lookSoon(state, nowMs, times);
   if (state.phase === 'master') return becomeSlave(state, state.barred, nowMs, times);
   return state.phase === 'claiming' ? giveUpClaim(state, nowMs, times) : stay(state);
 }
 
 /** Ends a backoff that slow answers caused, once an answer is fast. */
-function roundTrip(state: LeaseState, ms: number, nowMs: number, times: World): LeaseStep {
+function roundTrip(state: LeaseState, ms: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (ms > times.slowMs || state.slowFailures === 0 || state.phase !== 'waiting') return stay(state);
   return lookSoon({ ...state, slowFailures: 0 }, nowMs, times);
 }
 
 /** The only way into mastership: from a claim, with a term greater than any seen before. */
-function becomeMaster(state: LeaseState, term: number, nowMs: number, times: World): LeaseStep {
+function becomeMaster(state: LeaseState, term: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'claiming') throw new Error(`a lease in phase ${state.phase} can't make a master`);
   return {
     state: scheduleRenewal({ ...state, phase: 'master', term, isRenewing: false, electedAtMs: nowMs, emptySinceMs: Number.NaN }, times),
@@ -241,7 +241,7 @@ function becomeMaster(state: LeaseState, term: number, nowMs: number, times: Wor
 }
 
 /** The only way out of mastership. Releases the lease, in case it is still ours. */
-function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: World): LeaseStep {
+function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'master') throw new Error(`a lease in phase ${state.phase} can't step down`);
   return {
     state: {
@@ -260,14 +260,14 @@ function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: Wo
 }
 
 /** Handles an expired lease. */
-function giveUp(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function giveUp(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   const slow = { ...state, slowFailures: state.slowFailures + 1 };
   return state.phase === 'master'
     ? becomeSlave(slow, 'the lease could not be renewed in time', nowMs, times)
     : giveUpClaim(slow, nowMs, times);
 }
 
-function giveUpClaim(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function giveUpClaim(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   return {
     state: { ...tryAgain(state, nowMs, times), mastership: '', validUntilMs: 0, attempt: state.attempt + 1 },
     effects: [{ type: 'release', grant: state.grant }],
@@ -294,6 +294,6 @@ function stop(state: LeaseState): LeaseStep {
   }
 }
 
-function isRunOut(state: LeaseState, nowMs: number, times: LeaseTimes): boolean {
+function isExpired(state: LeaseState, nowMs: number, times: LeaseTimes): boolean {
   return (state.phase === 'master' || state.phase === 'claiming') && nowMs >= state.validUntilMs - times.safetyMs;
 }

@@ -45,7 +45,7 @@ export class LoadSync {
   #upkeeps = 0;
   #balancers = 1;
   /** The interval that the master can afford. */
-  #toldMs = 0;
+  #masterIntervalMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LoadSyncOptions) {
@@ -87,7 +87,7 @@ export class LoadSync {
   #everyMs(writer: TableWriter): number {
     const hosts = writer.hosts().length;
     return Math.max(
-      this.#toldMs,
+      this.#masterIntervalMs,
       this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)),
     );
   }
@@ -106,7 +106,7 @@ export class LoadSync {
 
   /** Handles a master's table that was written into the shared one. */
   onTable(table: HostTable, writer: TableWriter, nowMs: number): void {
-    this.#toldMs = table.everyMs ?? 0;
+    this.#masterIntervalMs = table.everyMs ?? 0;
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
     if (this.#timer === undefined) return;

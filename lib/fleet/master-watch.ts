@@ -30,13 +30,13 @@ export interface MasterWatchOptions {
 export class MasterWatch {
   readonly #options: MasterWatchOptions;
   #heardAtMs: number;
-  #lookedAtMs: number;
-  #saidAtMs = Number.NaN;
+  #checkedAtMs: number;
+  #loggedAtMs = Number.NaN;
   #reason = '';
 
   constructor(options: MasterWatchOptions) {
     this.#options = options;
-    this.#heardAtMs = this.#lookedAtMs = options.clock();
+    this.#heardAtMs = this.#checkedAtMs = options.clock();
   }
 
   /** Why no master is heard; '' while one is. */
@@ -50,24 +50,24 @@ export class MasterWatch {
     this.#heardAtMs = clock();
     if (this.#reason === '') return;
     this.#reason = '';
-    this.#saidAtMs = Number.NaN;
+    this.#loggedAtMs = Number.NaN;
     log('info', 'a master is heard again');
     onHeard();
   }
 
   /** Call a few times a second. */
-  look(): void {
+  check(): void {
     const { clock, log, why, onAlone, leaseTtlMs } = this.#options;
     const nowMs = clock();
     // After a pause of the process, tables that arrived meanwhile have not been read yet.
-    const pauseMs = nowMs - this.#lookedAtMs;
-    this.#lookedAtMs = nowMs;
+    const pauseMs = nowMs - this.#checkedAtMs;
+    this.#checkedAtMs = nowMs;
     if (pauseMs > LATE_MS) this.#heardAtMs += pauseMs;
     const silentMs = nowMs - this.#heardAtMs;
     if (silentMs < Math.max(ALONE_AFTER_MS, ALONE_AFTER_LEASES * leaseTtlMs)) return;
     this.#reason = why();
-    if (nowMs - this.#saidAtMs < MINUTE) return;
-    this.#saidAtMs = nowMs;
+    if (nowMs - this.#loggedAtMs < MINUTE) return;
+    this.#loggedAtMs = nowMs;
     log('warn', 'no master is heard: this balancer checks its hosts itself', {
       seconds: Math.round(silentMs / 1000),
       reason: this.#reason,

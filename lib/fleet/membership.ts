@@ -73,7 +73,7 @@ export class Membership {
    * Sends a heartbeat and returns the state of the fleet. Restores the term and the settings to a Redis that came back
    * empty. Rejects when Redis can't be reached.
    */
-  async beat(standing: HeartbeatFacts): Promise<FleetStanding> {
+  async sendHeartbeat(standing: HeartbeatFacts): Promise<FleetStanding> {
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
     const fleet = await heartbeat(
@@ -104,7 +104,7 @@ export class Membership {
       this.#keys,
       order.filter((name) => name !== this.#config.name),
     );
-    await Promise.all(dead.map((name) => this.tell({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
+    await Promise.all(dead.map((name) => this.announce({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
     return dead;
   }
 
@@ -112,11 +112,11 @@ export class Membership {
   async leave(): Promise<void> {
     if (this.name.state !== 'ours') return;
     await leaveFleet(this.#client, this.#keys, this.#config.name, this.#config.instance).catch(() => undefined);
-    await this.tell({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
+    await this.announce({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
   }
 
   /** Publishes an event, best effort. */
-  async tell(event: FleetEvent): Promise<void> {
+  async announce(event: FleetEvent): Promise<void> {
     await publishEvent(this.#client, this.#keys, event).catch(() => undefined);
   }
 

@@ -22,7 +22,7 @@ export interface NameWatchOptions {
   readonly log: Log;
   readonly post: (message: FromFleet) => void;
   /** Sends the next heartbeat at once. */
-  readonly beat: () => void;
+  readonly sendHeartbeat: () => void;
 }
 
 /** Watches the name of one balancer. */
@@ -30,7 +30,7 @@ export class NameWatch {
   readonly #options: NameWatchOptions;
   #isChecked = false;
   #isTaken = false;
-  #saidAtMs = Number.NEGATIVE_INFINITY;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: NameWatchOptions) {
@@ -38,18 +38,18 @@ export class NameWatch {
   }
 
   /** A heartbeat was answered. */
-  onBeat(): void {
-    const { name, log, beat } = this.#options;
+  onHeartbeat(): void {
+    const { name, log, sendHeartbeat } = this.#options;
     const holder = name.holder === null ? '' : describeHolder(name.holder);
     switch (name.state) {
       case 'waiting':
         if (this.#timer === undefined)
           log('info', 'another balancer has this name: waiting until its heartbeat runs out or comes again', { holder });
         clearTimeout(this.#timer);
-        this.#timer = setTimeout(beat, LOOK_AGAIN_MS);
+        this.#timer = setTimeout(sendHeartbeat, LOOK_AGAIN_MS);
         break;
       case 'taken':
-        if (this.#isChecked) this.#sayTaken(holder);
+        if (this.#isChecked) this.#logTaken(holder);
         else this.#options.post({ type: 'name-taken', holder });
         this.#isChecked = true;
         break;
@@ -80,15 +80,15 @@ export class NameWatch {
   }
 
   /** Counts each conflict once, and logs it again every minute. */
-  #sayTaken(holder: string): void {
+  #logTaken(holder: string): void {
     const { clock, count, log } = this.#options;
     if (!this.#isTaken) {
       count('name_conflicts');
-      this.#saidAtMs = Number.NEGATIVE_INFINITY;
+      this.#loggedAtMs = Number.NEGATIVE_INFINITY;
     }
     this.#isTaken = true;
-    if (clock() - this.#saidAtMs < MINUTE) return;
-    this.#saidAtMs = clock();
+    if (clock() - this.#loggedAtMs < MINUTE) return;
+    this.#loggedAtMs = clock();
     log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', {
       holder,
     });

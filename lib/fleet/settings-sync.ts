@@ -52,7 +52,7 @@ export class SettingsSync {
     }
     this.#wrong = wrong;
     const before = table.writer.operatorStates;
-    for (const [host, word] of operatorStates) if (before.get(host) !== word) log('info', 'an operator took a host out', { host, word });
+    for (const [host, state] of operatorStates) if (before.get(host) !== state) log('info', 'an operator took a host out', { host, state });
     for (const host of before.keys()) if (!operatorStates.has(host)) log('info', 'an operator let a host in again', { host });
     table.setOperatorStates(operatorStates);
   }

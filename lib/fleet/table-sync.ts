@@ -22,7 +22,7 @@ import { type OrderOutcome, TableOrder } from './table-order.js';
 const RETRY_SNAPSHOT_MS = 200;
 
 /** If every table was dropped for this long, the applied one is suspect. */
-const DEAF_AFTER_MS = 2000;
+const STUCK_AFTER_MS = 2000;
 
 /** The dependencies of the table sync. */
 export interface TableSyncOptions {
@@ -123,13 +123,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   function decode(text: string): HostTable | undefined {
     const decoded = decodeTable(text);
-    if (decoded.ok) return believe(decoded.value);
+    if (decoded.ok) return admit(decoded.value);
     drop(decoded.reason);
     return undefined;
   }
 
   /** Rejects absurd stamps: an absurd term would shut out all later masters, an absurd seq all later tables of its master. */
-  function believe(table: HostTable): HostTable | undefined {
+  function admit(table: HostTable): HostTable | undefined {
     const { stamp } = table;
     const isPlausible = isPlausibleTerm(stamp.term, options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
     if (!isPlausible || !isPlausibleSeq(stamp, writer.stamp, clock() - appliedAtMs)) {
@@ -146,10 +146,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   }
 
   /** Restarts from the snapshot when every arriving table is dropped: a forged table may have set a seq that no real one reaches. */
-  async function restartWhenDeaf(): Promise<void> {
+  async function restartWhenStuck(): Promise<void> {
     const nowMs = clock();
-    const isDeaf = nowMs - appliedAtMs >= DEAF_AFTER_MS && nowMs - droppedSinceMs >= DEAF_AFTER_MS && nowMs - droppedAtMs < DEAF_AFTER_MS;
-    if (!isDeaf || isReading) return;
+    const isStuck =
+      nowMs - appliedAtMs >= STUCK_AFTER_MS && nowMs - droppedSinceMs >= STUCK_AFTER_MS && nowMs - droppedAtMs < STUCK_AFTER_MS;
+    if (!isStuck || isReading) return;
     droppedSinceMs = nowMs;
     isReading = true;
     try {
@@ -196,7 +197,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
-        const table = believe(decoded.value);
+        const table = admit(decoded.value);
         const outcome = table && order.onSnapshot(table);
         // A snapshot that is not newer is no fault: only messages count as old.
         if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome, true);
@@ -251,7 +252,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     },
     upkeep() {
       const nowMs = clock();
-      void restartWhenDeaf();
+      void restartWhenStuck();
       writer.refreshNeutral(nowMs);
       announce(writer.sweepOrphans(nowMs));
     },

@@ -123,8 +123,8 @@ export function takeClaim(entry: HostEntry, { url, intervalMs }: Report, nowMs: 
  */
 export function conflictOf({ url, claim }: HostEntry, contradiction: string | undefined, nowMs: number): string | null {
   const isClaimed = claim !== null && nowMs - claim.sinceMs >= SILENT_AFTER_MS && nowMs <= claim.untilMs;
-  const said = [contradiction, isClaimed ? `an agent reports from ${claim.url}` : undefined].filter((each) => each !== undefined);
-  return said.length === 0 ? null : `${said.join(', ')}; ${url} is used`;
+  const parts = [contradiction, isClaimed ? `an agent reports from ${claim.url}` : undefined].filter((each) => each !== undefined);
+  return parts.length === 0 ? null : `${parts.join(', ')}; ${url} is used`;
 }
 
 /**

@@ -158,9 +158,9 @@ export function startMastership(options: MastershipOptions): Mastership {
     learn(nowMs);
     const changes = registry.takeChanges(nowMs);
     // New hosts and changed states are stored at once; everything is when Redis may have come back empty.
-    const isNews = isFull || changes.isMembership;
-    const isStoring = isStoreDue || isNews;
-    const allRows = isNews || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
+    const isUrgent = isFull || changes.isMembership;
+    const isStoring = isStoreDue || isUrgent;
+    const allRows = isUrgent || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
     const previousSeq = seq;
     seq++;
     const stamp = { term, mastership, seq };
@@ -189,7 +189,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       costs: registry.costs,
       gone: [],
     };
-    const news = new Set(isNews ? message.hosts.map(({ name }) => name) : []);
+    const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
     // More may be due.
@@ -212,7 +212,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         return;
       case 'failed':
         count('writes_failed');
-        say('the host table could not be published; tried again', outcome.reason);
+        warnOnce('the host table could not be published; tried again', outcome.reason);
         // It may or may not have been published; the next one is full, which closes any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
@@ -227,7 +227,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         return;
       case 'partial':
         count('writes_failed');
-        say('the host table was published, but Redis refused to store it', outcome.reason);
+        warnOnce('the host table was published, but Redis refused to store it', outcome.reason);
         isSnapshotRefused ||= snapshot !== null;
         break;
       case 'written':
@@ -242,7 +242,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     unwrittenSinceMs = Number.NaN;
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of changes.gone) stored.left(name);
-    if (isFull) strangers.onWholeTable();
+    if (isFull) strangers.onFullTable();
     for (const each of changes.news) {
       void publishEvent(client, keys, each).catch(() => undefined);
       log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
@@ -251,7 +251,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   /** Logs a failure once, until it has recovered. */
-  function say(message: string, reason: string): void {
+  function warnOnce(message: string, reason: string): void {
     if (!isFailing) log('warn', message, { reason });
     isFailing = true;
   }

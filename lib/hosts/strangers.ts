@@ -17,7 +17,7 @@ export class Strangers {
   }
 
   /** A full table was published: look for hosts that it does not contain. */
-  onWholeTable(): void {
+  onFullTable(): void {
     this.#isDue = true;
   }
 

@@ -60,8 +60,8 @@ export function forgetFigures(columns: FleetColumns, slot: number): void {
 }
 
 /** Marks whether the master considers a slot's host implausibly fast. */
-export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isQuick: boolean): void {
-  likelyBogus[slot] = isQuick ? 1 : 0;
+export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isBogus: boolean): void {
+  likelyBogus[slot] = isBogus ? 1 : 0;
 }
 
 /** Writes an operator's setting of a host, as a code; see `OPERATOR_STATES`. */

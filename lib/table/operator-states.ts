@@ -30,8 +30,8 @@ export class OperatorStates {
 
   /** Writes a host's setting; true when it changed. */
   apply({ name, slot }: SlotHost): boolean {
-    const word = this.#operatorStates.get(name);
-    const code = word === undefined ? 0 : 1 + OPERATOR_STATES.indexOf(word);
+    const state = this.#operatorStates.get(name);
+    const code = state === undefined ? 0 : 1 + OPERATOR_STATES.indexOf(state);
     if (this.#columns.operator[slot] === code) return false;
     setOperator(this.#columns, slot, code);
     return true;

@@ -251,9 +251,9 @@ export class TableWriter {
   }
 
   #setLikelyBogus(names: readonly string[]): void {
-    const mark = (host: string, isQuick: boolean): void => {
+    const mark = (host: string, isBogus: boolean): void => {
       const entry = this.#entries.get(host);
-      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isQuick);
+      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isBogus);
     };
     for (const host of this.#likelyBogus) mark(host, false);
     for (const host of names) mark(host, true);

@@ -28,12 +28,12 @@ function openStage(leaseTtlMs = 1500): {
     pass(ms: number): void {
       for (const endMs = nowMs + ms; nowMs < endMs; ) {
         nowMs += 250;
-        stage.watch.look();
+        stage.watch.check();
       }
     },
     pause(ms: number): void {
       nowMs += ms;
-      stage.watch.look();
+      stage.watch.check();
     },
   };
   return stage;

@@ -17,7 +17,7 @@ const KEYS = buildKeys('membership-test');
 
 interface Member {
   /** Beats, having seen this term and remembering what the last beat brought; gives the settings. */
-  beat(term: number): Promise<Record<string, string>>;
+  sendHeartbeat(term: number): Promise<Record<string, string>>;
 }
 
 interface Stage {
@@ -38,8 +38,13 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
           const membership = new Membership(client, KEYS, config, columns, () => stage.nowMs);
           let fields: ReadonlyMap<string, string> = new Map();
           return {
-            async beat(term) {
-              const standing = await membership.beat({ role: 'slave', term, noMaster: '', remembered: [{ key: KEYS.settings, fields }] });
+            async sendHeartbeat(term) {
+              const standing = await membership.sendHeartbeat({
+                role: 'slave',
+                term,
+                noMaster: '',
+                remembered: [{ key: KEYS.settings, fields }],
+              });
               ({ fields } = standing.settings);
               return Object.fromEntries(fields);
             },
@@ -56,13 +61,13 @@ test('a Redis that lost its data gets all settings back from the first heartbeat
     const settings = { algorithm: 'resource', 'host:h1': 'drained' };
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, settings);
-    for (const each of [a, b]) assert.equal(await each.beat(5), settings);
+    for (const each of [a, b]) assert.equal(await each.sendHeartbeat(5), settings);
     await stage.client.flushall();
     stage.nowMs = 60_000;
-    assert.equal(await a.beat(5), settings);
+    assert.equal(await a.sendHeartbeat(5), settings);
     assert.is(await stage.client.get(KEYS.term), '6');
     await stage.client.hdel(KEYS.settings, 'host:h1');
-    assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
+    assert.equal(await b.sendHeartbeat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
   }));
 
 test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () =>
@@ -70,14 +75,14 @@ test('settings come back once for each loss: what an operator takes back after t
     const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-    for (const each of [a, b, c]) await each.beat(5);
+    for (const each of [a, b, c]) await each.sendHeartbeat(5);
     await stage.client.flushall();
     // No time has passed for any of them: each knows that it was in the order a moment ago.
-    assert.equal(await a.beat(5), { algorithm: 'resource', 'host:h1': 'drained' });
+    assert.equal(await a.sendHeartbeat(5), { algorithm: 'resource', 'host:h1': 'drained' });
     await stage.client.hdel(KEYS.settings, 'host:h1');
-    assert.equal([await b.beat(5), await c.beat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
+    assert.equal([await b.sendHeartbeat(5), await c.sendHeartbeat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
     await stage.client.flushall();
-    assert.equal(await b.beat(6), { algorithm: 'resource' }, 'the next loss is another one');
+    assert.equal(await b.sendHeartbeat(6), { algorithm: 'resource' }, 'the next loss is another one');
   }));
 
 test('what an operator took back while a balancer was cut off does not come back with it', () =>
@@ -85,21 +90,21 @@ test('what an operator took back while a balancer was cut off does not come back
     const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-    for (const each of [a, cutOff]) await each.beat(5);
+    for (const each of [a, cutOff]) await each.sendHeartbeat(5);
     await stage.client.del(KEYS.settings);
     stage.nowMs = 60_000;
     // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
     await stage.client.zrem(KEYS.balancers, 'cut-off');
-    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+    assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
     // The same when Redis lost its data after that, and the others were back first.
     await stage.client.hset(KEYS.settings, 'host:h2', 'drained');
-    for (const each of [a, cutOff]) assert.equal(await each.beat(5), { 'host:h2': 'drained' });
+    for (const each of [a, cutOff]) assert.equal(await each.sendHeartbeat(5), { 'host:h2': 'drained' });
     await stage.client.del(KEYS.settings);
     stage.nowMs = 120_000;
-    await a.beat(5);
+    await a.sendHeartbeat(5);
     await stage.client.flushall();
     stage.nowMs = 180_000;
-    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+    assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
   }));
 
 test.run();

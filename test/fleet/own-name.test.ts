@@ -64,14 +64,14 @@ test('a start is told at once, a balancer that serves already counts it once and
       count: (counter) => void done.push(counter),
       log: (level, _message, fields) => void done.push(`${level} ${fields?.holder ?? ''}`.trim()),
       post: (message) => void done.push(JSON.stringify(message)),
-      beat: () => undefined,
+      sendHeartbeat: () => undefined,
     });
   const took = () => done.splice(0);
   const starting = new OwnName();
   const first = openWatch(starting);
   for (const found of [heldBy('i', 2000), heldBy('i', 2900)]) {
     starting.take(found, nowMs);
-    first.onBeat();
+    first.onHeartbeat();
   }
   first.stop();
   const holder = 'process 7 on m, since today';
@@ -83,13 +83,13 @@ test('a start is told at once, a balancer that serves already counts it once and
   assert.equal(took(), ['{"type":"name-checked"}']);
   for (const found of [OURS, heldBy('i', 2900)]) {
     serving.take(found, nowMs);
-    second.onBeat();
+    second.onHeartbeat();
   }
   assert.equal(took(), ['name_conflicts', `error ${holder}`]);
-  for (nowMs = 1000; nowMs <= 120_000; nowMs += 1000) second.onBeat();
+  for (nowMs = 1000; nowMs <= 120_000; nowMs += 1000) second.onHeartbeat();
   assert.equal(took(), [`error ${holder}`, `error ${holder}`]);
   serving.take(OURS, nowMs);
-  second.onBeat();
+  second.onHeartbeat();
   assert.equal(took(), ['info']);
 });
 

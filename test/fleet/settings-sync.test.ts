@@ -45,7 +45,7 @@ function openStage(known: Record<string, string> = {}) {
 
 test('what changed is acted on, and nothing twice', () => {
   const { take } = openStage();
-  const took = (host: string, word: string) => `info an operator took a host out {"host":"${host}","word":"${word}"}`;
+  const took = (host: string, state: string) => `info an operator took a host out {"host":"${host}","state":"${state}"}`;
   const posted = (algorithm: string | null, fields: Record<string, string>) => JSON.stringify({ type: 'settings', algorithm, fields });
   assert.equal(take({}), []);
   const [first, second, third] = [
