@@ -1,5 +1,5 @@
-// One balancer's heartbeats on a real Redis, by a clock of the test's own: when a Redis that lost its data gets back
-// what operators set, and when not.
+// One balancer's heartbeats on a real Redis, on a simulated clock: when the operators' settings are restored to a Redis
+// that lost its data, and when not.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,7 +16,7 @@ const test = suite('membership');
 const KEYS = buildKeys('membership-test');
 
 interface Member {
-  /** Beats, having seen this term and remembering what the last beat brought; gives the settings. */
+  /** Sends a heartbeat with this term and the settings of the last one; returns the settings. */
   sendHeartbeat(term: number): Promise<Record<string, string>>;
 }
 
@@ -55,7 +55,7 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
     }),
   );
 
-test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer goes by what is there', () =>
+test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer adopts them', () =>
   withStage(async (stage) => {
     const [a, b] = [stage.join('a'), stage.join('b')];
     const settings = { algorithm: 'resource', 'host:h1': 'drained' };
@@ -70,14 +70,14 @@ test('a Redis that lost its data gets all settings back from the first heartbeat
     assert.equal(await b.sendHeartbeat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
   }));
 
-test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () =>
+test('settings are restored once per loss: what an operator resets afterwards stays reset, however soon the others notice', () =>
   withStage(async (stage) => {
     const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
     for (const each of [a, b, c]) await each.sendHeartbeat(5);
     await stage.client.flushall();
-    // No time has passed for any of them: each knows that it was in the order a moment ago.
+    // No time has passed for any of them: each knows that it was listed a moment ago.
     assert.equal(await a.sendHeartbeat(5), { algorithm: 'resource', 'host:h1': 'drained' });
     await stage.client.hdel(KEYS.settings, 'host:h1');
     assert.equal([await b.sendHeartbeat(5), await c.sendHeartbeat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
@@ -85,7 +85,7 @@ test('settings come back once for each loss: what an operator takes back after t
     assert.equal(await b.sendHeartbeat(6), { algorithm: 'resource' }, 'the next loss is another one');
   }));
 
-test('what an operator took back while a balancer was cut off does not come back with it', () =>
+test('what an operator reset while a balancer was cut off does not come back with it', () =>
   withStage(async (stage) => {
     const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
     await stage.client.set(KEYS.term, '5');
@@ -93,7 +93,7 @@ test('what an operator took back while a balancer was cut off does not come back
     for (const each of [a, cutOff]) await each.sendHeartbeat(5);
     await stage.client.del(KEYS.settings);
     stage.nowMs = 60_000;
-    // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
+    // Meanwhile it was removed from the succession, like every balancer whose heartbeats stop.
     await stage.client.zrem(KEYS.balancers, 'cut-off');
     assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
     // The same when Redis lost its data after that, and the others were back first.
