@@ -169,7 +169,7 @@ test('settings are restored when Redis lost its data within a long lease, whethe
             what: 'the settings to be read',
           });
           await redis.kill();
-          // A longer time since the last heartbeat than proves that Redis lost the entry.
+          // After this long without a heartbeat, a missing entry no longer proves that Redis lost it.
           await new Promise((resolve) => setTimeout(resolve, 2500));
           await redis.restart();
           await areReady(client);

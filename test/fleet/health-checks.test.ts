@@ -211,7 +211,7 @@ test("the Host header and expected statuses apply to the master's checks, to own
     if (name === undefined) return fn(found);
     return withServer(
       ({ url, headers }, response) => {
-        // `lax` accepts any Host header, so it must count as unhealthy.
+        // `lax` answers 200 where 401 is expected, so it is unhealthy.
         response.statusCode =
           url !== '/health' ? (sick.has(name) ? 500 : 200) : headers.host !== 'app.example' ? 400 : name === 'lax' ? 200 : 401;
         response.end(name);

@@ -241,7 +241,7 @@ test("each host's pace is sent once, over the responses since the previous messa
   assert.equal(saidOf(60), [['h2', 1, 0.25]]);
 });
 
-/** The same balancer after its fleet thread was restarted; `firstSeq` is what a clock would give. */
+/** The same balancer after its fleet thread was restarted; `firstSeq` is where a new process would begin. */
 const startAgain = (before: Balancer, firstSeq: number): Balancer => ({
   ...before,
   loads: new OwnLoads(before.columns, before.name, `${before.name}-i`, [], firstSeq),

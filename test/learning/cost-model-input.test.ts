@@ -1,4 +1,4 @@
-// What the cost model makes of wrong input, of very many names, of what hosts say themselves, and of memory.
+// The cost model with bad input, very many names, costs reported by hosts, and memory.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -54,7 +54,7 @@ test('exact figures give exact costs', () => {
   isNear(cost(model, 'GET /b'), 20);
 });
 
-test('what is absurd is dropped: costs stay as they are', () => {
+test('absurd input is dropped and leaves the costs unchanged', () => {
   const model = new CostModel();
   feed(model, KINDS, 30);
   const wrong = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e300];
@@ -99,7 +99,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
 });
 
-test('a hundred classes: 64 by name, the others together with the rest; those that vanish make room', () => {
+test('a hundred classes: 64 by name, the others in the rest; classes that vanish free their places', () => {
   const model = new CostModel();
   feed(
     model,
@@ -116,7 +116,7 @@ test('a hundred classes: 64 by name, the others together with the rest; those th
   assert.ok(!model.estimates().some(({ name }) => name.length > 256));
 });
 
-test('a thousand hosts are heard, of which some are followed', () => {
+test('of a thousand hosts a limited number is tracked', () => {
   const model = new CostModel();
   for (let second = 1; second <= 3; second++) {
     for (let host = 0; host < 1000; host++) {
@@ -129,7 +129,7 @@ test('a thousand hosts are heard, of which some are followed', () => {
   assert.ok(cost(model, 'GET /a') > 0);
 });
 
-test('what hosts say of their requests is believed when their CPU agrees, and only then', () => {
+test('costs that hosts report are trusted only when their CPU agrees', () => {
   const honest = new CostModel();
   feed(
     honest,
@@ -154,7 +154,7 @@ test('what hosts say of their requests is believed when their CPU agrees, and on
   isNear(cost(lying, 'b'), 20);
 });
 
-test('memory of requests in flight is told roughly where it shows, and is null where it does not', () => {
+test('memory per request in flight is estimated roughly where discernible, and is null otherwise', () => {
   const model = new CostModel();
   feed(
     model,
@@ -172,7 +172,7 @@ test('memory of requests in flight is told roughly where it shows, and is null w
   assert.is(silent.estimates()[0]?.memoryBytes, null);
 });
 
-test('a clock that stands or goes back, reports that are lost, and hosts that come again do no harm', () => {
+test('a clock that stands still or goes back, lost reports and returning hosts do no harm', () => {
   const model = new CostModel();
   feed(model, KINDS, 20);
   feed(model, KINDS, 5, 10_000);
