@@ -11,6 +11,8 @@ export interface ConnectionUser extends ResponseSink {
   onPause(): void;
   /** What was written has gone out. */
   onHostWritable(): void;
+  /** The host takes no more of the request. What it has said is still read: the rest of an answer comes, or its loss. */
+  onBodyRefused(): void;
   /** The connection ended, or what came on it is no answer: nothing more comes. */
   onHostLost(loss: Loss): void;
   /** The connection's `deadlineMs` has passed. */

@@ -47,8 +47,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** The system refused the request's first bytes: the host has seen nothing of it. */
   #isUndelivered = false;
   #status = 0;
-  /** Whether the connection may carry another request; decided with the head of the answer. */
-  #isKept = false;
+  /** Whether the connection may carry another request, as far as the heads of the answer say. */
+  #isKept = true;
   #tunnel: Tunnel | undefined;
 
   constructor(
@@ -129,6 +129,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#isRequestSent = true;
       this.#awaitAnswer(nowMs);
     } else {
+      connection.expectBody();
       this.#client.readBody(this);
     }
   }
@@ -137,6 +138,14 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return;
     if (!this.#isRequestSent) (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
     this.#client.resumeBody();
+  }
+
+  onBodyRefused(): void {
+    if (this.#isSettled) return;
+    this.#client.stopBody();
+    // All that the host will take of it; what was written and not taken keeps the connection from being used again.
+    this.#isRequestSent = true;
+    if (this.#connection?.socket.isPaused() !== true) this.#awaitAnswer();
   }
 
   onHostLost(loss: Loss): void {
@@ -179,6 +188,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#onSwitch(head);
       return;
     }
+    this.#isKept &&= head.isKeptAlive;
     if (!this.#isSettled && client.head.minorVersion === 1) client.sendInformational(head);
     this.#awaitAnswer();
   }
@@ -192,7 +202,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     this.#noteFirstByte();
     this.#status = head.status;
-    this.#isKept = head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
+    this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
