@@ -77,7 +77,7 @@ test("sixty-four balancers that all receive a host's reports publish hardly more
   const columns = Array.from({ length: 64 }, unknown);
   const fleet = columns.map((reportedAt) => new InbandReports(reportedAt, () => random.below(1 << 20) / (1 << 20)));
   for (const each of fleet) each.balancers = 64;
-  let told = 0;
+  let published = 0;
   // A published report is in every table 30 ms later.
   const onTheWay: number[] = [];
   for (let nowMs = 0; nowMs < 60_000; nowMs += 5) {
@@ -87,11 +87,11 @@ test("sixty-four balancers that all receive a host's reports publish hardly more
     }
     for (const each of fleet) {
       if ((nowMs / 5 + fleet.indexOf(each)) % 50 !== 0 || each.due([report('h')], nowMs).length === 0) continue;
-      told++;
+      published++;
       onTheWay.push(nowMs);
     }
   }
-  assert.ok(told > 60 && told < 600, `${told} in a minute`);
+  assert.ok(published > 60 && published < 600, `${published} in a minute`);
 });
 
 test("the master's tables correct what the shared table lacks about agents", () => {

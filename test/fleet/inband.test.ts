@@ -27,15 +27,15 @@ test('what a host reports in responses to one balancer reaches the fleet, and su
           withBalancer({ redis: [redis.url], name: 'first', statics }, async (first) => {
             await first.becomes('master');
             await withBalancer({ redis: [redis.url], name: 'second', statics }, async (second) => {
-              const hostIs = async (told: string): Promise<void> => {
+              const hostIs = async (expected: string): Promise<void> => {
                 let last = '';
                 await until(
                   async () => {
                     const [host] = (await readFleet(client, KEYS)).hosts;
                     last = JSON.stringify([host?.state, host?.cpu, host?.memory, host?.cores, host?.hasAgent]);
-                    return last === told;
+                    return last === expected;
                   },
-                  { timeoutMs: SLOW_MS, what: () => `${told} in Redis: ${last}` },
+                  { timeoutMs: SLOW_MS, what: () => `${expected} in Redis: ${last}` },
                 );
               };
               // The master's table may arrive after the first response.

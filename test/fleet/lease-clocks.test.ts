@@ -192,8 +192,8 @@ for (const canForget of [false, true]) {
       masterships += simulation.masterships().length;
       wipes += simulation.wipes;
     }
-    const told = `${faults} faults, ${steps} steps, ${masterships} masterships, ${wipes} wipes`;
-    assert.ok(faults >= 6000 && steps > 100_000 && masterships > 600 && wipes > 100 === canForget, told);
+    const summary = `${faults} faults, ${steps} steps, ${masterships} masterships, ${wipes} wipes`;
+    assert.ok(faults >= 6000 && steps > 100_000 && masterships > 600 && wipes > 100 === canForget, summary);
   });
 }
 

@@ -22,7 +22,7 @@ function fleet(options: Partial<SimulationOptions> = {}, forMs = 5000): LeaseSim
 
 /** The role changes after a moment, as `name role term`. */
 const turnsSince = (simulation: LeaseSimulation, atMs: number): Turn[] => simulation.transcript.filter((turn) => turn.atMs >= atMs);
-const told = (turns: readonly Turn[]) => turns.map(({ name, role, term }) => `${name} ${role} ${term}`);
+const textOf = (turns: readonly Turn[]) => turns.map(({ name, role, term }) => `${name} ${role} ${term}`);
 
 test('the first balancer of a new fleet becomes master after a second, and stays master while nothing fails', () => {
   // Proves: the fleet is founded once nobody has named a term; renewals keep the lease; nobody else tries to take it.
@@ -42,7 +42,7 @@ test('when the master is killed, the slave that joined first becomes master with
     simulation.balancer('b0').kill();
     simulation.time.pass(10_000);
     const turns = turnsSince(simulation, nowMs);
-    assert.equal(told(turns), ['b1 master 2'], `seed ${seed}`);
+    assert.equal(textOf(turns), ['b1 master 2'], `seed ${seed}`);
     const tookMs = (turns[0]?.atMs ?? Infinity) - nowMs;
     assert.ok(tookMs <= TTL_MS + 500, `seed ${seed}: ${tookMs} ms`);
     assert.ok(tookMs >= TTL_MS - 500 - 20, `seed ${seed}: ${tookMs} ms is before the lease ended`);
@@ -67,7 +67,7 @@ test('when the master and the next in line die together, the third takes over in
   simulation.balancer('b0').kill();
   simulation.balancer('b1').kill();
   simulation.time.pass(TTL_MS + 500);
-  assert.equal(told(turnsSince(simulation, nowMs)), ['b2 master 2']);
+  assert.equal(textOf(turnsSince(simulation, nowMs)), ['b2 master 2']);
 });
 
 test('a master suspended for 5 s steps down before it does anything else, and its writes are refused', () => {
@@ -83,7 +83,7 @@ test('a master suspended for 5 s steps down before it does anything else, and it
       const { nowMs } = simulation.time;
       b0.resume(first);
       assert.is(b0.state.phase, 'waiting');
-      assert.equal(told(turnsSince(simulation, nowMs)), ['b0 slave 1']);
+      assert.equal(textOf(turnsSince(simulation, nowMs)), ['b0 slave 1']);
       simulation.time.pass(5000);
       const taken = simulation.writes.filter(({ atMs, name, isFenced }) => atMs >= nowMs && name === 'b0' && !isFenced);
       assert.is(taken.length, 0);
@@ -193,7 +193,7 @@ test('two masterships in one term both end, and the next term is elected within 
     const { nowMs } = simulation.time;
     simulation.time.pass(2000);
     const turns = turnsSince(simulation, nowMs).filter(({ role }) => role === 'master');
-    assert.is(turns.length, 1, `seed ${seed}: ${told(turns)}`);
+    assert.is(turns.length, 1, `seed ${seed}: ${textOf(turns)}`);
     assert.ok((turns[0]?.term ?? 0) > 2);
     assert.is(simulation.believers().length, 1);
   }
@@ -217,7 +217,7 @@ test('a balancer with a slow path to Redis does not prevent others from being ma
       const [next] = turnsSince(simulation, killedAtMs);
       assert.is(next?.role, 'master', `seed ${seed}, ${roundTripMs} ms: none after ${TTL_MS + 1000} ms`);
       simulation.time.pass(55_000);
-      assert.is(simulation.transcript.length, 2, `seed ${seed}: ${told(simulation.transcript)}`);
+      assert.is(simulation.transcript.length, 2, `seed ${seed}: ${textOf(simulation.transcript)}`);
     }
   }
 });
@@ -230,7 +230,7 @@ test('a master that gets no answers any more is succeeded within 2 s', () => {
     simulation.balancer('b0').losesAnswers = true;
     simulation.time.pass(4000);
     const turns = turnsSince(simulation, nowMs);
-    assert.equal(told(turns), ['b0 slave 1', 'b1 master 2'], `seed ${seed}`);
+    assert.equal(textOf(turns), ['b0 slave 1', 'b1 master 2'], `seed ${seed}`);
     assert.ok((turns[1]?.atMs ?? Infinity) - nowMs < 2000, `seed ${seed}: ${(turns[1]?.atMs ?? 0) - nowMs} ms`);
   }
 });

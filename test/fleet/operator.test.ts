@@ -67,13 +67,13 @@ async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<B
                       client,
                       redis,
                       async say(action, host) {
-                        let told = '';
+                        let output = '';
                         await operate(
                           { action, host, redis: redis.url, namespace: KEYS.namespace, isJson: true },
-                          { write: (text: string) => (told = text) },
+                          { write: (text: string) => (output = text) },
                         );
                         // After Redis lost its data, not all are back at once.
-                        assert.ok((JSON.parse(told) as Operated).balancers > 0);
+                        assert.ok((JSON.parse(output) as Operated).balancers > 0);
                       },
                       async picks(...hosts) {
                         for (const each of all) await picksOnly(each, ...hosts);

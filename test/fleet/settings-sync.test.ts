@@ -76,18 +76,18 @@ test('the settings of a heartbeat are remembered, and so are those the previous 
 test('any number of heartbeats requested while one is running lead to one more', async () => {
   let runs = 0;
   const ends: (() => void)[] = [];
-  const beat = oneAtATime(() => {
+  const run = oneAtATime(() => {
     runs++;
     return new Promise((resolve) => void ends.push(resolve));
   });
-  const all = Array.from({ length: 5 }, beat);
+  const all = Array.from({ length: 5 }, run);
   assert.is(runs, 1);
   ends[0]?.();
   await until(() => runs === 2);
   ends[1]?.();
   await Promise.all(all);
   assert.is(runs, 2);
-  void beat();
+  void run();
   assert.is(runs, 3, 'and the next one runs at once');
 });
 

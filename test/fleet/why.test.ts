@@ -17,7 +17,7 @@ import { withClients } from '../support/redis-client.js';
 
 const test = suite('why in a fleet');
 
-type Told = Explanation & { readonly balancer: string; readonly status: string; readonly picks: readonly { readonly why: string }[] };
+type Answer = Explanation & { readonly balancer: string; readonly status: string; readonly picks: readonly { readonly why: string }[] };
 
 interface Stage {
   readonly first: TestBalancer;
@@ -78,9 +78,9 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
   );
 }
 
-const told = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Told => {
+const answerOf = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Answer => {
   assert.equal([code, stderr], [0, '']);
-  return JSON.parse(stdout) as Told;
+  return JSON.parse(stdout) as Answer;
 };
 
 test('a request in the access log is explained: which hosts were considered, which was picked, and why', () =>
@@ -89,7 +89,7 @@ test('a request in the access log is explained: which hosts were considered, whi
     const [line] = await logged(1);
     const id = line?.['id'] as string;
     assert.match(id, /^[0-9a-f]{8}-1$/);
-    const answer = told(await why(id, '--json'));
+    const answer = answerOf(await why(id, '--json'));
     const [pick] = answer.picks;
     assert.equal(
       [answer.balancer, answer.status, answer.id, pick?.algorithm, pick?.end, pick?.picked, pick?.candidates],
@@ -110,7 +110,7 @@ test('a request retried on a second host has both picks, and the second says whi
         assert.ok(requests < 200, 'the dead host was never picked');
         continue;
       }
-      const { picks } = told(await why(line['id'] as string, '--json'));
+      const { picks } = answerOf(await why(line['id'] as string, '--json'));
       assert.equal(
         picks.map(({ attempt, picked, excluded }) => [attempt, picked, excluded]),
         [
@@ -126,10 +126,10 @@ test('a request retried on a second host has both picks, and the second says whi
 test('a dry run is made by the master or by the named balancer, and counts nothing', () =>
   withStage(async ({ first, second, why }) => {
     const before = [first, second].map((each) => each.counter('requests'));
-    const byMaster = told(await why('GET', '/work?ms=5', '--json'));
+    const byMaster = answerOf(await why('GET', '/work?ms=5', '--json'));
     assert.equal([byMaster.balancer, byMaster.id, byMaster.picks.length, byMaster.picks[0]?.end], ['first', null, 1, 'taken']);
     // It needs no access log.
-    assert.is(told(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
+    assert.is(answerOf(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
     assert.match((await why('/work')).stdout, /^dry run on first: GET \/work\n/);
     assert.equal(
       [first, second].map((each) => each.counter('requests')),

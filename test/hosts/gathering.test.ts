@@ -13,7 +13,7 @@ const test = suite('gathering');
 interface Stage {
   readonly gathering: Gathering;
   /** The events, in order: `flush`, `hold`, `release`. */
-  readonly told: string[];
+  readonly events: string[];
   readonly clock: () => number;
   /** Called at each release: the messages that the connection then delivers. */
   onRelease: () => void;
@@ -22,18 +22,18 @@ interface Stage {
 
 async function withStage(waits: { load: number; report: number }, fn: (stage: Stage) => Promise<void>): Promise<void> {
   const clock = monotonicClock();
-  const told: string[] = [];
+  const events: string[] = [];
   const stage: Stage = {
-    told,
+    events,
     clock,
     isDue: true,
     onRelease: () => undefined,
     gathering: new Gathering({
       clock,
       subscription: {
-        hold: () => void told.push('hold'),
+        hold: () => void events.push('hold'),
         release: () => {
-          told.push('release');
+          events.push('release');
           stage.onRelease();
         },
       },
@@ -41,7 +41,7 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
       isDue: () => stage.isDue,
       flush: () => {
         stage.gathering.begin();
-        told.push('flush');
+        events.push('flush');
       },
     }),
   };
@@ -53,7 +53,7 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
 }
 
 const has = (stage: Stage, count: number): Promise<true> =>
-  until(() => stage.told.length >= count || undefined, { what: () => `${count} steps, not ${stage.told.join(', ')}` });
+  until(() => stage.events.length >= count || undefined, { what: () => `${count} steps, not ${stage.events.join(', ')}` });
 
 test('changes are batched for their delay: reports do not wait for the delay of loads', () =>
   withStage({ load: 60_000, report: 5 }, async (stage) => {
@@ -64,7 +64,7 @@ test('changes are batched for their delay: reports do not wait for the delay of 
     gathering.soon(true);
     await has(stage, 1);
     assert.ok(clock() - startMs >= 4);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
 test('nothing is published when nothing is due', () =>
@@ -72,7 +72,7 @@ test('nothing is published when nothing is due', () =>
     stage.isDue = false;
     stage.gathering.soon();
     await sleep(20);
-    assert.equal(stage.told, []);
+    assert.equal(stage.events, []);
   }));
 
 test('after a flush that followed several messages, the next ones are read in one batch and published at once', () =>
@@ -92,7 +92,7 @@ test('after a flush that followed several messages, the next ones are read in on
     gathering.end(begunAtMs);
     stage.isDue = true;
     await has(stage, 3);
-    assert.equal(stage.told, ['hold', 'release', 'flush']);
+    assert.equal(stage.events, ['hold', 'release', 'flush']);
     assert.ok(clock() - begunAtMs >= 19, 'not sooner than they would have been');
   }));
 
@@ -105,7 +105,7 @@ test('after a flush that followed at most one message, reading continues', () =>
       stage.gathering.end(stage.clock());
     }
     await sleep(20);
-    assert.equal(stage.told, []);
+    assert.equal(stage.events, []);
   }));
 
 test('changes that arrived during a flush have waited since the flush began', () =>
@@ -113,7 +113,7 @@ test('changes that arrived during a flush have waited since the flush began', ()
     stage.gathering.begin();
     stage.gathering.end(stage.clock() - 60_000);
     await has(stage, 1);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
 test('an endless stream of messages does not delay a due flush', () =>
@@ -137,7 +137,7 @@ test('an endless stream of messages does not delay a due flush', () =>
     } finally {
       isFlooding = false;
     }
-    assert.equal(stage.told.slice(0, 3), ['hold', 'release', 'flush']);
+    assert.equal(stage.events.slice(0, 3), ['hold', 'release', 'flush']);
   }));
 
 test('a failed flush is retried after its delay, whatever arrives meanwhile', () =>
@@ -147,7 +147,7 @@ test('a failed flush is retried after its delay, whatever arrives meanwhile', ()
     stage.gathering.soon();
     await has(stage, 1);
     assert.ok(stage.clock() - startMs >= 39);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
 test.run();

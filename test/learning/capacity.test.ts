@@ -331,10 +331,10 @@ test('a host that finishes nothing is soon known to be stalled, and one expensiv
     updateCapacity(dear, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 400 }, unknown, fleet);
   assert.ok(dear.capacity > 3, `${dear.capacity} with one of 400 ms`);
   // Messages arrive once a second: a short silence proves nothing.
-  const seldom = known();
+  const rarely = known();
   for (let i = 0; i < 10; i++)
-    updateCapacity(seldom, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
-  assert.ok(seldom.capacity > 3, `${seldom.capacity} where messages are seldom`);
+    updateCapacity(rarely, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
+  assert.ok(rarely.capacity > 3, `${rarely.capacity} with rare messages`);
   const never = startCapacity();
   for (let i = 0; i < 5; i++)
     updateCapacity(never, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);

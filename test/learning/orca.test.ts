@@ -27,9 +27,9 @@ const base64 = (...parts: readonly (readonly number[])[]): string => Buffer.from
 /** The contents of a header, for comparison; null when refused. */
 const said = (value: string, name = NAME) => {
   const report = readLoadHeader(name, value);
-  return report === undefined ? null : told(report);
+  return report === undefined ? null : figuresOf(report);
 };
-const told = ({ figures, eps, requestCpuMs, requestCost, namedMetrics }: OrcaReport) => ({
+const figuresOf = ({ figures, eps, requestCpuMs, requestCost, namedMetrics }: OrcaReport) => ({
   ...figures,
   eps,
   requestCpuMs,

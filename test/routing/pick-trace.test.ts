@@ -51,11 +51,11 @@ for (const algorithm of ALGORITHMS) {
       test(`${algorithm}, ${kind}${excluded < 0 ? '' : ', one excluded'}: tracing does not change the pick, and the trace contains it`, () => {
         const view = buildView(slots, options);
         const looks = new Looks();
-        const [silent, told] = [createPolicy(algorithm, new Random(7)), createPolicy(algorithm, new Random(7), looks)];
+        const [untraced, traced] = [createPolicy(algorithm, new Random(7)), createPolicy(algorithm, new Random(7), looks)];
         for (let i = 0; i < 300; i++) {
           looks.all = [];
-          const slot = told.pick(view, NOW_MS, excluded, 5);
-          assert.is(slot, silent.pick(view, NOW_MS, excluded, 5));
+          const slot = traced.pick(view, NOW_MS, excluded, 5);
+          assert.is(slot, untraced.pick(view, NOW_MS, excluded, 5));
           if (slot >= 0)
             assert.ok(
               looks.all.some((each) => each.slot === slot),
