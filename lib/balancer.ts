@@ -5,7 +5,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, formatDuration, machineName, reachableAddress } from './config/config.js';
+import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { healthPages, type Standing } from './console/health.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
@@ -51,8 +51,6 @@ export interface Balancer {
   readonly consolePort: number;
   /** What this balancer is in the fleet now. */
   readonly role: Role;
-  /** The shared table; for those who measure how fresh it is. */
-  readonly table: SharedArrayBuffer;
   /** Reads the certificates anew; connections that are open keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones when they are wrong. */
   reloadTls(): void;
   /** Opens the access log anew, after its file was moved away. */
@@ -61,9 +59,14 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
+/** A running balancer whose shared table can be looked at, by those who measure how fresh it is. */
+export interface MeasurableBalancer extends Balancer {
+  readonly table: SharedArrayBuffer;
+}
+
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkBalancerConfig`.
+ * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkRelations`.
  * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
  * @param lookup finds the addresses of hosts that have names
  */
@@ -72,7 +75,7 @@ export async function startBalancer(
   log: Log,
   keep: KeepThread = keepThread,
   lookup: Lookup = systemLookup,
-): Promise<Balancer> {
+): Promise<MeasurableBalancer> {
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
   const table = createTable();
@@ -174,7 +177,7 @@ export async function startBalancer(
     throw error;
   };
   // Before the port for clients: a start that fails has accepted none of them.
-  const console = await startConsole({ port: config.consolePort, bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
+  const console = await startConsole({ port: consolePortOf(config), bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
     closeAll,
   );
   shutdown.add(() => console.close());
