@@ -24,14 +24,19 @@ import { createLog as createCheckedLog, type Log, LOG_LEVELS, type LogLevel } fr
 import type { StaticHost } from './model.js';
 import type { FleetView } from './redis/fleet-view.js';
 
+export { DEFAULTS } from './config/config.js';
+export { MeercatError } from './errors.js';
+export { ALGORITHMS } from './model.js';
+
+/** The types of what is exported here, described where they are declared; `export type` loads nothing. */
 export type { Agent } from './agent/agent.js';
 export type { Balancer } from './balancer.js';
-export { type BalancerConfig, DEFAULTS } from './config/config.js';
+export type { BalancerConfig } from './config/config.js';
 export type { AgentOptions, BalancerOptions, FleetOptions } from './config/options.js';
 export type { AccessLogFormat, NamePolicy, StatusRange } from './config/traffic-config.js';
-export { type ErrorCode, MeercatError } from './errors.js';
+export type { ErrorCode } from './errors.js';
 export type { Log, LogFields, LogLevel } from './log.js';
-export { type Algorithm, ALGORITHMS, type HostState, type OperatorWord, type Role, type StaticHost } from './model.js';
+export type { Algorithm, HostState, OperatorWord, Role, StaticHost } from './model.js';
 export type { BalancerView, FleetView, HostView } from './redis/fleet-view.js';
 
 /**

@@ -1,16 +1,16 @@
-// The package as others get it: the example of docs/library.md runs in it, in JavaScript and in TypeScript; to import it
-// loads little; links in its documents lead somewhere; npm has nothing to warn of; and it can do without what is optional.
+// The package as others get it: links in its documents lead somewhere, npm has nothing to warn of, what package.json and
+// the README say agrees, and it can do without what is optional.
 
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withProcess, withRedis, withTempDir } from './support/brackets.js';
+import { withProcess, withTempDir } from './support/brackets.js';
 import { freePortsInRow } from './support/fleet-process.js';
 import { ended, meercatProcess } from './support/meercat.js';
-import { NPM_ENV, packedFiles, type PackedMeercat, readManifest, ROOT, withPacked } from './support/packed.js';
+import { NPM_ENV, packedFiles, readManifest, ROOT, withPacked } from './support/packed.js';
 
 const test = suite('package');
 
@@ -18,114 +18,6 @@ const run = promisify(execFile);
 const BUSY_MS = 60_000;
 
 const pageOf = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
-
-/** The example of docs/library.md, and what it is said to print. */
-async function example(): Promise<{ code: string; printed: string }> {
-  const page = await pageOf('docs/library.md');
-  const [, code = '', printed = ''] = /```js\n([^]*?)```\n\nIt prints:\n\n```\n([^]*?)```/.exec(page) ?? [];
-  assert.ok(code.length > 1000 && printed.length > 50, 'the example and what it prints');
-  return { code, printed };
-}
-
-/** Runs a program in the consumer's folder; gives what it printed. */
-function outputOf({ dir }: PackedMeercat, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  return withProcess({ command: process.execPath, args, cwd: dir, env }, async (child) => {
-    assert.equal(await ended(child, BUSY_MS), { code: 0, signal: null }, child.lines.join('\n'));
-    return `${child.lines.join('\n')}\n`;
-  });
-}
-
-test('the example of docs/library.md prints what the page says, as JavaScript', () =>
-  withPacked((packed) =>
-    withRedis(async ({ url }) => {
-      const { code, printed } = await example();
-      await writeFile(join(packed.dir, 'example.js'), code);
-      assert.is(await outputOf(packed, ['example.js'], { REDIS: url }), printed);
-    }),
-  ));
-
-test('the same example is TypeScript that the strictest settings accept, and runs when compiled', () =>
-  withPacked((packed) =>
-    withRedis(async ({ url }) => {
-      const { code, printed } = await example();
-      await writeFile(join(packed.dir, 'example.ts'), code);
-      await mkdir(join(packed.dir, 'node_modules/@types'));
-      await symlink(join(ROOT, 'node_modules/@types/node'), join(packed.dir, 'node_modules/@types/node'));
-      const compilerOptions = {
-        ...{ target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext', types: ['node'], outDir: 'out' },
-        ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, skipLibCheck: false },
-      };
-      await writeFile(join(packed.dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts'] }));
-      const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: packed.dir }).catch(
-        (error: { stdout: string }) => error,
-      );
-      assert.is(stdout, '');
-      assert.is(await outputOf(packed, ['out/example.js'], { REDIS: url }), printed);
-      // Wrong fields are errors of the compiler, too.
-      await writeFile(join(packed.dir, 'example.ts'), "import { startBalancer } from 'meercat';\nawait startBalancer({ prot: 1 });\n");
-      const refused = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: packed.dir }).catch(
-        (error: { stdout: string }) => error,
-      );
-      assert.match(refused.stdout, /'prot' does not exist in type 'BalancerOptions'/);
-    }),
-  ));
-
-/** Prints the URL of each module, of either kind, that is loaded in the main thread. */
-const WATCH = `
-import * as module from 'node:module';
-import { writeSync } from 'node:fs';
-const told = (url) => writeSync(1, 'loaded ' + url + '\\n');
-if (module.registerHooks === undefined) {
-  module.register('data:text/javascript,' + encodeURIComponent(\`
-    import { writeSync } from 'node:fs';
-    export const load = (url, context, next) => (writeSync(1, 'loaded ' + url + '\\\\n'), next(url, context));\`));
-  process.on('exit', () => Object.keys(module.createRequire(import.meta.url).cache).forEach(told));
-} else module.registerHooks({ load: (url, context, next) => (told(url), next(url, context)) });
-`;
-
-/** The files of the package, as `lib/…`, and the other packages that a program loads. */
-async function loadedBy(packed: PackedMeercat, program: string): Promise<{ files: string[]; packages: string[] }> {
-  await writeFile(join(packed.dir, 'watch.js'), WATCH);
-  await writeFile(join(packed.dir, 'program.js'), program);
-  const lines = (await outputOf(packed, ['--import', './watch.js', 'program.js'])).split('\n');
-  const urls = [...new Set(lines.flatMap((line) => /^loaded (?:file:\/\/)?(\/.*)$/.exec(line)?.[1] ?? []))];
-  const files = urls.flatMap((url) => /\/node_modules\/meercat\/dist\/(.*)$/.exec(url)?.[1] ?? []);
-  const others = urls.filter((url) => !url.includes('/node_modules/meercat/'));
-  const packages = others.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []);
-  assert.ok(
-    urls.some((url) => url.endsWith('/program.js')),
-    'the program itself was seen',
-  );
-  return { files: files.toSorted(), packages: [...new Set(packages)].toSorted() };
-}
-
-test('to import meercat loads its configuration and no other package', () =>
-  withPacked(async (packed) => {
-    const { files, packages } = await loadedBy(packed, "await import('meercat');");
-    assert.ok(files.includes('lib/index.js'));
-    assert.equal(
-      files.filter((file) => !/^lib\/(?:config\/.*|redis\/(?:address|names|tls)|[a-z-]+)\.js$/.test(file)),
-      [],
-    );
-    assert.equal(packages, []);
-  }));
-
-test('to start a balancer loads nothing of the command line, the lab or the agents', () =>
-  withPacked(async (packed) => {
-    const { files, packages } = await loadedBy(
-      packed,
-      `const { startBalancer } = await import('meercat');
-       const statics = [{ name: 'a', url: 'http://127.0.0.1:1' }];
-       const balancer = await startBalancer({ redis: ['redis://127.0.0.1:1'], port: 0, bind: '127.0.0.1', statics, logLevel: 'silent' });
-       await balancer.stop();`,
-    );
-    assert.ok(files.includes('lib/balancer.js') && files.includes('lib/traffic/server.js'));
-    assert.equal(
-      files.filter((file) => /^(?:bin|lib\/(?:lab|up|agent))\//.test(file)),
-      [],
-    );
-    for (const name of ['commander', 'systeminformation', 'uplot', 'undici', 'redlock']) assert.not(packages.includes(name), name);
-  }));
 
 /** The anchors that a page of Markdown has on GitHub. */
 function anchorsOf(page: string): Set<string> {
