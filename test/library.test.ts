@@ -8,8 +8,9 @@ import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withProcess, withRedis } from './support/brackets.js';
+import { readPage, ROOT } from './support/documents.js';
 import { ended } from './support/meercat.js';
-import { type PackedMeercat, ROOT, withPacked } from './support/packed.js';
+import { type PackedMeercat, withPacked } from './support/packed.js';
 
 const test = suite('library');
 
@@ -17,25 +18,25 @@ const run = promisify(execFile);
 const BUSY_MS = 60_000;
 
 /** The example of docs/library.md, and what it is said to print. */
-async function example(): Promise<{ code: string; printed: string }> {
-  const page = await readFile(join(ROOT, 'docs/library.md'), 'utf8');
+function example(): { code: string; printed: string } {
+  const page = readPage('docs/library.md').text;
   const [, code = '', printed = ''] = /```js\n([^]*?)```\n\nIt prints:\n\n```\n([^]*?)```/.exec(page) ?? [];
   assert.ok(code.length > 1000 && printed.length > 50, 'the example and what it prints');
   return { code, printed };
 }
 
-/** Runs a program in the consumer's folder; gives what it printed. */
+/** Runs a program in the consumer's folder; gives what it printed on stdout. */
 function outputOf({ dir }: PackedMeercat, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return withProcess({ command: process.execPath, args, cwd: dir, env }, async (child) => {
     assert.equal(await ended(child, BUSY_MS), { code: 0, signal: null }, child.lines.join('\n'));
-    return `${child.lines.join('\n')}\n`;
+    return `${child.stdout.join('\n')}\n`;
   });
 }
 
 test('the example of docs/library.md prints what the page says, as JavaScript', () =>
   withPacked((packed) =>
     withRedis(async ({ url }) => {
-      const { code, printed } = await example();
+      const { code, printed } = example();
       await writeFile(join(packed.dir, 'example.js'), code);
       assert.is(await outputOf(packed, ['example.js'], { REDIS: url }), printed);
     }),
@@ -44,7 +45,7 @@ test('the example of docs/library.md prints what the page says, as JavaScript', 
 test('the same example is TypeScript that the strictest settings accept, and runs when compiled', () =>
   withPacked((packed) =>
     withRedis(async ({ url }) => {
-      const { code, printed } = await example();
+      const { code, printed } = example();
       await writeFile(join(packed.dir, 'example.ts'), code);
       // A wrong field is an error of the compiler, too: where it is none, the comment is.
       const wrong = "import { startBalancer } from 'meercat';\n// @ts-expect-error -- no such field\nawait startBalancer({ prot: 1 });\n";

@@ -2,56 +2,39 @@
 // the README say agrees, and it can do without what is optional.
 
 import { execFile } from 'node:child_process';
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withProcess, withTempDir } from './support/brackets.js';
+import { brokenLink, linksOf, readPage, ROOT } from './support/documents.js';
 import { freePortsInRow } from './support/fleet-process.js';
 import { ended, meercatProcess } from './support/meercat.js';
-import { NPM_ENV, packedFiles, readManifest, ROOT, withPacked } from './support/packed.js';
+import { NPM_ENV, packedFiles, readManifest, withPacked } from './support/packed.js';
 
 const test = suite('package');
 
 const run = promisify(execFile);
 const BUSY_MS = 60_000;
 
-const pageOf = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
-
-/** The anchors that a page of Markdown has on GitHub. */
-function anchorsOf(page: string): Set<string> {
-  const headings = [...page.replaceAll(/^```[^]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, text]) => text as string);
-  return new Set(
-    headings.map((text) =>
-      text
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-        .trim()
-        .replaceAll(/\s/g, '-'),
-    ),
-  );
-}
-
-test('every relative link in the documents leads to a file of the package, and to a heading that it has', async () => {
+test('every link in the documents leads to a file of the package, and to a heading that it has', async () => {
   const files = await packedFiles();
   const folders = new Set(files.flatMap((file) => file.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))));
-  const pages = files.filter((file) => file.endsWith('.md'));
-  assert.ok(pages.includes('README.md') && pages.includes('docs/library.md'));
-  const broken: string[] = [];
-  let links = 0;
-  for (const page of pages) {
-    const text = (await pageOf(page)).replaceAll(/^```[^]*?^```/gm, '');
-    for (const [, link = ''] of text.matchAll(/\]\(<?([^)\s>]+)>?\)|(?:src|href)="([^"]+)"/g)) {
-      if (/^[a-z]+:/.test(link) || link === '') continue;
-      links++;
-      const [path = '', anchor] = link.split('#');
-      const target = path === '' ? page : posix.normalize(posix.join(posix.dirname(page), path)).replace(/\/$/, '');
-      if (!files.includes(target) && !folders.has(target)) broken.push(`${page}: ${link}`);
-      else if (anchor !== undefined && !anchorsOf(await pageOf(target)).has(anchor)) broken.push(`${page}: ${link}`);
-    }
-  }
-  assert.ok(links > 20);
+  const pages = files.filter((file) => file.endsWith('.md')).map(readPage);
+  for (const path of ['README.md', 'CHANGELOG.md', 'docs/library.md', 'deploy/README.md'])
+    assert.ok(
+      pages.some((page) => page.path === path),
+      path,
+    );
+  const broken = pages.flatMap((page) =>
+    linksOf(page).flatMap((target) => {
+      const [path = ''] = target.split('#');
+      const file = posix.normalize(posix.join(posix.dirname(page.path), path)).replace(/\/$/, '');
+      const isPacked = /^[a-z]+:/.test(target) || path === '' || files.includes(file) || folders.has(file);
+      return isPacked ? (brokenLink(page, target) ?? []) : [`${page.path}: ${target} is not in the package`];
+    }),
+  );
   assert.equal(broken, []);
 });
 
@@ -60,12 +43,12 @@ test('package.json says where the project is, and the README the same versions o
   const [, project = ''] = /^git\+(https:\/\/.*)\.git$/.exec(repository.url) ?? [];
   assert.ok(project.length > 20, repository.url);
   assert.equal([homepage, bugs.url], [`${project}#readme`, `${project}/issues`]);
-  assert.ok((await pageOf('README.md')).includes(`\`${engines['node']}\``), 'the README names the range of engines');
+  assert.ok(readPage('README.md').text.includes(`\`${engines['node']}\``), 'the README names the range of engines');
 });
 
 test('npm ci has nothing to warn of on this Node.js', () =>
   withTempDir(async (dir) => {
-    for (const name of ['package.json', 'package-lock.json']) await writeFile(join(dir, name), await pageOf(name));
+    for (const name of ['package.json', 'package-lock.json']) await writeFile(join(dir, name), readPage(name).text);
     const { stdout, stderr } = await run('npm', ['ci', '--dry-run', '--offline'], { cwd: dir, env: NPM_ENV });
     assert.match(stdout, /^added \d+ packages/m);
     assert.equal(

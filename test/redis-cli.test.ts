@@ -18,7 +18,7 @@ const BUSY_MS = 30_000;
 /** The lines of the README's examples that reach for Redis, without their comments. */
 async function readmeLines(): Promise<string[]> {
   const text = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-  const [, block = ''] = /\nTry, in another terminal:\n\n```sh\n([^]*?)```/.exec(text) ?? [];
+  const [, block = ''] = /\nIn another terminal:\n\n```sh\n([^]*?)```/.exec(text) ?? [];
   return block
     .split('\n')
     .map((line) => line.replace(/\s+#.*$/, ''))
@@ -68,16 +68,11 @@ test("the README's lines read, kill and shut down what belongs to the fleet, whe
     }),
   ));
 
-test('the line on the screen can be pasted', () =>
-  withOwnRedisFleet(async (fleet) => {
-    const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];
-    const { stdout } = await paste(line, process.env['PATH'] ?? '');
-    assert.match(stdout, /^name\nb1\n/);
-  }));
-
-test('commands that are told no Redis go to the fleet of this machine and say so; what is told wins', () =>
+test('the line on the screen can be pasted; commands that are told no Redis go to this fleet and say so; what is told wins', () =>
   withRedis(({ url: other }) =>
-    withOwnRedisFleet(async (_fleet, redis) => {
+    withOwnRedisFleet(async (fleet, redis) => {
+      const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];
+      assert.match((await paste(line, process.env['PATH'] ?? '')).stdout, /^name\nb1\n/);
       const found = await meercat(['status', '--json']);
       assert.match(found.stdout, /"name": "b1"/);
       assert.is(found.stderr, `meercat: the fleet of \`meercat up\` on this machine (${redis})`);

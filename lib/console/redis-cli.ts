@@ -7,7 +7,7 @@ import { MeercatError } from '../errors.js';
 import { findOnPath } from '../find-on-path.js';
 import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
 import { isCluster, reasonOf } from '../redis/connect.js';
-import { CLOSED } from '../redis/reason.js';
+import { CONNECTION_CLOSED } from '../redis/reason.js';
 import { formatReply } from './redis-reply.js';
 import { connectForPerson } from './status.js';
 
@@ -85,7 +85,7 @@ async function sendCommand(redis: string, args: readonly string[], out: NodeJS.W
     const sending = isCluster(client) ? client.call(command, rest) : client.call(command, ...rest);
     const reply = await sending.catch((error: unknown) => {
       // The server ends without an answer; so is it meant.
-      if (command.toLowerCase() === 'shutdown' && reasonOf(error) === CLOSED) return undefined;
+      if (command.toLowerCase() === 'shutdown' && reasonOf(error) === CONNECTION_CLOSED) return undefined;
       return error instanceof Error ? error : new Error(String(error));
     });
     if (reply === undefined) return 0;

@@ -4,12 +4,9 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ROOT } from './documents.js';
 import { withTempDir } from './places.js';
-
-/** The repository. */
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 const run = promisify(execFile);
 

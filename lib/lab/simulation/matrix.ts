@@ -4,7 +4,7 @@
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
 import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
-import { FLOOR, isOmniscient, type PeerName } from './policy-names.js';
+import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
 
@@ -29,7 +29,7 @@ export interface ReportWindow extends Window {
 }
 
 /** What came of one run. */
-export interface Run {
+export interface SimulationRun {
   readonly balancers: number;
   readonly load: number;
   readonly policy: string;
@@ -64,14 +64,14 @@ export interface Progress {
 interface Plan {
   readonly balancers: number;
   readonly load: number;
-  readonly policy: PeerName | Algorithm;
+  readonly policy: RivalName | Algorithm;
 }
 
 /** Runs all of it, one after the other. */
-export function runMatrix(scenario: Scenario, seed: number, onProgress: (progress: Progress) => void): Run[] {
+export function runMatrix(scenario: Scenario, seed: number, onProgress: (progress: Progress) => void): SimulationRun[] {
   const plans = planRuns(scenario);
-  const floors = new Map<string, Run>();
-  const runs: Run[] = [];
+  const floors = new Map<string, SimulationRun>();
+  const runs: SimulationRun[] = [];
   for (const [index, { balancers, load, policy }] of plans.entries()) {
     const tell = (share: number): void => onProgress({ run: index, runs: plans.length, policy, balancers, load, share });
     tell(0);
@@ -87,7 +87,7 @@ export function runMatrix(scenario: Scenario, seed: number, onProgress: (progres
 
 /** The runs in their order: the floor is always among them. */
 function planRuns({ balancers, loads, policies }: Scenario): Plan[] {
-  const others = policies.filter((policy) => policy !== FLOOR) as (PeerName | Algorithm)[];
+  const others = policies.filter((policy) => policy !== FLOOR) as (RivalName | Algorithm)[];
   return loads.flatMap((load) => balancers.flatMap((count) => [FLOOR, ...others].map((policy) => ({ balancers: count, load, policy }))));
 }
 
@@ -98,9 +98,9 @@ function floorKeyOf({ events }: Scenario, balancers: number, load: number): stri
 
 function runOne(
   { scenario, seed, balancers, load, policy }: Plan & { scenario: Scenario; seed: number },
-  floor: Run | undefined,
+  floor: SimulationRun | undefined,
   onProgress: (share: number) => void,
-): Run {
+): SimulationRun {
   const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
   const { measure, requests, errors, retries, messages } = outcome;
   const sorted = measure.sorted();
