@@ -122,7 +122,7 @@ test("redis-cli's own flags and exit code are its own, and a password is on no c
       );
       assert.not.match(command, /secret/);
       child.kill('SIGTERM');
-      assert.is((await ended(child)).code, 128 + 15);
+      assert.is((await ended(child, BUSY_MS)).code, 128 + 15);
     });
   }));
 
