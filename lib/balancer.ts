@@ -11,6 +11,7 @@ import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
 import { type Lookup, systemLookup } from './health/host-addresses.js';
 import { MeercatError } from './errors.js';
+import { type FleetState, listenToFleet } from './fleet-listener.js';
 import { readHostTls } from './health/host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
@@ -27,7 +28,7 @@ import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import { readStamp } from './table/stamp.js';
-import type { FromFleet, ThreadConfig, ToFleet } from './thread-messages.js';
+import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
 import { Deadlines } from './deadlines.js';
@@ -85,9 +86,8 @@ export async function startBalancer(
   // Routing needs no secrets, but no two balancers may have the same stream.
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
-  let role: Role = 'slave';
+  const state: FleetState = { role: 'slave', settings: {} };
   let isStopping = false;
-  let settings: Readonly<Record<string, string>> = {};
   const toFleet = new Outbox<ToFleet>();
 
   const instance = randomUUID();
@@ -159,7 +159,7 @@ export async function startBalancer(
     const list = context.view.candidates();
     return {
       name: nameOf(),
-      role,
+      role: state.role,
       term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
       table: readStamp(columns.wideHeader),
       inflight: columns.header[HEADER.inflight] as number,
@@ -218,10 +218,26 @@ export async function startBalancer(
     count,
     log,
     shutdown,
-    present: () => ({ known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hasResigned: isStopping }),
-    onFleetMessage,
+    present: () => ({
+      known: pool.known(),
+      leaving: pool.leaving(),
+      classes: classes.named(),
+      settings: state.settings,
+      hasResigned: isStopping,
+    }),
+    onFleetMessage: listenToFleet({
+      state,
+      pool,
+      explainer,
+      gate,
+      context,
+      toFleet,
+      log,
+      algorithm: config.algorithm,
+      policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+    }),
     onFleetDeath() {
-      role = 'slave';
+      state.role = 'slave';
       gate.onThreadDeath();
     },
   });
@@ -244,56 +260,6 @@ export async function startBalancer(
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
 
-  function onFleetMessage(message: FromFleet): void {
-    switch (message.type) {
-      case 'hosts':
-        for (const { slot } of message.removed) pool.remove(slot);
-        for (const host of message.added) {
-          pool.add(host);
-          explainer.hostCame(host);
-        }
-        if (message.added.length === 0) break;
-        toFleet.post({ type: 'hosts-known' });
-        gate.onAnnounced();
-        break;
-      case 'listed':
-        gate.onListed();
-        break;
-      case 'synced':
-        gate.onSynced();
-        break;
-      case 'name-checked':
-        gate.onNameChecked();
-        break;
-      case 'name-taken':
-        gate.onNameTaken(message.holder);
-        break;
-      case 'role':
-        role = message.role;
-        break;
-      case 'settings': {
-        settings = message.fields;
-        // What an operator sets for the fleet wins over this balancer's flag.
-        const algorithm = message.algorithm ?? config.algorithm;
-        if (algorithm === context.policy.algorithm) break;
-        context.policy = createPolicy(algorithm, random, picks);
-        log('info', 'the algorithm is set for the whole fleet', { algorithm });
-        break;
-      }
-      case 'why':
-        toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
-        break;
-      case 'host-ejected':
-        // An operator has ejected the host: its requests in flight end here.
-        pool.endAll(message.slot);
-        break;
-      case 'log':
-        log(...message.line);
-        break;
-      case 'stopped':
-    }
-  }
-
   releaseStartMemory();
   const holder = await gate.opened;
   if (holder !== null) {
@@ -314,7 +280,7 @@ export async function startBalancer(
     port: traffic.port,
     consolePort: console.port,
     get role() {
-      return role;
+      return state.role;
     },
     table,
     reloadTls() {
