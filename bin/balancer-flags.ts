@@ -23,11 +23,12 @@ import {
   parseStaticHost,
   parseStatuses,
 } from '../lib/config/config.js';
+import { parseMethods } from '../lib/config/methods.js';
 import { parseProcesses } from '../lib/config/processes.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
-import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/config/traffic-config.js';
+import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from '../lib/config/traffic-config.js';
 import { Flag } from './flag.js';
 
 const MINUTE = 60_000;
@@ -194,7 +195,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
       {
         field: 'trust',
         flags: '--trust <cidr>',
-        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable',
+        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended, and other claims of origin, such as X-Real-IP, kept; repeatable',
         shown: '',
         parse: (text) => parseCidr('--trust', text),
         isRepeatable: true,
@@ -208,8 +209,22 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
       word(
         'oddNames',
         '--odd-names',
-        'what to do with header names that have other characters than letters, digits and -, such as _',
+        'what to do with header names that a host may take for others, such as those with _, which CGI reads as -',
         NAME_POLICIES,
+        'policy',
+      ),
+      {
+        field: 'methods',
+        flags: '--methods <list>',
+        help: 'the methods that are served, separated by commas, else 405; any: all but CONNECT and TRACE',
+        shown: 'any',
+        parse: (text) => parseMethods('--methods', text),
+      },
+      word(
+        'utf8Targets',
+        '--utf8-targets',
+        'what to do with targets that have bytes above ASCII; only UTF-8 passes',
+        UTF8_POLICIES,
         'policy',
       ),
     ],
@@ -266,6 +281,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
         0,
         1_000_000,
       ),
+      size('maxResponseHeaderSize', '--max-response-header-size', "the head of a host's answer, else 502", 1 << 10, 1 << 20),
       count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
       count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
       size(

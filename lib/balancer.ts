@@ -31,6 +31,8 @@ import { readStamp } from './table/stamp.js';
 import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
+import { FailureLog } from './traffic/log/failure-log.js';
+import { ReasonLog } from './traffic/log/reason-log.js';
 import { Deadlines } from './deadlines.js';
 import type { ExchangeContext } from './traffic/request/exchange.js';
 import { createPickLog, Explainer } from './traffic/request/explainer.js';
@@ -39,6 +41,7 @@ import { HostPool } from './traffic/host/host-pool.js';
 import { LoadHeaders } from './traffic/host/load-headers.js';
 import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
+import { buildTrust } from './traffic/client/trusted.js';
 import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
@@ -143,7 +146,9 @@ export async function startBalancer(
     budget: new RetryBudget(config.retryBudgetPercent),
     memory,
     accessLog,
-    ids: picks && { log: picks, prefix: instance.slice(0, 8) },
+    isTrusted: buildTrust(config.trust),
+    reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
+    ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
     policy: createPolicy(config.algorithm, random, picks),
   };
   const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock });

@@ -40,6 +40,8 @@ export interface TrafficLimits {
   readonly maxConnections: number;
   /** Client connections per client address, those of `trust` excepted; the next ones get 503. 0: no limit. */
   readonly maxConnectionsPerClient: number;
+  /** Bytes of the head of a host's answer in all; beyond it the client gets 502. */
+  readonly maxResponseHeaderSize: number;
   /** Requests in flight from this balancer to one host; the next ones wait. */
   readonly hostMaxInflight: number;
   /** Requests that wait for one host; the next ones get 503 at once. */
@@ -126,11 +128,17 @@ export interface TlsFiles {
   readonly isHostInsecure: boolean;
 }
 
-/** What becomes of a header whose name has other characters than letters, digits and `-`: parsers behind us may read `_` as `-`. */
+/** What becomes of a header whose name a program behind us may take for another one: those with `_`, which CGI reads as `-`. */
 export type NamePolicy = 'refuse' | 'drop' | 'pass';
 
 /** All name policies. */
 export const NAME_POLICIES: readonly NamePolicy[] = ['refuse', 'drop', 'pass'];
+
+/** What becomes of a request whose target has bytes above ASCII: only valid UTF-8 ever passes. */
+export type Utf8Policy = 'refuse' | 'pass';
+
+/** All policies for targets in UTF-8. */
+export const UTF8_POLICIES: readonly Utf8Policy[] = ['refuse', 'pass'];
 
 /** The formats of the access log. */
 export type AccessLogFormat = 'off' | 'common' | 'json';
@@ -140,11 +148,14 @@ export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ['off', 'common', 
 
 /** The whole configuration of the traffic plane. */
 export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRules, TlsFiles {
-  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended. */
+  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended, and all other claims of origin kept. */
   readonly trust: readonly string[];
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;
   readonly oddNames: NamePolicy;
+  readonly utf8Targets: Utf8Policy;
+  /** The methods that are served, as they are written; the others get 405. Empty: any but CONNECT and TRACE. */
+  readonly methods: readonly string[];
   /** The load reports that hosts put into their answers go on to clients. */
   readonly isLoadHeaderKept: boolean;
   readonly accessLog: AccessLogFormat;
@@ -169,6 +180,7 @@ export const TRAFFIC_DEFAULTS = {
   minBodyRate: 100,
   maxConnections: 10_000,
   maxConnectionsPerClient: 1000,
+  maxResponseHeaderSize: 32 << 10,
   hostMaxInflight: 1000,
   hostQueue: 100,
   memoryLimit: 0,
@@ -191,7 +203,9 @@ export const TRAFFIC_DEFAULTS = {
   isHostInsecure: false,
   trust: [],
   isProxyAccepted: false,
-  oddNames: 'refuse',
+  oddNames: 'drop',
+  utf8Targets: 'refuse',
+  methods: [],
   isLoadHeaderKept: false,
   accessLog: 'off',
   accessLogFile: '',

@@ -39,6 +39,7 @@ export class CollectingClient implements ClientSide {
   hasStarted = false;
   isBodyTaken = false;
   code: AnswerCode | '' = '';
+  reason = '';
   status = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -61,7 +62,7 @@ export class CollectingClient implements ClientSide {
       length: body?.length ?? 0,
       upgrade: undefined,
       expectsContinue: false,
-      droppedNames: 0,
+      droppedNames: [],
       isKeptAlive: true,
       passedBy: undefined,
       shared: undefined,

@@ -79,7 +79,7 @@ export class Stage {
         length: hasBody ? 1 : 0,
         upgrade: undefined,
         expectsContinue: false,
-        droppedNames: 0,
+        droppedNames: [],
         isKeptAlive: true,
         passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'),
         shared: undefined,
@@ -113,6 +113,7 @@ export class Stage {
       breakOff: () => undefined,
       flush: () => undefined,
       code: '',
+      reason: '',
       hasFailed: false,
       answer: (code) => void happened.push(code),
     };

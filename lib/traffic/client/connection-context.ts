@@ -19,10 +19,16 @@ export interface ConnectionContext<Connection> {
   readonly isStopping: () => boolean;
   /** A plain request has begun: its lane must become `present` before it is carried through. */
   readonly onRequest: (connection: Connection, head: RequestHead) => void;
-  /** A request asks for another protocol: the connection is to be taken over with `leave`. */
+  /** A request offers another protocol: the connection is to be taken over with `leave`. */
   readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
-  /** What came was refused before it became a request. */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
+  /** Headers or trailers of a request were left out because of their names. */
+  readonly onNamesDropped: (facts: ClientFacts, names: readonly string[]) => void;
+  /** Whether anybody wants to know why a client is refused: reasons are looked for only then. */
+  readonly isReasonWanted: boolean;
+  /** What came was refused before it became a request. @param line the first line of it */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string, reason: string) => void;
+  /** A client that had not sent a byte of a request was given up. */
+  readonly onSilent: (facts: ClientFacts, reason: string) => void;
   readonly onClosed: (connection: Connection) => void;
   /** A fault of our own, which costs this connection. */
   readonly onFault: (error: unknown) => void;

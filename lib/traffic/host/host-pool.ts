@@ -69,6 +69,7 @@ export class HostPool {
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs,
+      maxHeadBytes: rules.maxResponseHeaderSize,
       queueLength: rules.hostQueue,
       connectTimeoutMs: rules.connectTimeoutMs,
       tls,
