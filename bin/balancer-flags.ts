@@ -195,7 +195,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
       {
         field: 'trust',
         flags: '--trust <cidr>',
-        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable',
+        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended, and other claims of origin, such as X-Real-IP, kept; repeatable',
         shown: '',
         parse: (text) => parseCidr('--trust', text),
         isRepeatable: true,

@@ -148,7 +148,7 @@ export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ['off', 'common', 
 
 /** The whole configuration of the traffic plane. */
 export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRules, TlsFiles {
-  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended. */
+  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended, and all other claims of origin kept. */
   readonly trust: readonly string[];
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;

@@ -11,7 +11,7 @@ import { publishEvent } from '../../lib/redis/fleet-store.js';
 import { readAsked } from '../../lib/redis/why-store.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import { KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
-import { ask } from '../support/http-client.js';
+import { ask, exchangeRaw } from '../support/http-client.js';
 import { meercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -119,6 +119,41 @@ test('a request retried on a second host has both picks, and the second says whi
         ],
       );
       assert.match(picks[1]?.why ?? '', /^dead had just failed this request and was not to be picked again\./);
+      return;
+    }
+  }, true));
+
+test('what was refused, and what failed on a host, is reported with its reason', () =>
+  withStage(async ({ first, why, logged }) => {
+    await exchangeRaw(first.port, 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n');
+    const [refused] = await logged(1);
+    const id = refused?.['id'] as string;
+    const answer = answerOf(await why(id, '--json'));
+    const reason = 'content-length "+1"';
+    assert.equal(
+      [answer.status, answer.id, answer.code, answer.failures, answer.picks],
+      ['explained', id, 'MEERCAT_BAD_REQUEST', [{ attempt: 0, host: null, outcome: 'refused', reason }], []],
+    );
+    assert.match(
+      (await why(id)).stdout,
+      new RegExp(
+        `^request ${id} on first, at .*\\nrefused: content-length "\\+1"\\nanswered by the balancer itself: MEERCAT_BAD_REQUEST\\n?$`,
+      ),
+    );
+    for (let requests = 2; ; requests++) {
+      await ask(first.port);
+      const line = (await logged(requests)).at(-1);
+      if (line?.['attempts'] !== 2) {
+        assert.ok(requests < 200, 'the dead host was never picked');
+        continue;
+      }
+      assert.is(line['reason'], 'connect ECONNREFUSED 127.0.0.1:1');
+      const { failures, code } = answerOf(await why(line['id'] as string, '--json'));
+      assert.equal(
+        [failures, code],
+        [[{ attempt: 1, host: 'dead', outcome: 'connect-failed', reason: 'connect ECONNREFUSED 127.0.0.1:1' }], ''],
+      );
+      assert.match((await why(line['id'] as string)).stdout, /\ntry 1 on dead, connect-failed: connect ECONNREFUSED 127\.0\.0\.1:1\n/);
       return;
     }
   }, true));

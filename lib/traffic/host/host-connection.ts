@@ -7,6 +7,7 @@ import type { Deadlines, Waiting } from '../../deadlines.js';
 import type { HostAddresses } from '../../health/host-addresses.js';
 import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
 import { openSocket } from './host-socket.js';
+import { describeError } from '../wire/reason-text.js';
 import { ResponseParser } from './response-parser.js';
 
 /** What a connection tells the pool. */
@@ -229,7 +230,7 @@ export class HostConnection implements Waiting {
     const taken = this.#parser.execute(bytes, user);
     this.#isExecuting = false;
     if (taken < 0) {
-      this.#lose('bad-response');
+      this.#lose('bad-response', this.#parser.reason);
       return;
     }
     if (taken < bytes.length) {
@@ -271,7 +272,7 @@ export class HostConnection implements Waiting {
     this.#isExecuting = true;
     const isWhole = this.#parser.finish(user);
     this.#isExecuting = false;
-    if (!isWhole) this.#lose('reset');
+    if (!isWhole) this.#lose('reset', this.#endReason());
     else if (this.#user === undefined) this.destroy();
   }
 
@@ -282,16 +283,24 @@ export class HostConnection implements Waiting {
       return;
     }
     const wasConnected = this.#isConnected;
-    this.#lose(wasConnected ? 'reset' : 'connect-failed');
+    this.#lose(wasConnected ? 'reset' : 'connect-failed', this.#endReason());
   }
 
-  #lose(loss: Loss): void {
+  /** Why the connection ended. */
+  #endReason(): string {
+    const { errored } = this.socket;
+    if (errored !== null) return describeError(errored);
+    if (!this.#isConnected) return 'closed before it was connected';
+    return this.#hasHeard ? 'closed before the answer was whole' : 'closed before a byte of the answer';
+  }
+
+  #lose(loss: Loss, reason: string): void {
     const user = this.#user;
     this.#user = undefined;
     this.destroy();
     if (user === undefined) return;
     try {
-      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss);
+      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss, reason);
     } catch (error) {
       user.onFault(error);
     }

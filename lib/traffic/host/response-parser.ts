@@ -1,8 +1,11 @@
 // A host's bytes, read strictly and piece by piece, and told to a sink as they come: informational heads, the
 // head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
 
+import { whyBadHead } from '../wire/answer-reasons.js';
+import { whyBadChunk } from '../wire/chunk-reasons.js';
 import { ChunkedReader } from '../wire/chunked.js';
 import { PartialBytes } from '../wire/partial-bytes.js';
+import { boundReason } from '../wire/reason-text.js';
 import { hasBrokenLine } from '../wire/request-head.js';
 import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
@@ -41,6 +44,8 @@ export class ResponseParser {
   /** So many bytes of an unfinished head were looked at without finding its end. */
   #looked = 0;
   #isSwitched = false;
+  /** Why the answer is wrong, once `execute` has said that it is. */
+  reason = '';
 
   /** @param maxHeadBytes a head longer than this is refused */
   constructor(maxHeadBytes: number) {
@@ -73,6 +78,7 @@ export class ResponseParser {
     while (this.#phase !== 'done' && !this.#isSwitched) {
       const next = this.#step(bytes, offset, sink);
       if (next === WRONG) {
+        this.reason = this.#whyWrong(bytes, offset);
         this.#held.drop();
         return WRONG;
       }
@@ -161,6 +167,12 @@ export class ResponseParser {
     if (hasBrokenLine(bytes.toString('latin1', offset + Math.max(0, this.#looked - 2)))) return WRONG;
     this.#looked = bytes.length - offset;
     return MORE;
+  }
+
+  #whyWrong(bytes: Buffer, offset: number): string {
+    const { step } = this.#chunked;
+    const isChunk = this.#phase === 'chunked' && (step === 'bad' || step === 'bad-trailer' || step === 'too-long');
+    return boundReason(isChunk ? whyBadChunk(step, bytes.toString('latin1', offset)) : whyBadHead(bytes, offset));
   }
 
   #readLength(bytes: Buffer, offset: number, sink: ResponseSink): number {

@@ -2,6 +2,7 @@
 // on, both streamed with backpressure. A kept connection that turns out to be closed is replaced by a new one where that
 // is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours is its owner's to know.
 
+import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
 import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
 import { passedTrailers } from '../wire/headers.js';
@@ -11,6 +12,7 @@ import type { Host } from '../host/host.js';
 import { mayKeepAfter, writeRequestBody, writeRequestEnd, writeRequestHead } from '../host/request-writer.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
+import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
 
 /** Who made an attempt: hears once how it ended. */
@@ -39,6 +41,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   saidCpuMs = Number.NaN;
   /** The bytes of the answer's body so far. */
   bodyBytes = 0;
+  /** Why the host failed, in a few words; empty while it has not. */
+  reason = '';
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
   #connection: HostConnection | undefined;
@@ -97,7 +101,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** Ends the attempt as if the host had died: an operator took it out. */
   abort(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close();
-    else if (this.#connection !== undefined) this.onHostLost('reset');
+    else if (this.#connection !== undefined) this.onHostLost('reset', 'an operator ejected the host');
   }
 
   onFault(error: unknown): void {
@@ -148,9 +152,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#connection?.socket.isPaused() !== true) this.#awaitAnswer();
   }
 
-  onHostLost(loss: Loss): void {
+  onHostLost(loss: Loss, reason: string): void {
     const { count } = this.#context;
     if (loss === 'stale' && this.#sendAgain()) return;
+    this.reason = loss === 'stale' ? `a kept connection was closed: ${reason}` : reason;
     count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'bad-response' ? 'hosts_bad_response' : 'hosts_reset');
     this.#fail(loss === 'stale' ? 'reset' : loss);
   }
@@ -173,6 +178,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHostDeadline(): void {
     const isConnected = this.#connection?.isConnected === true;
+    const { connectTimeoutMs, responseTimeoutMs } = this.#context.timeouts;
+    this.reason = !isConnected
+      ? `no connection within ${formatDuration(connectTimeoutMs)} (--connect-timeout)`
+      : `no byte ${this.#isRequestSent ? 'sent' : 'taken'} for ${formatDuration(responseTimeoutMs)} (--response-timeout)`;
     this.#context.count(isConnected ? 'timeouts_response' : 'timeouts_connect');
     this.#fail(isConnected ? 'timeout' : 'connect-failed');
   }
@@ -290,7 +299,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       onFault: (error) => this.onFault(error),
     });
     if (tunnel === undefined) {
-      this.onHostLost('bad-response');
+      this.onHostLost('bad-response', whyBadSwitch(head, this.#client.head));
       return;
     }
     this.#status = 101;
