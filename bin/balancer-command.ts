@@ -3,13 +3,14 @@
 
 import { type Command, Option } from 'commander';
 import type { Balancer } from '../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig, machineName } from '../lib/config/config.js';
+import { type BalancerConfig, checkBalancerConfig, CONSOLE_PORT_OFFSET, DEFAULTS, machineName } from '../lib/config/config.js';
 import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/config/processes.js';
 import { messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log } from '../lib/log.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
-import { BALANCER_FLAGS, configOf, optionOf } from './balancer-flags.js';
+import { nameOf, optionOf } from './balancer-flag.js';
+import { BALANCER_FLAGS } from './balancer-flags.js';
 import { ENTRY, warnOf } from './commands.js';
 import type { UnknownVariable } from './flag.js';
 
@@ -42,6 +43,22 @@ Limits of connections, requests and memory count in each process.`,
 type Flags = Readonly<Record<string, unknown>>;
 
 type BalancerRunFlags = Flags & { readonly member?: Member };
+
+/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
+function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
+  for (const [, flags] of BALANCER_FLAGS) {
+    for (const { field, flags: text } of flags) {
+      const attribute = nameOf(text)
+        .slice(2)
+        .replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+      if (given[attribute] !== undefined) fields[field] = given[attribute];
+    }
+  }
+  const port = fields.port as number;
+  fields.consolePort ??= port === 0 || port + CONSOLE_PORT_OFFSET > 65_535 ? 0 : port + CONSOLE_PORT_OFFSET;
+  return fields as unknown as BalancerConfig;
+}
 
 async function runBalancer(
   flags: Flags,

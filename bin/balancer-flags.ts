@@ -1,25 +1,19 @@
 // The flags of `meercat balancer`, as one table: each flag with its field of the configuration, what it means
 // and how it is read. The command line, the configuration and docs/flags.md are checked against it.
 
+import { MINUTE } from '../lib/clock.js';
 import {
-  type BalancerConfig,
   CONSOLE_PORT_OFFSET,
   CONSOLE_TOKEN_VARIABLE,
   DEFAULTS,
-  formatDuration,
-  formatSize,
   formatStatuses,
   parseAddress,
   parseAlgorithm,
   parseAuthority,
-  parseChoice,
   parseCidr,
-  parseDuration,
-  parseInteger,
   parseLogLevel,
   parsePath,
   parsePort,
-  parseSize,
   parseStaticHost,
   parseStatuses,
 } from '../lib/config/config.js';
@@ -28,73 +22,10 @@ import { LOG_LEVELS } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES } from '../lib/config/traffic-config.js';
-import { Flag } from './flag.js';
+import { type BalancerFlag, count, duration, size, word } from './balancer-flag.js';
 
-const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const GIB = 1 << 30;
-
-/** One flag. */
-export interface BalancerFlag {
-  /** The field that it sets. */
-  readonly field: keyof BalancerConfig;
-  /** As it is written, with its value: `--port <port>`. */
-  readonly flags: string;
-  readonly help: string;
-  /** The default as a person writes it; empty when there is none. */
-  readonly shown: string;
-  /** Reads the value; without it the text is the value. */
-  readonly parse?: (text: string) => unknown;
-  /** May be given several times; in the environment, values are separated by white space. */
-  readonly isRepeatable?: true;
-  /** Adds what variables of their own say: passwords and certificates of a Redis. */
-  readonly complete?: typeof completeAddress;
-}
-
-type Field = keyof BalancerConfig;
-
-/** `--port <port>` → `--port`. */
-const nameOf = (flags: string): string => flags.split(' ', 1)[0] as string;
-
-function duration(field: Field, flags: string, help: string, minMs = 0, maxMs = HOUR): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <time>`,
-    help,
-    shown: formatDuration((DEFAULTS as unknown as Record<string, number>)[field] as number),
-    parse: (text) => parseDuration(flags, text, minMs, maxMs),
-  };
-}
-
-function size(field: Field, flags: string, help: string, min: number, max: number, unit = 'size'): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <${unit}>`,
-    help,
-    shown: formatSize((DEFAULTS as unknown as Record<string, number>)[field] as number),
-    parse: (text) => parseSize(flags, text, min, max),
-  };
-}
-
-function count(field: Field, flags: string, help: string, min: number, max: number): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <n>`,
-    help,
-    shown: String((DEFAULTS as unknown as Record<string, number>)[field]),
-    parse: (text) => parseInteger(flags, text, min, max),
-  };
-}
-
-function word(field: Field, flags: string, help: string, choices: readonly string[], value = 'word'): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <${value}>`,
-    help: `${help}: ${choices.join(', ')}`,
-    shown: (DEFAULTS as unknown as Record<string, string>)[field] as string,
-    parse: (text) => parseChoice(flags, text, choices),
-  };
-}
 
 /** All flags, in groups, as `--help` lists them. */
 export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
@@ -351,30 +282,3 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
     ],
   ],
 ];
-
-/** A flag as commander takes it; its value has a default only in the configuration. */
-export function optionOf({ flags, help, shown, parse, isRepeatable, complete }: BalancerFlag, heading?: string): Flag {
-  const flag = new Flag(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`, {
-    parse,
-    isRepeatable,
-    complete,
-  });
-  if (heading !== undefined) flag.helpGroup(`${heading}:`);
-  return flag;
-}
-
-/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
-export function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
-  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
-  for (const [, flags] of BALANCER_FLAGS) {
-    for (const { field, flags: text } of flags) {
-      const attribute = nameOf(text)
-        .slice(2)
-        .replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-      if (given[attribute] !== undefined) fields[field] = given[attribute];
-    }
-  }
-  const port = fields.port as number;
-  fields.consolePort ??= port === 0 || port + CONSOLE_PORT_OFFSET > 65_535 ? 0 : port + CONSOLE_PORT_OFFSET;
-  return fields as unknown as BalancerConfig;
-}
