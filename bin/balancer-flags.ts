@@ -202,7 +202,7 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
       size(
         'memoryLimit',
         '--memory-limit',
-        'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has; with --processes n, an nth of it',
+        'memory of the process, 160MiB or more: above 95 % of it new requests get 503; 0: what the container or machine has; with --processes n, an nth of it',
         0,
         Number.MAX_SAFE_INTEGER,
       ),

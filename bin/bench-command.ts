@@ -5,6 +5,7 @@ import { parseChoice, parseInteger } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { runBenchmark } from './commands.js';
+import { helpEnd } from './shared-flags.js';
 
 /** Adds the command. */
 export function addBench(program: Command): void {
@@ -17,7 +18,7 @@ export function addBench(program: Command): void {
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
       new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
-        text.split(',').map((part) => parseInteger('--hosts', part, 1, 16_384)),
+        eachOnce(text, (part) => parseInteger('--hosts', part, 1, 16_384)),
       ),
     )
     .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
@@ -31,7 +32,7 @@ export function addBench(program: Command): void {
     )
     .addOption(
       new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) =>
-        text.split(',').map((part) => parseInteger('--percent', part, 1, 99)),
+        eachOnce(text, (part) => parseInteger('--percent', part, 1, 99)),
       ),
     )
     .addOption(
@@ -41,7 +42,7 @@ export function addBench(program: Command): void {
     )
     .addOption(
       new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) =>
-        text.split(',').map((part) => parseChoice('--workloads', part.trim(), WORKLOADS)),
+        eachOnce(text, (part) => parseChoice('--workloads', part.trim(), WORKLOADS)),
       ),
     )
     .addOption(
@@ -93,8 +94,13 @@ Benchmarks, what they take, and their goals:
                                                      first, no error inside, every answer owed is given
 
 Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
-stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure;
-exit code 1 means that answers were wrong. Its flags are not read from the environment.`,
+stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure.
+Its flags are not read from the environment.
+
+Examples:
+  meercat bench pick --hosts 10,1000
+  meercat bench forward --workloads small --rounds 1 --json forward.json
+${helpEnd('0 measured; 1 answers were wrong, or it could not be measured')}`,
     )
     .action(runBenchmark);
 }
@@ -104,4 +110,9 @@ function parseSeconds(text: string): number {
   if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600))
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
   return seconds;
+}
+
+/** Reads values between commas; one that is given twice is measured once. */
+function eachOnce<Value>(text: string, parse: (part: string) => Value): Value[] {
+  return [...new Set(text.split(',').map(parse))];
 }

@@ -10,15 +10,21 @@ import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
-import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import type { UnknownVariable } from './flag.js';
 
 /** The command line itself, which child processes run. */
 export const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
 
+/** Demo hosts of `up` when nothing is said of hosts. */
+export const DEMO_HOSTS = 3;
+
+/** Where an agent answers HAProxy's agent checks unless told. */
+export const AGENT_CHECK_BIND = '127.0.0.1';
+
 interface UpFlags {
   readonly balancers: number;
-  readonly hosts: number;
+  readonly hosts?: number;
   readonly port: number;
   readonly redis?: string;
   readonly namespace: string;
@@ -33,6 +39,11 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const { showFleet } = await import('../lib/console/live.js');
   checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
   checkHostNames(flags.host ?? []);
+  if (flags.hosts !== undefined && flags.host !== undefined)
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      '--hosts and --host exclude each other: --hosts starts demo hosts, --host balances one that runs already; leave one of them out',
+    );
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
   let isStopping = false;
@@ -43,13 +54,14 @@ export async function runUp(flags: UpFlags): Promise<void> {
     if (level === 'warn' || level === 'error') onLine(message);
   };
   stopOnSignals(shutdown, log);
+  stopWithoutReader(shutdown);
   captureConsole((level, message, fields) => log(level, `${message}: ${String(fields?.text)}`));
   process.stderr.write('meercat: starting the fleet …\n');
   // A signal during the start: what is up so far is stopped as soon as the start is through.
   const starting = startLocalFleet(
     {
       balancers: flags.balancers,
-      hosts: flags.hosts,
+      hosts: flags.hosts ?? DEMO_HOSTS,
       port: flags.port,
       redis: flags.redis ?? null,
       namespace: flags.namespace,
@@ -76,6 +88,20 @@ export async function runUp(flags: UpFlags): Promise<void> {
   shutdown.add(() => show.stop());
 }
 
+/**
+ * Stops in order when nobody reads the output any more, as after `meercat up | head`: a fleet that was started to be
+ * looked at must not go on unseen. A full disk behind the output costs lines alone.
+ */
+function stopWithoutReader(shutdown: Shutdown): void {
+  let isClosed = false;
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE' || isClosed) return;
+    isClosed = true;
+    process.stderr.write('meercat: nobody reads the output any more: stopping the fleet …\n');
+    void shutdown.run().then(() => process.exit(0));
+  });
+}
+
 /** Warns of variables that are set and mean nothing: a setting with a typo is not in force. */
 export function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
   for (const { variable, nearest } of unknown)
@@ -91,7 +117,7 @@ interface AgentFlags {
   readonly probe: string;
   readonly cores?: number;
   readonly listenAgentCheck?: number;
-  readonly agentCheckBind: string;
+  readonly agentCheckBind?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -100,6 +126,9 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   checkFleet([flags.redis], flags.namespace);
   const name = flags.name ?? defaultHostName(flags.url);
   if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
+  const { listenAgentCheck: port, agentCheckBind: bind } = flags;
+  if (bind !== undefined && port === undefined)
+    throw new MeercatError('MEERCAT_BAD_CONFIG', '--agent-check-bind needs --listen-agent-check PORT: without it nothing is listened on');
   const log = createLog(flags.logLevel, name);
   warnOf(unknown, log);
   captureConsole(log);
@@ -114,7 +143,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
       intervalMs: flags.interval,
       probe: flags.probe,
       coresLimit: flags.cores,
-      agentCheck: flags.listenAgentCheck === undefined ? undefined : { port: flags.listenAgentCheck, bind: flags.agentCheckBind },
+      agentCheck: port === undefined ? undefined : { port, bind: bind ?? AGENT_CHECK_BIND },
       onGone: () => void shutdown.run().then(() => process.exit(1)),
     },
     log,
@@ -167,7 +196,8 @@ interface OperatorFlags {
 /** `meercat drain`, `undrain` and `eject`. */
 export async function runOperator(action: OperatorAction, host: string, flags: OperatorFlags): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
-  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `meercat ${action}: a host's name is ${NAME_RULE}`);
+  const shown = JSON.stringify(host.slice(0, 80));
+  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
   const { operate } = await import('../lib/console/operator.js');
   await operate({ action, host, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
@@ -181,6 +211,8 @@ export async function runWhy(what: string, path: string | undefined, flags: WhyF
   checkFleet([flags.redis], flags.namespace);
   const { askWhy, readQuestion } = await import('../lib/console/why.js');
   const question = readQuestion(what, path, flags.balancer);
+  if ('method' in question && path !== undefined && question.method !== what)
+    process.stderr.write(`meercat: ${what} is taken as ${question.method}: methods of HTTP are case-sensitive\n`);
   await askWhy({ question, balancer: flags.balancer, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
 

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { runOperator, runRestart, runStatus, runWhy } from './commands.js';
 import { Flag } from './flag.js';
-import { namespaceFlag, redisFlag } from './shared-flags.js';
+import { helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
 /** Adds `status`, `drain`, `undrain`, `eject`, `why` and `restart`. */
 export function addFleetCommands(program: Command): void {
@@ -22,6 +22,18 @@ function addStatus(program: Command): void {
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
     .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  meercat status                          balancers and hosts, once
+  meercat status --watch                  live, until Ctrl-C
+  meercat status --json | jq .master      for scripts
+  meercat status --namespace shop --redis redis://10.0.0.1:6379
+
+${JSON_ERRORS}
+${helpEnd('0 printed; 1 no fleet has this namespace, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+    )
     .action(runStatus);
 }
 
@@ -39,6 +51,16 @@ function addOperators(program: Command): void {
       .addOption(redisFlag())
       .addOption(namespaceFlag())
       .option('--json', 'print what was done as JSON', false)
+      .addHelpText(
+        'after',
+        `
+Examples:
+  meercat ${action} h1
+  meercat ${action === 'undrain' ? 'status             drained hosts say so in STATE' : 'undrain h1         takes it back; until then it holds, whatever restarts'}
+
+${JSON_ERRORS}
+${helpEnd('0 done; 1 no such host or fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+      )
       .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
   }
 }
@@ -57,14 +79,15 @@ function addWhy(program: Command): void {
       'after',
       `
 Examples:
-  meercat why 85972bd5-1f             why this request went to its host; the access log of its balancer has the
-                                      id: "id" in JSON, id= in the common format
+  meercat why 85972bd5-1f             why this request went to its host; the id is in the access log of its
+                                      balancer: "id" in JSON, id= in the common format
   meercat why GET /users/17           to which host one would go now; nothing is sent, nothing is counted
   meercat why POST /users --balancer b2
 
 For each pick it shows the hosts that the policy looked at, the one that was taken first:
-  SCORE     what the policy compared; the least wins. adaptive: about the milliseconds until the request is done, and what
-            waits there; by old figures more and more our own work there; resource: how used the host is; least-request: requests in flight. - when it had none
+  SCORE     what the policy compared; the least wins; - when it had none. adaptive: about the milliseconds
+            until the request is done, and what waits there, and with old figures more and more our own work
+            there; resource: how used the host is; least-request: requests in flight
   OURS      this balancer's own requests in flight there at that moment, and their work in ms of CPU
   OTHERS    the same of all other balancers, as old as the line below the table says
   CAPACITY  what the host as a whole can do now, in ms of work per ms: about the cores that are free for us
@@ -73,11 +96,13 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
   FAILING   the share of this balancer's recent requests that failed there
   a remark  taken; excluded: it failed this request before; avoided: it refused a connection or was ejected
             just now; warming up: this request was none of its share
-and then in words why that host. A host that is down, drained or ejected is not among those that can be picked.
+and then in words why that host. A host that is down, drained or ejected can't be picked.
 
 A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
-random anew, as each request does: the next one may go elsewhere. Exit code 1: no such request (any more), or
-nobody answered within 3 s.`,
+random anew, as each request does: the next one may go elsewhere.
+
+${JSON_ERRORS}
+${helpEnd('0 told; 1 no such request (any more), nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,
     )
     .action(runWhy);
 }
@@ -96,7 +121,13 @@ Each balancer finishes what it has in flight, ends, and serves again before the 
 others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
 start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
 otherwise, send SIGTERM to one after the other, and start each again when it has ended; those of one
-\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.`,
+\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.
+
+Example:
+  meercat restart --redis redis://10.0.0.1:6379
+
+${JSON_ERRORS}
+${helpEnd('0 all were restarted; 1 one did not come back, or no meercat up answered', ...REDIS_VARIABLES)}`,
     )
     .action(runRestart);
 }

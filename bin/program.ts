@@ -1,6 +1,6 @@
 // The commands and their flags, and what a run of them ends with. Exit codes: 0 done, 1 could not be done, 2 wrong usage.
 
-import { Command, CommanderError, Help, type Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { CONSOLE_TOKEN_VARIABLE } from '../lib/config/config.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { readVersion } from '../lib/version.js';
@@ -10,6 +10,8 @@ import { runDemoHost, runEmbedded } from './commands.js';
 import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
 import { addFleetCommands } from './fleet-commands.js';
 import { addAgent, addUp } from './local-commands.js';
+import { nearestOf } from './nearest.js';
+import { helpEnd } from './shared-flags.js';
 import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
@@ -23,23 +25,35 @@ export interface Output {
 /** Runs the command line; gives the exit code when it is over, and null when a command was begun. */
 export async function runCommandLine(args: readonly string[], out: Output, variables: Variables = process.env): Promise<number | null> {
   const reader = new FlagReader(variables);
+  const run: Run = { isJson: false };
   try {
-    await buildProgram(out, reader).parseAsync(args, { from: 'user' });
+    await buildProgram(out, reader, run).parseAsync(args, { from: 'user' });
     return null;
   } catch (error) {
     // Commander has said it. Its own code for wrong usage is 1, which here means that something could not be done.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
-    const message = messageOf(error);
-    out.writeError(`meercat: ${error instanceof MeercatError ? reader.nameVariables(message) : message}\n`);
-    return error instanceof MeercatError && error.code === 'MEERCAT_BAD_CONFIG' ? USAGE_ERROR : 1;
+    const isOurs = error instanceof MeercatError;
+    const message = isOurs ? reader.nameVariables(messageOf(error)) : messageOf(error);
+    out.writeError(`meercat: ${message}\n`);
+    if (isOurs && error.code === 'MEERCAT_BAD_CONFIG') return USAGE_ERROR;
+    // Whoever reads the output as JSON gets JSON in any case.
+    if (run.isJson) out.write(`${JSON.stringify({ error: isOurs ? error.code : 'MEERCAT_INTERNAL', message })}\n`);
+    return 1;
   }
 }
 
-function buildProgram(out: Output, reader: FlagReader): Command {
+/** What is known of the command that runs. */
+interface Run {
+  /** It prints JSON alone. */
+  isJson: boolean;
+}
+
+function buildProgram(out: Output, reader: FlagReader, run: Run): Command {
   let unknown: readonly UnknownVariable[] = [];
   const program = new Command('meercat')
     .description('A fleet of HTTP load balancers that coordinate through Redis and route on how busy the hosts really are.')
-    .version(readVersion(), '-V, --version', 'print the version')
+    .version(readVersion(), '-v, --version', 'print the version')
+    .helpCommand(false)
     .helpOption('-h, --help', 'print this help')
     .showHelpAfterError('(meercat --help lists the commands, meercat COMMAND --help its flags)')
     .configureHelp({ optionDescription })
@@ -64,7 +78,8 @@ Examples:
 
 Most flags can also be set in the environment, as the help of each command says: --lease-ttl is MEERCAT_LEASE_TTL.
 Repeatable ones take several values separated by spaces, those without a value 1, true, yes, on or 0, false, no,
-off. An empty variable is unset. A flag on the command line wins.`,
+off. An empty variable is unset. A flag on the command line wins.
+${helpEnd('0 done; 1 could not be done')}`,
     );
 
   const up = addUp(program);
@@ -77,11 +92,18 @@ off. An empty variable is unset. A flag on the command line wins.`,
   addFleetCommands(program);
   addBench(program);
   addSimulate(program);
+  addHelp(program);
+  // As it was written before -v.
+  program.addOption(new Option('-V').hideHelp()).on('option:V', () => {
+    out.write(`${readVersion()}\n`);
+    throw new CommanderError(0, 'commander.version', readVersion());
+  });
   program.command('demo-host', { hidden: true }).requiredOption('--name <name>').requiredOption('--port <port>').action(runDemoHost);
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
   program.commands.forEach(refuseRepeated);
   program.hook('preAction', (_program, command) => {
+    run.isJson = command.opts<{ json?: unknown }>().json === true;
     reader.readInto(command);
     if (command === up) for (const started of [balancer, agent]) reader.checkFor(started, up);
     unknown = reader.unknown(program.commands);
@@ -96,6 +118,27 @@ off. An empty variable is unset. A flag on the command line wins.`,
     }
   });
   return program;
+}
+
+/** `meercat help [command]`; commander's own says nothing of a command that does not exist. */
+function addHelp(program: Command): void {
+  program
+    .command('help')
+    .description('print this help, or that of a command')
+    .argument('[command]', 'one of the commands')
+    .addHelpText('after', `\nExample:\n  meercat help balancer\n${helpEnd('0 printed')}`)
+    .action((name: string | undefined) => {
+      const commands = program.commands.filter((command) => command.name() === name);
+      if (name === undefined) program.help();
+      for (const command of commands) command.help();
+      const near = nearestOf(name, shownCommands(program));
+      program.error(`error: unknown command '${name}'${near === undefined ? '' : `\n(Did you mean ${near}?)`}`);
+    });
+}
+
+/** The commands that help lists. */
+function shownCommands(program: Command): string[] {
+  return new Help().visibleCommands(program).map((command) => command.name());
 }
 
 /** What help says of a flag: commander's text, and the variable. */

@@ -4,7 +4,7 @@ import { DEFAULTS, parseAlgorithm, parseLogLevel, parseStaticHost } from '../lib
 import { MeercatError } from '../lib/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../lib/log.js';
 import { ALGORITHMS } from '../lib/model.js';
-import { completeAddress } from '../lib/redis/address.js';
+import { ADDRESS_VARIABLES, completeAddress } from '../lib/redis/address.js';
 import { Flag } from './flag.js';
 
 /** Where Redis is: one address. */
@@ -39,3 +39,22 @@ export function parseOneRedis(text: string): string {
     );
   return text;
 }
+
+/**
+ * How the help of every command ends: what else it reads from the environment, and its exit codes.
+ * @param codes as in `0 done; 1 could not be done`
+ */
+export function helpEnd(codes: string, ...variables: readonly string[]): string {
+  const list = (lines: readonly string[]): string => lines.map((line) => `\n  ${line}`).join('');
+  const environment = `\nEnvironment: a flag can be set by the variable that stands behind it as (env: ...). Besides these:${list(variables)}\n`;
+  return `${variables.length === 0 ? '' : environment}\nExit codes:${list([...codes.split('; '), '2 wrong usage'])}`;
+}
+
+/** The variables that complete --redis. */
+export const REDIS_VARIABLES: readonly string[] = [
+  ADDRESS_VARIABLES.filter((variable) => variable.startsWith('MEERCAT_SENTINEL')).join(', '),
+  ADDRESS_VARIABLES.filter((variable) => variable.startsWith('MEERCAT_REDIS')).join(', '),
+];
+
+/** What --json prints in place of the result when something could not be done. */
+export const JSON_ERRORS = `With --json, what could not be done is an object too: {"error": CODE, "message": TEXT}.`;
