@@ -252,8 +252,8 @@ test('the Host header and the expected statuses hold for the checks of the maste
 test('a file of --host-ca that can’t be used is said before anything is started', () =>
   withTempDir(async (dir) => {
     for (const [file, reason] of [
-      [`${dir}/none.pem`, 'ENOENT'],
-      [dir, 'EISDIR'],
+      [`${dir}/none.pem`, 'there is no such file'],
+      [dir, 'it is a directory, not a file'],
       ['/dev/null', 'no certificate in PEM form'],
     ] as const) {
       const error = await withBalancer({ hostCa: file }, () => undefined).then(

@@ -343,7 +343,10 @@ test('a taken port, or one taken for the console, is one line and exit code 1, b
       await withPortTaken(taken, () =>
         withFleet(['--balancers', '3', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
           assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
-          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken} is taken: choose others with --port`]);
+          assert.equal(fleet.lines, [
+            'meercat: starting the fleet …',
+            `meercat: port ${taken} on 127.0.0.1 is taken: choose another with --port`,
+          ]);
           assert.equal(fleet.members(), []);
         }),
       );
