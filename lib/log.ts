@@ -18,8 +18,11 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** How much is logged: this level and what is more severe. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** What each line has by itself: a field of the same name would stand there twice, and readers of JSON keep one of the two. */
+type LineKey = 'level' | 'time' | 'name' | 'msg';
+
 /** Values that go with a log line, by name. No secrets. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>> & { readonly [key in LineKey]?: never };
 
 /** Writes one log line. */
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void;
