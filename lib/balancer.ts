@@ -6,7 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, formatDuration, machineName, reachableAddress } from './config/config.js';
-import { healthPages, type Standing } from './console/health.js';
+import { healthPages, type HealthFacts } from './console/health.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
 import { type Lookup, systemLookup } from './health/host-addresses.js';
@@ -151,7 +151,7 @@ export async function startBalancer(
   let port = config.port;
   let isListening = false;
   const nameOf = (): string => (config.name === '' ? `${machineName()}-${port}` : config.name);
-  const standing = (): Standing => {
+  const standing = (): HealthFacts => {
     const known = pool.known();
     const list = context.view.candidates();
     return {

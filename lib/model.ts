@@ -25,10 +25,10 @@ export const HOST_STATES: readonly HostState[] = ['up', 'silent', 'down'];
  * - `drained`: it gets no new requests and finishes what it has;
  * - `ejected`: it gets none, and what it has is ended.
  */
-export type OperatorWord = 'drained' | 'ejected';
+export type OperatorState = 'drained' | 'ejected';
 
 /** All of an operator's words; a word's index and 1 is its code in the shared table, where 0 is none. */
-export const OPERATOR_WORDS: readonly OperatorWord[] = ['drained', 'ejected'];
+export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
 /**
  * What a master's table is stamped with. Later tables have a higher term, or the same mastership and a higher seq.
@@ -104,13 +104,13 @@ export interface HostLoad {
   /** Requests that it answered since then, and how long it took, each as a multiple of what its class takes on average, added up. */
   readonly answers: number;
   readonly paces: number;
-  readonly evidence: Evidence;
+  readonly evidence: SpeedEvidence;
   /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
   readonly counts: readonly number[];
 }
 
 /** What finished requests tell of a host's speed, added up: work in milliseconds of CPU, durations in milliseconds. */
-export interface Evidence {
+export interface SpeedEvidence {
   readonly work: number;
   readonly durations: number;
   /** Sums of work², work · duration and duration²: how much work and duration scatter. */
@@ -188,7 +188,7 @@ export interface HostTable {
   /** How long balancers are to wait at least between two load messages, in ms; absent: as long as they like. */
   readonly everyMs?: number;
   /** Names of the hosts that answer too soon to be believed; absent: none. */
-  readonly quick?: readonly string[];
+  readonly likelyBogus?: readonly string[];
   /** Names of the hosts that left since the message before. */
   readonly gone: readonly string[];
 }
@@ -234,7 +234,7 @@ export interface HostView {
   /** How long each host takes for its answers to this balancer, as a multiple of what is usual for their class, lately; 0 while it has given none. */
   readonly pace: Float64Array;
   /** 1: the master, who hears of all answers, says that the host answers too soon to be believed. */
-  readonly quick: Int32Array;
+  readonly likelyBogus: Int32Array;
   /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
   readonly warmSince: Float64Array;
   /** How long a host warms up, in milliseconds. */
@@ -244,7 +244,7 @@ export interface HostView {
   /** How many of them one host may have; with so many it is picked only when all others have as many. Infinity: no limit. */
   readonly maxInflight: number;
   /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */
-  readonly kept: Int32Array;
+  readonly phantomInflight: Int32Array;
   /** The work that both are expected to be (ms of CPU). */
   readonly work: Float64Array;
   /** What all other balancers have in flight on each host, as of `FLEET.loadsAt`. */

@@ -309,7 +309,7 @@ test("a taken port, also the console's, and an address of another machine end a 
       const free = await freePort();
       const flags = ['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--log-level', 'error'];
       await areRefused(1, [
-        { args: [...flags, '--port', String(port)], says: new RegExp(`^meercat: .*${port}.* taken.*--port`) },
+        { args: [...flags, '--port', String(port), '--console-port', '0'], says: new RegExp(`^meercat: .*${port}.* taken.*--port`) },
         {
           args: [...flags, '--port', String(free), '--console-port', String(port)],
           says: new RegExp(`^meercat: the console's port ${port} is taken: choose another with --console-port$`),

@@ -98,7 +98,7 @@ const BAD: readonly Example[] = [
     text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;",
   },
   { check: 'checkColumnWriters', path: 'lib/table/writer.ts', text: 'columns.avoidUntil[slot] = 0;' },
-  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.quick[slot]++;' },
+  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.likelyBogus[slot]++;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'columns.lists[next][0] = count;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'Atomics.store(this.#columns.header, HEADER.activeList, next);' },
   {
@@ -184,7 +184,7 @@ const GOOD: readonly Example[] = [
   {
     check: 'checkColumnWriters',
     path: 'lib/fleet/a.ts',
-    text: 'if (columns.quick[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);',
+    text: 'if (columns.likelyBogus[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);',
   },
   { check: 'checkColumnWriters', path: 'lib/lab/a.ts', text: 'work[slot] = 0;' },
   {
@@ -319,6 +319,28 @@ test('the sources are found', () => {
 test('no file of lib or bin imports itself by way of others', () => {
   const found = circlesOf(sources.filter(({ path }) => !path.startsWith('test/')));
   assert.is(found.length, 0, `\n    ${found.join('\n    ')}`);
+});
+
+/** Where each exported name of lib and bin is declared, by name; a type and a value of one file count once. */
+function exportsOf(files: readonly { readonly path: string; readonly text: string }[]): Map<string, Set<string>> {
+  const places = new Map<string, Set<string>>();
+  for (const { path, text } of files) {
+    for (const [, name] of text.matchAll(/^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm)) {
+      places.set(name as string, (places.get(name as string) ?? new Set()).add(path));
+    }
+  }
+  return places;
+}
+
+test('no two exported things share a name', () => {
+  const twice = [...exportsOf(sources.filter(({ path }) => !path.startsWith('test/')))].filter(([, places]) => places.size > 1);
+  assert.equal(
+    twice.map(([name, places]) => `${name}: ${[...places].join(', ')}`),
+    [],
+  );
+  const one = { path: 'lib/a.ts', text: 'export type A = 1;\nexport const A = 1;' };
+  assert.is(exportsOf([one, { path: 'lib/b.ts', text: 'export interface A {}' }]).get('A')?.size, 2);
+  assert.is(exportsOf([one]).get('A')?.size, 1);
 });
 
 for (const [name, check] of Object.entries(CHECKS)) {

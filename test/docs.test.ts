@@ -1,8 +1,6 @@
 // The tables in docs/ against the code: what is forwarded, what is refused, every flag with its default, every
 // answer of a balancer itself. What stands there is tried, not compared with a copy.
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
@@ -12,21 +10,12 @@ import { ANSWERS } from '../lib/traffic/wire/answers.js';
 import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/wire/headers.js';
 import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/wire/request-head.js';
 import { RequestParser } from '../lib/traffic/client/request-parser.js';
+import { codeIn, readPage, tableBelow as tableOf } from './support/documents.js';
 
 const test = suite('docs');
 
 /** The rows of the table below a heading of a page in docs/, as cells; the heading's own row is left out. */
-function tableBelow(page: string, heading: string): string[][] {
-  const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8');
-  const start = text.indexOf(`\n${heading}\n`);
-  assert.ok(start >= 0, `the heading ${heading}`);
-  const [, lines = ''] = /\n\n(\|[^]*?)\n\n/.exec(text.slice(start)) ?? [];
-  const rows = lines.split('\n').map((line) => line.slice(2, -2).split(' | '));
-  assert.ok(rows.length > 3, `a table below ${heading}`);
-  return rows.slice(2);
-}
-
-const codeIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
+const tableBelow = (page: string, heading: string): string[][] => tableOf(readPage(`docs/${page}`), heading);
 
 test('every flag of a balancer is in its table, with the default that is in force', () => {
   const rows = tableBelow('flags.md', '## `meercat balancer`').filter(([first = '']) => !first.startsWith('**'));

@@ -1,6 +1,7 @@
 // The strict test runner: node dist/test/run.js [pattern…] [--dir DIR] [--suffix .test.js]
 // Each test file runs in a child process of its own (support/test-file.ts says what passes). A pattern is a part of
 // a path; one that matches nothing fails the run. The last line is always "N passed, N failed[, N skipped]".
+// *.test.ts proves correctness; *.long.ts are benchmarks in small, soak and memory tests (npm run test:long).
 
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
@@ -43,39 +44,44 @@ function report(name: string, result: FileResult): void {
  * most of their time.
  */
 const CORES: Readonly<Record<string, number>> = {
-  'lab/policies': 1.1,
-  'lab/bench': 1.5,
-  'local-fleet': 0.9,
+  'lab/policies.long': 1.1,
+  'chaos/chaos.long': 1.1,
+  'lab/bench.long': 1.5,
+  'lab/forward.long': 1.3,
+  'lab/request-cost.long': 1.3,
+  'lab/ejection.long': 1.3,
+  'traffic/memory.long': 1.1,
+  'lab/churn.long': 0.7,
+  'up/local-fleet': 0.9,
   restart: 0.9,
-  'lab/forward': 1.3,
-  'fleet/balancer-fleet': 0.5,
-  'lab/churn': 0.7,
-  'lab/ejection': 1.3,
-  'traffic/memory': 1.1,
+  'hosts/steady-reports': 1,
+  'up/process-group-start': 0.8,
+  'up/process-group': 0.8,
+  'up/process-group-stop': 0.7,
+  'up/process-group-restart': 0.7,
+  'fleet/balancer-threads': 0.8,
   'fleet/operator': 0.9,
   cli: 0.8,
+  'redis/acl': 0.8,
+  'learning/cost-model': 1,
   'bad-input-keys': 0.9,
   'bad-input-messages': 0.9,
+  'fleet/balancer-fleet': 0.5,
+  'traffic/host/host-matrix-tls': 0.8,
   'redis/connect-cluster': 0.5,
-  'agent/agent': 0.6,
   'redis/connect-sentinel': 0.6,
+  'redis/connect-guarded': 0.5,
+  'agent/agent': 0.6,
   'fleet/health-checks': 0.5,
   'fleet/why': 0.7,
-  'redis/connect': 0.3,
   'bad-input-redis': 0.4,
   'console/operator': 0.7,
   run: 0.8,
   'console/status': 0.4,
-  'fleet/balancer-threads': 0.8,
-  'up/process-group': 0.8,
-  'up/process-group-start': 0.8,
-  'up/process-group-stop': 0.7,
-  'up/process-group-restart': 0.7,
   'lab/simulation/simulate': 1.2,
-  'routing/cost-model': 1,
-  'traffic/slow-clients': 0.8,
-  'traffic/streaming': 0.9,
   'lab/simulation/simulation': 1,
+  'traffic/client/slow-clients': 0.8,
+  'traffic/request/streaming': 0.9,
 };
 const LONG = Object.keys(CORES);
 const OTHERS = 0.35;

@@ -11,7 +11,7 @@ export interface Credentials {
 }
 
 /** Why a request is refused. */
-export interface Refusal {
+export interface GuardRefusal {
   readonly status: 401 | 403;
   readonly error: string;
   readonly message: string;
@@ -20,7 +20,7 @@ export interface Refusal {
 }
 
 /** Judges requests; undefined lets one pass. */
-export type Guard = (credentials: Credentials) => Refusal | undefined;
+export type Guard = (credentials: Credentials) => GuardRefusal | undefined;
 
 /** Whether an address, as a listening socket gives it, can only be reached from this machine. */
 export function isLoopback(address: string): boolean {
@@ -42,7 +42,7 @@ export function buildGuard(address: string, token: string): Guard {
   return () => ({ status: 403, error: 'MEERCAT_FORBIDDEN', message, challenge: '' });
 }
 
-function checkToken(expected: Buffer, authorization: string | undefined): Refusal | undefined {
+function checkToken(expected: Buffer, authorization: string | undefined): GuardRefusal | undefined {
   const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
   // Digests have one length, so that the comparison tells nothing of the token, not even how long it is.
   if (given !== undefined && timingSafeEqual(digestOf(given), expected)) return undefined;
@@ -59,7 +59,7 @@ function checkToken(expected: Buffer, authorization: string | undefined): Refusa
  * DNS rebinding: a browser sends a foreign page's requests here, under that page's host name, when its name points to
  * this machine. An address or `localhost` can't be made to.
  */
-function checkHost(host: string | undefined): Refusal | undefined {
+function checkHost(host: string | undefined): GuardRefusal | undefined {
   const [, v6, name = ''] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
   if (v6 !== undefined ? isIP(v6) === 6 : isIP(name) === 4 || /^(?:[\w-]+\.)*localhost$/i.test(name)) return undefined;
   return {

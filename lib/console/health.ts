@@ -6,7 +6,7 @@ import { type ReadinessFacts, readinessOf } from './readiness.js';
 import type { Page } from './server.js';
 
 /** How a balancer stands, read anew for each request. */
-export interface Standing extends ReadinessFacts {
+export interface HealthFacts extends ReadinessFacts {
   readonly name: string;
   readonly role: Role;
   /** The highest term that this balancer has seen. */
@@ -28,7 +28,7 @@ function phaseOf({ isStopping, waitingFor }: ReadinessFacts): Phase {
 }
 
 /** The pages of a balancer. Live answers 200 as long as anything answers; ready and health 503 when no request could be served. */
-export function healthPages(read: () => Standing): Page[] {
+export function healthPages(read: () => HealthFacts): Page[] {
   return [
     {
       path: HEALTH_PATHS.live,

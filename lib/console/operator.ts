@@ -2,13 +2,13 @@
 // and an event has every balancer read it at once.
 
 import { MeercatError } from '../errors.js';
-import type { OperatorWord } from '../model.js';
+import type { OperatorState } from '../model.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import type { EventKind } from '../redis/event-message.js';
 import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import { readHostNames } from '../redis/host-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
-import { readWord, writeWord } from '../redis/settings.js';
+import { readWord, writeOperatorState } from '../redis/settings.js';
 import { checkFleetLives } from './no-fleet.js';
 import { connectForPerson } from './status.js';
 
@@ -28,14 +28,14 @@ export interface OperatorOptions {
 export interface Operated {
   readonly host: string;
   /** What stands in Redis about the host now; null when nothing. */
-  readonly operator: OperatorWord | null;
+  readonly operator: OperatorState | null;
   /** What stood there before, as it was. */
   readonly before: string | null;
   /** The balancers that live. */
   readonly balancers: number;
 }
 
-const WORD: Readonly<Record<OperatorAction, OperatorWord | null>> = { drain: 'drained', undrain: null, eject: 'ejected' };
+const WORD: Readonly<Record<OperatorAction, OperatorState | null>> = { drain: 'drained', undrain: null, eject: 'ejected' };
 const EVENT: Readonly<Record<OperatorAction, EventKind>> = { drain: 'host-drained', undrain: 'host-undrained', eject: 'host-ejected' };
 
 /** How many names an error lists. */
@@ -63,7 +63,7 @@ async function write(client: Commands, keys: Keys, { action, host }: OperatorOpt
   const before = await readWord(client, keys, host);
   // What is set can be taken back, also of a host that is gone.
   if (operator !== null || before === null) await checkKnown(client, keys, host);
-  await writeWord(client, keys, host, operator);
+  await writeOperatorState(client, keys, host, operator);
   await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by meercat ${action}` });
   return { host, operator, before, balancers: await countBalancers(client, keys) };
 }
@@ -90,7 +90,7 @@ export function describeOperated({ host, operator, before, balancers }: Operated
   return `${phrase(host, operator, before)}\n${fleet}`;
 }
 
-function phrase(host: string, operator: OperatorWord | null, before: string | null): string {
+function phrase(host: string, operator: OperatorState | null, before: string | null): string {
   if (operator === null)
     return before === null ? `${host} was neither drained nor ejected` : `${host} is let in again: it gets requests when it is well`;
   const again = before === operator ? ' already' : '';

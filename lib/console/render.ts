@@ -1,6 +1,6 @@
 // The fleet as text for a terminal: two tables that fit 100 columns, or one plain line for each row.
 
-import type { BalancerView, FleetView, HostView } from '../redis/fleet-view.js';
+import type { BalancerView, FleetView, HostRecord } from '../redis/fleet-view.js';
 
 /** A column: its title, where its cells stand, and what is in them. */
 export type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
@@ -26,7 +26,7 @@ const BALANCER_COLUMNS: readonly Column<BalancerRow>[] = [
   ['MEMORY', 'right', (row) => megabytes(row.memoryBytes)],
 ];
 
-const HOST_COLUMNS: readonly Column<HostView>[] = [
+const HOST_COLUMNS: readonly Column<HostRecord>[] = [
   ['HOST', 'left', (row) => row.name],
   ['STATE', 'left', (row) => standingOf(row).join(', ')],
   ['URL', 'left', (row) => row.url],
@@ -64,7 +64,7 @@ export function renderLines(view: FleetView): string[] {
 }
 
 /** What an operator said of a host, and its state unless that goes without saying. */
-function standingOf({ operator, state }: HostView): string[] {
+function standingOf({ operator, state }: HostRecord): string[] {
   if (operator === null) return [state];
   return state === 'up' ? [operator] : [operator, state];
 }

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { MeercatError } from '../errors.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
-import { type Commands, connectOnce, isRefusal, reasonOf } from '../redis/connect.js';
+import { type Commands, connectOnce, needsOperator, reasonOf } from '../redis/connect.js';
 import { readCosts } from '../redis/cost-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
@@ -35,7 +35,7 @@ export async function connectForPerson(redis: string): Promise<Commands> {
     // A refusal says itself what to do.
     throw new MeercatError(
       'MEERCAT_NO_REDIS',
-      `Redis at ${describeAddress(address)} can't be used: ${reason}${isRefusal(reason) ? '' : '; check --redis'}`,
+      `Redis at ${describeAddress(address)} can't be used: ${reason}${needsOperator(reason) ? '' : '; check --redis'}`,
       { cause: error },
     );
   }

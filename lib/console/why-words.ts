@@ -69,7 +69,7 @@ export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAn
 function renderPick(pick: ExplainedPick): string[] {
   const rows = pick.looked.map((row): Row => ({ ...row, remark: remarkOf(row, pick) }));
   const more = pick.unlisted > 0 ? [`and ${pick.unlisted} more`] : [];
-  return [...(rows.length === 0 ? [] : table(COLUMNS, rows)), ...more, ...freshness(pick), reasonOf(pick)];
+  return [...(rows.length === 0 ? [] : table(COLUMNS, rows)), ...more, ...freshness(pick), pickReason(pick)];
 }
 
 function remarkOf(row: LookedAt, { picked }: ExplainedPick): string {
@@ -100,7 +100,7 @@ function freshness(pick: ExplainedPick): string[] {
 }
 
 /** In words, why a pick came out as it did. */
-export function reasonOf(pick: ExplainedPick): string {
+export function pickReason(pick: ExplainedPick): string {
   return [...circumstances(pick), ...decision(pick), ...consequence(pick)].join(' ');
 }
 

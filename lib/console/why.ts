@@ -4,14 +4,14 @@
 import { randomBytes } from 'node:crypto';
 import { MeercatError } from '../errors.js';
 import type { Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
-import { type Commands, reasonOf as redisReasonOf } from '../redis/connect.js';
+import { type Commands, reasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { decodeAnswer, isAskedMethod, isAskedTarget, isRequestId, MAX_ASKED_TARGET } from '../redis/why-message.js';
 import { readAsked, takeAnswer } from '../redis/why-store.js';
 import { connectForPerson } from './status.js';
-import { reasonOf, renderWhy } from './why-words.js';
+import { pickReason, renderWhy } from './why-words.js';
 
 /** An answer takes some milliseconds; a balancer that is very busy may take longer. */
 const ANSWER_TIMEOUT_MS = 3000;
@@ -62,7 +62,7 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
     const keys = buildKeys(options.namespace);
     const { balancer, answer } = await ask(client, keys, options).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
-      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${redisReasonOf(error)}`, { cause: error });
+      throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked')
       throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
@@ -141,7 +141,7 @@ function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, que
 function toJson(balancer: string, question: WhyQuestion, answer: WhyAnswer): string {
   if (answer.status !== 'explained') return JSON.stringify({ balancer, ...question, status: answer.status, picks: [] }, null, 2);
   const { explanation } = answer;
-  const picks = explanation.picks.map((pick) => ({ ...pick, why: reasonOf(pick) }));
+  const picks = explanation.picks.map((pick) => ({ ...pick, why: pickReason(pick) }));
   return JSON.stringify({ balancer, ...question, status: answer.status, ...explanation, picks }, null, 2);
 }
 

@@ -30,7 +30,7 @@ const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
 const MIN_RATE_SECONDS = 0.5;
 
 /** What a balancer says of itself now. */
-export interface Standing {
+export interface HeartbeatFacts {
   readonly role: string;
   /** The highest term that it has seen. */
   readonly term: number;
@@ -73,7 +73,7 @@ export class Membership {
    * Says that this balancer lives, and reads how the fleet stands. A Redis that came back empty is told again
    * what all must go by. Rejects when Redis can't be reached.
    */
-  async beat(standing: Standing): Promise<FleetStanding> {
+  async beat(standing: HeartbeatFacts): Promise<FleetStanding> {
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
     const fleet = await heartbeat(
@@ -126,7 +126,7 @@ export class Membership {
     return Math.max(0, slaves.indexOf(this.#config.name));
   }
 
-  #fields({ role, term, noMaster }: Standing): Record<string, string | number> {
+  #fields({ role, term, noMaster }: HeartbeatFacts): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
     const { rps, cores } = this.#rates(counts.requests ?? 0);

@@ -1,7 +1,7 @@
 // What this balancer says of its own requests: makes load messages of what the traffic thread counts. What of them
 // the master has taken is kept beside (feed-forward.ts).
 
-import { type Evidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type SpeedEvidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type Said } from './feed-forward.js';
 import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
@@ -20,7 +20,7 @@ const FULL_MESSAGES = 20;
 /** The weight of the newest requests in the mean cost. */
 const MEAN_WEIGHT = 0.3;
 
-type SaidEvidence = { readonly [Sum in keyof Evidence]: Float64Array };
+type SaidEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
 /** What this balancer says of its requests. */
 export class OwnLoads {
@@ -131,7 +131,7 @@ export class OwnLoads {
     const changed: HostLoad[] = [];
     const said: Said = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
-      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.kept[slot] as number));
+      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
       const served = columns.served[slot] as number;
       const isKnown = this.#saidOf[slot] === name;
       // As many in flight, and none finished: it is the same ones, and the work is the same.
@@ -199,8 +199,8 @@ export class OwnLoads {
 
   /** Requests in flight on average since the host was named last; now, when it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, kept, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, (inflight[slot] as number) + (kept[slot] as number));
+    const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#saidAtMs[slot] as number);
     const mean = (total - (this.#saidInflightMs[slot] as number)) / elapsedMs;
@@ -210,7 +210,7 @@ export class OwnLoads {
   }
 
   /** What was served since the host was named last. */
-  #evidence(slot: number, isKnown: boolean): Evidence {
+  #evidence(slot: number, isKnown: boolean): SpeedEvidence {
     const said = this.#saidEvidence;
     const { workDone, busyMs, workSquares, workByDuration, durationSquares } = this.#columns;
     return {

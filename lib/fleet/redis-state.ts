@@ -2,7 +2,7 @@
 // must mend, however often it is met.
 
 import type { Log } from '../log.js';
-import { isRefusal } from '../redis/connect.js';
+import { needsOperator } from '../redis/connect.js';
 
 /** What the log was told of one Redis. */
 export class RedisState {
@@ -49,7 +49,7 @@ export class RedisState {
   }
 
   #warn(message: string, reason: string): void {
-    const isNews = this.#isUsable !== false || (isRefusal(reason) && reason !== this.#warned);
+    const isNews = this.#isUsable !== false || (needsOperator(reason) && reason !== this.#warned);
     if (isNews) this.#warned = reason;
     this.#log(isNews ? 'warn' : 'debug', message, { redis: this.#where, reason });
     this.#isUsable = false;

@@ -40,7 +40,7 @@ export class SettingsSync {
   }
 
   /** Acts on what changed since the last time, and remembers it. */
-  take({ algorithm, words, wrong, fields }: Settings): void {
+  take({ algorithm, operatorStates, wrong, fields }: Settings): void {
     const { keys, table, count, log, post } = this.#options;
     if (fields.size !== this.#fields.size || [...fields].some(([field, value]) => this.#fields.get(field) !== value)) {
       this.#fields = fields;
@@ -51,9 +51,9 @@ export class SettingsSync {
       log('warn', 'a field of the settings hash is not understood', { key: keys.settings });
     }
     this.#wrong = wrong;
-    const before = table.writer.words;
-    for (const [host, word] of words) if (before.get(host) !== word) log('info', 'an operator took a host out', { host, word });
-    for (const host of before.keys()) if (!words.has(host)) log('info', 'an operator let a host in again', { host });
-    table.setWords(words);
+    const before = table.writer.operatorStates;
+    for (const [host, word] of operatorStates) if (before.get(host) !== word) log('info', 'an operator took a host out', { host, word });
+    for (const host of before.keys()) if (!operatorStates.has(host)) log('info', 'an operator let a host in again', { host });
+    table.setOperatorStates(operatorStates);
   }
 }

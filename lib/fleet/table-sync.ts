@@ -3,7 +3,7 @@
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { HostTable, OperatorWord, Stamp } from '../model.js';
+import type { HostTable, OperatorState, Stamp } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
@@ -50,7 +50,7 @@ export interface TableSync {
   /** The traffic thread knows the hosts that it was told of last: they may be picked. */
   admitKnown(): void;
   /** Takes all that an operator said of hosts. */
-  setWords(words: ReadonlyMap<string, OperatorWord>): void;
+  setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
   /** Takes what this balancer's own check of a host found. */
   setOwnDown(name: string, isDown: boolean): void;
   /** Lets go of what own checks found. */
@@ -235,8 +235,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       announce(writer.admitKnown());
       post({ type: 'listed' });
     },
-    setWords(words) {
-      const ejected = writer.setWords(words);
+    setOperatorStates(operatorStates) {
+      const ejected = writer.setOperatorStates(operatorStates);
       // The list first: no request is to come to a host whose requests are being ended.
       if (writer.isListOld) rebuild();
       for (const { slot } of ejected) post({ type: 'host-ejected', slot });

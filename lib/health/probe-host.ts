@@ -13,7 +13,7 @@ import type { HealthRules, HostTls } from '../config/traffic-config.js';
 const MAX_BODY_BYTES = 64 << 10;
 
 /** What a check asks for, and what it takes for an answer. */
-export type CheckRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'healthExpect' | 'healthTimeoutMs'>;
+export type ProbeRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'healthExpect' | 'healthTimeoutMs'>;
 
 /**
  * Whether the host of this origin is well. Never rejects.
@@ -21,7 +21,7 @@ export type CheckRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'health
  * be given more to do. With a path it must answer GET with an expected status, its body too, all within `healthTimeoutMs`.
  * @param addresses of a host that has a name: it is well when one of them is
  */
-export function probeHost(origin: string, rules: CheckRules, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
+export function probeHost(origin: string, rules: ProbeRules, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
   const url = new URL(origin);
   const target = { ...hostAddressOf(url), ...(addresses !== undefined && tryEach(addresses, rules.healthTimeoutMs)) };
   const isWell = rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(url, target, rules, tls);
@@ -51,7 +51,7 @@ function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
 function doesAnswer(
   url: URL,
   target: Target,
-  { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: CheckRules,
+  { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: ProbeRules,
   { ca, isInsecure }: HostTls,
 ): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,7 +3,7 @@
 // not counted wrongly.
 
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
-import { isQuickPace, neutralPaceOf } from '../routing/pace.js';
+import { isBogusPace, neutralPaceOf } from '../routing/pace.js';
 import { medianOf } from '../routing/usage.js';
 import type { CostModel } from '../learning/cost-model.js';
 import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } from '../learning/capacity.js';
@@ -21,7 +21,7 @@ const MIN_TICK_SECONDS = 0.2;
 const INTERVAL_WEIGHT = 0.1;
 
 /** More are not told: then the median is not to be believed. */
-const MAX_QUICK = 256;
+const MAX_LIKELY_BOGUS = 256;
 
 interface Said {
   readonly inflight: number;
@@ -53,7 +53,7 @@ export class FleetLoads {
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
   #neutralPace = Number.NaN;
-  #quick: readonly string[] = [];
+  #likelyBogus: readonly string[] = [];
   #messages = 0;
   /** How long balancers wait between two messages, as it was lately. */
   #intervalMs = 0;
@@ -176,7 +176,7 @@ export class FleetLoads {
       if (total.tick(seconds)) rates.add(host);
       if (total.pace > 0) paces.push(total.pace);
       const { speed, capacity } = total.capacity;
-      const isBelieved = !isQuickPace(total.pace, this.#neutralPace);
+      const isBelieved = !isBogusPace(total.pace, this.#neutralPace);
       if (isBelieved && !Number.isNaN(capacity)) capacities.push(capacity);
       if (isBelieved && !Number.isNaN(speed)) {
         speeds.push(speed);
@@ -210,22 +210,22 @@ export class FleetLoads {
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
       this.#messages = this.#silentMs = 0;
     }
-    const quick: string[] = [];
+    const likelyBogus: string[] = [];
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
-      if (isQuickPace(total.pace, this.#neutralPace)) {
+      if (isBogusPace(total.pace, this.#neutralPace)) {
         doubtCapacity(total.capacity, this.#speeds);
-        if (quick.length < MAX_QUICK) quick.push(host);
+        if (likelyBogus.length < MAX_LIKELY_BOGUS) likelyBogus.push(host);
       }
       if (total.isToBeTold) changed.add(host);
     }
-    this.#quick = quick;
+    this.#likelyBogus = likelyBogus;
     return changed;
   }
 
   /** The hosts that answer too soon to be believed, by all balancers' word; see pace.ts. */
-  get quick(): readonly string[] {
-    return this.#quick;
+  get likelyBogus(): readonly string[] {
+    return this.#likelyBogus;
   }
 
   /** The same as `of`, for the fleet: what the host can do counts as told. */

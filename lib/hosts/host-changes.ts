@@ -24,7 +24,7 @@ export interface HostChanges {
   readonly loads: readonly LoadRow[];
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
   /** The hosts that answer too soon to be believed. */
-  readonly quick: readonly string[];
+  readonly likelyBogus: readonly string[];
   /** What a request of each class costs (ms of CPU); null when that did not change. */
   readonly costs: Costs | null;
   readonly gone: readonly string[];

@@ -21,7 +21,7 @@ export const OLD_INTERVALS = 2.5;
 export const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps: null };
 
 /** How hosts are checked; `HealthRules` has these fields. */
-export interface CheckRules extends RiseAndFall {
+export interface HostCheckRules extends RiseAndFall {
   /** With a path every host is checked, and one that fails is down whatever its agent says; without, only hosts of which no agent tells. */
   readonly healthPath: string;
 }

@@ -10,7 +10,7 @@ import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, ReportOutcome } from './host-changes.js';
 import {
   blankEntry,
-  type CheckRules,
+  type HostCheckRules,
   conflictOf,
   figuresRowOf,
   freshFigures,
@@ -36,7 +36,7 @@ const MAX_HOSTS = 16_384;
 
 /** The master's registry of hosts. */
 export class HostRegistry {
-  readonly #rules: CheckRules;
+  readonly #rules: HostCheckRules;
   readonly #entries = new Map<string, HostEntry>();
   readonly #costs = new FleetCosts();
   readonly #loads = new FleetLoads(this.#costs.model);
@@ -44,7 +44,7 @@ export class HostRegistry {
   readonly #namesakes = new Namesakes();
   readonly #pending = new PendingChanges();
 
-  constructor(rules: CheckRules = TRAFFIC_DEFAULTS) {
+  constructor(rules: HostCheckRules = TRAFFIC_DEFAULTS) {
     this.#rules = rules;
   }
 
@@ -218,7 +218,7 @@ export class HostRegistry {
         return { name, inflight, work, capacity, speed };
       },
     });
-    return { ...pending, acks: this.#loads.takeAcks(), quick: this.#loads.quick, costs: this.#costs.takeChange() };
+    return { ...pending, acks: this.#loads.takeAcks(), likelyBogus: this.#loads.likelyBogus, costs: this.#costs.takeChange() };
   }
 
   /** Has a host that is not known here taken out of what is stored. */

@@ -1,7 +1,7 @@
 // One host as all balancers together see it: requests in flight, the rate at which they are finished, and what they
 // tell of what the host can do.
 
-import type { Evidence, HostFigures } from '../model.js';
+import type { SpeedEvidence, HostFigures } from '../model.js';
 import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../learning/capacity.js';
 
@@ -86,7 +86,7 @@ export class HostTotal {
   }
 
   /** Requests were finished. */
-  serve(requests: number, evidence: Evidence): void {
+  serve(requests: number, evidence: SpeedEvidence): void {
     this.#finished += requests;
     this.#served += requests;
     const sum = this.#evidence;

@@ -172,7 +172,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       figures: isFull ? [] : changes.figures,
       loads: isFull ? [] : changes.loads,
       acks: changes.acks,
-      quick: changes.quick,
+      likelyBogus: changes.likelyBogus,
       everyMs: loadEveryMs(registry.balancers, registry.size, budget),
       costs: isFull ? registry.costs : changes.costs,
       gone: changes.gone,
@@ -185,7 +185,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       figures: [],
       loads: [],
       acks: changes.acks,
-      quick: changes.quick,
+      likelyBogus: changes.likelyBogus,
       costs: registry.costs,
       gone: [],
     };

@@ -3,13 +3,13 @@
 // compared with what was asked.
 
 import { connect, type Socket } from 'node:net';
-import { type Arrivals, CLASSES, drawArrivals } from './scenario.js';
+import { type DrawnArrivals, CLASSES, drawArrivals } from './scenario.js';
 import { percentile } from './statistics.js';
 
 const CRLF2 = '\r\n\r\n';
 
 /** What the load is told: one turn. */
-export interface Turn {
+export interface ArrivalTurn {
   readonly type: 'turn';
   readonly ports: readonly number[];
   readonly seed: number;
@@ -40,14 +40,14 @@ export interface TurnDone {
 
 /** Runs it: `arrivals`. Understands `turn` and says `done` after each. */
 export async function runArrivals(): Promise<() => void> {
-  process.on('message', async (turn: Turn) => {
+  process.on('message', async (turn: ArrivalTurn) => {
     if (turn.type === 'turn') process.send?.(await runTurn(turn));
   });
   process.send?.({ type: 'ready' });
   return () => undefined;
 }
 
-async function runTurn({ ports, seed, perSecond, warmUpMs, measuredMs, graceMs }: Turn): Promise<TurnDone> {
+async function runTurn({ ports, seed, perSecond, warmUpMs, measuredMs, graceMs }: ArrivalTurn): Promise<TurnDone> {
   const lengthMs = warmUpMs + measuredMs;
   const arrivals = drawArrivals(seed, perSecond, lengthMs, ports.length);
   const load = new OpenLoad(ports, arrivals);
@@ -57,7 +57,7 @@ async function runTurn({ ports, seed, perSecond, warmUpMs, measuredMs, graceMs }
 }
 
 class OpenLoad {
-  readonly #arrivals: Arrivals;
+  readonly #arrivals: DrawnArrivals;
   readonly #pools: readonly Pool[];
   readonly #startMs = performance.now();
   /** When each was answered; NaN while it is not, infinity when it failed. */
@@ -68,7 +68,7 @@ class OpenLoad {
   #sent = 0;
   #ended = 0;
 
-  constructor(ports: readonly number[], arrivals: Arrivals) {
+  constructor(ports: readonly number[], arrivals: DrawnArrivals) {
     const count = arrivals.atMs.length;
     this.#arrivals = arrivals;
     this.#answeredAtMs = new Float64Array(count).fill(Number.NaN);

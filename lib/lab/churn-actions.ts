@@ -2,7 +2,7 @@
 // or one of the balancer's own. Anything else is wrong, and an answer that never comes too.
 
 import { Random } from '../routing/random.js';
-import type { Answer, ChurnConnection } from './churn-connection.js';
+import type { ChurnAnswer, ChurnConnection } from './churn-connection.js';
 import { type ActionName, bodyFor, drawSize, MAX_BODY_BYTES, refusalFor } from './churn-mix.js';
 import { pause } from './health.js';
 import { acceptOf, encodeFrame, handshakeOf, OPCODE } from './websocket.js';
@@ -27,7 +27,7 @@ export function emptyTally(): Tally {
 }
 
 /** One client at one moment. */
-export interface Turn {
+export interface ChurnTurn {
   readonly connection: ChurnConnection;
   readonly port: number;
   readonly random: Random;
@@ -46,7 +46,7 @@ const LEAVE_WITHIN_MS = 25;
 const KEY = Buffer.from('churn, churn, ch').toString('base64');
 
 /** All actions. */
-export const ACTIONS: Readonly<Record<ActionName, (turn: Turn) => Promise<void>>> = {
+export const ACTIONS: Readonly<Record<ActionName, (turn: ChurnTurn) => Promise<void>>> = {
   get: (turn) => fetchBody(turn, 'get', drawSize(turn.random)),
   trickled: (turn) => fetchBody(turn, 'trickle', drawSize(turn.random)),
   post,
@@ -63,17 +63,17 @@ export const ACTIONS: Readonly<Record<ActionName, (turn: Turn) => Promise<void>>
   'socket-refused': refusedSocket,
 };
 
-function head(method: string, path: string, { port }: Turn, ...lines: readonly string[]): string {
+function head(method: string, path: string, { port }: ChurnTurn, ...lines: readonly string[]): string {
   return [`${method} ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...lines, '', ''].join('\r\n');
 }
 
-function blame({ tally, id }: Turn, what: string): void {
+function blame({ tally, id }: ChurnTurn, what: string): void {
   tally.wrong++;
   if (tally.examples.length < MAX_EXAMPLES) tally.examples.push(`${id}: ${what}`);
 }
 
 /** Judges an answer that must be the host's, with this status and body, unless the balancer answers itself. */
-function judge(turn: Turn, answer: Answer, status: number, body: Buffer): void {
+function judge(turn: ChurnTurn, answer: ChurnAnswer, status: number, body: Buffer): void {
   const { tally, connection } = turn;
   if (answer.kind === 'whole' && answer.status === status && answer.body.equals(body)) tally.right++;
   else if (isRefusal(answer)) tally.refused++;
@@ -82,23 +82,23 @@ function judge(turn: Turn, answer: Answer, status: number, body: Buffer): void {
   if (answer.kind === 'late') connection.leave();
 }
 
-function isRefusal(answer: Answer): boolean {
+function isRefusal(answer: ChurnAnswer): boolean {
   return answer.kind === 'whole' && answer.status >= 502 && answer.status <= 504 && answer.body.includes('MEERCAT_');
 }
 
-function describe(answer: Answer, expected: number): string {
+function describe(answer: ChurnAnswer, expected: number): string {
   if (answer.kind === 'late') return 'no answer in time';
   if (answer.kind === 'cut') return `cut off after ${answer.bytes} bytes`;
   return `status ${answer.status}, ${answer.body.length} bytes in place of ${expected}: ${JSON.stringify(answer.body.toString('latin1', 0, 60))}`;
 }
 
-async function fetchBody(turn: Turn, what: 'get' | 'trickle', size: number): Promise<void> {
+async function fetchBody(turn: ChurnTurn, what: 'get' | 'trickle', size: number): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(head('GET', `/${what}/${turn.id}/${size}`, turn));
   judge(turn, await turn.connection.answer(), 200, bodyFor(turn.id, size));
 }
 
-async function post(turn: Turn): Promise<void> {
+async function post(turn: ChurnTurn): Promise<void> {
   const { connection, random, id, tally } = turn;
   const body = bodyFor(id, drawSize(random));
   tally.requests++;
@@ -116,7 +116,7 @@ async function post(turn: Turn): Promise<void> {
   judge(turn, await connection.answer(), 200, body);
 }
 
-async function pipelined(turn: Turn): Promise<void> {
+async function pipelined(turn: ChurnTurn): Promise<void> {
   const { connection, random, id, tally } = turn;
   const sizes = Array.from({ length: PIPELINED }, () => drawSize(random));
   tally.requests += sizes.length;
@@ -131,7 +131,7 @@ async function pipelined(turn: Turn): Promise<void> {
   }
 }
 
-async function goEarly(turn: Turn, go: () => void): Promise<void> {
+async function goEarly(turn: ChurnTurn, go: () => void): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(head('GET', `/slow/${turn.id}/${SLOW_MS}`, turn));
   await pause(turn.random.below(LEAVE_WITHIN_MS));
@@ -139,7 +139,7 @@ async function goEarly(turn: Turn, go: () => void): Promise<void> {
   turn.tally.right++;
 }
 
-async function goWithinAnswer(turn: Turn, go: () => void): Promise<void> {
+async function goWithinAnswer(turn: ChurnTurn, go: () => void): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(head('GET', `/trickle/${turn.id}/${MAX_BODY_BYTES}`, turn));
   await turn.connection.untilBegun();
@@ -147,7 +147,7 @@ async function goWithinAnswer(turn: Turn, go: () => void): Promise<void> {
   turn.tally.right++;
 }
 
-async function goWithinBody(turn: Turn, go: () => void): Promise<void> {
+async function goWithinBody(turn: ChurnTurn, go: () => void): Promise<void> {
   const { connection, random, id, tally } = turn;
   tally.requests++;
   const body = bodyFor(id, MAX_BODY_BYTES);
@@ -163,7 +163,7 @@ async function goWithinBody(turn: Turn, go: () => void): Promise<void> {
 }
 
 /** Whatever the client gets, it must not look whole. */
-async function hostCuts(turn: Turn): Promise<void> {
+async function hostCuts(turn: ChurnTurn): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(head('GET', `/cut/${turn.id}/${MAX_BODY_BYTES}`, turn));
   const answer = await turn.connection.answer();
@@ -173,7 +173,7 @@ async function hostCuts(turn: Turn): Promise<void> {
   if (answer.kind !== 'whole') turn.connection.leave();
 }
 
-async function webSocket(turn: Turn, isClosedWell: boolean): Promise<void> {
+async function webSocket(turn: ChurnTurn, isClosedWell: boolean): Promise<void> {
   const { connection, random, id, tally, port } = turn;
   tally.requests++;
   connection.send(handshakeOf(`/ws/${id}`, port, KEY));
@@ -208,7 +208,7 @@ async function webSocket(turn: Turn, isClosedWell: boolean): Promise<void> {
   connection.leave();
 }
 
-async function refusedSocket(turn: Turn): Promise<void> {
+async function refusedSocket(turn: ChurnTurn): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(handshakeOf(`/no/${turn.id}`, turn.port, KEY));
   judge(turn, await turn.connection.answer(), 403, Buffer.from(refusalFor(turn.id)));

@@ -2,14 +2,14 @@
 // leaving. Every wait has a deadline; none of its methods rejects.
 
 import { connect, type Socket } from 'node:net';
-import { type Frame, FrameReader } from './websocket.js';
+import { type WebSocketFrame, FrameReader } from './websocket.js';
 
 const WAIT_TIMEOUT_MS = 10_000;
 const CRLF2 = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
 /** What came instead of an answer, or as one. */
-export type Answer =
+export type ChurnAnswer =
   | { readonly kind: 'whole'; readonly status: number; readonly head: string; readonly body: Buffer }
   /** The connection ended after so many bytes of it. */
   | { readonly kind: 'cut'; readonly bytes: number }
@@ -71,7 +71,7 @@ export class ChurnConnection {
   }
 
   /** The next answer. */
-  async answer(): Promise<Answer> {
+  async answer(): Promise<ChurnAnswer> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     for (;;) {
       const found = parse(this.#bytes, this.#hasEnded && !this.#hasFailed);
@@ -93,10 +93,10 @@ export class ChurnConnection {
   }
 
   /** So many WebSocket messages; fewer when the connection ends, or they are late. */
-  async messages(count: number): Promise<Frame[]> {
+  async messages(count: number): Promise<WebSocketFrame[]> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     const reader = new FrameReader();
-    const frames: Frame[] = [];
+    const frames: WebSocketFrame[] = [];
     for (;;) {
       frames.push(...reader.push(this.#bytes));
       this.#bytes = EMPTY;

@@ -2,7 +2,7 @@
 // the process, so it is cut to the time of the load. Format: `Profiler.Profile` of the DevTools protocol.
 
 /** A function in a profile. */
-export interface Frame {
+export interface ProfileFrame {
   readonly functionName: string;
   /** A file URL, `node:…`, or empty for native functions and pseudo functions such as `(idle)`. */
   readonly url: string;
@@ -13,7 +13,7 @@ export interface Frame {
 /** A node of the call tree. */
 export interface ProfileNode {
   readonly id: number;
-  readonly callFrame: Frame;
+  readonly callFrame: ProfileFrame;
   readonly children?: readonly number[];
 }
 
@@ -28,8 +28,8 @@ export interface CpuProfile {
 
 /** Time spent in a function itself; `callers` are the functions on the stack, nearest first. */
 export interface SelfTime {
-  readonly frame: Frame;
-  readonly callers: readonly Frame[];
+  readonly frame: ProfileFrame;
+  readonly callers: readonly ProfileFrame[];
   readonly micros: number;
 }
 
@@ -52,7 +52,7 @@ export function selfTimes({ nodes, startTime, samples, timeDeltas }: CpuProfile,
   return [...micros].flatMap(([id, own]) => {
     const node = byId.get(id);
     if (node === undefined) return [];
-    const callers: Frame[] = [];
+    const callers: ProfileFrame[] = [];
     for (let at = parents.get(id); at !== undefined; at = parents.get(at)) {
       const caller = byId.get(at);
       if (caller !== undefined) callers.push(caller.callFrame);

@@ -5,7 +5,7 @@ import { DEFAULTS } from '../config/config.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
 import { checkAnswers, LabBalancer, startLabHost, startLabRedis } from './lab-fleet.js';
-import { type Answered, type Failure, type OpenLoad, startOpenLoad } from './open-load.js';
+import { type Answered, type FailedRequest, type OpenLoad, startOpenLoad } from './open-load.js';
 import { type BenchReport, goalBelow } from './report.js';
 import { type Distribution, distributionOf, rounded } from './statistics.js';
 
@@ -137,7 +137,7 @@ interface EndingFigures {
   readonly ownRefused: number;
 }
 
-function figuresOf(rounds: readonly Round[], failures: readonly Failure[]): EndingFigures {
+function figuresOf(rounds: readonly Round[], failures: readonly FailedRequest[]): EndingFigures {
   const eachMs = rounds.map(({ electedMs }) => rounded(electedMs, 1));
   const [fromMs = 0, toMs = 0] = [rounds.at(0)?.fromMs, rounds.at(-1)?.toMs];
   const own = failures.filter((failure) => rounds.some((round) => isVictims(failure, round)));

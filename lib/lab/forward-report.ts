@@ -2,13 +2,13 @@
 // multiple of bare http-proxy, nginx and HAProxy, if they are installed.
 
 import type { WorkloadName } from './context.js';
-import { PEER, type PeerName } from './peers.js';
+import { PEER, type ProxyName } from './peers.js';
 import { type BenchReport, type Goal, goalBelow, type Rows, unlessLacking } from './report.js';
 import { median, rounded } from './statistics.js';
 import { WORKLOAD_OF } from './workloads.js';
 
 /** Upper limits of Meercat's CPU per request, as a multiple of another proxy's. */
-const GOALS: readonly { readonly workload: WorkloadName; readonly of: PeerName; readonly limit: number }[] = [
+const GOALS: readonly { readonly workload: WorkloadName; readonly of: ProxyName; readonly limit: number }[] = [
   { workload: 'small', of: PEER.bare, limit: 0.45 },
   { workload: 'small', of: PEER.undici, limit: 1 },
   { workload: 'small', of: PEER.nginx, limit: 1.75 },
@@ -19,7 +19,7 @@ const GOALS: readonly { readonly workload: WorkloadName; readonly of: PeerName; 
 ];
 
 /** One measurement of one proxy. */
-export interface Sample {
+export interface ForwardSample {
   /** User time of the proxy per request or message. */
   readonly userMicros: number;
   /** System time of the proxy per request or message. */
@@ -32,7 +32,7 @@ export interface Sample {
 /** What was measured of one workload, by proxy. */
 export interface WorkloadSamples {
   readonly name: WorkloadName;
-  readonly samples: ReadonlyMap<string, readonly Sample[]>;
+  readonly samples: ReadonlyMap<string, readonly ForwardSample[]>;
 }
 
 /** How it was measured. */
@@ -130,7 +130,7 @@ function tableOf(name: WorkloadName, proxies: readonly Figures[]): Rows {
 }
 
 function goalsOf(workload: WorkloadName, proxies: readonly Figures[]): Goal[] {
-  const microsOf = (wanted: PeerName): number | undefined => proxies.find(({ name }) => name === wanted)?.cpuMicros;
+  const microsOf = (wanted: ProxyName): number | undefined => proxies.find(({ name }) => name === wanted)?.cpuMicros;
   const ours = microsOf(PEER.ours) ?? Number.NaN;
   return GOALS.filter((goal) => goal.workload === workload).map(({ of, limit }) => {
     const other = microsOf(of);

@@ -5,7 +5,7 @@
 import { MeercatError } from '../errors.js';
 import { type BenchContext, WORKLOADS, type WorkloadName } from './context.js';
 import { chooseCores } from './cores.js';
-import { reportForward, type Sample, type Setup, type WorkloadSamples } from './forward-report.js';
+import { reportForward, type ForwardSample, type Setup, type WorkloadSamples } from './forward-report.js';
 import { until } from './health.js';
 import { createLabCertificate } from './lab-certificate.js';
 import { type LabHost, startLabHost, startLabRedis } from './lab-fleet.js';
@@ -87,11 +87,11 @@ async function measure(
   setup: Setup,
   say: BenchContext['say'],
   wrong: string[],
-): Promise<ReadonlyMap<string, readonly Sample[]>> {
+): Promise<ReadonlyMap<string, readonly ForwardSample[]>> {
   const { rounds, seconds } = setup;
   const connections = WORKLOAD_OF[workload].connectionsOf(setup.connections);
   for (const peer of peers) await load.run(workload, peer, connections, Math.min(seconds, WARM_UP_SECONDS));
-  const samples = new Map<string, Sample[]>(peers.map(({ name }) => [name, []]));
+  const samples = new Map<string, ForwardSample[]>(peers.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
     for (const peer of peers) {
       const before = cpuTimesOf(peer.pid);

@@ -20,13 +20,13 @@ const ASK_TIMEOUT_MS = 2000;
 const REUSED = ' on a kept connection';
 
 /** An answer: status 0 stands for none, and then `body` says why. */
-export interface Answer {
+export interface HealthAnswer {
   readonly status: number;
   readonly body: string;
 }
 
 /** Sends one GET to a port of loopback; never rejects. */
-export function get(port: number, path: string, agent: Agent, timeoutMs: number = ASK_TIMEOUT_MS): Promise<Answer> {
+export function get(port: number, path: string, agent: Agent, timeoutMs: number = ASK_TIMEOUT_MS): Promise<HealthAnswer> {
   return new Promise((resolve) => {
     const asked = request({ port, host: '127.0.0.1', path, agent, timeout: timeoutMs }, (response) => {
       let body = '';

@@ -5,7 +5,7 @@ import { Agent } from 'node:http';
 import { get } from './health.js';
 
 /** A request that was not answered as it should have been. */
-export interface Failure {
+export interface FailedRequest {
   readonly port: number;
   /** When the request was sent and when it had failed (`performance.now()`). */
   readonly atMs: number;
@@ -15,19 +15,19 @@ export interface Failure {
 }
 
 /** A request that was answered rightly. */
-export type Answered = Omit<Failure, 'what'>;
+export type Answered = Omit<FailedRequest, 'what'>;
 
 /** A load that runs. */
 export interface OpenLoad {
   readonly answered: readonly Answered[];
-  readonly failures: readonly Failure[];
+  readonly failures: readonly FailedRequest[];
   /** Stops, and resolves when the last request has ended. */
   stop(): Promise<void>;
 }
 
 /** Begins to send `perSecond` requests a second to each port; right is an answer whose body is one of `bodies`. */
 export function startOpenLoad(ports: readonly number[], perSecond: number, bodies: ReadonlySet<string>): OpenLoad {
-  const failures: Failure[] = [];
+  const failures: FailedRequest[] = [];
   const answered: Answered[] = [];
   const running = new Set<Promise<void>>();
   const agents = new Map(ports.map((port) => [port, new Agent({ keepAlive: true, scheduling: 'lifo' })]));

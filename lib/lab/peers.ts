@@ -30,14 +30,14 @@ export const PEER = {
 } as const;
 
 /** The name of a proxy. */
-export type PeerName = (typeof PEER)[keyof typeof PEER];
+export type ProxyName = (typeof PEER)[keyof typeof PEER];
 
 /** Which proxies to start, and how. */
 export interface PeerWishes {
   readonly redisUrl: string;
   readonly core: Core;
   /** All by default. */
-  readonly names?: readonly PeerName[];
+  readonly names?: readonly ProxyName[];
   /** If set, they listen with TLS 1.3. */
   readonly certificate?: LabCertificate | undefined;
   /** Connections that nginx and HAProxy must be able to hold. */
@@ -49,9 +49,9 @@ export async function startPeers({ entry, say, shutdown }: BenchContext, host: L
   const { redisUrl, core, certificate, maxConnections } = wishes;
   const options = { core, shutdown };
   const ca = certificate?.cert;
-  const isWanted = (name: PeerName): boolean => wishes.names?.includes(name) ?? true;
+  const isWanted = (name: ProxyName): boolean => wishes.names?.includes(name) ?? true;
   const peers: Peer[] = [];
-  const startNodePeer = async (name: PeerName, role: string): Promise<void> => {
+  const startNodePeer = async (name: ProxyName, role: string): Promise<void> => {
     const { child, ready } = await startRole(
       role,
       [host.url, ...(certificate === undefined ? [] : [certificate.certFile, certificate.keyFile])],

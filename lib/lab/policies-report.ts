@@ -18,7 +18,7 @@ const BUSY_LIMIT = 0.6;
 const OURS = 'meercat adaptive';
 
 /** One turn of one contestant. */
-export interface Sample {
+export interface PolicySample {
   readonly ms: Distribution & { readonly p999: number };
   /** How long requests were in a host. The rest of `ms` is the way to it, the balancer's own time included. */
   readonly inHostMs: Distribution & { readonly p999: number };
@@ -39,7 +39,7 @@ export interface Sample {
 }
 
 /** All turns, by percent of load and by contestant, in the order of the rounds. */
-export type Samples = ReadonlyMap<number, ReadonlyMap<string, Sample[]>>;
+export type Samples = ReadonlyMap<number, ReadonlyMap<string, PolicySample[]>>;
 
 /** How it was measured. */
 export interface PoliciesSetup {
@@ -119,14 +119,14 @@ export function reportPolicies(
   };
 }
 
-function figuresOf({ name, kind }: Contestant, all: ReadonlyMap<string, readonly Sample[]>): Figures {
+function figuresOf({ name, kind }: Contestant, all: ReadonlyMap<string, readonly PolicySample[]>): Figures {
   const own = all.get(name) ?? [];
-  const of = (get: (sample: Sample) => number): number => median(own.map(get));
-  const ratioTo = (other: readonly Sample[] | undefined): number =>
+  const of = (get: (sample: PolicySample) => number): number => median(own.map(get));
+  const ratioTo = (other: readonly PolicySample[] | undefined): number =>
     median(own.flatMap(({ ms }, round) => (other?.[round] === undefined ? [] : [ms.p99 / other[round].ms.p99])));
   const floor = [...all.values()][0];
-  const each = (get: (sample: Sample) => number): number[] => own.map(get);
-  const sum = (get: (sample: Sample) => number): number => own.reduce((total, sample) => total + get(sample), 0);
+  const each = (get: (sample: PolicySample) => number): number[] => own.map(get);
+  const sum = (get: (sample: PolicySample) => number): number => own.reduce((total, sample) => total + get(sample), 0);
   return {
     name,
     kind,

@@ -13,7 +13,7 @@ import { measureControlPlane } from './control-plane.js';
 import { get, pause, until } from './health.js';
 import { LAB_NAMESPACE, startLabRedis } from './lab-fleet.js';
 import { machineCpu } from './machine-cpu.js';
-import { reportPolicies, type Sample, type Samples } from './policies-report.js';
+import { reportPolicies, type PolicySample, type Samples } from './policies-report.js';
 import { cpuSecondsOf } from './process-cpu.js';
 import { type LabChild, startRole } from './processes.js';
 import type { BenchReport } from './report.js';
@@ -64,7 +64,7 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
 
   const wrong: string[] = [];
   const samples: Samples = new Map(
-    setup.percent.map((percent) => [percent, new Map<string, Sample[]>(contestants.map(({ name }) => [name, []]))]),
+    setup.percent.map((percent) => [percent, new Map<string, PolicySample[]>(contestants.map(({ name }) => [name, []]))]),
   );
   for (let round = 1; round <= setup.rounds; round++) {
     for (const percent of setup.percent) {
@@ -121,7 +121,7 @@ async function runTurn(
   hosts: LabChild,
   load: LabChild,
   { percent, seed, seconds, slow }: TurnOf,
-): Promise<{ readonly sample: Sample; readonly faults: readonly string[] }> {
+): Promise<{ readonly sample: PolicySample; readonly faults: readonly string[] }> {
   await prepare();
   const measuredMs = seconds * 1000;
   const warmUpMs = Math.min(WARM_UP_MS * slow, measuredMs);

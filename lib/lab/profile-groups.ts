@@ -1,7 +1,7 @@
 // Maps the functions of a profile to groups; edit it when files are renamed. The first matching rule wins. Native
 // functions that do no I/O, and Node's Buffer, belong to the group of their caller.
 
-import type { Frame } from './cpu-profile.js';
+import type { ProfileFrame } from './cpu-profile.js';
 
 /** Everything that no rule matches. */
 export const REST = 'rest';
@@ -65,7 +65,7 @@ export const GROUPS: readonly string[] = [
 ];
 
 /** The group of a function with these callers, nearest first; undefined for idle time. */
-export function groupOf(frame: Frame, callers: readonly Frame[]): string | undefined {
+export function groupOf(frame: ProfileFrame, callers: readonly ProfileFrame[]): string | undefined {
   if (frame.functionName === '(idle)') return undefined;
   if (isOwn(frame)) return groupOfFile(frame.url);
   const native = Object.hasOwn(NATIVE, frame.functionName) ? NATIVE[frame.functionName] : undefined;
@@ -74,7 +74,7 @@ export function groupOf(frame: Frame, callers: readonly Frame[]): string | undef
   return caller === undefined ? OUTSIDE : groupOfFile(caller.url);
 }
 
-function isOwn({ url }: Frame): boolean {
+function isOwn({ url }: ProfileFrame): boolean {
   return url !== '' && !FOR_CALLER.test(url);
 }
 

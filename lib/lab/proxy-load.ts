@@ -7,7 +7,7 @@ import type { BenchContext, WorkloadName } from './context.js';
 import type { LabHost } from './lab-fleet.js';
 import type { Peer } from './peers.js';
 import { type Core, findProgram, startRole } from './processes.js';
-import { type Run, runWrk } from './wrk.js';
+import { type WrkRun, runWrk } from './wrk.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -19,7 +19,7 @@ export interface ProxyLoad {
   /** The generator of small requests. */
   readonly generator: 'wrk' | 'own';
   /** Loads a proxy on this number of connections. */
-  readonly run: (workload: WorkloadName, peer: Pick<Peer, 'port' | 'ca'>, connections: number, seconds: number) => Promise<Run>;
+  readonly run: (workload: WorkloadName, peer: Pick<Peer, 'port' | 'ca'>, connections: number, seconds: number) => Promise<WrkRun>;
 }
 
 /** Starts the generator. Rejects with MEERCAT_START_FAILED if `--load wrk` is given and wrk is not installed. */

@@ -7,14 +7,14 @@ import { Random } from '../routing/random.js';
 export const CORES = 4;
 
 /** A class of requests: its path, its share of all, and what it costs: milliseconds of a core of usual speed. */
-export interface RequestClass {
+export interface WorkloadClass {
   readonly path: string;
   readonly share: number;
   readonly workMs: number;
 }
 
 /** All classes. */
-export const CLASSES: readonly RequestClass[] = [
+export const CLASSES: readonly WorkloadClass[] = [
   { path: '/small', share: 0.8, workMs: 5 },
   { path: '/medium', share: 0.15, workMs: 20 },
   { path: '/large', share: 0.05, workMs: 200 },
@@ -83,7 +83,7 @@ export function rateFor(load: number, hosts: number, slow: number): number {
 }
 
 /** Requests in the order in which they are to be sent; columns of one length. */
-export interface Arrivals {
+export interface DrawnArrivals {
   readonly atMs: Float64Array;
   /** The request's class, an index of `CLASSES`. */
   readonly kind: Uint8Array;
@@ -92,7 +92,7 @@ export interface Arrivals {
 }
 
 /** Requests at random times (a Poisson process) for so long, spread at random over so many balancers. */
-export function drawArrivals(seed: number, perSecond: number, lengthMs: number, balancers: number): Arrivals {
+export function drawArrivals(seed: number, perSecond: number, lengthMs: number, balancers: number): DrawnArrivals {
   const random = new Random(seed);
   const [atMs, kind, to]: [number[], number[], number[]] = [[], [], []];
   for (let at = exponential(random, 1000 / perSecond); at < lengthMs; at += exponential(random, 1000 / perSecond)) {

@@ -45,7 +45,7 @@ function unmask(payload: Buffer, mask: number): void {
 }
 
 /** One message. */
-export interface Frame {
+export interface WebSocketFrame {
   readonly opcode: number;
   readonly payload: Buffer;
 }
@@ -57,9 +57,9 @@ export class FrameReader {
   #pending: Buffer = EMPTY;
 
   /** Takes a chunk, which it may change, and gives the frames that are whole now. */
-  push(chunk: Buffer): Frame[] {
+  push(chunk: Buffer): WebSocketFrame[] {
     let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    const frames: Frame[] = [];
+    const frames: WebSocketFrame[] = [];
     for (;;) {
       const end = frameEnd(rest);
       if (end === undefined || rest.length < end.total) break;
@@ -87,7 +87,7 @@ function frameEnd(bytes: Buffer): { readonly payloadAt: number; readonly total: 
 }
 
 /** The host's side: what is sent back for these frames, and whether the connection ends with it. */
-export function echoFrames(frames: readonly Frame[]): { readonly bytes: Buffer; readonly isLast: boolean } {
+export function echoFrames(frames: readonly WebSocketFrame[]): { readonly bytes: Buffer; readonly isLast: boolean } {
   const answers: Buffer[] = [];
   let isLast = false;
   for (const { opcode, payload } of frames) {

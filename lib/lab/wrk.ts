@@ -6,7 +6,7 @@ import { MeercatError } from '../errors.js';
 import { pin, type StartOptions } from './processes.js';
 
 /** What one load on one proxy gave. */
-export interface Run {
+export interface WrkRun {
   /** Requests that were answered, or messages that were echoed. */
   readonly requests: number;
   readonly wrong: number;
@@ -14,7 +14,7 @@ export interface Run {
 }
 
 /** Runs wrk on a URL of loopback. Rejects when it says nothing that is understood. */
-export function runWrk(wrk: string, url: string, connections: number, seconds: number, { core, shutdown }: StartOptions): Promise<Run> {
+export function runWrk(wrk: string, url: string, connections: number, seconds: number, { core, shutdown }: StartOptions): Promise<WrkRun> {
   return new Promise((resolve, reject) => {
     const [command = wrk, ...args] = [
       ...pin(core),
@@ -43,7 +43,7 @@ export function runWrk(wrk: string, url: string, connections: number, seconds: n
 }
 
 /** Reads what wrk prints; null when it is not understood. */
-export function parseWrk(text: string): Run | null {
+export function parseWrk(text: string): WrkRun | null {
   const [, requests, took, unit = ''] = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(text) ?? [];
   if (requests === undefined) return null;
   const seconds = Number(took) * ({ ms: 0.001, s: 1, m: 60 }[unit] ?? Number.NaN);

@@ -8,7 +8,7 @@
 // L = λW", Operations Research 9(3), 1961). What CPU is idle beside that comes on top, and only the agent knows it;
 // CPU that others on the machine take is in neither, as it should be.
 
-import type { Evidence } from '../model.js';
+import type { SpeedEvidence } from '../model.js';
 import { forgottenAfter } from '../routing/forgetting.js';
 
 /** After so long half of what was learned from requests is forgotten, if there were enough new ones, and messages come as often. */
@@ -98,7 +98,7 @@ export interface CapacityState {
 export interface CapacitySeen {
   readonly elapsedMs: number;
   readonly served: number;
-  readonly evidence: Evidence;
+  readonly evidence: SpeedEvidence;
   /** Requests in flight on average, and the work that those which still are were expected to be. */
   readonly meanInflight: number;
   readonly work: number;

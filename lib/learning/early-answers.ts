@@ -4,10 +4,10 @@
 
 import { MinHeap } from './min-heap.js';
 import { FLEET, MAX_CLASSES } from '../model.js';
-import { isTooQuick, LEAST_HONEST } from '../routing/pace.js';
+import { isLikelyBogus, LEAST_HONEST } from '../routing/pace.js';
 import type { Count } from '../table/counters.js';
 import type { TableColumns } from '../table/layout.js';
-import { keepRequest, letGoRequest, notePace, recordServed } from '../table/own-requests.js';
+import { beginPhantom, endPhantom, notePace, recordServed } from '../table/own-requests.js';
 import { AnswerSizes } from './answer-sizes.js';
 
 /** More are not kept: those beyond are let go at once. */
@@ -73,9 +73,9 @@ export class EarlyAnswers {
     const medianMs = meanMs * (fleet[FLEET.neutralPace] as number);
     // In the first moments no host can be told from another: what a liar says then would be believed for long.
     if (Number.isNaN(medianMs)) return;
-    if (tookMs < medianMs && isTooQuick(columns, slot) && this.#heap.size < MAX_KEPT) {
+    if (tookMs < medianMs && isLikelyBogus(columns, slot) && this.#heap.size < MAX_KEPT) {
       this.#count('answers_too_quick');
-      keepRequest(columns, slot, cost, nowMs);
+      beginPhantom(columns, slot, cost, nowMs);
       this.#heap.push(startedAtMs + Math.min(medianMs, MAX_MS), { host, classId, cost, startedAtMs, keptAtMs: nowMs });
     } else {
       recordServed(columns, slot, classId, cost, tookMs);
@@ -105,7 +105,7 @@ export class EarlyAnswers {
       const untilMs = heap.least;
       const { host, classId, cost, startedAtMs, keptAtMs } = heap.pop();
       if (host.isRemoved) continue;
-      letGoRequest(this.#columns, host.slot, cost, keptAtMs, untilMs);
+      endPhantom(this.#columns, host.slot, cost, keptAtMs, untilMs);
       recordServed(this.#columns, host.slot, classId, cost, untilMs - startedAtMs);
     }
   }

@@ -1,7 +1,7 @@
 // Why a Cluster can't be used. ioredis asks its servers over connections of its own, and keeps to itself why those failed.
 
 import type { Cluster, Redis } from './ioredis.js';
-import { CLOSED, reasonOf } from './reason.js';
+import { CONNECTION_CLOSED, reasonOf } from './reason.js';
 import { watch } from './watch.js';
 
 /** Puts the reason into the errors of a Cluster whose servers only said that the connection was closed: asks one of them. */
@@ -19,7 +19,7 @@ export function explainFailures(cluster: Cluster, openOne: () => Redis): void {
     watch(one, { onReady: () => end(), onLost: end });
   };
   cluster.on('error', (error: Error & { lastNodeError?: Error }) => {
-    if (error.lastNodeError === undefined || reasonOf(error.lastNodeError) !== CLOSED) return;
+    if (error.lastNodeError === undefined || reasonOf(error.lastNodeError) !== CONNECTION_CLOSED) return;
     if (reason !== undefined) Object.assign(error, { knownReason: reason });
     if (!isAsking) ask();
   });

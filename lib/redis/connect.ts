@@ -4,7 +4,7 @@
 import type { Endpoint, RedisAddress } from './address.js';
 import { explainFailures } from './cluster.js';
 import { Cluster, type Commands, Redis } from './ioredis.js';
-import { isRefusal } from './reason.js';
+import { needsOperator } from './reason.js';
 import { SentinelRedis } from './sentinel.js';
 import { type Subscription, subscribeWith } from './subscription.js';
 import { readRedisTls } from './tls.js';
@@ -12,7 +12,7 @@ import { explainTransport } from './transport.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
 export { type Commands, isCluster } from './ioredis.js';
-export { isDenial, isRefusal, reasonOf } from './reason.js';
+export { isDenial, needsOperator, reasonOf } from './reason.js';
 export { type Subscription } from './subscription.js';
 export { type ConnectionEvents, logDenial } from './watch.js';
 
@@ -82,7 +82,7 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
         onLost: (reason) => {
           lastReason = reason;
           // A refusal will not change its mind; an unreachable server may be starting.
-          if (isRefusal(reason)) {
+          if (needsOperator(reason)) {
             clearTimeout(timer);
             reject(new Error(reason));
           }

@@ -1,7 +1,7 @@
 // The fleet as it stands in Redis, for people: nothing here is known otherwise than with redis-cli.
 // What is read is checked, since anyone may have written it and it ends up on terminals.
 
-import { HOST_STATES, type HostState, type OperatorWord } from '../model.js';
+import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName, originOf } from './names.js';
@@ -30,12 +30,12 @@ export interface BalancerView {
 }
 
 /** A host's row. */
-export interface HostView {
+export interface HostRecord {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
   /** What an operator said of it; null when nothing. */
-  readonly operator: OperatorWord | null;
+  readonly operator: OperatorState | null;
   readonly hasAgent: boolean;
   readonly cpu: number | null;
   readonly memory: number | null;
@@ -52,7 +52,7 @@ export interface FleetView {
   readonly master: string | null;
   readonly term: number | null;
   readonly balancers: readonly BalancerView[];
-  readonly hosts: readonly HostView[];
+  readonly hosts: readonly HostRecord[];
   /** What is wrong with what stands in Redis, a phrase each. */
   readonly problems: readonly string[];
 }
@@ -80,20 +80,20 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
   const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) =>
     balancerView(name, fields),
   );
-  const { words, wrong } = parseSettings(settings);
+  const { operatorStates, wrong } = parseSettings(settings);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
   // Its host may come back, and a host that is new may get its name.
   const known = new Set(hostNames);
-  for (const [name, word] of words)
+  for (const [name, word] of operatorStates)
     if (!known.has(name)) problems.push(`${name} is ${word}, but the fleet knows no such host: meercat undrain ${name} takes that back`);
   return {
     namespace: keys.namespace,
     master: isName(master) ? master : null,
     term: parseTerm(term, MAX_TERM).term || null,
     balancers,
-    hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, words.get(name) ?? null) ?? []),
+    hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
     problems: [...problems, ...masterless(balancers)],
   };
 }
@@ -161,7 +161,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
   };
 }
 
-function hostView(name: string, hash: Hash, operator: OperatorWord | null): HostView | undefined {
+function hostView(name: string, hash: Hash, operator: OperatorState | null): HostRecord | undefined {
   const url = originOf(hash.url);
   const state = hash.state as HostState;
   if (url === null || !HOST_STATES.includes(state)) return undefined;

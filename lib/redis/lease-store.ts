@@ -16,7 +16,7 @@ const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
 /** Why Redis did not do what it was asked. `isSlow`: a command was not answered in time, but may have been carried out. */
-export interface Failure {
+export interface LeaseFailure {
   readonly kind: 'failed';
   /** One phrase for people. */
   readonly reason: string;
@@ -32,10 +32,10 @@ export interface LeaseHeld {
 }
 
 /** What became of an attempt to get the lease. */
-export type AcquireOutcome = { readonly kind: 'acquired'; readonly grant: LeaseGrant } | LeaseHeld | Failure;
+export type AcquireOutcome = { readonly kind: 'acquired'; readonly grant: LeaseGrant } | LeaseHeld | LeaseFailure;
 
 /** What became of a claim to a term. `missing`: Redis has no term, and the claimant knows none either. */
-export type TermOutcome = { readonly kind: 'taken'; readonly term: number } | { readonly kind: 'missing' } | Failure;
+export type TermOutcome = { readonly kind: 'taken'; readonly term: number } | { readonly kind: 'missing' } | LeaseFailure;
 
 /** What became of a renewal. `lost`: the lease is not ours any more. */
 export type RenewOutcome = 'renewed' | 'lost' | 'unreachable';
@@ -63,7 +63,7 @@ export interface TermClaim {
 /** What the lease's driver needs of Redis. The fake of the tests passes the same contract. */
 export interface LeaseStore {
   /** Whether the lease is free where the fleet's data is, without taking it. */
-  look(): Promise<{ readonly kind: 'free' } | LeaseHeld | Failure>;
+  look(): Promise<{ readonly kind: 'free' } | LeaseHeld | LeaseFailure>;
   acquire(): Promise<AcquireOutcome>;
   renew(grant: LeaseGrant): Promise<RenewOutcome>;
   /** Gives the lease back. Resolves when whoever hears of it after this finds the lease free, as far as that can be known. */
@@ -200,7 +200,7 @@ export function createLeaseStore(
   };
 
   /** Why the servers did not grant it. */
-  const quorumFailure = async (error: unknown): Promise<Failure> => {
+  const quorumFailure = async (error: unknown): Promise<LeaseFailure> => {
     const against = await votesAgainst(error);
     const errors = against?.errors.filter((each) => !(each instanceof ResourceLockedError)) ?? [];
     const [first] = errors;
@@ -305,7 +305,7 @@ export function createLeaseStore(
   };
 }
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): LeaseFailure {
   const { name = '', message = '' } = error instanceof Error ? error : {};
   return { kind: 'failed', reason: reasonOf(error), isSlow: /timed out/i.test(message), isRefused: name === 'ReplyError' };
 }

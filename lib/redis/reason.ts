@@ -4,7 +4,7 @@
 import { messageOf } from '../errors.js';
 
 /** The reason when none is known. */
-export const CLOSED = 'the connection was closed';
+export const CONNECTION_CLOSED = 'the connection was closed';
 
 /** Who refuses: a server with the data, or a Sentinel, which has users and passwords of its own. */
 export type RedisRole = 'Redis' | 'Sentinel';
@@ -44,14 +44,15 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
   if (DENIED.test(message)) return deniedReason(message, commandOf(error), role);
   const whose = role === 'Redis' ? 'its' : "a Sentinel's";
   if (UNTRUSTED.has(code))
-    return `${whose} certificate is not trusted (${message}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
+    // Node 24 and later add advice of their own after a semicolon, which our own makes superfluous.
+    return `${whose} certificate is not trusted (${message.split(';', 1)[0]}): name its authority with ?ca=FILE in --redis, or in MEERCAT_REDIS_CA`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return `${whose} certificate is for another name (${message.slice(0, MAX_SHOWN)}): it must name the address that is connected to`;
   if (code === 'CERT_HAS_EXPIRED') return `${whose} certificate has expired`;
   if (message === 'Command timed out') return 'it did not answer in time';
   if (message.startsWith('Unknown RESP type')) return 'what answers there is no Redis';
   if (message.startsWith("Stream isn't writeable")) return 'not connected';
-  if (message.startsWith('Reached the max retries') || message === 'Connection is closed.') return CLOSED;
+  if (message.startsWith('Reached the max retries') || message === 'Connection is closed.') return CONNECTION_CLOSED;
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
   if (message.startsWith('All sentinels are unreachable')) return 'no Sentinel can be reached, or none knows this master';
@@ -59,7 +60,7 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
 }
 
 /** Whether a reason stays until someone mends it: a password, a right, a certificate, a database, TLS or none. */
-export function isRefusal(reason: string): boolean {
+export function needsOperator(reason: string): boolean {
   return /\((?:WRONGPASS|NOAUTH|NOPERM)\)|certificate (?:is|has) |DB index is out of range|address is one with(?:out)? TLS/.test(reason);
 }
 

@@ -2,7 +2,7 @@
 
 import type { RedisOptions } from 'ioredis';
 import { Redis } from './ioredis.js';
-import { isRefusal } from './reason.js';
+import { needsOperator } from './reason.js';
 import type { Subscription } from './subscription.js';
 import type { ConnectionEvents } from './watch.js';
 
@@ -28,7 +28,7 @@ export class SentinelRedis extends Redis {
     this.#switches = listen(onSwitch, {
       onReady: () => (this.#refusal = undefined),
       onLost: (reason) => {
-        if (isRefusal(reason)) this.#refusal = reason;
+        if (needsOperator(reason)) this.#refusal = reason;
       },
     });
     // ioredis keeps to itself why its own connections to Sentinels failed; the subscription's fail for the same reason.

@@ -1,7 +1,7 @@
 // What an operator set for the whole fleet, as it stands in the hash `settings`: an algorithm, and words about
 // hosts. Anyone may have written there with redis-cli: what is not understood is counted, never trusted.
 
-import { ALGORITHMS, type Algorithm, OPERATOR_WORDS, type OperatorWord } from '../model.js';
+import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
@@ -10,17 +10,17 @@ import { isName } from './names.js';
 export interface Settings {
   readonly algorithm: Algorithm | null;
   /** The hosts that an operator took out, by name; at most as many as a table holds. */
-  readonly words: ReadonlyMap<string, OperatorWord>;
+  readonly operatorStates: ReadonlyMap<string, OperatorState>;
   /** How many fields could not be understood. */
   readonly wrong: number;
   /** All fields as they stand, those of a later version too: what a Redis that lost its data gets back. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
-const MAX_WORDS = 16_384;
+const MAX_OPERATOR_STATES = 16_384;
 
 /** Fields beyond these limits are not remembered: nobody sets as much by hand, and each balancer keeps it. */
-const MAX_FIELDS = MAX_WORDS + 256;
+const MAX_FIELDS = MAX_OPERATOR_STATES + 256;
 const MAX_FIELD_LENGTH = 256;
 const MAX_VALUE_LENGTH = 4096;
 const HOST_PREFIX = 'host:';
@@ -28,22 +28,22 @@ const HOST_PREFIX = 'host:';
 /** Takes the settings out of the hash's fields. */
 export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   let algorithm: Algorithm | null = null;
-  const words = new Map<string, OperatorWord>();
+  const operatorStates = new Map<string, OperatorState>();
   const remembered = new Map<string, string>();
   let wrong = 0;
   for (const [field, value] of Object.entries(fields)) {
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
     if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
-    else if (isName(name) && OPERATOR_WORDS.includes(value as OperatorWord) && words.size < MAX_WORDS)
-      words.set(name, value as OperatorWord);
+    else if (isName(name) && OPERATOR_STATES.includes(value as OperatorState) && operatorStates.size < MAX_OPERATOR_STATES)
+      operatorStates.set(name, value as OperatorState);
     else wrong++;
     if (field.length <= MAX_FIELD_LENGTH && value.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, value);
   }
-  return { algorithm, words, wrong, fields: remembered };
+  return { algorithm, operatorStates, wrong, fields: remembered };
 }
 
 /** The settings when the key is of another type: none, and one thing wrong. */
-export const GARBAGE_SETTINGS: Settings = { algorithm: null, words: new Map(), wrong: 1, fields: new Map() };
+export const GARBAGE_SETTINGS: Settings = { algorithm: null, operatorStates: new Map(), wrong: 1, fields: new Map() };
 
 /** Reads the settings alone. Rejects when Redis can't be reached. */
 export async function readSettings(client: Commands, keys: Keys): Promise<Settings> {
@@ -64,7 +64,7 @@ export async function readWord(client: Commands, keys: Keys, host: string): Prom
 }
 
 /** Sets an operator's word about a host, or takes it back with null. A key of another type is written anew. */
-export async function writeWord(client: Commands, keys: Keys, host: string, word: OperatorWord | null): Promise<void> {
+export async function writeOperatorState(client: Commands, keys: Keys, host: string, word: OperatorState | null): Promise<void> {
   const field = HOST_PREFIX + host;
   const write = (): Promise<number> => (word === null ? client.hdel(keys.settings, field) : client.hset(keys.settings, field, word));
   await write().catch(async (error: unknown) => {

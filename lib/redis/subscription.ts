@@ -1,7 +1,7 @@
 // A subscription over one client: it restores itself after each loss, and says when it has.
 
 import { type Commands, isCluster, type Redis } from './ioredis.js';
-import { isDenial, isRefusal, reasonOf, type RedisRole } from './reason.js';
+import { isDenial, needsOperator, reasonOf, type RedisRole } from './reason.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
 /** A subscriber hears nothing for long: it asks for a sign of life at this pace. */
@@ -29,7 +29,7 @@ export function subscribeWith(
 ): Subscription {
   let lostReason: string | undefined;
   const lose = (reason: string): void => {
-    if (lostReason !== undefined && (reason === lostReason || !isRefusal(reason))) return;
+    if (lostReason !== undefined && (reason === lostReason || !needsOperator(reason))) return;
     lostReason = reason;
     events.onLost?.(reason);
   };

@@ -40,7 +40,7 @@ export function encodeTable(table: HostTable): string {
       ]),
     }),
     ...(table.acks.length > 0 && { acks: table.acks }),
-    ...(table.quick !== undefined && table.quick.length > 0 && { quick: table.quick }),
+    ...(table.likelyBogus !== undefined && table.likelyBogus.length > 0 && { likelyBogus: table.likelyBogus }),
     ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
@@ -91,7 +91,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     figures = [],
     loads = [],
     acks = [],
-    quick = [],
+    likelyBogus = [],
     every,
     costs = null,
     gone = [],
@@ -107,8 +107,8 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     rows.push(row);
   }
-  if (!Array.isArray(quick)) return rejected('malformed');
-  if (!gone.every(isName) || !quick.every(isName)) return rejected('name');
+  if (!Array.isArray(likelyBogus)) return rejected('malformed');
+  if (!gone.every(isName) || !likelyBogus.every(isName)) return rejected('name');
   // A host that comes and goes in one message would leave its slot behind.
   if (gone.length > 0 && rows.some(({ name }) => gone.includes(name))) return rejected('malformed');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
@@ -136,7 +136,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
       loads: loadRows,
       acks,
       ...(everyMs !== null && { everyMs }),
-      ...(quick.length > 0 && { quick }),
+      ...(likelyBogus.length > 0 && { likelyBogus }),
       costs,
       gone,
     },

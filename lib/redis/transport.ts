@@ -5,7 +5,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Endpoint, RedisAddress } from './address.js';
 import type { Commands } from './ioredis.js';
-import { isRefusal, reasonOf, type RedisRole } from './reason.js';
+import { needsOperator, reasonOf, type RedisRole } from './reason.js';
 
 /** How long a server may take to show what it speaks. */
 const ASK_TIMEOUT_MS = 1000;
@@ -46,7 +46,7 @@ export function explainTransport(client: Commands, address: RedisAddress): void 
       return;
     }
     const reason = error.knownReason ?? reasonOf(error.lastNodeError ?? error, role);
-    if (isRefusal(reason) || CLEAR.test(reason) || performance.now() - askedAtMs < ASK_EVERY_MS) return;
+    if (needsOperator(reason) || CLEAR.test(reason) || performance.now() - askedAtMs < ASK_EVERY_MS) return;
     void ask();
   });
   client.on('ready', () => (found = undefined));

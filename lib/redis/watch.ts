@@ -2,7 +2,7 @@
 
 import type { Log } from '../log.js';
 import { type Commands, isCluster } from './ioredis.js';
-import { CLOSED, isDatabaseRefused, isDenial, isRefusal, reasonOf, type RedisRole } from './reason.js';
+import { CONNECTION_CLOSED, isDatabaseRefused, isDenial, needsOperator, reasonOf, type RedisRole } from './reason.js';
 
 /** What a connection tells its owner. Each change is told once, not each attempt. */
 export interface ConnectionEvents {
@@ -18,12 +18,12 @@ export interface ConnectionEvents {
 /** Folds the client's many events into ready and lost, once per change. */
 export function watch(client: Commands, events: ConnectionEvents, role: RedisRole = 'Redis'): Commands {
   let isReady: boolean | undefined;
-  let lastError = CLOSED;
+  let lastError = CONNECTION_CLOSED;
   let told: string | undefined;
   const lose = (): void => {
     const reason = lastError;
-    lastError = CLOSED;
-    if (isReady === false && (reason === told || !isRefusal(reason))) return;
+    lastError = CONNECTION_CLOSED;
+    if (isReady === false && (reason === told || !needsOperator(reason))) return;
     isReady = false;
     told = reason;
     events.onLost?.(reason);
@@ -34,7 +34,7 @@ export function watch(client: Commands, events: ConnectionEvents, role: RedisRol
     lastError = knownReason ?? reasonOf(lastNodeError ?? error, role);
     if (!isCluster(client) && isDatabaseRefused(error)) client.disconnect(true);
     // While no Sentinel answers there is no connection yet that could close.
-    if (isReady === undefined || (isReady === false && isRefusal(lastError))) lose();
+    if (isReady === undefined || (isReady === false && needsOperator(lastError))) lose();
   });
   client.on('ready', () => {
     isReady = true;

@@ -23,7 +23,7 @@ const FADE_MS = 80;
 const CAPACITY_FADE_MS = 400;
 
 /** A table younger than this is as good as now. */
-const FRESH_MS = 60;
+const TABLE_FRESH_MS = 60;
 
 /**
  * How many hosts are looked at: for most requests, and for dear ones (of so many times the mean cost), of which there
@@ -99,11 +99,12 @@ export class Adaptive implements Policy {
     const trace = this.#trace;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const { fleet, inflight, kept, work, othersInflight, othersWork, failing } = view;
+    const { fleet, inflight, phantomInflight, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
     const trust = trustAt(ageMs);
     // What a host can do changes more slowly; but acting on it too late makes all swing.
-    const capacityTrust = ageMs <= FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
+    const capacityTrust =
+      ageMs <= TABLE_FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((TABLE_FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
     const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
     const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
@@ -144,7 +145,7 @@ export class Adaptive implements Policy {
       const averageWork = meanWork * capacity;
       const requests =
         (inflight[slot] as number) +
-        (kept[slot] as number) +
+        (phantomInflight[slot] as number) +
         averageInflight +
         ((othersInflight[slot] as number) - averageInflight) * trust;
       const waiting = Math.min(
@@ -157,7 +158,8 @@ export class Adaptive implements Policy {
       const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // And of those the one on which it has least itself.
       const own =
-        (cost * ((inflight[slot] as number) + (kept[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity + leastOwn;
+        (cost * ((inflight[slot] as number) + (phantomInflight[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity +
+        leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
       // Among equals, such as hosts on which we have nothing, lots are drawn, by what each can do.
@@ -194,8 +196,8 @@ export class Adaptive implements Policy {
 
 /** How far (0..1) differences between hosts are believed that a table of this age told; 0 from about 190 ms on, and when nothing was ever heard (NaN). */
 export function trustAt(ageMs: number): number {
-  if (ageMs <= FRESH_MS) return 1;
-  const trust = Math.exp((FRESH_MS - ageMs) / FADE_MS);
+  if (ageMs <= TABLE_FRESH_MS) return 1;
+  const trust = Math.exp((TABLE_FRESH_MS - ageMs) / FADE_MS);
   return trust >= OLD_TRUST ? trust : 0;
 }
 

@@ -17,7 +17,7 @@ export interface EjectionRules {
 export type EjectionReason = 'connect_failed' | 'reset' | 'timeout' | 'bad_response' | '5xx';
 
 /** What one request says of its host; `null` when it says nothing. */
-export type Evidence = 'good' | EjectionReason | null;
+export type EjectionEvidence = 'good' | EjectionReason | null;
 
 /** A host that refused a connection is passed over so long even where all hosts are used (panic). */
 export const AVOID_MS = 1000;
@@ -49,7 +49,7 @@ export function startEjection(): EjectionState {
 }
 
 /** What an outcome says of the host. A client that went away says nothing, and so does a failure without the host's part. */
-export function evidenceOf(outcome: OutcomeKind, status: number): Evidence {
+export function evidenceOf(outcome: OutcomeKind, status: number): EjectionEvidence {
   switch (outcome) {
     case 'ok':
       return status >= 500 ? '5xx' : 'good';
@@ -67,7 +67,7 @@ export function evidenceOf(outcome: OutcomeKind, status: number): Evidence {
 }
 
 /** Takes one request's evidence. Gives whether the host is to be ejected now; `untilMs` then says until when at least. */
-export function takeEvidence(state: EjectionState, evidence: Evidence, nowMs: number, rules: EjectionRules): boolean {
+export function takeEvidence(state: EjectionState, evidence: EjectionEvidence, nowMs: number, rules: EjectionRules): boolean {
   if (evidence === null || state.untilMs !== 0) return false;
   if (evidence === 'good') {
     state.failures = 0;
@@ -91,7 +91,7 @@ export function endEjection(state: EjectionState, nowMs: number): void {
 }
 
 /** The share (0..1) of recent requests that failed, after one more. */
-export function failingAfter(share: number, evidence: Evidence): number {
+export function failingAfter(share: number, evidence: EjectionEvidence): number {
   if (evidence === null) return share;
   return share + ((evidence === 'good' ? 0 : 1) - share) * FAILING_WEIGHT;
 }

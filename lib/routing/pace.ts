@@ -7,7 +7,7 @@ import { FLEET, type HostView } from '../model.js';
  * A host that needs less than this share of the time that the same requests take elsewhere is not believed to do the
  * work. One that is idle in a fleet so busy that this is no lie has its share for a while, and not more.
  */
-const TOO_QUICK = 0.2;
+const LIKELY_BOGUS_RATIO = 0.2;
 
 /** The least pace to note of answers that are like others': whoever gives them is not taken for too quick. */
 export const LEAST_HONEST = 0.25;
@@ -37,11 +37,11 @@ export function neutralPaceOf(paces: readonly number[]): number {
  * Whether this is the pace of a host that answers too soon to be true; not where nothing is known (0, NaN). Where most
  * hosts are slower than usual, one that is as ever is none: what is usual is 1.
  */
-export function isQuickPace(pace: number, neutral: number): boolean {
-  return pace > 0 && pace < TOO_QUICK * Math.min(neutral, 1);
+export function isBogusPace(pace: number, neutral: number): boolean {
+  return pace > 0 && pace < LIKELY_BOGUS_RATIO * Math.min(neutral, 1);
 }
 
 /** Whether what a host answered lately came too soon to be true: by what it answered to this balancer, or by the master's word. */
-export function isTooQuick({ pace, quick, fleet }: Pick<HostView, 'pace' | 'quick' | 'fleet'>, slot: number): boolean {
-  return quick[slot] === 1 || isQuickPace(pace[slot] as number, fleet[FLEET.neutralPace] as number);
+export function isLikelyBogus({ pace, likelyBogus, fleet }: Pick<HostView, 'pace' | 'likelyBogus' | 'fleet'>, slot: number): boolean {
+  return likelyBogus[slot] === 1 || isBogusPace(pace[slot] as number, fleet[FLEET.neutralPace] as number);
 }

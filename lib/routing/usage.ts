@@ -2,13 +2,13 @@
 // Pure; the master, every balancer and the simulation use the same.
 
 import { FLEET, type HostView } from '../model.js';
-import { isTooQuick } from './pace.js';
+import { isLikelyBogus } from './pace.js';
 
 /** Memory below this fraction costs nothing: a full page of memory is not a busy host. */
 const MEMORY_EASY = 0.8;
 
 /** A figure younger than this (ms) is believed fully: two reports at the default pace. */
-export const FRESH_MS = 2000;
+export const REPORT_FRESH_MS = 2000;
 
 /** A figure older than this (ms) is not believed at all. */
 export const STALE_MS = 10_000;
@@ -43,9 +43,9 @@ export function putUsage(view: HostView, slot: number, nowMs: number, loads: Flo
   let believed = usage;
   // A NaN usage or age fails every comparison, and so ends up neutral.
   if (!(ageMs < STALE_MS) || usage !== usage) believed = neutral;
-  else if (ageMs > FRESH_MS) believed = neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - FRESH_MS));
+  else if (ageMs > REPORT_FRESH_MS) believed = neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - REPORT_FRESH_MS));
   // Who answers without working is not used, and not to be favoured for it.
-  if (believed < neutral && isTooQuick(view, slot)) believed = neutral;
+  if (believed < neutral && isLikelyBogus(view, slot)) believed = neutral;
   loads[place] = believed + (view.failing[slot] as number);
 }
 

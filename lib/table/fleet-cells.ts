@@ -40,7 +40,12 @@ export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): vo
 export function clearRow(columns: FleetColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
-  columns.fleetInflight[slot] = columns.quick[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
+  columns.fleetInflight[slot] =
+    columns.likelyBogus[slot] =
+    columns.fleetWork[slot] =
+    columns.othersInflight[slot] =
+    columns.othersWork[slot] =
+      0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
@@ -52,11 +57,11 @@ export function forgetFigures(columns: FleetColumns, slot: number): void {
 }
 
 /** Whether the master calls the host of a slot too quick to be believed. */
-export function setQuick({ quick }: FleetColumns, slot: number, isQuick: boolean): void {
-  quick[slot] = isQuick ? 1 : 0;
+export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isQuick: boolean): void {
+  likelyBogus[slot] = isQuick ? 1 : 0;
 }
 
-/** What an operator said of a host, as a code; see `OPERATOR_WORDS`. */
+/** What an operator said of a host, as a code; see `OPERATOR_STATES`. */
 export function setOperator({ operator }: FleetColumns, slot: number, code: number): void {
   operator[slot] = code;
 }

@@ -56,10 +56,10 @@ export interface FleetColumns {
   /** 1: the host is down or ejected, and a candidate only in a panic. */
   readonly out: Int32Array;
   readonly fleetInflight: Int32Array;
-  readonly quick: Int32Array;
+  readonly likelyBogus: Int32Array;
   /** Since when a host warms up (process's clock); 0 when it need not. */
   readonly warmSince: Float64Array;
-  /** What an operator said of a host, as a code of `OPERATOR_WORDS`; it outlives a restart of the fleet thread. */
+  /** What an operator said of a host, as a code of `OPERATOR_STATES`; it outlives a restart of the fleet thread. */
   readonly operator: Int32Array;
   /** What all balancers have in flight, and the work of it (ms of CPU), as the master last said. */
   readonly fleetWork: Float64Array;
@@ -82,7 +82,7 @@ export interface TrafficColumns {
   readonly inflight: Int32Array;
   readonly work: Float64Array;
   /** Requests that were answered too soon to be believed: they still count as in flight. */
-  readonly kept: Int32Array;
+  readonly phantomInflight: Int32Array;
   readonly served: Float64Array;
   /** When those in flight began, added up (process's clock), and how long those took that have ended, however. */
   readonly startSum: Float64Array;
@@ -200,11 +200,11 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     state: narrow(capacity),
     out: narrow(capacity),
     fleetInflight: narrow(capacity),
-    quick: narrow(capacity),
+    likelyBogus: narrow(capacity),
     operator: narrow(capacity),
     known: narrow(capacity),
     inflight: narrow(capacity),
-    kept: narrow(capacity),
+    phantomInflight: narrow(capacity),
     servedByClass: unsigned(capacity * MAX_CLASSES),
   };
 }

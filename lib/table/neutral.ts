@@ -1,6 +1,6 @@
 // What is assumed of hosts of which nothing is known: the medians of those whose figures can be believed.
 
-import { isTooQuick, neutralPaceOf } from '../routing/pace.js';
+import { isLikelyBogus, neutralPaceOf } from '../routing/pace.js';
 import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { setFleetFigure } from './fleet-cells.js';
 import type { TableColumns } from './layout.js';
@@ -24,7 +24,7 @@ export function refreshNeutral(columns: TableColumns, slots: readonly number[], 
   let most = Number.NaN;
   for (const slot of slots) {
     const trend = capacityTrend[slot] as number;
-    if (trend > 0 && !(trend <= most) && !isTooQuick(columns, slot)) most = trend;
+    if (trend > 0 && !(trend <= most) && !isLikelyBogus(columns, slot)) most = trend;
   }
   setFleetFigure(columns, 'mostCapacity', most);
 }

@@ -14,7 +14,7 @@ export function beginRequest({ inflight, work, startSum }: TableColumns, slot: n
 
 /** It has ended, however: exactly once for each `beginRequest`, with the same cost. */
 export function endRequest(
-  { inflight, kept, work, startSum, elapsedSum }: TableColumns,
+  { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
   slot: number,
   cost: number,
   startedAtMs: number,
@@ -23,32 +23,32 @@ export function endRequest(
   const left = (inflight[slot] as number) - 1;
   inflight[slot] = left;
   // Sums of fractions: what remains of nothing is nothing.
-  work[slot] = left === 0 && kept[slot] === 0 ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = left === 0 && kept[slot] === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
+  work[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (work[slot] as number) - cost;
+  startSum[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - startedAtMs);
 }
 
 /** A request that has ended counts as if it were in flight for a while longer. */
-export function keepRequest({ kept, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
-  kept[slot] = (kept[slot] as number) + 1;
+export function beginPhantom({ phantomInflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
+  phantomInflight[slot] = (phantomInflight[slot] as number) + 1;
   work[slot] = (work[slot] as number) + cost;
   startSum[slot] = (startSum[slot] as number) + nowMs;
 }
 
-/** That is over: exactly once for each `keepRequest`, with the same cost. */
-export function letGoRequest(
-  { inflight, kept, work, startSum, elapsedSum }: TableColumns,
+/** That is over: exactly once for each `beginPhantom`, with the same cost. */
+export function endPhantom(
+  { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
   slot: number,
   cost: number,
-  keptAtMs: number,
+  begunAtMs: number,
   nowMs: number,
 ): void {
-  const left = (kept[slot] as number) - 1;
-  kept[slot] = left;
+  const left = (phantomInflight[slot] as number) - 1;
+  phantomInflight[slot] = left;
   const isNone = left === 0 && inflight[slot] === 0;
   work[slot] = isNone ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = isNone ? 0 : (startSum[slot] as number) - keptAtMs;
-  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - keptAtMs);
+  startSum[slot] = isNone ? 0 : (startSum[slot] as number) - begunAtMs;
+  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - begunAtMs);
 }
 
 /** The host answered a request in so many times what is usual. */
@@ -83,7 +83,7 @@ export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number,
 export function clearRequests(columns: TableColumns, slot: number): void {
   const {
     inflight,
-    kept,
+    phantomInflight,
     work,
     startSum,
     elapsedSum,
@@ -99,7 +99,7 @@ export function clearRequests(columns: TableColumns, slot: number): void {
     servedByClass,
     busyByClass,
   } = columns;
-  inflight[slot] = kept[slot] = 0;
+  inflight[slot] = phantomInflight[slot] = 0;
   for (const column of [
     work,
     startSum,

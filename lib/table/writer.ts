@@ -2,16 +2,16 @@
 // candidates' list. It is written from two sources that are merged here: what the master publishes,
 // and the static hosts that this balancer was started with.
 
-import { HOST_STATES, type HostRow, type HostTable, type OperatorWord, type Stamp, type StaticHost } from '../model.js';
+import { HOST_STATES, type HostRow, type HostTable, type OperatorState, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
 import { CandidateList, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
 import type { TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
-import { OperatorWords } from './operator-words.js';
+import { OperatorStates } from './operator-states.js';
 import { type SlotHost, Slots } from './slots.js';
-import { clearRow, forgetFigures, setFleetFigure, setQuick, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { clearRow, forgetFigures, setFleetFigure, setLikelyBogus, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
@@ -32,11 +32,11 @@ export class TableWriter {
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Slots;
   /** Whom the master called too quick. */
-  #quick: readonly string[] = [];
+  #likelyBogus: readonly string[] = [];
   #isListOld = true;
   #mastership = '';
   #hosts: SlotHost[] | undefined;
-  readonly #words: OperatorWords;
+  readonly #operatorStates: OperatorStates;
   /** The hosts that this balancer was started with: their URLs by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
@@ -52,7 +52,7 @@ export class TableWriter {
     this.#candidates = new CandidateList(columns, count, rules);
     this.#slots = new Slots(columns.slots, [...known.map(({ slot }) => slot), ...leaving]);
     for (const host of known) this.#entries.set(host.name, newEntry(host, true, this.#entries.get(host.name)));
-    this.#words = new OperatorWords(columns, known);
+    this.#operatorStates = new OperatorStates(columns, known);
     if (known.length === 0) setFleetFigure(columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)));
   }
 
@@ -103,7 +103,7 @@ export class TableWriter {
       if (entry !== undefined) writeLoad(this.#columns, entry.slot, load);
     }
     for (const name of table.gone) this.#unpublish(name, change);
-    this.#setQuick(table.quick ?? []);
+    this.#setLikelyBogus(table.likelyBogus ?? []);
     if (named !== undefined) {
       const isNewMaster = table.stamp.term !== this.stamp.term;
       for (const [name, entry] of this.#entries) {
@@ -162,18 +162,18 @@ export class TableWriter {
   }
 
   /** Takes what an operator said of hosts, all of it, also of hosts that may come later; gives those in the table that are `ejected` since now. */
-  setWords(words: ReadonlyMap<string, OperatorWord>): SlotHost[] {
-    this.#words.take(words);
+  setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): SlotHost[] {
+    this.#operatorStates.take(operatorStates);
     const ejected: SlotHost[] = [];
     for (const entry of this.#entries.values()) {
-      if (this.#applyWord(entry) && words.get(entry.name) === 'ejected') ejected.push(entry);
+      if (this.#applyState(entry) && operatorStates.get(entry.name) === 'ejected') ejected.push(entry);
     }
     return ejected.map(slotHostOf);
   }
 
   /** What an operator said of hosts, as far as it is known. */
-  get words(): ReadonlyMap<string, OperatorWord> {
-    return this.#words.all;
+  get operatorStates(): ReadonlyMap<string, OperatorState> {
+    return this.#operatorStates.all;
   }
 
   /** Takes what this balancer's own check of a host found: it goes before what the table says, until `forgetChecks`. */
@@ -248,14 +248,14 @@ export class TableWriter {
     return moved;
   }
 
-  #setQuick(names: readonly string[]): void {
+  #setLikelyBogus(names: readonly string[]): void {
     const mark = (host: string, isQuick: boolean): void => {
       const entry = this.#entries.get(host);
-      if (entry !== undefined) setQuick(this.#columns, entry.slot, isQuick);
+      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isQuick);
     };
-    for (const host of this.#quick) mark(host, false);
+    for (const host of this.#likelyBogus) mark(host, false);
     for (const host of names) mark(host, true);
-    this.#quick = names;
+    this.#likelyBogus = names;
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
@@ -267,7 +267,7 @@ export class TableWriter {
     clearRow(this.#columns, slot);
     const entry = newEntry({ slot, name, url });
     this.#entries.set(name, entry);
-    this.#applyWord(entry);
+    this.#applyState(entry);
     this.#hosts = undefined;
     this.#isListOld = true;
     change.added.push({ slot, name, url });
@@ -275,8 +275,8 @@ export class TableWriter {
   }
 
   /** True when an operator said something else of the host before. */
-  #applyWord(entry: Entry): boolean {
-    const hasChanged = this.#words.apply(entry);
+  #applyState(entry: Entry): boolean {
+    const hasChanged = this.#operatorStates.apply(entry);
     this.#isListOld ||= hasChanged;
     return hasChanged;
   }

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HEALTH_PATHS, healthPages, type Standing } from '../../lib/console/health.js';
+import { HEALTH_PATHS, healthPages, type HealthFacts } from '../../lib/console/health.js';
 import { type ReadinessFacts, readinessOf, type ReadyReason } from '../../lib/console/readiness.js';
 import { startConsole } from '../../lib/console/server.js';
 import { ask } from '../support/http-client.js';
@@ -19,7 +19,7 @@ const READY: ReadinessFacts = {
   isPanic: false,
   hostsWell: 3,
 };
-const SERVING: Standing = {
+const SERVING: HealthFacts = {
   ...READY,
   name: 'b1',
   role: 'slave',
@@ -35,7 +35,7 @@ interface Page {
 
 /** Hands out the three pages of a balancer that stands as `read` says at that moment. */
 async function withPages(
-  read: () => Standing,
+  read: () => HealthFacts,
   fn: (page: (name: keyof typeof HEALTH_PATHS, method?: string) => Promise<Page>) => Promise<void>,
 ): Promise<void> {
   const console = await startConsole({ port: 0, bind: '127.0.0.1', token: '', pages: healthPages(read) });

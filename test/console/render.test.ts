@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderFleet, renderLines } from '../../lib/console/render.js';
-import type { BalancerView, FleetView, HostView } from '../../lib/redis/fleet-view.js';
+import type { BalancerView, FleetView, HostRecord } from '../../lib/redis/fleet-view.js';
 
 const test = suite('render');
 
@@ -23,7 +23,7 @@ const BALANCER: BalancerView = {
   memoryBytes: 100 * 2 ** 20,
   counters: {},
 };
-const HOST: HostView = {
+const HOST: HostRecord = {
   name: 'h1',
   url: 'http://127.0.0.1:3000',
   state: 'up',
@@ -72,7 +72,7 @@ test('what an operator said of a host comes before its state, which is left out 
     { operator: 'drained', state: 'down' },
     { operator: 'ejected', state: 'silent' },
   ] as const;
-  const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostView => Object.assign({}, HOST, fields)) };
+  const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostRecord => Object.assign({}, HOST, fields)) };
   const states = renderFleet(view)
     .split('\n')
     .slice(-4)

@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readQuestion } from '../../lib/console/why.js';
-import { reasonOf, renderWhy } from '../../lib/console/why-words.js';
+import { pickReason, renderWhy } from '../../lib/console/why-words.js';
 import type { ExplainedPick, LookedAt } from '../../lib/explanation.js';
 
 const test = suite('why words');
@@ -124,7 +124,7 @@ const REASONS: Readonly<Record<string, readonly [pick: ExplainedPick, says: RegE
 };
 
 for (const [kind, [pick, says]] of Object.entries(REASONS)) {
-  test(`in words: ${kind}`, () => assert.match(reasonOf(pick), says));
+  test(`in words: ${kind}`, () => assert.match(pickReason(pick), says));
 }
 
 test('a request is printed with a table, ages and words', () => {

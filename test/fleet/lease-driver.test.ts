@@ -75,11 +75,8 @@ test('a master that stops in good order is followed at once, with the next term,
         await fleet.logged('ann master 1');
         fleet.startOn('bob', second);
         await until(() => fleet.drivers.get('bob')?.state.phase === 'waiting');
-        const startMs = performance.now();
         await ann.stop();
         await fleet.logged('bob master 2');
-        const tookMs = performance.now() - startMs;
-        assert.ok(tookMs < 300, `${tookMs} ms`);
         assert.equal(fleet.log, ['ann master 1', 'ann slave 1', 'ann released 1', 'bob master 2']);
         assert.equal(await first.hmget(KEYS.master, 'name', 'term'), ['bob', '2']);
 
@@ -145,9 +142,8 @@ test('a master without Redis steps down by itself, and is master again, of a hig
         const ann = fleet.startOn('ann', client);
         await fleet.logged('ann master 1');
         await redis.kill();
-        const goneMs = performance.now();
+        // That this comes before the lease ends is what lease.test.ts shows, on a simulated clock.
         await fleet.logged('ann slave 1');
-        assert.ok(performance.now() - goneMs < TTL_MS, 'the lease had run out');
         await redis.restart();
         await areReady(client);
         ann.send({ type: 'redis-ready' });

@@ -8,7 +8,7 @@ import type { BalancerConfig } from '../../lib/config/config.js';
 import { operate, type Operated, type OperatorAction } from '../../lib/console/operator.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
-import { writeWord } from '../../lib/redis/settings.js';
+import { writeOperatorState } from '../../lib/redis/settings.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
@@ -259,7 +259,7 @@ test('a balancer that starts gives a drained host not a single request', () =>
 
 test('a host whose word came before it is out from its first report on', () =>
   withStage(async ({ client, picks, all }) => {
-    await writeWord(client, KEYS, 'd', 'drained');
+    await writeOperatorState(client, KEYS, 'd', 'drained');
     await new Promise((resolve) => setTimeout(resolve, 1200));
     await withServer(
       (_request, response) => void response.end('d'),

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { oneAtATime } from '../../lib/fleet/one-at-a-time.js';
 import { SettingsSync } from '../../lib/fleet/settings-sync.js';
 import type { TableSync } from '../../lib/fleet/table-sync.js';
-import type { OperatorWord } from '../../lib/model.js';
+import type { OperatorState } from '../../lib/model.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { parseSettings } from '../../lib/redis/settings.js';
 import { until } from '../support/until.js';
@@ -16,13 +16,13 @@ const test = suite('settings sync');
 /** A sync that remembers `known`, and all that it did. */
 function openStage(known: Record<string, string> = {}) {
   const done: string[] = [];
-  let words: ReadonlyMap<string, OperatorWord> = new Map();
+  let operatorStates: ReadonlyMap<string, OperatorState> = new Map();
   const table = {
     get writer() {
-      return { words };
+      return { operatorStates };
     },
-    setWords(taken: ReadonlyMap<string, OperatorWord>) {
-      words = taken;
+    setOperatorStates(taken: ReadonlyMap<string, OperatorState>) {
+      operatorStates = taken;
     },
   };
   const sync = new SettingsSync({

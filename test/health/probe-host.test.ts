@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dueChecks } from '../../lib/health/host-checks.js';
-import { type CheckRules, probeHost } from '../../lib/health/probe-host.js';
+import { type ProbeRules, probeHost } from '../../lib/health/probe-host.js';
 import { type HostTls, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { freePort, until, withServer } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
@@ -21,7 +21,7 @@ const LONG_MS = 10_000;
 const SHORT_MS = 150;
 
 /** One check of a host, by the rules that are in force unless others are given. */
-const probe = (url: string, healthPath: string, healthTimeoutMs: number, tls: HostTls, rules: Partial<CheckRules> = {}): Promise<boolean> =>
+const probe = (url: string, healthPath: string, healthTimeoutMs: number, tls: HostTls, rules: Partial<ProbeRules> = {}): Promise<boolean> =>
   probeHost(url, { ...TRAFFIC_DEFAULTS, ...rules, healthPath, healthTimeoutMs }, tls);
 
 test('with a path it asks for it once, as itself, on a connection of its own, and 2xx and 3xx are good', async () => {

@@ -179,7 +179,7 @@ test('a host that answers too soon is found by what all balancers say together, 
       ],
       ms,
     );
-  assert.equal(loads.quick, []);
+  assert.equal(loads.likelyBogus, []);
   // Eight answers of each of four balancers: none of them alone would know it.
   answer(
     loads,
@@ -191,7 +191,7 @@ test('a host that answers too soon is found by what all balancers say together, 
     ],
     4000,
   );
-  assert.equal(loads.quick, ['b']);
+  assert.equal(loads.likelyBogus, ['b']);
   // An answer that took for ever stands for no more than eight times the usual: who takes 2 is not quick beside it.
   answer(
     loads,
@@ -203,7 +203,7 @@ test('a host that answers too soon is found by what all balancers say together, 
     ],
     5000,
   );
-  assert.equal(loads.quick, []);
+  assert.equal(loads.likelyBogus, []);
 });
 
 test('what a host that answers too soon seems able to do is not believed, and is no measure for others', () => {
@@ -234,7 +234,7 @@ test('what a host that answers too soon seems able to do is not believed, and is
     if (i % 10 === 0) loads.tick(100 * i);
     loads.learn(100 * i, () => ({ cpu: 0.1, memory: null, cores: 4 }));
   }
-  assert.equal(loads.quick, ['b']);
+  assert.equal(loads.likelyBogus, ['b']);
   const [a, b] = [loads.of('a'), loads.of('b')];
   assert.ok(
     (b.speed as number) <= 1.05 * (a.speed as number) && (b.capacity as number) <= 1.05 * (a.capacity as number),
@@ -242,7 +242,7 @@ test('what a host that answers too soon seems able to do is not believed, and is
   );
 });
 
-test('hosts of which nothing was answered are not called quick, nor are so many that the median cannot be believed', () => {
+test('hosts of which nothing was answered are not called likely bogus, nor are so many that the median cannot be believed', () => {
   const loads = new FleetLoads();
   for (const ms of [0, 1000])
     answer(
@@ -255,10 +255,10 @@ test('hosts of which nothing was answered are not called quick, nor are so many 
       ],
       ms,
     );
-  assert.equal(loads.quick, []);
+  assert.equal(loads.likelyBogus, []);
   const many = Array.from({ length: 1000 }, (_, i): [string, number, number] => [`h${i}`, 9, i < 490 ? 0.001 : 1]);
   for (const ms of [2000, 3000]) answer(loads, ['b1'], many, ms);
-  assert.is(loads.quick.length, 256);
+  assert.is(loads.likelyBogus.length, 256);
 });
 
 test('an empty message is a sign of life', () => {

@@ -85,7 +85,7 @@ test('a first report makes a host that is up, with its figures and their age', (
     costs: null,
     gone: [],
     news: [],
-    quick: [],
+    likelyBogus: [],
     isMembership: false,
   });
 });

@@ -1,14 +1,13 @@
-// The benchmarks once in a tiny form, as the command line runs them: their figures must be there and be
-// plausible. Nothing is said here about speed. Those that are not here have files of their own.
+// `meercat bench` as a command: what it prints, with and without a file, and what it refuses. The quickest benchmark
+// stands for all; the others are in *.long.ts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALGORITHMS } from '../../lib/model.js';
-import { bench, type BenchJson, benchJson, type Fields, isWithin } from '../support/bench.js';
-import { withProcess, withTempDir } from '../support/brackets.js';
-import { ENTRY } from '../support/meercat.js';
+import { bench, type BenchJson, type Fields, isTime } from '../support/bench.js';
+import { withTempDir } from '../support/brackets.js';
 
 const test = suite('bench');
 
@@ -26,33 +25,12 @@ test('pick gives a time for every policy and number of hosts; with a file the ta
       ALGORITHMS.flatMap((algorithm) => [`${algorithm} 5`, `${algorithm} 200`]),
     );
     for (const each of byPolicy) {
-      isWithin(each.medianNs, 1, 1e6, 'ns');
-      isWithin(each.bytesPerPick, 0, 1e4, 'bytes');
+      isTime(each.medianNs, 'ns');
+      assert.ok(Number.isFinite(each.bytesPerPick), 'bytes');
       assert.ok((each.minNs as number) <= (each.medianNs as number) && (each.medianNs as number) <= (each.maxNs as number));
     }
     assert.is((figures.flat as Fields[]).length, ALGORITHMS.length);
   }));
-
-test('failover ends the master both ways, and freshness sees reports in the tables of all balancers', async () => {
-  // Side by side: both mostly wait. Three seconds, for on a busy machine it takes one until the tables are watched.
-  const [failover, freshness] = await Promise.all([
-    benchJson('failover', '--rounds', '1'),
-    benchJson('freshness', '--hosts', '20', '--seconds', '3'),
-  ]);
-  for (const ending of ['killed', 'stopped']) {
-    const { ms, eachMs, failed } = failover.figures[ending] as { ms: Fields; eachMs: number[]; failed: number };
-    assert.is(ms.count, 1);
-    assert.is(eachMs.length, 1);
-    isWithin(ms.max, 1, 20_000, ending);
-    isWithin(failed, 0, 1e5, 'failed');
-  }
-  isWithin(failover.figures.answered, 100, 1e6, 'answered');
-  const [only] = freshness.figures.byHosts as [Fields & { ms: Fields }];
-  isWithin(only.reports, 40, 100, 'reports');
-  isWithin(only.seen, 1, 4 * (only.reports as number), 'seen');
-  isWithin(only.ms.p50, 0.01, 10_000, 'p50');
-  assert.is((only.cpu as unknown[]).length, 4);
-});
 
 test('without a flag the table and one line of JSON are printed', async () => {
   const { code, stdout } = await bench('pick', '--hosts', '3', '--rounds', '1', '--seconds', '0.01');
@@ -79,14 +57,6 @@ test('what is not understood is refused with 2 and says what is', async () => {
     assert.is(stdout, '');
     assert.ok(stderr.includes(expected), stderr);
   }
-});
-
-test('a signal stops a benchmark and all that it started', async () => {
-  await withProcess({ command: process.execPath, args: [ENTRY, 'bench', 'failover'] }, async (child) => {
-    await child.waitForLine(/balancers serve/, 30_000);
-    child.kill('SIGINT');
-    assert.is((await child.exit).code, 130);
-  });
 });
 
 test.run();

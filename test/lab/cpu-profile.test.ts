@@ -4,14 +4,14 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CpuProfile, type Frame, selfTimes } from '../../lib/lab/cpu-profile.js';
+import { type CpuProfile, type ProfileFrame, selfTimes } from '../../lib/lab/cpu-profile.js';
 import { COLLECTOR, GROUPS, groupOf, OUTSIDE, REST } from '../../lib/lab/profile-groups.js';
 import { sharesOf } from '../../lib/lab/profile-report.js';
 
 const test = suite('cpu profile');
 
-const frame = (functionName: string, url = ''): Frame => ({ functionName, url, lineNumber: 0 });
-const ours = (file: string): Frame => frame('it', `file:///somewhere/dist/lib/${file}.js`);
+const frame = (functionName: string, url = ''): ProfileFrame => ({ functionName, url, lineNumber: 0 });
+const ours = (file: string): ProfileFrame => frame('it', `file:///somewhere/dist/lib/${file}.js`);
 
 /** 1 root, 2 idle, 3 a parser, 4 a native function that it calls, 5 a write. */
 const NODES: CpuProfile['nodes'] = [

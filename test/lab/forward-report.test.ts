@@ -3,13 +3,13 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reportForward, type Sample } from '../../lib/lab/forward-report.js';
+import { reportForward, type ForwardSample } from '../../lib/lab/forward-report.js';
 
 const test = suite('forward report');
 
 const SETUP = { rounds: 1, seconds: 1, connections: 2, generator: 'own', isPinned: false } as const;
 
-const sample = (userMicros: number, systemMicros: number): Sample[] => [{ userMicros, systemMicros, perSecond: 1000, busy: 1 }];
+const sample = (userMicros: number, systemMicros: number): ForwardSample[] => [{ userMicros, systemMicros, perSecond: 1000, busy: 1 }];
 
 test('a proxy is a multiple of each of the others, and the goals use those multiples', () => {
   const samples = new Map([

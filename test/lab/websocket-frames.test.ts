@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { acceptOf, echoFrames, encodeFrame, type Frame, FrameReader, OPCODE } from '../../lib/lab/websocket.js';
+import { acceptOf, echoFrames, encodeFrame, type WebSocketFrame, FrameReader, OPCODE } from '../../lib/lab/websocket.js';
 
 const test = suite('lab websocket');
 
@@ -23,7 +23,7 @@ test('what is encoded is read again, however it is cut', () => {
     const whole = Buffer.concat(sizes.map((size) => encodeFrame(OPCODE.binary, Buffer.alloc(size, size & 255), mask)));
     for (const cut of [1, 7, 1000, whole.length]) {
       const reader = new FrameReader();
-      const frames: Frame[] = [];
+      const frames: WebSocketFrame[] = [];
       // One byte at a time only as far as heads of every kind go; the rest in one piece.
       const until = cut === 1 ? 600 : whole.length;
       for (let at = 0; at < until; at += cut) frames.push(...reader.push(Buffer.from(whole.subarray(at, at + cut))));

@@ -12,7 +12,7 @@ import {
   startCapacity,
   updateCapacity,
 } from '../../lib/learning/capacity.js';
-import type { Evidence } from '../../lib/model.js';
+import type { SpeedEvidence } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
 
 const test = suite('capacity');
@@ -20,9 +20,9 @@ const test = suite('capacity');
 const EQUAL = { median: 1, capacity: Number.NaN, serving: 1 };
 const UNKNOWN = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN };
 
-const NONE: Evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
+const NONE: SpeedEvidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
 
-const more = (sum: Evidence, work: number, duration: number): Evidence => ({
+const more = (sum: SpeedEvidence, work: number, duration: number): SpeedEvidence => ({
   work: sum.work + work,
   durations: sum.durations + duration,
   workSquares: sum.workSquares + work * work,
@@ -30,8 +30,8 @@ const more = (sum: Evidence, work: number, duration: number): Evidence => ({
   durationSquares: sum.durationSquares + duration * duration,
 });
 
-const many = (count: number, work: number, duration: number): Evidence =>
-  Array.from({ length: count }).reduce<Evidence>((sum) => more(sum, work, duration), NONE);
+const many = (count: number, work: number, duration: number): SpeedEvidence =>
+  Array.from({ length: count }).reduce<SpeedEvidence>((sum) => more(sum, work, duration), NONE);
 
 interface HostOptions {
   readonly cores: number;

@@ -41,7 +41,10 @@ function build({ neutralPace = 1, host = { isRemoved: false } } = {}): Stage {
 }
 
 const near = (found: number, expected: number) => assert.ok(Math.abs(found - expected) < 0.01 * expected, `${found}, expected ${expected}`);
-const inFlight = ({ kept, work }: TableColumns, slot: number): [number, number] => [kept[slot] as number, work[slot] as number];
+const inFlight = ({ phantomInflight, work }: TableColumns, slot: number): [number, number] => [
+  phantomInflight[slot] as number,
+  work[slot] as number,
+];
 
 test('a request that was answered after 1 ms counts as in flight for the 40 that it takes elsewhere, and then as having taken them', () => {
   const { columns, early, answer, counted } = build();
@@ -60,13 +63,13 @@ test('a request that was answered after 1 ms counts as in flight for the 40 that
 test('a host that is far quicker than others, with answers like theirs, is believed; one whose answers are half or twice as large is not', () => {
   const { columns, answer, counted } = build();
   for (let i = 0; i < 50; i++) answer(1, 20, 100 * i, 1, PAGE_BYTES * (i % 2 === 0 ? 0.9 : 1.1));
-  assert.equal([columns.kept[1], columns.workDone[1], counted()], [0, 1000, 0]);
+  assert.equal([columns.phantomInflight[1], columns.workDone[1], counted()], [0, 1000, 0]);
   for (const [slot, bytes] of [
     [2, PAGE_BYTES / 2],
     [3, PAGE_BYTES * 2],
   ] as const) {
     for (let i = 0; i < 50; i++) answer(slot, 20, 100 * i, 1, bytes);
-    assert.is(columns.kept[slot], 50, `${bytes}`);
+    assert.is(columns.phantomInflight[slot], 50, `${bytes}`);
   }
 });
 
@@ -78,10 +81,10 @@ test('where half of all answers are empty since clients have them already, a qui
     answer(0, 20, 100 * i, 40, bytes());
     answer(1, 20, 100 * i, 1, bytes());
     answer(2, 20, 100 * i, 1, 0);
-    if (i === 200) columns.kept.fill(0);
+    if (i === 200) columns.phantomInflight.fill(0);
   }
-  assert.ok((columns.kept[1] as number) < 20, `${columns.kept[1]} of 1800`);
-  assert.ok((columns.kept[2] as number) > 1500, `${columns.kept[2]} of 1800`);
+  assert.ok((columns.phantomInflight[1] as number) < 20, `${columns.phantomInflight[1]} of 1800`);
+  assert.ok((columns.phantomInflight[2] as number) > 1500, `${columns.phantomInflight[2]} of 1800`);
 });
 
 test('a host is judged by its last answers together, not by one', () => {
@@ -96,7 +99,7 @@ test('a host is judged by its last answers together, not by one', () => {
   assert.ok(counted() > 25, `it has begun to answer without working: ${counted()}`);
   assert.ok(mixed(100, 130) < 6, 'and does so no more');
   assert.is(mixed(130, 160), 0);
-  assert.is(counted(), columns.kept[1]);
+  assert.is(counted(), columns.phantomInflight[1]);
 });
 
 test('a host that answers as ever is not too quick because most others are slow; one that answers without working still is', () => {
@@ -107,9 +110,9 @@ test('a host that answers as ever is not too quick because most others are slow;
     answer(1, 20, 100 * i, 40);
     answer(2, 20, 100 * i, 1);
   }
-  assert.is(columns.kept[1], 0);
-  assert.is(counted(), columns.kept[2]);
-  assert.ok((columns.kept[2] as number) > 280, `${columns.kept[2]}`);
+  assert.is(columns.phantomInflight[1], 0);
+  assert.is(counted(), columns.phantomInflight[2]);
+  assert.ok((columns.phantomInflight[2] as number) > 280, `${columns.phantomInflight[2]}`);
 });
 
 test('a host that answers without working, and is given most requests for that at first, does not make out what is usual', () => {
@@ -124,7 +127,7 @@ test('a host that answers without working, and is given most requests for that a
   early.turn(1000);
   for (let i = 1000; i < 1100; i++) answer(i % 2, i, i % 2 === 0 ? 20 : 1);
   assert.ok((columns.pace[0] as number) > 0.75 && (columns.pace[0] as number) < 1.33, `${columns.pace[0]}`);
-  assert.ok((columns.kept[1] as number) >= 35, `${columns.kept[1]} of 50`);
+  assert.ok((columns.phantomInflight[1] as number) >= 35, `${columns.phantomInflight[1]} of 50`);
 });
 
 test("a class that has another's id has nothing of it", () => {
@@ -147,7 +150,7 @@ test('a host that has left takes nothing off the one that has its slot now', () 
   const { columns, early, answer } = build({ host });
   answer(1, 20, 100, 1);
   host.isRemoved = true;
-  columns.kept[1] = columns.work[1] = columns.startSum[1] = 0;
+  columns.phantomInflight[1] = columns.work[1] = columns.startSum[1] = 0;
   early.letGo(1000);
   assert.equal(inFlight(columns, 1), [0, 0]);
   assert.equal([columns.workDone[1], columns.elapsedSum[1], columns.startSum[1]], [0, 1, 0]);
@@ -165,22 +168,22 @@ test('in whatever order they come, each is let go at its time', () => {
   // What is usual has changed a little by these very answers.
   const most = begun.filter((startedAtMs) => startedAtMs + 40 > 100).length;
   early.letGo(0);
-  assert.is(columns.kept[1], 500);
+  assert.is(columns.phantomInflight[1], 500);
   early.letGo(100);
-  const left = columns.kept[1] as number;
+  const left = columns.phantomInflight[1] as number;
   assert.ok(
     left <= 500 - begun.filter((startedAtMs) => startedAtMs + 40 <= 60).length && left > 0 && left >= most * 0.8,
     `${left} of ${most}`,
   );
   early.letGo(600);
-  assert.equal([columns.kept[1], columns.work[1], columns.startSum[1], columns.workDone[1]], [0, 0, 0, 1000]);
+  assert.equal([columns.phantomInflight[1], columns.work[1], columns.startSum[1], columns.workDone[1]], [0, 0, 0, 1000]);
 });
 
 test('a flood of them takes bounded memory, and none stays for more than 10 s', () => {
   const { columns, early, answer } = build();
   columns.fleet[FLEET.neutralPace] = 1e6;
   for (let i = 0; i < 20_000; i++) answer(1, 10, 0, 0.5);
-  assert.is(columns.kept[1], 8192);
+  assert.is(columns.phantomInflight[1], 8192);
   early.letGo(10_000);
   assert.equal(inFlight(columns, 1), [0, 0]);
 });

@@ -127,7 +127,7 @@ test('no command waits for a Redis that is away or hangs', () =>
         () => assert.unreachable(),
         () => undefined,
       );
-      assert.ok(performance.now() - started < 400, 'before it is connected');
+      assert.ok(performance.now() - started < 1500, 'before it is connected');
       await untilReady(client, 5000);
       redis.pause();
       const asked = performance.now();

@@ -120,11 +120,24 @@ test('a server that hangs makes each answer "unreachable" within about a second'
   ));
 
 test('one hung server of three slows nobody down', () =>
-  withThree(async ([a], servers) => {
+  withThree(async ([a], servers, clients) => {
     servers[2]?.pause();
-    const [grant, tookMs] = await timed(() => grantFor(a));
-    assert.is(await a.renew(grant), 'renewed');
-    assert.ok(tookMs < 300, `${tookMs} ms`);
+    // A command that was sent to the hung server before is given up before the lease's own would be. On a machine that
+    // stands still for all of that time no order shows: then it is looked at again.
+    for (let attempt = 1; ; attempt++) {
+      let hasTimedOut = false;
+      const ping = (clients[2] as Commands).ping().then(
+        () => assert.unreachable('the server hangs'),
+        () => (hasTimedOut = true),
+      );
+      const grant = await grantFor(a);
+      assert.is(await a.renew(grant), 'renewed');
+      const isQuick = !hasTimedOut;
+      await ping;
+      if (isQuick) return;
+      assert.ok(attempt < 5, 'the lease waits for the hung server');
+      await a.release(grant);
+    }
   }));
 
 test('an attempt that hung does not hold the lease after the server goes on', () =>

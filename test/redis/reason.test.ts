@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isDenial, isRefusal, reasonOf } from '../../lib/redis/reason.js';
+import { isDenial, needsOperator, reasonOf } from '../../lib/redis/reason.js';
 
 const test = suite('reasons');
 
@@ -73,7 +73,7 @@ for (const [error, expected] of REFUSALS) {
     const reason = reasonOf(error);
     if (typeof expected === 'string') assert.is(reason, expected);
     else assert.match(reason, expected);
-    assert.ok(isRefusal(reason));
+    assert.ok(needsOperator(reason));
     assert.is(isDenial(reason), reason.includes('NOPERM'));
     assert.not.match(reason, /hunter2/);
     // A reason that is passed on as an error stays as it is.
@@ -96,7 +96,7 @@ test('of a Sentinel it is said that it is one, and which password is meant', () 
   );
   const certificate = reasonOf(coded('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), 'Sentinel');
   assert.match(certificate, /^a Sentinel's certificate is not trusted/);
-  assert.ok(isRefusal(certificate));
+  assert.ok(needsOperator(certificate));
 });
 
 test('what passes by itself is no refusal', () => {
@@ -108,7 +108,7 @@ test('what passes by itself is no refusal', () => {
     reply('LOADING Redis is loading'),
     'text',
   ]) {
-    assert.not.ok(isRefusal(reasonOf(error)), reasonOf(error));
+    assert.not.ok(needsOperator(reasonOf(error)), reasonOf(error));
   }
 });
 

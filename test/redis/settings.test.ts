@@ -7,15 +7,15 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { heartbeat, restoreFleet } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore } from '../../lib/redis/lease-store.js';
-import { parseSettings, readSettings, readWord, writeWord } from '../../lib/redis/settings.js';
-import type { OperatorWord } from '../../lib/model.js';
+import { parseSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
+import type { OperatorState } from '../../lib/model.js';
 import { withRedis } from '../support/brackets.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('settings');
 
 const KEYS = buildKeys('settings-test');
-const WORDS: ReadonlyMap<string, OperatorWord> = new Map([
+const WORDS: ReadonlyMap<string, OperatorState> = new Map([
   ['h1', 'drained'],
   ['h2', 'ejected'],
 ]);
@@ -25,7 +25,7 @@ const withStage = (fn: (client: Commands) => Promise<void>) => withRedis((redis)
 const FIELDS: readonly (readonly [
   fields: Record<string, string>,
   algorithm: string | null,
-  words: readonly (readonly [string, string])[],
+  operatorStates: readonly (readonly [string, string])[],
   wrong: number,
 ])[] = [
   [{}, null, [], 0],
@@ -47,28 +47,32 @@ const FIELDS: readonly (readonly [
 ];
 
 test('what is understood is taken, and each field that is not is counted', () => {
-  for (const [fields, algorithm, words, wrong] of FIELDS) {
+  for (const [fields, algorithm, operatorStates, wrong] of FIELDS) {
     const settings = parseSettings(fields);
-    assert.equal([settings.algorithm, [...settings.words], settings.wrong], [algorithm, words, wrong], JSON.stringify(fields));
+    assert.equal(
+      [settings.algorithm, [...settings.operatorStates], settings.wrong],
+      [algorithm, operatorStates, wrong],
+      JSON.stringify(fields),
+    );
   }
 });
 
 test('words beyond as many as a table holds are counted as wrong', () => {
   const fields = Object.fromEntries(Array.from({ length: 16_390 }, (_, i) => [`host:h${i}`, 'drained']));
-  const { words, wrong } = parseSettings(fields);
-  assert.equal([words.size, wrong], [16_384, 6]);
+  const { operatorStates, wrong } = parseSettings(fields);
+  assert.equal([operatorStates.size, wrong], [16_384, 6]);
 });
 
 test('a word is a field of the hash, as redis-cli would write it, and comes with each heartbeat', () =>
   withStage(async (client) => {
-    await writeWord(client, KEYS, 'h1', 'drained');
+    await writeOperatorState(client, KEYS, 'h1', 'drained');
     await client.hset(KEYS.settings, 'host:h2', 'ejected', 'algorithm', 'resource');
     assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'drained', 'host:h2': 'ejected', algorithm: 'resource' });
     const { settings } = await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' });
-    assert.equal([settings.algorithm, settings.words, settings.wrong], ['resource', WORDS, 0]);
+    assert.equal([settings.algorithm, settings.operatorStates, settings.wrong], ['resource', WORDS, 0]);
     assert.equal(await readSettings(client, KEYS), settings);
-    await writeWord(client, KEYS, 'h1', null);
-    await writeWord(client, KEYS, 'nobody', null);
+    await writeOperatorState(client, KEYS, 'h1', null);
+    await writeOperatorState(client, KEYS, 'nobody', null);
     assert.equal([await readWord(client, KEYS, 'h1'), await readWord(client, KEYS, 'h2')], [null, 'ejected']);
   }));
 
@@ -76,10 +80,10 @@ test('settings of another type count as none and one wrong, and a word writes th
   withStage(async (client) => {
     await client.set(KEYS.settings, 'garbage');
     for (const settings of [await readSettings(client, KEYS), (await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' })).settings]) {
-      assert.equal([settings.algorithm, settings.words.size, settings.wrong], [null, 0, 1]);
+      assert.equal([settings.algorithm, settings.operatorStates.size, settings.wrong], [null, 0, 1]);
     }
     assert.is(await readWord(client, KEYS, 'h1'), null);
-    await writeWord(client, KEYS, 'h1', 'ejected');
+    await writeOperatorState(client, KEYS, 'h1', 'ejected');
     assert.equal(await client.hgetall(KEYS.settings), { 'host:h1': 'ejected' });
   }));
 

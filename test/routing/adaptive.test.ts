@@ -102,7 +102,7 @@ test('our own requests count at any age', () => {
 });
 
 test('requests that were answered too soon count like those in flight', () => {
-  assert.ok(share({ ...FLEET_VIEW, kept: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3) < 0.005);
+  assert.ok(share({ ...FLEET_VIEW, phantomInflight: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3) < 0.005);
 });
 
 test('a host with less capacity gets less, and one that is slow is spared the dear requests', () => {

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isQuickPace, neutralPaceOf, paceAfter } from '../../lib/routing/pace.js';
+import { isBogusPace, neutralPaceOf, paceAfter } from '../../lib/routing/pace.js';
 
 const test = suite('pace');
 
@@ -37,7 +37,7 @@ test('who answers in less than a fifth of the time that the median takes is too 
     [0.1, Number.NaN, false],
     [Number.NaN, 1, false],
   ];
-  for (const [pace, neutral, isQuick] of table) assert.is(isQuickPace(pace, neutral), isQuick, `${pace} beside ${neutral}`);
+  for (const [pace, neutral, isQuick] of table) assert.is(isBogusPace(pace, neutral), isQuick, `${pace} beside ${neutral}`);
 });
 
 test.run();

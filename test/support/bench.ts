@@ -60,3 +60,13 @@ export async function benchJson(...args: readonly string[]): Promise<BenchJson> 
 export function isWithin(value: unknown, min: number, max: number, what: string): void {
   assert.ok(typeof value === 'number' && value >= min && value <= max, `${what}: ${String(value)} is not within ${min} and ${max}`);
 }
+
+/** Asserts that this is a whole number, and none below 0. */
+export function isCount(value: unknown, what: string): void {
+  assert.ok(Number.isSafeInteger(value) && (value as number) >= 0, `${what}: ${String(value)} is no count`);
+}
+
+/** Asserts that this is a span of time: finite, and above 0. */
+export function isTime(value: unknown, what: string): void {
+  assert.ok(Number.isFinite(value) && (value as number) > 0, `${what}: ${String(value)} is no time`);
+}

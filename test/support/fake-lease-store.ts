@@ -1,7 +1,7 @@
 // A LeaseStore without Redis: several of them over one fake server are what several balancers over one
 // Redis are. It passes the same contract suite as the real store.
 
-import type { Failure, LeaseStore } from '../../lib/redis/lease-store.js';
+import type { LeaseFailure, LeaseStore } from '../../lib/redis/lease-store.js';
 import type { FakeLeaseServer } from './fake-lease-server.js';
 
 /** Whether the fake's server can be reached just now. */
@@ -11,7 +11,7 @@ export interface FakeReach {
 
 let lastValue = 0;
 
-const AWAY: Failure = { kind: 'failed', reason: 'not connected', isSlow: false, isRefused: false };
+const AWAY: LeaseFailure = { kind: 'failed', reason: 'not connected', isSlow: false, isRefused: false };
 
 /** The store of one balancer. Answers come at the next turn of the event loop's microtasks. */
 export function createFakeLeaseStore(server: FakeLeaseServer, ttlMs: number, reach: FakeReach = { isAway: false }): LeaseStore {

@@ -11,7 +11,7 @@ export interface ViewOptions {
   readonly avoidUntil?: Readonly<Record<number, number>>;
   readonly failing?: readonly number[];
   readonly pace?: readonly number[];
-  readonly quick?: readonly number[];
+  readonly likelyBogus?: readonly number[];
   /** Since when each slot warms up; 0 when it need not. */
   readonly warmSince?: readonly number[];
   readonly slowStartMs?: number;
@@ -21,7 +21,7 @@ export interface ViewOptions {
   /** Our own requests in flight and their work, and the others', by slot; 0 unless told. */
   readonly inflight?: readonly number[];
   readonly maxInflight?: number;
-  readonly kept?: readonly number[];
+  readonly phantomInflight?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
@@ -52,12 +52,12 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     avoidUntil,
     failing: column(options.failing, 0),
     pace: column(options.pace, 0),
-    quick: Int32Array.from(column(options.quick, 0)),
+    likelyBogus: Int32Array.from(column(options.likelyBogus, 0)),
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
     maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
-    kept: Int32Array.from(column(options.kept, 0)),
+    phantomInflight: Int32Array.from(column(options.phantomInflight, 0)),
     work: column(options.work, 0),
     othersInflight: column(options.othersInflight, 0),
     othersWork: column(options.othersWork, 0),
@@ -88,12 +88,12 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       avoidUntil: counting(view.avoidUntil),
       failing: counting(view.failing),
       pace: counting(view.pace),
-      quick: counting(view.quick),
+      likelyBogus: counting(view.likelyBogus),
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),
       maxInflight: view.maxInflight,
-      kept: counting(view.kept),
+      phantomInflight: counting(view.phantomInflight),
       work: counting(view.work),
       othersInflight: counting(view.othersInflight),
       othersWork: counting(view.othersWork),

@@ -17,8 +17,8 @@ export interface MovingLoad {
   stop(): Promise<void>;
 }
 
-/** The pause between an answer and the next request. */
-const PAUSE_MS = 2;
+/** The pause between an answer and the next request: a load that shows what breaks, and leaves the cores to others. */
+const PAUSE_MS = 10;
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Begins with so many clients; right is a 200 whose body fits. */

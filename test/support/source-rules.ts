@@ -45,7 +45,7 @@ export const checkNamedExports: Check = (path, text) =>
 export const checkFileName: Check = (path) => {
   const parts = path
     .replace(/\.ts$/, '')
-    .replace(/\.(?:test|fixture)$/, '')
+    .replace(/\.(?:test|long|fixture)$/, '')
     .split('/');
   const odd = parts.filter((part) => !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part)).map((part) => `${path}:1: "${part}" is not kebab-case`);
   const isDrawer = /^(?:utils?|helpers?|misc|common)$/.test(parts.at(-1) ?? '');
@@ -101,7 +101,7 @@ export const checkWords: Check = (path, text) => {
 export const checkSuitesRun: Check = (path, text) => {
   const { code } = viewsOf(text);
   const only = matchesIn(path, code, /\.only\s*\(/g, () => '.only( leaves the other tests out');
-  if (!path.endsWith('.test.ts')) return only;
+  if (!/\.(?:test|long)\.ts$/.test(path)) return only;
   const suites = [...code.matchAll(/\bconst\s+(\w+)\s*=\s*suite\b/g)].map((match) => match[1] as string);
   if (/\bimport\s*\{[^}]*\btest\b[^}]*\}\s*from/.test(code)) suites.push('test');
   if (suites.length === 0) return [...only, `${path}:1: a test file without a suite`];

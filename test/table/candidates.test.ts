@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { HostState, OperatorWord } from '../../lib/model.js';
+import type { HostState, OperatorState } from '../../lib/model.js';
 import type { CandidateRules } from '../../lib/table/candidates.js';
 import { counterOf, readCounters } from '../../lib/table/counters.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
@@ -51,7 +51,8 @@ function openStage(count: number, rules = RULES) {
         ),
         0,
       ),
-    say: (words: Readonly<Record<string, OperatorWord>>) => writer.setWords(new Map(Object.entries(words))).map(({ name }) => name),
+    say: (operatorStates: Readonly<Record<string, OperatorState>>) =>
+      writer.setOperatorStates(new Map(Object.entries(operatorStates))).map(({ name }) => name),
     listed: (nowMs = 0): string => {
       writer.rebuildCandidates(nowMs);
       const list = columns.lists[columns.header[HEADER.activeList] as 0 | 1];
@@ -128,7 +129,7 @@ test('a writer that takes over keeps an operator’s words of the hosts that it 
   say({ a: 'ejected', c: 'drained' });
   const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts());
   assert.equal(
-    [...next.words],
+    [...next.operatorStates],
     [
       ['a', 'ejected'],
       ['c', 'drained'],
@@ -136,7 +137,7 @@ test('a writer that takes over keeps an operator’s words of the hosts that it 
   );
   assert.equal(
     next
-      .setWords(
+      .setOperatorStates(
         new Map([
           ['a', 'ejected'],
           ['b', 'ejected'],

@@ -141,21 +141,21 @@ test('figures alone leave the rest of a row as it was, and make no host', () => 
 
 test('hosts that a master calls too quick are those of its last message, whoever the master is', () => {
   const { writer, columns, slotOf } = openStage();
-  const marks = () => ['a', 'b', 'c'].map((name) => columns.quick[slotOf(name)]);
+  const marks = () => ['a', 'b', 'c'].map((name) => columns.likelyBogus[slotOf(name)]);
   const hosts = ['a', 'b', 'c'].map((name) => buildRow(name));
-  writer.apply({ ...buildTable(1, 1, hosts), quick: ['a', 'b', 'stranger'] }, 0);
+  writer.apply({ ...buildTable(1, 1, hosts), likelyBogus: ['a', 'b', 'stranger'] }, 0);
   assert.equal(marks(), [1, 1, 0]);
-  writer.apply({ ...buildChange(1, 2, []), quick: ['b', 'c'] }, 0);
+  writer.apply({ ...buildChange(1, 2, []), likelyBogus: ['b', 'c'] }, 0);
   assert.equal(marks(), [0, 1, 1]);
-  writer.apply({ ...buildTable(2, 1, hosts), quick: ['c'] }, 0);
+  writer.apply({ ...buildTable(2, 1, hosts), likelyBogus: ['c'] }, 0);
   assert.equal(marks(), [0, 0, 1]);
   // Another host in its slot has nothing of it.
   const slot = slotOf('c');
-  writer.apply({ ...buildChange(2, 2, [], ['c']), quick: ['c'] }, 0);
+  writer.apply({ ...buildChange(2, 2, [], ['c']), likelyBogus: ['c'] }, 0);
   writer.release(slot);
   writer.apply(buildChange(2, 3, [buildRow('d')]), 0);
-  assert.equal([slotOf('d'), columns.quick[slot]], [slot, 0]);
-  assert.equal([columns.quick[slotOf('a')], columns.quick[slotOf('b')]], [0, 0]);
+  assert.equal([slotOf('d'), columns.likelyBogus[slot]], [slot, 0]);
+  assert.equal([columns.likelyBogus[slotOf('a')], columns.likelyBogus[slotOf('b')]], [0, 0]);
 });
 
 test('an empty table has no candidates', () => {

@@ -3,7 +3,7 @@
 // once the heap has grown to its size.
 
 /** What an event does: with the target and the payload that it was scheduled with. */
-export type Run<Payload> = (target: number, payload: Payload) => void;
+export type EventHandler<Payload> = (target: number, payload: Payload) => void;
 
 const FIRST_SIZE = 1024;
 
@@ -16,7 +16,7 @@ export class EventQueue {
   #size = 0;
   #scheduled = 0;
   readonly #targets: number[] = [];
-  readonly #runs: Run<never>[] = [];
+  readonly #runs: EventHandler<never>[] = [];
   readonly #payloads: unknown[] = [];
   readonly #free: number[] = [];
 
@@ -33,10 +33,10 @@ export class EventQueue {
   }
 
   /** Schedules an event. `run` should be made once, not for each event. */
-  schedule<Payload>(atMs: number, run: Run<Payload>, target: number, payload: Payload): void {
+  schedule<Payload>(atMs: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
     const cell = this.#free.pop() ?? this.#runs.length;
     this.#targets[cell] = target;
-    this.#runs[cell] = run as Run<never>;
+    this.#runs[cell] = run as EventHandler<never>;
     this.#payloads[cell] = payload;
     if (this.#size === this.#times.length) this.#grow();
     this.#rise(this.#size++, atMs, this.#scheduled++, cell);
@@ -49,7 +49,7 @@ export class EventQueue {
     this.#size--;
     if (this.#size > 0)
       this.#sink(this.#times[this.#size] as number, this.#orders[this.#size] as number, this.#cells[this.#size] as number);
-    const run = this.#runs[cell] as Run<unknown>;
+    const run = this.#runs[cell] as EventHandler<unknown>;
     const payload = this.#payloads[cell];
     this.#payloads[cell] = undefined;
     this.#free.push(cell);

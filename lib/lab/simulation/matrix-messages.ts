@@ -1,6 +1,6 @@
 // What the thread that simulates is handed, and what it tells.
 
-import type { Progress, Run } from './matrix.js';
+import type { Progress, SimulationRun } from './matrix.js';
 import type { Scenario } from './scenario.js';
 
 /** What it starts with. */
@@ -10,4 +10,4 @@ export interface MatrixData {
 }
 
 /** What it tells. */
-export type FromMatrix = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'run'; readonly run: Run };
+export type FromMatrix = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'run'; readonly run: SimulationRun };

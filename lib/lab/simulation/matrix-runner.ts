@@ -2,11 +2,15 @@
 
 import { Worker } from 'node:worker_threads';
 import type { FromMatrix, MatrixData } from './matrix-messages.js';
-import type { Progress, Run } from './matrix.js';
+import type { Progress, SimulationRun } from './matrix.js';
 
 /** Gives the runs that are done when all are, or when `signal` is aborted. Rejects when the thread fails. */
-export function runMatrixInThread(data: MatrixData, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Run[]> {
-  const runs: Run[] = [];
+export function runMatrixInThread(
+  data: MatrixData,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<SimulationRun[]> {
+  const runs: SimulationRun[] = [];
   if (signal.aborted) return Promise.resolve(runs);
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL('./matrix-thread.js', import.meta.url), { workerData: data });

@@ -4,7 +4,7 @@
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
 import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
-import { FLOOR, isOmniscient, type PeerName } from './policy-names.js';
+import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
 
@@ -29,7 +29,7 @@ export interface ReportWindow extends Window {
 }
 
 /** What came of one run. */
-export interface Run {
+export interface SimulationRun {
   readonly balancers: number;
   readonly load: number;
   readonly policy: string;
@@ -64,7 +64,7 @@ export interface Progress {
 interface Plan {
   readonly balancers: number;
   readonly load: number;
-  readonly policy: PeerName | Algorithm;
+  readonly policy: RivalName | Algorithm;
 }
 
 /** Runs all of it, one after the other, and hands out each run when it is done. */
@@ -72,11 +72,11 @@ export function runMatrix(
   scenario: Scenario,
   seed: number,
   onProgress: (progress: Progress) => void,
-  onRun: (run: Run) => void = () => undefined,
-): Run[] {
+  onRun: (run: SimulationRun) => void = () => undefined,
+): SimulationRun[] {
   const plans = planRuns(scenario);
-  const floors = new Map<string, Run>();
-  const runs: Run[] = [];
+  const floors = new Map<string, SimulationRun>();
+  const runs: SimulationRun[] = [];
   for (const [index, { balancers, load, policy }] of plans.entries()) {
     const tell = (share: number): void => onProgress({ run: index, runs: plans.length, policy, balancers, load, share });
     tell(0);
@@ -98,7 +98,7 @@ export function countRuns(scenario: Scenario): number {
 
 /** The runs in their order, each once: the floor is always among them. */
 function planRuns({ balancers, loads, policies }: Scenario): Plan[] {
-  const names = [...new Set([FLOOR, ...policies])] as (PeerName | Algorithm)[];
+  const names = [...new Set([FLOOR, ...policies])] as (RivalName | Algorithm)[];
   return [...new Set(loads)].flatMap((load) =>
     [...new Set(balancers)].flatMap((count) => names.map((policy) => ({ balancers: count, load, policy }))),
   );
@@ -111,9 +111,9 @@ function floorKeyOf({ events }: Scenario, balancers: number, load: number): stri
 
 function runOne(
   { scenario, seed, balancers, load, policy }: Plan & { scenario: Scenario; seed: number },
-  floor: Run | undefined,
+  floor: SimulationRun | undefined,
   onProgress: (share: number) => void,
-): Run {
+): SimulationRun {
   const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
   const { measure, requests, errors, retries, messages } = outcome;
   const sorted = measure.sorted();

@@ -2,7 +2,7 @@
 // passes while Redis is away. Messages on one way arrive in the order in which they were sent.
 
 import type { Draws } from './draws.js';
-import type { EventQueue, Run } from './event-queue.js';
+import type { EventQueue, EventHandler } from './event-queue.js';
 import type { Messages } from './scenario.js';
 
 /** From one process to another. */
@@ -30,7 +30,7 @@ export class Network {
   }
 
   /** Sends a message; `run` takes it in where it arrives. `heldMs` is how much longer it takes than usual. */
-  send<Payload>(way: Way, run: Run<Payload>, target: number, payload: Payload, heldMs = 0): void {
+  send<Payload>(way: Way, run: EventHandler<Payload>, target: number, payload: Payload, heldMs = 0): void {
     const { loss } = this.#rules;
     this.sent++;
     if (this.isRedisAway || (loss > 0 && this.#draws.uniform() < loss)) {

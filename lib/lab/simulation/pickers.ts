@@ -9,12 +9,12 @@ import type { FleetBalancer, Picker } from './fleet-balancer.js';
 import type { HostMachines } from './host-machines.js';
 import { LocalLeastConnections } from './local-least-connections.js';
 import { Omniscient, OmniscientWork } from './omniscient.js';
-import type { PeerName } from './policy-names.js';
+import type { RivalName } from './policy-names.js';
 import { Prequal, ProbeAnswers } from './prequal.js';
 
 /** What pickers are made of. */
 export interface PickerOptions {
-  readonly name: PeerName | Algorithm;
+  readonly name: RivalName | Algorithm;
   readonly seed: number;
   readonly machines: HostMachines;
   readonly queue: EventQueue;

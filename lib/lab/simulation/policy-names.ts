@@ -6,16 +6,16 @@ import { ALGORITHMS, type Algorithm } from '../../model.js';
 export const PEERS = ['omniscient', 'omniscient-work', 'local-least-connections', 'prequal'] as const;
 
 /** A policy that is no product of ours. */
-export type PeerName = (typeof PEERS)[number];
+export type RivalName = (typeof PEERS)[number];
 
 /** All that can be simulated. */
-export const POLICY_NAMES: readonly (PeerName | Algorithm)[] = [...PEERS, ...ALGORITHMS];
+export const POLICY_NAMES: readonly (RivalName | Algorithm)[] = [...PEERS, ...ALGORITHMS];
 
 /** What the others are measured against: it sees every host at every instant. */
-export const FLOOR: PeerName = 'omniscient';
+export const FLOOR: RivalName = 'omniscient';
 
 /** What is simulated unless told otherwise. */
-export const DEFAULT_POLICIES: readonly (PeerName | Algorithm)[] = POLICY_NAMES;
+export const DEFAULT_POLICIES: readonly (RivalName | Algorithm)[] = POLICY_NAMES;
 
 /** Whether a policy sees all hosts as they are: the number of balancers is nothing to it. */
 export function isOmniscient(name: string): boolean {

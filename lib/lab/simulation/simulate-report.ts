@@ -2,7 +2,7 @@
 
 import { formatTable, type Rows } from '../report.js';
 import { rounded } from '../statistics.js';
-import type { Run } from './matrix.js';
+import type { SimulationRun } from './matrix.js';
 import { hostCountOf, type Scenario } from './scenario.js';
 
 /** What is reported. */
@@ -14,7 +14,7 @@ export interface SimulateReport {
   readonly version: string;
   /** How long all of it took, really. */
   readonly seconds: number;
-  readonly runs: readonly Run[];
+  readonly runs: readonly SimulationRun[];
   /** Runs that were planned and not done, since somebody ended it. */
   readonly missing: number;
 }

@@ -14,7 +14,7 @@ import { Jobs } from './jobs.js';
 import { Measure } from './measure.js';
 import { NoisyNeighbours } from './neighbours.js';
 import { createPickers } from './pickers.js';
-import type { PeerName } from './policy-names.js';
+import type { RivalName } from './policy-names.js';
 import type { ProbeAnswers } from './prequal.js';
 import { planEvents } from './scenario-events.js';
 import type { Scenario } from './scenario.js';
@@ -32,7 +32,7 @@ const ANSWER_BYTES = 1000;
 /** Which run it is. */
 export interface RunOptions {
   readonly scenario: Scenario;
-  readonly policy: PeerName | Algorithm;
+  readonly policy: RivalName | Algorithm;
   readonly balancers: number;
   readonly load: number;
   readonly seed: number;

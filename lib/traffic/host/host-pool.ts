@@ -25,7 +25,7 @@ import type { InFlight } from './in-flight.js';
 import type { PoolOptions } from './pool-options.js';
 
 /** A request that may not be sent again takes no connection that was idle for longer: the host may be closing it. */
-const FRESH_MS = 1000;
+const FRESH_CONNECTION_MS = 1000;
 
 /** How often what is held against hosts fades and those that are ejected are looked at. */
 const UPKEEP_MS = 250;
@@ -197,7 +197,7 @@ export class HostPool {
         connection.destroy();
         continue;
       }
-      if (mayBeStale || idleMs <= FRESH_MS) return connection;
+      if (mayBeStale || idleMs <= FRESH_CONNECTION_MS) return connection;
       host.idle.push(connection);
       break;
     }

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
 import type { HostAddresses, Lookup } from '../../health/host-addresses.js';
-import type { CheckRules } from '../../health/probe-host.js';
+import type { ProbeRules } from '../../health/probe-host.js';
 import type { Count } from '../../table/counters.js';
 import type { TableColumns } from '../../table/layout.js';
 
@@ -18,10 +18,10 @@ export interface PoolOptions {
   readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> &
     Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
     Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> &
-    CheckRules;
+    ProbeRules;
   readonly tls: HostTls;
   /** Whether a host that was ejected is well. Never rejects. */
-  readonly probe: (origin: string, rules: CheckRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
+  readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
   /** Finds the addresses of hosts that have names. */
   readonly lookup: Lookup;
   readonly events: PoolEvents;

@@ -18,7 +18,7 @@ const test = suite('pick log');
 
 const VIEW = buildView(3, {
   inflight: [1, 2, 3],
-  kept: [0, 1, 0],
+  phantomInflight: [0, 1, 0],
   othersInflight: [4, 0, 0],
   capacity: [4, Number.NaN, 2],
   usage: [0.25, 0.5, Number.NaN],

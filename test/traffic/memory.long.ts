@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { freePort, until } from '../support/brackets.js';
@@ -14,14 +15,15 @@ const test = suite('memory');
 
 const SIZE = 2 ** 30;
 
-/** The limit of the whole process, all three threads. */
-const MAX_RSS = 105 * 2 ** 20;
+/**
+ * How much the whole process, all three threads, may grow: what is in flight on two connections (under 1 MiB) and the
+ * young generation of the thread that carries it, which V8 lets grow to 16 MiB per semi-space. A body that is kept
+ * would be forty times this. Measured: 3 to 11 MiB.
+ */
+const MAX_GROWTH = 24 * 2 ** 20;
 
 /** By then a balancer has given back what only its start needed. */
 const START_MS = 4000;
-
-/** What it is at most before, at rest. */
-const AT_REST = 94 * 2 ** 20;
 
 /** A body's bytes repeat, at a length that no buffer on the way has. */
 const PERIOD = 1_000_003;
@@ -132,7 +134,7 @@ const upload = (port: number): Promise<string> =>
 
 const rssOf = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 
-test('a gigabyte passes each way, byte for byte, and the process stays below 105 MB', () =>
+test('a gigabyte passes each way, byte for byte, and the process grows by less than 24 MiB', () =>
   withLongHost(async (url) => {
     const port = await freePort();
     const args = [
@@ -160,12 +162,8 @@ test('a gigabyte passes each way, byte for byte, and the process stays below 105
           ),
         { timeoutMs: 10_000 },
       );
-      // What only the start needed is given back soon after it.
-      const startedMs = performance.now();
-      await until(() => performance.now() - startedMs > START_MS && rssOf(pid) < AT_REST, {
-        timeoutMs: 20_000,
-        what: () => `the start to be over: ${rssOf(pid)} bytes`,
-      });
+      await sleep(START_MS);
+      const atRest = rssOf(pid);
       let most = 0;
       const timer = setInterval(() => (most = Math.max(most, rssOf(pid))), 50);
       try {
@@ -174,7 +172,7 @@ test('a gigabyte passes each way, byte for byte, and the process stays below 105
       } finally {
         clearInterval(timer);
       }
-      assert.ok(most < MAX_RSS, `${most} bytes at most`);
+      assert.ok(most - atRest < MAX_GROWTH, `${most} bytes at most, ${atRest} at rest`);
     });
   }));
 

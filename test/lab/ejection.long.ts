@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { benchJson, type Fields, isWithin } from '../support/bench.js';
+import { benchJson, type Fields, isCount, isTime } from '../support/bench.js';
 
 const test = suite('bench ejection');
 
@@ -14,15 +14,15 @@ test('ejection ends a host both ways, and tells how long it was sent requests', 
     const { ms, eachMs, mostSent, mostFailed, failed } = figures[ending] as { ms: Fields; eachMs: number[] } & Fields;
     assert.is(ms.count, 1);
     assert.equal(eachMs, [ms.max]);
-    isWithin(ms.max, 0, 1500, ending);
-    isWithin(mostSent, 0, 1000, 'sent');
+    isTime(ms.max, ending);
+    isCount(mostSent, 'sent');
     sent += mostSent as number;
-    isWithin(mostFailed, 0, 1000, 'failed for one balancer');
-    isWithin(failed, mostFailed as number, 3 * (mostFailed as number), 'failed in all');
+    assert.ok((mostFailed as number) <= (mostSent as number), 'failed for one balancer');
+    assert.ok((failed as number) >= (mostFailed as number) && (failed as number) <= 3 * (mostFailed as number), 'failed in all');
   }
   // One of the hosts alone may have got none just then, where the machine is busy.
-  isWithin(sent, 1, 2000, 'sent in both rounds');
-  isWithin(figures.answered, 100, 1e5, 'answered');
+  assert.ok(sent > 0, 'sent in both rounds');
+  assert.ok((figures.answered as number) > 100, 'answered');
 });
 
 test.run();

@@ -3,9 +3,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BALANCER_FLAGS } from '../../bin/balancer-flags.js';
 import { OUTSIDE } from '../../lib/lab/profile-groups.js';
-import { bench, benchJson, type Fields, isWithin } from '../support/bench.js';
+import { bench, benchJson, type Fields, isTime, isWithin } from '../support/bench.js';
 
 const test = suite('cost of a request');
 
@@ -17,7 +16,7 @@ test('profile splits the CPU time of a request into groups, plain and over TLS',
     ['small', 'tls'],
   );
   for (const { name, requests, mainMicros, systemMicros, groups, functions } of workloads) {
-    isWithin(requests, 10, 1e6, `${String(name)}, requests`);
+    assert.ok((requests as number) > 10, `${String(name)}, requests`);
     isWithin(systemMicros, 0, mainMicros as number, `${String(name)}, in the kernel`);
     const sum = groups.reduce((total, { micros }) => total + (micros as number), 0);
     isWithin(sum / (mainMicros as number), 0.97, 1.03, `${String(name)}, all groups together`);
@@ -39,8 +38,8 @@ test('latency measures every request, direct and through each proxy', async () =
   );
   for (const { name, requests, p50Micros, p99Micros } of ways) {
     assert.is(requests, 200, String(name));
-    isWithin(p50Micros, 1, p99Micros as number, `${String(name)}, p50`);
-    isWithin(p99Micros, 1, 10_000_000, `${String(name)}, p99`);
+    isTime(p50Micros, `${String(name)}, p50`);
+    assert.ok((p50Micros as number) <= (p99Micros as number), `${String(name)}, p99`);
   }
   assert.is(ways[0]?.addedP99Micros, 0);
 });
@@ -50,26 +49,20 @@ test('idle measures connections that stay open and answer a second request', asy
   assert.is(figures.connections, 300);
   const [ours] = figures.proxies as Fields[];
   assert.is(ours?.name, 'meercat');
-  isWithin(ours?.startBytes, 30e6, 1e9, 'memory at the start');
-  isWithin(ours?.endBytes, 30e6, 1e9, 'memory at the end');
+  // A process of Node has tens of megabytes: another unit than bytes is found out.
+  for (const bytes of [ours?.startBytes, ours?.endBytes]) isWithin(bytes, 30e6, 1e9, 'memory');
   const { code, stderr } = await bench('idle', '--connections', '25001');
   assert.not(code === 0);
   assert.match(stderr, /--connections/);
 });
 
-test('processes compares two with one, or reports that the flag is missing', async () => {
+test('processes compares two with one', async () => {
   const args = ['processes', '--rounds', '1', '--seconds', '0.3', '--connections', '8', '--load', 'own'];
-  if (!BALANCER_FLAGS.flatMap(([, each]) => each).some(({ flags }) => flags.startsWith('--processes'))) {
-    const { code, stderr } = await bench(...args);
-    assert.is(code, 1);
-    assert.match(stderr, /`meercat balancer` of this version has no flag --processes/);
-    return;
-  }
   const { figures } = await benchJson(...args);
   const [one, two] = figures.byProcesses as Fields[];
   assert.equal([one?.processes, two?.processes], [1, 2]);
   isWithin(one?.busiestShare, 1, 1, 'the share of the only one');
-  isWithin(two?.busiestShare, 0.3, 1, 'the share of the busiest');
+  isWithin(two?.busiestShare, 0.5, 1, 'the share of the busiest of two');
 });
 
 test.run();
