@@ -9,8 +9,10 @@ export interface Listening {
   /** The flags that say where to listen. */
   readonly portFlag: string;
   readonly bindFlag: string;
-  /** Whose port it is, such as `the console`; the balancer's or agent's own when left out. */
+  /** Who listens there, such as `the console`; the process itself when left out. */
   readonly owner?: string;
+  /** How a message calls the port, in place of `port 8080 on 0.0.0.0` or `the console's port 9080`. */
+  readonly shown?: string;
 }
 
 /** The first port that every user may listen on, unless the machine is set otherwise (net.ipv4.ip_unprivileged_port_start). */
@@ -19,7 +21,7 @@ const FIRST_FREE_PORT = 1024;
 /** The error for a person: MEERCAT_PORT_TAKEN, or MEERCAT_START_FAILED for any other reason. */
 export function listenError(error: NodeJS.ErrnoException, listening: Listening): MeercatError {
   const { port, bind, portFlag, bindFlag, owner } = listening;
-  const shown = owner === undefined ? `port ${port} on ${bind}` : `${owner}'s port ${port}`;
+  const shown = listening.shown ?? (owner === undefined ? `port ${port} on ${bind}` : `${owner}'s port ${port}`);
   if (error.code === 'EADDRINUSE')
     return new MeercatError('MEERCAT_PORT_TAKEN', `${shown} is taken: choose another with ${portFlag}`, { cause: error });
   if (error.code === 'EACCES' && port < FIRST_FREE_PORT)

@@ -73,7 +73,7 @@ test('a port that `up` needs and another has is told with what it is for', async
     const { code, stderr } = await meercat(['up', '--balancers', '1', '--port', String(port), '--redis', NO_REDIS]);
     assert.is(code, 1);
     assert.ok(
-      stderr.endsWith(`meercat: the console of the balancer on ${port}'s port ${port + 1000} is taken: choose another with --port`),
+      stderr.endsWith(`meercat: port ${port + 1000}, for the console of the balancer on ${port}, is taken: choose another with --port`),
       stderr,
     );
   });

@@ -83,7 +83,10 @@ async function start(
   const { entry, namespace } = options;
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
   await Promise.all(
-    balancerPorts.flatMap((port) => [checkPort(port), checkPort(port + CONSOLE_PORT_OFFSET, `the console of the balancer on ${port}`)]),
+    balancerPorts.flatMap((port) => [
+      checkPort(port),
+      checkPort(port + CONSOLE_PORT_OFFSET, `, for the console of the balancer on ${port},`),
+    ]),
   );
 
   const redis = options.redis === null ? await startRedis(options, events, shutdown) : { url: options.redis, kind: 'running already' };
@@ -226,8 +229,8 @@ async function startDemo(name: string, keep: (name: string, argsOf: () => readon
 }
 
 /** Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED when this port of loopback can't be listened on. */
-function checkPort(port: number, owner?: string): Promise<void> {
-  const listening = { port, bind: '127.0.0.1', portFlag: '--port', bindFlag: '--port', ...(owner !== undefined && { owner }) };
+function checkPort(port: number, use = ''): Promise<void> {
+  const listening = { port, bind: '127.0.0.1', portFlag: '--port', bindFlag: '--port', shown: `port ${port}${use}` };
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', (error) => reject(listenError(error, listening)));
