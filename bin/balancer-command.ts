@@ -15,6 +15,7 @@ import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/c
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log } from '../lib/log.js';
+import { openServiceManager, type ServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import { nameOf, optionOf } from './balancer-flag.js';
 import { BALANCER_FLAGS } from './balancer-flags.js';
@@ -87,14 +88,18 @@ async function runBalancer(
   warnOf(unknown, log);
   captureConsole(log);
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
-  if (config.processes > 1) return await runGroup(config, unknown, shutdown, log);
+  // Before a group is started: only this process speaks for it.
+  const manager = openServiceManager(log);
+  if (config.processes > 1) return await runGroup(config, unknown, shutdown, manager, log);
   stopOnSignals(shutdown, log);
   const { balancer, reloadTls, reopenLogs } = await startServing(config, shutdown, log);
+  shutdown.add(() => manager.stopping('draining'));
   process.on('SIGHUP', reloadTls);
   process.on('SIGUSR2', reopenLogs);
   // Without a listener Node.js would open its debugger.
   process.on('SIGUSR1', () => log('warn', 'SIGUSR1 restarts processes one after the other: there is only this one (--processes)', {}));
-  await balancer;
+  const { port } = await balancer;
+  manager.ready(`serving on port ${port}`);
 }
 
 interface Serving {
@@ -139,12 +144,19 @@ function logFault(error: Error, log: Log): void {
 }
 
 /** The parent of several balancers. */
-async function runGroup(config: BalancerConfig, unknown: readonly UnknownVariable[], shutdown: Shutdown, log: Log): Promise<void> {
+async function runGroup(
+  config: BalancerConfig,
+  unknown: readonly UnknownVariable[],
+  shutdown: Shutdown,
+  manager: ServiceManager,
+  log: Log,
+): Promise<void> {
   const { createProcessGroup } = await import('../lib/up/process-group.js');
   // It was warned of; each process would warn again.
   for (const { variable } of unknown) delete process.env[variable];
   const group = createProcessGroup({ config, entry: ENTRY, args: process.argv.slice(2) }, log);
   shutdown.add(() => group.stop());
+  shutdown.add(() => manager.stopping('draining'));
   stopOnSignals(shutdown, log, { onForce: () => group.kill() });
   process.on('SIGHUP', () => group.tell({ type: 'reload-tls' }));
   process.on('SIGUSR2', () => group.tell({ type: 'reopen-logs' }));
@@ -153,6 +165,7 @@ async function runGroup(config: BalancerConfig, unknown: readonly UnknownVariabl
   if (port === null) return;
   process.on('uncaughtException', (error) => logFault(error, log));
   log('info', 'all processes are serving', { processes: config.processes, port });
+  manager.ready(`${config.processes} processes serving on port ${port}`);
 }
 
 /** One of several balancers, from 1 on. */

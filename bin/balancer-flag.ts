@@ -32,6 +32,9 @@ export interface BalancerFlag {
   readonly complete?: typeof completeAddress;
 }
 
+/** A heading of `--help`, and the flags below it. */
+export type FlagGroup = readonly [heading: string, flags: readonly BalancerFlag[]];
+
 type Field = keyof BalancerConfig;
 
 /** `--port <port>` → `--port`. */

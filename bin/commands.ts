@@ -10,6 +10,7 @@ import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
+import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import type { UnknownVariable } from './flag.js';
 
@@ -56,6 +57,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
   stopOnSignals(shutdown, log);
   stopWithoutReader(shutdown);
   captureConsole((level, message, fields) => log(level, `${message}: ${String(fields?.text)}`));
+  // Before anything is started: a balancer of the fleet does not speak for all of it.
+  const manager = openServiceManager(log);
   process.stderr.write('meercat: starting the fleet …\n');
   // A signal during the start: what is up so far is stopped as soon as the start is through.
   const starting = startLocalFleet(
@@ -80,8 +83,10 @@ export async function runUp(flags: UpFlags): Promise<void> {
       () => undefined,
     );
   });
+  shutdown.add(() => manager.stopping('stopping'));
   const fleet = await starting;
   if (isStopping) return;
+  manager.ready(`${flags.balancers} balancers from port ${flags.port} on`);
   const show = showFleet(fleet, process.stdout);
   for (const line of lines) show.onLine(line);
   onLine = (line) => show.onLine(line);
@@ -154,8 +159,11 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
       () => undefined,
     ),
   );
+  const manager = openServiceManager(log);
+  shutdown.add(() => manager.stopping('saying goodbye'));
   stopOnSignals(shutdown, log);
   await starting;
+  manager.ready(`reporting ${name}`);
 }
 
 interface StatusFlags {

@@ -112,7 +112,7 @@ export class FlagReader {
 
   /** Puts variables in place of the flags in an error's message, where values came from variables. */
   nameVariables(message: string): string {
-    return message.replaceAll(/--[a-z][a-z-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);
+    return message.replaceAll(/--[a-z][a-z0-9-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);
   }
 
   /** The variables with our prefix that none of these commands has. */

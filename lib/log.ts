@@ -22,10 +22,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 type LineKey = 'level' | 'time' | 'name' | 'msg';
 
 /** Values that go with a log line, by name. No secrets. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>> & { readonly [key in LineKey]?: never };
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Writes one log line. */
-export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void;
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields & { readonly [key in LineKey]?: never }) => void;
 
 /** The log of this process; `name` is on each line, so that the lines of a fleet can be told apart. */
 export function createLog(level: LogLevel, name: string): Log {

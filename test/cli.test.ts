@@ -70,7 +70,7 @@ test('help of every command tells each flag, what it means and its default', asy
     // Each flag stands at the start of its line, with words after it.
     for (const flag of [...flags, ...general])
       assert.match(stdout, new RegExp(`^ +(-\\w, )?${flag}( [<[][^ ]+)? +[^ ].{10,}$`, 'm'), `${command} ${flag}`);
-    const found = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag as string);
+    const found = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag]) => flag as string);
     assert.equal(found.toSorted(), [...flags, ...general].toSorted(), `every flag of ${command} is in this test`);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line);
   });
@@ -135,6 +135,8 @@ test('a wrong value of a flag of `balancer` is refused with the flag and what is
     { args: ['balancer', '--port', '25000', '--console-port', '25000'], says: /--console-port must differ from --port/ },
     { args: ['balancer', '--name', 'b 1'], says: /--name: letters, digits/ },
     { args: ['balancer', '--algorithm', 'random'], says: /--algorithm: one of adaptive, .*, not "random"/ },
+    { args: ['balancer', '--methods', 'GET,CONNECT'], says: /--methods: CONNECT is never served: leave it out/ },
+    { args: ['balancer', '--utf8-targets', 'encode'], says: /--utf8-targets: one of refuse, pass, not "encode"/ },
     { args: ['balancer', '--host', '10.0.0.1:80'], says: /--host: "10.0.0.1:80" is not http:\/\/host:port/ },
     {
       args: ['balancer', '--host', 'http://a:1,name=x', '--host', 'http://b:1,name=x'],
@@ -196,6 +198,8 @@ test('a wrong value from the environment names the variable', () =>
     { args: ['balancer'], env: { MEERCAT_DRAIN_TIMEOUT: 'x' }, says: /^meercat: MEERCAT_DRAIN_TIMEOUT: / },
     { args: ['balancer'], env: { MEERCAT_CONNECT_TIMEOUT: 'x' }, says: /^meercat: MEERCAT_CONNECT_TIMEOUT: / },
     { args: ['balancer'], env: { MEERCAT_RESPONSE_TIMEOUT: 'x' }, says: /^meercat: MEERCAT_RESPONSE_TIMEOUT: / },
+    { args: ['balancer'], env: { MEERCAT_METHODS: 'get' }, says: /^meercat: MEERCAT_METHODS: methods are case-sensitive: write GET/ },
+    { args: ['balancer'], env: { MEERCAT_UTF8_TARGETS: 'x' }, says: /^meercat: MEERCAT_UTF8_TARGETS: one of refuse, pass/ },
     { args: ['balancer'], env: { MEERCAT_LOG_LEVEL: 'x' }, says: /^meercat: MEERCAT_LOG_LEVEL: / },
     { args: ['up'], env: { MEERCAT_BALANCERS: 'x' }, says: /^meercat: MEERCAT_BALANCERS: / },
     { args: ['up'], env: { MEERCAT_HOSTS: 'x' }, says: /^meercat: MEERCAT_HOSTS: / },

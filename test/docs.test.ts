@@ -8,6 +8,7 @@ import { DEFAULTS } from '../lib/config/config.js';
 import { COUNTERS } from '../lib/table/counters.js';
 import { ANSWERS } from '../lib/traffic/wire/answers.js';
 import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/wire/headers.js';
+import { isOddName } from '../lib/traffic/wire/header-names.js';
 import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/wire/request-head.js';
 import { RequestParser } from '../lib/traffic/client/request-parser.js';
 import { codeIn, readPage, tableBelow as tableOf } from './support/documents.js';
@@ -102,6 +103,19 @@ test('what is said to be forwarded is, both ways', () => {
     }
   }
   for (const name of ['Connection', 'Via', 'Forwarded', 'X-Forwarded-For', 'Cookie']) assert.ok(names.has(name), name);
+});
+
+test('what a host may take for a header that does not pass as it came has an odd name', () => {
+  let tried = 0;
+  for (const [cell = '', toHost] of tableBelow('http.md', '## Forwarded')) {
+    if (toHost === 'passes') continue;
+    for (const name of codeIn(cell).filter((each) => each.includes('-'))) {
+      for (const sign of ['_', '.', '+']) assert.ok(isOddName(name.replaceAll('-', sign)), `${name} with ${sign}`);
+      assert.not.ok(isOddName(name), name);
+      tried++;
+    }
+  }
+  assert.ok(tried > 8);
 });
 
 test('what is said to be refused is, with that answer and that counter', () => {

@@ -36,6 +36,9 @@ function report(name: string, result: FileResult): void {
   const isOk = result.reasons.length === 0;
   const counts = `${result.passed} passed, ${result.failed} failed${result.skipped ? `, ${result.skipped} skipped` : ''}`;
   print(`${isOk ? 'ok  ' : 'FAIL'} ${name} (${counts}, ${result.seconds.toFixed(1)} s)${isOk ? '' : `: ${result.reasons.join('; ')}`}`);
+  // What a tool that is missing here would have checked (support/tools.ts); in CI that fails.
+  if (isOk)
+    for (const [line] of result.output.matchAll(/^.*(NOT CHECKED: .*)$/gm)) print(`     ${line.slice(line.indexOf('NOT CHECKED'))}`);
   if (!isOk) print(`--- output of ${name}\n${result.output.trimEnd()}\n--- end of ${name}`);
 }
 

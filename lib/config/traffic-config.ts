@@ -132,11 +132,17 @@ export interface TlsFiles {
   readonly isHostInsecure: boolean;
 }
 
-/** What becomes of a header whose name has other characters than letters, digits and `-`: parsers behind us may read `_` as `-`. */
+/** What becomes of a header whose name a program behind us may take for another one: those with `_`, which CGI reads as `-`. */
 export type NamePolicy = 'refuse' | 'drop' | 'pass';
 
 /** All name policies. */
 export const NAME_POLICIES: readonly NamePolicy[] = ['refuse', 'drop', 'pass'];
+
+/** What becomes of a request whose target has bytes above ASCII: only valid UTF-8 ever passes. */
+export type Utf8Policy = 'refuse' | 'pass';
+
+/** All policies for targets in UTF-8. */
+export const UTF8_POLICIES: readonly Utf8Policy[] = ['refuse', 'pass'];
 
 /** The formats of the access log. */
 export type AccessLogFormat = 'off' | 'common' | 'json';
@@ -151,6 +157,9 @@ export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRul
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;
   readonly oddNames: NamePolicy;
+  readonly utf8Targets: Utf8Policy;
+  /** The methods that are served, as they are written; the others get 405. Empty: any but CONNECT and TRACE. */
+  readonly methods: readonly string[];
   /** The load reports that hosts put into their answers go on to clients. */
   readonly isLoadHeaderKept: boolean;
   readonly accessLog: AccessLogFormat;
@@ -197,7 +206,9 @@ export const TRAFFIC_DEFAULTS = {
   isHostInsecure: false,
   trust: [],
   isProxyAccepted: false,
-  oddNames: 'refuse',
+  oddNames: 'drop',
+  utf8Targets: 'refuse',
+  methods: [],
   isLoadHeaderKept: false,
   accessLog: 'off',
   accessLogFile: '',

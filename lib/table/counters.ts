@@ -29,7 +29,6 @@ export const COUNTERS = [
   'refused_chunk',
   'refused_trailer',
   'refused_expectation',
-  'refused_upgrade',
   'refused_url_size',
   'refused_header_size',
   'refused_body_size',

@@ -14,6 +14,7 @@ import { openListener } from './client/listener.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
 import { buildTrust } from './client/trusted.js';
+import { watchDroppedNames } from './client/dropped-names.js';
 import { type ExchangeContext, exchange } from './request/exchange.js';
 import { refusedRecordOf } from './request/story.js';
 import type { ClientFacts } from './wire/headers.js';
@@ -114,6 +115,7 @@ export async function startTraffic({
       count('websockets');
       begin(lane);
     }),
+    onNamesDropped: watchDroppedNames({ clock, count, log }),
     onRefused: (facts, code, line) => context.accessLog?.write(refusedRecordOf(facts, code, line)),
     onClosed: (connection) => connections.delete(connection),
   };

@@ -61,7 +61,7 @@ export class CollectingClient implements ClientSide {
       length: body?.length ?? 0,
       upgrade: undefined,
       expectsContinue: false,
-      droppedNames: 0,
+      droppedNames: [],
       isKeptAlive: true,
       passedBy: undefined,
       shared: undefined,

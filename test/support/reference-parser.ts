@@ -18,7 +18,7 @@ export interface Laxness {
   readonly takesLineFeed?: boolean;
   /** A carriage return alone ends a line. */
   readonly takesCarriageReturn?: boolean;
-  /** Spaces round names are cut off, and `_` and `.` are read as `-`. */
+  /** Spaces round names are cut off; where a name decides on the framing, any sign in it is read as `-`. */
   readonly bendsNames?: boolean;
   /** A folded line belongs to the one before. */
   readonly unfolds?: boolean;
@@ -97,7 +97,7 @@ class Reader {
   read(): ReferenceRequest {
     const line = this.#line();
     const words = line.split(' ');
-    if (words.length !== 3 || !/^HTTP\/1\.[01]$/.test(words[2] as string)) throw new Fault(`request line ${JSON.stringify(line)}`);
+    if (words.length !== 3 || !/^HTTP\/1\.\d$/.test(words[2] as string)) throw new Fault(`request line ${JSON.stringify(line)}`);
     const headers = this.#headers();
     const body = this.#body(headers);
     return { line, method: words[0] as string, target: words[1] as string, headers, ...body };
@@ -133,7 +133,7 @@ class Reader {
       const colon = line.indexOf(':');
       if (colon < 0) throw new Fault(`header line ${JSON.stringify(line)}`);
       let name = line.slice(0, colon);
-      if (bendsNames) name = name.trim().replaceAll(/[_.]/g, '-');
+      if (bendsNames) name = name.trim();
       if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new Fault(`name ${JSON.stringify(name)}`);
       headers.push([name, line.slice(colon + 1).replaceAll(/^[ \t]+|[ \t]+$/g, '')]);
     }
@@ -141,8 +141,9 @@ class Reader {
   }
 
   #body(headers: readonly (readonly [string, string])[]): Pick<ReferenceRequest, 'body' | 'trailers'> {
-    const { takesLastLength, takesAnyChunked, prefersLength } = this.#lax;
-    const values = (wanted: string): string[] => headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
+    const { takesLastLength, takesAnyChunked, prefersLength, bendsNames } = this.#lax;
+    const read = (name: string): string => (bendsNames ? name.replaceAll(/[^0-9A-Za-z-]/g, '-') : name).toLowerCase();
+    const values = (wanted: string): string[] => headers.filter(([name]) => read(name) === wanted).map(([, value]) => value);
     const lengths = values('content-length');
     const codings = values('transfer-encoding');
     const isChunked = codings.some((value) =>
@@ -159,7 +160,7 @@ class Reader {
     let body = '';
     for (;;) {
       const line = this.#line();
-      const size = this.#lax.bendsChunkSizes ? /^\s*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] : /^([0-9a-f]+)(?:;.*)?$/i.exec(line)?.[1];
+      const size = this.#lax.bendsChunkSizes ? /^\s*(?:0x)?([0-9a-f]+)/i.exec(line)?.[1] : /^([0-9a-f]+)[ \t]*(?:;.*)?$/i.exec(line)?.[1];
       if (size === undefined) throw new Fault(`chunk size ${JSON.stringify(line)}`);
       const length = Number.parseInt(size, 16);
       if (length === 0) return { body, trailers: this.#headers() };

@@ -79,7 +79,7 @@ export class Stage {
         length: hasBody ? 1 : 0,
         upgrade: undefined,
         expectsContinue: false,
-        droppedNames: 0,
+        droppedNames: [],
         isKeptAlive: true,
         passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'),
         shared: undefined,

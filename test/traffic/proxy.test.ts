@@ -37,7 +37,7 @@ test('a small request and its answer pass', () =>
 test('a request reaches the host as it was written: path, order and case', () =>
   withRawProxy(answerWith(OK), async ({ port }, host) => {
     const raw = ['hOST: example.org', 'X-a: 1', 'x-A: 2', 'ACCEPT: */*', 'X-Empty:', 'X-Latin: caf\xe9'];
-    for (const path of ['//x//y', '/', '/a/../b/%2e%2e/c;d?e=f?g&&h=[1]', '*', 'http://example.org/path', '/' + 'x'.repeat(8000)]) {
+    for (const path of ['//x//y', '/', '/a/../b/%2e%2e/c;d?e=f?g&&h=[1]', '*', '/' + 'x'.repeat(8000)]) {
       const method = path === '*' ? 'OPTIONS' : 'GET';
       await exchangeRaw(port, `${method} ${path} HTTP/1.1\r\n${raw.join('\r\n')}\r\nConnection: close\r\n\r\n`);
       const seen =

@@ -88,6 +88,11 @@ export class ClientConnection {
     return this.#takeOver !== undefined;
   }
 
+  /** Whether it ends with the present answer. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   /** Whether all of the present request has come. */
   get isRequestWhole(): boolean {
     return this.#parser.isBetween;
@@ -156,20 +161,27 @@ export class ClientConnection {
           if (parser.isBetween) this.#patience.onBodyDone();
           else this.#patience.onBody(parser.bodyBytes);
           if (parser.payloadStart < next) this.present?.onBodyData(bytes.subarray(parser.payloadStart, next));
-          if (parser.step === 'end') this.present?.onBodyEnd(parser.trailers);
+          if (parser.step === 'end') this.#endBody();
           break;
       }
       offset = next;
     }
   }
 
+  #endBody(): void {
+    const { trailers, head, droppedTrailers } = this.#parser;
+    if (head?.framing === 'chunked' && droppedTrailers.length > 0) this.context.onNamesDropped(this.facts, droppedTrailers);
+    this.present?.onBodyEnd(trailers);
+  }
+
   #begin(head: RequestHead, bytes: Buffer, next: number): void {
+    if (head.droppedNames.length > 0) this.context.onNamesDropped(this.facts, head.droppedNames);
     this.#isBusy = true;
     this.#isAnswered = false;
     this.#isBodyWanted = false;
     this.#patience.onHead();
     if (head.upgrade !== undefined) {
-      // What comes after this head is of the other protocol.
+      // What comes after this head is of the other protocol, if the host agrees to it.
       this.#hold(bytes, next);
       this.context.onUpgrade(this, head);
       return;
@@ -289,7 +301,7 @@ export class ClientConnection {
   /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
   #turnAway(code: AnswerCode, line: string): void {
     this.context.onRefused(this.facts, code, line);
-    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false }));
+    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false, methods: this.context.rules.methods }));
     this.close();
   }
 
@@ -325,6 +337,16 @@ export class ClientConnection {
     const rest = this.#held.take();
     this.#held.resume();
     return rest ?? Buffer.alloc(0);
+  }
+
+  /**
+   * Takes the connection back for HTTP: the other protocol was declined.
+   * @param isKept whether it may be kept; else it ends with the present answer, and what comes is read by nobody
+   */
+  takeBack(isKept: boolean): void {
+    this.#takeOver = undefined;
+    if (!isKept) this.stopReading();
+    this.socket.resume();
   }
 
   /** A client that has closed its half and takes nothing any more is given up. */

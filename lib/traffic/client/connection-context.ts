@@ -19,8 +19,10 @@ export interface ConnectionContext<Connection> {
   readonly isStopping: () => boolean;
   /** A plain request has begun: its lane must become `present` before it is carried through. */
   readonly onRequest: (connection: Connection, head: RequestHead) => void;
-  /** A request asks for another protocol: the connection is to be taken over with `leave`. */
+  /** A request offers another protocol: the connection is to be taken over with `leave`. */
   readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
+  /** Headers or trailers of a request were left out because of their names. */
+  readonly onNamesDropped: (facts: ClientFacts, names: readonly string[]) => void;
   /** What came was refused before it became a request. */
   readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
   readonly onClosed: (connection: Connection) => void;

@@ -115,10 +115,14 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.bytesOut = 0;
     this.#isChunked = !hasEnd && minorVersion === 1;
     this.#isEndedByClose = !hasEnd && minorVersion === 0;
-    this.#isKept = isKeptAlive && !this.#isEndedByClose && !this.#connection.context.isStopping() && !this.#isBodyUnwanted(status);
+    this.#isKept = isKeptAlive && !this.#isEndedByClose && this.#mayKeep && !this.#isBodyUnwanted(status);
     this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept });
     // What came with its body leaves with it; or not at all, should the body be wrong.
     if (!isBodyHere && framing !== 'none') this.flush();
+  }
+
+  get #mayKeep(): boolean {
+    return !this.#connection.isClosing && !this.#connection.context.isStopping();
   }
 
   /** A host that refuses, or did not ask for the body, before it was there will not read the rest: the connection must end. */
@@ -164,7 +168,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     if (this.hasStarted || this.isGone) return;
     const { method, isKeptAlive } = this.head;
     const isHead = method === 'HEAD';
-    const isKept = isKeptAlive && !this.#connection.context.isStopping() && this.#connection.isRequestWhole;
+    const isKept = isKeptAlive && this.#mayKeep && this.#connection.isRequestWhole;
     this.code = code;
     this.status = statusOf(code);
     this.bytesOut = isHead ? 0 : lengthOf(code);

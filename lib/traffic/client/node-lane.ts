@@ -3,7 +3,7 @@
 // server gets that head, and its `upgrade` event hands request and socket to http-proxy.
 // http-proxy's own passes can be made to kill the process, hang clients and smuggle requests; they are replaced.
 
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import httpProxy from 'http-proxy';
 import { headText } from '../wire/headers.js';
@@ -64,12 +64,20 @@ export function createNodeLane(
     const before = new Set(socket.listeners('data'));
     present = { connection, head };
     server.emit('connection', socket);
-    const bytes = Buffer.from(headText(`${head.method} ${head.target} HTTP/1.1`, head.headers), 'latin1');
+    const bytes = Buffer.from(headText(nodeLine(head), head.headers), 'latin1');
     for (const listener of addedListeners(socket, before)) listener.call(socket, bytes);
     // Node reads another request than we do: nothing sensible can follow.
     if (present !== undefined) socket.destroy();
     present = undefined;
   };
+}
+
+const NODE_METHODS: ReadonlySet<string> = new Set(METHODS);
+
+/** The request line for Node's server, which knows some methods and no bytes above ASCII; it decides nothing: hosts get the client's. */
+function nodeLine({ method, target }: RequestHead): string {
+  const ascii = target.replace(/[^!-~]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  return `${NODE_METHODS.has(method) ? method : 'GET'} ${ascii} HTTP/1.1`;
 }
 
 function addedListeners(socket: Socket, before: ReadonlySet<unknown>): ((bytes: Buffer) => void)[] {

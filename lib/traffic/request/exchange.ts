@@ -236,7 +236,6 @@ function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: Clie
     count('refused_loop');
     return 'MEERCAT_LOOP';
   }
-  if (head.droppedNames > 0) count('header_names_dropped', head.droppedNames);
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 // The answers that a balancer makes itself: a small JSON body with a stable code, and no inner detail.
 
+import { USUAL_METHODS } from '../../config/methods.js';
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 
 /** Why a balancer answered instead of a host. Stable: scripts may rely on them. */
@@ -25,14 +26,14 @@ export type AnswerCode =
 /** All answers of our own; docs/http.md lists them. */
 export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
   MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'the request is not one that every parser reads in the same way' },
-  MEERCAT_METHOD_NOT_ALLOWED: { status: 405, reason: 'Method Not Allowed', message: 'CONNECT and TRACE are not served' },
+  MEERCAT_METHOD_NOT_ALLOWED: { status: 405, reason: 'Method Not Allowed', message: 'the method is not served' },
   MEERCAT_REQUEST_TIMEOUT: { status: 408, reason: 'Request Timeout', message: 'the request did not come in time' },
   MEERCAT_BODY_TOO_LARGE: { status: 413, reason: 'Content Too Large', message: "the request's body or a part of its framing is too large" },
   MEERCAT_URL_TOO_LONG: { status: 414, reason: 'URI Too Long', message: "the request's target is too long" },
   MEERCAT_EXPECTATION_FAILED: { status: 417, reason: 'Expectation Failed', message: 'only 100-continue can be expected' },
   MEERCAT_HEAD_TOO_LARGE: { status: 431, reason: 'Request Header Fields Too Large', message: "the request's head is too large" },
   MEERCAT_INTERNAL: { status: 500, reason: 'Internal Server Error', message: 'the balancer failed on this request' },
-  MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is not known' },
+  MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is too long to be known' },
   MEERCAT_HOST_UNREACHABLE: { status: 502, reason: 'Bad Gateway', message: 'the host could not be reached' },
   MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
   MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
@@ -46,7 +47,7 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
 interface Prepared {
   readonly body: string;
   readonly statusLine: string;
-  /** The header lines but Date and Connection, with the empty line after them. */
+  /** The header lines but Date, Connection and Allow. */
   readonly lines: string;
 }
 
@@ -55,8 +56,7 @@ const PREPARED = new Map(
     const body = `${JSON.stringify({ error: code, message })}\n`;
     const lines = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Cache-Control: no-store'];
     if (status === 503) lines.push('Retry-After: 1');
-    if (status === 405) lines.push('Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-    return [code, { body, statusLine: `HTTP/1.1 ${status} ${reason}`, lines: `\r\n${lines.join('\r\n')}\r\n\r\n` }];
+    return [code, { body, statusLine: `HTTP/1.1 ${status} ${reason}`, lines: `\r\n${lines.join('\r\n')}` }];
   }),
 );
 
@@ -66,12 +66,16 @@ export interface AnswerForm {
   readonly isHead: boolean;
   /** Whether the connection is kept. */
   readonly isKept: boolean;
+  /** The methods that are served, for the Allow of a 405; empty or left out: any. */
+  readonly methods?: readonly string[];
 }
 
 /** One of our answers as a client gets it, in latin1. */
-export function answerText(code: AnswerCode, { isHead, isKept }: AnswerForm): string {
+export function answerText(code: AnswerCode, { isHead, isKept, methods = [] }: AnswerForm): string {
   const { statusLine, lines, body } = PREPARED.get(code) as Prepared;
-  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${isHead ? '' : body}`;
+  // Where any method is served, Allow can't list them all: it names the usual ones.
+  const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
+  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}\r\n\r\n${isHead ? '' : body}`;
 }
 
 /** The bytes of the body of one of our answers. */

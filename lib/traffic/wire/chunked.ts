@@ -1,5 +1,6 @@
-// The chunked coding, read strictly and piece by piece (RFC 9112, section 7.1). Both sides use it: whatever
-// two parsers could read in two ways (bare line feeds, spaces, odd sizes) is bad. Pure; keeps no bytes.
+// The chunked coding, read piece by piece and as RFC 9112, section 7.1 has it. Both sides use it: whatever two parsers
+// could read in two ways (bare line feeds, odd sizes) is bad. Spaces round a size and within its extensions are allowed,
+// since neither is passed on: each side gets chunks that are framed anew. Pure; keeps no bytes.
 
 import { splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
@@ -23,9 +24,14 @@ const MAX_SIZE_LINE = 256;
 /** Longest trailers, all together, in bytes. */
 const MAX_TRAILERS = 8 << 10;
 
-const SIZE_LINE = new RegExp(
-  `^([0-9A-Fa-f]{1,13})(?:;[${TOKEN_CHARS}]+(?:=(?:[${TOKEN_CHARS}]+|"[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]*"))?)*$`,
-);
+/** Bad white space: it means nothing (RFC 9110, section 5.6.3). */
+const BWS = '[\\t\\x20]*';
+const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
+const EXTENSION = `;${BWS}[${TOKEN_CHARS}]+${BWS}(?:=${BWS}(?:[${TOKEN_CHARS}]+|${QUOTED})${BWS})?`;
+
+/** Sizes may have zeros before them; up to 13 other digits are exact. */
+const SIZE_LINE = new RegExp(`^(0*[0-9A-Fa-f]{1,13})${BWS}(?:${EXTENSION})*$`);
+const PARTIAL_SIZE_LINE = /^0*[0-9A-Fa-f]{1,13}[\t\x20]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?$/;
 const TRAILERS = new RegExp(`^(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
 
 const CR = 13;
@@ -78,7 +84,7 @@ export class ChunkedReader {
 
   /** Whether what there is can still become a size: garbage without an end is not waited for. */
   #isIncompleteSize(bytes: Buffer, offset: number): boolean {
-    return offset === bytes.length || /^[0-9A-Fa-f]{1,13}(?:;[\t\x20-\x7e\x80-\xff]*)?\r?$/.test(bytes.toString('latin1', offset));
+    return offset === bytes.length || PARTIAL_SIZE_LINE.test(bytes.toString('latin1', offset));
   }
 
   #readData(bytes: Buffer, offset: number): number {

@@ -31,9 +31,12 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** The value of a Content-Length: decimal digits alone; NaN for anything else. */
+/**
+ * The value of a Content-Length: decimal digits alone, at most 15 of them (others lose digits beyond 2^53), and none that
+ * is written in two ways (with a leading zero some read octal digits); NaN for anything else.
+ */
 export function parseLength(value: string): number {
-  return /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : Number.NaN;
 }
 
 /** Whether a list such as Connection's has this token (in lower case). */

@@ -44,6 +44,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
   'connection',
   'keep-alive',
+  'http2-settings',
   'proxy-connection',
   'transfer-encoding',
   'proxy-authenticate',

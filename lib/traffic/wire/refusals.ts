@@ -22,11 +22,14 @@ export const REFUSALS = {
   contentLength: bad('refused_content_length'),
   transferEncoding: bad('refused_transfer_encoding'),
   body: bad('refused_body'),
-  upgrade: bad('refused_upgrade'),
   chunk: bad('refused_chunk'),
   trailer: bad('refused_trailer'),
   chunkSize: { code: 'MEERCAT_BODY_TOO_LARGE', counter: 'refused_chunk' },
+  /** CONNECT and TRACE. */
   method: { code: 'MEERCAT_METHOD_NOT_ALLOWED', counter: 'refused_method' },
+  /** One that `--methods` does not list. */
+  methodNotListed: { code: 'MEERCAT_METHOD_NOT_ALLOWED', counter: 'refused_method' },
+  /** One that is too long. */
   methodUnknown: { code: 'MEERCAT_METHOD_UNKNOWN', counter: 'refused_method' },
   urlSize: { code: 'MEERCAT_URL_TOO_LONG', counter: 'refused_url_size' },
   headSize: { code: 'MEERCAT_HEAD_TOO_LARGE', counter: 'refused_header_size' },

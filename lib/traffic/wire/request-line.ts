@@ -1,58 +1,121 @@
 // The request line: its grammar, the methods that are served, and the forms that a target may have (RFC 9112, section
 // 3). Pure.
 
-import { METHODS } from 'node:http';
-import type { TrafficLimits } from '../../config/traffic-config.js';
+import { isUtf8 } from 'node:buffer';
+import { MAX_METHOD_LENGTH } from '../../config/methods.js';
+import type { TrafficLimits, Utf8Policy } from '../../config/traffic-config.js';
+import { type Scheme, isAuthority, usualAuthority } from './authority.js';
 import { TOKEN_CHARS } from './grammar.js';
 import { type Refusal, REFUSALS } from './refusals.js';
 
-/** The limits of a request line. */
-export type LineRules = Pick<TrafficLimits, 'maxUrlSize'>;
-
-/** A whole request line: method, target, minor version. */
-export const REQUEST_LINE = new RegExp(`^([${TOKEN_CHARS}]+) ([\\x21\\x22\\x24-\\x7e]+) HTTP/1\\.([01])\\r\\n`);
-
-/** What stands before the version in a request line. */
-export const METHOD_AND_TARGET = new RegExp(`^([${TOKEN_CHARS}]+) ([\\x21\\x22\\x24-\\x7e]+)$`);
-
-/** host [":" port], RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; not empty. */
-const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~!$&'()*+,;=%-]{1,255})(?::\d{0,5})?$/;
-const ABSOLUTE = /^https?:\/\/([^/?]*)/i;
-
-const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
-
-/** Why a method is not served. */
-export function checkMethod(method: string): Refusal | undefined {
-  if (method === 'CONNECT' || method === 'TRACE') return REFUSALS.method;
-  return KNOWN_METHODS.has(method) ? undefined : REFUSALS.methodUnknown;
+/** The limits and rules of a request line. */
+export interface LineRules extends Pick<TrafficLimits, 'maxUrlSize'> {
+  /** The methods that are served; empty: any but CONNECT and TRACE. */
+  readonly methods: readonly string[];
+  readonly utf8Targets: Utf8Policy;
 }
 
-/** The target must be of a form that its method has, and must not contradict the Host header. */
-export function checkTarget(method: string, target: string, host: string | undefined, minorVersion: 0 | 1): Refusal | undefined {
-  if (host === undefined ? minorVersion === 1 : !AUTHORITY.test(host)) return REFUSALS.hostHeader;
-  if (target.startsWith('/')) return undefined;
-  if (target === '*') return method === 'OPTIONS' ? undefined : REFUSALS.target;
-  const authority = ABSOLUTE.exec(target)?.[1];
-  if (authority === undefined || !AUTHORITY.test(authority)) return REFUSALS.target;
-  // One of them would decide behind us, and nobody knows which (RFC 9112, section 3.2.2).
-  return host === undefined || authority.toLowerCase() === host.toLowerCase() ? undefined : REFUSALS.hostHeader;
+/** The grammar of request lines, as regular expressions. */
+export interface LineGrammar {
+  /** A whole line: method, target, the digit of its minor version. */
+  readonly line: RegExp;
+  /** What stands before the version in a line: method, target. */
+  readonly methodAndTarget: RegExp;
+  /** What may become a line. */
+  readonly partial: RegExp;
+}
+
+const METHOD = `[${TOKEN_CHARS}]`;
+
+function grammarOf(targetChars: string): LineGrammar {
+  const target = `[${targetChars}]`;
+  return {
+    line: new RegExp(`^(${METHOD}{1,${MAX_METHOD_LENGTH}}) (${target}+) HTTP/1\\.(\\d)\\r\\n`),
+    methodAndTarget: new RegExp(`^(${METHOD}{1,${MAX_METHOD_LENGTH}}) (${target}+)$`),
+    partial: new RegExp(`^${METHOD}{0,${MAX_METHOD_LENGTH}}(?: ${target}*(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\\.\\d?)?)?)?)?)?)?)?\\r?)?)?$`),
+  };
+}
+
+/** Visible ASCII but `#`, which begins what no request has. */
+const ASCII = '\\x21\\x22\\x24-\\x7e';
+const ASCII_GRAMMAR = grammarOf(ASCII);
+const BYTE_GRAMMAR = grammarOf(`${ASCII}\\x80-\\xff`);
+
+/** The grammar that holds where targets in UTF-8 pass, or don't. */
+export function lineGrammar({ utf8Targets }: LineRules): LineGrammar {
+  return utf8Targets === 'pass' ? BYTE_GRAMMAR : ASCII_GRAMMAR;
+}
+
+/** Never served, nor in small letters: a host may take those for the real ones. */
+const NEVER_SERVED = /^(?:CONNECT|TRACE)$/i;
+
+/** Why a method is not served. */
+export function checkMethod(method: string, { methods }: LineRules): Refusal | undefined {
+  if ((method.length === 5 || method.length === 7) && NEVER_SERVED.test(method)) return REFUSALS.method;
+  return methods.length === 0 || methods.includes(method) ? undefined : REFUSALS.methodNotListed;
+}
+
+/** Whether a target is in origin form: a path, and perhaps a query. */
+export function isOriginForm(target: string): boolean {
+  return target.charCodeAt(0) === SLASH;
+}
+
+const SLASH = 0x2f;
+
+/** What an absolute target says: where it goes, and what is asked for there. */
+export interface AbsoluteTarget {
+  readonly scheme: Scheme;
+  /** The name and port, in their usual spelling. */
+  readonly authority: string;
+  /** The target as it is written to who has that name: a path and query, or `*`. */
+  readonly target: string;
+}
+
+const ABSOLUTE = /^(https?):\/\/([^/?]*)(.*)$/i;
+
+/** Reads a target that has a scheme; undefined when it is not one of those that are served. */
+export function readAbsoluteTarget(method: string, target: string): AbsoluteTarget | undefined {
+  const parts = ABSOLUTE.exec(target);
+  if (parts === null) return undefined;
+  const [, written, authority, rest] = parts as unknown as [string, string, string, string];
+  if (!isAuthority(authority)) return undefined;
+  const scheme = written.toLowerCase() as Scheme;
+  // Without a path OPTIONS is about the server, not about its root (RFC 9112, section 3.2.4).
+  const path = rest === '' && method === 'OPTIONS' ? '*' : rest.startsWith('/') ? rest : `/${rest}`;
+  return { scheme, authority: usualAuthority(authority, scheme), target: path };
+}
+
+/** Why a target's characters are not to be passed on: bytes above ASCII that are no UTF-8 are read in many ways. */
+export function checkTargetBytes(target: string, { utf8Targets }: LineRules): Refusal | undefined {
+  if (utf8Targets === 'refuse' || !/[\x80-\xff]/.test(target)) return undefined;
+  return isUtf8(Buffer.from(target, 'latin1')) ? undefined : REFUSALS.target;
 }
 
 /** Whether a head's target is longer than it may be, as far as it is there. */
-export function isUrlTooLong(text: string, { maxUrlSize }: LineRules): boolean {
+export function isUrlTooLong(text: string, { maxUrlSize }: Pick<LineRules, 'maxUrlSize'>): boolean {
   const target = text.indexOf(' ') + 1;
   const end = text.indexOf(' ', target);
   return target > 0 && (end < 0 ? text.length : end) - target > maxUrlSize;
 }
 
-const LOOSE_LINE = new RegExp(`^[${TOKEN_CHARS}]+ \\S+ HTTP/1\\.[01]$`);
+const LONG_METHOD = new RegExp(`^${METHOD}{${MAX_METHOD_LENGTH + 1}}`);
+const SPACELESS = '[^ \\t\\v\\f\\r\\n]';
+const ANY_VERSION = new RegExp(`^${SPACELESS}+ ${SPACELESS}+ HTTP/${SPACELESS}*$`);
+const LOOSE_LINE = new RegExp(`^${METHOD}+ ${SPACELESS}+ HTTP/1\\.\\d$`);
 
-/** Why a head begins with what is no request line. */
+/** Why a head begins with what is no request line, or is longer than it may be. */
 export function refuseRequestLine(text: string, rules: LineRules): Refusal {
+  if (LONG_METHOD.test(text)) return REFUSALS.methodUnknown;
   if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
   const [line = ''] = text.split('\r\n', 1);
-  if (/^\S+ \S+ HTTP\/\S*$/.test(line) && !/ HTTP\/1\.[01]$/.test(line)) return REFUSALS.version;
+  if (ANY_VERSION.test(line) && !/ HTTP\/1\.\d$/.test(line)) return REFUSALS.version;
   return LOOSE_LINE.test(line) ? REFUSALS.target : REFUSALS.requestLine;
+}
+
+/** Why a head is refused that is longer than heads may be. */
+export function refuseLongHead(text: string, rules: LineRules): Refusal {
+  if (LONG_METHOD.test(text)) return REFUSALS.methodUnknown;
+  return isUrlTooLong(text, rules) ? REFUSALS.urlSize : REFUSALS.headSize;
 }
 
 /**
@@ -61,13 +124,12 @@ export function refuseRequestLine(text: string, rules: LineRules): Refusal {
  * @param text latin1, from the head's first byte on
  */
 export function checkPartialLine(text: string, rules: LineRules): Refusal | undefined {
+  const grammar = lineGrammar(rules);
   const lineEnd = text.indexOf('\n');
   if (lineEnd >= 0) {
     const line = text.slice(0, lineEnd + 1);
-    return REQUEST_LINE.test(line) && !isUrlTooLong(line, rules) ? undefined : refuseRequestLine(line, rules);
+    return grammar.line.test(line) && !isUrlTooLong(line, rules) ? undefined : refuseRequestLine(line, rules);
   }
   if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
-  return PARTIAL_LINE.test(text) ? undefined : refuseRequestLine(`${text}\r\n`, rules);
+  return grammar.partial.test(text) ? undefined : refuseRequestLine(`${text}\r\n`, rules);
 }
-
-const PARTIAL_LINE = new RegExp(`^[${TOKEN_CHARS}]*(?: [\\x21\\x22\\x24-\\x7e]*(?: [HTP/1.0]*\\r?)?)?$`);

@@ -12,6 +12,30 @@ const isAnswered = (...bodies: readonly string[]): RegExp =>
     `^${bodies.map((body) => `HTTP/1\\.1 200 OK\\r\\n(?:[^\\r]+\\r\\n)*\\r\\n<${body.replaceAll(/[.*?+(){}[\]\\^$|]/g, '\\$&')}>`).join('')}$`,
   );
 
+/** Request line and Host as they are sent, and how the host gets both: in origin form, with the target's name in its usual spelling. */
+const ABSOLUTE_TARGETS: readonly (readonly [string, string, readonly [string, string]])[] = [
+  ['GET http://x/a?b', 'x', ['GET /a?b', 'x']],
+  ['GET http://x:80/a', 'x', ['GET /a', 'x']],
+  ['GET http://x/a', 'x:80', ['GET /a', 'x']],
+  ['GET http://x:/a', 'x', ['GET /a', 'x']],
+  ['GET http://x/a', 'x:', ['GET /a', 'x']],
+  ['GET http://x:080/a', 'x', ['GET /a', 'x']],
+  ['GET http://x:8080/a', 'x:8080', ['GET /a', 'x:8080']],
+  ['GET HTTP://X.Example', 'x.eXAMPLE', ['GET /', 'x.example']],
+  ['GET http://x?q', 'x', ['GET /?q', 'x']],
+  ['GET http://x/?', 'x', ['GET /?', 'x']],
+  ['GET http://x//a//b', 'x', ['GET //a//b', 'x']],
+  ['GET http://x/http://y/', 'x', ['GET /http://y/', 'x']],
+  ['GET http://[2001:DB8::1]:80/a', '[2001:db8::1]', ['GET /a', '[2001:db8::1]']],
+  ['GET http://[::1]:81/a', '[0:0:0:0:0:0:0:1]:81', ['GET /a', '[::1]:81']],
+  ['GET https://x/a', 'x:443', ['GET /a', 'x']],
+  ['GET https://x:80/a', 'x:80', ['GET /a', 'x:80']],
+  ['OPTIONS http://x', 'x', ['OPTIONS *', 'x']],
+  ['OPTIONS http://x:80', 'x', ['OPTIONS *', 'x']],
+  ['OPTIONS http://x/', 'x', ['OPTIONS /', 'x']],
+  ['OPTIONS http://x?q', 'x', ['OPTIONS /?q', 'x']],
+];
+
 /** Targets and methods, as they were written. */
 const TARGETS: readonly ClientInput[] = [
   ...['/', '//x//y', '/a/../b/./c', '/%2e%2e/%2F%00', '/a?b=c&&d=[1]{2}|3`4"', '/a;b=c?d?e', '/?', '/\\a', '*'].map((target) => {
@@ -23,12 +47,49 @@ const TARGETS: readonly ClientInput[] = [
       isAnswered(`${method} ${target} `),
     );
   }),
-  passed('an absolute target that Host agrees with', line('GET http://x/a?b HTTP/1.1'), 'GET http://x/a?b HTTP/1.1\nHost: x (ours)'),
-  passed('an absolute target in capitals, without a path', line('GET HTTP://X HTTP/1.1'), 'GET HTTP://X HTTP/1.1\nHost: x (ours)'),
-  passed('an absolute target in HTTP/1.0', 'GET http://x/ HTTP/1.0\r\nHost: x\r\n\r\n', 'GET http://x/ HTTP/1.1\nHost: x (ours)'),
-  ...['DELETE', 'OPTIONS', 'PROPFIND', 'M-SEARCH', 'PATCH'].map((method) =>
-    passed(method, line(`${method} / HTTP/1.1`), `${method} / HTTP/1.1\nHost: x (ours)`),
+  ...ABSOLUTE_TARGETS.map(([sent, host, seen]) =>
+    passed(
+      `${sent} with Host ${host}`,
+      `${sent} HTTP/1.1\r\nX-A: 1\r\nHost: ${host}\r\nX-B: 2\r\n${CLOSE}\r\n\r\n`,
+      `${seen[0]} HTTP/1.1\nX-A: 1\nHost: ${seen[1]}\nX-B: 2 (ours)`,
+    ),
   ),
+  passed('an absolute target in HTTP/1.0', 'GET http://x:80 HTTP/1.0\r\nHost: X\r\n\r\n', 'GET / HTTP/1.1\nHost: x (ours)'),
+  passed(
+    'an absolute target in HTTP/1.0 without Host',
+    'GET http://y:81/a HTTP/1.0\r\nX-A: 1\r\n\r\n',
+    'GET /a HTTP/1.1\nHost: y:81\nX-A: 1 (ours)',
+  ),
+  passed(
+    'absolute targets and paths in turn, with the same lines',
+    [
+      'GET http://X:80/1 HTTP/1.1\r\nHost: X:80\r\n\r\n',
+      'GET /2 HTTP/1.1\r\nHost: X:80\r\n\r\n',
+      'GET http://x/3 HTTP/1.1\r\nHost: X:80\r\n\r\n',
+      `GET /4 HTTP/1.1\r\nHost: X:80\r\n${CLOSE}\r\n\r\n`,
+    ].join(''),
+    ['GET /1 HTTP/1.1\nHost: x', 'GET /2 HTTP/1.1\nHost: X:80', 'GET /3 HTTP/1.1\nHost: x', 'GET /4 HTTP/1.1\nHost: X:80'].map(
+      (seen) => `${seen} (ours)`,
+    ),
+    isAnswered('GET /1 ', 'GET /2 ', 'GET /3 ', 'GET /4 '),
+  ),
+  ...['1.2', '1.9'].map((version) => passed(`version ${version}`, line(`GET / HTTP/${version}`), SEEN)),
+  ...[
+    'DELETE',
+    'OPTIONS',
+    'PROPFIND',
+    'M-SEARCH',
+    'PATCH',
+    'LIST',
+    'BAN',
+    'VERSION-CONTROL',
+    'UPDATEREDIRECTREF',
+    'BREW',
+    'get',
+    'Post',
+    "!#$%&'*+-.^_`|~9",
+    'A'.repeat(32),
+  ].map((method) => passed(method, line(`${method} / HTTP/1.1`), `${method} / HTTP/1.1\nHost: x (ours)`)),
   passed(
     'HEAD, with another request behind it',
     `HEAD /1 HTTP/1.1\r\nHost: x\r\n\r\n${line('GET /2 HTTP/1.1')}`,
@@ -44,6 +105,12 @@ const TARGETS: readonly ClientInput[] = [
 /** Headers. */
 const HEADERS: readonly ClientInput[] = [
   passed('an empty line before the request', `\r\n${get(CLOSE)}`, SEEN),
+  passed('ten empty lines before each request', `${'\r\n'.repeat(10)}${get()}${'\r\n'.repeat(10)}${get(CLOSE)}`, [SEEN, SEEN]),
+  passed(
+    'a dot and other signs in a name',
+    get('X.A: 1', "X!#$%&'*+^`|~: 2", CLOSE),
+    "GET / HTTP/1.1\nHost: x\nX.A: 1\nX!#$%&'*+^`|~: 2 (ours)",
+  ),
   passed('an empty line before each request', `\r\n${get()}\r\n${get(CLOSE)}`, [SEEN, SEEN]),
   passed(
     'spaces and tabs round values, and values that are empty',
@@ -95,11 +162,17 @@ const HEADERS: readonly ClientInput[] = [
     post('abc', 'Connection: content-length, host, close', 'Content-Length: 3'),
     'POST / HTTP/1.1\nHost: x\nContent-Length: 3 (ours)\n\nabc',
   ),
-  passed(
-    'a switch to h2c is not passed on',
-    get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
-    SEEN,
+  ...['h2c', 'H2C', 'h2', 'HTTP/2.0', 'TLS/1.0', 'TLS/1.2, HTTP/1.1', '', ',', 'a b', 'h2c, "websocket"'].map((protocol) =>
+    passed(
+      `an offer of "${protocol}", which is ignored: the connection is kept`,
+      `${get('Connection: Upgrade, HTTP2-Settings', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQAAP__')}${get(CLOSE)}`,
+      [SEEN, SEEN],
+      isAnswered('GET / ', 'GET / '),
+    ),
   ),
+  passed('HTTP2-Settings that Connection does not name', get('HTTP2-Settings: AAMAAABkAAQAAP__', CLOSE), SEEN),
+  passed('Connection: Upgrade without an Upgrade', `${get('Connection: Upgrade')}${get(CLOSE)}`, [SEEN, SEEN]),
+  passed('an offer in HTTP/1.0, which has none', 'GET / HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', SEEN),
   passed('an Upgrade that Connection does not name is none', get('Upgrade: websocket', CLOSE), SEEN),
   passed(
     'trailers are welcome if the client says so',
@@ -116,10 +189,20 @@ const BODIES: readonly ClientInput[] = [
     'POST / HTTP/1.1\nHost: x\nContent-Length: 3 (ours)\n\nabc',
     isAnswered('POST / abc'),
   ),
+  ...['h2c', 'websocket', 'x/1', 'TLS/1.0'].map((protocol) =>
+    passed(
+      `a body with an offer of ${protocol}`,
+      post('abc', `Connection: Upgrade, HTTP2-Settings`, `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQAAP__', 'Content-Length: 3') +
+        get(CLOSE),
+      ['POST / HTTP/1.1\nHost: x\nContent-Length: 3 (ours)\n\nabc', SEEN],
+      isAnswered('POST / abc', 'GET / '),
+    ),
+  ),
   passed(
-    'a length with zeros before it',
-    post('abc', 'Content-Length: 0003', CLOSE),
-    'POST / HTTP/1.1\nHost: x\nContent-Length: 0003 (ours)\n\nabc',
+    'chunks with an offer',
+    post('3\r\nabc\r\n0\r\n\r\n', 'Connection: Upgrade', 'Upgrade: websocket', CHUNKED) + get(CLOSE),
+    ['POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\nabc', SEEN],
+    isAnswered('POST / abc', 'GET / '),
   ),
   passed(
     'a length with spaces round it',
@@ -142,6 +225,14 @@ const BODIES: readonly ClientInput[] = [
     'chunks with zeros, capitals and extensions',
     post('0003;a=b;c;d="e;\\f"\r\nabc\r\nA\r\n0123456789\r\n000\r\n\r\n'.replace('\\f', 'f'), CHUNKED, CLOSE),
     'POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\nabc0123456789',
+  ),
+  ...['3 ', '3\t \t', '3 ;a', '3; a', '3;a ', '3 ; a = b ; c\t=\t"d e"\t;f ', '03 ;a=b'].map((size) =>
+    passed(
+      `the chunk size ${JSON.stringify(size)}`,
+      post(`${size}\r\nabc\r\n0${size.slice(1).replace(/^3/, '')}\r\n\r\n`, CHUNKED, CLOSE),
+      'POST / HTTP/1.1\nHost: x (ours)\nTransfer-Encoding: chunked\n\nabc',
+      isAnswered('POST / abc'),
+    ),
   ),
   passed(
     'a coding in capitals, with spaces round it',
@@ -217,6 +308,28 @@ const CONNECTIONS: readonly ClientInput[] = [
     'GET / HTTP/1.0\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\nHost: x\r\n\r\n',
     SEEN,
     isAnswered('GET / '),
+  ),
+  ...['Connectiox: keep-alive', 'User-Agent: keep-alive', 'Keep-Alive: keep-alive', 'Content-Md: keep-alive'].map((header) =>
+    passed(
+      `HTTP/1.0 with ${header}, which keeps nothing`,
+      `GET / HTTP/1.0\r\nHost: x\r\n${header}\r\n\r\nGET / HTTP/1.0\r\nHost: x\r\n\r\n`,
+      header.startsWith('Keep') ? SEEN : `GET / HTTP/1.1\nHost: x\n${header} (ours)`,
+      /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*Connection: close\r\n(?:[^\r]+\r\n)*\r\n<GET \/ >$/,
+    ),
+  ),
+  ...(['1.0', '1.1'] as const).flatMap((version) =>
+    [
+      ['close', 'keep-alive'],
+      ['keep-alive', 'close'],
+      ['Keep-Alive, Close', 'keep-alive'],
+    ].map(([one, other]) =>
+      passed(
+        `HTTP/${version} with Connection: ${one} and then Connection: ${other}: close wins`,
+        `GET / HTTP/${version}\r\nHost: x\r\nConnection: ${one}\r\nConnection: ${other}\r\n\r\n${get()}`,
+        SEEN,
+        /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*Connection: close\r\n(?:[^\r]+\r\n)*\r\n<GET \/ >$/,
+      ),
+    ),
   ),
   passed(
     'HTTP/1.0 that keeps the connection',

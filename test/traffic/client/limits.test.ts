@@ -145,7 +145,7 @@ test('in want of memory new requests are refused with when to come again, and co
           assert.is(counter('refused_memory'), i);
         }
         assert.match(
-          await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+          await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n'),
           /^HTTP\/1\.1 503 [^]*"MEERCAT_OVERLOADED"/,
         );
         assert.is(host.connections.length, 0);

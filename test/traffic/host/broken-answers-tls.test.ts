@@ -15,12 +15,6 @@ const test = suite('broken answers, tls');
 const CASES = [
   ['a GET of HTTP/1.0, in chunks', 'GET / HTTP/1.0\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n', 'end'],
   ['a GET of HTTP/1.0, without a length', 'GET / HTTP/1.0\r\n\r\n', '\r\nhello', 'reset'],
-  [
-    'an upgrade that is refused, in chunks',
-    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
-    'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
-    'end',
-  ],
 ] as const;
 
 for (const [what, request, answer, how] of CASES) {

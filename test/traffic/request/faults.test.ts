@@ -43,7 +43,7 @@ test('without a host a client is told so, in JSON, with a code and when to come 
     assert.equal(JSON.parse(body), { error: 'MEERCAT_NO_HOST', message: 'no host can take this request' });
     assert.equal([headers['content-type'], headers['retry-after'], headers['cache-control']], ['application/json', '1', 'no-store']);
     assert.match(
-      await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+      await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n'),
       /^HTTP\/1\.1 503 [^]*MEERCAT_NO_HOST/,
     );
     assert.equal([counter('requests_refused_no_host'), counter('requests_failed')], [2, 2]);

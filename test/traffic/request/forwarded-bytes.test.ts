@@ -23,7 +23,7 @@ const HOP_BY_HOP = ['keep-alive', 'proxy', 'proxy-connection', 'proxy-authentica
 const requestLine = fc.constantFrom(
   'GET / HTTP/1.1',
   'POST /a?b HTTP/1.1',
-  'HEAD http://x/ HTTP/1.1',
+  'HEAD http://X:80/ HTTP/1.1',
   'OPTIONS * HTTP/1.1',
   'GET / HTTP/1.0',
   'POST / HTTP/1.0',

@@ -64,7 +64,7 @@ function buildHead(headers: readonly string[], fields: Partial<RequestHead> = {}
     length: 0,
     upgrade: undefined,
     expectsContinue: false,
-    droppedNames: 0,
+    droppedNames: [],
     isKeptAlive: true,
     passedBy: undefined,
     shared: undefined,

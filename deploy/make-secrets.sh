@@ -1,0 +1,69 @@
+#!/bin/sh
+# Makes the passwords of a new fleet and writes them where deploy/compose or deploy/kubernetes looks for them:
+#   sh make-secrets.sh compose FOLDER
+#   sh make-secrets.sh kubernetes FOLDER [NAMESPACE]
+# Each role has a password of its own (../redis/meercat.acl says what it may do); Redis gets their SHA-256 only.
+# Never overwrites: a folder that holds secrets already is left as it is. Needs openssl.
+set -eu
+umask 077
+
+usage() {
+  echo "usage: sh make-secrets.sh compose FOLDER | kubernetes FOLDER [NAMESPACE]" >&2
+  exit 2
+}
+kind=${1:-}
+folder=${2:-}
+namespace=${3:-meercat}
+[ -n "$folder" ] || usage
+case $kind in compose | kubernetes) ;; *) usage ;; esac
+
+users=$(dirname "$0")/redis/meercat.acl
+[ -r "$users" ] || { echo "make-secrets.sh: $users is missing: run it from a whole deploy/ folder" >&2; exit 1; }
+command -v openssl >/dev/null || { echo "make-secrets.sh: openssl is missing" >&2; exit 1; }
+[ ! -e "$folder/redis.acl" ] || { echo "make-secrets.sh: $folder has secrets already; remove it to make new ones" >&2; exit 1; }
+mkdir -p "$folder"
+
+password() { openssl rand -hex 24; }
+hash_of() { printf %s "$1" | openssl dgst -sha256 -r | cut -d ' ' -f 1; }
+
+admin=$(password) balancer=$(password) agent=$(password) operator=$(password) reader=$(password)
+acl=$(sed \
+  -e "s/ADMIN_SHA256/$(hash_of "$admin")/" -e "s/BALANCER_SHA256/$(hash_of "$balancer")/" \
+  -e "s/AGENT_SHA256/$(hash_of "$agent")/" -e "s/OPERATOR_SHA256/$(hash_of "$operator")/" \
+  -e "s/READER_SHA256/$(hash_of "$reader")/" "$users")
+
+# A role's variables, for `env_file` and secretGenerator: ROLE PASSWORD.
+write_role() {
+  if [ "$kind" = compose ]; then
+    echo "MEERCAT_REDIS=redis://meercat-$1:$2@redis:6379" >"$folder/$1.env"
+    return
+  fi
+  sentinels=''
+  for pod in redis-0 redis-1 redis-2; do sentinels="$sentinels,$pod.redis.$namespace.svc:26379"; done
+  cat >"$folder/$1.env" <<END
+MEERCAT_REDIS=redis+sentinel://meercat-$1:$2@${sentinels#,}/meercat
+MEERCAT_SENTINEL_USERNAME=meercat
+MEERCAT_SENTINEL_PASSWORD=$clients
+END
+}
+
+if [ "$kind" = kubernetes ]; then
+  # What replicas and Sentinels log in with, and clients to the Sentinels.
+  replica=$(password) sentinel=$(password) clients=$(password)
+  acl="$acl
+user replica on #$(hash_of "$replica") +psync +replconf +ping
+user sentinel on #$(hash_of "$sentinel") allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
+  cat >"$folder/redis.env" <<END
+REPLICA_PASSWORD=$replica
+SENTINEL_PASSWORD=$sentinel
+SENTINEL_CLIENT_PASSWORD=$clients
+END
+fi
+write_role balancer "$balancer"
+write_role agent "$agent"
+write_role operator "$operator"
+echo "$admin" >"$folder/admin-password"
+printf '%s\n' "$acl" >"$folder/redis.acl"
+# Compose mounts the file as it is, and Redis does not run as you; only hashes stand in it, in a folder that is yours alone.
+chmod 644 "$folder/redis.acl"
+echo "made $folder"

@@ -1,0 +1,124 @@
+// Tells the service manager (systemd, Type=notify) that this process is ready or stops, through systemd-notify:
+// Node.js has no datagram sockets of the unix domain. At most one systemd-notify runs, for a bounded time, and ends
+// with this process; whatever becomes of it, the start and the end of this process neither wait for it nor fail.
+// Protocol: sd_notify(3).
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { SECOND } from './clock.js';
+import { messageOf } from './errors.js';
+import type { Log } from './log.js';
+
+/** What the service manager hears; without one, nothing happens. */
+export interface ServiceManager {
+  /** This process takes requests now, or does whatever else it is for. `status` is one line for `systemctl status`. */
+  ready(status: string): void;
+  /** This process has begun to stop; from then on it is not ready any more. */
+  stopping(status: string): void;
+}
+
+/** How the program is run; tests set it. */
+export interface NotifyOptions {
+  readonly command?: string;
+  readonly timeoutMs?: number;
+}
+
+/** systemd-notify waits 5 s for the manager to take a message. */
+const TIMEOUT_MS = 10 * SECOND;
+
+/** The path of a socket, or `@` and its name in the abstract namespace: unix(7) has room for 107 bytes. */
+const SOCKET = /^[/@][\x21-\x7e]{1,106}$/;
+
+const MAX_TEXT = 500;
+
+/**
+ * Opens the way to the service manager that NOTIFY_SOCKET names, and takes the variable out of `env`: what this
+ * process starts must not speak in its place. An address that cannot be one is logged and ignored.
+ */
+export function openServiceManager(
+  log: Log,
+  env: NodeJS.ProcessEnv = process.env,
+  { command = 'systemd-notify', timeoutMs = TIMEOUT_MS }: NotifyOptions = {},
+): ServiceManager {
+  const socket = env['NOTIFY_SOCKET'] ?? '';
+  delete env['NOTIFY_SOCKET'];
+  if (socket !== '' && !SOCKET.test(socket))
+    log('warn', 'NOTIFY_SOCKET is no path of a socket and is ignored', { value: JSON.stringify(socket.slice(0, MAX_TEXT)) });
+  if (!SOCKET.test(socket)) return { ready: () => undefined, stopping: () => undefined };
+
+  /** What is said next, by name: a later value replaces one that was not sent yet. */
+  const waiting = new Map<string, string>();
+  let running: ChildProcess | undefined;
+  let isStopping = false;
+
+  function say(assignments: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(assignments)) waiting.set(name, value);
+    send();
+  }
+
+  function send(): void {
+    if (running !== undefined || waiting.size === 0) return;
+    const args = [...waiting].map(([name, value]) => `${name}=${value}`);
+    waiting.clear();
+    let child: ChildProcess;
+    try {
+      child = spawn(command, args, { env: { PATH: env['PATH'], NOTIFY_SOCKET: socket }, stdio: ['ignore', 'ignore', 'pipe'] });
+    } catch (error) {
+      failed(messageOf(error));
+      return;
+    }
+    running = child;
+    follow(child, args);
+  }
+
+  function follow(child: ChildProcess, args: readonly string[]): void {
+    let said = '';
+    const kill = (): void => void child.kill('SIGKILL');
+    const timer = setTimeout(() => {
+      kill();
+      over(`it has not ended within ${timeoutMs} ms`);
+    }, timeoutMs).unref();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, MAX_TEXT)));
+    child.stderr?.on('error', () => undefined);
+    child.unref();
+    if (child.stderr !== null && 'unref' in child.stderr) (child.stderr as { unref(): void }).unref();
+    process.once('exit', kill);
+    const over = (reason: string | undefined): void => {
+      if (running !== child) return;
+      clearTimeout(timer);
+      process.off('exit', kill);
+      child.stderr?.destroy();
+      running = undefined;
+      if (reason === undefined) log('debug', 'the service manager was told', { what: args.join(' ') });
+      else failed(reason);
+      send();
+    };
+    child.on('error', (error) => over(messageOf(error)));
+    child.on('close', (code, signal) => over(code === 0 ? undefined : oneLine(said) || (signal ?? `code ${code}`)));
+  }
+
+  function failed(reason: string): void {
+    log('warn', `${command} failed: the service manager may take this process for one that does not start`, {
+      reason,
+      hint: 'install systemd-notify (Debian: in systemd), or set Type=exec in the unit',
+    });
+  }
+
+  return {
+    ready(status) {
+      if (!isStopping) say({ READY: '1', STATUS: oneLine(status) });
+    },
+    stopping(status) {
+      isStopping = true;
+      waiting.clear();
+      say({ STOPPING: '1', STATUS: oneLine(status) });
+    },
+  };
+}
+
+/** Text that cannot begin a further assignment, nor be refused as an argument. */
+function oneLine(text: string): string {
+  return text
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim()
+    .slice(0, MAX_TEXT);
+}

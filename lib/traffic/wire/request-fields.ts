@@ -1,0 +1,148 @@
+// A request's header lines, read strictly: which body follows, whether the connection is kept, which other protocol is
+// offered. Refused is what two parsers could read in two ways (RFC 9112, sections 5, 6 and 11.2). Pure.
+
+import type { NamePolicy, TrafficLimits } from '../../config/traffic-config.js';
+import { isAuthority } from './authority.js';
+import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
+import { NO_NAMES, oddNamesOf, withoutOddNames } from './header-names.js';
+import { type Refusal, REFUSALS } from './refusals.js';
+import { passedOffers } from './upgrade-offers.js';
+
+/** How a request's body is delimited. */
+export type BodyFraming = 'none' | 'length' | 'chunked';
+
+/** What a request's header lines say. */
+export interface RequestFields {
+  /** Name, value, name, value, … as they came. */
+  readonly headers: readonly string[];
+  /** The Host header; undefined for a client of HTTP/1.0 that sent none. */
+  readonly host: string | undefined;
+  readonly framing: BodyFraming;
+  /** Bytes of the body when `framing` is `length`, else 0. */
+  readonly length: number;
+  /** The other protocols that the client offers to speak and that are offered to the host; undefined when there are none. */
+  readonly upgrade: string | undefined;
+  /** Whether the client waits for 100 (Continue) before it sends its body. */
+  readonly expectsContinue: boolean;
+  /** Whether the client keeps the connection for its next request. */
+  readonly isKeptAlive: boolean;
+  /** The value of Via: the proxies that the request came through; undefined without one. */
+  readonly passedBy: string | undefined;
+  /** The headers that were left out because of their names. */
+  readonly droppedNames: readonly string[];
+}
+
+/** Fields that several heads of one connection share, and what was worked out of them. */
+export interface SharedFields extends RequestFields {
+  /** Whether heads with the same lines have the same fields, and hosts get the same lines for them. */
+  readonly isShared: boolean;
+  /** The header lines as hosts get them; undefined until they are composed. */
+  forwarded: string | undefined;
+}
+
+/** The rules of header lines. */
+export interface LinesRules extends Pick<TrafficLimits, 'maxHeaders'> {
+  readonly oddNames: NamePolicy;
+}
+
+const LINE = `[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n`;
+const LINES = new RegExp(`(?:${LINE})*\\r\\n$`, 'y');
+const PLAIN_LINES = new RegExp(`(?:[0-9A-Za-z-]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`, 'y');
+
+/** Reads the header lines of a head that begin at `start`; it ends with CRLF CRLF. */
+export function readFields(text: string, start: number, minorVersion: 0 | 1, rules: LinesRules): SharedFields | Refusal {
+  PLAIN_LINES.lastIndex = start;
+  const isPlain = PLAIN_LINES.test(text);
+  if (!isPlain) {
+    LINES.lastIndex = start;
+    if (!LINES.test(text)) return REFUSALS.headerLine;
+  }
+  const headers = splitLines(text, start, text.length - 2);
+  const oddNames = isPlain || rules.oddNames === 'pass' ? NO_NAMES : oddNamesOf(headers);
+  if (oddNames.length > 0 && rules.oddNames === 'refuse') return REFUSALS.headerName;
+  const kept = oddNames.length === 0 ? headers : withoutOddNames(headers);
+  return kept.length > 2 * rules.maxHeaders ? REFUSALS.headSize : readMeaning(minorVersion, kept, oddNames);
+}
+
+/** What each header says that decides how the request is read. */
+function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNames: readonly string[]): SharedFields | Refusal {
+  let host: string | undefined;
+  let length = -1;
+  let isChunked = false;
+  let upgrade: string | undefined;
+  let isUpgradeNamed = false;
+  let expectsContinue = false;
+  let isKept = minorVersion === 1;
+  let isClosed = false;
+  let passedBy: string | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    // The length tells most names from those that are looked for.
+    switch (name.length) {
+      case 3:
+        if (name.toLowerCase() === 'via') passedBy = passedBy === undefined ? value : `${passedBy}, ${value}`;
+        break;
+      case 4:
+        if (name.toLowerCase() !== 'host') break;
+        if (host !== undefined) return REFUSALS.hostHeader;
+        host = value;
+        break;
+      case 6:
+        if (name.toLowerCase() !== 'expect') break;
+        // A client of HTTP/1.0 cannot wait (RFC 9110, section 10.1.1).
+        if (value.toLowerCase() !== '100-continue') return REFUSALS.expectation;
+        expectsContinue = minorVersion === 1;
+        break;
+      case 7:
+        if (name.toLowerCase() === 'upgrade') upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
+        break;
+      case 10:
+        // In HTTP/1.1 that is so anyway.
+        if ((value === 'keep-alive' && minorVersion === 1) || name.toLowerCase() !== 'connection') break;
+        if (hasToken(value, 'upgrade')) isUpgradeNamed = true;
+        if (hasToken(value, 'close')) isClosed = true;
+        else if (hasToken(value, 'keep-alive')) isKept = true;
+        break;
+      case 14:
+        if (name.toLowerCase() !== 'content-length') break;
+        if (length >= 0) return REFUSALS.contentLength;
+        length = parseLength(value);
+        if (Number.isNaN(length)) return REFUSALS.contentLength;
+        break;
+      case 17:
+        if (name.toLowerCase() !== 'transfer-encoding') break;
+        if (isChunked || minorVersion === 0 || value.toLowerCase() !== 'chunked') return REFUSALS.transferEncoding;
+        isChunked = true;
+        break;
+    }
+  }
+  if (isChunked && length >= 0) return REFUSALS.transferEncoding;
+  if (host === undefined ? minorVersion === 1 : !isAuthority(host)) return REFUSALS.hostHeader;
+  const framing: BodyFraming = isChunked ? 'chunked' : length > 0 ? 'length' : 'none';
+  // HTTP/1.0 has no upgrades; and what follows a body here would be taken for the new protocol.
+  const mayUpgrade = isUpgradeNamed && upgrade !== undefined && minorVersion === 1 && framing === 'none';
+  const offers = mayUpgrade ? passedOffers(upgrade as string) : undefined;
+  return {
+    headers,
+    host,
+    framing,
+    length: Math.max(0, length),
+    upgrade: offers,
+    expectsContinue: expectsContinue && framing !== 'none',
+    isKeptAlive: isKept && !isClosed,
+    passedBy,
+    droppedNames,
+    isShared: framing === 'none' && offers === undefined && host !== undefined,
+    forwarded: undefined,
+  };
+}
+
+/** The same fields with another Host, in the place of the one that came; no other head shares them. */
+export function withHost(fields: SharedFields, host: string): SharedFields {
+  const headers = [...fields.headers];
+  const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
+  if (at < 0) headers.unshift('Host', host);
+  else headers[at + 1] = host;
+  return { ...fields, headers, host, isShared: false, forwarded: undefined };
+}

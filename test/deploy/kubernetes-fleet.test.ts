@@ -1,0 +1,194 @@
+// The fleet of deploy/kubernetes without a cluster: Redis and Sentinels by the scripts of the ConfigMap, balancers,
+// the example application and its agent by the command lines and variables of the manifests. Probes are asked as
+// the kubelet would, the master of Redis is killed, and a balancer stops as promised.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Commands } from '../../lib/redis/connect.js';
+import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { freePort, type RunningProcess, until, withProcess, withTempDir } from '../support/brackets.js';
+import { withSecrets } from '../support/compose-file.js';
+import { ask, withLoad } from '../support/http-client.js';
+import { areAlive, execProbe, podProcess, type RedisPod, redisPods, withProcesses } from '../support/kube-pods.js';
+import { type Container, containerOf, objectOf, type PodFacts } from '../support/kube-objects.js';
+import { loadKustomization } from '../support/kustomize.js';
+import { ended, meercat } from '../support/meercat.js';
+import type { ProcessOptions } from '../support/processes.js';
+import { withClients } from '../support/redis-client.js';
+
+const test = suite('kubernetes fleet');
+
+/** Fifteen processes start at once, on a machine that may have two cores and other tests to run. */
+const SLOW_MS = 60_000;
+const PODS = ['balancer-a', 'balancer-b'];
+
+const podOf = (name: string): PodFacts => ({ name, namespace: 'meercat', ip: '127.0.0.1' });
+
+/** A container's HTTP probe, at the port that its named one is here. */
+async function httpProbe(container: Container, kind: 'startupProbe' | 'livenessProbe' | 'readinessProbe', port: string): Promise<number> {
+  const probe = container[kind]?.httpGet;
+  if (probe === undefined) throw new Error(`${container.name} has no ${kind}`);
+  return (await ask(Number(port), { path: probe.path })).status;
+}
+
+const complaintsOf = ({ lines }: RunningProcess): string[] =>
+  lines.filter((line) => /NOPERM|WRONGPASS|is not known|"level":"error"/.test(line));
+
+/** The address that all Sentinels name as the master's; undefined while they differ. */
+async function agreedMaster(sentinels: readonly Commands[]): Promise<string | undefined> {
+  const named = (sentinel: Commands) =>
+    sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'meercat') as Promise<readonly [string, string]>;
+  const [[ip], ...others] = (await Promise.all(sentinels.map(named))) as [readonly [string, string], ...(readonly [string, string])[]];
+  return others.every(([other]) => other === ip) ? ip : undefined;
+}
+
+const isInStep = async (client: Commands | undefined): Promise<boolean> =>
+  String(await client?.info('replication')).includes('master_link_status:up');
+
+/**
+ * Kills the master of Redis under load: no request fails, the Sentinels agree on another, the fleet reports there, and
+ * the pod that comes back is a replica.
+ */
+async function losesMaster(
+  pods: readonly RedisPod[],
+  urls: readonly string[],
+  children: readonly RunningProcess[],
+  port: number,
+  lastReport: () => Promise<string>,
+): Promise<void> {
+  const sentinelUrls = pods.map(
+    ({ ip, sentinel: { env } }) => `redis://sentinel:${env?.['SENTINEL_PASSWORD']}@${ip}:${env?.['SENTINEL_PORT']}`,
+  );
+  await withClients(urls, (...clients) =>
+    withClients(sentinelUrls, async (...sentinels) => {
+      const old = await until(() => agreedMaster(sentinels), { timeoutMs: SLOW_MS, what: 'the Sentinels to agree' });
+      const index = pods.findIndex(({ ip }) => ip === old);
+      const [pod, child] = [pods[index], children[index]];
+      if (pod === undefined || child === undefined) throw new Error(`no pod has the address ${old}`);
+      for (const [i, client] of clients.entries())
+        if (i !== index) await until(() => isInStep(client), { timeoutMs: SLOW_MS, what: `${pods[i]?.name} to be in step` });
+
+      await withLoad(port, async (sent) => {
+        child.kill('SIGKILL');
+        // Sentinels that voted for each other try again after twice the failover timeout.
+        await until(async () => ![old, undefined].includes(await agreedMaster(sentinels)), {
+          timeoutMs: SLOW_MS,
+          what: 'the next master',
+        });
+        const before = sent.served;
+        await until(() => sent.served > before + 20, { what: 'requests that go on' });
+        assert.equal(sent.failures, []);
+      });
+      const lost = new Date().toISOString();
+      await until(async () => (await lastReport()) > lost, { timeoutMs: SLOW_MS, everyMs: 200, what: 'figures in the new master' });
+
+      await withProcess(pod.redis, async (back) => {
+        const [, master] = await back.waitForLine(/starts; the master is (\S+)$/);
+        assert.is.not(master, old);
+        await until(() => isInStep(clients[index]), { timeoutMs: SLOW_MS, what: 'the old master to be a replica in step' });
+      });
+    }),
+  );
+}
+
+test('pods find Redis by its Sentinels, serve through the loss of its master, and stop as the manifests promise', () =>
+  withTempDir(async (dir) => {
+    const folder = await withSecrets(dir, 'kubernetes', 'base/secrets');
+    const objects = [
+      ...loadKustomization(join(folder, 'base')),
+      ...loadKustomization(join(folder, 'example')),
+      ...loadKustomization(join(folder, 'cli')),
+    ];
+    const { cluster, pods } = await redisPods(objects, dir);
+    const set = objectOf(objects, 'StatefulSet', 'redis');
+    const [server, watcher] = [containerOf(set, 'redis'), containerOf(set, 'sentinel')];
+    const password = readFileSync(join(folder, 'base/secrets/admin-password'), 'utf8').trim();
+    const urls = pods.map(({ ip, redis }) => `redis://admin:${password}@${ip}:${redis.env?.['REDIS_PORT']}`);
+
+    const balancer = containerOf(objectOf(objects, 'Deployment', 'meercat'), 'balancer');
+    const application = objectOf(objects, 'Deployment', 'example');
+    const [app, load, check] = [String(await freePort()), String(await freePort()), String(await freePort())];
+    const inApp = { ...cluster, replacements: { ...cluster.replacements, '3000': app, '3001': load, '9777': check } };
+    const pod = podOf('example-1');
+    const appProcess = podProcess(inApp, containerOf(application, 'application'), pod);
+    const agentProcess = podProcess(inApp, containerOf(application, 'agent'), pod);
+    assert.is(agentProcess.env?.['MEERCAT_URL'], `http://127.0.0.1:${app}`);
+    const starts: { readonly options: ProcessOptions; readonly port: string; readonly console: string }[] = [];
+    for (const name of PODS) {
+      const [port, console] = [String(await freePort()), String(await freePort())];
+      const env = { MEERCAT_PORT: port, MEERCAT_CONSOLE_PORT: console, MEERCAT_BIND: '127.0.0.1', MEERCAT_CONSOLE_BIND: '127.0.0.1' };
+      starts.push({ options: podProcess(cluster, balancer, podOf(name), env), port, console });
+    }
+    const [first, second] = starts as [(typeof starts)[0], (typeof starts)[0]];
+
+    await withProcesses([...pods.map(({ redis }) => redis), ...pods.map(({ sentinel }) => sentinel)], async (...children) => {
+      await areAlive(cluster, [
+        ...pods.map(({ redis }) => ({ container: server, options: redis })),
+        ...pods.map(({ sentinel }) => ({ container: watcher, options: sentinel })),
+      ]);
+      await withProcesses([first.options, second.options, appProcess, agentProcess], async (one, two, host, agent) => {
+        const [b1, b2, h1, a1] = [one, two, host, agent] as [RunningProcess, RunningProcess, RunningProcess, RunningProcess];
+        for (const { console, port } of starts) {
+          await until(async () => (await httpProbe(balancer, 'readinessProbe', console)) === 200, {
+            timeoutMs: SLOW_MS,
+            what: () => `a balancer to be ready:\n${[...b1.lines, ...b2.lines, ...a1.lines].join('\n')}`,
+          });
+          assert.is(await httpProbe(balancer, 'startupProbe', console), 200);
+          assert.is(await httpProbe(balancer, 'livenessProbe', console), 200);
+          assert.is((await ask(Number(port))).status, 200);
+        }
+        await until(() => execProbe(containerOf(application, 'agent').livenessProbe, agentProcess, inApp.replacements), {
+          timeoutMs: SLOW_MS,
+          what: 'the agent to be alive',
+        });
+        assert.is(await httpProbe(containerOf(application, 'application'), 'readinessProbe', app), 200);
+
+        // What `kubectl exec` runs in the pod for operators.
+        const operator = podProcess(cluster, containerOf(objectOf(objects, 'Pod', 'cli'), 'cli'), podOf('cli'));
+        const run = async (...args: string[]): Promise<FleetView> => {
+          const { code, stdout, stderr } = await meercat([...args, '--json'], operator.env);
+          assert.is(code, 0, stderr);
+          return JSON.parse(stdout) as FleetView;
+        };
+        const status = () => run('status');
+        const named = await until(async () => (await status()).hosts.find(({ cpu, cores }) => cpu !== null && cores === 1), {
+          timeoutMs: SLOW_MS,
+          everyMs: 200,
+          what: "the application's own figures",
+        });
+        assert.is(named.name, 'example-1');
+        for (const [verb, state] of [
+          ['drain', 'drained'],
+          ['undrain', null],
+        ] as const) {
+          await run(verb, 'example-1');
+          await until(async () => ((await status()).hosts[0]?.operator ?? null) === state, {
+            timeoutMs: SLOW_MS,
+            everyMs: 200,
+            what: verb,
+          });
+        }
+
+        await losesMaster(pods, urls, children, Number(first.port), async () => (await status()).hosts[0]?.reported ?? '');
+
+        // The pod has left its Service during preStop; then it is told to stop, and says so to whoever asks.
+        b1.kill();
+        await until(async () => (await httpProbe(balancer, 'readinessProbe', first.console)) === 503, { what: 'ready to say 503' });
+        assert.is((await ask(Number(first.port))).status, 200, 'still served');
+        assert.equal(await ended(b1, 60_000), { code: 0, signal: null });
+        assert.is((await ask(Number(second.port))).status, 200);
+
+        // Of the application's pod the agent stops at once, and the application after its preStop.
+        a1.kill();
+        assert.equal(await ended(a1, SLOW_MS), { code: 0, signal: null });
+        await until(async () => (await status()).hosts.length === 0, { timeoutMs: SLOW_MS, everyMs: 200, what: 'the host to leave' });
+        h1.kill();
+        assert.equal(await ended(h1, SLOW_MS), { code: 0, signal: null });
+        for (const each of [b1, b2, a1]) assert.equal(complaintsOf(each), []);
+      });
+    });
+  }));
+
+test.run();
