@@ -1,8 +1,11 @@
 // `meercat status` against a real Redis: once, as JSON, again and again until it is told to stop, and what it says
 // when Redis goes. The rows are written here as the fleet writes them.
 
+import { getEventListeners } from 'node:events';
+import { Writable } from 'node:stream';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { printStatus } from '../../lib/console/status.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { until, withRedis } from '../support/brackets.js';
@@ -147,6 +150,28 @@ test('once, a Redis that hangs is given up with one line and exit code 1', () =>
     assert.equal([code, stdout], [1, '']);
     assert.match(stderr, /^meercat: Redis at redis:\/\/127\.0\.0\.1:\d+ can't be used: [^\n]+; check --redis$/);
   }));
+
+test('watching for long listens to its signal once', () =>
+  withRedis(({ url }) =>
+    withClients([url], async (client) => {
+      await writeFleet(client);
+      const abort = new AbortController();
+      let looks = 0;
+      const out = new Writable({
+        write(_chunk, _encoding, done) {
+          looks++;
+          done();
+        },
+      }) as unknown as NodeJS.WriteStream;
+      const options = { redis: url, namespace: 'meercat', isWatching: true, isJson: true, isCosts: false };
+      const watching = printStatus(options, out, abort.signal);
+      // Node.js warns of more than ten listeners.
+      await until(() => looks > 12, { timeoutMs: 60_000, what: 'a dozen looks' });
+      assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
+      abort.abort();
+      await watching;
+    }),
+  ));
 
 test('keys of another type are told as what they are, not as a fault of the program', () =>
   withRedis(({ url }) =>
