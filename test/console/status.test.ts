@@ -166,10 +166,13 @@ test('watching for long listens to its signal once', () =>
       const options = { redis: url, namespace: 'meercat', isWatching: true, isJson: true, isCosts: false };
       const watching = printStatus(options, out, abort.signal);
       // Node.js warns of more than ten listeners.
-      await until(() => looks > 12, { timeoutMs: 60_000, what: 'a dozen looks' });
-      assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
-      abort.abort();
-      await watching;
+      try {
+        await until(() => looks > 12, { timeoutMs: 60_000, what: 'a dozen looks' });
+        assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
+      } finally {
+        abort.abort();
+        await watching;
+      }
     }),
   ));
 
