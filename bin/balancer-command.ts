@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import type { Balancer } from '../lib/balancer.js';
 import {
   type BalancerConfig,
-  checkBalancerConfig,
+  checkRelations,
   CONSOLE_PORT_OFFSET,
   CONSOLE_TOKEN_VARIABLE,
   DEFAULTS,
@@ -81,7 +81,7 @@ async function runBalancer(
   unknown: readonly UnknownVariable[],
   consoleToken: string,
 ): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags, consoleToken));
+  const config = checkRelations(configOf(flags, consoleToken));
   checkProcesses(config);
   if (member !== undefined) return await runMember(memberConfig(config, member), member.number);
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);

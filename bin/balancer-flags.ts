@@ -119,7 +119,7 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
       {
         field: 'trust',
         flags: '--trust <cidr>',
-        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended; repeatable',
+        help: 'proxies in front: their X-Forwarded-* and Forwarded are kept and extended, and other claims of origin, such as X-Real-IP, kept; repeatable',
         shown: '',
         parse: (text) => parseCidr('--trust', text),
         isRepeatable: true,

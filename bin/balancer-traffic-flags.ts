@@ -64,6 +64,7 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
         0,
         1_000_000,
       ),
+      size('maxResponseHeaderSize', '--max-response-header-size', "the head of a host's answer, else 502", 1 << 10, 1 << 20),
       count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
       count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
       size(

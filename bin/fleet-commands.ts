@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { runOperator, runRestart, runStatus, runWhy } from './commands.js';
 import { Flag } from './flag.js';
+import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
 import { helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
 /** Adds `status`, `drain`, `undrain`, `eject`, `why` and `restart`. */
@@ -17,7 +18,7 @@ function addStatus(program: Command): void {
   program
     .command('status')
     .description('print the fleet as it stands in Redis')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
@@ -48,7 +49,7 @@ function addOperators(program: Command): void {
       .command(action)
       .description(`${description}, in the whole fleet`)
       .argument('<host>', "the host's name, as meercat status shows it")
-      .addOption(redisFlag())
+      .addOption(redisFlag(RUNNING_FLEET_FIRST))
       .addOption(namespaceFlag())
       .option('--json', 'print what was done as JSON', false)
       .addHelpText(
@@ -71,7 +72,7 @@ function addWhy(program: Command): void {
     .description('tell why a request went to its host, or to which host one would go')
     .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
     .argument('[path]', 'with a method: the path of a request that is not sent')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
@@ -111,7 +112,7 @@ function addRestart(program: Command): void {
   program
     .command('restart')
     .description('restart the balancers of a running `meercat up`, one after the other')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .option('--json', 'print one line of JSON at the end', false)
     .addHelpText(

@@ -11,7 +11,8 @@ import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables 
 import { addFleetCommands } from './fleet-commands.js';
 import { addAgent, addUp } from './local-commands.js';
 import { nearestOf } from './nearest.js';
-import { helpEnd } from './shared-flags.js';
+import { addRedisCli, RUNNING_FLEET, takeRunningFleet } from './redis-cli-command.js';
+import { helpEnd, namespaceFlag, redisFlag } from './shared-flags.js';
 import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
@@ -92,6 +93,7 @@ ${helpEnd('0 done; 1 could not be done')}`,
   addFleetCommands(program);
   addBench(program);
   addSimulate(program);
+  addRedisCli(program).addOption(redisFlag(RUNNING_FLEET)).addOption(namespaceFlag());
   addHelp(program);
   // As it was written before -v.
   program.addOption(new Option('-V').hideHelp()).on('option:V', () => {
@@ -102,7 +104,7 @@ ${helpEnd('0 done; 1 could not be done')}`,
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
   program.commands.forEach(refuseRepeated);
-  program.hook('preAction', (_program, command) => {
+  program.hook('preAction', async (_program, command) => {
     run.isJson = command.opts<{ json?: unknown }>().json === true;
     reader.readInto(command);
     if (command === up) for (const started of [balancer, agent]) reader.checkFor(started, up);
@@ -116,6 +118,7 @@ ${helpEnd('0 done; 1 could not be done')}`,
       // Its children inherit the environment, and each would warn again.
       if (command === up) delete process.env[variable];
     }
+    await takeRunningFleet(command, out.writeError);
   });
   return program;
 }

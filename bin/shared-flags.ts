@@ -7,13 +7,13 @@ import { ALGORITHMS } from '../lib/model.js';
 import { ADDRESS_VARIABLES, completeAddress } from '../lib/redis/address.js';
 import { Flag } from './flag.js';
 
-/** Where Redis is: one address. */
-export const redisFlag = (): Flag =>
+/** Where Redis is: one address; `shown` is what help says of the default. */
+export const redisFlag = (shown: string = DEFAULTS.redis[0]): Flag =>
   new Flag(
     '--redis <url>',
     'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2',
     { parse: parseOneRedis, complete: completeAddress },
-  ).default(DEFAULTS.redis[0]);
+  ).default(DEFAULTS.redis[0], shown);
 /** Which fleet of a Redis. */
 export const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);

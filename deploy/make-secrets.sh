@@ -27,10 +27,13 @@ password() { openssl rand -hex 24; }
 hash_of() { printf %s "$1" | openssl dgst -sha256 -r | cut -d ' ' -f 1; }
 
 admin=$(password) balancer=$(password) agent=$(password) operator=$(password) reader=$(password)
+replica=$(password) sentinel=$(password)
 acl=$(sed \
   -e "s/ADMIN_SHA256/$(hash_of "$admin")/" -e "s/BALANCER_SHA256/$(hash_of "$balancer")/" \
   -e "s/AGENT_SHA256/$(hash_of "$agent")/" -e "s/OPERATOR_SHA256/$(hash_of "$operator")/" \
-  -e "s/READER_SHA256/$(hash_of "$reader")/" "$users")
+  -e "s/READER_SHA256/$(hash_of "$reader")/" -e "s/REPLICA_SHA256/$(hash_of "$replica")/" \
+  -e "s/SENTINEL_SHA256/$(hash_of "$sentinel")/" "$users")
+case $acl in *_SHA256*) echo "make-secrets.sh: $users has a user that this script does not know" >&2; exit 1 ;; esac
 
 # A role's variables, for `env_file` and secretGenerator: ROLE PASSWORD.
 write_role() {
@@ -48,11 +51,8 @@ END
 }
 
 if [ "$kind" = kubernetes ]; then
-  # What replicas and Sentinels log in with, and clients to the Sentinels.
-  replica=$(password) sentinel=$(password) clients=$(password)
-  acl="$acl
-user replica on #$(hash_of "$replica") +psync +replconf +ping
-user sentinel on #$(hash_of "$sentinel") allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
+  # What clients log in with to the Sentinels.
+  clients=$(password)
   cat >"$folder/redis.env" <<END
 REPLICA_PASSWORD=$replica
 SENTINEL_PASSWORD=$sentinel

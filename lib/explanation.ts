@@ -62,6 +62,18 @@ export interface ExplainedPick {
   readonly end: PickEnd;
 }
 
+/** How one try of a request failed, or why it was refused without one. */
+export interface Failure {
+  /** The try, from 1 on; 0 when no host was asked. */
+  readonly attempt: number;
+  /** The host that was asked; null when none was. */
+  readonly host: string | null;
+  /** As the access log has it: `connect-failed`, `bad-response`, `refused`, … */
+  readonly outcome: string;
+  /** In a few words, in printable ASCII: `header name "A_b"`. */
+  readonly reason: string;
+}
+
 /** One request and its picks. */
 export interface Explanation {
   /** Null for a dry run. */
@@ -73,13 +85,18 @@ export interface Explanation {
   readonly costMs: number;
   /** False when nothing is known of the class: it counts as the average of all. */
   readonly isCostKnown: boolean;
+  /** Empty for a request that was refused before, or whose picks are forgotten while its failure is not. */
   readonly picks: readonly ExplainedPick[];
+  /** The code of the answer that the balancer itself made; empty when a host's was passed on, and for a dry run. */
+  readonly code: string;
+  /** What went wrong, in order; empty when nothing did. */
+  readonly failures: readonly Failure[];
 }
 
 /**
  * What a balancer answers.
  * - `explained`;
- * - `unpicked`: the request is known, and ended before a host was picked;
+ * - `unpicked`: the request is known, and ended before a host was picked, for no reason of ours: its client left;
  * - `forgotten`: it was one of ours, too long ago;
  * - `unknown`: the balancer never gave this id;
  * - `log-off`: it keeps no picks, since its access log is off.

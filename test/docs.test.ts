@@ -6,9 +6,13 @@ import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { DEFAULTS } from '../lib/config/config.js';
 import { COUNTERS } from '../lib/table/counters.js';
+import { type AccessRecord, formatAccess } from '../lib/traffic/log/access-log.js';
 import { ANSWERS } from '../lib/traffic/wire/answers.js';
+import { CLAIMS } from '../lib/traffic/wire/claims.js';
 import { clientFacts, requestHeaders, responseHeaders } from '../lib/traffic/wire/headers.js';
 import { isOddName } from '../lib/traffic/wire/header-names.js';
+import { whyRefused } from '../lib/traffic/wire/refusal-reasons.js';
+import type { Refusal } from '../lib/traffic/wire/refusals.js';
 import { isRefusal, readRequestHead, type RequestHead } from '../lib/traffic/wire/request-head.js';
 import { RequestParser } from '../lib/traffic/client/request-parser.js';
 import { codeIn, readPage, tableBelow as tableOf } from './support/documents.js';
@@ -116,6 +120,64 @@ test('what a host may take for a header that does not pass as it came has an odd
     }
   }
   assert.ok(tried > 8);
+});
+
+test('every claim of origin is in the table, is dropped of a peer that is not trusted, and passes of one that is', () => {
+  const names = tableBelow('http.md', '## Forwarded').flatMap(([cell = '']) => codeIn(cell));
+  const proxy = clientFacts('192.0.2.9', 8080, false, true);
+  const rules = { authority: 'h:1', pseudonym: 'me', isUpgrade: false };
+  for (const claim of CLAIMS) {
+    const name = names.find((each) => each.toLowerCase() === claim);
+    assert.ok(name !== undefined, claim);
+    if (name === 'Forwarded') continue;
+    assert.equal(valuesOf(requestHeaders(headOf(['Host: x', `${name}: x-sample`]), proxy, rules), name), ['x-sample'], name);
+  }
+});
+
+const RECORD: AccessRecord = {
+  ...{
+    id: 'i',
+    clientAddress: 'c',
+    peerAddress: 'p',
+    method: 'GET',
+    target: '/',
+    httpMinor: 1,
+    host: 'h',
+    status: 200,
+    bytesOut: 1,
+    bytesIn: 2,
+  },
+  ...{ userAgent: 'u', referer: 'r', queueMs: 1, connectMs: 2, firstByteMs: 3, totalMs: 4, hostName: 'n', attempts: 1, outcome: 'ok' },
+  ...{ code: 'x', reason: 'y', isTls: false, startedEpochMs: 0 },
+};
+
+test('every field of the access log is in its table, with its name in both formats', () => {
+  const rows = tableBelow('http.md', '## Access log');
+  assert.equal(
+    rows.flatMap(([, json = '']) => codeIn(json)).toSorted(),
+    Object.keys(JSON.parse(formatAccess('json', RECORD)) as object).toSorted(),
+  );
+  assert.equal(
+    rows.flatMap(([common = '']) => codeIn(common)).toSorted(),
+    [...formatAccess('common', RECORD).matchAll(/ ([a-z]+)=/g)].map(([, name]) => name as string).toSorted(),
+  );
+});
+
+test('whatever is said to be refused has a reason in words', () => {
+  const reasons = new Set<string>();
+  for (const [requests = ''] of tableBelow('http.md', '## Refused')) {
+    for (const request of codeIn(requests).filter((text) => text.includes('⏎'))) {
+      const parser = new RequestParser(RULES);
+      const bytes = Buffer.from(request.replaceAll('⏎', '\r\n'), 'latin1');
+      let offset = 0;
+      do offset = parser.read(bytes, offset);
+      while (parser.step !== 'refused' && parser.step !== 'more');
+      const reason = whyRefused(parser.refusal as Refusal, bytes.toString('latin1', offset), RULES);
+      assert.match(reason, /^[ -~]{4,120}$/, request);
+      reasons.add(reason);
+    }
+  }
+  assert.ok(reasons.size > 20, [...reasons].join('\n'));
 });
 
 test('what is said to be refused is, with that answer and that counter', () => {

@@ -40,6 +40,8 @@ export interface TrafficLimits {
   readonly maxConnections: number;
   /** Client connections per client address, those of `trust` excepted; the next ones get 503. 0: no limit. */
   readonly maxConnectionsPerClient: number;
+  /** Bytes of the head of a host's answer in all; beyond it the client gets 502. */
+  readonly maxResponseHeaderSize: number;
   /** Requests in flight from this balancer to one host; the next ones wait. */
   readonly hostMaxInflight: number;
   /** Requests that wait for one host; the next ones get 503 at once. */
@@ -152,7 +154,7 @@ export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ['off', 'common', 
 
 /** The whole configuration of the traffic plane. */
 export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRules, TlsFiles {
-  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended. */
+  /** Addresses (CIDR) of proxies in front: their `X-Forwarded-*` and `Forwarded` are kept and extended, and all other claims of origin kept. */
   readonly trust: readonly string[];
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;
@@ -184,6 +186,7 @@ export const TRAFFIC_DEFAULTS = {
   minBodyRate: 100,
   maxConnections: 10_000,
   maxConnectionsPerClient: 1000,
+  maxResponseHeaderSize: 32 << 10,
   hostMaxInflight: 1000,
   hostQueue: 100,
   memoryLimit: 0,

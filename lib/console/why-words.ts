@@ -1,7 +1,7 @@
 // What `meercat why` prints: the hosts that a policy looked at as a table, and in words why it took the one it took.
 // It says only what the figures say: where chance decided, or a turn, that is said.
 
-import type { ExplainedPick, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Column, percent, table } from './render.js';
 
 const NONE = '-';
@@ -49,21 +49,30 @@ const COLUMNS: readonly Column<Row>[] = [
 /** The whole answer, for a person. Ends without a line break. */
 export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAnswer, nowEpochMs: number): string {
   const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${question.target}`;
-  if (answer.status !== 'explained')
-    return `${what}\nno host was picked for it: it was refused before (its line in the access log has the code)`;
-  const { at, className, costMs, isCostKnown, picks } = answer.explanation;
+  if (answer.status !== 'explained') return `${what}\nno host was picked for it: its client left before`;
+  const { at, className, costMs, isCostKnown, picks, code, failures } = answer.explanation;
   const agoMs = nowEpochMs - Date.parse(at);
-  const when = 'id' in question ? `, picked at ${at}${agoMs >= 0 ? ` (${age(agoMs)} ago)` : ''}` : '';
+  const when = 'id' in question ? `, ${picks.length === 0 ? '' : 'picked '}at ${at}${agoMs >= 0 ? ` (${age(agoMs)} ago)` : ''}` : '';
   const cost = isCostKnown
     ? `expected to cost ${number(costMs)} ms of CPU`
     : `of a cost that is not known yet: counted as ${number(costMs)} ms of CPU, as the average of all`;
-  const lines = [`${what}${when}`, `class ${className === '' ? '(unnamed)' : className}, ${cost}`];
+  const lines = [`${what}${when}`];
+  if (picks.length > 0) lines.push(`class ${className === '' ? '(unnamed)' : className}, ${cost}`);
+  else if (className !== '') lines.push(`class ${className}`);
+  lines.push(...failures.map(renderFailure));
+  if (code !== '') lines.push(`answered by the balancer itself: ${code}`);
+  if (picks.length === 0 && failures.some(({ host }) => host !== null)) lines.push('its picks are forgotten');
   for (const [index, pick] of picks.entries()) {
     lines.push('');
     if (picks.length > 1) lines.push(`pick ${index + 1}, try ${pick.attempt}`);
     lines.push(...renderPick(pick));
   }
   return lines.join('\n');
+}
+
+function renderFailure({ attempt, host, outcome, reason }: Failure): string {
+  if (host === null) return outcome === 'refused' ? `refused: ${reason}` : `${outcome}: ${reason}`;
+  return `try ${attempt} on ${host}, ${outcome}: ${reason}`;
 }
 
 function renderPick(pick: ExplainedPick): string[] {

@@ -1,5 +1,5 @@
-// How the certificates of hosts are verified, read once at the start: the threads that speak with hosts are handed
-// the content, since a file could change between them.
+// How hosts' certificates are verified. Read once at the start, and passed to the threads as content, since a file
+// could change between reads.
 
 import { readFileSync } from 'node:fs';
 import { MeercatError } from '../errors.js';
@@ -7,7 +7,7 @@ import { fileReason } from '../file-reason.js';
 import { parseCertificates } from '../pem.js';
 import type { HostTls, TlsFiles } from '../config/traffic-config.js';
 
-/** Reads what `--host-ca` names. Throws MEERCAT_BAD_CONFIG when the file cannot be read or holds no certificates. */
+/** Reads the file of `--host-ca`. Throws MEERCAT_BAD_CONFIG when it can't be read or contains no certificates. */
 export function readHostTls({ hostCa, isHostInsecure }: Pick<TlsFiles, 'hostCa' | 'isHostInsecure'>): HostTls {
   if (hostCa === '') return { ca: undefined, isInsecure: isHostInsecure };
   try {

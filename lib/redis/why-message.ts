@@ -1,7 +1,7 @@
 // Questions of `meercat why` and their answers on the wire. Both come from outside for who reads them: a question
 // ends up in a key's name and in a traffic thread, an answer on a terminal.
 
-import type { ExplainedPick, Explanation, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { ExplainedPick, Explanation, Failure, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isName } from './names.js';
@@ -62,14 +62,24 @@ export function decodeAnswer(text: unknown): Decoded<WhyAnswer> {
   return checked === null ? rejected('malformed') : { ok: true, value: { status, explanation: checked } };
 }
 
-function explanationOf({ id, at, className, costMs, isCostKnown, picks }: Fields): Explanation | null {
+function explanationOf({ id, at, className, costMs, isCostKnown, picks, code = '', failures = [] }: Fields): Explanation | null {
   if (id !== null && !isRequestId(id)) return null;
   if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/.test(at)) return null;
   if (typeof className !== 'string' || !/^[ -~]{0,256}$/.test(className)) return null;
   const cost = figure(costMs);
   if (typeof cost !== 'number' || typeof isCostKnown !== 'boolean') return null;
+  if (typeof code !== 'string' || !/^[A-Z_]{0,64}$/.test(code)) return null;
   const list = listOf(picks, pickOf);
-  return list === null ? null : { id, at, className, costMs: cost, isCostKnown, picks: list };
+  const wrong = listOf(failures, failureOf);
+  return list === null || wrong === null ? null : { id, at, className, costMs: cost, isCostKnown, picks: list, code, failures: wrong };
+}
+
+function failureOf({ attempt, host, outcome, reason }: Fields): Failure | null {
+  const number = figure(attempt);
+  if (typeof number !== 'number' || !isNameOrNull(host)) return null;
+  if (typeof outcome !== 'string' || !/^[a-z-]{1,32}$/.test(outcome)) return null;
+  if (typeof reason !== 'string' || !/^[ -~]{0,256}$/.test(reason)) return null;
+  return { attempt: number, host, outcome, reason };
 }
 
 function pickOf({ algorithm, isPanic, excluded, loadsAgeMs, looked, picked, end, ...more }: Fields): ExplainedPick | null {

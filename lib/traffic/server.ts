@@ -13,10 +13,9 @@ import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
-import { buildTrust } from './client/trusted.js';
 import { watchDroppedNames } from './client/dropped-names.js';
 import { type ExchangeContext, exchange } from './request/exchange.js';
-import { refusedRecordOf } from './request/story.js';
+import { logRefused } from './request/refused.js';
 import type { ClientFacts } from './wire/headers.js';
 
 /** What the server is handed. */
@@ -63,9 +62,8 @@ export async function startTraffic({
   tls,
   log,
 }: TrafficOptions): Promise<Traffic> {
-  const { count, clock } = context;
+  const { count, clock, isTrusted } = context;
   const connections = new Set<ClientConnection>();
-  const isTrusted = buildTrust(config.trust);
   /** Requests that are not at their end, tunnels included. */
   let running = 0;
   let isDraining = false;
@@ -116,7 +114,9 @@ export async function startTraffic({
       begin(lane);
     }),
     onNamesDropped: watchDroppedNames({ clock, count, log }),
-    onRefused: (facts, code, line) => context.accessLog?.write(refusedRecordOf(facts, code, line)),
+    isReasonWanted: context.accessLog !== undefined || context.reasonLog !== undefined,
+    onRefused: (facts, code, line, reason) => logRefused(context, facts, code, line, reason),
+    onSilent: ({ address }, reason) => context.reasonLog?.note('client given up', { client: address, reason }),
     onClosed: (connection) => connections.delete(connection),
   };
 
@@ -134,6 +134,10 @@ export async function startTraffic({
       tls,
       count,
       onConnection,
+      onTurnedAway(facts, code, reason) {
+        if (code === '') context.reasonLog?.note('connection refused', { client: facts.address, reason });
+        else logRefused(context, facts, code, '', reason);
+      },
       limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
     });
     opened.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readQuestion } from '../../lib/console/why.js';
 import { pickReason, renderWhy } from '../../lib/console/why-words.js';
-import type { ExplainedPick, LookedAt } from '../../lib/explanation.js';
+import type { ExplainedPick, Explanation, LookedAt } from '../../lib/explanation.js';
 
 const test = suite('why words');
 
@@ -147,6 +147,8 @@ test('a request is printed with a table, ages and words', () => {
         costMs: 5.2,
         isCostKnown: true,
         picks: [pick],
+        code: '',
+        failures: [],
       },
     },
     Date.parse('2026-11-24T21:00:12.300Z'),
@@ -171,11 +173,43 @@ test('a dry run is called one, and what was refused before a pick is told', () =
     costMs: 1,
     isCostKnown: false,
     picks: [build([look('h1')]), build([look('h2')])],
+    code: '',
+    failures: [],
   };
   const text = renderWhy('b1', { method: 'GET', target: '/x' }, { status: 'explained', explanation }, 0);
   assert.match(text, /^dry run on b1: GET \/x\nclass \(rest\), of a cost that is not known yet: counted as 1 ms of CPU/);
   assert.match(text, /\n\npick 2, try 1\nHOST/);
   assert.match(renderWhy('b1', { id: '0123abcd-1' }, { status: 'unpicked' }, 0), /^request 0123abcd-1 on b1\nno host was picked for it/);
+});
+
+test('a request that failed is told with its tries, and one that was refused in three lines', () => {
+  const at = '2026-11-24T21:00:00.000Z';
+  const failed = { id: '0123abcd-1f', at, className: 'GET /work', costMs: 0, isCostKnown: false, picks: [] };
+  const print = (fields: Pick<Explanation, 'code' | 'failures'> & Partial<Explanation>): string =>
+    renderWhy('b1', { id: failed.id }, { status: 'explained', explanation: { ...failed, ...fields } }, Date.parse(at));
+  assert.is(
+    print({
+      className: '',
+      code: 'MEERCAT_BAD_REQUEST',
+      failures: [{ attempt: 0, host: null, outcome: 'refused', reason: 'header name "A_b"' }],
+    }),
+    `request 0123abcd-1f on b1, at ${at} (0 ms ago)\nrefused: header name "A_b"\nanswered by the balancer itself: MEERCAT_BAD_REQUEST`,
+  );
+  assert.is(
+    print({
+      code: 'MEERCAT_HOST_TIMEOUT',
+      failures: [
+        { attempt: 1, host: 'h1', outcome: 'reset', reason: 'read ECONNRESET' },
+        { attempt: 2, host: 'h2', outcome: 'timeout', reason: 'no byte sent for 30s (--response-timeout)' },
+      ],
+    }),
+    `request 0123abcd-1f on b1, at ${at} (0 ms ago)\nclass GET /work\ntry 1 on h1, reset: read ECONNRESET\n` +
+      'try 2 on h2, timeout: no byte sent for 30s (--response-timeout)\nanswered by the balancer itself: MEERCAT_HOST_TIMEOUT\nits picks are forgotten',
+  );
+  assert.match(
+    print({ code: '', failures: [{ attempt: 1, host: 'h1', outcome: 'reset', reason: 'x' }], picks: [build([look('h1')])] }),
+    /\ntry 1 on h1, reset: x\n\nHOST /,
+  );
 });
 
 test('a question is an id, or a method and a path; a path alone is GET', () => {

@@ -1,7 +1,7 @@
 // deploy/compose/compose.yaml as a file: a linter with the Compose specification's schema, our own rules, and that its parts
 // fit each other and the rest of the repository. What would be wrong is shown to be found.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -140,6 +140,13 @@ test('the script makes each secret that the file names, of a password for each r
       await withProcess({ command: 'sh', args: ['../make-secrets.sh', ...args], cwd: folder }, async (child) => {
         assert.is((await ended(child)).code, 2, args.join(' '));
       });
+
+    // A user that it makes no password for would keep Redis from starting.
+    appendFileSync(join(dir, 'deploy/redis/meercat.acl'), 'user other on #OTHER_SHA256\n');
+    await withProcess({ command: 'sh', args: ['../make-secrets.sh', 'compose', 'others'], cwd: folder }, async (child) => {
+      assert.is((await ended(child)).code, 1);
+      assert.match(child.lines.join(), /a user that this script does not know/);
+    });
   }));
 
 test('every service that the page of deploy/compose names exists', () => {

@@ -148,7 +148,11 @@ test('the objects are those that kubectl makes, where it is installed', () =>
     for (const path of FOLDERS) {
       const own = loadKustomization(join(folder, path));
       assert.ok(own.length > 0, path);
-      if (!hasKubectl) continue;
+      // Debian's is too old to know these files.
+      if (!hasKubectl) {
+        process.stdout.write(`NOT CHECKED: deploy/kubernetes/${path} by kubectl, which is missing\n`);
+        continue;
+      }
       const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', join(folder, path)], { encoding: 'utf8' });
       assert.is(status, 0, stderr);
       assert.is(stderr, '');

@@ -50,6 +50,8 @@ const ANSWER: WhyAnswer = {
         ],
       },
     ],
+    code: 'MEERCAT_BAD_RESPONSE',
+    failures: [{ attempt: 1, host: 'h1', outcome: 'bad-response', reason: 'content-length "010"' }],
   },
 };
 
@@ -109,6 +111,13 @@ test('answers survive the round trip', () => {
 test('an answer with anything in it that could harm a terminal, or that is no answer, is refused', () => {
   const wrong: readonly (readonly [from: string, to: string])[] = [
     ['"v":1', '"v":2'],
+    ['"MEERCAT_BAD_RESPONSE"', '"MEERCAT\\u001b"'],
+    ['"bad-response"', '"bad response"'],
+    ['content-length \\"010\\"', '\\u001b[2J'],
+    ['content-length \\"010\\"', 'x'.repeat(300)],
+    ['"attempt":1,"host":"h1"', '"attempt":1,"host":"\\u009b"'],
+    ['"attempt":1,"host"', '"attempt":"1","host"'],
+    ['"failures":[', '"failures":[7,'],
     ['"explained"', '"else"'],
     ['"h1","look"', '"h1\\u001b","look"'],
     ['"picked":"h1"', '"picked":7'],

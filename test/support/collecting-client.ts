@@ -39,6 +39,7 @@ export class CollectingClient implements ClientSide {
   hasStarted = false;
   isBodyTaken = false;
   code: AnswerCode | '' = '';
+  reason = '';
   status = 0;
   bytesIn = 0;
   bytesOut = 0;

@@ -29,7 +29,7 @@ export function readAnswer(text: string, method: string, ending: Ending): Refere
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) return { ...NOTHING, informational, state: ending === 'open' ? 'more' : 'cut', rest };
     const head = rest.slice(0, end);
-    const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
+    const status = Number(/^HTTP\/1\.\d (\d{3})(?: |\r|$)/.exec(head)?.[1] ?? Number.NaN);
     if (!(status >= 100)) throw new Error(`no answer: ${JSON.stringify(rest.slice(0, 200))}`);
     rest = rest.slice(end + 4);
     if (status < 200) informational.push(status);
@@ -65,7 +65,7 @@ function readChunks(text: string, missing: 'more' | 'cut'): ReturnType<typeof re
   let body = '';
   let rest = text;
   for (;;) {
-    const size = /^([0-9a-fA-F]+)(?:;[^\r\n]*)?\r\n/.exec(rest);
+    const size = /^([0-9a-fA-F]+)[ \t]*(?:;[^\r\n]*)?\r\n/.exec(rest);
     if (size === null) return { body, state: missing, rest };
     const from = size[0].length;
     const length = Number.parseInt(size[1] as string, 16);

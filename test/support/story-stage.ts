@@ -113,6 +113,7 @@ export class Stage {
       breakOff: () => undefined,
       flush: () => undefined,
       code: '',
+      reason: '',
       hasFailed: false,
       answer: (code) => void happened.push(code),
     };

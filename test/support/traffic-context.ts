@@ -13,6 +13,7 @@ import { createTable, HEADER, openTable, type TableColumns } from '../../lib/tab
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
+import { buildTrust } from '../../lib/traffic/client/trusted.js';
 import { HostPool } from '../../lib/traffic/host/host-pool.js';
 import type { PoolOptions } from '../../lib/traffic/host/pool-options.js';
 import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
@@ -80,6 +81,8 @@ export function buildTrafficStage(
     budget: new RetryBudget(config.retryBudgetPercent),
     memory: { isOver: false },
     accessLog: undefined,
+    isTrusted: buildTrust(config.trust),
+    reasonLog: undefined,
     ids: undefined,
     policy,
   };

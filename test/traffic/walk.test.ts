@@ -45,7 +45,7 @@ for (const { number, steps, file } of HOPS) {
 
 const REQUESTS = 20;
 
-/** What is beside the way: limits and deadlines, bytes that are held back, and the host itself, which the pool keeps. */
+/** What is beside the way: limits and deadlines, bytes that are held back, sockets, and the host itself, which the pool keeps. */
 const BESIDE: ReadonlySet<string> = new Set([
   'client/client-patience.ts',
   'client/held-bytes.ts',
@@ -56,6 +56,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   'request/memory-guard.ts',
   'host/host.ts',
   'host/host-queue.ts',
+  'host/host-socket.ts',
   'host/load-headers.ts',
 ]);
 

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
+import { whyRefused } from '../wire/refusal-reasons.js';
 import type { Refusal } from '../wire/refusals.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { ClientOutput } from './client-output.js';
@@ -13,6 +14,7 @@ import type { ConnectionContext } from './connection-context.js';
 import { watchHalfClosed } from './half-closed.js';
 import { HeldBytes } from './held-bytes.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
+import { describeOverdue } from './overdue-reasons.js';
 import { readInto } from './read-into.js';
 import { RequestParser } from './request-parser.js';
 
@@ -145,7 +147,7 @@ export class ClientConnection {
       const next = parser.read(bytes, offset);
       switch (parser.step) {
         case 'refused':
-          this.#refuse(parser.refusal as Refusal, bytes.toString('latin1', offset, offset + MAX_LINE));
+          this.#refuse(parser.refusal as Refusal, bytes.subarray(next));
           return;
         case 'more':
           if (this.#patience.isIdle && next < bytes.length) this.#patience.awaitHead();
@@ -264,12 +266,11 @@ export class ClientConnection {
   // Ending.
 
   #onOverdue(overdue: Overdue): void {
-    const { count } = this.context;
+    const { count, rules } = this.context;
     switch (overdue) {
       case 'head':
         count('timeouts_header');
-        if (this.#held.isEmpty) this.socket.destroy();
-        else this.#turnAway('MEERCAT_REQUEST_TIMEOUT', '');
+        this.#refuseLateHead();
         break;
       case 'idle':
         count('timeouts_keep_alive');
@@ -277,30 +278,51 @@ export class ClientConnection {
         break;
       case 'reading':
         count('timeouts_client_answer');
+        this.#noteReason(describeOverdue(overdue, rules));
         // What it has not read must not stay with the system, nor a part of an answer look whole.
         this.reset();
         break;
       case 'body':
       case 'rate':
         count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
-        this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT');
+        this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT', describeOverdue(overdue, rules));
         break;
     }
   }
 
-  /** Refuses what came: not before the answers to earlier requests are out. */
-  #refuse({ code, counter }: Refusal, text: string): void {
-    this.context.count(counter);
+  #refuseLateHead(): void {
+    const { rules, onSilent } = this.context;
+    const hasBegun = !this.#held.isEmpty;
+    const reason = describeOverdue('head', rules, hasBegun);
+    if (hasBegun) {
+      this.#turnAway('MEERCAT_REQUEST_TIMEOUT', '', reason);
+      return;
+    }
+    onSilent(this.facts, reason);
+    this.socket.destroy();
+  }
+
+  #noteReason(reason: string): void {
+    if (this.present !== undefined) this.present.reason = reason;
+  }
+
+  /** Refuses what came: not before the answers to earlier requests are out. @param bytes from what is refused on */
+  #refuse(refusal: Refusal, bytes: Buffer): void {
+    const { count, rules, isReasonWanted } = this.context;
+    const { code, counter } = refusal;
+    count(counter);
+    const text = bytes.toString('latin1', 0, isReasonWanted ? rules.maxHeaderSize + 1 : MAX_LINE);
+    const reason = isReasonWanted ? whyRefused(refusal, text, rules) : '';
     this.#isClosing = true;
     this.#held.drop();
     // A body that turned out wrong: its request is on its way to a host.
-    if (this.#isBusy) this.present?.onBodyFailed(code);
-    else this.#turnAway(code, text.split('\r\n', 1)[0] as string);
+    if (this.#isBusy) this.present?.onBodyFailed(code, reason);
+    else this.#turnAway(code, text.slice(0, MAX_LINE).split('\r\n', 1)[0] as string, reason);
   }
 
   /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
-  #turnAway(code: AnswerCode, line: string): void {
-    this.context.onRefused(this.facts, code, line);
+  #turnAway(code: AnswerCode, line: string, reason: string): void {
+    this.context.onRefused(this.facts, code, line, reason);
     if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false, methods: this.context.rules.methods }));
     this.close();
   }
@@ -352,6 +374,7 @@ export class ClientConnection {
   /** A client that has closed its half and takes nothing any more is given up. */
   giveUpHalfClosed(): void {
     this.context.count('timeouts_half_closed');
+    this.#noteReason('closed its half and takes nothing of the answer any more');
     // An answer that the end of the connection delimits must not look whole.
     this.reset();
   }

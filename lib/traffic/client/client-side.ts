@@ -46,6 +46,8 @@ export interface ClientSide {
   readonly isBodyTaken: boolean;
   /** The code of the answer of our own that was sent; empty without one. */
   readonly code: AnswerCode | '';
+  /** Why the client was given up, in a few words; empty when it was not, or nobody wants to know. */
+  readonly reason: string;
   /** The status that was sent, 0 for none; bytes of bodies both ways, or of the other protocol. For the access log. */
   readonly status: number;
   readonly bytesIn: number;
@@ -90,6 +92,8 @@ export interface ClientSide {
 
 /** The lane of the present request, as far as its connection must tell it something. */
 export interface PresentRequest {
+  /** Why the client is given up; said before its connection ends. */
+  reason: string;
   /**
    * A part of the body.
    * @param bytes valid until the call returns
@@ -97,7 +101,7 @@ export interface PresentRequest {
   onBodyData(bytes: Buffer): void;
   onBodyEnd(trailers: readonly string[]): void;
   /** The rest of the body will not be had: it came too late, or is refused. */
-  onBodyFailed(code: AnswerCode): void;
+  onBodyFailed(code: AnswerCode, reason: string): void;
   /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
   onHalfClosed(): void;
   /** After the connection was full: more can be sent. */

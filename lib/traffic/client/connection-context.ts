@@ -23,8 +23,12 @@ export interface ConnectionContext<Connection> {
   readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
   /** Headers or trailers of a request were left out because of their names. */
   readonly onNamesDropped: (facts: ClientFacts, names: readonly string[]) => void;
-  /** What came was refused before it became a request. */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string) => void;
+  /** Whether anybody wants to know why a client is refused: reasons are looked for only then. */
+  readonly isReasonWanted: boolean;
+  /** What came was refused before it became a request. @param line the first line of it */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string, reason: string) => void;
+  /** A client that had not sent a byte of a request was given up. */
+  readonly onSilent: (facts: ClientFacts, reason: string) => void;
   readonly onClosed: (connection: Connection) => void;
   /** A fault of our own, which costs this connection. */
   readonly onFault: (error: unknown) => void;

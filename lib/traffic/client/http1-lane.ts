@@ -20,6 +20,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
   readonly head: RequestHead;
   listener: ClientListener | undefined;
   code: AnswerCode | '' = '';
+  reason = '';
   status = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -84,8 +85,9 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#reader?.onBodyEnd(trailers);
   }
 
-  onBodyFailed(code: AnswerCode): void {
+  onBodyFailed(code: AnswerCode, reason: string): void {
     if (this.#isGivenUp) return;
+    this.reason = reason;
     const { listener } = this;
     if (this.hasStarted) this.breakOff();
     else this.answer(code);

@@ -3,14 +3,16 @@
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { formatDuration } from '../../config/config.js';
 import { listenError } from '../../listen-error.js';
 import type { Count } from '../../table/counters.js';
 import { startTimeout } from '../../timeout.js';
-import { answerText } from '../wire/answers.js';
+import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
+import { describeError } from '../wire/reason-text.js';
 import { endSoon } from './linger.js';
-import { readProxyHeader } from './proxy-protocol.js';
+import { type ProxiedClient, readProxyHeader } from './proxy-protocol.js';
 import type { TlsContexts } from './tls-contexts.js';
 import { plainAddress } from './trusted.js';
 
@@ -27,6 +29,8 @@ export interface ListenerOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
+  /** A connection was refused, or ended, before anything of HTTP came on it. @param code of the answer; empty: it got none */
+  readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => void;
   /** @param resetTcp resets the TCP connection below, whatever is spoken on it */
   readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
 }
@@ -56,38 +60,54 @@ function accept(socket: Socket, options: ListenerOptions): void {
   socket.on('error', () => undefined);
   const peer = plainAddress(socket.remoteAddress);
   const isTrusted = options.isTrusted(peer);
+  const own: Peer = { address: peer, port: socket.localPort ?? 0, isTrusted, peer };
   if (!options.isProxyAccepted || !isTrusted) {
-    admit(socket, { address: peer, port: socket.localPort ?? 0, isTrusted }, options);
+    admit(socket, own, options);
     return;
   }
-  readProxy(socket, options, (source) => {
+  const refuse = (reason: string): void => {
+    options.onTurnedAway(factsOf(own, false), '', reason);
+    socket.destroy();
+  };
+  readProxy(socket, options, refuse, (source) => {
+    if (source === undefined) {
+      admit(socket, own, options);
+      return;
+    }
     // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
-    admit(
-      socket,
-      source === undefined
-        ? { address: peer, port: socket.localPort ?? 0, isTrusted }
-        : { address: source, port: socket.localPort ?? 0, isTrusted: options.isTrusted(source) },
-      options,
-    );
+    const address = plainAddress(source.address);
+    admit(socket, { address, port: source.toPort || own.port, isTrusted: options.isTrusted(address), peer }, options);
   });
 }
 
+/** Who is connected: the peer itself, or the client that its PROXY header names. */
 interface Peer {
   readonly address: string;
+  /** The port that it connected to: ours, or the proxy's. */
   readonly port: number;
   readonly isTrusted: boolean;
+  /** The address of the peer itself. */
+  readonly peer: string;
 }
 
+const factsOf = ({ address, port, isTrusted, peer }: Peer, isTls: boolean): ClientFacts =>
+  clientFacts(address, port, isTls, isTrusted, peer);
+
 /** Reads the PROXY header that the connection must begin with, and puts back what comes after it. */
-function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, onRead: (source: string | undefined) => void): void {
+function readProxy(
+  socket: Socket,
+  { headerTimeoutMs, count }: ListenerOptions,
+  onRefused: (reason: string) => void,
+  onRead: (source: ProxiedClient | undefined) => void,
+): void {
   let bytes: Buffer = Buffer.alloc(0);
   const refuse = (): void => {
     count('refused_proxy_header');
-    socket.destroy();
+    onRefused(bytes.length === 0 ? 'closed without a PROXY header' : 'no PROXY header (--accept-proxy)');
   };
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
-    socket.destroy();
+    onRefused(`no whole PROXY header within ${formatDuration(headerTimeoutMs)} (--header-timeout)`);
   });
   const onData = (chunk: Buffer): void => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
@@ -100,7 +120,7 @@ function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, 
     }
     socket.pause();
     if (header.length < bytes.length) socket.unshift(bytes.subarray(header.length));
-    onRead(header.source === undefined ? undefined : plainAddress(header.source.address));
+    onRead(header.source);
   };
   const onEnd = (): void => {
     stop();
@@ -119,24 +139,33 @@ function readProxy(socket: Socket, { headerTimeoutMs, count }: ListenerOptions, 
 }
 
 /** Counts the connection, takes TLS off, and hands it out. */
-function admit(socket: Socket, { address, port, isTrusted }: Peer, options: ListenerOptions): void {
+function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
   const { limits, tls, count } = options;
+  const { address } = peer;
   if (socket.destroyed) return;
   const verdict = limits.open(address);
+  const facts = factsOf(peer, tls !== undefined);
   if (verdict !== 'ok') {
     count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
+    options.onTurnedAway(
+      facts,
+      tls === undefined ? 'MEERCAT_TOO_MANY_CONNECTIONS' : '',
+      verdict === 'all'
+        ? `${limits.count} connections are open (--max-connections)`
+        : 'the client has too many connections open (--max-connections-per-client)',
+    );
     if (tls === undefined) socket.write(answerText('MEERCAT_TOO_MANY_CONNECTIONS', { isHead: false, isKept: false }));
     if (tls === undefined) endSoon(socket);
     else socket.destroy();
     return;
   }
   socket.once('close', () => limits.close(address));
-  const facts = clientFacts(address, port, tls !== undefined, isTrusted);
   if (tls === undefined) options.onConnection(socket, facts, () => void socket.resetAndDestroy());
   else takeTlsOff(socket, facts, tls, options);
 }
 
-function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { headerTimeoutMs, count, onConnection }: ListenerOptions): void {
+function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, options: ListenerOptions): void {
+  const { headerTimeoutMs, count, onConnection, onTurnedAway } = options;
   const secured = new TLSSocket(socket, {
     isServer: true,
     secureContext: tls.secureContext,
@@ -145,6 +174,7 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { head
   });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
+    onTurnedAway(facts, '', `no whole TLS handshake within ${formatDuration(headerTimeoutMs)} (--header-timeout)`);
     socket.destroy();
   });
   const end = (): void => timeout.clear();
@@ -155,8 +185,11 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, { head
     // A TLS socket can't reset itself: the connection that it runs on can.
     onConnection(secured, facts, () => void socket.resetAndDestroy());
   });
-  secured.on('error', () => {
-    if (!isSecure) count('refused_tls');
+  secured.on('error', (error) => {
+    if (!isSecure) {
+      count('refused_tls');
+      onTurnedAway(facts, '', describeError(error));
+    }
     socket.destroy();
   });
   socket.once('close', () => {

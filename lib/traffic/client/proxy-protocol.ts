@@ -12,7 +12,15 @@ import { plainAddress } from './trusted.js';
 export type ProxyHeader =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'invalid' }
-  | { readonly kind: 'done'; readonly length: number; readonly source: { readonly address: string; readonly port: number } | undefined };
+  | { readonly kind: 'done'; readonly length: number; readonly source: ProxiedClient | undefined };
+
+/** The client of whom a header speaks. */
+export interface ProxiedClient {
+  readonly address: string;
+  readonly port: number;
+  /** The port of the proxy that the client connected to. */
+  readonly toPort: number;
+}
 
 const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
 const INVALID: ProxyHeader = { kind: 'invalid' };
@@ -65,7 +73,11 @@ function readWholeLine(line: string, length: number): ProxyHeader {
   if (from === undefined || to === undefined || fromPort === undefined || toPort === undefined) return INVALID;
   const { isAddress } = FIELDS[protocol];
   if (!isAddress(from) || !isAddress(to) || !isPort(fromPort) || !isPort(toPort)) return INVALID;
-  return { kind: 'done', length, source: { address: protocol === 'TCP4' ? from : canonical(from), port: Number(fromPort) } };
+  return {
+    kind: 'done',
+    length,
+    source: { address: protocol === 'TCP4' ? from : canonical(from), port: Number(fromPort), toPort: Number(toPort) },
+  };
 }
 
 /** Whether more bytes could make a line of this: all fields but the last are whole. */
@@ -119,11 +131,12 @@ function readBinary(bytes: Buffer): ProxyHeader {
   return { kind: 'done', length, source: sourceOf(header, family) };
 }
 
-function sourceOf(header: Buffer, family: number): { address: string; port: number } | undefined {
-  if (family === 0x11) return { address: header.subarray(16, 20).join('.'), port: header.readUInt16BE(24) };
+function sourceOf(header: Buffer, family: number): ProxiedClient | undefined {
+  if (family === 0x11)
+    return { address: header.subarray(16, 20).join('.'), port: header.readUInt16BE(24), toPort: header.readUInt16BE(26) };
   if (family !== 0x21) return undefined;
   const groups = Array.from({ length: 8 }, (_, i) => header.readUInt16BE(16 + 2 * i).toString(16));
-  return { address: canonical(groups.join(':')), port: header.readUInt16BE(48) };
+  return { address: canonical(groups.join(':')), port: header.readUInt16BE(48), toPort: header.readUInt16BE(50) };
 }
 
 /** Whether what follows the addresses is a row of whole TLVs, with at most one checksum, which is right. */

@@ -11,8 +11,13 @@ export interface ConnectionUser extends ResponseSink {
   onPause(): void;
   /** What was written has gone out. */
   onHostWritable(): void;
-  /** The connection ended, or what came on it is no answer: nothing more comes. */
-  onHostLost(loss: Loss): void;
+  /** The host takes no more of the request. What it has said is still read: the rest of an answer comes, or its loss. */
+  onBodyRefused(): void;
+  /**
+   * The connection ended, or what came on it is no answer: nothing more comes.
+   * @param reason in a few words, for logs
+   */
+  onHostLost(loss: Loss, reason: string): void;
   /** The connection's `deadlineMs` has passed. */
   onHostDeadline(): void;
   /** One of these calls threw, which is a bug of ours: nothing more comes. Must not throw. */

@@ -1,13 +1,13 @@
 // One connection to a host: plain or TLS, with its response parser. It carries one attempt at a time, and
 // between two it lies idle in its host's pool. Whatever goes wrong on it, the attempt that it carries hears of it, once.
 
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import type { Deadlines, Waiting } from '../../deadlines.js';
-import { type HostAddresses, tryEach } from '../../health/host-addresses.js';
+import type { HostAddresses } from '../../health/host-addresses.js';
 import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
-import { Reads } from '../wire/buffers.js';
+import { openSocket } from './host-socket.js';
+import { describeError } from '../wire/reason-text.js';
 import { ResponseParser } from './response-parser.js';
 
 /** What a connection tells the pool. */
@@ -16,6 +16,8 @@ export interface ConnectionOwner {
   readonly clock: Clock;
   /** How long an idle connection is kept at most. */
   readonly keepIdleMs: number;
+  /** The longest head of an answer. */
+  readonly maxHeadBytes: number;
   /** Its answer is whole and the connection can be used again. */
   onIdle(connection: HostConnection): void;
   onClosed(connection: HostConnection): void;
@@ -39,7 +41,7 @@ export class HostConnection implements Waiting {
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #addresses: HostAddresses | undefined;
-  readonly #parser = new ResponseParser();
+  readonly #parser: ResponseParser;
   #user: ConnectionUser | undefined;
   #isConnected = false;
   #isClosed = false;
@@ -51,12 +53,29 @@ export class HostConnection implements Waiting {
   #uses = 0;
   /** Whether a byte came since the present attempt began. */
   #hasHeard = false;
+  /** Whether the present request's head was written and its body follows: the host may answer and take no more of it. */
+  #isBodyDue = false;
 
   constructor(options: ConnectOptions, owner: ConnectionOwner) {
     this.#owner = owner;
     this.keepIdleMs = owner.keepIdleMs;
     this.#addresses = options.addresses;
-    this.socket = this.#open(options);
+    this.#parser = new ResponseParser(owner.maxHeadBytes);
+    this.socket = openSocket(options, {
+      isConnected: () => this.#isConnected,
+      onConnect: () => this.#run(this.#onConnect),
+      onBytes: (bytes) => {
+        this.#onBytes(bytes);
+        return this.#user !== undefined;
+      },
+      onDrain: () => this.#run(this.#onDrain),
+      onEnd: () => this.#run(this.#onEnd),
+      onError: (error) => {
+        if (!this.#isConnected) owner.onConnectError(error);
+      },
+      onClose: () => this.#run(this.#onClose),
+      onWriteFailed: () => this.#onWriteFailed(),
+    });
     owner.deadlines.add(this);
   }
 
@@ -87,54 +106,6 @@ export class HostConnection implements Waiting {
    */
   get hasRefusedWrite(): boolean {
     return this.socket.errored !== null && !('encrypted' in this.socket);
-  }
-
-  #open({ host, port, tls, addresses, connectTimeoutMs }: ConnectOptions): Socket {
-    const common = {
-      host,
-      port,
-      noDelay: true,
-      allowHalfOpen: false,
-      ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)),
-    };
-    let socket: Socket;
-    if (tls === undefined) {
-      const reads = new Reads((bytes) => {
-        this.#onBytes(bytes);
-        return this.#user !== undefined;
-      }, true);
-      const onread = {
-        // Node asks for each address that it tries, and after each read: then anything but memory leaves it as it is.
-        buffer: () => (this.#isConnected ? reads.takeMoved() : reads.memory) as Buffer,
-        callback(length: number) {
-          reads.onRead(length);
-          return true;
-        },
-      };
-      socket = connect({ ...common, onread });
-      socket.once('connect', () => this.#run(this.#onConnect));
-      socket.once('close', () => reads.end());
-    } else {
-      const { servername, ca, rejectUnauthorized } = tls;
-      socket = connectTls({
-        ...common,
-        rejectUnauthorized,
-        ALPNProtocols: ['http/1.1'],
-        ...(servername !== '' && { servername }),
-        ...(ca !== undefined && { ca }),
-      });
-      socket.once('secureConnect', () => this.#run(this.#onConnect));
-      socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
-    }
-    addresses?.watch(socket);
-    socket.on('drain', () => this.#run(this.#onDrain));
-    // After an error comes `close`.
-    socket.on('error', (error) => {
-      if (!this.#isConnected) this.#owner.onConnectError(error);
-    });
-    socket.on('end', () => this.#run(this.#onEnd));
-    socket.on('close', () => this.#run(this.#onClose));
-    return socket;
   }
 
   /** Does what an event asks for. Should it throw, by a bug of ours, that costs one request, not the process. */
@@ -170,13 +141,30 @@ export class HostConnection implements Waiting {
     this.#user = user;
     this.#parser.begin(method);
     this.#uses++;
-    this.#hasHeard = false;
+    this.#hasHeard = this.#isBodyDue = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
   /** Sends text or bytes; false when the host must catch up first. */
   write(data: string | Buffer): boolean {
     return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
+  }
+
+  /** The head was sent and a body follows: should the host take no more of it, what it has said by then is read. */
+  expectBody(): void {
+    this.#isBodyDue = true;
+  }
+
+  /** A host that refuses a body may close its side when it has said so: its answer is there, and is read before that counts. */
+  #onWriteFailed(): boolean {
+    const user = this.#user;
+    if (!this.#isBodyDue || this.#isClosed || user === undefined) return false;
+    this.#isReusable = false;
+    // It may be this user's own write.
+    process.nextTick(() => {
+      if (this.#user === user) this.#run(() => user.onBodyRefused());
+    });
+    return true;
   }
 
   /** The attempt ends here: the connection goes back to the pool once its answer is whole, if it may. */
@@ -242,7 +230,7 @@ export class HostConnection implements Waiting {
     const taken = this.#parser.execute(bytes, user);
     this.#isExecuting = false;
     if (taken < 0) {
-      this.#lose('bad-response');
+      this.#lose('bad-response', this.#parser.reason);
       return;
     }
     if (taken < bytes.length) {
@@ -284,7 +272,7 @@ export class HostConnection implements Waiting {
     this.#isExecuting = true;
     const isWhole = this.#parser.finish(user);
     this.#isExecuting = false;
-    if (!isWhole) this.#lose('reset');
+    if (!isWhole) this.#lose('reset', this.#endReason());
     else if (this.#user === undefined) this.destroy();
   }
 
@@ -295,16 +283,24 @@ export class HostConnection implements Waiting {
       return;
     }
     const wasConnected = this.#isConnected;
-    this.#lose(wasConnected ? 'reset' : 'connect-failed');
+    this.#lose(wasConnected ? 'reset' : 'connect-failed', this.#endReason());
   }
 
-  #lose(loss: Loss): void {
+  /** Why the connection ended. */
+  #endReason(): string {
+    const { errored } = this.socket;
+    if (errored !== null) return describeError(errored);
+    if (!this.#isConnected) return 'closed before it was connected';
+    return this.#hasHeard ? 'closed before the answer was whole' : 'closed before a byte of the answer';
+  }
+
+  #lose(loss: Loss, reason: string): void {
     const user = this.#user;
     this.#user = undefined;
     this.destroy();
     if (user === undefined) return;
     try {
-      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss);
+      user.onHostLost(loss === 'reset' && this.#uses > 1 && !this.#hasHeard ? 'stale' : loss, reason);
     } catch (error) {
       user.onFault(error);
     }

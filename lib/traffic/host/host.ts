@@ -22,6 +22,7 @@ const MAX_IDLE_CONNECTIONS = 256;
 /** What a host is handed. */
 export interface HostOptions {
   readonly keepIdleMs: number;
+  readonly maxHeadBytes: number;
   readonly queueLength: number;
   readonly tls: HostTls;
   readonly connectTimeoutMs: number;
@@ -58,6 +59,7 @@ export class Host implements ConnectionOwner {
   readonly load: LoadState = startLoad();
   /** How long an idle connection is kept at most; the host may say less on each. */
   readonly keepIdleMs: number;
+  readonly maxHeadBytes: number;
   /** Why the last connection did not come about. */
   lastError = '';
   /** True once the host left the table: it ends with its last request. */
@@ -71,7 +73,7 @@ export class Host implements ConnectionOwner {
 
   constructor(
     { slot, name, url }: SlotHost,
-    { keepIdleMs, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions,
+    { keepIdleMs, maxHeadBytes, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions,
   ) {
     this.deadlines = deadlines;
     this.clock = clock;
@@ -81,6 +83,7 @@ export class Host implements ConnectionOwner {
     this.target = new URL(url);
     this.authority = this.target.host;
     this.keepIdleMs = keepIdleMs;
+    this.maxHeadBytes = maxHeadBytes;
     this.queue = new HostQueue(queueLength, deadlines);
     this.addresses = HostAddresses.of(this.target, lookup, clock, {
       onChange: (addresses) => {

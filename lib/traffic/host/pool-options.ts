@@ -16,7 +16,7 @@ export interface PoolOptions {
   readonly count: Count;
   readonly deadlines: Deadlines;
   readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> &
-    Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue'> &
+    Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue' | 'maxResponseHeaderSize'> &
     Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> &
     ProbeRules;
   readonly tls: HostTls;

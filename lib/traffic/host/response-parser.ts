@@ -1,7 +1,11 @@
 // A host's bytes, read strictly and piece by piece, and told to a sink as they come: informational heads, the
 // head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
 
+import { whyBadHead } from '../wire/answer-reasons.js';
+import { whyBadChunk } from '../wire/chunk-reasons.js';
 import { ChunkedReader } from '../wire/chunked.js';
+import { PartialBytes } from '../wire/partial-bytes.js';
+import { boundReason } from '../wire/reason-text.js';
 import { hasBrokenLine } from '../wire/request-head.js';
 import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
@@ -21,9 +25,6 @@ export interface ResponseSink {
   onEnd(trailers: readonly string[]): void;
 }
 
-/** A head longer than this is refused. */
-const MAX_HEAD = 32 << 10;
-
 /** More heads with a status below 200 than this are a fault. */
 const MAX_INFORMATIONAL = 20;
 
@@ -32,21 +33,32 @@ const NO_TRAILERS: readonly string[] = [];
 
 /** Reads the answers on one connection, one after the other. */
 export class ResponseParser {
+  readonly #maxHeadBytes: number;
   readonly #heads = new ResponseHeadReader();
   readonly #chunked = new ChunkedReader();
   #phase: 'head' | 'length' | 'chunked' | 'close' | 'done' = 'done';
   #isHeadRequest = false;
   #left = 0;
   #informational = 0;
-  #held: Buffer | undefined;
+  readonly #held = new PartialBytes();
+  /** So many bytes of an unfinished head were looked at without finding its end. */
+  #looked = 0;
   #isSwitched = false;
+  /** Why the answer is wrong, once `execute` has said that it is. */
+  reason = '';
+
+  /** @param maxHeadBytes a head longer than this is refused */
+  constructor(maxHeadBytes: number) {
+    this.#maxHeadBytes = maxHeadBytes;
+  }
 
   /** Makes it ready for the answer to the next request. */
   begin(method: string): void {
     this.#phase = 'head';
     this.#isHeadRequest = method === 'HEAD';
     this.#informational = 0;
-    this.#held = undefined;
+    this.#held.drop();
+    this.#looked = 0;
   }
 
   /** Whether an answer is awaited or not at its end. */
@@ -59,22 +71,28 @@ export class ResponseParser {
    * answer is wrong.
    */
   execute(chunk: Buffer, sink: ResponseSink): number {
-    const heldBytes = this.#held?.length ?? 0;
-    const bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
-    this.#held = undefined;
+    const heldBytes = this.#held.length;
+    const bytes = heldBytes === 0 ? chunk : this.#held.append(chunk);
     this.#isSwitched = false;
     let offset = 0;
     while (this.#phase !== 'done' && !this.#isSwitched) {
       const next = this.#step(bytes, offset, sink);
-      if (next === WRONG) return WRONG;
-      if (next === ALL_TAKEN) return chunk.length;
+      if (next === WRONG) {
+        this.reason = this.#whyWrong(bytes, offset);
+        this.#held.drop();
+        return WRONG;
+      }
       if (next === MORE) {
-        // What is not whole is kept, and its chunk with it: a copy, since the chunk may be used again.
-        if (this.#held === undefined && offset < bytes.length) this.#held = Buffer.from(bytes.subarray(offset));
+        this.#held.keep(bytes, offset);
         return chunk.length;
+      }
+      if (next === ALL_TAKEN) {
+        offset = bytes.length;
+        break;
       }
       offset = next;
     }
+    if (heldBytes > 0) this.#held.drop();
     return offset - heldBytes;
   }
 
@@ -110,11 +128,11 @@ export class ResponseParser {
   }
 
   #readHead(bytes: Buffer, offset: number, sink: ResponseSink): number {
-    const found = bytes.indexOf(HEAD_END, offset);
+    const found = bytes.indexOf(HEAD_END, offset + Math.max(0, this.#looked - 3));
     const end = found < 0 ? bytes.length : found + 4;
-    if (end - offset > MAX_HEAD) return WRONG;
-    // A line that ends in another way than the grammar's would hide the end for ever.
-    if (found < 0) return canBecomeHead(bytes, offset) && !hasBrokenLine(bytes.toString('latin1', offset, end)) ? MORE : WRONG;
+    if (end - offset > this.#maxHeadBytes) return WRONG;
+    if (found < 0) return this.#checkPartial(bytes, offset);
+    this.#looked = 0;
     const head = this.#heads.read(bytes.toString('latin1', offset, end), this.#isHeadRequest);
     if (head === undefined) return WRONG;
     if (head.status < 200) {
@@ -140,6 +158,21 @@ export class ResponseParser {
     this.#phase = head.framing;
     sink.onHead(head, end < bytes.length);
     return end;
+  }
+
+  /** Each byte is looked at once, however small the pieces are that a head comes in. */
+  #checkPartial(bytes: Buffer, offset: number): number {
+    if (!canBecomeHead(bytes, offset)) return WRONG;
+    // A line that ends in another way than the grammar's would hide the end for ever.
+    if (hasBrokenLine(bytes.toString('latin1', offset + Math.max(0, this.#looked - 2)))) return WRONG;
+    this.#looked = bytes.length - offset;
+    return MORE;
+  }
+
+  #whyWrong(bytes: Buffer, offset: number): string {
+    const { step } = this.#chunked;
+    const isChunk = this.#phase === 'chunked' && (step === 'bad' || step === 'bad-trailer' || step === 'too-long');
+    return boundReason(isChunk ? whyBadChunk(step, bytes.toString('latin1', offset)) : whyBadHead(bytes, offset));
   }
 
   #readLength(bytes: Buffer, offset: number, sink: ResponseSink): number {
@@ -184,5 +217,5 @@ const ALL_TAKEN = -3;
 /** Whether what there is of a head can still become one: garbage without an end is not waited for. */
 function canBecomeHead(bytes: Buffer, offset: number): boolean {
   const text = bytes.toString('latin1', offset, Math.min(bytes.length, offset + 13));
-  return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}[01](?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);
+  return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}\d(?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);
 }

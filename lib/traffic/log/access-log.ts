@@ -8,9 +8,12 @@ import type { AccessLogFormat } from '../../config/traffic-config.js';
 
 /** What there is to say of one request. Texts from clients are as they came, one character for each byte. */
 export interface AccessRecord {
-  /** Tells the balancer and the request; `meercat why` takes it. Empty: it was refused before it became a request. */
+  /** Tells the balancer and the request; `meercat why` takes it. */
   readonly id: string;
+  /** Behind trusted proxies, the one that they name. */
   readonly clientAddress: string;
+  /** Where the connection came from. */
+  readonly peerAddress: string;
   /** Empty when no request line was read. */
   readonly method: string;
   readonly target: string;
@@ -39,6 +42,8 @@ export interface AccessRecord {
   readonly outcome: string;
   /** The code of an answer that the balancer itself made; empty: it was the host's. */
   readonly code: string;
+  /** Why it was refused or failed, in a few words; empty when nothing went wrong. */
+  readonly reason: string;
   readonly isTls: boolean;
   /** When the request's head came, by the wall clock. */
   readonly startedEpochMs: number;
@@ -94,7 +99,7 @@ function formatCommon(record: AccessRecord): string {
     `${word(record.clientAddress)} - - [${commonTime(record.startedEpochMs)}] "${requestLine}" ${String(status).padStart(3, '0')} ${record.bytesOut}` +
     ` "${quoted(record.referer)}" "${quoted(record.userAgent)}" host=${word(record.hostName)} attempts=${record.attempts}` +
     ` queue=${rounded(record.queueMs)} connect=${rounded(record.connectMs)} first=${rounded(record.firstByteMs)} total=${rounded(record.totalMs)}` +
-    ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)} id=${word(record.id)}\n`
+    ` in=${record.bytesIn} outcome=${word(record.outcome)} code=${word(record.code)} reason="${quoted(record.reason)}" id=${word(record.id)}\n`
   );
 }
 
@@ -138,6 +143,7 @@ function formatJson(record: AccessRecord): string {
   const text = JSON.stringify({
     time: new Date(record.startedEpochMs).toISOString(),
     client: record.clientAddress,
+    peer: record.peerAddress,
     method: record.method,
     target: record.target,
     http_version: `1.${record.httpMinor}`,
@@ -155,6 +161,7 @@ function formatJson(record: AccessRecord): string {
     total_ms: exact(record.totalMs),
     outcome: record.outcome,
     code: record.code,
+    reason: record.reason,
     tls: record.isTls,
     id: record.id,
   });

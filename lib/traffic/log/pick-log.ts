@@ -3,6 +3,7 @@
 
 import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
 import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
+import type { FailureLog } from './failure-log.js';
 import { trustAt } from '../../routing/adaptive.js';
 
 /** How many requests a balancer remembers. */
@@ -260,12 +261,14 @@ export class PickLog implements PickTrace {
 /** The log of a balancer's picks, and how its requests are called. */
 export interface RequestIds {
   readonly log: PickLog;
+  /** Those that were refused or failed. */
+  readonly failures: FailureLog;
   /** Tells this start of this balancer from all others. */
   readonly prefix: string;
 }
 
 /** The id of a request, as the access log has it: `85972bd5-1f`. */
-export function requestIdOf({ prefix }: RequestIds, request: number): string {
+export function requestIdOf({ prefix }: Pick<RequestIds, 'prefix'>, request: number): string {
   return `${prefix}-${request.toString(36)}`;
 }
 

@@ -2,6 +2,7 @@
 // on, both streamed with backpressure. A kept connection that turns out to be closed is replaced by a new one where that
 // is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours is its owner's to know.
 
+import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
 import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
 import { passedTrailers } from '../wire/headers.js';
@@ -11,6 +12,7 @@ import type { Host } from '../host/host.js';
 import { mayKeepAfter, writeRequestBody, writeRequestEnd, writeRequestHead } from '../host/request-writer.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
+import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
 
 /** Who made an attempt: hears once how it ended. */
@@ -39,6 +41,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   saidCpuMs = Number.NaN;
   /** The bytes of the answer's body so far. */
   bodyBytes = 0;
+  /** Why the host failed, in a few words; empty while it has not. */
+  reason = '';
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
   #connection: HostConnection | undefined;
@@ -47,8 +51,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** The system refused the request's first bytes: the host has seen nothing of it. */
   #isUndelivered = false;
   #status = 0;
-  /** Whether the connection may carry another request; decided with the head of the answer. */
-  #isKept = false;
+  /** Whether the connection may carry another request, as far as the heads of the answer say. */
+  #isKept = true;
   #tunnel: Tunnel | undefined;
 
   constructor(
@@ -97,7 +101,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** Ends the attempt as if the host had died: an operator took it out. */
   abort(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close();
-    else if (this.#connection !== undefined) this.onHostLost('reset');
+    else if (this.#connection !== undefined) this.onHostLost('reset', 'an operator ejected the host');
   }
 
   onFault(error: unknown): void {
@@ -129,6 +133,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#isRequestSent = true;
       this.#awaitAnswer(nowMs);
     } else {
+      connection.expectBody();
       this.#client.readBody(this);
     }
   }
@@ -139,9 +144,18 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#client.resumeBody();
   }
 
-  onHostLost(loss: Loss): void {
+  onBodyRefused(): void {
+    if (this.#isSettled) return;
+    this.#client.stopBody();
+    // All that the host will take of it; what was written and not taken keeps the connection from being used again.
+    this.#isRequestSent = true;
+    if (this.#connection?.socket.isPaused() !== true) this.#awaitAnswer();
+  }
+
+  onHostLost(loss: Loss, reason: string): void {
     const { count } = this.#context;
     if (loss === 'stale' && this.#sendAgain()) return;
+    this.reason = loss === 'stale' ? `a kept connection was closed: ${reason}` : reason;
     count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'bad-response' ? 'hosts_bad_response' : 'hosts_reset');
     this.#fail(loss === 'stale' ? 'reset' : loss);
   }
@@ -164,6 +178,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHostDeadline(): void {
     const isConnected = this.#connection?.isConnected === true;
+    const { connectTimeoutMs, responseTimeoutMs } = this.#context.timeouts;
+    this.reason = !isConnected
+      ? `no connection within ${formatDuration(connectTimeoutMs)} (--connect-timeout)`
+      : `no byte ${this.#isRequestSent ? 'sent' : 'taken'} for ${formatDuration(responseTimeoutMs)} (--response-timeout)`;
     this.#context.count(isConnected ? 'timeouts_response' : 'timeouts_connect');
     this.#fail(isConnected ? 'timeout' : 'connect-failed');
   }
@@ -179,6 +197,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#onSwitch(head);
       return;
     }
+    this.#isKept &&= head.isKeptAlive;
     if (!this.#isSettled && client.head.minorVersion === 1) client.sendInformational(head);
     this.#awaitAnswer();
   }
@@ -192,7 +211,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     this.#noteFirstByte();
     this.#status = head.status;
-    this.#isKept = head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
+    this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
@@ -280,7 +299,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       onFault: (error) => this.onFault(error),
     });
     if (tunnel === undefined) {
-      this.onHostLost('bad-response');
+      this.onHostLost('bad-response', whyBadSwitch(head, this.#client.head));
       return;
     }
     this.#status = 101;

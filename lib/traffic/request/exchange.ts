@@ -1,6 +1,7 @@
 // A request's way, whatever lane its bytes take: pick, forward, record; once more on another host if that is allowed;
 // else an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
+import type { Failure } from '../../explanation.js';
 import type { Policy } from '../../model.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
 import type { RequestClasses } from '../../routing/request-classes.js';
@@ -16,6 +17,8 @@ import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
+import type { ReasonLog } from '../log/reason-log.js';
+import { waitFor, whyBusy } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
 /** What all requests of a balancer share. */
@@ -28,6 +31,10 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
+  /** Whether an address is of a proxy in front whose word is taken. */
+  readonly isTrusted: (address: string) => boolean;
+  /** Where reasons are logged; undefined below the level `debug`. */
+  readonly reasonLog: ReasonLog | undefined;
   /** Replaced as a whole when an operator sets another algorithm. */
   policy: Policy;
 }
@@ -47,6 +54,9 @@ class Exchange implements AttemptOwner, Story {
   attempts = 0;
   attempt: Attempt | undefined;
   outcome: LoggedOutcome = 'refused';
+  reason = '';
+  /** What went wrong so far; undefined when nothing did. */
+  #failures: Failure[] | undefined;
   readonly #context: ExchangeContext;
   readonly #client: ClientSide;
   readonly #onEnd: ExchangeEnd;
@@ -86,7 +96,7 @@ class Exchange implements AttemptOwner, Story {
           (costs.classCost[this.#classId] as number) > 0,
         );
       if (refusal === undefined) this.#pick(this.startedMs);
-      else this.#refuse(refusal);
+      else this.#refuse(refusal.code, refusal.reason);
     } catch (error) {
       this.#fail(error);
     }
@@ -96,7 +106,7 @@ class Exchange implements AttemptOwner, Story {
     const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, this.attempts + 1);
     if (host === undefined) {
       if (this.attempts === 0) this.#context.count('requests_refused_no_host');
-      this.#refuse(this.#lastWrong);
+      this.#refuse(this.#lastWrong, this.attempts === 0 ? 'no host can be picked: all are down or taken out, or there is none' : '');
     } else if (this.#context.pool.hasRoom(host)) {
       this.#forward(host, nowMs);
     } else {
@@ -116,7 +126,7 @@ class Exchange implements AttemptOwner, Story {
       if (turn === 'room') this.#forward(host, nowMs);
       else if (turn === 'again') this.#pick(nowMs);
       else if (this.#client.isGone) this.#loseClient();
-      else this.#refuse('MEERCAT_BUSY');
+      else this.#refuse('MEERCAT_BUSY', whyBusy(turn, host, timeouts.queueTimeoutMs));
     } catch (error) {
       this.#fail(error);
     }
@@ -148,8 +158,9 @@ class Exchange implements AttemptOwner, Story {
       } else {
         this.#lastWrong = codeOf(kind);
         this.#excluded = host.slot;
+        this.#note(kind, attempt.reason, host.name);
         if (mayTryAgain(this.#context, this.#client, kind, this.attempts)) this.#pick(clock());
-        else this.#refuse(this.#lastWrong);
+        else this.#refuse(this.#lastWrong, '');
       }
     } catch (error) {
       this.#fail(error);
@@ -165,19 +176,41 @@ class Exchange implements AttemptOwner, Story {
 
   #loseClient(): void {
     this.outcome = goneFrom(this.#context, this.#client);
+    if (this.#client.reason !== '') this.#note(this.outcome, this.#client.reason, this.attempt?.host.name ?? null);
     this.#record();
   }
 
-  /** Ends it with an answer of our own, unless the client has a part of another. */
-  #refuse(code: AnswerCode): void {
+  /** Ends it with an answer of our own, unless the client has a part of another. @param reason empty: that of the last attempt */
+  #refuse(code: AnswerCode, reason: string): void {
     this.#context.count('requests_failed');
+    if (reason !== '') this.#note('refused', reason, null);
     if (!this.#client.hasStarted) this.#client.answer(code);
     this.#record();
   }
 
+  /** Something went wrong: the logs say what. @param host who was asked; null: nobody */
+  #note(outcome: LoggedOutcome, reason: string, host: string | null): void {
+    const { reasonLog, ids } = this.#context;
+    const { attempts } = this;
+    this.reason = reason;
+    if (ids !== undefined) (this.#failures ??= []).push({ attempt: host === null ? 0 : attempts, host, outcome, reason });
+    if (reasonLog === undefined) return;
+    const isHost = host !== null && outcome !== 'client-gone' && outcome !== 'client-failed';
+    const id = ids === undefined ? {} : { id: requestIdOf(ids, this.#number) };
+    if (isHost) reasonLog.note('host failed a request', { ...id, host, outcome, reason });
+    else reasonLog.note('request failed', { ...id, client: this.#client.facts.address, outcome, reason });
+  }
+
   #record(): void {
-    const { accessLog, clock, ids } = this.#context;
-    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number)));
+    const { accessLog, clock, ids, classes, isTrusted } = this.#context;
+    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number), isTrusted));
+    if (this.#failures !== undefined)
+      ids?.failures.add(this.#number, {
+        atMs: this.startedMs,
+        className: classes.name(this.#classId) ?? '',
+        code: this.#client.code,
+        failures: this.#failures,
+      });
     this.#finish(undefined);
   }
 
@@ -192,49 +225,23 @@ class Exchange implements AttemptOwner, Story {
   }
 }
 
-/**
- * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
- * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
- */
-async function waitFor(
-  { count, clock, pool }: ExchangeContext,
-  client: ClientSide,
-  host: Host,
-  deadlineMs: number,
-  isFirst: boolean,
-): Promise<'room' | 'again' | 'refused'> {
-  const { queue } = host;
-  if (queue.isFull) {
-    count('refused_queue_full');
-    return 'refused';
-  }
-  if (isFirst) count('requests_queued');
-  const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
-  const isUsable = pool.isCandidate(host, clock());
-  // Whoever leaves without using the room hands it on.
-  if (end === 'room' && client.isGone && isUsable && pool.hasRoom(host)) queue.letIn();
-  if (client.isGone) return 'refused';
-  if (end === 'timeout') {
-    count('timeouts_queue');
-    return 'refused';
-  }
-  return end === 'room' && isUsable && pool.hasRoom(host) ? 'room' : 'again';
-}
-
 function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): LoggedOutcome {
   count('requests_client_gone');
   return hasFailed ? 'client-failed' : 'client-gone';
 }
 
 /** Why a request is not even tried. */
-function refusalOf({ count, memory, pseudonym }: ExchangeContext, { head }: ClientSide): AnswerCode | undefined {
+function refusalOf(
+  { count, memory, pseudonym }: ExchangeContext,
+  { head }: ClientSide,
+): { readonly code: AnswerCode; readonly reason: string } | undefined {
   if (memory.isOver) {
     count('refused_memory');
-    return 'MEERCAT_OVERLOADED';
+    return { code: 'MEERCAT_OVERLOADED', reason: 'nearly all memory is used (--memory-limit)' };
   }
   if (head.passedBy?.includes(pseudonym) === true) {
     count('refused_loop');
-    return 'MEERCAT_LOOP';
+    return { code: 'MEERCAT_LOOP', reason: `via names this balancer, ${pseudonym}` };
   }
   return undefined;
 }

@@ -10,6 +10,7 @@ import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
+import { type KeptFailures, FailureLog } from '../log/failure-log.js';
 import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
 /** A dry run needs room for itself alone. */
@@ -33,6 +34,7 @@ export class Explainer {
   readonly #options: ExplainerOptions;
   readonly #hosts: { name: string; sinceMs: number }[] = [];
   readonly #dryLog: PickLog;
+  readonly #noFailures = new FailureLog(1);
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
@@ -61,9 +63,10 @@ export class Explainer {
     // Said in one way only: 01 is not 1.
     if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id)
       return { status: 'unknown' };
-    const explanation = this.#read(ids.log, request, id);
+    const failed = ids.failures.get(request);
+    const explanation = this.#read(ids.log, request, id, failed) ?? (failed && this.#readFailed(failed, id));
     if (explanation === undefined) return { status: 'forgotten' };
-    if (explanation.picks.length > 0) return { status: 'explained', explanation };
+    if (explanation.picks.length > 0 || failed !== undefined) return { status: 'explained', explanation };
     return { status: ids.log.hadPicks(request) ? 'forgotten' : 'unpicked' };
   }
 
@@ -76,22 +79,39 @@ export class Explainer {
     const log = this.#dryLog;
     const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0);
     // A policy of its own: the turn of round-robin stays where it is.
-    pick({ ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, prefix: '' } }, nowMs, -1, cost, request, 1);
-    return this.#read(log, request, null) as Explanation;
+    pick(
+      { ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, failures: this.#noFailures, prefix: '' } },
+      nowMs,
+      -1,
+      cost,
+      request,
+      1,
+    );
+    return this.#read(log, request, null, undefined) as Explanation;
   }
 
-  #read(log: PickLog, request: number, id: string | null): Explanation | undefined {
+  #read(log: PickLog, request: number, id: string | null, failed: KeptFailures | undefined): Explanation | undefined {
     const kept = log.request(request);
     if (kept === undefined) return undefined;
-    const agoMs = this.#options.clock() - kept.atMs;
     return {
       id,
-      at: new Date(Date.now() - agoMs).toISOString(),
+      at: this.#timeOf(kept.atMs),
       className: kept.className,
       costMs: Math.round(kept.cost * 100) / 100,
       isCostKnown: kept.isCostKnown,
       picks: log.picksOf(request, this.#nameOf),
+      code: failed?.code ?? '',
+      failures: failed?.failures ?? [],
     };
+  }
+
+  /** A request that failed is remembered for longer than its picks. */
+  #readFailed({ atMs, className, code, failures }: KeptFailures, id: string): Explanation {
+    return { id, at: this.#timeOf(atMs), className, costMs: 0, isCostKnown: false, picks: [], code, failures };
+  }
+
+  #timeOf(atMs: number): string {
+    return new Date(Date.now() - (this.#options.clock() - atMs)).toISOString();
   }
 
   readonly #nameOf: NameOf = (slot, atMs) => {

@@ -5,6 +5,7 @@ import type { AccessRecord } from '../log/access-log.js';
 import { type AnswerCode, lengthOf, statusOf } from '../wire/answers.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from '../client/client-side.js';
+import { clientAddressOf } from './logged-client.js';
 import type { ClientFacts } from '../wire/headers.js';
 
 /**
@@ -22,15 +23,24 @@ export interface Story {
   /** The last attempt. */
   attempt: Attempt | undefined;
   outcome: LoggedOutcome;
+  /** Why it was refused or failed last, in a few words; empty when nothing went wrong. */
+  reason: string;
 }
 
 /** The record of a story that has ended now. */
-export function recordOf(story: Story, client: ClientSide, nowMs: number, id: string): AccessRecord {
+export function recordOf(
+  story: Story,
+  client: ClientSide,
+  nowMs: number,
+  id: string,
+  isTrusted: (address: string) => boolean,
+): AccessRecord {
   const { attempt, startedMs, queuedMs } = story;
   const { head, facts } = client;
   return {
     id,
-    clientAddress: facts.address,
+    clientAddress: clientAddressOf(facts, head.headers, isTrusted),
+    peerAddress: facts.peer,
     isTls: facts.isTls,
     method: head.method,
     target: head.target,
@@ -50,6 +60,7 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
     attempts: story.attempts,
     outcome: story.outcome,
     code: client.code,
+    reason: story.reason,
   };
 }
 
@@ -57,11 +68,18 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, id: st
  * The record of what was refused before it became a request: it has only the request line, if there was one.
  * @param line its first line
  */
-export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCode, line: string): AccessRecord {
+export function refusedRecordOf(
+  { address, peer, isTls }: ClientFacts,
+  code: AnswerCode,
+  line: string,
+  reason: string,
+  id: string,
+): AccessRecord {
   const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
   return {
-    id: '',
+    id,
     clientAddress: address,
+    peerAddress: peer,
     isTls,
     method,
     target,
@@ -81,6 +99,7 @@ export function refusedRecordOf({ address, isTls }: ClientFacts, code: AnswerCod
     attempts: 0,
     outcome: 'refused',
     code,
+    reason,
   };
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../../clock.js';
 import { startTimeout } from '../../timeout.js';
 import type { ClientSide } from '../client/client-side.js';
 import { asksForUpgrade } from '../host/request-writer.js';
+import { hasToken } from '../wire/grammar.js';
 import { writeBytes } from '../wire/buffers.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { TunnelSide } from '../host/connection-user.js';
@@ -17,6 +18,9 @@ const LINGER_MS = 5000;
 
 /** WebSocket's "going away" (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001;
+
+/** In place of a protocol's name: no token can be this. */
+const NOT_ONE = ',';
 
 /** What a tunnel is made of. */
 export interface TunnelOptions {
@@ -36,16 +40,17 @@ export interface TunnelOptions {
 
 /**
  * Makes a tunnel of a request and its host's connection, once the host has answered 101; to be called while that head
- * is read. Undefined when the host may not switch protocols: what follows would not be HTTP.
+ * is read. Undefined when the host may not switch protocols, or not to this one: what follows would not be HTTP.
  */
 export function openTunnel(
   head: ResponseHead,
   client: ClientSide,
   options: Omit<TunnelOptions, 'client' | 'send' | 'isWebSocket'>,
 ): Tunnel | undefined {
-  const isAnnounced = head.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
+  const protocol = protocolOf(head);
   const { upgrade } = client.head;
-  if (upgrade === undefined || client.sendSwitch === undefined || !asksForUpgrade(client.head) || !isAnnounced) return undefined;
+  if (upgrade === undefined || client.sendSwitch === undefined || !asksForUpgrade(client.head) || !hasToken(upgrade, protocol))
+    return undefined;
   client.listener = undefined;
   const early: Buffer[] = [];
   const opened: { tunnel?: Tunnel } = {};
@@ -57,12 +62,21 @@ export function openTunnel(
     ...options,
     client: socket,
     send: (bytes) => client.sendBody(bytes, false),
-    isWebSocket: upgrade.trim().toLowerCase() === 'websocket',
+    isWebSocket: protocol === 'websocket',
   });
   opened.tunnel = tunnel;
   options.host.switchTo(tunnel);
   for (const bytes of early) tunnel.onClientBytes(bytes);
   return tunnel;
+}
+
+/**
+ * The protocol that a 101 switches to, in lower case. What names none, or several, gives something that no client can
+ * have offered.
+ */
+function protocolOf({ headers }: ResponseHead): string {
+  const values = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'upgrade');
+  return values.length === 1 && values[0] !== '' ? (values[0] as string).toLowerCase() : NOT_ONE;
 }
 
 /** One tunnel. */

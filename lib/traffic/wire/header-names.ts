@@ -2,6 +2,8 @@
 // and `_` of each `-` (RFC 3875, section 4.1.18): X_Forwarded_For and X-Forwarded-For become one there. Some do so with
 // every other sign (lighttpd), some with dots (PHP): that matters for names which mean something to a balancer. Pure.
 
+import { CLAIMS } from './claims.js';
+
 const PLAIN_NAME = /^[0-9A-Za-z-]+$/;
 const SIGN = /[^0-9A-Za-z-]/g;
 
@@ -14,23 +16,7 @@ const MEANT: ReadonlySet<string> = new Set([
   'proxy-connection',
   'proxy-authenticate',
   'proxy-authorization',
-  // Where a client is, as proxies in use say it; and the targets that some frameworks prefer to the request's own.
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'cf-connecting-ipv6',
-  'cf-pseudo-ipv4',
-  'fastly-client-ip',
-  'fly-client-ip',
-  'client-ip',
-  'x-original-url',
-  'x-original-uri',
-  'x-original-host',
-  'x-rewrite-url',
-  'x-host',
-  'x-http-host-override',
+  ...CLAIMS,
 ]);
 
 /** Whether a header's name may be read as another one by what stands behind a balancer: with `_`, or any other sign in place of the `-` of a name that means something. */

@@ -1,6 +1,7 @@
 // Header rules as pure functions over raw header lists (name, value, name, value, …), as they came:
 // order, case and repetition are kept. Sources: RFC 9110, sections 7.6 and 10.1; RFC 9112, section 7.4; RFC 7239.
 
+import { isClaim } from './claims.js';
 import { hasToken } from './grammar.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
@@ -12,10 +13,12 @@ export interface ClientFacts {
   /** The client as RFC 7239 writes a node: `192.0.2.1` or `"[2001:db8::1]"`. */
   readonly node: string;
   readonly isTls: boolean;
-  /** The port that the client connected to. */
+  /** The port that the client connected to: ours, or the one that its PROXY header names. */
   readonly port: string;
-  /** Whether the peer is a proxy whose word on its clients is taken. */
+  /** Whether the client is a proxy itself, whose word on its own clients is taken. */
   readonly isTrusted: boolean;
+  /** The address that the connection came from: a proxy's, when `address` is of its PROXY header. */
+  readonly peer: string;
 }
 
 /** How a request is handed on. */
@@ -28,9 +31,9 @@ export interface RequestRules {
   readonly isUpgrade: boolean;
 }
 
-/** The facts of a client. */
-export function clientFacts(address: string, port: number, isTls: boolean, isTrusted: boolean): ClientFacts {
-  return { address, node: address.includes(':') ? `"[${address}]"` : address, isTls, port: String(port), isTrusted };
+/** The facts of a client. @param peer when a PROXY header stands between: who sent it */
+export function clientFacts(address: string, port: number, isTls: boolean, isTrusted: boolean, peer = address): ClientFacts {
+  return { address, node: address.includes(':') ? `"[${address}]"` : address, isTls, port: String(port), isTrusted, peer };
 }
 
 /** What becomes of a header by its name: it passes, it belongs to one connection, or it claims where a request came from. */
@@ -55,11 +58,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const MAY_BE_HOP: readonly boolean[] = Array.from({ length: 20 }, (_, length) => [...HOP_BY_HOP].some((name) => name.length === length));
 
 function kindOf(name: string): Kind {
-  const { length } = name;
-  const first = name.charCodeAt(0) | 0x20;
-  if (MAY_BE_HOP[length] === true && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
-  if (length === 9 && first === 0x66 && name.toLowerCase() === 'forwarded') return 'claim';
-  return length > 12 && first === 0x78 && name.slice(0, 12).toLowerCase() === 'x-forwarded-' ? 'claim' : 'pass';
+  if (MAY_BE_HOP[name.length] === true && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
+  return isClaim(name) ? 'claim' : 'pass';
 }
 
 /** The headers that a host gets for a request. */
@@ -182,7 +182,6 @@ const NO_TRAILERS: ReadonlySet<string> = new Set([
   'host',
   'expect',
   'via',
-  'forwarded',
   'max-forwards',
   'cache-control',
   'range',
@@ -204,7 +203,7 @@ export function passedTrailers(raw: readonly string[]): readonly string[] {
   if (raw.length === 0) return raw;
   return raw.filter((_, i) => {
     const name = (raw[i & ~1] as string).toLowerCase();
-    return !NO_TRAILERS.has(name) && !name.startsWith('x-forwarded-');
+    return !NO_TRAILERS.has(name) && !isClaim(name);
   });
 }
 

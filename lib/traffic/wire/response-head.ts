@@ -11,7 +11,7 @@ export interface ResponseHead {
   readonly status: number;
   /** As it came; may be empty. */
   readonly reason: string;
-  /** Name, value, name, value, … as they came. */
+  /** Name, value, name, value, … as they came; but one Content-Length where equal ones were repeated. */
   readonly headers: readonly string[];
   readonly framing: AnswerFraming;
   /** Bytes of the body when `framing` is `length`, else 0. */
@@ -35,7 +35,7 @@ export const NO_LOAD = -1;
 export const SEVERAL_LOADS = -2;
 
 const HEAD = new RegExp(
-  `^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
+  `^HTTP/1\\.(\\d) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
 );
 
 /**
@@ -46,12 +46,15 @@ const HEAD = new RegExp(
 export function readResponseHead(text: string, isHead: boolean): ResponseHead | undefined {
   const line = HEAD.exec(text);
   if (line === null) return undefined;
+  // A later version is read as the last that is known (RFC 9110, section 2.5).
   const minorVersion = line[1] === '0' ? 0 : 1;
   const status = Number(line[2]);
-  const headers = splitLines(text, text.indexOf('\r\n') + 2, text.length - 2);
+  let headers = splitLines(text, text.indexOf('\r\n') + 2, text.length - 2);
   let length = -1;
+  let isLengthRepeated = false;
   let isChunked = false;
   let isKeptAlive = minorVersion === 1;
+  let isClosed = false;
   let keepAliveSeconds = Number.POSITIVE_INFINITY;
   let loadAt = NO_LOAD;
   let hasDate = false;
@@ -64,19 +67,29 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
         break;
       case 10: {
         const lower = name.toLowerCase();
-        if (lower === 'keep-alive') keepAliveSeconds = readKeepAlive(value);
+        if (lower === 'keep-alive') keepAliveSeconds = Math.min(keepAliveSeconds, readKeepAlive(value));
         if (lower !== 'connection') break;
+        // `close` wins, whatever else is said on the same line or on another (RFC 9112, section 9.3).
         if (value === 'keep-alive') isKeptAlive = true;
-        else if (hasToken(value, 'close')) isKeptAlive = false;
-        else if (minorVersion === 0 && hasToken(value, 'keep-alive')) isKeptAlive = true;
+        else if (hasToken(value, 'close')) isClosed = true;
+        else if (hasToken(value, 'keep-alive')) isKeptAlive = true;
         break;
       }
-      case 14:
+      case 14: {
         if (name.toLowerCase() !== 'content-length') break;
-        if (length >= 0) return undefined;
-        length = parseLength(value);
-        if (Number.isNaN(length)) return undefined;
+        let said = parseLength(value);
+        if (Number.isNaN(said)) {
+          said = parseLengths(value);
+          if (Number.isNaN(said)) return undefined;
+          isLengthRepeated = true;
+        }
+        if (length >= 0) {
+          if (said !== length) return undefined;
+          isLengthRepeated = true;
+        }
+        length = said;
         break;
+      }
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break;
         if (isChunked || minorVersion === 0 || value.toLowerCase() !== 'chunked') return undefined;
@@ -94,22 +107,28 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
     }
   }
   if (isChunked && length >= 0) return undefined;
+  if (isLengthRepeated) {
+    headers = withOneLength(headers, length);
+    if (loadAt >= 0) loadAt = headers.findIndex((name, i) => i % 2 === 0 && isLoadHeader(name));
+  }
   const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
   const framing: AnswerFraming = !hasBody ? 'none' : isChunked ? 'chunked' : length > 0 ? 'length' : length === 0 ? 'none' : 'close';
-  if (framing === 'close') isKeptAlive = false;
   return {
     status,
     reason: line[3] ?? '',
     headers,
     framing,
     length: framing === 'length' ? length : 0,
-    isKeptAlive,
+    isKeptAlive: isKeptAlive && !isClosed && framing !== 'close',
     keepAliveSeconds,
     loadAt,
     hasDate,
     passed: undefined,
   };
 }
+
+/** A longer head (bytes) is not kept to be compared with the next one: idle connections must not hold much memory. */
+const MAX_KEPT_HEAD = 16 << 10;
 
 /**
  * Reads the heads on one connection. Hosts repeat themselves: a head of the same bytes, for the same kind of request, is
@@ -124,6 +143,7 @@ export class ResponseHeadReader {
   read(text: string, isHead: boolean): ResponseHead | undefined {
     if (text === this.#text && isHead === this.#isHead) return this.#head;
     const head = readResponseHead(text, isHead);
+    if (text.length > MAX_KEPT_HEAD) return head;
     this.#text = text;
     this.#isHead = isHead;
     this.#head = head;
@@ -131,7 +151,33 @@ export class ResponseHeadReader {
   }
 }
 
+/** The seconds of `timeout=`, however it is written; Infinity without it. */
 function readKeepAlive(value: string): number {
-  const seconds = /(?:^|[ ,])timeout=(\d{1,9})(?:$|[ ,])/i.exec(value)?.[1];
+  const seconds = /(?:^|[\t ,;])timeout[\t ]*=[\t "]*(\d{1,9})/i.exec(value)?.[1];
   return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds);
+}
+
+/** The length that all elements of a list say; NaN when they differ, or one is no length. */
+function parseLengths(list: string): number {
+  let length = Number.NaN;
+  for (const element of list.split(',')) {
+    const said = parseLength(/^[\t ]*(\d+)[\t ]*$/.exec(element)?.[1] ?? '');
+    if (Number.isNaN(said) || (length >= 0 && said !== length)) return Number.NaN;
+    length = said;
+  }
+  return length;
+}
+
+/** The same headers with the length said once, as a number: the first of the lines stays (RFC 9110, section 8.6). */
+function withOneLength(headers: readonly string[], length: number): string[] {
+  const passed: string[] = [];
+  let hasLength = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const isLength = name.length === 14 && name.toLowerCase() === 'content-length';
+    if (isLength && hasLength) continue;
+    hasLength ||= isLength;
+    passed.push(name, isLength ? String(length) : (headers[i + 1] as string));
+  }
+  return passed;
 }

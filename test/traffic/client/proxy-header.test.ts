@@ -35,6 +35,24 @@ test('the client that a trusted peer names is told to the host, and its own clai
     TRUSTING,
   ));
 
+test('the host is told the port that the client connected to: the one of the PROXY header, or ours where it names none', () =>
+  withRawProxy(
+    answerWith(OK),
+    async ({ port }, host) => {
+      const portTold = async (header: string): Promise<string | undefined> => {
+        assert.match(await exchangeRaw(port, `${header}${GET}`), /^HTTP\/1\.1 200 OK/);
+        return /X-Forwarded-Port: (\d+)\r\n/.exec(host.connections.at(-1)?.text ?? '')?.[1];
+      };
+      assert.is(await portTold('PROXY TCP4 192.0.2.9 127.0.0.1 4444 443\r\n'), '443');
+      assert.is(await portTold(V2), '80');
+      assert.is(await portTold('PROXY TCP4 192.0.2.9 127.0.0.1 4444 0\r\n'), String(port));
+      assert.is(await portTold('PROXY UNKNOWN\r\n'), String(port));
+      const local = Buffer.concat([Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'), Buffer.from([0x20, 0x11, 0, 12]), Buffer.alloc(12, 7)]);
+      assert.is(await portTold(local.toString('latin1')), String(port));
+    },
+    { ...TRUSTING, hostKeepAliveTimeoutMs: 0 },
+  ));
+
 test('a header that comes in pieces, and a connection of the proxy itself, are taken', () =>
   withRawProxy(
     answerWith(OK),

@@ -4,11 +4,11 @@ import { isIP } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../../lib/routing/random.js';
-import { type ProxyHeader, readProxyHeader } from '../../../lib/traffic/client/proxy-protocol.js';
+import { type ProxiedClient, type ProxyHeader, readProxyHeader } from '../../../lib/traffic/client/proxy-protocol.js';
 
 const test = suite('proxy protocol');
 
-type Source = { address: string; port: number } | undefined;
+type Source = ProxiedClient | undefined;
 
 const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
 const bytesOf = (text: string) => Buffer.from(text, 'latin1');
@@ -30,8 +30,8 @@ const IPV4 = hex('c0000201 c6336401 d431 01bb');
 const IPV6 = hex('20010db8000000000000000000000001 20010db8000000000000000000000002 d431 01bb');
 const MAPPED = hex('00000000000000000000ffffc0000201 00000000000000000000ffffc6336401 d431 01bb');
 const UNIX = Buffer.alloc(216, '/run/a.sock\0');
-const CLIENT4: Source = { address: '192.0.2.1', port: 54_321 };
-const CLIENT6: Source = { address: '2001:db8::1', port: 54_321 };
+const CLIENT4: Source = { address: '192.0.2.1', port: 54_321, toPort: 443 };
+const CLIENT6: Source = { address: '2001:db8::1', port: 54_321, toPort: 443 };
 
 /** A table CRC32c, unlike the one under test, so that both are not wrong in the same way. */
 function crc32c(bytes: Buffer): number {
@@ -53,14 +53,14 @@ function withChecksum(): Buffer {
 
 const LINES: readonly [string, Source][] = [
   ['PROXY TCP4 192.0.2.1 198.51.100.1 54321 443\r\n', CLIENT4],
-  ['PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n', { address: '255.255.255.255', port: 65_535 }],
-  ['PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n', { address: '0.0.0.0', port: 0 }],
+  ['PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n', { address: '255.255.255.255', port: 65_535, toPort: 65_535 }],
+  ['PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n', { address: '0.0.0.0', port: 0, toPort: 0 }],
   ['PROXY TCP6 2001:db8::1 2001:db8::2 54321 443\r\n', CLIENT6],
   ['PROXY TCP6 2001:DB8:0:0:0:0:0:1 ::1 54321 443\r\n', CLIENT6],
   ['PROXY TCP6 ::ffff:192.0.2.1 ::1 54321 443\r\n', CLIENT4],
   [
     'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n',
-    { address: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', port: 65_535 },
+    { address: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', port: 65_535, toPort: 65_535 },
   ],
   ['PROXY UNKNOWN\r\n', undefined],
   ['PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n', undefined],
@@ -211,6 +211,7 @@ test('seeded damage never throws, and what is read is sound', () => {
     assert.ok(read.length <= bytes.length && read.length > 0);
     if (read.source === undefined) continue;
     assert.ok(isIP(read.source.address) > 0 && Number.isInteger(read.source.port) && read.source.port >= 0 && read.source.port <= 65_535);
+    assert.ok(Number.isInteger(read.source.toPort) && read.source.toPort >= 0 && read.source.toPort <= 65_535);
   }
 });
 

@@ -51,10 +51,12 @@ const CHUNKS: readonly HostAnswer[] = [
     '1;\r\na\r\n',
     '1;a="\r\na\r\n',
     'FFFFFFFFFFFFFF\r\na',
+    '00FFFFFFFFFFFFFF\r\na',
     '1\r\nab\r\n',
     '1\r\na\n0\r\n\r\n',
     '1\r\na0\r\n\r\n',
     `1;a=${'b'.repeat(300)}\r\na\r\n`,
+    `1${' '.repeat(300)}\r\na\r\n`,
     `${'0'.repeat(300)}\r\n\r\n`,
     '0\r\nX T: 1\r\n\r\n',
     '0\r\nX-T\r\n\r\n',
@@ -64,12 +66,17 @@ const CHUNKS: readonly HostAnswer[] = [
     `0\r\nX-T: ${'a'.repeat(9000)}\r\n\r\n`,
   ].map((bytes) => cutOff(`the chunk ${JSON.stringify(bytes.slice(0, 40))}`, [{ bytes: chunks('5\r\nhello\r\n') }, 'seen', { bytes }])),
   bad('a bad chunk right behind the head, of which nothing was passed on', chunks('zz\r\n')),
+  bad('a good chunk and a bad one in one write, of which nothing was passed on', chunks('5\r\nhello\r\nzz\r\n')),
+  bad('a good chunk and a bad trailer in one write', chunks('5\r\nhello\r\n0\r\nX T: 1\r\n\r\n')),
 ];
 
 const WELL: readonly HostAnswer[] = [
   well('a length of 0', ok('', 'Content-Length: 0'), ''),
   well('no chunk at all', chunks('0\r\n\r\n'), ''),
   well('chunks with extensions and trailers', chunks('0005;a=b;c="d"\r\nhello\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\n'), 'hello'),
+  ...['5 \t', '00000000000000000005', '5 ; a = b ;c="d\\"e" '].map((size) =>
+    well(`the size ${JSON.stringify(size)} of a chunk`, chunks(`${size}\r\nhello\r\n0 \r\n\r\n`), 'hello'),
+  ),
   well('chunks to a client of HTTP/1.0', chunks('5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n'), 'hello', {
     version: '1.0',
     head: /^(?![^]*chunked)/,

@@ -37,7 +37,8 @@ const STATUS_LINES: readonly HostAnswer[] = [
     'HTTP/1.1 -20 OK',
     'HTTP/1.1 200OK',
     'HTTP/2.0 200 OK',
-    'HTTP/1.2 200 OK',
+    'HTTP/3.0 200 OK',
+    'HTTP/1.x 200 OK',
     'HTTP/1.10 200 OK',
     'http/1.1 200 OK',
     'HTTP/1.1  200 OK',
@@ -81,8 +82,10 @@ const LINES: readonly HostAnswer[] = [
   ].map((line) => bad(`the header line ${JSON.stringify(line)}`, ok('ok', line, 'Content-Length: 2'))),
   ...[
     'Content-Length: 2\r\nContent-Length: 3',
-    'Content-Length: 2\r\nContent-Length: 2',
-    'Content-Length: 2, 2',
+    'Content-Length: 2\r\nContent-Length: 02',
+    'Content-Length: 2, 3',
+    'Content-Length: 02',
+    'Content-Length: 9007199254740993',
     'Content-Length: -2',
     'Content-Length: +2',
     'Content-Length: 0x2',
@@ -111,7 +114,25 @@ const LINES: readonly HostAnswer[] = [
   bad('a status line that never ends', `HTTP/1.1 200 ${'O'.repeat(40_000)}`),
 ];
 
+/** A head with exactly one length, in its canonical form. */
+const ONE_LENGTH = /^(?![^]*\r\ncontent-length[^]*\r\ncontent-length)[^]*\r\nContent-Length: 2\r\n/i;
+
 const WELL: readonly HostAnswer[] = [
+  ...[
+    'Content-Length: 2\r\nContent-Length: 2',
+    'Content-Length: 2, 2',
+    'Content-Length:\t2 \t',
+    'Content-Length: 2\r\nX-A: 1\r\ncontent-length: 2,2\r\nX-B: 2\r\nCONTENT-LENGTH: 2',
+  ].map((lines) => well(`the length ${JSON.stringify(lines)}`, ok('ok', lines, 'X-C: 3'), 'ok', { head: ONE_LENGTH })),
+  well(
+    'equal lengths and a load report behind them',
+    ok('ok', 'Content-Length: 2', 'Content-Length: 2', 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5', 'X-C: 3'),
+    'ok',
+    {
+      head: /^HTTP\/1\.1 200 OK\r\nContent-Length: 2\r\nX-C: 3\r\n/,
+    },
+  ),
+  well('a later version', 'HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nok', 'ok', { head: /^HTTP\/1\.1 200 OK\r\n/ }),
   well('no reason', 'HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok', 'ok'),
   well('neither a reason nor a space', 'HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok', 'ok'),
   well('a reason beyond ASCII', 'HTTP/1.1 200 d\xe9j\xe0\r\nContent-Length: 2\r\n\r\nok', 'ok', { head: /^HTTP\/1\.1 200 d\xe9j\xe0\r\n/ }),

@@ -42,7 +42,7 @@ function read(pieces: readonly string[], method: string): Told {
       told.end = 'whole';
     },
   };
-  const parser = new ResponseParser();
+  const parser = new ResponseParser(32 << 10);
   parser.begin(method);
   for (const piece of pieces) {
     if (!parser.isReading) break;

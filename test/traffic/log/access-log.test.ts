@@ -13,6 +13,7 @@ const test = suite('access log');
 const RECORD: AccessRecord = {
   id: '85972bd5-1f',
   clientAddress: '192.0.2.1',
+  peerAddress: '10.0.0.9',
   method: 'GET',
   target: '/x?y=1',
   httpMinor: 1,
@@ -30,6 +31,7 @@ const RECORD: AccessRecord = {
   attempts: 1,
   outcome: 'ok',
   code: '',
+  reason: '',
   isTls: false,
   startedEpochMs: Date.UTC(2026, 10, 24, 16, 30, 0, 250),
 };
@@ -64,14 +66,14 @@ test('common is the combined format with more behind it', () => {
   assert.is(
     common({}),
     '192.0.2.1 - - [24/Nov/2026:16:30:00 +0000] "GET /x?y=1 HTTP/1.1" 200 123 "https://example.org/" "curl/8.5"' +
-      ' host=h1 attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=ok code=- id=85972bd5-1f\n',
+      ' host=h1 attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=ok code=- reason="-" id=85972bd5-1f\n',
   );
 });
 
 test('common shows with - and 000 what there is not', () => {
   assert.is(
     common(NOTHING),
-    '- - - [24/Nov/2026:16:30:00 +0000] "-" 000 0 "-" "-" host=- attempts=0 queue=- connect=- first=- total=- in=0 outcome=- code=- id=-\n',
+    '- - - [24/Nov/2026:16:30:00 +0000] "-" 000 0 "-" "-" host=- attempts=0 queue=- connect=- first=- total=- in=0 outcome=- code=- reason="-" id=-\n',
   );
 });
 
@@ -88,6 +90,7 @@ test('json has stable names, units in names, and null for what was not reached',
   assert.equal(json({}), {
     time: '2026-11-24T16:30:00.250Z',
     client: '192.0.2.1',
+    peer: '10.0.0.9',
     method: 'GET',
     target: '/x?y=1',
     http_version: '1.1',
@@ -105,6 +108,7 @@ test('json has stable names, units in names, and null for what was not reached',
     total_ms: 4.4,
     outcome: 'ok',
     code: '',
+    reason: '',
     tls: false,
     id: '85972bd5-1f',
   });
@@ -144,9 +148,21 @@ test('what a client says is escaped byte by byte', () => {
 
 test('no field can forge a line or another field', () => {
   const forged = `" 200 5 "-" "-" host=h9 outcome=ok\n${common({ clientAddress: '203.0.113.9' })}`;
-  const fields = ['clientAddress', 'method', 'target', 'host', 'userAgent', 'referer', 'hostName', 'outcome', 'code', 'id'] as const;
+  const fields = [
+    'clientAddress',
+    'method',
+    'target',
+    'host',
+    'userAgent',
+    'referer',
+    'hostName',
+    'outcome',
+    'code',
+    'reason',
+    'id',
+  ] as const;
   const shape =
-    /^\S+ - - \[[^\]]+\] "[^" ]+ [^" ]+ HTTP\/1\.1" 200 123 "[^"]*" "[^"]*" host=\S+ attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=\S+ code=\S+ id=\S+\n$/;
+    /^\S+ - - \[[^\]]+\] "[^" ]+ [^" ]+ HTTP\/1\.1" 200 123 "[^"]*" "[^"]*" host=\S+ attempts=1 queue=0 connect=1 first=3 total=4 in=0 outcome=\S+ code=\S+ reason="[^"]*" id=\S+\n$/;
   for (const field of fields) {
     assert.match(common({ [field]: forged }), shape, field);
     assert.is(
@@ -161,7 +177,7 @@ test('whatever bytes come, a line is printable ASCII with one line end, and JSON
   const random = new Random(7);
   for (let round = 0; round < 5000; round++) {
     const text = String.fromCharCode(...Array.from({ length: random.below(30) }, () => random.below(round % 2 === 0 ? 256 : 65_536)));
-    const record = { ...RECORD, target: text, userAgent: text, referer: text, host: text };
+    const record = { ...RECORD, target: text, userAgent: text, referer: text, host: text, reason: text };
     for (const format of ['common', 'json'] as const) assert.match(formatAccess(format, record), /^[ -~]+\n$/);
     assert.is(json(record)['target'], text);
   }

@@ -9,6 +9,7 @@ import { Random } from '../../../lib/routing/random.js';
 import { createPickLog, Explainer } from '../../../lib/traffic/request/explainer.js';
 import type { ClientSide } from '../../../lib/traffic/client/client-side.js';
 import type { Attempt } from '../../../lib/traffic/request/attempt.js';
+import { FailureLog } from '../../../lib/traffic/log/failure-log.js';
 import { PickLog, requestIdOf } from '../../../lib/traffic/log/pick-log.js';
 import { buildView } from '../../support/host-views.js';
 import { carryThrough } from '../../support/carried.js';
@@ -91,7 +92,11 @@ async function withExplainer(
   const stage = buildTrafficStage(() => nowMs++, { hostMaxInflight, queueTimeoutMs: 0 });
   try {
     const log = createPickLog(stage.columns, 4);
-    const context = { ...stage.context, ids: { log, prefix: '0123abcd' }, policy: createPolicy('least-request', new Random(1), log) };
+    const context = {
+      ...stage.context,
+      ids: { log, failures: new FailureLog(4), prefix: '0123abcd' },
+      policy: createPolicy('least-request', new Random(1), log),
+    };
     const explainer = new Explainer({ context, columns: stage.columns, random: new Random(2), clock: () => nowMs++ });
     for (const slot of [0, 1]) {
       const host = { slot, name: `h${slot}`, url: `http://h${slot}:80` };
@@ -209,8 +214,24 @@ test('a dry run needs no access log, counts nothing, begins nothing, and moves n
   }
 });
 
+test('a request that failed is explained with its reasons, also when its picks are forgotten', () =>
+  withExplainer(async ({ explainer, request, stage }) => {
+    // Nobody can be picked.
+    for (const list of stage.columns.lists) list[0] = 0;
+    await request('/lost');
+    for (const list of stage.columns.lists) list[0] = 2;
+    const { code, failures } = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal([code, failures.map(({ attempt, host, outcome }) => [attempt, host, outcome])], ['', [[0, null, 'refused']]]);
+    assert.match(failures[0]?.reason ?? '', /^no host can be picked/);
+    for (let i = 0; i < 9; i++) await request('/good');
+    const later = explained(explainer.answer({ id: '0123abcd-1' }));
+    assert.equal([later.failures, later.picks.length], [failures, 0]);
+    assert.equal(explainer.answer({ id: '0123abcd-2' }), { status: 'forgotten' });
+    assert.equal(explained(explainer.answer({ id: '0123abcd-a' })).failures, []);
+  }));
+
 test('ids are short and told apart', () => {
-  const ids = { log: new PickLog(() => false, 1), prefix: '0123abcd' };
+  const ids = { prefix: '0123abcd' };
   assert.equal(
     [1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids, request)),
     ['0123abcd-1', '0123abcd-z', '0123abcd-10', '0123abcd-100000000'],

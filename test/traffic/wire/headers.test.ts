@@ -173,6 +173,20 @@ test('names that only look like those pass', () => {
 });
 
 for (const name of [
+  'X-Real-IP',
+  'True-Client-IP',
+  'CF-Connecting-IP',
+  'X-Original-URL',
+  'X-Rewrite-URL',
+  'X-Original-Host',
+  'X-Client-IP',
+  'X-Cluster-Client-IP',
+  'Fastly-Client-IP',
+  'X-Original-Forwarded-For',
+  'X-Envoy-External-Address',
+  'X-Azure-ClientIP',
+  'Front-End-Https',
+  'X-Forwarded',
   'Forwarded',
   'X-Forwarded-For',
   'X-Forwarded-Host',
@@ -188,6 +202,34 @@ for (const name of [
     }
   });
 }
+
+test('a claim is dropped however a host behind might read its name', () => {
+  for (const name of ['X_Real_IP', 'x.real.ip', 'X-Real_IP', 'X_Forwarded_For', 'X.Forwarded.Host', 'TRUE_CLIENT_IP', 'Forwarded_For']) {
+    assert.equal(toHost(['A', '1', name, 'spoofed']), ['A', '1', ...OURS], name);
+    assert.equal(passedTrailers(['A', '1', name, 'spoofed']), ['A', '1'], name);
+  }
+});
+
+test('names of the same length and first letter as a claim pass', () => {
+  const names = [
+    'X-Real-IQ',
+    'X-Seal-IP',
+    'True-Client-IQ',
+    'Content-Length',
+    'X-Original-URN',
+    'X-Original-Hose',
+    'Cookie',
+    'X-Hosu',
+    'Xyforwarded-For',
+  ];
+  for (const name of names) assert.equal(toHost([name, '1']), [name, '1', ...OURS], name);
+});
+
+test("the claims of a trusted proxy that are not ours to extend pass, and so do a host's own", () => {
+  const raw = ['X-Real-IP', '203.0.113.9', 'true-client-ip', '203.0.113.9', 'X-Original-URL', '/a', 'X-Forwarded-Client-Cert', 'x'];
+  assert.equal(toHost(raw, {}, PROXY), [...raw, ...OURS]);
+  assert.equal(toClient(raw), raw);
+});
 
 test('what a trusted proxy says of its client is kept and extended', () => {
   const headers = toHost(

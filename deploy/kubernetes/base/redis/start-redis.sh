@@ -14,7 +14,7 @@ save ""
 appendonly no
 maxmemory 128mb
 maxmemory-policy noeviction
-masteruser replica
+masteruser meercat-replica
 masterauth $REPLICA_PASSWORD
 replica-announce-ip $SELF
 replica-announce-port $REDIS_PORT

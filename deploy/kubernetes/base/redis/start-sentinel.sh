@@ -21,7 +21,7 @@ sentinel announce-ip $SELF
 sentinel announce-port $SENTINEL_PORT
 sentinel myid $(printf %s "$SELF" | sha1sum | cut -c 1-40)
 sentinel monitor meercat $master $REDIS_PORT 2
-sentinel auth-user meercat sentinel
+sentinel auth-user meercat meercat-sentinel
 sentinel auth-pass meercat $SENTINEL_PASSWORD
 sentinel down-after-milliseconds meercat 3000
 sentinel failover-timeout meercat 4000

@@ -1,0 +1,20 @@
+// What a client did not do in time, in a few words for the logs.
+
+import { formatDuration } from '../../config/config.js';
+import type { Overdue, PatienceRules } from './client-patience.js';
+
+/** Why a client is given up. @param hasBegun whether a part of the head has come, when that is what is overdue */
+export function describeOverdue(overdue: Overdue, rules: PatienceRules, hasBegun = true): string {
+  switch (overdue) {
+    case 'head':
+      return `${hasBegun ? 'no whole head' : 'no byte of a request'} within ${formatDuration(rules.headerTimeoutMs)} (--header-timeout)`;
+    case 'idle':
+      return `no request within ${formatDuration(rules.keepAliveTimeoutMs)} (--keep-alive-timeout)`;
+    case 'reading':
+      return `took nothing of the answer for ${formatDuration(rules.clientTimeoutMs)} (--client-timeout)`;
+    case 'body':
+      return `no byte of the body for ${formatDuration(rules.clientTimeoutMs)} (--client-timeout)`;
+    case 'rate':
+      return `body slower than ${rules.minBodyRate} bytes a second (--min-body-rate)`;
+  }
+}

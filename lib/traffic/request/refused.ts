@@ -1,0 +1,31 @@
+// What was refused before it became a request: it gets an id all the same, a line in the access log, one in the log at
+// `debug`, and `meercat why` can tell of it.
+
+import type { AnswerCode } from '../wire/answers.js';
+import type { ClientFacts } from '../wire/headers.js';
+import { requestIdOf } from '../log/pick-log.js';
+import type { ExchangeContext } from './exchange.js';
+import { refusedRecordOf } from './story.js';
+
+/**
+ * Logs it.
+ * @param line its first line, or empty
+ * @param reason in a few words
+ */
+export function logRefused(
+  { ids, clock, accessLog, reasonLog }: Pick<ExchangeContext, 'ids' | 'clock' | 'accessLog' | 'reasonLog'>,
+  facts: ClientFacts,
+  code: AnswerCode,
+  line: string,
+  reason: string,
+): void {
+  let id = '';
+  if (ids !== undefined) {
+    const atMs = clock();
+    const request = ids.log.open(atMs, '', 0, false);
+    id = requestIdOf(ids, request);
+    ids.failures.add(request, { atMs, className: '', code, failures: [{ attempt: 0, host: null, outcome: 'refused', reason }] });
+  }
+  accessLog?.write(refusedRecordOf(facts, code, line, reason, id));
+  reasonLog?.note('request refused', { ...(id !== '' && { id }), client: facts.address, code, reason });
+}

@@ -1,0 +1,48 @@
+// The wait of a request for a host that has its full number in flight: how it ends, and why it is given up.
+
+import { formatDuration } from '../../config/config.js';
+import type { ClientSide } from '../client/client-side.js';
+import type { Host } from '../host/host.js';
+import type { AttemptContext } from './attempt-context.js';
+
+/**
+ * How a wait ended: there is `room`; another pick is to be made (`again`); the queue was `full` from the beginning; the
+ * time was up (`late`); or the client has `gone`.
+ */
+export type Turn = 'room' | 'again' | 'full' | 'late' | 'gone';
+
+/**
+ * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
+ * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
+ */
+export async function waitFor(
+  { count, clock, pool }: AttemptContext,
+  client: ClientSide,
+  host: Host,
+  deadlineMs: number,
+  isFirst: boolean,
+): Promise<Turn> {
+  const { queue } = host;
+  if (queue.isFull) {
+    count('refused_queue_full');
+    return 'full';
+  }
+  if (isFirst) count('requests_queued');
+  const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
+  const isUsable = pool.isCandidate(host, clock());
+  // Whoever leaves without using the room hands it on.
+  if (end === 'room' && client.isGone && isUsable && pool.hasRoom(host)) queue.letIn();
+  if (client.isGone) return 'gone';
+  if (end === 'timeout') {
+    count('timeouts_queue');
+    return 'late';
+  }
+  return end === 'room' && isUsable && pool.hasRoom(host) ? 'room' : 'again';
+}
+
+/** Why a request that waited is refused. */
+export function whyBusy(turn: Turn, { name }: Host, queueTimeoutMs: number): string {
+  return turn === 'full'
+    ? `the queue of ${name} is full (--host-queue)`
+    : `no host had room within ${formatDuration(queueTimeoutMs)} (--queue-timeout)`;
+}
