@@ -17,7 +17,7 @@ export type { Agent } from './agent/agent.js';
 export type { Balancer } from './balancer.js';
 export type { BalancerConfig } from './config/config.js';
 export type { AgentOptions, BalancerOptions, FleetOptions } from './config/options.js';
-export type { AccessLogFormat, NamePolicy, StatusRange } from './config/traffic-config.js';
+export type { AccessLogFormat, NamePolicy, StatusRange, Utf8Policy } from './config/traffic-config.js';
 export type { ErrorCode } from './errors.js';
 export type { Log, LogFields, LogLevel } from './log.js';
 export type { Algorithm, HostState, OperatorState, Role, StaticHost } from './model.js';

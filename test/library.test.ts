@@ -139,7 +139,7 @@ test('to start a balancer loads nothing of the command line, the lab or the agen
       files.filter((file) => /^(?:bin|lib\/(?:lab|up|agent))\//.test(file)),
       [],
     );
-    for (const name of ['commander', 'systeminformation', 'uplot', 'undici', 'redlock']) assert.not(packages.includes(name), name);
+    for (const name of ['commander', 'systeminformation', 'uplot', 'undici']) assert.not(packages.includes(name), name);
   }));
 
 test.run();

@@ -115,6 +115,8 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ healthExpect: [{ from: 300, to: 200 }] }, /^healthExpect: a list of \{ from, to \}/],
   [{ ejectTimeMs: 60_000 }, /^ejectTimeMs must not be longer than ejectMaxTimeMs$/],
   [{ accessLogFile: 'x.log' }, /^accessLogFile needs accessLog common or json$/],
+  [{ methods: ['get'] }, /^methods: a list of methods, such as \["GET", "HEAD"\], .*, not \["get"\]$/],
+  [{ methods: ['GET,HEAD'] }, /^methods: /],
   [{ oddNames: () => 1 }, /^oddNames: one of refuse, drop, pass, not a function$/],
   [{ consoleToken: 'a-token-of-some-length', consoleTokenFile: 'x' }, /^consoleTokenFile and consoleToken are both set/],
 ];
