@@ -3,7 +3,7 @@
 
 import { type Command, Option } from 'commander';
 import type { Balancer } from '../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig, machineName } from '../lib/config/config.js';
+import { type BalancerConfig, checkRelations, machineName } from '../lib/config/config.js';
 import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/config/processes.js';
 import { messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
@@ -50,7 +50,7 @@ async function runBalancer(
   unknown: readonly UnknownVariable[],
   consoleToken: string,
 ): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags, consoleToken));
+  const config = checkRelations(configOf(flags, consoleToken));
   checkProcesses(config);
   if (member !== undefined) return await runMember(memberConfig(config, member));
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);

@@ -22,17 +22,18 @@ import { readVersion } from '../lib/version.js';
 import { addBalancer } from './balancer-command.js';
 import { runAgent, runBenchmark, runDemoHost, runEmbedded, runOperator, runRestart, runStatus, runUp, runWhy } from './commands.js';
 import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
+import { addRedisCli, RUNNING_FLEET, RUNNING_FLEET_FIRST, takeRunningFleet } from './redis-cli-command.js';
 import { addSimulate } from './simulate-command.js';
 
 const USAGE_ERROR = 2;
 const MINUTE = 60_000;
 
-const redisFlag = (): Flag =>
+const redisFlag = (shown: string = DEFAULTS.redis[0]): Flag =>
   new Flag(
     '--redis <url>',
     'Redis: redis://[user:password@]host:6379[/db], rediss:// for TLS, redis+sentinel://h1,h2/mymaster, redis+cluster://h1,h2',
     { parse: parseOneRedis, complete: completeAddress },
-  ).default(DEFAULTS.redis[0]);
+  ).default(DEFAULTS.redis[0], shown);
 const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
 const algorithmFlag = (): Flag =>
@@ -182,7 +183,7 @@ Probes:
   program
     .command('status')
     .description('print the fleet as it stands in Redis')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
@@ -199,7 +200,7 @@ Probes:
       .command(action)
       .description(`${description}, in the whole fleet`)
       .argument('<host>', "the host's name, as meercat status shows it")
-      .addOption(redisFlag())
+      .addOption(redisFlag(RUNNING_FLEET_FIRST))
       .addOption(namespaceFlag())
       .option('--json', 'print what was done as JSON', false)
       .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
@@ -210,7 +211,7 @@ Probes:
     .description('tell why a request went to its host, or to which host one would go')
     .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
     .argument('[path]', 'with a method: the path of a request that is not sent')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
@@ -245,7 +246,7 @@ nobody answered within 3 s.`,
   program
     .command('restart')
     .description('restart the balancers of a running `meercat up`, one after the other')
-    .addOption(redisFlag())
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
     .option('--json', 'print one line of JSON at the end', false)
     .addHelpText(
@@ -350,13 +351,14 @@ exit code 1 means that answers were wrong. Its flags are not read from the envir
     .action(runBenchmark);
 
   addSimulate(program);
+  addRedisCli(program).addOption(redisFlag(RUNNING_FLEET)).addOption(namespaceFlag());
 
   program.command('demo-host', { hidden: true }).requiredOption('--name <name>').requiredOption('--port <port>').action(runDemoHost);
 
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
   program.commands.forEach(refuseRepeated);
-  program.hook('preAction', (_program, command) => {
+  program.hook('preAction', async (_program, command) => {
     reader.readInto(command);
     if (command === up) for (const started of [balancer, agent]) reader.checkFor(started, up);
     unknown = reader.unknown(program.commands);
@@ -369,6 +371,7 @@ exit code 1 means that answers were wrong. Its flags are not read from the envir
       // Its children inherit the environment, and each would warn again.
       if (command === up) delete process.env[variable];
     }
+    await takeRunningFleet(command, out.writeError);
   });
   return program;
 }
