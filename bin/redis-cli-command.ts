@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { DEFAULTS } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { describeAddress, parseRedisAddress } from '../lib/redis/address.js';
+import { helpEnd, REDIS_VARIABLES } from './shared-flags.js';
 
 /** The commands that look for a fleet on this machine. */
 const FOR_PEOPLE: ReadonlySet<string> = new Set(['status', 'drain', 'undrain', 'eject', 'why', 'restart', 'redis-cli']);
@@ -38,7 +39,8 @@ Examples:
   meercat redis-cli --redis redis://10.0.0.1:6379 --scan
 
 Flags of Meercat come first. Without --redis it is the Redis of \`meercat up\` on this machine, and never another
-one. Where no redis-cli is installed, Meercat sends the command itself.`,
+one. Where no redis-cli is installed, Meercat sends the command itself.
+${helpEnd("0 done; 1 Redis cannot be used, or redis-cli's own code", ...REDIS_VARIABLES)}`,
     )
     .action(async (args: readonly string[], { redis }: RedisCliFlags) => {
       const { runRedisCli } = await import('../lib/console/redis-cli.js');

@@ -280,6 +280,7 @@ export async function startBalancer(
     console: `http://${reachableAddress(config.consoleBind)}:${console.port}`,
     algorithm: config.algorithm,
   });
+  if (memory.isOver) log('warn', 'the process takes more than 95 % of its memory already: requests are refused (--memory-limit)', {});
   return {
     name,
     port: traffic.port,

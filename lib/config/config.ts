@@ -9,8 +9,8 @@ import type { Algorithm, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
-import { TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
-import { formatStatuses } from './values.js';
+import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
+import { formatSize, formatStatuses } from './values.js';
 
 export {
   defaultHostName,
@@ -135,6 +135,10 @@ function checkTraffic(config: TrafficConfig): void {
   if (hostCa !== '' && isHostInsecure) refuse('--host-ca means nothing with --host-insecure: leave one of them out');
   if (isProxyAccepted && trust.length === 0)
     refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
+  if (config.memoryLimit !== 0 && config.memoryLimit < MIN_MEMORY_LIMIT_BYTES)
+    refuse(
+      `--memory-limit: at least ${formatSize(MIN_MEMORY_LIMIT_BYTES)}, since a balancer without any request takes most of that, not ${formatSize(config.memoryLimit)}; 0: what the container or machine has`,
+    );
   if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');
   if (config.ejectTimeMs > config.ejectMaxTimeMs) refuse('--eject-time must not be longer than --eject-max-time');
   if (config.healthTimeoutMs > config.healthIntervalMs * 10) refuse('--health-timeout must not be longer than ten times --health-interval');

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { CONSOLE_PORT_OFFSET } from '../config/config.js';
 import { connectForPerson } from '../console/status.js';
 import { MeercatError } from '../errors.js';
+import { listenError } from '../listen-error.js';
 import { keepProcess, type KeptProcess, type OnMessage } from './kept-process.js';
 import { findOnPath } from '../find-on-path.js';
 import { keepLocalRedis } from './local-redis.js';
@@ -83,7 +84,12 @@ async function start(
 ): Promise<LocalFleet> {
   const { entry, namespace } = options;
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
-  await Promise.all(balancerPorts.flatMap((port) => [checkPort(port, '--port'), checkPort(port + CONSOLE_PORT_OFFSET, '--port')]));
+  await Promise.all(
+    balancerPorts.flatMap((port) => [
+      checkPort(port),
+      checkPort(port + CONSOLE_PORT_OFFSET, `, for the console of the balancer on ${port},`),
+    ]),
+  );
 
   const redis =
     options.redis === null
@@ -209,10 +215,12 @@ async function startDemo(name: string, keep: (name: string, argsOf: () => readon
   return { name, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
 }
 
-function checkPort(port: number, flag: string): Promise<void> {
+/** Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED when this port of loopback can't be listened on. */
+function checkPort(port: number, use = ''): Promise<void> {
+  const listening = { port, bind: '127.0.0.1', portFlag: '--port', bindFlag: '--port', shown: `port ${port}${use}` };
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.on('error', () => reject(new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} is taken: choose others with ${flag}`)));
+    server.on('error', (error) => reject(listenError(error, listening)));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
 }

@@ -252,8 +252,8 @@ test("the Host header and expected statuses apply to the master's checks, to own
 test('an unusable --host-ca file is reported before anything is started', () =>
   withTempDir(async (dir) => {
     for (const [file, reason] of [
-      [`${dir}/none.pem`, 'ENOENT'],
-      [dir, 'EISDIR'],
+      [`${dir}/none.pem`, 'there is no such file'],
+      [dir, 'it is a directory, not a file'],
       ['/dev/null', 'no certificate in PEM form'],
     ] as const) {
       const error = await withBalancer({ hostCa: file }, () => undefined).then(

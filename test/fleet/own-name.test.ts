@@ -164,6 +164,40 @@ test('of two that start at the same moment exactly one serves', () =>
     ),
   ));
 
+test('a balancer that was stopped for longer than its heartbeat lives, and finds another under its name, serves on and stays apart', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withServer(
+        (_request, response) => void response.end('a'),
+        async ({ url }) => {
+          const port = await freePort();
+          const keys = buildKeys('meercat');
+          await withMeercat([...FLAGS(redis.url, port), '--host', url], async (paused) => {
+            await isServing(paused);
+            await until(async () => (await readFleet(client, keys)).master === 'b1', { timeoutMs: SLOW_MS });
+            process.kill(paused.pid, 'SIGSTOP');
+            await withMeercat([...FLAGS(redis.url, 0), '--host', url], async (next) => {
+              await isServing(next);
+              process.kill(paused.pid, 'SIGCONT');
+              const conflict = (): boolean =>
+                logOf(paused).some(({ msg }) => String(msg).startsWith('another balancer has this name: this one serves'));
+              await until(conflict, { timeoutMs: SLOW_MS, what: () => `it to notice:\n${paused.lines.join('\n')}` });
+              assert.is((await ask(port)).body, 'a', 'its clients lose nothing');
+              await until(async () => (await readFleet(client, keys)).master === 'b1', {
+                timeoutMs: SLOW_MS,
+                what: 'the other one to lead',
+              });
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
+              paused.kill();
+              assert.is((await ended(paused, SLOW_MS)).code, 0);
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid), 'nor does it take the other out when it stops');
+            });
+          });
+        },
+      ),
+    ),
+  ));
+
 /** Forwards connections on `port` to another loopback port. */
 async function withRelay<T>(port: number, to: number, fn: () => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeercatError } from '../../lib/errors.js';
-import { parseCertificates, readHostTls } from '../../lib/health/host-tls.js';
+import { readHostTls } from '../../lib/health/host-tls.js';
+import { parseCertificates } from '../../lib/pem.js';
 import { withCertificates } from '../support/certificates.js';
 
 const test = suite('host tls');

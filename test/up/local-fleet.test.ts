@@ -175,7 +175,13 @@ function withSmallFleet<T>(
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
     return withFleet(
-      withDefaults(flags, { '--balancers': '1', '--hosts': '1', '--port': String(port), '--redis': url }),
+      // Demo hosts, unless the hosts are named.
+      withDefaults(flags, {
+        '--balancers': '1',
+        ...(!flags.includes('--host') && { '--hosts': '1' }),
+        '--port': String(port),
+        '--redis': url,
+      }),
       (fleet) => fn(fleet, port, url),
       options,
     );
@@ -335,11 +341,14 @@ test("a password of Redis is on nobody's command line and in no line that is sai
 test('a taken port, or one taken for the console, is one line and exit code 1, before anything is started', () =>
   withRedis(async ({ url }) => {
     const port = await freePortsInRow(3);
-    for (const taken of [port + 1, port + 1002]) {
+    for (const [taken, use] of [
+      [port + 1, ''],
+      [port + 1002, `, for the console of the balancer on ${port + 2},`],
+    ] as const) {
       await withPortTaken(taken, () =>
         withFleet(['--balancers', '3', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
           assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
-          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken} is taken: choose others with --port`]);
+          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken}${use} is taken: choose another with --port`]);
           assert.equal(fleet.members(), []);
         }),
       );
