@@ -6,7 +6,8 @@ import { LOG_LEVELS } from '../log.js';
 import { ALGORITHMS } from '../model.js';
 import { isName, NAME_RULE, originOf } from '../redis/names.js';
 import type { BalancerConfig } from './config.js';
-import { ACCESS_LOG_FORMATS, NAME_POLICIES } from './traffic-config.js';
+import { parseMethods } from './methods.js';
+import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from './traffic-config.js';
 import { parseAddress, parseAuthority, parseCidr, parsePath } from './values.js';
 
 /** One field. */
@@ -112,6 +113,7 @@ export const NUMBER_FIELDS = {
   minBodyRate: number('--min-body-rate', 0, GIB, 'bytes a second'),
   maxConnections: number('--max-connections', 1, 1_000_000),
   maxConnectionsPerClient: number('--max-connections-per-client', 0, 1_000_000),
+  maxResponseHeaderSize: bytes('--max-response-header-size', 1 << 10, MIB),
   hostMaxInflight: number('--host-max-inflight', 1, 1_000_000),
   hostQueue: number('--host-queue', 0, 1_000_000),
   memoryLimit: bytes('--memory-limit', 0, Number.MAX_SAFE_INTEGER),
@@ -160,6 +162,12 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   trust: list('--trust', 'a list of addresses and ranges, such as ["10.0.0.0/8"]', (value) => isRead(parseCidr, value)),
   isProxyAccepted: yesOrNo('--accept-proxy'),
   oddNames: oneOf('--odd-names', NAME_POLICIES),
+  utf8Targets: oneOf('--utf8-targets', UTF8_POLICIES),
+  methods: list(
+    '--methods',
+    'a list of methods such as ["GET", "HEAD"], without CONNECT and TRACE',
+    (value) => value !== 'any' && isRead(parseMethods, value) && !/[\s,]/.test(value as string),
+  ),
   isLoadHeaderKept: yesOrNo('--keep-load-header'),
   accessLog: oneOf('--access-log', ACCESS_LOG_FORMATS),
   accessLogFile: text('--access-log-file', 'the name of a file, empty for standard output'),

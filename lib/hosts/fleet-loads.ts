@@ -12,10 +12,7 @@ import { type FleetLoad, HostTotal } from './host-total.js';
 /** A balancer that is silent for this long has nothing in flight any more and names no hosts. */
 export const BALANCER_TTL_MS = 3000;
 
-/**
- * Shortest interval to learn from. After a pause timers fire back to back, and the messages that arrived during it are
- * not the work of zero time.
- */
+/** Shortest interval to learn from: after a pause, timers fire back to back over messages that arrived during it. */
 const MIN_LEARN_MS = 20;
 const MIN_TICK_SECONDS = 0.2;
 
@@ -110,8 +107,7 @@ export class FleetLoads {
     // with a lower seq; it expires after a while and is then accepted anew.
     if (message.seq <= balancer.seq) return changed;
     balancer.heardAtMs = nowMs;
-    // A lost message may have changed hosts that this one does not contain: acknowledge nothing until a full one
-    // arrives.
+    // A lost message may have changed hosts that are not in this one: acknowledge nothing until a full one arrives.
     if (message.isFull) balancer.isWhole = true;
     else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;
     balancer.seq = message.seq;

@@ -24,7 +24,7 @@ const report = (host: string, fields: Partial<Report> = {}): Report => ({
   ...fields,
 });
 const stateOf = (registry: HostRegistry, name = 'h') => registry.row(name, 0)?.state;
-const news = (registry: HostRegistry, nowMs: number): string[] =>
+const newsOf = (registry: HostRegistry, nowMs: number): string[] =>
   registry.takeChanges(nowMs).news.map(({ kind, detail }) => `${kind}: ${detail}`);
 
 /** One second: a report if the agent is alive, the registry's tick, and a check if there is one. */
@@ -50,7 +50,7 @@ test('a host that fails its checks is down even though its agent reports, and up
   const checks = [true, false, true, false, false, false, true, true, false, true, true, true, true];
   const states = checks.map((isGood, i) => second(registry, i * 1000, true, isGood));
   assert.equal(states.join(' '), 'up up up up down down down down down down down up up');
-  assert.equal(news(registry, 20_000), [`host-joined: ${URL_A}`, 'host-down: fails its checks', 'host-up: passes its checks again']);
+  assert.equal(newsOf(registry, 20_000), [`host-joined: ${URL_A}`, 'host-down: fails its checks', 'host-up: passes its checks again']);
 });
 
 test('a host that passes its checks but does not report is silent, including one that was down', () => {
@@ -64,7 +64,7 @@ test('a host that passes its checks but does not report is silent, including one
   for (const isGood of [true, true, true]) second(registry, (nowMs += 1000), false, isGood);
   assert.is(stateOf(registry), 'silent');
   assert.is(second(registry, (nowMs += 1000), true), 'up');
-  assert.equal(news(registry, nowMs).slice(1), [
+  assert.equal(newsOf(registry, nowMs).slice(1), [
     'host-silent: stopped reporting',
     'host-down: fails its checks',
     'host-silent: passes its checks, but does not report',

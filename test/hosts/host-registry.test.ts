@@ -47,7 +47,7 @@ const hostLoad = (host: string, inflight: number, served: number): HostLoad => (
   counts: [],
 });
 
-const news = (registry: HostRegistry, nowMs: number): string[] =>
+const newsOf = (registry: HostRegistry, nowMs: number): string[] =>
   registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
 
@@ -173,10 +173,10 @@ test('a host becomes silent after three missed reports and not before, and is up
   assert.is(stateOf(registry, 'h'), 'up');
   registry.tick(8001);
   assert.is(stateOf(registry, 'h'), 'silent');
-  assert.equal(news(registry, 8001), ['host-silent h']);
+  assert.equal(newsOf(registry, 8001), ['host-silent h']);
   registry.onReport(report('h'), 9000);
   assert.is(stateOf(registry, 'h'), 'up');
-  assert.equal(news(registry, 9000), ['host-up h']);
+  assert.equal(newsOf(registry, 9000), ['host-up h']);
 });
 
 test('a host that reports every ten seconds gets thirty seconds, one that reports often still gets three', () => {
@@ -221,7 +221,7 @@ test('a silent host is probed; it is down after two failed probes in a row, and 
   assert.is(stateOf(registry, 'h'), 'down', 'one answer brings nobody back');
   registry.onProbe('h', true, 8300);
   assert.is(stateOf(registry, 'h'), 'silent');
-  assert.equal(news(registry, 8300), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
+  assert.equal(newsOf(registry, 8300), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
 });
 
 test('a host that is down is forgotten after a minute of silence, and its agent brings it back', () => {
@@ -315,7 +315,7 @@ test("an earlier master's hosts are taken over with their ages, and known ones s
   assert.equal([registry.row('h', 10_000)?.cpu, registry.row('h', 10_000)?.url], [0.1, URL_A]);
   assert.equal([registry.row('k', 10_100)?.cpu, registry.row('k', 10_100)?.ageMs], [0.7, 500]);
   assert.equal([registry.row('s', 10_000)?.isStatic, registry.row('s', 10_000)?.ageMs], [true, null]);
-  assert.equal(news(registry, 10_000), ['host-joined h'], 'the others have not just joined');
+  assert.equal(newsOf(registry, 10_000), ['host-joined h'], 'the others have not just joined');
 });
 
 test('inherited hosts have three seconds to report, however old their last report is', () => {
