@@ -15,6 +15,9 @@ const PREFIX = 'MEERCAT_';
  */
 const NOT_SETTINGS = /^MEERCAT_TEST_|_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
 
+/** The files of a Redis address that variables of their own can name. */
+const REDIS_FILES = ['ca', 'cert', 'key'] as const;
+
 /** The environment that a command line runs in, by variable. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -112,6 +115,11 @@ export class FlagReader {
 
   /** Puts variables in place of the flags in an error's message, where values came from variables. */
   nameVariables(message: string): string {
+    for (const parameter of REDIS_FILES) {
+      const variable = `${PREFIX}REDIS_${parameter.toUpperCase()}`;
+      const said = `--redis: ${parameter}=${this.#variables[variable]}: `;
+      if (message.startsWith(said)) return message.replace(`--redis: ${parameter}`, variable);
+    }
     return message.replaceAll(/--[a-z][a-z0-9-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);
   }
 

@@ -38,8 +38,8 @@ Examples:
   meercat redis-cli subscribe meercat:events       what happens in the fleet, as it happens
   meercat redis-cli --redis redis://10.0.0.1:6379 --scan
 
-Flags of Meercat come first. Without --redis it is the Redis of \`meercat up\` on this machine, and never another
-one. Where no redis-cli is installed, Meercat sends the command itself.
+Flags of Meercat come first. Without --redis it is the Redis of \`meercat up\` on this machine, and never
+another one. Where no redis-cli is installed, Meercat sends the command itself.
 ${helpEnd("0 done; 1 Redis cannot be used, or redis-cli's own code", ...REDIS_VARIABLES)}`,
     )
     .action(async (args: readonly string[], { redis }: RedisCliFlags) => {

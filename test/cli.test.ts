@@ -222,7 +222,7 @@ test('a wrong value from the environment names the variable', () =>
     {
       args: ['status', '--redis', 'rediss://h'],
       env: { MEERCAT_REDIS_CA: '/none.pem' },
-      says: /--redis: ca=\/none.pem \(or MEERCAT_REDIS_CA\): there is no such file$/,
+      says: /^meercat: MEERCAT_REDIS_CA=\/none.pem: there is no such file$/,
     },
     { args: ['balancer', '--redis', `rediss://h?ca=${ENTRY}`], env: {}, says: /--redis: ca=.*: no certificate in PEM form/ },
     {

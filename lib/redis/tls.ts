@@ -51,8 +51,6 @@ function attempt<Result>(name: ParameterName, file: string, act: () => Result): 
 
 type ParameterName = 'ca' | 'cert' | 'key';
 
-/** Names the parameter and the variable: an address does not tell which of the two the file came from. */
 function refusal(name: ParameterName, file: string, reason: string, cause?: unknown): MeercatError {
-  const text = `--redis: ${name}=${file} (or MEERCAT_REDIS_${name.toUpperCase()}): ${reason}`;
-  return new MeercatError('MEERCAT_BAD_CONFIG', text, { cause });
+  return new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${name}=${file}: ${reason}`, { cause });
 }
