@@ -16,7 +16,7 @@ import {
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordReportedCost } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
@@ -184,7 +184,7 @@ export class HostPool {
     const { classId } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
     this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
-    if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
+    if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
   /** A connection for one request: the one that became idle last, else a new one. */

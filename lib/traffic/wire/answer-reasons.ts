@@ -19,7 +19,7 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   const text = bytes.toString('latin1', offset, offset + size);
   const lineEnd = text.search(/[\r\n]/);
   const line = text.slice(0, lineEnd < 0 ? text.length : lineEnd);
-  const [, minor, status] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(line) ?? [];
+  const [, minor, status] = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: |$)/.exec(line) ?? [];
   if (status === undefined) return whyBadLine(text, line);
   const wrong = /[^\t\x20-\x7e\x80-\xff]/.exec(line)?.[0];
   if (wrong !== undefined) return `byte ${describeByte(wrong.charCodeAt(0))} in the status line`;
@@ -38,8 +38,8 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
 function whyBadLine(text: string, line: string): string {
   if (text.startsWith('\x15\x03')) return 'TLS alert instead of an answer: is the host https://?';
   const [version = ''] = line.split(' ', 1);
-  if (/^HTTP\/\d?(?:\.\d*)?$/.test(version) && version !== 'HTTP/1.0' && version !== 'HTTP/1.1') return `version ${quote(version)}`;
-  const [, status] = /^HTTP\/1\.[01] (\S*)/.exec(line) ?? [];
+  if (/^HTTP\/\d?(?:\.\d*)?$/.test(version) && !/^HTTP\/1\.\d$/.test(version)) return `version ${quote(version)}`;
+  const [, status] = /^HTTP\/1\.\d (\S*)/.exec(line) ?? [];
   return status === undefined ? 'no status line' : `status ${quote(status)}`;
 }
 
