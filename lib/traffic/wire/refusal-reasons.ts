@@ -43,19 +43,15 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_header_name':
       return `header name ${quote(oddNameOf(lines) ?? '')}`;
     case 'refused_header_size':
-      return text.length > rules.maxHeaderSize
-        ? `head above --max-header-size (${describeSize(rules.maxHeaderSize)})`
-        : `more than ${rules.maxHeaders} header lines (--max-headers)`;
+      return whyLargeHead(text, rules);
     case 'refused_content_length':
       return whyBadLength(lines, false) ?? 'content-length';
     case 'refused_transfer_encoding':
       return whyBadCoding(lines, minorVersion) ?? 'transfer-encoding';
     case 'refused_body':
       return `${quote(method)} with a body in HTTP/1.${minorVersion}`;
-    case 'refused_upgrade':
-      return `upgrade to ${quoteValue(valuesOf(lines, 'upgrade')[0] ?? '')} ${minorVersion === 0 ? 'in HTTP/1.0' : 'with a body'}`;
     case 'refused_expectation':
-      return `expect ${quoteValue(valuesOf(lines, 'expect')[0] ?? '')}`;
+      return `expect ${quoteValue(valuesOf(lines, 'expect').find((value) => value.toLowerCase() !== '100-continue') ?? '')}`;
     case 'refused_body_size':
       return `body above --max-body-size (${describeSize(rules.maxBodySize)})`;
     case 'refused_chunk':
@@ -78,6 +74,8 @@ function whyBadRequestLine(text: string, line: string): string {
   }
   if (line === '' && text !== '') return 'empty line in place of a request line';
   if (text.startsWith('\n', line.length)) return 'bare LF after the request line';
+  if (text.startsWith('\r', line.length) && line.length + 1 < text.length && text[line.length + 1] !== '\n')
+    return 'bare CR in the request line';
   const method = line.slice(0, line.indexOf(' ') < 0 ? line.length : line.indexOf(' '));
   const odd = NO_TOKEN.exec(method)?.[0];
   if (odd !== undefined) return `${describeByte(odd.charCodeAt(0))} in the method`;
@@ -86,6 +84,15 @@ function whyBadRequestLine(text: string, line: string): string {
   const words = line.split(' ');
   if (words.includes('')) return 'two spaces in the request line';
   return words.length < 3 ? 'request line without a version' : 'request line of more than three words';
+}
+
+function whyLargeHead(text: string, { maxHeaderSize, maxHeaders }: HeadRules): string {
+  const limit = `--max-header-size (${describeSize(maxHeaderSize)})`;
+  if (text.startsWith('\r\n')) return `empty lines above ${limit}`;
+  const end = text.indexOf('\r\n\r\n');
+  // Other requests may have come behind it.
+  const isLong = (end < 0 ? text.length : end + 4) > maxHeaderSize;
+  return isLong ? `head above ${limit}` : `more than ${maxHeaders} header lines (--max-headers)`;
 }
 
 function whyBadTarget(method: string, target: string): string {
