@@ -1,15 +1,14 @@
 // Which part of a request made it refused: looked for once it is, so that good requests pay nothing and the parser need
 // not know. Query strings, credentials and bodies are never quoted. Pure.
 
+import { MAX_METHOD_LENGTH } from '../../config/methods.js';
 import { whyBadChunk, whyBadTrailer } from './chunk-reasons.js';
 import { headerLinesOf, oddNameOf, valuesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { TOKEN_CHARS } from './grammar.js';
 import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
-import type { Refusal } from './refusals.js';
+import { type Refusal, REFUSALS } from './refusals.js';
 import type { HeadRules } from './request-head.js';
-
-/** The longest method that is quoted. */
-const MAX_METHOD = 32;
+import { checkTargetBytes } from './request-line.js';
 
 /**
  * Why a request was refused, in a few words; empty for a refusal of which nothing more is known.
@@ -30,12 +29,13 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_version':
       return `version ${quote(line.slice(line.lastIndexOf(' ') + 1))}`;
     case 'refused_target':
-      return whyBadTarget(method, line.split(' ')[1] ?? '');
+      return whyBadTarget(method, line.split(' ')[1] ?? '', rules);
     case 'refused_url_size':
       return `target above --max-url-size (${describeSize(rules.maxUrlSize)})`;
     case 'refused_method':
       // What is longer may be anything.
-      return method.length > MAX_METHOD ? `method of more than ${MAX_METHOD} characters` : `method ${quote(method)}`;
+      if (method.length > MAX_METHOD_LENGTH) return `method of more than ${MAX_METHOD_LENGTH} characters`;
+      return `method ${quote(method)}${refusal === REFUSALS.methodNotListed ? ' (--methods)' : ''}`;
     case 'refused_host_header':
       return whyBadHost(line, lines);
     case 'refused_header_line':
@@ -95,9 +95,10 @@ function whyLargeHead(text: string, { maxHeaderSize, maxHeaders }: HeadRules): s
   return isLong ? `head above ${limit}` : `more than ${maxHeaders} header lines (--max-headers)`;
 }
 
-function whyBadTarget(method: string, target: string): string {
-  const odd = /[^\x21\x22\x24-\x7e]/.exec(target)?.[0];
+function whyBadTarget(method: string, target: string, rules: HeadRules): string {
+  const odd = (rules.utf8Targets === 'pass' ? /[^\x21\x22\x24-\x7e\x80-\xff]/ : /[^\x21\x22\x24-\x7e]/).exec(target)?.[0];
   if (odd !== undefined) return `${describeByte(odd.charCodeAt(0))} in the target`;
+  if (checkTargetBytes(target, rules) !== undefined) return 'target that is no UTF-8';
   if (target === '*') return `target * with ${quote(method)}`;
   const [, scheme, authority = ''] = /^([A-Za-z][0-9A-Za-z+.-]{0,31}):\/\/([^/?]*)/.exec(target) ?? [];
   if (scheme === undefined) return 'target that is no path';

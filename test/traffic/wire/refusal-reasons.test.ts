@@ -132,17 +132,30 @@ test('what is quoted is cut short and escaped', () => {
 });
 
 /** What a parser refuses of these bytes, in words; undefined when it refuses nothing. */
-function reasonOf(text: string): string | undefined {
-  const parser = new RequestParser(RULES);
+function reasonOf(text: string, rules = RULES): string | undefined {
+  const parser = new RequestParser(rules);
   const bytes = Buffer.from(text, 'latin1');
   for (let offset = 0; offset < bytes.length; ) {
     const next = parser.read(bytes, offset);
-    if (parser.step === 'refused') return whyRefused(parser.refusal as Refusal, bytes.toString('latin1', next), RULES);
+    if (parser.step === 'refused') return whyRefused(parser.refusal as Refusal, bytes.toString('latin1', next), rules);
     if (parser.step === 'more') return undefined;
     offset = next;
   }
   return undefined;
 }
+
+test('a method that is not listed is told from those that are never served', () => {
+  const listed: HeadRules = { ...RULES, methods: ['GET'] };
+  assert.is(reasonOf('BAN / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "BAN" (--methods)');
+  assert.is(reasonOf('TRACE / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "TRACE"');
+});
+
+test('where targets in UTF-8 pass, they are not the culprit', () => {
+  const passing: HeadRules = { ...RULES, utf8Targets: 'pass' };
+  assert.is(reasonOf('GET /caf\xc3\xa9#b HTTP/1.1\r\nHost: x\r\n\r\n', passing), '"#" in the target');
+  assert.is(reasonOf('GET x\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n', passing), 'target that is no path');
+  assert.is(reasonOf('GET /caf\xc3\xa9\xff HTTP/1.1\r\nHost: x\r\n\r\n', passing), 'target that is no UTF-8');
+});
 
 test('whatever is wrong with a request, its reason is short printable ASCII and tells nothing of credentials, queries and bodies', () => {
   const random = new Random(11);
