@@ -18,11 +18,14 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** How much is logged: this level and what is more severe. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** What each line has by itself: a field of the same name would stand there twice, and readers of JSON keep one of the two. */
+type LineKey = 'level' | 'time' | 'name' | 'msg';
+
 /** Values that go with a log line, by name. No secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Writes one log line. */
-export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void;
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields & { readonly [key in LineKey]?: never }) => void;
 
 /** The log of this process; `name` is on each line, so that the lines of a fleet can be told apart. */
 export function createLog(level: LogLevel, name: string): Log {

@@ -1,78 +1,78 @@
-// The values that cross folders. No behaviour, no imports: every folder may depend on this file.
+// The types that cross folders. No behaviour, no imports: every folder may depend on this file.
 
-/** What a balancer is in the fleet: one is master, all others are slaves. */
+/** A balancer's role in the fleet: one is master, all others are slaves. */
 export type Role = 'master' | 'slave';
 
-/** How requests find their host. */
+/** The load-balancing algorithms. */
 export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin';
 
-/** All algorithms, in the order in which help texts list them. */
+/** All algorithms, in the order of help texts. */
 export const ALGORITHMS: readonly Algorithm[] = ['adaptive', 'least-request', 'resource', 'round-robin'];
 
 /**
- * What the fleet thinks of a host.
+ * The state of a host.
  * - `up`: its agent reports, or it answers (a static host has no agent);
- * - `silent`: its agent stopped reporting, the host itself still answers: it keeps a neutral share;
- * - `down`: no report and no answer: it gets no requests.
+ * - `silent`: its agent stopped reporting but the host still answers: it keeps a neutral share;
+ * - `down`: neither reports nor answers: it gets no requests.
  */
 export type HostState = 'up' | 'silent' | 'down';
 
-/** All host states; a state's index is its code in the shared table. */
+/** All host states; the index of a state is its code in the shared table. */
 export const HOST_STATES: readonly HostState[] = ['up', 'silent', 'down'];
 
 /**
- * What an operator said of a host, for the whole fleet.
- * - `drained`: it gets no new requests and finishes what it has;
- * - `ejected`: it gets none, and what it has is ended.
+ * An operator's setting of a host, for the whole fleet.
+ * - `drained`: it gets no new requests and finishes those it has;
+ * - `ejected`: it gets none, and its requests are ended.
  */
 export type OperatorState = 'drained' | 'ejected';
 
-/** All of an operator's words; a word's index and 1 is its code in the shared table, where 0 is none. */
+/** All operator states; index + 1 is the code in the shared table, where 0 is none. */
 export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
 /**
- * What a master's table is stamped with. Later tables have a higher term, or the same mastership and a higher seq.
- * Two masterships can hold one term for a moment, when Redis lost its data: their tables have no order.
+ * The stamp of a master's table. A later table has a higher term, or the same mastership and a higher seq. After Redis
+ * lost its data, two masterships can briefly hold one term: their tables have no order.
  */
 export interface Stamp {
   readonly term: number;
-  /** The mastership's identity: the random value that its lease was taken with, in hex digits. */
+  /** The mastership's id: the random value that its lease was taken with, in hex digits. */
   readonly mastership: string;
   readonly seq: number;
 }
 
-/** The stamp of a table that no master has written yet. */
+/** The stamp before any master's table. */
 export const NO_STAMP: Stamp = { term: 0, mastership: '', seq: 0 };
 
-/** What an agent (or a probe) measured on a host at one moment. `null` is "not known". */
+/** Measurements of a host at one moment, by its agent or a probe; null is unknown. */
 export interface HostFigures {
   /** CPU in use as a fraction (0..1) of what the host may use. */
   readonly cpu: number | null;
   /** Memory in use as a fraction (0..1) of what the host may use. */
   readonly memory: number | null;
-  /** Cores that the host may use; can be fractional (a CPU quota of 1.5 cores). */
+  /** Cores that the host may use; may be fractional (a CPU quota of 1.5 cores). */
   readonly cores: number | null;
   /** Requests per second as the host itself counts them. */
   readonly rps: number | null;
 }
 
-/** One report: what an agent says of its host at one moment. */
+/** A report of a host at one moment. */
 export interface Report extends HostFigures {
   /** The host's name. */
   readonly host: string;
-  /** Where the host takes requests, as an origin (`http://10.0.0.7:8080`). */
+  /** The host's origin (`http://10.0.0.7:8080`). */
   readonly url: string;
-  /** True when the host leaves: no further request may go there. */
+  /** True when the host leaves: it must get no further requests. */
   readonly bye: boolean;
-  /** How often this agent reports, in milliseconds: a host is silent after three missed reports. */
+  /** Report interval of the agent, in ms: a host is silent after three missed reports. */
   readonly intervalMs: number;
-  /** Present when no agent says it, but a balancer that found it in an answer of the host's. */
+  /** Present when a balancer found it in a response, rather than an agent reporting it. */
   readonly via?: 'inband';
-  /** Errors per second as the host itself counts them; in-band only, for people who listen. */
+  /** Errors per second as the host itself counts them; in-band only, for external subscribers. */
   readonly eps?: number | null;
 }
 
-/** What a host said of itself in an answer, on its way to the channel of reports. */
+/** The load report in a host's response, on its way to the channel of reports. */
 export interface InbandReport extends HostFigures {
   readonly slot: number;
   readonly host: string;
@@ -80,36 +80,36 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A host as `--host URL[,name=N]` names it: it has no agent. */
+/** A host named by `--host URL[,name=N]`; it has no agent. */
 export interface StaticHost {
   readonly name: string;
   readonly url: string;
 }
 
 /**
- * What a balancer says of one host. What is in flight and served are levels and totals: a message that is lost or
- * comes twice makes nothing wrong for longer than until the next one. What tells of the host's speed are differences
- * to the message before: when one is lost, there is only less to learn from.
+ * A balancer's figures of one host. In-flight and served are levels and totals, so that a lost or duplicate message is
+ * corrected by the next one. The evidence of the host's speed is a difference to the previous message: when one is
+ * lost, there is only less to learn from.
  */
 export interface HostLoad {
   readonly host: string;
   /** Requests in flight from this balancer to this host, now. */
   readonly inflight: number;
-  /** The work that those are expected to be, in milliseconds of CPU. */
+  /** The expected work of those, in ms of CPU. */
   readonly work: number;
-  /** Requests that this balancer finished on this host since the balancer started. */
+  /** Requests that this balancer has finished on this host since it started. */
   readonly served: number;
-  /** Requests in flight on average since this host was named last. */
+  /** Average number in flight since this host was last included. */
   readonly meanInflight: number;
-  /** Requests that it answered since then, and how long it took, each as a multiple of what its class takes on average, added up. */
+  /** Requests answered since then, and the sum of their paces, each the response time as a multiple of its class average. */
   readonly answers: number;
   readonly paces: number;
   readonly evidence: SpeedEvidence;
-  /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
+  /** Requests finished since the previous message, as triples: class id, count, sum of durations (ms). */
   readonly counts: readonly number[];
 }
 
-/** What finished requests tell of a host's speed, added up: work in milliseconds of CPU, durations in milliseconds. */
+/** Sums over finished requests that show a host's speed: work in ms of CPU, durations in ms. */
 export interface SpeedEvidence {
   readonly work: number;
   readonly durations: number;
@@ -119,18 +119,18 @@ export interface SpeedEvidence {
   readonly durationSquares: number;
 }
 
-/** One load message: what a balancer says of the requests it has in flight, per host. */
+/** One load message: a balancer's requests in flight, per host. */
 export interface LoadMessage {
   readonly balancer: string;
-  /** Differs for every start of a process, so that counters that begin again are noticed. */
+  /** Unique per process start, so that restarted counters are noticed. */
   readonly instance: string;
-  /** Grows by one with each message of an instance, from any number on; it owes nothing to a clock. */
+  /** Increments with each message of an instance, from any start value; independent of the clock. */
   readonly seq: number;
-  /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
+  /** Names of new classes by this balancer's ids; all of them when `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];
-  /** What hosts said since the message before that requests took: a class's id, of how many, their CPU added up (ms). */
+  /** CPU times that hosts reported since the previous message: class id, number of requests, sum (ms). */
   readonly said: readonly (readonly [id: number, count: number, cpuMs: number])[];
-  /** The hosts whose figures changed since the last message; all of them when `isFull`. */
+  /** The hosts whose figures changed since the previous message; all of them when `isFull`. */
   readonly hosts: readonly HostLoad[];
   readonly isFull: boolean;
   /** The static hosts that this balancer was started with. */
@@ -142,157 +142,154 @@ export interface HostRow extends HostFigures {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
-  /** True for a host that was named by `--host` and has no agent; its figures, if it has any, stood in its answers. */
+  /** True for a host that was named by `--host` and has no agent; any figures came from its responses. */
   readonly isStatic: boolean;
-  /** Milliseconds since the master heard the last report, of an agent or in-band; `null` when it never heard one. */
+  /** Milliseconds since the master received the last report, from an agent or in-band; null if there was none. */
   readonly ageMs: number | null;
   /** Requests in flight from the whole fleet. */
   readonly inflight: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
-  /** The work that those in flight are expected to be, in milliseconds of CPU. */
+  /** The expected work of those in flight, in ms of CPU. */
   readonly work: number;
-  /** What the host can do now: milliseconds of work per millisecond, which is about cores that are free for us. */
+  /** Capacity: ms of work per ms, which is about the cores available to us. */
   readonly capacity: number | null;
-  /** What it does of one request that is alone there: milliseconds of work per millisecond. */
+  /** Speed for a single request: ms of work per ms. */
   readonly speed: number | null;
-  /** How balancers and agents contradict each other about its URL, for people: it is stored, not published. Absent when they agree. */
+  /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
 }
 
-/** What a host's agent or its answers say of it about once a second; the rest of its row stays as it was. */
+/** The part of a row that changes about once a second, with a report. */
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 
-/** What changes of a host many times a second; the rest of its row stays as it was. */
+/** The part of a row that changes many times a second. */
 export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
-/** What a request of each class is expected to cost, in milliseconds of CPU. */
+/** The expected cost of a request by class, in ms of CPU. */
 export type Costs = readonly (readonly [name: string, costMs: number])[];
 
-/** A part of the host table or the whole of it, stamped by its master. */
+/** A full or partial host table, stamped by its master. */
 export interface HostTable {
   readonly stamp: Stamp;
-  /** True when `hosts` is the whole table: what it does not name is gone. */
+  /** True when `hosts` is the whole table: hosts that it does not name are gone. */
   readonly isFull: boolean;
-  /** The seq of the message before this one, to notice a gap; equal to `stamp.seq` when `isFull`. */
+  /** The seq of the previous message, to detect a gap; equal to `stamp.seq` when `isFull`. */
   readonly previousSeq: number;
   readonly hosts: readonly HostRow[];
-  /** Hosts of which only the figures changed; none when `isFull`. A host can be among the loads too. */
+  /** Hosts of which only the figures changed; empty when `isFull`. A host can be among the loads too. */
   readonly figures: readonly FiguresRow[];
-  /** Hosts of which only the load changed; none when `isFull`. */
+  /** Hosts of which only the load changed; empty when `isFull`. */
   readonly loads: readonly LoadRow[];
-  /** The last load message that is contained, of each balancer from which one came since the message before: its seq. */
+  /** Acknowledgements: the last load message included, for each balancer that sent one since the previous table. */
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
-  /** What a request of each class is expected to cost, in milliseconds of CPU; null when that did not change. */
+  /** The expected cost of a request by class, in ms of CPU; null when unchanged. */
   readonly costs: Costs | null;
-  /** How long balancers are to wait at least between two load messages, in ms; absent: as long as they like. */
+  /** Minimum interval between two load messages of a balancer, in ms; absent: no limit. */
   readonly everyMs?: number;
-  /** Names of the hosts that answer too soon to be believed; absent: none. */
+  /** Hosts that answer implausibly fast; absent: none. */
   readonly likelyBogus?: readonly string[];
-  /** Names of the hosts that left since the message before. */
+  /** Hosts that left since the previous message. */
   readonly gone: readonly string[];
 }
 
-/** How many classes of requests a balancer tells apart; 0 is the rest together. */
+/** Maximum classes of requests per balancer; class 0 is the rest. */
 export const MAX_CLASSES = 64;
 
-/** Where the figures of the fleet as a whole stand in `HostView.fleet`. */
+/** Indices of the fleet's figures in `HostView.fleet`. */
 export const FLEET = {
-  /** When what is known of the others' requests was true (process's clock); NaN when never. */
+  /** When the known loads of the other balancers were current (process clock); NaN if never. */
   loadsAt: 0,
-  /** The median capacity and speed of the hosts of which they are known; NaN when of none. */
+  /** Median capacity and speed of the hosts where known; NaN without any. */
   neutralCapacity: 1,
   neutralSpeed: 2,
-  /** What other balancers have in flight, per capacity of all hosts: requests, and work. */
+  /** The other balancers' requests in flight and work, per capacity of all hosts. */
   othersPerCapacity: 3,
   othersWorkPerCapacity: 4,
-  /** What a request costs on average, in milliseconds of CPU. */
+  /** Average cost of a request, in ms of CPU. */
   meanCost: 5,
-  /** The usage to assume of a host that nothing is known of: the median of those that reported lately, 0.5 without any. */
+  /** The usage to assume for an unknown host: the median of recent reports, 0.5 without any. */
   neutralUsage: 6,
-  /** The median of the paces of hosts that have answered this balancer; NaN when none has. */
+  /** Median pace of the hosts that have answered this balancer; NaN without any. */
   neutralPace: 7,
-  /** The most that any host could do over the last seconds; NaN when of none is known what it can do. */
+  /** The largest capacity trend of any host; NaN when none is known. */
   mostCapacity: 8,
 } as const;
 
-/**
- * What a policy sees of the host table. Columns are indexed by slot: a small number that stands for
- * one host as long as that host is in the table.
- */
+/** A policy's view of the host table. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
 export interface HostView {
-  /** The slots that may be picked: element 0 says how many, then come the slots. Read it once a pick. */
+  /** The slots that may be picked: element 0 is the count, then the slots follow. Read it once per pick. */
   candidates(): Int32Array;
-  /** How used each host was when it last reported (`usageOf`); NaN when not known. */
+  /** Each host's usage at its last report (`usageOf`); NaN when unknown. */
   readonly usage: Float64Array;
-  /** When that report was made, on the process's clock in milliseconds; NaN when never. */
+  /** When that report was made, in ms (process clock); NaN if never. */
   readonly reportedAt: Float64Array;
-  /** What this balancer itself holds against a host: pick it not before this time (process's clock). */
+  /** This balancer's own verdict: avoid the host until then (process clock). */
   readonly avoidUntil: Float64Array;
-  /** The share (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
+  /** Fraction (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** How long each host takes for its answers to this balancer, as a multiple of what is usual for their class, lately; 0 while it has given none. */
+  /** Each host's recent response time to this balancer as a multiple of its requests' class average; 0 before the first response. */
   readonly pace: Float64Array;
-  /** 1: the master, who hears of all answers, says that the host answers too soon to be believed. */
+  /** 1 when the master, which hears from all balancers, considers the host implausibly fast. */
   readonly likelyBogus: Int32Array;
-  /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
+  /** Since when each host, new or back, has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
-  /** How long a host warms up, in milliseconds. */
+  /** Slow-start period, in ms. */
   readonly slowStartMs: number;
   /** This balancer's requests in flight on each host, now. */
   readonly inflight: Int32Array;
-  /** How many of them one host may have; with so many it is picked only when all others have as many. Infinity: no limit. */
+  /** This balancer's limit of requests per host; a full host is picked only when all are full. Infinity: no limit. */
   readonly maxInflight: number;
-  /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */
+  /** Requests that were answered implausibly fast and still count as in flight. */
   readonly phantomInflight: Int32Array;
-  /** The work that both are expected to be (ms of CPU). */
+  /** The expected work of both (ms of CPU). */
   readonly work: Float64Array;
-  /** What all other balancers have in flight on each host, as of `FLEET.loadsAt`. */
+  /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
-  /** Milliseconds of work per millisecond: of the host as a whole, and of one request alone; NaN when not known. */
+  /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
-  /** What the capacity was over the last seconds: what is left to go by when the latest figure is old. */
+  /** Moving average of the capacity, used when the latest figure is stale. */
   readonly capacityTrend: Float64Array;
-  /** Figures of the fleet as a whole, at the places that `FLEET` names. */
+  /** Figures of the whole fleet, at the indices in `FLEET`. */
   readonly fleet: Float64Array;
 }
 
-/** What became of a host that a policy looked at, as a code: its place in `LOOKS`. */
+/** What became of a host that a policy considered, as a code: its index in `LOOKS`. */
 export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, full: 4 } as const;
 
 /**
- * What can become of a host that a policy looked at.
- * - `eligible`: it could have been taken, and the score decided;
+ * What can become of a host that a policy considered.
+ * - `eligible`: it could be picked, and the score decided;
  * - `excluded`: it must not be picked, since it just failed this request;
- * - `avoided`: this balancer holds something against it for the moment;
- * - `warming`: it warms up, and this request was none of the share that it takes;
- * - `full`: it has as many requests of this balancer as it may.
+ * - `avoided`: this balancer avoids it for the moment;
+ * - `warming`: it is warming up, and this request exceeded its share;
+ * - `full`: it has reached the limit of requests.
  */
 export type Look = keyof typeof LOOK;
 
-/** All looks, by their codes. */
+/** All looks, by code. */
 export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'full'];
 
-/** What hears of each host that a policy looks at, while it looks. */
+/** Receives each host that a policy considers, during the pick. */
 export interface PickTrace {
   /**
-   * A host was looked at; the one that is picked too.
+   * A host was considered; called for the picked one too.
    * @param look a code of `LOOK`
-   * @param score the policy's own figure, of which the least wins; NaN when it had none
+   * @param score the policy's score, lower is better; NaN without one
    */
   look(view: HostView, slot: number, nowMs: number, look: number, score: number): void;
 }
 
-/** How to pick: one small object for each algorithm. */
+/** A load-balancing policy: one small object per algorithm. */
 export interface Policy {
   readonly algorithm: Algorithm;
   /**
-   * The slot of the host for one request, or -1 when there is none.
-   * @param nowMs the time on the process's clock
+   * Returns the slot of the host for one request, or -1 when there is none.
+   * @param nowMs the time (process clock)
    * @param excluded a slot that must not be picked, such as the one that just failed; -1 for none
-   * @param cost the work that the request is expected to be, in milliseconds of CPU; above 0
+   * @param cost the request's expected work, in ms of CPU; above 0
    */
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
 }

@@ -28,7 +28,7 @@ const TOLD_FOR_REPORTS = 3;
 const TOLD_FOR_MS = 3000;
 
 /** What an agent is told. */
-export interface AgentOptions {
+export interface AgentConfig {
   /** The Redis address that carries the data. */
   readonly redis: string;
   readonly namespace: string;
@@ -49,12 +49,14 @@ export interface AgentOptions {
 
 /** A running agent. */
 export interface Agent {
+  /** Where HAProxy's agent checks are answered; null when nowhere. */
+  readonly agentCheckPort: number | null;
   /** Says goodbye, so that no further request goes to the host, and ends. */
   stop(): Promise<void>;
 }
 
 /** Starts to report. Rejects when the probe or the port for agent checks can't be opened; survives any loss of Redis. */
-export async function startAgent(options: AgentOptions, log: Log): Promise<Agent> {
+export async function startAgent(options: AgentConfig, log: Log): Promise<Agent> {
   const { name, url, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
   const keys = buildKeys(options.namespace);
@@ -169,6 +171,7 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   void report();
   log('info', 'agent reports', { host: name, url, probe: probe.kind, interval_ms: intervalMs });
   return {
+    agentCheckPort: check?.port ?? null,
     async stop() {
       isStopping = true;
       clearTimeout(timer);

@@ -81,7 +81,7 @@ test('what is wrong with all processes is said once, with the exit code of a sin
         await withPortTaken(consolePort + 1, async () => {
           assert.is(
             await refusal(['--console-port', String(consolePort)], 1),
-            `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port`,
+            `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port (this is that of process 2: each further process takes the next port)`,
           );
         });
       },

@@ -4,7 +4,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { formatDuration } from '../../config/config.js';
-import { MeercatError } from '../../errors.js';
+import { listenError } from '../../listen-error.js';
 import type { Count } from '../../table/counters.js';
 import { startTimeout } from '../../timeout.js';
 import { type AnswerCode, answerText } from '../wire/answers.js';
@@ -44,17 +44,7 @@ export async function openListener(options: ListenerOptions): Promise<{ readonly
   // A client that closes its half after the request still gets its answer.
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => accept(socket, options));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --port`, { cause: error })
-          : new MeercatError(
-              'MEERCAT_START_FAILED',
-              `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --bind and --port`,
-              { cause: error },
-            ),
-      );
-    });
+    server.once('error', (error) => reject(listenError(error, { port, bind, portFlag: '--port', bindFlag: '--bind' })));
     server.listen({ port, host: bind, backlog: BACKLOG }, () => {
       server.removeAllListeners('error');
       resolve();

@@ -1,11 +1,12 @@
 // TLS towards clients: the certificates and keys of --tls-cert and --tls-key, and which of them a client is shown.
 // They are read all or not at all, at the start and at each reload, so that no handshake ever sees a half of them.
 
-import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { MeercatError, messageOf } from '../../errors.js';
-import { parseCertificates } from '../../health/host-tls.js';
+import { MeercatError } from '../../errors.js';
+import { fileReason } from '../../file-reason.js';
+import { parseCertificates, readPrivateKey } from '../../pem.js';
 
 /** The certificates that are in use. */
 export interface TlsContexts {
@@ -74,7 +75,7 @@ function loadPair(certFile: string, keyFile: string): { names: string[]; context
   const cert = attempt(inCert, () => readFileSync(certFile));
   const [leaf] = attempt(inCert, () => parseCertificates(cert.toString('latin1'))) as [X509Certificate];
   const key = attempt(inKey, () => readFileSync(keyFile));
-  const privateKey: KeyObject = attempt(inKey, () => createPrivateKey(key));
+  const privateKey = attempt(inKey, () => readPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) throw badConfig(`${inKey}: not the key of the first certificate in ${certFile}`);
   const context = attempt(inCert, () => createSecureContext({ ...RULES, cert, key }));
   return { names: namesOf(leaf), context };
@@ -84,7 +85,7 @@ function attempt<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (thrown) {
-    throw badConfig(`${what}: ${messageOf(thrown)}`, thrown);
+    throw badConfig(`${what}: ${fileReason(thrown)}`, thrown);
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordSaid } from '../../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordReportedCost } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
@@ -184,7 +184,7 @@ export class HostPool {
     const { classId } = attempt;
     // What it is known to cost now: costs may have been told anew since it was sent, in another measure.
     this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
-    if (attempt.saidCpuMs >= 0) recordSaid(columns, classId, attempt.saidCpuMs);
+    if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
   /** A connection for one request: the one that was idle last, else a new one. */

@@ -1,7 +1,8 @@
 // The access log: one line for each request, whatever became of it. What clients and hosts say is escaped, so that
 // nobody can forge a line or send commands to the terminal of who reads it: lines are printable ASCII throughout.
 
-import { MeercatError, messageOf } from '../../errors.js';
+import { MeercatError } from '../../errors.js';
+import { fileReason } from '../../file-reason.js';
 import { type LineSink, openLineSink } from '../../log.js';
 import type { AccessLogFormat } from '../../config/traffic-config.js';
 
@@ -75,7 +76,11 @@ function openSink(file: string, onDrop: () => void, isShared: boolean): LineSink
   try {
     return openLineSink(file, onDrop, isShared);
   } catch (thrown) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `--access-log-file ${file}: ${messageOf(thrown)}`, { cause: thrown });
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      `${file === '' ? '--access-log: standard output' : `--access-log-file ${file}`}: ${fileReason(thrown, 'written')}`,
+      { cause: thrown },
+    );
   }
 }
 

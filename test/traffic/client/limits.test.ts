@@ -3,6 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MIN_MEMORY_LIMIT_BYTES } from '../../../lib/config/traffic-config.js';
 import { freePort, until } from '../../support/brackets.js';
 import { type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { ask, exchangeRaw, RawClient, withRaw } from '../../support/http-client.js';
@@ -131,8 +132,10 @@ test('a client that goes away while it waits leaves its place to the next one, a
     { hostMaxInflight: 1, hostQueue: 1, queueTimeoutMs: 20_000 },
   ));
 
-test('in want of memory new requests are refused with when to come again, and connections stay', () =>
-  withRawProxy(
+test('in want of memory new requests are refused with when to come again, and connections stay', async () => {
+  // Of this process, in which the balancer is, so that there is too little for certain.
+  const taken = Buffer.alloc(MIN_MEMORY_LIMIT_BYTES, 1);
+  await withRawProxy(
     answerWith(OK),
     ({ port, counter }, host) =>
       withRaw(port, async (raw) => {
@@ -147,8 +150,10 @@ test('in want of memory new requests are refused with when to come again, and co
         );
         assert.is(host.connections.length, 0);
       }),
-    { memoryLimit: 1 << 20 },
-  ));
+    { memoryLimit: MIN_MEMORY_LIMIT_BYTES },
+  );
+  assert.is(taken.at(-1), 1);
+});
 
 test('a body that is too large is refused: by its length before a host hears of it, in chunks as soon as it is', () =>
   withRawProxy(

@@ -24,6 +24,8 @@ const ROWS: readonly (readonly [answer: string, reason: string])[] = [
   ['hello\r\n\r\n', 'no status line'],
   ['\x15\x03\x03\0\x02\x02\x46', 'TLS alert instead of an answer: is the host https://?'],
   ['HTTP/2.0 200 OK\r\n\r\n', 'version "HTTP/2.0"'],
+  ['HTTP/1.2 200 OK\r\nContent-Length: 010\r\n\r\n', 'content-length "010"'],
+  ['HTTP/1.2 20 OK\r\n\r\n', 'status "20"'],
   ['HTTP/1.1 20 OK\r\n\r\n', 'status "20"'],
   ['HTTP/1.2 20 OK\r\n\r\n', 'status "20"'],
   [ok('A : b').replace('1.1', '1.2'), 'space between "A" and its colon'],
