@@ -102,7 +102,7 @@ test('what is said to be forwarded is, both ways', () => {
       names.add(name);
       const others = name === 'Host' ? [] : ['Host: other.example'];
       const request = headOf([...others, `${name}: ${sampleOf(name)}`]);
-      check(toHost, name, requestHeaders(request, client, { authority: 'h:1', pseudonym: 'me', isUpgrade: false }));
+      check(toHost, name, requestHeaders(request, client, { authority: 'h:1', pseudonym: 'me' }));
       check(toClient, name, responseHeaders({ headers: [name, sampleOf(name)], status: 200, framing: 'length' }, true));
     }
   }
@@ -125,7 +125,7 @@ test('what a host may take for a header that does not pass as it came has an odd
 test('every claim of origin is in the table, is dropped of a peer that is not trusted, and passes of one that is', () => {
   const names = tableBelow('http.md', '## Forwarded').flatMap(([cell = '']) => codeIn(cell));
   const proxy = clientFacts('192.0.2.9', 8080, false, true);
-  const rules = { authority: 'h:1', pseudonym: 'me', isUpgrade: false };
+  const rules = { authority: 'h:1', pseudonym: 'me' };
   for (const claim of CLAIMS) {
     const name = names.find((each) => each.toLowerCase() === claim);
     assert.ok(name !== undefined, claim);

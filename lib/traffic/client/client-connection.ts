@@ -177,6 +177,11 @@ export class ClientConnection {
   }
 
   #begin(head: RequestHead, bytes: Buffer, next: number): void {
+    if (head.upgrade !== undefined && this.#hasEnded) {
+      // Who has closed its half can't speak the new protocol: gone, as one that closes it after the offer.
+      this.close();
+      return;
+    }
     if (head.droppedNames.length > 0) this.context.onNamesDropped(this.facts, head.droppedNames);
     this.#isBusy = true;
     this.#isAnswered = false;

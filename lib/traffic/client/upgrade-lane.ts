@@ -66,9 +66,11 @@ export class UpgradeLane extends Http1Lane {
     this.hasStarted = true;
     this.status = 101;
     socket.off('end', this.#onEnd);
-    const upgrade = head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
-    const named = upgrade < 0 ? (this.head.upgrade as string) : (head.headers[upgrade + 1] as string);
-    output.sendText(headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', named]));
+    // Exactly one is there: others open no tunnel.
+    const upgrade = head.headers[head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade') + 1] as string;
+    output.sendText(
+      headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', upgrade]),
+    );
     this.bytesIn = this.#early.length;
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;

@@ -13,11 +13,6 @@ import type { HostConnection } from './host-connection.js';
  */
 const BODIES_IGNORED = /^(?:GET|HEAD|OPTIONS|DELETE)$/i;
 
-/** Whether a request offers the host another protocol. */
-export function asksForUpgrade({ upgrade }: RequestHead): boolean {
-  return upgrade !== undefined;
-}
-
 /** Sends the head. @param authority the host's name and port */
 export function writeRequestHead(
   connection: HostConnection,
@@ -26,7 +21,7 @@ export function writeRequestHead(
   authority: string,
   pseudonym: string,
 ): void {
-  connection.write(requestText(head, facts, { authority, pseudonym, isUpgrade: asksForUpgrade(head) }));
+  connection.write(requestText(head, facts, { authority, pseudonym }));
 }
 
 /**

@@ -172,7 +172,7 @@ export class ResponseParser {
   #whyWrong(bytes: Buffer, offset: number): string {
     const { step } = this.#chunked;
     const isChunk = this.#phase === 'chunked' && (step === 'bad' || step === 'bad-trailer' || step === 'too-long');
-    return boundReason(isChunk ? whyBadChunk(step, bytes.toString('latin1', offset)) : whyBadHead(bytes, offset));
+    return boundReason(isChunk ? whyBadChunk(step, bytes.toString('latin1', offset)) : whyBadHead(bytes, offset, this.#maxHeadBytes));
   }
 
   #readLength(bytes: Buffer, offset: number, sink: ResponseSink): number {

@@ -75,7 +75,7 @@ export function refusedRecordOf(
   reason: string,
   id: string,
 ): AccessRecord {
-  const [, method = '', target = ''] = /^(\S+) (\S+) HTTP\/1\.[01]$/.exec(line) ?? [];
+  const [, method = '', target = '', minor] = /^(\S+) (\S+) HTTP\/1\.(\d)$/.exec(line) ?? [];
   return {
     id,
     clientAddress: address,
@@ -83,7 +83,7 @@ export function refusedRecordOf(
     isTls,
     method,
     target,
-    httpMinor: 1,
+    httpMinor: minor === '0' ? 0 : 1,
     host: '',
     userAgent: '',
     referer: '',

@@ -5,7 +5,6 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import { startTimeout } from '../../timeout.js';
 import type { ClientSide } from '../client/client-side.js';
-import { asksForUpgrade } from '../host/request-writer.js';
 import { hasToken } from '../wire/grammar.js';
 import { writeBytes } from '../wire/buffers.js';
 import type { ResponseHead } from '../wire/response-head.js';
@@ -49,8 +48,7 @@ export function openTunnel(
 ): Tunnel | undefined {
   const protocol = protocolOf(head);
   const { upgrade } = client.head;
-  if (upgrade === undefined || client.sendSwitch === undefined || !asksForUpgrade(client.head) || !hasToken(upgrade, protocol))
-    return undefined;
+  if (upgrade === undefined || client.sendSwitch === undefined || !hasToken(upgrade, protocol)) return undefined;
   client.listener = undefined;
   const early: Buffer[] = [];
   const opened: { tunnel?: Tunnel } = {};

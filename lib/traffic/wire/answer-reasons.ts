@@ -6,14 +6,12 @@ import { boundReason, describeByte, describeSize, quote, quoteValue } from './re
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
-/** An informational head longer than this was refused for its length, not because there were too many. */
-const MAX_INFORMATIONAL_BYTES = 8 << 10;
-
 /**
- * Why a head was refused. If nothing else is wrong with it, it was too long.
- * @param bytes what was read; the head begins at `offset`
+ * Why a head is no answer.
+ * @param bytes what was read, the head at `offset`
+ * @param maxHeadBytes a head longer than this was refused for its length, unless something else is wrong with it
  */
-export function whyBadHead(bytes: Buffer, offset: number): string {
+export function whyBadHead(bytes: Buffer, offset: number, maxHeadBytes: number): string {
   const found = bytes.indexOf('\r\n\r\n', offset, 'latin1');
   const size = (found < 0 ? bytes.length : found + 4) - offset;
   const text = bytes.toString('latin1', offset, offset + size);
@@ -30,8 +28,8 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   if (broken !== undefined) return broken;
   const reason = whyBadLength(lines, true) ?? whyBadCoding(lines, minor === '0' ? 0 : 1);
   if (reason !== undefined) return reason;
-  if (Number(status) < 200 && size <= MAX_INFORMATIONAL_BYTES) return 'too many informational answers';
-  return `answer head of ${found < 0 ? 'more than ' : ''}${describeSize(size)}`;
+  if (Number(status) < 200 && size <= maxHeadBytes) return 'too many informational answers';
+  return `answer head of ${found < 0 ? 'more than ' : ''}${describeSize(size)} (--max-response-header-size)`;
 }
 
 /** Describes the text found in place of a status line. */
@@ -45,7 +43,7 @@ function whyBadLine(text: string, line: string): string {
 
 /** Why a 101 opens no tunnel. */
 export function whyBadSwitch({ headers }: Pick<ResponseHead, 'headers'>, { upgrade }: Pick<RequestHead, 'upgrade'>): string {
-  const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade');
-  const named = at < 0 ? 'without Upgrade' : `to ${quoteValue(headers[at + 1] as string)}`;
+  const [first, second] = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'upgrade').map(quoteValue);
+  const named = first === undefined ? 'without Upgrade' : `to ${first}${second === undefined ? '' : ` and ${second}`}`;
   return boundReason(`101 ${named}, asked for ${upgrade === undefined ? 'none' : quoteValue(upgrade)}`);
 }

@@ -31,7 +31,7 @@ export function usualAuthority(authority: string, scheme: Scheme): string {
 /** Whether two authorities are equivalent under a scheme, whatever their spelling. */
 export function isSameAuthority(one: string, other: string, scheme: Scheme): boolean {
   const [first, second] = [usualAuthority(one, scheme), usualAuthority(other, scheme)];
-  return first === second || (first.startsWith('[') && second.startsWith('[') && shortest(first) === shortest(second));
+  return first === second || (first.startsWith('[') && second.startsWith('[') && withShortest(first) === withShortest(second));
 }
 
 /** Where the colon before the port is; -1 without one. */
@@ -40,10 +40,12 @@ function portAt(authority: string): number {
   return colon > authority.lastIndexOf(']') ? colon : -1;
 }
 
-/** An authority with its IPv6 address in the shortest form. Anything that is not an address stays as it is. */
-function shortest(authority: string): string {
+/** An authority, in its usual spelling, whose IPv6 address is written in its shortest form. What is no address stays as it is. */
+function withShortest(authority: string): string {
+  const end = authority.indexOf(']') + 1;
   try {
-    return new URL(`http://${authority}/`).host;
+    // The port is left out: a URL drops the one that is its own scheme's.
+    return new URL(`http://${authority.slice(0, end)}/`).hostname + authority.slice(end);
   } catch {
     return authority;
   }

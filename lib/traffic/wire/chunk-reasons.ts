@@ -32,14 +32,14 @@ export function whyBadTrailer(text: string): string {
 }
 
 function whyBadSize(text: string): string {
-  const [size = '', digits = '', spaces = ''] = /^0*([0-9A-Fa-f]*)([ \t]*)/.exec(text) ?? [];
+  const [size = '', zeros = '', digits = ''] = /^(0*)([0-9A-Fa-f]*)[ \t]*/.exec(text) ?? [];
   const next = text[size.length];
   if (digits.length > 13) return 'chunk size of more than 13 digits';
   if (next === '\n') return 'bare LF in the chunked framing';
   if (next === '\r' && text[size.length + 1] !== '\n') return 'bare CR in the chunked framing';
-  if (next === ';') return 'chunk extension';
-  if (next === '\r' || next === undefined)
-    return size === '' ? 'empty chunk size' : spaces === '' ? 'chunk framing' : 'space after a chunk size';
-  // Data longer than its declared size looks the same.
+  if (zeros === '' && digits === '' && (next === ';' || next === '\r' || next === undefined)) return 'empty chunk size';
+  if (next === ';') return /^[^\r\n]*\n/.test(text) ? 'bare LF in the chunked framing' : 'chunk extension';
+  if (next === '\r' || next === undefined) return 'chunk framing';
+  // Data longer than its size says looks like this, too.
   return `${describeByte(next.charCodeAt(0))} in a chunk size, or no CR LF after a chunk`;
 }

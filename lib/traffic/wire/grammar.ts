@@ -17,14 +17,19 @@ export function splitLines(lines: string, start: number, end: number): string[] 
   for (let at = start; at < end; ) {
     const colon = lines.indexOf(':', at);
     const lineEnd = lines.indexOf('\r\n', colon);
-    let from = colon + 1;
-    let to = lineEnd;
-    while (from < to && isBlank(lines.charCodeAt(from))) from++;
-    while (to > from && isBlank(lines.charCodeAt(to - 1))) to--;
-    headers.push(lines.slice(at, colon), lines.slice(from, to));
+    headers.push(lines.slice(at, colon), trimBlanks(lines, colon + 1, lineEnd));
     at = lineEnd + 2;
   }
   return headers;
+}
+
+/** A part of a text without the blanks round it. No regular expression: one that looks for blanks at an end takes the square of their number. */
+export function trimBlanks(text: string, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
 }
 
 function isBlank(code: number): boolean {

@@ -1,12 +1,11 @@
 // Which line of a head was at fault. Runs only after a head has been refused. Values are quoted only for headers that
 // frame a message; for others only the name is, since the value may be a secret. Pure.
 
-import { isClaim } from './claims.js';
-import { TOKEN_CHARS } from './grammar.js';
+import { TOKEN_CHARS, trimBlanks } from './grammar.js';
+import { isOddName } from './header-names.js';
 import { describeByte, quote, quoteValue } from './reason-text.js';
 
 const NO_TOKEN = new RegExp(`[^${TOKEN_CHARS}]`);
-const PLAIN_NAME = /^[0-9A-Za-z-]+$/;
 const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** The header lines of a head, without its first line and anything after the head. */
@@ -44,20 +43,19 @@ export function whyBrokenLines(lines: string, where: string): string | undefined
   return undefined;
 }
 
-/** The first name that a host may take for another: one with `_` or a claim in an odd spelling, else the first with any other sign. */
+/** The first name that a host may take for another; undefined without one. */
 export function oddNameOf(lines: string): string | undefined {
-  const odd = lines
+  return lines
     .split('\r\n')
     .map((line) => line.slice(0, Math.max(0, line.indexOf(':'))))
-    .filter((name) => name !== '' && !PLAIN_NAME.test(name));
-  return odd.find((name) => name.includes('_') || isClaim(name)) ?? odd[0];
+    .find((name) => name !== '' && isOddName(name));
 }
 
 /** All values of a header, in order. */
 export function valuesOf(lines: string, name: string): string[] {
   return lines.split('\r\n').flatMap((line) => {
     const colon = line.indexOf(':');
-    return line.slice(0, Math.max(0, colon)).toLowerCase() === name ? [line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')] : [];
+    return line.slice(0, Math.max(0, colon)).toLowerCase() === name ? [trimBlanks(line, colon + 1, line.length)] : [];
   });
 }
 

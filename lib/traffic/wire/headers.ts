@@ -27,8 +27,6 @@ export interface RequestRules {
   readonly authority: string;
   /** Our name in Via. */
   readonly pseudonym: string;
-  /** Whether the client's Upgrade is passed on. */
-  readonly isUpgrade: boolean;
 }
 
 /** The facts of a client. @param peer the sender of the PROXY header, if there was one */
@@ -89,7 +87,7 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
   addOrigin(headers, claims, client, host);
   headers.push('Via', `1.${minorVersion} ${rules.pseudonym}`);
   if (framing === 'chunked') headers.push('Transfer-Encoding', 'chunked');
-  if (rules.isUpgrade && head.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', head.upgrade);
+  if (head.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', head.upgrade);
   else if (wantsTrailers) headers.push('TE', 'trailers', 'Connection', 'keep-alive, TE');
   else headers.push('Connection', 'keep-alive');
   return headers;

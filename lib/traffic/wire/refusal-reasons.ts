@@ -1,15 +1,14 @@
 // Why a request was refused. Runs only after the refusal, so good requests pay nothing and the parser need not record
 // reasons. Query strings, credentials and bodies are never quoted. Pure.
 
+import { MAX_METHOD_LENGTH } from '../../config/methods.js';
 import { whyBadChunk, whyBadTrailer } from './chunk-reasons.js';
 import { headerLinesOf, oddNameOf, valuesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { TOKEN_CHARS } from './grammar.js';
 import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
-import type { Refusal } from './refusals.js';
+import { type Refusal, REFUSALS } from './refusals.js';
 import type { HeadRules } from './request-head.js';
-
-/** The longest method that is quoted. */
-const MAX_METHOD = 32;
+import { checkTargetBytes } from './request-line.js';
 
 /**
  * Why a request was refused, in a few words; the counter's name if nothing more is known.
@@ -30,12 +29,13 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_version':
       return `version ${quote(line.slice(line.lastIndexOf(' ') + 1))}`;
     case 'refused_target':
-      return whyBadTarget(method, line.split(' ')[1] ?? '');
+      return whyBadTarget(method, line.split(' ')[1] ?? '', rules);
     case 'refused_url_size':
       return `target above --max-url-size (${describeSize(rules.maxUrlSize)})`;
     case 'refused_method':
-      // A longer one may be anything, a secret too.
-      return method.length > MAX_METHOD ? `method of more than ${MAX_METHOD} characters` : `method ${quote(method)}`;
+      // What is longer may be anything.
+      if (method.length > MAX_METHOD_LENGTH) return `method of more than ${MAX_METHOD_LENGTH} characters`;
+      return `method ${quote(method)}${refusal === REFUSALS.methodNotListed ? ' (--methods)' : ''}`;
     case 'refused_host_header':
       return whyBadHost(line, lines);
     case 'refused_header_line':
@@ -43,19 +43,15 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_header_name':
       return `header name ${quote(oddNameOf(lines) ?? '')}`;
     case 'refused_header_size':
-      return text.length > rules.maxHeaderSize
-        ? `head above --max-header-size (${describeSize(rules.maxHeaderSize)})`
-        : `more than ${rules.maxHeaders} header lines (--max-headers)`;
+      return whyLargeHead(text, rules);
     case 'refused_content_length':
       return whyBadLength(lines, false) ?? 'content-length';
     case 'refused_transfer_encoding':
       return whyBadCoding(lines, minorVersion) ?? 'transfer-encoding';
     case 'refused_body':
       return `${quote(method)} with a body in HTTP/1.${minorVersion}`;
-    case 'refused_upgrade':
-      return `upgrade to ${quoteValue(valuesOf(lines, 'upgrade')[0] ?? '')} ${minorVersion === 0 ? 'in HTTP/1.0' : 'with a body'}`;
     case 'refused_expectation':
-      return `expect ${quoteValue(valuesOf(lines, 'expect')[0] ?? '')}`;
+      return `expect ${quoteValue(valuesOf(lines, 'expect').find((value) => value.toLowerCase() !== '100-continue') ?? '')}`;
     case 'refused_body_size':
       return `body above --max-body-size (${describeSize(rules.maxBodySize)})`;
     case 'refused_chunk':
@@ -78,6 +74,8 @@ function whyBadRequestLine(text: string, line: string): string {
   }
   if (line === '' && text !== '') return 'empty line in place of a request line';
   if (text.startsWith('\n', line.length)) return 'bare LF after the request line';
+  if (text.startsWith('\r', line.length) && line.length + 1 < text.length && text[line.length + 1] !== '\n')
+    return 'bare CR in the request line';
   const method = line.slice(0, line.indexOf(' ') < 0 ? line.length : line.indexOf(' '));
   const odd = NO_TOKEN.exec(method)?.[0];
   if (odd !== undefined) return `${describeByte(odd.charCodeAt(0))} in the method`;
@@ -88,9 +86,19 @@ function whyBadRequestLine(text: string, line: string): string {
   return words.length < 3 ? 'request line without a version' : 'request line of more than three words';
 }
 
-function whyBadTarget(method: string, target: string): string {
-  const odd = /[^\x21\x22\x24-\x7e]/.exec(target)?.[0];
+function whyLargeHead(text: string, { maxHeaderSize, maxHeaders }: HeadRules): string {
+  const limit = `--max-header-size (${describeSize(maxHeaderSize)})`;
+  if (text.startsWith('\r\n')) return `empty lines above ${limit}`;
+  const end = text.indexOf('\r\n\r\n');
+  // Other requests may have come behind it.
+  const isLong = (end < 0 ? text.length : end + 4) > maxHeaderSize;
+  return isLong ? `head above ${limit}` : `more than ${maxHeaders} header lines (--max-headers)`;
+}
+
+function whyBadTarget(method: string, target: string, rules: HeadRules): string {
+  const odd = (rules.utf8Targets === 'pass' ? /[^\x21\x22\x24-\x7e\x80-\xff]/ : /[^\x21\x22\x24-\x7e]/).exec(target)?.[0];
   if (odd !== undefined) return `${describeByte(odd.charCodeAt(0))} in the target`;
+  if (checkTargetBytes(target, rules) !== undefined) return 'target that is no UTF-8';
   if (target === '*') return `target * with ${quote(method)}`;
   const [, scheme, authority = ''] = /^([A-Za-z][0-9A-Za-z+.-]{0,31}):\/\/([^/?]*)/.exec(target) ?? [];
   if (scheme === undefined) return 'target that is no path';

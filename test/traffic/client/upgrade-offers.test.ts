@@ -30,6 +30,8 @@ interface Stage {
   readonly raw: RawClient;
   /** Method, target and offers of the requests that the host saw. */
   readonly seen: string[];
+  /** Answers the request for /late. */
+  answerLate(): void;
 }
 
 /** A client of a balancer whose host accepts the offers for /accept, echoes then, and answers everything else. */
@@ -38,6 +40,7 @@ async function withStage(
   { isTls = false, ...overrides }: { isTls?: boolean; utf8Targets?: 'pass'; responseTimeoutMs?: number } = {},
 ): Promise<void> {
   const seen: string[] = [];
+  let answerLate = (): void => undefined;
   const run = (files: object, ca?: string): Promise<void> =>
     withRawHost(
       (connection) => {
@@ -50,6 +53,7 @@ async function withStage(
         connection.text = rest;
         for (const { method, target, headers } of requests) {
           const offers = headers.find(([name]) => name === 'Upgrade')?.[1];
+          if (target === '/late') answerLate = () => void connection.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate');
           seen.push(`${method} ${target}${offers === undefined ? '' : ` (${offers})`}`);
           if (target.startsWith('/accept')) {
             connection.socket.write(`HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ${offers?.split(', ')[0]}\r\n\r\n`);
@@ -61,7 +65,7 @@ async function withStage(
       },
       (host) =>
         withBalancer({ statics: [{ name: 'h', url: host.url }], ...files, ...overrides }, (each) =>
-          withRaw(each.port, (raw) => fn({ each, raw, seen }), ca),
+          withRaw(each.port, (raw) => fn({ each, raw, seen, answerLate: () => answerLate() }), ca),
         ),
     );
   if (!isTls) return run({});
@@ -195,5 +199,17 @@ test('a target in UTF-8 passes with an offer too, byte by byte', () =>
     },
     { utf8Targets: 'pass' },
   ));
+
+test('a client that has closed its sending side offers no other protocol: the answers before the offer are all that it gets', () =>
+  withStage(async ({ each, raw, seen, answerLate }) => {
+    raw.send(plain('/late') + offer('/accept'));
+    raw.socket.end();
+    // So it is looked at whether the client is still there: its end has been seen.
+    await raw.receives(/100 Continue/);
+    answerLate();
+    assert.match(await raw.ends(), /HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nlate$/);
+    assert.equal(seen, ['GET /late']);
+    assert.is(each.inflight().balancer, 0);
+  }));
 
 test.run();

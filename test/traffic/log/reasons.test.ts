@@ -85,7 +85,21 @@ test('input refused before it becomes a request has an id and a reason in the ac
     { oddNames: 'refuse' },
   ));
 
-test('the common format quotes the reason, and no input can end the quotes', () =>
+test('what is refused has its request line in the access log, in any version of HTTP/1', () =>
+  withLogs(answerWith(OK), async (each, file) => {
+    for (const version of ['1.0', '1.1', '1.2']) await exchangeRaw(each.port, `GET /${version} HTTP/${version}\r\nHost: x y\r\n\r\n`);
+    const lines = await logged(file, 3);
+    assert.equal(
+      lines.map((line) => [line['method'], line['target'], line['http_version']]),
+      [
+        ['GET', '/1.0', '1.0'],
+        ['GET', '/1.1', '1.1'],
+        ['GET', '/1.2', '1.1'],
+      ],
+    );
+  }));
+
+test('the common format has the reason between quotes, and nothing that was sent ends them', () =>
   withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     await withRawProxy(

@@ -49,7 +49,7 @@ const head = (oddNames: NamePolicy): fc.Arbitrary<RequestHead> =>
 
 /** What a host gets for a head and its body, as an attempt sends it. */
 function forwarded(read: RequestHead, client = CLIENT, trailers: readonly string[] = []): string {
-  const lines = requestHeaders(read, client, { authority: '10.0.0.7:80', pseudonym: PSEUDONYM, isUpgrade: read.upgrade !== undefined });
+  const lines = requestHeaders(read, client, { authority: '10.0.0.7:80', pseudonym: PSEUDONYM });
   const body =
     read.framing === 'length'
       ? '12345'

@@ -27,6 +27,9 @@ const ROWS: readonly (readonly [answer: string, reason: string])[] = [
   ['HTTP/1.2 200 OK\r\nContent-Length: 010\r\n\r\n', 'content-length "010"'],
   ['HTTP/1.2 20 OK\r\n\r\n', 'status "20"'],
   ['HTTP/1.1 20 OK\r\n\r\n', 'status "20"'],
+  ['HTTP/1.2 20 OK\r\n\r\n', 'status "20"'],
+  [ok('A : b').replace('1.1', '1.2'), 'space between "A" and its colon'],
+  [ok('Transfer-Encoding: gzip').replace('1.1', '1.9'), 'transfer-encoding "gzip"'],
   ['HTTP/1.1 200 O\0K\r\n\r\n', 'byte 0x00 in the status line'],
   ['HTTP/1.1 200 OK\nA: b\r\n\r\n', 'bare LF in the status line'],
   [ok('A : b'), 'space between "A" and its colon'],
@@ -37,8 +40,10 @@ const ROWS: readonly (readonly [answer: string, reason: string])[] = [
   [ok('Transfer-Encoding: gzip'), 'transfer-encoding "gzip"'],
   [ok('Transfer-Encoding: chunked', 'Content-Length: 1'), 'transfer-encoding with content-length'],
   [ok('Transfer-Encoding: chunked').replace('1.1', '1.0'), 'transfer-encoding in HTTP/1.0'],
-  [ok(`A: ${'x'.repeat(40_000)}`), 'answer head of 40 KiB'],
-  [ok(`A: ${'x'.repeat(40_000)}`).slice(0, -4), 'answer head of more than 40 KiB'],
+  [ok(`A: ${'x'.repeat(40_000)}`), 'answer head of 40 KiB (--max-response-header-size)'],
+  [ok(`A: ${'x'.repeat(40_000)}`).slice(0, -4), 'answer head of more than 40 KiB (--max-response-header-size)'],
+  [`HTTP/1.1 103 Early Hints\r\nA: ${'x'.repeat(40_000)}\r\n\r\n`, 'answer head of 40 KiB (--max-response-header-size)'],
+  [`HTTP/1.1 103 Early Hints\r\nA: ${'x'.repeat(9000)}\r\n\r\n`.repeat(30), 'too many informational answers'],
   ['HTTP/1.1 102 Processing\r\n\r\n'.repeat(30), 'too many informational answers'],
   [`${ok('Transfer-Encoding: chunked')}zz\r\n`, '"z" in a chunk size, or no CR LF after a chunk'],
   [`${ok('Transfer-Encoding: chunked')}1\r\naxx`, '"x" in a chunk size, or no CR LF after a chunk'],
@@ -47,12 +52,16 @@ const ROWS: readonly (readonly [answer: string, reason: string])[] = [
 
 for (const [answer, reason] of ROWS) test(`an answer: ${reason}`, () => assert.is(reasonOf(answer), reason));
 
-test('ambiguous lengths are reported, also beside good lines', () => {
-  assert.is(whyBadHead(Buffer.from(ok('A: b', 'Content-Length: 010', 'B: c')), 0), 'content-length "010"');
+test('lengths that another parser would read differently are the culprit, also beside good lines', () => {
+  assert.is(whyBadHead(Buffer.from(ok('A: b', 'Content-Length: 010', 'B: c')), 0, 1024), 'content-length "010"');
 });
 
 test('a 101 that opens no tunnel says what was asked for', () => {
   const asked = { upgrade: 'websocket' };
+  assert.is(
+    whyBadSwitch({ headers: ['Upgrade', 'websocket', 'upgrade', 'x'] }, asked),
+    '101 to "websocket" and "x", asked for "websocket"',
+  );
   assert.is(whyBadSwitch({ headers: ['A', 'b'] }, asked), '101 without Upgrade, asked for "websocket"');
   assert.is(whyBadSwitch({ headers: ['upgrade', 'x"\n'] }, asked), '101 to "x\\x22\\x0a", asked for "websocket"');
   assert.is(whyBadSwitch({ headers: ['Upgrade', 'h2c'] }, { upgrade: undefined }), '101 to "h2c", asked for none');

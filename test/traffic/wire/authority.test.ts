@@ -69,6 +69,9 @@ test('two spellings of one authority are the same, and two authorities are not',
   ] as const) {
     assert.not.ok(isSameAuthority(one, other, 'http'), `${one} ${other}`);
   }
+  assert.ok(isSameAuthority('[::1]', '[0::1]:443', 'https'));
+  assert.not.ok(isSameAuthority('[::1]', '[::1]:80', 'https'));
+  assert.not.ok(isSameAuthority('[::1]:443', '[0::1]:80', 'https'));
 });
 
 test.run();

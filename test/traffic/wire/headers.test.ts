@@ -19,7 +19,7 @@ const test = suite('headers');
 
 const CLIENT: ClientFacts = clientFacts('192.0.2.1', 8080, false, false);
 const PROXY: ClientFacts = { ...CLIENT, isTrusted: true };
-const RULES: RequestRules = { authority: '10.0.0.7:8080', pseudonym: 'meercat-test', isUpgrade: false };
+const RULES: RequestRules = { authority: '10.0.0.7:8080', pseudonym: 'meercat-test' };
 
 /** What a balancer adds about where a plain request came from. */
 const ORIGIN = [
@@ -398,9 +398,9 @@ test("the host is told of TLS, of the client's address and port, and of the name
 
 test('an upgrade asks for an upgrade, with the protocol that the client named', () => {
   const raw = ['Upgrade', 'websocket', 'Connection', 'Upgrade, X-Gone', 'X-Gone', '1', 'Sec-WebSocket-Key', 'k'];
-  const headers = toHost(raw, { upgrade: 'websocket' }, CLIENT, { isUpgrade: true });
+  const headers = toHost(raw, { upgrade: 'websocket' }, CLIENT);
   assert.equal(headers, ['Sec-WebSocket-Key', 'k', ...ORIGIN, 'Connection', 'Upgrade', 'Upgrade', 'websocket']);
-  assert.equal(toHost(raw, { upgrade: 'websocket' }), ['Sec-WebSocket-Key', 'k', ...OURS], 'one that is not passed on');
+  assert.equal(toHost(raw, { upgrade: undefined }), ['Sec-WebSocket-Key', 'k', ...OURS], 'one that is not passed on');
 });
 
 function passedBy(lines: readonly string[]): string | undefined {

@@ -40,6 +40,7 @@ const ROWS: readonly Row[] = [
   ['request_line', '\x16\x03\x01\x02\0\x01\0', 'TLS on a port for plain HTTP'],
   ['request_line', 'PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n', 'PROXY header without --accept-proxy, or from a peer outside --trust'],
   ['request_line', '\r\n\r\n\0\r\nQUIT\n!', 'PROXY header without --accept-proxy, or from a peer outside --trust'],
+  ['request_line', 'GET /\r/ HTTP/1.1\r\n', 'bare CR in the request line'],
   ['request_line', '\r\n\r\nGET', 'empty line in place of a request line'],
   ['version', 'GET / HTTP/2.0\r\n', 'version "HTTP/2.0"'],
   ['target', 'GET /a#b HTTP/1.1\r\n', '"#" in the target'],
@@ -70,8 +71,12 @@ const ROWS: readonly Row[] = [
   ['header_name', head('B: c', 'A_b: c'), 'header name "A_b"'],
   ['header_name', head('C.d: c', 'A_b: c'), 'header name "A_b"'],
   ['header_name', head('C.d: c', 'X.Real.IP: c'), 'header name "X.Real.IP"'],
+  ['header_name', head('C.d: c', 'Content.Length: 1'), 'header name "Content.Length"'],
   ['header_size', head(`A: ${'x'.repeat(5000)}`).slice(0, 4097), 'head above --max-header-size (4 KiB)'],
   ['header_size', head(...Array.from({ length: 11 }, () => 'A: b')), 'more than 10 header lines (--max-headers)'],
+  // What came behind the head is none of it.
+  ['header_size', `${head(...Array.from({ length: 11 }, () => 'A: b'))}${'x'.repeat(5000)}`, 'more than 10 header lines (--max-headers)'],
+  ['header_size', '\r\n\r\nGET', 'empty lines above --max-header-size (4 KiB)'],
   ['content_length', post('Content-Length: +1'), 'content-length "+1"'],
   ['content_length', post('Content-Length: 010'), 'content-length "010"'],
   ['content_length', post('Content-Length: 1', 'content-length: 2'), 'content-length "1" and "2"'],
@@ -80,14 +85,15 @@ const ROWS: readonly Row[] = [
   ['transfer_encoding', post('Transfer-Encoding: chunked', 'Content-Length: 1'), 'transfer-encoding with content-length'],
   ['transfer_encoding', post('Transfer-Encoding: chunked').replace('/1.1', '/1.0'), 'transfer-encoding in HTTP/1.0'],
   ['body', 'GET / HTTP/1.0\r\nContent-Length: 1\r\n\r\n', '"GET" with a body in HTTP/1.0'],
-  ['upgrade', post('Connection: Upgrade', 'Upgrade: x', 'Content-Length: 1'), 'upgrade to "x" with a body'],
-  ['upgrade', head('Connection: Upgrade', 'Upgrade: x').replace('/1.1', '/1.0'), 'upgrade to "x" in HTTP/1.0'],
   ['expectation', post('Expect: tea'), 'expect "tea"'],
+  ['expectation', post('Expect: 100-Continue', 'Expect: tea'), 'expect "tea"'],
   ['body_size', post('Content-Length: 9999'), 'body above --max-body-size (2 KiB)'],
   ['chunk', 'zz\r\n', '"z" in a chunk size, or no CR LF after a chunk'],
   ['chunk', '5\n', 'bare LF in the chunked framing'],
-  ['chunk', '5 \r\n', 'space after a chunk size'],
   ['chunk', '\r\n', 'empty chunk size'],
+  ['chunk', ' \r\n', 'empty chunk size'],
+  ['chunk', ';a\r\n', 'empty chunk size'],
+  ['chunk', '5;a\nhello', 'bare LF in the chunked framing'],
   ['chunk', '5\rx', 'bare CR in the chunked framing'],
   ['chunk', '5;a b\r\n', 'chunk extension'],
   ['chunk', `${'1'.repeat(14)}\r\n`, 'chunk size of more than 13 digits'],
@@ -106,7 +112,14 @@ test('framing that is too large is reported by its kind', () => {
   assert.is(whyRefused(tooLarge, `A: ${'x'.repeat(9000)}`, RULES), 'trailers above 8 KiB');
 });
 
-test('a refusal without further details is named by its counter', () => {
+test('the time that a reason takes grows with the bytes, not with their square', () => {
+  const startedMs = performance.now();
+  const reason = whyRefused(refusalOf('host_header'), `GET / HTTP/1.1\r\nHost: a${' '.repeat(200_000)}b\r\n\r\n`, RULES);
+  assert.match(reason, /^host "a {39}\.\.\."$/);
+  assert.ok(performance.now() - startedMs < 5000);
+});
+
+test('a refusal of which nothing more is known is named by its counter', () => {
   assert.is(whyRefused(refusalOf('loop'), '', RULES), 'loop');
 });
 
@@ -119,19 +132,32 @@ test('quoted input is cut short and escaped', () => {
 });
 
 /** What a parser refuses of these bytes, in words; undefined when it refuses nothing. */
-function reasonOf(text: string): string | undefined {
-  const parser = new RequestParser(RULES);
+function reasonOf(text: string, rules = RULES): string | undefined {
+  const parser = new RequestParser(rules);
   const bytes = Buffer.from(text, 'latin1');
   for (let offset = 0; offset < bytes.length; ) {
     const next = parser.read(bytes, offset);
-    if (parser.step === 'refused') return whyRefused(parser.refusal as Refusal, bytes.toString('latin1', next), RULES);
+    if (parser.step === 'refused') return whyRefused(parser.refusal as Refusal, bytes.toString('latin1', next), rules);
     if (parser.step === 'more') return undefined;
     offset = next;
   }
   return undefined;
 }
 
-test('any reason is short printable ASCII and reveals no credentials, queries and bodies', () => {
+test('a method that is not listed is told from those that are never served', () => {
+  const listed: HeadRules = { ...RULES, methods: ['GET'] };
+  assert.is(reasonOf('BAN / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "BAN" (--methods)');
+  assert.is(reasonOf('TRACE / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "TRACE"');
+});
+
+test('where targets in UTF-8 pass, they are not the culprit', () => {
+  const passing: HeadRules = { ...RULES, utf8Targets: 'pass' };
+  assert.is(reasonOf('GET /caf\xc3\xa9#b HTTP/1.1\r\nHost: x\r\n\r\n', passing), '"#" in the target');
+  assert.is(reasonOf('GET x\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n', passing), 'target that is no path');
+  assert.is(reasonOf('GET /caf\xc3\xa9\xff HTTP/1.1\r\nHost: x\r\n\r\n', passing), 'target that is no UTF-8');
+});
+
+test('whatever is wrong with a request, its reason is short printable ASCII and tells nothing of credentials, queries and bodies', () => {
   const random = new Random(11);
   const base = [
     'POST /login?token=tok3nsecret HTTP/1.1\r\nHost: example.org\r\nAuthorization: Basic b4s1csecret\r\n',

@@ -84,7 +84,7 @@ const meaningOf = ({ host, framing, length, upgrade, expectsContinue, isKeptAliv
 });
 
 const CLIENT = clientFacts('192.0.2.1', 8080, false, false);
-const RULES = { authority: 'h:1', pseudonym: 'me', isUpgrade: true };
+const RULES = { authority: 'h:1', pseudonym: 'me' };
 
 test('a header whose name only resembles one with a meaning has none, and passes unchanged', () => {
   fc.assert(
