@@ -1,4 +1,4 @@
-// What a program may import: a balancer, an agent and a local fleet as functions, and their types.
+// The public API for programs: a balancer, an agent and a local fleet as functions, and their types.
 
 export { type Agent, type AgentOptions, startAgent } from './agent/agent.js';
 export { type Balancer, startBalancer } from './balancer.js';

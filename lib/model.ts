@@ -1,19 +1,19 @@
-// The values that cross folders. No behaviour, no imports: every folder may depend on this file.
+// Types and constants shared across folders. No behaviour, no imports: every folder may depend on this file.
 
-/** What a balancer is in the fleet: one is master, all others are slaves. */
+/** A balancer's role in the fleet: one is master, all others are slaves. */
 export type Role = 'master' | 'slave';
 
-/** How requests find their host. */
+/** A load balancing algorithm. */
 export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin';
 
-/** All algorithms, in the order in which help texts list them. */
+/** All algorithms, in the order of the help texts. */
 export const ALGORITHMS: readonly Algorithm[] = ['adaptive', 'least-request', 'resource', 'round-robin'];
 
 /**
- * What the fleet thinks of a host.
+ * The fleet's view of a host's health.
  * - `up`: its agent reports, or it answers (a static host has no agent);
- * - `silent`: its agent stopped reporting, the host itself still answers: it keeps a neutral share;
- * - `down`: no report and no answer: it gets no requests.
+ * - `silent`: its agent stopped reporting, but the host still answers: it keeps a neutral share;
+ * - `down`: neither reports nor answers: it gets no requests.
  */
 export type HostState = 'up' | 'silent' | 'down';
 
@@ -21,58 +21,58 @@ export type HostState = 'up' | 'silent' | 'down';
 export const HOST_STATES: readonly HostState[] = ['up', 'silent', 'down'];
 
 /**
- * What an operator said of a host, for the whole fleet.
- * - `drained`: it gets no new requests and finishes what it has;
- * - `ejected`: it gets none, and what it has is ended.
+ * A host's administrative state, set by an operator for the whole fleet.
+ * - `drained`: it gets no new requests and finishes those in flight;
+ * - `ejected`: it gets no new requests, and those in flight are aborted.
  */
 export type OperatorState = 'drained' | 'ejected';
 
-/** All of an operator's words; a word's index and 1 is its code in the shared table, where 0 is none. */
+/** All operator states; index + 1 is the code in the shared table, where 0 means none. */
 export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
 /**
- * What a master's table is stamped with. Later tables have a higher term, or the same mastership and a higher seq.
- * Two masterships can hold one term for a moment, when Redis lost its data: their tables have no order.
+ * The version of a master's table. A later table has a higher term, or the same mastership and a higher seq.
+ * Two masterships can briefly hold the same term after Redis lost its data: their tables have no order.
  */
 export interface Stamp {
   readonly term: number;
-  /** The mastership's identity: the random value that its lease was taken with, in hex digits. */
+  /** The mastership's identity: the random value of its lease, in hex digits. */
   readonly mastership: string;
   readonly seq: number;
 }
 
-/** The stamp of a table that no master has written yet. */
+/** The stamp of a table before any master has written it. */
 export const NO_STAMP: Stamp = { term: 0, mastership: '', seq: 0 };
 
-/** What an agent (or a probe) measured on a host at one moment. `null` is "not known". */
+/** Measurements of a host at one moment, by an agent or a probe. `null` means unknown. */
 export interface HostFigures {
   /** CPU in use as a fraction (0..1) of what the host may use. */
   readonly cpu: number | null;
   /** Memory in use as a fraction (0..1) of what the host may use. */
   readonly memory: number | null;
-  /** Cores that the host may use; can be fractional (a CPU quota of 1.5 cores). */
+  /** Cores available to the host; may be fractional (a CPU quota of 1.5 cores). */
   readonly cores: number | null;
-  /** Requests per second as the host itself counts them. */
+  /** Requests per second as counted by the host. */
   readonly rps: number | null;
 }
 
-/** One report: what an agent says of its host at one moment. */
+/** An agent's report on its host at one moment. */
 export interface Report extends HostFigures {
   /** The host's name. */
   readonly host: string;
   /** Where the host takes requests, as an origin (`http://10.0.0.7:8080`). */
   readonly url: string;
-  /** True when the host leaves: no further request may go there. */
+  /** True if the host is leaving: it must get no further requests. */
   readonly bye: boolean;
-  /** How often this agent reports, in milliseconds: a host is silent after three missed reports. */
+  /** The agent's report interval in milliseconds: a host is silent after three missed reports. */
   readonly intervalMs: number;
-  /** Present when no agent says it, but a balancer that found it in an answer of the host's. */
+  /** Set if the report does not come from an agent, but from a response of the host, relayed by a balancer. */
   readonly via?: 'inband';
-  /** Errors per second as the host itself counts them; in-band only, for people who listen. */
+  /** Errors per second as counted by the host; in-band only, informational. */
   readonly eps?: number | null;
 }
 
-/** What a host said of itself in an answer, on its way to the channel of reports. */
+/** A report from a host's response header, to be published on the reports channel. */
 export interface InbandReport extends HostFigures {
   readonly slot: number;
   readonly host: string;
@@ -80,219 +80,219 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A host as `--host URL[,name=N]` names it: it has no agent. */
+/** A static host, from `--host URL[,name=N]`: it has no agent. */
 export interface StaticHost {
   readonly name: string;
   readonly url: string;
 }
 
 /**
- * What a balancer says of one host. What is in flight and served are levels and totals: a message that is lost or
- * comes twice makes nothing wrong for longer than until the next one. What tells of the host's speed are differences
- * to the message before: when one is lost, there is only less to learn from.
+ * A balancer's load on one host. `inflight`, `work` and `served` are levels and totals: the next message corrects a lost
+ * or duplicated one. The figures about the host's speed are deltas since the last message: if one is lost, there is
+ * only less to learn from.
  */
 export interface HostLoad {
   readonly host: string;
   /** Requests in flight from this balancer to this host, now. */
   readonly inflight: number;
-  /** The work that those are expected to be, in milliseconds of CPU. */
+  /** Expected work of those requests, in milliseconds of CPU. */
   readonly work: number;
-  /** Requests that this balancer finished on this host since the balancer started. */
+  /** Requests completed on this host since the balancer started. */
   readonly served: number;
-  /** Requests in flight on average since this host was named last. */
+  /** Mean number of requests in flight since this host last appeared in a message. */
   readonly meanInflight: number;
-  /** Requests that it answered since then, and how long it took, each as a multiple of what its class takes on average, added up. */
+  /** Requests answered since then, and the sum of their durations, each as a multiple of its class's mean. */
   readonly answers: number;
   readonly paces: number;
   readonly evidence: SpeedEvidence;
-  /** Requests finished since the message before, as triples: a class's id, how many, their durations added up (ms). */
+  /** Requests completed since the last message, as triples: class id, count, sum of durations (ms). */
   readonly counts: readonly number[];
 }
 
-/** What finished requests tell of a host's speed, added up: work in milliseconds of CPU, durations in milliseconds. */
+/** Sums over completed requests, from which a host's speed is estimated: work in milliseconds of CPU, durations in milliseconds. */
 export interface SpeedEvidence {
   readonly work: number;
   readonly durations: number;
-  /** Sums of work², work · duration and duration²: how much work and duration scatter. */
+  /** Sums of work², work · duration and duration²: the second moments. */
   readonly workSquares: number;
   readonly workByDuration: number;
   readonly durationSquares: number;
 }
 
-/** One load message: what a balancer says of the requests it has in flight, per host. */
+/** A load message: a balancer's requests in flight, per host. */
 export interface LoadMessage {
   readonly balancer: string;
-  /** Differs for every start of a process, so that counters that begin again are noticed. */
+  /** Unique to each start of a process, so that a reset of the counters is noticed. */
   readonly instance: string;
-  /** Grows by one with each message of an instance, from any number on; it owes nothing to a clock. */
+  /** Increases by one with each message of an instance, from an arbitrary start; independent of any clock. */
   readonly seq: number;
-  /** Names of classes by this balancer's ids, as far as they are new; all of them when `isFull`. */
+  /** Class names by this balancer's ids: the new ones, or all if `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];
-  /** What hosts said since the message before that requests took: a class's id, of how many, their CPU added up (ms). */
+  /** CPU costs that hosts reported since the last message: class id, number of requests, sum of CPU (ms). */
   readonly said: readonly (readonly [id: number, count: number, cpuMs: number])[];
-  /** The hosts whose figures changed since the last message; all of them when `isFull`. */
+  /** The hosts whose figures changed since the last message; all hosts if `isFull`. */
   readonly hosts: readonly HostLoad[];
   readonly isFull: boolean;
-  /** The static hosts that this balancer was started with. */
+  /** This balancer's static hosts. */
   readonly statics: readonly StaticHost[];
 }
 
-/** One row of the host table, as the master publishes it. */
+/** A row of the host table, as published by the master. */
 export interface HostRow extends HostFigures {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
-  /** True for a host that was named by `--host` and has no agent; its figures, if it has any, stood in its answers. */
+  /** True for a host from `--host`, without an agent; its figures, if any, come from its responses. */
   readonly isStatic: boolean;
-  /** Milliseconds since the master heard the last report, of an agent or in-band; `null` when it never heard one. */
+  /** Milliseconds since the master received the last report, from an agent or in-band; `null` if it never has. */
   readonly ageMs: number | null;
   /** Requests in flight from the whole fleet. */
   readonly inflight: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
-  /** The work that those in flight are expected to be, in milliseconds of CPU. */
+  /** Expected work of the requests in flight, in milliseconds of CPU. */
   readonly work: number;
-  /** What the host can do now: milliseconds of work per millisecond, which is about cores that are free for us. */
+  /** Current capacity: milliseconds of work per millisecond, roughly the cores available to this fleet. */
   readonly capacity: number | null;
-  /** What it does of one request that is alone there: milliseconds of work per millisecond. */
+  /** Speed of a single request without others: milliseconds of work per millisecond. */
   readonly speed: number | null;
-  /** How balancers and agents contradict each other about its URL, for people: it is stored, not published. Absent when they agree. */
+  /** A conflict between balancers and agents over the host's URL, in readable form: stored, not published. Absent if they agree. */
   readonly conflict?: string;
 }
 
-/** What a host's agent or its answers say of it about once a second; the rest of its row stays as it was. */
+/** The fields that reports update about once a second; the rest of the row is unchanged. */
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 
-/** What changes of a host many times a second; the rest of its row stays as it was. */
+/** The fields that change many times a second; the rest of the row is unchanged. */
 export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
-/** What a request of each class is expected to cost, in milliseconds of CPU. */
+/** Expected cost of a request of each class, in milliseconds of CPU. */
 export type Costs = readonly (readonly [name: string, costMs: number])[];
 
-/** A part of the host table or the whole of it, stamped by its master. */
+/** The host table or a part of it, stamped by its master. */
 export interface HostTable {
   readonly stamp: Stamp;
-  /** True when `hosts` is the whole table: what it does not name is gone. */
+  /** True if `hosts` is the whole table: hosts not in it are gone. */
   readonly isFull: boolean;
-  /** The seq of the message before this one, to notice a gap; equal to `stamp.seq` when `isFull`. */
+  /** The seq of the previous message, to detect a gap; equals `stamp.seq` if `isFull`. */
   readonly previousSeq: number;
   readonly hosts: readonly HostRow[];
-  /** Hosts of which only the figures changed; none when `isFull`. A host can be among the loads too. */
+  /** Hosts with only their figures changed; empty if `isFull`. A host can be in `loads` too. */
   readonly figures: readonly FiguresRow[];
-  /** Hosts of which only the load changed; none when `isFull`. */
+  /** Hosts with only their load changed; empty if `isFull`. */
   readonly loads: readonly LoadRow[];
-  /** The last load message that is contained, of each balancer from which one came since the message before: its seq. */
+  /** The seq of the last load message included, for each balancer that sent one since the previous table. */
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
-  /** What a request of each class is expected to cost, in milliseconds of CPU; null when that did not change. */
+  /** Expected cost of a request of each class, in milliseconds of CPU; null if unchanged. */
   readonly costs: Costs | null;
-  /** How long balancers are to wait at least between two load messages, in ms; absent: as long as they like. */
+  /** Minimum interval between a balancer's load messages, in ms; absent: no minimum. */
   readonly everyMs?: number;
-  /** Names of the hosts that answer too soon to be believed; absent: none. */
+  /** Names of hosts whose responses are implausibly fast; absent: none. */
   readonly likelyBogus?: readonly string[];
-  /** Names of the hosts that left since the message before. */
+  /** Names of the hosts that left since the previous message. */
   readonly gone: readonly string[];
 }
 
-/** How many classes of requests a balancer tells apart; 0 is the rest together. */
+/** Maximum number of request classes that a balancer distinguishes; class 0 holds all others. */
 export const MAX_CLASSES = 64;
 
-/** Where the figures of the fleet as a whole stand in `HostView.fleet`. */
+/** Indexes of the fleet-wide figures in `HostView.fleet`. */
 export const FLEET = {
-  /** When what is known of the others' requests was true (process's clock); NaN when never. */
+  /** Time at which the other balancers' loads were current (process clock); NaN if unknown. */
   loadsAt: 0,
-  /** The median capacity and speed of the hosts of which they are known; NaN when of none. */
+  /** Median capacity and speed over the hosts with known values; NaN if there are none. */
   neutralCapacity: 1,
   neutralSpeed: 2,
-  /** What other balancers have in flight, per capacity of all hosts: requests, and work. */
+  /** Other balancers' requests in flight, and their work, per unit of the fleet's capacity. */
   othersPerCapacity: 3,
   othersWorkPerCapacity: 4,
-  /** What a request costs on average, in milliseconds of CPU. */
+  /** Mean cost of a request, in milliseconds of CPU. */
   meanCost: 5,
-  /** The usage to assume of a host that nothing is known of: the median of those that reported lately, 0.5 without any. */
+  /** Usage assumed for a host without a report: the median of recent reports, or 0.5 without any. */
   neutralUsage: 6,
-  /** The median of the paces of hosts that have answered this balancer; NaN when none has. */
+  /** Median pace of the hosts that have answered this balancer; NaN if none has. */
   neutralPace: 7,
-  /** The most that any host could do over the last seconds; NaN when of none is known what it can do. */
+  /** Highest capacity of any host over the last seconds; NaN if no capacity is known. */
   mostCapacity: 8,
 } as const;
 
 /**
- * What a policy sees of the host table. Columns are indexed by slot: a small number that stands for
- * one host as long as that host is in the table.
+ * A policy's view of the host table. Columns are indexed by slot: a small number assigned to a host while it is in the
+ * table.
  */
 export interface HostView {
-  /** The slots that may be picked: element 0 says how many, then come the slots. Read it once a pick. */
+  /** The candidate slots: element 0 is the count, followed by the slots. Read it once per pick. */
   candidates(): Int32Array;
-  /** How used each host was when it last reported (`usageOf`); NaN when not known. */
+  /** Each host's usage at its last report (`usageOf`); NaN if unknown. */
   readonly usage: Float64Array;
-  /** When that report was made, on the process's clock in milliseconds; NaN when never. */
+  /** Time of that report, on the process clock in milliseconds; NaN if none. */
   readonly reportedAt: Float64Array;
-  /** What this balancer itself holds against a host: pick it not before this time (process's clock). */
+  /** This balancer avoids the host until this time (process clock). */
   readonly avoidUntil: Float64Array;
-  /** The share (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
+  /** Share (0..1) of this balancer's recent requests to each host that failed or got a 5xx. */
   readonly failing: Float64Array;
-  /** How long each host takes for its answers to this balancer, as a multiple of what is usual for their class, lately; 0 while it has given none. */
+  /** Each host's recent response time to this balancer, as a multiple of the usual one for the class; 0 before the first response. */
   readonly pace: Float64Array;
-  /** 1: the master, who hears of all answers, says that the host answers too soon to be believed. */
+  /** 1 if the master, which sees all responses, finds the host's responses implausibly fast. */
   readonly likelyBogus: Int32Array;
-  /** Since when each host warms up (process's clock): it was new or came back then. 0 when it need not. */
+  /** Start of each host's slow start (process clock), when it was added or came back; 0 if not in slow start. */
   readonly warmSince: Float64Array;
-  /** How long a host warms up, in milliseconds. */
+  /** Duration of slow start, in milliseconds. */
   readonly slowStartMs: number;
-  /** This balancer's requests in flight on each host, now. */
+  /** This balancer's current requests in flight on each host. */
   readonly inflight: Int32Array;
-  /** How many of them one host may have; with so many it is picked only when all others have as many. Infinity: no limit. */
+  /** Limit of those per host; a host at the limit is picked only if all others are too. Infinity: no limit. */
   readonly maxInflight: number;
-  /** Requests that were answered too soon to be believed: they count as in flight for a while longer. */
+  /** Requests that were answered implausibly fast: they count as in flight for a while longer. */
   readonly phantomInflight: Int32Array;
-  /** The work that both are expected to be (ms of CPU). */
+  /** Expected work of both (ms of CPU). */
   readonly work: Float64Array;
-  /** What all other balancers have in flight on each host, as of `FLEET.loadsAt`. */
+  /** All other balancers' requests in flight on each host, as of `FLEET.loadsAt`. */
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
-  /** Milliseconds of work per millisecond: of the host as a whole, and of one request alone; NaN when not known. */
+  /** Milliseconds of work per millisecond: of the whole host, and of a single request; NaN if unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
-  /** What the capacity was over the last seconds: what is left to go by when the latest figure is old. */
+  /** Capacity over the last seconds: used when the latest figure is stale. */
   readonly capacityTrend: Float64Array;
-  /** Figures of the fleet as a whole, at the places that `FLEET` names. */
+  /** Fleet-wide figures, at the indexes in `FLEET`. */
   readonly fleet: Float64Array;
 }
 
-/** What became of a host that a policy looked at, as a code: its place in `LOOKS`. */
+/** Codes of the verdicts on a considered host: indexes into `LOOKS`. */
 export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, full: 4 } as const;
 
 /**
- * What can become of a host that a policy looked at.
- * - `eligible`: it could have been taken, and the score decided;
+ * A policy's verdict on a considered host.
+ * - `eligible`: it could be picked, and the score decided;
  * - `excluded`: it must not be picked, since it just failed this request;
- * - `avoided`: this balancer holds something against it for the moment;
- * - `warming`: it warms up, and this request was none of the share that it takes;
- * - `full`: it has as many requests of this balancer as it may.
+ * - `avoided`: this balancer avoids it at the moment;
+ * - `warming`: it is in slow start, and this request is outside its share;
+ * - `full`: it is at this balancer's limit of requests in flight.
  */
 export type Look = keyof typeof LOOK;
 
-/** All looks, by their codes. */
+/** All verdicts, by code. */
 export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'full'];
 
-/** What hears of each host that a policy looks at, while it looks. */
+/** Observer of the hosts that a policy considers. */
 export interface PickTrace {
   /**
-   * A host was looked at; the one that is picked too.
+   * Called for each host considered, including the one picked.
    * @param look a code of `LOOK`
-   * @param score the policy's own figure, of which the least wins; NaN when it had none
+   * @param score the policy's score, lowest wins; NaN if it had none
    */
   look(view: HostView, slot: number, nowMs: number, look: number, score: number): void;
 }
 
-/** How to pick: one small object for each algorithm. */
+/** A policy: one small object per algorithm. */
 export interface Policy {
   readonly algorithm: Algorithm;
   /**
-   * The slot of the host for one request, or -1 when there is none.
-   * @param nowMs the time on the process's clock
+   * Picks the slot of a host for one request; -1 if there is none.
+   * @param nowMs the time on the process clock
    * @param excluded a slot that must not be picked, such as the one that just failed; -1 for none
-   * @param cost the work that the request is expected to be, in milliseconds of CPU; above 0
+   * @param cost the request's expected work, in milliseconds of CPU; above 0
    */
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
 }
