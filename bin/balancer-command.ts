@@ -3,16 +3,25 @@
 
 import { type Command, Option } from 'commander';
 import type { Balancer } from '../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig, machineName } from '../lib/config/config.js';
+import {
+  type BalancerConfig,
+  checkRelations,
+  CONSOLE_PORT_OFFSET,
+  CONSOLE_TOKEN_VARIABLE,
+  DEFAULTS,
+  machineName,
+} from '../lib/config/config.js';
 import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/config/processes.js';
-import { messageOf } from '../lib/errors.js';
+import { MeercatError, messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log } from '../lib/log.js';
 import { openServiceManager, type ServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
-import { BALANCER_FLAGS, configOf, optionOf } from './balancer-flags.js';
+import { nameOf, optionOf } from './balancer-flag.js';
+import { BALANCER_FLAGS } from './balancer-flags.js';
 import { ENTRY, warnOf } from './commands.js';
 import type { UnknownVariable } from './flag.js';
+import { helpEnd, REDIS_VARIABLES } from './shared-flags.js';
 
 /** Adds the command; `unknown` gives the variables that no command knows, `consoleToken` the secret of the console. */
 export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[], consoleToken: () => string): Command {
@@ -32,7 +41,13 @@ SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the acces
 
 With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
 again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
-Limits of connections, requests and memory count in each process.`,
+Limits of connections, requests and memory count in each process.
+
+Examples:
+  meercat balancer --redis redis://10.0.0.1:6379               hosts come with their agents
+  meercat balancer --host http://10.0.0.7:3000 --health-path /health
+  meercat balancer --port 443 --tls-cert site.pem --tls-key site.key --processes 2 --access-log json
+${helpEnd('0 stopped in order; 1 it could not start, or was ended by force', `${CONSOLE_TOKEN_VARIABLE}, the secret of the console`, ...REDIS_VARIABLES)}`,
     )
     .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown(), consoleToken()));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
@@ -44,15 +59,31 @@ type Flags = Readonly<Record<string, unknown>>;
 
 type BalancerRunFlags = Flags & { readonly member?: Member };
 
+/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
+function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
+  for (const [, flags] of BALANCER_FLAGS) {
+    for (const { field, flags: text } of flags) {
+      const attribute = nameOf(text)
+        .slice(2)
+        .replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+      if (given[attribute] !== undefined) fields[field] = given[attribute];
+    }
+  }
+  const port = fields.port as number;
+  fields.consolePort ??= port === 0 || port + CONSOLE_PORT_OFFSET > 65_535 ? 0 : port + CONSOLE_PORT_OFFSET;
+  return fields as unknown as BalancerConfig;
+}
+
 async function runBalancer(
   flags: Flags,
   member: Member | undefined,
   unknown: readonly UnknownVariable[],
   consoleToken: string,
 ): Promise<void> {
-  const config = checkBalancerConfig(configOf(flags, consoleToken));
+  const config = checkRelations(configOf(flags, consoleToken));
   checkProcesses(config);
-  if (member !== undefined) return await runMember(memberConfig(config, member));
+  if (member !== undefined) return await runMember(memberConfig(config, member), member.number);
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);
   warnOf(unknown, log);
   captureConsole(log);
@@ -137,8 +168,8 @@ async function runGroup(
   manager.ready(`${config.processes} processes serving on port ${port}`);
 }
 
-/** One of several balancers. */
-async function runMember(config: BalancerConfig): Promise<void> {
+/** One of several balancers, from 1 on. */
+async function runMember(config: BalancerConfig, number: number): Promise<void> {
   const { checkMember, followParent, tellFailed, tellServing, tellStopping } = await import('../lib/up/group-member.js');
   checkMember();
   const log = createLog(config.logLevel, config.name);
@@ -152,8 +183,15 @@ async function runMember(config: BalancerConfig): Promise<void> {
     await balancer;
   } catch (error) {
     // The parent says it, once for all.
-    await tellFailed(error);
+    await tellFailed(ofMember(error, number));
     process.exit(1);
   }
   await tellServing();
+}
+
+/** The first one's console has the port of the flag; that of another one needs explaining. */
+function ofMember(error: unknown, number: number): unknown {
+  if (number === 1 || !(error instanceof MeercatError) || error.code !== 'MEERCAT_PORT_TAKEN') return error;
+  const text = `${error.message} (this is that of process ${number}: each further process takes the next port)`;
+  return new MeercatError(error.code, text, { cause: error });
 }

@@ -1,104 +1,28 @@
 // The flags of `meercat balancer`, as one table: each flag with its field of the configuration, what it means
-// and how it is read. The command line, the configuration and docs/flags.md are checked against it.
+// and how it is read; those for requests come from balancer-traffic-flags.ts. The command line, the configuration and
+// docs/flags.md are checked against it.
 
+import { MINUTE } from '../lib/clock.js';
 import {
-  type BalancerConfig,
   CONSOLE_PORT_OFFSET,
   CONSOLE_TOKEN_VARIABLE,
   DEFAULTS,
-  formatDuration,
-  formatSize,
-  formatStatuses,
   parseAddress,
   parseAlgorithm,
-  parseAuthority,
-  parseChoice,
   parseCidr,
-  parseDuration,
-  parseInteger,
-  parseLogLevel,
-  parsePath,
   parsePort,
-  parseSize,
   parseStaticHost,
-  parseStatuses,
 } from '../lib/config/config.js';
 import { parseMethods } from '../lib/config/methods.js';
 import { parseProcesses } from '../lib/config/processes.js';
-import { LOG_LEVELS } from '../lib/log.js';
+import { NAME_POLICIES, UTF8_POLICIES } from '../lib/config/traffic-config.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { completeAddress } from '../lib/redis/address.js';
-import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from '../lib/config/traffic-config.js';
-import { Flag } from './flag.js';
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const GIB = 1 << 30;
-
-/** One flag. */
-export interface BalancerFlag {
-  /** The field that it sets. */
-  readonly field: keyof BalancerConfig;
-  /** As it is written, with its value: `--port <port>`. */
-  readonly flags: string;
-  readonly help: string;
-  /** The default as a person writes it; empty when there is none. */
-  readonly shown: string;
-  /** Reads the value; without it the text is the value. */
-  readonly parse?: (text: string) => unknown;
-  /** May be given several times; in the environment, values are separated by white space. */
-  readonly isRepeatable?: true;
-  /** Adds what variables of their own say: passwords and certificates of a Redis. */
-  readonly complete?: typeof completeAddress;
-}
-
-type Field = keyof BalancerConfig;
-
-/** `--port <port>` → `--port`. */
-const nameOf = (flags: string): string => flags.split(' ', 1)[0] as string;
-
-function duration(field: Field, flags: string, help: string, minMs = 0, maxMs = HOUR): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <time>`,
-    help,
-    shown: formatDuration((DEFAULTS as unknown as Record<string, number>)[field] as number),
-    parse: (text) => parseDuration(flags, text, minMs, maxMs),
-  };
-}
-
-function size(field: Field, flags: string, help: string, min: number, max: number, unit = 'size'): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <${unit}>`,
-    help,
-    shown: formatSize((DEFAULTS as unknown as Record<string, number>)[field] as number),
-    parse: (text) => parseSize(flags, text, min, max),
-  };
-}
-
-function count(field: Field, flags: string, help: string, min: number, max: number): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <n>`,
-    help,
-    shown: String((DEFAULTS as unknown as Record<string, number>)[field]),
-    parse: (text) => parseInteger(flags, text, min, max),
-  };
-}
-
-function word(field: Field, flags: string, help: string, choices: readonly string[], value = 'word'): BalancerFlag {
-  return {
-    field,
-    flags: `${flags} <${value}>`,
-    help: `${help}: ${choices.join(', ')}`,
-    shown: (DEFAULTS as unknown as Record<string, string>)[field] as string,
-    parse: (text) => parseChoice(flags, text, choices),
-  };
-}
+import { duration, type FlagGroup, word } from './balancer-flag.js';
+import { TRAFFIC_FLAGS } from './balancer-traffic-flags.js';
 
 /** All flags, in groups, as `--help` lists them. */
-export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonly BalancerFlag[]])[] = [
+export const BALANCER_FLAGS: readonly FlagGroup[] = [
   [
     'Fleet',
     [
@@ -229,168 +153,5 @@ export const BALANCER_FLAGS: readonly (readonly [heading: string, flags: readonl
       ),
     ],
   ],
-  [
-    'Waiting',
-    [
-      duration('headerTimeoutMs', '--header-timeout', "for a request's whole head, a TLS handshake, a PROXY header", 100),
-      duration(
-        'clientTimeoutMs',
-        '--client-timeout',
-        'a client may be idle for this time inside its body, or without reading what was sent',
-        100,
-      ),
-      duration('keepAliveTimeoutMs', '--keep-alive-timeout', "how long a client's connection without a request is kept", 100),
-      duration('connectTimeoutMs', '--connect-timeout', 'how long a connect to a host may take', 10, MINUTE),
-      duration('responseTimeoutMs', '--response-timeout', 'how long a host may be silent while it owes an answer', 10),
-      duration('hostKeepAliveTimeoutMs', '--host-keep-alive-timeout', 'how long a connection to a host without a request is kept'),
-      duration('queueTimeoutMs', '--queue-timeout', 'how long a request waits for a host with --host-max-inflight requests', 0, MINUTE),
-      duration('tunnelTimeoutMs', '--tunnel-timeout', 'how long an upgraded connection may be silent', 100, 24 * HOUR),
-      duration(
-        'drainDelayMs',
-        '--drain-delay',
-        'after SIGTERM /.meercat/ready says 503 at once, and new connections are still taken for this time',
-      ),
-      duration(
-        'drainTimeoutMs',
-        '--drain-timeout',
-        'how long requests in flight may take to finish after SIGTERM and --drain-delay',
-        0,
-        HOUR,
-      ),
-    ],
-  ],
-  [
-    'Limits',
-    [
-      size('maxHeaderSize', '--max-header-size', "a request's head, else 431", 1 << 10, 1 << 20),
-      size('maxUrlSize', '--max-url-size', "a request's target, else 414", 64, 1 << 20),
-      count('maxHeaders', '--max-headers', 'header lines of a request, else 431', 1, 10_000),
-      size('maxBodySize', '--max-body-size', "a request's body, else 413; 0: no limit", 0, Number.MAX_SAFE_INTEGER),
-      size('minBodyRate', '--min-body-rate', "bytes a second of a request's body, else 408; 0: no limit", 0, GIB, 'bytes'),
-      count(
-        'maxConnections',
-        '--max-connections',
-        'client connections in all, else 503; over TLS the connection is closed without an answer',
-        1,
-        1_000_000,
-      ),
-      count(
-        'maxConnectionsPerClient',
-        '--max-connections-per-client',
-        'client connections per address, those of --trust excepted, else 503; over TLS the connection is closed without an answer, since a handshake would cost what the limit saves; 0: no limit',
-        0,
-        1_000_000,
-      ),
-      size('maxResponseHeaderSize', '--max-response-header-size', "the head of a host's answer, else 502", 1 << 10, 1 << 20),
-      count('hostMaxInflight', '--host-max-inflight', 'requests in flight to one host; the next ones wait', 1, 1_000_000),
-      count('hostQueue', '--host-queue', 'requests that wait for one host, else 503', 0, 1_000_000),
-      size(
-        'memoryLimit',
-        '--memory-limit',
-        'memory of the process: above 95 % of it new requests get 503; 0: what the container or machine has; with --processes n, an nth of it',
-        0,
-        Number.MAX_SAFE_INTEGER,
-      ),
-      count(
-        'retryBudgetPercent',
-        '--retry-budget',
-        'retries as a percentage of the requests of the last 10 s; the first ten are always allowed',
-        0,
-        100,
-      ),
-    ],
-  ],
-  [
-    'Hosts',
-    [
-      count('ejectAfter', '--eject-after', 'failures in a row that eject a host; a refused connection does at once', 1, 1000),
-      duration('ejectTimeMs', '--eject-time', 'the first ejection; each further one is twice as long', 100),
-      duration('ejectMaxTimeMs', '--eject-max-time', 'the longest ejection', 100),
-      count('maxEjectedPercent', '--max-ejected', 'when more than this percentage of the hosts is out, all are used', 0, 100),
-      {
-        field: 'healthPath',
-        flags: '--health-path <path>',
-        help: 'asked for on every host (default: a TCP connection, where no agent reports)',
-        shown: '',
-        parse: (text) => parsePath('--health-path', text),
-      },
-      {
-        field: 'healthHost',
-        flags: '--health-host <authority>',
-        help: "the Host header of checks (default: the name and port of the host's URL)",
-        shown: '',
-        parse: (text) => parseAuthority('--health-host', text),
-      },
-      {
-        field: 'healthExpect',
-        flags: '--health-expect <statuses>',
-        help: 'the statuses that are good: codes and ranges, separated by commas',
-        shown: formatStatuses(DEFAULTS.healthExpect),
-        parse: (text) => parseStatuses('--health-expect', text),
-      },
-      duration('healthIntervalMs', '--health-interval', 'the pause between two checks of a host', 100, 10 * MINUTE),
-      duration('healthTimeoutMs', '--health-timeout', 'how long a check may take', 10, MINUTE),
-      count('healthRise', '--health-rise', 'good checks in a row that bring a host back', 1, 100),
-      count('healthFall', '--health-fall', 'failed checks in a row that take a host out', 1, 100),
-      duration('slowStartMs', '--slow-start', 'how long until a host that is new or has come back has its full share; 0: at once'),
-      {
-        field: 'hostCa',
-        flags: '--host-ca <file>',
-        help: "PEM certificate authorities for hosts with https:// (default: the system's)",
-        shown: '',
-      },
-      {
-        field: 'isLoadHeaderKept',
-        flags: '--keep-load-header',
-        help: "pass on the load reports (ORCA's endpoint-load-metrics) that hosts put into their answers",
-        shown: '',
-      },
-      {
-        field: 'isHostInsecure',
-        flags: '--host-insecure',
-        help: 'do not verify the certificates of hosts with https://: anyone on the way can read and change what passes',
-        shown: '',
-      },
-    ],
-  ],
-  [
-    'Logs',
-    [
-      word('accessLog', '--access-log', 'a line for each request', ACCESS_LOG_FORMATS, 'format'),
-      {
-        field: 'accessLogFile',
-        flags: '--access-log-file <file>',
-        help: 'where they go (default: standard output); opened anew on SIGUSR2',
-        shown: '',
-      },
-      { field: 'logLevel', flags: '--log-level <level>', help: LOG_LEVELS.join(', '), shown: DEFAULTS.logLevel, parse: parseLogLevel },
-    ],
-  ],
+  ...TRAFFIC_FLAGS,
 ];
-
-/** A flag as commander takes it; its value has a default only in the configuration. */
-export function optionOf({ flags, help, shown, parse, isRepeatable, complete }: BalancerFlag, heading?: string): Flag {
-  const flag = new Flag(flags, shown === '' || /\(default/.test(help) ? help : `${help} (default: ${shown})`, {
-    parse,
-    isRepeatable,
-    complete,
-  });
-  if (heading !== undefined) flag.helpGroup(`${heading}:`);
-  return flag;
-}
-
-/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
-export function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
-  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
-  for (const [, flags] of BALANCER_FLAGS) {
-    for (const { field, flags: text } of flags) {
-      const attribute = nameOf(text)
-        .slice(2)
-        .replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-      if (given[attribute] !== undefined) fields[field] = given[attribute];
-    }
-  }
-  const port = fields.port as number;
-  fields.consolePort ??= port === 0 || port + CONSOLE_PORT_OFFSET > 65_535 ? 0 : port + CONSOLE_PORT_OFFSET;
-  return fields as unknown as BalancerConfig;
-}

@@ -11,15 +11,21 @@ import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import type { Algorithm, StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { openServiceManager } from '../lib/service-manager.js';
-import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import type { UnknownVariable } from './flag.js';
 
 /** The command line itself, which child processes run. */
 export const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
 
+/** Demo hosts of `up` when nothing is said of hosts. */
+export const DEMO_HOSTS = 3;
+
+/** Where an agent answers HAProxy's agent checks unless told. */
+export const AGENT_CHECK_BIND = '127.0.0.1';
+
 interface UpFlags {
   readonly balancers: number;
-  readonly hosts: number;
+  readonly hosts?: number;
   readonly port: number;
   readonly redis?: string;
   readonly namespace: string;
@@ -34,6 +40,11 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const { showFleet } = await import('../lib/console/live.js');
   checkFleet(flags.redis === undefined ? [] : [flags.redis], flags.namespace);
   checkHostNames(flags.host ?? []);
+  if (flags.hosts !== undefined && flags.host !== undefined)
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      '--hosts and --host exclude each other: --hosts starts demo hosts, --host balances one that runs already; leave one of them out',
+    );
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
   let isStopping = false;
@@ -44,6 +55,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
     if (level === 'warn' || level === 'error') onLine(message);
   };
   stopOnSignals(shutdown, log);
+  stopWithoutReader(shutdown);
   captureConsole((level, message, fields) => log(level, `${message}: ${String(fields?.text)}`));
   // Before anything is started: a balancer of the fleet does not speak for all of it.
   const manager = openServiceManager(log);
@@ -52,7 +64,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const starting = startLocalFleet(
     {
       balancers: flags.balancers,
-      hosts: flags.hosts,
+      hosts: flags.hosts ?? DEMO_HOSTS,
       port: flags.port,
       redis: flags.redis ?? null,
       namespace: flags.namespace,
@@ -81,6 +93,20 @@ export async function runUp(flags: UpFlags): Promise<void> {
   shutdown.add(() => show.stop());
 }
 
+/**
+ * Stops in order when nobody reads the output any more, as after `meercat up | head`: a fleet that was started to be
+ * looked at must not go on unseen. A full disk behind the output costs lines alone.
+ */
+function stopWithoutReader(shutdown: Shutdown): void {
+  let isClosed = false;
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE' || isClosed) return;
+    isClosed = true;
+    process.stderr.write('meercat: nobody reads the output any more: stopping the fleet …\n');
+    void shutdown.run().then(() => process.exit(0));
+  });
+}
+
 /** Warns of variables that are set and mean nothing: a setting with a typo is not in force. */
 export function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
   for (const { variable, nearest } of unknown)
@@ -96,7 +122,7 @@ interface AgentFlags {
   readonly probe: string;
   readonly cores?: number;
   readonly listenAgentCheck?: number;
-  readonly agentCheckBind: string;
+  readonly agentCheckBind?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -105,6 +131,9 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   checkFleet([flags.redis], flags.namespace);
   const name = flags.name ?? defaultHostName(flags.url);
   if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
+  const { listenAgentCheck: port, agentCheckBind: bind } = flags;
+  if (bind !== undefined && port === undefined)
+    throw new MeercatError('MEERCAT_BAD_CONFIG', '--agent-check-bind needs --listen-agent-check PORT: without it nothing is listened on');
   const log = createLog(flags.logLevel, name);
   warnOf(unknown, log);
   captureConsole(log);
@@ -119,7 +148,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
       intervalMs: flags.interval,
       probe: flags.probe,
       coresLimit: flags.cores,
-      agentCheck: flags.listenAgentCheck === undefined ? undefined : { port: flags.listenAgentCheck, bind: flags.agentCheckBind },
+      agentCheck: port === undefined ? undefined : { port, bind: bind ?? AGENT_CHECK_BIND },
       onGone: () => void shutdown.run().then(() => process.exit(1)),
     },
     log,
@@ -175,7 +204,8 @@ interface OperatorFlags {
 /** `meercat drain`, `undrain` and `eject`. */
 export async function runOperator(action: OperatorAction, host: string, flags: OperatorFlags): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
-  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `meercat ${action}: a host's name is ${NAME_RULE}`);
+  const shown = JSON.stringify(host.slice(0, 80));
+  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
   const { operate } = await import('../lib/console/operator.js');
   await operate({ action, host, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
@@ -189,6 +219,8 @@ export async function runWhy(what: string, path: string | undefined, flags: WhyF
   checkFleet([flags.redis], flags.namespace);
   const { askWhy, readQuestion } = await import('../lib/console/why.js');
   const question = readQuestion(what, path, flags.balancer);
+  if ('method' in question && path !== undefined && question.method !== what)
+    process.stderr.write(`meercat: ${what} is taken as ${question.method}: methods of HTTP are case-sensitive\n`);
   await askWhy({ question, balancer: flags.balancer, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
 }
 

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { CONSOLE_TOKEN_VARIABLE, parseSwitch } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
+import { nearestOf } from './nearest.js';
 
 const PREFIX = 'MEERCAT_';
 
@@ -13,6 +14,9 @@ const PREFIX = 'MEERCAT_';
  * for a Service called `meercat` or `meercat-…` (https://kubernetes.io/docs/tutorials/services/connect-applications-service/).
  */
 const NOT_SETTINGS = /^MEERCAT_TEST_|_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
+
+/** The files of a Redis address that variables of their own can name. */
+const REDIS_FILES = ['ca', 'cert', 'key'] as const;
 
 /** The environment that a command line runs in, by variable. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -111,6 +115,11 @@ export class FlagReader {
 
   /** Puts variables in place of the flags in an error's message, where values came from variables. */
   nameVariables(message: string): string {
+    for (const parameter of REDIS_FILES) {
+      const variable = `${PREFIX}REDIS_${parameter.toUpperCase()}`;
+      const said = `--redis: ${parameter}=${this.#variables[variable]}: `;
+      if (message.startsWith(said)) return message.replace(`--redis: ${parameter}`, variable);
+    }
     return message.replaceAll(/--[a-z][a-z0-9-]*/g, (flag) => this.#variableOf.get(flag) ?? flag);
   }
 
@@ -119,7 +128,7 @@ export class FlagReader {
     const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES, CONSOLE_TOKEN_VARIABLE];
     return Object.keys(this.#variables)
       .filter((variable) => variable.startsWith(PREFIX) && !known.includes(variable) && !NOT_SETTINGS.test(variable))
-      .map((variable) => ({ variable, nearest: nearestOf(variable, known) }));
+      .map((variable) => ({ variable, nearest: withPrefix(nearestOf(withoutPrefix(variable), known.map(withoutPrefix))) }));
   }
 
   #read(flag: Flag): unknown {
@@ -142,35 +151,8 @@ export function refuseRepeated(command: Command): void {
   }
 }
 
-/** The names that are most like a wrong one: at most half of the longer one's letters differ, the prefix left out. */
-function nearestOf(variable: string, known: readonly string[]): string | undefined {
-  const wrong = variable.slice(PREFIX.length);
-  let nearest: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of known) {
-    const right = candidate.slice(PREFIX.length);
-    // A word too many or too few is likelier than another word.
-    const distance = wrong.startsWith(`${right}_`) || right.startsWith(`${wrong}_`) ? 1 : editDistance(wrong, right);
-    if (distance >= least || distance > Math.max(wrong.length, right.length) / 2) continue;
-    least = distance;
-    nearest = candidate;
-  }
-  return nearest;
-}
-
-/** The Levenshtein distance: how many letters must be put in, taken out or changed. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const change = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
-}
+const withoutPrefix = (variable: string): string => variable.slice(PREFIX.length);
+const withPrefix = (name: string | undefined): string | undefined => (name === undefined ? undefined : PREFIX + name);
 
 function flagsOf(command: Command): Flag[] {
   return command.options.filter((option) => option instanceof Flag);

@@ -5,8 +5,15 @@ import { parseDuration, parseInteger } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { POLICY_NAMES } from '../lib/lab/simulation/policy-names.js';
 import { SCENARIOS } from '../lib/lab/simulation/scenarios.js';
+import { helpEnd } from './shared-flags.js';
 
 const MAX_SECONDS = 3600;
+
+/** As a shell tells of a process that a signal ended. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** A second signal sooner than this is the same Ctrl-C. */
+const SAME_CTRL_C_MS = 400;
 
 interface SimulateFlags {
   readonly balancers?: readonly number[];
@@ -33,9 +40,10 @@ export function addSimulate(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--load <share,share>', 'loads as shares of what the hosts can do, each in turn, such as 0.7,0.9').argParser((text) =>
-        eachOf(text, parseLoad),
-      ),
+      new Option(
+        '--load <share,share>',
+        'loads as shares of what the hosts can do, each in turn, such as 0.7,0.9; above 1 is overload',
+      ).argParser((text) => eachOf(text, parseLoad)),
     )
     .addOption(
       new Option('--policies <name,name>', `which policies: ${POLICY_NAMES.join(', ')}`).argParser((text) => eachOf(text, parsePolicy)),
@@ -58,7 +66,7 @@ export function addSimulate(program: Command): void {
     )
     .addOption(new Option('--json [file]', 'print only JSON; with a file: print the table, and write the JSON there'))
     .addOption(new Option('--html <file>', 'write a page with plots, which opens without a network'))
-    .addOption(new Option('--print', 'print the scenario as JSON, to make one of your own of it'))
+    .addOption(new Option('--print', 'print the scenario as JSON, to make one of your own of it').conflicts(['html', 'json', 'seed']))
     .addHelpText(
       'after',
       `
@@ -85,8 +93,9 @@ Examples:
   meercat simulate default --print > mine.json            then change it:
   meercat simulate ./mine.json --seed 2
 
-It tells how far it is on stderr. The same seed gives the same figures. Its flags are not read from the
-environment.`,
+It tells how far it is on stderr. The same seed gives the same figures. Ctrl-C prints the runs that are done.
+Its flags are not read from the environment.
+${helpEnd('0 simulated; 130 ended by Ctrl-C and 143 by SIGTERM, with what was done by then; 1 a result could not be written')}`,
     )
     .action(runSimulate);
 }
@@ -104,7 +113,24 @@ async function runSimulate(
     ...(seconds !== undefined && { duration: seconds, requestCount: undefined }),
     ...(exchange !== undefined && { exchange }),
   };
-  simulate({ scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true });
+  const abort = new AbortController();
+  let firstAtMs: number | undefined;
+  const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    firstAtMs ??= performance.now();
+    process.exitCode = EXIT_CODES[signal];
+    // npm passes Ctrl-C on once more.
+    if (abort.signal.aborted && performance.now() - firstAtMs >= SAME_CTRL_C_MS) process.exit();
+    abort.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const missing = await simulate(
+    { scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true },
+    abort.signal,
+  );
+  if (missing > 0) process.stderr.write(`simulate: ended early: ${missing} ${missing === 1 ? 'run is' : 'runs are'} missing\n`);
+  else process.exitCode = 0;
+  // Nothing else keeps the process.
+  process.off('SIGINT', stop).off('SIGTERM', stop);
 }
 
 function eachOf<Value>(text: string, parse: (part: string) => Value): Value[] {
@@ -119,7 +145,9 @@ function parseLoad(text: string): number {
   const load = Number(text);
   return text !== '' && load >= 0.01 && load <= 2
     ? load
-    : refuse(`--load: shares from 0.01 to 2, such as 0.7,0.9, not ${JSON.stringify(text)}`);
+    : refuse(
+        `--load: shares from 0.01 to 2 of what the hosts can do (0.7 is 70 %, above 1 is more than they can), such as 0.7,0.9, not ${JSON.stringify(text)}`,
+      );
 }
 
 function parsePolicy(text: string): string {

@@ -5,12 +5,13 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
-import { type BalancerConfig, formatDuration, machineName, reachableAddress } from './config/config.js';
+import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { healthPages, type HealthFacts } from './console/health.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
 import { type Lookup, systemLookup } from './health/host-addresses.js';
 import { MeercatError } from './errors.js';
+import { type FleetState, listenToFleet } from './fleet-listener.js';
 import { readHostTls } from './health/host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
@@ -27,7 +28,7 @@ import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import { readStamp } from './table/stamp.js';
-import type { FromFleet, ThreadConfig, ToFleet } from './thread-messages.js';
+import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
 import { FailureLog } from './traffic/log/failure-log.js';
@@ -54,8 +55,6 @@ export interface Balancer {
   readonly consolePort: number;
   /** This balancer's current role in the fleet. */
   readonly role: Role;
-  /** The shared table, exposed to measure its freshness. */
-  readonly table: SharedArrayBuffer;
   /** Reloads the certificates; open connections keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones if the new ones are invalid. */
   reloadTls(): void;
   /** Reopens the access log after rotation. */
@@ -64,18 +63,23 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
+/** A running balancer that also exposes its shared table, to measure its freshness. */
+export interface MeasurableBalancer extends Balancer {
+  readonly table: SharedArrayBuffer;
+}
+
 /**
  * Starts a balancer. It serves as soon as this resolves, with or without Redis. Rejects with
- * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (an unreadable file); `config` must have passed `checkBalancerConfig`.
- * @param keep starts the fleet and hosts threads; tests may pass a cheaper one
- * @param lookup resolves host names
+ * MEERCAT_PORT_TAKEN, MEERCAT_NAME_TAKEN, MEERCAT_START_FAILED or MEERCAT_BAD_CONFIG (a file that can't be read); `config` must have passed `checkRelations`.
+ * @param keep starts the fleet and hosts threads; tests of other things hand in one that is cheap to start
+ * @param lookup finds the addresses of hosts that have names
  */
 export async function startBalancer(
   config: BalancerConfig,
   log: Log,
   keep: KeepThread = keepThread,
   lookup: Lookup = systemLookup,
-): Promise<Balancer> {
+): Promise<MeasurableBalancer> {
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
   const table = createTable();
@@ -85,9 +89,8 @@ export async function startBalancer(
   // Routing needs no cryptographic randomness, but no two balancers may share a sequence.
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
-  let role: Role = 'slave';
+  const state: FleetState = { role: 'slave', settings: {} };
   let isStopping = false;
-  let settings: Readonly<Record<string, string>> = {};
   const toFleet = new Outbox<ToFleet>();
 
   const instance = randomUUID();
@@ -161,7 +164,7 @@ export async function startBalancer(
     const list = context.view.candidates();
     return {
       name: nameOf(),
-      role,
+      role: state.role,
       term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
       table: readStamp(columns.wideHeader),
       inflight: columns.header[HEADER.inflight] as number,
@@ -179,7 +182,7 @@ export async function startBalancer(
     throw error;
   };
   // Before the client port: a failed start must not have accepted clients.
-  const console = await startConsole({ port: config.consolePort, bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
+  const console = await startConsole({ port: consolePortOf(config), bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
     closeAll,
   );
   shutdown.add(() => console.close());
@@ -220,10 +223,26 @@ export async function startBalancer(
     count,
     log,
     shutdown,
-    present: () => ({ known: pool.known(), leaving: pool.leaving(), classes: classes.named(), settings, hasResigned: isStopping }),
-    onFleetMessage,
+    present: () => ({
+      known: pool.known(),
+      leaving: pool.leaving(),
+      classes: classes.named(),
+      settings: state.settings,
+      hasResigned: isStopping,
+    }),
+    onFleetMessage: listenToFleet({
+      state,
+      pool,
+      explainer,
+      gate,
+      context,
+      toFleet,
+      log,
+      algorithm: config.algorithm,
+      policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+    }),
     onFleetDeath() {
-      role = 'slave';
+      state.role = 'slave';
       gate.onThreadDeath();
     },
   });
@@ -246,56 +265,6 @@ export async function startBalancer(
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
 
-  function onFleetMessage(message: FromFleet): void {
-    switch (message.type) {
-      case 'hosts':
-        for (const { slot } of message.removed) pool.remove(slot);
-        for (const host of message.added) {
-          pool.add(host);
-          explainer.hostCame(host);
-        }
-        if (message.added.length === 0) break;
-        toFleet.post({ type: 'hosts-known' });
-        gate.onAnnounced();
-        break;
-      case 'listed':
-        gate.onListed();
-        break;
-      case 'synced':
-        gate.onSynced();
-        break;
-      case 'name-checked':
-        gate.onNameChecked();
-        break;
-      case 'name-taken':
-        gate.onNameTaken(message.holder);
-        break;
-      case 'role':
-        role = message.role;
-        break;
-      case 'settings': {
-        settings = message.fields;
-        // The operator's setting for the fleet overrides this balancer's flag.
-        const algorithm = message.algorithm ?? config.algorithm;
-        if (algorithm === context.policy.algorithm) break;
-        context.policy = createPolicy(algorithm, random, picks);
-        log('info', 'the algorithm is set for the whole fleet', { algorithm });
-        break;
-      }
-      case 'why':
-        toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
-        break;
-      case 'host-ejected':
-        // The operator ejected the host: abort its requests in flight.
-        pool.endAll(message.slot);
-        break;
-      case 'log':
-        log(...message.line);
-        break;
-      case 'stopped':
-    }
-  }
-
   releaseStartMemory();
   const holder = await gate.opened;
   if (holder !== null) {
@@ -311,12 +280,13 @@ export async function startBalancer(
     console: `http://${reachableAddress(config.consoleBind)}:${console.port}`,
     algorithm: config.algorithm,
   });
+  if (memory.isOver) log('warn', 'the process takes more than 95 % of its memory already: requests are refused (--memory-limit)', {});
   return {
     name,
     port: traffic.port,
     consolePort: console.port,
     get role() {
-      return role;
+      return state.role;
     },
     table,
     reloadTls() {

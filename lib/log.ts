@@ -18,11 +18,14 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Log threshold: this level and more severe ones are logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** What each line has by itself: a field of the same name would stand there twice, and readers of JSON keep one of the two. */
+type LineKey = 'level' | 'time' | 'name' | 'msg';
+
 /** Named values of a log line. No secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Writes one log line. */
-export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void;
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields & { readonly [key in LineKey]?: never }) => void;
 
 /** Creates the log of this process; each line carries `name`, to distinguish the processes of a fleet. */
 export function createLog(level: LogLevel, name: string): Log {

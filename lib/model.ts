@@ -1,78 +1,78 @@
-// Types and constants shared across folders. No behaviour, no imports: every folder may depend on this file.
+// The types that cross folders. No behaviour, no imports: every folder may depend on this file.
 
 /** A balancer's role in the fleet: one is master, all others are slaves. */
 export type Role = 'master' | 'slave';
 
-/** A load balancing algorithm. */
+/** The load-balancing algorithms. */
 export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin';
 
-/** All algorithms, in the order of the help texts. */
+/** All algorithms, in the order of help texts. */
 export const ALGORITHMS: readonly Algorithm[] = ['adaptive', 'least-request', 'resource', 'round-robin'];
 
 /**
- * The fleet's view of a host's health.
+ * The state of a host.
  * - `up`: its agent reports, or it answers (a static host has no agent);
- * - `silent`: its agent stopped reporting, but the host still answers: it keeps a neutral share;
+ * - `silent`: its agent stopped reporting but the host still answers: it keeps a neutral share;
  * - `down`: neither reports nor answers: it gets no requests.
  */
 export type HostState = 'up' | 'silent' | 'down';
 
-/** All host states; a state's index is its code in the shared table. */
+/** All host states; the index of a state is its code in the shared table. */
 export const HOST_STATES: readonly HostState[] = ['up', 'silent', 'down'];
 
 /**
- * A host's administrative state, set by an operator for the whole fleet.
- * - `drained`: it gets no new requests and finishes those in flight;
- * - `ejected`: it gets no new requests, and those in flight are aborted.
+ * An operator's setting of a host, for the whole fleet.
+ * - `drained`: it gets no new requests and finishes those it has;
+ * - `ejected`: it gets none, and its requests are ended.
  */
 export type OperatorState = 'drained' | 'ejected';
 
-/** All operator states; index + 1 is the code in the shared table, where 0 means none. */
+/** All operator states; index + 1 is the code in the shared table, where 0 is none. */
 export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
 /**
- * The version of a master's table. A later table has a higher term, or the same mastership and a higher seq.
- * Two masterships can briefly hold the same term after Redis lost its data: their tables have no order.
+ * The stamp of a master's table. A later table has a higher term, or the same mastership and a higher seq. After Redis
+ * lost its data, two masterships can briefly hold one term: their tables have no order.
  */
 export interface Stamp {
   readonly term: number;
-  /** The mastership's identity: the random value of its lease, in hex digits. */
+  /** The mastership's id: the random value that its lease was taken with, in hex digits. */
   readonly mastership: string;
   readonly seq: number;
 }
 
-/** The stamp of a table before any master has written it. */
+/** The stamp before any master's table. */
 export const NO_STAMP: Stamp = { term: 0, mastership: '', seq: 0 };
 
-/** Measurements of a host at one moment, by an agent or a probe. `null` means unknown. */
+/** Measurements of a host at one moment, by its agent or a probe; null is unknown. */
 export interface HostFigures {
   /** CPU in use as a fraction (0..1) of what the host may use. */
   readonly cpu: number | null;
   /** Memory in use as a fraction (0..1) of what the host may use. */
   readonly memory: number | null;
-  /** Cores available to the host; may be fractional (a CPU quota of 1.5 cores). */
+  /** Cores that the host may use; may be fractional (a CPU quota of 1.5 cores). */
   readonly cores: number | null;
-  /** Requests per second as counted by the host. */
+  /** Requests per second as the host itself counts them. */
   readonly rps: number | null;
 }
 
-/** An agent's report on its host at one moment. */
+/** A report of a host at one moment. */
 export interface Report extends HostFigures {
   /** The host's name. */
   readonly host: string;
-  /** Where the host takes requests, as an origin (`http://10.0.0.7:8080`). */
+  /** The host's origin (`http://10.0.0.7:8080`). */
   readonly url: string;
-  /** True if the host is leaving: it must get no further requests. */
+  /** True when the host leaves: it must get no further requests. */
   readonly bye: boolean;
-  /** The agent's report interval in milliseconds: a host is silent after three missed reports. */
+  /** Report interval of the agent, in ms: a host is silent after three missed reports. */
   readonly intervalMs: number;
-  /** Set if the report does not come from an agent, but from a response of the host, relayed by a balancer. */
+  /** Present when a balancer found it in a response, rather than an agent reporting it. */
   readonly via?: 'inband';
-  /** Errors per second as counted by the host; in-band only, informational. */
+  /** Errors per second as the host itself counts them; in-band only, for external subscribers. */
   readonly eps?: number | null;
 }
 
-/** A report from a host's response header, to be published on the reports channel. */
+/** The load report in a host's response, on its way to the channel of reports. */
 export interface InbandReport extends HostFigures {
   readonly slot: number;
   readonly host: string;
@@ -80,219 +80,216 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A static host, from `--host URL[,name=N]`: it has no agent. */
+/** A host named by `--host URL[,name=N]`; it has no agent. */
 export interface StaticHost {
   readonly name: string;
   readonly url: string;
 }
 
 /**
- * A balancer's load on one host. `inflight`, `work` and `served` are levels and totals: the next message corrects a lost
- * or duplicated one. The figures about the host's speed are deltas since the last message: if one is lost, there is
- * only less to learn from.
+ * A balancer's figures of one host. In-flight and served are levels and totals, so that a lost or duplicate message is
+ * corrected by the next one. The evidence of the host's speed is a difference to the previous message: when one is
+ * lost, there is only less to learn from.
  */
 export interface HostLoad {
   readonly host: string;
   /** Requests in flight from this balancer to this host, now. */
   readonly inflight: number;
-  /** Expected work of those requests, in milliseconds of CPU. */
+  /** The expected work of those, in ms of CPU. */
   readonly work: number;
-  /** Requests completed on this host since the balancer started. */
+  /** Requests that this balancer has finished on this host since it started. */
   readonly served: number;
-  /** Mean number of requests in flight since this host last appeared in a message. */
+  /** Average number in flight since this host was last included. */
   readonly meanInflight: number;
-  /** Requests answered since then, and the sum of their durations, each as a multiple of its class's mean. */
+  /** Requests answered since then, and the sum of their paces, each the response time as a multiple of its class average. */
   readonly answers: number;
   readonly paces: number;
   readonly evidence: SpeedEvidence;
-  /** Requests completed since the last message, as triples: class id, count, sum of durations (ms). */
+  /** Requests finished since the previous message, as triples: class id, count, sum of durations (ms). */
   readonly counts: readonly number[];
 }
 
-/** Sums over completed requests, from which a host's speed is estimated: work in milliseconds of CPU, durations in milliseconds. */
+/** Sums over finished requests that show a host's speed: work in ms of CPU, durations in ms. */
 export interface SpeedEvidence {
   readonly work: number;
   readonly durations: number;
-  /** Sums of work², work · duration and duration²: the second moments. */
+  /** Sums of work², work · duration and duration²: how much work and duration scatter. */
   readonly workSquares: number;
   readonly workByDuration: number;
   readonly durationSquares: number;
 }
 
-/** A load message: a balancer's requests in flight, per host. */
+/** One load message: a balancer's requests in flight, per host. */
 export interface LoadMessage {
   readonly balancer: string;
-  /** Unique to each start of a process, so that a reset of the counters is noticed. */
+  /** Unique per process start, so that restarted counters are noticed. */
   readonly instance: string;
-  /** Increases by one with each message of an instance, from an arbitrary start; independent of any clock. */
+  /** Increments with each message of an instance, from any start value; independent of the clock. */
   readonly seq: number;
-  /** Class names by this balancer's ids: the new ones, or all if `isFull`. */
+  /** Names of new classes by this balancer's ids; all of them when `isFull`. */
   readonly classes: readonly (readonly [id: number, name: string])[];
-  /** CPU costs that hosts reported since the last message: class id, number of requests, sum of CPU (ms). */
+  /** CPU times that hosts reported since the previous message: class id, number of requests, sum (ms). */
   readonly said: readonly (readonly [id: number, count: number, cpuMs: number])[];
-  /** The hosts whose figures changed since the last message; all hosts if `isFull`. */
+  /** The hosts whose figures changed since the previous message; all of them when `isFull`. */
   readonly hosts: readonly HostLoad[];
   readonly isFull: boolean;
-  /** This balancer's static hosts. */
+  /** The static hosts that this balancer was started with. */
   readonly statics: readonly StaticHost[];
 }
 
-/** A row of the host table, as published by the master. */
+/** One row of the host table, as the master publishes it. */
 export interface HostRow extends HostFigures {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
-  /** True for a host from `--host`, without an agent; its figures, if any, come from its responses. */
+  /** True for a host that was named by `--host` and has no agent; any figures came from its responses. */
   readonly isStatic: boolean;
-  /** Milliseconds since the master received the last report, from an agent or in-band; `null` if it never has. */
+  /** Milliseconds since the master received the last report, from an agent or in-band; null if there was none. */
   readonly ageMs: number | null;
   /** Requests in flight from the whole fleet. */
   readonly inflight: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
-  /** Expected work of the requests in flight, in milliseconds of CPU. */
+  /** The expected work of those in flight, in ms of CPU. */
   readonly work: number;
-  /** Current capacity: milliseconds of work per millisecond, roughly the cores available to this fleet. */
+  /** Capacity: ms of work per ms, which is about the cores available to us. */
   readonly capacity: number | null;
-  /** Speed of a single request without others: milliseconds of work per millisecond. */
+  /** Speed for a single request: ms of work per ms. */
   readonly speed: number | null;
-  /** A conflict between balancers and agents over the host's URL, in readable form: stored, not published. Absent if they agree. */
+  /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
 }
 
-/** The fields that reports update about once a second; the rest of the row is unchanged. */
+/** The part of a row that changes about once a second, with a report. */
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 
-/** The fields that change many times a second; the rest of the row is unchanged. */
+/** The part of a row that changes many times a second. */
 export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
 
-/** Expected cost of a request of each class, in milliseconds of CPU. */
+/** The expected cost of a request by class, in ms of CPU. */
 export type Costs = readonly (readonly [name: string, costMs: number])[];
 
-/** The host table or a part of it, stamped by its master. */
+/** A full or partial host table, stamped by its master. */
 export interface HostTable {
   readonly stamp: Stamp;
-  /** True if `hosts` is the whole table: hosts not in it are gone. */
+  /** True when `hosts` is the whole table: hosts that it does not name are gone. */
   readonly isFull: boolean;
-  /** The seq of the previous message, to detect a gap; equals `stamp.seq` if `isFull`. */
+  /** The seq of the previous message, to detect a gap; equal to `stamp.seq` when `isFull`. */
   readonly previousSeq: number;
   readonly hosts: readonly HostRow[];
-  /** Hosts with only their figures changed; empty if `isFull`. A host can be in `loads` too. */
+  /** Hosts of which only the figures changed; empty when `isFull`. A host can be among the loads too. */
   readonly figures: readonly FiguresRow[];
-  /** Hosts with only their load changed; empty if `isFull`. */
+  /** Hosts of which only the load changed; empty when `isFull`. */
   readonly loads: readonly LoadRow[];
-  /** The seq of the last load message included, for each balancer that sent one since the previous table. */
+  /** Acknowledgements: the last load message included, for each balancer that sent one since the previous table. */
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
-  /** Expected cost of a request of each class, in milliseconds of CPU; null if unchanged. */
+  /** The expected cost of a request by class, in ms of CPU; null when unchanged. */
   readonly costs: Costs | null;
-  /** Minimum interval between a balancer's load messages, in ms; absent: no minimum. */
+  /** Minimum interval between two load messages of a balancer, in ms; absent: no limit. */
   readonly everyMs?: number;
-  /** Names of hosts whose responses are implausibly fast; absent: none. */
+  /** Hosts that answer implausibly fast; absent: none. */
   readonly likelyBogus?: readonly string[];
-  /** Names of the hosts that left since the previous message. */
+  /** Hosts that left since the previous message. */
   readonly gone: readonly string[];
 }
 
-/** Maximum number of request classes that a balancer distinguishes; class 0 holds all others. */
+/** Maximum classes of requests per balancer; class 0 is the rest. */
 export const MAX_CLASSES = 64;
 
-/** Indexes of the fleet-wide figures in `HostView.fleet`. */
+/** Indices of the fleet's figures in `HostView.fleet`. */
 export const FLEET = {
-  /** Time at which the other balancers' loads were current (process clock); NaN if unknown. */
+  /** When the known loads of the other balancers were current (process clock); NaN if never. */
   loadsAt: 0,
-  /** Median capacity and speed over the hosts with known values; NaN if there are none. */
+  /** Median capacity and speed of the hosts where known; NaN without any. */
   neutralCapacity: 1,
   neutralSpeed: 2,
-  /** Other balancers' requests in flight, and their work, per unit of the fleet's capacity. */
+  /** The other balancers' requests in flight and work, per capacity of all hosts. */
   othersPerCapacity: 3,
   othersWorkPerCapacity: 4,
-  /** Mean cost of a request, in milliseconds of CPU. */
+  /** Average cost of a request, in ms of CPU. */
   meanCost: 5,
-  /** Usage assumed for a host without a report: the median of recent reports, or 0.5 without any. */
+  /** The usage to assume for an unknown host: the median of recent reports, 0.5 without any. */
   neutralUsage: 6,
-  /** Median pace of the hosts that have answered this balancer; NaN if none has. */
+  /** Median pace of the hosts that have answered this balancer; NaN without any. */
   neutralPace: 7,
-  /** Highest capacity of any host over the last seconds; NaN if no capacity is known. */
+  /** The largest capacity trend of any host; NaN when none is known. */
   mostCapacity: 8,
 } as const;
 
-/**
- * A policy's view of the host table. Columns are indexed by slot: a small number assigned to a host while it is in the
- * table.
- */
+/** A policy's view of the host table. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
 export interface HostView {
-  /** The candidate slots: element 0 is the count, followed by the slots. Read it once per pick. */
+  /** The slots that may be picked: element 0 is the count, then the slots follow. Read it once per pick. */
   candidates(): Int32Array;
-  /** Each host's usage at its last report (`usageOf`); NaN if unknown. */
+  /** Each host's usage at its last report (`usageOf`); NaN when unknown. */
   readonly usage: Float64Array;
-  /** Time of that report, on the process clock in milliseconds; NaN if none. */
+  /** When that report was made, in ms (process clock); NaN if never. */
   readonly reportedAt: Float64Array;
-  /** This balancer avoids the host until this time (process clock). */
+  /** This balancer's own verdict: avoid the host until then (process clock). */
   readonly avoidUntil: Float64Array;
-  /** Share (0..1) of this balancer's recent requests to each host that failed or got a 5xx. */
+  /** Fraction (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** Each host's recent response time to this balancer, as a multiple of the usual one for the class; 0 before the first response. */
+  /** Each host's recent response time to this balancer as a multiple of its requests' class average; 0 before the first response. */
   readonly pace: Float64Array;
-  /** 1 if the master, which sees all responses, finds the host's responses implausibly fast. */
+  /** 1 when the master, which hears from all balancers, considers the host implausibly fast. */
   readonly likelyBogus: Int32Array;
-  /** Start of each host's slow start (process clock), when it was added or came back; 0 if not in slow start. */
+  /** Since when each host, new or back, has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
-  /** Duration of slow start, in milliseconds. */
+  /** Slow-start period, in ms. */
   readonly slowStartMs: number;
-  /** This balancer's current requests in flight on each host. */
+  /** This balancer's requests in flight on each host, now. */
   readonly inflight: Int32Array;
-  /** Limit of those per host; a host at the limit is picked only if all others are too. Infinity: no limit. */
+  /** This balancer's limit of requests per host; a full host is picked only when all are full. Infinity: no limit. */
   readonly maxInflight: number;
-  /** Requests that were answered implausibly fast: they count as in flight for a while longer. */
+  /** Requests that were answered implausibly fast and still count as in flight. */
   readonly phantomInflight: Int32Array;
-  /** Expected work of both (ms of CPU). */
+  /** The expected work of both (ms of CPU). */
   readonly work: Float64Array;
-  /** All other balancers' requests in flight on each host, as of `FLEET.loadsAt`. */
+  /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
-  /** Milliseconds of work per millisecond: of the whole host, and of a single request; NaN if unknown. */
+  /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
-  /** Capacity over the last seconds: used when the latest figure is stale. */
+  /** Moving average of the capacity, used when the latest figure is stale. */
   readonly capacityTrend: Float64Array;
-  /** Fleet-wide figures, at the indexes in `FLEET`. */
+  /** Figures of the whole fleet, at the indices in `FLEET`. */
   readonly fleet: Float64Array;
 }
 
-/** Codes of the verdicts on a considered host: indexes into `LOOKS`. */
+/** What became of a host that a policy considered, as a code: its index in `LOOKS`. */
 export const LOOK = { eligible: 0, excluded: 1, avoided: 2, warming: 3, full: 4 } as const;
 
 /**
- * A policy's verdict on a considered host.
+ * What can become of a host that a policy considered.
  * - `eligible`: it could be picked, and the score decided;
  * - `excluded`: it must not be picked, since it just failed this request;
- * - `avoided`: this balancer avoids it at the moment;
- * - `warming`: it is in slow start, and this request is outside its share;
- * - `full`: it is at this balancer's limit of requests in flight.
+ * - `avoided`: this balancer avoids it for the moment;
+ * - `warming`: it is warming up, and this request exceeded its share;
+ * - `full`: it has reached the limit of requests.
  */
 export type Look = keyof typeof LOOK;
 
-/** All verdicts, by code. */
+/** All looks, by code. */
 export const LOOKS: readonly Look[] = ['eligible', 'excluded', 'avoided', 'warming', 'full'];
 
-/** Observer of the hosts that a policy considers. */
+/** Receives each host that a policy considers, during the pick. */
 export interface PickTrace {
   /**
-   * Called for each host considered, including the one picked.
+   * A host was considered; called for the picked one too.
    * @param look a code of `LOOK`
-   * @param score the policy's score, lowest wins; NaN if it had none
+   * @param score the policy's score, lower is better; NaN without one
    */
   look(view: HostView, slot: number, nowMs: number, look: number, score: number): void;
 }
 
-/** A policy: one small object per algorithm. */
+/** A load-balancing policy: one small object per algorithm. */
 export interface Policy {
   readonly algorithm: Algorithm;
   /**
-   * Picks the slot of a host for one request; -1 if there is none.
-   * @param nowMs the time on the process clock
+   * Returns the slot of the host for one request, or -1 when there is none.
+   * @param nowMs the time (process clock)
    * @param excluded a slot that must not be picked, such as the one that just failed; -1 for none
-   * @param cost the request's expected work, in milliseconds of CPU; above 0
+   * @param cost the request's expected work, in ms of CPU; above 0
    */
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
 }

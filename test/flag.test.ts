@@ -117,7 +117,11 @@ test('what is wrong only together, or only when it is used, names the variables 
     [['balancer'], { MEERCAT_ACCEPT_PROXY: 'yes' }, /^meercat: MEERCAT_ACCEPT_PROXY needs --trust CIDR: /],
     [['balancer', '--port', '9000'], { MEERCAT_CONSOLE_PORT: '9000' }, /^meercat: MEERCAT_CONSOLE_PORT must differ from --port$/],
     [['balancer', '--host-insecure'], { MEERCAT_HOST_CA: '/a b.pem' }, /^meercat: MEERCAT_HOST_CA means nothing with --host-insecure/],
-    [['balancer', '--port', '0'], { MEERCAT_HOST_CA: '/no such file.pem' }, /^meercat: MEERCAT_HOST_CA \/no such file.pem: ENOENT/],
+    [
+      ['balancer', '--port', '0'],
+      { MEERCAT_HOST_CA: '/no such file.pem' },
+      /^meercat: MEERCAT_HOST_CA \/no such file.pem: there is no such file$/,
+    ],
     [
       ['balancer'],
       { MEERCAT_TLS_CERT: '/a.pem /b.pem' },

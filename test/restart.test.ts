@@ -122,6 +122,8 @@ test('the fleet can be stopped during a restart', () =>
 
 test('without a `meercat up` it exits after five seconds with advice', () =>
   withRedisClient(async ({ url, client }) => {
+    await client.zadd('other:balancers', 1, 'b1');
+    await client.hset('other:balancer:b1', 'since', 'today');
     const heard: string[] = [];
     const listener = openSubscription(parseRedisAddress(url), ['other:events'], (_channel, text) => heard.push(text));
     try {

@@ -2,7 +2,7 @@
 // clients that do not close are disconnected.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { MeercatError } from '../errors.js';
+import { listenError } from '../listen-error.js';
 
 /** Maximum concurrent connections: each lives for one line. */
 const MAX_CONNECTIONS = 64;
@@ -62,19 +62,9 @@ export async function openAgentCheckServer(port: number, bind: string, line: () 
 
 async function listen(server: Server, port: number, bind: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} on ${bind} is taken: choose another with --listen-agent-check`, {
-              cause: error,
-            })
-          : new MeercatError(
-              'MEERCAT_START_FAILED',
-              `can't listen on ${bind}:${port} (${error.code ?? error.message}): check --listen-agent-check and --agent-check-bind`,
-              { cause: error },
-            ),
-      );
-    });
+    server.once('error', (error) =>
+      reject(listenError(error, { port, bind, portFlag: '--listen-agent-check', bindFlag: '--agent-check-bind' })),
+    );
     server.listen(port, bind, resolve);
   });
   server.removeAllListeners('error');

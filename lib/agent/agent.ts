@@ -28,7 +28,7 @@ const TOLD_FOR_REPORTS = 3;
 const TOLD_FOR_MS = 3000;
 
 /** Options of an agent. */
-export interface AgentOptions {
+export interface AgentConfig {
   /** The address of the data Redis. */
   readonly redis: string;
   readonly namespace: string;
@@ -49,12 +49,14 @@ export interface AgentOptions {
 
 /** A running agent. */
 export interface Agent {
+  /** Where HAProxy's agent checks are answered; null when nowhere. */
+  readonly agentCheckPort: number | null;
   /** Sends a goodbye, so that the host gets no further requests, and stops. */
   stop(): Promise<void>;
 }
 
 /** Starts reporting. Rejects if the probe or the agent-check port can't be opened; survives any loss of Redis. */
-export async function startAgent(options: AgentOptions, log: Log): Promise<Agent> {
+export async function startAgent(options: AgentConfig, log: Log): Promise<Agent> {
   const { name, url, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
   const keys = buildKeys(options.namespace);
@@ -169,6 +171,7 @@ export async function startAgent(options: AgentOptions, log: Log): Promise<Agent
   void report();
   log('info', 'agent reports', { host: name, url, probe: probe.kind, interval_ms: intervalMs });
   return {
+    agentCheckPort: check?.port ?? null,
     async stop() {
       isStopping = true;
       clearTimeout(timer);

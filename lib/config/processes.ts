@@ -4,7 +4,7 @@
 import { totalmem } from 'node:os';
 import { MeercatError } from '../errors.js';
 import { isName } from '../redis/names.js';
-import { type BalancerConfig, machineName, parseInteger, parsePort } from './config.js';
+import { type BalancerConfig, consolePortOf, machineName, parseInteger, parsePort } from './config.js';
 
 /** More processes than this are a typing error. */
 const MAX_PROCESSES = 256;
@@ -48,7 +48,8 @@ export function groupName({ name }: BalancerConfig, port: number): string {
 
 /** Checks what several processes need: names, and a port for each console. */
 export function checkProcesses(config: BalancerConfig): void {
-  const { processes, consolePort, port, name } = config;
+  const { processes, port, name } = config;
+  const consolePort = consolePortOf(config);
   if (processes === 1) return;
   const last = consolePort + processes - 1;
   if (name !== '' && !isName(`${name}-${processes}`))
@@ -61,7 +62,8 @@ export function checkProcesses(config: BalancerConfig): void {
 
 /** What one process is told. Without `--memory-limit` each may have its share of what there is. */
 export function memberConfig(config: BalancerConfig, { number, port, isPortShared }: Member): BalancerConfig {
-  const { consolePort, memoryLimit, processes } = config;
+  const { memoryLimit, processes } = config;
+  const consolePort = consolePortOf(config);
   return {
     ...config,
     port,

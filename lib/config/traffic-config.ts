@@ -46,11 +46,17 @@ export interface TrafficLimits {
   readonly hostMaxInflight: number;
   /** Requests that wait for one host; the next ones get 503 at once. */
   readonly hostQueue: number;
-  /** Bytes of memory of the process; above 95 % of it new requests get 503. 0: what the container or machine has. */
+  /** Bytes of memory of the process, at least {@link MIN_MEMORY_LIMIT_BYTES}; above 95 % of it new requests get 503. 0: what the container or machine has. */
   readonly memoryLimit: number;
   /** Retries within the last ten seconds, as a percentage of the requests; the first ten are always allowed. */
   readonly retryBudgetPercent: number;
 }
+
+/**
+ * The least memory limit. An idle balancer takes 92 to 127 MiB, by the version of Node.js: with less than this, all or
+ * nearly all requests would be refused from the start.
+ */
+export const MIN_MEMORY_LIMIT_BYTES = 160 << 20;
 
 /** Statuses of HTTP from the first to the last, both of them included. */
 export interface StatusRange {

@@ -9,6 +9,7 @@ import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import { readHostNames } from '../redis/host-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { readWord, writeOperatorState } from '../redis/settings.js';
+import { checkFleetLives } from './no-fleet.js';
 import { connectForPerson } from './status.js';
 
 /** What an operator does to a host. */
@@ -42,7 +43,7 @@ const NAMES_SHOWN = 8;
 
 /**
  * Sets or takes back the word, tells the fleet, and prints what was done. Rejects with MEERCAT_UNKNOWN_HOST when
- * the fleet does not know the host, and with MEERCAT_NO_REDIS.
+ * the fleet does not know the host, MEERCAT_NO_FLEET when there is no fleet, and with MEERCAT_NO_REDIS.
  */
 export async function operate(options: OperatorOptions, out: { write(text: string): unknown }): Promise<void> {
   const client = await connectForPerson(options.redis);
@@ -70,6 +71,7 @@ async function write(client: Commands, keys: Keys, { action, host }: OperatorOpt
 async function checkKnown(client: Commands, keys: Keys, host: string): Promise<void> {
   const names = await readHostNames(client, keys);
   if (names.includes(host)) return;
+  if (names.length === 0) await checkFleetLives(client, keys);
   const shown = names.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).slice(0, NAMES_SHOWN);
   const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : '';
   const known = names.length === 0 ? 'it knows none at all' : `it knows ${shown.join(', ')}${more}`;

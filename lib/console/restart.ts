@@ -8,6 +8,7 @@ import { decodeEvent, type FleetEvent, WHOLE_FLEET } from '../redis/event-messag
 import { publishEvent } from '../redis/fleet-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
+import { checkFleetLives } from './no-fleet.js';
 import { connectForPerson } from './status.js';
 
 /** So long `meercat up` may take to react. */
@@ -36,7 +37,7 @@ export interface RestartOptions {
   readonly isJson: boolean;
 }
 
-/** Restarts and prints how far it is, or with `isJson` one line at the end. Rejects with MEERCAT_RESTART_FAILED unless all were restarted. */
+/** Restarts and prints how far it is, or with `isJson` one line at the end. Rejects with MEERCAT_RESTART_FAILED unless all were restarted, and with MEERCAT_NO_FLEET where there is none. */
 export async function restartFleet({ redis, namespace, isJson }: RestartOptions, out: NodeJS.WritableStream): Promise<void> {
   const keys = buildKeys(namespace);
   const client = await connectForPerson(redis);
@@ -111,8 +112,10 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
         throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be written: ${reasonOf(failure)}`, { cause: failure });
       const step = waiting.shift() ?? (await looker.missed());
       if (step === undefined) {
-        if (performance.now() - heardAtMs >= timeoutMs) throw silence(timeoutMs, keys.namespace);
-        continue;
+        if (performance.now() - heardAtMs < timeoutMs) continue;
+        // Who asked in the wrong place must not look for a `meercat up` that is well.
+        if (timeoutMs === REACT_TIMEOUT_MS) await checkFleetLives(client, keys);
+        throw silence(timeoutMs, keys.namespace);
       }
       if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET)
         throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);

@@ -3,7 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { MeercatError } from '../errors.js';
+import { listenError } from '../listen-error.js';
 import { buildGuard, type Guard } from './guard.js';
 
 /** What a page says. */
@@ -91,7 +91,9 @@ export function startConsole({ port, bind, token, pages, limits = CONSOLE_LIMITS
   const sockets = keepNewest(server, limits.maxConnections);
   return new Promise((resolve, reject) => {
     // After the start there is nobody to tell: the error is of one connection that could not be accepted.
-    server.on('error', (error: NodeJS.ErrnoException) => reject(startError(error, bind, port)));
+    server.on('error', (error) =>
+      reject(listenError(error, { port, bind, portFlag: '--console-port', bindFlag: '--console-bind', owner: 'the console' })),
+    );
     // Exclusive: several processes behind one port have a console each.
     server.listen({ port, host: bind, exclusive: true }, () => {
       const { address, port: actual } = server.address() as AddressInfo;
@@ -155,16 +157,4 @@ function send(response: ServerResponse, status: number, body: Readonly<Record<st
   response
     .writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
     .end(`${JSON.stringify(body)}\n`);
-}
-
-function startError(error: NodeJS.ErrnoException, bind: string, port: number): MeercatError {
-  if (error.code === 'EADDRINUSE')
-    return new MeercatError('MEERCAT_PORT_TAKEN', `the console's port ${port} is taken: choose another with --console-port`, {
-      cause: error,
-    });
-  return new MeercatError(
-    'MEERCAT_START_FAILED',
-    `the console can't listen on ${bind}:${port} (${error.code ?? error.message}): check --console-bind and --console-port`,
-    { cause: error },
-  );
 }

@@ -8,6 +8,7 @@ import { readCosts } from '../redis/cost-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
 import { renderCosts } from './costs.js';
+import { checkFleetLives, isEmptyFleet, noFleet } from './no-fleet.js';
 import { renderFleet } from './render.js';
 import { openScreen } from './screen.js';
 
@@ -40,7 +41,15 @@ export async function connectForPerson(redis: string): Promise<Commands> {
   }
 }
 
-/** Prints the fleet; with `isWatching` until `signal` is aborted. With `isJson` one line for each look. */
+function asError(thrown: unknown): MeercatError {
+  if (thrown instanceof MeercatError) return thrown;
+  return new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${reasonOf(thrown)}`, { cause: thrown });
+}
+
+/**
+ * Prints the fleet; with `isWatching` until `signal` is aborted. With `isJson` one line for each look. Rejects with
+ * MEERCAT_NO_FLEET when there is none, and with MEERCAT_NO_REDIS; while watching these are printed, as a fleet may come.
+ */
 export async function printStatus(options: StatusOptions, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
   const client = await connectForPerson(options.redis);
   const keys = buildKeys(options.namespace);
@@ -48,18 +57,21 @@ export async function printStatus(options: StatusOptions, out: NodeJS.WriteStrea
   const read = async (): Promise<string> => {
     if (options.isCosts) {
       const costs = await readCosts(client, keys);
+      if (costs.length === 0) await checkFleetLives(client, keys);
       return options.isJson ? json({ namespace: options.namespace, costs }) : renderCosts(costs);
     }
     const view = await readFleet(client, keys);
+    if (isEmptyFleet(view)) throw noFleet(view);
     return options.isJson ? json(view) : renderFleet(view);
   };
   const screen = options.isWatching && !options.isJson && out.isTTY ? openScreen(out) : undefined;
   try {
     do {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
-      const text = await read().catch((error: unknown) => {
-        if (!options.isWatching) throw new MeercatError('MEERCAT_NO_REDIS', `Redis can't be read: ${reasonOf(error)}`, { cause: error });
-        return options.isJson ? JSON.stringify({ error: reasonOf(error) }) : `Redis can't be read: ${reasonOf(error)}`;
+      const text = await read().catch((thrown: unknown) => {
+        const error = asError(thrown);
+        if (!options.isWatching) throw error;
+        return options.isJson ? JSON.stringify({ error: error.code, message: error.message }) : error.message;
       });
       if (screen === undefined) out.write(`${text}\n`);
       else screen.draw(text);

@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import type { BalancerConfig } from '../config/config.js';
-import { MeercatError, messageOf } from '../errors.js';
+import { MeercatError } from '../errors.js';
+import { fileReason } from '../file-reason.js';
 
 /** The characters of a token in a header (RFC 6750, section 2.1, `b64token`), and lengths that can't be guessed and fit a head. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}={0,2}$/;
@@ -16,7 +17,7 @@ export function readConsoleToken({ consoleToken, consoleTokenFile }: Pick<Balanc
   try {
     text = readFileSync(consoleTokenFile, 'utf8');
   } catch (thrown) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `${source}: ${messageOf(thrown)}`, { cause: thrown });
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `${source}: ${fileReason(thrown)}`, { cause: thrown });
   }
   return check(source, text.trim());
 }

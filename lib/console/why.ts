@@ -148,5 +148,5 @@ function toJson(balancer: string, question: WhyQuestion, answer: WhyAnswer): str
 const shown = (text: string): string => JSON.stringify(text.slice(0, 80));
 
 function wrong(message: string): MeercatError {
-  return new MeercatError('MEERCAT_BAD_CONFIG', `meercat why: ${message}`);
+  return new MeercatError('MEERCAT_BAD_CONFIG', message);
 }

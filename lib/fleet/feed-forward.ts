@@ -1,20 +1,20 @@
-// The others' requests: keeps what of this balancer's own the master's table contains, and takes it off. Invariant:
-// the others' part is the fleet's figure less exactly what of our own is in it, so that a pick, which adds our own as
-// it is now, counts nothing twice.
+// Computes the in-flight load that the other balancers add to each host: the fleet's figure in the master's table minus
+// our own contribution to it. Invariant: exactly what the master had counted of ours is subtracted, so a pick, which
+// adds our own current load, counts nothing twice.
 
 import { FLEET, type HostTable } from '../model.js';
 import { setCapacityTrend, setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
-/** So many messages may be on their way; when more are not acknowledged, something was lost. */
+/** Maximum load messages awaiting acknowledgement; beyond this, one was lost. */
 const MAX_UNACKED = 24;
 
-/** The time constant of the trend of capacities. */
+/** Time constant of the moving average of the capacities, in ms. */
 const TREND_MS = 5000;
 
-/** What one load message said, by its hosts' places. */
-export interface Said {
+/** The contents of one load message, by slot of the host. */
+export interface SentLoads {
   readonly seq: number;
   readonly sentAtMs: number;
   readonly slots: number[];
@@ -23,21 +23,21 @@ export interface Said {
   readonly work: number[];
 }
 
-/** Works out the others' figures of the shared table. */
+/** Computes the other balancers' figures in the shared table. */
 export class FeedForward {
   readonly #columns: TableColumns;
   readonly #balancer: string;
-  /** What the master's table contains of ours, by slot; the name tells whether the slot still is of the same host. */
-  readonly #ackedOf: string[] = [];
+  /** What the master's table contains of ours, by slot; the name says whether the slot still belongs to the same host. */
+  readonly #ackedNames: string[] = [];
   readonly #ackedInflight: Int32Array;
   readonly #ackedWork: Float64Array;
-  /** Messages that are not acknowledged, oldest first. */
-  readonly #unacked: Said[] = [];
-  /** The first and the last message of this thread; NaN before the first. */
+  /** Unacknowledged messages, oldest first. */
+  readonly #unacked: SentLoads[] = [];
+  /** Sequence numbers of the first and the last message of this thread; NaN before the first. */
   #firstSeq = Number.NaN;
   #lastSeq = Number.NaN;
   #hasAcks = false;
-  /** When the last message that is acknowledged was sent: what the others have is at least as young. */
+  /** When the last acknowledged message was sent: an upper bound on the age of the others' figures. */
   #ackedSentAtMs = Number.NaN;
   #settledAtMs = Number.NaN;
   #term = 0;
@@ -50,29 +50,30 @@ export class FeedForward {
     this.#ackedWork = new Float64Array(columns.slots);
   }
 
-  /** Whether so much is unacknowledged that a message was lost. */
+  /** Whether a message was lost: too many are unacknowledged. */
   get isLost(): boolean {
     return this.#unacked.length >= MAX_UNACKED;
   }
 
-  /** A message was sent. */
-  onSent(said: Said): void {
-    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = said.seq;
-    this.#lastSeq = said.seq;
-    this.#unacked.push(said);
-    // What is contained in a later message need not be kept: those that are let go were lost.
+  /** Records a message that was sent. */
+  onSent(sent: SentLoads): void {
+    if (Number.isNaN(this.#firstSeq)) this.#firstSeq = sent.seq;
+    this.#lastSeq = sent.seq;
+    this.#unacked.push(sent);
+    // The oldest message was lost; a later one supersedes it.
     if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
   }
 
   /**
-   * A table was written into the shared one: works out what of it is the others', and the fleet's averages.
-   * @param nowMs when it came (process's clock)
+   * Recomputes the others' figures and the fleet's averages after a table was written into the shared one.
+   * @param nowMs when the table arrived (process clock)
    */
   onTable({ stamp, acks }: Pick<HostTable, 'stamp' | 'acks'>, hosts: readonly SlotHost[], nowMs: number): void {
     if (stamp.term !== this.#term) {
-      // A new master knows nothing of ours until it acknowledges it; it may have heard what was sent before it was known.
+      // A new master knows nothing of ours until it acknowledges it, even if it received messages sent before its
+      // election.
       this.#term = stamp.term;
-      this.#ackedOf.length = 0;
+      this.#ackedNames.length = 0;
       this.#hasAcks = false;
     }
     for (const [balancer, seq] of acks) if (balancer === this.#balancer) this.#onAck(seq);
@@ -80,8 +81,8 @@ export class FeedForward {
   }
 
   /**
-   * Says that the others' figures are still true, if they are: all that this balancer said was acknowledged, so the
-   * master lives, and it would have told what changed.
+   * Confirms that the others' figures are still current when every message of ours was acknowledged: the master is
+   * alive, and would have published any change.
    */
   touch(nowMs: number): void {
     if (this.#unacked.length > 0 || !this.#hasAcks) return;
@@ -90,18 +91,18 @@ export class FeedForward {
   }
 
   /**
-   * The master's table contains our messages up to this one. One that this thread did not send is of an earlier thread
-   * or process of this name: what was in it is not known here.
+   * Handles an acknowledgement up to this sequence number. One that this thread did not send belongs to an earlier
+   * thread or process of the same name, and its contents are unknown here.
    */
   #onAck(seq: number): void {
     if (!(seq >= this.#firstSeq && seq <= this.#lastSeq)) return;
     this.#hasAcks = true;
-    while (this.#unacked.length > 0 && (this.#unacked[0] as Said).seq <= seq) {
-      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as Said;
+    while (this.#unacked.length > 0 && (this.#unacked[0] as SentLoads).seq <= seq) {
+      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as SentLoads;
       this.#ackedSentAtMs = sentAtMs;
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i] as number;
-        this.#ackedOf[slot] = names[i] as string;
+        this.#ackedNames[slot] = names[i] as string;
         this.#ackedInflight[slot] = inflight[i] as number;
         this.#ackedWork[slot] = work[i] as number;
       }
@@ -119,19 +120,19 @@ export class FeedForward {
     let workSum = 0;
     let capacitySum = 0;
     for (const { slot, name } of hosts) {
-      const isOurs = this.#ackedOf[slot] === name;
+      const isOurs = this.#ackedNames[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
       setOthers(columns, slot, others, work);
       const known = capacity[slot] as number;
       const trend = capacityTrend[slot] as number;
-      // The first time there is no weight (NaN), and no trend either; a new master may not know yet.
+      // The first time neither the weight nor the trend exists (NaN). A new master may not know the capacity yet.
       if (!Number.isNaN(known)) setCapacityTrend(columns, slot, Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight);
       capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
       workSum += work;
     }
-    // Counted from when our own part was sent: so it contains the way there and back, and whatever it waited for.
+    // The age counts from when our own message was sent, so it includes the round trip and all queueing.
     setFleetFigure(columns, 'loadsAt', this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN);
     setFleetFigure(columns, 'othersPerCapacity', capacitySum > 0 ? inflightSum / capacitySum : 0);
     setFleetFigure(columns, 'othersWorkPerCapacity', capacitySum > 0 ? workSum / capacitySum : 0);

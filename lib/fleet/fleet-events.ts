@@ -1,5 +1,5 @@
-// What a balancer hears on the channel of events: who was elected or gave the lease back, what operators did, and
-// questions of `meercat why`.
+// Subscribes to the events channel: elections, released leases, operators' commands, and the questions of `meercat
+// why`.
 
 import type { Log } from '../log.js';
 import type { RedisAddress } from '../redis/address.js';
@@ -8,16 +8,16 @@ import { decodeEvent, type FleetEvent } from '../redis/event-message.js';
 import type { Keys } from '../redis/keys.js';
 import type { Count } from '../table/counters.js';
 
-/** Who is told of what. */
+/** The handler of each kind of event. */
 export interface FleetEventHandlers {
   readonly onElected: (term: number, mastership?: string) => void;
   readonly onReleased: () => void;
-  /** An operator set something for the whole fleet. */
+  /** An operator changed a setting of the whole fleet. */
   readonly onOperator: () => void;
   readonly onWhy: (event: FleetEvent) => void;
 }
 
-/** Listens until the subscription is closed. Events that can't be read are counted. */
+/** Listens until the subscription is closed; counts malformed events. */
 export function openFleetEvents(address: RedisAddress, keys: Keys, count: Count, log: Log, handlers: FleetEventHandlers): Subscription {
   return openSubscription(
     address,

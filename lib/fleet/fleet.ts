@@ -1,5 +1,5 @@
-// The balancers channel of one balancer, in a thread of its own: heartbeats, the lease, the local copy
-// of the host table, load messages. Everything here may wait for Redis; no request ever waits for this.
+// The fleet thread of one balancer: heartbeats, the lease, the local copy of the host table, load messages. Everything
+// here may wait for Redis; no request ever waits for this.
 
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock, SECOND } from '../clock.js';
@@ -32,20 +32,20 @@ import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
-/** How often the median usage is computed and hosts that a new master never named are let go. */
+/** Interval at which the median usage is updated and hosts that a new master never named are removed. */
 const UPKEEP_MS = 250;
 
-/** The longest that leaving the fleet may take: a Redis that hangs must not hold up the end. */
+/** Maximum time to leave the fleet: a hanging Redis must not delay the exit. */
 const LEAVE_TIMEOUT_MS = 1500;
 
-/** The fleet thread's running parts. */
+/** The running fleet thread. */
 export interface Fleet {
   onMessage(message: ToFleet): void;
   /** Steps down, releases the lease, leaves the fleet, closes the connections. */
   stop(): Promise<void>;
 }
 
-/** Starts the balancers channel; it works at once, with or without Redis. */
+/** Starts the fleet thread's parts; works at once, with or without Redis. */
 export function startFleet(data: FleetThreadData, post: (message: FromFleet) => void): Fleet {
   const { config } = data;
   const clock = monotonicClock();
@@ -59,23 +59,23 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   let hostsPort = data.hostsPort;
   let hasJoined = false;
   let isStopping = false;
-  /** Who is master, as Redis says. */
+  /** The current master's name in Redis. */
   let masterName: string | null = null;
-  let beatsUntilPrune = 0;
-  const beat = oneAtATime(beatOnce);
+  let heartbeatsUntilPrune = 0;
+  const sendHeartbeat = oneAtATime(sendOneHeartbeat);
 
   const clients = addresses.map((address, index) =>
     openCommands(address, {
       onReady: () => {
-        // That the data's Redis can be used is said when it took a heartbeat.
-        if (index === 0) void beat();
+        // The data's Redis counts as reachable once it accepts a heartbeat.
+        if (index === 0) void sendHeartbeat();
         else log('info', 'lease redis is reachable', { redis: describeAddress(address) });
         lease.send({ type: 'redis-ready' });
       },
       onLost: (reason) => {
         if (isStopping) return;
         if (index === 0) {
-          // For now nothing more can be known.
+          // Nothing more can be learned for now.
           post({ type: 'synced' });
           names.onUnknown();
           redis.lost(reason);
@@ -87,7 +87,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   );
   const [client] = clients as [(typeof clients)[0]];
   const membership = new Membership(client, keys, config, columns, clock);
-  const names = new NameWatch({ name: membership.name, clock, count, log, post, beat: () => void beat() });
+  const names = new NameWatch({ name: membership.name, clock, count, log, post, sendHeartbeat: () => void sendHeartbeat() });
   const loads = new LoadSync({
     publisher: new QuietPublisher(client, log),
     keys,
@@ -98,7 +98,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
-  let [isTableRead, isBeatOver, isSynced] = [false, false, false];
+  let [isTableRead, isHeartbeatDone, isSynced] = [false, false, false];
   const table = openTableSync({
     data,
     client,
@@ -116,7 +116,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
     onRead() {
       isTableRead = true;
-      saySynced();
+      reportSynced();
     },
   });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
@@ -144,27 +144,27 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       count('masterships');
       log('info', 'this balancer is master', { term });
       post({ type: 'role', role: 'master', term });
-      tellHosts(becomeMaster(term, mastership));
-      void membership.tell({ kind: 'master-elected', name: config.name, term, mastership });
-      void beat();
+      postToHosts(becomeMaster(term, mastership));
+      void membership.announce({ kind: 'master-elected', name: config.name, term, mastership });
+      void sendHeartbeat();
     },
     onSlave(term, reason) {
       log('info', 'this balancer is slave', { term, reason });
       post({ type: 'role', role: 'slave', term });
-      tellHosts({ type: 'become-slave' });
-      if (!isStopping) void beat();
+      postToHosts({ type: 'become-slave' });
+      if (!isStopping) void sendHeartbeat();
     },
-    onReleased: (term) => void membership.tell({ kind: 'master-released', name: config.name, term }),
+    onReleased: (term) => void membership.announce({ kind: 'master-released', name: config.name, term }),
   });
 
-  /** Both the table and what an operator said of its hosts are known, as far as they can be. */
-  function saySynced(): void {
-    if (isSynced || !isTableRead || !isBeatOver) return;
+  /** Reports once that both the table and the operators' settings were read, or could not be. */
+  function reportSynced(): void {
+    if (isSynced || !isTableRead || !isHeartbeatDone) return;
     isSynced = true;
     post({ type: 'synced' });
   }
 
-  /** What the hosts thread needs to go on from here. */
+  /** What the hosts thread needs to take over. */
   function becomeMaster(term: number, mastership: string): FleetToHosts {
     return {
       type: 'become-master',
@@ -183,16 +183,16 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     return lease.trouble || 'no balancer has become master';
   }
 
-  /** A term from anywhere: the highest outlives this thread. */
+  /** Handles a term from any source; the highest one is stored where it outlives this thread. */
   function sawTerm(term: number, mastership = ''): void {
     const { highestTerm, highestMastership } = lease.state;
     const isNews = term > highestTerm || (term === highestTerm && mastership !== '' && mastership !== highestMastership);
     if (isNews && isPlausibleTerm(term, highestTerm)) lease.send({ type: 'term-seen', term, mastership });
-    // Also the term that this balancer has just taken itself.
+    // Includes a term that this balancer has just taken itself.
     setHighestTerm(columns, lease.state.highestTerm);
   }
 
-  function tellHosts(message: FleetToHosts): void {
+  function postToHosts(message: FleetToHosts): void {
     hostsPort.postMessage(message);
   }
 
@@ -203,7 +203,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     });
   }
 
-  async function beatOnce(): Promise<void> {
+  async function sendOneHeartbeat(): Promise<void> {
     if (isStopping) return;
     const standing = {
       role: roleOf(lease.state),
@@ -213,34 +213,34 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     };
     const sentAtMs = clock();
     try {
-      const fleet = await membership.beat(standing);
+      const fleet = await membership.sendHeartbeat(standing);
       if (isStopping) return;
       lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
       redis.taken(fleet.denied);
       masterName = fleet.master;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
-      names.onBeat();
+      names.onHeartbeat();
       if (names.bar !== lease.state.barred) lease.send({ type: 'bar', reason: names.bar });
       const isNamed = membership.name.state === 'ours';
       if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
-      if (isNamed && !hasJoined) void membership.tell({ kind: 'balancer-joined', name: config.name });
+      if (isNamed && !hasJoined) void membership.announce({ kind: 'balancer-joined', name: config.name });
       hasJoined = isNamed;
       sawTerm(fleet.term.term, fleet.term.mastership);
       settings.take(fleet.settings);
-      if (standing.role === 'master' && beatsUntilPrune-- <= 0) {
-        beatsUntilPrune = 1;
+      if (standing.role === 'master' && heartbeatsUntilPrune-- <= 0) {
+        heartbeatsUntilPrune = 1;
         await membership.prune(fleet.order);
       }
     } catch (error) {
-      // That the connection was lost was said; else it is Redis that refuses or does not answer.
+      // A lost connection is logged already; otherwise Redis refuses or does not answer.
       if (client.status === 'ready') redis.refused(reasonOf(error));
       else redis.missed(reasonOf(error));
-      // A heartbeat before the connection says nothing.
+      // A heartbeat before the connection is up proves nothing.
       if (client.status === 'ready') names.onUnknown();
     }
-    isBeatOver ||= client.status === 'ready';
-    saySynced();
+    isHeartbeatDone ||= client.status === 'ready';
+    reportSynced();
   }
 
   function sendInband(reports: readonly InbandReport[]): void {
@@ -254,20 +254,20 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function upkeep(): void {
     table.upkeep();
     loads.upkeep(table.writer);
-    watch.look();
+    watch.check();
   }
 
   const events = openFleetEvents(dataAddress, keys, count, log, {
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
-    onOperator: () => void beat(),
-    // Of two balancers with one name the one that has it answers.
+    onOperator: () => void sendHeartbeat(),
+    // Of two balancers with one name only the owner answers.
     onWhy: (event) => void (hasJoined && why.ask(event)),
   });
 
   listenToHosts(hostsPort);
   loads.start(table.writer);
-  const timers = [setInterval(beat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
+  const timers = [setInterval(sendHeartbeat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
     onMessage(message) {
@@ -293,9 +293,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         case 'hosts-port':
           hostsPort = message.port;
           listenToHosts(hostsPort);
-          // The hosts thread was started again: it must know that this balancer is master.
+          // The hosts thread was restarted and must know that this balancer is master.
           if (lease.state.phase === 'master') {
-            tellHosts(becomeMaster(lease.state.term, lease.state.mastership));
+            postToHosts(becomeMaster(lease.state.term, lease.state.mastership));
           }
           break;
         case 'resign':

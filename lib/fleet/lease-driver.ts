@@ -1,5 +1,5 @@
-// Carries out what the lease's state machine decides: asks Redis, keeps the one timer, tells the others.
-// All decisions are in `lease.ts`; here is nothing but the doing.
+// Performs the effects of the lease's state machine: talks to Redis, owns the only timer, calls the handlers. Decides
+// nothing; all decisions are in `lease.ts`.
 
 import type { Clock } from '../clock.js';
 import type { AcquireOutcome, LeaseGrant, LeaseStore, MasterFields, TermClaim } from '../redis/lease-store.js';
@@ -7,36 +7,36 @@ import type { HeldTerm } from '../redis/term.js';
 import { startLease, stepLease } from './lease.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseTimes } from './lease-model.js';
 
-/** The longest that a timer waits before looking again. */
+/** Longest sleep of the timer. */
 const MAX_SLEEP_MS = 1000;
 
-/** What the driver is handed. */
+/** The dependencies of the lease driver. */
 export interface LeaseDriverOptions {
   readonly store: LeaseStore;
   readonly times: LeaseTimes;
   readonly clock: Clock;
-  /** The highest term that this process saw, should the thread before this one have died. */
+  /** The highest term this process saw, if the previous thread died. */
   readonly highestTerm: number;
-  /** Why this balancer may not lead yet. */
+  /** Why this balancer must not become master yet. */
   readonly barred?: string;
-  /** Never to stand for election; the other members are as ever. */
+  /** Whether it never stands for election; everything else works as usual. */
   readonly hasResigned?: boolean;
-  /** What the master's hash shall say; asked for at each election. */
+  /** The fields of the master's hash, requested at each election. */
   readonly describe: () => Omit<MasterFields, 'since'>;
   readonly onMaster: (held: HeldTerm) => void;
   readonly onSlave: (term: number, reason: string) => void;
-  /** After the lease was given back in good order: the next one may be told. */
+  /** The lease was released: the successor may be notified. */
   readonly onReleased: (term: number) => void;
 }
 
-/** The lease of one balancer, alive. */
+/** The running lease of one balancer. */
 export interface LeaseDriver {
   readonly state: LeaseState;
-  /** Why the last attempt to become master failed, or that another one has the lease; '' when neither is known. */
+  /** Why the last attempt to become master failed, or that another balancer holds the lease; '' when neither is known. */
   readonly trouble: string;
-  /** Hands in what others noticed: a term, a rank, a release, Redis being back. */
+  /** Passes in an event from outside: a term, a rank, a release, Redis being back. */
   send(event: LeaseEvent): void;
-  /** Steps down for good and gives the lease back; resolves when Redis was told, or could not be. */
+  /** Steps down for good and releases the lease; resolves when Redis has confirmed it, or could not be reached. */
   stop(): Promise<void>;
 }
 
@@ -49,12 +49,12 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
   let master: MasterFields = { ...options.describe(), since: '' };
   let timer: NodeJS.Timeout | undefined;
   let trouble = '';
-  /** Until when the lease is held by another balancer, when it was looked at last. */
+  /** Until when another balancer holds the lease, as of the last check. */
   let heldUntilMs = 0;
-  /** The term of the mastership that is or just was; 0 when there was none since the last release. */
+  /** The term of the current or last mastership; 0 when there was none since the last release. */
   let lastTerm = 0;
 
-  /** A lease granted at `startMs` holds this long by our clock, with 1 % and 2 ms for the clocks' drift. */
+  /** When a lease granted at `startMs` ends on our clock, less 1 % and 2 ms for clock drift. */
   const validUntil = (startMs: number): number => startMs + times.ttlMs - Math.ceil(times.ttlMs * 0.01) - 2;
 
   function send(event: LeaseEvent): void {
@@ -101,7 +101,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
 
   function acquire(attempt: number): void {
     let startMs = clock();
-    // Who can't look in time must not take the lease: it would hear of that only after the lease has ended.
+    // If even the check is late, don't take the lease: its grant would arrive only after it expired.
     const answer = store.look().then((seen): AcquireOutcome | Promise<AcquireOutcome> => {
       if (seen.kind !== 'free') return seen;
       startMs = clock();
@@ -142,7 +142,7 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
     else send({ type: outcome === 'lost' ? 'renew-lost' : 'renew-failed', attempt });
     if (outcome !== 'renewed' || state.phase !== 'master' || state.term !== term) return;
     const written = await store.refreshMaster(held, master);
-    // Whoever wrote the newer term will say so on every channel; here it is enough to step down.
+    // The holder of the newer term announces it on every channel; stepping down is enough here.
     if (written === 'fenced') send({ type: 'term-seen', term: term + 1 });
     if (written !== 'denied') return;
     trouble = 'Redis lets this balancer take the lease, but not write what a master must: its user lacks rights';
@@ -156,7 +156,8 @@ export function startLeaseDriver(options: LeaseDriverOptions): LeaseDriver {
     const done = (async () => {
       const held = await grant;
       if (!held) return;
-      // Not answered yet, but before what is published next: the answer can be lost where the command was not.
+      // Send it before the release is announced, but don't wait: the answer can be lost although the command was
+      // executed.
       const cleared = term > 0 ? store.clearMaster(held.mastership) : undefined;
       await store.release(held);
       if (term > 0) options.onReleased(term);

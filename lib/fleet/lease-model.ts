@@ -1,94 +1,94 @@
-// The values of the lease's state machine: its state, what happens to it, and what it wants done.
+// The types of the lease's state machine: its state, its events and its effects.
 
-/** The durations of a lease; their relations are checked in `config.ts`. */
+/** The durations of a lease; `config.ts` checks their relations. */
 export interface LeaseTimes {
-  /** How long the lease lasts when it is not renewed. */
+  /** Lifetime of a lease that is not renewed. */
   readonly ttlMs: number;
-  /** How often the master renews it. */
+  /** Interval between the master's renewals. */
   readonly renewEveryMs: number;
-  /** How long before its end a master that can't renew it steps down. */
+  /** How long before the lease expires a master that can't renew it steps down. */
   readonly safetyMs: number;
-  /** How much later each next one in the succession tries. */
+  /** Extra delay per place in the succession. */
   readonly successionStepMs: number;
-  /** How soon after a fault the same thing is tried again. */
+  /** Delay before a failed operation is retried. */
   readonly retryMs: number;
-  /** A round trip to Redis that takes longer than this leaves too little of the lease for renewing it. */
+  /** A round trip to Redis longer than this leaves too little of the lease to renew it. */
   readonly slowMs: number;
-  /** How long a balancer that knows no term and meets a Redis without one waits for balancers that do. */
+  /** How long a balancer that knows no term waits, on a Redis without one, for balancers that do. */
   readonly foundAfterMs: number;
 }
 
 /** The phases of a lease. */
 export type LeasePhase =
-  /** Slave: waits for the moment to try. */
+  /** Slave: waits for its next attempt. */
   | 'waiting'
-  /** Slave: has asked for the lease. */
+  /** Slave: has requested the lease. */
   | 'acquiring'
-  /** Slave: has the lease, asks for a term. */
+  /** Slave: holds the lease and has requested a term. */
   | 'claiming'
   | 'master'
   | 'stopped';
 
-/** Everything that mastership depends on; never changed in place. */
+/** The whole state of mastership; immutable. */
 export interface LeaseState {
   readonly phase: LeasePhase;
-  /** Numbers every question to Redis, so that a late answer is known for what it is. */
+  /** Numbers the requests to Redis, so that a late answer is recognised. */
   readonly attempt: number;
   /** When the driver must send the next `tick`. */
   readonly wakeAtMs: number;
-  /** When the lease ends that is held (claiming, master). */
+  /** When the held lease expires (claiming, master). */
   readonly validUntilMs: number;
-  /** The attempt that got the lease which is held: effects name it. */
+  /** The attempt that acquired the held lease; effects refer to it. */
   readonly grant: number;
-  /** This mastership's term; only for master. */
+  /** The term of this mastership; master only. */
   readonly term: number;
-  /** The identity of this mastership, or of the one that is claimed; '' for none. */
+  /** The id of the current or claimed mastership; '' for none. */
   readonly mastership: string;
-  /** The highest term ever seen: the next one is greater. */
+  /** The highest term ever seen; the next one is greater. */
   readonly highestTerm: number;
-  /** The mastership that holds the highest term, as far as is known; '' when it is not. */
+  /** The mastership that holds the highest term; '' when unknown. */
   readonly highestMastership: string;
-  /** Since when Redis has had no term, while this balancer knows none either; NaN when that is not so. */
+  /** Since when neither Redis nor this balancer has known a term; NaN when one of them does. */
   readonly emptySinceMs: number;
-  /** How many attempts in a row failed because Redis answered too late. */
+  /** Consecutive attempts that failed because Redis answered too late. */
   readonly slowFailures: number;
-  /** How many attempts in a row failed because Redis refused to write. */
+  /** Consecutive attempts that failed because Redis refused to write. */
   readonly refusals: number;
   /** When this mastership began. */
   readonly electedAtMs: number;
-  /** Why this balancer may not lead; '' when it may. */
+  /** Why this balancer must not become master; '' when it may. */
   readonly barred: string;
-  /** The place in the succession: 0 tries first. */
+  /** Place in the succession: 0 tries first. */
   readonly rank: number;
-  /** True while a renewal is not answered. */
+  /** True while a renewal is in flight. */
   readonly isRenewing: boolean;
 }
 
-/** What happened. Answers carry the attempt they answer. */
+/** The events. An answer carries the attempt it belongs to. */
 export type LeaseEvent =
   | { readonly type: 'tick' }
   | { readonly type: 'acquired'; readonly attempt: number; readonly validUntilMs: number; readonly mastership: string }
   | { readonly type: 'acquire-held'; readonly attempt: number; readonly leftMs: number | null }
   | { readonly type: 'acquire-failed'; readonly attempt: number; readonly isSlow: boolean }
   | { readonly type: 'term-taken'; readonly attempt: number; readonly term: number }
-  /** Neither Redis nor this balancer knows a term: it is a new fleet, or a Redis that lost its data. */
+  /** Neither Redis nor this balancer knows a term: the fleet is new, or Redis lost its data. */
   | { readonly type: 'term-missing'; readonly attempt: number }
   | { readonly type: 'term-failed'; readonly attempt: number; readonly isSlow: boolean; readonly isRefused: boolean }
   | { readonly type: 'renewed'; readonly attempt: number; readonly validUntilMs: number }
   | { readonly type: 'renew-lost'; readonly attempt: number }
   | { readonly type: 'renew-failed'; readonly attempt: number }
-  /** A term was seen in Redis, a table, an event, or as the reason why a write was refused; `mastership` holds it, absent or '' when that is not known. */
+  /** A term was seen in Redis, a table, an event, or a refused write. `mastership` is its holder; absent or '' when unknown. */
   | { readonly type: 'term-seen'; readonly term: number; readonly mastership?: string }
-  /** Redis refuses what a master must write, while it grants the lease. */
+  /** Redis granted the lease but refuses the master's writes. */
   | { readonly type: 'write-refused'; readonly term: number; readonly reason: string }
   /** A heartbeat was answered after this time. */
   | { readonly type: 'round-trip'; readonly ms: number }
-  /** The master said that it gave the lease back. */
+  /** The master announced that it released the lease. */
   | { readonly type: 'lease-released' }
   | { readonly type: 'rank'; readonly rank: number }
-  /** From now on this balancer may not lead, for this reason; '' when it may again. */
+  /** Bars this balancer from mastership for this reason; '' lifts the bar. */
   | { readonly type: 'bar'; readonly reason: string }
-  /** Redis can be reached again. */
+  /** Redis is reachable again. */
   | { readonly type: 'redis-ready' }
   | { readonly type: 'stop' };
 
@@ -97,14 +97,14 @@ export type LeaseEffect =
   | { readonly type: 'acquire'; readonly attempt: number }
   | { readonly type: 'take-term'; readonly attempt: number; readonly floor: number; readonly mayFound: boolean }
   | { readonly type: 'renew'; readonly attempt: number; readonly grant: number }
-  /** Give the lease of this attempt back; should its answer still be on its way, when it comes. */
+  /** Release the lease of this attempt; if its answer is still outstanding, as soon as it arrives. */
   | { readonly type: 'release'; readonly grant: number }
-  /** Two masterships hold one term: make sure that the term in Redis is at least this one. */
+  /** Two masterships hold one term: raise the term in Redis to at least this one. */
   | { readonly type: 'raise-term'; readonly term: number }
   | { readonly type: 'become-master'; readonly term: number; readonly mastership: string }
   | { readonly type: 'become-slave'; readonly term: number; readonly reason: string };
 
-/** A step's result. */
+/** The result of a step. */
 export interface LeaseStep {
   readonly state: LeaseState;
   readonly effects: readonly LeaseEffect[];

@@ -1,21 +1,20 @@
-// Mastership as a pure state machine: events in, effects out. No clock, no timer, no Redis: the time is
-// an argument (monotonic milliseconds), and the driver carries out the effects and reports back.
-// Invariants: a state is master only before `validUntil − safetyMs` on this process's clock, so a master
-// that hears nothing from Redis steps down before anyone else can have the lease; and a term belongs to one
-// mastership, so of two that hold one term neither stays master.
+// Mastership as a pure state machine: events in, effects out. It has no clock, timer or Redis: time is an argument
+// (monotonic milliseconds), and the driver performs the effects and reports back. Invariants: a state is master only
+// before `validUntil − safetyMs` on this process's clock, so a master cut off from Redis steps down before anyone else
+// can acquire the lease. A term belongs to one mastership: if two hold the same one, both step down.
 
 import type { Role } from '../model.js';
 import type { LeaseEffect, LeaseEvent, LeaseState, LeaseStep, LeaseTimes } from './lease-model.js';
-import { lookAgainMs, successionMs, type World } from './lease-waits.js';
+import { lookAgainMs, successionMs, type WaitTimes } from './lease-waits.js';
 import { backOff, lookSoon, schedule, scheduleRenewal, stay, tryAgain, wait } from './lease-wake.js';
 
-/** An answer that took so long is not waited for; it is released should it still come. */
+/** Timeout of an acquire request; a lease granted later is released. */
 const ANSWER_TIMEOUT_MS = 3000;
 
-/** A mastership that lasted this many leases has shown that it can write. */
+/** A mastership that lasted this many leases has proven that it can write. */
 const PROVEN_AFTER_LEASES = 2;
 
-/** A balancer that has just started; it tries for the lease at once, unless it is barred. */
+/** The state of a balancer that has just started: it tries for the lease at once, unless it is barred. */
 export function startLease(nowMs: number, highestTerm = 0, barred = ''): LeaseState {
   return {
     phase: 'waiting',
@@ -37,25 +36,26 @@ export function startLease(nowMs: number, highestTerm = 0, barred = ''): LeaseSt
   };
 }
 
-/** The role that goes with a phase. */
+/** The role of a phase. */
 export function roleOf(state: LeaseState): Role {
   return state.phase === 'master' ? 'master' : 'slave';
 }
 
 /**
- * Takes one event. Events that do not concern the state, such as late answers, change nothing but may release.
- * @param random a number in [0, 1), which spreads the moments at which balancers look again
+ * Applies one event. Events that no longer concern the state, such as late answers, change nothing but may release a
+ * lease.
+ * @param random a number in [0, 1) that spreads the balancers' attempts
  */
 export function stepLease(state: LeaseState, event: LeaseEvent, nowMs: number, times: LeaseTimes, random: number): LeaseStep {
-  const world = { ...times, random };
-  if (event.type === 'stop' || !isRunOut(state, nowMs, times)) return takeEvent(state, event, nowMs, world);
-  // After a pause anything can come before the timer: what has run out is given up first.
-  const first = giveUp(state, nowMs, world);
-  const second = takeEvent(first.state, event, nowMs, world);
+  const waitTimes = { ...times, random };
+  if (event.type === 'stop' || !isExpired(state, nowMs, times)) return takeEvent(state, event, nowMs, waitTimes);
+  // After a pause of the process any event can precede the timer: give up an expired lease first.
+  const first = giveUp(state, nowMs, waitTimes);
+  const second = takeEvent(first.state, event, nowMs, waitTimes);
   return { state: second.state, effects: [...first.effects, ...second.effects] };
 }
 
-function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: World): LeaseStep {
+function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: WaitTimes): LeaseStep {
   switch (event.type) {
     case 'tick':
       return tick(state, nowMs, times);
@@ -108,14 +108,14 @@ function takeEvent(state: LeaseState, event: LeaseEvent, nowMs: number, times: W
     case 'bar':
       return bar({ ...state, barred: event.reason }, nowMs, times);
     case 'redis-ready':
-      // It may have lost its data while it was away.
+      // Redis may have lost its data while it was away.
       return lookSoon({ ...state, emptySinceMs: Number.NaN }, nowMs, times);
     case 'stop':
       return stop(state);
   }
 }
 
-function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function tick(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase === 'stopped') return stay(state);
   if (nowMs < state.wakeAtMs) return stay(state);
   const attempt = state.attempt + 1;
@@ -133,7 +133,7 @@ function tick(state: LeaseState, nowMs: number, times: World): LeaseStep {
     case 'claiming':
       return stay({ ...state, wakeAtMs: state.validUntilMs - times.safetyMs });
     case 'master':
-      // A renewal that is not answered is not repeated: it would only queue behind the first.
+      // An unanswered renewal is not repeated: the second would only queue behind it.
       if (state.isRenewing) return stay({ ...state, wakeAtMs: state.validUntilMs - times.safetyMs });
       return {
         state: { ...state, isRenewing: true, attempt, wakeAtMs: state.validUntilMs - times.safetyMs },
@@ -146,11 +146,11 @@ function acquired(
   state: LeaseState,
   { attempt, validUntilMs, mastership }: LeaseEvent & { readonly type: 'acquired' },
   nowMs: number,
-  times: World,
+  times: WaitTimes,
 ): LeaseStep {
   const isAwaited = state.phase === 'acquiring' && attempt === state.attempt;
-  // Nobody waits for it any more, or it took so long that it is about to end: not keeping it costs a
-  // retry, leaving it would leave the fleet without a master until it ends.
+  // No longer awaited, or about to expire: releasing it costs a retry, while keeping it would leave the fleet without a
+  // master until it expires.
   if (!isAwaited || state.barred !== '' || nowMs >= validUntilMs - times.safetyMs) {
     const next = !isAwaited
       ? state
@@ -174,18 +174,18 @@ function acquired(
   };
 }
 
-function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: World): LeaseStep {
-  // A late answer is still a term that exists, and maybe a newer one than ours.
+function termTaken(state: LeaseState, attempt: number, term: number, nowMs: number, times: WaitTimes): LeaseStep {
+  // The term of a late answer still exists, and may be newer than ours.
   if (state.phase !== 'claiming' || attempt !== state.attempt) return termSeen(state, { term }, nowMs, times);
   if (term <= state.highestTerm) return giveUpClaim(state, nowMs, times);
   return becomeMaster({ ...state, highestTerm: term, highestMastership: state.mastership }, term, nowMs, times);
 }
 
 /**
- * A Redis without a term can be that of a new fleet, or one that lost its data. In the second case there may be a term
- * which only others know; they put it back with their next heartbeat, and until then nobody begins anew with term 1.
+ * Handles a Redis without a term: either the fleet is new, or Redis lost its data. In the second case other balancers
+ * may know a term and restore it with their next heartbeat; nobody founds term 1 before they had the time.
  */
-function termMissing(state: LeaseState, attempt: number, nowMs: number, times: World): LeaseStep {
+function termMissing(state: LeaseState, attempt: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'claiming' || attempt !== state.attempt) return stay(state);
   const emptySinceMs = Number.isNaN(state.emptySinceMs) ? nowMs : state.emptySinceMs;
   const wakeAtMs = Math.max(emptySinceMs + times.foundAfterMs + successionMs(state.rank, times), nowMs + times.retryMs);
@@ -197,13 +197,13 @@ function termSeen(
   state: LeaseState,
   { term, mastership = '' }: { readonly term: number; readonly mastership?: string },
   nowMs: number,
-  times: World,
+  times: WaitTimes,
 ): LeaseStep {
   if (term < state.highestTerm || term === 0) return stay(state);
   const isKnown = term === state.highestTerm;
   if (isKnown && (mastership === '' || mastership === state.highestMastership)) return stay(state);
   if (isKnown && state.highestMastership === '') return stay({ ...state, highestMastership: mastership });
-  // Another balancer could write: at the next election this one tries in its turn again.
+  // Another balancer could write, so this one no longer has to back off after a refusal.
   const seen: LeaseState = {
     ...state,
     emptySinceMs: Number.NaN,
@@ -211,28 +211,28 @@ function termSeen(
     highestTerm: isKnown ? term + 1 : term,
     highestMastership: isKnown ? '' : mastership,
   };
-  // Whoever applied a table of one mastership can't tell which tables of its rival are newer: neither goes on.
+  // Receivers can't order the tables of two masterships with the same term, so both step down.
   const raise: LeaseEffect[] = isKnown ? [{ type: 'raise-term', term: term + 1 }] : [];
   if (state.phase !== 'master') return { state: seen, effects: raise };
   const down = becomeSlave(seen, isKnown ? `another mastership holds term ${term} too` : `a newer term, ${term}, exists`, nowMs, times);
   return { state: down.state, effects: [...raise, ...down.effects] };
 }
 
-/** Who may not lead any more gives back what it has; who may again looks whether the lease is free. */
-function bar(state: LeaseState, nowMs: number, times: World): LeaseStep {
+/** Releases what it holds when barred; checks for a free lease when the bar is lifted. */
+function bar(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.barred === '') return lookSoon(state, nowMs, times);
   if (state.phase === 'master') return becomeSlave(state, state.barred, nowMs, times);
   return state.phase === 'claiming' ? giveUpClaim(state, nowMs, times) : stay(state);
 }
 
-/** A quick answer ends a backing off that was due to slow ones. */
-function roundTrip(state: LeaseState, ms: number, nowMs: number, times: World): LeaseStep {
+/** Ends a backoff that slow answers caused, once an answer is fast. */
+function roundTrip(state: LeaseState, ms: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (ms > times.slowMs || state.slowFailures === 0 || state.phase !== 'waiting') return stay(state);
   return lookSoon({ ...state, slowFailures: 0 }, nowMs, times);
 }
 
 /** The only way into mastership: from a claim, with a term greater than any seen before. */
-function becomeMaster(state: LeaseState, term: number, nowMs: number, times: World): LeaseStep {
+function becomeMaster(state: LeaseState, term: number, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'claiming') throw new Error(`a lease in phase ${state.phase} can't make a master`);
   return {
     state: scheduleRenewal({ ...state, phase: 'master', term, isRenewing: false, electedAtMs: nowMs, emptySinceMs: Number.NaN }, times),
@@ -240,8 +240,8 @@ function becomeMaster(state: LeaseState, term: number, nowMs: number, times: Wor
   };
 }
 
-/** The only way out of mastership. The lease is given back, in case it is still ours. */
-function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: World): LeaseStep {
+/** The only way out of mastership. Releases the lease, in case it is still ours. */
+function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: WaitTimes): LeaseStep {
   if (state.phase !== 'master') throw new Error(`a lease in phase ${state.phase} can't step down`);
   return {
     state: {
@@ -259,15 +259,15 @@ function becomeSlave(state: LeaseState, reason: string, nowMs: number, times: Wo
   };
 }
 
-/** What a lease that has run out leads to. */
-function giveUp(state: LeaseState, nowMs: number, times: World): LeaseStep {
+/** Handles an expired lease. */
+function giveUp(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   const slow = { ...state, slowFailures: state.slowFailures + 1 };
   return state.phase === 'master'
     ? becomeSlave(slow, 'the lease could not be renewed in time', nowMs, times)
     : giveUpClaim(slow, nowMs, times);
 }
 
-function giveUpClaim(state: LeaseState, nowMs: number, times: World): LeaseStep {
+function giveUpClaim(state: LeaseState, nowMs: number, times: WaitTimes): LeaseStep {
   return {
     state: { ...tryAgain(state, nowMs, times), mastership: '', validUntilMs: 0, attempt: state.attempt + 1 },
     effects: [{ type: 'release', grant: state.grant }],
@@ -294,6 +294,6 @@ function stop(state: LeaseState): LeaseStep {
   }
 }
 
-function isRunOut(state: LeaseState, nowMs: number, times: LeaseTimes): boolean {
+function isExpired(state: LeaseState, nowMs: number, times: LeaseTimes): boolean {
   return (state.phase === 'master' || state.phase === 'claiming') && nowMs >= state.validUntilMs - times.safetyMs;
 }

@@ -1,5 +1,5 @@
-// This balancer's part in the exchange of loads: says at the fleet's pace what it has in flight, and brings what the
-// master tells of loads and costs into the shared table.
+// Exchanges loads with the master: sends this balancer's load messages at the fleet's interval, and applies the loads
+// and costs in the master's tables.
 
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.js';
@@ -14,27 +14,27 @@ import { OwnLoads } from './own-loads.js';
 import type { TableWriter } from '../table/writer.js';
 import type { ThreadConfig } from '../thread-messages.js';
 
-/** How often the budget is looked at, in upkeeps. */
+/** The CPU budget is checked once per this many upkeep calls. */
 const UPKEEPS_PER_LOOK = 8;
 
-/** The most that `randomInt` gives; there are 32 times as many numbers above it for the messages. */
+/** Upper limit of `randomInt`; it leaves 32 times as many sequence numbers for the messages. */
 const MAX_FIRST_SEQ = 2 ** 48 - 1;
 
-/** What it is handed. */
+/** The dependencies of `LoadSync`. */
 export interface LoadSyncOptions {
   readonly publisher: QuietPublisher;
   readonly keys: Keys;
   readonly config: ThreadConfig;
   readonly columns: TableColumns;
   readonly clock: Clock;
-  /** Whether this balancer takes part in the fleet under its name: of two with one name only one says what it has in flight. */
+  /** Whether this balancer owns its name: of two with one name only the owner sends its load. */
   readonly isHeard: () => boolean;
 }
 
-/** A class of requests by the traffic thread's id; null: none has the id any more. */
+/** A class of requests by the traffic thread's id; null when the id is free again. */
 export type NamedClass = readonly [id: number, name: string | null];
 
-/** Loads and costs of one balancer. */
+/** Exchanges loads and costs for one balancer. */
 export class LoadSync {
   readonly #options: LoadSyncOptions;
   readonly #loads: OwnLoads;
@@ -44,29 +44,32 @@ export class LoadSync {
   #used = performance.eventLoopUtilization();
   #upkeeps = 0;
   #balancers = 1;
-  /** What the master can afford. */
-  #toldMs = 0;
+  /** The interval that the master can afford. */
+  #masterIntervalMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LoadSyncOptions) {
     const { columns, config } = options;
     this.#options = options;
-    // Anywhere, so that what is acknowledged of an earlier process under this name is none of this one's.
+    // A random start, so that acknowledgements of an earlier process with this name match none of ours.
     this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, randomInt(1, MAX_FIRST_SEQ));
     this.#costs = new ClassCosts(columns);
   }
 
-  /** What the master said last that requests cost. */
+  /** The costs last published by the master. */
   get costs(): Costs {
-    return this.#costs.told;
+    return this.#costs.published;
   }
 
-  /** Begins to say what is in flight. */
+  /** Starts to send load messages. */
   start(writer: TableWriter): void {
     this.#wait(writer, this.#takeTurn(writer, false));
   }
 
-  /** Says what is due; gives how long to wait for the next table. What can't be sent now is in a later message. */
+  /**
+   * Sends the message that is due and returns how long to wait for the next table, in ms. What can't be sent now goes
+   * into a later message.
+   */
   #takeTurn(writer: TableWriter, isTable: boolean): number {
     const { publisher, keys, clock, isHeard } = this.#options;
     const everyMs = this.#everyMs(writer);
@@ -84,12 +87,12 @@ export class LoadSync {
   #everyMs(writer: TableWriter): number {
     const hosts = writer.hosts().length;
     return Math.max(
-      this.#toldMs,
+      this.#masterIntervalMs,
       this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)),
     );
   }
 
-  /** So many balancers the fleet has. */
+  /** Sets the number of balancers in the fleet. */
   setBalancers(count: number): void {
     this.#balancers = count;
   }
@@ -101,9 +104,9 @@ export class LoadSync {
     }
   }
 
-  /** A table of the master was written into the shared one. */
+  /** Handles a master's table that was written into the shared one. */
   onTable(table: HostTable, writer: TableWriter, nowMs: number): void {
-    this.#toldMs = table.everyMs ?? 0;
+    this.#masterIntervalMs = table.everyMs ?? 0;
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
     if (this.#timer === undefined) return;
@@ -111,7 +114,7 @@ export class LoadSync {
     this.#wait(writer, this.#pace.answersTable(everyMs, nowMs) ? this.#takeTurn(writer, true) : this.#pace.left(everyMs, nowMs));
   }
 
-  /** To be called a few times a second. */
+  /** Call a few times a second. */
   upkeep(writer: TableWriter): void {
     this.#loads.refreshMeanCost(writer.hosts());
     if (this.#upkeeps++ % UPKEEPS_PER_LOOK !== 0) return;

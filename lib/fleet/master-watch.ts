@@ -1,42 +1,42 @@
-// Whether this balancer hears a master: tables come from one, which is another fact than that Redis can be reached.
-// While none is heard, the balancer checks its hosts itself, and says why there is no master: in the log at once and
-// then each minute, and in its heartbeat.
+// Detects whether this balancer hears a master: it receives tables, which is independent of whether Redis is reachable.
+// While it hears none, it checks its hosts itself and reports the reason: in the log at once and then every minute, and
+// in its heartbeat.
 
 import type { Clock } from '../clock.js';
 import { MINUTE } from '../clock.js';
 import type { Log } from '../log.js';
 import { LATE_MS } from '../timeout.js';
 
-/** A balancer that has heard no master for this long checks its hosts itself. */
+/** After this long without a master, a balancer checks its hosts itself. */
 const ALONE_AFTER_MS = 3000;
 
-/** With a long lease a failover takes longer: up to one lease and the succession. */
+/** A long lease makes failover slower: up to one lease plus the succession. */
 const ALONE_AFTER_LEASES = 2;
 
-/** What it is handed. */
+/** The dependencies of `MasterWatch`. */
 export interface MasterWatchOptions {
   readonly leaseTtlMs: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Why there is no master, as far as this balancer knows; one phrase. */
   readonly why: () => string;
-  /** No master has been heard for long enough to be on one's own. */
+  /** No master was heard for too long. */
   readonly onAlone: () => void;
   /** A master is heard again. */
   readonly onHeard: () => void;
 }
 
-/** Listens for the master of one balancer. */
+/** Watches for the master on one balancer. */
 export class MasterWatch {
   readonly #options: MasterWatchOptions;
   #heardAtMs: number;
-  #lookedAtMs: number;
-  #saidAtMs = Number.NaN;
+  #checkedAtMs: number;
+  #loggedAtMs = Number.NaN;
   #reason = '';
 
   constructor(options: MasterWatchOptions) {
     this.#options = options;
-    this.#heardAtMs = this.#lookedAtMs = options.clock();
+    this.#heardAtMs = this.#checkedAtMs = options.clock();
   }
 
   /** Why no master is heard; '' while one is. */
@@ -44,30 +44,30 @@ export class MasterWatch {
     return this.#reason;
   }
 
-  /** A table of a master was taken. */
+  /** A master's table was accepted. */
   heard(): void {
     const { clock, log, onHeard } = this.#options;
     this.#heardAtMs = clock();
     if (this.#reason === '') return;
     this.#reason = '';
-    this.#saidAtMs = Number.NaN;
+    this.#loggedAtMs = Number.NaN;
     log('info', 'a master is heard again');
     onHeard();
   }
 
-  /** To be called a few times a second. */
-  look(): void {
+  /** Call a few times a second. */
+  check(): void {
     const { clock, log, why, onAlone, leaseTtlMs } = this.#options;
     const nowMs = clock();
-    // After a pause of the process the tables that came meanwhile are not read yet.
-    const pauseMs = nowMs - this.#lookedAtMs;
-    this.#lookedAtMs = nowMs;
+    // After a pause of the process, tables that arrived meanwhile have not been read yet.
+    const pauseMs = nowMs - this.#checkedAtMs;
+    this.#checkedAtMs = nowMs;
     if (pauseMs > LATE_MS) this.#heardAtMs += pauseMs;
     const silentMs = nowMs - this.#heardAtMs;
     if (silentMs < Math.max(ALONE_AFTER_MS, ALONE_AFTER_LEASES * leaseTtlMs)) return;
     this.#reason = why();
-    if (nowMs - this.#saidAtMs < MINUTE) return;
-    this.#saidAtMs = nowMs;
+    if (nowMs - this.#loggedAtMs < MINUTE) return;
+    this.#loggedAtMs = nowMs;
     log('warn', 'no master is heard: this balancer checks its hosts itself', {
       seconds: Math.round(silentMs / 1000),
       reason: this.#reason,

@@ -1,5 +1,5 @@
-// This balancer's place in the fleet: a heartbeat each second, the order of succession, and what an
-// operator set for all. On the master it also removes those who fell silent.
+// This balancer's membership in the fleet: a heartbeat each second, the order of succession, and the operators'
+// settings. On the master it also removes balancers whose heartbeat stopped.
 
 import { hostname } from 'node:os';
 import { type Clock, SECOND } from '../clock.js';
@@ -23,24 +23,24 @@ import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
 import { OwnName } from './own-name.js';
 
-/** Whose last heartbeat was taken so lately cannot have been taken for dead: if its place is gone, Redis lost it. */
+/** A balancer whose heartbeat was accepted this recently can't have been pruned: if its entry is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
 
-/** Of a shorter time than this no rate is worked out. */
+/** Shortest interval over which rates are computed. */
 const MIN_RATE_SECONDS = 0.5;
 
-/** What a balancer says of itself now. */
+/** What a balancer reports of itself. */
 export interface HeartbeatFacts {
   readonly role: string;
-  /** The highest term that it has seen. */
+  /** The highest term it has seen. */
   readonly term: number;
   /** Why it hears no master; '' while it hears one. */
   readonly noMaster: string;
-  /** What operators set, as it was last read. */
+  /** The operators' settings, as last read. */
   readonly remembered: readonly RememberedHash[];
 }
 
-/** Heartbeats of one balancer. */
+/** Sends the heartbeats of one balancer. */
 export class Membership {
   readonly #client: Commands;
   readonly #keys: Keys;
@@ -48,9 +48,9 @@ export class Membership {
   readonly #columns: TableColumns;
   readonly #clock: Clock;
   readonly name = new OwnName();
-  /** When the last heartbeat was sent that Redis took. */
+  /** When the last accepted heartbeat was sent. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
-  /** Redis came back empty, and was not yet told again what it must know. */
+  /** Redis came back empty and must be restored. */
   #mustRestore = false;
   #lastRates: {
     readonly atMs: number;
@@ -70,10 +70,10 @@ export class Membership {
   }
 
   /**
-   * Says that this balancer lives, and reads how the fleet stands. A Redis that came back empty is told again
-   * what all must go by. Rejects when Redis can't be reached.
+   * Sends a heartbeat and returns the state of the fleet. Restores the term and the settings to a Redis that came back
+   * empty. Rejects when Redis can't be reached.
    */
-  async beat(standing: HeartbeatFacts): Promise<FleetStanding> {
+  async sendHeartbeat(standing: HeartbeatFacts): Promise<FleetStanding> {
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
     const fleet = await heartbeat(
@@ -87,7 +87,7 @@ export class Membership {
     );
     this.name.take(fleet.name, this.#clock());
     const isOurs = fleet.name.kind === 'ours';
-    // The term alone would not tell: a master can have written it again before this.
+    // The term alone is no proof of emptiness: a master may have restored it already.
     const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
     if (isOurs) this.#takenAtMs = atMs;
     this.#mustRestore ||= isEmptied;
@@ -97,30 +97,30 @@ export class Membership {
     return { ...fleet, settings: await readSettings(this.#client, this.#keys) };
   }
 
-  /** The master's duty: takes dead balancers out of the succession and tells the fleet. */
+  /** Removes dead balancers from the succession and announces it; the master's duty. */
   async prune(order: readonly string[]): Promise<string[]> {
     const dead = await pruneBalancers(
       this.#client,
       this.#keys,
       order.filter((name) => name !== this.#config.name),
     );
-    await Promise.all(dead.map((name) => this.tell({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
+    await Promise.all(dead.map((name) => this.announce({ kind: 'balancer-left', name, detail: 'its heartbeat stopped' })));
     return dead;
   }
 
-  /** Takes this balancer out of the fleet, in good order. What Redis can't be told runs out by itself. */
+  /** Leaves the fleet in good order. Whatever can't be written expires by itself. */
   async leave(): Promise<void> {
     if (this.name.state !== 'ours') return;
     await leaveFleet(this.#client, this.#keys, this.#config.name, this.#config.instance).catch(() => undefined);
-    await this.tell({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
+    await this.announce({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
   }
 
-  /** Publishes an event; one that can't be published is let go. */
-  async tell(event: FleetEvent): Promise<void> {
+  /** Publishes an event, best effort. */
+  async announce(event: FleetEvent): Promise<void> {
     await publishEvent(this.#client, this.#keys, event).catch(() => undefined);
   }
 
-  /** Where in the succession this balancer stands: how many slaves joined before it. */
+  /** This balancer's place in the succession: the number of slaves that joined before it. */
   rankIn(standing: FleetStanding): number {
     const slaves = standing.order.filter((name) => name !== standing.master || name === this.#config.name);
     return Math.max(0, slaves.indexOf(this.#config.name));
@@ -149,7 +149,10 @@ export class Membership {
     return fields;
   }
 
-  /** Requests a second, and CPU in cores, since the last heartbeat; one that comes early, for an operator's event, says what that one said. */
+  /**
+   * Requests per second and CPU in cores since the last heartbeat; an early heartbeat, sent on an operator's event,
+   * repeats the previous figures.
+   */
   #rates(requests: number): { readonly rps: number; readonly cores: number } {
     const [last, atMs] = [this.#lastRates, this.#clock()];
     const seconds = (atMs - last.atMs) / 1000;

@@ -1,6 +1,6 @@
-// What follows from the standing of a balancer's name. A balancer that starts under a name that is taken is told so,
-// and ends. One that finds it later, since both started without Redis or it was cut off, goes on to serve, but sends
-// nothing under that name: no heartbeats and no load messages, and it does not lead.
+// Acts on who owns a balancer's name. A balancer that starts under a taken name exits with a message. One that finds
+// out later, because both started without Redis or it was cut off, keeps serving but sends nothing under that name: no
+// heartbeats and no load messages, and it never becomes master.
 
 import { type Clock, MINUTE } from '../clock.js';
 import type { Log } from '../log.js';
@@ -8,21 +8,21 @@ import type { Count } from '../table/counters.js';
 import type { FromFleet } from '../thread-messages.js';
 import { describeHolder, type OwnName } from './own-name.js';
 
-/** How soon a name that is waited for is looked at again: a fraction of the second between two heartbeats. */
+/** Interval at which an awaited name is checked again: a fraction of the heartbeat interval. */
 const LOOK_AGAIN_MS = 200;
 
-/** Why a balancer may not lead before its first heartbeat was answered. */
+/** Why a balancer must not become master before its first heartbeat was answered. */
 export const NAME_UNCHECKED = 'Redis has not said yet whether the name is free';
 
-/** What the watch is handed. */
+/** The dependencies of `NameWatch`. */
 export interface NameWatchOptions {
   readonly name: OwnName;
   readonly clock: Clock;
   readonly count: Count;
   readonly log: Log;
   readonly post: (message: FromFleet) => void;
-  /** Has the next heartbeat sent at once. */
-  readonly beat: () => void;
+  /** Sends the next heartbeat at once. */
+  readonly sendHeartbeat: () => void;
 }
 
 /** Watches the name of one balancer. */
@@ -30,7 +30,7 @@ export class NameWatch {
   readonly #options: NameWatchOptions;
   #isChecked = false;
   #isTaken = false;
-  #saidAtMs = Number.NEGATIVE_INFINITY;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: NameWatchOptions) {
@@ -38,18 +38,18 @@ export class NameWatch {
   }
 
   /** A heartbeat was answered. */
-  onBeat(): void {
-    const { name, log, beat } = this.#options;
+  onHeartbeat(): void {
+    const { name, log, sendHeartbeat } = this.#options;
     const holder = name.holder === null ? '' : describeHolder(name.holder);
     switch (name.state) {
       case 'waiting':
         if (this.#timer === undefined)
           log('info', 'another balancer has this name: waiting until its heartbeat runs out or comes again', { holder });
         clearTimeout(this.#timer);
-        this.#timer = setTimeout(beat, LOOK_AGAIN_MS);
+        this.#timer = setTimeout(sendHeartbeat, LOOK_AGAIN_MS);
         break;
       case 'taken':
-        if (this.#isChecked) this.#sayTaken(holder);
+        if (this.#isChecked) this.#logTaken(holder);
         else this.#options.post({ type: 'name-taken', holder });
         this.#isChecked = true;
         break;
@@ -62,13 +62,13 @@ export class NameWatch {
     }
   }
 
-  /** For now nothing can be known of the name: a start does not wait for it. */
+  /** The name can't be checked for now: don't delay the start. */
   onUnknown(): void {
     if (!this.#isChecked) this.#options.post({ type: 'name-checked' });
     this.#isChecked = true;
   }
 
-  /** Why the balancer may not lead; '' when its name is its own. */
+  /** Why the balancer must not become master; '' when it owns its name. */
   get bar(): string {
     const { name } = this.#options;
     if (name.state === 'ours') return '';
@@ -79,16 +79,16 @@ export class NameWatch {
     clearTimeout(this.#timer);
   }
 
-  /** Counted once for each time that it begins, and said again each minute. */
-  #sayTaken(holder: string): void {
+  /** Counts each conflict once, and logs it again every minute. */
+  #logTaken(holder: string): void {
     const { clock, count, log } = this.#options;
     if (!this.#isTaken) {
       count('name_conflicts');
-      this.#saidAtMs = Number.NEGATIVE_INFINITY;
+      this.#loggedAtMs = Number.NEGATIVE_INFINITY;
     }
     this.#isTaken = true;
-    if (clock() - this.#saidAtMs < MINUTE) return;
-    this.#saidAtMs = clock();
+    if (clock() - this.#loggedAtMs < MINUTE) return;
+    this.#loggedAtMs = clock();
     log('error', 'another balancer has this name: this one serves requests but takes no part in the fleet; give each its own --name', {
       holder,
     });

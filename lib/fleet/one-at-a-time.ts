@@ -1,8 +1,8 @@
-// Work that must not run twice at the same time, and that is asked for in bursts.
+// Serialises work that is requested in bursts and must not run concurrently.
 
 /**
- * Makes a function that runs `work` at once, or once more after the run that is under way, however often it is asked
- * for meanwhile. `work` must not reject.
+ * Wraps `work` so that a call runs it at once or, while it is running, once more afterwards, however many calls arrive
+ * meanwhile. `work` must not reject.
  */
 export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
@@ -12,7 +12,7 @@ export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
     running ??= (async () => {
       while (isDue) {
         isDue = false;
-        // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is for
+        // oxlint-disable-next-line no-await-in-loop -- runs are sequential on purpose
         await work();
       }
       running = undefined;

@@ -1,5 +1,5 @@
-// Without Redis nobody says which hosts are down: then each balancer checks its own hosts by the same rules, and
-// goes by what it finds until a master's table comes again.
+// Active health checks of a balancer without a master. While no table arrives nobody says which hosts are down, so each
+// balancer checks its own hosts by the same rules and uses the results until a master's table arrives again.
 
 import type { Clock } from '../clock.js';
 import { type HostChecks, startHostChecks } from '../health/host-checks.js';
@@ -9,7 +9,7 @@ import type { Count } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import type { TableSync } from './table-sync.js';
 
-/** What own checks are handed. */
+/** The dependencies of `OwnChecks`. */
 export interface OwnChecksOptions {
   readonly table: TableSync;
   readonly rules: HealthRules;
@@ -19,10 +19,10 @@ export interface OwnChecksOptions {
   readonly log: Log;
 }
 
-/** The checks of one balancer; idle until they are begun. */
+/** The health checks of one balancer; idle until they begin. */
 export class OwnChecks {
   readonly #options: OwnChecksOptions;
-  /** By name and address: a host that has moved is another one. */
+  /** By name and address: a host that has moved is checked anew. */
   readonly #checked = new Map<string, Checked>();
   #checks: HostChecks | undefined;
 
@@ -30,7 +30,10 @@ export class OwnChecks {
     this.#options = options;
   }
 
-  /** Begins to check all hosts of the table, if it has not. Who was down in the last table is down until its checks say otherwise. */
+  /**
+   * Starts to check all hosts of the table, unless running. A host that was down in the last table stays down until it
+   * passes its checks.
+   */
   begin(): void {
     if (this.#checks !== undefined) return;
     const { table, rules, tls, clock, count, log } = this.#options;
@@ -52,7 +55,7 @@ export class OwnChecks {
     });
   }
 
-  /** Ends the checks and lets go of what they found. */
+  /** Stops the checks and discards their results. */
   end(): void {
     if (this.#checks === undefined) return;
     this.#checks.stop();

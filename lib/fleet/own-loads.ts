@@ -1,88 +1,88 @@
-// What this balancer says of its own requests: makes load messages of what the traffic thread counts. What of them
-// the master has taken is kept beside (feed-forward.ts).
+// Builds this balancer's load messages from the traffic thread's counters. feed-forward.ts tracks which of them the
+// master has acknowledged.
 
 import { type SpeedEvidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
-import { FeedForward, type Said } from './feed-forward.js';
+import { FeedForward, type SentLoads } from './feed-forward.js';
 import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
-/** After a loss all is said anew, but not sooner again than after so many messages. */
+/** After a loss everything is sent again, but at most once per this many messages. */
 const FULL_AGAIN_AFTER = 8;
 
-/** A balancer that has nothing to say of its requests says that, so often: it lives, and so does the master that acknowledges it. */
+/** Keep-alive interval of an idle balancer, in ms; the acknowledgement also proves that the master is alive. */
 const EMPTY_MS = 1000;
 
-/** All hosts are named anew so often, or after so many messages, should one have been lost. */
+/** A message with all hosts is sent this often, in case one was lost: after this many ms, or this many messages if that takes longer. */
 const FULL_MS = 2000;
 const FULL_MESSAGES = 20;
 
-/** The weight of the newest requests in the mean cost. */
+/** Weight of the newest requests in the moving average of the cost. */
 const MEAN_WEIGHT = 0.3;
 
-type SaidEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
+type SentEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
-/** What this balancer says of its requests. */
+/** Builds the load messages of one balancer. */
 export class OwnLoads {
   readonly #columns: TableColumns;
   readonly #balancer: string;
   readonly #instance: string;
   readonly #statics: readonly StaticHost[];
-  /** What was said last, by slot; the name tells whether the slot still is of the same host. */
-  readonly #saidOf: string[] = [];
-  readonly #saidInflight: Int32Array;
-  readonly #saidServed: Float64Array;
-  readonly #saidEvidence: SaidEvidence;
-  readonly #saidAtMs: Float64Array;
-  readonly #saidInflightMs: Float64Array;
-  readonly #saidAnswers: Float64Array;
-  readonly #saidPaces: Float64Array;
-  readonly #saidCount = new Float64Array(MAX_CLASSES);
-  readonly #saidMs = new Float64Array(MAX_CLASSES);
-  readonly #saidByClass: Uint32Array;
-  readonly #saidBusyByClass: Float64Array;
+  /** What the last message contained, by slot; the name says whether the slot still belongs to the same host. */
+  readonly #sentNames: string[] = [];
+  readonly #sentInflight: Int32Array;
+  readonly #sentServed: Float64Array;
+  readonly #sentEvidence: SentEvidence;
+  readonly #hostSentAtMs: Float64Array;
+  readonly #sentInflightMs: Float64Array;
+  readonly #sentAnswers: Float64Array;
+  readonly #sentPaces: Float64Array;
+  readonly #sentCostCount = new Float64Array(MAX_CLASSES);
+  readonly #sentCostMs = new Float64Array(MAX_CLASSES);
+  readonly #sentByClass: Uint32Array;
+  readonly #sentBusyByClass: Float64Array;
   readonly #others: FeedForward;
   #sinceFull = 0;
-  /** When the last message was sent, and when the last full one, to the master of which term. */
+  /** When the last message and the last full one were sent, and the term of the master that got the full one. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #fullAtMs = Number.NEGATIVE_INFINITY;
   #fullTerm = 0;
   #seq: number;
   #servedSum = 0;
   #workSum = 0;
-  /** Names of classes by id, and those that were not said yet. */
+  /** Class names by id, and the ids that were not sent yet. */
   readonly #classes: string[] = [];
   #newClasses = new Set<number>();
 
   /**
-   * @param firstSeq the seq of the first message of this process, above 0. A thread that is started again goes on from
-   * the shared table: the master drops what is not numbered above the last message of its instance
+   * @param firstSeq sequence number of this process's first message, above 0. A restarted thread continues from the
+   * shared table, since the master drops whatever is not numbered above the last message of its instance
    */
   constructor(columns: TableColumns, balancer: string, instance: string, statics: readonly StaticHost[], firstSeq: number) {
     this.#columns = columns;
     this.#balancer = balancer;
     this.#instance = instance;
     this.#statics = statics;
-    this.#saidInflight = new Int32Array(columns.slots);
-    this.#saidServed = new Float64Array(columns.slots);
-    this.#saidAtMs = new Float64Array(columns.slots).fill(Number.NaN);
-    this.#saidInflightMs = new Float64Array(columns.slots);
-    this.#saidEvidence = {
+    this.#sentInflight = new Int32Array(columns.slots);
+    this.#sentServed = new Float64Array(columns.slots);
+    this.#hostSentAtMs = new Float64Array(columns.slots).fill(Number.NaN);
+    this.#sentInflightMs = new Float64Array(columns.slots);
+    this.#sentEvidence = {
       work: new Float64Array(columns.slots),
       durations: new Float64Array(columns.slots),
       workSquares: new Float64Array(columns.slots),
       workByDuration: new Float64Array(columns.slots),
       durationSquares: new Float64Array(columns.slots),
     };
-    this.#saidAnswers = new Float64Array(columns.slots);
-    this.#saidPaces = new Float64Array(columns.slots);
-    this.#saidByClass = new Uint32Array(columns.slots * MAX_CLASSES);
-    this.#saidBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
+    this.#sentAnswers = new Float64Array(columns.slots);
+    this.#sentPaces = new Float64Array(columns.slots);
+    this.#sentByClass = new Uint32Array(columns.slots * MAX_CLASSES);
+    this.#sentBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#others = new FeedForward(columns, balancer);
     this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
   }
 
-  /** A class of requests has this name from now on, by the traffic thread's id; null: none has the id. */
+  /** Names a class of requests by the traffic thread's id; null when the id is free again. */
   setClass(id: number, name: string | null): void {
     if (!(id >= 0 && id < MAX_CLASSES)) return;
     if (name === null) {
@@ -95,10 +95,10 @@ export class OwnLoads {
   }
 
   /**
-   * The message that is due now; undefined when there is none. To be called every `loadIntervalMs`. All hosts are
-   * named now and then, to a new master, which knows nothing yet, and after a loss.
+   * Returns the message that is due now; undefined when none is. Call it every `loadIntervalMs`. All hosts are included
+   * periodically, for a new master, and after a loss.
    * @param term of the table in force
-   * @param everyMs how often this is called
+   * @param everyMs the interval between calls
    */
   nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
     this.#others.touch(nowMs);
@@ -115,54 +115,54 @@ export class OwnLoads {
   }
 
   /**
-   * A table was written into the shared one.
-   * @param nowMs when it came (process's clock)
+   * Handles a table that was written into the shared one.
+   * @param nowMs when it arrived (process clock)
    */
   onTable(table: Pick<HostTable, 'stamp' | 'acks'>, hosts: readonly SlotHost[], nowMs: number): void {
     this.#others.onTable(table, hosts, nowMs);
   }
 
   /**
-   * The next message: all hosts when `isFull`, else those whose figures changed since the last one.
-   * Undefined when nothing did, unless `mayBeEmpty`: also an empty one says that this balancer lives.
+   * Builds the next message: all hosts when `isFull`, else those whose figures changed since the last one. Undefined
+   * when nothing changed, unless `mayBeEmpty`: an empty message is a keep-alive.
    */
   #next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty: boolean): LoadMessage | undefined {
     const columns = this.#columns;
     const changed: HostLoad[] = [];
-    const said: Said = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
+    const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
       const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
       const served = columns.served[slot] as number;
-      const isKnown = this.#saidOf[slot] === name;
-      // As many in flight, and none finished: it is the same ones, and the work is the same.
-      if (isKnown && !isFull && this.#saidInflight[slot] === inflight && this.#saidServed[slot] === served) continue;
+      const isKnown = this.#sentNames[slot] === name;
+      // The same number in flight and none finished: the same requests, hence the same work.
+      if (isKnown && !isFull && this.#sentInflight[slot] === inflight && this.#sentServed[slot] === served) continue;
       const work = inflight === 0 ? 0 : hundredths(Math.max(0, columns.work[slot] as number));
       const counts = this.#counts(slot, isKnown);
-      this.#saidOf[slot] = name;
-      this.#saidInflight[slot] = inflight;
-      this.#saidServed[slot] = served;
+      this.#sentNames[slot] = name;
+      this.#sentInflight[slot] = inflight;
+      this.#sentServed[slot] = served;
       changed.push({
         host: name,
         inflight,
         work,
         served,
         meanInflight: this.#meanInflight(slot, isKnown, nowMs),
-        answers: since(this.#saidAnswers, columns.answers, slot, isKnown),
-        paces: since(this.#saidPaces, columns.paceSum, slot, isKnown),
+        answers: since(this.#sentAnswers, columns.answers, slot, isKnown),
+        paces: since(this.#sentPaces, columns.paceSum, slot, isKnown),
         evidence: this.#evidence(slot, isKnown),
         counts,
       });
-      said.slots.push(slot);
-      said.names.push(name);
-      said.inflight.push(inflight);
-      said.work.push(work);
+      sent.slots.push(slot);
+      sent.names.push(name);
+      sent.inflight.push(inflight);
+      sent.work.push(work);
     }
     if (changed.length === 0 && !isFull && !mayBeEmpty && this.#newClasses.size === 0) return undefined;
-    this.#seq = said.seq;
-    setLoadSeq(columns, said.seq);
+    this.#seq = sent.seq;
+    setLoadSeq(columns, sent.seq);
     if (isFull) this.#sinceFull = 0;
     else this.#sinceFull++;
-    this.#others.onSent(said);
+    this.#others.onSent(sent);
     const ids = isFull ? Object.keys(this.#classes).map(Number) : [...this.#newClasses];
     const classes = ids.map((id) => [id, this.#classes[id] as string] as const);
     this.#newClasses = new Set();
@@ -171,14 +171,14 @@ export class OwnLoads {
       instance: this.#instance,
       seq: this.#seq,
       classes,
-      said: this.#said(),
+      said: this.#reportedCosts(),
       hosts: changed,
       isFull,
       statics: isFull ? this.#statics : [],
     };
   }
 
-  /** Works out what a request costs on average, from those that were served since the last call. */
+  /** Updates the average cost of a request from those served since the last call. */
   refreshMeanCost(hosts: readonly SlotHost[]): void {
     const { served, workDone, fleet } = this.#columns;
     let servedSum = 0;
@@ -191,47 +191,47 @@ export class OwnLoads {
     const mean = (workSum - this.#workSum) / more;
     this.#servedSum = servedSum;
     this.#workSum = workSum;
-    // Hosts that left took theirs with them.
+    // The totals fall when hosts leave.
     if (!(more > 0) || !(mean > 0)) return;
     const known = fleet[FLEET.meanCost] as number;
     setFleetFigure(this.#columns, 'meanCost', Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT);
   }
 
-  /** Requests in flight on average since the host was named last; now, when it never was. */
+  /** Average number in flight since the host was last sent; the current number if it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
     const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
     const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
-    const elapsedMs = nowMs - (this.#saidAtMs[slot] as number);
-    const mean = (total - (this.#saidInflightMs[slot] as number)) / elapsedMs;
-    this.#saidAtMs[slot] = nowMs;
-    this.#saidInflightMs[slot] = total;
+    const elapsedMs = nowMs - (this.#hostSentAtMs[slot] as number);
+    const mean = (total - (this.#sentInflightMs[slot] as number)) / elapsedMs;
+    this.#hostSentAtMs[slot] = nowMs;
+    this.#sentInflightMs[slot] = total;
     return isKnown && elapsedMs > 0 && mean >= 0 ? hundredths(mean) : now;
   }
 
-  /** What was served since the host was named last. */
+  /** What was served since the host was last sent. */
   #evidence(slot: number, isKnown: boolean): SpeedEvidence {
-    const said = this.#saidEvidence;
+    const sent = this.#sentEvidence;
     const { workDone, busyMs, workSquares, workByDuration, durationSquares } = this.#columns;
     return {
-      work: since(said.work, workDone, slot, isKnown),
-      durations: since(said.durations, busyMs, slot, isKnown),
-      workSquares: since(said.workSquares, workSquares, slot, isKnown),
-      workByDuration: since(said.workByDuration, workByDuration, slot, isKnown),
-      durationSquares: since(said.durationSquares, durationSquares, slot, isKnown),
+      work: since(sent.work, workDone, slot, isKnown),
+      durations: since(sent.durations, busyMs, slot, isKnown),
+      workSquares: since(sent.workSquares, workSquares, slot, isKnown),
+      workByDuration: since(sent.workByDuration, workByDuration, slot, isKnown),
+      durationSquares: since(sent.durationSquares, durationSquares, slot, isKnown),
     };
   }
 
-  /** What hosts said since the message before that requests took, by class. */
-  #said(): (readonly [id: number, count: number, cpuMs: number])[] {
-    const said: (readonly [id: number, count: number, cpuMs: number])[] = [];
-    const { saidCount, saidMs } = this.#columns;
+  /** CPU time that hosts reported for requests since the last message, by class. */
+  #reportedCosts(): (readonly [id: number, count: number, cpuMs: number])[] {
+    const sent: (readonly [id: number, count: number, cpuMs: number])[] = [];
+    const { reportedCostCount, reportedCostMs } = this.#columns;
     for (let id = 0; id < this.#classes.length; id++) {
-      const count = since(this.#saidCount, saidCount, id, true);
-      const cpuMs = since(this.#saidMs, saidMs, id, true);
-      if (count > 0) said.push([id, count, cpuMs]);
+      const count = since(this.#sentCostCount, reportedCostCount, id, true);
+      const cpuMs = since(this.#sentCostMs, reportedCostMs, id, true);
+      if (count > 0) sent.push([id, count, cpuMs]);
     }
-    return said;
+    return sent;
   }
 
   #counts(slot: number, isKnown: boolean): number[] {
@@ -240,24 +240,24 @@ export class OwnLoads {
     const first = slot * MAX_CLASSES;
     for (let id = 0; id < this.#classes.length; id++) {
       const served = servedByClass[first + id] as number;
-      // They wrap at 2^32.
-      const more = isKnown ? (served - (this.#saidByClass[first + id] as number)) >>> 0 : 0;
-      this.#saidByClass[first + id] = served;
-      if (more > 0) counts.push(id, more, since(this.#saidBusyByClass, busyByClass, first + id, isKnown));
+      // The counters wrap at 2^32.
+      const more = isKnown ? (served - (this.#sentByClass[first + id] as number)) >>> 0 : 0;
+      this.#sentByClass[first + id] = served;
+      if (more > 0) counts.push(id, more, since(this.#sentBusyByClass, busyByClass, first + id, isKnown));
     }
     return counts;
   }
 }
 
-/** How much a total grew since it was said; when it never was, nothing that could be learned from. */
-function since(said: Float64Array, column: Float64Array, slot: number, isKnown: boolean): number {
+/** Growth of a total since it was last sent; 0 if it never was, as there is nothing to learn from yet. */
+function since(sent: Float64Array, column: Float64Array, slot: number, isKnown: boolean): number {
   const total = column[slot] as number;
-  const more = isKnown ? total - (said[slot] as number) : 0;
-  said[slot] = total;
+  const more = isKnown ? total - (sent[slot] as number) : 0;
+  sent[slot] = total;
   return hundredths(Math.max(0, more));
 }
 
-/** To hundredths: more digits would only make messages longer. */
+/** Rounds to hundredths, to keep messages short. */
 function hundredths(value: number): number {
   return Math.round(value * 100) / 100;
 }

@@ -1,25 +1,25 @@
-// Whether this balancer has its name for itself. Who writes the heartbeat under a name first has it, until the
-// heartbeat runs out. A balancer that starts waits for that, as the one before it may have been killed a moment ago;
-// if the other one goes on to beat, the name is taken. Has no clock and does no I/O.
+// Decides whether this balancer owns its name. The first to write a heartbeat under a name owns it until the heartbeat
+// expires. A starting balancer waits for that, as its predecessor may just have been killed; if the other one keeps
+// renewing its heartbeat, the name is taken. Has no clock and does no I/O.
 
 import { HEARTBEAT_TTL_MS, type NameHolder, type NameStanding } from '../redis/fleet-store.js';
 
 /**
- * - `unknown`: no heartbeat was answered yet;
+ * - `unknown`: no heartbeat has been answered yet;
  * - `ours`: this balancer takes part in the fleet under its name;
- * - `waiting`: another heartbeat stands there, perhaps of a process that is dead;
- * - `taken`: another balancer lives under this name.
+ * - `waiting`: another heartbeat exists, perhaps of a dead process;
+ * - `taken`: a live balancer owns the name.
  */
 export type NameState = 'unknown' | 'ours' | 'waiting' | 'taken';
 
-/** A heartbeat's lifetime that is this much longer than it would be by now was renewed; round trips differ by less. */
+/** A heartbeat whose expiry moved by more than this was renewed; round trips vary less. */
 const RENEWED_BY_MS = 250;
 
-/** The standing of one balancer's name. */
+/** Tracks who owns the name of one balancer. */
 export class OwnName {
   #state: NameState = 'unknown';
   #holder: NameHolder | null = null;
-  /** When another one's heartbeat was last seen, and when that would run out. */
+  /** When the other's heartbeat was last seen, and when it would expire. */
   #seenAtMs = Number.NEGATIVE_INFINITY;
   #endsAtMs = Number.NEGATIVE_INFINITY;
 
@@ -27,17 +27,20 @@ export class OwnName {
     return this.#state;
   }
 
-  /** The other one, while it is waited for or has the name. */
+  /** The other owner, while its heartbeat is awaited or it owns the name. */
   get holder(): NameHolder | null {
     return this.#holder;
   }
 
-  /** Whether the next heartbeat may claim the name when nobody has it. One that has lost it gives the other the time to write again, should Redis have lost its data. */
+  /**
+   * Whether the next heartbeat may claim a free name. A balancer that lost its name first gives the other one time to
+   * write again, in case Redis lost its data.
+   */
   mayClaim(nowMs: number): boolean {
     return this.#state !== 'taken' || nowMs - this.#seenAtMs >= HEARTBEAT_TTL_MS;
   }
 
-  /** Takes what a heartbeat found; gives the state that follows. */
+  /** Applies the result of a heartbeat and returns the new state. */
   take(found: NameStanding, nowMs: number): NameState {
     switch (found.kind) {
       case 'ours':
@@ -49,7 +52,7 @@ export class OwnName {
       case 'held': {
         const { holder } = found;
         const endsAtMs = nowMs + holder.leftMs;
-        // One that took it while it was waited for has just started.
+        // A new owner that appeared during the wait has just started, so it is alive.
         const isAlive = holder.instance !== this.#holder?.instance || endsAtMs > this.#endsAtMs + RENEWED_BY_MS;
         if (this.#state === 'unknown') this.#state = 'waiting';
         else if (this.#state === 'ours' || isAlive) this.#state = 'taken';
@@ -62,7 +65,7 @@ export class OwnName {
   }
 }
 
-/** Who has the name, in a phrase for people. */
+/** Describes the owner of a name for people. */
 export function describeHolder({ pid, machine, since }: NameHolder): string {
   return `process ${pid} on ${machine}, since ${since}`;
 }

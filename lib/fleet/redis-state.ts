@@ -1,31 +1,31 @@
-// Says in the log whether the fleet's Redis can be used: once for each change, and once for each reason that someone
-// must mend, however often it is met.
+// Logs whether the fleet's Redis is usable: once per change, and once per reason that an operator must fix, however
+// often it recurs.
 
 import type { Log } from '../log.js';
 import { needsOperator } from '../redis/connect.js';
 
-/** What the log was told of one Redis. */
+/** The state of one Redis, as last logged. */
 export class RedisState {
   readonly #log: Log;
   readonly #where: string;
-  /** Whether Redis took the last heartbeat; undefined at first. */
+  /** Whether Redis accepted the last heartbeat; undefined before the first. */
   #isUsable: boolean | undefined;
   #warned: string | undefined;
   #denied: string | null = null;
   #reason = '';
 
-  /** @param where the address, without what is secret in it */
+  /** @param where the address, without secrets */
   constructor(log: Log, where: string) {
     this.#log = log;
     this.#where = where;
   }
 
-  /** Why Redis can't be used; '' while it can. */
+  /** Why Redis is unusable; '' while it is usable. */
   get reason(): string {
     return this.#reason;
   }
 
-  /** Redis took a heartbeat; `denied` says what of it the user may not write. */
+  /** Redis accepted a heartbeat; `denied` says which part of it the user may not write. */
   taken(denied: string | null): void {
     if (this.#isUsable !== true) this.#log('info', 'redis is reachable', { redis: this.#where });
     this.#isUsable = true;
@@ -43,7 +43,7 @@ export class RedisState {
     this.#warn('redis refuses the heartbeat; routing goes on with what is known', reason);
   }
 
-  /** A heartbeat failed while the connection was lost, which was said. */
+  /** A heartbeat failed while the connection was lost, which is logged already. */
   missed(reason: string): void {
     this.#log('debug', 'a heartbeat could not be written', { redis: this.#where, reason });
   }

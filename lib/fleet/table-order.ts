@@ -1,25 +1,25 @@
-// Keeps the local table in step with the master's: takes its messages in order, drops old ones, and
-// when one is missing asks for the snapshot and replays what came meanwhile. Does no I/O itself.
-// Invariant: what was applied has a stamp that only grows, until `restart` says that it was none of a master's.
+// Orders the master's tables: applies messages in sequence, drops old ones and, after a gap, asks for the snapshot and
+// replays what arrived meanwhile. Does no I/O itself. Invariant: the applied stamp only grows, until `restart` rules
+// that it was not a master's.
 
 import type { HostTable, Stamp } from '../model.js';
 import { areRivals, isNewer } from '../table/stamp.js';
 
-/** Messages held while the snapshot is on its way; older ones are let go, and a later snapshot makes up for it. */
+/** Maximum messages held until the snapshot arrives; the oldest are dropped, and a later snapshot makes up for them. */
 const MAX_HELD = 1000;
 
-/** What became of a message. */
+/** The outcome of a message. */
 export type OrderOutcome =
-  /** These are to be written to the table now, in this order. */
+  /** Write these tables now, in this order. */
   | { readonly kind: 'apply'; readonly tables: readonly HostTable[] }
-  /** Not newer than what was applied. */
+  /** Not newer than the applied table. */
   | { readonly kind: 'old' }
-  /** Of another mastership that holds the term of what was applied: neither is newer. */
+  /** From another mastership with the same term: neither is newer. */
   | { readonly kind: 'rival' }
-  /** One before it is missing: read the snapshot. */
+  /** A preceding message is missing: read the snapshot. */
   | { readonly kind: 'gap' };
 
-/** The order of the master's messages, as one balancer sees it. */
+/** The order of the master's messages, as seen by one balancer. */
 export class TableOrder {
   #stamp: Stamp;
   #held: HostTable[] = [];
@@ -28,12 +28,12 @@ export class TableOrder {
     this.#stamp = stamp;
   }
 
-  /** True while messages are missing: the snapshot should be read (again). */
+  /** True while messages are missing and the snapshot should be read (again). */
   get isBehind(): boolean {
     return this.#held.length > 0;
   }
 
-  /** A message from the `stats` channel. */
+  /** Handles a message from the `stats` channel. */
   onMessage(table: HostTable): OrderOutcome {
     if (areRivals(table.stamp, this.#stamp)) return { kind: 'rival' };
     if (!isNewer(table.stamp, this.#stamp)) return { kind: 'old' };
@@ -45,14 +45,14 @@ export class TableOrder {
     return this.#take(table);
   }
 
-  /** The snapshot from Redis, which may be older than what is held, or than what was applied. */
+  /** Handles the snapshot from Redis, which may be older than the held messages or the applied table. */
   onSnapshot(table: HostTable): OrderOutcome {
     if (areRivals(table.stamp, this.#stamp)) return { kind: 'rival' };
     if (!isNewer(table.stamp, this.#stamp)) return { kind: 'old' };
     return this.#take(table);
   }
 
-  /** The snapshot, whatever was applied before: Redis says that it is of the mastership in force, so what seems newer is not. */
+  /** Applies the snapshot unconditionally: Redis confirms its mastership, so a stamp that seems newer is false. */
   restart(snapshot: HostTable): OrderOutcome {
     return this.#take(snapshot);
   }
@@ -63,7 +63,7 @@ export class TableOrder {
     const waiting = this.#held.toSorted((a, b) => Number(isNewer(a.stamp, b.stamp)) - Number(isNewer(b.stamp, a.stamp)));
     this.#held = [];
     for (const held of waiting) {
-      // What is not newer now was in the table already, or came twice.
+      // Not newer: the table contains it already, or it arrived twice.
       if (!isNewer(held.stamp, this.#stamp)) continue;
       if (this.#follows(held)) {
         tables.push(held);

@@ -1,5 +1,5 @@
-// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, and again after every
-// reconnect. The only one in a balancer that has a `TableWriter`: hosts come, go and change by it alone.
+// Brings the master's tables into the shared table: subscribes first, then reads the snapshot, again after every
+// reconnect. Owns the balancer's only `TableWriter`: nothing else adds, removes or changes hosts.
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
@@ -21,10 +21,10 @@ import { type OrderOutcome, TableOrder } from './table-order.js';
 /** How soon the snapshot is read again while messages are missing. */
 const RETRY_SNAPSHOT_MS = 200;
 
-/** After tables were dropped for this long and none was taken, something is wrong with what is in force. */
-const DEAF_AFTER_MS = 2000;
+/** If every table was dropped for this long, the applied one is suspect. */
+const STUCK_AFTER_MS = 2000;
 
-/** What the sync is handed. */
+/** The dependencies of the table sync. */
 export interface TableSyncOptions {
   readonly data: FleetThreadData;
   readonly client: Commands;
@@ -34,28 +34,28 @@ export interface TableSyncOptions {
   readonly columns: TableColumns;
   readonly log: Log;
   readonly post: (message: FromFleet) => void;
-  /** Redis was read for the first time, or again after it was away. */
+  /** Redis was read for the first time, or again after a reconnect. */
   readonly onRead: () => void;
-  /** A table of a master was applied. */
+  /** A master's table was applied. */
   readonly onApplied: (table: HostTable) => void;
-  /** A table of this term and mastership was seen, applied or not. */
+  /** A table with this term and mastership arrived, applied or not. */
   readonly onTerm: (stamp: Stamp) => void;
 }
 
-/** The local table, kept in step. */
+/** The local table, kept in sync. */
 export interface TableSync {
   readonly writer: TableWriter;
-  /** Builds the candidates' list anew, after this balancer changed what it holds against a host. */
+  /** Rebuilds the candidates, after this balancer changed its verdict on a host. */
   rebuild(): void;
-  /** The traffic thread knows the hosts that it was told of last: they may be picked. */
+  /** The traffic thread knows the hosts it was last sent: they may be picked. */
   admitKnown(): void;
-  /** Takes all that an operator said of hosts. */
+  /** Applies the operators' settings of all hosts. */
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
-  /** Takes what this balancer's own check of a host found. */
+  /** Applies the result of this balancer's own check of a host. */
   setOwnDown(name: string, isDown: boolean): void;
-  /** Lets go of what own checks found. */
+  /** Discards the results of own checks. */
   forgetChecks(): void;
-  /** To be called a few times a second: the median usage, and hosts that nobody names any more. */
+  /** Call a few times a second: updates the median usage and removes hosts that nobody names any more. */
   upkeep(): void;
   close(): void;
 }
@@ -72,7 +72,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let isClosed = false;
   let isDropping = false;
   let appliedAtMs = clock();
-  /** When the first table was dropped since one was applied, and the last; NaN when none was. */
+  /** When the first and the last table were dropped since one was applied; NaN when none was. */
   let droppedSinceMs = Number.NaN;
   let droppedAtMs = Number.NaN;
 
@@ -87,13 +87,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   }
 
   function announce({ added, removed }: SlotChange): void {
-    // The list first: a host that was removed must not be picked any more when the traffic thread forgets it. One that
-    // was added comes into the list when the traffic thread has answered that it knows it.
+    // Rebuild the list first: a removed host must be out of it before the traffic thread forgets the host. An added
+    // host enters the list once the traffic thread has acknowledged it.
     if (writer.isListOld) rebuild();
     if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
   }
 
-  /** @param isStored whether the first table is the snapshot; those after it are messages that came meanwhile */
+  /** @param isStored whether the first table is the snapshot; the others are messages that arrived meanwhile */
   function take(outcome: OrderOutcome, isStored = false): void {
     switch (outcome.kind) {
       case 'apply':
@@ -123,13 +123,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   function decode(text: string): HostTable | undefined {
     const decoded = decodeTable(text);
-    if (decoded.ok) return believe(decoded.value);
+    if (decoded.ok) return admit(decoded.value);
     drop(decoded.reason);
     return undefined;
   }
 
-  /** A table of an absurd term would shut out all later masters, and one of an absurd seq all later tables of its master. */
-  function believe(table: HostTable): HostTable | undefined {
+  /** Rejects absurd stamps: an absurd term would shut out all later masters, an absurd seq all later tables of its master. */
+  function admit(table: HostTable): HostTable | undefined {
     const { stamp } = table;
     const isPlausible = isPlausibleTerm(stamp.term, options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
     if (!isPlausible || !isPlausibleSeq(stamp, writer.stamp, clock() - appliedAtMs)) {
@@ -145,11 +145,12 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (Number.isNaN(droppedSinceMs)) droppedSinceMs = droppedAtMs;
   }
 
-  /** Tables come and none is taken: a forged one can have been applied whose seq no real one reaches. */
-  async function restartWhenDeaf(): Promise<void> {
+  /** Restarts from the snapshot when every arriving table is dropped: a forged table may have set a seq that no real one reaches. */
+  async function restartWhenStuck(): Promise<void> {
     const nowMs = clock();
-    const isDeaf = nowMs - appliedAtMs >= DEAF_AFTER_MS && nowMs - droppedSinceMs >= DEAF_AFTER_MS && nowMs - droppedAtMs < DEAF_AFTER_MS;
-    if (!isDeaf || isReading) return;
+    const isStuck =
+      nowMs - appliedAtMs >= STUCK_AFTER_MS && nowMs - droppedSinceMs >= STUCK_AFTER_MS && nowMs - droppedAtMs < STUCK_AFTER_MS;
+    if (!isStuck || isReading) return;
     droppedSinceMs = nowMs;
     isReading = true;
     try {
@@ -167,7 +168,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       count('tables_restarted');
       take(order.restart(table));
     } catch {
-      // Tried again while tables are dropped.
+      // Retried while tables are being dropped.
     } finally {
       isReading = false;
     }
@@ -176,13 +177,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   function drop(reason: Rejection): void {
     dropped();
     count(reason === 'version' ? 'tables_dropped_version' : 'tables_dropped_malformed');
-    // Said once, until a table was taken again: when none is, picks go by old figures.
+    // Logged once until a table is accepted again; until then picks use stale figures.
     if (!isDropping) log('warn', 'a host table was dropped', { reason });
     isDropping = true;
   }
 
   function readSoon(inMs: number): void {
-    // A read that was under way at the end fails, and is not to be tried again.
+    // A read in progress at the end fails; don't retry it.
     if (isClosed) return;
     snapshotTimer ??= setTimeout(() => {
       snapshotTimer = undefined;
@@ -196,9 +197,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     try {
       const decoded = await readSnapshot(client, keys);
       if (decoded?.ok === true) {
-        const table = believe(decoded.value);
+        const table = admit(decoded.value);
         const outcome = table && order.onSnapshot(table);
-        // That the snapshot is no news is no fault: only messages are counted as old.
+        // A snapshot that is not newer is no fault: only messages count as old.
         if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome, true);
       } else if (decoded !== null) {
         drop(decoded.reason);
@@ -206,7 +207,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       options.onRead();
       if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
     } catch {
-      // The subscription can be ready before the connection for commands is.
+      // The subscription can be ready before the command connection.
       readSoon(RETRY_SNAPSHOT_MS);
     } finally {
       isReading = false;
@@ -223,7 +224,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     { onReady: () => readSoon(0), onLost: logDenial(log, keys.stats) },
   );
 
-  // The thread before this one can have died while a host moved: the traffic thread knows both of its addresses.
+  // The previous thread may have died while a host moved: the traffic thread knows both addresses.
   announce(writer.admitKnown());
   announce(writer.setStatics(data.config.statics));
   rebuild();
@@ -237,7 +238,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     },
     setOperatorStates(operatorStates) {
       const ejected = writer.setOperatorStates(operatorStates);
-      // The list first: no request is to come to a host whose requests are being ended.
+      // Rebuild the list first: no new request may reach a host whose requests are being ended.
       if (writer.isListOld) rebuild();
       for (const { slot } of ejected) post({ type: 'host-ejected', slot });
     },
@@ -251,7 +252,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     },
     upkeep() {
       const nowMs = clock();
-      void restartWhenDeaf();
+      void restartWhenStuck();
       writer.refreshNeutral(nowMs);
       announce(writer.sweepOrphans(nowMs));
     },
@@ -264,7 +265,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   };
 }
 
-/** A stamp as one word, for the log. */
+/** Formats a stamp for the log. */
 function stampText({ term, mastership, seq }: Stamp): string {
   return `${term}.${seq} of ${mastership || 'an unknown mastership'}`;
 }

@@ -1,4 +1,4 @@
-// The fleet thread's entry: started by `balancer.ts` as a worker thread, and never imported.
+// The entry point of the fleet thread: `balancer.ts` starts it as a worker; nothing imports it.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';

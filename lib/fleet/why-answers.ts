@@ -1,5 +1,5 @@
-// Passes questions of `meercat why` on to the traffic thread, and its answers to Redis. How many is bounded, so that
-// nobody who can publish an event can keep the traffic thread from its requests.
+// Forwards the questions of `meercat why` to the traffic thread, and its answers to Redis. The rate is limited, so that
+// nobody who can publish an event can keep the traffic thread busy.
 
 import type { Clock } from '../clock.js';
 import type { WhyAnswer } from '../explanation.js';
@@ -10,11 +10,11 @@ import { storeAnswer } from '../redis/why-store.js';
 import type { Count } from '../table/counters.js';
 import type { FromFleet } from '../thread-messages.js';
 
-/** So many questions a second are passed on, and so many at once. */
+/** Token bucket: questions forwarded per second, and burst size. */
 const PER_SECOND = 20;
 const AT_ONCE = 20;
 
-/** What it is handed. */
+/** The dependencies of `WhyAnswers`. */
 export interface WhyAnswersOptions {
   readonly client: Commands;
   readonly keys: Keys;
@@ -25,7 +25,7 @@ export interface WhyAnswersOptions {
   readonly post: (message: FromFleet) => void;
 }
 
-/** The questions of one balancer. */
+/** Forwards the questions for one balancer. */
 export class WhyAnswers {
   readonly #options: WhyAnswersOptions;
   #left = AT_ONCE;
@@ -36,7 +36,7 @@ export class WhyAnswers {
     this.#filledAtMs = options.clock();
   }
 
-  /** A question was published; what is for another balancer is left to that. */
+  /** Handles a published question; ignores those for other balancers. */
   ask({ name, asked }: FleetEvent): void {
     const { count, post } = this.#options;
     if (name !== this.#options.name) return;
@@ -48,7 +48,7 @@ export class WhyAnswers {
     post({ type: 'why', token, question });
   }
 
-  /** The traffic thread has answered. */
+  /** Stores the traffic thread's answer. */
   answer(token: string, answer: WhyAnswer): void {
     const { client, keys, count } = this.#options;
     if (client.status !== 'ready') return;

@@ -1,11 +1,11 @@
-// Where a host is, from its URL: one reading for requests and for checks, so that a check goes where requests go.
+// Parses a host's address from its URL, in one place for requests and checks, so that checks go where requests go.
 
-/** What is needed to connect to a host. */
+/** Where to connect to reach a host. */
 export interface HostAddress {
   /** A name or an address, without the brackets of IPv6. */
   readonly host: string;
   readonly port: number;
-  /** For TLS; empty for an address, since a server name is a name (RFC 6066, section 3). */
+  /** For TLS; empty for an IP address, which is no valid server name (RFC 6066, section 3). */
   readonly servername: string;
 }
 

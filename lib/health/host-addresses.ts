@@ -1,5 +1,5 @@
-// The addresses of one host that is known by a DNS name: looked up again and again, never on a request's way. A lookup
-// that fails changes nothing. New connections are spread over all addresses; those that do not answer come last.
+// The addresses behind a host's DNS name, refreshed in the background, never while a request waits. A failed lookup
+// changes nothing. New connections are spread over all addresses; those that do not answer are tried last.
 
 import { ADDRCONFIG } from 'node:dns';
 import { lookup as lookupName } from 'node:dns/promises';
@@ -7,48 +7,48 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import { hostAddressOf } from './host-address.js';
 
-/** One address that a name stands for. */
+/** One address of a name. */
 export interface Address {
   readonly address: string;
   readonly family: number;
 }
 
-/** Finds the addresses of a name, the best first; rejects when it can't. */
+/** Resolves a name to its addresses, best first; rejects when it can't. */
 export type Lookup = (name: string) => Promise<readonly Address[]>;
 
-/** Asks the system: its hosts file first, then DNS, as it is configured. */
+/** Asks the system resolver: hosts file and DNS, as configured. */
 export const systemLookup: Lookup = (name) => lookupName(name, { all: true, hints: ADDRCONFIG });
 
-/** How often a name is looked up. The system does not say how long an answer is good for; few records live for less. */
+/** Lookup interval. The system resolver does not return a TTL; few records have a shorter one. */
 const LOOKUP_EVERY_MS = 15_000;
 
-/** The least time between two lookups: while no address is known, or none answers. */
+/** Minimum interval between two lookups, used while no address is known or none answers. */
 const LOOKUP_AGAIN_MS = 1000;
 
-/** How long an address that did not answer comes last; then one connection tries it. */
+/** How long an address that did not answer is tried last; then one connection tries it again. */
 const AVOID_ADDRESS_MS = 10_000;
 
-/** Addresses that are used of a longer answer: each has its share of the time to connect. */
+/** Maximum addresses used of a longer answer: each gets its share of the connect timeout. */
 const MAX_ADDRESSES = 16;
 
 interface KnownAddress extends Address {
-  /** Without its zone (`%eth0`): so sockets tell the address of their peer. */
+  /** Without its zone (`%eth0`), as sockets report their peer. */
   readonly peer: string;
-  /** Until when it comes last; 0 when it answers as far as is known. */
+  /** Until when it is tried last; 0 while it is not known to fail. */
   avoidUntilMs: number;
 }
 
-/** What the owner of the addresses hears. */
+/** Notifications to the owner of the addresses. */
 export interface AddressEvents {
-  /** The name stands for other addresses than before. */
+  /** The name resolves to other addresses than before. */
   onChange(addresses: readonly string[]): void;
-  /** A lookup failed, for the first time since one succeeded or again; the addresses stay as they were. */
+  /** A lookup failed, for the first time since a success or again; the addresses are kept. */
   onFailure(error: Error, isFirst: boolean): void;
 }
 
 const NO_EVENTS: AddressEvents = { onChange: () => undefined, onFailure: () => undefined };
 
-/** What makes `net.connect` try one address after the other, within this time in all. */
+/** Options that make `net.connect` try one address after the other, within this time in total. */
 export function tryEach(
   addresses: HostAddresses,
   timeoutMs: number,
@@ -85,18 +85,18 @@ export class HostAddresses {
     this.refresh(clock());
   }
 
-  /** The addresses of a URL's host; undefined when it is an address itself, which needs no lookup. */
+  /** The addresses of a URL's host; undefined when it is an IP address, which needs no lookup. */
   static of(url: URL, find: Lookup, clock: Clock, events?: AddressEvents): HostAddresses | undefined {
     const name = hostAddressOf(url).host;
     return isIP(name) === 0 ? new HostAddresses(name, find, clock, events) : undefined;
   }
 
-  /** How many addresses are known. */
+  /** Number of known addresses. */
   get count(): number {
     return this.#known.length;
   }
 
-  /** Begins a lookup when one is due. To be called a few times a second, or at each use. */
+  /** Starts a lookup when one is due. Call it a few times a second, or at each use. */
   refresh(nowMs: number): void {
     if (this.#isLookingUp || nowMs < this.#nextLookupAtMs) return;
     this.#isLookingUp = true;
@@ -107,7 +107,7 @@ export class HostAddresses {
     );
   }
 
-  /** Answers a socket from what is known; only before the first lookup has ended does it wait. For `net.connect`. */
+  /** The lookup function for `net.connect`: answers from known addresses, and waits only for the first lookup. */
   readonly lookup: LookupFunction = (_name, { all }, callback) => {
     const answer = (error: Error | null): void => {
       const [first, ...others] = error === null ? this.inOrder() : [];
@@ -117,11 +117,11 @@ export class HostAddresses {
     };
     this.refresh(this.#clock());
     if (this.#known.length === 0 && this.#isLookingUp) this.#waiting.push(answer);
-    // The caller may not have its listeners yet.
+    // Defer: the caller may not have attached its listeners yet.
     else process.nextTick(answer, this.#known.length === 0 ? this.#lastError : null);
   };
 
-  /** All addresses in the order in which one connection tries them: from another one each time, those that did not answer last. */
+  /** All addresses in the order in which one connection tries them: rotated each time, those that did not answer last. */
   inOrder(): Address[] {
     const nowMs = this.#clock();
     const count = this.#known.length;
@@ -134,24 +134,24 @@ export class HostAddresses {
         avoided.push(each);
         continue;
       }
-      // This connection tries it, and no other one until it is known how that went.
+      // This connection tries it; no other does until the outcome is known.
       if (each.avoidUntilMs !== 0) each.avoidUntilMs = nowMs + AVOID_ADDRESS_MS;
       answering.push(each);
     }
     return [...answering, ...avoided].map(({ address, family }) => ({ address, family }));
   }
 
-  /** Whether the name still stands for the address of this peer. */
+  /** Whether the name still resolves to this peer's address. */
   isCurrent(peer: string): boolean {
     return this.#known.some((each) => each.peer === peer);
   }
 
-  /** A connection to this peer came about. */
+  /** A connection to this peer was established. */
   onConnected(peer: string): void {
     for (const each of this.#known) if (each.peer === peer) each.avoidUntilMs = 0;
   }
 
-  /** A connection to this address did not come about. */
+  /** A connection to this address failed. */
   onFailed(address: string): void {
     for (const each of this.#known) if (each.address === address) each.avoidUntilMs = this.#clock() + AVOID_ADDRESS_MS;
   }
@@ -161,7 +161,7 @@ export class HostAddresses {
     this.#nextLookupAtMs = Math.min(this.#nextLookupAtMs, this.#lookedUpAtMs + LOOKUP_AGAIN_MS);
   }
 
-  /** Learns from a socket that is about to connect, with what `tryEach` gave it, which addresses answer. */
+  /** Observes a connecting socket, made with `tryEach`, to learn which addresses answer. */
   watch(socket: Socket): void {
     const onFailed = (address: string): void => this.onFailed(address);
     socket.on('connectionAttemptFailed', onFailed);

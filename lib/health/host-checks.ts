@@ -1,55 +1,55 @@
-// Checks hosts again and again: each once an interval, spread over it, and a bounded number at a time. Who is
-// checked and what follows from it is its owner's: the master, or a balancer without one.
+// Periodic health checks: each host once per interval, spread over it, with bounded concurrency. The owner decides who
+// is checked and what follows: the master, or a balancer without one.
 
 import type { Clock } from '../clock.js';
 import { HostAddresses, type Lookup, systemLookup } from './host-addresses.js';
 import { probeHost } from './probe-host.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 
-/** Checks that may run at once: thousands of dead hosts must not become thousands of sockets. */
+/** Maximum concurrent checks: thousands of dead hosts must not become thousands of sockets. */
 const MAX_RUNNING = 64;
 
-/** How finely the checks are spread over an interval. */
+/** Number of steps over which the checks of an interval are spread. */
 const SLICES = 10;
 const MIN_SLICE_MS = 10;
 const MAX_SLICE_MS = 100;
 
-/** A host to be checked. */
+/** A host to check. */
 export interface CheckedHost {
   readonly name: string;
   readonly url: string;
 }
 
-/** What the checks are handed. */
+/** The dependencies of the checks. */
 export interface HostChecksOptions {
   readonly rules: HealthRules;
   readonly tls: HostTls;
   readonly clock: Clock;
-  /** Finds the addresses of hosts that have names; asks the system unless told. */
+  /** Resolves the hosts' names; the system resolver by default. */
   readonly lookup?: Lookup;
-  /** Who is to be checked in the interval that begins. */
+  /** The hosts to check in the interval that begins. */
   readonly hosts: () => readonly CheckedHost[];
   readonly onChecked: (host: CheckedHost, isGood: boolean) => void;
 }
 
-/** Checks that go on. */
+/** Running checks. */
 export interface HostChecks {
-  /** Ends them; `onChecked` is not called any more. */
+  /** Stops the checks; `onChecked` is no longer called. */
   stop(): void;
 }
 
-/** Starts an interval at once; its first check comes a while after. */
+/** Starts the first interval at once; its first check comes a little later. */
 export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = systemLookup }: HostChecksOptions): HostChecks {
   const { healthIntervalMs } = rules;
   let isStopped = false;
   let startedAtMs = clock();
   let round = hosts();
-  /** By URL; undefined for a host that is known by its address. */
+  /** By URL; undefined for a host that is given by IP address. */
   const addresses = new Map<string, HostAddresses | undefined>();
   let begun = 0;
   let running = 0;
   const waiting: CheckedHost[] = [];
-  /** Names of hosts that wait or are being checked: one that takes longer than an interval is not checked twice at once. */
+  /** Hosts that are queued or being checked: a check longer than the interval must not run twice at once. */
   const busy = new Set<string>();
 
   function look(): void {
@@ -61,7 +61,7 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = 
       waiting.push(host);
     }
     while (running < MAX_RUNNING && waiting.length > 0) void checkNext();
-    // Nobody to be checked: whoever comes next need not wait for the interval's end.
+    // With no hosts, start a new interval right away, so that the next host need not wait.
     if (round.length > 0 && clock() - startedAtMs < healthIntervalMs) return;
     startedAtMs = clock();
     round = hosts();
@@ -92,7 +92,7 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = 
   };
 }
 
-/** How many of so many checks must have begun by now: the i-th in the middle of the i-th part of the interval. */
+/** How many of `total` checks must have begun by now: the i-th is due in the middle of the i-th part of the interval. */
 export function dueChecks(total: number, elapsedMs: number, intervalMs: number): number {
   return Math.min(total, Math.floor((elapsedMs / intervalMs) * total + 0.5));
 }

@@ -1,5 +1,5 @@
-// Whether a host is well: the question that the master, and without it every balancer, puts to hosts. One request
-// or one connection, within one time in all; whatever comes back, the answer is yes or no.
+// One active health check, by the master or, without one, by every balancer: one request or one connection within one
+// timeout. Whatever comes back, the result is yes or no.
 
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -9,17 +9,17 @@ import { type HostAddresses, tryEach } from './host-addresses.js';
 import { startTimeout } from '../timeout.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 
-/** So much of an answer's body is read; a longer one is as good. */
+/** Maximum bytes read of a response body; a longer one counts as good. */
 const MAX_BODY_BYTES = 64 << 10;
 
-/** What a check asks for, and what it takes for an answer. */
+/** What a check requests, and which responses it accepts. */
 export type ProbeRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'healthExpect' | 'healthTimeoutMs'>;
 
 /**
- * Whether the host of this origin is well. Never rejects.
- * With an empty path it must accept a TCP connection, and is asked for nothing: one that is only busy must not
- * be given more to do. With a path it must answer GET with an expected status, its body too, all within `healthTimeoutMs`.
- * @param addresses of a host that has a name: it is well when one of them is
+ * Whether the host of this origin is healthy. Never rejects. With an empty path it must accept a TCP connection; no
+ * request is sent, so that a merely busy host gets no extra work. With a path it must answer a GET with an expected
+ * status and a complete body, all within `healthTimeoutMs`.
+ * @param addresses of a host with a name: it is healthy if one of them is
  */
 export function probeHost(origin: string, rules: ProbeRules, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
   const url = new URL(origin);
@@ -31,7 +31,7 @@ export function probeHost(origin: string, rules: ProbeRules, tls: HostTls, addre
   });
 }
 
-/** Where to connect to, and for a host with a name how to try its addresses. */
+/** Where to connect to and, for a host with a name, how to try its addresses. */
 type Target = HostAddress & Partial<ReturnType<typeof tryEach>>;
 
 function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
@@ -55,7 +55,7 @@ function doesAnswer(
   { ca, isInsecure }: HostTls,
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    // The server name is that of the address, as with requests: unless it is given, Node takes it from the Host header.
+    // Set the SNI name as for requests; otherwise Node derives it from the Host header.
     const options = {
       ...target,
       path,
@@ -84,11 +84,11 @@ function doesAnswer(
         if (bytes > MAX_BODY_BYTES) end(true);
       });
       answer.on('end', () => end(true));
-      // Cut off: `end` does not come.
+      // A truncated response has no `end` event.
       answer.on('error', () => end(false));
       answer.on('close', () => end(false));
     });
-    // Nobody asked for another protocol.
+    // An upgrade was not requested.
     question.on('upgrade', (_answer, socket) => {
       socket.destroy();
       end(false);

@@ -1,21 +1,21 @@
-// What requests cost, as the master has learned it and told the fleet. A new master goes on from what its
-// predecessor told, class by class, until it knows better itself.
+// The request costs that the master has learned and published. A new master keeps its predecessor's costs, class by
+// class, until it has estimates of its own.
 
 import type { Costs } from '../model.js';
 import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
 
-/** Costs are told anew when one of them changed by this share. */
-const TOLD_CHANGE = 0.05;
+/** Costs are published again when one of them changed by this fraction. */
+const PUBLISHED_CHANGE = 0.05;
 
-/** Where nothing was ever told, balancers count every request as so much work. */
-const UNTOLD_COST_MS = 1;
+/** The cost balancers assume for every request while none was published, in ms. */
+const UNPUBLISHED_COST_MS = 1;
 
 /** How costs changed. */
 export interface CostChange {
-  /** How many times as dear as before requests are, on the whole. */
+  /** Factor by which requests became more expensive overall. */
   readonly growth: number;
-  /** The share of all work (0..1) that was taken to be in other classes than it is: by so much differences between hosts were misjudged. */
+  /** The fraction of all work (0..1) that was attributed to the wrong class: differences between hosts were misjudged by this much. */
   readonly moved: number;
 }
 
@@ -24,71 +24,74 @@ const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 /** The costs of one mastership. */
 export class FleetCosts {
   readonly model = new CostModel();
-  #told: ReadonlyMap<string, number> = new Map();
-  /** Classes of which this master has told no more than a guess. */
+  #published: ReadonlyMap<string, number> = new Map();
+  /** Classes of which this master has published only a guess. */
   readonly #guessed = new Set<string>();
   #isChanged = false;
 
-  /** Takes over what an earlier master told. */
+  /** Takes over an earlier master's costs. */
   seed(costs: Costs): void {
-    if (this.#told.size === 0) this.#told = new Map(costs);
+    if (this.#published.size === 0) this.#published = new Map(costs);
   }
 
-  /** What the fleet was told, or is about to be. */
-  get told(): Costs {
-    return [...this.#told];
+  /** The published costs, or those about to be. */
+  get published(): Costs {
+    return [...this.#published];
   }
 
-  /** Whether the fleet is to be told anew. */
+  /** Whether costs must be published again. */
   get isChanged(): boolean {
     return this.#isChanged;
   }
 
-  /** What the fleet is to be told; null when that did not change since the last call. */
+  /** Returns the costs to publish; null when they did not change since the last call. */
   takeChange(): Costs | null {
-    const costs = this.#isChanged ? this.told : null;
+    const costs = this.#isChanged ? this.published : null;
     this.#isChanged = false;
     return costs;
   }
 
-  /** To be called each second; gives how costs changed: all that is reckoned in work goes along. */
+  /** Updates the costs, once a second. Returns how they changed, since everything measured in work must be rescaled. */
   tick(nowMs: number): CostChange {
     this.model.tick(nowMs);
     const estimates = this.model.estimates();
     const costs = this.#merged(estimates);
     const isNear = ([name, costMs]: readonly [string, number]): boolean =>
-      Math.abs(costMs - (this.#told.get(name) ?? 0)) <= TOLD_CHANGE * costMs;
-    if (costs.size === this.#told.size && [...costs].every(isNear)) return UNCHANGED;
-    const change = changeOf(estimates, this.#told, costs);
-    this.#told = costs;
+      Math.abs(costMs - (this.#published.get(name) ?? 0)) <= PUBLISHED_CHANGE * costMs;
+    if (costs.size === this.#published.size && [...costs].every(isNear)) return UNCHANGED;
+    const change = changeOf(estimates, this.#published, costs);
+    this.#published = costs;
     for (const name of this.#guessed) if (!costs.has(name)) this.#guessed.delete(name);
     this.#isChanged = true;
     return change;
   }
 
-  /** What is known now: a guess takes the place of this master's own guesses alone, and what was told goes once there is more than guesses. */
+  /**
+   * Merges estimates and published costs. A guess replaces only this master's own guesses; published costs are dropped
+   * once any class has a fitted estimate.
+   */
   #merged(estimates: readonly CostEstimate[]): ReadonlyMap<string, number> {
     const known = this.model.costs();
     const costed = estimates.filter(({ name }) => known.has(name));
     for (const { name, confidence } of costed) {
       if (confidence > 0) this.#guessed.delete(name);
-      else if (!this.#told.has(name)) this.#guessed.add(name);
+      else if (!this.#published.has(name)) this.#guessed.add(name);
     }
     const isFitted = estimates.some(({ confidence }) => confidence > 0);
-    const merged = new Map(isFitted ? [] : this.#told);
+    const merged = new Map(isFitted ? [] : this.#published);
     for (const { name, confidence } of costed) {
       const isOurs = confidence > 0 || this.#guessed.has(name);
-      merged.set(name, (isOurs ? known : this.#told).get(name) as number);
+      merged.set(name, (isOurs ? known : this.#published).get(name) as number);
     }
     return merged;
   }
 }
 
-/** What these costs are beside those before, by how many requests there were of each class. */
+/** Compares new costs with the previous ones, weighted by the number of requests in each class. */
 function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
-    // Of a class that is new balancers say that it costs what the rest does.
-    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNTOLD_COST_MS : undefined);
+    // Balancers assume the rest's cost for a new class.
+    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNPUBLISHED_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
   });

@@ -1,6 +1,5 @@
-// What all balancers together have in flight on each host, how many requests a second they finish there, and
-// what the hosts can do, learned from both. Built from totals, so that a message that is lost or comes twice is
-// not counted wrongly.
+// The fleet's load on each host: requests in flight and finished per second over all balancers, and the host's capacity
+// learned from both. Built from running totals, so that lost or duplicate messages don't distort the counts.
 
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import { isBogusPace, neutralPaceOf } from '../routing/pace.js';
@@ -10,24 +9,24 @@ import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } 
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
-/** A balancer that says nothing for this long has nothing in flight any more, and names no hosts. */
+/** A balancer that is silent for this long has nothing in flight any more and names no hosts. */
 export const BALANCER_TTL_MS = 3000;
 
-/** Of less time than this nothing is learned: after a pause timers fire one right after another, and what came in during it is not the work of no time. */
+/** Shortest interval to learn from: after a pause, timers fire back to back over messages that arrived during it. */
 const MIN_LEARN_MS = 20;
 const MIN_TICK_SECONDS = 0.2;
 
-/** The weight of the newest in the smoothed interval of messages. */
+/** Weight of the newest value in the moving average of the message interval. */
 const INTERVAL_WEIGHT = 0.1;
 
-/** More are not told: then the median is not to be believed. */
+/** At most this many are published; with more of them the median itself is suspect. */
 const MAX_LIKELY_BOGUS = 256;
 
-interface Said {
+interface LastLoad {
   readonly inflight: number;
   readonly work: number;
   readonly served: number;
-  /** When this was heard. */
+  /** When this message arrived. */
   readonly atMs: number;
 }
 
@@ -35,17 +34,17 @@ interface BalancerLoads {
   readonly instance: string;
   heardAtMs: number;
   seq: number;
-  /** Whether all that this balancer has is contained: since a full message no one was missed. */
+  /** Whether the totals cover this balancer completely: no message was missed since a full one. */
   isWhole: boolean;
-  readonly hosts: Map<string, Said>;
+  readonly hosts: Map<string, LastLoad>;
   readonly classes: string[];
 }
 
 const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
-const NOTHING: Said = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
+const NOTHING: LastLoad = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
 
-/** Who learns of requests by class; the cost model. */
-export type ClassListener = Pick<CostModel, 'finished' | 'said'>;
+/** Receives the requests by class; implemented by the cost model. */
+export type ClassListener = Pick<CostModel, 'finished' | 'reported'>;
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
@@ -55,33 +54,33 @@ export class FleetLoads {
   #neutralPace = Number.NaN;
   #likelyBogus: readonly string[] = [];
   #messages = 0;
-  /** How long balancers wait between two messages, as it was lately. */
+  /** Moving average of the interval between two load messages of a balancer. */
   #intervalMs = 0;
-  /** Since messages were counted last. */
+  /** Time since messages were last counted. */
   #silentMs = 0;
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
   #speeds: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN };
 
-  /** @param classes is told of requests by class */
+  /** @param classes receives the requests by class */
   constructor(classes?: ClassListener) {
     this.#classes = classes;
   }
 
-  /** How many balancers are heard. */
+  /** Number of balancers heard. */
   get balancers(): number {
     return this.#balancers.size;
   }
 
-  /** Takes over what an earlier master knew that a host can do. */
+  /** Takes over the capacity that an earlier master had learned. */
   seed({ name, capacity, speed }: HostRow, nowMs: number): void {
     const state = this.#totalOf(name, nowMs).capacity;
     if (Number.isNaN(state.capacity)) state.capacity = capacity ?? Number.NaN;
     if (Number.isNaN(state.speed)) state.speed = speed ?? Number.NaN;
   }
 
-  /** Forgets what was learned of a host that left: under its name may come another machine. What balancers have in flight still counts. */
+  /** Forgets what was learned of a removed host, since its name may return on another machine. Requests in flight still count. */
   forgetLearned(host: string, nowMs: number): void {
     const known = this.#totals.get(host);
     if (known === undefined) return;
@@ -92,7 +91,7 @@ export class FleetLoads {
     this.#totals.set(host, total);
   }
 
-  /** Takes one message; gives the names of the hosts whose requests in flight changed. */
+  /** Applies a message; returns the hosts whose in-flight load changed. */
   take(message: LoadMessage, nowMs: number): Set<string> {
     const changed = new Set<string>();
     let balancer = this.#balancers.get(message.balancer);
@@ -104,46 +103,46 @@ export class FleetLoads {
       balancer = { instance: message.instance, heardAtMs: nowMs, seq: message.seq - 1, isWhole: false, hosts: new Map(), classes: [] };
       this.#balancers.set(message.balancer, balancer);
     }
-    // One that comes twice, or after a later one, has nothing to add. Should a balancer of an earlier version have begun
-    // again below, by a clock that was set back, it is let go after a while and heard anew.
+    // A duplicate or late message adds nothing. A balancer of an earlier version whose clock was set back may restart
+    // with a lower seq; it expires after a while and is then accepted anew.
     if (message.seq <= balancer.seq) return changed;
     balancer.heardAtMs = nowMs;
-    // Of what a lost message said of hosts that this one does not name, nothing is known: until a full one comes, none is acknowledged.
+    // A lost message may have changed hosts that are not in this one: acknowledge nothing until a full one arrives.
     if (message.isFull) balancer.isWhole = true;
     else if (message.seq !== balancer.seq + 1) balancer.isWhole = false;
     balancer.seq = message.seq;
     this.#messages++;
     for (const [id, name] of message.classes) balancer.classes[id] = name;
-    for (const said of message.hosts) {
-      const total = this.#totalOf(said.host, nowMs);
-      const before = balancer.hosts.get(said.host);
+    for (const load of message.hosts) {
+      const total = this.#totalOf(load.host, nowMs);
+      const before = balancer.hosts.get(load.host);
       const { inflight, work } = before ?? NOTHING;
-      if (said.inflight !== inflight || said.work !== work) changed.add(said.host);
-      total.change(said.inflight - inflight, said.work - work, nowMs);
-      // What was finished before this master listened is not of its seconds.
+      if (load.inflight !== inflight || load.work !== work) changed.add(load.host);
+      total.change(load.inflight - inflight, load.work - work, nowMs);
+      // Requests finished before this master listened don't count towards its rate.
       if (before !== undefined) {
-        const served = Math.max(0, said.served - before.served);
-        // A balancer reads its cells while requests come and go, and now and then its mean is off by all that its clock
-        // tells: more than were there at either end, and ended since, can't have been.
-        const isPlausible = said.meanInflight <= inflight + said.inflight + served + 1;
-        const mean = isPlausible ? said.meanInflight : (inflight + said.inflight) / 2;
+        const served = Math.max(0, load.served - before.served);
+        // A balancer reads its counters while requests come and go, and a torn read can put its mean off by the whole
+        // clock value. The mean can't exceed those in flight at either end plus those finished in between.
+        const isPlausible = load.meanInflight <= inflight + load.inflight + served + 1;
+        const mean = isPlausible ? load.meanInflight : (inflight + load.inflight) / 2;
         total.correct((mean - inflight) * (nowMs - before.atMs));
-        total.serve(served, said.evidence);
-        total.answer(said.answers, said.paces);
-        this.#tellFinished(said, balancer.classes, nowMs, nowMs - before.atMs);
+        total.serve(served, load.evidence);
+        total.answer(load.answers, load.paces);
+        this.#passFinished(load, balancer.classes, nowMs, nowMs - before.atMs);
       }
-      balancer.hosts.set(said.host, { inflight: said.inflight, work: said.work, served: said.served, atMs: nowMs });
+      balancer.hosts.set(load.host, { inflight: load.inflight, work: load.work, served: load.served, atMs: nowMs });
     }
     for (const [id, count, cpuMs] of message.said) {
       const name = balancer.classes[id];
-      if (name !== undefined) this.#classes?.said(name, count, cpuMs);
+      if (name !== undefined) this.#classes?.reported(name, count, cpuMs);
     }
     if (message.isFull) this.#forgetUnnamed(message, balancer, nowMs, changed);
     if (balancer.isWhole) this.#acks.set(message.balancer, message.seq);
     return changed;
   }
 
-  /** The last message of each balancer that is contained, of those that came since the last call. */
+  /** Returns the last message included from each balancer, for those that sent one since the last call. */
   takeAcks(): (readonly [balancer: string, seq: number])[] {
     if (this.#acks.size === 0) return [];
     const acks = [...this.#acks];
@@ -151,12 +150,12 @@ export class FleetLoads {
     return acks;
   }
 
-  /** Whether balancers wait for an acknowledgement. */
+  /** Whether balancers await an acknowledgement. */
   get hasAcks(): boolean {
     return this.#acks.size > 0;
   }
 
-  /** Works out the rates of the time since the last tick and lets go of silent balancers; gives the hosts whose loads changed by that, and whose rates. */
+  /** Updates the rates and drops silent balancers. Returns the hosts whose loads changed thereby, and those whose rates changed. */
   tick(nowMs: number): { readonly loads: ReadonlySet<string>; readonly rates: ReadonlySet<string> } {
     const changed = new Set<string>();
     const rates = new Set<string>();
@@ -166,7 +165,7 @@ export class FleetLoads {
     const seconds = (nowMs - this.#tickedAtMs) / 1000;
     if (seconds < MIN_TICK_SECONDS) return { loads: changed, rates };
     this.#tickedAtMs = nowMs;
-    // The first tick has no length (NaN) and makes no rate.
+    // The first tick has no duration (NaN), hence no rate.
     if (!(seconds > 0)) return { loads: changed, rates };
     const speeds: number[] = [];
     const capacities: number[] = [];
@@ -187,23 +186,23 @@ export class FleetLoads {
     }
     this.#neutralPace = neutralPaceOf(paces);
     speeds.sort((a, b) => a - b);
-    // The lower one of two: of two hosts the one that answers without working is not the measure.
+    // The lower median: of two hosts, the one that answers without working must not set the standard.
     const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
     this.#speeds = { median, capacity: medianOf(Float64Array.from(capacities)), serving: served > 0 ? speedByServed / served : median };
     return { loads: changed, rates };
   }
 
   /**
-   * Learns what the hosts can do, from what was served since the last call; to be called some ten times a second.
-   * Gives the hosts of which it should be told anew.
-   * @param figuresOf what a host's agent said, `cpu` null when that is too old to be believed
+   * Updates the hosts' capacities from what was served since the last call; call it about ten times a second. Returns
+   * the hosts whose capacity must be published again.
+   * @param figuresOf an agent's figures; `cpu` is null when stale
    */
   learn(nowMs: number, figuresOf: (host: string) => Pick<HostFigures, 'cpu' | 'memory' | 'cores'>): Set<string> {
     const changed = new Set<string>();
     const elapsedMs = nowMs - this.#learnedAtMs;
     if (elapsedMs < MIN_LEARN_MS) return changed;
     this.#learnedAtMs = nowMs;
-    // Messages may be further apart than this is called.
+    // Messages may arrive less often than this is called.
     if (elapsedMs > 0) this.#silentMs += elapsedMs;
     if (this.#messages > 0) {
       const intervalMs = (this.#silentMs * this.#balancers.size) / this.#messages;
@@ -217,29 +216,29 @@ export class FleetLoads {
         doubtCapacity(total.capacity, this.#speeds);
         if (likelyBogus.length < MAX_LIKELY_BOGUS) likelyBogus.push(host);
       }
-      if (total.isToBeTold) changed.add(host);
+      if (total.shouldPublish) changed.add(host);
     }
     this.#likelyBogus = likelyBogus;
     return changed;
   }
 
-  /** The hosts that answer too soon to be believed, by all balancers' word; see pace.ts. */
+  /** The hosts that answer implausibly fast according to all balancers; see pace.ts. */
   get likelyBogus(): readonly string[] {
     return this.#likelyBogus;
   }
 
-  /** The same as `of`, for the fleet: what the host can do counts as told. */
-  tell(host: string): FleetLoad {
-    this.#totals.get(host)?.noteTold();
+  /** Like `of`, for publishing: the capacity counts as published. */
+  publish(host: string): FleetLoad {
+    this.#totals.get(host)?.notePublished();
     return this.of(host);
   }
 
-  /** What a host has in flight and can do, by all balancers' word. */
+  /** The fleet's load on a host, and its capacity. */
   of(host: string): FleetLoad {
     return this.#totals.get(host)?.load ?? NO_LOAD;
   }
 
-  /** Costs, and with them all that is reckoned in work, changed so. */
+  /** Rescales everything measured in work after costs changed. */
   rescale({ growth, moved }: CostChange): void {
     if (growth === 1 && moved === 0) return;
     const states = [...this.#totals.values()].map(({ capacity }) => capacity);
@@ -264,33 +263,33 @@ export class FleetLoads {
     return total;
   }
 
-  #tellFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
+  #passFinished({ host, counts }: HostLoad, classes: readonly string[], nowMs: number, spanMs: number): void {
     for (let i = 0; i < counts.length; i += 3) {
       const name = classes[counts[i] as number];
-      // A class whose name was lost is told again with the next full message.
+      // If the message that named the class was lost, the next full one names it again.
       if (name !== undefined)
         this.#classes?.finished(host, name, { count: counts[i + 1] as number, busyMs: counts[i + 2] as number }, nowMs, spanMs);
     }
   }
 
-  /** A full message names all its hosts: what it leaves out, that balancer does not know any more. */
+  /** Drops the hosts that a full message leaves out: that balancer no longer knows them. */
   #forgetUnnamed(message: LoadMessage, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
     if (balancer.hosts.size === message.hosts.length) return;
     const named = new Set(message.hosts.map(({ host }) => host));
-    for (const [host, said] of balancer.hosts) {
+    for (const [host, load] of balancer.hosts) {
       if (named.has(host)) continue;
       balancer.hosts.delete(host);
-      this.#takeOff(host, said, nowMs, changed);
+      this.#subtract(host, load, nowMs, changed);
     }
   }
 
   #drop(name: string, balancer: BalancerLoads, nowMs: number, changed: Set<string>): void {
     this.#balancers.delete(name);
     this.#acks.delete(name);
-    for (const [host, said] of balancer.hosts) this.#takeOff(host, said, nowMs, changed);
+    for (const [host, load] of balancer.hosts) this.#subtract(host, load, nowMs, changed);
   }
 
-  #takeOff(host: string, { inflight, work }: Said, nowMs: number, changed: Set<string>): void {
+  #subtract(host: string, { inflight, work }: LastLoad, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
     if (total === undefined || inflight === 0) return;
     total.change(-inflight, -work, nowMs);

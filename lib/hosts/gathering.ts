@@ -1,23 +1,22 @@
-// When the master publishes: what comes is gathered for a while, and most of it is read at one stroke. All balancers
-// answer a table, and with many hosts one of them always reports; to be woken for each message costs a thread more
-// than what it then does with it. So after a flush that followed several messages nothing is read for as long as the
-// next ones would wait anyway.
+// Decides when the master publishes, and batches reads. All balancers answer a table at about the same time, and with
+// many hosts some host is always reporting; waking the thread for each message costs more than handling it. So after a
+// flush that followed several messages, the socket is not read until the next flush is nearly due.
 
 import type { Clock } from '../clock.js';
 import type { Subscription } from '../redis/connect.js';
 
-/** Messages that come one after the other without an end hold up a flush no longer than so. */
+/** A continuous stream of messages delays a flush by at most this long. */
 const READ_MS = 4;
 
-/** What it is handed. */
+/** The dependencies of `Gathering`. */
 export interface GatheringOptions {
   readonly clock: Clock;
   readonly subscription: Pick<Subscription, 'hold' | 'release'>;
-  /** How long what came is gathered, where it is loads alone and where it is anything else. */
+  /** Batching delay in ms: for loads alone, and for anything else. */
   readonly waitMs: (isLoadAlone: boolean) => number;
-  /** Whether there is anything to publish, and it may be published now. */
+  /** Whether there is something to publish and publishing is allowed now. */
   readonly isDue: () => boolean;
-  /** Publishes; calls `begin` first, and `end` when it could. */
+  /** Publishes. It calls `begin` first, and `end` if it succeeded. */
   readonly flush: () => void;
 }
 
@@ -28,9 +27,9 @@ export class Gathering {
   #atMs = 0;
   #notBeforeMs = 0;
   #holdTimer: NodeJS.Timeout | undefined;
-  /** Since when what is read just now may have waited. */
+  /** Since when the messages being read may have waited. */
   #heldSinceMs: number | undefined;
-  /** Messages since the last flush began, and before it. */
+  /** Messages since the last flush began, and before that. */
   #heard = 0;
   #heardBefore = 0;
 
@@ -38,25 +37,25 @@ export class Gathering {
     this.#options = options;
   }
 
-  /** A message came. */
+  /** Counts a message that arrived. */
   heard(): void {
     this.#heard++;
   }
 
   /**
-   * There may be something to publish.
-   * @param sinceMs since when that may have waited
+   * Schedules a flush if there is something to publish.
+   * @param sinceMs since when it may have waited
    */
   soon(isLoadAlone = false, sinceMs = this.#heldSinceMs): void {
     const { clock, waitMs, isDue } = this.#options;
     if (!isDue()) return;
     const nowMs = clock();
     const atMs = Math.max(nowMs, this.#notBeforeMs, (sinceMs ?? nowMs) + waitMs(isLoadAlone));
-    // Reports do not wait for what loads alone would have waited for.
+    // Reports don't wait for the longer delay of loads.
     if (this.#timer === undefined || atMs < this.#atMs) this.#wait(nowMs, atMs);
   }
 
-  /** The flush failed: it is tried again then, whatever comes meanwhile. */
+  /** Retries a failed flush after this delay, whatever arrives meanwhile. */
   again(inMs: number): void {
     const nowMs = this.#options.clock();
     this.#notBeforeMs = nowMs + inMs;
@@ -71,7 +70,7 @@ export class Gathering {
     this.#heard = 0;
   }
 
-  /** A flush that began then was published: what came meanwhile waits since its begin. */
+  /** A flush was published; changes that arrived meanwhile have waited since it began. */
   end(begunAtMs: number): void {
     this.#notBeforeMs = 0;
     if (this.#heardBefore > 1) this.#hold(begunAtMs);
@@ -104,7 +103,7 @@ export class Gathering {
     );
   }
 
-  /** Reads until nothing more comes at once, and publishes what is due by then. */
+  /** Reads until no more messages are available, then publishes if a flush is due. */
   #readAll(fromMs: number): void {
     const { clock, flush } = this.#options;
     const before = this.#heard;

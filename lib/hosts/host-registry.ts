@@ -1,5 +1,5 @@
-// All hosts as the master knows them: reports, load messages and probes in; rows of the host table out.
-// Does no I/O and has no clock. What came in wrong was dropped before; what contradicts is dropped here.
+// All hosts as the master knows them: reports, load messages and probe results in, rows of the host table out. Does no
+// I/O and has no clock. Malformed input is dropped by the decoders; contradictions are resolved here.
 
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
@@ -28,10 +28,10 @@ import { NamedHosts } from './named-hosts.js';
 import { Namesakes } from './namesakes.js';
 import { PendingChanges } from './pending-changes.js';
 
-/** A host with neither report nor answer for so long is forgotten; its agent brings it back. */
+/** A host that has neither reported nor answered for this long is removed; its agent can bring it back. */
 const FORGET_AFTER_MS = 60_000;
 
-/** How many hosts at most: as many as the shared table holds. */
+/** Maximum number of hosts: the slots of the shared table. */
 const MAX_HOSTS = 16_384;
 
 /** The master's registry of hosts. */
@@ -52,12 +52,12 @@ export class HostRegistry {
     return this.#entries.size;
   }
 
-  /** How many balancers say what they have in flight. */
+  /** Number of balancers that send their loads. */
   get balancers(): number {
     return this.#loads.balancers;
   }
 
-  /** Takes over what an earlier master knew. Rows that are known already stay as they are. */
+  /** Takes over what an earlier master knew; known rows stay as they are. */
   seed(rows: readonly HostRow[], nowMs: number, costs: Costs = []): void {
     this.#costs.seed(costs);
     for (const row of rows) {
@@ -68,14 +68,14 @@ export class HostRegistry {
   }
 
   /**
-   * Takes the hosts that this balancer itself names, before any message: what another one names must not seem to be
-   * what all name.
+   * Registers the hosts that this balancer names itself, before any message arrives: otherwise another balancer's hosts
+   * would count as named by all.
    */
   nameOwn(balancer: string, statics: readonly StaticHost[], nowMs: number): void {
     for (const name of this.#named.take({ balancer, isFull: true, statics }, nowMs)) this.#settleUrl(name, nowMs);
   }
 
-  /** Takes one report. One from another address is a conflict, and dropped, while the host is up or a balancer names it. */
+  /** Handles a report. One from another address is a conflict and dropped while the host is up or a balancer names it. */
   onReport(report: Report, nowMs: number): ReportOutcome {
     if (report.via === 'inband') return this.#onInband(report, nowMs);
     const known = this.#entries.get(report.host);
@@ -89,7 +89,8 @@ export class HostRegistry {
     if (known !== undefined && known.url !== report.url) {
       const isNamed = this.#named.isNamed(known.name);
       if (isNamed || known.state === 'up') {
-        // Perhaps it has moved, and its old address is dead: the next probe tells. What balancers name does not give way.
+        // It may have moved and its old address may be dead, which the next probe shows. A URL that balancers name is
+        // kept.
         known.isContested = !isNamed;
         takeClaim(known, report, nowMs);
         return 'conflict';
@@ -101,11 +102,11 @@ export class HostRegistry {
       if (this.#entries.size >= MAX_HOSTS) return 'full';
       entry = blankEntry(report.host, report.url, nowMs);
       this.#add(entry);
-      this.#pending.tell('host-joined', report.host, report.url);
+      this.#pending.addNews('host-joined', report.host, report.url);
     }
     const { cpu, memory, cores, rps } = report;
     const windowMs = nowMs - (entry.reportedAtMs ?? Number.NaN);
-    // After a pause a report tells of its own time alone, of which it is not known how long it was.
+    // After a pause a report covers only its own interval, whose length is unknown.
     if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * report.intervalMs) {
       this.#costs.model.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
@@ -122,8 +123,8 @@ export class HostRegistry {
   }
 
   /**
-   * Takes what a host said in an answer. It changes figures alone: it makes no host, moves none, and says nothing of
-   * an agent. So a host that says nothing, because it gets no requests, is not silent for that: its figures age.
+   * Handles an in-band report. It changes figures only: it neither adds nor moves a host, and does not stand for an
+   * agent. So a host without requests does not become silent; its figures just age.
    */
   #onInband(report: Report, nowMs: number): ReportOutcome {
     const entry = this.#entries.get(report.host);
@@ -136,35 +137,41 @@ export class HostRegistry {
     return 'taken';
   }
 
-  /** Takes one load message: requests in flight, rates, and the static hosts of that balancer. False when it is dropped: another balancer has that name. */
+  /**
+   * Handles a load message: requests in flight, rates, and the balancer's static hosts. False when dropped because
+   * another balancer has that name.
+   */
   onLoad(message: LoadMessage, nowMs: number): boolean {
     if (!this.#namesakes.admits(message, nowMs)) return false;
     for (const name of this.#loads.take(message, nowMs)) this.#pending.noteLoad(name);
     for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
-    // A balancer that names another URL than the one in use is told again: it may know only its own.
+    // Send the row again to a balancer that names another URL than the one in use: it may know only its own.
     for (const { name, url } of message.statics)
       if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
     return true;
   }
 
-  /** Takes the outcome of a check. */
+  /** Handles the result of a check. */
   onProbe(name: string, isGood: boolean, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || !this.#needsProbe(entry, nowMs)) return;
     const { isContested } = entry;
     entry.isContested = false;
-    // One that another address claims to be gets no second chance.
+    // A contested host gets no second chance.
     entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rules);
     if (entry.checks.isDown && entry.state !== 'down') entry.downSinceMs = nowMs;
     this.#settle(entry, nowMs);
   }
 
-  /** The hosts that are to be checked now: all, or those that only a check can tell about. */
+  /** The hosts to check now: all, or those whose state only a check can tell. */
   hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
     return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
   }
 
-  /** To be called each second: notices silence, forgets what is long gone, works out the rates. Gives the hosts whose rates changed, of which no balancer is told. */
+  /**
+   * Detects silence, removes hosts that are long gone and updates the rates; call once a second. Returns the hosts
+   * whose rates changed; these are stored but not published.
+   */
   tick(nowMs: number): ReadonlySet<string> {
     const { loads, rates } = this.#loads.tick(nowMs);
     for (const name of loads) this.#pending.noteLoad(name);
@@ -184,18 +191,18 @@ export class HostRegistry {
     return rates;
   }
 
-  /** Learns what the hosts can do; to be called some ten times a second. */
+  /** Updates the learned capacities; call about ten times a second. */
   learn(nowMs: number): void {
     const figuresOf = (name: string): HostFigures => freshFigures(this.#entries.get(name), nowMs);
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
   }
 
-  /** What requests cost, as the fleet was told. */
+  /** The published costs of requests. */
   get costs(): Costs {
-    return this.#costs.told;
+    return this.#costs.published;
   }
 
-  /** All that is known of what requests cost. */
+  /** The cost model's estimates. */
   costEstimates(): readonly CostEstimate[] {
     return this.#costs.model.estimates();
   }
@@ -205,7 +212,7 @@ export class HostRegistry {
     const pending = this.#pending.take({
       rowOf: (name) => {
         const row = this.row(name, nowMs);
-        if (row !== undefined) this.#loads.tell(name);
+        if (row !== undefined) this.#loads.publish(name);
         return row;
       },
       figuresOf: (name) => {
@@ -214,14 +221,14 @@ export class HostRegistry {
       },
       loadOf: (name) => {
         if (!this.#entries.has(name)) return undefined;
-        const { inflight, work, capacity, speed } = this.#loads.tell(name);
+        const { inflight, work, capacity, speed } = this.#loads.publish(name);
         return { name, inflight, work, capacity, speed };
       },
     });
     return { ...pending, acks: this.#loads.takeAcks(), likelyBogus: this.#loads.likelyBogus, costs: this.#costs.takeChange() };
   }
 
-  /** Has a host that is not known here taken out of what is stored. */
+  /** Has a host that is unknown here removed from Redis. */
   disown(name: string): void {
     if (!this.#entries.has(name)) this.#pending.noteStranger(name);
   }
@@ -236,7 +243,7 @@ export class HostRegistry {
     return [...this.#entries.values()].map((entry) => rowOf(entry, this.#loads.of(entry.name), nowMs));
   }
 
-  /** One row, or undefined for a host that is not known. */
+  /** One row; undefined for an unknown host. */
   row(name: string, nowMs: number): HostRow | undefined {
     const entry = this.#entries.get(name);
     return entry && rowOf(entry, this.#loads.of(entry.name), nowMs);
@@ -246,7 +253,7 @@ export class HostRegistry {
     return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
-  /** The agent of a static host said goodbye, or is long silent: the host stays, as balancers name it, with nothing known of it. */
+  /** Handles a goodbye or long silence of a static host's agent: the host stays, as balancers name it, but its figures are discarded. */
   #loseAgent(entry: HostEntry, nowMs: number): void {
     entry.hasAgent = false;
     entry.figures = UNKNOWN;
@@ -256,7 +263,7 @@ export class HostRegistry {
     this.#settle(entry, nowMs);
   }
 
-  /** Makes the host the one that living balancers name. Another URL makes it another host, of which nothing is known. */
+  /** Applies the URL that live balancers name. A new URL makes it a new host of which nothing is known. */
   #settleUrl(name: string, nowMs: number): void {
     const known = this.#entries.get(name);
     const url = this.#named.urlOf(name, known?.url);
@@ -264,19 +271,19 @@ export class HostRegistry {
       if (known !== undefined) this.#remove(known, `balancers name ${url}`, nowMs);
       if (this.#entries.size >= MAX_HOSTS) return;
       this.#add(blankEntry(name, url, nowMs));
-      this.#pending.tell('host-joined', name, `${url}, static`);
+      this.#pending.addNews('host-joined', name, `${url}, static`);
     }
     const entry = this.#entries.get(name);
     if (entry !== undefined) this.#noteConflict(entry, nowMs);
   }
 
-  /** Tells when the living begin or cease to contradict each other about a host's URL. */
+  /** Reports when a contradiction about a host's URL begins or ends. */
   #noteConflict(entry: HostEntry, nowMs: number): void {
     const conflict = conflictOf(entry, this.#named.contradiction(entry.name), nowMs);
     if (entry.conflict === conflict) return;
     entry.conflict = conflict;
     this.#pending.noteRow(entry.name);
-    this.#pending.tell('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
+    this.#pending.addNews('host-conflict', entry.name, conflict ?? `over: ${entry.url} is used`);
   }
 
   #add(entry: HostEntry): void {
@@ -288,17 +295,17 @@ export class HostRegistry {
     this.#entries.delete(entry.name);
     this.#loads.forgetLearned(entry.name, nowMs);
     this.#pending.noteLeft(entry.name);
-    this.#pending.tell('host-left', entry.name, detail);
+    this.#pending.addNews('host-left', entry.name, detail);
   }
 
-  /** The only place that changes a host's state: what its checks and its agent make of it. */
+  /** The only place that changes a host's state: derives it from its checks and its agent. */
   #settle(entry: HostEntry, nowMs: number): void {
     const before = entry.state;
     const state = entry.checks.isDown ? 'down' : entry.hasAgent && isSilent(entry, nowMs) ? 'silent' : 'up';
     if (before === state) return;
     entry.state = state;
     this.#pending.noteMembership(entry.name);
-    this.#pending.tell(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
   }
 
   get #hasPath(): boolean {

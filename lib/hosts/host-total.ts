@@ -1,20 +1,20 @@
-// One host as all balancers together see it: requests in flight, the rate at which they are finished, and what they
-// tell of what the host can do.
+// One host summed over all balancers: requests in flight, completion rate, and the evidence from which its capacity is
+// learned.
 
 import type { SpeedEvidence, HostFigures } from '../model.js';
 import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../learning/capacity.js';
 
-/** The weight of the newest second in the smoothed rate. */
+/** Weight of the newest second in the moving average of the rate. */
 const RATE_WEIGHT = 0.5;
 
-/** A rate below this is shown as none. */
+/** A lower rate is shown as zero. */
 const MIN_RATE = 0.05;
 
-/** Capacities are told anew when they changed by this share. */
-const TOLD_CHANGE = 0.03;
+/** Capacities are published again when they changed by this fraction. */
+const PUBLISHED_CHANGE = 0.03;
 
-/** A host's load as others see it. */
+/** A host's load as published. */
 export interface FleetLoad {
   readonly inflight: number;
   readonly work: number;
@@ -23,36 +23,36 @@ export interface FleetLoad {
   readonly speed: number | null;
 }
 
-/** What is known of one host. */
+/** The totals of one host. */
 export class HostTotal {
   inflight = 0;
   rps = 0;
-  /** How long it takes for its answers, as a multiple of what is usual; 0 while it has given none. */
+  /** Its response time as a multiple of the usual; 0 before the first response. */
   pace = 0;
   #answers = 0;
   readonly capacity: CapacityState = startCapacity();
   #work = 0;
-  /** Requests finished since the last tick of a second. */
+  /** Requests finished since the last tick. */
   #finished = 0;
-  /** Since it was learned last: requests, what they tell, and the integral of those in flight. */
+  /** Since the last `learn`: requests served, their evidence, and the integral of those in flight (requests × ms). */
   #served = 0;
   readonly #evidence = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
   #inflightMs = 0;
   #inflightAtMs: number;
   #isMeasureNew = false;
-  #toldCapacity = Number.NaN;
-  #toldSpeed = Number.NaN;
+  #publishedCapacity = Number.NaN;
+  #publishedSpeed = Number.NaN;
 
   constructor(nowMs: number) {
     this.#inflightAtMs = nowMs;
   }
 
-  /** The host's load as others see it. */
+  /** The host's load as published. */
   get load(): FleetLoad {
     const { capacity, speed } = this.capacity;
     return {
       inflight: this.inflight,
-      // Sums of fractions: what remains of nothing is nothing.
+      // A sum of fractions may leave a residue after the last request.
       work: this.inflight === 0 ? 0 : Math.max(0, this.#work),
       rps: this.rps,
       capacity: Number.isNaN(capacity) ? null : capacity,
@@ -60,19 +60,19 @@ export class HostTotal {
     };
   }
 
-  /** Whether what the host can do is another thing than was told. */
-  get isToBeTold(): boolean {
+  /** Whether the capacity differs enough from what was published. */
+  get shouldPublish(): boolean {
     const { capacity, speed } = this.capacity;
-    return !isNear(capacity, this.#toldCapacity) || !isNear(speed, this.#toldSpeed);
+    return !isNear(capacity, this.#publishedCapacity) || !isNear(speed, this.#publishedSpeed);
   }
 
-  /** What the host can do was told. */
-  noteTold(): void {
-    this.#toldCapacity = this.capacity.capacity;
-    this.#toldSpeed = this.capacity.speed;
+  /** Records that the capacity was published. */
+  notePublished(): void {
+    this.#publishedCapacity = this.capacity.capacity;
+    this.#publishedSpeed = this.capacity.speed;
   }
 
-  /** The only place that changes what is in flight: the time since the last change counts with what was. */
+  /** The only place that changes what is in flight; credits the time since the last change to the previous number. */
   change(inflight: number, work: number, nowMs: number): void {
     this.#inflightMs += this.inflight * Math.max(0, nowMs - this.#inflightAtMs);
     this.#inflightAtMs = nowMs;
@@ -80,12 +80,12 @@ export class HostTotal {
     this.#work += work;
   }
 
-  /** Between two messages there were so many more in flight (requests × ms) than at the first of them. */
+  /** Adds in-flight time (requests × ms) that the number at the start of an interval did not show. */
   correct(inflightMs: number): void {
     this.#inflightMs += inflightMs;
   }
 
-  /** Requests were finished. */
+  /** Counts finished requests. */
   serve(requests: number, evidence: SpeedEvidence): void {
     this.#finished += requests;
     this.#served += requests;
@@ -97,19 +97,19 @@ export class HostTotal {
     sum.durationSquares += evidence.durationSquares;
   }
 
-  /** It gave so many answers, whose paces are so much, added up. */
+  /** Counts responses and the sum of their paces. */
   answer(answers: number, paces: number): void {
     if (answers === 0) return;
     this.pace = paceAfter(this.pace, this.#answers, answers, Math.min(paces / answers, MAX_MULTIPLE));
     this.#answers += answers;
   }
 
-  /** Work is reckoned in another measure from now on: what comes next may still be in the old one, and teaches nothing. */
+  /** The unit of work has changed: ignore the next interval, which may still be in the old one. */
   renewMeasure(): void {
     this.#isMeasureNew = true;
   }
 
-  /** Works out the rate of the time since the last tick; true when it changed. */
+  /** Updates the rate over the time since the last tick; true when it changed. */
   tick(seconds: number): boolean {
     const before = this.rps;
     const smoothed = before + RATE_WEIGHT * (this.#finished / seconds - before);
@@ -118,7 +118,7 @@ export class HostTotal {
     return this.rps !== before;
   }
 
-  /** Learns what the host can do from what was served since the last call, `elapsedMs` ago (NaN: none); see `updateCapacity`. */
+  /** Updates the capacity from what was served since the last call, `elapsedMs` ago (NaN: none); see `updateCapacity`. */
   learn(
     nowMs: number,
     elapsedMs: number,
@@ -141,13 +141,13 @@ export class HostTotal {
       updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }
     this.#served = 0;
-    // What is below nothing is owed to what was counted before.
+    // A negative rest belongs to time that was counted before.
     this.#inflightMs = Math.min(0, this.#inflightMs);
     sum.work = sum.durations = sum.workSquares = sum.workByDuration = sum.durationSquares = 0;
   }
 }
 
-/** Whether a figure need not be told again; both not known is near, too. */
-function isNear(figure: number, told: number): boolean {
-  return Number.isNaN(figure) ? Number.isNaN(told) : Math.abs(figure - told) <= TOLD_CHANGE * told;
+/** Whether a figure need not be published again; two unknown ones are near. */
+function isNear(figure: number, published: number): boolean {
+  return Number.isNaN(figure) ? Number.isNaN(published) : Math.abs(figure - published) <= PUBLISHED_CHANGE * published;
 }

@@ -1,5 +1,5 @@
-// The hosts channel of one balancer, in a thread of its own. On the master it takes in reports and load
-// messages, keeps the host table, publishes it and stores it; on slaves it does nothing.
+// The hosts thread of one balancer. On the master it takes in reports and load messages, keeps the host table,
+// publishes and stores it; on slaves it is idle.
 
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicClock } from '../clock.js';
@@ -13,13 +13,13 @@ import { openTable } from '../table/layout.js';
 import type { FleetToHosts, FromHosts, HostsThreadData, HostsToFleet, ToHosts } from '../thread-messages.js';
 import { type Mastership, startMastership } from './mastership.js';
 
-/** The hosts thread's running parts. */
+/** The running hosts thread. */
 export interface Hosts {
   onMessage(message: ToHosts): void;
   stop(): void;
 }
 
-/** Starts the hosts channel, idle until the fleet thread says that this balancer is master. */
+/** Starts the hosts thread; it is idle until the fleet thread says that this balancer is master. */
 export function startHosts(data: HostsThreadData, post: (message: FromHosts) => void): Hosts {
   const { config } = data;
   const clock = monotonicClock();
@@ -28,9 +28,9 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   const log: Log = (...line) => post({ type: 'log', line });
   let mastership: Mastership | undefined;
   const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
-  // Why this thread's connection was lost; '' while it is not. The fleet thread says when Redis is away.
+  // Why this thread's connection was lost; '' while it is up. The fleet thread reports when Redis is away.
   let lossReason = '';
-  // Connected beforehand, so that a new master can publish at once.
+  // Connected in advance, so that a new master can publish at once.
   const client = openCommands(address, {
     onReady: () => (lossReason = ''),
     onLost: (reason) => (lossReason = reason),
@@ -82,7 +82,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   return {
     onMessage(message) {
       if (message.type === 'fleet-port') {
-        // The fleet thread was started again. Until it has won the lease anew, this is no master.
+        // The fleet thread was restarted: until it wins the lease again, this is no master.
         mastership?.stop();
         mastership = undefined;
         listenToFleet(message.port);

@@ -1,6 +1,6 @@
-// One mastership, from the election to its end: listens to reports and load messages, checks hosts, and
-// writes the table in flushes. Every write carries the term; the first one that Redis refuses
-// because of a newer term ends it.
+// One mastership, from election to end: receives reports and load messages, checks hosts, and writes the table in
+// flushes. Every write carries the term; the first write that Redis refuses because of a newer term ends the
+// mastership.
 
 import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
@@ -26,23 +26,23 @@ import { inherit, type Known } from './inheritance.js';
 import { StoredHosts } from './stored-hosts.js';
 import { Strangers } from './strangers.js';
 
-/** What requests cost is written for people so often. */
+/** Interval at which request costs are written, for people to read. */
 const COSTS_EVERY_MS = 2 * SECOND;
 
-/** A flush that failed is tried again after so long. */
+/** Delay before a failed flush is retried. */
 const RETRY_FLUSH_MS = 100;
 
-/** Hashes written in one flush: Redis does nothing else meanwhile. The rest follow in the next flushes. */
+/** Maximum hashes per flush, since Redis serves nothing else meanwhile. The rest follow in the next flushes. */
 const MAX_HASHES = 200;
 
-/** Messages that are held until a mastership has begun, which takes a second at most. */
+/** Maximum messages held until a mastership has begun, which takes a second at most. */
 const MAX_EARLY = 10_000;
 
-/** What a mastership is handed. */
+/** The dependencies of a mastership. */
 export interface MastershipOptions extends Known {
   readonly address: RedisAddress;
   readonly client: Commands;
-  /** Of the same client, which outlives masterships. */
+  /** Uses the same client, which outlives masterships. */
   readonly publisher: QuietPublisher;
   readonly keys: Keys;
   readonly clock: Clock;
@@ -50,14 +50,14 @@ export interface MastershipOptions extends Known {
   readonly log: Log;
   readonly health: HealthRules;
   readonly tls: HostTls;
-  /** A write that fails for this long is not going to succeed soon. */
+  /** A write that fails for this long won't succeed soon. */
   readonly leaseTtlMs: number;
-  /** The identity that its tables are stamped with. */
+  /** The id that its tables are stamped with. */
   readonly mastership: string;
   /** This balancer's name. */
   readonly name: string;
   readonly onFenced: (term: number) => void;
-  /** This master could not publish for as long as a lease lasts. */
+  /** This master could not publish for a whole lease. */
   readonly onUnwritten: (term: number, reason: string) => void;
 }
 
@@ -66,7 +66,7 @@ export interface Mastership {
   stop(): void;
 }
 
-/** Starts to gather and to publish. */
+/** Starts to receive and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, publisher, keys, clock, count, log, term, mastership } = options;
   const registry = new HostRegistry(options.health);
@@ -76,19 +76,19 @@ export function startMastership(options: MastershipOptions): Mastership {
   let used = performance.eventLoopUtilization();
   let isStopped = false;
   let isWriting = false;
-  // The first table is whole: balancers then need nothing of an earlier master's.
+  // The first table is full, so that balancers need nothing of an earlier master's.
   let isFullDue = true;
   let isStoreDue = true;
   let isStarted = false;
-  /** What came before it was known what earlier masters knew, which a message must not hide. */
+  /** Messages that arrived before the inherited state was loaded; they must not hide it. */
   const early: [channel: string, text: string][] = [];
   let checks: HostChecks | undefined;
-  // A thread that was started again in the same term must not use a number twice.
+  // A thread restarted in the same term must not reuse a sequence number.
   let seq = options.stamp.mastership === mastership ? options.stamp.seq + 1000 : 0;
-  /** Since when no flush has been published; NaN when the last one was. */
+  /** Since when no flush has succeeded; NaN when the last one did. */
   let unwrittenSinceMs = Number.NaN;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
-  /** Redis is full: the whole table is published in place of being stored. */
+  /** Redis is full: the whole table is published instead of stored. */
   let isSnapshotRefused = false;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
@@ -103,7 +103,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       else if (early.length < MAX_EARLY) early.push([channel, text]);
     },
     {
-      // Also after each reconnect: Redis may have come back empty.
+      // Also after each reconnect, since Redis may have come back empty.
       onReady: () => {
         isFullDue = true;
         gathering.soon();
@@ -153,14 +153,14 @@ export function startMastership(options: MastershipOptions): Mastership {
     isWriting = true;
     gathering.begin();
     const nowMs = clock();
-    // Who has no snapshot to start from waits for a whole table.
+    // A balancer without a snapshot to start from needs a full table.
     const isFull = isFullDue || (isSnapshotRefused && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS);
     learn(nowMs);
     const changes = registry.takeChanges(nowMs);
-    // Who comes or changes its state is stored at once, and all when Redis may have come back empty.
-    const isNews = isFull || changes.isMembership;
-    const isStoring = isStoreDue || isNews;
-    const allRows = isNews || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
+    // New hosts and changed states are stored at once; everything is when Redis may have come back empty.
+    const isUrgent = isFull || changes.isMembership;
+    const isStoring = isStoreDue || isUrgent;
+    const allRows = isUrgent || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
     const previousSeq = seq;
     seq++;
     const stamp = { term, mastership, seq };
@@ -189,14 +189,14 @@ export function startMastership(options: MastershipOptions): Mastership {
       costs: registry.costs,
       gone: [],
     };
-    const news = new Set(isNews ? message.hosts.map(({ name }) => name) : []);
+    const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
-    // More are due, perhaps.
+    // More may be due.
     isStoreDue = names.length === MAX_HASHES;
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
-    // What is not stored needs no script that checks the term: every balancer drops tables of an older one.
+    // Without anything to store, no script has to check the term: every balancer drops tables of an older one.
     const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
     const outcome = isQuiet
       ? publishTable(publisher, keys, message)
@@ -212,12 +212,13 @@ export function startMastership(options: MastershipOptions): Mastership {
         return;
       case 'failed':
         count('writes_failed');
-        say('the host table could not be published; tried again', outcome.reason);
-        // Whether it was published is not known: the next one is whole, and so mends any gap.
+        warnOnce('the host table could not be published; tried again', outcome.reason);
+        // It may or may not have been published; the next one is full, which closes any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
         if (Number.isNaN(unwrittenSinceMs)) unwrittenSinceMs = nowMs;
-        // This thread's connection can be lost for good, by a password that was changed, while the fleet thread's lives.
+        // This thread's connection can be lost for good, say after a password change, while the fleet thread's lives
+        // on.
         if (clock() - unwrittenSinceMs >= options.leaseTtlMs) {
           unwrittenSinceMs = Number.NaN;
           options.onUnwritten(term, outcome.reason);
@@ -226,11 +227,11 @@ export function startMastership(options: MastershipOptions): Mastership {
         return;
       case 'partial':
         count('writes_failed');
-        say('the host table was published, but Redis refused to store it', outcome.reason);
+        warnOnce('the host table was published, but Redis refused to store it', outcome.reason);
         isSnapshotRefused ||= snapshot !== null;
         break;
       case 'written':
-        // A flush that had nothing to store says nothing of whether Redis would store it.
+        // A flush with nothing to store does not show whether Redis would store it.
         if (snapshot === null && names.length === 0) break;
         if (isFailing) log('info', 'the host table is published and stored again');
         isFailing = false;
@@ -241,7 +242,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     unwrittenSinceMs = Number.NaN;
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of changes.gone) stored.left(name);
-    if (isFull) strangers.onWholeTable();
+    if (isFull) strangers.onFullTable();
     for (const each of changes.news) {
       void publishEvent(client, keys, each).catch(() => undefined);
       log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
@@ -249,8 +250,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     gathering.end(nowMs);
   }
 
-  /** Said once for each time that it begins to fail. */
-  function say(message: string, reason: string): void {
+  /** Logs a failure once, until it has recovered. */
+  function warnOnce(message: string, reason: string): void {
     if (!isFailing) log('warn', message, { reason });
     isFailing = true;
   }
@@ -278,7 +279,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       hosts: () => registry.hostsToProbe(clock()),
       onChecked({ name, url }, isGood) {
         if (!isGood) count('checks_failed');
-        // A host that has moved meanwhile is another one.
+        // A host that has moved meanwhile is a different one.
         if (registry.row(name, clock())?.url !== url) return;
         registry.onProbe(name, isGood, clock());
         gathering.soon();

@@ -1,10 +1,10 @@
-// Which hosts the living balancers name with --host, and which URL counts when they contradict each other: the one
-// that most of them name; on a tie the one in use, else the first in alphabetical order. Has no clock and does no I/O.
+// The hosts that live balancers name with --host. If they contradict each other, the URL named by most counts; on a tie
+// the one in use, else the first in alphabetical order. Has no clock and does no I/O.
 
 import type { LoadMessage } from '../model.js';
 import { BALANCER_TTL_MS } from './fleet-loads.js';
 
-/** Names of balancers that a contradiction lists for each URL. */
+/** Maximum balancer names listed per URL of a contradiction. */
 const NAMES_SHOWN = 3;
 
 interface Naming {
@@ -12,18 +12,18 @@ interface Naming {
   readonly hosts: readonly string[];
 }
 
-/** The static hosts of the fleet, as the load messages of living balancers name them. */
+/** The static hosts of the fleet, from the load messages of live balancers. */
 export class NamedHosts {
   readonly #balancers = new Map<string, Naming>();
   /** By host: its URLs, and the balancers that name each. */
   readonly #urls = new Map<string, Map<string, Set<string>>>();
 
-  /** Whether any living balancer has said which hosts it names. Until then it cannot be told whether a host is still named. */
+  /** Whether any live balancer has named its hosts. Until then nobody knows whether a host is still named. */
   get isHeard(): boolean {
     return this.#balancers.size > 0;
   }
 
-  /** Takes a load message; only a full one names hosts. Gives the hosts that this balancer names, or did until now. */
+  /** Handles a load message; only a full one names hosts. Returns the hosts that this balancer names, or did until now. */
   take({ balancer, isFull, statics }: Pick<LoadMessage, 'balancer' | 'isFull' | 'statics'>, nowMs: number): ReadonlySet<string> {
     const known = this.#balancers.get(balancer);
     if (!isFull) {
@@ -40,18 +40,18 @@ export class NamedHosts {
     return concerned;
   }
 
-  /** Lets go of balancers that fell silent; gives the hosts that they named. */
+  /** Drops silent balancers; returns the hosts that they named. */
   tick(nowMs: number): string[] {
     const silent = [...this.#balancers].filter(([, { heardAtMs }]) => nowMs - heardAtMs > BALANCER_TTL_MS);
     return silent.flatMap(([balancer]) => this.#forget(balancer));
   }
 
-  /** Whether a living balancer names this host. */
+  /** Whether a live balancer names this host. */
   isNamed(host: string): boolean {
     return this.#urls.has(host);
   }
 
-  /** The URL that counts; undefined for a host that no living balancer names. */
+  /** The URL that counts; undefined for a host that no live balancer names. */
   urlOf(host: string, inUse: string | undefined): string | undefined {
     const urls = this.#urls.get(host);
     if (urls === undefined || urls.size === 1) return urls?.keys().next().value;
@@ -60,7 +60,7 @@ export class NamedHosts {
     return tied.find((url) => url === inUse) ?? tied.toSorted()[0];
   }
 
-  /** Who names which URL, as a phrase for people; undefined while all who name the host agree. */
+  /** Describes who names which URL, for people; undefined when all agree. */
   contradiction(host: string): string | undefined {
     const urls = this.#urls.get(host);
     if (urls === undefined || urls.size < 2) return undefined;

@@ -1,5 +1,5 @@
-// Two balancers under one name: the load messages of only one of them count, or each message would undo what the one
-// before it said. The elder counts while it is heard. Has no clock and does no I/O.
+// Two balancers with one name: only one's load messages count, since each message would undo the other's. The older
+// instance counts while it is heard. Has no clock and does no I/O.
 
 import type { LoadMessage } from '../model.js';
 import { BALANCER_TTL_MS } from './fleet-loads.js';
@@ -7,17 +7,20 @@ import { BALANCER_TTL_MS } from './fleet-loads.js';
 interface Holder {
   readonly instance: string;
   heardAtMs: number;
-  /** The instance that this one replaced: should it be heard again, it is the elder of two, and this was no restart. */
+  /** The instance this one replaced: if it is heard again, it is the older of two, and this was no restart. */
   readonly before?: string;
-  /** The younger one, whose messages are refused while this one is heard. */
+  /** The younger instance, whose messages are refused while this one is heard. */
   readonly refused?: string;
 }
 
-/** Decides whose load messages count, by the balancers' names. */
+/** Decides by name whose load messages count. */
 export class Namesakes {
   readonly #holders = new Map<string, Holder>();
 
-  /** Whether this message counts. A new instance replaces the one before it, since balancers are restarted; when both go on to send, the first one counts. */
+  /**
+   * Whether this message counts. A new instance replaces the previous one, as after a restart; if both keep sending,
+   * the first one counts.
+   */
   admits({ balancer, instance }: Pick<LoadMessage, 'balancer' | 'instance'>, nowMs: number): boolean {
     const holder = this.#holders.get(balancer);
     if (holder?.instance === instance) {
@@ -35,7 +38,7 @@ export class Namesakes {
     return true;
   }
 
-  /** Lets go of names that are not heard any more. */
+  /** Drops names that are no longer heard. */
   tick(nowMs: number): void {
     for (const [name, { heardAtMs }] of this.#holders) if (nowMs - heardAtMs > BALANCER_TTL_MS) this.#holders.delete(name);
   }

@@ -1,17 +1,17 @@
-// What changed of hosts since the last flush: names only, until the flush takes what is known of them by then. Invariant:
-// a host whose whole row is due is in no other list, and one that left is only among those that are gone.
+// What changed since the last flush: host names only; the flush fetches the current figures. Invariant: a host whose
+// whole row is due is in no other list, and one that left is only among those gone.
 
 import type { FiguresRow, HostRow, LoadRow } from '../model.js';
 import type { HostChanges, HostNews } from './host-changes.js';
 
-/** Where the figures of hosts come from at the flush; undefined for a host that is not known any more. */
+/** Where a flush gets the hosts' figures; undefined for a host that is no longer known. */
 export interface ChangeSources {
   rowOf(name: string): HostRow | undefined;
   figuresOf(name: string): FiguresRow | undefined;
   loadOf(name: string): LoadRow | undefined;
 }
 
-/** Gathers what a flush publishes. */
+/** Collects what a flush publishes. */
 export class PendingChanges {
   readonly #rows = new Set<string>();
   readonly #figures = new Set<string>();
@@ -25,22 +25,22 @@ export class PendingChanges {
     return this.#rows.size === 0 && this.#figures.size === 0 && this.#loads.size === 0 && this.#gone.size === 0;
   }
 
-  /** Something in the row of a host changed that is neither reported nor load. */
+  /** A part of the host's row changed that is neither a figure nor the load. */
   noteRow(name: string): void {
     this.#rows.add(name);
   }
 
-  /** A host's report came. */
+  /** A report arrived. */
   noteFigures(name: string): void {
     this.#figures.add(name);
   }
 
-  /** What a host has in flight or can do changed. */
+  /** The host's load or capacity changed. */
   noteLoad(name: string): void {
     this.#loads.add(name);
   }
 
-  /** A host came or changed its state: the snapshot is due. */
+  /** A host joined or changed its state: the snapshot is due. */
   noteMembership(name: string): void {
     this.#gone.delete(name);
     this.#rows.add(name);
@@ -54,17 +54,17 @@ export class PendingChanges {
     this.#isMembership = true;
   }
 
-  /** A host that is not known here stands in what is stored, and is to be taken out. */
+  /** A host in Redis is unknown here and must be removed. */
   noteStranger(name: string): void {
     this.#gone.add(name);
   }
 
-  /** Something that people may want to know at once. */
-  tell(kind: HostNews['kind'], name: string, detail: string): void {
+  /** Adds an event for people. */
+  addNews(kind: HostNews['kind'], name: string, detail: string): void {
     this.#news.push({ kind, name, detail });
   }
 
-  /** All that changed since the last call. */
+  /** All changes since the last call. */
   take({ rowOf, figuresOf, loadOf }: ChangeSources): Pick<HostChanges, 'rows' | 'figures' | 'loads' | 'gone' | 'news' | 'isMembership'> {
     const alone = (names: ReadonlySet<string>): string[] => [...names].filter((name) => !this.#rows.has(name));
     const changes = {

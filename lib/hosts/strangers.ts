@@ -1,5 +1,5 @@
-// Hosts that stand in Redis and are in nobody's table: an earlier master could not take them out. A new master that
-// knows less than the balancers must not take their hosts away, so it leaves them the time in which agents report.
+// Hosts that are stored in Redis but in nobody's table, because an earlier master could not remove them. A new master
+// that knows less than the balancers must not remove their hosts, so it first gives the agents time to report.
 
 import type { Commands } from '../redis/connect.js';
 import { readHostNames } from '../redis/host-store.js';
@@ -16,12 +16,12 @@ export class Strangers {
     this.#beganAtMs = beganAtMs;
   }
 
-  /** A whole table was published: what it does not name is to be looked for. */
-  onWholeTable(): void {
+  /** A full table was published: look for hosts that it does not contain. */
+  onFullTable(): void {
     this.#isDue = true;
   }
 
-  /** Has the strangers taken out once every balancer has given up what the new master does not name. To be called each second. */
+  /** Removes the strangers once every balancer has dropped the hosts that the new master does not name. Call once a second. */
   async tick(nowMs: number, client: Commands, keys: Keys, registry: HostRegistry): Promise<void> {
     if (!this.#isDue || nowMs - this.#beganAtMs <= KEEP_ORPHANS_MS) return;
     this.#isDue = false;

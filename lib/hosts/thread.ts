@@ -1,4 +1,4 @@
-// The hosts thread's entry: started by `balancer.ts` as a worker thread, and never imported.
+// The entry point of the hosts thread: `balancer.ts` starts it as a worker; nothing imports it.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HostsThreadData, FromHosts, ToHosts } from '../thread-messages.js';

@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { MeercatError } from '../errors.js';
+import { fileReason } from '../file-reason.js';
 import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
 import { runChurn } from './churn.js';
@@ -112,7 +113,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
       figures: report.figures,
     })}\n`;
     if (json !== true) process.stdout.write(formatReport(name, report));
-    if (typeof json === 'string') writeFileSync(json, text);
+    if (typeof json === 'string') writeJson(json, text);
     else process.stdout.write(text);
     return report.wrong.length === 0 ? 0 : 1;
   } catch (error) {
@@ -152,4 +153,12 @@ function onSignal(shutdown: Shutdown, say: (line: string) => void): { readonly i
       for (const { signal, handler } of handlers) process.off(signal, handler);
     },
   };
+}
+
+function writeJson(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Error(`--json ${file}: ${fileReason(error, 'written')}`, { cause: error });
+  }
 }

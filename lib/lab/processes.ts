@@ -2,11 +2,11 @@
 // others run under a shell that stops them when its stdin closes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeercatError } from '../errors.js';
+import { findOnPath } from '../find-on-path.js';
 import type { Shutdown } from '../shutdown.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -142,16 +142,7 @@ export function pin(core: Core): string[] {
 
 /** The full path of a program on the PATH; undefined if it is not installed. */
 export function findProgram(name: string): string | undefined {
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']) {
-    const candidate = join(folder, name);
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not here; try the next folder.
-    }
-  }
-  return undefined;
+  return findOnPath([name], [process.env.PATH ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter));
 }
 
 const FIRST_PORT = 14_000;

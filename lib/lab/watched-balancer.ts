@@ -4,13 +4,13 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { startBalancer } from '../balancer.js';
-import { checkBalancerConfig, DEFAULTS } from '../config/config.js';
+import { checkRelations, DEFAULTS } from '../config/config.js';
 import { createLog } from '../log.js';
 import type { Sightings, WatchData } from './watch-thread.js';
 
 /** Runs the role `watched-balancer NAME REDIS_URL NAMESPACE`; handles the messages `watch` (with `slots`) and `report`. */
 export async function runWatchedBalancer([name = '', redis = '', namespace = '']: readonly string[]): Promise<() => Promise<void>> {
-  const config = checkBalancerConfig({
+  const config = checkRelations({
     ...DEFAULTS,
     redis: [redis],
     namespace,

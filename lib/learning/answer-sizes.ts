@@ -1,5 +1,5 @@
-// How large the answers of each host are beside those that others give to the same requests. A host that is quicker
-// than others, with answers like theirs, is quick; one whose answers are empty, or a page of errors, does not do the work.
+// Compares the response sizes of each host with those of other hosts for the same requests. A host that is faster than
+// others with similar responses is just fast; one whose responses are empty, or a page of errors, does not do the work.
 
 import { FLEET, MAX_CLASSES } from '../model.js';
 import { paceAfter } from '../routing/pace.js';
@@ -7,25 +7,25 @@ import { medianOf } from '../routing/usage.js';
 import type { TableColumns } from '../table/layout.js';
 
 /**
- * Answers that are on average so many times larger or smaller than others' (a logarithm, of base 2) are others, or by
- * so much of what sizes of their class scatter: half of them may be empty because clients have them already.
+ * A host's responses are odd when their mean size differs by this factor (log2), or by this fraction of the standard
+ * deviation of their class if that is more: half of the responses may be empty because clients have them cached.
  */
 const ODD = Math.log2(1.5);
 const ODD_OF_SCATTER = 0.6;
 
-/** The mean size of a class is of about so many answers, of all hosts. */
+/** The mean size of a class averages about this many responses, over all hosts. */
 const MEMORY = 512;
 
-/** Follows the sizes of answers. O(1) an answer; allocates nothing for one. */
+/** Tracks the sizes of responses. O(1) per response, without allocation. */
 export class AnswerSizes {
   readonly #columns: TableColumns;
-  /** By class: the mean of the logarithms of sizes, and their variance, of so many answers. */
+  /** By class: mean and variance of the log2 sizes, and the number of responses they rest on. */
   readonly #meanOf = new Float64Array(MAX_CLASSES);
   readonly #varianceOf = new Float64Array(MAX_CLASSES);
   readonly #answered = new Uint16Array(MAX_CLASSES);
-  /** By slot: by how much its answers are larger than that, of what makes them others, as its pace is kept. */
+  /** By slot: how much larger its responses are than the class mean, in units of the odd limit; a moving average like the pace. */
   readonly #above: Float64Array;
-  /** The same of the median host, of those that are not far quicker than others; NaN while not known. */
+  /** The same for the median host among those not much faster than others; NaN while unknown. */
   #neutral = Number.NaN;
 
   constructor(columns: TableColumns) {
@@ -33,13 +33,13 @@ export class AnswerSizes {
     this.#above = new Float64Array(columns.pace.length);
   }
 
-  /** A host gave an answer whose body has so many bytes, which is not in its pace yet. */
+  /** Records the body size of a response that is not in the host's pace yet. */
   record(slot: number, classId: number, bytes: number): void {
     const size = Math.log2(1 + bytes);
     const answers = this.#columns.answers[slot] as number;
     let mean = this.#meanOf[classId] as number;
     let variance = this.#varianceOf[classId] as number;
-    // Those that are known not to be like others' are no measure, however many they are.
+    // Odd responses don't count towards the mean, however many there are.
     if (answers === 0 || !this.isOdd(slot) || !this.areKnown) {
       const answered = Math.min((this.#answered[classId] as number) + 1, MEMORY);
       this.#answered[classId] = answered;
@@ -52,17 +52,17 @@ export class AnswerSizes {
     this.#above[slot] = paceAfter(this.#above[slot] as number, answers, 1, (size - mean) / odd);
   }
 
-  /** Whether it is known what others' are like. */
+  /** Whether the usual sizes are known. */
   get areKnown(): boolean {
     return !Number.isNaN(this.#neutral);
   }
 
-  /** Whether a host's answers are not like others', or may not be. */
+  /** Whether a host's responses are odd, or can't be judged yet. */
   isOdd(slot: number): boolean {
     return !(Math.abs((this.#above[slot] as number) - this.#neutral) <= 1);
   }
 
-  /** Works out what others' are like: those of hosts that need half the time that the median does, and more. */
+  /** Updates the usual sizes: the median over the hosts that need at least half the median time. */
   turn(): void {
     const { pace, fleet } = this.#columns;
     const leastPace = (fleet[FLEET.neutralPace] as number) / 2;
@@ -70,7 +70,7 @@ export class AnswerSizes {
     if (!Number.isNaN(neutral)) this.#neutral = neutral;
   }
 
-  /** The id is another class's from now on. */
+  /** The id belongs to another class from now on. */
   forgetClass(classId: number): void {
     this.#answered[classId] = 0;
   }

@@ -1,13 +1,13 @@
-// What one request of each class costs in CPU and memory, learned by the master while it runs. Hosts say how much CPU
-// their machine used, neighbours included; balancers say which requests were finished, and how long they took. From
-// one stretch of time to the next, what the neighbours use is mostly the same, and what changes is explained by the
-// requests: a regression that ignores the stretches in which neighbours came or went (robust-fit.ts).
-// Until data says better, a class's cost is a part of its duration, the same part for all.
+// Learns what one request of each class costs in CPU and memory, on the master, from live traffic. Hosts report the CPU
+// of their machine, neighbours included; balancers report which requests finished, and how long they took. From one
+// window to the next the neighbours' CPU is mostly constant, so requests explain the changes: a regression that ignores
+// windows in which neighbours came or went (robust-fit.ts). Until the data says better, a class's cost is a fraction of
+// its duration, the same for all classes.
 
 import { addDurations, type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import {
   buildCostProblem,
-  believeSaid,
+  useReportedCosts,
   type ClassFigures,
   ERROR_FACTOR,
   explainedPart,
@@ -21,69 +21,68 @@ import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './ro
 import { MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
 
 const FIT_EVERY_MS = 5000;
-/** How often good starts are looked for anew, instead of going on from the last fit; at first more often. */
+/** Interval at which good starts are searched anew instead of continuing from the last fit; shorter at first. */
 const SEARCH_EVERY_MS = 30_000;
 const SEARCH_FIRST_MS = 10_000;
-/** Each takes some 5 ms with 20 classes. */
+/** Each search takes about 5 ms with 20 classes. */
 const SEARCHES_A_TICK = 2;
-/** Rows among which starts are looked for. */
+/** Rows over which starts are searched. */
 const SEARCH_ROWS = 500;
-/** Where the error's standard deviation may be, in cores at one core in use. */
+/** Candidates for the error's standard deviation, in cores at one core in use. */
 const SEARCH_SCALES = [0.03, 0.1, 0.3];
-/** The same when it goes on from the last fit. */
+/** The same when continuing from the last fit. */
 const WARM_SCALE = 0.1;
 
 /**
- * All requests together must take at least and at most such a part of the CPU that was used. A fit that explains
- * almost nothing of it is one that follows the neighbours: balancing hides requests from it, as hosts that lose
- * CPU to others get fewer.
+ * Bounds of the fraction of used CPU that requests may explain. A fit that explains almost nothing follows the
+ * neighbours: balancing hides requests from it, as hosts that lose CPU to others get fewer.
  */
-const EXPLAINED_LEAST = 0.15;
-const EXPLAINED_MOST = 1.3;
-/** Where nothing else is known, this part of the CPU in use is taken to be of requests. */
+const MIN_EXPLAINED = 0.15;
+const MAX_EXPLAINED = 1.3;
+/** The fraction of used CPU attributed to requests while nothing else is known. */
 const EXPLAINED_GUESS = 0.7;
 
 /**
- * Where load messages come less often than this, nothing is fitted: when requests ended is then not known well enough,
- * and what is wrong with the counts of a stretch is as much as they vary.
+ * Above this interval of load messages nothing is fitted: the end times of requests are then so imprecise that a
+ * window's count is wrong by as much as it varies.
  */
 const MAX_SPAN_MS = 200;
 
 const MAX_COUNT = 1e7;
-/** No duration is longer, for us: an hour. */
+/** Longest plausible duration: an hour. */
 const MAX_DURATION_MS = 3_600_000;
-/** Costs are above 0: a request is never free. */
-const LEAST_COST_MS = 0.02;
+/** Lower bound of a cost: a request is never free. */
+const MIN_COST_MS = 0.02;
 
 /** What is known of a class. */
 export interface CostEstimate {
   readonly name: string;
   /** CPU of one request in ms, on an average core of the fleet. */
   readonly costMs: number;
-  /** The standard error of that. */
+  /** Its standard error. */
   readonly errorMs: number;
-  /** Memory of one request while it is in flight, roughly; null when it does not show. */
+  /** Approximate memory of one request while in flight; null when not discernible. */
   readonly memoryBytes: number | null;
-  /** 0: a guess by duration; 0.9: right to about 10 %; 1 at most. */
+  /** Confidence: 0 for a guess by duration, 0.9 for an error of about 10 %, 1 at most. */
   readonly confidence: number;
-  /** Requests that it rests on, older ones counting less: those of about the last 45 s. */
+  /** Decayed number of requests it rests on, of about the last 45 s. */
   readonly samples: number;
 }
 
-/** Requests of one class that were finished on one host, as one load message says. */
+/** Requests of one class that finished on one host, from one load message. */
 export interface FinishedRequests {
   readonly count: number;
-  /** The sum of their durations in ms, from sending to the answer's end; null when not known. */
+  /** The sum of their durations in ms, from sending to the end of the response; null when unknown. */
   readonly busyMs?: number | null;
 }
 
-/** Where a start is looked for: the error's standard deviation, in cores at one core in use. */
+/** Where to search a start: the error's standard deviation, in cores at one core in use. */
 interface Search {
   readonly kind: Kind;
   readonly scale: number;
 }
 
-/** Coefficients by column; those of other columns start where they are. */
+/** Coefficients by column; other columns start from their present value. */
 interface Start extends Search {
   readonly coefficients: ReadonlyMap<number, number>;
 }
@@ -98,10 +97,10 @@ interface Candidate {
 export class CostModel {
   readonly #windows = new WorkWindows();
   readonly #classes = new CostClasses((column) => this.#windows.clear(column));
-  /** Fading: the mean span of load messages, by requests. */
+  /** Decayed sums: the mean interval of load messages, weighted by requests. */
   #spanSum = 0;
   #spanCount = 0;
-  /** CPU as a part of durations, on the whole. */
+  /** CPU as a fraction of durations, over all classes. */
   #theta = 1;
   #kind: Kind = 'counts';
   #hasFit = false;
@@ -109,13 +108,13 @@ export class CostModel {
   #fittedAtMs = Number.NEGATIVE_INFINITY;
   #searchedAtMs = Number.NEGATIVE_INFINITY;
   #firstFitAtMs = Number.NaN;
-  /** Searches that are due, and the starts that were found by the others. */
+  /** Searches to do, and the starts that the previous ones found. */
   #searches: Search[] = [];
   #starts: Start[] = [];
 
   /**
-   * Requests of a class that were finished on a host within the last `spanMs`: the time since this balancer's load
-   * message before. To be called for each load message; what is negative, absurd or not a number is dropped.
+   * Records requests of a class that finished on a host within the last `spanMs`, the time since this balancer's
+   * previous load message. Call it for each load message; negative, absurd or NaN input is dropped.
    */
   finished(host: string, name: string, requests: FinishedRequests, atMs: number, spanMs: number): void {
     const { count, busyMs = null } = requests;
@@ -134,28 +133,25 @@ export class CostModel {
     }
     const hasSpare = this.#windows.finished(host, column, count, durationMs, atMs, span);
     if (hasSpare && isTimed) {
-      state.easy += count;
-      state.easyMs += durationMs * count;
+      state.idle += count;
+      state.idleMs += durationMs * count;
     }
   }
 
-  /** What hosts themselves said that some of a class's requests took (`request_cost`): how many, and their CPU in ms added up. */
-  said(name: string, count: number, cpuMs: number): void {
+  /** Records the CPU time that hosts reported (`request_cost`) for some requests of a class: their number, and the sum in ms. */
+  reported(name: string, count: number, cpuMs: number): void {
     if (!(count > 0 && count <= MAX_COUNT) || !(cpuMs >= 0 && cpuMs <= count * MAX_DURATION_MS)) return;
     const state = this.#classes.at(this.#classes.columnOf(name));
-    state.said += count;
-    state.saidMs += cpuMs;
+    state.reported += count;
+    state.reportedMs += cpuMs;
   }
 
-  /** A host's report, heard at `atMs`, of the `windowMs` before it. What makes no sense is dropped. */
+  /** Records a host's report, received at `atMs`, over the preceding `windowMs`. Implausible input is dropped. */
   observe(host: string, report: WorkReport, atMs: number, windowMs: number): void {
     if (Number.isFinite(atMs)) this.#windows.report(host, report, atMs, windowMs);
   }
 
-  /**
-   * To be called about once a second. Every 5 s it fits, and for a few seconds of every 30 it looks for other starts,
-   * a few ms at a time.
-   */
+  /** Call about once a second. Fits every 5 s; every 30 s it also searches other starts for a few seconds, a few ms at a time. */
   tick(nowMs: number): void {
     if (!Number.isFinite(nowMs)) return;
     const elapsedMs = nowMs - this.#turnedAtMs;
@@ -186,7 +182,7 @@ export class CostModel {
     this.#starts = [];
   }
 
-  /** All classes of which anything is known, dearest work first: cost times samples. */
+  /** All known classes, by total work (cost times samples), largest first. */
   estimates(): readonly CostEstimate[] {
     return this.#classes
       .all()
@@ -199,7 +195,7 @@ export class CostModel {
           costMs: costMs ?? Number.NaN,
           errorMs: isKnown ? state.errorMs : Number.NaN,
           memoryBytes: state.memoryBytes,
-          confidence: isKnown ? Math.max(0, 1 - state.errorMs / Math.max(costMs, LEAST_COST_MS)) : 0,
+          confidence: isKnown ? Math.max(0, 1 - state.errorMs / Math.max(costMs, MIN_COST_MS)) : 0,
           samples: Math.round(state.count),
         };
       })
@@ -207,7 +203,7 @@ export class CostModel {
       .toSorted((one, other) => other.costMs * other.samples - one.costMs * one.samples);
   }
 
-  /** The costs in ms to publish: of all classes that requests of late tell something of. */
+  /** The costs to publish in ms: those of all classes with recent requests. */
   costs(): ReadonlyMap<string, number> {
     return new Map(
       this.estimates().flatMap(({ name, costMs, samples }): [string, number][] => (samples >= MIN_COUNT ? [[name, costMs]] : [])),
@@ -215,8 +211,8 @@ export class CostModel {
   }
 
   #costOf(state: ClassState): number | null {
-    if (state.isFitted) return Math.max(LEAST_COST_MS, state.costMs);
-    return state.timed > 0 ? Math.max(LEAST_COST_MS, this.#theta * durationOf(state)) : null;
+    if (state.isFitted) return Math.max(MIN_COST_MS, state.costMs);
+    return state.timed > 0 ? Math.max(MIN_COST_MS, this.#theta * durationOf(state)) : null;
   }
 
   #fade(elapsedMs: number): void {
@@ -225,14 +221,14 @@ export class CostModel {
     this.#spanCount *= factor;
   }
 
-  /** Looks for one more start among a part of the rows. */
+  /** Searches one more start over a sample of the rows. */
   #search(columns: readonly number[], { kind, scale }: Search, nowMs: number): void {
     const problem = this.#problem(columns, kind, nowMs, SEARCH_ROWS);
     const found = searchStart(problem, problem.unit, scale ** 2);
     this.#starts.push({ kind, scale, coefficients: new Map(columns.map((column, index) => [column, found[index] as number])) });
   }
 
-  /** Starts compete on a part of the rows, unless there is only one; the winner is then fitted to all. */
+  /** Starts compete on a sample of the rows, unless there is only one; the winner is then fitted to all rows. */
   #fit(columns: readonly number[], nowMs: number): void {
     const starts = [...this.#starts];
     if (this.#hasFit) starts.push({ kind: this.#kind, scale: WARM_SCALE, coefficients: new Map() });
@@ -261,7 +257,7 @@ export class CostModel {
       return;
     }
     const { kind, problem } = best;
-    const fit = believeSaid(problem, best.fit, this.#classes.saidCosts(columns, kind, problem.unit));
+    const fit = useReportedCosts(problem, best.fit, this.#classes.reportedCosts(columns, kind, problem.unit));
     this.#kind = kind;
     this.#theta = fit.theta;
     this.#hasFit = true;
@@ -276,7 +272,7 @@ export class CostModel {
     }
   }
 
-  /** The mean span of load messages. */
+  /** The mean interval of load messages. */
   #spanMs(): number {
     return this.#spanCount > 0 ? this.#spanSum / this.#spanCount : 0;
   }
@@ -286,10 +282,10 @@ export class CostModel {
       (column, index) => (coefficients[index] as number) * (kind === 'time' ? durationOf(this.#classes.at(column)) : 1),
     );
     const explained = explainedPart(this.#windows.records, columns, costsMs);
-    return explained >= EXPLAINED_LEAST && explained <= EXPLAINED_MOST;
+    return explained >= MIN_EXPLAINED && explained <= MAX_EXPLAINED;
   }
 
-  /** No fit is believed: costs are a part of durations, so that they add up to what may be. */
+  /** Falls back to a fraction of durations that adds up to plausible CPU use, when no fit is plausible. */
   #guess(columns: readonly number[]): void {
     const durationsMs = columns.map((column) => durationOf(this.#classes.at(column)));
     const explained = explainedPart(this.#windows.records, columns, durationsMs);

@@ -1,53 +1,53 @@
-// The regression behind the cost model: what was recorded of hosts as rows, what is believed beforehand of the
-// classes, and what is checked of a fit before it is believed.
+// The regression behind the cost model: builds rows from the records, sets the priors of the classes, and checks a fit
+// before it is used.
 
 import { type RobustFit, type RobustProblem, fitRobust } from './robust-fit.js';
 import { MAX_COLUMNS, type WorkRecords } from './work-windows.js';
 
-/** Half of what was learned is forgotten in so long. */
+/** Half-life of the evidence. */
 export const HALF_LIFE_MS = 30_000;
 
-/** How often rows and coefficients are weighed against each other in one fit. */
+/** Iterations of one fit, alternating between row weights and coefficients. */
 export const FIT_ITERATIONS = 6;
 
-/** Real errors are larger than the regression's own, whose rows are not quite independent nor its model quite right. */
+/** Real errors are this many times the regression's own: its rows are not quite independent, nor is its model exact. */
 export const ERROR_FACTOR = 2.5;
 
-/** Fewer records than this tell nothing. */
+/** Minimum number of records for a fit. */
 export const MIN_RECORDS = 30;
 
-/** The smallest error that is believed: a variance, in cores at one core in use. */
+/** Smallest plausible error: a variance, in cores at one core in use. */
 const MIN_SCALE = 1e-5;
 
-/** A class's cost is a common part of its duration, give or take this part of it, beforehand. */
+/** Prior: a class's cost is a common fraction of its duration, with this relative standard deviation. */
 const PRIOR_SD = 0.5;
-/** What a host says of its requests' cost is right to this part, when it is believed. */
-const SAID_SD = 0.1;
-/** What hosts say is believed when the CPU that was measured is between these times what they say. */
-const SAID_LEAST = 0.67;
-const SAID_MOST = 1.5;
-/** Rows that tell well enough how much of the CPU is explained. */
+/** Relative standard deviation of a cost that a host reports, when it is trusted. */
+const REPORTED_SD = 0.1;
+/** Reported costs are trusted if the measured CPU is between these multiples of them. */
+const MIN_REPORTED_RATIO = 0.67;
+const MAX_REPORTED_RATIO = 1.5;
+/** Number of rows that suffices to estimate how much of the CPU is explained. */
 const EXPLAINED_ROWS = 500;
 
-/** What the coefficients stand for: the cost of a request of the class, or CPU as a part of the time in flight. */
+/** The meaning of the coefficients: the cost of a request of the class, or CPU as a fraction of the time in flight. */
 export type Kind = 'counts' | 'time';
 
 /** Both kinds. */
 export const KINDS: readonly Kind[] = ['counts', 'time'];
 
-/** What is known of a class beforehand. */
+/** The prior knowledge of a class. */
 export interface ClassFigures {
   /** Its column in the records. */
   readonly column: number;
-  /** Requests of late. */
+  /** Recent requests. */
   readonly count: number;
-  /** Their mean duration in ms; null when nobody tells. */
+  /** Their mean duration in ms; null when unknown. */
   readonly durationMs: number | null;
 }
 
 /**
- * The records (at most about `most` of them) as a regression: CPU by requests worked through (`counts`) or in flight
- * (`time`). `spanMs` is how often load messages come, `hosts` how many hosts the records are of.
+ * Builds the regression from at most about `most` of the records: CPU by requests worked through (`counts`) or in
+ * flight (`time`). `spanMs` is the interval of load messages, `hosts` the number of hosts in the records.
  */
 export function buildCostProblem(
   records: WorkRecords,
@@ -80,7 +80,7 @@ export function buildCostProblem(
     error: gather(records.noise, columns, rows, step),
     errorFactor: (index, coefficient) => {
       const duration = durations[index] as number;
-      // A class that mostly waits uses its CPU at a moment of its time in flight that nobody knows.
+      // A class that mostly waits uses its CPU at an unknown moment of its time in flight.
       const waiting = 0.5 * Math.max(0, 1 - (2 * coefficient) / (unit[index] as number)) ** 2;
       const variance = waiting * (duration + spanMs) + 0.7 * spanMs * Math.min(1, spanMs / duration);
       return kind === 'time' ? variance * duration ** 2 : variance;
@@ -93,10 +93,10 @@ export function buildCostProblem(
   };
 }
 
-/** How much of the CPU that was used requests take at these costs (ms, by column in the same order), as a part of it. */
+/** The fraction of used CPU that requests explain at these costs (ms, in the order of `columns`). */
 export function explainedPart(records: WorkRecords, columns: readonly number[], costsMs: readonly number[]): number {
   const { size, level, noise, windowMs } = records;
-  // A part of the rows tells it well enough.
+  // A sample of the rows suffices.
   const step = Math.ceil(size / EXPLAINED_ROWS);
   let used = 0;
   let taken = 0;
@@ -111,42 +111,42 @@ export function explainedPart(records: WorkRecords, columns: readonly number[], 
 }
 
 /**
- * Takes into account what hosts say that requests cost, in the problem's terms (null for a class of which nobody
- * says anything), if it agrees with the CPU they used: then it is what is believed beforehand.
+ * Uses the costs that hosts report, in the problem's units (null for classes without any), as priors if they agree with
+ * the measured CPU.
  */
-export function believeSaid(problem: RobustProblem, fit: RobustFit, said: readonly (number | null)[]): RobustFit {
-  if (said.every((cost) => cost === null)) return fit;
+export function useReportedCosts(problem: RobustProblem, fit: RobustFit, reported: readonly (number | null)[]): RobustFit {
+  if (reported.every((cost) => cost === null)) return fit;
   const { rows, columns: width, x, y, weight, variance } = problem;
   let top = 0;
   let bottom = 0;
   for (let row = 0; row < rows; row++) {
-    let bySaid = 0;
+    let byReported = 0;
     let residual = y[row] as number;
     for (let i = 0; i < width; i++) {
       const value = x[row * width + i] as number;
-      const cost = said[i] ?? null;
+      const cost = reported[i] ?? null;
       if (cost === null) residual -= value * (fit.coefficients[i] as number);
-      else bySaid += value * cost;
+      else byReported += value * cost;
     }
     let all = y[row] as number;
     for (let i = 0; i < width; i++) all -= (x[row * width + i] as number) * (fit.coefficients[i] as number);
-    // Rows that the fit takes for spoiled say nothing here either.
+    // Skip the rows that the fit considers outliers.
     if (all * all > 9 * fit.scale * (variance[row] as number)) continue;
     const w = (weight[row] as number) / (variance[row] as number);
-    top += w * bySaid * residual;
-    bottom += w * bySaid * bySaid;
+    top += w * byReported * residual;
+    bottom += w * byReported * byReported;
   }
   const ratio = top / bottom;
-  if (!(ratio >= SAID_LEAST && ratio <= SAID_MOST)) return fit;
-  const believing: RobustProblem = {
+  if (!(ratio >= MIN_REPORTED_RATIO && ratio <= MAX_REPORTED_RATIO)) return fit;
+  const withReported: RobustProblem = {
     ...problem,
-    priorMean: (index, theta) => said[index] ?? problem.priorMean(index, theta),
-    priorSd: (index) => Math.max(SAID_SD * (said[index] ?? problem.priorSd(index) / SAID_SD), 1e-6),
+    priorMean: (index, theta) => reported[index] ?? problem.priorMean(index, theta),
+    priorSd: (index) => Math.max(REPORTED_SD * (reported[index] ?? problem.priorSd(index) / REPORTED_SD), 1e-6),
   };
-  return fitRobust(believing, fit.coefficients, fit.scale, FIT_ITERATIONS);
+  return fitRobust(withReported, fit.coefficients, fit.scale, FIT_ITERATIONS);
 }
 
-/** Bytes of memory per request in flight, by column in the same order, where they show; null where they don't. */
+/** Memory per request in flight in bytes, in the order of `columns`; null where not discernible. */
 export function fitMemory(records: WorkRecords, columns: readonly number[], nowMs: number): (number | null)[] {
   const known: number[] = [];
   for (let row = 0; row < records.size; row++) if (records.memory[row] === records.memory[row]) known.push(row);
@@ -183,16 +183,16 @@ export function fitMemory(records: WorkRecords, columns: readonly number[], nowM
   });
 }
 
-/** A size for classes whose durations nobody tells: five times the CPU that there was for each request. */
+/** A duration scale for classes without known durations: five times the CPU available per request. */
 function meanCost({ level, size }: WorkRecords, classes: readonly ClassFigures[], hosts: number): number {
   let cores = 0;
   for (let row = 0; row < size; row++) cores += level[row] as number;
-  // Fading counts are those of a half-life over ln 2.
+  // Decayed counts cover a half-life over ln 2.
   const perMs = classes.reduce((sum, { count }) => sum + count, 0) / (HALF_LIFE_MS / Math.LN2);
   return Math.max(1e-3, (5 * (cores / Math.max(1, size)) * Math.max(1, hosts)) / Math.max(perMs, 1e-9));
 }
 
-/** These columns of every n-th row. */
+/** Copies these columns of every n-th row. */
 function gather(source: Float32Array, columns: readonly number[], rows: number, step: number): Float64Array {
   const width = columns.length;
   const out = new Float64Array(rows * width);

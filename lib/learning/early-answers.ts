@@ -1,28 +1,28 @@
-// What is learned of a host from its answers. Those of a host that answers too soon to be true (routing/pace.ts), and
-// something else than others do (answer-sizes.ts), count as in flight, and then as having taken, what their work takes
-// elsewhere: such a host gets its share, not more, whoever picks and by whatever figure.
+// Learns from a host's responses. Responses of a host that answers implausibly fast (routing/pace.ts) and with odd
+// contents (answer-sizes.ts) count as in flight until their work would have been done elsewhere, and as having taken
+// that long: by any policy's figures, such a host gets its share and no more.
 
 import { MinHeap } from './min-heap.js';
 import { FLEET, MAX_CLASSES } from '../model.js';
-import { isLikelyBogus, LEAST_HONEST } from '../routing/pace.js';
+import { isLikelyBogus, MIN_UNSUSPECTED_PACE } from '../routing/pace.js';
 import type { Count } from '../table/counters.js';
 import type { TableColumns } from '../table/layout.js';
 import { beginPhantom, endPhantom, notePace, recordServed } from '../table/own-requests.js';
 import { AnswerSizes } from './answer-sizes.js';
 
-/** More are not kept: those beyond are let go at once. */
+/** Maximum requests kept in flight; further ones are released at once. */
 const MAX_KEPT = 8192;
 
-/** And none for longer, whatever its work is taken for. */
+/** Maximum time one is kept, whatever its expected work. */
 const MAX_MS = 10_000;
 
-/** The mean duration of a class is of about so many answers, of all hosts. */
+/** The mean duration of a class averages about this many responses, over all hosts. */
 const MEMORY = 512;
 
-/** How often is worked out what is usual. */
+/** Interval at which the usual sizes are updated. */
 const TURN_MS = 1000;
 
-/** A host, as far as that is concerned. */
+/** A host, as far as needed here. */
 export interface KeptHost {
   readonly slot: number;
   /** True once the host left the table. */
@@ -37,12 +37,12 @@ interface Kept {
   readonly keptAtMs: number;
 }
 
-/** Records answers, and keeps those that came too soon, by the time until which they count. */
+/** Records responses, and keeps the implausibly fast ones in a heap by the time until which they count. */
 export class EarlyAnswers {
   readonly #columns: TableColumns;
   readonly #count: Count;
   readonly #sizes: AnswerSizes;
-  /** How long requests of each class take, on average of so many answers: of those that are like others'. */
+  /** Mean duration of each class over the responses that are not odd, and their number. */
   readonly #meanMs = new Float64Array(MAX_CLASSES);
   readonly #answered = new Uint16Array(MAX_CLASSES);
   #turnedAtMs = Number.NaN;
@@ -54,7 +54,7 @@ export class EarlyAnswers {
     this.#sizes = new AnswerSizes(columns);
   }
 
-  /** A request was answered as it should be, with a body of so many bytes, and is in `served`. Times are the process's clock's. */
+  /** Records a successful request, with its body size; it is in `served` already. Times are on the process clock. */
   record(host: KeptHost, classId: number, cost: number, bytes: number, startedAtMs: number, nowMs: number): void {
     const columns = this.#columns;
     const { fleet } = columns;
@@ -69,9 +69,9 @@ export class EarlyAnswers {
     }
     const meanMs = this.#meanMs[classId] as number;
     const pace = meanMs > 0 ? tookMs / meanMs : 1;
-    notePace(columns, slot, isOdd ? pace : Math.max(pace, LEAST_HONEST));
+    notePace(columns, slot, isOdd ? pace : Math.max(pace, MIN_UNSUSPECTED_PACE));
     const medianMs = meanMs * (fleet[FLEET.neutralPace] as number);
-    // In the first moments no host can be told from another: what a liar says then would be believed for long.
+    // In the first moments hosts can't be compared; what a bogus one shows then would be believed for long.
     if (Number.isNaN(medianMs)) return;
     if (tookMs < medianMs && isLikelyBogus(columns, slot) && this.#heap.size < MAX_KEPT) {
       this.#count('answers_too_quick');
@@ -82,23 +82,23 @@ export class EarlyAnswers {
     }
   }
 
-  /** To be called some times a second: works out now and then what is usual. */
+  /** Call a few times a second; updates the usual sizes once per `TURN_MS`. */
   turn(nowMs: number): void {
     if (nowMs - this.#turnedAtMs < TURN_MS || !((this.#columns.fleet[FLEET.neutralPace] as number) > 0)) return;
     this.#turnedAtMs = nowMs;
     const wereKnown = this.#sizes.areKnown;
     this.#sizes.turn();
-    // Until now all answers counted, most of which may be of a host that does not do the work.
+    // Until now all responses counted, and most may be from a host that does not do the work.
     if (!wereKnown && this.#sizes.areKnown) this.#answered.fill(0);
   }
 
-  /** The id is another class's from now on. */
+  /** The id belongs to another class from now on. */
   forgetClass(classId: number): void {
     this.#answered[classId] = 0;
     this.#sizes.forgetClass(classId);
   }
 
-  /** Lets those go whose time is over. */
+  /** Releases the requests whose time is over. */
   letGo(nowMs: number): void {
     const heap = this.#heap;
     while (heap.least <= nowMs) {

@@ -1,6 +1,6 @@
-// Things in the order of a number, such as a time: a binary heap.
+// A binary heap: values ordered by a numeric key, such as a time.
 
-/** A heap; the least key comes out first. */
+/** A heap that pops the least key first. */
 export class MinHeap<Value> {
   readonly #keys: number[] = [];
   readonly #values: Value[] = [];
@@ -9,12 +9,12 @@ export class MinHeap<Value> {
     return this.#keys.length;
   }
 
-  /** The least key; Infinity when the heap is empty. */
+  /** The least key; Infinity when empty. */
   get least(): number {
     return this.#keys[0] ?? Number.POSITIVE_INFINITY;
   }
 
-  /** What is at a place; every place below `size` holds something, in no order. */
+  /** The value at a place below `size`, in heap order. */
   at(place: number): Value {
     return this.#values[place] as Value;
   }
@@ -38,7 +38,7 @@ export class MinHeap<Value> {
     values[at] = value;
   }
 
-  /** Takes out what has the least key. There must be something. */
+  /** Removes and returns the value with the least key; the heap must not be empty. */
   pop(): Value {
     const [keys, values] = [this.#keys, this.#values];
     const first = values[0] as Value;

@@ -1,18 +1,18 @@
-// ORCA's load report in protobuf's wire format, read by hand: three wire types, two levels, no library. What is
-// not well-formed to its last byte is refused. Pure. https://protobuf.dev/programming-guides/encoding/
+// Decodes ORCA's load report in protobuf's wire format by hand: three wire types, two levels, no library. Input that is
+// not well-formed to the last byte is refused. Pure. https://protobuf.dev/programming-guides/encoding/
 
 import { ORCA_FIGURES, ORCA_MAPS, type OrcaFigure, type OrcaMap, type OrcaReport, OrcaReportBuilder } from './orca.js';
 
 const FIGURES = new Map(Object.entries(ORCA_FIGURES).map(([name, { number }]) => [number, name as OrcaFigure]));
 const MAPS = new Map(Object.entries(ORCA_MAPS).map(([name, { number }]) => [number, name as OrcaMap]));
 
-/** Wire types. Groups (3 and 4) are long out of use and are refused. */
+/** Wire types. Groups (3 and 4) are deprecated and refused. */
 const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
-/** One field as it stands on the wire: `number` is a varint's or double's value, `end` where a text ends that begins at `start`. */
+/** One field on the wire: `number` is the value of a varint or double; a text spans `start` to `end`. */
 interface Field {
   readonly field: number;
   readonly wireType: number;
@@ -22,9 +22,9 @@ interface Field {
 }
 
 /**
- * Reads a report. Fields of other numbers are passed over; a known one of another type, or out of its range,
- * refuses the whole. Protobuf does not write a figure that is 0: it can't be told from one that is not known.
- * @returns undefined when it is refused
+ * Decodes a report. Unknown fields are skipped; a known one of the wrong type, or out of range, refuses the whole.
+ * Protobuf omits a figure of 0, which is therefore the same as unknown.
+ * @returns undefined when refused
  */
 export function readOrcaBinary(bytes: Buffer): OrcaReport | undefined {
   const builder = new OrcaReportBuilder();
@@ -43,7 +43,7 @@ function takeField(builder: OrcaReportBuilder, bytes: Buffer, { field, wireType,
   return map === undefined || (wireType === BYTES && takeEntry(builder, map, bytes, start, end));
 }
 
-/** A map's entry is a message of a key (1) and a value (2). */
+/** A map entry is a message with a key (1) and a value (2). */
 function takeEntry(builder: OrcaReportBuilder, map: OrcaMap, bytes: Buffer, start: number, end: number): boolean {
   let key = '';
   let value = 0;
@@ -62,7 +62,7 @@ function takeEntry(builder: OrcaReportBuilder, map: OrcaMap, bytes: Buffer, star
   return builder.setEntry(map, key, value);
 }
 
-/** The field that begins at `at`; undefined when it is not one, or does not end before `limit`. */
+/** The field at `at`; undefined when malformed or longer than `limit`. */
 function readField(bytes: Buffer, at: number, limit: number): Field | undefined {
   const tag = readVarint(bytes, at, limit);
   if (tag === undefined || tag.value > 0xffffffff || tag.value < 8) return undefined;
@@ -88,7 +88,7 @@ function readField(bytes: Buffer, at: number, limit: number): Field | undefined 
   }
 }
 
-/** A varint of at most ten bytes. Above 2^53 its value is about right, which is enough to be out of any range. */
+/** Decodes a varint of at most ten bytes. Above 2^53 the value is approximate, which is out of range anyway. */
 function readVarint(bytes: Buffer, at: number, limit: number): { readonly value: number; readonly end: number } | undefined {
   let value = 0;
   for (let i = 0; i < 10 && at + i < limit; i++) {

@@ -11,19 +11,19 @@ import { readOrcaBinary } from './orca-binary.js';
 /** A longer value is refused unread. */
 const MAX_LENGTH = 4096;
 
-/** The names, in lower case. */
+/** The header names, in lower case. */
 const NAMES: ReadonlyMap<string, Format> = new Map([
-  ['endpoint-load-metrics', 'said'],
+  ['endpoint-load-metrics', 'tagged'],
   ['endpoint-load-metrics-json', 'json'],
   ['endpoint-load-metrics-bin', 'bin'],
-  ['x-endpoint-load-metrics', 'said'],
+  ['x-endpoint-load-metrics', 'tagged'],
   ['x-endpoint-load-metrics-json', 'json'],
   ['x-endpoint-load-metrics-bin', 'bin'],
 ]);
 
-type Format = 'said' | 'text' | 'json' | 'bin';
+type Format = 'tagged' | 'text' | 'json' | 'bin';
 
-/** The lengths of those names: no other header need be looked at. */
+/** The lengths of those names, to skip other headers quickly. */
 const LENGTHS: readonly boolean[] = Array.from({ length: 32 }, (_, length) => [...NAMES.keys()].some((name) => name.length === length));
 
 /** Whether a header of this name, in any case, carries a load report. */
@@ -34,19 +34,19 @@ export function isLoadHeader(name: string): boolean {
 }
 
 /**
- * Reads the value of a header that {@link isLoadHeader} names.
- * @returns undefined when it is malformed, out of range or too long
+ * Parses the value of a header accepted by {@link isLoadHeader}.
+ * @returns undefined when malformed, out of range or too long
  */
 export function readLoadHeader(name: string, value: string): OrcaReport | undefined {
   if (value.length > MAX_LENGTH) return undefined;
-  const format = NAMES.get(name.toLowerCase()) ?? 'said';
-  return format === 'said' ? readSaid(value) : readAs(format, value);
+  const format = NAMES.get(name.toLowerCase()) ?? 'tagged';
+  return format === 'tagged' ? readTagged(value) : readAs(format, value);
 }
 
-/** The value says its format itself, or is of the time before it did. */
-function readSaid(value: string): OrcaReport | undefined {
-  const [, word = '', rest = ''] = /^(TEXT|JSON|BIN) +(.*)$/.exec(value) ?? [];
-  switch (word) {
+/** Parses a value that names its format, or an older one without. */
+function readTagged(value: string): OrcaReport | undefined {
+  const [, tag = '', rest = ''] = /^(TEXT|JSON|BIN) +(.*)$/.exec(value) ?? [];
+  switch (tag) {
     case 'TEXT':
       return readAs('text', rest);
     case 'JSON':
@@ -58,7 +58,7 @@ function readSaid(value: string): OrcaReport | undefined {
   }
 }
 
-function readAs(format: Exclude<Format, 'said'>, value: string): OrcaReport | undefined {
+function readAs(format: Exclude<Format, 'tagged'>, value: string): OrcaReport | undefined {
   switch (format) {
     case 'text':
       return readText(value);
@@ -79,7 +79,7 @@ function readJson(text: string): OrcaReport | undefined {
   return readOrcaJson(value, true);
 }
 
-/** gRPC leaves the padding away, others write it. */
+/** gRPC omits the padding, others write it. */
 function readBase64(text: string): OrcaReport | undefined {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/.test(text)) return undefined;
   return readOrcaBinary(Buffer.from(text, 'base64'));
@@ -88,8 +88,8 @@ function readBase64(text: string): OrcaReport | undefined {
 const NUMBER = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?$/;
 
 /**
- * `name=value` or `name:value`, separated by commas; entries of maps as `named_metrics.NAME`. Empty ones between
- * commas are passed over (RFC 9110, section 5.6.1), and so are names that are not known if their value is a number.
+ * Parses `name=value` or `name:value`, separated by commas; map entries are `named_metrics.NAME`. Empty elements are
+ * skipped (RFC 9110, section 5.6.1), as are unknown names with a numeric value.
  */
 function readText(text: string): OrcaReport | undefined {
   const builder = new OrcaReportBuilder();
@@ -105,7 +105,7 @@ function readText(text: string): OrcaReport | undefined {
   return entries === 0 ? undefined : builder.build();
 }
 
-/** False when the name is none, or is known and came before or can't have this value. */
+/** False when the name is invalid, or known and repeated or out of range. */
 function takeText(builder: OrcaReportBuilder, name: string, value: number): boolean {
   if (!/^[\x21-\x7e]+$/.test(name)) return false;
   if (Object.hasOwn(ORCA_FIGURES, name)) return !builder.hasFigure(name as OrcaFigure) && builder.setFigure(name as OrcaFigure, value);

@@ -1,22 +1,22 @@
-// What a host says of itself in ORCA's load report: its names, their ranges, and what Meercat makes of them. How
-// it is written (header, JSON page, protobuf) is elsewhere; all ways fill the same report. Pure.
+// ORCA's load report: its fields, their ranges, and their meaning to Meercat. The encodings (header, JSON page,
+// protobuf) are elsewhere; all of them fill the same report. Pure.
 // https://github.com/cncf/xds/blob/main/xds/data/orca/v3/orca_load_report.proto
 
 import type { HostFigures } from '../model.js';
 
-/** A figure of the report. */
+/** A scalar field of the report. */
 export type OrcaFigure = 'cpu_utilization' | 'mem_utilization' | 'application_utilization' | 'rps' | 'rps_fractional' | 'eps';
 
-/** A map of the report. */
+/** A map field of the report. */
 export type OrcaMap = 'request_cost' | 'utilization' | 'named_metrics';
 
-/** Above this a utilization is a fault of the host's, such as a percentage, and no busy host. */
+/** A higher utilization is an error of the host, such as a percentage. */
 const HIGHEST_UTILIZATION = 1000;
 const HIGHEST_RATE = 1e9;
-/** What the master takes as a number of cores. */
+/** The master's limit for a number of cores. */
 const HIGHEST_CORES = 4096;
 
-/** Each figure's number in the protobuf message, and the highest value that is believed; none is below 0. */
+/** Each figure's field number in the protobuf message, and its highest valid value; none is negative. */
 export const ORCA_FIGURES: Readonly<Record<OrcaFigure, { readonly number: number; readonly highest: number }>> = {
   cpu_utilization: { number: 1, highest: HIGHEST_UTILIZATION },
   mem_utilization: { number: 2, highest: HIGHEST_UTILIZATION },
@@ -26,30 +26,30 @@ export const ORCA_FIGURES: Readonly<Record<OrcaFigure, { readonly number: number
   application_utilization: { number: 9, highest: HIGHEST_UTILIZATION },
 };
 
-/** Each map's number in the protobuf message, and the range of its values: metrics of the application's own may be anything. */
+/** Each map's field number in the protobuf message, and the range of its values; the application's own metrics may be anything. */
 export const ORCA_MAPS: Readonly<Record<OrcaMap, { readonly number: number; readonly lowest: number; readonly highest: number }>> = {
   request_cost: { number: 4, lowest: 0, highest: Number.MAX_VALUE },
   utilization: { number: 5, lowest: 0, highest: HIGHEST_UTILIZATION },
   named_metrics: { number: 8, lowest: -Number.MAX_VALUE, highest: Number.MAX_VALUE },
 };
 
-/** More CPU than this for one request is a fault: ten minutes. */
+/** More CPU than this for one request is an error: ten minutes. */
 const HIGHEST_COST_MS = 600_000;
 
-/** What one report says. */
+/** A decoded report. */
 export interface OrcaReport {
-  /** What goes on as a report of the host. CPU and memory are clamped at 1. */
+  /** Published as the host's figures. CPU and memory are clamped at 1. */
   readonly figures: HostFigures;
-  /** Errors per second, of all that the host serves. */
+  /** Errors per second, over all that the host serves. */
   readonly eps: number | null;
-  /** The CPU that the request took in whose answer this stood, in milliseconds. */
+  /** CPU time of the request whose response contained the report, in ms. */
   readonly requestCpuMs: number | null;
-  /** All costs of that request and all metrics of the application's own, by name. */
+  /** All costs of that request, and all metrics of the application, by name. */
   readonly requestCost: ReadonlyMap<string, number>;
   readonly namedMetrics: ReadonlyMap<string, number>;
 }
 
-/** Gathers a report. What is out of range is refused; whoever reads decides whether that refuses the whole. */
+/** Builds a report. Values out of range are rejected; the caller decides whether that refuses the whole report. */
 export class OrcaReportBuilder {
   readonly #figures = new Map<OrcaFigure, number>();
   readonly #maps: Readonly<Record<OrcaMap, Map<string, number>>> = {
@@ -58,14 +58,14 @@ export class OrcaReportBuilder {
     named_metrics: new Map(),
   };
 
-  /** Takes a figure; false when its value is none that it can have. */
+  /** Sets a figure; false when its value is out of range. */
   setFigure(figure: OrcaFigure, value: number): boolean {
     if (!(value >= 0 && value <= ORCA_FIGURES[figure].highest)) return false;
     this.#figures.set(figure, value);
     return true;
   }
 
-  /** Takes an entry of a map; false when its key or value is none that it can have. How many there are is bounded by the text's length. */
+  /** Sets a map entry; false when its key or value is invalid. The length of the text bounds the number of entries. */
   setEntry(map: OrcaMap, key: string, value: number): boolean {
     const { lowest, highest } = ORCA_MAPS[map];
     if (!(value >= lowest && value <= highest) || !/^[\x21-\x7e]{1,128}$/.test(key)) return false;
@@ -84,10 +84,10 @@ export class OrcaReportBuilder {
   }
 
   /**
-   * The report. CPU is `cpu_utilization`, which may be above 1 and is clamped; where it is absent,
-   * `application_utilization`. Memory is `mem_utilization`, requests per second `rps_fractional` or else the older
-   * `rps`; cores are `named_metrics.cores`, a convention of Meercat's. A request's CPU is `request_cost.cpu_ms`,
-   * or else `request_cost.cpu`, in milliseconds. What is absent or absurd is null.
+   * Returns the report. CPU is `cpu_utilization`, which may exceed 1 and is clamped, or else `application_utilization`.
+   * Memory is `mem_utilization`; requests per second are `rps_fractional` or else the older `rps`; cores are
+   * `named_metrics.cores`, a Meercat convention. A request's CPU is `request_cost.cpu_ms` or else `request_cost.cpu`,
+   * in ms. Absent or absurd values are null.
    */
   build(): OrcaReport {
     const figure = (name: OrcaFigure): number | null => this.#figures.get(name) ?? null;
@@ -110,7 +110,7 @@ export class OrcaReportBuilder {
   }
 }
 
-/** Names in JSON: those of the proto and the camel case that protobuf's JSON writes (`cpuUtilization`). */
+/** Names in JSON: the proto's, and their camel case in protobuf's JSON (`cpuUtilization`). */
 function jsonNames<Name extends string>(names: readonly Name[]): ReadonlyMap<string, Name> {
   return new Map(
     names.flatMap((name) => [
@@ -124,8 +124,8 @@ const FIGURE_NAMES = jsonNames(Object.keys(ORCA_FIGURES) as OrcaFigure[]);
 const MAP_NAMES = jsonNames(Object.keys(ORCA_MAPS) as OrcaMap[]);
 
 /**
- * Reads a report that was decoded from JSON. Unknown names and null are passed over.
- * @param isStrict whether one wrong value refuses the whole; else it alone is left out
+ * Reads a report that was decoded from JSON; skips unknown names and nulls.
+ * @param isStrict whether one invalid value refuses the whole report; otherwise only the value is dropped
  * @returns undefined when it is not an object, or refused
  */
 export function readOrcaJson(value: unknown, isStrict: boolean): OrcaReport | undefined {
@@ -143,7 +143,7 @@ export function readOrcaJson(value: unknown, isStrict: boolean): OrcaReport | un
   return builder.build();
 }
 
-/** Takes all entries of a map that can be taken; false when one could not. */
+/** Sets all valid entries of a map; false when one was invalid. */
 function putAll(builder: OrcaReportBuilder, map: OrcaMap, entries: Readonly<Record<string, unknown>>): boolean {
   let isGood = true;
   for (const [key, value] of Object.entries(entries)) if (!builder.setEntry(map, key, numberOf(value))) isGood = false;

@@ -1,46 +1,46 @@
-// A regression for figures of which many are spoiled: which non-negative coefficients explain `y = x·b` best, when a
-// part of the rows has another cause altogether. Pure numbers; the cost model says what they mean.
+// A robust regression: finds the non-negative coefficients that explain `y = x·b` best when some of the rows are
+// outliers with another cause. Pure numbers; the cost model gives them their meaning.
 //
-// The error of a row is normal, or (with a probability that is estimated too) anything: a mixture, fitted by
-// expectation and maximisation (Dempster, Laird, Rubin, 1977), which gives each row the weight with which it
-// belongs to the good ones. It is a redescending M-estimator (Huber, "Robust Statistics", 1981, 4.8): unlike
-// Huber's own it ignores far rows, and so needs good starts, which `searchStart` finds one coefficient after the other.
-// The inner step is least squares with b >= 0 (Lawson & Hanson, "Solving Least Squares Problems", 1974, 23) by
-// coordinate descent on the normal equations, with a normal prior for each coefficient, and with the known error
-// of the x themselves taken off the diagonal (Fuller, "Measurement Error Models", 1987, 2.2).
+// A row's error is normal or, with a probability that is estimated too, uniform: a mixture, fitted by expectation
+// maximisation (Dempster, Laird, Rubin, 1977), which weighs each row by the probability that it is an inlier. It is a
+// redescending M-estimator (Huber, "Robust Statistics", 1981, 4.8): unlike Huber's own it ignores distant rows, and so
+// needs good starts, which `searchStart` finds one coefficient at a time. The inner step is least squares with b >= 0
+// (Lawson & Hanson, "Solving Least Squares Problems", 1974, 23) by coordinate descent on the normal equations, with a
+// normal prior for each coefficient, and with the known error variance of x subtracted from the diagonal (Fuller,
+// "Measurement Error Models", 1987, 2.2).
 
-/** The rows, and what is known of coefficients beforehand. Matrices are row by row. */
+/** The rows, and the priors of the coefficients. Matrices are row-major. */
 export interface RobustProblem {
   readonly rows: number;
   readonly columns: number;
   readonly x: Float64Array;
   readonly y: Float64Array;
-  /** How much each row counts (0..1). */
+  /** The weight of each row (0..1). */
   readonly weight: Float64Array;
-  /** The variance of a row's error, but for a factor that is estimated. */
+  /** The variance of each row's error, up to a common factor that is estimated. */
   readonly variance: Float64Array;
-  /** The group of each row: every group has a factor of its own, 1 on average. */
+  /** The group of each row; each group has its own factor, 1 on average. */
   readonly group: Uint16Array;
   readonly groups: number;
-  /** For each x, the variance of its own error, but for the column's `errorFactor`. */
+  /** The variance of the error of each x, up to the column's `errorFactor`. */
   readonly error: Float64Array;
   readonly errorFactor: (column: number, coefficient: number) => number;
-  /** The error of a spoiled row is anything up to this. */
+  /** The error of an outlier is uniform up to this. */
   readonly range: number;
   readonly priorMean: (column: number, theta: number) => number;
   readonly priorSd: (column: number) => number;
-  /** A size for each coefficient: `theta` is what they are of it on the whole. */
+  /** A scale for each coefficient: `theta` is the common ratio of coefficients to it. */
   readonly unit: Float64Array;
-  /** The smallest factor of `variance` that is believed. */
+  /** Smallest plausible factor of `variance`. */
   readonly minScale: number;
 }
 
-/** What was found. */
+/** The result of a fit. */
 export interface RobustFit {
   readonly coefficients: Float64Array;
-  /** The standard error of each, as far as rows are independent. */
+  /** The standard error of each coefficient, assuming independent rows. */
   readonly errors: Float64Array;
-  /** The logarithm of how likely the rows are; for comparing fits of the same rows. */
+  /** The log-likelihood of the rows, for comparing fits of the same rows. */
   readonly likelihood: number;
   readonly scale: number;
   readonly spoiled: number;
@@ -48,22 +48,22 @@ export interface RobustFit {
   readonly theta: number;
 }
 
-/** Rows are not independent: each counts for so much. */
+/** Rows are not independent: each counts for this fraction. */
 const INDEPENDENCE = 0.7;
-/** How sure it is beforehand that coefficients are their units: as sure as by so many unit rows. */
+/** Weight of the prior theta = 1, in unit rows. */
 const THETA_WEIGHT = 4;
 const MIN_SPOILED = 0.02;
 const MAX_SPOILED = 0.5;
 const START_SPOILED = 0.15;
-/** A group's factor is 1 give or take this, beforehand. */
+/** Prior standard deviation of a group's factor around 1. */
 const FACTOR_SD = 0.3;
-/** At most this part of a diagonal is taken for errors of the x. */
+/** At most this fraction of a diagonal element is attributed to errors of x. */
 const MAX_ERROR_PART = 0.6;
 
-/** Where `searchStart` looks for each coefficient, in its units. */
+/** The grid that `searchStart` tries for each coefficient, in its units. */
 const GRID = [0, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1, 1.3, 1.7];
 
-/** Fits from a start, which decides which rows are the good ones. `scale` is where the factor of the variance starts. */
+/** Fits from a start, which decides which rows are the inliers. `scale` is the initial factor of the variance. */
 export function fitRobust(problem: RobustProblem, start: Float64Array, scale: number, iterations: number): RobustFit {
   const { rows, columns, x, y, weight, variance, group, groups, error, unit } = problem;
   const b = Float64Array.from(start);
@@ -141,7 +141,7 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
     assemble(true);
     chol = cholesky(precision, columns);
     if (chol === null) {
-      // Too much was taken off for what is left to be a sum of squares.
+      // The correction left a matrix that is not positive definite: fit without it.
       assemble(false);
       chol = cholesky(precision, columns);
     }
@@ -153,7 +153,10 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
   return { coefficients: b, errors: errorsOf(chol, columns), likelihood, scale, spoiled, factors, theta };
 }
 
-/** A start for `fitRobust`: each coefficient in turn is put where most rows are good within this scale, from `from`. */
+/**
+ * Searches a start for `fitRobust`: moves each coefficient in turn to where most rows are inliers within this scale,
+ * beginning at `from`.
+ */
 export function searchStart(problem: RobustProblem, from: Float64Array, scale: number): Float64Array {
   const { rows, columns, x, y, weight, variance, unit } = problem;
   const b = Float64Array.from(from);
@@ -206,7 +209,7 @@ function predict({ rows, columns, x }: RobustProblem, b: Float64Array, out: Floa
   }
 }
 
-/** What coefficients are of their units on the whole: the best single factor. */
+/** The best common ratio of the coefficients to their units. */
 function thetaOf(gram: Float64Array, right: Float64Array, unit: Float64Array, columns: number): number {
   let top = THETA_WEIGHT;
   let bottom = THETA_WEIGHT;
@@ -235,7 +238,7 @@ function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64A
     factors[group] = bottom[group] === 0 ? 1 : ((factors[group] as number) * known) / sum;
 }
 
-/** Least squares with b >= 0: each coefficient in turn takes its best value, the others as they are. */
+/** Least squares with b >= 0 by coordinate descent: each coefficient in turn takes its optimum with the others fixed. */
 function descend(precision: Float64Array, target: Float64Array, b: Float64Array, columns: number): void {
   for (let sweep = 0; sweep < 100; sweep++) {
     let change = 0;
@@ -250,7 +253,7 @@ function descend(precision: Float64Array, target: Float64Array, b: Float64Array,
   }
 }
 
-/** The lower triangle L with L·Lᵀ = matrix; null when there is none. */
+/** The lower triangle L with L·Lᵀ = matrix; null when the matrix is not positive definite. */
 function cholesky(matrix: Float64Array, size: number): Float64Array | null {
   const lower = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
@@ -265,13 +268,13 @@ function cholesky(matrix: Float64Array, size: number): Float64Array | null {
   return lower;
 }
 
-/** The roots of the diagonal of (L·Lᵀ)⁻¹. */
+/** The square roots of the diagonal of (L·Lᵀ)⁻¹. */
 function errorsOf(lower: Float64Array | null, size: number): Float64Array {
   const errors = new Float64Array(size);
   if (lower === null) return errors.fill(Number.POSITIVE_INFINITY);
   const column = new Float64Array(size);
   for (let k = 0; k < size; k++) {
-    // The k-th column of L⁻¹; the diagonal is made of the squares of the rows of its transpose.
+    // The k-th column of L⁻¹; the sum of its squares is the k-th element of the diagonal.
     column.fill(0);
     for (let i = k; i < size; i++) {
       let sum = i === k ? 1 : 0;

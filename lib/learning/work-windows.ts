@@ -1,45 +1,42 @@
-// Brings together what a host says of a stretch of time (CPU used since its last report) and what balancers say of
-// moments (requests finished just now): how many requests of each class were being worked on in each stretch. A
-// request that ended now began earlier, and is counted there by parts, as evenly as it was in flight.
-// Consecutive stretches of a host are compared: a record is the difference of two, in which what its neighbours on
-// the machine use cancels out, unless it just changed. Bounded: some hosts are followed, and so many records kept.
+// Aligns a host's reports, which cover windows of time (CPU used since its last report), with the balancers' messages,
+// which report moments (requests just finished): how many requests of each class were worked on in each window. A
+// finished request is spread evenly over the windows in which it was in flight. A record is the difference of two
+// consecutive windows of a host, in which the CPU of its neighbours on the machine cancels out unless it just changed.
+// Bounded: a limited number of hosts is tracked, and a limited number of records kept.
 
-/** Classes that are told apart, the rest together being number 0. */
+/** Number of classes; the rest is class 0. */
 export const MAX_COLUMNS = 65;
 
-/** Hosts that are followed; where there are more, these tell enough. */
+/** Maximum number of hosts tracked; where there are more, these suffice. */
 export const MAX_FOLLOWED = 256;
 
-/** Records that are kept, the newest. */
+/** Maximum number of records; the newest are kept. */
 export const MAX_RECORDS = 2500;
 
-/**
- * A stretch is at least so long, and so many times the span of a load message, but never has to be longer than
- * the last; shorter reports are put together.
- */
+/** Minimum length of a window, in ms and in intervals of load messages, up to `LONG_WINDOW_MS`; shorter reports are merged. */
 const MIN_WINDOW_MS = 900;
 const MIN_WINDOW_SPANS = 10;
 const LONG_WINDOW_MS = 5000;
 const MAX_WINDOW_MS = 60_000;
 
-/** A stretch is complete only so many reports later, when the requests that ran in it have ended. */
+/** A window is complete only after this many further reports, when the requests that ran in it have ended. */
 const LAG = 2;
 
-/** A host that uses more than this of its cores says nothing of what its requests would have used. */
+/** Above this CPU use a host is saturated, and does not show what its requests would have used. */
 const FULL = 0.97;
 
-/** A host that uses less than this of its cores has CPU to spare. */
+/** Below this CPU use a host has idle CPU. */
 const SPARE = 0.8;
 
-/** A host that has been silent for so long is followed no more. */
+/** A host that has been silent for this long is no longer tracked. */
 const FORGET_MS = 60_000;
 
-/** What a host says of the time since its last report. */
+/** A host's report over the time since its last one. */
 export interface WorkReport {
   /** CPU that the whole machine used in that time, in ms of one core. */
   readonly cpuMs: number;
   readonly cores?: number | null;
-  /** How fast one core is, 1 being the average of the fleet; learned when it is not told. */
+  /** Speed of one core, 1 being the fleet's average; learned when absent. */
   readonly speed?: number | null;
   /** Memory in use now. */
   readonly memoryBytes?: number | null;
@@ -60,42 +57,42 @@ interface Window {
 interface Host {
   readonly slot: number;
   heardAtMs: number;
-  /** Start of the stretch that is open; NaN before the first report. */
+  /** Start of the open window; NaN before the first report. */
   fromMs: number;
   cpuMs: number;
   windowMs: number;
   counts: Float64Array;
   busyMs: Float64Array;
-  /** Stretches that have ended, the newest first. */
+  /** Finished windows, newest first. */
   ended: Window[];
   before: Window | null;
   hasSpare: boolean;
 }
 
-/** Differences of consecutive stretches, column by column; row `i` of a matrix starts at `i * MAX_COLUMNS`. All are per ms. */
+/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_COLUMNS`. All are per ms. */
 export interface WorkRecords {
-  /** How many rows are filled; which is the oldest does not matter. */
+  /** Number of rows filled; their order does not matter. */
   readonly size: number;
   readonly atMs: Float64Array;
   /** CPU, in cores. */
   readonly cpu: Float64Array;
-  /** CPU used on average, in cores. */
+  /** Average CPU used, in cores. */
   readonly level: Float64Array;
-  /** How long the later stretch was, in ms. */
+  /** Length of the later window, in ms. */
   readonly windowMs: Float64Array;
-  /** Memory, in bytes; NaN when not known. */
+  /** Memory, in bytes; NaN when unknown. */
   readonly memory: Float64Array;
-  /** 0 when the host's speed is known and taken into account; else a number of its own. */
+  /** 0 when the host's speed is known and accounted for; else a number of its own. */
   readonly group: Uint16Array;
   /** Requests worked through per ms. */
   readonly counts: Float32Array;
   /** Requests in flight. */
   readonly busy: Float32Array;
-  /** Requests worked through per ms on average (not the difference), by the length of the stretch squared. */
+  /** Average requests worked through per ms (not the difference), divided by the squared length of the window. */
   readonly noise: Float32Array;
 }
 
-/** Makes records of what is heard. */
+/** Builds records from reports and finished requests. */
 export class WorkWindows {
   readonly #hosts = new Map<string, Host>();
   readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => MAX_FOLLOWED - index);
@@ -114,20 +111,20 @@ export class WorkWindows {
     noise: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
   };
 
-  /** What is known by now. */
+  /** The records so far. */
   get records(): WorkRecords {
     return { size: this.#size, ...this.#records };
   }
 
-  /** How many hosts are followed. */
+  /** Number of hosts tracked. */
   get hosts(): number {
     return this.#hosts.size;
   }
 
   /**
-   * Requests of one class were finished on a host some time in the last `spanMs`, which took `durationMs` each. Of
-   * a host that is not followed it is not taken. Gives whether that host had CPU to spare, so that durations say
-   * what requests take and not what they wait for each other.
+   * Records requests of one class that finished on a host within the last `spanMs`, taking `durationMs` each; ignored
+   * for an untracked host. Returns whether that host had idle CPU, so that the durations show the requests' own time
+   * rather than queueing.
    */
   finished(name: string, column: number, count: number, durationMs: number, atMs: number, spanMs: number): boolean {
     const host = this.#hosts.get(name);
@@ -149,7 +146,10 @@ export class WorkWindows {
     return host.hasSpare;
   }
 
-  /** A host's report, heard at `atMs`, of the `windowMs` before. What makes no sense is dropped, and the host begins anew. */
+  /**
+   * Records a host's report, received at `atMs`, over the preceding `windowMs`. An implausible report is dropped, and
+   * the host starts over.
+   */
   report(name: string, report: WorkReport, atMs: number, windowMs: number): void {
     let host = this.#hosts.get(name);
     if (host === undefined) {
@@ -173,7 +173,7 @@ export class WorkWindows {
     const { cpuMs, cores, memoryBytes } = report;
     const most = (cores ?? 4096) * windowMs * 1.1;
     const isSound = cpuMs >= 0 && cpuMs <= most && windowMs > 0 && windowMs <= MAX_WINDOW_MS;
-    // A report was lost between, or this is the first.
+    // A report in between was lost, or this is the first.
     const sinceMs = atMs - host.fromMs - host.windowMs;
     if (!isSound || !(Math.abs(sinceMs - windowMs) <= Math.max(200, windowMs / 2))) {
       restart(host, isSound ? atMs : Number.NaN);
@@ -206,7 +206,7 @@ export class WorkWindows {
     host.before = window;
   }
 
-  /** Forgets hosts that are silent; load messages come at this interval. */
+  /** Drops silent hosts, and adapts the minimum window to the interval of load messages. */
   turn(nowMs: number, spanMs: number): void {
     this.#minWindowMs = Math.min(LONG_WINDOW_MS, Math.max(MIN_WINDOW_MS, MIN_WINDOW_SPANS * spanMs * 0.9));
     for (const [name, host] of this.#hosts) {
@@ -216,7 +216,7 @@ export class WorkWindows {
     }
   }
 
-  /** A column stands for another class from now on: what it was is gone. */
+  /** Clears a column that is reassigned to another class. */
   clear(column: number): void {
     const { counts, busy, noise } = this.#records;
     for (let at = column; at < counts.length; at += MAX_COLUMNS) counts[at] = busy[at] = noise[at] = 0;

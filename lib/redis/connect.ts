@@ -8,6 +8,7 @@ import { needsOperator } from './reason.js';
 import { SentinelRedis } from './sentinel.js';
 import { type Subscription, subscribeWith } from './subscription.js';
 import { readRedisTls } from './tls.js';
+import { explainTransport } from './transport.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
 export { type Commands, isCluster } from './ioredis.js';
@@ -97,6 +98,12 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
 }
 
 function create(address: RedisAddress): Commands {
+  const client = createClient(address);
+  explainTransport(client, address);
+  return client;
+}
+
+function createClient(address: RedisAddress): Commands {
   const tls = readRedisTls(address);
   let leftReplicaAtMs = Number.NEGATIVE_INFINITY;
   const options = {

@@ -59,9 +59,9 @@ export function reasonOf(error: unknown, role: RedisRole = 'Redis'): string {
   return messageOf(error);
 }
 
-/** Whether a reason stays until someone mends it: a password, a right, a certificate, a database. */
+/** Whether a reason stays until someone mends it: a password, a right, a certificate, a database, TLS or none. */
 export function needsOperator(reason: string): boolean {
-  return /\((?:WRONGPASS|NOAUTH|NOPERM)\)|certificate (?:is|has) |DB index is out of range/.test(reason);
+  return /\((?:WRONGPASS|NOAUTH|NOPERM)\)|certificate (?:is|has) |DB index is out of range|address is one with(?:out)? TLS/.test(reason);
 }
 
 /** Whether Redis lets the user in, but denies it a command, a key or a channel. */

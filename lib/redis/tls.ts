@@ -2,7 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { MeercatError, messageOf } from '../errors.js';
+import { MeercatError } from '../errors.js';
+import { fileReason } from '../file-reason.js';
+import { parseCertificates, readPrivateKey } from '../pem.js';
 import type { RedisAddress } from './address.js';
 
 /** Options for Node's TLS; if empty, the system's CAs apply and no client certificate is sent. */
@@ -15,32 +17,40 @@ export interface RedisTls {
 /** Reads the files of an address; undefined for one without TLS. Throws MEERCAT_BAD_CONFIG if a file is missing or not PEM. */
 export function readRedisTls({ isTls, caFile, certFile, keyFile }: RedisAddress): RedisTls | undefined {
   if (!isTls) return undefined;
-  const ca = read('ca', caFile);
-  const cert = read('cert', certFile);
-  const key = read('key', keyFile);
+  const ca = read('ca', caFile, parseCertificates);
+  const cert = read('cert', certFile, parseCertificates);
+  const key = read('key', keyFile, (text) => readPrivateKey(Buffer.from(text)));
   const files = { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
-  if (cert !== undefined) check(`cert=${certFile} and key=${keyFile}`, () => createSecureContext(files));
+  if (cert !== undefined && key !== undefined) {
+    const [leaf] = parseCertificates(cert);
+    if (leaf?.checkPrivateKey(readPrivateKey(Buffer.from(key))) !== true)
+      throw refusal('key', keyFile as string, `not the key of the first certificate in ${certFile}`);
+  }
+  attempt('cert', certFile ?? caFile ?? '', () => createSecureContext(files));
   return files;
 }
 
-function read(name: string, file: string | undefined): string | undefined {
+/** Reads a file, and what is in it. */
+function read(name: ParameterName, file: string | undefined, parse: (text: string) => unknown): string | undefined {
   if (file === undefined) return undefined;
-  const told = `${name}=${file}`;
-  const text = check(told, () => readFileSync(file, 'utf8'));
-  // OpenSSL treats a file without certificates as an empty CA list.
-  if (name !== 'key' && !text.includes('-----BEGIN CERTIFICATE-----')) throw refusal(told, new Error('no certificate in PEM form'));
-  if (name === 'ca') check(told, () => createSecureContext({ ca: text }));
-  return text;
+  return attempt(name, file, () => {
+    const text = readFileSync(file, 'utf8');
+    // OpenSSL treats a file without certificates as an empty CA list.
+    parse(text);
+    return text;
+  });
 }
 
-function check<Result>(told: string, fn: () => Result): Result {
+function attempt<Result>(name: ParameterName, file: string, act: () => Result): Result {
   try {
-    return fn();
+    return act();
   } catch (thrown) {
-    throw refusal(told, thrown);
+    throw refusal(name, file, fileReason(thrown), thrown);
   }
 }
 
-function refusal(told: string, cause: unknown): MeercatError {
-  return new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${told}: ${messageOf(cause)}`, { cause });
+type ParameterName = 'ca' | 'cert' | 'key';
+
+function refusal(name: ParameterName, file: string, reason: string, cause?: unknown): MeercatError {
+  return new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${name}=${file}: ${reason}`, { cause });
 }

@@ -1,52 +1,50 @@
-// Adaptive: the host on which this request is expected to be done soonest, of a few drawn at random.
+// Adaptive: of a few hosts sampled at random, picks the one where this request is expected to finish first.
 //
-// What a host is doing is our own requests in flight, as they are now, and the others', as the last table said
-// (own-loads.ts sees to it that none is counted twice). The older the table, the less its differences say: they
-// fade into the fleet's average, which is also where the others' next requests take them. So old figures cannot
-// make all balancers run to the same host, and without figures only our own requests count.
+// A host's load is this balancer's own requests in flight, as of now, plus the others', as of the last table
+// (own-loads.ts makes sure that none counts twice). With the age of the table, differences between hosts fade into the
+// fleet's average, which is also where the others' next requests take them. So stale figures can't send all balancers
+// to one host, and without figures only this balancer's own requests count.
 //
-// What a host can do is its capacity and its speed (capacity.ts), and what the request asks for is its cost.
-// A few choices, not all hosts: of all, every balancer would take the same one.
-// Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous Queueing Systems", IEEE
-// INFOCOM 1989); few choices on figures of an age (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1),
-// 2000); corrected for what others are about to do (Goren, Vargaftik and Moses, "Distributed Dispatching in the
-// Parallel Server Model", DISC 2020).
+// A host's capacity and speed are learned (capacity.ts), and so is the request's cost. Sampling prevents all balancers
+// from picking the same host. Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous
+// Queueing Systems", IEEE INFOCOM 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?",
+// IEEE TPDS 11(1), 2000); correction for what others are about to do (Goren, Vargaftik and Moses, "Distributed
+// Dispatching in the Parallel Server Model", DISC 2020).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
-/** Differences between hosts that a table told fade with this time constant. */
+/** Time constant with which differences between hosts in a table fade, in ms. */
 const FADE_MS = 80;
 
-/** And so does what hosts can do, into what they could do over the last seconds. */
+/** Time constant with which a capacity fades into its moving average, in ms. */
 const CAPACITY_FADE_MS = 400;
 
-/** A table younger than this is as good as now. */
+/** A table younger than this counts as current. */
 const TABLE_FRESH_MS = 60;
 
 /**
- * How many hosts are looked at: for most requests, and for dear ones (of so many times the mean cost), of which there
- * are few, so that hardly any two balancers send one to the same host at once. In the simulation more make the tail
- * of latencies shorter, and equal hosts less equally used.
+ * Hosts to sample: `CHOICES`, or `DEAR_CHOICES` for requests that cost over `DEAR` times the mean. The latter are rare,
+ * so two balancers hardly send one to the same host at once. In the simulation more choices shorten the latency tail,
+ * but use equal hosts less evenly.
  */
 const CHOICES = 3;
 const DEAR_CHOICES = 5;
 const DEAR = 3;
 
 /**
- * Figures that would be believed less than this are not believed at all: where our own requests say the same of many
- * hosts, the least difference would decide, and all balancers would go by the same one. What is left is our own
- * requests: no other balancer looks at these, so that more choices are only better.
+ * Below `OLD_TRUST` the figures of a table are ignored: when many hosts have the same number of our own requests, the
+ * least difference would decide, and all balancers would follow the same one. Only our own requests remain, which no
+ * other balancer acts on, so more choices can only help.
  */
 const OLD_TRUST = 0.2;
 const OLD_CHOICES = 64;
 
 /**
- * Hosts that can do less than this share of what the largest can are drawn the more seldom: of many small ones and a
- * few large ones that have most of the capacity, three drawn alike are too often all small, and what is too much for
- * them would be sent to them all the same. So often at most it is drawn anew. The first is drawn alike, whatever is
- * believed.
+ * Sample hosts below `SMALL` of the largest capacity less often; redraw at most `MAX_DRAWS` times. With many small
+ * hosts and a few large ones that have most of the capacity, a uniform sample of three is too often all small, and
+ * would overload them. The first host is drawn uniformly, whatever its figures.
  */
 const SMALL = 1 / 4;
 const MAX_DRAWS = 16;
@@ -62,27 +60,30 @@ const MAX_LOOKS = 8;
 const LOT = 1 << 20;
 
 /**
- * Speeds that differ from the median by less than this share are taken for equal, and so is what an idle host lacks of
- * a core: where nothing is in flight, what is left is what figures are wrong by, and it would send everyone to one host.
+ * Speeds within this fraction of the median count as equal, and so does the part of a core that an idle host lacks:
+ * with nothing in flight only errors of the figures are left, and they would send everyone to one host.
  */
 const EQUAL = 0.25;
 
-/** How much work that is waiting counts beside the time that the request itself takes: it keeps room for those that come. */
+/** Weight of the queued work against the request's own time; keeps capacity for future requests. */
 const WORK_WEIGHT = 0.8;
 
 /**
- * And a request in flight counts for so many times this one, or the mean one, at most: with many dear requests beside
- * many cheap ones, a cheap one is done soon beside few dear ones.
+ * Upper limit of the work counted per request in flight, in multiples of this request's cost or the mean cost: a cheap
+ * request is done soon even beside a few expensive ones.
  */
 const MOST_WORK = 12;
 
-/** The same where only our own requests are known: of what waits we know but a part. */
+/** The same weight when only our own requests are known, which are only part of the queue. */
 const OWN_WORK_WEIGHT = 0.3;
 
-/** A host that fails everything counts as so many times more loaded. */
+/** A host that fails every request counts as this many times more loaded. */
 const FAILING_FACTOR = 20;
 
-/** Fleet-wide requests in flight with feed-forward, weighed by capacity and cost. O(1) whatever the number of hosts; allocates nothing. */
+/**
+ * Picks by fleet-wide requests in flight with feed-forward, weighted by capacity and cost. O(1) in the number of hosts;
+ * allocates nothing.
+ */
 export class Adaptive implements Policy {
   readonly algorithm = 'adaptive';
   readonly #random: Random;
@@ -102,20 +103,20 @@ export class Adaptive implements Policy {
     const { fleet, inflight, phantomInflight, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
     const trust = trustAt(ageMs);
-    // What a host can do changes more slowly; but acting on it too late makes all swing.
+    // Capacity changes more slowly, but reacting too late makes the whole fleet oscillate.
     const capacityTrust =
       ageMs <= TABLE_FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((TABLE_FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
     const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
     const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
     const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
-    // Where no capacity is known, every host is taken to have room for one request at its full speed.
+    // Without a known capacity, assume room for one request at full speed.
     const medianCapacity = fleet[FLEET.neutralCapacity] as number;
     const neutralCapacity = medianCapacity > 0 ? medianCapacity : neutralSpeed;
 
-    // The same for all, so that what failed counts also where nothing is in flight.
+    // The same for all, so that failures count even on hosts with nothing in flight.
     const leastOwn = cost / neutralCapacity;
     let looks = trust === 0 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
-    // A few hosts are all looked at, from a random one on.
+    // With only a few hosts, consider all of them, beginning at a random one.
     const isAll = looks >= count;
     if (isAll) looks = count;
     const start = isAll ? this.#random.below(count) : 0;
@@ -136,7 +137,7 @@ export class Adaptive implements Policy {
       }
       const knownCapacity = view.capacity[slot] as number;
       const trend = view.capacityTrend[slot] as number;
-      // A new master may not know yet what its predecessor knew (NaN).
+      // A new master may not know yet what its predecessor had learned (NaN).
       const believed = knownCapacity > 0 ? trend + (knownCapacity - trend) * capacityTrust : trend;
       const capacity = believed > 0 ? believed : neutralCapacity;
       const knownSpeed = view.speed[slot] as number;
@@ -152,17 +153,17 @@ export class Adaptive implements Policy {
         (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust,
         requests * mostWork,
       );
-      // It has `capacity / speed` requests' worth of cores: with more requests than that, each gets its share.
+      // The host has cores for `capacity / speed` requests; with more than that, they share.
       const slowdown = ((requests + 1) * speed) / capacity;
       const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
       const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
-      // And of those the one on which it has least itself.
+      // Blended with our own load as trust fades.
       const own =
         (cost * ((inflight[slot] as number) + (phantomInflight[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity +
         leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
-      // Among equals, such as hosts on which we have nothing, lots are drawn, by what each can do.
+      // Break ties, such as hosts without requests of ours, at random, weighted by capacity.
       if (score <= bestScore) tied = score < bestScore ? capacity : tied + capacity;
       if (score < bestScore || (score === bestScore && this.#random.below(LOT) * tied < LOT * capacity)) {
         if (isTaking(view, slot, nowMs, this.#random)) {
@@ -180,7 +181,7 @@ export class Adaptive implements Policy {
     return place < 0 ? -1 : (candidates[place] as number);
   }
 
-  /** A place among the candidates, by what each can do; `most` is what the largest can, 0 or NaN: all alike. */
+  /** Draws a place in the candidate list, weighted by capacity; `most` is the largest capacity, 0 or NaN for a uniform draw. */
   #draw({ capacityTrend }: HostView, candidates: Int32Array, most: number, neutral: number): number {
     const count = candidates[0] as number;
     let place = this.#random.below(count);
@@ -194,7 +195,7 @@ export class Adaptive implements Policy {
   }
 }
 
-/** How far (0..1) differences between hosts are believed that a table of this age told; 0 from about 190 ms on, and when nothing was ever heard (NaN). */
+/** Trust (0..1) in differences between hosts in a table of this age; 0 from about 190 ms on, and without any table (NaN). */
 export function trustAt(ageMs: number): number {
   if (ageMs <= TABLE_FRESH_MS) return 1;
   const trust = Math.exp((TABLE_FRESH_MS - ageMs) / FADE_MS);

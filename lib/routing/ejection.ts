@@ -1,12 +1,11 @@
-// When a balancer ejects a host for what its own requests met there (passive health checking), and for how
-// long. Pure: one small state a host, time comes as an argument.
-// Source: Envoy's outlier detection (consecutive failures, ejections that grow), with HAProxy's rule that a
-// refused connection needs no second proof.
+// Passive health checking: when a balancer ejects a host for failures of its own requests, and for how long. Pure: one
+// small state per host; time is an argument. Source: Envoy's outlier detection (consecutive failures, growing ejection
+// times), with HAProxy's rule that a single refused connection is proof enough.
 
 import { forgottenAfter } from './forgetting.js';
 import type { OutcomeKind } from './retry.js';
 
-/** What the rules need of the configuration. */
+/** The part of the configuration that the rules need. */
 export interface EjectionRules {
   readonly ejectAfter: number;
   readonly ejectTimeMs: number;
@@ -16,39 +15,42 @@ export interface EjectionRules {
 /** Why a host was ejected. */
 export type EjectionReason = 'connect_failed' | 'reset' | 'timeout' | 'bad_response' | '5xx';
 
-/** What one request says of its host; `null` when it says nothing. */
+/** What one request shows about its host; null for nothing. */
 export type EjectionEvidence = 'good' | EjectionReason | null;
 
-/** A host that refused a connection is passed over so long even where all hosts are used (panic). */
+/** How long a host that refused a connection is avoided, even in panic mode. */
 export const AVOID_MS = 1000;
 
-/** For the moments in which the candidates' list is built anew. */
+/** How long a host is avoided while the candidate list is being rebuilt. */
 export const AVOID_BRIEFLY_MS = 100;
 
-/** The weight of the newest request in the share of those that failed. */
+/** Weight of the newest request in the moving average of failures. */
 const FAILING_WEIGHT = 1 / 16;
 
-/** A share below this, a quarter of what a single failure makes, is none: a host that is idle otherwise would get nothing for the least difference. */
+/**
+ * A fraction below this, a quarter of what one failure adds, counts as 0: otherwise an idle host would get nothing for
+ * the slightest difference.
+ */
 const LEAST_FAILING = FAILING_WEIGHT / 4;
 
-/** One host's record with one balancer. */
+/** One balancer's record of a host. */
 export interface EjectionState {
-  /** Failures since the last good answer. */
+  /** Failures since the last success. */
   failures: number;
-  /** Ejections so far; forgotten once the host has been in for as long as the longest one. */
+  /** Ejections so far; reset once the host has been back for as long as the longest ejection. */
   ejections: number;
-  /** Until when it is ejected at least; then a probe decides. 0 when it is not. */
+  /** The minimum end of the ejection, after which a probe decides; 0 when not ejected. */
   untilMs: number;
-  /** When it came back last. */
+  /** When it last came back. */
   returnedAtMs: number;
 }
 
-/** The record of a host that nothing is known of. */
+/** The record of an unknown host. */
 export function startEjection(): EjectionState {
   return { failures: 0, ejections: 0, untilMs: 0, returnedAtMs: 0 };
 }
 
-/** What an outcome says of the host. A client that went away says nothing, and so does a failure without the host's part. */
+/** What an outcome shows about the host; nothing when the client went away. */
 export function evidenceOf(outcome: OutcomeKind, status: number): EjectionEvidence {
   switch (outcome) {
     case 'ok':
@@ -66,7 +68,7 @@ export function evidenceOf(outcome: OutcomeKind, status: number): EjectionEviden
   }
 }
 
-/** Takes one request's evidence. Gives whether the host is to be ejected now; `untilMs` then says until when at least. */
+/** Records one request's evidence; true if the host must be ejected now, at least until `untilMs`. */
 export function takeEvidence(state: EjectionState, evidence: EjectionEvidence, nowMs: number, rules: EjectionRules): boolean {
   if (evidence === null || state.untilMs !== 0) return false;
   if (evidence === 'good') {
@@ -77,26 +79,26 @@ export function takeEvidence(state: EjectionState, evidence: EjectionEvidence, n
   state.failures++;
   if (evidence !== 'connect_failed' && state.failures < rules.ejectAfter) return false;
   state.failures = 0;
-  // Beyond 2^20 the ceiling has long been reached.
+  // Beyond 2^20 the maximum has long been reached.
   state.untilMs = nowMs + Math.min(rules.ejectTimeMs * 2 ** Math.min(state.ejections, 20), rules.ejectMaxTimeMs);
   state.ejections++;
   return true;
 }
 
-/** A probe found the host well: it is in again. */
+/** Ends the ejection after a successful probe. */
 export function endEjection(state: EjectionState, nowMs: number): void {
   state.untilMs = 0;
   state.failures = 0;
   state.returnedAtMs = nowMs;
 }
 
-/** The share (0..1) of recent requests that failed, after one more. */
+/** Updates the fraction (0..1) of recent requests that failed. */
 export function failingAfter(share: number, evidence: EjectionEvidence): number {
   if (evidence === null) return share;
   return share + ((evidence === 'good' ? 0 : 1) - share) * FAILING_WEIGHT;
 }
 
-/** The share after so long: an old failure says little of now. A single one is forgotten after 4 s, and whatever a host failed after 12 s. */
+/** Decays the fraction over time: an old failure says little about now. A single failure is forgotten after 4 s, any number after 12 s. */
 export function failingFaded(share: number, elapsedMs: number): number {
   const faded = share * (1 - forgottenAfter(elapsedMs));
   return faded < LEAST_FAILING ? 0 : faded;

@@ -1,29 +1,29 @@
-// Which candidate a policy may pick, and which it falls back on when its first draw may not be used.
-// The candidates' list is already without hosts that are out; this is for the moments before it catches up, for hosts
-// that warm up, and for hosts with as many requests as they may have: these are picked only when no other one is left.
+// Which candidate a policy may pick, and the fallback when its first choice is not usable. The candidate list already
+// excludes hosts that are out; these rules cover the moments before it is rebuilt, warm-up, and full hosts, which are
+// picked only when no other one is left.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
 import type { Random } from './random.js';
 
-/** How many candidates with room a fallback looks at, draws included: it bounds a pick, whatever the number of hosts. */
+/** Maximum number of non-full candidates that a fallback considers, draws included; bounds a pick, whatever the number of hosts. */
 const MAX_LOOKS = 32;
 
 /**
- * How many are drawn at random before the list is walked: from a random place on, whoever comes after a run of full
- * hosts would have the share of all of them.
+ * Random draws before the fallback walks the list. A walk alone, from a random place, would give the host after a run
+ * of full ones the share of all of them.
  */
 const MAX_DRAWS = 16;
 
-/** The share of its requests that a host gets at the beginning of its warm-up. */
+/** Fraction of its requests that a host gets when its warm-up begins. */
 const FIRST_SHARE = 0.1;
 
-/** How finely the share grows. */
+/** Resolution of the growing fraction. */
 const STEPS = 1 << 20;
 
-/** Of so many that can be taken, met on the walk, each is as likely as the others. */
+/** Maximum number of usable hosts collected on the walk; one of them is picked at random. */
 const MAX_FOUND = 16;
 
-/** Whether a request may go to this host now: not the excluded one, nothing held against it, and it has room. */
+/** Whether a request may go to this host now: it is neither excluded, avoided nor full. */
 export function isEligible(view: HostView, slot: number, nowMs: number, excluded: number): boolean {
   return slot !== excluded && hasRoom(view, slot) && !((view.avoidUntil[slot] as number) > nowMs);
 }
@@ -33,26 +33,26 @@ function hasRoom({ inflight, maxInflight }: HostView, slot: number): boolean {
 }
 
 /**
- * Whether a host takes a request that falls to it: always, but for one that warms up. That one takes 10 % of
- * them at first, and more in a straight line, until it takes all after `slowStartMs`.
+ * Whether a host takes a request that was assigned to it. A host that is warming up takes 10 % at first, growing
+ * linearly to 100 % after `slowStartMs`; any other takes all.
  */
 export function isTaking(view: HostView, slot: number, nowMs: number, random: Random): boolean {
   const sinceMs = view.warmSince[slot] as number;
   if (sinceMs === 0) return true;
   const grown = (nowMs - sinceMs) / view.slowStartMs;
-  // Not so without a warm-up (0 ms) either.
+  // Also true for a warm-up of 0 ms (NaN).
   if (!(grown < 1)) return true;
   return random.below(STEPS) < STEPS * (FIRST_SHARE + (1 - FIRST_SHARE) * grown);
 }
 
-/** What became of a host that was looked at (a code of `LOOK`), when it is known whether it was eligible: then it can only have warmed up. */
+/** The `LOOK` code of a host that was not picked; if it was eligible, it can only be warming up. */
 export function lookOf(view: HostView, slot: number, excluded: number, wasEligible: boolean): number {
   if (wasEligible) return LOOK.warming;
   if (slot === excluded) return LOOK.excluded;
   return hasRoom(view, slot) ? LOOK.avoided : LOOK.full;
 }
 
-/** The pick of a list with one candidate or none: that one, unless it is excluded. */
+/** The pick of a list with at most one candidate: that one, unless it is excluded. */
 export function onlyCandidate(
   view: HostView,
   candidates: Int32Array,
@@ -68,9 +68,9 @@ export function onlyCandidate(
 }
 
 /**
- * The place in the list of the first candidate from `start` on, in the list's order, that is eligible and takes the
- * request. When none of the next 32 with room is, an eligible one is taken though it warms up; when none has room, one
- * whose turn can be waited for; else any but the excluded one: sending anyway beats refusing. -1 when there is none.
+ * Returns the place of the first candidate from `start` on, in list order, that is eligible and takes the request. If
+ * none of the next 32 non-full ones is, falls back to one that is warming up; if all are full, to a full one, whose
+ * queue can be waited for; else to any but the excluded one, as trying beats refusing. -1 when there is none.
  */
 export function firstEligible(
   view: HostView,
@@ -84,7 +84,7 @@ export function firstEligible(
   return walk(view, candidates, start, true, nowMs, excluded, random, trace);
 }
 
-/** The same, with any candidate as likely as another, as far as the looks go. */
+/** The same, with every candidate equally likely, within the limit of looks. */
 export function anyEligible(
   view: HostView,
   candidates: Int32Array,
@@ -104,7 +104,7 @@ export function anyEligible(
   return walk(view, candidates, random.below(count), false, nowMs, excluded, random, trace);
 }
 
-/** Full hosts are passed over without counting as looks: the walk ends with the list at the latest. */
+/** Walks the list; full hosts don't count as looks, so the walk may run to its end. */
 function walk(
   view: HostView,
   candidates: Int32Array,
@@ -150,7 +150,7 @@ function walk(
     if (i < MAX_LOOKS) trace?.look(view, slot, nowMs, look, Number.NaN);
   }
   const place = chosen >= 0 ? chosen : warming >= 0 ? warming : full >= 0 ? full : lastResort;
-  // It may have come after those that were told.
+  // It may lie beyond the traced part of the walk.
   if (place >= 0)
     trace?.look(
       view,
@@ -162,7 +162,7 @@ function walk(
   return place;
 }
 
-/** How many hosts of the list are full, one after the other, between these places. Where most are full, a pick is mostly this loop. */
+/** Length of the run of full hosts in the list between these places. When most hosts are full, a pick spends its time in this loop. */
 function fullInARow(inflight: Int32Array, maxInflight: number, candidates: Int32Array, from: number, last: number): number {
   let place = from;
   while (place <= last && (inflight[candidates[place] as number] as number) >= maxInflight) place++;

@@ -1,10 +1,10 @@
-// How a belief about a host fades while no request can confirm it. There is one half-life for all of them, so that every
-// eligible host is tried again within seconds, however bad it was: what a host is believed to do, and how much of it fails.
+// How beliefs about a host fade while no request can confirm them. All share one half-life, so that every eligible
+// host, however bad, is tried again within seconds: its learned speed and its failures alike.
 
-/** After so long without new evidence half of a belief is forgotten. */
+/** Half-life of a belief without new evidence. */
 export const FORGET_HALF_LIFE_MS = 2000;
 
-/** The share (0..1) of a belief that is forgotten after so long without evidence; what takes its place is the neutral value. */
+/** The fraction (0..1) of a belief that is forgotten after this long without evidence; the neutral value replaces it. */
 export function forgottenAfter(elapsedMs: number): number {
   return 1 - 0.5 ** (elapsedMs / FORGET_HALF_LIFE_MS);
 }

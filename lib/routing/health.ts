@@ -1,28 +1,28 @@
-// When checks take a host out and bring it back: so many in a row, so that a lost packet takes nobody out and a
-// lucky answer brings nobody back. Pure.
+// Rise and fall of active checks: it takes several results in a row to take a host out or bring it back, so that
+// neither a lost packet nor a lucky answer does. Pure.
 
-/** What decides it; `HealthRules` has these fields. */
+/** The thresholds; a subset of `HealthRules`. */
 export interface RiseAndFall {
-  /** Good checks in a row that bring a host back. */
+  /** Successful checks in a row that bring a host back. */
   readonly healthRise: number;
   /** Failed checks in a row that take a host out. */
   readonly healthFall: number;
 }
 
-/** What checks say of a host so far. */
+/** The state of a host's checks. */
 export interface Checked {
   readonly isDown: boolean;
-  /** The checks in a row that said the contrary of `isDown`. */
+  /** Consecutive checks that contradict `isDown`. */
   readonly streak: number;
 }
 
-/** A host that no check has said anything of yet: it is taken to be well. */
+/** A host without any check yet counts as healthy. */
 export const UNCHECKED: Checked = { isDown: false, streak: 0 };
 
-/** A host that is out. */
+/** A host that is down. */
 export const FALLEN: Checked = { isDown: true, streak: 0 };
 
-/** What one more check makes of it. */
+/** The state after one more check. */
 export function afterCheck({ isDown, streak }: Checked, isGood: boolean, { healthRise, healthFall }: RiseAndFall): Checked {
   if (isGood !== isDown) return { isDown, streak: 0 };
   if (streak + 1 < (isDown ? healthRise : healthFall)) return { isDown, streak: streak + 1 };

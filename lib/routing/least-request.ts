@@ -1,13 +1,13 @@
-// Least request: of two hosts drawn at random, the one with fewer of this balancer's own requests in flight. It
-// needs no figures from anyone, and so is what the others are measured against when there are none.
-// Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001.
+// Least request: of two hosts sampled at random, picks the one with fewer of this balancer's own requests in flight. It
+// needs no figures from others, and so is the baseline without them. Source: Mitzenmacher, "The Power of Two Choices in
+// Randomized Load Balancing", IEEE TPDS 12(10), 2001.
 
 import type { HostView, PickTrace, Policy } from '../model.js';
 import { onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
 
-/** A host that fails everything counts as if it had so many more requests in flight: failing fast must not look idle. */
+/** A host that fails every request counts as having this many more in flight: failing fast must not look idle. */
 const FAILING_REQUESTS = 20;
 
 /** Two choices by this balancer's own requests in flight. */
@@ -26,7 +26,7 @@ export class LeastRequest implements Policy {
     const count = candidates[0] as number;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, this.#trace);
 
-    // Two different ones: of equal hosts none is favoured.
+    // Two different hosts, so that equal hosts are treated equally.
     const first = this.#random.below(count);
     const a = candidates[1 + first] as number;
     const b = candidates[1 + ((first + 1 + this.#random.below(count - 1)) % count)] as number;

@@ -1,4 +1,4 @@
-// From an algorithm's name to the policy that does it.
+// Creates the policy of an algorithm.
 
 import type { Algorithm, PickTrace, Policy } from '../model.js';
 import { Adaptive } from './adaptive.js';
@@ -7,7 +7,7 @@ import type { Random } from './random.js';
 import { Resource } from './resource.js';
 import { RoundRobin } from './round-robin.js';
 
-/** A new policy of this algorithm; each balancer has its own, with its own stream of random numbers. It tells `trace` what it looks at. */
+/** Creates a policy of this algorithm; each balancer has its own, with its own random stream. `trace` receives every host considered. */
 export function createPolicy(algorithm: Algorithm, random: Random, trace?: PickTrace): Policy {
   switch (algorithm) {
     case 'adaptive':

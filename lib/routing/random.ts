@@ -1,5 +1,4 @@
-// A small seeded generator of random numbers: quick, without allocation, the same on every machine.
-// Not for secrets.
+// A small seeded random number generator: fast, without allocation, the same on every machine. Not for secrets.
 
 /** A stream of random integers (xorshift32; Marsaglia, "Xorshift RNGs", 2003). */
 export class Random {
@@ -7,14 +6,15 @@ export class Random {
 
   /** @param seed any integer; the same seed gives the same stream */
   constructor(seed: number) {
-    // A few rounds of mixing (the finaliser of MurmurHash3), so that seeds 1, 2, 3 give unlike streams; 0 is a fixed point of xorshift.
+    // Mix the seed (the finaliser of MurmurHash3), so that seeds 1, 2, 3 give unrelated streams; 0 is a fixed point of
+    // xorshift.
     let mixed = (seed | 0) ^ 0x9e3779b9;
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
     mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
     this.#state = mixed ^ (mixed >>> 16) || 1;
   }
 
-  /** An integer in [0, bound), each as likely as the others to within 2^-32; `bound` ≥ 1. */
+  /** Returns an integer in [0, bound), uniform to within 2^-32; `bound` ≥ 1. */
   below(bound: number): number {
     let state = this.#state;
     state ^= state << 13;

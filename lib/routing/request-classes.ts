@@ -1,40 +1,40 @@
-// Sorts requests into classes by route, for one balancer: small ids for the routes that are asked for most, and 0
-// for the rest together. Which those are is counted by SpaceSaving (Metwally, Agrawal, El Abbadi, "Efficient
-// Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005) with fading counts: memory is fixed,
-// and what has an id is not pushed out by paths that come once. Ids change hands only at `turn`, slowly.
+// Classifies requests by route, for one balancer: small ids for the most frequent routes, 0 for the rest. Frequent
+// routes are found by SpaceSaving (Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements
+// in Data Streams", ICDT 2005) with decayed counts: memory is fixed, and one-off paths don't evict a route with an id.
+// Ids change only at `turn`, slowly.
 
 import { MAX_CLASSES } from '../model.js';
 import { Route } from './route.js';
 
-/** The id of the rest: whatever has no class of its own. */
+/** The id of the rest: all routes without a class of their own. */
 export const REST_CLASS = 0;
 
-/** The name of the rest, where classes stand by name. */
+/** The name of the rest, where classes are listed by name. */
 export const REST_NAME = '(rest)';
 
-/** Routes that are counted: those with an id, and candidates. */
+/** Number of routes counted: those with an id, and candidates. */
 const ROUTES = 256;
 const BUCKETS = 1024;
 
-/** Half of a route's count is forgotten in so long. */
+/** Half-life of a route's count. */
 const HALF_LIFE_MS = 60_000;
 
-/** So often must a route have come, surely, before it gets an id. */
+/** Minimum guaranteed count before a route gets an id. */
 const PROMOTE_AT = 4;
 
-/** A route takes the id of another one only when it came so many times as often. */
+/** A route takes over the id of another one only when it is this many times as frequent. */
 const DISPLACE_FACTOR = 2;
 
-/** A route whose count faded below this gives its id back: one of 1,000 after 17 minutes of silence. */
+/** A route whose count decayed below this returns its id: 17 minutes of silence after a count of 1,000. */
 const IDLE_COUNT = 0.01;
 
-/** An id that was given back rests so long, until requests of its old class have ended. */
-const REST_MS = 10_000;
+/** How long a returned id is not reassigned, so that requests of its old class can end. */
+const QUARANTINE_MS = 10_000;
 
-/** An id that changed hands: what is known by it must be forgotten. */
+/** A reassigned id: whatever was learned under it must be forgotten. */
 export interface ClassChange {
   readonly id: number;
-  /** The class that has the id now; null when none has. */
+  /** The class that has the id now; null for none. */
   readonly name: string | null;
 }
 
@@ -44,30 +44,30 @@ export class RequestClasses {
   readonly #hashA = new Int32Array(ROUTES);
   readonly #hashB = new Int32Array(ROUTES);
   readonly #count = new Float64Array(ROUTES);
-  /** How much of the count may be of routes that were there before. */
+  /** How much of the count may belong to routes previously in the same place. */
   readonly #error = new Float64Array(ROUTES);
   readonly #id = new Uint8Array(ROUTES);
-  /** 1 when the route gets an id the next time it comes, since only then its name can be told. */
-  readonly #isWanted = new Uint8Array(ROUTES);
-  /** Open addressing: a route's index + 1, or 0. */
+  /** 1 when the route gets an id on its next request, since its name is known only then. */
+  readonly #isPromoted = new Uint8Array(ROUTES);
+  /** Hash table with open addressing: a route's index + 1, or 0. */
   readonly #buckets = new Int16Array(BUCKETS);
   #used = 0;
-  /** No candidate's count is below this, and replacing starts at the hand. */
+  /** Lower bound of all candidates' counts; replacement continues at the hand. */
   #floor = 0;
   #hand = 0;
   readonly #names: (string | null)[] = [REST_NAME, ...Array.from({ length: MAX_CLASSES - 1 }, () => null)];
-  /** Ids that may be given, the lowest last. */
+  /** Free ids, lowest last. */
   readonly #free = Array.from({ length: MAX_CLASSES - 1 }, (_, index) => MAX_CLASSES - 1 - index);
-  readonly #resting: { readonly id: number; readonly untilMs: number }[] = [];
+  readonly #quarantined: { readonly id: number; readonly untilMs: number }[] = [];
   #changes: ClassChange[] = [];
   #turnedAtMs = Number.NaN;
 
-  /** @param seed any integer, best one that clients don't know */
+  /** @param seed any integer, ideally one unknown to clients */
   constructor(seed: number) {
     this.#route = new Route(seed);
   }
 
-  /** The class's id (0..63) of one request, which is counted. Allocates nothing, but for a name when an id is given. */
+  /** Returns the class id (0..63) of a request, and counts it. Allocates nothing, except a name when it assigns an id. */
   classOf(method: string, target: string): number {
     const route = this.#route;
     route.read(method, target);
@@ -77,13 +77,13 @@ export class RequestClasses {
       if (index < 0) break;
       if (this.#hashA[index] !== hashA || this.#hashB[index] !== hashB) continue;
       (this.#count[index] as number)++;
-      return this.#isWanted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
+      return this.#isPromoted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
     }
     this.#admit(hashA, hashB);
     return REST_CLASS;
   }
 
-  /** The class's id of a request that is only asked about: nothing is counted. */
+  /** Returns the class id of a request without counting it. */
   idOf(method: string, target: string): number {
     this.#route.read(method, target);
     const { hashA, hashB } = this.#route;
@@ -93,12 +93,12 @@ export class RequestClasses {
     return REST_CLASS;
   }
 
-  /** The name of a class, such as `GET /users/:id`; null for an id that no class has. */
+  /** The name of a class, such as `GET /users/:id`; null for an unassigned id. */
   name(id: number): string | null {
     return this.#names[id] ?? null;
   }
 
-  /** All classes that have an id. */
+  /** All classes with an id. */
   named(): (readonly [id: number, name: string])[] {
     const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
     for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
@@ -108,14 +108,11 @@ export class RequestClasses {
     return named;
   }
 
-  /**
-   * To be called about once a second: counts fade, and ids are given and taken back. Gives the ids that changed
-   * hands since the turn before.
-   */
+  /** Decays the counts, and assigns and returns ids; call about once a second. Returns the ids reassigned since the previous turn. */
   turn(nowMs: number): readonly ClassChange[] {
     this.#fade(nowMs);
-    while (this.#resting[0] !== undefined && this.#resting[0].untilMs <= nowMs)
-      this.#free.push((this.#resting.shift() as { id: number }).id);
+    while (this.#quarantined[0] !== undefined && this.#quarantined[0].untilMs <= nowMs)
+      this.#free.push((this.#quarantined.shift() as { id: number }).id);
     for (let index = 0; index < this.#used; index++) {
       if (this.#id[index] !== 0 && (this.#count[index] as number) < IDLE_COUNT) this.#takeBack(index, nowMs);
     }
@@ -142,19 +139,19 @@ export class RequestClasses {
     const withId: number[] = [];
     const candidates: number[] = [];
     for (let index = 0; index < this.#used; index++) {
-      this.#isWanted[index] = 0;
+      this.#isPromoted[index] = 0;
       if (this.#id[index] !== 0) withId.push(index);
       else if (sure(index) >= PROMOTE_AT) candidates.push(index);
     }
     candidates.sort((one, other) => sure(other) - sure(one));
     withId.sort((one, other) => (this.#count[one] as number) - (this.#count[other] as number));
-    // Ids that rest are spoken for by the first candidates.
-    let spokenFor = this.#resting.length;
+    // Ids in quarantine are reserved for the first candidates.
+    let reserved = this.#quarantined.length;
     for (const [place, index] of candidates.entries()) {
       if (place < this.#free.length) {
-        this.#isWanted[index] = 1;
-      } else if (spokenFor > 0) {
-        spokenFor--;
+        this.#isPromoted[index] = 1;
+      } else if (reserved > 0) {
+        reserved--;
       } else {
         const weakest = withId.shift();
         if (weakest === undefined || sure(index) < DISPLACE_FACTOR * (this.#count[weakest] as number) + PROMOTE_AT) break;
@@ -164,7 +161,7 @@ export class RequestClasses {
   }
 
   #give(index: number, method: string, target: string): number {
-    this.#isWanted[index] = 0;
+    this.#isPromoted[index] = 0;
     const id = this.#free.pop();
     if (id === undefined) return REST_CLASS;
     const name = this.#route.name(method, target);
@@ -179,10 +176,10 @@ export class RequestClasses {
     this.#id[index] = 0;
     this.#names[id] = null;
     this.#changes.push({ id, name: null });
-    this.#resting.push({ id, untilMs: nowMs + REST_MS });
+    this.#quarantined.push({ id, untilMs: nowMs + QUARANTINE_MS });
   }
 
-  /** Counts a route that is new, in place of the candidate that came least. */
+  /** Counts a new route, in place of the least frequent candidate. */
   #admit(hashA: number, hashB: number): void {
     let index: number;
     if (this.#used < ROUTES) {
@@ -195,7 +192,7 @@ export class RequestClasses {
       const count = this.#count[index] as number;
       this.#error[index] = count;
       this.#count[index] = count + 1;
-      this.#isWanted[index] = 0;
+      this.#isPromoted[index] = 0;
     }
     this.#hashA[index] = hashA;
     this.#hashB[index] = hashB;
@@ -205,8 +202,8 @@ export class RequestClasses {
   }
 
   /**
-   * A candidate whose count is within one of the least. A hand goes round, and so a flood of new paths costs a
-   * few steps each, not a search through all.
+   * Finds a candidate whose count is within one of the least. The hand moves on round the table, so a flood of new
+   * paths costs a few steps each instead of a full search.
    */
   #leastCandidate(): number {
     for (;;) {
@@ -223,7 +220,7 @@ export class RequestClasses {
     }
   }
 
-  /** Takes a route out of the buckets, moving up what was displaced by it (Knuth, vol. 3, 6.4, algorithm R). */
+  /** Removes a route from the hash table and moves up displaced entries (Knuth, vol. 3, 6.4, algorithm R). */
   #remove(index: number): void {
     const buckets = this.#buckets;
     let hole = bucketOf(this.#hashA[index] as number, this.#hashB[index] as number);

@@ -1,8 +1,7 @@
-// Resource: by how used the hosts are, without herding.
-// Two hosts are drawn at random and the less used one wins. Sending to the least used of all would
-// send every balancer's every request to the same host until its next report.
-// Source: Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000; Azar, Broder,
-// Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1), 1999.
+// Resource: picks by CPU and memory usage, without herding: of two hosts sampled at random, the less used one. The
+// least used of all would get every balancer's requests until its next report. Source: Mitzenmacher, "How Useful Is Old
+// Information?", IEEE TPDS 11(1), 2000; Azar, Broder, Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1),
+// 1999.
 
 import type { HostView, PickTrace, Policy } from '../model.js';
 import { onlyCandidate } from './eligible.js';
@@ -10,7 +9,7 @@ import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
 import { putUsage } from './usage.js';
 
-/** Two choices by CPU and memory: O(1) whatever the number of hosts. */
+/** Two choices by CPU and memory usage; O(1) in the number of hosts. */
 export class Resource implements Policy {
   readonly algorithm = 'resource';
   readonly #random: Random;
@@ -26,11 +25,11 @@ export class Resource implements Policy {
     const count = candidates[0] as number;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, this.#trace);
 
-    // Both drawn from all: now and then they are the same host, and so even the most used of all keeps
-    // a small share. Else the more used of two hosts would get nothing until its next report.
+    // Sampled with replacement: sometimes both are the same host, so even the most used one keeps a small share.
+    // Otherwise the more used of two hosts would get nothing until its next report.
     const a = candidates[1 + this.#random.below(count)] as number;
     const b = candidates[1 + this.#random.below(count)] as number;
-    // A host that fails fast looks idle: what it fails counts as work.
+    // A host that fails fast looks idle, so its failures count as usage.
     return lessLoaded(a, b, putUsage, view, nowMs, excluded, this.#random, this.#trace);
   }
 }

@@ -1,14 +1,14 @@
-// How many retries there may be: a share of the recent requests, so that a fleet whose hosts die is not
-// hammered by its own balancers. Pure; time comes as an argument.
-// Source: Finagle's retry budgets (a percentage over a sliding window, with a floor for little traffic).
+// A retry budget: retries are limited to a percentage of recent requests, so that balancers don't hammer a fleet whose
+// hosts are dying. Pure; time is an argument. Source: Finagle's retry budgets (a percentage over a sliding window, with
+// a floor for little traffic).
 
-/** The window in two halves: counts are of the last five to ten seconds. */
+/** Half of the window: counts cover the last five to ten seconds. */
 const HALF_MS = 5000;
 
-/** So many retries within the window are always allowed. */
+/** Minimum number of retries allowed within the window. */
 const FLOOR = 10;
 
-/** A budget of retries. */
+/** A retry budget. */
 export class RetryBudget {
   readonly #share: number;
   #halfEndsMs = 0;
@@ -17,7 +17,7 @@ export class RetryBudget {
   #requestsBefore = 0;
   #retriesBefore = 0;
 
-  /** @param percent retries as a percentage of the requests; 0 allows none at all */
+  /** @param percent retries as a percentage of requests; 0 allows none */
   constructor(percent: number) {
     this.#share = percent / 100;
   }
@@ -28,7 +28,7 @@ export class RetryBudget {
     this.#requests++;
   }
 
-  /** Whether one more retry is within the budget; it is counted if so. */
+  /** Whether the budget allows one more retry; counts it if so. */
   mayRetry(nowMs: number): boolean {
     if (nowMs >= this.#halfEndsMs) this.#turn(nowMs);
     if (this.#share === 0) return false;

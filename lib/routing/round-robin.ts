@@ -1,12 +1,12 @@
-// Round-robin: each host in turn. It needs no figures, and is what the others are measured against.
+// Round-robin: each host in turn. It needs no figures, and is the baseline for the other algorithms.
 
 import type { HostView, PickTrace, Policy } from '../model.js';
 import { firstEligible } from './eligible.js';
 import type { Random } from './random.js';
 
 /**
- * Each host in turn, in the table's order. Every balancer starts at a place of its own: if all
- * began with the first host, a fleet that starts together would send its requests there together.
+ * Picks each host in turn, in table order. Every balancer starts at a random place, since balancers started together
+ * would otherwise move in lockstep.
  */
 export class RoundRobin implements Policy {
   readonly algorithm = 'round-robin';
@@ -26,7 +26,7 @@ export class RoundRobin implements Policy {
     if (count === 0) return -1;
     const place = firstEligible(view, candidates, this.#turn % count, nowMs, excluded, this.#random, this.#trace);
     if (place < 0) return -1;
-    // On from the one that was taken: else whoever comes after a host that was passed over would have its turns too.
+    // Continue after the picked host; otherwise the host after a skipped one would get its turns, too.
     this.#turn = place;
     return candidates[place] as number;
   }

@@ -1,22 +1,22 @@
-// The route of a request: its method and path with ids folded, so that /users/17 and /users/18?full are one.
-// Read in one pass over the characters into a hash of two words, without building a string; the route's name is
-// built only when somebody wants it. Whatever a client sends, a name is short and printable ASCII.
+// Derives a request's route: its method and path with ids folded, so that /users/17 and /users/18?full are one. One
+// pass over the characters computes a hash of two words without building a string; the name is built only on demand.
+// Whatever a client sends, a name is short and printable ASCII.
 
-/** Segments of a path that make a route; what follows is cut. */
+/** Maximum segments of a route; the rest is cut. */
 const MAX_SEGMENTS = 8;
-/** Characters of a path after which no further part is begun. */
+/** No further part begins after this many characters of a path. */
 const MAX_PATH = 120;
-/** A part longer than this is no word of a route. */
+/** A longer part counts as an id. */
 const MAX_PART = 32;
-/** Characters of a method that count. */
+/** Significant characters of a method. */
 const MAX_METHOD = 16;
-/** Parts between slashes and dots that are kept. */
+/** Maximum parts, separated by slashes and dots. */
 const MAX_PARTS = 32;
 
-/** No name is longer: method, path, a last part of percent-encodings, and the mark of a cut. */
+/** Maximum length of a name: method, path, a last part of percent-encodings, and the mark of a cut. */
 export const MAX_ROUTE_NAME = 256;
 
-// Kinds of characters. Up to PUNCTUATION they belong to a part, from DOT on they end it.
+// Character kinds. Those up to PUNCTUATION belong to a part, those from DOT on end it.
 const OTHER = 0;
 const DIGIT = 1;
 const LOWER = 2;
@@ -55,7 +55,7 @@ const QUESTION_MARK = 63;
 const SPACE = 32;
 const SLASH_CODE = 47;
 const DOT_CODE = 46;
-/** Added to what must be percent-encoded, so that it is not taken for the character itself. */
+/** Added to a code that must be percent-encoded, to distinguish it from the character itself. */
 const ENCODED = 0x100;
 const ID_MARK = 0x200;
 const CUT_MARK = 0x201;
@@ -64,27 +64,27 @@ const CUT_MARK = 0x201;
 const PRIME_A = 0x01000193;
 const PRIME_B = 0x2c1b3c6d;
 
-/** Reads routes, one after the other; what it holds is of the last one read. */
+/** Parses routes one after the other; holds the last one. */
 export class Route {
-  /** The route's hash: two words, which together are taken for the route itself. */
+  /** The route's hash: two words that identify the route. */
   hashA = 0;
   hashB = 0;
   readonly #seed: number;
-  /** Per part: where it starts and ends in the target, and how it is written. */
+  /** Per part: its start and end in the target, and flags. */
   readonly #parts = new Int32Array(MAX_PARTS * 3);
   #partCount = 0;
   #isCut = false;
   /** Per segment: the hash and the number of parts before it, for `..`. */
   readonly #before = new Int32Array(MAX_SEGMENTS * 3);
 
-  /** @param seed any integer: with an unknown one, clients can't aim at a hash */
+  /** @param seed any integer; if it is unknown, clients can't construct collisions */
   constructor(seed: number) {
     this.#seed = seed | 0;
   }
 
   /**
-   * Reads the route of a request line. An absolute target counts by its path; queries, fragments, path
-   * parameters (`;a=b`), empty segments and `.` don't count, `..` goes back. Percent-encoded letters are letters.
+   * Parses the route of a request line. Of an absolute target only the path counts. Queries, fragments, path parameters
+   * (`;a=b`), empty segments and `.` are ignored, `..` goes up. Percent-encoded letters count as letters.
    */
   read(method: string, target: string): void {
     const parts = this.#parts;
@@ -104,7 +104,7 @@ export class Route {
     const limit = i + MAX_PATH;
     let isEnd = i >= length;
     while (!isEnd) {
-      // One segment: `i` is on its slash.
+      // One segment: `i` is at its slash.
       const next = i + 1 < length ? KINDS[target.charCodeAt(i + 1)] : END;
       if (next === SLASH) {
         i++;
@@ -123,7 +123,7 @@ export class Route {
       let isAfterId = false;
       let dots = 0;
       let kind = SLASH;
-      // Its parts, which dots divide.
+      // Its parts, separated by dots.
       for (;;) {
         const beforeA = a;
         const beforeB = b;
@@ -186,7 +186,7 @@ export class Route {
         }
       }
       if (isBare && dots <= 2 && !this.#isCut) {
-        // `.` or `..`, or nothing at all before a parameter.
+        // `.` or `..`, or nothing before a parameter.
         if (dots === 2 && depth > 0) depth--;
         a = before[depth * 3] as number;
         b = before[depth * 3 + 1] as number;
@@ -215,7 +215,7 @@ export class Route {
     this.#partCount = partCount;
   }
 
-  /** The name of the route that was read last, of the same method and target: `GET /users/:id/orders`. */
+  /** The name of the last route parsed, given the same method and target: `GET /users/:id/orders`. */
   name(method: string, target: string): string {
     const parts = this.#parts;
     let path = '';
@@ -224,12 +224,12 @@ export class Route {
       path += flags & 1 ? '/' : '.';
       path += flags & 2 ? ':id' : plain(target.slice(parts[part * 3], parts[part * 3 + 1]));
     }
-    const word = method.slice(0, MAX_METHOD).replace(/[^!-~]/g, '?') || '?';
-    return `${word} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_ROUTE_NAME);
+    const shownMethod = method.slice(0, MAX_METHOD).replace(/[^!-~]/g, '?') || '?';
+    return `${shownMethod} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_ROUTE_NAME);
   }
 }
 
-/** Where the path of a target starts: at its slash; at its end when it has none (`*`, an authority). */
+/** Start of a target's path: its slash, or its end when it has none (`*`, an authority). */
 function pathStart(target: string): number {
   if (target.charCodeAt(0) === SLASH_CODE) return 0;
   const scheme = target.indexOf('://');
@@ -243,9 +243,9 @@ function pathStart(target: string): number {
 }
 
 /**
- * Whether a part of a path names one thing of many: numbers, dates, UUIDs, long hexadecimal, tokens in which
- * digits, capitals and small letters change often, whatever has five digits or is mostly digits, and whatever
- * is too long for a word. `v2`, `oauth2`, `sha256` and `summer-2024` are words.
+ * Whether a part of a path is an id: a number, date, UUID, long hexadecimal, a token in which digits, capitals and
+ * small letters alternate often, anything with five digits or mostly digits, and anything too long for a word. `v2`,
+ * `oauth2`, `sha256` and `summer-2024` are words.
  */
 function looksLikeId(size: number, digits: number, hexes: number, punctuation: number, switches: number): boolean {
   if (size > MAX_PART || digits >= 5) return true;
@@ -261,13 +261,13 @@ function decodePair(high: number, low: number): number {
   return highValue < 0 || lowValue < 0 ? -1 : highValue * 16 + lowValue;
 }
 
-/** RFC 3986, section 2.3: these mean the same whether they are encoded or not. */
+/** RFC 3986, section 2.3: these are equivalent whether encoded or not. */
 function isUnreserved(code: number): boolean {
   const kind = KINDS[code] as number;
   return (kind >= DIGIT && kind <= UPPER) || code === 45 || code === 46 || code === 95 || code === 126;
 }
 
-/** A part as its hash took it: unreserved characters as they are, what is not printable percent-encoded. */
+/** A part as it was hashed: unreserved characters literally, unprintable ones percent-encoded. */
 function plain(text: string): string {
   return text
     .replace(/%([0-9a-fA-F]{2})/g, (encoded, pair: string) => {

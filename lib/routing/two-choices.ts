@@ -1,20 +1,20 @@
-// The less loaded of two hosts: what `resource` and `least-request` have in common.
-// Source: Azar, Broder, Karlin and Upfal, "Balanced Allocations", SIAM J. Comput. 29(1), 1999; Mitzenmacher, "The
-// Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001.
+// Picks the less loaded of two hosts, for `resource` and `least-request`. Source: Azar, Broder, Karlin and Upfal,
+// "Balanced Allocations", SIAM J. Comput. 29(1), 1999; Mitzenmacher, "The Power of Two Choices in Randomized Load
+// Balancing", IEEE TPDS 12(10), 2001.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf } from './eligible.js';
 import type { Random } from './random.js';
 
 /**
- * Puts into `loads[place]` how loaded a host is; less is better. Not as a result: a number with a fraction that a call
- * gives back or is handed is an object on the heap, unless the compiler has put the function in the place of its call.
+ * Writes a host's load to `loads[place]`; lower is better. It is not returned, because V8 allocates a fractional number
+ * that crosses a call boundary on the heap unless the call is inlined.
  */
 export type PutLoad = (view: HostView, slot: number, nowMs: number, loads: Float64Array, place: number) => void;
 
 const loads = new Float64Array(2);
 
-/** Of the slots `a` and `b` the less loaded one that may be picked; another one when neither may, -1 when there is none. */
+/** Returns the less loaded of the slots `a` and `b` that may be picked; another one when neither may, -1 when there is none. */
 export function lessLoaded(
   a: number,
   b: number,
@@ -34,7 +34,7 @@ export function lessLoaded(
   if (mayUseA && mayUseB) {
     putLoad(view, a, nowMs, loads, 0);
     putLoad(view, b, nowMs, loads, 1);
-    // Equal figures: the first, which is as random as the second.
+    // On equal loads the first one, which is as random as the second.
     return (loads[1] as number) < (loads[0] as number) ? b : a;
   }
   if (mayUseA) return a;

@@ -1,43 +1,43 @@
-// Which hosts may be picked: builds the candidates' list and puts it in force at one stroke. Invariant: a host that
-// the traffic thread does not know, or that an operator took out, is never in it. It also notes since when a host that
-// comes into the list warms up.
+// Builds the candidate list, the hosts that may be picked, and publishes it atomically. Invariant: a host that the
+// traffic thread does not know, or that an operator took out, is never in it. Also records when a host that enters the
+// list began to warm up.
 
 import { HOST_STATES } from '../model.js';
 import type { Count } from './counters.js';
 import { putInForce, setOut, setWarmSince } from './fleet-cells.js';
 import { HEADER, type TableColumns } from './layout.js';
 
-/** What decides who is a candidate; `HealthRules` has these fields. */
+/** The rules for candidates; a subset of `HealthRules`. */
 export interface CandidateRules {
-  /** When more than this share of the hosts is out, all are used. */
+  /** When more than this percentage of the hosts is out, all are used. */
   readonly maxEjectedPercent: number;
-  /** How long a host that is new or has come back warms up. 0: not at all. */
+  /** Slow-start period of a host that is new or has come back; 0 disables it. */
   readonly slowStartMs: number;
 }
 
-/** All are used only when all are out, and nobody warms up. */
+/** All hosts are used only when all are out, and there is no slow start. */
 export const PLAIN_RULES: CandidateRules = { maxEjectedPercent: 100, slowStartMs: 0 };
 
-/** One host, as far as the list is concerned. */
+/** One host, as the list needs it. */
 export interface Candidate {
   readonly slot: number;
-  /** What this balancer's own checks found, when they know better than the table; null when they do not. */
+  /** The result of this balancer's own checks, which overrides the table; null without one. */
   readonly ownDown: boolean | null;
 }
 
-/** Hosts that come so soon after the start were there before it: they need not warm up. */
+/** A host that appears this soon after the start existed before it, and needs no warm-up. */
 const SETTLED_AFTER_MS = 3000;
 
 const STATE_DOWN = HOST_STATES.indexOf('down');
 
-/** Builds the lists of one table. */
+/** Builds the candidate lists of one table. */
 export class CandidateList {
   readonly #columns: TableColumns;
   readonly #count: Count;
   readonly #rules: CandidateRules;
-  /** 1 for each slot of the list in force; also of the one that an earlier fleet thread built. */
+  /** 1 for each slot of the list in force, even if an earlier fleet thread built it. */
   readonly #isListed: Uint8Array;
-  /** The list that is being built. */
+  /** The list under construction. */
   readonly #list: Int32Array;
   #startedAtMs = Number.NaN;
 
@@ -50,16 +50,17 @@ export class CandidateList {
     this.#mark(this.#inForce());
   }
 
-  /** Whether so many hosts are out that all are candidates, but those that an operator took out. */
+  /** Whether panic mode is on: too many hosts are out, so all are candidates except those an operator took out. */
   get isPanic(): boolean {
     return this.#columns.header[HEADER.panic] === 1;
   }
 
   /**
-   * Builds the list anew. Left out are hosts that the traffic thread does not know yet, that are down, that this
-   * balancer ejected, and that an operator took out. Panic: when more than `maxEjectedPercent` of the known hosts
-   * that no operator took out are left out, or all, all of them are candidates, those that are well first: sending anyway beats refusing everything.
-   * @returns when the list should next be built because an ejection ends (process's clock), or Infinity
+   * Rebuilds the list. It leaves out hosts that the traffic thread does not know yet, that are down, that this balancer
+   * ejected, and that an operator took out. Panic mode: if more than `maxEjectedPercent` of the known hosts that no
+   * operator took out would be left out, or all of them, they all become candidates, healthy ones first: trying a bad
+   * host beats refusing every request.
+   * @returns when to rebuild because an ejection ends (process clock), or Infinity
    */
   build(hosts: Iterable<Candidate>, nowMs: number): number {
     if (Number.isNaN(this.#startedAtMs)) this.#startedAtMs = nowMs;
@@ -68,7 +69,7 @@ export class CandidateList {
     let total = 0;
     let count = 0;
     let rebuildAtMs = Number.POSITIVE_INFINITY;
-    // Those that are in come first and those that are out from the other end, so that one pass will do.
+    // One pass: hosts in fill the list from the front, hosts out from the back.
     let end = list.length;
     for (const { slot, ownDown } of hosts) {
       if (known[slot] === 0 || operator[slot] !== 0) continue;
@@ -97,8 +98,8 @@ export class CandidateList {
   }
 
   /**
-   * Hosts that come into the list warm up; not while the balancer itself has just started, nor when there is
-   * nobody who could carry what they are spared.
+   * Starts the warm-up of hosts that enter the list; not right after the balancer's own start, nor when no other host
+   * could take the traffic they are spared.
    */
   #warmUp(isPanic: boolean, nowMs: number): void {
     if (this.#rules.slowStartMs === 0 || nowMs - this.#startedAtMs < SETTLED_AFTER_MS) return;

@@ -1,17 +1,17 @@
-// What a request of each class costs: the master tells it by the class's name, the traffic thread reads it by its
-// own number for the class.
+// The cost of a request by class. The master publishes costs by class name; the traffic thread reads them by its own
+// class ids.
 
 import { type Costs, FLEET, MAX_CLASSES } from '../model.js';
 import { REST_CLASS } from '../routing/request-classes.js';
 import { setClassCost } from './fleet-cells.js';
 import type { FleetColumns } from './layout.js';
 
-/** Where nothing is known yet, all requests count the same. */
+/** Cost of every request while nothing is known, in ms. */
 const UNKNOWN_COST_MS = 1;
 
 /**
- * The work (ms of CPU) that a request of this class is expected to be: what the master told of the class; else of the
- * rest, which a class is part of until it has a name; else what requests cost on average.
+ * The expected work of a request of this class, in ms of CPU: the published cost of the class, else that of the rest,
+ * to which an unnamed class belongs, else the average cost of a request.
  */
 export function expectedCost({ classCost, fleet }: Pick<FleetColumns, 'classCost' | 'fleet'>, classId: number): number {
   const known = classCost[classId] as number;
@@ -22,34 +22,34 @@ export function expectedCost({ classCost, fleet }: Pick<FleetColumns, 'classCost
   return mean > 0 ? mean : UNKNOWN_COST_MS;
 }
 
-/** Works out which cell of the shared table has which cost. */
+/** Writes the published costs into the shared table's cells. */
 export class ClassCosts {
   readonly #columns: FleetColumns;
   readonly #names: (string | null)[] = [];
   #costs: ReadonlyMap<string, number> = new Map();
-  #told: Costs = [];
+  #published: Costs = [];
 
   constructor(columns: FleetColumns) {
     this.#columns = columns;
   }
 
-  /** A class has this name from now on, by the traffic thread's id; null: none has the id. */
+  /** Names a class by the traffic thread's id; null when the id is free again. */
   setClass(id: number, name: string | null): void {
     if (!(id >= 0 && id < MAX_CLASSES)) return;
     this.#names[id] = name;
     this.#write(id);
   }
 
-  /** Takes what the master says: all classes whose cost is known, in milliseconds of CPU. */
+  /** Takes the master's costs of all classes, in ms of CPU. */
   take(costs: Costs): void {
-    this.#told = costs;
+    this.#published = costs;
     this.#costs = new Map(costs);
     for (let id = 0; id < this.#names.length; id++) this.#write(id);
   }
 
-  /** What the master said last. */
-  get told(): Costs {
-    return this.#told;
+  /** The costs last published by the master. */
+  get published(): Costs {
+    return this.#published;
   }
 
   #write(id: number): void {

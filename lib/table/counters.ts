@@ -1,9 +1,9 @@
-// The counters of a balancer, kept in the shared table so that each thread can count and the
-// heartbeat can publish all of them. Each counter has one writing thread.
+// The counters of a balancer. They live in the shared table, so that every thread can count and the heartbeat can
+// publish them all. Each counter has one writing thread.
 
 /**
- * All counters, by the thread that counts them. The names are also the fields of the balancer's hash
- * in Redis, and what `meercat status --json` prints.
+ * All counters, by the thread that writes them. The names are also fields of the balancer's hash in Redis, and appear
+ * in `meercat status --json`.
  */
 export const COUNTERS = [
   // Traffic.
@@ -15,7 +15,7 @@ export const COUNTERS = [
   'requests_queued',
   'websockets',
   'internal_errors',
-  // Traffic: requests and connections that were refused, by reason.
+  // Traffic: refused requests and connections, by reason.
   'refused_request_line',
   'refused_target',
   'refused_version',
@@ -40,7 +40,7 @@ export const COUNTERS = [
   'refused_queue_full',
   'refused_memory',
   'header_names_dropped',
-  // Traffic: waits that were too long.
+  // Traffic: timeouts.
   'timeouts_header',
   'timeouts_keep_alive',
   'timeouts_client_body',
@@ -51,7 +51,7 @@ export const COUNTERS = [
   'timeouts_response',
   'timeouts_tunnel',
   'timeouts_half_closed',
-  // Traffic: what hosts did, and what followed.
+  // Traffic: host failures, and reactions to them.
   'hosts_connect_failed',
   'hosts_lookup_failed',
   'hosts_reset',
@@ -71,10 +71,10 @@ export const COUNTERS = [
   'ejections_5xx',
   'ejections_ended',
   'access_log_dropped',
-  // Traffic: load reports in answers of hosts.
+  // Traffic: load reports in responses.
   'inband_read',
   'inband_dropped_malformed',
-  // Fleet: tables from the master, and what stands in Redis.
+  // Fleet: tables from the master, and state in Redis.
   'tables_applied',
   'tables_dropped_old',
   'tables_dropped_rival',
@@ -93,7 +93,7 @@ export const COUNTERS = [
   'masterships',
   'name_conflicts',
   'fleet_thread_restarts',
-  // Hosts: what agents and balancers say to the master.
+  // Hosts: messages from agents and balancers to the master.
   'reports_taken',
   'reports_dropped_malformed',
   'reports_dropped_oversized',
@@ -120,10 +120,10 @@ export type CounterName = (typeof COUNTERS)[number];
 
 const INDEX = new Map<CounterName, number>(COUNTERS.map((name, index) => [name, index]));
 
-/** Counts one or several times on a shared counter. */
+/** Increments a counter, by 1 unless told otherwise. */
 export type Count = (name: CounterName, times?: number) => void;
 
-/** The way to count in one thread; the cells are those of `openTable(…).counters`. */
+/** Returns one thread's way to count; the cells are `openTable(…).counters`. */
 export function counterOf(cells: Float64Array): Count {
   return (name, times = 1) => {
     const index = INDEX.get(name) as number;
@@ -131,7 +131,7 @@ export function counterOf(cells: Float64Array): Count {
   };
 }
 
-/** All counters that are not zero, by name. */
+/** All non-zero counters, by name. */
 export function readCounters(cells: Float64Array): Partial<Record<CounterName, number>> {
   const counts: Partial<Record<CounterName, number>> = {};
   for (const [name, index] of INDEX) {

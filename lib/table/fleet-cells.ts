@@ -1,6 +1,6 @@
-// The fleet thread's cells of the shared table: every write to them, of whatever part of that thread, is a function of
-// this file. Who calls one has worked the value out; nothing is worked out here but what a cell makes of a row. The
-// traffic thread's cells are written in own-requests.ts and by its pool of hosts; see layout.ts for who has which.
+// Writes the fleet thread's cells of the shared table: every write to them is a function of this file. Callers compute
+// the values; here only rows are converted into cells. own-requests.ts and the host pool write the traffic thread's
+// cells; layout.ts says who owns which.
 
 import { type FiguresRow, FLEET, HOST_STATES, type HostRow, type LoadRow, type Stamp } from '../model.js';
 import { usageOf } from '../routing/usage.js';
@@ -9,7 +9,10 @@ import { shortMastership } from './stamp.js';
 
 const STATE_UP = HOST_STATES.indexOf('up');
 
-/** Writes a row's figures; `nowMs` is when it arrived (process's clock), and its age is counted back from there. True when the host's state is another one than before. */
+/**
+ * Writes a row's figures; true when the host's state changed. `nowMs` is its arrival (process clock), from which its
+ * age is counted back.
+ */
 export function writeRow(columns: FleetColumns, slot: number, row: HostRow, nowMs: number): boolean {
   writeFigures(columns, slot, row, nowMs);
   writeLoad(columns, slot, row);
@@ -19,7 +22,7 @@ export function writeRow(columns: FleetColumns, slot: number, row: HostRow, nowM
   return hasChanged;
 }
 
-/** Writes what an agent said; see `writeRow` for `nowMs`. */
+/** Writes an agent's figures; see `writeRow` for `nowMs`. */
 export function writeFigures(columns: FleetColumns, slot: number, { cpu, memory, cores, ageMs }: FiguresRow, nowMs: number): void {
   columns.cpu[slot] = cpu ?? Number.NaN;
   columns.memory[slot] = memory ?? Number.NaN;
@@ -28,7 +31,7 @@ export function writeFigures(columns: FleetColumns, slot: number, { cpu, memory,
   columns.reportedAt[slot] = ageMs === null ? Number.NaN : nowMs - ageMs;
 }
 
-/** Writes what changes of a host many times a second. */
+/** Writes the part of a row that changes many times a second. */
 export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): void {
   columns.fleetInflight[slot] = row.inflight;
   columns.fleetWork[slot] = row.work;
@@ -36,7 +39,7 @@ export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): vo
   columns.speed[slot] = row.speed ?? Number.NaN;
 }
 
-/** Makes a slot that of a host of which nothing is known: it is up, and need not warm up. */
+/** Resets a slot for a new host: up, without figures or warm-up. */
 export function clearRow(columns: FleetColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
@@ -49,82 +52,82 @@ export function clearRow(columns: FleetColumns, slot: number): void {
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
-/** Forgets what its agent and the master said of a host that stays: it is up again, with no figures. */
+/** Discards the figures of a host that stays: it is up, with nothing known. */
 export function forgetFigures(columns: FleetColumns, slot: number): void {
   columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
   columns.capacity[slot] = columns.capacityTrend[slot] = columns.speed[slot] = Number.NaN;
   columns.state[slot] = STATE_UP;
 }
 
-/** Whether the master calls the host of a slot too quick to be believed. */
-export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isQuick: boolean): void {
-  likelyBogus[slot] = isQuick ? 1 : 0;
+/** Marks whether the master considers a slot's host implausibly fast. */
+export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isBogus: boolean): void {
+  likelyBogus[slot] = isBogus ? 1 : 0;
 }
 
-/** What an operator said of a host, as a code; see `OPERATOR_STATES`. */
+/** Writes an operator's setting of a host, as a code; see `OPERATOR_STATES`. */
 export function setOperator({ operator }: FleetColumns, slot: number, code: number): void {
   operator[slot] = code;
 }
 
-/** What all other balancers have in flight on a host, and the work of it (ms of CPU). */
+/** Writes the other balancers' requests in flight on a host, and their work (ms of CPU). */
 export function setOthers({ othersInflight, othersWork }: FleetColumns, slot: number, inflight: number, work: number): void {
   othersInflight[slot] = inflight;
   othersWork[slot] = work;
 }
 
-/** What a host's capacity was over the last seconds. */
+/** Writes the moving average of a host's capacity. */
 export function setCapacityTrend({ capacityTrend }: FleetColumns, slot: number, trend: number): void {
   capacityTrend[slot] = trend;
 }
 
-/** A host that comes into the candidates' list warms up from now on (process's clock). */
+/** Starts a host's warm-up (process clock). */
 export function setWarmSince({ warmSince }: FleetColumns, slot: number, nowMs: number): void {
   warmSince[slot] = nowMs;
 }
 
-/** Whether a host is down or ejected: then it is a candidate only in a panic. */
+/** Marks a host as down or ejected: then it is a candidate only in panic mode. */
 export function setOut({ out }: FleetColumns, slot: number, isOut: boolean): void {
   out[slot] = isOut ? 1 : 0;
 }
 
-/** A figure of the fleet as a whole; NaN when it is not known. */
+/** Writes a figure of the whole fleet; NaN when unknown. */
 export function setFleetFigure({ fleet }: FleetColumns, figure: keyof typeof FLEET, value: number): void {
   fleet[FLEET[figure]] = value;
 }
 
-/** What a request of a class costs (ms of CPU); NaN when that is not known. */
+/** Writes the cost of a request of a class (ms of CPU); NaN when unknown. */
 export function setClassCost({ classCost }: FleetColumns, classId: number, costMs: number): void {
   classCost[classId] = costMs;
 }
 
-/** The stamp of the table that is in force from now on. */
+/** Writes the stamp of the table now in force. */
 export function writeStamp({ wideHeader }: FleetColumns, { term, mastership, seq }: Stamp): void {
   wideHeader[WIDE_HEADER.term] = term;
   wideHeader[WIDE_HEADER.seq] = seq;
   wideHeader[WIDE_HEADER.mastership] = shortMastership(mastership);
 }
 
-/** The highest term that this process ever saw. */
+/** Writes the highest term that this process ever saw. */
 export function setHighestTerm({ wideHeader }: FleetColumns, term: number): void {
   wideHeader[WIDE_HEADER.highestTerm] = term;
 }
 
-/** The seq of the last load message that this process sent. */
+/** Writes the seq of the last load message that this process sent. */
 export function setLoadSeq({ wideHeader }: FleetColumns, seq: number): void {
   wideHeader[WIDE_HEADER.loadSeq] = seq;
 }
 
 /** A list of candidates. */
 export interface Candidates {
-  /** Element 0 is the count, then come the slots, those that are well first. */
+  /** Element 0 is the count, then the slots follow, healthy ones first. */
   readonly list: Int32Array;
-  /** How many are well. */
+  /** Number of healthy candidates. */
   readonly well: number;
-  /** Whether so many hosts are out that all are candidates. */
+  /** Whether panic mode is on: too many hosts are out, so all are candidates. */
   readonly isPanic: boolean;
 }
 
-/** Puts a list in force at one stroke: it is copied into the one that nobody reads, and readers turn to that. */
+/** Publishes a list atomically: copies it into the inactive buffer, then switches readers over. */
 export function putInForce({ header, lists }: Pick<TableColumns, 'header' | 'lists'>, { list, well, isPanic }: Candidates): void {
   const next = Atomics.load(header, HEADER.activeList) === 0 ? 1 : 0;
   lists[next].set(list.subarray(0, 1 + (list[0] as number)));

@@ -1,11 +1,11 @@
-// What is assumed of hosts of which nothing is known: the medians of those whose figures can be believed.
+// Neutral figures, assumed for hosts of which nothing is known: the medians over the hosts with trustworthy figures.
 
 import { isLikelyBogus, neutralPaceOf } from '../routing/pace.js';
 import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { setFleetFigure } from './fleet-cells.js';
 import type { TableColumns } from './layout.js';
 
-/** Works them out anew, of the hosts in these slots. */
+/** Recomputes the neutral figures over the hosts in these slots. */
 export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
   const { usage, reportedAt, capacity, capacityTrend, speed, pace } = columns;
   setFleetFigure(
@@ -29,7 +29,7 @@ export function refreshNeutral(columns: TableColumns, slots: readonly number[], 
   setFleetFigure(columns, 'mostCapacity', most);
 }
 
-/** The figures that are known of these slots. */
+/** The known figures of these slots. */
 function figuresOf(slots: readonly number[], column: Float64Array): Float64Array {
   return Float64Array.from(slots, (slot) => column[slot] as number).filter((figure) => !Number.isNaN(figure));
 }

@@ -1,18 +1,18 @@
-// This balancer's own requests in the shared table: begun, ended, served. The traffic thread writes these cells, and
-// so does the simulation; load messages are made of them (own-loads.ts).
+// Counts this balancer's own requests in the shared table: begun, ended, served. The traffic thread and the simulation
+// write these cells; own-loads.ts builds load messages from them.
 
 import { MAX_CLASSES } from '../model.js';
 import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import type { TableColumns } from './layout.js';
 
-/** One more request in flight on a host, and the work that it is expected to be (ms of CPU). */
+/** Adds a request in flight on a host, with its expected work (ms of CPU). */
 export function beginRequest({ inflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
   inflight[slot] = (inflight[slot] as number) + 1;
   work[slot] = (work[slot] as number) + cost;
   startSum[slot] = (startSum[slot] as number) + nowMs;
 }
 
-/** It has ended, however: exactly once for each `beginRequest`, with the same cost. */
+/** Ends a request, whatever its outcome: exactly once per `beginRequest`, with the same cost. */
 export function endRequest(
   { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
   slot: number,
@@ -22,20 +22,20 @@ export function endRequest(
 ): void {
   const left = (inflight[slot] as number) - 1;
   inflight[slot] = left;
-  // Sums of fractions: what remains of nothing is nothing.
+  // A sum of fractions may leave a residue after the last request.
   work[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (work[slot] as number) - cost;
   startSum[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - startedAtMs);
 }
 
-/** A request that has ended counts as if it were in flight for a while longer. */
+/** Counts a request that has ended as still in flight. */
 export function beginPhantom({ phantomInflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
   phantomInflight[slot] = (phantomInflight[slot] as number) + 1;
   work[slot] = (work[slot] as number) + cost;
   startSum[slot] = (startSum[slot] as number) + nowMs;
 }
 
-/** That is over: exactly once for each `beginPhantom`, with the same cost. */
+/** Ends a phantom request: exactly once per `beginPhantom`, with the same cost. */
 export function endPhantom(
   { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
   slot: number,
@@ -51,7 +51,7 @@ export function endPhantom(
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - begunAtMs);
 }
 
-/** The host answered a request in so many times what is usual. */
+/** Records the response time of a request as a multiple of the usual. */
 export function notePace({ pace, answers, paceSum }: TableColumns, slot: number, multiple: number): void {
   const before = answers[slot] as number;
   const bounded = Math.min(multiple, MAX_MULTIPLE);
@@ -60,7 +60,7 @@ export function notePace({ pace, answers, paceSum }: TableColumns, slot: number,
   paceSum[slot] = (paceSum[slot] as number) + bounded;
 }
 
-/** It was served as it should be, and tells of the host: its work, its duration, and the products that say how much both scatter. */
+/** Records a successful request as evidence of the host's speed: work, duration, their squares and product. */
 export function recordServed(columns: TableColumns, slot: number, classId: number, cost: number, tookMs: number): void {
   const { workDone, busyMs, workSquares, workByDuration, durationSquares, servedByClass, busyByClass } = columns;
   workDone[slot] = (workDone[slot] as number) + cost;
@@ -73,13 +73,13 @@ export function recordServed(columns: TableColumns, slot: number, classId: numbe
   busyByClass[cell] = (busyByClass[cell] as number) + tookMs;
 }
 
-/** Its host said what it took, in milliseconds of CPU. */
-export function recordSaid({ saidCount, saidMs }: TableColumns, classId: number, cpuMs: number): void {
-  saidCount[classId] = (saidCount[classId] as number) + 1;
-  saidMs[classId] = (saidMs[classId] as number) + cpuMs;
+/** Records the CPU time that the host reported for a request, in ms. */
+export function recordReportedCost({ reportedCostCount, reportedCostMs }: TableColumns, classId: number, cpuMs: number): void {
+  reportedCostCount[classId] = (reportedCostCount[classId] as number) + 1;
+  reportedCostMs[classId] = (reportedCostMs[classId] as number) + cpuMs;
 }
 
-/** Makes a slot's cells those of a host that nothing was sent to yet. */
+/** Resets a slot's cells for a host without requests. */
 export function clearRequests(columns: TableColumns, slot: number): void {
   const {
     inflight,

@@ -1,4 +1,4 @@
-// The host table as the traffic thread reads it at every pick: no copies, no locks.
+// The traffic thread's view of the host table, read at every pick: no copies, no locks.
 
 import type { HostView } from '../model.js';
 import { HEADER, type TableColumns } from './layout.js';
@@ -50,10 +50,9 @@ export class TableReader implements HostView {
   }
 
   /**
-   * The list in force. The writer fills the other one and then turns over, so a list that was taken
-   * here stays whole for the length of a pick. Should this thread be stopped by the system for longer
-   * than two tables take, it may read a list that is being rewritten: every number in it is still a
-   * slot, and the pick is at worst as good as one made on a table a moment older or newer.
+   * The list in force. The writer fills the inactive buffer and then switches, so a list taken here stays intact for
+   * the length of a pick. If the system suspends this thread for longer than two updates, it may read a list that is
+   * being rewritten; each entry is still a slot, so the pick is as good as one made a moment earlier or later.
    */
   candidates(): Int32Array {
     return Atomics.load(this.#header, HEADER.activeList) === 0 ? this.#lists[0] : this.#lists[1];

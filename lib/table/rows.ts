@@ -1,10 +1,10 @@
-// The cells of a host in the shared table as a row of the host table: the way back from fleet-cells.ts, which writes
-// rows into cells. What is not known is NaN in a cell and null in a row.
+// Converts a host's cells in the shared table back into a row; the inverse of fleet-cells.ts. Unknown is NaN in a cell
+// and null in a row.
 
 import { HOST_STATES, type HostRow } from '../model.js';
 import type { FleetColumns } from './layout.js';
 
-/** The cells of a host as a row, with its age as of now. A host whose agent has reported is not static any more. */
+/** Reads a host's cells as a row, with its current age. A host whose agent has reported is no longer static. */
 export function readRow(
   columns: FleetColumns,
   { slot, name, url, isStatic }: { slot: number; name: string; url: string; isStatic: boolean },
@@ -23,7 +23,7 @@ export function readRow(
     rps: null,
     ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
     inflight: columns.fleetInflight[slot] as number,
-    // Which the master works out anew from what balancers tell it.
+    // The master recomputes it from load messages.
     fleetRps: 0,
     work: columns.fleetWork[slot] as number,
     capacity: known(columns.capacity[slot]),

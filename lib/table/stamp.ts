@@ -1,18 +1,18 @@
-// The order of masters' tables, which their stamps give, and the stamp of the table in force.
+// Orders the masters' tables by their stamps, and reads the stamp of the table in force.
 
 import type { Stamp } from '../model.js';
 import { WIDE_HEADER } from './layout.js';
 
-/** A number of the header holds 53 bits: this many hex digits of a mastership's identity. */
+/** Hex digits of a mastership's id that fit into a header cell, which holds 53 bits. */
 const SHORT_DIGITS = 12;
 
 /**
- * A master publishes at most once a millisecond, and a hosts thread that was started again leaves out 1,000 numbers.
- * What is further ahead than this, and the time since the last table, was not numbered by a master.
+ * Maximum plausible jump of a seq, beyond 1 per ms since the last table: a master publishes at most once a millisecond,
+ * and a restarted hosts thread skips 1,000 numbers.
  */
 const MAX_SEQ_JUMP = 10_000;
 
-/** Whether two stamps are of two masterships that hold one term: nobody can say which is newer. An unknown mastership is no rival. */
+/** Whether two stamps share a term but not a mastership: neither is newer. An unknown mastership is no rival. */
 export function areRivals(a: Stamp, b: Stamp): boolean {
   return a.term === b.term && a.mastership !== b.mastership && a.mastership !== '' && b.mastership !== '';
 }
@@ -22,19 +22,19 @@ export function isNewer(a: Stamp, b: Stamp): boolean {
   return a.term > b.term || (a.term === b.term && a.seq > b.seq && !areRivals(a, b));
 }
 
-/** Whether a stamp's seq can follow the one that was applied `sinceMs` ago. Of another mastership any can. */
+/** Whether a stamp's seq can follow the one applied `sinceMs` ago; after a change of mastership, any can. */
 export function isPlausibleSeq(stamp: Stamp, applied: Stamp, sinceMs: number): boolean {
   return stamp.mastership !== applied.mastership || stamp.seq <= applied.seq + MAX_SEQ_JUMP + sinceMs;
 }
 
-/** A mastership's identity as the number that a cell of the header holds. */
+/** A mastership's id as the number in its header cell. */
 export function shortMastership(mastership: string): number {
   return Number.parseInt(mastership.slice(0, SHORT_DIGITS), 16) || 0;
 }
 
 const CELLS = [WIDE_HEADER.term, WIDE_HEADER.seq, WIDE_HEADER.mastership] as const;
 
-/** Another thread may write the stamp while it is read: it is read again until it stays the same, this often at most. */
+/** Maximum reads of a stamp: another thread may be writing it, so it is read until two reads agree. */
 const MAX_READS = 10;
 
 /** The stamp of the table in force, with the first 12 digits of its mastership; '' before the first table. */

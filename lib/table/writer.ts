@@ -1,6 +1,5 @@
-// The host table as the fleet thread writes it: the only place that gives out slots and builds the
-// candidates' list. It is written from two sources that are merged here: what the master publishes,
-// and the static hosts that this balancer was started with.
+// The fleet thread's writer of the host table, the only place that allocates slots and builds the candidate list.
+// Merges two sources: the master's tables, and the static hosts that this balancer was started with.
 
 import { HOST_STATES, type HostRow, type HostTable, type OperatorState, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
@@ -15,36 +14,36 @@ import { clearRow, forgetFigures, setFleetFigure, setLikelyBogus, writeFigures, 
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
-/** What changed in who has which slot. A removed slot is given out again only after `release`. */
+/** How the slot allocation changed. A removed slot is reused only after `release`. */
 export interface SlotChange {
   readonly added: readonly SlotHost[];
   readonly removed: readonly SlotHost[];
 }
 
-/** How long a host that a new master does not know is kept: its agent has this time to be heard. */
+/** How long a host that a new master does not know is kept, so that its agent can report. */
 export const KEEP_ORPHANS_MS = 5000;
 
-/** Writes the shared table. One instance a process at a time, in the fleet thread. */
+/** Writes the shared table. One instance per process at a time, in the fleet thread. */
 export class TableWriter {
   readonly #columns: TableColumns;
   readonly #count: Count;
   readonly #candidates: CandidateList;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Slots;
-  /** Whom the master called too quick. */
+  /** The hosts that the master considers implausibly fast. */
   #likelyBogus: readonly string[] = [];
   #isListOld = true;
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   readonly #operatorStates: OperatorStates;
-  /** The hosts that this balancer was started with: their URLs by name. */
+  /** The hosts this balancer was started with: URL by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
   /**
    * @param rules who is a candidate
-   * @param known the hosts that already have slots, when the thread before this one died, in the order in which they
-   * came: of two with one name the later one is where that host moved to, and the other is removed by `admitKnown`
-   * @param leaving the slots of hosts that were removed before, until they are released
+   * @param known the hosts that already have slots, after the previous thread died, oldest first: of two with one name,
+   * the later is where the host moved to, and `admitKnown` removes the other
+   * @param leaving slots of removed hosts that are not released yet
    */
   constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], leaving: readonly number[] = []) {
     this.#columns = columns;
@@ -56,20 +55,20 @@ export class TableWriter {
     if (known.length === 0) setFleetFigure(columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)));
   }
 
-  /** Whether hosts came, went, or may be picked or not otherwise than before, since the candidates' list was built. */
+  /** Whether hosts or their eligibility changed since the candidate list was built. */
   get isListOld(): boolean {
     return this.#isListOld;
   }
 
   /**
-   * The stamp of the last table that was applied; `NO_STAMP` before the first. What a thread before this one applied has
-   * its term and seq, of an unknown mastership.
+   * The stamp of the last applied table; `NO_STAMP` before the first. After a restart of the thread, it has the applied
+   * term and seq, but an unknown mastership.
    */
   get stamp(): Stamp {
     return { ...readStamp(this.#columns.wideHeader), mastership: this.#mastership };
   }
 
-  /** Takes the static hosts, which need no master to be routed to. */
+  /** Takes the static hosts, which are routed to even without a master. */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
@@ -78,14 +77,14 @@ export class TableWriter {
   }
 
   /**
-   * Writes a table, whole or in part. The caller has checked that it is newer than `stamp`.
+   * Writes a full or partial table. The caller has checked that it is newer than `stamp`.
    *
-   * A whole table of the same master removes what it does not name. A new master may just have
-   * started, or Redis may have come back empty: hosts that it does not name are kept for 5 s more, in
-   * which their agents report to it, and only then removed (`sweepOrphans`).
-   * @param nowMs when it arrived, on the process's clock: ages of reports are counted back from here
-   * @param isStored whether it is what Redis remembers. Its master may be long gone, and does not move a static host
-   * of this balancer's to another URL; one that lives and publishes does, as it knows what the others name
+   * A full table of the same master removes the hosts that it does not name. A new master may just have started, or
+   * Redis may have come back empty: hosts that it does not name are kept for another 5 s, in which their agents can
+   * report, before `sweepOrphans` removes them.
+   * @param nowMs its arrival (process clock): ages of reports are counted back from here
+   * @param isStored whether it is the snapshot in Redis. Its master may be long gone, so it does not move a static host
+   * of this balancer to another URL; a live master's table does, as that master knows what the others name
    */
   apply(table: HostTable, nowMs: number, isStored = false): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
@@ -109,7 +108,7 @@ export class TableWriter {
       for (const [name, entry] of this.#entries) {
         if (!entry.isPublished || named.has(name)) continue;
         if (isNewMaster) entry.orphanedAtMs = nowMs;
-        // An orphan has its time, however many whole tables the new master sends within it.
+        // An orphan keeps its grace period, however many full tables the new master sends.
         else if (Number.isNaN(entry.orphanedAtMs)) this.#unpublish(name, change);
       }
     }
@@ -127,7 +126,7 @@ export class TableWriter {
     return change;
   }
 
-  /** The traffic thread knows the hosts that it was told of: they may be picked. Those that they replace leave now. */
+  /** The traffic thread knows the hosts it was sent: they may be picked. Removes their predecessors. */
   admitKnown(): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     this.#isListOld = true;
@@ -139,14 +138,14 @@ export class TableWriter {
     return change;
   }
 
-  /** Says that nothing uses a removed slot any more, so that another host may have it. */
+  /** Releases a removed slot for reuse, once nothing uses it. */
   release(slot: number): void {
     this.#slots.giveBack(slot);
   }
 
   /**
-   * Builds the candidates' list anew and puts it in force at one stroke; see `CandidateList`.
-   * @returns when the list should next be built because an ejection ends (process's clock), or Infinity
+   * Rebuilds the candidate list and publishes it atomically; see `CandidateList`.
+   * @returns when to rebuild because an ejection ends (process clock), or Infinity
    */
   rebuildCandidates(nowMs: number): number {
     this.#isListOld = false;
@@ -156,12 +155,12 @@ export class TableWriter {
     );
   }
 
-  /** Whether so many hosts are out that all are candidates. */
+  /** Whether panic mode is on: too many hosts are out, so all are candidates. */
   get isPanic(): boolean {
     return this.#candidates.isPanic;
   }
 
-  /** Takes what an operator said of hosts, all of it, also of hosts that may come later; gives those in the table that are `ejected` since now. */
+  /** Replaces the operators' settings, for hosts that may join later too; returns the hosts in the table that are newly `ejected`. */
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): SlotHost[] {
     this.#operatorStates.take(operatorStates);
     const ejected: SlotHost[] = [];
@@ -171,12 +170,12 @@ export class TableWriter {
     return ejected.map(slotHostOf);
   }
 
-  /** What an operator said of hosts, as far as it is known. */
+  /** The known operators' settings, by host. */
   get operatorStates(): ReadonlyMap<string, OperatorState> {
     return this.#operatorStates.all;
   }
 
-  /** Takes what this balancer's own check of a host found: it goes before what the table says, until `forgetChecks`. */
+  /** Records the result of this balancer's own check; it overrides the table until `forgetChecks`. */
   setOwnDown(name: string, isDown: boolean): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
@@ -184,13 +183,13 @@ export class TableWriter {
     this.#isListOld = true;
   }
 
-  /** Whether the table says that a host is down; false for one that is not known. */
+  /** Whether a host is down in the table; false for an unknown one. */
   isDown(name: string): boolean {
     const entry = this.#entries.get(name);
     return entry !== undefined && HOST_STATES[this.#columns.state[entry.slot] as number] === 'down';
   }
 
-  /** Lets go of what own checks found: the table knows better again. */
+  /** Discards the results of own checks, as the table is current again. */
   forgetChecks(): void {
     for (const entry of this.#entries.values()) {
       if (entry.ownDown !== null) this.#isListOld = true;
@@ -198,7 +197,7 @@ export class TableWriter {
     }
   }
 
-  /** Computes anew what is assumed of hosts of which nothing is known: the medians of those whose figures can be believed. */
+  /** Recomputes the neutral figures, assumed for hosts of which nothing is known. */
   refreshNeutral(nowMs: number): void {
     refreshNeutral(
       this.#columns,
@@ -213,14 +212,14 @@ export class TableWriter {
     return this.#hosts;
   }
 
-  /** The table as rows: what a new master starts from when Redis remembers less than it does. */
+  /** The table as rows: a new master starts from them if Redis has an older one. */
   rows(nowMs: number): HostRow[] {
-    // A host that no master has published yet is of no interest to the next one, unless it was found to be down.
+    // Leave out hosts that no master has published, unless own checks found them down.
     return [...this.#entries.values()]
       .filter((entry) => entry.isPublished || entry.ownDown === true)
       .map((entry) => {
         const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
-        // What this balancer found while there was no master is newer than what the last one said.
+        // Own checks made without a master are newer than the last table.
         return Object.assign(row, entry.ownDown === true && { state: 'down' });
       });
   }
@@ -237,7 +236,10 @@ export class TableWriter {
     if (writeRow(this.#columns, entry.slot, row, nowMs)) this.#isListOld = true;
   }
 
-  /** A new address is a new host: connections and requests in flight belong to the old one, which leaves when the traffic thread knows the new one. */
+  /**
+   * Moves a host to a new slot for its new address. Connections and requests in flight keep the old slot until the
+   * traffic thread knows the new one.
+   */
   #move(entry: Entry, url: string, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
     const moved = this.#add(entry.name, url, change);
     if (moved === undefined) {
@@ -249,9 +251,9 @@ export class TableWriter {
   }
 
   #setLikelyBogus(names: readonly string[]): void {
-    const mark = (host: string, isQuick: boolean): void => {
+    const mark = (host: string, isBogus: boolean): void => {
       const entry = this.#entries.get(host);
-      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isQuick);
+      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isBogus);
     };
     for (const host of this.#likelyBogus) mark(host, false);
     for (const host of names) mark(host, true);
@@ -274,7 +276,7 @@ export class TableWriter {
     return entry;
   }
 
-  /** True when an operator said something else of the host before. */
+  /** True when the operator's setting of the host changed. */
   #applyState(entry: Entry): boolean {
     const hasChanged = this.#operatorStates.apply(entry);
     this.#isListOld ||= hasChanged;
@@ -293,7 +295,7 @@ export class TableWriter {
     if (entry === undefined) return;
     entry.isPublished = false;
     entry.orphanedAtMs = Number.NaN;
-    // A static host stays, at its own URL, with nothing known of it.
+    // A static host stays, at its own URL, without figures.
     const url = this.#statics.get(name);
     if (url === entry.url) {
       forgetFigures(this.#columns, entry.slot);

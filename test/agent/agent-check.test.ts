@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Agent, type AgentOptions, startAgent } from '../../lib/agent/agent.js';
+import { type Agent, type AgentConfig, startAgent } from '../../lib/agent/agent.js';
 import { type AgentCheckState, afterLine, GONE_LINE, LEAVE_LINE, NOTHING_SAID, readingOf, serveLine } from '../../lib/agent/agent-check.js';
 import { type AgentCheckServer, openAgentCheckServer } from '../../lib/agent/agent-check-server.js';
 import { openProbe } from '../../lib/agent/probe.js';
@@ -231,7 +231,7 @@ test('a taken port is reported as such', async () => {
 });
 
 /** A running agent, with its log lines. */
-async function withAgent<T>(options: Partial<AgentOptions>, fn: (agent: Agent, lines: readonly string[]) => Promise<T>): Promise<T> {
+async function withAgent<T>(options: Partial<AgentConfig>, fn: (agent: Agent, lines: readonly string[]) => Promise<T>): Promise<T> {
   const lines: string[] = [];
   const agent = await startAgent(
     {

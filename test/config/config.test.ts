@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   type BalancerConfig,
-  checkBalancerConfig,
+  checkRelations,
   checkFleet,
   DEFAULTS,
   defaultHostName,
@@ -360,7 +360,7 @@ test('a long value is not repeated whole in the message', () => {
 const CONFIG: BalancerConfig = { ...DEFAULTS, consolePort: 9080, name: '', statics: [] };
 
 test('the defaults pass every check, and are what the README says', () => {
-  assert.is(checkBalancerConfig(CONFIG), CONFIG);
+  assert.is(checkRelations(CONFIG), CONFIG);
   assert.equal(
     [DEFAULTS.redis, DEFAULTS.namespace, DEFAULTS.port, DEFAULTS.algorithm, DEFAULTS.leaseTtlMs, DEFAULTS.drainTimeoutMs],
     [['redis://127.0.0.1:6379'], 'meercat', 8080, 'adaptive', 1500, 30_000],
@@ -369,15 +369,15 @@ test('the defaults pass every check, and are what the README says', () => {
 
 test('an odd number of Redis is a quorum; an even one, or none, is refused', () => {
   const urls = (count: number): string[] => Array.from({ length: count }, (_, i) => `redis://r${i}`);
-  for (const count of [1, 3, 5]) checkBalancerConfig({ ...CONFIG, redis: urls(count) });
+  for (const count of [1, 3, 5]) checkRelations({ ...CONFIG, redis: urls(count) });
   for (const count of [2, 4]) {
     assert.match(
-      refusal(() => checkBalancerConfig({ ...CONFIG, redis: urls(count) })),
+      refusal(() => checkRelations({ ...CONFIG, redis: urls(count) })),
       new RegExp(`^--redis: ${count} servers can split`),
     );
   }
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, redis: [] })),
+    refusal(() => checkRelations({ ...CONFIG, redis: [] })),
     /^--redis: no address/,
   );
 });
@@ -387,38 +387,38 @@ test('two hosts of one name are refused, two names of one URL are not', () => {
     { name: 'a', url: 'http://a:1' },
     { name: 'b', url: 'http://a:1' },
   ];
-  checkBalancerConfig({ ...CONFIG, statics: [a, b] });
+  checkRelations({ ...CONFIG, statics: [a, b] });
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, statics: [a, b, a] })),
+    refusal(() => checkRelations({ ...CONFIG, statics: [a, b, a] })),
     /^--host: two hosts have the name a; .*name=NAME/,
   );
 });
 
 test('the console needs a port of its own, unless both are any free one', () => {
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, consolePort: CONFIG.port })),
+    refusal(() => checkRelations({ ...CONFIG, consolePort: CONFIG.port })),
     /^--console-port must differ from --port$/,
   );
-  checkBalancerConfig({ ...CONFIG, port: 0, consolePort: 0 });
+  checkRelations({ ...CONFIG, port: 0, consolePort: 0 });
 });
 
 test('what only a check with a path has needs a path', () => {
   const [healthPath, healthHost, healthExpect] = ['/health', 'app.example', [{ from: 200, to: 200 }]];
-  checkBalancerConfig({ ...CONFIG, healthPath, healthHost, healthExpect });
+  checkRelations({ ...CONFIG, healthPath, healthHost, healthExpect });
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, healthHost })),
+    refusal(() => checkRelations({ ...CONFIG, healthHost })),
     /^--health-host needs --health-path$/,
   );
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, healthExpect })),
+    refusal(() => checkRelations({ ...CONFIG, healthExpect })),
     /^--health-expect needs --health-path$/,
   );
 });
 
 test("a balancer's name keeps the rule for names", () => {
-  checkBalancerConfig({ ...CONFIG, name: 'b1' });
+  checkRelations({ ...CONFIG, name: 'b1' });
   assert.match(
-    refusal(() => checkBalancerConfig({ ...CONFIG, name: 'b 1' })),
+    refusal(() => checkRelations({ ...CONFIG, name: 'b 1' })),
     /^--name: letters, digits and/,
   );
 });

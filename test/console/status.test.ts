@@ -1,8 +1,11 @@
 // `meercat status` against a real Redis: once, as JSON, again and again until it is told to stop, and what it says
 // when Redis goes. The rows are written here as the fleet writes them.
 
+import { getEventListeners } from 'node:events';
+import { Writable } from 'node:stream';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { printStatus } from '../../lib/console/status.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { until, withRedis } from '../support/brackets.js';
@@ -89,8 +92,6 @@ test('as JSON: everything that is known, one document', () =>
         rps: 4,
         reported: null,
       });
-      const empty = await meercat(['status', '--json', '--redis', url]);
-      assert.equal(JSON.parse(empty.stdout), { namespace: 'meercat', master: null, term: null, balancers: [], hosts: [], problems: [] });
     }),
   ));
 
@@ -131,7 +132,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 test('watching survives a Redis that goes: it says so, and shows the fleet again when it is back', () =>
   withRedis((redis) =>
     withMeercat(['status', '--watch', '--redis', redis.url], async (child) => {
-      await child.waitForLine(/^fleet meercat/);
+      await child.waitForLine(/^this Redis has no fleet with the namespace meercat/);
       await redis.kill();
       await child.waitForLine(/^Redis can't be read: /);
       await redis.restart();
@@ -150,13 +151,38 @@ test('once, a Redis that hangs is given up with one line and exit code 1', () =>
     assert.match(stderr, /^meercat: Redis at redis:\/\/127\.0\.0\.1:\d+ can't be used: [^\n]+; check --redis$/);
   }));
 
+test('watching for long listens to its signal once', () =>
+  withRedis(({ url }) =>
+    withClients([url], async (client) => {
+      await writeFleet(client);
+      const abort = new AbortController();
+      let looks = 0;
+      const out = new Writable({
+        write(_chunk, _encoding, done) {
+          looks++;
+          done();
+        },
+      }) as unknown as NodeJS.WriteStream;
+      const options = { redis: url, namespace: 'meercat', isWatching: true, isJson: true, isCosts: false };
+      const watching = printStatus(options, out, abort.signal);
+      // Node.js warns of more than ten listeners.
+      try {
+        await until(() => looks > 12, { timeoutMs: 60_000, what: 'a dozen looks' });
+        assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
+      } finally {
+        abort.abort();
+        await watching;
+      }
+    }),
+  ));
+
 test('keys of another type are told as what they are, not as a fault of the program', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await client.set('meercat:balancers', 'garbage');
-      const { code, stdout } = await meercat(['status', '--redis', url]);
-      assert.is(code, 0);
-      assert.match(stdout, /^meercat:balancers holds another type than Meercat writes$/m);
+      const { code, stderr } = await meercat(['status', '--redis', url]);
+      assert.is(code, 1);
+      assert.match(stderr, /^meercat: this Redis has no fleet [^\n]+; meercat:balancers holds another type than Meercat writes$/);
     }),
   ));
 

@@ -1,5 +1,5 @@
-// Two balancers of one fleet in one process, on a real Redis: one master, succession, hosts that report,
-// fall silent, go down and say goodbye, and settings for all.
+// Two balancers of one fleet in one process, on a real Redis: one master, succession, hosts that report, fall silent,
+// go down or say goodbye, and fleet-wide settings.
 
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
@@ -84,7 +84,7 @@ test('there is one master, both balancers route to every host that reports, and 
     ),
   ));
 
-test('when the master stops in good order the slave takes over at once, with the hosts it knew and without a failed request', () =>
+test('when the master stops in good order, the slave takes over at once, with the hosts it knew and without a failed request', () =>
   withFleet(
     ({ first, second, client }) =>
       withHost('a', async (a) => {
@@ -94,7 +94,7 @@ test('when the master stops in good order the slave takes over at once, with the
           await first.balancer.stop();
           const stoppedMs = performance.now();
           await second.becomes('master');
-          // At once is 150 ms at worst on a quiet machine; the lease would have lasted 6 s.
+          // Within 150 ms on a quiet machine; the lease would have lasted 6 s.
           assert.ok(performance.now() - stoppedMs < 3000, `${performance.now() - stoppedMs} ms`);
           await until(async () => (await readFleet(client, KEYS)).hosts[0]?.state === 'up', { what: 'the new master to write the host' });
           await until(() => load.served > 50);
@@ -106,7 +106,7 @@ test('when the master stops in good order the slave takes over at once, with the
     { leaseTtlMs: 6000 },
   ));
 
-test('a master that is told to stop resigns before it finishes its requests, and is not master again', () =>
+test('a stopping master resigns before it finishes its requests, and does not become master again', () =>
   withFleet(
     async ({ first, second, client }) => {
       const held: (() => void)[] = [];
@@ -132,7 +132,7 @@ test('a master that is told to stop resigns before it finishes its requests, and
             timeoutMs: SLOW_MS,
             what: 'its request to be counted by the new master',
           });
-          // When the new master goes too there is nobody who would stand.
+          // When the new master stops too, nobody is left to stand for election.
           await second.balancer.stop();
           await until(async () => (await client.exists(KEYS.lease, KEYS.master)) === 0, { what: 'the lease to be given back' });
           await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -147,7 +147,7 @@ test('a master that is told to stop resigns before it finishes its requests, and
     { drainTimeoutMs: 30_000 },
   ));
 
-test("requests in flight and rates of the whole fleet are in the host's hash", () =>
+test("the host's hash contains the whole fleet's requests in flight and rates", () =>
   withFleet(async ({ first, second, client }) => {
     const held: (() => void)[] = [];
     await withServer(
@@ -170,7 +170,7 @@ test("requests in flight and rates of the whole fleet are in the host's hash", (
     );
   }));
 
-test('a host whose reports stop keeps its share while it answers, and has none when it does not', () =>
+test('a host whose reports stop keeps its share while it answers, and gets nothing once it does not', () =>
   withFleet(({ first, second, client }) =>
     withHost('a', async (a) => {
       const stateOf = (name: string) => client.hget(KEYS.host(name), 'state');
@@ -220,7 +220,7 @@ test('after a goodbye no further request goes to the host, from either balancer'
     ),
   ));
 
-test('an operator sets the algorithm for the whole fleet and takes it back; what is not understood is counted', () =>
+test('an operator sets the algorithm for the whole fleet and resets it; unknown settings are counted', () =>
   withFleet(
     ({ first, second, client }) =>
       withHost('busy', (busy) =>
@@ -253,7 +253,7 @@ test('an operator sets the algorithm for the whole fleet and takes it back; what
     { algorithm: 'resource' },
   ));
 
-test('with three Redis a lease needs two: one may die, and there is a master still; without two there is none', () =>
+test('with three Redis servers a lease needs two: the fleet survives the loss of one, and has no master without two', () =>
   withRedis((one) =>
     withRedis((two) =>
       withRedis((three) =>
@@ -265,7 +265,7 @@ test('with three Redis a lease needs two: one may die, and there is a master sti
               await withHost('a', async (a) => {
                 await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
                 await Promise.all([first.knows(1), second.knows(1)]);
-                // Longer than a lease lasts: what holds now was granted by two of three.
+                // Longer than a lease: the present one was granted by two of three.
                 await new Promise((resolve) => setTimeout(resolve, 2000));
                 const masters = () => [first, second].filter(({ balancer }) => balancer.role === 'master');
                 const [master] = await until(() => masters().length === 1 && masters(), { timeoutMs: SLOW_MS, what: 'one master' });

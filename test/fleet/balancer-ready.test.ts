@@ -1,5 +1,5 @@
-// When a balancer says that it is ready, on real sockets: from before its start is over to after it was told to stop.
-// It must never say so when a request would get nothing but 503, and always say why.
+// When a balancer reports that it is ready, on real sockets, from its start to its stop. It must never be ready when
+// every request would get a 503, and always give the reason when it is not.
 
 import type { RequestListener } from 'node:http';
 import { suite } from 'uvu';
@@ -41,13 +41,13 @@ async function becomes(consolePort: number, wanted: Pages): Promise<void> {
   });
 }
 
-test('a balancer that knows no host is not ready, and each request gets 503', () =>
+test('a balancer without hosts is not ready, and answers every request with 503', () =>
   withBalancer({}, async ({ balancer, port }) => {
     await becomes(balancer.consolePort, { live: 200, ready: 503, health: 503, reason: 'no-hosts' });
     assert.is((await ask(port)).status, 503);
   }));
 
-test('a balancer whose hosts all look dead is not ready, although requests are sent to them anyway', async () => {
+test('a balancer whose hosts all look dead is not ready, although requests are still sent to them', async () => {
   const dead = await freePort();
   await withBalancer({ statics: [{ name: 'dead', url: `http://127.0.0.1:${dead}` }] }, async ({ balancer, port }) => {
     await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
@@ -65,7 +65,7 @@ test('a balancer is not ready while operators have taken out every host', () =>
           operate({ action, host: 'a', redis: redis.url, namespace: KEYS.namespace, isJson: true }, { write: () => true });
         await becomesRole('master');
         await becomes(balancer.consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
-        // The command knows hosts by Redis, where a new master writes them soon.
+        // The command knows hosts from Redis, where a new master writes them soon.
         await until(
           () =>
             say('drain').then(
@@ -100,7 +100,7 @@ function heldThreads(): { readonly keep: KeepThread; release(): void } {
   };
 }
 
-test('while a balancer starts it is live and not ready, and the console says so before it serves', () =>
+test('a starting balancer is live but not ready, and the console is up before it serves', () =>
   withServer(OK, async ({ url }) => {
     const [port, consolePort] = [await freePort(), await freePort()];
     const { keep, release } = heldThreads();
@@ -128,7 +128,7 @@ test('while a balancer starts it is live and not ready, and the console says so 
 const roleOf = async (consolePort: number): Promise<string> =>
   (JSON.parse((await ask(consolePort, { path: '/.meercat/health' })).body) as { role: string }).role;
 
-test('with a drain delay a balancer that gets SIGTERM says so at once, gives up mastership, and serves on; a second one forces', () =>
+test('with a drain delay, SIGTERM makes a balancer unready at once and resigns mastership while it keeps serving; a second one forces the exit', () =>
   withRedis((redis) =>
     withServer(OK, async ({ url }) => {
       const [port, consolePort] = [await freePort(), await freePort()];
@@ -140,10 +140,10 @@ test('with a drain delay a balancer that gets SIGTERM says so at once, gives up 
           await until(async () => (await roleOf(consolePort)) === 'master', { timeoutMs: SLOW_MS, what: 'the balancer to be master' });
           await becomes(consolePort, { live: 200, ready: 200, health: 200, reason: 'ready' });
           child.kill('SIGTERM');
-          // However slow the machine is, the delay is longer.
+          // The delay is longer than the slowest machine takes.
           await becomes(consolePort, { live: 200, ready: 503, health: 503, reason: 'stopping' });
           await until(async () => (await roleOf(consolePort)) === 'slave', { timeoutMs: SLOW_MS, what: 'the lease to be given back' });
-          // Each on a connection of its own.
+          // Each on its own connection.
           for (let i = 0; i < 5; i++) assert.is((await ask(port)).body, 'ok');
           await child.waitForLine(/"for":"60m","msg":"not ready any more; requests are still accepted"/);
           child.kill('SIGTERM');
@@ -154,7 +154,7 @@ test('with a drain delay a balancer that gets SIGTERM says so at once, gives up 
     }),
   ));
 
-test('when the drain delay is over the drain begins: nothing new is accepted, and what is in flight is finished', () => {
+test('after the drain delay the drain begins: nothing new is accepted, and requests in flight are finished', () => {
   const waiting: (() => void)[] = [];
   const handler: RequestListener = ({ url }, response) =>
     void (url === '/slow' ? waiting.push(() => response.end('done')) : response.end('ok'));
@@ -203,10 +203,10 @@ test('a start that fails waits for no drain delay', () =>
     assert.ok(performance.now() - startMs < 60_000);
   }));
 
-test('what the fleet thread says while it is still being started is answered, too', () =>
+test('messages that the fleet thread sends while it is being started are handled, too', () =>
   withServer(OK, async ({ url }) => {
     const heard: string[] = [];
-    /** Threads that speak before whoever starts them has them in hand. */
+    /** Threads that send messages before their starter has received them. */
     const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
       const isFleet = options.entry.pathname.endsWith('/fleet/thread.js');
       const say = (message: FromFleet): void => options.onMessage(message as unknown as From);

@@ -1,5 +1,5 @@
-// A balancer and its Redis: without one it serves what it knows, with one it takes part, and one that
-// goes and comes back empty costs no request.
+// A balancer and its Redis: without one it serves the hosts it knows, with one it joins the fleet, and an outage that
+// loses all data costs no request.
 
 import { encodeEvent } from '../../lib/redis/event-message.js';
 import { parseTerm } from '../../lib/redis/term.js';
@@ -20,13 +20,13 @@ const withHost = <T>(name: string, fn: (url: string) => Promise<T>): Promise<T> 
 
 const linesOf = ({ lines }: TestBalancer, text: string): string[] => lines.filter((line) => line.includes(text));
 
-test('a balancer serves its static hosts while there is no Redis, and says so once', () =>
+test('a balancer serves its static hosts without Redis, and logs the outage once', () =>
   withHost('h', async (url) => {
     const redis = `redis://127.0.0.1:${await freePort()}`;
     await withBalancer({ redis: [redis], statics: [{ name: 'h', url }] }, async (each) => {
       assert.is((await ask(each.port)).body, 'h');
       await until(() => linesOf(each, 'redis is not reachable').length > 0);
-      // Many attempts to connect: about three a second.
+      // Many connection attempts: about three a second.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       assert.equal(linesOf(each, 'redis is'), [
         `warn redis is not reachable; routing goes on with what is known {"redis":"${redis}","reason":"connection refused"}`,
@@ -36,7 +36,7 @@ test('a balancer serves its static hosts while there is no Redis, and says so on
     });
   }));
 
-test('a balancer takes part as soon as Redis comes, and again when it comes back, each change said once', () =>
+test('a balancer joins the fleet whenever Redis appears or comes back, and logs each change once', () =>
   withHost('h', (url) =>
     withRedis(async (redis) => {
       await redis.kill();
@@ -64,14 +64,14 @@ test('a balancer takes part as soon as Redis comes, and again when it comes back
     }),
   ));
 
-test('a Redis that is shut down in the middle of a load fails no request, and all keys are back soon after it returns empty', () =>
+test('a Redis that is shut down under load fails no request, and all keys are restored soon after it returns empty', () =>
   withRedis((redis) =>
     withHost('s', (statically) =>
       withHost('r', (reported) =>
         withClients([redis.url], async (client) => {
           await withBalancer({ redis: [redis.url], statics: [{ name: 's', url: statically }] }, async (each) => {
             await each.becomes('master');
-            // An agent, which goes on reporting whatever happens.
+            // An agent that keeps reporting throughout.
             const agent = setInterval(() => void publishReport(client, 'r', reported, { intervalMs: 250 }).catch(() => undefined), 250);
             try {
               await each.knows(2);
@@ -90,7 +90,7 @@ test('a Redis that is shut down in the middle of a load fails no request, and al
                 await redis.restart();
                 const backMs = performance.now();
                 await areReady(client);
-                // Others may come: the costs, for one, which may not have been written before.
+                // Other keys may appear, such as the costs, which may not have been written before.
                 let missing = before.keys;
                 await until(
                   async () => {
@@ -117,7 +117,7 @@ test('a Redis that is shut down in the middle of a load fails no request, and al
     ),
   ));
 
-test('a Redis that hangs holds up no request, and neither the end of the balancer', () =>
+test('a Redis that hangs delays neither requests nor the exit of the balancer', () =>
   withRedis((redis) =>
     withHost('h', async (url) => {
       let stoppedMs = 0;
@@ -136,7 +136,7 @@ test('a Redis that hangs holds up no request, and neither the end of the balance
     }),
   ));
 
-test('a late joiner has the whole table at once, and a host known only to Redis is routed to', () =>
+test('a late joiner gets the whole table at once, including a host known only to Redis', () =>
   withRedis((redis) =>
     withHost('r', (url) =>
       withClients([redis.url], (client) =>
@@ -156,7 +156,7 @@ test('a late joiner has the whole table at once, and a host known only to Redis 
     ),
   ));
 
-test('settings come back when Redis lost its data within a long lease, whoever of the master reaches it first', () =>
+test('settings are restored when Redis lost its data within a long lease, whether the master or another balancer reaches it first', () =>
   withRedis((redis) =>
     withClients([redis.url], async (client) => {
       await withBalancer({ redis: [redis.url], leaseTtlMs: 10_000 }, async (each) => {
@@ -169,7 +169,7 @@ test('settings come back when Redis lost its data within a long lease, whoever o
             what: 'the settings to be read',
           });
           await redis.kill();
-          // Longer than a heartbeat may be ago for a place in the order to be surely known.
+          // After this long without a heartbeat, a missing entry no longer proves that Redis lost it.
           await new Promise((resolve) => setTimeout(resolve, 2500));
           await redis.restart();
           await areReady(client);

@@ -1,5 +1,5 @@
-// How a balancer ends: it takes nothing new, finishes what it has begun, leaves the fleet in good order,
-// and gives up on what takes too long.
+// How a balancer stops: it accepts nothing new, finishes what it has begun, leaves the fleet in good order, and aborts
+// what takes too long.
 
 import { parseTerm } from '../../lib/redis/term.js';
 import { Agent, type RequestListener } from 'node:http';
@@ -16,7 +16,7 @@ const test = suite('balancer stop');
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
-/** A host that answers when it is let. */
+/** A host that answers only when allowed to. */
 function slowHost(): { readonly handler: RequestListener; readonly waiting: () => number; readonly answerAll: () => void } {
   const waiting: (() => void)[] = [];
   return {
@@ -39,7 +39,7 @@ async function isRefusing(port: number): Promise<boolean> {
   }
 }
 
-test('while a balancer stops it finishes what is in flight, takes nothing new, and its health page says so', () => {
+test('a stopping balancer finishes requests in flight, accepts nothing new, and reports it on its health page', () => {
   const host = slowHost();
   return withProxy(host.handler, (each) =>
     withRaw(each.port, async (raw) => {
@@ -66,7 +66,7 @@ test('while a balancer stops it finishes what is in flight, takes nothing new, a
   );
 });
 
-test('a request that comes during the stop behind another one is given to no host: the answer before it is the last', () => {
+test('a pipelined request that arrives during the stop reaches no host: the response before it is the last', () => {
   const host = slowHost();
   return withProxy(host.handler, (each) =>
     withRaw(each.port, async (raw) => {
@@ -74,7 +74,7 @@ test('a request that comes during the stop behind another one is given to no hos
       await until(() => host.waiting() === 1);
       const stopped = each.balancer.stop();
       await until(async () => (await each.health()).httpStatus === 503);
-      // Sent after the stop began, on the connection whose first request is still in flight.
+      // Sent after the stop began, on a connection whose first request is still in flight.
       raw.send(GET);
       host.answerAll();
       const text = await raw.ends();
@@ -97,7 +97,7 @@ test('an idle connection is closed when the stop begins', () =>
       }),
   ));
 
-test('what is not finished in time is ended, and counted in the log', () => {
+test('requests not finished in time are aborted, and their number is logged', () => {
   const host = slowHost();
   return withProxy(
     host.handler,
@@ -117,7 +117,7 @@ test('what is not finished in time is ended, and counted in the log', () => {
   );
 });
 
-test('a switched connection is ended when the time is up', () =>
+test('an upgraded connection is closed when the time is up', () =>
   withRawProxy(
     ({ socket }) => void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     (each, host) =>
@@ -130,7 +130,7 @@ test('a switched connection is ended when the time is up', () =>
     { drainTimeoutMs: 200 },
   ));
 
-test('a balancer that stops leaves nothing of itself in Redis and tells the fleet', () =>
+test('a stopped balancer leaves nothing of its own in Redis, and announces its departure', () =>
   withRedis((redis) =>
     withClients([redis.url, redis.url], async (client, listener) => {
       const events: string[] = [];
@@ -159,7 +159,7 @@ test('a balancer that stops leaves nothing of itself in Redis and tells the flee
     }),
   ));
 
-test('a port that is taken is said in one line, and nothing of the balancer stays', () =>
+test('a port in use is reported in one line, and the failed start leaves nothing behind', () =>
   withBalancer({}, async (each) => {
     for (const taken of [{ port: each.port }, { consolePort: each.balancer.consolePort }]) {
       const error = await withBalancer(taken, () => undefined).then(

@@ -1,5 +1,5 @@
-// A balancer whose fleet or hosts thread dies: routing goes on as if nothing had happened, the table stays,
-// the thread comes back, and the balancer is master again.
+// When a balancer's fleet or hosts thread dies, routing continues unaffected, the table is kept, the thread is
+// restarted, and the balancer becomes master again.
 
 import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -19,11 +19,11 @@ const test = suite('balancer threads');
 interface Stage {
   readonly each: TestBalancer;
   readonly client: Commands;
-  /** The threads in the order of their starts: hosts, fleet, and each that was started again. */
+  /** The threads in the order of their starts: hosts, fleet, then each restart. */
   readonly threads: readonly Worker[];
 }
 
-/** A master with a static host, `s`, and one that reports, `r`; both are known when `fn` begins. */
+/** A master with a static host, `s`, and one that reports, `r`; `fn` begins once both are known. */
 async function withMaster(fn: (stage: Stage) => Promise<void>): Promise<void> {
   const threads: Worker[] = [];
   const onThread = (thread: Worker): void => void threads.push(thread);
@@ -69,7 +69,7 @@ const THREADS = [
 ] as const;
 
 for (const [name, index] of THREADS) {
-  test(`the ${name} thread dies under load: no request fails, the table stays, and it is counted`, () =>
+  test(`the ${name} thread dies under load: no request fails, the table stays, and the restart is counted`, () =>
     withMaster(async ({ each, client, threads }) => {
       await withLoad(each.port, async (load) => {
         const isServed = async (more: number): Promise<void> => {
@@ -79,7 +79,7 @@ for (const [name, index] of THREADS) {
         for (let death = 1; death <= 2; death++) {
           const before = { term: (await each.health()).term, starts: threads.length, applied: each.counter('tables_applied') };
           await (death === 1 ? threads[index] : threads.at(-1))?.terminate();
-          // From the moment of the death until all is as before.
+          // From the death until everything has recovered.
           await isServed(40);
           assert.is((await each.health()).hosts, 2, 'the table is intact');
           await until(() => threads.length > before.starts, { what: 'the thread to be started again' });
@@ -106,7 +106,7 @@ for (const [name, index] of THREADS) {
     }));
 }
 
-test('both threads die at once, and the balancer is whole again', () =>
+test('both threads die at once, and the balancer recovers', () =>
   withMaster(async ({ each, threads }) => {
     await withLoad(each.port, async (load) => {
       const applied = each.counter('tables_applied');
@@ -119,7 +119,7 @@ test('both threads die at once, and the balancer is whole again', () =>
     });
   }));
 
-test('a host that leaves while the fleet thread is dead is let go when it is back', () =>
+test('a host that leaves while the fleet thread is dead is removed after its restart', () =>
   withMaster(async ({ each, client, threads }) => {
     await withServer(
       (_request, response) => void response.end('t'),
@@ -130,7 +130,7 @@ test('a host that leaves while the fleet thread is dead is let go when it is bac
         await deliverReport(client, 't', url, { bye: true });
         await each.knows(2);
         await each.becomes('master');
-        // A slot that was given back is given out again, and never one in use.
+        // A released slot is reused, and one in use never is.
         for (let i = 0; i < 3; i++) {
           await deliverReport(client, `u${i}`, url, { intervalMs: 60_000 });
           await each.knows(3);
@@ -145,7 +145,7 @@ test('a host that leaves while the fleet thread is dead is let go when it is bac
     );
   }));
 
-test('a slot that was free when the fleet thread died is given out again', () =>
+test('a slot that was free when the fleet thread died can be allocated again', () =>
   withMaster(async ({ each, client, threads }) => {
     const { known } = openTable(each.balancer.table);
     await withServer(
@@ -166,7 +166,7 @@ test('a slot that was free when the fleet thread died is given out again', () =>
     );
   }));
 
-test('a host that moves while the fleet thread dies is at its new address afterwards, and nowhere else', () =>
+test('a host that moves while the fleet thread dies ends up at its new address only', () =>
   withMaster(({ each, client, threads }) =>
     withServer(
       (_request, response) => void response.end('old'),
@@ -177,7 +177,7 @@ test('a host that moves while the fleet thread dies is at its new address afterw
             await deliverReport(client, 't', old.url, { intervalMs: 60_000 });
             await each.knows(3);
             const fleet = threads[1] as Worker;
-            // Before the traffic thread answers that it knows the new address.
+            // Before the traffic thread has acknowledged the new address.
             fleet.prependListener('message', (message: FromFleet) => {
               if (message.type === 'hosts' && message.added.length > 0) void fleet.terminate();
             });

@@ -1,5 +1,5 @@
-// Hosts whose agents always say `up 50%` by HAProxy's agent-check protocol, on real sockets and a real Redis: one that
-// was slow and has recovered gets requests again, and then its share.
+// Hosts whose agents always answer `up 50%` in HAProxy's agent-check protocol, on real sockets and a real Redis: a host
+// that was slow and has recovered gets requests again, and then its share.
 
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
@@ -11,11 +11,11 @@ import { ask } from '../support/http-client.js';
 
 const test = suite('constant weights');
 
-/** A host's answer takes so long while it is slow, and otherwise. */
+/** Response time of a host while it is slow, and otherwise. */
 const SLOW_ANSWER_MS = 100;
 const ANSWER_MS = 3;
 
-/** How many requests are sent while the host is slow, and then to see which share it has. */
+/** Number of requests sent while the host is slow, and then to measure its share. */
 const SLOW_REQUESTS = 60;
 const REQUESTS = 100;
 
@@ -25,7 +25,7 @@ interface Host {
   served: number;
 }
 
-/** A server that answers agent checks, always with the same line. */
+/** An agent-check server that always answers the same line. */
 async function withAgentCheck<T>(fn: (probe: string) => Promise<T>): Promise<T> {
   const server = createServer((socket) => void socket.on('error', () => undefined).end('up 50%\n'));
   await new Promise<void>((resolve) => {

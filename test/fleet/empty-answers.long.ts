@@ -1,5 +1,5 @@
-// A host that answers at once with nothing is never busy. No algorithm gives it more than its share for that, with a
-// master and without: on real balancers, with hosts that take their time.
+// A host that answers at once with an empty response looks idle. No algorithm may give it more than its share, with or
+// without a master: on real balancers, with hosts that take time to answer.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { suite } from 'uvu';
@@ -11,15 +11,15 @@ import { ask } from '../support/http-client.js';
 
 const test = suite('empty answers');
 
-/** Far above what a busy machine adds, so that the empty answers are early ones on any. */
+/** Far above the delays of a busy machine, so that the empty responses are early on any. */
 const WORK_MS = 200;
 const CLIENTS = 24;
 
-/** What is answered before anything is known of a host does not count. */
+/** Requests answered before anything is known of a host are not counted. */
 const LEARNING_REQUESTS = 400;
 const COUNTED_REQUESTS = 400;
 
-/** Four hosts, of which the first answers at once with nothing; gives its share of the later requests. */
+/** Four hosts, of which the first answers at once with an empty response; returns its share of the later requests. */
 async function shareOfEmpty(options: Partial<BalancerConfig>, isReady: (balancer: TestBalancer) => Promise<unknown>): Promise<number> {
   const seen = [0, 0, 0, 0];
   const withHosts = (urls: readonly string[], fn: (urls: readonly string[]) => Promise<void>): Promise<void> => {

@@ -1,5 +1,5 @@
-// Active health checks in whole balancers: the master's are told to all and go before what an agent says; without
-// Redis each balancer checks for itself, and lets go of what it found when a master's table comes again.
+// Active health checks in whole balancers: the master publishes its results, which override an agent's reports; without
+// Redis each balancer checks for itself, and discards its results when a master's table arrives.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -22,7 +22,7 @@ const RULES: Partial<BalancerConfig> = {
   healthFall: 2,
 };
 
-/** A host whose health can be set, and that counts how often it was asked for it. */
+/** A host with adjustable health that counts its checks. */
 interface SickHost {
   readonly name: string;
   readonly url: string;
@@ -82,7 +82,7 @@ test('a host whose agent reports but whose health path fails is out on every bal
               b.isWell = false;
               for (const each of [first, second]) await picksOnly(each, 'a', 'c');
               await until(async () => (await statesOf(client)) === 'a up,b down,c up', { timeoutMs: SLOW_MS, what: 'the state in Redis' });
-              // Its agent's further reports do not bring it back.
+              // Further reports of its agent don't bring it back.
               const { checks } = b;
               await until(() => b.checks > checks + 10, { timeoutMs: SLOW_MS, what: 'further checks' });
               assert.is(await statesOf(client), 'a up,b down,c up');
@@ -105,7 +105,7 @@ test('a host whose agent reports but whose health path fails is out on every bal
     ),
   ));
 
-test('without Redis a balancer checks its hosts itself, by the same rules, and all are used when too many fail', () =>
+test('without Redis a balancer checks its hosts itself, by the same rules, and uses all of them when too many fail', () =>
   withHosts(['a', 'b', 'c'], async (a, b, c) => {
     await withBalancer({ ...RULES, redis: [NO_REDIS], statics: [a, b, c].map(({ name, url }) => ({ name, url })) }, async (each) => {
       b.isWell = false;
@@ -124,7 +124,7 @@ test('without Redis a balancer checks its hosts itself, by the same rules, and a
     });
   }));
 
-test('what own checks found goes to the master when one is there again: a host that is down stays out until it passes its checks', () =>
+test('results of own checks pass to the next master: a host that is down stays out until it passes its checks', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withHosts(['a', 'b', 'c'], async (a, b, c) => {
@@ -155,7 +155,7 @@ test('what own checks found goes to the master when one is there again: a host t
     ),
   ));
 
-test('without Redis and without a path, a host that is gone is out when a connection fails', () =>
+test('without Redis and a health path, a dead host is out after a failed connection', () =>
   withHosts(['a', 'c'], async (a, c) => {
     const statics = [a, c].map(({ name, url }) => ({ name, url }));
     let goDown: () => void = () => undefined;
@@ -192,7 +192,7 @@ test('without Redis and without a path, a host that is gone is out when a connec
     );
   }));
 
-test('the Host header and the expected statuses hold for the checks of the master, for own checks, and for probes of an ejected host', async () => {
+test("the Host header and expected statuses apply to the master's checks, to own checks, and to probes of an ejected host", async () => {
   const rules = {
     ...RULES,
     healthHost: 'app.example',
@@ -211,7 +211,7 @@ test('the Host header and the expected statuses hold for the checks of the maste
     if (name === undefined) return fn(found);
     return withServer(
       ({ url, headers }, response) => {
-        // `lax` asks nobody who he is: it must not count as well.
+        // `lax` answers 200 where 401 is expected, so it is unhealthy.
         response.statusCode =
           url !== '/health' ? (sick.has(name) ? 500 : 200) : headers.host !== 'app.example' ? 400 : name === 'lax' ? 200 : 401;
         response.end(name);
@@ -249,11 +249,11 @@ test('the Host header and the expected statuses hold for the checks of the maste
   });
 });
 
-test('a file of --host-ca that can’t be used is said before anything is started', () =>
+test('an unusable --host-ca file is reported before anything is started', () =>
   withTempDir(async (dir) => {
     for (const [file, reason] of [
-      [`${dir}/none.pem`, 'ENOENT'],
-      [dir, 'EISDIR'],
+      [`${dir}/none.pem`, 'there is no such file'],
+      [dir, 'it is a directory, not a file'],
       ['/dev/null', 'no certificate in PEM form'],
     ] as const) {
       const error = await withBalancer({ hostCa: file }, () => undefined).then(

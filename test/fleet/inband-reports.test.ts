@@ -1,5 +1,5 @@
-// Which in-band reports a balancer publishes: those of hosts whose figures are old and that have no agent, so
-// that all balancers together say each host's figures about as often as one would.
+// Which in-band reports a balancer publishes: those of hosts with stale figures and no agent, so that all balancers
+// together publish each host's figures about as often as one would.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -23,7 +23,7 @@ const report = (host: string, slot = 0): InbandReport => ({
 const namesOf = (reports: readonly InbandReport[]): string[] => reports.map(({ host }) => host);
 const unknown = (): Float64Array => new Float64Array(16).fill(Number.NaN);
 
-test('hosts without an agent and unknown ones are told of, and those whose agent is silent', () => {
+test('reports of unknown hosts, of hosts without an agent, and of those with a silent agent are published', () => {
   const inband = new InbandReports(unknown(), () => 0);
   inband.onTable(buildTable(1, 1, [buildRow('static', { isStatic: true }), buildRow('agent'), buildRow('silent', { state: 'silent' })]));
   assert.equal(
@@ -47,7 +47,7 @@ test('hosts without an agent and unknown ones are told of, and those whose agent
   );
 });
 
-test('one host is told of five times a second at most, and not when the table has fresh figures', () => {
+test("a host's report is published at most five times a second, and not while the table's figures are fresh", () => {
   const reportedAt = unknown();
   const inband = new InbandReports(reportedAt, () => 0);
   const times: number[] = [];
@@ -57,7 +57,7 @@ test('one host is told of five times a second at most, and not when the table ha
   assert.equal([namesOf(inband.due([report('h')], 2000)), namesOf(inband.due([report('h', 1)], 2000))], [[], ['h']]);
 });
 
-test('with a thousand hosts each is told of less often', () => {
+test('with a thousand hosts each is published less often', () => {
   const inband = new InbandReports(unknown(), () => 0);
   inband.onTable(
     buildTable(
@@ -72,13 +72,13 @@ test('with a thousand hosts each is told of less often', () => {
   );
 });
 
-test('sixty-four balancers that all get answers of a host tell of it hardly more often than one', () => {
+test("sixty-four balancers that all receive a host's reports publish hardly more than one would", () => {
   const random = new Random(7);
   const columns = Array.from({ length: 64 }, unknown);
   const fleet = columns.map((reportedAt) => new InbandReports(reportedAt, () => random.below(1 << 20) / (1 << 20)));
   for (const each of fleet) each.balancers = 64;
-  let told = 0;
-  // What is published stands in every table 30 ms later.
+  let published = 0;
+  // A published report is in every table 30 ms later.
   const onTheWay: number[] = [];
   for (let nowMs = 0; nowMs < 60_000; nowMs += 5) {
     while (onTheWay.length > 0 && (onTheWay[0] as number) <= nowMs - 30) {
@@ -87,14 +87,14 @@ test('sixty-four balancers that all get answers of a host tell of it hardly more
     }
     for (const each of fleet) {
       if ((nowMs / 5 + fleet.indexOf(each)) % 50 !== 0 || each.due([report('h')], nowMs).length === 0) continue;
-      told++;
+      published++;
       onTheWay.push(nowMs);
     }
   }
-  assert.ok(told > 60 && told < 600, `${told} in a minute`);
+  assert.ok(published > 60 && published < 600, `${published} in a minute`);
 });
 
-test('what the shared table says of agents is put right by the master’s tables', () => {
+test("the master's tables correct what the shared table lacks about agents", () => {
   const inband = new InbandReports(unknown(), () => 0);
   inband.onTable(buildTable(1, 1, [buildRow('s', { isStatic: true, ageMs: 10 }), buildRow('a')]));
   const rows = ['s', 'a', 'n'].map((name) => buildRow(name, { ageMs: 10 }));

@@ -1,5 +1,5 @@
-// Hosts that say in their answers how busy they are, on real sockets and a real Redis: the whole fleet knows it, a
-// new master too; a host that gets no requests is not missed; an agent's figures go before.
+// Hosts that report their load in responses, on real sockets and a real Redis: the whole fleet learns it, a new master
+// too; a host without requests is not considered silent; an agent's figures take precedence.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,10 +13,10 @@ import { withClients } from '../support/redis-client.js';
 const test = suite('inband');
 
 const round = (figure: number | undefined): number => Math.round((figure ?? Number.NaN) * 1000) / 1000;
-/** What a balancer's own table says of its first host's CPU, as it stands for picks. */
+/** The CPU of the first host in a balancer's own table, as picks see it. */
 const cpuIn = ({ balancer }: TestBalancer): number => round(openTable(balancer.table).cpu[0]);
 
-test('what a host says in its answers to one balancer is known to the fleet, and outlives its master', () => {
+test('what a host reports in responses to one balancer reaches the fleet, and survives a change of master', () => {
   let load = 'TEXT cpu_utilization=0.25,mem_utilization=0.5,rps_fractional=7,named_metrics.cores=2';
   return withServer(
     (_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': load }).end('ok'),
@@ -27,18 +27,18 @@ test('what a host says in its answers to one balancer is known to the fleet, and
           withBalancer({ redis: [redis.url], name: 'first', statics }, async (first) => {
             await first.becomes('master');
             await withBalancer({ redis: [redis.url], name: 'second', statics }, async (second) => {
-              const hostIs = async (told: string): Promise<void> => {
+              const hostIs = async (expected: string): Promise<void> => {
                 let last = '';
                 await until(
                   async () => {
                     const [host] = (await readFleet(client, KEYS)).hosts;
                     last = JSON.stringify([host?.state, host?.cpu, host?.memory, host?.cores, host?.hasAgent]);
-                    return last === told;
+                    return last === expected;
                   },
-                  { timeoutMs: SLOW_MS, what: () => `${told} in Redis: ${last}` },
+                  { timeoutMs: SLOW_MS, what: () => `${expected} in Redis: ${last}` },
                 );
               };
-              // The master's table need not have come when the first answer does.
+              // The master's table may arrive after the first response.
               await until(
                 async () => {
                   const { headers } = await ask(second.port);
@@ -50,7 +50,7 @@ test('what a host says in its answers to one balancer is known to the fleet, and
               await hostIs('["up",0.25,0.5,2,false]');
               await until(() => cpuIn(second) === 0.25, { timeoutMs: SLOW_MS, what: 'the CPU in its own table' });
 
-              // Four seconds without a request, and a new master: the host is not missed.
+              // Four seconds without a request, and a new master: the host is not considered silent.
               await first.balancer.stop();
               await second.becomes('master');
               await new Promise((resolve) => setTimeout(resolve, 4500));
@@ -65,7 +65,7 @@ test('what a host says in its answers to one balancer is known to the fleet, and
                 await new Promise((resolve) => setTimeout(resolve, 260));
               }
               assert.equal([cpuIn(second), second.counter('inband_published')], [0.75, published]);
-              // Its agent says goodbye: what the host itself says is all there is.
+              // Its agent says goodbye: only in-band figures are left.
               await deliverReport(client, 's', url, { bye: true });
               await until(
                 async () => {

@@ -1,5 +1,5 @@
-// Hosts that join under traffic: a host may be picked once the traffic thread knows it, and not before. The
-// traffic thread hears of everything late here, as on a busy machine.
+// Hosts that join under traffic: a host may be picked only once the traffic thread knows it. Here messages to the
+// traffic thread are delayed, as on a busy machine.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,16 +13,16 @@ import { withClients } from '../support/redis-client.js';
 
 const test = suite('joining hosts');
 
-/** How late the traffic thread hears what the fleet thread says. */
+/** Delay of messages from the fleet thread to the traffic thread. */
 const LATE_MS = 100;
 
-/** A fleet thread that is heard late, in order. */
+/** A fleet thread whose messages arrive late, but in order. */
 const keepLate: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>) => {
   const onMessage = (message: From): void => void setTimeout(() => options.onMessage(message), LATE_MS);
   return keepInnerThread({ ...options, onMessage });
 };
 
-/** Sends one request after the other until so many more hosts have come, and a few more then; gives those that failed. */
+/** Sends requests one after the other until this many more hosts have joined, then a few more; returns the failed ones. */
 async function load({ port, health }: TestBalancer, joining: number): Promise<string[]> {
   const failed: string[] = [];
   const before = (await health()).hosts;

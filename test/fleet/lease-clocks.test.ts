@@ -1,5 +1,5 @@
-// Mastership when answers are slow and clocks are odd, as transcripts of the same simulated fleet.
-// Also the fuzz: thousands of random faults, each seed a run of its own, under the simulation's invariants.
+// Mastership with slow answers and odd clocks, as transcripts of the simulated fleet. Includes the fuzz test: thousands
+// of random faults, one run per seed, under the simulation's invariants.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -18,7 +18,7 @@ function fleet(options: Partial<SimulationOptions> = {}): LeaseSimulation {
 }
 
 test('renewals that are answered late, but within the lease, keep it', () => {
-  // Proves: only the lease's end makes a master step down, not slowness; validity counts from the question.
+  // Proves: a master steps down only at the lease's end, not for slowness; validity counts from the request.
   const simulation = new LeaseSimulation({ balancers: 3, latencyMs: [150, 240] });
   simulation.startAll(20);
   simulation.time.pass(60_000);
@@ -26,9 +26,9 @@ test('renewals that are answered late, but within the lease, keep it', () => {
   assert.ok(simulation.steps > 500);
 });
 
-test('a renewal that is answered after the lease ended comes too late: the master has stepped down', () => {
-  // Proves: an answer that is awaited for ever (no timeout below) is no reason to stay master, and its
-  // being granted in Redis after all is no reason to become it again without a new term.
+test('a renewal answered after the lease ended is too late: the master has stepped down', () => {
+  // Proves: waiting for an answer (there is no timeout below) keeps nobody master, and a renewal that Redis granted
+  // after all makes nobody master again without a new term.
   const simulation = fleet({ commandTimeoutMs: Number.POSITIVE_INFINITY });
   const { nowMs } = simulation.time;
   simulation.redisGoes('hangs');
@@ -45,8 +45,8 @@ test('a renewal that is answered after the lease ended comes too late: the maste
   assert.ok((last?.atMs ?? Infinity) - nowMs < 1450 + 2000);
 });
 
-test('with answers that take longer than the lease there is no master, and every grant is given back', () => {
-  // Proves: a Redis that is too slow to be master by makes nobody master, rather than two.
+test('with answers slower than the lease there is no master, and every grant is released', () => {
+  // Proves: a Redis that is too slow for mastership leads to no master rather than two.
   const simulation = new LeaseSimulation({ balancers: 3, latencyMs: [700, 900], commandTimeoutMs: Number.POSITIVE_INFINITY });
   simulation.startAll(20);
   simulation.time.pass(30_000);
@@ -54,9 +54,9 @@ test('with answers that take longer than the lease there is no master, and every
   assert.ok(simulation.steps > 50);
 });
 
-test('a wall clock of Redis that is set back by an hour does not keep the fleet without a master', () => {
-  // Proves: what Redis says the lease has left is believed up to a TTL. Redis keeps TTLs by its wall clock,
-  // so the old lease itself lasts for the hour: succession then waits for Redis, but asks every TTL.
+test('a Redis wall clock set back by an hour does not leave the fleet without a master', () => {
+  // Proves: the remaining time that Redis reports is trusted only up to a TTL. Redis keeps TTLs by its wall clock, so
+  // the old lease itself lasts for the hour: succession waits for it, but checks every TTL.
   const simulation = fleet();
   simulation.redisClockJumps(-HOUR_MS);
   const before = simulation.steps;
@@ -73,8 +73,8 @@ test('a wall clock of Redis that is set back by an hour does not keep the fleet 
   assert.equal(simulation.masterships(), ['b0:1', 'b1:2', 'b2:3']);
 });
 
-test('a wall clock of Redis that is set forward ends the lease early: two at most for one renewal, and the older is fenced', () => {
-  // Proves: the harm of a jump that no balancer can see is bounded by the renewal, and terms keep order.
+test('a Redis wall clock set forward ends the lease early: two masters for at most one renewal, and the older is fenced', () => {
+  // Proves: a jump that no balancer can see does harm for at most one renewal, and terms stay ordered.
   let overlaps = 0;
   for (let seed = 1; seed <= 40; seed++) {
     const simulation = fleet({ seed, mayOverlap: true });
@@ -88,9 +88,9 @@ test('a wall clock of Redis that is set forward ends the lease early: two at mos
   assert.ok(overlaps > 0, 'the scenario never ended a lease: it proves nothing');
 });
 
-test('a master learns of a newer term and steps down, also when it is the answer to an old question of its own', () => {
-  // Proves: commands that overtake one another (a new connection before the old one's bytes) leave no master
-  // that is fenced for ever. It needs luck, so many seeds; the invariant is checked by the simulation.
+test('a master that learns of a newer term steps down, even from a late answer to its own request', () => {
+  // Proves: reordered commands (a new connection overtakes the old one's bytes) never leave a master fenced for good.
+  // It takes luck to trigger, hence many seeds; the simulation checks the invariant.
   let elections = 0;
   for (let seed = 1; seed <= 100; seed++) {
     const simulation = new LeaseSimulation({
@@ -107,7 +107,7 @@ test('a master learns of a newer term and steps down, also when it is the answer
   assert.ok(elections > 100, `${elections}`);
 });
 
-/** One random fault, and at some later time its end. */
+/** One random fault, and its end at some later time. */
 function disturb(simulation: LeaseSimulation, canForget: boolean): void {
   const balancer = simulation.balancers[simulation.random.below(simulation.balancers.length)];
   if (balancer === undefined) return;
@@ -119,8 +119,8 @@ function disturb(simulation: LeaseSimulation, canForget: boolean): void {
       break;
     case 1:
       simulation.redisGoes('refuses');
-      // It forgets only when it was away for a TTL (what happens else, lease.test.ts tells) and when somebody
-      // else remembers: a term that its master could tell nobody before Redis forgot it is given out again.
+      // Redis loses data only after an outage of a TTL (lease.test.ts covers shorter ones) and while somebody else
+      // knows the term: a term that its master could tell nobody before Redis lost it is issued again.
       simulation.time.after(simulation.between(1600, 8000), () => {
         simulation.redisReturns({ isEmpty: canForget && simulation.redisAwayMs > 1510 && simulation.isNewestTermKnown });
       });
@@ -167,8 +167,8 @@ function disturbProcess(
 }
 
 for (const canForget of [false, true]) {
-  // When Redis can come back empty, all balancers live and listen: one that saw no term cannot keep it.
-  test(`through thousands of random faults${canForget ? ', with a Redis that forgets,' : ''} there are never two masters and terms only grow`, () => {
+  // If Redis can come back empty, all balancers are alive and listening: one that saw no term cannot restore it.
+  test(`through thousands of random faults${canForget ? ', with a Redis that loses its data,' : ''} there are never two masters and terms only grow`, () => {
     let [steps, masterships, faults, wipes] = [0, 0, 0, 0];
     for (let seed = 1; seed <= 120; seed++) {
       const simulation = new LeaseSimulation({
@@ -192,8 +192,8 @@ for (const canForget of [false, true]) {
       masterships += simulation.masterships().length;
       wipes += simulation.wipes;
     }
-    const told = `${faults} faults, ${steps} steps, ${masterships} masterships, ${wipes} wipes`;
-    assert.ok(faults >= 6000 && steps > 100_000 && masterships > 600 && wipes > 100 === canForget, told);
+    const summary = `${faults} faults, ${steps} steps, ${masterships} masterships, ${wipes} wipes`;
+    assert.ok(faults >= 6000 && steps > 100_000 && masterships > 600 && wipes > 100 === canForget, summary);
   });
 }
 

@@ -1,5 +1,5 @@
-// The lease's driver on a real Redis: several balancers' drivers in this process, each with a connection
-// of its own. What is released is told to the others directly, in place of the events channel.
+// The lease's driver on a real Redis: drivers of several balancers in this process, each with its own connection.
+// Releases are passed to the others directly, instead of through the events channel.
 
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
@@ -20,7 +20,7 @@ const test = suite('lease driver');
 const TTL_MS = 600;
 const KEYS = buildKeys('driver');
 
-/** Drivers that tell one another of releases, and what they did, as `name role term`. */
+/** Drivers that notify one another of releases, and a record of their turns, as `name role term`. */
 class Fleet {
   readonly drivers = new Map<string, LeaseDriver>();
   readonly log: string[] = [];
@@ -67,7 +67,7 @@ async function withFleet(fn: (fleet: Fleet) => Promise<void>): Promise<void> {
   }
 }
 
-test('a master that stops in good order is followed at once, with the next term, and back again', () =>
+test('a master that stops in good order is succeeded at once, with the next term, and back again', () =>
   withRedis((redis) =>
     withClients([redis.url, redis.url], (first, second) =>
       withFleet(async (fleet) => {
@@ -89,7 +89,7 @@ test('a master that stops in good order is followed at once, with the next term,
     ),
   ));
 
-test('one that has resigned never asks for the lease, whatever it hears, and nor does one that stopped', () =>
+test('a driver that has resigned or stopped never requests the lease, whatever events it gets', () =>
   withRedis((redis) =>
     withClients([redis.url, redis.url], (first, second) =>
       withFleet(async (fleet) => {
@@ -107,7 +107,7 @@ test('one that has resigned never asks for the lease, whatever it hears, and nor
     ),
   ));
 
-test('a master renews its lease and its hash for as long as it lives', () =>
+test('a master keeps renewing its lease and its hash', () =>
   withRedis((redis) =>
     withClients([redis.url, redis.url], (first, second) =>
       withFleet(async (fleet) => {
@@ -123,7 +123,7 @@ test('a master renews its lease and its hash for as long as it lives', () =>
     ),
   ));
 
-test('after the last master stopped, nothing of it is left in Redis but the term', () =>
+test('after the last master stopped, only its term is left in Redis', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withFleet(async (fleet) => {
@@ -135,14 +135,14 @@ test('after the last master stopped, nothing of it is left in Redis but the term
     ),
   ));
 
-test('a master without Redis steps down by itself, and is master again, of a higher term, when an empty Redis returns', () =>
+test('a master without Redis steps down by itself, and becomes master again with a higher term when an empty Redis returns', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withFleet(async (fleet) => {
         const ann = fleet.startOn('ann', client);
         await fleet.logged('ann master 1');
         await redis.kill();
-        // That this comes before the lease ends is what lease.test.ts shows, on a simulated clock.
+        // lease.test.ts shows on a simulated clock that this comes before the lease ends.
         await fleet.logged('ann slave 1');
         await redis.restart();
         await areReady(client);
@@ -153,7 +153,7 @@ test('a master without Redis steps down by itself, and is master again, of a hig
     ),
   ));
 
-test('a master that a newer term has overtaken steps down', () =>
+test('a master steps down when it is overtaken by a newer term', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withFleet(async (fleet) => {
@@ -166,8 +166,8 @@ test('a master that a newer term has overtaken steps down', () =>
     ),
   ));
 
-test('stopping while an attempt is on its way gives the lease back when it is granted', async () => {
-  // A store whose answer waits until it is let go.
+test('stopping during an attempt releases the lease once it is granted', async () => {
+  // A store that withholds its answer until released.
   const server = new FakeLeaseServer(() => 0);
   const store = createFakeLeaseStore(server, TTL_MS);
   let letGo = (): void => undefined;
@@ -185,7 +185,7 @@ test('stopping while an attempt is on its way gives the lease back when it is gr
   });
 });
 
-test('a balancer that can’t look at the lease in time does not ask for it', () =>
+test('a balancer whose lease check is late does not request the lease', () =>
   withFleet(async (fleet) => {
     const server = new FakeLeaseServer(() => performance.now());
     const store = createFakeLeaseStore(server, TTL_MS);
@@ -207,7 +207,7 @@ test('a balancer that can’t look at the lease in time does not ask for it', ()
     assert.match(driver.trouble, /^the lease can't be taken: Command timed out$/);
   }));
 
-test('a driver that starts with a term it saw takes a higher one, whatever Redis remembers', () =>
+test('a driver that knows a term takes a higher one, whatever Redis remembers', () =>
   withFleet(async (fleet) => {
     const server = new FakeLeaseServer(() => performance.now());
     fleet.start('ann', createFakeLeaseStore(server, TTL_MS), 30);

@@ -1,5 +1,5 @@
-// Single steps of the lease machine: what late answers, wrong attempts and a stop do in each phase.
-// And one machine that is sent any event at any moment: it must keep its own invariants whatever comes.
+// Single steps of the lease's state machine: the effects of late answers, wrong attempts and a stop in each phase. Also
+// a fuzz test that sends any event at any moment and checks the machine's invariants.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ import { Random } from '../../lib/routing/random.js';
 
 const test = suite('lease steps');
 
-/** The identities of two masterships. */
+/** The ids of two masterships. */
 const [MINE, OTHER] = ['a'.repeat(32), 'b'.repeat(32)];
 
 const TIMES = leaseTimes(1500);
@@ -31,7 +31,7 @@ function stateIn(phase: LeasePhase): LeaseState {
 
 const PHASES: readonly LeasePhase[] = ['waiting', 'acquiring', 'claiming', 'master', 'stopped'];
 
-test('the way into mastership is: ask for the lease, then for a term above all seen, then be master', () => {
+test('a balancer becomes master by acquiring the lease, then a term above all seen', () => {
   assert.equal(
     PHASES.map((phase) => stateIn(phase).phase),
     PHASES,
@@ -49,7 +49,7 @@ test('the way into mastership is: ask for the lease, then for a term above all s
   assert.is(elected.state.term, 7);
 });
 
-test('a stop gives back what is held or asked for, and tells of the end of mastership', () => {
+test('a stop releases what is held or requested, and reports the end of mastership', () => {
   const effects = PHASES.map((phase) => step(stateIn(phase), { type: 'stop' }, 1100));
   assert.ok(effects.every(({ state }) => state.phase === 'stopped'));
   assert.equal(
@@ -67,7 +67,7 @@ test('a stop gives back what is held or asked for, and tells of the end of maste
   );
 });
 
-test('a stopped machine does nothing any more but give back what still comes', () => {
+test('a stopped machine does nothing but release late grants', () => {
   const events: LeaseEvent[] = [
     { type: 'tick' },
     { type: 'lease-released' },
@@ -90,7 +90,7 @@ test('a stopped machine does nothing any more but give back what still comes', (
   assert.is(late.state.phase, 'stopped');
 });
 
-test('a grant that comes when it is not awaited any more is given back, in every phase', () => {
+test('a grant that is no longer awaited is released, in every phase', () => {
   for (const phase of PHASES) {
     const { effects, state } = step(stateIn(phase), { type: 'acquired', attempt: 77, validUntilMs: 2400, mastership: MINE }, 1100);
     assert.equal(effects, [{ type: 'release', grant: 77 }], phase);
@@ -98,7 +98,7 @@ test('a grant that comes when it is not awaited any more is given back, in every
   }
 });
 
-test('an attempt that is not answered is given up, and its grant given back should it come', () => {
+test('an unanswered attempt is given up, and its grant is released if it still arrives', () => {
   const givenUp = step(stateIn('acquiring'), { type: 'tick' }, 4000);
   assert.equal(givenUp.effects, [{ type: 'release', grant: 1 }]);
   assert.is(givenUp.state.phase, 'waiting');
@@ -106,7 +106,7 @@ test('an attempt that is not answered is given up, and its grant given back shou
   assert.equal(late.effects, [{ type: 'release', grant: 1 }]);
 });
 
-test('a grant that is about to end when it comes is given back', () => {
+test('a grant that is about to expire on arrival is released', () => {
   for (const [nowMs, isKept] of [
     [2249, true],
     [2250, false],
@@ -129,7 +129,7 @@ test('a term that is not above all seen makes no master', () => {
   assert.is(step(overtaken, { type: 'term-taken', attempt: 2, term: 7 }, 1100).state.phase, 'waiting');
 });
 
-test('who knows no term does not begin with 1 on a Redis without one, until those who know one had time to say so', () => {
+test('a balancer that knows no term does not found term 1 until others had the time to restore theirs', () => {
   const missing = step(stateIn('claiming'), { type: 'term-missing', attempt: 2 }, 1020);
   assert.equal(missing.effects, [{ type: 'release', grant: 1 }], 'the lease is left to whoever knows a term');
   assert.is(missing.state.phase, 'waiting');
@@ -160,13 +160,13 @@ test('two masterships in one term: a master of it steps down, and everyone who n
   const noticed = step(state, rival, 1200);
   assert.equal(noticed.effects, [{ type: 'raise-term', term: 8 }]);
   assert.equal(step(noticed.state, rival, 1300).effects, [], 'said once');
-  // What is not known is no rival.
+  // An unknown mastership is no rival.
   state = step(stateIn('master'), { type: 'term-seen', term: 7 }, 1100).state;
   assert.is(state.phase, 'master');
   assert.is(step(state, { type: 'term-seen', term: 7, mastership: MINE }, 1100).state.phase, 'master');
 });
 
-test('who gets no answer in time backs off for longer than the lease, and for longer each time, until an answer comes quickly', () => {
+test('late answers make a balancer back off, for longer than the lease and longer each time, until an answer is fast', () => {
   let state = stateIn('waiting');
   let nowMs = 1000;
   const waits: number[] = [];
@@ -191,7 +191,7 @@ test('who gets no answer in time backs off for longer than the lease, and for lo
   assert.is(step(state, { type: 'round-trip', ms: 2 }, nowMs - 1000).state.wakeAtMs, nowMs - 1000);
 });
 
-test('a master that may not write steps back, and a quick heartbeat is no reason to try again', () => {
+test('a master that may not write steps down, and a fast heartbeat does not end its backoff', () => {
   const down = step(stateIn('master'), { type: 'write-refused', term: 7, reason: 'no rights' }, 1500);
   assert.equal(down.effects, [
     { type: 'become-slave', term: 7, reason: 'no rights' },
@@ -208,7 +208,7 @@ test('a master that may not write steps back, and a quick heartbeat is no reason
   assert.ok(refused.state.wakeAtMs >= 1100 + TIMES.ttlMs);
 });
 
-test('a balancer that is barred gives back what it has and does not ask, until it may lead again', () => {
+test('a barred balancer releases what it holds and requests nothing until the bar is lifted', () => {
   const down = step(stateIn('master'), { type: 'bar', reason: 'the name is taken' }, 1100);
   assert.equal(down.effects, [
     { type: 'become-slave', term: 7, reason: 'the name is taken' },
@@ -228,7 +228,7 @@ test('a balancer that is barred gives back what it has and does not ask, until i
   );
 });
 
-test('a closed connection is no refusal, and that another one could write ends the backing off', () => {
+test("a closed connection is no refusal, and another balancer's successful write ends the backoff", () => {
   const closed = step(stateIn('claiming'), { type: 'term-failed', attempt: 2, isSlow: false, isRefused: false }, 1100);
   assert.is(closed.state.wakeAtMs, 1100 + TIMES.retryMs);
   const refused = step(stateIn('claiming'), { type: 'term-failed', attempt: 2, isSlow: false, isRefused: true }, 1100).state;
@@ -236,7 +236,7 @@ test('a closed connection is no refusal, and that another one could write ends t
   assert.is(step(seen, { type: 'lease-released' }, 1300).state.wakeAtMs, 1300);
 });
 
-test('another’s lease is looked at sooner than its end and at random, and at its end each waits for its turn', () => {
+test("another balancer's lease is checked at a random moment before its end, and near its end in the order of succession", () => {
   const lookAt = (leftMs: number, random: number, rank = 2): number => {
     const { state } = step(stateIn('acquiring'), { type: 'rank', rank }, 1000);
     return step(state, { type: 'acquire-held', attempt: 1, leftMs }, 1000, random).state.wakeAtMs - 1000;
@@ -248,7 +248,7 @@ test('another’s lease is looked at sooner than its end and at random, and at i
   assert.equal([lookAt(750, 0), lookAt(100, 0.9), lookAt(100, 0.9, 0)], [750 + 5 + 100, 100 + 5 + 100, 100 + 5]);
 });
 
-test('a master steps down for whatever comes first once its lease has run out, and at no moment before', () => {
+test('a master steps down at the first event after its lease expired, and not a moment earlier', () => {
   const events: LeaseEvent[] = [
     { type: 'tick' },
     { type: 'rank', rank: 1 },
@@ -271,7 +271,7 @@ test('a master steps down for whatever comes first once its lease has run out, a
   }
 });
 
-test('a master steps down when it hears of a newer term, also as a late answer to a question of its own', () => {
+test('a master steps down when it sees a newer term, even in a late answer to its own request', () => {
   for (const event of [
     { type: 'term-seen', term: 8 },
     { type: 'term-taken', attempt: 1, term: 8 },
@@ -287,7 +287,7 @@ test('a master steps down when it hears of a newer term, also as a late answer t
   assert.is(step(stateIn('master'), { type: 'term-seen', term: 7 }, 1100).state.phase, 'master');
 });
 
-test('what Redis says another’s lease has left is believed from 0 up to where it is looked at sooner', () => {
+test('the remaining time of a lease is trusted between 0 and the limit above which it is checked early', () => {
   for (const [leftMs, wakesInMs] of [
     [700, 705],
     [-5, 5],
@@ -300,7 +300,7 @@ test('what Redis says another’s lease has left is believed from 0 up to where 
   }
 });
 
-test('each place in the succession waits a step longer, and from the ninth on no longer', () => {
+test('each place in the succession waits one step longer, up to the ninth', () => {
   const waits = [0, 1, 2, 8, 9, 63].map((rank) => {
     const { state } = step(stateIn('waiting'), { type: 'rank', rank }, 1000);
     const later = { ...state, wakeAtMs: 5000 };
@@ -342,7 +342,7 @@ function randomEvent(random: Random, state: LeaseState, nowMs: number): LeaseEve
   return events[random.below(events.length)] as LeaseEvent;
 }
 
-test('whatever comes, in whatever order, a machine keeps its invariants', () => {
+test('the machine keeps its invariants for any sequence of events', () => {
   let masterships = 0;
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed);

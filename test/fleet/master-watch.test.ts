@@ -1,4 +1,4 @@
-// Whether a balancer hears a master, on a clock of the test's own.
+// Whether a balancer hears a master, on a simulated clock.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { MasterWatch } from '../../lib/fleet/master-watch.js';
 
 const test = suite('master watch');
 
-/** A watch that is looked at every 250 ms, as the fleet thread does, and what it said. */
+/** A watch that is checked every 250 ms, as in the fleet thread, and what it reported. */
 function openStage(leaseTtlMs = 1500): {
   readonly said: string[];
   readonly watch: MasterWatch;
@@ -28,18 +28,18 @@ function openStage(leaseTtlMs = 1500): {
     pass(ms: number): void {
       for (const endMs = nowMs + ms; nowMs < endMs; ) {
         nowMs += 250;
-        stage.watch.look();
+        stage.watch.check();
       }
     },
     pause(ms: number): void {
       nowMs += ms;
-      stage.watch.look();
+      stage.watch.check();
     },
   };
   return stage;
 }
 
-test('after 3 s without a table it is alone and says why, and again each minute with the reason of then', () => {
+test('after 3 s without a table it reports the reason, and then every minute the current one', () => {
   const { said, watch, pass } = openStage();
   pass(2750);
   assert.equal([said, watch.reason], [[], '']);
@@ -54,7 +54,7 @@ test('after 3 s without a table it is alone and says why, and again each minute 
   assert.match(said[2] ?? '', /^63000 warn .*"seconds":63/);
 });
 
-test('a table ends it, and the next silence is told anew', () => {
+test('a table ends it, and the next silence is reported again', () => {
   const { said, watch, pass } = openStage();
   pass(5000);
   assert.is(watch.reason, 'because');
@@ -66,7 +66,7 @@ test('a table ends it, and the next silence is told anew', () => {
   assert.is(said.filter((line) => line.endsWith(' alone')).length, 2);
 });
 
-test('a pause of the process is no silence: the tables that came meanwhile are not read yet', () => {
+test('a pause of the process is not silence: tables that arrived meanwhile have not been read yet', () => {
   const { said, watch, pass, pause } = openStage();
   pass(1000);
   watch.heard();
@@ -76,7 +76,7 @@ test('a pause of the process is no silence: the tables that came meanwhile are n
   assert.is(said.length, 2, 'but when none were read after it');
 });
 
-test('with a long lease it waits for as long as a failover may take', () => {
+test('with a long lease it waits as long as a failover may take', () => {
   const { said, pass } = openStage(10_000);
   pass(19_750);
   assert.equal(said, []);

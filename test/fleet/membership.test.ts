@@ -1,5 +1,5 @@
-// One balancer's heartbeats on a real Redis, by a clock of the test's own: when a Redis that lost its data gets back
-// what operators set, and when not.
+// One balancer's heartbeats on a real Redis, on a simulated clock: when the operators' settings are restored to a Redis
+// that lost its data, and when not.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,8 +16,8 @@ const test = suite('membership');
 const KEYS = buildKeys('membership-test');
 
 interface Member {
-  /** Beats, having seen this term and remembering what the last beat brought; gives the settings. */
-  beat(term: number): Promise<Record<string, string>>;
+  /** Sends a heartbeat with this term and the settings of the last one; returns the settings. */
+  sendHeartbeat(term: number): Promise<Record<string, string>>;
 }
 
 interface Stage {
@@ -38,8 +38,13 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
           const membership = new Membership(client, KEYS, config, columns, () => stage.nowMs);
           let fields: ReadonlyMap<string, string> = new Map();
           return {
-            async beat(term) {
-              const standing = await membership.beat({ role: 'slave', term, noMaster: '', remembered: [{ key: KEYS.settings, fields }] });
+            async sendHeartbeat(term) {
+              const standing = await membership.sendHeartbeat({
+                role: 'slave',
+                term,
+                noMaster: '',
+                remembered: [{ key: KEYS.settings, fields }],
+              });
               ({ fields } = standing.settings);
               return Object.fromEntries(fields);
             },
@@ -50,56 +55,56 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
     }),
   );
 
-test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer goes by what is there', () =>
+test('a Redis that lost its data gets all settings back from the first heartbeat, and the next balancer adopts them', () =>
   withStage(async (stage) => {
     const [a, b] = [stage.join('a'), stage.join('b')];
     const settings = { algorithm: 'resource', 'host:h1': 'drained' };
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, settings);
-    for (const each of [a, b]) assert.equal(await each.beat(5), settings);
+    for (const each of [a, b]) assert.equal(await each.sendHeartbeat(5), settings);
     await stage.client.flushall();
     stage.nowMs = 60_000;
-    assert.equal(await a.beat(5), settings);
+    assert.equal(await a.sendHeartbeat(5), settings);
     assert.is(await stage.client.get(KEYS.term), '6');
     await stage.client.hdel(KEYS.settings, 'host:h1');
-    assert.equal(await b.beat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
+    assert.equal(await b.sendHeartbeat(5), { algorithm: 'resource' }, 'an operator took it back meanwhile');
   }));
 
-test('settings come back once for each loss: what an operator takes back after that stays so, however soon the others notice', () =>
+test('settings are restored once per loss: what an operator resets afterwards stays reset, however soon the others notice', () =>
   withStage(async (stage) => {
     const [a, b, c] = [stage.join('a'), stage.join('b'), stage.join('c')];
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-    for (const each of [a, b, c]) await each.beat(5);
+    for (const each of [a, b, c]) await each.sendHeartbeat(5);
     await stage.client.flushall();
-    // No time has passed for any of them: each knows that it was in the order a moment ago.
-    assert.equal(await a.beat(5), { algorithm: 'resource', 'host:h1': 'drained' });
+    // No time has passed for any of them: each knows that it was listed a moment ago.
+    assert.equal(await a.sendHeartbeat(5), { algorithm: 'resource', 'host:h1': 'drained' });
     await stage.client.hdel(KEYS.settings, 'host:h1');
-    assert.equal([await b.beat(5), await c.beat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
+    assert.equal([await b.sendHeartbeat(5), await c.sendHeartbeat(5)], [{ algorithm: 'resource' }, { algorithm: 'resource' }]);
     await stage.client.flushall();
-    assert.equal(await b.beat(6), { algorithm: 'resource' }, 'the next loss is another one');
+    assert.equal(await b.sendHeartbeat(6), { algorithm: 'resource' }, 'the next loss is another one');
   }));
 
-test('what an operator took back while a balancer was cut off does not come back with it', () =>
+test('what an operator reset while a balancer was cut off does not come back with it', () =>
   withStage(async (stage) => {
     const [a, cutOff] = [stage.join('a'), stage.join('cut-off')];
     await stage.client.set(KEYS.term, '5');
     await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
-    for (const each of [a, cutOff]) await each.beat(5);
+    for (const each of [a, cutOff]) await each.sendHeartbeat(5);
     await stage.client.del(KEYS.settings);
     stage.nowMs = 60_000;
-    // Meanwhile it was taken out of the order, as every balancer whose heartbeats stop.
+    // Meanwhile it was removed from the succession, like every balancer whose heartbeats stop.
     await stage.client.zrem(KEYS.balancers, 'cut-off');
-    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+    assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
     // The same when Redis lost its data after that, and the others were back first.
     await stage.client.hset(KEYS.settings, 'host:h2', 'drained');
-    for (const each of [a, cutOff]) assert.equal(await each.beat(5), { 'host:h2': 'drained' });
+    for (const each of [a, cutOff]) assert.equal(await each.sendHeartbeat(5), { 'host:h2': 'drained' });
     await stage.client.del(KEYS.settings);
     stage.nowMs = 120_000;
-    await a.beat(5);
+    await a.sendHeartbeat(5);
     await stage.client.flushall();
     stage.nowMs = 180_000;
-    assert.equal([await a.beat(5), await cutOff.beat(5)], [{}, {}]);
+    assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
   }));
 
 test.run();

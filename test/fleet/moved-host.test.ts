@@ -33,7 +33,7 @@ const goesTo = (balancer: TestBalancer, host: string) =>
     what: `all requests to go to ${host}`,
   });
 
-test('the URL on the command line wins over the one that Redis remembers, on every balancer', () =>
+test('the URL on the command line wins over the one in Redis, on every balancer', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withHost('old', (oldUrl) =>
@@ -45,7 +45,7 @@ test('the URL on the command line wins over the one that Redis remembers, on eve
               what: 'the old URL in Redis',
             });
           });
-          // The first one of the new fleet is the master, and names no host; the second one does.
+          // The first balancer of the new fleet is the master, and names no host; the second one does.
           await withBalancer({ redis: [redis.url], name: 'b0' }, async (other) => {
             await other.becomes('master');
             await withBalancer({ redis: [redis.url], name: 'b1', ...legacy(newUrl) }, async (named) => {
@@ -64,7 +64,7 @@ test('the URL on the command line wins over the one that Redis remembers, on eve
     ),
   ));
 
-test('balancers that contradict each other go by one URL, and say so; what nobody names any more goes within seconds', () =>
+test('balancers that contradict each other use one URL and report it; hosts that nobody names any more are removed within seconds', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withHost('one', (one) =>

@@ -1,4 +1,4 @@
-// Fleets that can't have a master, hear none, or have two in one term: what balancers do, and what they say.
+// Fleets that can't have a master, hear none, or have two in one term: what balancers do and report.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,7 @@ import { withRedisLink } from '../support/redis-link.js';
 
 const test = suite('no master');
 
-/** A port of loopback where nobody listens. */
+/** A loopback port without a listener. */
 const DEAD = { name: 'dead', url: 'http://127.0.0.1:1' };
 const CHECKS = { healthIntervalMs: 200, healthTimeoutMs: 1000, healthFall: 1 };
 
@@ -22,7 +22,7 @@ const withHost = <T>(fn: (url: string) => T | Promise<T>): Promise<T> =>
     ({ url }) => fn(url),
   );
 
-/** The balancer checks its own hosts, and has said why. */
+/** The balancer checks its own hosts, and has logged why. */
 async function isAlone(each: TestBalancer, reason: RegExp): Promise<void> {
   const said = (): string | undefined => each.lines.find((line) => line.startsWith('warn no master is heard'));
   await until(() => said() !== undefined && each.counter('own_checks_failed') > 0, {
@@ -33,7 +33,7 @@ async function isAlone(each: TestBalancer, reason: RegExp): Promise<void> {
   for (let i = 0; i < 5; i++) assert.is((await ask(each.port)).status, 200);
 }
 
-test('with two of three lease servers away every balancer checks its hosts, and log and status say why there is no master', () =>
+test('with two of three lease servers down every balancer checks its hosts, and log and status say why there is no master', () =>
   withRedis((data) =>
     withRedis((second) =>
       withRedis((third) =>
@@ -71,7 +71,7 @@ test('with two of three lease servers away every balancer checks its hosts, and 
     ),
   ));
 
-test('a user without scripting is no master, checks its hosts, and the reason names the right it lacks', () =>
+test('a user without scripting never becomes master, checks its hosts, and the reason names the missing right', () =>
   withRedis((redis) =>
     withHost((url) =>
       withClients([redis.url], async (client) => {
@@ -86,7 +86,7 @@ test('a user without scripting is no master, checks its hosts, and the reason na
     ),
   ));
 
-test('a master that may not write its hash steps back, uses up no terms, and another one takes over', () =>
+test('a master that may not write its hash steps down without using up terms, and another one takes over', () =>
   withRedis((redis) =>
     withClients([redis.url], async (client) => {
       await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-pexpire');
@@ -102,7 +102,7 @@ test('a master that may not write its hash steps back, uses up no terms, and ano
     }),
   ));
 
-test('tables with an absurd seq are dropped, and one with a plausible seq that no master wrote makes nobody deaf for long', () =>
+test('tables with an absurd seq are dropped, and a forged table with a plausible seq blocks nobody for long', () =>
   withRedis((redis) =>
     withHost((url) =>
       withClients([redis.url], async (client) => {
@@ -171,7 +171,7 @@ test('two masterships in one term: whoever notices ends both, and the next term 
     ),
   ));
 
-test('a balancer that is far from Redis leaves the fleet its master', () =>
+test('a balancer with a slow path to Redis leaves the fleet its master', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withRedisLink(redis.port, async (link) => {

@@ -1,5 +1,5 @@
-// An operator takes hosts out and lets them in again, in a fleet of three balancers on a real Redis: each acts on it
-// soon, what is in flight goes on or is ended, and the word survives what befalls Redis and the balancers.
+// An operator takes hosts out and lets them in again, in a fleet of three balancers on a real Redis: each applies it
+// soon, requests in flight are finished or aborted, and the setting survives failures of Redis and balancers.
 
 import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -22,13 +22,13 @@ interface Stage {
   readonly all: readonly TestBalancer[];
   readonly client: Commands;
   readonly redis: TestRedis;
-  /** Does what `meercat drain` and the like do. */
+  /** Does what `meercat drain` and its siblings do. */
   say(action: OperatorAction, host: string): Promise<void>;
-  /** Resolves when every balancer may pick just these hosts. */
+  /** Resolves when every balancer may pick exactly these hosts. */
   picks(...hosts: readonly string[]): Promise<void>;
 }
 
-/** Three balancers of which `first` is master, and the hosts a, b and c. */
+/** Three balancers, of which `first` is master, and the hosts a, b and c. */
 async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<BalancerConfig> = {}, keep?: KeepThread): Promise<void> {
   const withHosts = (
     names: readonly string[],
@@ -67,13 +67,13 @@ async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<B
                       client,
                       redis,
                       async say(action, host) {
-                        let told = '';
+                        let output = '';
                         await operate(
                           { action, host, redis: redis.url, namespace: KEYS.namespace, isJson: true },
-                          { write: (text: string) => (told = text) },
+                          { write: (text: string) => (output = text) },
                         );
-                        // After a loss of Redis not all are back at once.
-                        assert.ok((JSON.parse(told) as Operated).balancers > 0);
+                        // After Redis lost its data, not all are back at once.
+                        assert.ok((JSON.parse(output) as Operated).balancers > 0);
                       },
                       async picks(...hosts) {
                         for (const each of all) await picksOnly(each, ...hosts);
@@ -92,7 +92,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<B
   );
 }
 
-/** The bodies of so many answers, each once, in order. */
+/** The distinct bodies of this many responses, in order. */
 async function answersOf({ port }: TestBalancer, requests = 9): Promise<string[]> {
   const bodies = new Set<string>();
   for (let i = 0; i < requests; i++) bodies.add((await ask(port)).body);
@@ -134,7 +134,7 @@ for (const [action, word] of [
     }));
 }
 
-test('with redis-cli alone, which announces nothing, the next heartbeat has it done', () =>
+test('a change made with redis-cli, without an event, takes effect with the next heartbeat', () =>
   withStage(async ({ all, client, picks }) => {
     await client.hset(KEYS.settings, 'host:a', 'drained');
     await picks('b', 'c');
@@ -148,7 +148,7 @@ test('with redis-cli alone, which announces nothing, the next heartbeat has it d
     );
   }));
 
-test('when an operator takes out all hosts, clients are told that there is none, and no panic uses them', () =>
+test('when an operator takes out all hosts, clients get 503, and panic mode does not use them', () =>
   withStage(async ({ all, say, picks }) => {
     for (const host of ['a', 'b']) await say('drain', host);
     await say('eject', 'c');
@@ -164,7 +164,7 @@ test('when an operator takes out all hosts, clients are told that there is none,
 test('a host that is let in again warms up', () =>
   withStage(
     async ({ all, say, picks }) => {
-      // The first three seconds of a balancer warm nobody up.
+      // There is no slow start in the first three seconds of a balancer.
       const startMs = performance.now();
       await say('drain', 'b');
       await picks('a', 'c');
@@ -177,7 +177,7 @@ test('a host that is let in again warms up', () =>
           what: `one host to warm up on ${name}`,
         });
       }
-      // For the length of the test it stays near a tenth of its share, a thirtieth of all.
+      // During the test it stays near a tenth of its share, a thirtieth of all requests.
       const counts: Record<string, number> = { a: 0, b: 0, c: 0 };
       for (let i = 0; i < 120; i++) {
         const { body } = await ask((all[0] as TestBalancer).port);
@@ -188,7 +188,7 @@ test('a host that is let in again warms up', () =>
     { slowStartMs: 600_000 },
   ));
 
-test('all settings are back when Redis comes back empty, and a host that was let in stays in', () =>
+test('all settings are restored when Redis comes back empty, and a host that was let in stays in', () =>
   withStage(async ({ client, redis, say, picks }) => {
     await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
     await say('drain', 'b');
@@ -198,7 +198,7 @@ test('all settings are back when Redis comes back empty, and a host that was let
     await picks('a', 'c');
     for (const how of ['quickly', 'late'] as const) {
       await redis.kill();
-      // Late: the lease and all heartbeats have run out, and nobody is master.
+      // Late: the lease and all heartbeats have expired, and nobody is master.
       if (how === 'late') await new Promise((resolve) => setTimeout(resolve, 3500));
       await redis.restart();
       await areReady(client);
@@ -209,7 +209,7 @@ test('all settings are back when Redis comes back empty, and a host that was let
       await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
       await picks('a', 'c');
       assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
-      // And it is the settings again that count.
+      // And new settings take effect again.
       await say('undrain', 'b');
       await picks('a', 'b', 'c');
       await say('drain', 'b');
@@ -245,7 +245,7 @@ test('without Redis, and when the fleet thread dies meanwhile, a drained host st
   }
 });
 
-test('a balancer that starts gives a drained host not a single request', () =>
+test('a starting balancer sends a drained host not a single request', () =>
   withStage(async ({ client, redis, say, picks }) => {
     await say('drain', 'b');
     await picks('a', 'c');
@@ -257,14 +257,14 @@ test('a balancer that starts gives a drained host not a single request', () =>
     }
   }));
 
-test('a host whose word came before it is out from its first report on', () =>
+test('a host that was drained before it joined is out from its first report on', () =>
   withStage(async ({ client, picks, all }) => {
     await writeOperatorState(client, KEYS, 'd', 'drained');
     await new Promise((resolve) => setTimeout(resolve, 1200));
     await withServer(
       (_request, response) => void response.end('d'),
       async ({ url }) => {
-        // Again and again, as an agent does: a slow machine may change its master meanwhile.
+        // Repeatedly, as an agent does: on a slow machine the master may change meanwhile.
         await until(
           async () => {
             await deliverReport(client, 'd', url, { intervalMs: 60_000 });

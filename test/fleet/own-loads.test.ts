@@ -1,5 +1,5 @@
-// Our own requests among the fleet's: through lost, doubled and late messages and changes of master, a pick's sum of
-// the others' figure and our own as it is now counts every request once. The master here is the real one.
+// Our own requests within the fleet's: through lost, duplicate and late messages and changes of master, a pick's sum of
+// the others' load and our current one counts every request once. The master here is the real one.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -39,7 +39,7 @@ function startBalancer(name: string): Balancer {
   return { name, columns, writer, loads: new OwnLoads(columns, name, `${name}-i`, [], 1001) };
 }
 
-/** One more request of this much work in flight, or one less. */
+/** Adds or removes a request in flight with this much work. */
 function change({ columns }: Balancer, slot: number, requests: 1 | -1, work: number): void {
   columns.inflight[slot] = (columns.inflight[slot] as number) + requests;
   columns.work[slot] = (columns.work[slot] as number) + requests * work;
@@ -47,7 +47,7 @@ function change({ columns }: Balancer, slot: number, requests: 1 | -1, work: num
 
 const hostsOf = ({ writer }: Balancer) => writer.hosts();
 
-/** The master's answer to what it took. */
+/** The master's answer to the messages it took. */
 function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
   const loads = NAMES.map((name) => {
     const { inflight, work, capacity, speed } = master.of(name);
@@ -71,27 +71,27 @@ function take(balancer: Balancer, table: HostTable, nowMs: number): void {
   balancer.loads.onTable(table, hostsOf(balancer), nowMs);
 }
 
-/** What a balancer says at this moment, to the master of the table that it has. */
+/** The message a balancer sends now, to the master of its table. */
 function say(balancer: Balancer, nowMs: number): LoadMessage {
   const message = balancer.loads.nextDue(hostsOf(balancer), balancer.writer.stamp.term, 20, nowMs);
   assert.ok(message !== undefined);
   return message as LoadMessage;
 }
 
-/** What a pick of this balancer reckons with. */
+/** The load that a pick of this balancer sees. */
 const seenBy = ({ columns }: Balancer, slot: number): [number, number] => [
   (columns.inflight[slot] as number) + (columns.othersInflight[slot] as number),
   (columns.work[slot] as number) + (columns.othersWork[slot] as number),
 ];
 
-test('what a balancer sent after its message is counted once, and what it finished is taken off', () => {
+test('requests sent after the message count once, and finished ones are subtracted', () => {
   const [one, two] = [startBalancer('one'), startBalancer('two')];
   const master = new FleetLoads();
   for (const each of [one, two]) {
     change(each, 0, 1, 5);
     master.take(say(each, 0), 0);
   }
-  // Both go on while the master's word is on its way.
+  // Both happen while the master's answer is on its way.
   change(one, 0, 1, 20);
   change(two, 0, -1, 5);
   const table = tableOf(master, 2);
@@ -101,7 +101,7 @@ test('what a balancer sent after its message is counted once, and what it finish
   assert.equal(seenBy(two, 0), [1, 5], 'none of its own any more');
 });
 
-test("until the first acknowledgement nothing of the fleet's figure is taken for our own", () => {
+test("until the first acknowledgement nothing is subtracted from the fleet's figure", () => {
   const one = startBalancer('one');
   change(one, 1, 1, 5);
   say(one, 0);
@@ -109,7 +109,7 @@ test("until the first acknowledgement nothing of the fleet's figure is taken for
   assert.equal(seenBy(one, 1), [1, 5]);
 });
 
-test('after a lost message the master acknowledges nothing until a full one comes, and the balancer soon sends one', () => {
+test('after a lost message the master acknowledges nothing until a full one arrives, and the balancer soon sends one', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   master.take(say(one, 0), 0);
@@ -134,7 +134,7 @@ test('after a lost message the master acknowledges nothing until a full one come
   assert.not(say(one, nowMs + 20).isFull);
 });
 
-test('a new master knows nothing of ours: nothing is taken off its figures until it has acknowledged, and it is told all', () => {
+test('a new master knows nothing of ours: nothing is subtracted from its figures until it has acknowledged a full message', () => {
   const one = startBalancer('one');
   const old = new FleetLoads();
   change(one, 0, 1, 5);
@@ -150,7 +150,7 @@ test('a new master knows nothing of ours: nothing is taken off its figures until
   assert.equal(seenBy(one, 0), [1, 5]);
 });
 
-test('a slot that another host has now takes nothing over from the one before', () => {
+test('a reused slot inherits nothing from its previous host', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   change(one, 3, 1, 5);
@@ -163,7 +163,7 @@ test('a slot that another host has now takes nothing over from the one before', 
   assert.equal(seenBy(one, 3), [2, 8]);
 });
 
-test('figures are as old as our own part of them, and stay true while all that was said is acknowledged', () => {
+test('figures are as old as our own part of them, and stay current while everything we sent is acknowledged', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   const loadsAt = () => one.columns.fleet[FLEET.loadsAt];
@@ -181,7 +181,7 @@ test('figures are as old as our own part of them, and stay true while all that w
   assert.is(loadsAt(), 200, 'the master has not answered');
 });
 
-test('nothing new is no message, unless one is due', () => {
+test('without changes there is no message, unless one is due', () => {
   const one = startBalancer('one');
   const first = say(one, 0);
   assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 20), undefined);
@@ -190,7 +190,7 @@ test('nothing new is no message, unless one is due', () => {
   assert.ok(say(one, 2100).isFull, 'and now and then all is said');
 });
 
-test('what a new master does not know yet stays as it was: what hosts could do over the last seconds', () => {
+test('the capacity trend survives a new master that does not know the capacity yet', () => {
   const one = startBalancer('one');
   const row = (capacity: number | null) =>
     buildTable(
@@ -206,7 +206,7 @@ test('what a new master does not know yet stays as it was: what hosts could do o
   assert.equal([one.columns.capacity[0], one.columns.capacityTrend[0]], [Number.NaN, trend]);
 });
 
-test('classes are counted by their new ids, and a wrap of the counter is no jump', () => {
+test('classes are counted by their new ids, and a counter that wraps makes no jump', () => {
   const one = startBalancer('one');
   one.loads.setClass(0, '(rest)');
   one.loads.setClass(2, 'GET /a');
@@ -218,15 +218,15 @@ test('classes are counted by their new ids, and a wrap of the counter is no jump
   one.columns.servedByClass[2] = 3;
   one.columns.busyByClass[2] = 40;
   one.columns.served[0] = 5;
-  one.columns.saidCount[2] = 2;
-  one.columns.saidMs[2] = 9.5;
+  one.columns.reportedCostCount[2] = 2;
+  one.columns.reportedCostMs[2] = 9.5;
   const message = say(one, 20);
   assert.equal([message.classes, message.hosts.map(({ counts }) => counts), message.said], [[], [[2, 5, 40]], [[2, 2, 9.5]]]);
   one.columns.served[0] = 6;
   assert.equal(say(one, 40).said, [], 'it is said once');
 });
 
-test('how soon each host answered is said once, by the answers since the message before', () => {
+test("each host's pace is sent once, over the responses since the previous message", () => {
   const one = startBalancer('one');
   say(one, 0);
   const saidOf = (nowMs: number) => {
@@ -241,13 +241,13 @@ test('how soon each host answered is said once, by the answers since the message
   assert.equal(saidOf(60), [['h2', 1, 0.25]]);
 });
 
-/** The same balancer after its fleet thread was started again, at a time when a clock would say `firstSeq`. */
+/** The same balancer after its fleet thread was restarted; `firstSeq` is where a new process would begin. */
 const startAgain = (before: Balancer, firstSeq: number): Balancer => ({
   ...before,
   loads: new OwnLoads(before.columns, before.name, `${before.name}-i`, [], firstSeq),
 });
 
-test('a fleet thread that is started again numbers its messages on, and the master takes them', () => {
+test('a restarted fleet thread continues the message numbers, and the master accepts them', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   const first = say(one, 0);
@@ -266,7 +266,7 @@ test('a fleet thread that is started again numbers its messages on, and the mast
   assert.equal([first.seq, last.seq, say(startAgain(one, 1), 60).seq], [1001, 1002, 1005]);
 });
 
-test('what is acknowledged of an earlier thread, or of an earlier process of this name, acknowledges nothing of ours', () => {
+test('an acknowledgement of an earlier thread or process with this name acknowledges nothing of ours', () => {
   for (const acked of [1001, 999, 7_000_000]) {
     const one = startBalancer('one');
     const master = new FleetLoads();
@@ -282,13 +282,13 @@ test('what is acknowledged of an earlier thread, or of an earlier process of thi
   }
 });
 
-test('a balancer of an earlier version that numbers from a clock is heard again soon after the clock was set back', () => {
+test('a balancer of an earlier version that numbers by its clock is heard again soon after the clock was set back', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   change(one, 0, 1, 5);
   master.take(say(one, 0), 0);
   change(one, 0, -1, 5);
-  // Its thread starts again, and nothing of its numbers is left.
+  // Its thread is restarted, and its message number is lost.
   one.columns.wideHeader[WIDE_HEADER.loadSeq] = 0;
   const again = startAgain(one, 10);
   let nowMs = 0;
@@ -302,7 +302,7 @@ test('a balancer of an earlier version that numbers from a clock is heard again 
   assert.ok(nowMs <= 6000, `heard after ${nowMs} ms`);
 });
 
-test('whatever is lost, doubled or late: when all is quiet every balancer sees exactly what is in flight', () => {
+test('after any loss, duplication or delay, once all is quiet every balancer sees exactly what is in flight', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const random = new Random(seed);
     const balancers = ['one', 'two', 'three'].map(startBalancer);
@@ -333,7 +333,7 @@ test('whatever is lost, doubled or late: when all is quiet every balancer sees e
       }
       exchange(15, (nowMs += 20));
     }
-    // Quiet for as long as it takes until all is said anew.
+    // Quiet until everything was sent again.
     for (const end = nowMs + 2100; nowMs < end; ) exchange(0, (nowMs += 20));
     for (const slot of [0, 1, 2, 3]) {
       const inflight = balancers.reduce((sum, { columns }) => sum + (columns.inflight[slot] as number), 0);

@@ -1,5 +1,5 @@
-// Two balancers with one name: what each heartbeat's answer makes of a name, by a clock of the test's own; and real
-// processes, of which the second is refused while the first lives, and goes on when it is dead.
+// Two balancers with one name: how each heartbeat's result changes the state of a name, on a simulated clock; and real
+// processes, of which the second is refused while the first is alive, and continues once it is dead.
 
 import { connect, createServer, type Socket } from 'node:net';
 import { suite } from 'uvu';
@@ -24,7 +24,7 @@ const heldBy = (instance: string, leftMs: number): NameStanding => ({
   holder: { instance, machine: 'm', pid: '7', since: 'today', leftMs },
 });
 
-test('a name that is held is waited for: renewed it is taken, run out it is ours', () => {
+test('a held name is waited for: if the heartbeat is renewed it is taken, if it expires it is ours', () => {
   const living = new OwnName();
   assert.is(living.state, 'unknown');
   assert.equal(
@@ -39,13 +39,13 @@ test('a name that is held is waited for: renewed it is taken, run out it is ours
   assert.equal([dead.take(OURS, 3000), dead.holder], ['ours', null]);
 });
 
-test('another one that took the name while it was waited for has just started: it is taken', () => {
+test('another one that took the name during the wait has just started: the name is taken', () => {
   const name = new OwnName();
   name.take(heldBy('dead', 100), 0);
   assert.is(name.take(heldBy('quicker', 2900), 200), 'taken');
 });
 
-test('who loses its name claims it again only when the other was not seen for 3 s, so that a Redis that lost its data changes nothing', () => {
+test('a balancer that lost its name claims it again only if the other was not seen for 3 s, so that a data loss of Redis changes nothing', () => {
   const name = new OwnName();
   name.take(OURS, 0);
   assert.is(name.take(heldBy('i', 2900), 1000), 'taken');
@@ -54,7 +54,7 @@ test('who loses its name claims it again only when the other was not seen for 3 
   assert.is(name.take(OURS, 7000), 'ours');
 });
 
-test('a start is told at once, a balancer that serves already counts it once and says it each minute', () => {
+test('a conflict is reported at once during the start; a running balancer counts it once and logs it every minute', () => {
   const done: string[] = [];
   let nowMs = 0;
   const openWatch = (name: OwnName) =>
@@ -64,14 +64,14 @@ test('a start is told at once, a balancer that serves already counts it once and
       count: (counter) => void done.push(counter),
       log: (level, _message, fields) => void done.push(`${level} ${fields?.holder ?? ''}`.trim()),
       post: (message) => void done.push(JSON.stringify(message)),
-      beat: () => undefined,
+      sendHeartbeat: () => undefined,
     });
   const took = () => done.splice(0);
   const starting = new OwnName();
   const first = openWatch(starting);
   for (const found of [heldBy('i', 2000), heldBy('i', 2900)]) {
     starting.take(found, nowMs);
-    first.onBeat();
+    first.onHeartbeat();
   }
   first.stop();
   const holder = 'process 7 on m, since today';
@@ -83,13 +83,13 @@ test('a start is told at once, a balancer that serves already counts it once and
   assert.equal(took(), ['{"type":"name-checked"}']);
   for (const found of [OURS, heldBy('i', 2900)]) {
     serving.take(found, nowMs);
-    second.onBeat();
+    second.onHeartbeat();
   }
   assert.equal(took(), ['name_conflicts', `error ${holder}`]);
-  for (nowMs = 1000; nowMs <= 120_000; nowMs += 1000) second.onBeat();
+  for (nowMs = 1000; nowMs <= 120_000; nowMs += 1000) second.onHeartbeat();
   assert.equal(took(), [`error ${holder}`, `error ${holder}`]);
   serving.take(OURS, nowMs);
-  second.onBeat();
+  second.onHeartbeat();
   assert.equal(took(), ['info']);
 });
 
@@ -112,7 +112,7 @@ const isServing = (child: Parameters<typeof logOf>[0]) =>
     what: () => `it to serve:\n${child.lines.join('\n')}`,
   });
 
-test('a second balancer of the same name is refused with one line that says who has it; after a kill -9 the next one waits and serves', () =>
+test('a second balancer with the same name is refused with one line that names the owner; after a kill -9 the next one waits and serves', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withMeercat(FLAGS(redis.url, 0), async (first) => {
@@ -139,7 +139,7 @@ test('a second balancer of the same name is refused with one line that says who 
           next.kill('SIGTERM');
           await ended(next);
         });
-        // In good order nothing is waited for.
+        // After a clean stop there is nothing to wait for.
         await withMeercat(FLAGS(redis.url, 0), async (after) => {
           await isServing(after);
           assert.not.ok(
@@ -164,7 +164,41 @@ test('of two that start at the same moment exactly one serves', () =>
     ),
   ));
 
-/** Passes connections to `port` on to another one of loopback. */
+test('a balancer that was stopped for longer than its heartbeat lives, and finds another under its name, serves on and stays apart', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withServer(
+        (_request, response) => void response.end('a'),
+        async ({ url }) => {
+          const port = await freePort();
+          const keys = buildKeys('meercat');
+          await withMeercat([...FLAGS(redis.url, port), '--host', url], async (paused) => {
+            await isServing(paused);
+            await until(async () => (await readFleet(client, keys)).master === 'b1', { timeoutMs: SLOW_MS });
+            process.kill(paused.pid, 'SIGSTOP');
+            await withMeercat([...FLAGS(redis.url, 0), '--host', url], async (next) => {
+              await isServing(next);
+              process.kill(paused.pid, 'SIGCONT');
+              const conflict = (): boolean =>
+                logOf(paused).some(({ msg }) => String(msg).startsWith('another balancer has this name: this one serves'));
+              await until(conflict, { timeoutMs: SLOW_MS, what: () => `it to notice:\n${paused.lines.join('\n')}` });
+              assert.is((await ask(port)).body, 'a', 'its clients lose nothing');
+              await until(async () => (await readFleet(client, keys)).master === 'b1', {
+                timeoutMs: SLOW_MS,
+                what: 'the other one to lead',
+              });
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
+              paused.kill();
+              assert.is((await ended(paused, SLOW_MS)).code, 0);
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid), 'nor does it take the other out when it stops');
+            });
+          });
+        },
+      ),
+    ),
+  ));
+
+/** Forwards connections on `port` to another loopback port. */
 async function withRelay<T>(port: number, to: number, fn: () => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -181,7 +215,7 @@ async function withRelay<T>(port: number, to: number, fn: () => Promise<T>): Pro
   }
 }
 
-test('of two that started without Redis the loser serves on, and the table keeps the hosts of the other', () =>
+test("of two balancers started without Redis the loser keeps serving, and the table keeps the other's hosts", () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withServer(
@@ -218,7 +252,7 @@ test('of two that started without Redis the loser serves on, and the table keeps
     ),
   ));
 
-test('without Redis a balancer starts, whatever its name', () =>
+test('without Redis a balancer starts under any name', () =>
   withBalancer({ redis: [NO_REDIS], name: 'b1' }, async ({ health }: TestBalancer) => {
     assert.is((await health()).status, 'serving');
   }));

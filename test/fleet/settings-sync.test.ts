@@ -1,5 +1,5 @@
-// How a balancer acts on the settings: on what changed, once; what it remembers of them; and how many operators'
-// events in a row lead to how many heartbeats.
+// How a balancer applies settings: each change once; what it remembers of them; and how a burst of operators' events is
+// coalesced into heartbeats.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 
 const test = suite('settings sync');
 
-/** A sync that remembers `known`, and all that it did. */
+/** A sync that remembers `known`, and everything it did. */
 function openStage(known: Record<string, string> = {}) {
   const done: string[] = [];
   let operatorStates: ReadonlyMap<string, OperatorState> = new Map();
@@ -43,9 +43,9 @@ function openStage(known: Record<string, string> = {}) {
   };
 }
 
-test('what changed is acted on, and nothing twice', () => {
+test('changes are applied, and none twice', () => {
   const { take } = openStage();
-  const took = (host: string, word: string) => `info an operator took a host out {"host":"${host}","word":"${word}"}`;
+  const took = (host: string, state: string) => `info an operator took a host out {"host":"${host}","state":"${state}"}`;
   const posted = (algorithm: string | null, fields: Record<string, string>) => JSON.stringify({ type: 'settings', algorithm, fields });
   assert.equal(take({}), []);
   const [first, second, third] = [
@@ -65,7 +65,7 @@ test('what changed is acted on, and nothing twice', () => {
   assert.equal(take(third), []);
 });
 
-test('what a heartbeat brought is remembered, and so is what the thread before this one knew', () => {
+test('the settings of a heartbeat are remembered, and so are those the previous thread knew', () => {
   const known = { algorithm: 'resource', 'host:a': 'drained' };
   const { sync, take } = openStage(known);
   assert.equal(sync.remembered, [{ key: 'x:settings', fields: new Map(Object.entries(known)) }]);
@@ -73,21 +73,21 @@ test('what a heartbeat brought is remembered, and so is what the thread before t
   assert.equal(sync.remembered[0]?.fields, new Map([['host:b', 'drained']]));
 });
 
-test('heartbeats that are asked for while one is under way lead to one more, however many they are', async () => {
+test('any number of heartbeats requested while one is running lead to one more', async () => {
   let runs = 0;
   const ends: (() => void)[] = [];
-  const beat = oneAtATime(() => {
+  const run = oneAtATime(() => {
     runs++;
     return new Promise((resolve) => void ends.push(resolve));
   });
-  const all = Array.from({ length: 5 }, beat);
+  const all = Array.from({ length: 5 }, run);
   assert.is(runs, 1);
   ends[0]?.();
   await until(() => runs === 2);
   ends[1]?.();
   await Promise.all(all);
   assert.is(runs, 2);
-  void beat();
+  void run();
   assert.is(runs, 3, 'and the next one runs at once');
 });
 

@@ -1,5 +1,5 @@
-// The order of the master's tables: what is old, what is missing, and what is replayed after a snapshot.
-// The property at the end: however many messages are lost, the last snapshot makes the tables equal.
+// The order of the master's tables: which are old, which are missing, and which are replayed after a snapshot. The
+// property test at the end: however many messages are lost, the last snapshot makes the tables equal.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -37,13 +37,13 @@ const full = (term: number, seq: number): HostTable => ({
 });
 
 /** An outcome as text: `apply 1.2 1.3`, `old`, `gap`. */
-const told = (outcome: OrderOutcome): string =>
+const textOf = (outcome: OrderOutcome): string =>
   [outcome.kind, ...(outcome.kind === 'apply' ? outcome.tables.map(({ stamp }) => `${stamp.term}.${stamp.seq}`) : [])].join(' ');
 
-/** An order that has applied the whole table (term, seq). */
+/** An order that has applied the full table (term, seq). */
 function orderAt(term: number, seq: number): TableOrder {
   const order = new TableOrder(stampOf(0, 0));
-  assert.is(told(order.onMessage(full(term, seq))), `apply ${term}.${seq}`);
+  assert.is(textOf(order.onMessage(full(term, seq))), `apply ${term}.${seq}`);
   return order;
 }
 
@@ -55,114 +55,114 @@ test('stamps are ordered by term, then by seq', () => {
 test('messages in order are applied one by one', () => {
   const order = orderAt(1, 1);
   assert.equal(
-    [part(1, 2), part(1, 3), full(1, 4), part(1, 5)].map((table) => told(order.onMessage(table))),
+    [part(1, 2), part(1, 3), full(1, 4), part(1, 5)].map((table) => textOf(order.onMessage(table))),
     ['apply 1.2', 'apply 1.3', 'apply 1.4', 'apply 1.5'],
   );
   assert.is(order.isBehind, false);
 });
 
-test('a message that skips numbers but follows the one before is in order', () => {
-  assert.is(told(orderAt(1, 1).onMessage(part(1, 7, 1))), 'apply 1.7');
+test('a message that skips numbers but names the previous one is in order', () => {
+  assert.is(textOf(orderAt(1, 1).onMessage(part(1, 7, 1))), 'apply 1.7');
 });
 
-test('duplicates and older messages are old, whole or in part, from the channel or as a snapshot', () => {
+test('duplicates and older messages are old, full or partial, from the channel or as a snapshot', () => {
   const order = orderAt(2, 5);
   for (const table of [full(2, 5), part(2, 5), part(2, 4), full(2, 4), full(1, 99), part(1, 99)]) {
-    assert.is(told(order.onMessage(table)), 'old');
-    if (table.isFull) assert.is(told(order.onSnapshot(table)), 'old');
+    assert.is(textOf(order.onMessage(table)), 'old');
+    if (table.isFull) assert.is(textOf(order.onSnapshot(table)), 'old');
   }
   assert.is(order.isBehind, false);
 });
 
-test('an older master that wakes up is not heard', () => {
+test('an older master that resumes is ignored', () => {
   const order = orderAt(1, 10);
-  assert.is(told(order.onMessage(full(2, 1))), 'apply 2.1');
-  assert.is(told(order.onMessage(part(1, 11))), 'old');
-  assert.is(told(order.onMessage(full(1, 12))), 'old');
-  assert.is(told(order.onMessage(part(2, 2))), 'apply 2.2');
+  assert.is(textOf(order.onMessage(full(2, 1))), 'apply 2.1');
+  assert.is(textOf(order.onMessage(part(1, 11))), 'old');
+  assert.is(textOf(order.onMessage(full(1, 12))), 'old');
+  assert.is(textOf(order.onMessage(part(2, 2))), 'apply 2.2');
 });
 
-test('after a gap messages are held, and replayed once the snapshot has come', () => {
+test('messages after a gap are held, and replayed once the snapshot arrives', () => {
   const order = orderAt(1, 1);
-  assert.is(told(order.onMessage(part(1, 3))), 'gap');
+  assert.is(textOf(order.onMessage(part(1, 3))), 'gap');
   assert.is(order.isBehind, true);
-  assert.is(told(order.onMessage(part(1, 4))), 'gap');
-  assert.is(told(order.onMessage(part(1, 5))), 'gap');
-  assert.is(told(order.onSnapshot(full(1, 3))), 'apply 1.3 1.4 1.5');
+  assert.is(textOf(order.onMessage(part(1, 4))), 'gap');
+  assert.is(textOf(order.onMessage(part(1, 5))), 'gap');
+  assert.is(textOf(order.onSnapshot(full(1, 3))), 'apply 1.3 1.4 1.5');
   assert.is(order.isBehind, false);
-  assert.is(told(order.onMessage(part(1, 6))), 'apply 1.6');
+  assert.is(textOf(order.onMessage(part(1, 6))), 'apply 1.6');
 });
 
 test('a snapshot older than what is held does not close the gap; a later one does', () => {
   const order = orderAt(1, 1);
   order.onMessage(part(1, 5));
-  assert.is(told(order.onSnapshot(full(1, 2))), 'apply 1.2');
+  assert.is(textOf(order.onSnapshot(full(1, 2))), 'apply 1.2');
   assert.is(order.isBehind, true);
-  assert.is(told(order.onSnapshot(full(1, 2))), 'old');
+  assert.is(textOf(order.onSnapshot(full(1, 2))), 'old');
   assert.is(order.isBehind, true);
-  assert.is(told(order.onSnapshot(full(1, 4))), 'apply 1.4 1.5');
+  assert.is(textOf(order.onSnapshot(full(1, 4))), 'apply 1.4 1.5');
   assert.is(order.isBehind, false);
 });
 
-test('a snapshot newer than what is held makes it worthless', () => {
+test('a snapshot newer than the held messages discards them', () => {
   const order = orderAt(1, 1);
   order.onMessage(part(1, 3));
   order.onMessage(part(1, 4));
-  assert.is(told(order.onSnapshot(full(1, 9))), 'apply 1.9');
+  assert.is(textOf(order.onSnapshot(full(1, 9))), 'apply 1.9');
   assert.is(order.isBehind, false);
 });
 
-test('a whole table on the channel closes a gap as a snapshot does', () => {
+test('a full table on the channel closes a gap like a snapshot', () => {
   const order = orderAt(1, 1);
   order.onMessage(part(1, 3));
-  assert.is(told(order.onMessage(full(1, 4))), 'apply 1.4');
+  assert.is(textOf(order.onMessage(full(1, 4))), 'apply 1.4');
   assert.is(order.isBehind, false);
 });
 
-test('a late message that fills the gap is followed by what was held', () => {
+test('a late message that fills the gap is followed by the held ones', () => {
   const order = orderAt(1, 1);
   order.onMessage(part(1, 3));
-  assert.is(told(order.onMessage(part(1, 2))), 'apply 1.2 1.3');
+  assert.is(textOf(order.onMessage(part(1, 2))), 'apply 1.2 1.3');
 });
 
-test('messages that came twice or in the wrong order while held are applied once and in order', () => {
+test('held messages that arrived twice or out of order are applied once and in order', () => {
   const order = orderAt(1, 1);
-  for (const seq of [5, 4, 5, 4, 3]) assert.is(told(order.onMessage(part(1, seq))), 'gap');
-  assert.is(told(order.onSnapshot(full(1, 2))), 'apply 1.2 1.3 1.4 1.5');
+  for (const seq of [5, 4, 5, 4, 3]) assert.is(textOf(order.onMessage(part(1, seq))), 'gap');
+  assert.is(textOf(order.onSnapshot(full(1, 2))), 'apply 1.2 1.3 1.4 1.5');
   assert.is(order.isBehind, false, 'nothing is missing, so no snapshot is needed');
 });
 
-test('a part of a new master’s table waits for the whole one', () => {
+test('a partial table of a new master waits for a full one', () => {
   const order = orderAt(1, 5);
-  assert.is(told(order.onMessage(part(2, 6, 5))), 'gap');
-  assert.is(told(order.onMessage(part(1, 6))), 'apply 1.6');
+  assert.is(textOf(order.onMessage(part(2, 6, 5))), 'gap');
+  assert.is(textOf(order.onMessage(part(1, 6))), 'apply 1.6');
   assert.is(order.isBehind, true);
-  assert.is(told(order.onSnapshot(full(2, 5))), 'apply 2.5 2.6');
+  assert.is(textOf(order.onSnapshot(full(2, 5))), 'apply 2.5 2.6');
 });
 
-test('a balancer that has just started waits for a whole table', () => {
+test('a newly started balancer waits for a full table', () => {
   const order = new TableOrder(stampOf(0, 0));
-  assert.is(told(order.onMessage(part(3, 1, 0))), 'gap');
-  assert.is(told(order.onSnapshot(full(3, 1))), 'apply 3.1');
+  assert.is(textOf(order.onMessage(part(3, 1, 0))), 'gap');
+  assert.is(textOf(order.onSnapshot(full(3, 1))), 'apply 3.1');
 });
 
-test('tables of two masterships in one term have no order: the one that was applied stays in force', () => {
+test('tables of two masterships in one term have no order: the applied one stays in force', () => {
   const rival = (isFull: boolean, seq: number): HostTable => ({
     ...(isFull ? full(2, seq) : part(2, seq)),
     stamp: stampOf(2, seq, mastershipOf(99)),
   });
   const order = orderAt(2, 5);
-  for (const table of [rival(true, 1), rival(true, 900), rival(false, 6)]) assert.is(told(order.onMessage(table)), 'rival');
-  assert.is(told(order.onSnapshot(rival(true, 900))), 'rival');
+  for (const table of [rival(true, 1), rival(true, 900), rival(false, 6)]) assert.is(textOf(order.onMessage(table)), 'rival');
+  assert.is(textOf(order.onSnapshot(rival(true, 900))), 'rival');
   assert.is(order.isBehind, false);
   assert.equal(
-    [part(2, 6), full(3, 1)].map((table) => told(order.onMessage(table))),
+    [part(2, 6), full(3, 1)].map((table) => textOf(order.onMessage(table))),
     ['apply 2.6', 'apply 3.1'],
   );
   assert.is(isNewer(stampOf(2, 9, mastershipOf(99)), stampOf(2, 1)), false);
 });
 
-test('a table whose seq is further ahead than a master can count is not believed', () => {
+test('a table whose seq is further ahead than a master can count is rejected', () => {
   for (const [seq, sinceMs, isBelieved] of [
     [1001, 0, true],
     [11_000, 0, true],
@@ -175,37 +175,37 @@ test('a table whose seq is further ahead than a master can count is not believed
   assert.ok(isPlausibleSeq(stampOf(3, 2 ** 40), stampOf(2, 1000), 0), 'nothing is known of another mastership');
 });
 
-test('after what was applied turned out to be none of a master’s, the stored table is applied whatever its seq', () => {
+test("once the applied table turns out not to be a master's, the stored one is applied whatever its seq", () => {
   const order = orderAt(2, 10_500);
   order.onMessage(part(2, 10_700));
-  assert.is(told(order.onSnapshot(full(2, 40))), 'old');
-  assert.is(told(order.restart(full(2, 40))), 'apply 2.40');
-  assert.is(told(order.onMessage(part(2, 41))), 'apply 2.41');
+  assert.is(textOf(order.onSnapshot(full(2, 40))), 'old');
+  assert.is(textOf(order.restart(full(2, 40))), 'apply 2.40');
+  assert.is(textOf(order.onMessage(part(2, 41))), 'apply 2.41');
 });
 
-test('a thread that took over goes on from the stamp in the table', () => {
+test('a restarted thread continues from the stamp in the table', () => {
   const order = new TableOrder(stampOf(3, 7));
-  assert.is(told(order.onMessage(part(3, 7))), 'old');
-  assert.is(told(order.onMessage(part(3, 8))), 'apply 3.8');
+  assert.is(textOf(order.onMessage(part(3, 7))), 'old');
+  assert.is(textOf(order.onMessage(part(3, 8))), 'apply 3.8');
 });
 
-test('a gap that is never closed holds no endless number of messages', () => {
+test('a gap that is never closed holds a bounded number of messages', () => {
   const order = orderAt(1, 1);
   for (let seq = 3; seq < 5000; seq++) order.onMessage(part(1, seq));
   const outcome = order.onSnapshot(full(1, 3999));
-  assert.is(told(outcome).split(' ').length - 1, 1 + 1000);
-  // What was let go is made up for by a later snapshot.
+  assert.is(textOf(outcome).split(' ').length - 1, 1 + 1000);
+  // A later snapshot makes up for those that were dropped.
   const again = orderAt(1, 1);
   for (let seq = 3; seq < 5000; seq++) again.onMessage(part(1, seq));
-  assert.is(told(again.onSnapshot(full(1, 100))), 'apply 1.100');
+  assert.is(textOf(again.onSnapshot(full(1, 100))), 'apply 1.100');
   assert.is(again.isBehind, true);
-  assert.is(told(again.onSnapshot(full(1, 4999))), 'apply 1.4999');
+  assert.is(textOf(again.onSnapshot(full(1, 4999))), 'apply 1.4999');
   assert.is(again.isBehind, false);
 });
 
 type State = Map<string, number>;
 
-/** A master that changes its table at random and says what changed; now and then it is another one. */
+/** A master that changes its table at random and publishes the changes; now and then a new one takes over. */
 class Master {
   readonly state: State = new Map();
   stamp: Stamp = stampOf(1, 0);
@@ -248,7 +248,7 @@ function applyTo(state: State, outcome: OrderOutcome, applied: Stamp[]): void {
   }
 }
 
-test('whatever is lost, doubled or late, the table is equal to the master’s whenever nothing is missing', () => {
+test("after any loss, duplication or delay, the table equals the master's whenever nothing is missing", () => {
   let [equal, gaps] = [0, 0];
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed);

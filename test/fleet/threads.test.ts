@@ -1,5 +1,4 @@
-// A thread that is kept running: however it dies it is started again, with data of its own, and once it was
-// told to stop it stays so.
+// A supervised thread: however it dies, it is restarted with its own data; once stopped it stays stopped.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +12,7 @@ const ENTRY = new URL('../support/fragile-thread.js', import.meta.url);
 
 interface Stage {
   readonly thread: Thread<FragileOrder>;
-  /** What was said and what happened, in order. */
+  /** Messages and events, in order. */
   readonly log: string[];
   logged(line: string): Promise<unknown>;
 }
@@ -44,7 +43,7 @@ for (const [order, reason] of [
   ['reject', 'told to reject'],
   ['exit', 'it ended by itself'],
 ] as const) {
-  test(`a thread that dies by ${order} is started again, and its owner is told why`, () =>
+  test(`a thread that dies by ${order} is restarted, and its owner learns why`, () =>
     withThread(async ({ thread, log, logged }) => {
       await logged('started {"start":0}');
       thread.post({ type: order });
@@ -53,7 +52,7 @@ for (const [order, reason] of [
     }));
 }
 
-test('a thread that dies again and again is started again each time, with a pause between', () =>
+test('a thread that keeps dying is restarted each time, with a pause in between', () =>
   withThread(
     async ({ log }) => {
       const startMs = performance.now();
@@ -64,7 +63,7 @@ test('a thread that dies again and again is started again each time, with a paus
     () => ({ isBroken: true }),
   ));
 
-test('a thread that stops in good order is not started again', () =>
+test('a thread that stops in good order is not restarted', () =>
   withThread(async ({ thread, log, logged }) => {
     await logged('started {"start":0}');
     await thread.stop();
@@ -72,7 +71,7 @@ test('a thread that stops in good order is not started again', () =>
     await thread.stop();
   }));
 
-test('stopping while a dead thread waits to be started again leaves it dead', () =>
+test('stopping while a dead thread waits for its restart leaves it dead', () =>
   withThread(async ({ thread, log, logged }) => {
     await logged('started {"start":0}');
     thread.post({ type: 'exit' });
@@ -83,7 +82,7 @@ test('stopping while a dead thread waits to be started again leaves it dead', ()
     assert.is(log.at(-1), 'died: it ended by itself');
   }));
 
-test('a thread that does not stop when it is told is ended', () =>
+test('a thread that does not stop when asked is terminated', () =>
   withThread(async ({ thread, log, logged }) => {
     await logged('started {"start":0}');
     thread.post({ type: 'ignore-stop' });

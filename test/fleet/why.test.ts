@@ -1,5 +1,5 @@
 // `meercat why` in a real fleet: two balancers, Redis and hosts; the command is the real process. The id comes from the
-// access log, as a person takes it.
+// access log, as a person would take it.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { withClients } from '../support/redis-client.js';
 
 const test = suite('why in a fleet');
 
-type Told = Explanation & { readonly balancer: string; readonly status: string; readonly picks: readonly { readonly why: string }[] };
+type Answer = Explanation & { readonly balancer: string; readonly status: string; readonly picks: readonly { readonly why: string }[] };
 
 interface Stage {
   readonly first: TestBalancer;
@@ -25,7 +25,7 @@ interface Stage {
   readonly client: Commands;
   /** Runs `meercat why`. */
   why(...args: readonly string[]): ReturnType<typeof meercat>;
-  /** The lines of the first balancer's access log, when there are so many. */
+  /** The lines of the first balancer's access log, once there are this many. */
   logged(lines: number): Promise<Record<string, unknown>[]>;
 }
 
@@ -78,18 +78,18 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
   );
 }
 
-const told = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Told => {
+const answerOf = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Answer => {
   assert.equal([code, stderr], [0, '']);
-  return JSON.parse(stdout) as Told;
+  return JSON.parse(stdout) as Answer;
 };
 
-test('a request of the access log is explained: who was looked at, who was taken, and why', () =>
+test('a request in the access log is explained: which hosts were considered, which was picked, and why', () =>
   withStage(async ({ first, why, logged }) => {
     const { body } = await ask(first.port, { path: '/users/17' });
     const [line] = await logged(1);
     const id = line?.['id'] as string;
     assert.match(id, /^[0-9a-f]{8}-1$/);
-    const answer = told(await why(id, '--json'));
+    const answer = answerOf(await why(id, '--json'));
     const [pick] = answer.picks;
     assert.equal(
       [answer.balancer, answer.status, answer.id, pick?.algorithm, pick?.end, pick?.picked, pick?.candidates],
@@ -101,7 +101,7 @@ test('a request of the access log is explained: who was looked at, who was taken
     assert.match(stdout, new RegExp(`^request ${id} on first, picked at .*\\n.*\\n\\nHOST .*\\n${body} .* taken\\n`));
   }));
 
-test('a request that was tried on a second host has both picks, and the second says who had failed', () =>
+test('a request retried on a second host has both picks, and the second says which host had failed', () =>
   withStage(async ({ first, why, logged }) => {
     for (let requests = 1; ; requests++) {
       await ask(first.port);
@@ -110,7 +110,7 @@ test('a request that was tried on a second host has both picks, and the second s
         assert.ok(requests < 200, 'the dead host was never picked');
         continue;
       }
-      const { picks } = told(await why(line['id'] as string, '--json'));
+      const { picks } = answerOf(await why(line['id'] as string, '--json'));
       assert.equal(
         picks.map(({ attempt, picked, excluded }) => [attempt, picked, excluded]),
         [
@@ -123,12 +123,12 @@ test('a request that was tried on a second host has both picks, and the second s
     }
   }, true));
 
-test('what was refused, and what failed on a host, is told with its reason', () =>
+test('what was refused, and what failed on a host, is reported with its reason', () =>
   withStage(async ({ first, why, logged }) => {
     await exchangeRaw(first.port, 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n');
     const [refused] = await logged(1);
     const id = refused?.['id'] as string;
-    const answer = told(await why(id, '--json'));
+    const answer = answerOf(await why(id, '--json'));
     const reason = 'content-length "+1"';
     assert.equal(
       [answer.status, answer.id, answer.code, answer.failures, answer.picks],
@@ -148,7 +148,7 @@ test('what was refused, and what failed on a host, is told with its reason', () 
         continue;
       }
       assert.is(line['reason'], 'connect ECONNREFUSED 127.0.0.1:1');
-      const { failures, code } = told(await why(line['id'] as string, '--json'));
+      const { failures, code } = answerOf(await why(line['id'] as string, '--json'));
       assert.equal(
         [failures, code],
         [[{ attempt: 1, host: 'dead', outcome: 'connect-failed', reason: 'connect ECONNREFUSED 127.0.0.1:1' }], ''],
@@ -158,13 +158,13 @@ test('what was refused, and what failed on a host, is told with its reason', () 
     }
   }, true));
 
-test('a dry run is made by the master, or by who is named, and counts for nothing', () =>
+test('a dry run is made by the master or by the named balancer, and counts nothing', () =>
   withStage(async ({ first, second, why }) => {
     const before = [first, second].map((each) => each.counter('requests'));
-    const byMaster = told(await why('GET', '/work?ms=5', '--json'));
+    const byMaster = answerOf(await why('GET', '/work?ms=5', '--json'));
     assert.equal([byMaster.balancer, byMaster.id, byMaster.picks.length, byMaster.picks[0]?.end], ['first', null, 1, 'taken']);
     // It needs no access log.
-    assert.is(told(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
+    assert.is(answerOf(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
     assert.match((await why('/work')).stdout, /^dry run on first: GET \/work\n/);
     assert.equal(
       [first, second].map((each) => each.counter('requests')),
@@ -172,7 +172,7 @@ test('a dry run is made by the master, or by who is named, and counts for nothin
     );
   }));
 
-test('what cannot be explained is said, with exit code 1', () =>
+test('what cannot be explained is reported, with exit code 1', () =>
   withStage(async ({ client, why }) => {
     const { balancers } = await readAsked(client, KEYS);
     const prefix = (name: string): string => balancers.find((each) => each.name === name)?.instance.slice(0, 8) ?? '';
@@ -187,7 +187,7 @@ test('what cannot be explained is said, with exit code 1', () =>
       assert.equal([code, stdout], [1, '']);
       assert.match(stderr, says);
     }
-    // One that is in the fleet by its heartbeat alone.
+    // A balancer known only by its heartbeat.
     await client.zadd(KEYS.balancers, 99, 'mute');
     await client.hset(KEYS.balancer('mute'), 'instance', 'ffffffff-0000');
     const { code, stderr } = await why('GET', '/', '--balancer', 'mute');
@@ -195,7 +195,7 @@ test('what cannot be explained is said, with exit code 1', () =>
     assert.match(stderr, /^meercat: mute did not answer within 3 s/);
   }));
 
-test('a flood of questions is dropped but for twenty a second, and requests go on', () =>
+test('a flood of questions is limited to twenty a second, and requests are still served', () =>
   withStage(async ({ first, client }) => {
     const startMs = performance.now();
     await Promise.all(
@@ -215,11 +215,11 @@ test('a flood of questions is dropped but for twenty a second, and requests go o
     const seconds = (performance.now() - startMs) / 1000;
     assert.ok(first.counter('why_answered') <= 21 + 20 * seconds, `${first.counter('why_answered')} in ${seconds} s`);
     assert.is((await ask(first.port)).status, 200);
-    // Answers are gone soon.
+    // Answers expire soon.
     for (const key of await client.keys(`${KEYS.why('')}*`)) assert.ok((await client.pttl(key)) <= 10_000);
   }));
 
-test('without a balancer it is said at once', () =>
+test('without a balancer the command fails at once', () =>
   withRedis(async ({ url }) => {
     const { code, stderr } = await meercat(['why', 'GET', '/', '--redis', url]);
     assert.is(code, 1);

@@ -1,5 +1,5 @@
-// What a host's name stands for: looked up again and again, kept when a lookup fails, and in which order connections
-// try the addresses. Lookups and time are the test's own.
+// The addresses behind a host's name: refreshed periodically, kept when a lookup fails, and the order in which
+// connections try them. Lookups and time are simulated.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ const test = suite('host addresses');
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const at = (...addresses: readonly string[]): Address[] => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 
-/** A name whose lookups end as the test says: addresses or an error; undefined leaves the lookup open. */
+/** A name whose lookups end as the test says: addresses or an error; undefined leaves the lookup pending. */
 function open(...answers: readonly (readonly Address[] | Error | undefined)[]) {
   const stage = { nowMs: 1000, lookups: [] as number[], changes: [] as string[], failures: [] as string[] };
   const left = [...answers];
@@ -48,7 +48,7 @@ function open(...answers: readonly (readonly Address[] | Error | undefined)[]) {
         await turn();
       }
     },
-    /** What a socket gets that asks now. */
+    /** The result for a socket that asks now. */
     ask: (isAll = true) =>
       new Promise<unknown>((resolve) =>
         addresses.lookup('app.internal', { all: isAll }, (error, found, family) =>
@@ -58,7 +58,7 @@ function open(...answers: readonly (readonly Address[] | Error | undefined)[]) {
   };
 }
 
-test('a name is looked up at once and then at least every 30 s, and changes are told', async () => {
+test('a name is looked up at once and then at least every 30 s, and changes are reported', async () => {
   const { run, stage, order } = open(
     at('10.0.0.1'),
     at('10.0.0.1'),
@@ -73,14 +73,14 @@ test('a name is looked up at once and then at least every 30 s, and changes are 
   assert.is(order(), '10.0.0.2');
 });
 
-test('a lookup that fails or finds nothing changes nothing, and the first failure of a row is marked', async () => {
+test('a lookup that fails or finds nothing changes nothing, and the first failure in a row is marked', async () => {
   const { run, stage, order, addresses } = open(at('10.0.0.1'), new Error('SERVFAIL'), [], at('10.0.0.1'), new Error('ENOTFOUND'));
   await run(80_000);
   assert.equal(stage.failures.slice(0, 3), ['SERVFAIL', 'no address of app.internal again', 'ENOTFOUND']);
   assert.equal([order(), stage.changes, addresses.isCurrent('10.0.0.1')], ['10.0.0.1', [], true]);
 });
 
-test('while no address is known the name is looked up every second, and sockets are told why there is none', async () => {
+test('while no address is known the name is looked up every second, and sockets get the reason', async () => {
   const { run, stage, ask } = open(new Error('ENOTFOUND'), new Error('ENOTFOUND'), new Error('ENOTFOUND'), at('10.0.0.1'));
   await turn();
   assert.is(await ask(), 'ENOTFOUND');
@@ -89,7 +89,7 @@ test('while no address is known the name is looked up every second, and sockets 
   assert.equal(await ask(), at('10.0.0.1'));
 });
 
-test('only one lookup is under way, and sockets that ask before the first has ended wait for it', async () => {
+test('only one lookup runs at a time, and sockets that ask before the first has ended wait for it', async () => {
   const { run, stage, ask, end } = open(undefined);
   const answers = Promise.all([ask(), ask(false)]);
   await run(60_000);
@@ -105,13 +105,13 @@ test('once addresses are known no socket waits for a lookup', async () => {
   assert.equal(await ask(), at('10.0.0.1'));
 });
 
-test('connections begin with each address in turn', async () => {
+test('connections start with each address in turn', async () => {
   const { order } = open(at('a', 'b', 'c'));
   await turn();
   assert.equal([order(), order(), order(), order()], ['a b c', 'b c a', 'c a b', 'a b c']);
 });
 
-test('an address that does not answer comes last for a while; then one connection tries it', async () => {
+test('an address that does not answer is tried last for a while; then one connection tries it again', async () => {
   const { order, addresses, stage } = open(at('a', 'b', 'c'));
   await turn();
   addresses.onFailed('b');
@@ -122,7 +122,7 @@ test('an address that does not answer comes last for a while; then one connectio
   assert.equal([order(), order(), order()], ['b c a', 'c a b', 'a b c']);
 });
 
-test('when no address answers, the name is looked up soon, and all are tried all the same', async () => {
+test('when no address answers, the name is looked up soon, and all are still tried', async () => {
   const { run, order, addresses, stage } = open(at('a', 'b'));
   await run(4000);
   for (const each of ['a', 'b']) addresses.onFailed(each);
@@ -135,7 +135,7 @@ test('when no address answers, the name is looked up soon, and all are tried all
   assert.is(stage.lookups.length, 2, 'not more often than once a second');
 });
 
-test('what is held against an address is kept when it is found again, and gone when it is not', async () => {
+test('a failing address that is found again is still tried last, and forgotten when it is not found', async () => {
   const { run, order, addresses } = open(at('a', 'b'), at('b', 'a'), at('a', 'c'));
   await run(15_500);
   addresses.onFailed('b');
@@ -145,7 +145,7 @@ test('what is held against an address is kept when it is found again, and gone w
   assert.equal([addresses.isCurrent('b'), addresses.isCurrent('c')], [false, true]);
 });
 
-test('an answer with the same address twice, with zones, or with very many is taken within bounds', async () => {
+test('answers with duplicates, zones, or very many addresses are handled within bounds', async () => {
   const many = Array.from({ length: 500 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
   const one = open(at('a', 'a', 'fe80::1%eth0'));
   const two = open(at(...many));
@@ -153,7 +153,7 @@ test('an answer with the same address twice, with zones, or with very many is ta
   assert.equal([one.addresses.count, one.addresses.isCurrent('fe80::1'), two.addresses.count], [2, true, 16]);
 });
 
-test('a host that is known by its address needs no lookup', () => {
+test('a host given by IP address needs no lookup', () => {
   const never = (): never => {
     throw new Error('looked up');
   };

@@ -1,4 +1,5 @@
-// --host-ca: what is read, and what is refused by a line that names the flag; and that the tests' own certificates are sound.
+// --host-ca: what is read, and what is refused with a message that names the flag; and that the tests' own certificates
+// are valid.
 
 import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -6,17 +7,18 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeercatError } from '../../lib/errors.js';
-import { parseCertificates, readHostTls } from '../../lib/health/host-tls.js';
+import { readHostTls } from '../../lib/health/host-tls.js';
+import { parseCertificates } from '../../lib/pem.js';
 import { withCertificates } from '../support/certificates.js';
 
 const test = suite('host tls');
 
-test("without a file the system's authorities hold", () => {
+test("without a file the system's authorities apply", () => {
   assert.equal(readHostTls({ hostCa: '', isHostInsecure: false }), { ca: undefined, isInsecure: false });
   assert.equal(readHostTls({ hostCa: '', isHostInsecure: true }), { ca: undefined, isInsecure: true });
 });
 
-test('a file with one or several certificates is handed on as it is', async () => {
+test('a file with one or several certificates is passed on unchanged', async () => {
   await withCertificates(({ dir, caFile, ca, cert }) => {
     assert.equal(readHostTls({ hostCa: caFile, isHostInsecure: false }), { ca, isInsecure: false });
     const both = join(dir, 'both.pem');
@@ -26,7 +28,7 @@ test('a file with one or several certificates is handed on as it is', async () =
   });
 });
 
-test('a file that is missing, empty, damaged or something else is refused', async () => {
+test('a file that is missing, empty, damaged or of another kind is refused', async () => {
   await withCertificates(({ dir, ca, keyFile }) => {
     const file = join(dir, 'bad.pem');
     const texts = [
@@ -59,7 +61,7 @@ test('a file that is missing, empty, damaged or something else is refused', asyn
   });
 });
 
-test('the certificates of tests say what they should, and the CA vouches for them', async () => {
+test("the tests' certificates contain what they should, and verify against the CA", async () => {
   await withCertificates(({ ca, cert, issue }) => {
     const authority = new X509Certificate(ca);
     const leaf = new X509Certificate(cert);

@@ -1,4 +1,4 @@
-// One check of a host, on real sockets: what counts as well, and that it ends in time and lets go of its connection,
+// One health check, on real sockets: what counts as healthy, and that it ends in time and closes its connection,
 // whatever the host does.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -20,11 +20,11 @@ const PLAIN = { ca: undefined, isInsecure: false };
 const LONG_MS = 10_000;
 const SHORT_MS = 150;
 
-/** One check of a host, by the rules that are in force unless others are given. */
+/** One check of a host, by the default rules unless others are given. */
 const probe = (url: string, healthPath: string, healthTimeoutMs: number, tls: HostTls, rules: Partial<ProbeRules> = {}): Promise<boolean> =>
   probeHost(url, { ...TRAFFIC_DEFAULTS, ...rules, healthPath, healthTimeoutMs }, tls);
 
-test('with a path it asks for it once, as itself, on a connection of its own, and 2xx and 3xx are good', async () => {
+test('with a path it sends one GET, with its own User-Agent and connection, and 2xx and 3xx are good', async () => {
   for (const [status, isGood] of [
     [200, true],
     [204, true],
@@ -55,7 +55,7 @@ test('with a path it asks for it once, as itself, on a connection of its own, an
   }
 });
 
-test('the Host header is the name and port of the URL, as in a request without one, or what is given', async () => {
+test('the Host header is the name and port of the URL, as in ordinary requests, or what is configured', async () => {
   const hosts: (string | undefined)[] = [];
   await withServer(
     (request, response) => {
@@ -72,7 +72,7 @@ test('the Host header is the name and port of the URL, as in a request without o
   );
 });
 
-test('the statuses that are good can be given: these, and no others', () =>
+test('the good statuses can be configured: these, and no others', () =>
   withServer(
     (request, response) => {
       response.statusCode = Number(request.url?.slice(1));
@@ -102,7 +102,7 @@ test('the statuses that are good can be given: these, and no others', () =>
     },
   ));
 
-test('without a path a TCP connection will do, and nothing is sent', () =>
+test('without a path a TCP connection suffices, and nothing is sent', () =>
   withRawHost(
     () => undefined,
     async ({ url, connections }) => {
@@ -112,7 +112,7 @@ test('without a path a TCP connection will do, and nothing is sent', () =>
     },
   ));
 
-test('a port on which nobody listens is not well, with a path or without', async () => {
+test('a port without a listener is unhealthy, with a path or without', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   for (const path of ['', '/']) assert.is(await probe(url, path, LONG_MS, PLAIN), false);
   assert.is(await probe('http://no-such-host.invalid:80', '/', LONG_MS, PLAIN), false);
@@ -131,7 +131,7 @@ const BROKEN: readonly (readonly [what: string, bytes: string, isClosing: boolea
 ];
 
 for (const [what, bytes, isClosing] of BROKEN) {
-  test(`a host that sends ${what} is not well, within the time, and is let go`, () =>
+  test(`a host that sends ${what} is unhealthy, within the timeout, and its connection is closed`, () =>
     withRawHost(
       ({ text, socket }) => {
         if (!text.includes('\r\n\r\n')) return;
@@ -145,7 +145,7 @@ for (const [what, bytes, isClosing] of BROKEN) {
     ));
 }
 
-test('a host that trickles is given up when the time is over, not when it falls silent', () =>
+test('a host that trickles is given up at the timeout, not when it falls silent', () =>
   withRawHost(
     ({ text, socket }) => {
       if (!text.includes('\r\n\r\n')) return;
@@ -159,7 +159,7 @@ test('a host that trickles is given up when the time is over, not when it falls 
     },
   ));
 
-test('of an endless body a part is read, and then the host is let go as well', () =>
+test('an endless body is read in part, and then the connection is closed and the host healthy', () =>
   withServer(
     (_request, response) => {
       const pour = (): void => {
@@ -173,7 +173,7 @@ test('of an endless body a part is read, and then the host is let go as well', (
     },
   ));
 
-test('https: well if the certificate is vouched for, or nobody asks', () =>
+test('https: healthy if the certificate verifies, or verification is off', () =>
   withCertificates(async ({ ca, cert, key }) => {
     const server = createTlsServer({ cert, key }, (_request, response) => void response.end('ok'));
     server.on('tlsClientError', () => undefined);
@@ -191,7 +191,7 @@ test('https: well if the certificate is vouched for, or nobody asks', () =>
     }
   }));
 
-test('https: the server name and what is verified are those of the address, whatever the Host header says', () =>
+test('https: SNI and verification use the address, whatever the Host header says', () =>
   withCertificates(async ({ ca, cert, key, issue }) => {
     const other = issue('other', { names: ['app.example'] });
     const asked: string[] = [];

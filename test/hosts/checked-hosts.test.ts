@@ -1,5 +1,5 @@
-// The master's registry with a health path: every host is checked, and what the checks say goes before what its
-// agent says. In virtual time; also other numbers of rise and fall, with and without a path.
+// The master's registry with a health path: every host is checked, and the checks override its agent's reports. In
+// virtual time; also other rise and fall thresholds, with and without a path.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -24,10 +24,10 @@ const report = (host: string, fields: Partial<Report> = {}): Report => ({
   ...fields,
 });
 const stateOf = (registry: HostRegistry, name = 'h') => registry.row(name, 0)?.state;
-const told = (registry: HostRegistry, nowMs: number): string[] =>
+const newsOf = (registry: HostRegistry, nowMs: number): string[] =>
   registry.takeChanges(nowMs).news.map(({ kind, detail }) => `${kind}: ${detail}`);
 
-/** One second: a report, if the agent lives, the registry's tick, and a check, if there is one. */
+/** One second: a report if the agent is alive, the registry's tick, and a check if there is one. */
 function second(registry: HostRegistry, nowMs: number, isReporting: boolean, isGood?: boolean): string | undefined {
   if (isReporting) registry.onReport(report('h'), nowMs);
   registry.tick(nowMs);
@@ -35,7 +35,7 @@ function second(registry: HostRegistry, nowMs: number, isReporting: boolean, isG
   return stateOf(registry);
 }
 
-test('every host is checked, also one whose agent reports', () => {
+test('every host is checked, even one whose agent reports', () => {
   const registry = new HostRegistry(RULES);
   registry.onReport(report('h'), 0);
   registry.onReport(report('k'), 0);
@@ -45,15 +45,15 @@ test('every host is checked, also one whose agent reports', () => {
   );
 });
 
-test('a host that fails its checks is down though its agent reports, and up again after as many good ones as it takes', () => {
+test('a host that fails its checks is down even though its agent reports, and up again after enough good ones', () => {
   const registry = new HostRegistry(RULES);
   const checks = [true, false, true, false, false, false, true, true, false, true, true, true, true];
   const states = checks.map((isGood, i) => second(registry, i * 1000, true, isGood));
   assert.equal(states.join(' '), 'up up up up down down down down down down down up up');
-  assert.equal(told(registry, 20_000), [`host-joined: ${URL_A}`, 'host-down: fails its checks', 'host-up: passes its checks again']);
+  assert.equal(newsOf(registry, 20_000), [`host-joined: ${URL_A}`, 'host-down: fails its checks', 'host-up: passes its checks again']);
 });
 
-test('a host that passes its checks and does not report is silent, and one that comes back so too', () => {
+test('a host that passes its checks but does not report is silent, including one that was down', () => {
   const registry = new HostRegistry(RULES);
   second(registry, 0, true, true);
   let nowMs = 1000;
@@ -64,7 +64,7 @@ test('a host that passes its checks and does not report is silent, and one that 
   for (const isGood of [true, true, true]) second(registry, (nowMs += 1000), false, isGood);
   assert.is(stateOf(registry), 'silent');
   assert.is(second(registry, (nowMs += 1000), true), 'up');
-  assert.equal(told(registry, nowMs).slice(1), [
+  assert.equal(newsOf(registry, nowMs).slice(1), [
     'host-silent: stopped reporting',
     'host-down: fails its checks',
     'host-silent: passes its checks, but does not report',
@@ -72,7 +72,7 @@ test('a host that passes its checks and does not report is silent, and one that 
   ]);
 });
 
-test('a host that fails its checks for long is not forgotten while it reports, and is a minute after it stopped', () => {
+test('a host that fails its checks is not forgotten while it reports, but a minute after it stopped', () => {
   const registry = new HostRegistry(RULES);
   let nowMs = 0;
   for (; nowMs <= 300_000; nowMs += 1000) second(registry, nowMs, true, false);
@@ -83,14 +83,14 @@ test('a host that fails its checks for long is not forgotten while it reports, a
   assert.is(registry.size, 0);
 });
 
-test('a new master takes over that a host is down, and brings it back by the same rules', () => {
+test('a new master inherits that a host is down, and brings it back by the same rules', () => {
   const registry = new HostRegistry(RULES);
   registry.seed([buildRow('h', { url: URL_A, state: 'down' })], 0);
   const states = [true, true, true].map((isGood, i) => second(registry, i * 1000, true, isGood));
   assert.equal(states, ['down', 'down', 'up']);
 });
 
-test('a host that moved while it failed its checks begins anew at its new address', () => {
+test('a host that moved while it failed its checks starts over at its new address', () => {
   const registry = new HostRegistry(RULES);
   second(registry, 0, true, false);
   assert.is(second(registry, 1000, true, false), 'down');

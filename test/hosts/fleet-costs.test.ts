@@ -1,5 +1,5 @@
-// What requests cost, from one master to the next: what was told stays until it is known better, and what is reckoned
-// in work goes along when costs change.
+// Request costs across masters: published costs stay until there are better ones, and everything measured in work is
+// rescaled when costs change.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ import { REST_NAME } from '../../lib/routing/request-classes.js';
 
 const test = suite('fleet costs');
 
-test('a class of which only durations are known is told by them, and the fleet grows dearer by as much', () => {
+test('a class with known durations only is estimated from them, and the growth of the costs is reported', () => {
   const costs = new FleetCosts();
   costs.tick(0);
   assert.is(costs.takeChange(), null);
@@ -25,7 +25,7 @@ test('a class of which only durations are known is told by them, and the fleet g
   assert.is(costs.takeChange(), null, 'it is told once');
 });
 
-test('the share of the work that is in other classes than was thought is told', () => {
+test('the fraction of work attributed to wrong classes is reported', () => {
   const costs = new FleetCosts();
   costs.tick(0);
   for (let i = 0; i < 20; i++) {
@@ -33,14 +33,14 @@ test('the share of the work that is in other classes than was thought is told', 
     costs.model.finished('h1', 'GET /b', { count: 1, busyMs: 90 }, i * 20, 20);
   }
   const { growth, moved } = costs.tick(1000);
-  const [a, b] = ['GET /a', 'GET /b'].map((name) => costs.told.find(([each]) => each === name)?.[1] as number) as [number, number];
+  const [a, b] = ['GET /a', 'GET /b'].map((name) => costs.published.find(([each]) => each === name)?.[1] as number) as [number, number];
   const mean = (9 * a + b) / 10;
   assert.ok(Math.abs(growth - mean) < 0.02 * mean, `${growth}, ${mean}`);
   assert.ok(Math.abs(moved - (b / (10 * mean) - 0.1)) < 0.02, `${moved}: before, a tenth of the work was taken to be in /b`);
   assert.ok(moved > 0.2);
 });
 
-test('what an earlier master told is not given up for a guess', () => {
+test("an earlier master's costs are not replaced by guesses", () => {
   const costs = new FleetCosts();
   costs.seed([
     ['GET /a', 3],
@@ -49,7 +49,7 @@ test('what an earlier master told is not given up for a guess', () => {
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /a', { count: 5, busyMs: 500 }, i * 20, 20);
   assert.equal(costs.tick(1000), { growth: 1, moved: 0 });
   assert.equal(
-    [costs.told, costs.takeChange()],
+    [costs.published, costs.takeChange()],
     [
       [
         ['GET /a', 3],
@@ -61,7 +61,7 @@ test('what an earlier master told is not given up for a guess', () => {
   for (let i = 0; i < 20; i++) costs.model.finished('h1', 'GET /new', { count: 5, busyMs: 50 }, 1000 + i * 20, 20);
   assert.equal(costs.tick(2000), { growth: 1, moved: 0 }, 'a class that is new makes none of the others dearer');
   assert.equal(
-    costs.told.map(([name]) => name),
+    costs.published.map(([name]) => name),
     ['GET /a', 'GET /b', 'GET /new'],
   );
 });
@@ -69,8 +69,9 @@ test('what an earlier master told is not given up for a guess', () => {
 const NONE = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
 
 /**
- * Lets ten hosts serve two classes for so long: 5 and 50 ms of CPU. The hosts say that requests take `saidFactor` times
- * what they do; 0: they say nothing. `isTied`: one of each always comes together, and small ones wait 200 ms besides.
+ * Lets ten hosts serve two classes of 5 and 50 ms of CPU for this long. The hosts report costs of `saidFactor` times
+ * the true ones; 0: they report none. `isTied`: one of each always arrives together, and small ones wait 200 ms
+ * besides.
  */
 function serve(registry: HostRegistry, seconds: number, { saidFactor = 0, isTied = false } = {}): void {
   const random = new Random(4);
@@ -126,7 +127,7 @@ function serve(registry: HostRegistry, seconds: number, { saidFactor = 0, isTied
 
 const costOf = (registry: HostRegistry, name: string): number => registry.costs.find(([each]) => each === name)?.[1] ?? Number.NaN;
 
-test('the registry learns costs from reports and load messages, and hands them to the next one, with what hosts can do', () => {
+test("the registry learns costs from reports and load messages, and passes them to the next one with the hosts' capacities", () => {
   const registry = new HostRegistry();
   serve(registry, 40);
   for (const [name, expected] of [
@@ -150,16 +151,16 @@ test('the registry learns costs from reports and load messages, and hands them t
   assert.equal(next.rows(40_000).map(({ capacity, speed }) => [capacity, speed])[0], [3.5, 0.9]);
 });
 
-/** One class's requests of a second: so many that took so long (ms). */
+/** One second's requests of one class: their number, and their duration (ms). */
 function finish(costs: FleetCosts, second: number, requests: Readonly<Record<string, readonly [count: number, ms: number]>>): CostChange {
   for (const [name, [count, ms]] of Object.entries(requests))
     costs.model.finished('h', name, { count, busyMs: count * ms }, second * 1000, 20);
   return costs.tick(second * 1000);
 }
 
-const toldOf = (costs: FleetCosts): Record<string, number> => Object.fromEntries(costs.told);
+const publishedOf = (costs: FleetCosts): Record<string, number> => Object.fromEntries(costs.published);
 
-test('a class that gets a cost of its own was taken for the rest until then: so much of the work was misjudged', () => {
+test('a class that gets its own cost counted as the rest until then: that part of the work was misjudged', () => {
   const costs = new FleetCosts();
   finish(costs, 1, { [REST_NAME]: [100, 10] });
   const { moved } = finish(costs, 2, { [REST_NAME]: [100, 10], 'GET /dear': [100, 90] });
@@ -167,7 +168,7 @@ test('a class that gets a cost of its own was taken for the rest until then: so 
   assert.ok(Math.abs(moved - (9 / 11 - 1 / 3)) < 0.05, `${moved}`);
 });
 
-test('a guess is followed by better guesses; what an earlier master told stays until more than guesses is known', () => {
+test("guesses replace guesses, while an earlier master's costs stay until something is fitted", () => {
   const [first, next] = [new FleetCosts(), new FleetCosts()];
   next.seed([
     ['GET /a', 300],
@@ -177,12 +178,12 @@ test('a guess is followed by better guesses; what an earlier master told stays u
     for (let second = 1; second <= 3; second++) finish(costs, second, { 'GET /a': [100, 200] });
     for (let second = 4; second <= 40; second++) finish(costs, second, { 'GET /a': [100, 40] });
   }
-  assert.ok((toldOf(first)['GET /a'] as number) < 50, JSON.stringify(first.told));
-  assert.equal(toldOf(next), { 'GET /a': 300, 'GET /gone': 7 });
+  assert.ok((publishedOf(first)['GET /a'] as number) < 50, JSON.stringify(first.published));
+  assert.equal(publishedOf(next), { 'GET /a': 300, 'GET /gone': 7 });
 });
 
-test('hosts that say what their requests took are believed when that agrees with their CPU, and not when it does not', () => {
-  // Together they are the same CPU whatever the share of each: only the hosts can tell.
+test("costs that hosts report are trusted when they agree with the hosts' CPU, and not otherwise", () => {
+  // The sum of the CPU is the same for any split: only the hosts can tell.
   const [silent, honest, lying] = [0, 1, 10].map((saidFactor) => {
     const registry = new HostRegistry();
     serve(registry, 20, { saidFactor, isTied: true });

@@ -1,5 +1,4 @@
-// What all balancers together have in flight, in virtual time: totals, lost and doubled messages, balancers
-// that begin anew or vanish, and the rates.
+// The fleet's load in virtual time: totals, lost and duplicate messages, balancers that restart or vanish, and rates.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -37,7 +36,7 @@ function say(balancer: string, hosts: readonly [string, number, number][], field
   };
 }
 
-test('requests in flight are added up over all balancers', () => {
+test('requests in flight are summed over all balancers', () => {
   const loads = new FleetLoads();
   assert.equal(
     [
@@ -59,7 +58,7 @@ test('requests in flight are added up over all balancers', () => {
   assert.is(loads.of('h').inflight, 4);
 });
 
-test('a message that comes twice changes nothing', () => {
+test('a duplicate message changes nothing', () => {
   const loads = new FleetLoads();
   loads.tick(0);
   loads.take(say('b1', [['h', 0, 100]]), 0);
@@ -71,7 +70,7 @@ test('a message that comes twice changes nothing', () => {
   assert.is(loads.of('h').rps, 10, '20 requests in one second, at half weight');
 });
 
-test('what a lost message said is made up for by the next one', () => {
+test('the next message makes up for a lost one', () => {
   const whole = new FleetLoads();
   const lossy = new FleetLoads();
   for (const loads of [whole, lossy]) {
@@ -86,7 +85,7 @@ test('what a lost message said is made up for by the next one', () => {
   assert.is(lossy.of('h').rps, 20);
 });
 
-test('what was served before this master listened is not of its seconds', () => {
+test("requests served before this master listened don't count towards its rates", () => {
   const loads = new FleetLoads();
   loads.tick(0);
   loads.take(say('b1', [['h', 0, 1_000_000]]), 0);
@@ -94,7 +93,7 @@ test('what was served before this master listened is not of its seconds', () => 
   assert.is(loads.of('h').rps, 0);
 });
 
-test('a balancer that starts anew under its name begins from nothing', () => {
+test('a balancer that restarts under its name starts from zero', () => {
   const loads = new FleetLoads();
   loads.tick(0);
   loads.take(
@@ -112,7 +111,7 @@ test('a balancer that starts anew under its name begins from nothing', () => {
   assert.is(loads.of('h').rps, 5, 'ten requests, not minus 490');
 });
 
-test('a counter that goes back counts as nothing, not as less', () => {
+test('a counter that goes backwards counts as zero, not as negative', () => {
   const loads = new FleetLoads();
   loads.tick(0);
   loads.take(say('b1', [['h', 0, 500]]), 0);
@@ -121,7 +120,7 @@ test('a counter that goes back counts as nothing, not as less', () => {
   assert.is(loads.of('h').rps, 0);
 });
 
-test('a full message that leaves a host out takes its requests off, one in part does not', () => {
+test('a full message that omits a host subtracts its requests, a partial one does not', () => {
   const loads = new FleetLoads();
   loads.take(
     say('b1', [
@@ -136,7 +135,7 @@ test('a full message that leaves a host out takes its requests off, one in part 
   assert.equal([loads.of('h').inflight, loads.of('k').inflight], [3, 0]);
 });
 
-test('a balancer that says nothing for more than three seconds has nothing in flight', () => {
+test('a balancer that is silent for more than three seconds has nothing in flight', () => {
   const loads = new FleetLoads();
   loads.take(say('b1', [['h', 2, 0]], { isFull: true }), 0);
   loads.take(say('b2', [['h', 4, 0]]), 2000);
@@ -148,7 +147,7 @@ test('a balancer that says nothing for more than three seconds has nothing in fl
   assert.is(loads.of('h').inflight, 0);
 });
 
-/** A second in which each balancer heard so many answers from each host: `[name, how many, the mean of their paces]`. */
+/** One second in which each balancer got responses of each host: `[name, how many, the mean of their paces]`. */
 function answer(loads: FleetLoads, balancers: readonly string[], hosts: readonly [string, number, number][], nowMs: number): void {
   for (const balancer of balancers) {
     const message = say(
@@ -165,7 +164,7 @@ function answer(loads: FleetLoads, balancers: readonly string[], hosts: readonly
   loads.learn(nowMs, () => ({ cpu: null, memory: null, cores: null }));
 }
 
-test('a host that answers too soon is found by what all balancers say together, and is no more once it answers as others do', () => {
+test("a host that answers implausibly fast is detected from all balancers' responses together, and cleared once it answers like the others", () => {
   const loads = new FleetLoads();
   const balancers = ['b1', 'b2', 'b3', 'b4'];
   for (let ms = 0; ms <= 3000; ms += 1000)
@@ -180,7 +179,7 @@ test('a host that answers too soon is found by what all balancers say together, 
       ms,
     );
   assert.equal(loads.likelyBogus, []);
-  // Eight answers of each of four balancers: none of them alone would know it.
+  // Eight responses to each of four balancers: none of them alone would know.
   answer(
     loads,
     balancers,
@@ -192,7 +191,7 @@ test('a host that answers too soon is found by what all balancers say together, 
     4000,
   );
   assert.equal(loads.likelyBogus, ['b']);
-  // An answer that took for ever stands for no more than eight times the usual: who takes 2 is not quick beside it.
+  // A very slow response counts for at most eight times the usual: a pace of 2 is not fast in comparison.
   answer(
     loads,
     ['b1'],
@@ -206,7 +205,7 @@ test('a host that answers too soon is found by what all balancers say together, 
   assert.equal(loads.likelyBogus, []);
 });
 
-test('what a host that answers too soon seems able to do is not believed, and is no measure for others', () => {
+test('the apparent capacity of a host that answers implausibly fast is not trusted, and sets no standard for others', () => {
   const loads = new FleetLoads();
   const evidenceOf = (tookMs: number) => ({
     work: 160,
@@ -242,7 +241,7 @@ test('what a host that answers too soon seems able to do is not believed, and is
   );
 });
 
-test('hosts of which nothing was answered are not called likely bogus, nor are so many that the median cannot be believed', () => {
+test('hosts without responses are not likely bogus, nor is a set of hosts too large for the median to be trusted', () => {
   const loads = new FleetLoads();
   for (const ms of [0, 1000])
     answer(
@@ -261,7 +260,7 @@ test('hosts of which nothing was answered are not called likely bogus, nor are s
   assert.is(loads.likelyBogus.length, 256);
 });
 
-test('an empty message is a sign of life', () => {
+test('an empty message is a keep-alive', () => {
   const loads = new FleetLoads();
   loads.take(say('b1', [['h', 2, 0]]), 0);
   loads.take(say('b1', []), 3000);
@@ -269,7 +268,7 @@ test('an empty message is a sign of life', () => {
   assert.is(loads.of('h').inflight, 2);
 });
 
-test('the rate nears a steady pace by halves and falls to none', () => {
+test('the rate halves its distance to a steady rate every second, and falls to zero', () => {
   const loads = new FleetLoads();
   loads.tick(0);
   loads.take(say('b1', [['h', 0, 0]]), 0);
@@ -291,7 +290,7 @@ test('the rate nears a steady pace by halves and falls to none', () => {
   assert.equal([...changed, ...rates], []);
 });
 
-test('ticks of other lengths give the same rate, and one of no length gives none', () => {
+test('ticks of other lengths give the same rate, and one of zero length gives none', () => {
   const loads = new FleetLoads();
   loads.take(say('b1', [['h', 0, 0]]), 0);
   loads.tick(0);
@@ -304,7 +303,7 @@ test('ticks of other lengths give the same rate, and one of no length gives none
 
 const unknown = () => ({ cpu: null, memory: null, cores: null });
 
-/** So many requests were served since the message before, two at a time or as many as it says, with 10 ms of work in 10 ms each. */
+/** This many requests were served since the previous message, two at a time unless stated, with 10 ms of work in 10 ms each. */
 function busy(balancer: string, served: number, meanInflight = 2): LoadMessage {
   const message = say(balancer, [['h', 0, served]]);
   const [host] = message.hosts as [HostLoad];
@@ -316,7 +315,7 @@ function busy(balancer: string, served: number, meanInflight = 2): LoadMessage {
   };
 }
 
-test('when timers fire one right after another after a pause, nothing is learned from no time', () => {
+test('when timers fire back to back after a pause, nothing is learned from zero time', () => {
   const loads = new FleetLoads();
   loads.seed(buildRow('h', { capacity: null, speed: 10 }), 0);
   loads.tick(0);
@@ -338,7 +337,7 @@ test('when timers fire one right after another after a pause, nothing is learned
   assert.ok(rps < 200, `rps ${rps}`);
 });
 
-test('a mean of requests in flight that can’t be does not make a host huge', () => {
+test("an impossible mean of requests in flight does not inflate a host's capacity", () => {
   const learned = (wrong: number) => {
     const loads = new FleetLoads();
     loads.seed(buildRow('h', { capacity: 4, speed: 1 }), 0);
@@ -355,7 +354,7 @@ test('a mean of requests in flight that can’t be does not make a host huge', (
   assert.ok(learned(12) > right, 'one that can be counts');
 });
 
-test('what comes when costs have just changed may be in the old measure, and teaches nothing', () => {
+test('right after a change of costs, evidence may be in the old unit and is ignored', () => {
   const learned = (isOld: boolean) => {
     const loads = new FleetLoads();
     loads.seed(buildRow('h', { capacity: 4, speed: 1 }), 0);
@@ -373,7 +372,7 @@ test('what comes when costs have just changed may be in the old measure, and tea
   assert.is(learned(true), learned(false));
 });
 
-test('whatever is lost, doubled or begun anew, the totals are those of the last messages', () => {
+test('after any loss, duplication or restart, the totals are those of the last messages', () => {
   const random = new Random(20_26);
   const loads = new FleetLoads();
   const last = new Map<string, Map<string, number>>();
@@ -390,7 +389,7 @@ test('whatever is lost, doubled or begun anew, the totals are those of the last 
       () => random.below(2) === 0,
     );
     const message = say(balancer, hosts, { isFull, instance: `${balancer}-${instances.get(balancer) ?? 0}` });
-    // Each is lost, comes once, or comes twice; of one that is lost after a start anew nothing is known either.
+    // Each message is lost, arrives once, or arrives twice; one lost after a restart is unknown either way.
     const times = random.below(20) === 0 ? 0 : 1 + random.below(2);
     if (times === 0 && !last.has(balancer)) continue;
     for (let i = 0; i < times; i++) loads.take(message, step);
@@ -400,7 +399,7 @@ test('whatever is lost, doubled or begun anew, the totals are those of the last 
     last.set(balancer, known);
     if (step % 50 === 0) loads.tick(step);
   }
-  // Those whose new start was never heard of are still counted as before: let all speak once more.
+  // Balancers whose restart was never heard of still count as before: let all send once more.
   for (let i = 0; i < 5; i++) {
     const balancer = `b${i}`;
     loads.take(say(balancer, [], { instance: `${balancer}-${instances.get(balancer) ?? 0}` }), 5001);

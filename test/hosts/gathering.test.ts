@@ -1,5 +1,5 @@
-// When the master publishes, with real timers and a subscription that only notes what it is told. Nothing here
-// depends on how soon a timer fires, only on what comes before what.
+// When the master publishes, with real timers and a subscription that only records its calls. Nothing here depends on
+// how soon a timer fires, only on the order of events.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
@@ -12,28 +12,28 @@ const test = suite('gathering');
 
 interface Stage {
   readonly gathering: Gathering;
-  /** What happened, in order: `flush`, `hold`, `release`. */
-  readonly told: string[];
+  /** The events, in order: `flush`, `hold`, `release`. */
+  readonly events: string[];
   readonly clock: () => number;
-  /** Done at each release: what the connection then brings. */
+  /** Called at each release: the messages that the connection then delivers. */
   onRelease: () => void;
   isDue: boolean;
 }
 
 async function withStage(waits: { load: number; report: number }, fn: (stage: Stage) => Promise<void>): Promise<void> {
   const clock = monotonicClock();
-  const told: string[] = [];
+  const events: string[] = [];
   const stage: Stage = {
-    told,
+    events,
     clock,
     isDue: true,
     onRelease: () => undefined,
     gathering: new Gathering({
       clock,
       subscription: {
-        hold: () => void told.push('hold'),
+        hold: () => void events.push('hold'),
         release: () => {
-          told.push('release');
+          events.push('release');
           stage.onRelease();
         },
       },
@@ -41,7 +41,7 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
       isDue: () => stage.isDue,
       flush: () => {
         stage.gathering.begin();
-        told.push('flush');
+        events.push('flush');
       },
     }),
   };
@@ -53,9 +53,9 @@ async function withStage(waits: { load: number; report: number }, fn: (stage: St
 }
 
 const has = (stage: Stage, count: number): Promise<true> =>
-  until(() => stage.told.length >= count || undefined, { what: () => `${count} steps, not ${stage.told.join(', ')}` });
+  until(() => stage.events.length >= count || undefined, { what: () => `${count} steps, not ${stage.events.join(', ')}` });
 
-test('what comes is gathered for its time: reports do not wait for what loads would have waited for', () =>
+test('changes are batched for their delay: reports do not wait for the delay of loads', () =>
   withStage({ load: 60_000, report: 5 }, async (stage) => {
     const { gathering, clock } = stage;
     const startMs = clock();
@@ -64,7 +64,7 @@ test('what comes is gathered for its time: reports do not wait for what loads wo
     gathering.soon(true);
     await has(stage, 1);
     assert.ok(clock() - startMs >= 4);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
 test('nothing is published when nothing is due', () =>
@@ -72,10 +72,10 @@ test('nothing is published when nothing is due', () =>
     stage.isDue = false;
     stage.gathering.soon();
     await sleep(20);
-    assert.equal(stage.told, []);
+    assert.equal(stage.events, []);
   }));
 
-test('after a flush that followed several messages the next are read at one stroke, and published at once', () =>
+test('after a flush that followed several messages, the next ones are read in one batch and published at once', () =>
   withStage({ load: 20, report: 30 }, async (stage) => {
     const { gathering, clock } = stage;
     gathering.heard();
@@ -92,11 +92,11 @@ test('after a flush that followed several messages the next are read at one stro
     gathering.end(begunAtMs);
     stage.isDue = true;
     await has(stage, 3);
-    assert.equal(stage.told, ['hold', 'release', 'flush']);
+    assert.equal(stage.events, ['hold', 'release', 'flush']);
     assert.ok(clock() - begunAtMs >= 19, 'not sooner than they would have been');
   }));
 
-test('after a flush that followed one message, or none, reading goes on', () =>
+test('after a flush that followed at most one message, reading continues', () =>
   withStage({ load: 1, report: 1 }, async (stage) => {
     for (const messages of [0, 1]) {
       for (let i = 0; i < messages; i++) stage.gathering.heard();
@@ -105,18 +105,18 @@ test('after a flush that followed one message, or none, reading goes on', () =>
       stage.gathering.end(stage.clock());
     }
     await sleep(20);
-    assert.equal(stage.told, []);
+    assert.equal(stage.events, []);
   }));
 
-test('what came while a flush was written waits since the flush began', () =>
+test('changes that arrived during a flush have waited since the flush began', () =>
   withStage({ load: 60_000, report: 60_000 }, async (stage) => {
     stage.gathering.begin();
     stage.gathering.end(stage.clock() - 60_000);
     await has(stage, 1);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
-test('messages without an end do not hold up what is due', () =>
+test('an endless stream of messages does not delay a due flush', () =>
   withStage({ load: 1, report: 1 }, async (stage) => {
     const { gathering } = stage;
     let isFlooding = true;
@@ -137,17 +137,17 @@ test('messages without an end do not hold up what is due', () =>
     } finally {
       isFlooding = false;
     }
-    assert.equal(stage.told.slice(0, 3), ['hold', 'release', 'flush']);
+    assert.equal(stage.events.slice(0, 3), ['hold', 'release', 'flush']);
   }));
 
-test('a flush that failed is tried again after its time, whatever comes meanwhile', () =>
+test('a failed flush is retried after its delay, whatever arrives meanwhile', () =>
   withStage({ load: 1, report: 1 }, async (stage) => {
     const startMs = stage.clock();
     stage.gathering.again(40);
     stage.gathering.soon();
     await has(stage, 1);
     assert.ok(stage.clock() - startMs >= 39);
-    assert.equal(stage.told, ['flush']);
+    assert.equal(stage.events, ['flush']);
   }));
 
 test.run();

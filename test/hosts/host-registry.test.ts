@@ -1,5 +1,5 @@
-// The master's registry of hosts, in virtual time: what each report, load message, probe and second makes
-// of a host, and what is told to the fleet.
+// The master's registry of hosts, in virtual time: the effect of each report, load message, probe and tick on a host,
+// and what is published.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -47,11 +47,11 @@ const hostLoad = (host: string, inflight: number, served: number): HostLoad => (
   counts: [],
 });
 
-const told = (registry: HostRegistry, nowMs: number): string[] =>
+const newsOf = (registry: HostRegistry, nowMs: number): string[] =>
   registry.takeChanges(nowMs).news.map(({ kind, name }) => `${kind} ${name}`);
 const stateOf = (registry: HostRegistry, name: string) => registry.row(name, 0)?.state;
 
-test('a first report makes a host that is up, with its figures and their age', () => {
+test('a first report adds a host that is up, with its figures and their age', () => {
   const registry = new HostRegistry();
   assert.is(registry.onReport(report('h'), 1000), 'taken');
   assert.is(registry.hasChanges, true);
@@ -90,7 +90,7 @@ test('a first report makes a host that is up, with its figures and their age', (
   });
 });
 
-test('a further report is a change, but none of membership', () => {
+test('a further report is a change, but not of membership', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.takeChanges(0);
@@ -135,7 +135,7 @@ for (const state of ['silent', 'down'] as const) {
   });
 }
 
-test('a goodbye removes the host at once, and another name is left alone', () => {
+test('a goodbye removes the host at once, and one for another name changes nothing', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.onReport(report('other', { url: URL_B }), 0);
@@ -153,7 +153,7 @@ test('a goodbye removes the host at once, and another name is left alone', () =>
   assert.is(registry.hasChanges, false);
 });
 
-test('a goodbye from another address is refused, whatever state the host is in', () => {
+test("a goodbye from another address is refused, whatever the host's state", () => {
   for (const state of ['up', 'silent', 'down'] as const) {
     const registry = new HostRegistry();
     registry.seed([buildRow('h', { url: URL_A, state })], 0);
@@ -162,7 +162,7 @@ test('a goodbye from another address is refused, whatever state the host is in',
   }
 });
 
-test('a host is silent when three reports are missed and not before, and up again with the next one', () => {
+test('a host becomes silent after three missed reports and not before, and is up again with the next one', () => {
   const registry = new HostRegistry();
   for (let nowMs = 0; nowMs <= 5000; nowMs += 1000) {
     registry.onReport(report('h'), nowMs);
@@ -173,13 +173,13 @@ test('a host is silent when three reports are missed and not before, and up agai
   assert.is(stateOf(registry, 'h'), 'up');
   registry.tick(8001);
   assert.is(stateOf(registry, 'h'), 'silent');
-  assert.equal(told(registry, 8001), ['host-silent h']);
+  assert.equal(newsOf(registry, 8001), ['host-silent h']);
   registry.onReport(report('h'), 9000);
   assert.is(stateOf(registry, 'h'), 'up');
-  assert.equal(told(registry, 9000), ['host-up h']);
+  assert.equal(newsOf(registry, 9000), ['host-up h']);
 });
 
-test('a host that reports every ten seconds has thirty, one that reports often has three still', () => {
+test('a host that reports every ten seconds gets thirty seconds, one that reports often still gets three', () => {
   const registry = new HostRegistry();
   registry.onReport(report('slow', { intervalMs: 10_000 }), 0);
   registry.onReport(report('quick', { intervalMs: 100, url: URL_B }), 0);
@@ -191,7 +191,7 @@ test('a host that reports every ten seconds has thirty, one that reports often h
   assert.is(stateOf(registry, 'slow'), 'silent');
 });
 
-test('a host that reports is not probed, and a probe that comes late says nothing of it', () => {
+test('a host that reports is not probed, and a late probe result has no effect', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   assert.equal(registry.hostsToProbe(3000), []);
@@ -201,7 +201,7 @@ test('a host that reports is not probed, and a probe that comes late says nothin
   assert.is(registry.size, 1);
 });
 
-test('a silent host is probed; it is down after two failed probes in a row, and silent again after two answers', () => {
+test('a silent host is probed; it is down after two failed probes in a row, and silent again after two good ones', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(4000);
@@ -221,10 +221,10 @@ test('a silent host is probed; it is down after two failed probes in a row, and 
   assert.is(stateOf(registry, 'h'), 'down', 'one answer brings nobody back');
   registry.onProbe('h', true, 8300);
   assert.is(stateOf(registry, 'h'), 'silent');
-  assert.equal(told(registry, 8300), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
+  assert.equal(newsOf(registry, 8300), ['host-joined h', 'host-silent h', 'host-down h', 'host-silent h']);
 });
 
-test('a host that is down is forgotten after a minute without a sign, and its agent brings it back', () => {
+test('a host that is down is forgotten after a minute of silence, and its agent brings it back', () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(4000);
@@ -255,7 +255,7 @@ test('static hosts come with full load messages, up and without figures, and are
   assert.is(stateOf(registry, 's'), 'up', 'it has no agent that could be silent');
 });
 
-test('a static host is kept as long as a living balancer names it, down or not, and let go 5 s after', () => {
+test('a static host is kept while a live balancer names it, down or not, and removed 5 s later', () => {
   const registry = new HostRegistry();
   const named = load({ isFull: true, statics: [{ name: 's', url: URL_A }] });
   for (let nowMs = 0; nowMs <= 200_000; nowMs += 1000) {
@@ -272,7 +272,7 @@ test('a static host is kept as long as a living balancer names it, down or not, 
   }
 });
 
-test('a static host that reports is a host with an agent from then on', () => {
+test('a static host that reports has an agent from then on', () => {
   const registry = new HostRegistry();
   registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_A }] }), 0);
   assert.is(registry.onReport(report('s', { url: URL_B }), 0), 'conflict', 'not from another address');
@@ -280,7 +280,7 @@ test('a static host that reports is a host with an agent from then on', () => {
   assert.equal([registry.row('s', 0)?.isStatic, registry.hostsToProbe(0)], [false, []]);
 });
 
-test('the agent of a static host that says goodbye leaves the host, with nothing known of it', () => {
+test('when the agent of a static host says goodbye, the host stays, without figures', () => {
   const registry = new HostRegistry();
   registry.onLoad(load({ isFull: true, statics: [{ name: 's', url: URL_A }] }), 0);
   registry.onReport(report('s'), 0);
@@ -289,7 +289,7 @@ test('the agent of a static host that says goodbye leaves the host, with nothing
   assert.equal([row?.isStatic, row?.cpu, row?.ageMs, row?.state], [true, null, null, 'up']);
 });
 
-test('a host whose name another address claims is probed at once: dead it gives way, alive it stays', () => {
+test('a host whose name is claimed by another address is probed at once: dead it is replaced, alive it stays', () => {
   for (const isAlive of [true, false]) {
     const registry = new HostRegistry();
     registry.onReport(report('h'), 0);
@@ -305,7 +305,7 @@ test('a host whose name another address claims is probed at once: dead it gives 
   }
 });
 
-test('what an earlier master knew is taken over, with ages, and what is known already stays', () => {
+test("an earlier master's hosts are taken over with their ages, and known ones stay as they are", () => {
   const registry = new HostRegistry();
   registry.onReport(report('h', { cpu: 0.1 }), 10_000);
   registry.seed(
@@ -315,10 +315,10 @@ test('what an earlier master knew is taken over, with ages, and what is known al
   assert.equal([registry.row('h', 10_000)?.cpu, registry.row('h', 10_000)?.url], [0.1, URL_A]);
   assert.equal([registry.row('k', 10_100)?.cpu, registry.row('k', 10_100)?.ageMs], [0.7, 500]);
   assert.equal([registry.row('s', 10_000)?.isStatic, registry.row('s', 10_000)?.ageMs], [true, null]);
-  assert.equal(told(registry, 10_000), ['host-joined h'], 'the others have not just joined');
+  assert.equal(newsOf(registry, 10_000), ['host-joined h'], 'the others have not just joined');
 });
 
-test('hosts that were taken over have three seconds to report, however old their last report is', () => {
+test('inherited hosts have three seconds to report, however old their last report is', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('h', { ageMs: 2900, url: URL_A })], 10_000);
   registry.tick(13_000);
@@ -327,7 +327,7 @@ test('hosts that were taken over have three seconds to report, however old their
   assert.is(stateOf(registry, 'h'), 'silent');
 });
 
-test('a host taken over as down is forgotten a minute later', () => {
+test('a host inherited as down is forgotten a minute later', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('d', { state: 'down' })], 5000);
   registry.tick(64_999);
@@ -336,7 +336,7 @@ test('a host taken over as down is forgotten a minute later', () => {
   assert.is(registry.size, 0);
 });
 
-test('there is room for 16,384 hosts: those that are known still report, and a goodbye makes room', () => {
+test('the registry holds 16,384 hosts: known ones still report, and a goodbye frees a place', () => {
   const registry = new HostRegistry();
   for (let i = 0; i < 16_384; i++) registry.onReport(report(`h${i}`), 0);
   assert.is(registry.onReport(report('more'), 0), 'full');
@@ -347,7 +347,7 @@ test('there is room for 16,384 hosts: those that are known still report, and a g
   assert.is(registry.onReport(report('more'), 3), 'taken');
 });
 
-test('requests in flight and rates of the fleet are in the rows, and a change of them is published', () => {
+test("the fleet's requests in flight and rates are in the rows, and changes of load are published", () => {
   const registry = new HostRegistry();
   registry.onReport(report('h'), 0);
   registry.tick(0);
@@ -367,7 +367,7 @@ test('requests in flight and rates of the fleet are in the rows, and a change of
   assert.equal([unknown.rows, unknown.loads], [[], []], 'a host that only a load message names is none');
 });
 
-test('a report of a host that is known changes its figures alone', () => {
+test('a report of a known host changes only its figures', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('h', { url: URL_A, isStatic: true })], 0);
   registry.takeChanges(0);

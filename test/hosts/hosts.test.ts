@@ -1,4 +1,4 @@
-// The hosts channel of a balancer that becomes master again and again: nothing is left of a mastership that is over.
+// The hosts thread of a balancer that repeatedly becomes master: a past mastership leaves nothing behind.
 
 import { MessageChannel } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -17,14 +17,14 @@ const test = suite('hosts channel');
 
 const MASTERSHIPS = 50;
 
-/** More listeners than Node.js takes for sound is what it warns of. */
+/** Node.js warns when there are suspiciously many listeners. */
 async function warningsOf(fn: () => Promise<void>): Promise<string[]> {
   const warnings: string[] = [];
   const onWarning = ({ message }: Error): void => void warnings.push(message);
   process.on('warning', onWarning);
   try {
     await fn();
-    // They come a turn later.
+    // Warnings are emitted a turn later.
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
     process.off('warning', onWarning);
@@ -32,7 +32,7 @@ async function warningsOf(fn: () => Promise<void>): Promise<string[]> {
   return warnings;
 }
 
-test('fifty masterships leave no listener, no connection and no question to Redis behind', () =>
+test('fifty masterships leave no listener, connection or pending command behind', () =>
   withRedis((redis) =>
     withClients([redis.url], async (client) => {
       const { port1: fleet, port2: fleetPort } = new MessageChannel();
@@ -65,9 +65,9 @@ test('fifty masterships leave no listener, no connection and no question to Redi
           }
         });
         assert.equal(warnings, []);
-        // Its own connection, and the one that asks.
+        // Its own connection, and the test's.
         await until(async () => (await connections()) === 2, { what: 'the last subscription to end' });
-        // Whether the server can do without answers is asked once for each connection, not for each mastership.
+        // Whether the server supports commands without replies is checked once per connection, not per mastership.
         const asked = Number(/cmdstat_client\|reply:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
         assert.is(asked, 1);
       } finally {

@@ -1,5 +1,5 @@
-// In-band reports in the master's registry, in virtual time: they change figures and nothing else. A host that
-// says nothing because it gets no requests is neither silent nor down, and an agent's figures go before.
+// In-band reports in the master's registry, in virtual time: they change figures and nothing else. A host that reports
+// nothing because it gets no requests is neither silent nor down, and an agent's figures take precedence.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -41,7 +41,7 @@ function buildRegistry(): HostRegistry {
   return registry;
 }
 
-/** Seconds pass; its static host is named on, and answers. */
+/** Lets seconds pass; the static host is still named, and answers. */
 function pass(registry: HostRegistry, fromMs: number, toMs: number): void {
   for (let nowMs = fromMs; nowMs <= toMs; nowMs += 1000) {
     registry.onLoad(STATIC, nowMs);
@@ -50,7 +50,7 @@ function pass(registry: HostRegistry, fromMs: number, toMs: number): void {
   }
 }
 
-test('a host without an agent gets figures and their age, and stays one without an agent', () => {
+test('a host without an agent gets figures and their age, and still counts as one without an agent', () => {
   const registry = buildRegistry();
   assert.is(registry.onReport(inband(), 1000), 'taken');
   const { cpu, memory, rps, ageMs, isStatic, state } = registry.row('s', 1200) ?? {};
@@ -58,7 +58,7 @@ test('a host without an agent gets figures and their age, and stays one without 
   assert.equal(registry.takeChanges(1200).isMembership, false);
 });
 
-test('a host that says no more, because it gets no requests, stays up, is asked whether it lives, and its figures age', () => {
+test('a host that no longer reports, for lack of requests, stays up, is probed, and its figures age', () => {
   const registry = buildRegistry();
   registry.onReport(inband(), 1000);
   pass(registry, 1000, 120_000);
@@ -68,14 +68,14 @@ test('a host that says no more, because it gets no requests, stays up, is asked 
   assert.is(registry.hostsToProbe(120_000).length, 1);
 });
 
-test('a host that is dead is down, whatever it said before', () => {
+test('a dead host is down, whatever it reported before', () => {
   const registry = buildRegistry();
   registry.onReport(inband(), 1000);
   for (const nowMs of [2000, 3000]) registry.onProbe('s', false, nowMs);
   assert.is(registry.row('s', 3000)?.state, 'down');
 });
 
-test('an agent’s figures go before; when it falls silent, what the host itself says is taken, and the host is still silent', () => {
+test("an agent's figures take precedence; once it is silent, in-band figures are used, and the host is still silent", () => {
   const registry = buildRegistry();
   registry.onReport(agent(), 1000);
   assert.is(registry.onReport(inband(), 1500), 'agent');
@@ -89,7 +89,7 @@ test('an agent’s figures go before; when it falls silent, what the host itself
   assert.equal([registry.row('s', 6000)?.cpu, registry.row('s', 6000)?.state], [0.1, 'up']);
 });
 
-test('it makes no host, moves none and brings none back', () => {
+test('it adds no host, moves none and brings none back', () => {
   const registry = buildRegistry();
   assert.is(registry.onReport(inband({ host: 'new' }), 0), 'unknown');
   assert.is(registry.onReport(inband({ url: 'http://10.0.0.2:80' }), 0), 'unknown');
@@ -100,7 +100,7 @@ test('it makes no host, moves none and brings none back', () => {
   assert.is(registry.hasChanges && registry.takeChanges(20).news.length, 2, 'that it came and went');
 });
 
-test('a new master takes over who has no agent: such a host is not awaited', () => {
+test('a new master inherits which hosts have no agent: their reports are not awaited', () => {
   const before = buildRegistry();
   before.onReport(inband(), 1000);
   const after = new HostRegistry();

@@ -1,5 +1,5 @@
-// A mastership on a real Redis: what it starts from, what it writes and when, and how it ends. Reports are
-// published as agents do; the tables are read off the `stats` channel.
+// A mastership on a real Redis: what it starts from, what it writes and when, and how it ends. Reports are published as
+// agents do; tables are read from the `stats` channel.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,16 +21,16 @@ const test = suite('mastership');
 
 interface Stage {
   readonly client: Commands;
-  /** What was published on `stats`, in order. */
+  /** The tables published on `stats`, in order. */
   readonly tables: readonly HostTable[];
-  /** What was counted and logged, and the term that ended it. */
+  /** What was counted and logged, and the term that ended the mastership. */
   readonly counts: Map<string, number>;
   readonly lines: string[];
   fencedBy: number | undefined;
   start(options?: Partial<MastershipOptions>): Promise<void>;
-  /** The first table, which is always whole. */
+  /** The first table, which is always full. */
   firstNames(): Promise<string[]>;
-  /** The master's connection is closed, and does not come back. */
+  /** Closes the master's connection for good. */
   loseConnection(): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
 
 const store = (client: Commands, table: HostTable) => client.set(KEYS.table, encodeTable(table));
 
-test('the first table is whole and of the new term, also when there is nothing to tell', () =>
+test('the first table is full and of the new term, even when it is empty', () =>
   withStage(async (stage) => {
     await stage.start();
     assert.equal(await stage.firstNames(), []);
@@ -107,7 +107,7 @@ test('the first table is whole and of the new term, also when there is nothing t
     await until(async () => (await stage.client.get(KEYS.table)) !== null);
   }));
 
-test('a snapshot that is newer is all that counts: who is missing there has left', () =>
+test('a newer snapshot replaces everything: hosts missing in it have left', () =>
   withStage(async (stage) => {
     await store(stage.client, buildTable(4, 9, [buildRow('a'), buildRow('b', { state: 'down' })]));
     await stage.start({ stamp: { term: 4, mastership: mastershipOf(4), seq: 8 }, rows: [buildRow('a'), buildRow('left')] });
@@ -115,7 +115,7 @@ test('a snapshot that is newer is all that counts: who is missing there has left
     assert.equal(stage.tables[0]?.hosts.find(({ name }) => name === 'b')?.state, 'down');
   }));
 
-test('a snapshot that is older, garbage, or of a term to come gives way to what the balancer knew', async () => {
+test('an older, garbled or future snapshot is ignored in favour of what the balancer knew', async () => {
   const snapshots = [encodeTable(buildTable(4, 7, [buildRow('old')])), 'garbage', encodeTable(buildTable(6, 1, [buildRow('tocome')])), ''];
   for (const snapshot of snapshots) {
     await withStage(async (stage) => {
@@ -126,7 +126,7 @@ test('a snapshot that is older, garbage, or of a term to come gives way to what 
   }
 });
 
-test('a stored host whose URL this balancer’s flags contradict is not taken over: the flags’ is', () =>
+test("a stored host whose URL contradicts this balancer's flags is not taken over: the flags win", () =>
   withStage(async (stage) => {
     await store(
       stage.client,
@@ -142,14 +142,14 @@ test('a stored host whose URL this balancer’s flags contradict is not taken ov
     assert.is(stage.tables[0]?.hosts.find(({ name }) => name === 'a')?.url, 'http://new:1');
   }));
 
-test('a mastership that begins again in its term goes on with higher numbers', () =>
+test('a mastership that restarts in its term continues with higher numbers', () =>
   withStage(async (stage) => {
     await stage.start({ stamp: { term: 5, mastership: mastershipOf(5), seq: 70 }, rows: [buildRow('a')] });
     await stage.firstNames();
     assert.ok((stage.tables[0]?.stamp.seq ?? 0) > 70);
   }));
 
-test('tables follow one another without a gap, each naming what changed', () =>
+test('tables follow one another without a gap, each with what changed', () =>
   withStage(async (stage) => {
     await stage.start();
     await stage.firstNames();
@@ -166,7 +166,7 @@ test('tables follow one another without a gap, each naming what changed', () =>
     assert.is(await stage.client.exists(KEYS.host('h3')), 0);
   }));
 
-test('the last of several quick changes stands in Redis soon, though a hash is not written with each', () =>
+test('the last of several quick changes is in Redis soon, though not every change writes a hash', () =>
   withStage(async (stage) => {
     await stage.start();
     await stage.firstNames();
@@ -181,7 +181,7 @@ test('a newer term in Redis ends it, and nothing more is published', () =>
     await stage.start();
     await stage.firstNames();
     await stage.client.set(KEYS.term, '6');
-    // A write of its own may have ended it before it hears of a host; nobody listens then.
+    // Its own write may have ended it before it receives a report; then nobody listens.
     await until(
       async () => {
         if (stage.fencedBy === undefined) await publishReport(stage.client, 'h', 'http://127.0.0.1:1');
@@ -198,7 +198,7 @@ test('a newer term in Redis ends it, and nothing more is published', () =>
     assert.is(await stage.client.exists(KEYS.host('h')), 0);
   }));
 
-test('a new master that knows no hosts takes none from the others while their agents have time to report', () =>
+test("a new master that knows no hosts removes none of the others' while their agents have time to report", () =>
   withStage(async (stage) => {
     await stage.client.zadd(KEYS.hosts, 1, 'known-to-others');
     const startMs = performance.now();
@@ -207,7 +207,7 @@ test('a new master that knows no hosts takes none from the others while their ag
     assert.ok(performance.now() - startMs > 5000, 'every balancer keeps such a host for 5 s');
   }));
 
-test('a master that can’t publish for as long as a lease lasts says so, also when its connection is gone', () =>
+test("a master that can't publish for a whole lease reports it, even when its connection is lost", () =>
   withStage(async (stage) => {
     await stage.start();
     await stage.firstNames();
@@ -223,7 +223,7 @@ test('a master that can’t publish for as long as a lease lasts says so, also w
     );
   }));
 
-test('while Redis is full the whole table is published again and again, for those who join', () =>
+test('while Redis is full, the whole table is published repeatedly, for late joiners', () =>
   withStage(async (stage) => {
     await stage.start({ rows: [buildRow('a')] });
     await stage.firstNames();

@@ -1,5 +1,5 @@
-// Who wins when balancers, agents and what an earlier master knew name different URLs for one host, and what becomes
-// of a host that nobody names any more. In virtual time.
+// Which URL wins when balancers, agents and an earlier master name different ones for one host, and what happens to a
+// host that nobody names any more. In virtual time.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -26,7 +26,7 @@ const say = (balancer: string, fields: Partial<LoadMessage> = {}): LoadMessage =
   hosts: [],
   ...fields,
 });
-/** A full message of a balancer that names `legacy` by this URL; by none when it does not name it. */
+/** A full message of a balancer that names `legacy` by this URL, or does not name it. */
 const name = (balancer: string, url: string | null, fields: Partial<LoadMessage> = {}): LoadMessage =>
   say(balancer, { isFull: true, statics: url === null ? [] : [{ name: 'legacy', url }], ...fields });
 const report = (url: string, fields: Partial<Report> = {}): Report => ({
@@ -58,7 +58,7 @@ const conflicts = (registry: HostRegistry, nowMs: number) =>
     .news.filter(({ kind }) => kind === 'host-conflict')
     .map(({ detail }) => detail);
 
-test('what a living balancer names wins over what an earlier master knew, with nothing believed of the old host', () => {
+test("the URL that a live balancer names wins over an earlier master's, and nothing of the old host is kept", () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('legacy', { url: OLD, isStatic: true, cpu: 0.9, state: 'down', capacity: 7, speed: 3 })], 0);
   registry.takeChanges(0);
@@ -80,7 +80,7 @@ test('what a living balancer names wins over what an earlier master knew, with n
   );
 });
 
-test('on a tie with the new master the URL in use stays, whoever’s message comes first', () => {
+test('on a tie with the new master the URL in use stays, whatever the order of messages', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('legacy', { url: OLD, isStatic: true })], 0);
   registry.nameOwn('master', [{ name: 'legacy', url: OLD }], 0);
@@ -92,7 +92,7 @@ test('on a tie with the new master the URL in use stays, whoever’s message com
   assert.is(urlOf(registry), NEW, 'most of them name it');
 });
 
-test('it wins over an agent too, whichever came first, and the agent’s claim is told while it lasts', () => {
+test("it wins over an agent, whichever came first, and the agent's claim is reported while it lasts", () => {
   for (const isAgentFirst of [true, false]) {
     const registry = new HostRegistry();
     if (isAgentFirst) registry.onReport(report(OLD), 0);
@@ -114,7 +114,7 @@ test('it wins over an agent too, whichever came first, and the agent’s claim i
   }
 });
 
-test('an agent that moves is taken at its new URL once the old one is silent, and that is no conflict', () => {
+test('an agent that moves is accepted at its new URL once the old one is silent, without a conflict', () => {
   const registry = new HostRegistry();
   registry.onReport(report(OLD), 0);
   for (const nowMs of [1000, 2000, 3000]) {
@@ -128,7 +128,7 @@ test('an agent that moves is taken at its new URL once the old one is silent, an
   assert.equal([urlOf(registry), conflicts(registry, 4000)], [NEW, []]);
 });
 
-test('of two URLs the one that most balancers name counts, whoever spoke last', () => {
+test('of two URLs the one named by most balancers wins, whatever the order of messages', () => {
   for (const order of [
     ['b1', 'b2', 'b3'],
     ['b3', 'b2', 'b1'],
@@ -142,7 +142,7 @@ test('of two URLs the one that most balancers name counts, whoever spoke last', 
   }
 });
 
-test('on a tie the URL in use stays, and without one the first in alphabetical order is taken', () => {
+test('on a tie the URL in use stays, and without one the first in alphabetical order wins', () => {
   const seeded = new HostRegistry();
   seeded.seed([buildRow('legacy', { url: NEW })], 0);
   const blank = new NamedHosts();
@@ -169,7 +169,7 @@ test('a rolling change of the URL moves the host once, when most balancers have 
   assert.is(registry.row('legacy', 1000)?.conflict, undefined);
 });
 
-test('a balancer that names another URL is told the one in use again with each full message', () => {
+test('a balancer that names another URL is sent the one in use with each full message', () => {
   const registry = new HostRegistry();
   for (const balancer of ['b1', 'b2', 'b3']) registry.onLoad(name(balancer, balancer === 'b3' ? OLD : NEW), 0);
   registry.takeChanges(0);
@@ -194,7 +194,7 @@ test('a balancer that falls silent names nothing any more', () => {
   assert.equal([urlOf(registry), registry.row('legacy', 4000)?.conflict], [NEW, undefined]);
 });
 
-test('a host that nobody names any more is removed within 5 s, and while no balancer is heard none is', () => {
+test('a host that nobody names any more is removed within 5 s, unless no balancer is heard', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('legacy', { url: OLD, isStatic: true, ageMs: null }), buildRow('agent')], 0);
   for (let nowMs = 0; nowMs < 100_000; nowMs += 1000) registry.tick(nowMs);
@@ -207,7 +207,7 @@ test('a host that nobody names any more is removed within 5 s, and while no bala
   assert.equal(registry.takeChanges(105_000).gone, ['legacy'], 'a host with an agent is not named, and stays');
 });
 
-test('from static to agent and back: it is what lives that says which it is', () => {
+test('from static to agent and back: the live side determines the kind of host', () => {
   const registry = new HostRegistry();
   const pass = (fromMs: number, toMs: number, each: (nowMs: number) => void) => {
     for (let nowMs = fromMs; nowMs < toMs; nowMs += 1000) {
@@ -239,7 +239,7 @@ test('from static to agent and back: it is what lives that says which it is', ()
   );
 });
 
-test('of two balancers under one name the elder is heard, and no host is dropped meanwhile', () => {
+test('of two balancers with one name the older one is heard, and no host is dropped meanwhile', () => {
   const registry = new HostRegistry();
   let lost = 0;
   for (let nowMs = 0; nowMs <= 30_000; nowMs += 500) {
@@ -251,7 +251,7 @@ test('of two balancers under one name the elder is heard, and no host is dropped
   assert.is(lost, 0);
 });
 
-test('a balancer that was started again is heard at once, and a younger namesake when the elder is gone', () => {
+test('a restarted balancer is heard at once, and a younger namesake once the older one is gone', () => {
   const namesakes = new Namesakes();
   const admits = (instance: string, nowMs: number) => namesakes.admits({ balancer: 'b', instance }, nowMs);
   assert.equal([admits('one', 0), admits('two', 100), admits('two', 200)], [true, true, true], 'a restart');

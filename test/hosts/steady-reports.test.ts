@@ -1,5 +1,5 @@
-// Nobody starves: hosts that are equal get equal shares when what they report never changes, whatever was believed of
-// them before, and a host that was bad is tried again within seconds, however few requests there are.
+// Nobody starves: equal hosts get equal shares when their reports never change, whatever was believed of them before,
+// and a host that was bad is tried again within seconds, however few requests there are.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ const test = suite('steady reports');
 
 type Steady = Pick<HostFigures, 'cpu' | 'cores'> | null;
 
-/** What hosts can say of themselves, always the same. */
+/** Constant figures that hosts can report. */
 const REPORTS: readonly (readonly [says: string, report: Steady])[] = [
   ['`up 50%`', { cpu: 0.5, cores: null }],
   ['`up 50%` with 4 cores', { cpu: 0.5, cores: 4 }],

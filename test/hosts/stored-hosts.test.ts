@@ -8,7 +8,7 @@ const test = suite('stored hosts');
 
 const NO_NEWS: ReadonlySet<string> = new Set();
 
-test('a host that changed is stored at once when it never was, and later not too often', () => {
+test('a changed host is stored at once if it never was, and later not too often', () => {
   const stored = new StoredHosts();
   for (const name of ['a', 'b', 'c']) stored.changed(name);
   assert.equal(stored.take(2, NO_NEWS, 0), ['a', 'b'], 'at most so many, the oldest first');
@@ -22,7 +22,7 @@ test('a host that changed is stored at once when it never was, and later not too
   assert.equal(stored.take(9, NO_NEWS, 900), ['c']);
 });
 
-test('what was not stored is due again once it is said to have changed', () => {
+test('a host that could not be stored is due again once marked as changed', () => {
   const stored = new StoredHosts();
   stored.changed('a');
   assert.equal(stored.take(9, NO_NEWS, 0), ['a']);
@@ -31,7 +31,7 @@ test('what was not stored is due again once it is said to have changed', () => {
   assert.is(stored.isAnyDue(9000), false);
 });
 
-test('a host of which there is no news is stored again before it runs out, and one that left is not', () => {
+test('an unchanged host is refreshed before it expires, and one that left is not', () => {
   const stored = new StoredHosts();
   for (const name of ['a', 'b']) stored.changed(name);
   stored.take(9, NO_NEWS, 0);

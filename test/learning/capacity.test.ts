@@ -1,5 +1,5 @@
-// What hosts can do, learned from simulated processor sharing in steps of 1 ms: cores that others take, slow hosts,
-// hosts without an agent, with little traffic, and such that answer without working.
+// Learned capacities, with simulated processor sharing in steps of 1 ms: cores taken by neighbours, slow hosts, hosts
+// without an agent or with little traffic, and hosts that answer without working.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -43,7 +43,7 @@ interface HostOptions {
   readonly median?: number;
 }
 
-/** Lets a host work for so long, and gives its state at the end and what it was over the last second on average. */
+/** Runs a host for this long; returns its final state, and its average over the last second. */
 function learn(
   seconds: number,
   { cores, speed = 1, rps, lost = () => 0, figures, median = 1 }: HostOptions,
@@ -97,7 +97,7 @@ function learn(
 const near = (value: number, expected: number, tolerance: number, what: string): void =>
   assert.ok(Math.abs(value - expected) <= tolerance * expected, `${what}: ${value} is not within ${tolerance} of ${expected}`);
 
-test('a host with cores to spare: its own speed, and what it uses together with what is idle', () => {
+test('a host with idle cores: its own speed, and its used plus idle capacity', () => {
   const { capacity, speed } = learn(20, { cores: 4, rps: 120 });
   near(capacity, 4, 0.15, 'capacity');
   near(speed, 1, 0.1, 'speed');
@@ -109,7 +109,7 @@ test('a slow host is known to be slow', () => {
   near(speed, 0.6, 0.15, 'speed');
 });
 
-test('cores that others take count neither as ours nor as idle, whatever the load', () => {
+test('cores taken by neighbours count neither as ours nor as idle, whatever the load', () => {
   for (const rps of [40, 90, 110]) {
     const { capacity } = learn(20, { cores: 4, rps, lost: () => 2 });
     near(capacity, 2, 0.3, `at ${rps} requests a second`);
@@ -123,17 +123,17 @@ test('a neighbour that takes three of four cores is noticed within a second, bef
   assert.ok(state.capacity < 2, `0.8 s later: ${state.capacity}`);
 });
 
-test('without an agent an overloaded host tells its capacity by what it gets done', () => {
+test('without an agent an overloaded host shows its capacity by its throughput', () => {
   const { capacity } = learn(10, { cores: 2, rps: 150, figures: () => ({ cpu: null, memory: null, cores: null }) });
   near(capacity, 2, 0.2, 'capacity');
 });
 
-test('with CPU but without the number of cores all CPU in use is taken to be ours', () => {
+test('with CPU but without a number of cores, all CPU in use is assumed to be ours', () => {
   const { capacity } = learn(20, { cores: 4, rps: 120, figures: (cpu) => ({ cpu, memory: null, cores: null }) });
   near(capacity, 4, 0.25, 'capacity');
 });
 
-test('a constant CPU without the number of cores takes nothing away: who does half the work of others can do more than half', () => {
+test("constant CPU without a number of cores reduces nothing: a host with half the others' load can have more than half the capacity", () => {
   const figures = { cpu: 0.5, memory: null, cores: null };
   const speeds = { median: 1, capacity: 2, serving: 1 };
   const state = startCapacity();
@@ -142,7 +142,7 @@ test('a constant CPU without the number of cores takes nothing away: who does ha
   near(state.capacity, 0.5 + 0.5 * 2, 0.05, 'what it does, and what is free of what others have');
 });
 
-test('without requests every belief comes near what is usual within ten seconds, from above and from below, whatever an agent says', () => {
+test('without requests every belief approaches the usual within ten seconds, from above and below, whatever an agent reports', () => {
   const speeds = { median: 1, capacity: 4, serving: 1 };
   const idle = { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0, work: 0 };
   const says: readonly (readonly [CapacityFigures, expected: number])[] = [
@@ -165,7 +165,7 @@ test('without requests every belief comes near what is usual within ten seconds,
   }
 });
 
-test('a host that may be like the others comes to be taken for like them, one that is not does not', () => {
+test('a host that may equal the others comes to count as equal, one that clearly does not stays different', () => {
   const lucky = startCapacity();
   Object.assign(lucky, { speed: 1.5, capacity: 4 });
   const slow = startCapacity();
@@ -181,7 +181,7 @@ test('a host that may be like the others comes to be taken for like them, one th
   near(slow.speed, 0.6, 0.05, 'speed of a slow one');
 });
 
-test('a host that gets no requests comes to be taken for one like those that do, and shows at once when it is not', () => {
+test('a host without requests comes to count as like the others, and shows at once when it is not', () => {
   const state = startCapacity();
   const speeds = { median: 1, capacity: Number.NaN, serving: 1.5 };
   const unknown = { cpu: null, memory: null, cores: null };
@@ -197,7 +197,7 @@ test('a host that gets no requests comes to be taken for one like those that do,
   near(state.speed, 0.6, 0.15, 'after a second of requests');
 });
 
-test('what a host showed before a pause counts little after it, and so does its first request then, which is slow because of the pause', () => {
+test('evidence from before a pause counts little after it, and so does the first request then, which is slow because of the pause', () => {
   const state = startCapacity();
   const unknown = { cpu: null, memory: null, cores: null };
   const serve = (count: number, speed: number) =>
@@ -219,7 +219,7 @@ test('what a host showed before a pause counts little after it, and so does its 
   assert.ok(state.speed > 0.65, `${state.speed} after five as quick as any`);
 });
 
-test('without agents, what hosts can do is taken to be the same once nothing shows a difference; what a host uses it has', () => {
+test('without agents, capacities converge once nothing shows a difference, but not below what is used', () => {
   const unknown = { cpu: null, memory: null, cores: null };
   const fleet = { median: 1, capacity: 4, serving: 1 };
   const hosts = (
@@ -246,7 +246,7 @@ test('without agents, what hosts can do is taken to be the same once nothing sho
   near(idle.capacity, 4, 0.05, 'without requests');
 });
 
-test('when costs change, what was learned with the old ones is kept in their measure, and forgotten as far as work moved', () => {
+test('when costs change, old evidence is converted to the new unit, and discounted by the work that moved', () => {
   const learned = {
     ...startCapacity(),
     served: 100,
@@ -275,7 +275,7 @@ test('full memory slows a host down', () => {
   near(full.capacity, easy.capacity / 10, 0.4, 'capacity');
 });
 
-test('a host is not believed to be more than twice as quick as the median; one that answers too soon, not to be better than it at all', () => {
+test('the speed of a host is capped at twice the median, and at the median if it answers implausibly fast', () => {
   const state = startCapacity();
   for (let i = 0; i < 100; i++)
     updateCapacity(
@@ -294,7 +294,7 @@ test('a host is not believed to be more than twice as quick as the median; one t
   assert.equal([state.speed, state.capacity], [1, 1], 'room for one request, where no capacity is known');
 });
 
-test('a host without an agent that was never under pressure can do what others do, and more once it has shown more', () => {
+test("a host without an agent that was never saturated has the others' capacity, and more once it has shown more", () => {
   const unknown = { cpu: null, memory: null, cores: null };
   const capacityAfter = (inflight: number, speeds: FleetSpeeds): number => {
     const state = startCapacity();
@@ -312,7 +312,7 @@ test('a host without an agent that was never under pressure can do what others d
   assert.ok(Number.isNaN(capacityAfter(20, EQUAL)), 'nothing is known of others');
 });
 
-test('a host that finishes nothing of what it has is soon known to stand still, and one dear request is no sign of it', () => {
+test('a host that finishes nothing is soon known to be stalled, and one expensive request does not look like it', () => {
   const unknown = { cpu: null, memory: null, cores: null };
   const fleet = { median: 1, capacity: 4, serving: 1 };
   const known = (): CapacityState => {
@@ -330,11 +330,11 @@ test('a host that finishes nothing of what it has is soon known to stand still, 
   for (let i = 0; i < 5; i++)
     updateCapacity(dear, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 400 }, unknown, fleet);
   assert.ok(dear.capacity > 3, `${dear.capacity} with one of 400 ms`);
-  // Messages come once a second: that nothing is heard for a while says nothing.
-  const seldom = known();
+  // Messages arrive once a second: a short silence proves nothing.
+  const rarely = known();
   for (let i = 0; i < 10; i++)
-    updateCapacity(seldom, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
-  assert.ok(seldom.capacity > 3, `${seldom.capacity} where messages are seldom`);
+    updateCapacity(rarely, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet, 2000);
+  assert.ok(rarely.capacity > 3, `${rarely.capacity} with rare messages`);
   const never = startCapacity();
   for (let i = 0; i < 5; i++)
     updateCapacity(never, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 20, work: 100 }, unknown, fleet);
@@ -344,7 +344,7 @@ test('a host that finishes nothing of what it has is soon known to stand still, 
   assert.ok(stalled.capacity > 1.9, `${stalled.capacity} once it goes on`);
 });
 
-test('nothing served teaches nothing, and strange figures do no harm', () => {
+test('no requests teach nothing, and odd figures do no harm', () => {
   const state = startCapacity();
   updateCapacity(
     state,

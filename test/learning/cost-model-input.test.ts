@@ -1,4 +1,4 @@
-// What the cost model makes of wrong input, of very many names, of what hosts say themselves, and of memory.
+// The cost model with bad input, very many names, costs reported by hosts, and memory.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,7 @@ interface Kind {
   readonly name: string;
   readonly cpuMs: number;
   readonly waitMs?: number;
-  readonly saidMs?: number;
+  readonly reportedMs?: number;
   readonly bytes?: number;
 }
 
@@ -24,13 +24,13 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
     for (let host = 0; host < 10; host++) {
       let cpuMs = 100 * host;
       let bytes = 1e9;
-      for (const { name, cpuMs: cost, waitMs = 0, saidMs, bytes: each = 0 } of kinds) {
+      for (const { name, cpuMs: cost, waitMs = 0, reportedMs, bytes: each = 0 } of kinds) {
         const count = 1 + rng.below(20);
         const busyMs = count * (cost + waitMs);
         cpuMs += count * cost;
         bytes += (busyMs / 1000) * each;
         model.finished(`h${host}`, name, { count, busyMs }, fromMs + 900, 20);
-        if (saidMs !== undefined) model.said(name, count, saidMs * count);
+        if (reportedMs !== undefined) model.reported(name, count, reportedMs * count);
       }
       model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
     }
@@ -54,15 +54,15 @@ test('exact figures give exact costs', () => {
   isNear(cost(model, 'GET /b'), 20);
 });
 
-test('what is absurd is dropped: costs stay as they are', () => {
+test('absurd input is dropped and leaves the costs unchanged', () => {
   const model = new CostModel();
   feed(model, KINDS, 30);
   const wrong = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e300];
   for (const bad of [...wrong, 0]) model.finished('h1', 'GET /a', { count: bad, busyMs: 1e6 }, 30_100, 20);
   for (const bad of wrong) {
     model.finished('h1', 'GET /a', { count: 1, busyMs: bad }, 30_100, 20);
-    model.said('GET /a', 1, bad);
-    model.said('GET /a', bad, 5);
+    model.reported('GET /a', 1, bad);
+    model.reported('GET /a', bad, 5);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, bad === 1e300 ? Number.NaN : bad, 20);
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
     model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
@@ -86,7 +86,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (let i = 0; i < 20_000; i++) {
     const nowMs = i * 10;
     model.finished(`h${rng.below(5)}`, `c${rng.below(10)}`, { count: odd(), busyMs: odd() }, nowMs, odd());
-    model.said(`c${rng.below(10)}`, odd(), odd());
+    model.reported(`c${rng.below(10)}`, odd(), odd());
     if (i % 20 === 0)
       model.observe(
         `h${rng.below(5)}`,
@@ -99,7 +99,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
 });
 
-test('a hundred classes: 64 by name, the others together with the rest; those that vanish make room', () => {
+test('a hundred classes: 64 by name, the others in the rest; classes that vanish free their places', () => {
   const model = new CostModel();
   feed(
     model,
@@ -116,7 +116,7 @@ test('a hundred classes: 64 by name, the others together with the rest; those th
   assert.ok(!model.estimates().some(({ name }) => name.length > 256));
 });
 
-test('a thousand hosts are heard, of which some are followed', () => {
+test('of a thousand hosts a limited number is tracked', () => {
   const model = new CostModel();
   for (let second = 1; second <= 3; second++) {
     for (let host = 0; host < 1000; host++) {
@@ -129,13 +129,13 @@ test('a thousand hosts are heard, of which some are followed', () => {
   assert.ok(cost(model, 'GET /a') > 0);
 });
 
-test('what hosts say of their requests is believed when their CPU agrees, and only then', () => {
+test('costs that hosts report are trusted only when their CPU agrees', () => {
   const honest = new CostModel();
   feed(
     honest,
     [
-      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 5 },
-      { name: 'b', cpuMs: 20, saidMs: 20 },
+      { name: 'a', cpuMs: 5, waitMs: 100, reportedMs: 5 },
+      { name: 'b', cpuMs: 20, reportedMs: 20 },
     ],
     20,
   );
@@ -145,8 +145,8 @@ test('what hosts say of their requests is believed when their CPU agrees, and on
   feed(
     lying,
     [
-      { name: 'a', cpuMs: 5, waitMs: 100, saidMs: 50 },
-      { name: 'b', cpuMs: 20, saidMs: 200 },
+      { name: 'a', cpuMs: 5, waitMs: 100, reportedMs: 50 },
+      { name: 'b', cpuMs: 20, reportedMs: 200 },
     ],
     20,
   );
@@ -154,7 +154,7 @@ test('what hosts say of their requests is believed when their CPU agrees, and on
   isNear(cost(lying, 'b'), 20);
 });
 
-test('memory of requests in flight is told roughly where it shows, and is null where it does not', () => {
+test('memory per request in flight is estimated roughly where discernible, and is null otherwise', () => {
   const model = new CostModel();
   feed(
     model,
@@ -172,7 +172,7 @@ test('memory of requests in flight is told roughly where it shows, and is null w
   assert.is(silent.estimates()[0]?.memoryBytes, null);
 });
 
-test('a clock that stands or goes back, reports that are lost, and hosts that come again do no harm', () => {
+test('a clock that stands still or goes back, lost reports and returning hosts do no harm', () => {
   const model = new CostModel();
   feed(model, KINDS, 20);
   feed(model, KINDS, 5, 10_000);

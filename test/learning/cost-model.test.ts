@@ -1,7 +1,7 @@
-// How well the costs of requests are learned, on simulated hosts whose requests have known costs: 20 hosts (also 50, and 3)
-// of 4 cores, a quarter at 0.6 of the speed, which lose 1 to 3 cores to neighbours 30 % of the time, with that in their CPU.
-// The goal is a factor of 1.5 after a minute for every class that is 5 % of the work. Seeded: the figures are the same
-// each time. MEERCAT_SHOW=1 prints them, of three seeds.
+// How accurately request costs are learned, on simulated hosts with known costs: 20 hosts (also 50, and 3) of 4 cores,
+// a quarter at 0.6 of the speed, which lose 1 to 3 cores to neighbours 30 % of the time; their CPU figures include the
+// neighbours. The goal is a factor of 1.5 after a minute for every class with 5 % of the work. Seeded, hence
+// reproducible. MEERCAT_SHOW=1 prints the figures of three seeds.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -37,7 +37,7 @@ const GOAL = 1.5;
 const IS_SHOWING = Boolean(process.env['MEERCAT_SHOW']);
 const SEEDS = IS_SHOWING ? [1, 2, 3] : [1];
 
-/** The cost of each class that is at least 5 % of the work, over what is true, or below it. */
+/** Per class with at least 5 % of the work, the ratio of its cost to the true one, or its inverse. */
 function factors(model: CostModel, classes: readonly SimulatedClass[]): Map<string, number> {
   const work = classes.reduce((sum, { share, cpuMs }) => sum + share * cpuMs, 0);
   const costs = model.costs();
@@ -83,7 +83,7 @@ for (const [title, scenario] of Object.entries(SCENARIOS)) {
   });
 }
 
-test('costs are sensible within seconds: as parts of durations at first, and nothing at all before', () => {
+test('costs are sensible within seconds: fractions of durations at first, and nothing before that', () => {
   const model = new CostModel();
   assert.is(model.costs().size, 0);
   assert.equal(model.estimates(), []);
@@ -97,7 +97,7 @@ test('costs are sensible within seconds: as parts of durations at first, and not
   assert.ok(sensibleSeconds >= 17);
 });
 
-test('what a class took while it was slow is forgotten within seconds once it is quick; what it takes while it is slow is not taken for its cost sooner', () => {
+test('slow durations of a class are forgotten within seconds once it is fast again, and slowness is not mistaken for cost', () => {
   const model = new CostModel();
   let second = 0;
   const costAfter = (seconds: number, tookMs: number): number => {
@@ -112,7 +112,7 @@ test('what a class took while it was slow is forgotten within seconds once it is
   assert.ok(quick < 0.35 * slow, `${quick} of ${slow}`);
   const slowAgain = costAfter(6, 300);
   assert.ok(slowAgain < 0.8 * slow, `${slowAgain} of ${slow}: the other way round it takes as long as ever`);
-  // A rare one, too: three requests in two seconds.
+  // A rare class, too: three requests in two seconds.
   const rare = new CostModel();
   for (let i = 0; i < 90; i++) {
     rare.finished('h', 'GET /rare', { count: 1, busyMs: i < 60 ? 900 : 200 }, i * 670, 20);
@@ -121,7 +121,7 @@ test('what a class took while it was slow is forgotten within seconds once it is
   assert.ok((rare.costs().get('GET /rare') as number) < 450, `${rare.costs().get('GET /rare')}`);
 });
 
-test('a class of which a few requests are very long is not taken for quick between them', () => {
+test('a class with a few very long requests does not count as fast in between', () => {
   const model = new CostModel();
   const costs: number[] = [];
   for (let i = 0; i < 6000; i++) {
@@ -133,7 +133,7 @@ test('a class of which a few requests are very long is not taken for quick betwe
   assert.ok(Math.min(...costs) > 20 && Math.max(...costs) < 30, `${Math.min(...costs)} … ${Math.max(...costs)}`);
 });
 
-test('a class whose cost changes is followed within two minutes, and the others stay', () => {
+test('a changed cost is tracked within two minutes, and the others stay', () => {
   const model = new CostModel();
   const cpuAt = (name: string, nowMs: number): number | undefined => (name === 'middle' && nowMs >= 60_000 ? 60 : undefined);
   hearCosts(model, { classes: THREE, load: 0.5, seconds: 151, seed: 4, hosts: 20, cpuAt }, (nowMs) => {
@@ -146,7 +146,7 @@ test('a class whose cost changes is followed within two minutes, and the others 
   assert.ok(long > 200 / GOAL && long < 200 * GOAL, `${long}`);
 });
 
-test('estimates say how sure they are: more with data, and real errors are mostly within three times the error said', () => {
+test('estimates state their confidence: it grows with data, and real errors are mostly within three times the stated one', () => {
   const model = new CostModel();
   const early: number[] = [];
   hearCosts(model, { classes: THREE, load: 0.7, seconds: 61, seed: 5, slowShare: 0, hosts: 20 }, (nowMs) => {

@@ -1,5 +1,5 @@
-// Answers that come too soon to be true, and are not like others': the requests of a host that gives them count as in
-// flight, and then as having taken, what they take on the median host. All others count as they are.
+// Responses that are implausibly fast and unlike the others': such requests count as in flight, and then as having
+// taken, as long as on the median host. All others count as they are.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,11 +19,11 @@ interface Stage {
   readonly columns: TableColumns;
   readonly early: EarlyAnswers;
   readonly counted: () => number;
-  /** A request is sent to a slot, and answered after so long: at once with nothing, else with a page. */
+  /** Sends a request to a slot, answered after this long: at once without a body, else with a page. */
   readonly answer: (slot: number, cost: number, startedAtMs: number, tookMs: number, bytes?: number) => void;
 }
 
-/** A fleet whose host 0 has answered a thousand requests, each after 40 ms, and so is the median of them. */
+/** A fleet whose host 0 has answered a thousand requests after 40 ms each, and so has the median host. */
 function build({ neutralPace = 1, host = { isRemoved: false } } = {}): Stage {
   const columns = openTable(createTable(4));
   columns.fleet[FLEET.neutralPace] = neutralPace;
@@ -46,7 +46,7 @@ const inFlight = ({ phantomInflight, work }: TableColumns, slot: number): [numbe
   work[slot] as number,
 ];
 
-test('a request that was answered after 1 ms counts as in flight for the 40 that it takes elsewhere, and then as having taken them', () => {
+test('a request answered after 1 ms counts as in flight for the 40 ms it takes elsewhere, and then as having taken them', () => {
   const { columns, early, answer, counted } = build();
   answer(1, 20, 100, 1);
   assert.equal(inFlight(columns, 1), [1, 20]);
@@ -60,7 +60,7 @@ test('a request that was answered after 1 ms counts as in flight for the 40 that
   near(columns.elapsedSum[1] as number, 40);
 });
 
-test('a host that is far quicker than others, with answers like theirs, is believed; one whose answers are half or twice as large is not', () => {
+test("a much faster host with responses like the others' is trusted; one whose responses are half or twice as large is not", () => {
   const { columns, answer, counted } = build();
   for (let i = 0; i < 50; i++) answer(1, 20, 100 * i, 1, PAGE_BYTES * (i % 2 === 0 ? 0.9 : 1.1));
   assert.equal([columns.phantomInflight[1], columns.workDone[1], counted()], [0, 1000, 0]);
@@ -73,7 +73,7 @@ test('a host that is far quicker than others, with answers like theirs, is belie
   }
 });
 
-test('where half of all answers are empty since clients have them already, a quick host is believed all the same, and one that answers nothing else is not', () => {
+test('where half of all responses are empty because clients have them cached, a fast host is trusted, and one with only empty responses is not', () => {
   const { columns, answer } = build();
   const random = new Random(3);
   const bytes = (): number => (random.below(2) === 0 ? 0 : PAGE_BYTES);
@@ -87,7 +87,7 @@ test('where half of all answers are empty since clients have them already, a qui
   assert.ok((columns.phantomInflight[2] as number) > 1500, `${columns.phantomInflight[2]} of 1800`);
 });
 
-test('a host is judged by its last answers together, not by one', () => {
+test('a host is judged by its recent responses together, not by one', () => {
   const { columns, answer, counted } = build();
   const mixed = (from: number, to: number) => {
     const before = counted();
@@ -102,7 +102,7 @@ test('a host is judged by its last answers together, not by one', () => {
   assert.is(counted(), columns.phantomInflight[1]);
 });
 
-test('a host that answers as ever is not too quick because most others are slow; one that answers without working still is', () => {
+test('a host at its usual speed is not suspect because most others are slow; one that answers without working still is', () => {
   const { columns, answer, counted } = build();
   columns.fleet[FLEET.neutralPace] = 8;
   for (let i = 0; i < 300; i++) {
@@ -115,7 +115,7 @@ test('a host that answers as ever is not too quick because most others are slow;
   assert.ok((columns.phantomInflight[2] as number) > 280, `${columns.phantomInflight[2]}`);
 });
 
-test('a host that answers without working, and is given most requests for that at first, does not make out what is usual', () => {
+test('a host that answers without working, and so gets most requests at first, does not set the standard', () => {
   const columns = openTable(createTable(4));
   const early = new EarlyAnswers(columns, () => undefined);
   const answer = (slot: number, startedAtMs: number, tookMs: number): void =>
@@ -130,7 +130,7 @@ test('a host that answers without working, and is given most requests for that a
   assert.ok((columns.phantomInflight[1] as number) >= 35, `${columns.phantomInflight[1]} of 50`);
 });
 
-test("a class that has another's id has nothing of it", () => {
+test('a class that reuses an id inherits nothing', () => {
   const { columns, early, answer } = build();
   early.forgetClass(CLASS);
   for (let i = 0; i < 40; i++) answer(0, 20, 100 * i, 400);
@@ -138,14 +138,14 @@ test("a class that has another's id has nothing of it", () => {
   assert.ok(pace > 0.8 && pace < 1.3, `${pace}: as quick as it was, not ten times as slow`);
 });
 
-test('while no host can be told from another, nothing is kept and nothing is learned', () => {
+test("while hosts can't be compared, nothing is kept and nothing is learned", () => {
   const { columns, answer } = build({ neutralPace: Number.NaN });
   for (let i = 0; i < 50; i++) answer(1, 20, 100 * i, 1);
   assert.equal([inFlight(columns, 1), columns.workDone[0], columns.workDone[1]], [[0, 0], 0, 0]);
   assert.ok((columns.pace[1] as number) < 0.1, 'but what it takes is kept in mind');
 });
 
-test('a host that has left takes nothing off the one that has its slot now', () => {
+test("a removed host subtracts nothing from its slot's next one", () => {
   const host = { isRemoved: false };
   const { columns, early, answer } = build({ host });
   answer(1, 20, 100, 1);
@@ -156,7 +156,7 @@ test('a host that has left takes nothing off the one that has its slot now', () 
   assert.equal([columns.workDone[1], columns.elapsedSum[1], columns.startSum[1]], [0, 1, 0]);
 });
 
-test('in whatever order they come, each is let go at its time', () => {
+test('in whatever order they arrive, each is released at its time', () => {
   const { columns, early, answer } = build();
   const random = new Random(5);
   const begun: number[] = [];
@@ -165,7 +165,7 @@ test('in whatever order they come, each is let go at its time', () => {
     answer(1, 2, startedAtMs, 0.001);
     begun.push(startedAtMs);
   }
-  // What is usual has changed a little by these very answers.
+  // These very responses have changed the usual a little.
   const most = begun.filter((startedAtMs) => startedAtMs + 40 > 100).length;
   early.letGo(0);
   assert.is(columns.phantomInflight[1], 500);
@@ -179,7 +179,7 @@ test('in whatever order they come, each is let go at its time', () => {
   assert.equal([columns.phantomInflight[1], columns.work[1], columns.startSum[1], columns.workDone[1]], [0, 0, 0, 1000]);
 });
 
-test('a flood of them takes bounded memory, and none stays for more than 10 s', () => {
+test('a flood of them takes bounded memory, and none is kept for more than 10 s', () => {
   const { columns, early, answer } = build();
   columns.fleet[FLEET.neutralPace] = 1e6;
   for (let i = 0; i < 20_000; i++) answer(1, 10, 0, 0.5);

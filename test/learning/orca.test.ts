@@ -1,5 +1,5 @@
-// ORCA's load report in all ways in which hosts write it: a table of what is taken and what is refused, and
-// properties for the rest. Whatever a host writes, a report is sound throughout or there is none.
+// ORCA's load report in all its encodings: a table of what is accepted and refused, and properties for the rest.
+// Whatever a host writes, a report is valid throughout or refused.
 
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -17,19 +17,19 @@ const double = (value: number): number[] => {
   bytes.writeDoubleLE(value);
   return [...bytes];
 };
-/** A figure, and an entry of a map, as protobuf writes them. */
+/** A figure, and a map entry, as protobuf encodes them. */
 const figure = (number: number, value: number): number[] => [number * 8 + 1, ...double(value)];
 const entry = (number: number, key: string, value: number): number[] => {
   const message = [10, key.length, ...Buffer.from(key), ...figure(2, value)];
   return [number * 8 + 2, message.length, ...message];
 };
 const base64 = (...parts: readonly (readonly number[])[]): string => Buffer.from(parts.flat()).toString('base64');
-/** What a header says, for comparison; null when it is refused. */
+/** The contents of a header, for comparison; null when refused. */
 const said = (value: string, name = NAME) => {
   const report = readLoadHeader(name, value);
-  return report === undefined ? null : told(report);
+  return report === undefined ? null : figuresOf(report);
 };
-const told = ({ figures, eps, requestCpuMs, requestCost, namedMetrics }: OrcaReport) => ({
+const figuresOf = ({ figures, eps, requestCpuMs, requestCost, namedMetrics }: OrcaReport) => ({
   ...figures,
   eps,
   requestCpuMs,
@@ -82,7 +82,7 @@ const TAKEN: readonly (readonly [value: string, what: Partial<typeof NOTHING> | 
     { requestCpuMs: 7, cores: 2, requestCost: { cpu: 7 }, namedMetrics: { cores: 2 } },
     'endpoint-load-metrics-bin',
   ],
-  // Fields of other numbers in each wire type: from a newer version of the message.
+  // Unknown fields in each wire type, as from a newer version of the message.
   [base64([80, 1], [82, 2, 65, 66], [85, 1, 2, 3, 4], figure(10, 9), figure(1, 0.5)), { cpu: 0.5 }, 'endpoint-load-metrics-bin'],
   ['', {}, 'endpoint-load-metrics-bin'],
 ];
@@ -142,7 +142,8 @@ const REFUSED: readonly (readonly [value: string, name?: string])[] = [
     '{"a":'.repeat(700),
   ].map((text) => [`JSON ${text}`] as const),
   ...['*', 'A', 'AAAAA', 'AA=', 'CQ==,CQ==', 'CQ ==', 'CQ__'].map((text) => [text, 'endpoint-load-metrics-bin'] as const),
-  // Cut short, of a known field the wrong wire type, not in range, a group, field 0, a length beyond the end, an endless varint.
+  // Truncated, a known field with the wrong wire type or out of range, a group, field 0, a length beyond the end, an
+  // endless varint.
   ...[
     figure(1, 0.5).slice(0, 5),
     [8, 1],
@@ -167,14 +168,14 @@ const REFUSED: readonly (readonly [value: string, name?: string])[] = [
 ];
 
 for (const [value, what, name] of TAKEN) {
-  test(`${name ?? NAME}: ${value} is taken`, () => assert.equal(said(value, name), { ...NOTHING, ...what }));
+  test(`${name ?? NAME}: ${value} is accepted`, () => assert.equal(said(value, name), { ...NOTHING, ...what }));
 }
 
 for (const [index, [value, name]] of REFUSED.entries()) {
   test(`${index}: ${name ?? NAME}: ${value.slice(0, 60)} is refused`, () => assert.is(said(value, name), null));
 }
 
-test('the names are known in any case, and no others', () => {
+test('the names are recognised in any case, and no others', () => {
   for (const name of [
     'endpoint-load-metrics',
     'Endpoint-Load-Metrics',
@@ -215,7 +216,7 @@ function isSound(report: OrcaReport): boolean {
 
 const RUNS = { numRuns: 3000, seed: 4 };
 
-test('whatever text stands in the header, a report is sound or there is none', () => {
+test('whatever text is in the header, a report is valid or refused', () => {
   const words = fc.constantFrom(
     'TEXT ',
     'JSON ',
@@ -252,7 +253,7 @@ test('whatever text stands in the header, a report is sound or there is none', (
   );
 });
 
-test('whatever bytes are in a binary report, it is sound or there is none', () => {
+test('whatever bytes are in a binary report, it is valid or refused', () => {
   const whole = fc.constantFrom(figure(1, 0.5), figure(2, 0.5), figure(6, 5), entry(4, 'cpu', 3), entry(8, 'cores', 2), [24, 7]);
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
@@ -269,7 +270,7 @@ test('whatever bytes are in a binary report, it is sound or there is none', () =
   );
 });
 
-test('the three formats say the same', () => {
+test('the three formats are equivalent', () => {
   const value = fc.double({ min: 0, max: 1, noNaN: true });
   fc.assert(
     fc.property(value, value, value, (cpu, memory, cost) => {

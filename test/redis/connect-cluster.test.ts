@@ -78,7 +78,9 @@ test('on three servers a fleet elects a master and its table flows, also when on
       assert.equal((await statusOf(url)).hosts, []);
       balancer.kill();
       assert.is((await ended(balancer)).code, 0);
-      assert.equal((await statusOf(url)).balancers, []);
+      const { code, stderr } = await meercat(['status', '--redis', url, '--namespace', NAMESPACE]);
+      assert.is(code, 1);
+      assert.match(stderr, /^meercat: the fleet \{meercat\} has ended: /);
     });
   }));
 

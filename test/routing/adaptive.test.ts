@@ -1,5 +1,5 @@
-// The adaptive policy on views made by hand: what it looks at, what age does, and what no figure may do. How well it
-// picks is what the simulation shows.
+// The adaptive policy on hand-made views: which hosts it considers, the effect of age, and what no figures may do. The
+// simulation shows how well it picks.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,7 +16,7 @@ const PICKS = 20_000;
 const ten = (value: number, other: Readonly<Record<number, number>> = {}): number[] =>
   Array.from({ length: SLOTS }, (_, slot) => other[slot] ?? value);
 
-/** A fleet whose figures are fresh at 1000 ms: ten hosts of capacity 4 and speed 1, five requests of others on each. */
+/** A fleet with current figures at 1000 ms: ten hosts of capacity 4 and speed 1, each with five requests of other balancers. */
 const FLEET_VIEW: ViewOptions = {
   othersInflight: ten(5),
   othersWork: ten(80),
@@ -37,14 +37,14 @@ test('equal hosts get equal shares, whatever is known of them', () => {
   }
 });
 
-test('a host that others have loaded gets next to nothing while that is fresh, and its share when it is old', () => {
+test('a host loaded by others gets next to nothing while that is current, and its share once it is stale', () => {
   const loaded = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 15 }), othersWork: ten(80, { 3: 250 }) };
   assert.ok(share(loaded, 3) < 0.002, String(share(loaded, 3)));
   const old = share(loaded, 3, 6000);
   assert.ok(old > 0.08 && old < 0.12, String(old));
 });
 
-test('figures that are hardly believed decide nothing, not even between hosts on which we have the same', () => {
+test('figures that are barely trusted decide nothing, not even between hosts with equal loads of our own', () => {
   const last = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 4 }), othersWork: ten(80, { 3: 60 }) };
   for (const ageMs of [200, 300, 600, 1500]) {
     const least = share(last, 3, 1000 + ageMs);
@@ -52,13 +52,13 @@ test('figures that are hardly believed decide nothing, not even between hosts on
   }
 });
 
-test('a host that others left idle is not run over: it gets more, but not all', () => {
+test('a host that others left idle is not flooded: it gets more, but not all', () => {
   const idle = { ...FLEET_VIEW, othersInflight: ten(5, { 3: 0 }), othersWork: ten(80, { 3: 0 }) };
   const fresh = share(idle, 3);
   assert.ok(fresh > 0.25 && fresh < 0.5, String(fresh));
 });
 
-test('old figures leave what hosts could do: those with nothing of ours are taken in proportion to it, all of them', () => {
+test('stale figures leave the capacities: hosts without requests of ours are picked in proportion to them', () => {
   const capacities = ten(4, { 3: 1, 4: 8 });
   const counts = countPicks(
     new Adaptive(new Random(3)),
@@ -77,7 +77,7 @@ test('old figures leave what hosts could do: those with nothing of ours are take
   );
 });
 
-test('idle hosts whose figures differ by no more than chance get shares by what they can do, not all or nothing', () => {
+test('idle hosts whose figures differ by no more than chance share by capacity, not all or nothing', () => {
   const speeds = ten(1, { 2: 0.8, 3: 1.2, 4: 1.1, 5: 0.9 });
   const capacities = ten(1, { 2: 0.9, 3: 1.1, 6: 0.85, 7: 1.15 });
   const idle = {
@@ -101,11 +101,11 @@ test('our own requests count at any age', () => {
   assert.ok(share({ inflight: ten(0, { 3: 2 }), work: ten(0, { 3: 20 }) }, 3) < 0.005, 'and without any figures');
 });
 
-test('requests that were answered too soon count like those in flight', () => {
+test('requests that were answered implausibly fast count like those in flight', () => {
   assert.ok(share({ ...FLEET_VIEW, phantomInflight: ten(0, { 3: 8 }), work: ten(0, { 3: 130 }) }, 3) < 0.005);
 });
 
-test('a host with less capacity gets less, and one that is slow is spared the dear requests', () => {
+test('a host with less capacity gets less, and a slow one is spared expensive requests', () => {
   const small = share({ ...FLEET_VIEW, capacity: ten(4, { 3: 1 }) }, 3);
   assert.ok(small < 0.002, String(small));
   const slowView = buildView(SLOTS, {
@@ -121,8 +121,9 @@ test('a host with less capacity gets less, and one that is slow is spared the de
   assert.is(dear, 0);
 });
 
-test('where all that were drawn are crowded, more are looked at: one host of ten that has room gets most', () => {
-  // A hundred requests on each of nine hosts, of which each would take 25 times as long as alone; 20 on the tenth, which can do 20.
+test('when all sampled hosts are overloaded, more are sampled: the one host of ten with spare capacity gets most', () => {
+  // A hundred requests on each of nine hosts, where each would take 25 times as long as alone; 20 on the tenth, which
+  // can do 20.
   const crowded = {
     ...FLEET_VIEW,
     othersInflight: ten(100, { 3: 10 }),
@@ -131,14 +132,14 @@ test('where all that were drawn are crowded, more are looked at: one host of ten
     capacityTrend: ten(4),
   };
   const found = share(crowded, 3);
-  // Eight looks see it by 57 %.
+  // Eight samples include it in 57 % of picks.
   assert.ok(found > 0.54, String(found));
-  // With three looks at ten hosts it is seen by 27 %.
+  // Three samples of ten hosts include it in 27 % of picks.
   const busy = { ...crowded, othersInflight: ten(20, { 3: 2 }), othersWork: ten(340, { 3: 34 }) };
   assert.ok(share(busy, 3) < 0.3, String(share(busy, 3)));
 });
 
-test('a cheap request is sent to a host with one very dear one rather than to one with ten cheap ones, and a dear one is not', () => {
+test('a cheap request prefers a host with one very expensive request to one with ten cheap ones, and an expensive one does not', () => {
   const options = {
     ...FLEET_VIEW,
     othersInflight: ten(10, { 3: 1 }),
@@ -161,7 +162,7 @@ test('a host that fails fast attracts nothing', () => {
   assert.ok(failing < 0.002, String(failing));
 });
 
-test('excluded, avoided and warming hosts are passed over; one that is left is taken all the same', () => {
+test('excluded, avoided and warming hosts are skipped; a last remaining one is still picked', () => {
   const view = buildView(SLOTS, { ...FLEET_VIEW, avoidUntil: { 2: 2000 } });
   const policy = new Adaptive(new Random(5));
   for (let i = 0; i < 2000; i++) {
@@ -175,7 +176,7 @@ test('excluded, avoided and warming hosts are passed over; one that is left is t
   assert.is(policy.pick(buildView(3, { candidates: [1] }), 0, -1, 10), 1);
 });
 
-test('strange figures never make it pick none', () => {
+test('odd figures never prevent a pick', () => {
   const strange = [Number.NaN, 0, -1, Number.POSITIVE_INFINITY, 1e300];
   const random = new Random(6);
   const oddly = (): number => strange[random.below(strange.length)] as number;
@@ -194,7 +195,7 @@ test('strange figures never make it pick none', () => {
   }
 });
 
-test('least request: of two hosts the one with fewer of our own requests, and none is starved among equals', () => {
+test('least request: picks the one of two hosts with fewer of our own requests, and starves none of equals', () => {
   const equal = countPicks(new LeastRequest(new Random(7)), buildView(SLOTS), SLOTS, PICKS);
   assert.ok(chiSquare(equal.slice(0, SLOTS), ten(1 / SLOTS)) < chiSquareLimit(SLOTS - 1), String(equal));
   const counts = countPicks(new LeastRequest(new Random(8)), buildView(SLOTS, { inflight: ten(1, { 3: 2, 4: 0 }) }), SLOTS, PICKS);

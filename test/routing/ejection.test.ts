@@ -1,5 +1,5 @@
-// When a balancer ejects a host for what its requests met there, for how long, and how the share of failed
-// requests follows them and fades.
+// When a balancer ejects a host for failures of its own requests, for how long, and how the fraction of failed requests
+// follows them and decays.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -20,7 +20,7 @@ const test = suite('ejection');
 const RULES: EjectionRules = { ejectAfter: 5, ejectTimeMs: 1000, ejectMaxTimeMs: 30_000 };
 const SLOW_REASONS: readonly EjectionReason[] = ['reset', 'timeout', 'bad_response', '5xx'];
 
-test('every outcome says what it says of the host', () => {
+test('every outcome is classified as evidence about the host', () => {
   const says: readonly [OutcomeKind, number, ReturnType<typeof evidenceOf>][] = [
     ['ok', 200, 'good'],
     ['ok', 101, 'good'],
@@ -40,14 +40,14 @@ test('every outcome says what it says of the host', () => {
   for (const [outcome, status, expected] of says) assert.is(evidenceOf(outcome, status), expected, `${outcome} ${status}`);
 });
 
-test('a refused connection ejects at once, and needs no second proof', () => {
+test('a single refused connection ejects at once', () => {
   const state = startEjection();
   assert.is(takeEvidence(state, 'connect_failed', 100, RULES), true);
   assert.is(state.untilMs, 1100);
 });
 
 for (const reason of SLOW_REASONS) {
-  test(`${reason} ejects when it comes as often as is told, in a row`, () => {
+  test(`${reason} ejects after the configured number in a row`, () => {
     const state = startEjection();
     for (let i = 1; i < 5; i++) assert.is(takeEvidence(state, reason, i, RULES), false, `${i}`);
     assert.is(takeEvidence(state, reason, 5, RULES), true);
@@ -55,7 +55,7 @@ for (const reason of SLOW_REASONS) {
   });
 }
 
-test('failures of different kinds in a row count together, one good answer forgets them, and a client that left does not', () => {
+test('different failures in a row count together, one success resets them, and a client that left does not', () => {
   const state = startEjection();
   for (const evidence of ['reset', 'timeout', null, 'bad_response', '5xx', 'good'] as const)
     assert.is(takeEvidence(state, evidence, 0, RULES), false);
@@ -64,7 +64,7 @@ test('failures of different kinds in a row count together, one good answer forge
   assert.is(takeEvidence(state, 'reset', 0, RULES), true);
 });
 
-test('what comes in late of a host that is ejected changes nothing', () => {
+test('late outcomes of an ejected host change nothing', () => {
   const state = startEjection();
   takeEvidence(state, 'connect_failed', 0, RULES);
   const before = { ...state };
@@ -72,7 +72,7 @@ test('what comes in late of a host that is ejected changes nothing', () => {
   assert.equal(state, before);
 });
 
-test('each ejection is twice as long as the one before, up to the ceiling, for ever', () => {
+test('each ejection is twice as long as the previous one, up to the maximum', () => {
   const state = startEjection();
   const lengths: number[] = [];
   let nowMs = 0;
@@ -87,7 +87,7 @@ test('each ejection is twice as long as the one before, up to the ceiling, for e
   assert.ok(lengths.slice(5).every((length) => length === 30_000));
 });
 
-test('a host that has been in for as long as the longest ejection begins anew, and not before', () => {
+test('a host that has been back for as long as the longest ejection starts over, and not before', () => {
   for (const [inForMs, expected] of [
     [29_999, 2000],
     [30_000, 1000],
@@ -101,7 +101,7 @@ test('a host that has been in for as long as the longest ejection begins anew, a
   }
 });
 
-test('a host that comes back has its failures of before forgotten', () => {
+test('a host that comes back has its earlier failures forgotten', () => {
   const state = startEjection();
   for (let i = 0; i < 5; i++) takeEvidence(state, 'reset', 0, RULES);
   endEjection(state, 1000);
@@ -109,7 +109,7 @@ test('a host that comes back has its failures of before forgotten', () => {
   assert.is(takeEvidence(state, 'reset', 1000, RULES), true);
 });
 
-test('the share of failed requests lies between 0 and 1, follows what happens, and ignores clients that left', () => {
+test('the fraction of failed requests stays between 0 and 1, follows the outcomes, and ignores clients that left', () => {
   let share = 0;
   assert.is(failingAfter(share, null), 0);
   assert.is(failingAfter(share, 'good'), 0);
@@ -122,7 +122,7 @@ test('the share of failed requests lies between 0 and 1, follows what happens, a
   assert.ok(Math.abs(share - 0.5) < 0.05, String(share));
 });
 
-test('an old failure fades by half every two seconds: one is forgotten after 4 s, and all after 12 s', () => {
+test('failures halve every two seconds: a single one is forgotten after 4 s, any number after 12 s', () => {
   const fadedAfter = (share: number, ms: number): number => {
     let left = share;
     for (let passed = 0; passed < ms; passed += 250) left = failingFaded(left, 250);

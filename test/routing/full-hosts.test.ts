@@ -1,5 +1,5 @@
-// Hosts with as many requests as they may have: no policy picks one while another host has room, the picks stay fair
-// among those that have, and the cost of a pick stays bounded. Seeded; chi-square within five standard deviations.
+// Full hosts, at their limit of requests: no policy picks one while another has room, the picks stay fair among those
+// with room, and the cost of a pick is bounded. Seeded; chi-square within five standard deviations.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,13 +10,13 @@ import { buildView, chiSquare, chiSquareLimit, countPicks, countReads } from '..
 
 const test = suite('full hosts');
 
-/** A host that is full has three requests, and one with room none. */
+/** A full host has three requests, one with room has none. */
 const MAX_INFLIGHT = 3;
 const inflight = (slots: number, isFull: (slot: number) => boolean): number[] =>
   Array.from({ length: slots }, (_, slot) => (isFull(slot) ? MAX_INFLIGHT : 0));
 
 for (const algorithm of ALGORITHMS) {
-  test(`the one host with room is always picked, wherever it stands (${algorithm})`, () => {
+  test(`the one host with room is always picked, wherever it is in the list (${algorithm})`, () => {
     for (const hosts of [2, 3, 50, 1000]) {
       for (const room of [0, Math.floor(hosts / 2), hosts - 1]) {
         const view = buildView(hosts, { maxInflight: MAX_INFLIGHT, inflight: inflight(hosts, (slot) => slot !== room) });
@@ -29,7 +29,7 @@ for (const algorithm of ALGORITHMS) {
     }
   });
 
-  test(`picks are fair among those with room, however the full ones stand (${algorithm})`, () => {
+  test(`picks are fair among hosts with room, wherever the full ones are (${algorithm})`, () => {
     for (const [what, hosts, isFull] of [
       ['one of three', 3, (slot) => slot === 1],
       ['two of four, side by side', 4, (slot) => slot < 2],
@@ -56,7 +56,7 @@ for (const algorithm of ALGORITHMS) {
     }
   });
 
-  test(`when all are full one is picked all the same, each as often as the others, and never the excluded one (${algorithm})`, () => {
+  test(`when all are full each is picked equally often, and never the excluded one (${algorithm})`, () => {
     const view = buildView(10, { maxInflight: MAX_INFLIGHT, inflight: inflight(10, () => true) });
     const counts = countPicks(createPolicy(algorithm, new Random(3)), view, 10, 10_000);
     const found = chiSquare(
@@ -68,7 +68,7 @@ for (const algorithm of ALGORITHMS) {
     assert.equal([others[4], others[10]], [0, 0]);
   });
 
-  test(`a full host is waited for rather than one used that something is held against; one that warms up is used (${algorithm})`, () => {
+  test(`a full host is preferred to an avoided one, and a warming one to a full one (${algorithm})`, () => {
     const full = inflight(4, (slot) => slot < 2);
     const avoided = buildView(4, { maxInflight: MAX_INFLIGHT, inflight: full, avoidUntil: { 2: 1000, 3: 1000 } });
     const counts = countPicks(createPolicy(algorithm, new Random(5)), avoided, 4, 1000);
@@ -83,7 +83,7 @@ for (const algorithm of ALGORITHMS) {
     assert.is(countPicks(createPolicy(algorithm, new Random(5)), warming, 4, 1000, 2)[2], 1000);
   });
 
-  test(`a pick among 10,000 hosts of which most are full reads no more than it must (${algorithm})`, () => {
+  test(`a pick among 10,000 mostly full hosts reads no more than it must (${algorithm})`, () => {
     for (const [share, most] of [
       [0.5, 150],
       [0.9, 450],

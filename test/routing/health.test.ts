@@ -1,4 +1,4 @@
-// Rise and fall: transcripts of checks and what they make of a host.
+// Rise and fall: transcripts of checks and the resulting state of a host.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { Random } from '../../lib/routing/random.js';
 
 const test = suite('health');
 
-/** What a host is after each check: `+` is a good one, `-` a failed one; `u` is up, `d` down. */
+/** The state after each check: `+` is a good one, `-` a failed one; `u` is up, `d` down. */
 function play(checks: string, rules: RiseAndFall, start = UNCHECKED): string {
   let checked = start;
   return [...checks]
@@ -29,15 +29,15 @@ const TRANSCRIPTS: readonly (readonly [fall: number, rise: number, checks: strin
   [1, 3, '-++-+++', 'ddddddu'],
 ];
 
-test('so many checks in a row turn a host over, and one that says otherwise begins the count anew', () => {
+test('a host changes state after enough checks in a row, and one contrary check restarts the count', () => {
   for (const [healthFall, healthRise, checks, states] of TRANSCRIPTS) assert.is(play(checks, { healthFall, healthRise }), states, checks);
 });
 
-test('a host that is out needs all its good checks', () => {
+test('a host that is out needs the full number of good checks', () => {
   assert.is(play('+++', { healthFall: 1, healthRise: 3 }, FALLEN), 'ddu');
 });
 
-test('whatever comes, a host turns over only after a whole row', () => {
+test('a host changes state only after a full row, for any sequence of checks', () => {
   const random = new Random(11);
   for (let round = 0; round < 200; round++) {
     const rules = { healthFall: 1 + random.below(4), healthRise: 1 + random.below(4) };

@@ -1,6 +1,6 @@
-// No herding: several balancers route on the same figures, which are a second old. The naive rule, all to
-// the least used host, sends a whole second's requests to one host; two random choices spread them.
-// A small simulation in virtual time, seeded; the bound on a host's share in one second is stated below.
+// No herding: several balancers route on the same figures, which are a second old. The naive rule, always the least
+// used host, sends a whole second's requests to one host; two random choices spread them. A small seeded simulation in
+// virtual time; the bound on a host's share in one second is stated below.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -17,7 +17,7 @@ const HOSTS = 20;
 const REQUESTS_PER_SECOND = 2000;
 const SECONDS = 60;
 
-/** The naive rule, which lives here only. */
+/** The naive rule, for comparison only. */
 const leastUsed: Pick<Policy, 'pick'> = {
   pick(view: HostView) {
     let best = 0;
@@ -27,23 +27,23 @@ const leastUsed: Pick<Policy, 'pick'> = {
 };
 
 interface Outcome {
-  /** The greatest share of one second's requests that one host got, after the first second. */
+  /** The largest share of one second's requests that one host got, after the first second. */
   readonly maxShare: number;
-  /** The mean over seconds of the greatest usage of a host. */
+  /** The mean over seconds of the highest usage of a host. */
   readonly meanPeak: number;
-  /** The greatest mean usage of a host. */
+  /** The highest mean usage of a host. */
   readonly maxMean: number;
 }
 
 /**
- * Each second every balancer routes on the figures of the second before; a host's usage is what it got,
- * relative to its speed. `memory` is how much of a figure is the one before: 0 for that second alone.
+ * Each second every balancer routes on the figures of the previous second; a host's usage is its requests relative to
+ * its speed. `memory` is the weight of the previous figure: 0 for that second alone.
  */
 function simulate(policyOf: (random: Random) => Pick<Policy, 'pick'>, speeds: readonly number[], memory = 0): Outcome {
   const policies = Array.from({ length: BALANCERS }, (_, i) => policyOf(new Random(100 + i)));
   const noise = new Random(5);
   const totalSpeed = speeds.reduce((sum, speed) => sum + speed, 0);
-  // At the same share of their speed all hosts would be half used.
+  // At the same fraction of their speed all hosts would be half used.
   const capacity = speeds.map((speed) => (2 * REQUESTS_PER_SECOND * speed) / totalSpeed);
   let figures = speeds.map(() => 0.5 + noise.below(1000) / 1e5);
   const sums = speeds.map(() => 0);
@@ -68,7 +68,7 @@ const EQUAL = Array.from({ length: HOSTS }, () => 1);
 /** Half of the hosts are twice as fast as the others. */
 const MIXED = EQUAL.map((_, slot) => 1 + (slot % 2));
 
-test('with figures a second old no host gets more than 2/n of a second’s requests and a quarter for chance', () => {
+test("with figures a second old no host gets more than 2/n of a second's requests, plus a quarter for chance", () => {
   for (const speeds of [EQUAL, MIXED]) {
     const { maxShare } = simulate((random) => new Resource(random), speeds);
     assert.ok(maxShare < (2 / HOSTS) * 1.25, `${maxShare}`);
@@ -81,11 +81,11 @@ test('the naive rule sends whole seconds to one host', () => {
   assert.ok(meanPeak > 5, `${meanPeak}`);
 });
 
-test('slow hosts are no more burdened than in turn, and much less when figures are not of the last second alone', () => {
-  // In turn, a slow host gets 1/20 of the requests at 1/30 of the speed: it is 3/4 used, where 1/2 would be even.
+test('slow hosts are no more loaded than by round-robin, and much less when figures cover more than the last second', () => {
+  // By round-robin a slow host gets 1/20 of the requests at 1/30 of the speed: it is 3/4 used, where 1/2 would be even.
   const roundRobin = simulate((random) => new RoundRobin(random), MIXED);
   assert.ok(Math.abs(roundRobin.maxMean - 0.75) < 0.01, `${roundRobin.maxMean}`);
-  // Figures of one second make fast and slow hosts swing against each other, which takes the gain.
+  // Figures of a single second make fast and slow hosts oscillate, which cancels the gain.
   const nervous = simulate((random) => new Resource(random), MIXED);
   assert.ok(nervous.maxMean < 0.78, `${nervous.maxMean}`);
   const calm = simulate((random) => new Resource(random), MIXED, 0.5);

@@ -1,4 +1,4 @@
-// How quickly hosts answer, beside others: what one is held against, and who is too quick to be believed.
+// The pace of hosts: what they are compared with, and which are implausibly fast.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { isBogusPace, neutralPaceOf, paceAfter } from '../../lib/routing/pace.js
 
 const test = suite('pace');
 
-test('a pace is the mean of the first answers, and then of about the last sixteen', () => {
+test('a pace is the mean of the first responses, then of about the last sixteen', () => {
   let pace = 0;
   for (let before = 0; before < 4; before++) pace = paceAfter(pace, before, 1, before);
   assert.is(pace, 1.5);
@@ -14,17 +14,17 @@ test('a pace is the mean of the first answers, and then of about the last sixtee
   assert.ok(Math.abs(pace - 1) < 1e-9);
   for (let before = 1000; before < 1011; before++) pace = paceAfter(pace, before, 1, 0);
   assert.ok(pace > 0.45 && pace < 0.55, `${pace}: half after eleven`);
-  // Many at once are as one by one.
+  // A batch counts like the same number one by one.
   assert.ok(Math.abs(paceAfter(1, 1000, 11, 0) - pace) < 1e-9);
 });
 
-test('the median is what others are held against: the slower one of two', () => {
+test('the reference is the median: the slower one of two', () => {
   assert.is(neutralPaceOf([0.01, 1]), 1);
   assert.is(neutralPaceOf([3, 1, 2]), 2);
   assert.ok(Number.isNaN(neutralPaceOf([])));
 });
 
-test('who answers in less than a fifth of the time that the median takes is too quick, but not who is as quick as is usual', () => {
+test('a host faster than a fifth of the median time is suspect, unless it is at its usual speed', () => {
   const table: [pace: number, neutral: number, boolean][] = [
     [0.1, 1, true],
     [0.25, 1, false],

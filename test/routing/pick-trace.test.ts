@@ -1,4 +1,4 @@
-// What policies tell of the hosts that they look at: all that decided is told, and telling decides nothing.
+// What policies report to a trace: every host that mattered for the decision, and tracing does not change it.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,7 +19,7 @@ class Looks implements PickTrace {
   }
 }
 
-/** Views of every kind: even and uneven hosts, one alone, many, with some that may not be picked. */
+/** Views of every kind: even and uneven hosts, a single one, many, and some that may not be picked. */
 const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptions]>> = {
   one: [1, {}],
   two: [2, { inflight: [3, 1], usage: [0.2, 0.9], othersInflight: [0, 5], fleet: { loadsAt: 990, othersPerCapacity: 2 } }],
@@ -48,14 +48,14 @@ const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptio
 for (const algorithm of ALGORITHMS) {
   for (const [kind, [slots, options]] of Object.entries(VIEWS)) {
     for (const excluded of [-1, 0]) {
-      test(`${algorithm}, ${kind}${excluded < 0 ? '' : ', one excluded'}: the same host is picked whether it is told or not, and it is among those told`, () => {
+      test(`${algorithm}, ${kind}${excluded < 0 ? '' : ', one excluded'}: tracing does not change the pick, and the trace contains it`, () => {
         const view = buildView(slots, options);
         const looks = new Looks();
-        const [silent, told] = [createPolicy(algorithm, new Random(7)), createPolicy(algorithm, new Random(7), looks)];
+        const [untraced, traced] = [createPolicy(algorithm, new Random(7)), createPolicy(algorithm, new Random(7), looks)];
         for (let i = 0; i < 300; i++) {
           looks.all = [];
-          const slot = told.pick(view, NOW_MS, excluded, 5);
-          assert.is(slot, silent.pick(view, NOW_MS, excluded, 5));
+          const slot = traced.pick(view, NOW_MS, excluded, 5);
+          assert.is(slot, untraced.pick(view, NOW_MS, excluded, 5));
           if (slot >= 0)
             assert.ok(
               looks.all.some((each) => each.slot === slot),
@@ -72,7 +72,7 @@ for (const algorithm of ALGORITHMS) {
           }
           const rated = looks.all.filter(({ look, score }) => look === LOOK.eligible && !Number.isNaN(score));
           const own = rated.filter((each) => each.slot === slot).map(({ score }) => score);
-          // Whoever was taken by its score had the least of those that could be taken.
+          // A host picked by score had the lowest of those that could be picked.
           if (own.length > 0)
             assert.ok(
               rated.every(({ score }) => score >= Math.min(...own)),
@@ -84,7 +84,7 @@ for (const algorithm of ALGORITHMS) {
   }
 }
 
-test('an excluded host, one that is held back and one that warms up are told as such by every policy that meets them', () => {
+test('every policy reports excluded, avoided and warming hosts as such', () => {
   const view = buildView(4, { avoidUntil: { 1: NOW_MS + 1 }, warmSince: [0, 0, NOW_MS, 0], slowStartMs: 600_000 });
   for (const algorithm of ALGORITHMS) {
     const looks = new Looks();

@@ -1,5 +1,5 @@
-// The seeded generator: uniform, the same for the same seed, unlike for others, also for seeds in a row.
-// Tolerance: chi-square within five standard deviations of its mean.
+// The seeded generator: uniform, reproducible for one seed, and unrelated for others, even consecutive ones. Tolerance:
+// chi-square within five standard deviations of its mean.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -20,7 +20,7 @@ function draw(random: Random, bound: number, draws = DRAWS): number[] {
   return counts;
 }
 
-test('each number below the bound is as likely as the others', () => {
+test('every number below the bound is equally likely', () => {
   for (const bound of [2, 3, 7, 10, 64, 1000]) {
     for (const seed of [0, 1, 2, 12_345, -1, 0x7fffffff]) {
       const counts = draw(new Random(seed), bound);
@@ -31,7 +31,7 @@ test('each number below the bound is as likely as the others', () => {
   }
 });
 
-test('pairs of numbers drawn one after the other are evenly spread', () => {
+test('consecutive pairs are evenly spread', () => {
   for (const seed of [1, 2, 3]) {
     const random = new Random(seed);
     const counts = Array.from({ length: 100 }, () => 0);
@@ -43,7 +43,7 @@ test('pairs of numbers drawn one after the other are evenly spread', () => {
   }
 });
 
-test('the same seed gives the same numbers, and another seed others', () => {
+test('equal seeds give equal numbers, and different seeds different ones', () => {
   const streamOf = (seed: number) => {
     const random = new Random(seed);
     return Array.from({ length: 20 }, () => random.below(1_000_000)).join();
@@ -52,7 +52,7 @@ test('the same seed gives the same numbers, and another seed others', () => {
   assert.is(new Set(Array.from({ length: 1000 }, (_, seed) => streamOf(seed))).size, 1000);
 });
 
-test('the first numbers of seeds in a row are evenly spread: balancers started together do not go together', () => {
+test("the first numbers of consecutive seeds are evenly spread, so balancers started together don't move together", () => {
   for (const skip of [0, 1, 5]) {
     const counts = Array.from({ length: 20 }, () => 0);
     for (let seed = 0; seed < DRAWS; seed++) {
@@ -65,14 +65,14 @@ test('the first numbers of seeds in a row are evenly spread: balancers started t
   }
 });
 
-test('of any 16 seeds in a row the first numbers are spread wide', () => {
+test('the first numbers of any 16 consecutive seeds are widely spread', () => {
   for (let start = -500; start < 500; start++) {
     const parts = new Set(Array.from({ length: 16 }, (_, i) => new Random(start + i).below(8)));
     assert.ok(parts.size >= 4, `from ${start}: ${[...parts]}`);
   }
 });
 
-test('odd seeds are seeds too', () => {
+test('unusual seeds work too', () => {
   for (const seed of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, 2 ** 40, 0x9e3779b9, -0x61c88647]) {
     const counts = draw(new Random(seed), 8, 8000);
     assert.ok(

@@ -1,6 +1,5 @@
-// Resource, that is two random choices: the shares must be those that theory gives, for figures that are
-// fresh, old or missing. Seeds are fixed; the tolerance is chi-square within five standard deviations
-// of its mean at 100,000 picks.
+// Resource, two random choices: the shares must match the theory, for fresh, old and missing figures. Seeds are fixed;
+// the tolerance is chi-square within five standard deviations of its mean at 100,000 picks.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -15,7 +14,7 @@ const test = suite('resource');
 const PICKS = 100_000;
 const NOW_MS = 60_000;
 
-/** Checks the shares of all slots of a view against what two choices give hosts of these (believed) usages. */
+/** Checks the shares of all slots of a view against two random choices with these (effective) usages. */
 function checkShares(view: HostView, usages: readonly number[], nowMs = NOW_MS): void {
   const shares = twoChoiceShares(usages);
   for (const seed of [1, 2, 3]) {
@@ -26,14 +25,14 @@ function checkShares(view: HostView, usages: readonly number[], nowMs = NOW_MS):
   }
 }
 
-/** Hosts that reported these usages so long ago; the neutral usage is the median of `usages` that are numbers. */
+/** Hosts that reported these usages this long ago; the neutral usage is the median of the numeric `usages`. */
 function viewOf(usage: readonly number[], ageMs: readonly number[] | number = 0): HostView & { neutral: number } {
   const neutral = neutralUsageOf(Float64Array.from(usage.filter((figure) => !Number.isNaN(figure))));
   const reportedAt = usage.map((_, slot) => NOW_MS - (typeof ageMs === 'number' ? ageMs : (ageMs[slot] as number)));
   return { ...buildView(usage.length, { usage, reportedAt, neutral }), neutral };
 }
 
-test('the i-th least used of n hosts gets (2(n−i)+1)/n² of the requests, and so none gets nothing', () => {
+test('the i-th least used of n hosts gets (2(n−i)+1)/n² of the requests, so every host gets some', () => {
   for (const n of [2, 3, 5, 10, 50]) {
     const usages = Array.from({ length: n }, (_, i) => ((i * 7) % n) / n);
     const ranks = usages.map((own) => 1 + usages.filter((other) => other < own).length);
@@ -43,7 +42,7 @@ test('the i-th least used of n hosts gets (2(n−i)+1)/n² of the requests, and 
   }
 });
 
-test('hosts that are equally used get equal shares', () => {
+test('equally used hosts get equal shares', () => {
   for (const n of [2, 3, 10, 97])
     checkShares(
       viewOf(Array.from({ length: n }, () => 0.4)),
@@ -51,12 +50,12 @@ test('hosts that are equally used get equal shares', () => {
     );
 });
 
-test('of some equals and some not, equals share alike', () => {
+test('equal hosts among unequal ones get equal shares', () => {
   const usages = [0.1, 0.5, 0.5, 0.5, 0.9];
   checkShares(viewOf(usages), usages);
 });
 
-test('no share is above 2/n, however unlike the hosts are: one idle host is not flooded', () => {
+test('no share exceeds 2/n, however different the hosts are: one idle host is not flooded', () => {
   const shares = twoChoiceShares([0, ...Array.from({ length: 99 }, () => 2)]);
   assert.ok(Math.max(...shares) <= 0.02 + 1e-12);
   checkShares(viewOf([0, ...Array.from({ length: 99 }, () => 2)]), [0, ...Array.from({ length: 99 }, () => 2)]);
@@ -73,12 +72,12 @@ test('a host without figures gets the share of a median host: neither starved no
   checkShares(viewOf([Number.NaN, Number.NaN, Number.NaN]), [1, 1, 1]);
 });
 
-test('a figure without a time counts as none', () => {
+test('a figure without a time is ignored', () => {
   const view = viewOf([0.1, 0.5, 0.9], [Number.NaN, 0, 0]);
   checkShares(view, [view.neutral, 0.5, 0.9]);
 });
 
-test('figures 2 s old count as they are, of 6 s by half, of 20 s not at all', () => {
+test('figures count fully at 2 s, half at 6 s, and not at all at 20 s', () => {
   const usages = [0.05, 0.3, 0.4, 0.5, 0.95];
   checkShares(viewOf(usages, [2000, 0, 0, 0, 0]), usages);
   // Half way from 0.05 to the median of 0.4 is 0.225: still the least. From 0.35 it would not be.
@@ -96,7 +95,7 @@ test('when all figures are 6 s old, their order still counts', () => {
   checkShares(viewOf(usages, 6000), usages);
 });
 
-test('what a host fails counts as usage: one that fails at once and so looks idle attracts nothing', () => {
+test('failures count as usage: a host that fails fast and so looks idle attracts nothing', () => {
   const usages = [0.05, 0.3, 0.4, 0.5, 0.6];
   const failing = [1, 0, 0.15, 0, 0];
   const view = buildView(usages.length, { usage: usages, reportedAt: usages.map(() => NOW_MS), failing });
@@ -122,14 +121,14 @@ test('the excluded host is never picked, and of two the other always is', () => 
   assert.ok(counts.slice(1, 4).every((count) => count > 1000));
 });
 
-test('a host that something is held against is not picked until that ends', () => {
+test('an avoided host is not picked until that ends', () => {
   const view = buildView(4, { usage: [0, 0.5, 0.6, 0.7], reportedAt: [0, 0, 0, 0], avoidUntil: { 0: 1000 } });
   const policy = new Resource(new Random(1));
   assert.is(countPicks(policy, view, 4, 10_000, 999)[0], 0);
   assert.ok((countPicks(policy, view, 4, 10_000, 1000)[0] as number) > 4000);
 });
 
-test('when something is held against all, all are picked all the same, but never the excluded one', () => {
+test('when all are avoided one is still picked, but never the excluded one', () => {
   const avoidUntil = Object.fromEntries(Array.from({ length: 100 }, (_, slot) => [slot, 1e9]));
   const view = buildView(100, { avoidUntil });
   const counts = countPicks(new Resource(new Random(1)), view, 100, PICKS, 0, 7);
@@ -137,7 +136,7 @@ test('when something is held against all, all are picked all the same, but never
   assert.ok(counts.every((count, slot) => slot === 7 || slot === 100 || count > 500));
 });
 
-test('slots are what is picked, not places in the list', () => {
+test('the result is a slot, not a place in the list', () => {
   const counts = countPicks(new Resource(new Random(1)), buildView(50, { candidates: [7, 40, 23] }), 50, 3000);
   assert.equal(
     [...counts.keys()].filter((slot) => (counts[slot] as number) > 0),

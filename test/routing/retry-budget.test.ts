@@ -1,4 +1,4 @@
-// The budget of retries: a share of the recent requests, with a floor, over a sliding window. Time is handed in.
+// The retry budget: a percentage of recent requests, with a floor, over a sliding window. Time is an argument.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,11 +12,11 @@ function retriesNow(budget: RetryBudget, nowMs: number, wanted = 10_000): number
   return allowed;
 }
 
-test('the first ten are allowed without any request, and the eleventh is not', () => {
+test('the first ten retries are allowed without any request, and the eleventh is not', () => {
   assert.is(retriesNow(new RetryBudget(20), 1000), 10);
 });
 
-test('of many requests one fifth may be retried, when twenty per cent are told', () => {
+test('with twenty per cent, one fifth of many requests may be retried', () => {
   const budget = new RetryBudget(20);
   for (let i = 0; i < 1000; i++) budget.onRequest(1000);
   assert.is(retriesNow(budget, 1000), 200);
@@ -29,7 +29,7 @@ test('a budget of 0 allows none, and one of 100 as many as there were requests',
   assert.equal([retriesNow(none, 0), retriesNow(all, 0)], [0, 50]);
 });
 
-test('retries and requests of the window are remembered across its halves, and those before are not', () => {
+test("the window's retries and requests are remembered across its halves, and earlier ones are not", () => {
   const budget = new RetryBudget(20);
   for (let i = 0; i < 1000; i++) budget.onRequest(0);
   assert.is(retriesNow(budget, 0), 200);
@@ -44,7 +44,7 @@ test('after a long silence the window is empty', () => {
   assert.is(retriesNow(budget, 60_000), 10);
 });
 
-test('a fleet whose every request fails gets no more than a fifth on top, over any ten seconds', () => {
+test('when every request fails, retries add no more than a fifth over any ten seconds', () => {
   const budget = new RetryBudget(20);
   const retries: number[] = [];
   for (let nowMs = 0; nowMs < 60_000; nowMs += 10) {
@@ -55,7 +55,7 @@ test('a fleet whose every request fails gets no more than a fifth on top, over a
   }
   for (let from = 0; from <= 50_000; from += 1000) {
     const inWindow = retries.filter((ms) => ms >= from && ms < from + 10_000).length;
-    // 5,000 requests in ten seconds; the window is one half of it coarse.
+    // 5,000 requests in ten seconds; the window has a granularity of one half.
     assert.ok(inWindow <= 1500, `${inWindow} from ${from} on`);
   }
   const share = retries.length / 30_000;

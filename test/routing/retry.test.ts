@@ -1,4 +1,4 @@
-// The retry rule as a table over everything it looks at.
+// The retry rule as a table over all its inputs.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,32 +10,32 @@ const OUTCOMES: readonly OutcomeKind[] = ['ok', 'connect-failed', 'reset', 'time
 const SAFE_TWICE = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 const NOT_SAFE_TWICE = ['POST', 'PATCH', 'CONNECT', 'LOCK', 'get', 'PROPFIND', ''];
 
-/** A failed first attempt of a GET without a body: the most that may be retried. */
+/** A failed first attempt of a GET without a body: the most permissive case. */
 const FIRST: Attempted = { outcome: 'connect-failed', hasStarted: false, method: 'GET', hasBody: false, isBodyTaken: false, attempts: 1 };
 
-test('a host that was never reached is replaced, whatever the method, and with a body too', () => {
+test('after a failed connection another host is tried, with any method, and with a body too', () => {
   for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) {
     for (const hasBody of [false, true]) assert.is(mayRetry({ ...FIRST, method, hasBody }), true, method);
   }
 });
 
-test('what a host may have begun to do is done again only if that does no harm', () => {
+test('a request that a host may have begun is repeated only if that is safe', () => {
   for (const outcome of ['reset', 'bad-response'] as const) {
     for (const method of SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome, method }), true, `${outcome} ${method}`);
     for (const method of NOT_SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome, method }), false, `${outcome} ${method}`);
   }
 });
 
-test('a timeout is not tried again: the client has waited long enough, and the host may be at it still', () => {
+test('a timeout is not retried: the client has waited long enough, and the host may still be working', () => {
   for (const method of SAFE_TWICE) assert.is(mayRetry({ ...FIRST, outcome: 'timeout', method }), false);
 });
 
-test('an answer, and a client that has gone, end it', () => {
+test('a response, or a client that left, ends it', () => {
   assert.is(mayRetry({ ...FIRST, outcome: 'ok' }), false);
   assert.is(mayRetry({ ...FIRST, outcome: 'client-gone' }), false);
 });
 
-test('never with a body that a host may have got, never after the first byte, never a third time', () => {
+test('never with a body that may have been delivered, never after the first byte, never a third time', () => {
   for (const outcome of OUTCOMES) {
     for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) {
       if (outcome !== 'connect-failed')

@@ -1,5 +1,5 @@
-// Round-robin: each host in turn, from a place that differs between balancers, past hosts that may not be
-// picked, and in a bounded number of looks. Exact where the order is fixed, seeded where it is not.
+// Round-robin: each host in turn, from a start that differs between balancers, skipping hosts that may not be picked,
+// with a bounded number of looks. Exact where the order is fixed, seeded where it is not.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,11 +12,11 @@ const test = suite('round-robin');
 
 const start = (seed: number) => new RoundRobin(new Random(seed));
 
-test('the name of the algorithm gives its policy', () => {
+test("an algorithm's name gives its policy", () => {
   for (const algorithm of ['round-robin', 'resource'] as const) assert.is(createPolicy(algorithm, new Random(1)).algorithm, algorithm);
 });
 
-test('each host gets exactly its share, in the table’s order', () => {
+test('each host gets exactly its share, in table order', () => {
   for (const hosts of [1, 2, 3, 10, 97]) {
     const view = buildView(hosts);
     const policy = start(hosts);
@@ -27,7 +27,7 @@ test('each host gets exactly its share, in the table’s order', () => {
   }
 });
 
-test('slots are what is picked, not places in the list', () => {
+test('the result is a slot, not a place in the list', () => {
   const picked = countPicks(start(1), buildView(50, { candidates: [7, 40, 23] }), 50, 300);
   assert.equal(
     [...picked.entries()].filter(([, count]) => count > 0),
@@ -39,7 +39,7 @@ test('slots are what is picked, not places in the list', () => {
   );
 });
 
-test('balancers start at places of their own', () => {
+test('balancers start at different places', () => {
   const view = buildView(50);
   const counts = Array.from({ length: 50 }, () => 0);
   for (let seed = 0; seed < 100_000; seed++) {
@@ -71,20 +71,20 @@ test('the excluded host is never picked, and of two the other always is', () => 
   assert.ok(counts.every((count, slot) => slot === 3 || slot === 10 || count >= 1000));
 });
 
-test('a host that something is held against is not picked until that ends', () => {
+test('an avoided host is not picked until that ends', () => {
   const view = buildView(4, { avoidUntil: { 2: 1000 } });
   assert.is(countPicks(start(1), view, 4, 4000, 999)[2], 0);
   assert.is(countPicks(start(1), view, 4, 4000, 1000)[2], 1000);
 });
 
-test('when something is held against all, all are picked all the same, but never the excluded one', () => {
+test('when all are avoided one is still picked, but never the excluded one', () => {
   const view = buildView(4, { avoidUntil: { 0: 1e9, 1: 1e9, 2: 1e9, 3: 1e9 } });
   assert.equal(countPicks(start(1), view, 4, 4000), [1000, 1000, 1000, 1000, 0]);
   const counts = countPicks(start(1), view, 4, 4000, 0, 2);
   assert.equal([counts[2], counts[4]], [0, 0]);
 });
 
-test('hosts that come and go lead to no error and leave nobody out', () => {
+test('hosts that come and go cause no error and starve none', () => {
   const policy = start(3);
   const counts = Array.from({ length: 20 }, () => 0);
   const random = new Random(9);
@@ -97,7 +97,7 @@ test('hosts that come and go lead to no error and leave nobody out', () => {
       counts[slot] = (counts[slot] as number) + 1;
     }
   }
-  // The last one is there in a 20th of the time, and then gets a 20th.
+  // The last one is present a 20th of the time, and then gets a 20th.
   assert.ok(
     counts.every((count) => count > 100),
     `${counts}`,

@@ -1,5 +1,5 @@
-// Slow start: a host that warms up gets 10 % of what would fall to it, then more in a straight line. Seeds are
-// fixed; the tolerance is chi-square within five standard deviations of its mean, or stated.
+// Slow start: a warming host gets 10 % of its share, growing linearly. Seeds are fixed; the tolerance is chi-square
+// within five standard deviations of its mean, or stated.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,7 +19,7 @@ const both = (seed: number): readonly Policy[] => [
   createPolicy('resource', new Random(seed)),
 ];
 
-/** A view in which the first hosts began to warm up so long ago; all are equally used. */
+/** A view in which the first hosts began to warm up this long ago; all are equally used. */
 function warmView(hosts: number, agesMs: readonly number[], extra: Parameters<typeof buildView>[1] = {}) {
   return buildView(hosts, {
     slowStartMs: SLOW_START_MS,
@@ -29,13 +29,13 @@ function warmView(hosts: number, agesMs: readonly number[], extra: Parameters<ty
   });
 }
 
-/** The share of the first host against the mean of the others. */
+/** The share of the first host relative to the mean of the others. */
 function partOf(policy: Policy, view: ReturnType<typeof buildView>, hosts: number): number {
   const [own = 0, ...others] = countPicks(policy, view, hosts, PICKS, NOW_MS).slice(0, hosts);
   return own / (others.reduce((sum, count) => sum + count, 0) / others.length);
 }
 
-test('round-robin: of each turn a warming host takes its part exactly, and the others share alike what it is spared', () => {
+test('round-robin: a warming host takes exactly its part of each turn, and the others share the rest equally', () => {
   for (const [ageMs, part] of [
     [0, 0.1],
     [2500, 0.325],
@@ -55,7 +55,7 @@ test('round-robin: of each turn a warming host takes its part exactly, and the o
   }
 });
 
-test('resource: a warming host has its part of what equals have, within a tenth of the whole', () => {
+test('resource: a warming host gets its part of an equal share, within a tenth of the whole', () => {
   for (const [ageMs, part] of [
     [0, 0.1],
     [2500, 0.325],
@@ -70,7 +70,7 @@ test('resource: a warming host has its part of what equals have, within a tenth 
   }
 });
 
-test('resource: an idle host that comes back is not flooded: it gets a tenth of what the least used gets', () => {
+test("resource: an idle host that comes back is not flooded: it gets a tenth of the least used host's share", () => {
   const usage = [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
   const share = (agesMs: readonly number[]) =>
     (countPicks(createPolicy('resource', new Random(3)), warmView(10, agesMs, { usage }), 10, PICKS, NOW_MS)[0] as number) / PICKS;
@@ -79,7 +79,7 @@ test('resource: an idle host that comes back is not flooded: it gets a tenth of 
   assert.ok(begun / full > 0.08 && begun / full < 0.14, `${begun / full}`);
 });
 
-test('the part grows all the time, and after the slow start it is whole', () => {
+test('the part grows steadily, and is whole after the slow start', () => {
   for (const kind of [0, 1] as const) {
     let before = 0;
     for (let ageMs = 0; ageMs <= 9000; ageMs += 1000) {
@@ -94,7 +94,7 @@ test('the part grows all the time, and after the slow start it is whole', () => 
   }
 });
 
-test('when all warm up, at the same time or not, all are used and no request is refused', () => {
+test('when all hosts warm up, at the same time or not, all are used and no request is refused', () => {
   for (const hosts of [2, 3, 10, 100]) {
     for (const policy of both(5)) {
       const counts = countPicks(
@@ -131,7 +131,7 @@ test('when all warm up, at the same time or not, all are used and no request is 
   }
 });
 
-test('a warming host takes all when no other may be picked', () => {
+test('a warming host gets everything when no other may be picked', () => {
   for (const policy of both(1)) {
     assert.equal(countPicks(policy, warmView(2, [0]), 2, 1000, NOW_MS, 1), [1000, 0, 0], 'the other is excluded');
     assert.equal(
@@ -144,14 +144,14 @@ test('a warming host takes all when no other may be picked', () => {
   }
 });
 
-test('with a slow start of 0 what stands in the column means nothing', () => {
+test('with a slow start of 0 the column is ignored', () => {
   for (const policy of both(2)) {
     const found = partOf(policy, warmView(4, [0], { slowStartMs: 0 }), 4);
     assert.ok(Math.abs(found - 1) < 0.05, `${found}`);
   }
 });
 
-test('a clock that is a little behind the other thread’s does no harm', () => {
+test("a clock slightly behind the other thread's does no harm", () => {
   for (const policy of both(4)) {
     const counts = countPicks(policy, warmView(3, [-50]), 3, PICKS, NOW_MS);
     assert.is(counts[3], 0);
@@ -159,7 +159,7 @@ test('a clock that is a little behind the other thread’s does no harm', () => 
   }
 });
 
-test('a pick among 10,000 hosts that all warm up reads at most 140 cells', () => {
+test('a pick among 10,000 warming hosts reads at most 140 cells', () => {
   for (const policy of both(1)) {
     const { view, reads } = countReads(
       warmView(

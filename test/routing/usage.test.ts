@@ -1,4 +1,4 @@
-// The usage score and how far an old figure is believed, as tables of what goes in and what comes out.
+// The usage score and the weight of stale figures, as tables of inputs and outputs.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,14 +11,14 @@ const test = suite('usage');
 const near = (found: number, expected: number, what: string) =>
   assert.ok(Object.is(found, expected) || Math.abs(found - expected) < 1e-12, `${what}: ${found}, expected ${expected}`);
 
-/** The usage to reckon with, of a host that reported this one so long ago. */
+/** The effective usage of a host that reported this one so many ms ago. */
 function believedUsage(usage: number, ageMs: number, neutral: number, failing = 0): number {
   const loads = new Float64Array(2);
   putUsage(buildView(2, { usage: [9, usage], reportedAt: [0, 50_000 - ageMs], failing: [0, failing], neutral }), 1, 50_000, loads, 1);
   return loads[1] as number;
 }
 
-test('usage is the CPU, and memory counts from 80 % on, at 100 % as much as a whole CPU', () => {
+test('usage is the CPU, and memory counts from 80 % on, at 100 % as much as a fully used CPU', () => {
   const table: [number | null, number | null, number][] = [
     [0, 0, 0],
     [0.3, 0, 0.3],
@@ -45,7 +45,7 @@ test('usage never falls when CPU or memory grows', () => {
   }
 });
 
-test('a host that answers too soon to be true is taken to be as used as the median, unless it is more', () => {
+test('an implausibly fast host counts as used like the median, unless it is more', () => {
   const view = buildView(3, { usage: [0.01, 0.01, 0.9], reportedAt: [0, 0, 0], pace: [0.05, 0.9, 0.05], neutral: 0.5 });
   view.fleet[FLEET.neutralPace] = 1;
   const loads = new Float64Array(3);
@@ -53,7 +53,7 @@ test('a host that answers too soon to be true is taken to be as used as the medi
   assert.equal([...loads], [0.5, 0.01, 0.9]);
 });
 
-test('a figure is believed for 2 s, by half at 6 s, and from 10 s on not at all', () => {
+test('a figure counts fully for 2 s, half at 6 s, and not at all from 10 s on', () => {
   const table: [number, number][] = [
     [-50, 0.9],
     [0, 0.9],
@@ -74,7 +74,7 @@ test('a figure is believed for 2 s, by half at 6 s, and from 10 s on not at all'
   near(believedUsage(0.2, 0, 0.5, 0.7), 0.9, 'what it fails counts as work');
 });
 
-test('a figure fades without a jump, towards neutral all the way', () => {
+test('a figure fades continuously towards neutral', () => {
   for (let ageMs = 0; ageMs < 12_000; ageMs += 10) {
     const [now, next] = [believedUsage(1, ageMs, 0.5), believedUsage(1, ageMs + 10, 0.5)];
     assert.ok(next <= now && now - next < 0.002, `${ageMs} ms`);

@@ -31,8 +31,8 @@ const FLEET_COLUMNS = {
 } as const satisfies Record<keyof FleetColumns, true>;
 
 const TRAFFIC_COLUMNS = {
-  saidCount: true,
-  saidMs: true,
+  reportedCostCount: true,
+  reportedCostMs: true,
   known: true,
   inflight: true,
   work: true,

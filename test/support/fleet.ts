@@ -1,8 +1,8 @@
 // Real balancers in the test's own process, on free ports of loopback; their fleet and hosts threads are inner
 // ones unless a test asks for its own. Stopped at the end of the bracket, whatever happened in it.
 
-import { type Balancer, startBalancer } from '../../lib/balancer.js';
-import { type BalancerConfig, checkBalancerConfig, DEFAULTS } from '../../lib/config/config.js';
+import { type MeasurableBalancer, startBalancer } from '../../lib/balancer.js';
+import { type BalancerConfig, checkRelations, DEFAULTS } from '../../lib/config/config.js';
 import type { Lookup } from '../../lib/health/host-addresses.js';
 import type { Log } from '../../lib/log.js';
 import type { Report } from '../../lib/model.js';
@@ -38,7 +38,7 @@ export interface HealthPage {
 
 /** A running balancer and what a test looks at. */
 export interface TestBalancer {
-  readonly balancer: Balancer;
+  readonly balancer: MeasurableBalancer;
   readonly port: number;
   readonly name: string;
   /** The log's lines so far, as `level message {fields}`. */
@@ -54,7 +54,7 @@ export interface TestBalancer {
 
 /** A configuration with short times; what is not said has a default. */
 export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerConfig {
-  return checkBalancerConfig({
+  return checkRelations({
     ...DEFAULTS,
     redis: [NO_REDIS],
     namespace: KEYS.namespace,

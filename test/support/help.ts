@@ -57,7 +57,7 @@ export async function wrongCall(args: readonly string[]): Promise<string> {
   const known = new Set((await flagsInHelp(command)).flatMap(({ flags }) => flags.split(/[ ,]+/)));
   const unknown = rest.find((word) => word.startsWith('-') && word !== '--help' && !known.has(word.split('=')[0] as string));
   if (unknown !== undefined) return `meercat ${command} has no ${unknown}`;
-  // Values are read before help is printed.
-  const { code, stderr } = await refusedHere([...args, '--help']);
+  // Values are read before help is printed, also those that follow; behind redis-cli's command all is redis-cli's.
+  const { code, stderr } = await refusedHere([command, '--help', ...rest]);
   return code === 0 ? '' : stderr;
 }

@@ -1,6 +1,9 @@
 // The command line of the build under test, as a real process: run to its end, or kept running for a test.
 // Variables of the tester's own (MEERCAT_…) never reach it.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../bin/program.js';
 import { type ProcessOptions, type RunningProcess, withProcess } from './brackets.js';
@@ -8,6 +11,10 @@ import { until } from './until.js';
 
 /** The compiled command line. */
 export const ENTRY = fileURLToPath(new URL('../../bin/meercat.js', import.meta.url));
+
+/** Where each `meercat up` of these tests says that it runs: a tester's own fleet is none of theirs. */
+const RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'meercat-run-'));
+process.on('exit', () => rmSync(RUNTIME_DIR, { recursive: true, force: true }));
 
 /** Variables for one process; `undefined` takes one away. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,7 +31,7 @@ export interface Outcome {
 export function meercatProcess(args: readonly string[], env: Environment = {}): ProcessOptions {
   const own = Object.keys(process.env).filter((name) => name.startsWith('MEERCAT_'));
   const without = Object.fromEntries(own.map((name) => [name, undefined]));
-  return { command: process.execPath, args: [ENTRY, ...args], env: { ...without, ...env } };
+  return { command: process.execPath, args: [ENTRY, ...args], env: { ...without, XDG_RUNTIME_DIR: RUNTIME_DIR, ...env } };
 }
 
 /** Flags, and those of the defaults that are not among them: a flag with one value may be given only once. */

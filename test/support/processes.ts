@@ -15,6 +15,8 @@ export interface ProcessOptions {
   /** Variables on top of the test's own environment; `undefined` takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Runs it as this user; only root may. */
+  readonly uid?: number;
 }
 
 /** How a process ended: one of the two is not null. */
@@ -45,8 +47,13 @@ const PIPE_GRACE_MS = 500;
 
 /** Starts a process without stdin. Rejects with a clear error when the command cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
-  const { command, args = [], env = {}, cwd } = options;
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
+  const { command, args = [], env = {}, cwd, uid } = options;
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    cwd,
+    ...(uid !== undefined && { uid }),
+  });
   const killWithTest = () => child.kill('SIGKILL');
   process.on('exit', killWithTest);
   const lines: string[] = [];

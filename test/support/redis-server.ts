@@ -136,3 +136,13 @@ function doesAnswer(port: number): Promise<boolean> {
     socket.once('error', () => resolve(false)).once('close', () => resolve(false));
   });
 }
+
+/** Whether the Redis in JavaScript is installed here: it is an optional dependency, which npm leaves out on Node.js 20. */
+export function hasEmbeddedRedis(): boolean {
+  try {
+    import.meta.resolve('js-redis-server');
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,5 +1,5 @@
-// Who is a candidate: not the hosts that are down, ejected, or taken out by an operator, unless too many are out;
-// and since when a host that comes back warms up. Time is handed in; lists are checked by names.
+// Which hosts are candidates: not those that are down, ejected, or taken out by an operator, unless too many are out;
+// and since when a host that comes back warms up. Time is an argument; lists are checked by names.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -74,7 +74,7 @@ test('hosts that are down are no candidates; silent ones are', () => {
   assert.is(listed(), 'bcde');
 });
 
-test('an ejected host is out until that ends, and the writer says when to look again; without an end it says nothing', () => {
+test('an ejected host is out until its ejection ends, and the writer returns when to rebuild; without an end it returns Infinity', () => {
   const { writer, eject, listed } = openStage(6);
   assert.is(writer.rebuildCandidates(0), Number.POSITIVE_INFINITY);
   eject('a', 5000);
@@ -88,14 +88,14 @@ test('an ejected host is out until that ends, and the writer says when to look a
   assert.is(writer.rebuildCandidates(5000), Number.POSITIVE_INFINITY);
 });
 
-test('what is held against a host for a moment only does not change the list', () => {
+test('a host that is merely avoided for a moment stays in the list', () => {
   const { columns, slotOf, writer, listed } = openStage(3);
   columns.avoidUntil[slotOf('a')] = 5000;
   assert.is(listed(1000), 'abc');
   assert.is(writer.rebuildCandidates(1000), Number.POSITIVE_INFINITY);
 });
 
-test('what an operator took out is out, whatever else is said of it, and the list is old when that changes', () => {
+test('a host that an operator took out is out, whatever its state, and the list is outdated when that changes', () => {
   const { writer, say, listed } = openStage(4);
   assert.equal(say({ a: 'drained', b: 'ejected', unknown: 'ejected' }), ['b']);
   assert.is(writer.isListOld, true);
@@ -107,7 +107,7 @@ test('what an operator took out is out, whatever else is said of it, and the lis
   assert.is(writer.isListOld, false);
 });
 
-test('an operator’s word waits for a host that is not there yet, and goes on for one that comes again', () => {
+test("an operator's setting applies to a host that joins later, and persists when it leaves and returns", () => {
   const { writer, say, listed, slotOf, columns } = openStage(3);
   say({ b: 'drained', z: 'drained' });
   writer.apply(
@@ -124,7 +124,7 @@ test('an operator’s word waits for a host that is not there yet, and goes on f
   assert.is(listed(), 'ac');
 });
 
-test('a writer that takes over keeps an operator’s words of the hosts that it is handed', () => {
+test("a writer that takes over keeps the operators' settings of the hosts it is handed", () => {
   const { columns, writer, say } = openStage(3);
   say({ a: 'ejected', c: 'drained' });
   const next = new TableWriter(columns, counterOf(columns.counters), RULES, writer.hosts());
@@ -148,7 +148,7 @@ test('a writer that takes over keeps an operator’s words of the hosts that it 
   );
 });
 
-test('own checks go before what the table says, both ways, until they are forgotten', () => {
+test('own checks override the table, both ways, until they are forgotten', () => {
   const { writer, become, listed } = openStage(5);
   become('down', 'a');
   writer.setOwnDown('a', false);
@@ -163,7 +163,7 @@ test('own checks go before what the table says, both ways, until they are forgot
   assert.is(writer.isListOld, false);
 });
 
-/** Of so many hosts, how many may be out before all are used. */
+/** Number of hosts that may be out before all are used. */
 const SHARES: readonly (readonly [percent: number, hosts: number, mayBeOut: number])[] = [
   [50, 1, 0],
   [50, 2, 1],
@@ -194,7 +194,7 @@ for (const [maxEjectedPercent, hosts, mayBeOut] of SHARES) {
   });
 }
 
-test('a panic ends when enough are back, and each beginning is counted', () => {
+test('panic mode ends when enough hosts are back, and each start is counted', () => {
   const { become, eject, listed, panics } = openStage(4);
   become('down', 'a', 'b');
   eject('c', 5000);
@@ -208,7 +208,7 @@ test('a panic ends when enough are back, and each beginning is counted', () => {
   assert.equal(panics(), [1, 2]);
 });
 
-test('hosts that an operator took out count for nothing in a panic, and never come back by it', () => {
+test("hosts that an operator took out don't count in panic mode, and never come back by it", () => {
   const { become, say, listed, panics } = openStage(5);
   say({ a: 'drained', b: 'ejected', c: 'drained' });
   assert.is(listed(), 'de');
@@ -221,7 +221,7 @@ test('hosts that an operator took out count for nothing in a panic, and never co
   assert.equal(panics(), [0, 1]);
 });
 
-test('a host that comes into the list warms up from then on: back from down, ejected, drained, or new', () => {
+test('a host that enters the list warms up from then on: back from down, ejected, drained, or new', () => {
   const { become, eject, say, listed, warming, writer, columns, slotOf } = openStage(9);
   become('down', 'a');
   eject('b', 20_000);
@@ -282,14 +282,14 @@ const NOT_WARMED: readonly (readonly [when: string, run: (stage: ReturnType<type
 ];
 
 for (const [when, run] of NOT_WARMED) {
-  test(`nobody warms up ${when}`, () => {
+  test(`no host warms up ${when}`, () => {
     const stage = openStage(4);
     run(stage);
     assert.equal(stage.warming(), {});
   });
 }
 
-test('with a slow start of 0 nobody warms up', () => {
+test('with a slow start of 0 no host warms up', () => {
   const { become, listed, warming } = openStage(4, { ...RULES, slowStartMs: 0 });
   become('down', 'a');
   listed(10_000);
@@ -298,7 +298,7 @@ test('with a slow start of 0 nobody warms up', () => {
   assert.equal(warming(), {});
 });
 
-test('a host is no candidate before the traffic thread knows it, and counts for nothing in a panic', () => {
+test('a host is no candidate before the traffic thread knows it, and does not count for panic mode', () => {
   const { columns, writer, listed, panics, become, slotOf } = openStage(2);
   columns.known.fill(0, 2);
   writer.apply(buildChange(1, 5, [buildRow('c'), buildRow('d')]), 0);
@@ -342,7 +342,7 @@ test('a host that moves is picked at its old address until the traffic thread kn
   assert.equal(writer.admitKnown().removed, [], 'once');
 });
 
-test('a host that leaves while it moves leaves with all of its addresses', () => {
+test('a host that leaves while it moves leaves with all its addresses', () => {
   const { columns, writer, slotOf } = openStage(2);
   const first = slotOf('a');
   writer.apply(buildChange(1, 5, [buildRow('a', { url: 'http://second' })]), 0);
@@ -356,7 +356,7 @@ test('a host that leaves while it moves leaves with all of its addresses', () =>
   assert.equal(inForce(columns), [slotOf('b')]);
 });
 
-test('when the fleet thread is started again, who was in the list need not warm up, and who was not does', () => {
+test('when the fleet thread is restarted, hosts that were in the list need no warm-up, and others do', () => {
   const { columns, writer, eject, listed, warming, slotOf } = openStage(4);
   eject('a', 20_000);
   listed(10_000);

@@ -1,4 +1,4 @@
-// What a request of a class is expected to cost: by what is known of it, of the rest, of all, and of nothing.
+// The expected cost of a request: from its class, else the rest, else the mean, else the default.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +8,7 @@ import { createTable, openTable } from '../../lib/table/layout.js';
 
 const test = suite('class costs');
 
-test('a class costs what the master told of it, else what the rest does, else the mean, else one', () => {
+test('a class has its published cost, else that of the rest, else the mean, else one', () => {
   const columns = openTable(createTable(1));
   const costs = new ClassCosts(columns);
   costs.setClass(0, '(rest)');

@@ -1,5 +1,5 @@
-// How the table merges its sources: the static hosts of this balancer, the master's tables, and the first
-// table of a new master, which may not know all hosts yet. Also the counters, which live beside it.
+// How the table merges its sources: this balancer's static hosts, the master's tables, and the first table of a new
+// master, which may not know all hosts yet. Also the counters, which are stored beside it.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -27,7 +27,7 @@ const names = (writer: TableWriter) =>
     .map(({ name }) => name)
     .toSorted();
 
-test('static hosts are in the table before any master said anything', () => {
+test("static hosts are in the table before any master's table", () => {
   const { writer, columns, slotOf } = openStage();
   assert.equal(named(writer.setStatics([STATIC])), { added: ['s'], removed: [] });
   writer.rebuildCandidates(0);
@@ -45,7 +45,7 @@ test('a static host that is published keeps its slot and gets figures', () => {
   assert.is(columns.cpu[slot], 0.7);
 });
 
-test('a static host that is no longer published stays, up and with nothing known of it', () => {
+test('a static host that is no longer published stays, up and without figures', () => {
   for (const unpublish of [buildChange(1, 2, [], ['s']), buildTable(1, 2, [])]) {
     const { writer, columns, slotOf } = openStage();
     writer.setStatics([STATIC]);
@@ -68,7 +68,7 @@ test('a host that was published first and named static later stays when it is un
   assert.equal(names(writer), ['s']);
 });
 
-test('a static host is published with another URL: the published one counts, in a new slot', () => {
+test('when a static host is published with another URL, the published one wins, in a new slot', () => {
   const { writer, slotOf } = openStage();
   writer.setStatics([STATIC]);
   const old = slotOf('s');
@@ -85,7 +85,7 @@ test('a static host is published with another URL: the published one counts, in 
   assert.equal(names(writer), ['s'], 'it is still static');
 });
 
-test('what Redis remembers does not move a static host to another URL; a master that lives does, and then lets it go home', () => {
+test('a snapshot does not move a static host to another URL; a live master does, and can also move it back', () => {
   const { writer, columns, slotOf } = openStage();
   const old = buildRow('s', { url: 'http://old:8080', cpu: 0.9, state: 'down' });
   const urls = () => writer.hosts().map(({ url }) => url);
@@ -110,14 +110,14 @@ test('what Redis remembers does not move a static host to another URL; a master 
   );
 });
 
-test('a whole table of the same master removes at once what it does not name', () => {
+test('a full table of the same master removes at once what it does not name', () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
   assert.equal(named(writer.apply(buildTable(1, 2, [buildRow('b')]), 10)).removed, ['a']);
   assert.equal(names(writer), ['b']);
 });
 
-test('a part of a table removes only what it says is gone', () => {
+test('a partial table removes only hosts that it lists as gone', () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b'), buildRow('c')]), 0);
   assert.equal(named(writer.apply(buildChange(1, 2, [buildRow('b')], ['c', 'nobody', 'c']), 10)).removed, ['c']);
@@ -135,7 +135,7 @@ test('hosts that a new master does not name are kept for 5 s and then removed', 
   assert.equal(names(writer), ['c']);
 });
 
-test('an orphan that its agent made known to the new master in time is kept', () => {
+test('an orphan that the new master learns of in time is kept', () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
   writer.apply(buildTable(2, 1, []), 1000);
@@ -144,7 +144,7 @@ test('an orphan that its agent made known to the new master in time is kept', ()
   assert.equal(names(writer), ['a']);
 });
 
-test('a second whole table of the new master does not shorten an orphan’s time', () => {
+test("a second full table of the new master does not shorten an orphan's grace period", () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
   writer.apply(buildTable(2, 1, []), 1000);
@@ -154,7 +154,7 @@ test('a second whole table of the new master does not shorten an orphan’s time
   assert.equal(named(writer.sweepOrphans(6000)).removed, ['a']);
 });
 
-test('an orphan that the new master says is gone is removed at once', () => {
+test('an orphan that the new master lists as gone is removed at once', () => {
   const { writer } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a')]), 0);
   writer.apply(buildTable(2, 1, []), 1000);
@@ -170,7 +170,7 @@ test('a static host that a new master does not name is kept for good', () => {
   assert.equal(names(writer), ['s']);
 });
 
-test('the rows that a new master starts from are what was published, with ages as of now', () => {
+test('a new master starts from the published rows, with current ages', () => {
   const { writer } = openStage();
   writer.setStatics([STATIC, { name: 'unpublished', url: 'http://u' }]);
   const rows = [
@@ -182,7 +182,7 @@ test('the rows that a new master starts from are what was published, with ages a
   assert.equal(told, [{ ...rows[0], ageMs: 2400 }, rows[1]]);
 });
 
-test('counters are counted in shared memory and read by name, only those above 0', () => {
+test('counters live in shared memory and are read by name, only those above 0', () => {
   const { counters, buffer } = openTable(createTable(1));
   const count = counterOf(counters);
   count('requests');

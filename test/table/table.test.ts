@@ -1,5 +1,5 @@
-// The shared host table: what its writer makes of the master's tables, and that a reader on the same
-// memory sees it at once. Time is handed in; the candidates' list is checked by names.
+// The shared host table: how its writer applies the master's tables, and that a reader of the same memory sees it at
+// once. Time is an argument; the candidate list is checked by names.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ import { buildChange, buildRow, buildTable, mastershipOf } from '../support/host
 
 const test = suite('table');
 
-/** A table with its writer, and a reader that has views of its own as another thread would. */
+/** A table with its writer, and a reader with its own views, as in another thread. */
 function openStage(
   options: { capacity?: number; known?: readonly SlotHost[]; leaving?: readonly number[]; buffer?: SharedArrayBuffer } = {},
 ) {
@@ -66,7 +66,7 @@ test('hosts get slots of their own, which they keep from table to table', () => 
   assert.equal(writer.stamp, { term: 1, mastership: mastershipOf(1), seq: 3 });
 });
 
-test('a slot is given out again only after it was released', () => {
+test('a slot is reused only after its release', () => {
   const { writer, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
   const old = slotOf('a');
@@ -74,7 +74,7 @@ test('a slot is given out again only after it was released', () => {
   assert.equal(removed, { slot: old, name: 'a', url: 'http://a:8080' });
   writer.apply(buildChange(1, 3, [buildRow('c')]), 0);
   assert.is.not(slotOf('c'), old);
-  // The same host that comes back before its release is a new one too.
+  // A host that comes back before the release is a new one, too.
   writer.apply(buildChange(1, 4, [buildRow('a')]), 0);
   assert.is.not(slotOf('a'), old);
   writer.release(old);
@@ -82,7 +82,7 @@ test('a slot is given out again only after it was released', () => {
   assert.is(slotOf('d'), old);
 });
 
-test('a reused slot shows nothing of the host that had it', () => {
+test('a reused slot shows nothing of its previous host', () => {
   const { writer, columns, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a', { cpu: 0.9, memory: 0.9, inflight: 7, state: 'down' })]), 0);
   const slot = slotOf('a');
@@ -97,7 +97,7 @@ test('a reused slot shows nothing of the host that had it', () => {
   assert.equal([columns.warmSince[slot], columns.operator[slot]], [0, 0]);
 });
 
-test('a host whose URL changed is another host: a new slot, and the old one to be released once the traffic thread knows the new one', () => {
+test('a host whose URL changed is a new host: it gets a new slot, and the old one is released once the traffic thread knows the new one', () => {
   const { writer, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a')]), 0);
   const old = slotOf('a');
@@ -124,7 +124,7 @@ test('figures are written to their columns, and ages are counted back from the a
   assert.ok([columns.cpu, columns.memory, columns.cores, columns.usage, columns.reportedAt].every((column) => Number.isNaN(column[b])));
 });
 
-test('figures alone leave the rest of a row as it was, and make no host', () => {
+test('figures alone leave the rest of a row unchanged, and add no host', () => {
   const { writer, columns, slotOf } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a', { inflight: 9, state: 'silent', capacity: 3 })]), 0);
   const figures = [
@@ -139,7 +139,7 @@ test('figures alone leave the rest of a row as it was, and make no host', () => 
   assert.equal([columns.fleetInflight[a], columns.capacity[a], columns.state[a]], [9, 3, 1]);
 });
 
-test('hosts that a master calls too quick are those of its last message, whoever the master is', () => {
+test('the implausibly fast hosts are those of the last table, whoever its master is', () => {
   const { writer, columns, slotOf } = openStage();
   const marks = () => ['a', 'b', 'c'].map((name) => columns.likelyBogus[slotOf(name)]);
   const hosts = ['a', 'b', 'c'].map((name) => buildRow(name));
@@ -149,7 +149,7 @@ test('hosts that a master calls too quick are those of its last message, whoever
   assert.equal(marks(), [0, 1, 1]);
   writer.apply({ ...buildTable(2, 1, hosts), likelyBogus: ['c'] }, 0);
   assert.equal(marks(), [0, 0, 1]);
-  // Another host in its slot has nothing of it.
+  // Its slot's next host inherits nothing.
   const slot = slotOf('c');
   writer.apply({ ...buildChange(2, 2, [], ['c']), likelyBogus: ['c'] }, 0);
   writer.release(slot);
@@ -162,7 +162,7 @@ test('an empty table has no candidates', () => {
   assert.equal(openStage().candidates(), []);
 });
 
-test('the list is old after each change of hosts or states, and after no other', () => {
+test('the list is outdated after each change of hosts or states, and after no other', () => {
   const { writer } = openStage();
   const isOldAfter = (run: () => void) => {
     writer.rebuildCandidates(0);
@@ -196,7 +196,7 @@ test('the list is old after each change of hosts or states, and after no other',
   );
 });
 
-test('a reader sees the writer’s list by one turn of a switch, and the list it took stays whole', () => {
+test("a reader sees the writer's list by an atomic switch, and the list it took stays intact", () => {
   const { writer, reader } = openStage();
   writer.apply(buildTable(1, 1, [buildRow('a'), buildRow('b')]), 0);
   assert.is(reader.candidates()[0], 0);
@@ -213,7 +213,7 @@ test('a reader sees the writer’s list by one turn of a switch, and the list it
   assert.is(reader.candidates()[0], 3);
 });
 
-test('a host beyond the capacity is left out and counted, and taken once a slot is released', () => {
+test("a host beyond the table's size is left out and counted, and added once a slot is released", () => {
   const { writer, count, slotOf, candidates } = openStage({ capacity: 3 });
   writer.apply(
     buildTable(
@@ -234,7 +234,7 @@ test('a host beyond the capacity is left out and counted, and taken once a slot 
   assert.is(count('hosts_dropped_full'), 2);
 });
 
-test('a writer that takes over knows the hosts and the stamp, and gives out no slot twice', () => {
+test('a writer that takes over knows the hosts and the stamp, and allocates no slot twice', () => {
   const first = openStage();
   first.writer.apply(
     buildTable(
@@ -258,7 +258,7 @@ test('a writer that takes over knows the hosts and the stamp, and gives out no s
   assert.is(next.slotOf('d'), 3);
 });
 
-test('the neutral usage is the median of the figures that can still be believed', () => {
+test('the neutral usage is the median of the figures that are not stale', () => {
   const { writer, reader } = openStage();
   assert.is(reader.fleet[FLEET.neutralUsage], 0.5);
   const row = (name: string, cpu: number | null, ageMs: number | null) => buildRow(name, { cpu, ageMs, memory: null });
@@ -275,7 +275,7 @@ test('the neutral usage is the median of the figures that can still be believed'
   assert.is(reader.fleet[FLEET.neutralUsage], 0.5);
 });
 
-test('columns of one table do not overlap, whatever the capacity', () => {
+test('columns of one table do not overlap, whatever its size', () => {
   for (const capacity of [1, 2, 3, 7, 64, 1000]) {
     const columns = openTable(createTable(capacity));
     assert.is(columns.slots, capacity);

@@ -1,5 +1,5 @@
-// A fleet thread that is started again gives out the slots that are free, and no other: it is told by the pool of
-// hosts, which outlives it. The pool is the real one; only its threads are missing.
+// A restarted fleet thread allocates the free slots, and no others: the pool of hosts, which outlives it, tells it
+// which are in use. The pool is the real one; only its threads are missing.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,11 +14,11 @@ const test = suite('takeover');
 
 interface Stage {
   readonly traffic: TrafficStage;
-  /** A fleet thread in place of the one before, which just ends. */
+  /** Replaces the fleet thread; the previous one just ends. */
   startAgain(): void;
-  /** What the fleet thread does with a table of the master; the traffic thread hears of it and answers at once. */
+  /** Applies a table of the master; the traffic thread receives the change and answers at once. */
   apply(rows: readonly string[], gone?: readonly string[]): void;
-  /** The same, and the fleet thread dies before it hears the answer. */
+  /** The same, but the fleet thread dies before it receives the answer. */
   applyAndDie(rows: readonly string[], gone?: readonly string[]): void;
   /** The hosts as the fleet thread has them, as `name url slot`. */
   table(): string[];
@@ -31,7 +31,7 @@ function withStage(fn: (stage: Stage) => void): void {
   let seq = 1;
   let taken = 0;
   const start = (): TableWriter => {
-    // What was said to the thread before is lost.
+    // Messages to the previous thread are lost.
     taken = said.length;
     return new TableWriter(columns, counterOf(columns.counters), undefined, pool.known(), pool.leaving());
   };
@@ -87,9 +87,9 @@ function withStage(fn: (stage: Stage) => void): void {
 
 const hostOf = (traffic: TrafficStage, slot: number) => traffic.pool.get(slot) as Host;
 
-test('slots that were free before a fleet thread died are given out by the next one', () =>
+test('slots that were free before a fleet thread died are allocated by the next one', () =>
   withStage(({ apply, startAgain, table, traffic }) => {
-    // As often as there are slots: none is lost at a restart.
+    // As often as there are slots: none is lost by a restart.
     for (let restart = 0; restart < 8; restart++) {
       apply(['a', 'b', 'c']);
       apply([], ['a', 'b']);
@@ -107,7 +107,7 @@ test('slots that were free before a fleet thread died are given out by the next 
     assert.is(traffic.counts().hosts_dropped_full, undefined);
   }));
 
-test('a slot on which requests of a host that left are in flight is not free after a restart, until they have ended', () =>
+test('after a restart, a slot with requests in flight of a host that left is not free until they have ended', () =>
   withStage(({ apply, startAgain, table, traffic }) => {
     apply(['a', 'b']);
     const host = hostOf(traffic, 0);
@@ -140,7 +140,7 @@ for (const before of [
   ['a', 'b'],
   ['b', 'a'],
 ]) {
-  test(`a host that moves while the fleet thread dies is at its new address afterwards, and nowhere else (${before.join(', ')})`, () =>
+  test(`a host that moves while the fleet thread dies ends up at its new address only (${before.join(', ')})`, () =>
     withStage(({ apply, applyAndDie, table, traffic }) => {
       // The new address has a lower slot than the old one, or a higher one.
       for (const name of before) apply([`${name} http://old:8080`]);

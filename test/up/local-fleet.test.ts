@@ -22,13 +22,11 @@ import {
 } from '../support/fleet-process.js';
 import { ended, meercat, withDefaults } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
+import { hasEmbeddedRedis } from '../support/redis-server.js';
 
 const test = suite('meercat up');
 
 const BUSY_MS = 20_000;
-
-/** redis-cli's default port; this fleet and other tests' fleets would compete for it. */
-const USUAL_REDIS_PORT = 6379;
 
 async function bodyOf(url: string): Promise<string> {
   const response = await fetch(url);
@@ -56,62 +54,61 @@ function untilStatus(redis: string, what: string, isGood: (view: FleetView) => b
   );
 }
 
-test('a whole fleet comes up, serves on every port, repairs itself, and stops in order', () =>
-  withPortTaken(USUAL_REDIS_PORT, async () => {
-    const port = await freePortsInRow(2);
-    await withFleet(['--balancers', '2', '--hosts', '2', '--port', String(port)], async (fleet) => {
-      await fleet.ready();
-      const origins = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 1}`];
-      assert.is((await fleet.waitForLine(/^balancers +(.*)$/))[1], origins.join('  '));
-      const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/127\.0\.0\.1:\d+) \((redis|valkey)-server\)$/)) as unknown as [
-        string,
-        string,
-      ];
-      assert.is.not(new URL(redis).port, String(USUAL_REDIS_PORT));
+test('a whole fleet comes up, serves on every port, repairs itself, and stops in order', async () => {
+  const port = await freePortsInRow(2);
+  await withFleet(['--balancers', '2', '--hosts', '2', '--port', String(port)], async (fleet) => {
+    await fleet.ready();
+    const origins = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 1}`];
+    assert.is((await fleet.waitForLine(/^balancers +(.*)$/))[1], origins.join('  '));
+    const [, redis] = (await fleet.waitForLine(/^redis +(redis:\/\/127\.0\.0\.1:\d+) \((redis|valkey)-server\)$/)) as unknown as [
+      string,
+      string,
+    ];
+    assert.is(new URL(redis).port, String(port + 8000), 'a port of its own, not that of a Redis of the user');
 
-      // Once it reports ready, every balancer knows every host.
-      for (const origin of origins) {
-        const names = new Set<string>();
-        await until(async () => names.add(await bodyOf(`${origin}/`)).size === 2, { what: `both hosts from ${origin}` });
-        assert.equal([...names].toSorted(), ['h1', 'h2']);
-        assert.match(await bodyOf(`${origin}/work?ms=5`), /^h[12]$/);
-      }
-      const view = await untilStatus(
-        redis,
-        'the figures of both hosts',
-        ({ hosts }) => hosts.length === 2 && hosts.every(({ cpu }) => cpu !== null),
-      );
-      assert.equal(view.balancers.map(({ name, url }) => [name, url]).toSorted(), [
-        ['b1', origins[0]],
-        ['b2', origins[1]],
-      ]);
-      assert.ok(view.master === 'b1' || view.master === 'b2');
-      assert.equal(
-        view.hosts.map(({ name, state, hasAgent }) => [name, state, hasAgent]),
-        [
-          ['h1', 'up', true],
-          ['h2', 'up', true],
-        ],
-      );
-      const told = await statusOf(redis);
-      assert.equal([told.master, told.balancers.length, told.hosts.length], [view.master, 2, 2]);
+    // Once it reports ready, every balancer knows every host.
+    for (const origin of origins) {
+      const names = new Set<string>();
+      await until(async () => names.add(await bodyOf(`${origin}/`)).size === 2, { what: `both hosts from ${origin}` });
+      assert.equal([...names].toSorted(), ['h1', 'h2']);
+      assert.match(await bodyOf(`${origin}/work?ms=5`), /^h[12]$/);
+    }
+    const view = await untilStatus(
+      redis,
+      'the figures of both hosts',
+      ({ hosts }) => hosts.length === 2 && hosts.every(({ cpu }) => cpu !== null),
+    );
+    assert.equal(view.balancers.map(({ name, url }) => [name, url]).toSorted(), [
+      ['b1', origins[0]],
+      ['b2', origins[1]],
+    ]);
+    assert.ok(view.master === 'b1' || view.master === 'b2');
+    assert.equal(
+      view.hosts.map(({ name, state, hasAgent }) => [name, state, hasAgent]),
+      [
+        ['h1', 'up', true],
+        ['h2', 'up', true],
+      ],
+    );
+    const told = await statusOf(redis);
+    assert.equal([told.master, told.balancers.length, told.hosts.length], [view.master, 2, 2]);
 
-      await mendsBalancer(fleet, redis, view, origins);
-      await mendsHost(fleet, redis, view, origins);
-      await mendsRedis(fleet, redis);
+    await mendsBalancer(fleet, redis, view, origins);
+    await mendsHost(fleet, redis, view, origins);
+    await mendsRedis(fleet, redis);
 
-      // Without a terminal: one plain line per balancer, repeated, without control characters.
-      await fleet.waitForLine(/^balancer b1 (master|slave) rps=\d+\.\d inflight=\d+$/, 10_000);
-      await fleet.waitForLine(/^host h2 up cpu=[\d.]+% memory=[\d.]+% inflight=\d+ rps=\d+\.\d$/);
-      // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
-      assert.not.match(fleet.lines.join('\n'), /\u001b/);
+    // Without a terminal: one plain line per balancer, repeated, without control characters.
+    await fleet.waitForLine(/^balancer b1 (master|slave) rps=\d+\.\d inflight=\d+$/, 10_000);
+    await fleet.waitForLine(/^host h2 up cpu=[\d.]+% memory=[\d.]+% inflight=\d+ rps=\d+\.\d$/);
+    // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
+    assert.not.match(fleet.lines.join('\n'), /\u001b/);
 
-      fleet.kill('SIGTERM');
-      assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-      assert.is(fleet.stdout.at(-1), 'stopping', 'whoever stops in order has nothing to complain of');
-      assert.equal(fleet.members(), []);
-    });
-  }));
+    fleet.kill('SIGTERM');
+    assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
+    assert.is(fleet.stdout.at(-1), 'stopping', 'whoever stops in order has nothing to complain of');
+    assert.equal(fleet.members(), []);
+  });
+});
 
 /** kill -9 of the master: a new master with a higher term, no failed requests on the other port, and the dead one comes back. */
 async function mendsBalancer(fleet: FleetProcess, redis: string, before: FleetView, origins: readonly string[]): Promise<void> {
@@ -178,7 +175,13 @@ function withSmallFleet<T>(
   return withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
     return withFleet(
-      withDefaults(flags, { '--balancers': '1', '--hosts': '1', '--port': String(port), '--redis': url }),
+      // Demo hosts, unless the hosts are named.
+      withDefaults(flags, {
+        '--balancers': '1',
+        ...(!flags.includes('--host') && { '--hosts': '1' }),
+        '--port': String(port),
+        '--redis': url,
+      }),
       (fleet) => fn(fleet, port, url),
       options,
     );
@@ -221,37 +224,36 @@ test('a second signal after 0.4 s forces an immediate exit with code 1', () =>
     assert.is(await working, 'broken off');
   }));
 
-test('when its main process is killed with SIGKILL, all others end within 2 s, including Redis and a busy host', () =>
-  withPortTaken(USUAL_REDIS_PORT, async () => {
-    const port = await freePortsInRow(2);
-    await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
-      await fleet.ready();
-      const working = fetch(`http://127.0.0.1:${port}/work?ms=9000`).then(
-        () => 'answered',
-        () => 'broken off',
-      );
-      await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
-        what: 'the request to be in flight',
-      });
-      const members = fleet.members();
-      for (const part of [/ balancer .*b1/, / balancer .*b2/, / demo-host /, / agent /, /^\S*sh /, /redis|valkey/]) {
-        assert.ok(
-          members.some(({ command }) => part.test(command)),
-          `${part} in ${members.map(({ command }) => command).join('\n')}`,
-        );
-      }
-      fleet.kill('SIGKILL');
-      await until(() => !members.some(({ pid }) => isAlive(pid)), {
-        timeoutMs: 2000,
-        what: () =>
-          members
-            .filter(({ pid }) => isAlive(pid))
-            .map(({ command }) => command)
-            .join(', '),
-      });
-      assert.is(await working, 'broken off');
+test('when its main process is killed with SIGKILL, all others end within 2 s, including Redis and a busy host', async () => {
+  const port = await freePortsInRow(2);
+  await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
+    await fleet.ready();
+    const working = fetch(`http://127.0.0.1:${port}/work?ms=9000`).then(
+      () => 'answered',
+      () => 'broken off',
+    );
+    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
+      what: 'the request to be in flight',
     });
-  }));
+    const members = fleet.members();
+    for (const part of [/ balancer .*b1/, / balancer .*b2/, / demo-host /, / agent /, /^\S*sh /, /redis|valkey/]) {
+      assert.ok(
+        members.some(({ command }) => part.test(command)),
+        `${part} in ${members.map(({ command }) => command).join('\n')}`,
+      );
+    }
+    fleet.kill('SIGKILL');
+    await until(() => !members.some(({ pid }) => isAlive(pid)), {
+      timeoutMs: 2000,
+      what: () =>
+        members
+          .filter(({ pid }) => isAlive(pid))
+          .map(({ command }) => command)
+          .join(', '),
+    });
+    assert.is(await working, 'broken off');
+  });
+});
 
 test('a signal during the start stops everything started so far, and it never reports ready', async () => {
   for (const part of [/ demo-host /, / balancer /]) {
@@ -339,19 +341,22 @@ test('a Redis password appears on no command line and in no output', () =>
 test('a taken port, or one taken for the console, is one line and exit code 1, before anything is started', () =>
   withRedis(async ({ url }) => {
     const port = await freePortsInRow(3);
-    for (const taken of [port + 1, port + 1002]) {
+    for (const [taken, use] of [
+      [port + 1, ''],
+      [port + 1002, `, for the console of the balancer on ${port + 2},`],
+    ] as const) {
       await withPortTaken(taken, () =>
         withFleet(['--balancers', '3', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
           assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
-          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken} is taken: choose others with --port`]);
+          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken}${use} is taken: choose another with --port`]);
           assert.equal(fleet.members(), []);
         }),
       );
     }
   }));
 
-test('without an installed Redis the JavaScript one serves a fleet, and logs that it is for trying out only', () =>
-  withPortTaken(USUAL_REDIS_PORT, async () => {
+if (hasEmbeddedRedis())
+  test('without an installed Redis the JavaScript one serves a fleet, and logs that it is for trying out only', async () => {
     const port = await freePortsInRow(2);
     await withFleet(
       ['--balancers', '2', '--hosts', '1', '--port', String(port)],
@@ -374,7 +379,7 @@ test('without an installed Redis the JavaScript one serves a fleet, and logs tha
       },
       { env: { PATH: '/nowhere' } },
     );
-  }));
+  });
 
 test('on a terminal it shows a table in place, and Ctrl-C restores the screen', () =>
   withRedis(({ url }) =>

@@ -81,7 +81,7 @@ test('an error of all processes is reported once, with the exit code of a single
         await withPortTaken(consolePort + 1, async () => {
           assert.is(
             await refusal(['--console-port', String(consolePort)], 1),
-            `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port`,
+            `meercat: the console's port ${consolePort + 1} is taken: choose another with --console-port (this is that of process 2: each further process takes the next port)`,
           );
         });
       },

@@ -67,8 +67,13 @@ interface Plan {
   readonly policy: RivalName | Algorithm;
 }
 
-/** Runs the whole matrix sequentially. */
-export function runMatrix(scenario: Scenario, seed: number, onProgress: (progress: Progress) => void): SimulationRun[] {
+/** Runs all of it, one after the other, and hands out each run when it is done. */
+export function runMatrix(
+  scenario: Scenario,
+  seed: number,
+  onProgress: (progress: Progress) => void,
+  onRun: (run: SimulationRun) => void = () => undefined,
+): SimulationRun[] {
   const plans = planRuns(scenario);
   const floors = new Map<string, SimulationRun>();
   const runs: SimulationRun[] = [];
@@ -81,14 +86,22 @@ export function runMatrix(scenario: Scenario, seed: number, onProgress: (progres
     const run = known === undefined ? runOne({ scenario, seed, balancers, load, policy }, floors.get(key), tell) : { ...known, balancers };
     if (policy === FLOOR) floors.set(key, run);
     runs.push(run);
+    onRun(run);
   }
   return runs;
 }
 
-/** The runs in order; always includes the floor. */
+/** How many runs a scenario takes. */
+export function countRuns(scenario: Scenario): number {
+  return planRuns(scenario).length;
+}
+
+/** The runs in their order, each once: the floor is always among them. */
 function planRuns({ balancers, loads, policies }: Scenario): Plan[] {
-  const others = policies.filter((policy) => policy !== FLOOR) as (RivalName | Algorithm)[];
-  return loads.flatMap((load) => balancers.flatMap((count) => [FLOOR, ...others].map((policy) => ({ balancers: count, load, policy }))));
+  const names = [...new Set([FLOOR, ...policies])] as (RivalName | Algorithm)[];
+  return [...new Set(loads)].flatMap((load) =>
+    [...new Set(balancers)].flatMap((count) => names.map((policy) => ({ balancers: count, load, policy }))),
+  );
 }
 
 function floorKeyOf({ events }: Scenario, balancers: number, load: number): string {

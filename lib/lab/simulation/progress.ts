@@ -1,10 +1,10 @@
-// Shows the progress of the simulation on stderr: a progress bar on a terminal, else a line now and then.
+// How far the simulation is, on stderr: a bar that is drawn anew on a terminal, else a line at once and every 5 s.
 
 import type { Progress } from './matrix.js';
 
 const BAR_CELLS = 24;
 const DRAW_EVERY_MS = 100;
-const LINE_EVERY_MS = 10_000;
+const LINE_EVERY_MS = 5000;
 
 /** The output stream. */
 export interface ProgressStream {
@@ -22,7 +22,7 @@ export interface ProgressBar {
 export function createProgressBar(stream: ProgressStream, clock: () => number): ProgressBar {
   const startMs = clock();
   const isTty = stream.isTTY === true;
-  let shownAtMs = isTty ? Number.NEGATIVE_INFINITY : startMs;
+  let shownAtMs = Number.NEGATIVE_INFINITY;
   let isDrawn = false;
   return {
     show(progress) {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { SECOND } from '../../clock.js';
 import { MeercatError, messageOf } from '../../errors.js';
+import { fileReason } from '../../file-reason.js';
 import { JsonFields } from './json-fields.js';
 import { DEFAULT_POLICIES, POLICY_NAMES } from './policy-names.js';
 import {
@@ -36,7 +37,7 @@ export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<
   try {
     json = JSON.parse(readFileSync(nameOrFile, 'utf8'));
   } catch (error) {
-    refuse(`scenario ${nameOrFile}: ${messageOf(error)}`);
+    refuse(`scenario ${nameOrFile}: ${error instanceof SyntaxError ? `no JSON (${messageOf(error)})` : fileReason(error)}`);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     refuse(`scenario ${nameOrFile}: an object, such as meercat simulate --print gives`);

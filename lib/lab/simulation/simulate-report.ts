@@ -15,10 +15,12 @@ export interface SimulateReport {
   /** Real time of all runs. */
   readonly seconds: number;
   readonly runs: readonly SimulationRun[];
+  /** Runs that were planned and not done, since somebody ended it. */
+  readonly missing: number;
 }
 
 /** The table, with a short heading. */
-export function formatSimulation({ scenario, seed, seconds, runs }: SimulateReport): string {
+export function formatSimulation({ scenario, seed, seconds, runs, missing }: SimulateReport): string {
   const hasWindows = runs.some(({ windows }) => windows.length > 0);
   const heading = [
     'policy',
@@ -59,7 +61,7 @@ export function formatSimulation({ scenario, seed, seconds, runs }: SimulateRepo
   return [
     `simulate ${scenario.name}: ${scenario.about}`,
     `  ${hostCountOf(scenario)} hosts, seed ${seed}; latencies in ms of the requests after the first ${scenario.warmUpMs / 1000} s; floor: omniscient, on the same requests`,
-    `  ${runs.length} runs, ${requests} requests, ${seconds} s`,
+    `  ${runs.length} runs${missing > 0 ? ` of ${runs.length + missing}, as it was ended early` : ''}, ${requests} requests, ${seconds} s`,
     '',
     formatTable(rows),
     '',
@@ -67,8 +69,8 @@ export function formatSimulation({ scenario, seed, seconds, runs }: SimulateRepo
 }
 
 /** One line of JSON; its scenario and seed are enough to repeat the simulation. */
-export function toJson({ scenario, scenarioJson, seed, version, seconds, runs }: SimulateReport): string {
-  return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, runs }, round)}\n`;
+export function toJson({ scenario, scenarioJson, seed, version, seconds, runs, missing }: SimulateReport): string {
+  return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, missing, runs }, round)}\n`;
 }
 
 /** Rounds numbers to six decimal places; infinite values and NaN become null in JSON. */

@@ -3,10 +3,12 @@
 
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { MeercatError, messageOf } from '../../errors.js';
+import { MeercatError } from '../../errors.js';
+import { fileReason } from '../../file-reason.js';
 import { readVersion } from '../../version.js';
 import { toHtml } from './html-report.js';
-import { runMatrix } from './matrix.js';
+import { runMatrixInThread } from './matrix-runner.js';
+import { countRuns } from './matrix.js';
 import { createProgressBar } from './progress.js';
 import { loadScenarioJson, readScenario } from './scenario-file.js';
 import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
@@ -28,8 +30,14 @@ export interface SimulateRequest {
   readonly isPrinted: boolean;
 }
 
-/** Simulates and prints. Throws MEERCAT_BAD_CONFIG for an invalid request, before simulating. */
-export function simulate({ scenario: nameOrFile, overrides, seed, json, html, isPrinted }: SimulateRequest): void {
+/**
+ * Simulates and prints. Gives how many runs were not done because `signal` was aborted; those that are done are printed
+ * all the same. Rejects with MEERCAT_BAD_CONFIG for what is asked wrongly, before anything is simulated.
+ */
+export async function simulate(
+  { scenario: nameOrFile, overrides, seed, json, html, isPrinted }: SimulateRequest,
+  signal: AbortSignal,
+): Promise<number> {
   const { json: own, where } = loadScenarioJson(nameOrFile);
   const merged = { ...own, ...overrides };
   if (own['duration'] !== undefined && own['requestCount'] !== undefined)
@@ -37,7 +45,7 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
   const scenario = readScenario(merged, where);
   if (isPrinted) {
     process.stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
-    return;
+    return 0;
   }
   // Report unwritable files now, not after minutes.
   const jsonFile = typeof json === 'string' ? json : null;
@@ -52,8 +60,9 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
   const clock = (): number => performance.now();
   const startMs = clock();
   const bar = createProgressBar(process.stderr, clock);
-  const runs = runMatrix(scenario, seed, (progress) => bar.show(progress));
+  const runs = await runMatrixInThread({ scenario, seed }, (progress) => bar.show(progress), signal);
   bar.end();
+  const missing = countRuns(scenario) - runs.length;
   const report: SimulateReport = {
     scenario,
     scenarioJson: merged,
@@ -61,7 +70,9 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
     version: readVersion(),
     seconds: Math.round((clock() - startMs) / 100) / 10,
     runs,
+    missing,
   };
+  if (runs.length === 0 && json !== true) return missing;
   // Print the results first: they took minutes, and writing the files can fail.
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
   const failed = [
@@ -69,6 +80,7 @@ export function simulate({ scenario: nameOrFile, overrides, seed, json, html, is
     jsonFile === null ? null : writeOutput('--json', jsonFile, toJson(report)),
   ].filter((message) => message !== null);
   if (failed.length > 0) throw new Error(failed.join('; '));
+  return missing;
 }
 
 /** Checks that every load has requests after the warm-up. */
@@ -93,7 +105,7 @@ function writeOutput(flag: string, file: string, content: string): string | null
     writeFileSync(file, content);
     return null;
   } catch (error) {
-    return `${flag}: ${messageOf(error)}`;
+    return `${flag} ${file}: ${fileReason(error, 'written')}`;
   }
 }
 
@@ -105,7 +117,7 @@ function checkOutput(flag: string, file: string, nameOrFile: string): void {
   try {
     closeSync(openSync(file, 'a'));
   } catch (error) {
-    refuse(`${flag}: ${messageOf(error)}`);
+    refuse(`${flag} ${file}: ${fileReason(error, 'written')}`);
   }
   if (isNew) rmSync(file);
 }

@@ -173,7 +173,7 @@ export class SimulatedFleet {
       term: ++this.#term,
       balancer: index,
       rows: isStoredNewer ? snapshot.hosts : writer.rows(clock()),
-      costs: (isStoredNewer ? snapshot.costs : null) ?? costs.told,
+      costs: (isStoredNewer ? snapshot.costs : null) ?? costs.published,
       queue,
       clock,
       isWell: (name) => isStanding(standing(name)),

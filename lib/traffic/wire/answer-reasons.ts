@@ -1,17 +1,17 @@
-// Why a host's answer could not be read: looked for once it is refused, in the text that is. It finds the culprit by
-// itself, and need not know where the parser stopped. Pure.
+// Why a host's answer could not be read. Runs only after the parser has refused the answer, and finds the fault in the
+// text alone: it does not need to know where the parser stopped. Pure.
 
 import { headerLinesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
-/** An informational head that is longer was refused for its length, not for being one too many. */
+/** An informational head longer than this was refused for its length, not because there were too many. */
 const MAX_INFORMATIONAL_BYTES = 8 << 10;
 
 /**
- * Why a head is no answer. Where nothing else is wrong with it, its length is.
- * @param bytes what was read, the head at `offset`
+ * Why a head was refused. If nothing else is wrong with it, it was too long.
+ * @param bytes what was read; the head begins at `offset`
  */
 export function whyBadHead(bytes: Buffer, offset: number): string {
   const found = bytes.indexOf('\r\n\r\n', offset, 'latin1');
@@ -19,7 +19,7 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   const text = bytes.toString('latin1', offset, offset + size);
   const lineEnd = text.search(/[\r\n]/);
   const line = text.slice(0, lineEnd < 0 ? text.length : lineEnd);
-  const [, minor, status] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(line) ?? [];
+  const [, minor, status] = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: |$)/.exec(line) ?? [];
   if (status === undefined) return whyBadLine(text, line);
   const wrong = /[^\t\x20-\x7e\x80-\xff]/.exec(line)?.[0];
   if (wrong !== undefined) return `byte ${describeByte(wrong.charCodeAt(0))} in the status line`;
@@ -34,12 +34,12 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   return `answer head of ${found < 0 ? 'more than ' : ''}${describeSize(size)}`;
 }
 
-/** What stands where a status line should. */
+/** Describes the text found in place of a status line. */
 function whyBadLine(text: string, line: string): string {
   if (text.startsWith('\x15\x03')) return 'TLS alert instead of an answer: is the host https://?';
   const [version = ''] = line.split(' ', 1);
-  if (/^HTTP\/\d?(?:\.\d*)?$/.test(version) && version !== 'HTTP/1.0' && version !== 'HTTP/1.1') return `version ${quote(version)}`;
-  const [, status] = /^HTTP\/1\.[01] (\S*)/.exec(line) ?? [];
+  if (/^HTTP\/\d?(?:\.\d*)?$/.test(version) && !/^HTTP\/1\.\d$/.test(version)) return `version ${quote(version)}`;
+  const [, status] = /^HTTP\/1\.\d (\S*)/.exec(line) ?? [];
   return status === undefined ? 'no status line' : `status ${quote(status)}`;
 }
 

@@ -1,12 +1,12 @@
 // Small runs of `meercat simulate` as a user runs it: the table, the JSON, the page, the bar, and rejected arguments.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createProgressBar } from '../../../lib/lab/simulation/progress.js';
 import { withTempDir } from '../../support/brackets.js';
-import { inLanes, meercat } from '../../support/meercat.js';
+import { ended, inLanes, meercat, withMeercat } from '../../support/meercat.js';
 
 const test = suite('simulate');
 
@@ -92,7 +92,7 @@ test('invalid arguments are rejected with exit code 2 before simulating, naming 
     [['--policies', 'best'], /--policies: names from omniscient, /],
     [['--exchange', 'often'], /--exchange: /],
     [['--seconds', '1', '--requests', '5'], /--seconds.*--requests|--requests.*--seconds/],
-    [['--html', '/not/there.html'], /--html: ENOENT/],
+    [['--html', '/not/there.html'], /--html \/not\/there\.html: its directory does not exist/],
     [['master-dies', '--balancers', '1'], /"balancers" has 1/],
     [['--json', 'equal-hosts'], /--json: equal-hosts is a scenario/],
     [['step', '--json', 'same', '--html', './same'], /--html, --json: both would go into \.\/same/],
@@ -144,6 +144,62 @@ test('a result can go to a device, which is not read', async () => {
   // The error is about too few requests: reading the device would never have ended.
   assert.is(code, 2, stderr);
   assert.match(stderr, /ask for more than/);
+});
+
+/** The first load takes seconds, the second minutes: nobody waits for it. */
+const LONG = {
+  hosts: [{ count: 100 }],
+  warmUp: '100ms',
+  duration: '200s',
+  balancers: [1],
+  loads: [0.01, 0.9],
+  policies: ['least-request'],
+};
+
+test('Ctrl-C ends it, and the runs that are done by then are printed and written', () =>
+  withTempDir(async (folder) => {
+    const [scenario, file] = [join(folder, 'long.json'), join(folder, 'a.json')];
+    writeFileSync(scenario, JSON.stringify(LONG));
+    await withMeercat(['simulate', scenario, '--json', file], async (child) => {
+      await child.waitForLine(/^simulate: \d+ %, run [34] of 4: /, 100_000);
+      child.kill('SIGINT');
+      assert.equal(await ended(child, 20_000), { code: 130, signal: null });
+      const rows = child.stdout.filter((line) => / 0\.01 /.test(line)).map((line) => line.split(/ +/)[0]);
+      assert.equal(rows, ['omniscient', 'least-request']);
+      assert.match(child.stdout.join('\n'), /^ {2}[23] runs of 4, as it was ended early, /m);
+      assert.match(child.stderr.at(-1) ?? '', /^simulate: ended early: (2 runs are|1 run is) missing$/);
+      const { runs, missing } = JSON.parse(readFileSync(file, 'utf8')) as { runs: unknown[]; missing: number };
+      assert.is(runs.length + missing, 4);
+    });
+  }));
+
+test('SIGTERM before the first run is done leaves nothing, and says so', () =>
+  withTempDir(async (folder) => {
+    const [scenario, file] = [join(folder, 'long.json'), join(folder, 'a.json')];
+    writeFileSync(scenario, JSON.stringify({ ...LONG, loads: [0.9] }));
+    await withMeercat(['simulate', scenario, '--json', file], async (child) => {
+      // Without a terminal too it tells at once how far it is.
+      await child.waitForLine(/^simulate: 0 %, run 1 of 2: omniscient, 1 balancers, load 0\.9$/);
+      child.kill('SIGTERM');
+      assert.equal(await ended(child, 20_000), { code: 143, signal: null });
+      assert.equal([child.stdout, child.stderr.at(-1)], [[], 'simulate: ended early: 2 runs are missing']);
+      assert.not.ok(existsSync(file));
+    });
+  }));
+
+test('a load above what the hosts can do is simulated, and a percentage is refused with what a share is', async () => {
+  await withTempDir(async (folder) => {
+    const scenario = join(folder, 'tiny.json');
+    writeFileSync(scenario, JSON.stringify({ hosts: [{ count: 2 }], warmUp: '100ms', duration: '200ms', balancers: [1] }));
+    const { code, stdout } = await meercat(['simulate', scenario, '--load', '1.5', '--policies', 'adaptive']);
+    assert.is(code, 0);
+    assert.match(stdout, /^adaptive +1 +1\.50 /m);
+  });
+  for (const load of ['150', '70%']) {
+    const refused = await meercat(['simulate', '--load', load]);
+    assert.is(refused.code, 2);
+    assert.match(refused.stderr, /--load: shares from 0\.01 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/);
+  }
 });
 
 test('a terminal gets a progress bar that is removed at the end, a file a line now and then', () => {

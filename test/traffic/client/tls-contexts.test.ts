@@ -193,16 +193,16 @@ test('what cannot be used is refused by a line that names the flag and the file'
     const refused = (certFile: string, keyFile: string, start: string) =>
       assert.throws(() => openTlsContexts([good.certFile, certFile], [good.keyFile, keyFile]), isBadConfig(start), start);
 
-    refused(`${dir}/none.pem`, other.keyFile, `--tls-cert ${dir}/none.pem: ENOENT`);
-    refused(other.certFile, `${dir}/none.key`, `--tls-key ${dir}/none.key: ENOENT`);
-    refused(dir, other.keyFile, `--tls-cert ${dir}: EISDIR`);
+    refused(`${dir}/none.pem`, other.keyFile, `--tls-cert ${dir}/none.pem: there is no such file`);
+    refused(other.certFile, `${dir}/none.key`, `--tls-key ${dir}/none.key: there is no such file`);
+    refused(dir, other.keyFile, `--tls-cert ${dir}: it is a directory, not a file`);
     refused(other.certFile, good.keyFile, `--tls-key ${good.keyFile}: not the key of the first certificate in ${other.certFile}`);
     refused(other.keyFile, other.certFile, `--tls-cert ${other.keyFile}: no certificate`);
-    refused(other.certFile, other.certFile, `--tls-key ${other.certFile}: `);
-    writeFileSync(bad.certFile, bad.cert.replace(/[A-Z]{2}/, '~~'));
-    refused(bad.certFile, bad.keyFile, `--tls-cert ${bad.certFile}: `);
+    refused(other.certFile, other.certFile, `--tls-key ${other.certFile}: it holds a certificate, and no private key`);
+    writeFileSync(bad.certFile, bad.cert.replace(/\n[A-Za-z0-9+/]{4}/, '\n~~~~'));
+    refused(bad.certFile, bad.keyFile, `--tls-cert ${bad.certFile}: its certificate is damaged`);
     writeFileSync(bad.certFile, bad.cert.slice(0, -40));
-    refused(bad.certFile, bad.keyFile, `--tls-cert ${bad.certFile}: `);
+    refused(bad.certFile, bad.keyFile, `--tls-cert ${bad.certFile}: a certificate in it is cut off`);
     writeFileSync(bad.certFile, '');
     refused(bad.certFile, bad.keyFile, `--tls-cert ${bad.certFile}: no certificate`);
     assert.throws(() => openTlsContexts([good.certFile], []), isBadConfig('--tls-cert and --tls-key go in pairs, and there are 1 and 0'));

@@ -1,0 +1,118 @@
+// The command `bench`: its flags and what its help teaches.
+
+import { type Command, Option } from 'commander';
+import { parseChoice, parseInteger } from '../lib/config/config.js';
+import { MeercatError } from '../lib/errors.js';
+import { WORKLOADS } from '../lib/lab/context.js';
+import { runBenchmark } from './commands.js';
+import { helpEnd } from './shared-flags.js';
+
+/** Adds the command. */
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .description(
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn',
+    )
+    .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies or churn')
+    .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
+    .addOption(
+      new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--hosts', part, 1, 16_384)),
+      ),
+    )
+    .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
+    .addOption(
+      new Option('--connections <n>', 'how many connections the load has').argParser((text) =>
+        parseInteger('--connections', text, 1, 25_000),
+      ),
+    )
+    .addOption(
+      new Option('--requests <n>', 'how many requests are sent').argParser((text) => parseInteger('--requests', text, 100, 100_000_000)),
+    )
+    .addOption(
+      new Option('--percent <n,n>', 'how loaded the hosts are, each in turn').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--percent', part, 1, 99)),
+      ),
+    )
+    .addOption(
+      new Option('--slow <n>', 'how many times as long all times of requests and hosts are, for slow machines').argParser((text) =>
+        parseInteger('--slow', text, 1, 100),
+      ),
+    )
+    .addOption(
+      new Option('--workloads <name,name>', `what is forwarded: ${WORKLOADS.join(', ')}`).argParser((text) =>
+        eachOnce(text, (part) => parseChoice('--workloads', part.trim(), WORKLOADS)),
+      ),
+    )
+    .addOption(
+      new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(
+        ['wrk', 'own'],
+      ),
+    )
+    .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
+    .addHelpText(
+      'after',
+      `
+Benchmarks, what they take, and their goals:
+  failover    how long the fleet is without a master when it is killed, and when it stops in good order
+              --rounds 20                            goals: < 2000 ms, < 150 ms, no request failed
+  ejection    how long balancers go on sending to a host that is killed, or frozen, and what clients see of it
+              --rounds 5                             goals, killed: < 1000 ms, <= 1 request failed for each
+                                                     balancer
+  freshness   from an agent's PUBLISH to the figure in the table of every balancer
+              --hosts 10,1000 --seconds 15           goal: p99 < 25 ms
+  pick        time and memory of one pick, for each algorithm
+              --hosts 10,1000,10000 --rounds 9 --seconds 0.3
+                                                     goal: < 300 ns
+  forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
+              undici, nginx, HAProxy and Caddy, as far as they are installed
+              --workloads small,down,up,websocket,tls --rounds 5 --seconds 3 --connections 32 --load wrk
+                                                     goals, small: <= 0.45 of a bare http-proxy, no more
+                                                     than one with undici, <= 1.75 of nginx; tls: <= 2.2
+                                                     of nginx; down and up: <= 1.3 of HAProxy;
+                                                     websocket: <= 1.1 of nginx
+  profile     where the CPU of a request goes inside a balancer, by Node's sampling profiler
+              --workloads small --seconds 5 --connections 32 --load wrk
+                                                     goal: <= 5 % that no group names
+  latency     what a balancer, nginx and HAProxy add to a request, at 500 requests/s
+              --rounds 10 --seconds 2 --connections 16
+                                                     goal: p99 < 300 µs above that without a proxy
+  idle        memory of a client's connection without a request, beside nginx and HAProxy
+              --connections 10000 --seconds 4        goal: <= 8192 bytes
+  processes   what a balancer of two processes can do, as a multiple of one
+              --rounds 5 --seconds 3 --connections 64 --load wrk
+                                                     goal: >= 1.8
+  policies    how long requests take with each policy, and with HAProxy's and nginx's, as fleets of four
+              before the same simulated hosts; and CPU and messages of what Meercat picks by
+              --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1
+                                                     goals: p99 of adaptive below all others'; < 3 % of a
+                                                     core for a balancer's fleet and hosts threads
+  churn       what a balancer still holds after requests with every kind of bad end mixed in
+              --requests 200000 --connections 64     goals: descriptors and requests in flight back where
+                                                     they were, memory of the second half <= 1.2 of the
+                                                     first, no error inside, every answer owed is given
+
+Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
+stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure.
+Its flags are not read from the environment.
+
+Examples:
+  meercat bench pick --hosts 10,1000
+  meercat bench forward --workloads small --rounds 1 --json forward.json
+${helpEnd('0 measured; 1 answers were wrong, or it could not be measured')}`,
+    )
+    .action(runBenchmark);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
+  return seconds;
+}
+
+/** Reads values between commas; one that is given twice is measured once. */
+function eachOnce<Value>(text: string, parse: (part: string) => Value): Value[] {
+  return [...new Set(text.split(',').map(parse))];
+}

@@ -1,0 +1,134 @@
+// The commands that look at a fleet that runs, or change something in it, through its Redis.
+
+import type { Command } from 'commander';
+import { runOperator, runRestart, runStatus, runWhy } from './commands.js';
+import { Flag } from './flag.js';
+import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
+import { helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
+
+/** Adds `status`, `drain`, `undrain`, `eject`, `why` and `restart`. */
+export function addFleetCommands(program: Command): void {
+  addStatus(program);
+  addOperators(program);
+  addWhy(program);
+  addRestart(program);
+}
+
+function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('print the fleet as it stands in Redis')
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
+    .addOption(namespaceFlag())
+    .option('-w, --watch', 'print it again and again', false)
+    .option('--json', 'print it as JSON, with everything that was counted', false)
+    .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  meercat status                          balancers and hosts, once
+  meercat status --watch                  live, until Ctrl-C
+  meercat status --json | jq .master      for scripts
+  meercat status --namespace shop --redis redis://10.0.0.1:6379
+
+${JSON_ERRORS}
+${helpEnd('0 printed; 1 no fleet has this namespace, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+    )
+    .action(runStatus);
+}
+
+function addOperators(program: Command): void {
+  const OPERATOR_COMMANDS = [
+    ['drain', 'give a host no new requests; it finishes what it has'],
+    ['undrain', 'let a host in again that was drained or ejected; it warms up'],
+    ['eject', 'give a host no new requests, and end what it has in flight'],
+  ] as const;
+  for (const [action, description] of OPERATOR_COMMANDS) {
+    program
+      .command(action)
+      .description(`${description}, in the whole fleet`)
+      .argument('<host>', "the host's name, as meercat status shows it")
+      .addOption(redisFlag(RUNNING_FLEET_FIRST))
+      .addOption(namespaceFlag())
+      .option('--json', 'print what was done as JSON', false)
+      .addHelpText(
+        'after',
+        `
+Examples:
+  meercat ${action} h1
+  meercat ${action === 'undrain' ? 'status             drained hosts say so in STATE' : 'undrain h1         takes it back; until then it holds, whatever restarts'}
+
+${JSON_ERRORS}
+${helpEnd('0 done; 1 no such host or fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+      )
+      .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
+  }
+}
+
+function addWhy(program: Command): void {
+  program
+    .command('why')
+    .description('tell why a request went to its host, or to which host one would go')
+    .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
+    .argument('[path]', 'with a method: the path of a request that is not sent')
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
+    .addOption(namespaceFlag())
+    .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
+    .option('--json', 'print it as JSON', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  meercat why 85972bd5-1f             why this request went to its host; the id is in the access log of its
+                                      balancer: "id" in JSON, id= in the common format
+  meercat why GET /users/17           to which host one would go now; nothing is sent, nothing is counted
+  meercat why POST /users --balancer b2
+
+For each pick it shows the hosts that the policy looked at, the one that was taken first:
+  SCORE     what the policy compared; the least wins; - when it had none. adaptive: about the milliseconds
+            until the request is done, and what waits there, and with old figures more and more our own work
+            there; resource: how used the host is; least-request: requests in flight
+  OURS      this balancer's own requests in flight there at that moment, and their work in ms of CPU
+  OTHERS    the same of all other balancers, as old as the line below the table says
+  CAPACITY  what the host as a whole can do now, in ms of work per ms: about the cores that are free for us
+  SPEED     what it does of one request that is alone there
+  USED      CPU, and memory from 80 % on, by its last report, which was REPORTED ago
+  FAILING   the share of this balancer's recent requests that failed there
+  a remark  taken; excluded: it failed this request before; avoided: it refused a connection or was ejected
+            just now; warming up: this request was none of its share
+and then in words why that host. A host that is down, drained or ejected can't be picked.
+
+A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
+random anew, as each request does: the next one may go elsewhere.
+
+${JSON_ERRORS}
+${helpEnd('0 told; 1 no such request (any more), nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+    )
+    .action(runWhy);
+}
+
+function addRestart(program: Command): void {
+  program
+    .command('restart')
+    .description('restart the balancers of a running `meercat up`, one after the other')
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
+    .addOption(namespaceFlag())
+    .option('--json', 'print one line of JSON at the end', false)
+    .addHelpText(
+      'after',
+      `
+Each balancer finishes what it has in flight, ends, and serves again before the next one is stopped; the
+others take its clients meanwhile. The \`meercat up\` of this Redis and namespace does it, which alone can
+start again what it started: without one, it ends with exit code 1 after 5 s. Of balancers that run
+otherwise, send SIGTERM to one after the other, and start each again when it has ended; those of one
+\`meercat balancer --processes\` are restarted so by SIGUSR1 to their parent.
+
+Example:
+  meercat restart --redis redis://10.0.0.1:6379
+
+${JSON_ERRORS}
+${helpEnd('0 all were restarted; 1 one did not come back, or no meercat up answered', ...REDIS_VARIABLES)}`,
+    )
+    .action(runRestart);
+}
