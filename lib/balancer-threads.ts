@@ -1,5 +1,5 @@
-// The fleet and hosts threads of one balancer, as its main thread starts and stops them. They talk to each other on a
-// channel of their own; when one of them is started again, both get a new one.
+// Starts and stops the fleet and hosts threads of one balancer. The two threads share a message channel of their own;
+// when either is restarted, both get a new channel.
 
 import { MessageChannel } from 'node:worker_threads';
 import type { Log } from './log.js';
@@ -9,7 +9,7 @@ import type { Count } from './table/counters.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ThreadConfig, ToFleet, ToHosts } from './thread-messages.js';
 import type { KeepThread } from './threads.js';
 
-/** What the threads are started with, and who hears of them. */
+/** How to start the threads, and the callbacks for their events. */
 export interface BalancerThreadsOptions {
   /** The compiled files of the threads. */
   readonly entries: Readonly<Record<'fleet' | 'hosts', URL>>;
@@ -17,16 +17,16 @@ export interface BalancerThreadsOptions {
   readonly keep: KeepThread;
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;
-  /** Where others leave messages for the fleet thread; it is connected here. */
+  /** Queue of messages for the fleet thread; connected here. */
   readonly toFleet: Outbox<ToFleet>;
-  /** Where a fleet thread begins, asked at each start. */
+  /** Returns the initial state for a fleet thread; called at each start. */
   readonly present: () => Omit<FleetThreadData, 'table' | 'config' | 'hostsPort'>;
   readonly onFleetMessage: (message: FromFleet) => void;
-  /** The fleet thread died; it is about to be started again. */
+  /** Called when the fleet thread has died, before it is restarted. */
   readonly onFleetDeath: () => void;
   readonly count: Count;
   readonly log: Log;
-  /** Gets the closers: the fleet thread stops first. */
+  /** Receives the closers; the fleet thread stops first. */
   readonly shutdown: Shutdown;
 }
 

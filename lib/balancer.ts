@@ -1,6 +1,6 @@
-// One balancer: the composition root of its three threads. Clients' requests stay in this thread; the
-// fleet and hosts threads are started last, and all stops in reverse. Invariant: nothing here uses what is made after
-// it; what must talk to a thread before that is started gets an outbox.
+// One balancer: the composition root of its three threads. Client requests stay in this thread; the fleet and hosts
+// threads start last, and everything stops in reverse order. Invariant: no part uses one that is created after it; a
+// part that must talk to a thread before that thread starts gets an outbox.
 
 import { randomInt, randomUUID } from 'node:crypto';
 import { startThreads } from './balancer-threads.js';
@@ -45,7 +45,7 @@ import { buildTrust } from './traffic/client/trusted.js';
 import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
-/** How often requests are sorted into classes anew. */
+/** How often request classes are recomputed. */
 const TURN_MS = 1000;
 
 /** A running balancer. */
@@ -53,17 +53,17 @@ export interface Balancer {
   readonly name: string;
   readonly port: number;
   readonly consolePort: number;
-  /** What this balancer is in the fleet now. */
+  /** This balancer's current role in the fleet. */
   readonly role: Role;
-  /** Reads the certificates anew; connections that are open keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones when they are wrong. */
+  /** Reloads the certificates; open connections keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones if the new ones are invalid. */
   reloadTls(): void;
-  /** Opens the access log anew, after its file was moved away. */
+  /** Reopens the access log after rotation. */
   reopenLogs(): void;
-  /** Is not ready any more, releases the lease; after the drain delay stops accepting, finishes what is in flight, leaves the fleet. */
+  /** Reports not ready and releases the lease; after the drain delay, stops accepting, finishes requests in flight and leaves the fleet. */
   stop(): Promise<void>;
 }
 
-/** A running balancer whose shared table can be looked at, by those who measure how fresh it is. */
+/** A running balancer that also exposes its shared table, to measure its freshness. */
 export interface MeasurableBalancer extends Balancer {
   readonly table: SharedArrayBuffer;
 }
@@ -86,7 +86,7 @@ export async function startBalancer(
   const columns = openTable(table);
   const count = counterOf(columns.counters);
   const clock = monotonicClock();
-  // Routing needs no secrets, but no two balancers may have the same stream.
+  // Routing needs no cryptographic randomness, but no two balancers may share a sequence.
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   const state: FleetState = { role: 'slave', settings: {} };
@@ -129,7 +129,7 @@ export async function startBalancer(
     onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
   });
   shutdown.add(() => loads.stop());
-  // Picks are kept only where the access log tells the ids to ask for them.
+  // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
   const picks = accessLog === undefined ? undefined : createPickLog(columns);
   const context: ExchangeContext = {
     classes,
@@ -139,7 +139,7 @@ export async function startBalancer(
     clock,
     count,
     timeouts: config,
-    // Tells this process from all others, and nothing else.
+    // Identifies this process and reveals nothing else.
     pseudonym: `meercat-${instance.slice(0, 8)}`,
     loads,
     tunnels: new Set(),
@@ -181,7 +181,7 @@ export async function startBalancer(
     await shutdown.run();
     throw error;
   };
-  // Before the port for clients: a start that fails has accepted none of them.
+  // Before the client port: a failed start must not have accepted clients.
   const console = await startConsole({ port: consolePortOf(config), bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
     closeAll,
   );
@@ -254,9 +254,9 @@ export async function startBalancer(
   shutdown.add(() => clearInterval(turnTimer));
   shutdown.add(async () => {
     isStopping = true;
-    // The next master takes over now, not when the last request is done.
+    // The next master takes over now, not after the last request.
     toFleet.post({ type: 'resign' });
-    // One that never served sends nobody away.
+    // A balancer that never served has no clients to drain.
     if (config.drainDelayMs > 0 && gate.isOpen) {
       log('info', 'not ready any more; requests are still accepted', { for: formatDuration(config.drainDelayMs) });
       await new Promise((resolve) => setTimeout(resolve, config.drainDelayMs));

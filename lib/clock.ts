@@ -1,18 +1,18 @@
-// The one clock of a process: monotonic, in milliseconds, and the same in all of its threads.
-// Wall-clock time is for people and never for decisions: it jumps.
+// The process clock: monotonic, in milliseconds, and the same in all threads.
+// Wall-clock time can jump: it is shown to people and never used for decisions.
 
 import { performance } from 'node:perf_hooks';
 import { hrtime } from 'node:process';
 
-/** Gives the time in milliseconds on a clock that never jumps; its zero has no meaning. */
+/** Returns monotonic time in milliseconds; the origin is arbitrary. */
 export type Clock = () => number;
 
-/** A thread can be stopped by the system between two readings; of so many pairs one is close enough. */
+/** Number of clock pairs to sample. The system can preempt the thread between the two reads of a pair; the closest pair is used. */
 const SAMPLES = 16;
 
 /**
- * A clock that agrees between the threads of a process, and between processes of one machine:
- * `performance.now()` alone starts anew in each thread, and `hrtime` allocates at each reading.
+ * A clock that agrees across the threads of a process and across the processes of a machine:
+ * `performance.now()` has a different origin in each thread, and `hrtime` allocates on each read.
  */
 export function monotonicClock(): Clock {
   let offsetMs = 0;

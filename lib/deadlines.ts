@@ -1,17 +1,17 @@
-// One timer for all waits: whoever waits says until when in a field, which costs a request no more than an
-// assignment. Looked at ten times a second, so that a deadline is met by a tenth of a second late at most. The rules
-// of timeout.ts hold: what has arrived is read first, and a pause of the process is nobody's fault.
+// One timer for all waits: each wait stores its deadline in a field, so a request pays for one assignment. Deadlines
+// are checked ten times a second and fire at most 0.1 s late. The rules of timeout.ts apply: data that has arrived is
+// read first, and a pause of the process does not count.
 
 import type { Clock } from './clock.js';
 import { LATE_MS } from './timeout.js';
 
-/** Something that waits. */
+/** A wait with a deadline. */
 export interface Waiting {
-  /** Until when (process's clock); Infinity while it does not wait. May change at any time. */
+  /** The deadline on the process clock; Infinity while idle. May change at any time. */
   deadlineMs: number;
-  /** The deadline has passed. It must change `deadlineMs` or leave. */
+  /** Called when the deadline has passed. Must change `deadlineMs` or remove the wait. */
   onDeadline(nowMs: number): void;
-  /** The process was stopped for this time, which `deadlineMs` allows for already: for waits that also count from a time in the past. */
+  /** Called after the process was paused for this time, for waits that also measure from a past time. `deadlineMs` is already adjusted. */
   onPaused?(pausedMs: number): void;
 }
 
@@ -28,7 +28,7 @@ export class Deadlines {
   constructor(clock: Clock) {
     this.#lookedAtMs = clock();
     this.#timer = setInterval(() => {
-      // Between timers and immediates the event loop reads what sockets have.
+      // The event loop reads sockets between timers and immediates.
       this.#immediate = setImmediate(() => this.look(clock()));
     }, LOOK_EVERY_MS);
   }
@@ -42,9 +42,9 @@ export class Deadlines {
   }
 
   /**
-   * Calls those whose deadline has passed. After a pause of the process nobody is called: who was due has the time
-   * left that it had at the pause, and everybody has 1 s. Two late looks in a row are no pause but a lack of CPU:
-   * the second one calls.
+   * Fires the deadlines that have passed. After a pause of the process it fires none: each wait keeps the time that it
+   * had left before the pause, and at least 1 s. Two late checks in a row mean a lack of CPU, not a pause: the second
+   * one fires.
    */
   look(nowMs: number): void {
     const lateMs = nowMs - this.#lookedAtMs - LOOK_EVERY_MS;

@@ -26,9 +26,9 @@ export class MeercatError extends Error {
   }
 }
 
-/** The message of anything that was thrown, on one line. */
+/** The message of any thrown value, on one line. */
 export function messageOf(thrown: unknown): string {
-  // A connection that was tried to several addresses; the error itself says nothing.
+  // A connect to several addresses failed; the error itself has no message.
   if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
   const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return text.replace(/\s*\n\s*/g, ' ').trim();

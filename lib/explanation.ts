@@ -1,27 +1,27 @@
-// What `meercat why` asks and what a balancer answers: values that go from the console to a traffic thread and back.
+// The questions of `meercat why` and a balancer's answers: values passed between the console and a traffic thread.
 
 import type { Algorithm, Look } from './model.js';
 
-/** What is asked: a request that was, by its id in the access log; or a dry run, of a request that is not sent. */
+/** The question: a past request, by its id in the access log; or a dry run for a request that is not sent. */
 export type WhyQuestion = { readonly id: string } | { readonly method: string; readonly target: string };
 
-/** A host that a policy looked at, with its figures at that moment; null is "not known". */
+/** A host that a policy considered, with its figures at that moment; null means unknown. */
 export interface LookedAt {
-  /** Null when the host is gone and another one has its place. */
+  /** Null if the host has left and another one has its slot. */
   readonly host: string | null;
   readonly look: Look;
-  /** The policy's own figure, of which the least wins; null when it had none. */
+  /** The policy's score, lowest wins; null if it had none. */
   readonly score: number | null;
-  /** This balancer's own requests in flight there, and the work that they were expected to be (ms of CPU). */
+  /** This balancer's requests in flight on the host, and their expected work (ms of CPU). */
   readonly inflight: number;
   readonly work: number;
-  /** The same of all other balancers, as old as the pick's `loadsAgeMs`. */
+  /** The same for all other balancers; as old as the pick's `loadsAgeMs`. */
   readonly othersInflight: number;
   readonly othersWork: number;
-  /** Milliseconds of work per millisecond: of the host as a whole, and of one request alone. */
+  /** Milliseconds of work per millisecond: of the whole host, and of a single request. */
   readonly capacity: number | null;
   readonly speed: number | null;
-  /** How used the host was by its last report (CPU, and memory that presses), and how old that was. */
+  /** The host's utilization by its last report (CPU, and memory if under pressure), and the age of that report. */
   readonly usage: number | null;
   readonly reportAgeMs: number | null;
   /** The share (0..1) of this balancer's recent requests that failed there. */
@@ -29,48 +29,48 @@ export interface LookedAt {
 }
 
 /**
- * What became of a pick.
- * - `taken`: the request went there;
- * - `full`: the host had as many requests as it may, and so had all others that could be picked: the request waited for its turn;
- * - `avoided`: something was held against the host, and for a second try a better one was searched for;
- * - `gone`: the host was on its way out of the table;
- * - `none`: there was nobody to pick.
+ * The outcome of a pick.
+ * - `taken`: the request went to the host;
+ * - `full`: this host and all other candidates were at their limit of requests in flight: the request was queued;
+ * - `avoided`: the balancer was avoiding the host, and looked for a better one for the retry;
+ * - `gone`: the host was leaving the table;
+ * - `none`: there was no candidate.
  */
 export type PickEnd = 'taken' | 'full' | 'avoided' | 'gone' | 'none';
 
-/** One pick. A request has several when a host had no room, or when it was tried on another one. */
+/** One pick. A request has several if a host was full, or if it was retried on another host. */
 export interface ExplainedPick {
-  /** 1 for the first try of the request. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
   readonly algorithm: Algorithm;
-  /** How many hosts could be picked, and whether those are all since so many are out. */
+  /** Number of candidates, and whether all hosts are candidates because too many are out (panic mode). */
   readonly candidates: number;
   readonly isPanic: boolean;
-  /** The host that failed this request before; null when none. */
+  /** The host on which this request failed before; null if none. */
   readonly excluded: string | null;
-  /** How old the others' figures were, from whole-fleet messages; null when there never were any. */
+  /** Age of the other balancers' figures, from whole-fleet messages; null if none ever arrived. */
   readonly loadsAgeMs: number | null;
-  /** How far (0..1) `adaptive` believes differences of that age. */
+  /** How much weight (0..1) `adaptive` gives to differences of that age. */
   readonly trust: number;
-  /** What `adaptive` assumes of a host of which it is not known: the medians, or 1 when nothing is known of any. */
+  /** What `adaptive` assumes for a host with unknown figures: the medians, or 1 if none are known. */
   readonly assumedCapacity: number;
   readonly assumedSpeed: number;
   readonly looked: readonly LookedAt[];
-  /** Hosts that were looked at too and are left out here. */
+  /** Number of considered hosts that are omitted here. */
   readonly unlisted: number;
   readonly picked: string | null;
   readonly end: PickEnd;
 }
 
-/** How one try of a request failed, or why it was refused without one. */
+/** How one attempt of a request failed, or why the request was refused without one. */
 export interface Failure {
-  /** The try, from 1 on; 0 when no host was asked. */
+  /** The attempt, from 1; 0 if no host was tried. */
   readonly attempt: number;
-  /** The host that was asked; null when none was. */
+  /** The host that was tried; null if none. */
   readonly host: string | null;
-  /** As the access log has it: `connect-failed`, `bad-response`, `refused`, … */
+  /** As in the access log: `connect-failed`, `bad-response`, `refused`, … */
   readonly outcome: string;
-  /** In a few words, in printable ASCII: `header name "A_b"`. */
+  /** A short reason in printable ASCII: `header name "A_b"`. */
   readonly reason: string;
 }
 
@@ -78,28 +78,28 @@ export interface Failure {
 export interface Explanation {
   /** Null for a dry run. */
   readonly id: string | null;
-  /** When its first pick was made. */
+  /** Time of the first pick. */
   readonly at: string;
-  /** The class of the request, and the work that it was expected to be (ms of CPU). */
+  /** The request's class, and its expected work (ms of CPU). */
   readonly className: string;
   readonly costMs: number;
-  /** False when nothing is known of the class: it counts as the average of all. */
+  /** False if the cost of the class is unknown: the average of all classes is used. */
   readonly isCostKnown: boolean;
-  /** Empty for a request that was refused before, or whose picks are forgotten while its failure is not. */
+  /** Empty for a request that was refused before a pick, or whose picks have been forgotten while its failure has not. */
   readonly picks: readonly ExplainedPick[];
-  /** The code of the answer that the balancer itself made; empty when a host's was passed on, and for a dry run. */
+  /** The error code of a response made by the balancer; empty if a host's response was relayed, and for a dry run. */
   readonly code: string;
-  /** What went wrong, in order; empty when nothing did. */
+  /** The failures, in order; may be empty. */
   readonly failures: readonly Failure[];
 }
 
 /**
- * What a balancer answers.
+ * A balancer's answer.
  * - `explained`;
- * - `unpicked`: the request is known, and ended before a host was picked, for no reason of ours: its client left;
- * - `forgotten`: it was one of ours, too long ago;
- * - `unknown`: the balancer never gave this id;
- * - `log-off`: it keeps no picks, since its access log is off.
+ * - `unpicked`: the request is known, but its client left before a host was picked;
+ * - `forgotten`: the request was handled here, but its record has been evicted;
+ * - `unknown`: this balancer never issued the id;
+ * - `log-off`: no picks are kept, since the access log is off.
  */
 export type WhyAnswer = { readonly status: 'explained'; readonly explanation: Explanation } | { readonly status: Unexplained };
 

@@ -1,12 +1,12 @@
-// Some libraries print on the console: ioredis does when a user may not use INFO, or needs no password.
-// Such a line would stand among lines of JSON, or in the middle of a table.
+// Some libraries print to the console: ioredis does if a user may not run INFO, or needs no password.
+// Such a line would end up among JSON log lines, or in the middle of a table.
 
 import { format } from 'node:util';
 import type { Log } from './log.js';
 
 type Level = Parameters<Log>[0];
 
-/** Different texts that are passed on: libraries repeat themselves at each reconnect. */
+/** Maximum distinct texts that are logged: libraries repeat themselves on each reconnect. */
 const MAX_TEXTS = 100;
 const MAX_LENGTH = 1000;
 
@@ -15,8 +15,8 @@ const LEVELS = { error: 'error', warn: 'warn', trace: 'warn', info: 'info', log:
 >;
 
 /**
- * Turns what libraries print on this thread's console, and Node.js's own warnings, into log lines; each text once.
- * Called where a process or a thread begins, never by what a program imports: the console is the program's.
+ * Redirects this thread's console output by libraries, and Node.js warnings, to the log; each text once.
+ * Call it from the entry point of a process or thread, never from the importable API: there the console belongs to the program.
  */
 export function captureConsole(log: Log): void {
   const said = new Set<string>();

@@ -1,5 +1,5 @@
-// What a process writes: its log, one JSON line for each event, on stderr, by pino; and sinks for lines that come
-// by the thousand. The only importer of pino. Worker threads hand their lines to the main thread, so that lines never mix.
+// Output of a process: its log, one JSON line per event, on stderr, written by pino; and sinks for high-volume lines.
+// The only importer of pino. Worker threads pass their lines to the main thread, so that lines never interleave.
 
 import { constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,25 +9,25 @@ const require = createRequire(import.meta.url);
 type Pino = typeof import('pino').pino;
 type Destination = ReturnType<Pino['destination']>;
 
-/** Loaded by who writes: most commands write no log, and would start a fifth later. */
+/** Loaded lazily: most commands write no log, and loading pino makes a start 20 % slower. */
 const loadPino = (): Pino => (require('pino') as typeof import('pino')).pino;
 
 /** Log levels, least severe first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** How much is logged: this level and what is more severe. */
+/** Log threshold: this level and more severe ones are logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What each line has by itself: a field of the same name would stand there twice, and readers of JSON keep one of the two. */
 type LineKey = 'level' | 'time' | 'name' | 'msg';
 
-/** Values that go with a log line, by name. No secrets. */
+/** Named values of a log line. No secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Writes one log line. */
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields & { readonly [key in LineKey]?: never }) => void;
 
-/** The log of this process; `name` is on each line, so that the lines of a fleet can be told apart. */
+/** Creates the log of this process; each line carries `name`, to distinguish the processes of a fleet. */
 export function createLog(level: LogLevel, name: string): Log {
   const pino = loadPino();
   const logger = pino(
@@ -42,7 +42,7 @@ export function createLog(level: LogLevel, name: string): Log {
   return (lineLevel, message, fields = {}) => logger[lineLevel](fields, message);
 }
 
-/** Standard error for the log. A full disk or a slow reader behind it costs lines, and neither the process nor its end. */
+/** Opens standard error for the log. A full disk or a slow reader loses lines, but never blocks the process or its exit. */
 function openStandardError(pino: Pino): Destination {
   let hasFailed = false;
   let isExiting = false;
@@ -54,14 +54,14 @@ function openStandardError(pino: Pino): Destination {
     maxWrite: ONE_PIECE_BYTES,
     retryEAGAIN: () => !isExiting,
   });
-  // At an error that is not EPIPE pino throws.
+  // pino throws on errors other than EPIPE.
   stream.removeAllListeners('error').on('error', () => {
     hasFailed = true;
   });
   stream.on('write', () => {
     hasFailed = false;
   });
-  // What pino calls when the process exits; where writing fails it would try for ever.
+  // Called by pino on process exit; if writes fail it would retry forever.
   const flushSync = stream.flushSync.bind(stream);
   stream.flushSync = () => {
     isExiting = true;
@@ -75,44 +75,43 @@ function openStandardError(pino: Pino): Destination {
   return stream;
 }
 
-/** Where lines go that come by the thousand: written without waiting, within bounded memory. */
+/** A sink for high-volume lines: non-blocking, with bounded memory. */
 export interface LineSink {
-  /** Takes a line with its `\n`. It is written within about a second; or it is dropped, and that is told. */
+  /** Takes a line with its `\n`. It is written within about a second, or dropped and reported to `onDrop`. */
   write(line: string): void;
-  /** For rotation, after the file was moved away: the next lines go to a new file of the old name. No line is lost or doubled. */
+  /** For rotation, after the file was renamed: further lines go to a new file of the old name. No line is lost or duplicated. */
   reopen(): void;
-  /** Writes what is left, for a second at most; what is left then is lost. Lines that still come are dropped. */
+  /** Flushes for at most a second; what remains then is lost. Further lines are dropped. */
   close(): Promise<void>;
 }
 
-/** Lines are gathered before they are handed over, or the stream would copy all it holds at each of them; at most for FLUSH_MS. */
+/** Lines are batched, for at most FLUSH_MS: the stream would copy its whole buffer for each line. */
 const GATHERED_BYTES = 16 << 10;
 const FLUSH_MS = 1000;
-/** Of one write. A busy process comes to writing but once in a while, and must not fall behind then. */
+/** Maximum size of one write. A busy process gets to write only now and then, and must not fall behind. */
 const WRITE_BYTES = 256 << 10;
-/** While the disk or the reader is slow so much is kept; lines beyond it are dropped. */
+/** Maximum bytes buffered while the disk or the reader is slow; further lines are dropped. */
 const KEPT_BYTES = 8 << 20;
 
 /**
- * What others write to too, and is no file, takes no more than this in one piece: PIPE_BUF of pipe(7). A line that is
- * longer can be torn by theirs.
+ * The largest atomic write to a shared pipe: PIPE_BUF of pipe(7). Output of other processes can split longer lines.
  */
 const ONE_PIECE_BYTES = 4096;
 
 const CLOSE_MS = 1000;
-/** A file that was moved away is given longer: a slow disk has up to KEPT_BYTES to take. */
+/** Longest close of a rotated file: a slow disk may have up to KEPT_BYTES left to write. */
 const MOVED_CLOSE_MS = 30_000;
 
-/** Pauses before a full pipe is tried again, the first and the longest. */
+/** The first and the longest delay before retrying a full pipe. */
 const RETRY_MS = 5;
 const MAX_RETRY_MS = 500;
 
 /**
- * Opens a file for lines, to append to; an empty name is standard output, which cannot be opened anew.
- * Whatever becomes of the file or its reader, `write` neither throws nor waits; each line that is dropped is told by
- * `onDrop`. Throws the system's error when the file cannot be opened; when a `reopen` cannot, the old file stays.
- * A process that exits without `close` loses what was not written yet.
- * @param isShared other processes write there too: lines must not mix
+ * Opens a file for appending lines; an empty name means standard output, which cannot be reopened.
+ * Whatever happens to the file or its reader, `write` neither throws nor blocks; `onDrop` is called for each dropped
+ * line. Throws the system's error if the file cannot be opened; if a `reopen` fails, the old file stays in use.
+ * A process that exits without `close` loses the lines not yet written.
+ * @param isShared other processes write there too: lines must not interleave
  */
 export function openLineSink(file: string, onDrop: () => void, isShared = false): LineSink {
   let current = new LineFile(file, onDrop, isShared);
@@ -141,43 +140,43 @@ export function openLineSink(file: string, onDrop: () => void, isShared = false)
   };
 }
 
-/** One open file, pipe or terminal. All that can go wrong with it ends here. */
+/** One open file, pipe or terminal. All its errors are handled here. */
 class LineFile {
   readonly #fd: number;
   readonly #stream: Destination;
   readonly #closed: Promise<void>;
   readonly #onDrop: () => void;
   readonly #flushing: NodeJS.Timeout;
-  /** So much is handed over at once. */
+  /** Size of a chunk passed to the stream. */
   readonly #pieceBytes: number;
   #gathered = '';
   #gatheredLines = 0;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
-  /** Nobody will ever read what is written. */
+  /** The reader is gone for good. */
   #isBroken = false;
   #isEnding = false;
   #isGivenUp = false;
 
   constructor(file: string, onDrop: () => void, isShared: boolean) {
     this.#fd = openForLines(file);
-    // A file takes every write in one piece.
+    // Writes to a regular file are atomic.
     const isPieced = isShared && !fstatSync(this.#fd).isFile();
     this.#pieceBytes = isPieced ? ONE_PIECE_BYTES : GATHERED_BYTES;
     this.#onDrop = onDrop;
     this.#stream = loadPino().destination({
-      // With a minLength of 0 it would ignore our flush.
+      // With a minLength of 0 the stream ignores flush().
       dest: this.#fd,
       sync: false,
       minLength: 1,
       maxLength: KEPT_BYTES,
       maxWrite: isPieced ? ONE_PIECE_BYTES : WRITE_BYTES,
-      // Its own retry waits 100 ms whenever a pipe is full, which a quick reader never deserves.
+      // Its own retry waits 100 ms on each full pipe, too long for a fast reader.
       retryEAGAIN: () => false,
     });
-    // What pino does at an error: silence the stream without a word, or throw.
+    // Replaces pino's handler, which silently disables the stream, or throws.
     this.#stream.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
-    // What pino calls when the process exits: on a full disk it would try for ever.
+    // Called by pino on process exit: on a full disk it would retry forever.
     this.#stream.flushSync = () => undefined;
     this.#stream.on('drop', () => this.#dropGathered()).on('write', () => this.#written());
     this.#closed = new Promise((resolve) => this.#stream.once('close', resolve));
@@ -191,7 +190,7 @@ class LineFile {
     this.#gatheredLines++;
   }
 
-  /** Whether the file of this name is this one, so that opening it anew would change nothing. */
+  /** Whether this name still refers to this file, so that reopening would change nothing. */
   isAt(file: string): boolean {
     if (this.#isBroken) return false;
     const named = statOf(file);
@@ -199,7 +198,7 @@ class LineFile {
     return named?.ino === own.ino && named.dev === own.dev;
   }
 
-  /** Writes what is left and closes; resolves after `timeoutMs` at the latest. A second call may shorten it. */
+  /** Flushes and closes; resolves within `timeoutMs`. A second call may shorten the timeout. */
   async end(timeoutMs: number): Promise<void> {
     clearInterval(this.#flushing);
     this.#handOver();
@@ -216,7 +215,7 @@ class LineFile {
     clearTimeout(timer);
   }
 
-  /** Gives the stream what is gathered; if it has too much already, it says `drop` at once. */
+  /** Passes the batch to the stream; if its buffer is full, it emits `drop` at once. */
   #handOver(): void {
     if (this.#gatheredLines === 0) return;
     if (this.#isBroken) this.#dropGathered();
@@ -234,7 +233,7 @@ class LineFile {
     this.#retryMs = RETRY_MS;
   }
 
-  /** A write has failed; the stream keeps what it was to write, for the next write or flush. */
+  /** Handles a failed write; the stream keeps the data for the next write or flush. */
   #failed({ code }: NodeJS.ErrnoException): void {
     if (this.#isBroken) return;
     clearTimeout(this.#retry);
@@ -251,30 +250,30 @@ class LineFile {
     try {
       this.#stream.flush();
     } catch {
-      // It has ended, though not well: closing the file failed.
+      // The stream has ended, but closing the file failed.
     }
   }
 }
 
 const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
 
-/** Opens what lines go to so that a write never blocks one of Node's few threads for files. */
+/** Opens the sink's target so that a write never blocks a thread of Node's small file I/O pool. */
 function openForLines(file: string): number {
   if (file === '') return openStandardOutput();
-  // Open for reading too, a FIFO waits for no reader, and outlives those that come and go.
+  // Opened read-write, a FIFO does not wait for a reader and survives readers that come and go.
   const isFifo = statOf(file)?.isFIFO() === true;
   return openSync(file, isFifo ? O_RDWR | O_NONBLOCK : O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o640);
 }
 
-/** A pipe or terminal is opened once more, since others who hold it may want it to block. */
+/** Reopens a pipe or terminal: O_NONBLOCK on a shared descriptor would affect other processes. */
 function openStandardOutput(): number {
   try {
     const stats = fstatSync(1);
     if (stats.isFIFO() || stats.isCharacterDevice()) return openSync('/dev/stdout', O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
   } catch {
-    // Not every pipe may be opened by its name; where there is no standard output at all, each write will say so.
+    // Not every pipe can be opened by name; without any standard output, each write fails.
   }
-  // Looking at it is enough: Node then takes care that a socket (and such a pipe) does not block.
+  // The access alone makes Node set a socket (and such a pipe) non-blocking.
   return process.stdout.fd;
 }
 

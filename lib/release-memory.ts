@@ -1,16 +1,16 @@
-// Gives back the memory that only the start needed. Loading modules leaves some ten megabytes of garbage in each
-// thread, which V8 would keep for want of a reason to look.
+// Releases the memory that only the start needed. Loading modules leaves about 10 MB of garbage in each thread, which
+// V8 would not collect without allocation pressure.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** By then a thread has loaded what it needs. */
+/** By then a thread has loaded its modules. */
 const AFTER_MS = 1500;
 
-/** Collects the garbage of the start of this thread, soon. Once: more collections free nothing that one does not. */
+/** Schedules one garbage collection of this thread after its start. Once: further collections free no more. */
 export function releaseStartMemory(): void {
   setTimeout(() => {
-    // The flag is the whole process's, and other threads do the same: it is left set.
+    // The flag is process-wide and other threads set it too: leave it set.
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('globalThis.gc') as (() => void) | undefined;
     collect?.();

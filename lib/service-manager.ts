@@ -1,18 +1,17 @@
-// Tells the service manager (systemd, Type=notify) that this process is ready or stops, through systemd-notify:
-// Node.js has no datagram sockets of the unix domain. At most one systemd-notify runs, for a bounded time, and ends
-// with this process; whatever becomes of it, the start and the end of this process neither wait for it nor fail.
-// Protocol: sd_notify(3).
+// Notifies the service manager (systemd, Type=notify) that this process is ready or stopping. It runs systemd-notify,
+// since Node.js has no Unix datagram sockets. At most one systemd-notify runs, for a bounded time, and it ends with
+// this process; if it hangs or fails, the start and the stop of this process are unaffected. Protocol: sd_notify(3).
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { SECOND } from './clock.js';
 import { messageOf } from './errors.js';
 import type { Log } from './log.js';
 
-/** What the service manager hears; without one, nothing happens. */
+/** Notifications to the service manager; no-ops without one. */
 export interface ServiceManager {
-  /** This process takes requests now, or does whatever else it is for. `status` is one line for `systemctl status`. */
+  /** The process is in service. `status` is one line for `systemctl status`. */
   ready(status: string): void;
-  /** This process has begun to stop; from then on it is not ready any more. */
+  /** The process has begun to stop and is no longer ready. */
   stopping(status: string): void;
 }
 
@@ -25,14 +24,14 @@ export interface NotifyOptions {
 /** systemd-notify waits 5 s for the manager to take a message. */
 const TIMEOUT_MS = 10 * SECOND;
 
-/** The path of a socket, or `@` and its name in the abstract namespace: unix(7) has room for 107 bytes. */
+/** A socket's path, or `@` and its name in the abstract namespace: at most 107 bytes, by unix(7). */
 const SOCKET = /^[/@][\x21-\x7e]{1,106}$/;
 
 const MAX_TEXT = 500;
 
 /**
- * Opens the way to the service manager that NOTIFY_SOCKET names, and takes the variable out of `env`: what this
- * process starts must not speak in its place. An address that cannot be one is logged and ignored.
+ * Connects to the service manager at NOTIFY_SOCKET, and removes the variable from `env`: child processes must not
+ * notify in its place. An invalid address is logged and ignored.
  */
 export function openServiceManager(
   log: Log,
@@ -45,7 +44,7 @@ export function openServiceManager(
     log('warn', 'NOTIFY_SOCKET is no path of a socket and is ignored', { value: JSON.stringify(socket.slice(0, MAX_TEXT)) });
   if (!SOCKET.test(socket)) return { ready: () => undefined, stopping: () => undefined };
 
-  /** What is said next, by name: a later value replaces one that was not sent yet. */
+  /** Pending assignments, by name: a later value replaces one not yet sent. */
   const waiting = new Map<string, string>();
   let running: ChildProcess | undefined;
   let isStopping = false;
@@ -115,7 +114,7 @@ export function openServiceManager(
   };
 }
 
-/** Text that cannot begin a further assignment, nor be refused as an argument. */
+/** Makes text safe: it can neither start another assignment nor be rejected as an argument. */
 function oneLine(text: string): string {
   return text
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')

@@ -1,22 +1,22 @@
-// How a process ends: what was opened is closed in reverse order; the first signal is graceful, a second
-// one forces. The exit code says which it was.
+// How a process ends: resources close in reverse order of opening; the first signal stops gracefully, a second one
+// forces. The exit code says which it was.
 
 import type { Log } from './log.js';
 
-/** Closes one thing; may take a while. */
+/** Closes one resource; may take a while. */
 export type Closer = () => void | Promise<void>;
 
 /**
- * A second SIGINT sooner than this is the same Ctrl-C: the terminal sends it to the whole group of
- * processes, and npm passes it on once more. A second SIGTERM always counts.
+ * A second SIGINT within this time is the same Ctrl-C: the terminal sends it to the whole process group, and npm
+ * forwards it once more. A second SIGTERM always counts.
  */
 const SAME_CTRL_C_MS = 400;
 
-/** How a process that is told to stop does so. */
+/** The shutdown sequence of a process. */
 export interface Shutdown {
-  /** Adds a closer; the last one added is the first to be called. */
+  /** Adds a closer; the last one added runs first. */
   add(closer: Closer): void;
-  /** Runs all closers, once; a closer that fails does not keep the others from running. */
+  /** Runs all closers, once; a failing closer does not prevent the others from running. */
   run(): Promise<void>;
 }
 
@@ -44,17 +44,16 @@ export function createShutdown(onError: (error: unknown) => void): Shutdown {
   };
 }
 
-/** What differs where several processes stop together. */
+/** Options for processes that stop as a group. */
 export interface StopOptions {
-  /** The signals that count; SIGINT and SIGTERM unless told. */
+  /** The signals to handle. Default: SIGINT and SIGTERM. */
   readonly signals?: readonly ('SIGINT' | 'SIGTERM')[];
   /** Called before a second signal ends the process. */
   readonly onForce?: () => void;
 }
 
 /**
- * Runs the shutdown on SIGINT and SIGTERM, then ends the process: 0 when all was closed, 1 when a second
- * signal forced it.
+ * Runs the shutdown on SIGINT and SIGTERM, then exits: 0 if everything closed, 1 if a second signal forced it.
  */
 export function stopOnSignals(shutdown: Shutdown, log: Log, { signals = ['SIGINT', 'SIGTERM'], onForce }: StopOptions = {}): void {
   let firstAtMs: number | undefined;
@@ -75,11 +74,11 @@ export function stopOnSignals(shutdown: Shutdown, log: Log, { signals = ['SIGINT
 }
 
 /**
- * Ends the process, with exit code 1, when the parent that forked it is gone: nobody is left to wait for,
- * and nobody to stop it later. To be called first of all: a parent can go while its child still starts.
+ * Exits with code 1 once the parent that forked this process is gone: nobody would stop it later. Call it first: the
+ * parent can die while the child starts.
  */
 export function endWithParent(): void {
-  // False when it has gone already; undefined without such a parent.
+  // False if it is already gone; undefined without such a parent.
   if (process.connected === false) process.exit(1);
   process.on('disconnect', () => process.exit(1));
 }

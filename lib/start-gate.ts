@@ -1,28 +1,28 @@
-// When a new balancer begins to serve: once the fleet thread knows what can be known, the hosts that it knows may be
-// picked, and no other balancer is known to have its name. Each wait is bounded; until then requests wait, since
-// without hosts they could only fail.
+// Decides when a new balancer begins to serve: once the fleet thread has synchronized, its hosts are candidates, and
+// no other balancer is known to have its name. Each wait is bounded; until then requests are held, since without hosts
+// they could only fail.
 
 import { SECOND } from './clock.js';
 
 /** Longest wait for the fleet thread. */
 const OPEN_WITHIN_MS = 3 * SECOND;
 
-/** The same where hosts are named on the command line: they are known without Redis, and only a machine that is short of CPU needs longer. */
+/** The same with hosts from the command line: they are known without Redis, so only a machine short of CPU needs longer. */
 const OPEN_WITH_STATICS_WITHIN_MS = 15 * SECOND;
 
-/** Longest wait for Redis to say whether an operator took out one of the hosts that are known. */
+/** Longest wait for Redis to say whether an operator took out one of the known hosts. */
 const WORDS_WITHIN_MS = 500;
 
-/** Longest wait for the check of the name, which a heartbeat makes, or which is left out when Redis can't be reached. */
+/** Longest wait for the name check, which the first heartbeat does, or which is skipped if Redis is unreachable. */
 const NAME_WITHIN_MS = 15 * SECOND;
 
 /** The gate of one balancer; it opens once. */
 export class StartGate {
-  /** Resolves with null when the balancer is to serve, or with a description of the balancer that has its name. */
+  /** Resolves with null when the balancer may serve, or with a description of the balancer that holds its name. */
   readonly opened: Promise<string | null>;
   readonly #timers: readonly NodeJS.Timeout[];
   #open: (holder: string | null) => void = () => undefined;
-  /** Announcements of hosts that the candidates' list does not contain yet. */
+  /** Number of announcements whose hosts are not yet in the candidate list. */
   #unlisted = 0;
   #isSynced = false;
   #isNameChecked = false;
@@ -47,12 +47,12 @@ export class StartGate {
     void this.opened.then(() => this.close());
   }
 
-  /** Whether requests are let through. */
+  /** Whether requests pass. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** What the start still waits for, as a person reads it; empty once the gate is open. */
+  /** What the start still waits for, in readable form; empty once the gate is open. */
   get waitingFor(): string {
     if (this.#isOpen) return '';
     if (!this.#isTimeOver && !this.#isSynced) return 'what the fleet knows of hosts is still being read';
@@ -60,43 +60,43 @@ export class StartGate {
     return 'whether another balancer has this name is still being checked';
   }
 
-  /** Waits for nothing any more: the start has failed or is over. */
+  /** Stops waiting: the start has failed or is over. */
   close(): void {
     this.#timers.forEach(clearTimeout);
   }
 
-  /** The fleet thread has announced hosts; the answer to it is on its way. */
+  /** The fleet thread has announced hosts; the reply is on its way. */
   onAnnounced(): void {
     this.#unlisted++;
     setTimeout(() => this.onSynced(), WORDS_WITHIN_MS).unref();
   }
 
-  /** The hosts of one announcement may be picked. */
+  /** The hosts of one announcement are now candidates. */
   onListed(): void {
     this.#unlisted--;
     this.#look();
   }
 
-  /** Everything that can be known now is known. */
+  /** The fleet thread has read all that it can read for now. */
   onSynced(): void {
     this.#isSynced = true;
     this.#look();
   }
 
-  /** The name is this balancer's, as far as can be known. */
+  /** The name is this balancer's, as far as can be determined. */
   onNameChecked(): void {
     this.#isNameChecked = true;
     this.#look();
   }
 
-  /** Another balancer lives under the name. */
+  /** A live balancer holds the name. */
   onNameTaken(holder: string): void {
     if (this.#isOpen) return;
     this.#isNameTaken = true;
     this.#open(holder);
   }
 
-  /** The fleet thread died: what it had announced is not listed by it any more. */
+  /** The fleet thread died: its pending announcements will never be listed. */
   onThreadDeath(): void {
     this.#unlisted = 0;
   }

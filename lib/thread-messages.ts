@@ -1,5 +1,5 @@
-// What the three threads of a balancer say to each other, besides the shared table. Only what is not
-// a number, and only when it changes.
+// Messages between the three threads of a balancer, besides the shared table: only what is not a number, and only on
+// change.
 
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
@@ -10,42 +10,42 @@ import type { HealthRules, HostTls } from './config/traffic-config.js';
 
 /** From the main thread to the fleet thread. */
 export type ToFleet =
-  /** The traffic thread changed what it holds against a host: build the candidates' list anew. */
+  /** The traffic thread changed its verdict on a host: rebuild the candidate list. */
   | { readonly type: 'verdict' }
-  /** Classes of requests have these names from now on; null for one that is no more. */
+  /** New names of request classes; null for a removed class. */
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
-  /** What hosts said of themselves in their answers. */
+  /** Load reports from response headers of hosts. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
-  /** Why a request went where it went; the token is of the `why` that asked. */
+  /** The explanation of a routing decision; the token is that of the `why` question. */
   | { readonly type: 'why-answer'; readonly token: string; readonly answer: WhyAnswer }
-  /** The answer to a `hosts` message that added some: the traffic thread knows them, and they may be picked. */
+  /** The reply to a `hosts` message that added hosts: the traffic thread knows them, so they may become candidates. */
   | { readonly type: 'hosts-known' }
-  /** Nothing uses this removed slot any more. */
+  /** This removed slot is no longer in use. */
   | { readonly type: 'slot-released'; readonly slot: number }
-  /** The way to the hosts thread, also after that thread was started again. */
+  /** The port to the hosts thread; sent again after that thread restarts. */
   | { readonly type: 'hosts-port'; readonly port: MessagePort }
-  /** This balancer is about to stop: mastership goes to another one, and all else goes on until `stop`. */
+  /** This balancer is about to stop: give up mastership, and continue everything else until `stop`. */
   | { readonly type: 'resign' }
   | { readonly type: 'stop' };
 
 /** From the fleet thread to the main thread. */
 export type FromFleet =
-  /** Hosts that came may be picked only after `hosts-known`; those that left can't be picked any more. */
+  /** Added hosts become candidates only after `hosts-known`; removed ones are candidates no more. */
   | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
-  /** The answer to `hosts-known`: the hosts are in the candidates' list, unless something is held against them. */
+  /** The reply to `hosts-known`: the hosts are in the candidate list, unless they are being avoided. */
   | { readonly type: 'listed' }
-  /** The table is as full as it can be for now: Redis was read, or can't be reached. */
+  /** The table is as complete as it can be for now: Redis was read, or is unreachable. */
   | { readonly type: 'synced' }
-  /** This balancer has its name for itself, as far as can be known for now. */
+  /** No other balancer has this name, as far as can be determined for now. */
   | { readonly type: 'name-checked' }
-  /** Another balancer has this one's name: the one that `holder` describes. Said only before `name-checked`. */
+  /** Another balancer, described by `holder`, has this name. Sent only before `name-checked`. */
   | { readonly type: 'name-taken'; readonly holder: string }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
-  /** What operators set for the whole fleet: the algorithm (null: none), and all fields, for the next fleet thread should this one die. */
+  /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
-  /** Somebody asks why a request went, or would go, where. */
+  /** A `meercat why` question: where a request went or would go, and why. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
-  /** An operator has ejected this host: what it has in flight is ended. Said once. */
+  /** An operator ejected this host: abort its requests in flight. Sent once. */
   | { readonly type: 'host-ejected'; readonly slot: number }
   | LogMessage
   | { readonly type: 'stopped' };
@@ -58,7 +58,7 @@ export type FromHosts = LogMessage | { readonly type: 'stopped' };
 
 /** From the fleet thread to the hosts thread, on their own port. */
 export type FleetToHosts =
-  /** Gather from now on; `rows` and `costs` are what this balancer knows, in case Redis knows less. */
+  /** Start gathering; `rows` and `costs` are this balancer's knowledge, in case Redis has less. */
   | {
       readonly type: 'become-master';
       readonly term: number;
@@ -71,9 +71,9 @@ export type FleetToHosts =
 
 /** From the hosts thread to the fleet thread, on their own port. */
 export type HostsToFleet =
-  /** Redis refused a write because of this newer term. */
+  /** Redis rejected a write because of this newer term. */
   | { readonly type: 'fenced'; readonly term: number }
-  /** The table of this term could not be published for as long as a lease lasts. */
+  /** The table of this term could not be published for a whole lease TTL. */
   | { readonly type: 'unwritten'; readonly term: number; readonly reason: string };
 
 /** A log line of a worker thread, for the main thread to write. */
@@ -82,35 +82,35 @@ export interface LogMessage {
   readonly line: Parameters<Log>;
 }
 
-/** What a balancer's fleet and hosts threads need of its configuration. */
+/** The part of a balancer's configuration that its fleet and hosts threads need. */
 export interface ThreadConfig {
   readonly name: string;
-  /** Where clients reach this balancer, for people who read it in Redis. */
+  /** Where clients reach this balancer; informational, shown in Redis. */
   readonly url: string;
   readonly version: string;
   /** Differs for every start of the process. */
   readonly instance: string;
-  /** When the process joined the fleet, as epoch milliseconds: its place in the succession. */
+  /** When the process joined the fleet, in epoch milliseconds; determines its place in the succession. */
   readonly joinedAtMs: number;
-  /** Redis addresses as given; the first carries the data. */
+  /** Redis addresses as given; the first one holds the data. */
   readonly redis: readonly string[];
   readonly namespace: string;
   readonly leaseTtlMs: number;
   readonly statics: readonly StaticHost[];
   readonly health: HealthRules;
-  /** For checks of hosts with `https://`. */
+  /** For health checks of `https://` hosts. */
   readonly tls: HostTls;
 }
 
-/** What the fleet thread is started with. */
+/** The initial data of the fleet thread. */
 export interface FleetThreadData {
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;
-  /** The hosts that have slots already, when an earlier fleet thread died, in the order in which they came. */
+  /** The hosts that already have slots from an earlier fleet thread that died, in order of arrival. */
   readonly known: readonly SlotHost[];
-  /** The slots of hosts that have left, and on which requests are still in flight: `slot-released` follows for each. */
+  /** Slots of removed hosts with requests still in flight: a `slot-released` follows for each. */
   readonly leaving: readonly number[];
-  /** The classes of requests that have an id. */
+  /** The request classes that have an id. */
   readonly classes: readonly (readonly [id: number, name: string])[];
   /** The settings as an earlier fleet thread last read them. */
   readonly settings: Readonly<Record<string, string>>;
@@ -119,7 +119,7 @@ export interface FleetThreadData {
   readonly hasResigned: boolean;
 }
 
-/** What the hosts thread is started with. */
+/** The initial data of the hosts thread. */
 export interface HostsThreadData {
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;

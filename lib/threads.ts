@@ -1,26 +1,26 @@
-// A worker thread that is started again when it dies. Routing goes on meanwhile: the traffic thread
-// needs nothing of the others for a pick.
+// A worker thread that is restarted when it dies. Routing continues meanwhile: the traffic thread does not need the
+// others for a pick.
 
 import { type Transferable, Worker } from 'node:worker_threads';
 import { messageOf } from './errors.js';
 
-/** The pause before a dead thread is started again: a fault at start must not become a busy loop. */
+/** Delay before a dead thread is restarted: a crash at start must not become a busy loop. */
 const RESTART_AFTER_MS = 200;
 
-/** Room for short-lived objects: these threads make few of them, and with V8's usual 48 MB each would keep that much for good. */
+/** Size of V8's young generation. These threads allocate little; with the default of 48 MB each would hold that much permanently. */
 const YOUNG_MB = 2;
 
-/** How long a thread may take to stop in good order. */
+/** Longest graceful stop of a thread. */
 const STOP_TIMEOUT_MS = 3000;
 
-/** What keeps a thread running. */
+/** How to run a thread. */
 export interface ThreadOptions<To, From extends { readonly type: string }> {
   /** The compiled entry file. */
   readonly entry: URL;
-  /** What the thread starts with, made anew for each start; ports in it must be in `transfer`. */
+  /** Builds the thread's initial data for each start; ports in it must be listed in `transfer`. */
   readonly start: (isAgain: boolean) => { readonly data: unknown; readonly transfer: readonly Transferable[] };
   readonly onMessage: (message: From) => void;
-  /** The thread died, for this reason; it is about to be started again. */
+  /** Called when the thread has died, before it is restarted. */
   readonly onDeath: (reason: string) => void;
   readonly stopMessage: To;
 }
@@ -28,11 +28,11 @@ export interface ThreadOptions<To, From extends { readonly type: string }> {
 /** A thread that keeps running until it is stopped. */
 export interface Thread<To> {
   post(message: To, transfer?: readonly Transferable[]): void;
-  /** Asks the thread to stop; ends it after 3 s. */
+  /** Asks the thread to stop; terminates it after 3 s. */
   stop(): Promise<void>;
 }
 
-/** How {@link keepThread} is called, for who is handed another way to run a thread's entry. */
+/** The type of {@link keepThread}, for callers that accept a replacement. */
 export type KeepThread = typeof keepThread;
 
 /** Starts a thread and keeps it running. */
@@ -65,7 +65,7 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
 
   return {
     post(message, transfer = []) {
-      // A thread that is just dead gets nothing: its successor starts from the present state.
+      // A dead thread gets no message: its successor starts from the current state.
       current.postMessage(message, [...transfer]);
     },
     async stop() {
@@ -75,7 +75,7 @@ export function keepThread<To, From extends { readonly type: string }>(options: 
       const ended = new Promise<void>((resolve) => {
         current.once('exit', () => resolve());
       });
-      // A thread that has stopped may still hold a timer of a library's; it is not waited for.
+      // A stopped thread may still hold a library's timer; do not wait for it.
       current.on('message', (message: From) => {
         if (message.type === 'stopped') void current.terminate();
       });

@@ -1,24 +1,24 @@
-// When a time limit counts as passed. Two rules, for every wait on a socket: what has arrived is read first, and a
-// process that was itself stopped (SIGSTOP, a suspended machine) does not hold the pause against anybody.
+// When a timeout counts as expired. Two rules for every wait on a socket: data that has arrived is read first, and a
+// pause of this process (SIGSTOP, a suspended machine) does not count.
 
 import { performance } from 'node:perf_hooks';
 
 /**
- * A turn of the event loop that is late by more than this means that the process did not run: no work of ours takes
- * as long. Also the least time that others have after such a turn.
+ * An event loop turn that is late by more than this means that the process did not run: nothing here blocks for that
+ * long. Also the minimum time left to a peer after such a turn.
  */
 export const LATE_MS = 1000;
 
-/** A time limit that is running. */
+/** A running timeout. */
 export interface Timeout {
-  /** Ends it; it does not pass any more. */
+  /** Cancels the timeout. */
   clear(): void;
 }
 
 /**
- * Calls `onPassed` once, after this time, unless it is cleared: after the event loop has read what had arrived by
- * then. When the process was stopped meanwhile, the limit is extended once, by the pause but not by more than
- * itself. It does not keep the process running.
+ * Calls `onPassed` once after this time, unless cleared, and only after the event loop has read the data that had
+ * arrived by then. If the process was paused meanwhile, the timeout is extended once, by the pause but at most by its
+ * own length. It does not keep the process running.
  */
 export function startTimeout(timeoutMs: number, onPassed: () => void): Timeout {
   let immediate: NodeJS.Immediate | undefined;

@@ -1,4 +1,4 @@
-// Meercat's version, as its package says.
+// Meercat's version, from its package.json.
 
 import { readFileSync } from 'node:fs';
 

@@ -1,5 +1,5 @@
-// Garbage under Meercat's own keys in Redis, and other people's keys beside them: what is written by hand or
-// by another program harms neither routing nor the process, and is gone once it is removed.
+// Garbage under Meercat's own keys in Redis, and foreign keys beside them: neither affects routing or the process, and
+// garbage has no effect after it is removed.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ import { VICTIM, withVictim, worksAgain } from './support/victim.js';
 
 const test = suite('bad keys');
 
-test('garbage in the stored table is dropped and counted by who reads it, and the master writes over it', () =>
+test('garbage in the stored table is dropped and counted by its readers, and the master overwrites it', () =>
   withVictim(async (victim) => {
     const { client, redis, each } = victim;
     const garbage = [
@@ -25,7 +25,7 @@ test('garbage in the stored table is dropped and counted by who reads it, and th
     ];
     for (const text of garbage) {
       await client.set(KEYS.table, text);
-      // Balancers read the stored table when they subscribe anew.
+      // Balancers read the stored table after resubscribing.
       const before = each.counter('tables_dropped_malformed') + each.counter('tables_dropped_version');
       await until(
         async () => {
@@ -45,7 +45,7 @@ test('garbage in the stored table is dropped and counted by who reads it, and th
     });
   }));
 
-test('a term in Redis that is no number leaves one master, and terms that are numbers', () =>
+test('a term in Redis that is not a number leaves one master, and numeric terms', () =>
   withVictim(async (victim) => {
     const { client } = victim;
     for (const text of ['x', '-5', '1e400', 'NaN', '', '99999999999999999999', '0x10', '3.7']) {
@@ -69,13 +69,13 @@ const FORGED_TERMS = [
   ['an event', KEYS.events, (term: number) => JSON.stringify({ v: 1, at: 'x', event: 'master-elected', name: 'b9', term })],
 ] as const;
 
-test('messages of a term beyond all counting do not end mastership for ever', () =>
+test('messages with an absurdly high term do not end mastership forever', () =>
   withVictim(async (victim) => {
     for (const [what, channel, build] of FORGED_TERMS) {
       for (const term of [Number.MAX_SAFE_INTEGER, MAX_TERM]) {
         const before = victim.each.counter('events_dropped');
         await victim.client.publish(channel, build(term));
-        // Events come in order: this one is counted after that one was acted on.
+        // Events arrive in order: once this one is counted, the earlier one has been processed.
         await victim.client.publish(KEYS.events, 'x');
         await until(() => victim.each.counter('events_dropped') > before);
         await worksAgain(victim);
@@ -84,7 +84,7 @@ test('messages of a term beyond all counting do not end mastership for ever', ()
     }
   }));
 
-/** What each key is not. */
+/** A wrong type for each key. */
 const WRONG_TYPES: Readonly<Record<string, 'list' | 'string'>> = {
   [KEYS.lease]: 'list',
   [KEYS.term]: 'list',
@@ -98,12 +98,12 @@ const WRONG_TYPES: Readonly<Record<string, 'list' | 'string'>> = {
 };
 
 async function spoil(client: Commands, key: string): Promise<void> {
-  // At one stroke: the key may be written at any moment.
+  // Atomically, since the fleet can write the key at any moment.
   const writes = client.multi().del(key);
   await (WRONG_TYPES[key] === 'list' ? writes.rpush(key, 'x') : writes.set(key, 'x')).exec();
 }
 
-/** Together, those that do not keep each other from being used. */
+/** Groups of keys that do not mask each other. */
 const GROUPS = [
   [KEYS.lease],
   [KEYS.term],
@@ -113,7 +113,7 @@ const GROUPS = [
   [KEYS.balancer(VICTIM)],
 ];
 
-/** Spoils these keys of a fleet of its own, which mends them itself; the settings are an operator's, and only passed over. */
+/** Corrupts these keys of a fleet, which repairs them itself, except the settings, which only operators write. */
 function spoilGroup(group: readonly string[]): Promise<void> {
   return withVictim(async (victim) => {
     const { client, each } = victim;
@@ -134,19 +134,19 @@ function spoilGroup(group: readonly string[]): Promise<void> {
   });
 }
 
-test('keys of a wrong type harm no request, and the fleet writes them anew', async () => {
+test('keys of a wrong type affect no request, and the fleet rewrites them', async () => {
   assert.equal(GROUPS.flat().toSorted(), Object.keys(WRONG_TYPES).toSorted());
   const spoiled = GROUPS.map((group) =>
     spoilGroup(group).catch((error: Error) => {
       throw new Error(`${group.join(', ')}: ${error.message}`, { cause: error });
     }),
   );
-  // All must have ended before one is reported: each has a Redis to take away.
+  // Wait for all before reporting a failure: each has a Redis to clean up.
   await Promise.allSettled(spoiled);
   await Promise.all(spoiled);
 });
 
-test('hostile names in the sets of balancers and hosts are passed over', () =>
+test('hostile names in the sets of balancers and hosts are ignored', () =>
   withVictim(async (victim) => {
     const { client } = victim;
     const names = ['\x1b[2J', 'x'.repeat(10_240), '__proto__', 'a b', '', '\x00'];
@@ -193,7 +193,7 @@ test('hostile names in the sets of balancers and hosts are passed over', () =>
     });
   }));
 
-test('100,000 keys of others in the same Redis are neither read nor touched', () =>
+test('100,000 foreign keys in the same Redis are neither read nor touched', () =>
   withVictim(async (victim) => {
     const { client, redis } = victim;
     for (let batch = 0; batch < 100; batch++) {

@@ -1,5 +1,5 @@
-// Messages that are wrong in every way that was thought of, on each channel of a running fleet: dropped and
-// counted where `status --json` shows it, routing untouched, nothing dies.
+// Invalid messages of many kinds on each channel of a running fleet: they are dropped and counted, as `status --json`
+// shows, routing is unaffected, and nothing crashes.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ const test = suite('bad messages');
 
 const OK_REPORT = { v: 1, host: 'bad', url: 'http://127.0.0.1:1', cpu: 0.1, memory: 0.1, cores: 4, interval: 1000 };
 const OK_LOAD = { v: 1, balancer: 'b9', instance: 'i', seq: 1, hosts: [] as unknown[] };
-/** A host of a load message, of which one element is another. */
+/** A host of a load message with one element replaced. */
 const loadHost = (at: number, value: unknown): unknown[] => ['good', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3].with(at, value as never);
 const OK_ROW = {
   name: 'bad',
@@ -33,7 +33,7 @@ const OK_ROW = {
 const OK_TABLE = { v: 1, term: 1, mastership: 'f00d'.repeat(8), seq: 1_000_000, full: true, hosts: [] as unknown[] };
 
 const json = (fields: object, more: object): string => JSON.stringify({ ...fields, ...more });
-/** The same with a number as it stands in the text, which JSON.stringify would not write. */
+/** The same with a raw number literal, which JSON.stringify would not produce. */
 const withRaw = (fields: object, name: string, raw: string): string => JSON.stringify({ ...fields, [name]: '@' }).replace('"@"', raw);
 
 const NO_JSON = [
@@ -190,12 +190,12 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   tables_dropped_version: OTHER_VERSIONS.map((v) => json(OK_TABLE, { v })),
 };
 
-/** After so long a message is taken for lost, and said again. */
+/** After this time a message counts as lost and is sent again. */
 const LOST_MS = 5000;
 
 /**
- * Publishes all of these and waits until the status shows that each was dropped for its reason, and for no other.
- * Pub/sub promises nothing: on a slow machine one message of megabytes can cost the lease, and nobody hears the next.
+ * Publishes these messages and waits until the status shows that each was dropped, for the expected reason only.
+ * Pub/sub has no delivery guarantee: on a slow machine a message of megabytes can cost the lease, and the next one is lost.
  */
 async function areDropped({ client, each }: Victim, channel: string, messages: Readonly<Record<string, readonly string[]>>): Promise<void> {
   const before = new Map(Object.keys(messages).map((counter) => [counter, each.counter(counter)]));
@@ -229,16 +229,16 @@ async function areDropped({ client, each }: Victim, channel: string, messages: R
 test('reports that are malformed, oversized, out of range, of other versions or under hostile names are dropped and counted', () =>
   withVictim((victim) => areDropped(victim, KEYS.reports, REPORTS)));
 
-test('load messages that are wrong are dropped and counted, and nothing is in flight because of them', () =>
+test('invalid load messages are dropped and counted, and do not change the requests in flight', () =>
   withVictim(async (victim) => {
     await areDropped(victim, KEYS.load, LOADS);
     assert.is(await victim.client.hget(KEYS.host('good'), 'inflight'), '0');
   }));
 
-test('host tables that are wrong are dropped and counted, whoever published them', () =>
+test('invalid host tables are dropped and counted, whoever published them', () =>
   withVictim((victim) => areDropped(victim, KEYS.stats, TABLES)));
 
-test('events that are wrong are dropped and counted, and a false one does no lasting harm', () =>
+test('invalid events are dropped and counted, and a forged one does no lasting harm', () =>
   withVictim(async (victim) => {
     const event = { v: 1, at: 'x', event: 'balancer-joined', name: 'b9' };
     await areDropped(victim, KEYS.events, {
@@ -274,7 +274,7 @@ test("a report for another's name from a new address is refused and counted, wit
     ),
   ));
 
-test('names that mean something to JavaScript are names like others', () =>
+test('names such as `constructor` are ordinary names', () =>
   withVictim((victim) =>
     withServer(
       (_request, response) => void response.end('odd'),
@@ -292,7 +292,7 @@ test('names that mean something to JavaScript are names like others', () =>
     ),
   ));
 
-test('fields that a later version may add are passed over, and figures that are not known are none', () =>
+test('fields of a later version are ignored, and unknown figures stay unknown', () =>
   withVictim(async ({ client, each }) => {
     const known = each.counter('reports_taken');
     await client.publish(
@@ -317,7 +317,7 @@ test('fields that a later version may add are passed over, and figures that are 
     await each.knows(1);
   }));
 
-test('a flood of wrong reports holds up neither requests nor the reports that are right', () =>
+test('a flood of invalid reports delays neither requests nor valid reports', () =>
   withVictim(async ({ client, each }) => {
     const pipeline = client.pipeline();
     for (let i = 0; i < 20_000; i++) pipeline.publish(KEYS.reports, i % 2 === 0 ? 'x' : json(OK_REPORT, { cpu: -1 }));

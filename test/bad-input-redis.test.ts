@@ -1,5 +1,5 @@
-// A Redis that is there and will not serve: one that wants a password, one whose memory is full, one that is
-// only a replica. Balancers serve what they know, say it once, and take part when it is mended.
+// A reachable Redis that rejects commands: it requires a password, its memory is full, or it is a replica. Balancers
+// serve the hosts they know, log the reason once, and join the fleet when the problem is fixed.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -17,11 +17,11 @@ const withHost = <T>(name: string, fn: (url: string) => Promise<T>): Promise<T> 
     ({ url }) => fn(url),
   );
 
-/** Lines that anyone sees: of level info and above. */
+/** Log lines of level info and above. */
 const seenLines = ({ lines }: TestBalancer, text: string): string[] =>
   lines.filter((line) => !line.startsWith('debug') && line.includes(text));
 
-test('a Redis that wants another password: static hosts are served, and it is said once', () =>
+test('with a wrong Redis password static hosts are served, and the reason is logged once', () =>
   withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
     withHost('h', async (url) => {
       await Promise.all(
@@ -42,7 +42,7 @@ test('a Redis that wants another password: static hosts are served, and it is sa
     }),
   ));
 
-test('with the right password a balancer takes part, and the password is in no log and no key', () =>
+test('with the right password a balancer joins, and the password is in no log and no key', () =>
   withRedis({ args: ['--requirepass', 's3cret'] }, (redis) =>
     withClients([`redis://:s3cret@127.0.0.1:${redis.port}`], (client) =>
       withBalancer({ redis: [`redis://:s3cret@127.0.0.1:${redis.port}`], name: 'b1' }, async (each) => {
@@ -53,17 +53,17 @@ test('with the right password a balancer takes part, and the password is in no l
     ),
   ));
 
-test('a Redis whose memory is full: tables are still published, what is not stored is counted, and all is stored when there is room', () =>
+test('with a full Redis tables are still published, failed writes are counted, and everything is stored once there is memory', () =>
   withVictim(
     async (victim) => {
       const { each, client, goodUrl } = victim;
       await client.set('filler', 'x'.repeat(4 << 20));
-      // Below what is in use, so that what is written again, as long as before, finds no room either.
+      // Below the current use, so that rewriting existing keys fails too.
       await client.config('SET', 'maxmemory', String(4 << 20));
       assert.match(await client.set('more', 'x').catch(String), /OOM/);
       const applied = each.counter('tables_applied');
       await until(() => each.counter('tables_applied') > applied + 10, { timeoutMs: SLOW_MS, what: 'tables to be published' });
-      // Also a host that joins now: PUBLISH needs no memory.
+      // Even for a host that joins now: PUBLISH needs no memory.
       await deliverReport(client, 'new', goodUrl, { intervalMs: 60_000 });
       await each.knows(2);
       await until(() => each.counter('writes_failed') > 0, { timeoutMs: SLOW_MS, what: 'a write to be refused' });
@@ -81,7 +81,7 @@ test('a Redis whose memory is full: tables are still published, what is not stor
     { args: ['--maxmemory-policy', 'noeviction'] },
   ));
 
-test('a balancer on a replica is no master and says so once, serves, and takes part when the replica is promoted', () =>
+test('a balancer on a replica is not master and logs that once, serves, and joins when the replica is promoted', () =>
   withRedis((primary) =>
     withRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }, (replica) =>
       withHost('r', (reported) =>
@@ -96,9 +96,9 @@ test('a balancer on a replica is no master and says so once, serves, and takes p
               await deliverReport(client, 'r', reported, { intervalMs: 60_000 });
               await right.knows(1);
               await withBalancer({ redis: [replica.url], name: 'wrong', statics: [{ name: 's', url: statically }] }, async (wrong) => {
-                // Longer than a lease lasts.
+                // Longer than the lease TTL.
                 await new Promise((resolve) => setTimeout(resolve, 2000));
-                // What is published on the primary reaches those who listen to the replica.
+                // Messages published on the primary reach subscribers of the replica.
                 await wrong.knows(2);
                 const bodies = new Set<string>();
                 for (let i = 0; i < 8; i++) bodies.add((await ask(wrong.port)).body);

@@ -1,4 +1,4 @@
-// When waits end, on a clock that the test sets: in time, later after a pause of the process, and never never.
+// When waits end, on a clock controlled by the test: in time, later after a pause of the process, but never not at all.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,21 +9,21 @@ import { HostQueue } from '../lib/traffic/host/host-queue.js';
 const test = suite('deadlines');
 
 interface Wait extends Waiting {
-  /** When it was called. */
+  /** Time of the call. */
   readonly calledAtMs: number[];
 }
 
 interface Stage {
   readonly deadlines: Deadlines;
   readonly now: () => number;
-  /** Looks ten times a second until this time. */
+  /** Checks the deadlines ten times a second until this time. */
   run(untilMs: number): void;
-  /** The process is stopped until this time; then it looks once. */
+  /** Pauses the process until this time; then checks once. */
   pause(untilMs: number): void;
   wait(deadlineMs: number): Wait;
 }
 
-/** Begins at 0 ms. The real timer does not get a turn. */
+/** Starts at 0 ms. The real timer never fires. */
 function withStage(fn: (stage: Stage) => void): void {
   let nowMs = 0;
   const deadlines = new Deadlines(() => nowMs);
@@ -58,7 +58,7 @@ function withStage(fn: (stage: Stage) => void): void {
   }
 }
 
-test('a deadline is met at the first look after it, once, and not by who has left', () =>
+test('a deadline fires once, at the first check after it, and not after the wait was removed', () =>
   withStage(({ run, wait, deadlines }) => {
     const [one, two] = [wait(450), wait(450)];
     deadlines.remove(two);
@@ -66,7 +66,7 @@ test('a deadline is met at the first look after it, once, and not by who has lef
     assert.equal([one.calledAtMs, two.calledAtMs], [[500], []]);
   }));
 
-test('a look that is late by a second or less is no pause', () =>
+test('a check that is late by a second or less is not a pause', () =>
   withStage(({ run, pause, wait }) => {
     const one = wait(1500);
     run(1000);
@@ -74,7 +74,7 @@ test('a look that is late by a second or less is no pause', () =>
     assert.equal(one.calledAtMs, [2100]);
   }));
 
-test('after a pause, who was due has the time that was left, and at least a second; a true timeout still comes', () =>
+test('after a pause each wait keeps its remaining time, at least a second; a real timeout still fires', () =>
   withStage(({ run, pause, wait }) => {
     const [soon, late, far, idle] = [wait(1100), wait(3000), wait(60_000), wait(Number.POSITIVE_INFINITY)];
     run(1000);
@@ -98,14 +98,14 @@ test('a wait that begins after a pause, before it is noticed, is not extended by
     assert.equal([now(), short.deadlineMs, long.deadlineMs], [paused, paused + 1000, paused + 60_000]);
   }));
 
-test('a process that is late all the time still gives up whom it waits for', () =>
+test('waits still time out in a process that is always late', () =>
   withStage(({ pause, wait }) => {
     const one = wait(5000);
     for (let ms = 3000; ms <= 60_000; ms += 3000) pause(ms);
     assert.equal(one.calledAtMs, [6000]);
   }));
 
-test('two pauses with a good look between them are both allowed for', () =>
+test('two pauses with a timely check between them both extend the deadline', () =>
   withStage(({ run, pause, wait }) => {
     const one = wait(2000);
     run(1000);
@@ -117,7 +117,7 @@ test('two pauses with a good look between them are both allowed for', () =>
     assert.is(one.calledAtMs.length, 1);
   }));
 
-test('a request that waits for room on a host is not sent away for a pause, but when its time is up', async () => {
+test('a queued request does not time out because of a pause, but does when its time is up', async () => {
   let ends: Promise<string>[] = [];
   const ended: string[] = [];
   withStage(({ deadlines, run, pause }) => {

@@ -1,5 +1,5 @@
-// The sink for lines: files that are moved away while lines come, and readers that are slow, stuck, late or gone.
-// Whatever happens no line is doubled or torn, nothing waits, and what is dropped is counted.
+// The line sink: files rotated under load, and readers that are slow, stuck, late or gone. In no case is a line
+// duplicated or split, nothing blocks, and dropped lines are counted.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,10 +22,10 @@ const RUN = '"$NODE" --input-type=module -e "$PROGRAM"';
 
 const linesOf = (file: string) => readFileSync(file, 'utf8').split('\n').slice(0, -1);
 
-/** A line of 200 bytes that begins with its number. */
+/** A line of 200 bytes that starts with its number. */
 const numbered = (number: number) => `${String(number).padEnd(199, '.')}\n`;
 
-/** More than a sink and a pipe keep together. */
+/** More than a sink and a pipe can buffer together. */
 const TOO_MANY = 60_000;
 
 async function flood(write: (line: string) => void): Promise<void> {
@@ -35,7 +35,7 @@ async function flood(write: (line: string) => void): Promise<void> {
   }
 }
 
-test('lines are appended to a file, and are there within about a second without a close', async () => {
+test('lines are appended to a file, and are written within about a second without a close', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     writeFileSync(file, 'before\n');
@@ -49,7 +49,7 @@ test('lines are appended to a file, and are there within about a second without 
   });
 });
 
-test('a new file is for its owner and group only', async () => {
+test('a new file is accessible to its owner and group only', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     await openLineSink(file, never).close();
@@ -57,7 +57,7 @@ test('a new file is for its owner and group only', async () => {
   });
 });
 
-test('rotation under load gives each line exactly once, in order, the later ones in the later file', async () => {
+test('rotation under load writes each line exactly once, in order, the later ones to the new file', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     const sink = openLineSink(file, never);
@@ -86,7 +86,7 @@ test('rotation under load gives each line exactly once, in order, the later ones
   });
 });
 
-test('a reopen without a new file to open goes on in the old one', async () => {
+test('if a reopen fails, lines go on to the old file', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     const sink = openLineSink(file, never);
@@ -107,14 +107,14 @@ test('a reopen without a new file to open goes on in the old one', async () => {
   });
 });
 
-test('a file that cannot be opened is told at the start', async () => {
+test('a file that can’t be opened is an error at the start', async () => {
   await withTempDir((dir) => {
     assert.throws(() => openLineSink(join(dir, 'nowhere', 'access.log'), never), /ENOENT/);
     assert.throws(() => openLineSink(dir, never), /EISDIR/);
   });
 });
 
-test('after the close lines are dropped and told', async () => {
+test('after the close lines are dropped and reported', async () => {
   await withTempDir(async (dir) => {
     let dropped = 0;
     const sink = openLineSink(join(dir, 'access.log'), () => dropped++);
@@ -125,7 +125,7 @@ test('after the close lines are dropped and told', async () => {
   });
 });
 
-test('a FIFO that nobody reads holds nothing up; a reader that comes late gets whole lines in order', async () => {
+test('a FIFO without a reader blocks nothing; a late reader gets whole lines in order', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'fifo');
     execFileSync('mkfifo', [file]);
@@ -134,7 +134,7 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
     const before = process.memoryUsage.rss();
     const started = performance.now();
     await flood((line) => sink.write(line));
-    // Node has four threads for files; none may be stuck in a write.
+    // Node's file I/O pool has four threads; none may block in a write.
     await Promise.all(Array.from({ length: 8 }, () => readFile('/dev/null')));
     assert.ok(performance.now() - started < 15_000, `took ${performance.now() - started} ms`);
     assert.ok(dropped > 0, 'some were dropped');
@@ -160,7 +160,7 @@ test('a FIFO that nobody reads holds nothing up; a reader that comes late gets w
   });
 });
 
-/** Reads numbered lines from a FIFO until there are so many. */
+/** Reads this many numbered lines from a FIFO. */
 async function drainFifo(fd: number, expected: () => number): Promise<number[]> {
   const chunk = Buffer.alloc(1 << 16);
   let text = '';
@@ -184,7 +184,7 @@ async function drainFifo(fd: number, expected: () => number): Promise<number[]> 
   return all.map((line) => Number.parseInt(line, 10));
 }
 
-test('a FIFO that nobody reads does not hold up the close', async () => {
+test('a FIFO without a reader does not delay the close', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'fifo');
     execFileSync('mkfifo', [file]);
@@ -210,7 +210,7 @@ for (const [what, redirection] of [
   ['a pipe that nobody reads', '2<>"$FIFO"'],
   ['closed', '2>&-'],
 ] as const) {
-  test(`a standard error that is ${what} costs lines of the log, and neither the process nor its end`, async () => {
+  test(`a standard error that is ${what} loses log lines, but blocks neither the process nor its exit`, async () => {
     if (what === 'full' && !existsSync('/dev/full')) return;
     await withTempDir(async (dir) => {
       const fifo = join(dir, 'fifo');
@@ -239,7 +239,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A process that writes too many lines to its standard output, closes the sink and ends by itself. */
+/** A process that writes more lines to its standard output than fit, closes the sink and exits. */
 async function floodStandardOutput(shell: string, isReaderGone = false, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const program = `
     const { openLineSink } = await import(${JSON.stringify(new URL('../lib/log.js', import.meta.url).href)});
@@ -277,13 +277,13 @@ async function floodStandardOutput(shell: string, isReaderGone = false, env: Nod
   }
 }
 
-test('a standard output that nobody reads, a socket, does not keep a process from ending', async () => {
+test('a standard output without a reader, a socket, does not prevent a process from exiting', async () => {
   const { code, dropped, stderr } = await floodStandardOutput(RUN);
   assert.is(code, 0, stderr);
   assert.ok(dropped > 0 && dropped < TOO_MANY, stderr);
 });
 
-test('a standard output that nobody reads, a pipe, does not keep a process from ending', async () => {
+test('a standard output without a reader, a pipe, does not prevent a process from exiting', async () => {
   await withTempDir(async (dir) => {
     const fifo = join(dir, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -293,7 +293,7 @@ test('a standard output that nobody reads, a pipe, does not keep a process from 
   });
 });
 
-test('a reader of standard output that goes away (EPIPE) ends no process; lines are counted as dropped', async () => {
+test('a reader of standard output that goes away (EPIPE) terminates no process; lines are counted as dropped', async () => {
   const { code, dropped, stderr } = await floodStandardOutput(RUN, true);
   assert.is(code, 0, stderr);
   assert.ok(dropped > TOO_MANY / 2, stderr);

@@ -1,4 +1,4 @@
-// Messages that are posted before their thread is started: none is lost, and their order is kept.
+// Messages posted before their thread is started: none is lost, and their order is kept.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { Outbox } from '../lib/outbox.js';
 
 const test = suite('outbox');
 
-test('what is posted before the thread is there arrives first, in order, with what it hands over', () => {
+test('messages posted before the thread is connected arrive first, in order, with their transfer lists', () => {
   const got: unknown[] = [];
   const outbox = new Outbox<string>();
   const { port1 } = new MessageChannel();
@@ -22,7 +22,7 @@ test('what is posted before the thread is there arrives first, in order, with wh
   ]);
 });
 
-test('what is posted while those that waited are handed over comes after them', () => {
+test('messages posted while the queue is delivered come after it', () => {
   const got: string[] = [];
   const outbox = new Outbox<string>();
   for (const message of ['first', 'second']) outbox.post(message);

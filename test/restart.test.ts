@@ -22,7 +22,7 @@ function withRedisClient<T>(fn: (redis: { readonly url: string; readonly client:
   return withRedis(({ url }) => withClients([url], (client) => fn({ url, client })));
 }
 
-test('all balancers are restarted one after the other, and clients that move on lose no request', () =>
+test('all balancers are restarted one after the other, and clients that reconnect lose no request', () =>
   withRedisClient(async ({ url, client }) => {
     const port = await freePortsInRow(BALANCERS);
     await withFleet(['--balancers', String(BALANCERS), '--hosts', '2', '--port', String(port), '--redis', url], async (fleet) => {
@@ -69,7 +69,7 @@ test('all balancers are restarted one after the other, and clients that move on 
     });
   }));
 
-test('a second request meanwhile is ignored with a line, and its command follows the first one; --json tells it at the end', () =>
+test('a second request meanwhile is ignored with a message, and its command follows the first one; --json reports it at the end', () =>
   withRedis(async ({ url }) => {
     const port = await freePortsInRow(1);
     await withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
@@ -106,7 +106,7 @@ test('a second request meanwhile is ignored with a line, and its command follows
     });
   }));
 
-test('the fleet can be stopped in the middle of it', () =>
+test('the fleet can be stopped during a restart', () =>
   withRedis(async ({ url }) => {
     const port = await freePortsInRow(2);
     await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
@@ -120,7 +120,7 @@ test('the fleet can be stopped in the middle of it', () =>
     });
   }));
 
-test('without a `meercat up` it ends after five seconds and says what to do', () =>
+test('without a `meercat up` it exits after five seconds with advice', () =>
   withRedisClient(async ({ url, client }) => {
     await client.zadd('other:balancers', 1, 'b1');
     await client.hset('other:balancer:b1', 'since', 'today');

@@ -89,10 +89,10 @@ const CORES: Readonly<Record<string, number>> = {
 const LONG = Object.keys(CORES);
 const OTHERS = 0.35;
 
-/** So many times what the machine has is given away: files seldom need their cores at the same moment. */
+/** Overcommit factor of the cores: files rarely need theirs at the same time. */
 const CROWDED = 1.6;
 
-/** So many files at once for each core at most. */
+/** Maximum concurrent files per core. */
 const FILES_PER_CORE = 3;
 
 /** Runs the files a few at a time and reports each as it ends. */

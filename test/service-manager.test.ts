@@ -1,5 +1,5 @@
-// What the service manager hears of a process, in which order, and that nothing of it can delay, fail or outlive the
-// process: the program can be missing, fail or hang, and the address can be anything.
+// Notifications to the service manager and their order, and that they can neither delay nor fail the process nor outlive
+// it: the program can be missing, fail or hang, and the address can be invalid.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { type NotifyReceiver, withFakeNotify, withRealNotify } from './support/n
 
 const test = suite('service manager');
 
-/** A log that keeps its lines. */
+/** A log that records its lines. */
 function keptLog(): {
   readonly log: Parameters<typeof openServiceManager>[0];
   readonly lines: (LogFields & { level: string; message: string })[];
@@ -30,7 +30,7 @@ const envOf = ({ env }: NotifyReceiver): NodeJS.ProcessEnv => ({ PATH: process.e
 /** The first assignment of each message: `READY=1`. */
 const firsts = async ({ messages }: NotifyReceiver): Promise<(string | undefined)[]> => (await messages()).map(([first]) => first);
 
-test('ready and stopping are said in this order, each with its status on one line', () =>
+test('ready and stopping are sent in this order, each with its status on one line', () =>
   withFakeNotify(async (receiver) => {
     const { log, lines } = keptLog();
     const manager = openServiceManager(log, envOf(receiver));
@@ -47,7 +47,7 @@ test('ready and stopping are said in this order, each with its status on one lin
     assert.ok(lines.every(({ level }) => level === 'debug'));
   }));
 
-test('a process that stops while its readiness is still being said says the latter first, and nothing twice', () =>
+test('a process that stops while its ready notification is pending sends that first, and nothing twice', () =>
   withFakeNotify(async (receiver) => {
     const { log, lines } = keptLog();
     const manager = openServiceManager(log, envOf(receiver));
@@ -61,7 +61,7 @@ test('a process that stops while its readiness is still being said says the latt
     ]);
   }, 'sleep 0.2'));
 
-test('the variable is taken out of the environment, and without it nothing is run', () =>
+test('the variable is removed from the environment, and without it nothing is run', () =>
   withFakeNotify(async (receiver) => {
     const env = envOf(receiver);
     openServiceManager(() => undefined, env);
@@ -87,7 +87,7 @@ const HOSTILE: readonly string[] = [
   '$(touch /x)',
 ];
 
-test('an address that cannot be one is ignored and logged; one that can is passed on as it is', () =>
+test('an invalid address is ignored and logged; a valid one is passed unchanged', () =>
   withFakeNotify(async (receiver) => {
     for (const value of HOSTILE) {
       const { log, lines } = keptLog();
@@ -126,7 +126,7 @@ test('a program that is missing, that fails, or that hangs costs one warning and
     await until(() => lines.length > 0, { what: 'the warning' });
     assert.match(String(lines[0]?.['reason']), '300 ms');
     await until(() => !isAlive(pid), { what: 'it to be killed' });
-    // What comes after it is said all the same.
+    // Later notifications are still sent.
     manager.stopping('draining');
     await receiver.heard('STOPPING=1');
   }, '[ "$1" = READY=1 ] || exit 0; echo $$ > "$DIR/pid.new"; mv "$DIR/pid.new" "$DIR/pid"; exec sleep 60');
@@ -137,7 +137,7 @@ const balancerFlags = async (more: readonly string[] = []): Promise<string[]> =>
   ...['--host', 'http://127.0.0.1:1', ...more],
 ];
 
-test('a real systemd-notify brings the messages of a balancer to a real socket', async () => {
+test('a real systemd-notify delivers the messages of a balancer to a real socket', async () => {
   await withRealNotify(async (receiver) => {
     const flags = await balancerFlags();
     const port = flags[flags.indexOf('--port') + 1];
@@ -156,7 +156,7 @@ test('a real systemd-notify brings the messages of a balancer to a real socket',
   });
 });
 
-test('a balancer is ready once it takes requests, says that it stops, and takes a hanging systemd-notify with it', () =>
+test('a balancer is ready once it accepts requests, notifies its stop, and kills a hanging systemd-notify on exit', () =>
   withFakeNotify(async (receiver) => {
     await withMeercat(
       await balancerFlags(),
@@ -173,7 +173,7 @@ test('a balancer is ready once it takes requests, says that it stops, and takes 
     );
   }, 'echo $$ > "$DIR/pid.new"; mv "$DIR/pid.new" "$DIR/pid"; exec sleep 600'));
 
-test('a balancer whose start fails was never ready', () =>
+test('a balancer whose start fails never notifies ready', () =>
   withFakeNotify((receiver) =>
     withServer(
       (_request, response) => response.end(),
@@ -189,14 +189,14 @@ test('a balancer whose start fails was never ready', () =>
     ),
   ));
 
-test('of several processes the parent alone speaks, when all of them serve', () =>
+test('of several processes only the parent notifies, once all of them serve', () =>
   withRedis((redis) =>
     withFakeNotify(async (receiver) => {
       await withGroup({ redis: redis.url, env: { ...receiver.env, MEERCAT_DRAIN_TIMEOUT: '2s' } }, async (group) => {
         await receiver.heard('READY=1');
         assert.is(group.log('serving').length, 2);
         await receiver.heard(`STATUS=2 processes serving on port ${group.port}`);
-        // One that is started again does not speak either.
+        // A restarted process does not notify either.
         process.kill(group.pids()[0] as number, 'SIGKILL');
         await group.served(3);
         assert.equal(await firsts(receiver), ['READY=1']);
@@ -207,7 +207,7 @@ test('of several processes the parent alone speaks, when all of them serve', () 
     }),
   ));
 
-test('an agent is ready when it reports', () =>
+test('an agent is ready once it reports', () =>
   withFakeNotify((receiver) =>
     withMeercat(
       ['agent', '--redis', NO_REDIS, '--url', 'http://127.0.0.1:1', '--name', 'h1'],
@@ -222,7 +222,7 @@ test('an agent is ready when it reports', () =>
     ),
   ));
 
-test('the balancers of `meercat up` do not speak for the fleet', () =>
+test('the balancers of `meercat up` do not notify for the fleet', () =>
   withRedis((redis) =>
     withFakeNotify(async (receiver) => {
       const port = await freePortsInRow(2);

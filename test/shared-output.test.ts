@@ -1,5 +1,5 @@
-// Lines of several processes that share one output, as those of `meercat balancer --processes` do: each line stays
-// whole, in a file, in a pipe with a slow reader, and in a socket.
+// Several processes that share one output, as with `meercat balancer --processes`: each line stays whole, in a file, in a
+// pipe with a slow reader, and in a socket.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// How a process ends: the closers' order, once and in spite of faults; and, in real processes, what the first
-// signal does, what a repeated one does, and what becomes of a child whose parent is gone.
+// The shutdown of a process: closers run in order, once and despite errors; and, in real processes, the effect of the
+// first signal, of a repeated one, and of the death of the parent.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const fail = (): never => {
   throw new Error('no closer should fail here');
 };
 
-test('closers run in reverse order, each after the one before has finished', async () => {
+test('closers run in reverse order, each after the previous one has finished', async () => {
   const steps: string[] = [];
   const shutdown = createShutdown(fail);
   for (const name of ['first', 'second', 'third']) {
@@ -30,7 +30,7 @@ test('closers run in reverse order, each after the one before has finished', asy
   assert.equal(steps, ['third begins', 'third ends', 'second begins', 'second ends', 'first begins', 'first ends']);
 });
 
-test('a closer that throws or rejects is told, and the others run all the same', async () => {
+test('a closer that throws or rejects is reported, and the others still run', async () => {
   const steps: string[] = [];
   const shutdown = createShutdown((error) => steps.push(`told: ${(error as Error).message}`));
   shutdown.add(() => void steps.push('first'));
@@ -43,7 +43,7 @@ test('a closer that throws or rejects is told, and the others run all the same',
   assert.equal(steps, ['told: rejected', 'third', 'told: thrown', 'first']);
 });
 
-test('it runs once: whoever asks again waits for the same end', async () => {
+test('it runs once: further calls wait for the same run', async () => {
   let runs = 0;
   let hasClosed = false;
   const shutdown = createShutdown(fail);
@@ -88,7 +88,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     }));
 }
 
-test('SIGINTs in quick succession are one: npm passes on what the terminal has sent already', () =>
+test('SIGINTs in quick succession are one: npm forwards what the terminal has already sent', () =>
   withStopping(700, async (child) => {
     child.kill('SIGINT');
     await child.waitForLine(/stopping/);
@@ -97,7 +97,7 @@ test('SIGINTs in quick succession are one: npm passes on what the terminal has s
     assert.equal(child.stdout, ['ready', 'info stopping SIGINT', 'closed']);
   }));
 
-test('a second SIGTERM forces, however soon it comes', () =>
+test('a second SIGTERM forces the exit, however soon it comes', () =>
   withStopping(60_000, async (child) => {
     child.kill('SIGTERM');
     await child.waitForLine(/stopping/);
@@ -105,11 +105,11 @@ test('a second SIGTERM forces, however soon it comes', () =>
     assert.equal(await ended(child), { code: 1, signal: null });
   }));
 
-test('a second signal later forces the end, with exit code 1', () =>
+test('a later second signal forces the exit, with exit code 1', () =>
   withStopping(60_000, async (child) => {
     child.kill('SIGTERM');
     await child.waitForLine(/stopping/);
-    // What is tested is time itself: sooner than 0.4 s it would be the same signal.
+    // A real delay is needed: within 0.4 s it would count as the same signal.
     await sleep(450);
     child.kill('SIGINT');
     assert.equal(await ended(child), { code: 1, signal: null });
@@ -142,11 +142,11 @@ function killParent(childBefore: string): Promise<string> {
   });
 }
 
-test('a child whose parent is gone ends', async () => {
+test('a child exits when its parent is gone', async () => {
   assert.is(await killParent(''), 'ended with 1');
 });
 
-test('a child whose parent went while it was still starting ends too', async () => {
+test('a child whose parent died during its start exits too', async () => {
   assert.is(
     await killParent("console.log('kill now'); await new Promise((resolve) => process.once('disconnect', resolve));"),
     'ended with 1',

@@ -1,4 +1,4 @@
-// When a balancer begins to serve: not before the hosts that it was told of may be picked.
+// When a balancer begins to serve: not before its announced hosts are candidates.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,18 +6,18 @@ import { StartGate } from '../lib/start-gate.js';
 
 const test = suite('start gate');
 
-/** Whether the gate is open, after all that is to happen at once has happened. */
+/** Whether the gate is open, after all immediate work is done. */
 const isOpen = (gate: StartGate): Promise<boolean> =>
   Promise.race([gate.opened.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 
-/** A gate of a balancer whose name is known to be free. */
+/** The gate of a balancer whose name is known to be free. */
 function named(hasStatics: boolean): StartGate {
   const gate = new StartGate(hasStatics);
   gate.onNameChecked();
   return gate;
 }
 
-test('the gate opens when nothing more can be known and every announced host may be picked', async () => {
+test('the gate opens once the fleet thread has synchronized and every announced host is a candidate', async () => {
   const gate = named(true);
   gate.onAnnounced();
   gate.onAnnounced();
@@ -29,14 +29,14 @@ test('the gate opens when nothing more can be known and every announced host may
   assert.is(await isOpen(gate), true);
 });
 
-test('without hosts the gate opens when nothing more can be known', async () => {
+test('without hosts the gate opens once the fleet thread has synchronized', async () => {
   const gate = named(false);
   assert.is(await isOpen(gate), false);
   gate.onSynced();
   assert.is(await isOpen(gate), true);
 });
 
-test('what a fleet thread had announced when it died is not waited for', async () => {
+test('announcements of a dead fleet thread are not waited for', async () => {
   const gate = named(true);
   gate.onAnnounced();
   gate.onThreadDeath();
@@ -44,14 +44,14 @@ test('what a fleet thread had announced when it died is not waited for', async (
   assert.is(await isOpen(gate), true);
 });
 
-test('hosts that may be picked are not kept waiting for Redis', async () => {
+test('with candidates the gate does not wait for Redis', async () => {
   const gate = named(true);
   gate.onAnnounced();
   gate.onListed();
   await gate.opened;
 });
 
-test('the gate stays closed until the name was checked, and says who has it', async () => {
+test('the gate stays closed until the name is checked, and returns its holder', async () => {
   const [free, taken] = [new StartGate(true), new StartGate(true)];
   for (const gate of [free, taken]) gate.onSynced();
   assert.equal([await isOpen(free), await isOpen(taken)], [false, false]);
@@ -60,7 +60,7 @@ test('the gate stays closed until the name was checked, and says who has it', as
   assert.equal(await Promise.all([free.opened, taken.opened]), [null, 'process 12 on m']);
 });
 
-test('until the gate is open it says what it waits for', async () => {
+test('until the gate is open it reports what it waits for', async () => {
   const gate = new StartGate(true);
   assert.match(gate.waitingFor, /is still being read$/);
   gate.onAnnounced();

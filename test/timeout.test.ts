@@ -1,4 +1,4 @@
-// Time limits of this process: what has arrived is read before one passes, and a pause of the process extends it once.
+// Timeouts: data that has arrived is read before one expires, and a pause of the process extends it once.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,13 +11,13 @@ const test = suite('timeout');
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Stops this thread, and its event loop with it; timers are the first to run after it. */
+/** Blocks this thread and its event loop; timers run first afterwards. */
 async function block(ms: number): Promise<void> {
   await turn();
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-test('a limit passes once, unless it is cleared', async () => {
+test('a timeout fires once, unless it is cleared', async () => {
   const passed: string[] = [];
   startTimeout(20, () => passed.push('one'));
   startTimeout(10, () => passed.push('two')).clear();
@@ -26,7 +26,7 @@ test('a limit passes once, unless it is cleared', async () => {
   assert.equal(passed, ['one']);
 });
 
-test('a limit that is cleared by what is read in the turn in which it is due does not pass', async () => {
+test('a timeout cleared by data read in the turn in which it is due does not fire', async () => {
   const passed: string[] = [];
   const timeout = startTimeout(10, () => passed.push('late'));
   await block(50);
@@ -36,7 +36,7 @@ test('a limit that is cleared by what is read in the turn in which it is due doe
   assert.equal(passed, []);
 });
 
-test('a limit that was due in a pause passes after the pause, not at its end', async () => {
+test('a timeout that was due during a pause fires some time after the pause, not at once', async () => {
   const passed: string[] = [];
   startTimeout(300, () => passed.push('late'));
   await block(1500);
@@ -46,7 +46,7 @@ test('a limit that was due in a pause passes after the pause, not at its end', a
   await until(() => passed.length > 0);
 });
 
-test('a host whose answer came during a pause of its checker is well', async () => {
+test('a host whose answer arrived during a pause of its checker is healthy', async () => {
   const host = `require('node:http').createServer((_request, response) => setTimeout(() => response.end('well'), 200)).listen(0, '127.0.0.1', function () { console.log('port', this.address().port); });`;
   await withProcess({ command: process.execPath, args: ['-e', host] }, async (child) => {
     const [, port] = await child.waitForLine(/^port (\d+)$/, 10_000);

@@ -1,31 +1,31 @@
-// Answers HAProxy's agent checks: each connection gets one line at once and is closed. What a client sends is
-// thrown away, and one that does not close is closed.
+// Answers HAProxy's agent checks: each connection gets one line at once and is closed. Client input is discarded, and
+// clients that do not close are disconnected.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { listenError } from '../listen-error.js';
 
-/** Connections at once: each lives for one line. */
+/** Maximum concurrent connections: each lives for one line. */
 const MAX_CONNECTIONS = 64;
 
 /** How long a client may take to close. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** Who asked so lately will ask again; and so long it is waited for at most. HAProxy asks every 2 s by default. */
+/** A client that checked within this time is expected to check again; also the longest wait for it. HAProxy's default interval is 2 s. */
 const ASKS_AGAIN_MS = 10_000;
 const LAST_WORD_MS = 3000;
 
-/** A server that is asked how its host is. */
+/** A running agent-check server. */
 export interface AgentCheckServer {
-  /** The port it listens on, also when 0 was asked for. */
+  /** The port it listens on; the actual one if 0 was requested. */
   readonly port: number;
-  /** Resolves when the line as it is now was said once, or when nobody is there to hear it. */
+  /** Resolves once the current line has been sent, or if no client is expected. */
   untilHeard(): Promise<void>;
   close(): void;
 }
 
 /**
- * Starts to answer. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED.
- * @param line what to say now, without the line's end
+ * Starts the server. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED.
+ * @param line returns the current line, without its line ending
  */
 export async function openAgentCheckServer(port: number, bind: string, line: () => string): Promise<AgentCheckServer> {
   const sockets = new Set<Socket>();
@@ -68,6 +68,6 @@ async function listen(server: Server, port: number, bind: string): Promise<void>
     server.listen(port, bind, resolve);
   });
   server.removeAllListeners('error');
-  // A connection that can't be accepted is that client's loss.
+  // A failed accept affects only that client.
   server.on('error', () => undefined);
 }

@@ -1,32 +1,31 @@
-// HAProxy's agent-check protocol, both ways: on each connection the agent says one line of words, and what it does
-// not mention stays as it was. Pure. HAProxy's configuration manual, 5.2, `agent-check`.
+// HAProxy's agent-check protocol, both sides: on each connection the agent sends one line of keywords; state that it does
+// not mention is unchanged. Pure. HAProxy configuration manual, 5.2, `agent-check`.
 
 import type { HostFigures } from '../model.js';
 import { usageOf } from '../routing/usage.js';
 import type { ProbeReading } from './probe-model.js';
 
-/** A longer line is refused. */
+/** Longer lines are rejected. */
 export const MAX_LINE_BYTES = 1024;
 
-/** What an agent has said so far. */
+/** The state accumulated from an agent's lines. */
 export interface AgentCheckState {
-  /** `drain` and `maint` hold until it says `ready`. */
+  /** `drain` and `maint` hold until `ready`. */
   readonly isReady: boolean;
-  /** `down`, `fail` and `stopped` hold until it says `up`. */
+  /** `down`, `fail` and `stopped` hold until `up`. */
   readonly isUp: boolean;
   /** The last `N%` as a fraction; null before the first. */
   readonly weight: number | null;
 }
 
-/** Before the agent has said anything. */
+/** The state before the agent's first line. */
 export const NOTHING_SAID: AgentCheckState = { isReady: true, isUp: true, weight: null };
 
 /**
- * What an agent has said with one more line. Words are separated by spaces, tabs or commas, in any case, and end at
- * a `#`, behind which is a description. Words that are not known are passed over, and so is `maxconn:N`, which has no
- * counterpart here.
- * @param line without its end
- * @returns undefined when none of its words is known
+ * Applies one line to the state. Keywords are case-insensitive and separated by spaces, tabs or commas; a `#` starts a
+ * description. Unknown keywords are ignored, and so is `maxconn:N`, which has no counterpart here.
+ * @param line without its line ending
+ * @returns undefined if the line has no known keyword
  */
 export function afterLine(state: AgentCheckState, line: string): AgentCheckState | undefined {
   let { isReady, isUp, weight } = state;
@@ -44,8 +43,8 @@ export function afterLine(state: AgentCheckState, line: string): AgentCheckState
 }
 
 /**
- * What an agent's words mean for its host. The weight is what is left of it: CPU is 1 − weight, and 0 from 100 % on;
- * a weight of 0 takes the host out, as `drain`, `maint`, `down`, `fail` and `stopped` do.
+ * Converts an agent's state to a reading of its host. The weight is the free capacity: CPU is 1 − weight, and 0 from
+ * 100 % up; a weight of 0 takes the host out, as do `drain`, `maint`, `down`, `fail` and `stopped`.
  */
 export function readingOf({ isReady, isUp, weight }: AgentCheckState, cores: number | null): ProbeReading {
   const isOut = !isReady || !isUp || weight === 0;

@@ -16,34 +16,34 @@ import type { ProbeReading } from './probe-model.js';
 /** Agents that start together must not report together: each pause is up to this much shorter or longer. */
 const JITTER = 0.1;
 
-/** How long a goodbye is repeated until the master has taken the host out. */
+/** Longest time to repeat the goodbye until the master has removed the host. */
 const GOODBYE_TIMEOUT_MS = 2000;
 const GOODBYE_EVERY_MS = 50;
 
-/** So many reports lie between two looks at whether another host has this one's name. */
+/** Reports between two checks for another host with this one's name. */
 const NAME_CHECK_EVERY = 10;
 
-/** Figures are told to HAProxy for as long as a report makes a host count as reporting. */
+/** Figures stay valid for HAProxy for this many report intervals: the time after which a host counts as silent. */
 const TOLD_FOR_REPORTS = 3;
 const TOLD_FOR_MS = 3000;
 
-/** What an agent is told. */
+/** Options of an agent. */
 export interface AgentConfig {
-  /** The Redis address that carries the data. */
+  /** The address of the data Redis. */
   readonly redis: string;
   readonly namespace: string;
   /** The host's name. */
   readonly name: string;
-  /** The host's origin, as balancers shall reach it. */
+  /** The host's origin, as reached by the balancers. */
   readonly url: string;
   readonly intervalMs: number;
   /** What to probe; see `openProbe`. */
   readonly probe: string;
-  /** How many cores the host may use, when the probe can't know it. */
+  /** Cores available to the host, if the probe can't determine it. */
   readonly coresLimit?: number | undefined;
-  /** Where HAProxy's agent checks are answered; undefined: nowhere. Port 0 takes any free one. */
+  /** Where to answer HAProxy's agent checks; undefined: nowhere. Port 0 takes any free port. */
   readonly agentCheck?: { readonly port: number; readonly bind: string } | undefined;
-  /** The process that is probed (`pid:N`) has ended: there is nothing left to report. */
+  /** Called when the probed process (`pid:N`) has ended: there is nothing left to report. */
   readonly onGone: () => void;
 }
 
@@ -51,11 +51,11 @@ export interface AgentConfig {
 export interface Agent {
   /** Where HAProxy's agent checks are answered; null when nowhere. */
   readonly agentCheckPort: number | null;
-  /** Says goodbye, so that no further request goes to the host, and ends. */
+  /** Sends a goodbye, so that the host gets no further requests, and stops. */
   stop(): Promise<void>;
 }
 
-/** Starts to report. Rejects when the probe or the port for agent checks can't be opened; survives any loss of Redis. */
+/** Starts reporting. Rejects if the probe or the agent-check port can't be opened; survives any loss of Redis. */
 export async function startAgent(options: AgentConfig, log: Log): Promise<Agent> {
   const { name, url, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
@@ -72,7 +72,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   let last: { readonly reading: ProbeReading; readonly atMs: number } | undefined;
   const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
 
-  // Before Redis is: what follows from its coming asks for it.
+  // Before connecting to Redis: the handlers of that connection use it.
   const check = await openCheck();
 
   const client = openCommands(address, {
@@ -96,7 +96,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     return opened;
   }
 
-  /** How the host is, for HAProxy. */
+  /** The agent-check line for HAProxy. */
   function checkLine(): string {
     if (isGone) return GONE_LINE;
     const isKnown = last !== undefined && performance.now() - last.atMs <= Math.max(TOLD_FOR_MS, TOLD_FOR_REPORTS * intervalMs);
@@ -108,7 +108,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     clearTimeout(timer);
     if (isStopping) return;
     timer = setTimeout(() => void report(), intervalMs * (1 + JITTER * (Math.random() * 2 - 1)));
-    // A probe that takes longer than the interval is not started twice.
+    // Never run two probes at once if one takes longer than the interval.
     if ((client.status !== 'ready' && check === undefined) || isProbing) return;
     isProbing = true;
     try {
@@ -121,9 +121,9 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
       publish({ ...unknown, ...figures, bye: isOut });
       if (reports++ % NAME_CHECK_EVERY === 1) await noticeSharedName();
     } catch (error) {
-      // A process never comes back; another with its number would be another host.
+      // A process never comes back; another one with its pid would be another host.
       isGone = probe.kind === 'pid';
-      // No report then: the master asks the host itself whether it still answers.
+      // Send no report: the master then checks the host itself.
       const what = isGone ? 'the probed process is gone, and so is its agent' : 'the probe fails; nothing is reported until it works';
       if (!isProbeFailing) log('warn', what, { probe: probe.kind, reason: messageOf(error) });
       isProbeFailing = true;
@@ -133,7 +133,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     }
   }
 
-  /** A host of this name at another address: the master takes its reports, and drops ours. */
+  /** Detects another host of this name at another address: the master accepts its reports and drops ours. */
   async function noticeSharedName(): Promise<void> {
     const known = await client.hget(keys.host(name), 'url').catch(() => null);
     const isShared = known !== null && known !== url;
@@ -147,7 +147,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
       () => (deniedReason = undefined),
       (error: unknown) => {
         const reason = reasonOf(error);
-        // The connection is well then, and nothing else would say why the host is not in the fleet.
+        // The connection itself is fine, so nothing else would explain why the host is not in the fleet.
         const isNews = isDenial(reason) && reason !== deniedReason;
         if (isNews) deniedReason = reason;
         log(isNews ? 'warn' : 'debug', 'a report could not be sent', { reason });
@@ -155,7 +155,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     );
   }
 
-  /** Pub/sub keeps nothing, and there may be no master just now: repeat until the host is out of the table, or nobody is left to tell. */
+  /** Pub/sub stores nothing, and there may be no master at the moment: repeats the goodbye until the host is out of the table, or no balancer is left. */
   async function sayGoodbye(): Promise<void> {
     const deadline = performance.now() + GOODBYE_TIMEOUT_MS;
     while (client.status === 'ready' && performance.now() < deadline) {

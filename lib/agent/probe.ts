@@ -1,6 +1,5 @@
-// What an agent measures its host with. Parses `--probe` and opens the probe it names.
-// Whatever is measured, every figure is in its range or null: a probe never hands out NaN,
-// and never a fraction outside 0..1.
+// Parses `--probe` and opens the probe. Every figure of every probe is in range or null: never NaN, never a fraction
+// outside 0..1.
 
 import { MeercatError } from '../errors.js';
 import type { Probe, ProbeOptions } from './probe-model.js';
@@ -15,11 +14,11 @@ const POSSIBLE = "auto, machine, cgroup, pid:N, agent-check://host:port, or the 
 /**
  * Opens the probe that `spec` names: `auto`, `machine`, `cgroup`, `pid:N`, `agent-check://host:port`, or an http(s) URL.
  * `auto` is `cgroup` inside a container whose CPU or memory is limited to less than the machine's,
- * else `machine`. Opening takes the first sample of CPU time, so that the first read can tell it;
- * what is asked over the network is not contacted before the first read, as the host may start later than its agent.
+ * else `machine`. Opening takes the first sample of CPU time, so that the first read has a CPU figure; network probes
+ * connect only at the first read, since the host may start later than its agent.
  *
- * Throws MEERCAT_BAD_CONFIG for a spec or `coresLimit` that means nothing or cannot work on this
- * system, and MEERCAT_START_FAILED for a process that does not exist.
+ * Throws MEERCAT_BAD_CONFIG for a spec or `coresLimit` that is invalid or unsupported on this system, and
+ * MEERCAT_START_FAILED for a process that does not exist.
  */
 export async function openProbe(spec: string, options: ProbeOptions): Promise<Probe> {
   const { coresLimit } = options;
@@ -39,7 +38,7 @@ export async function openProbe(spec: string, options: ProbeOptions): Promise<Pr
   throw new MeercatError('MEERCAT_BAD_CONFIG', `--probe must be ${POSSIBLE}, not ${printable(spec)}`);
 }
 
-/** A refused spec as it may stand in a message: on one line, not endless, and without a URL's password. */
+/** Makes a rejected spec safe for a message: one line, truncated, without a URL's password. */
 function printable(spec: string): string {
   return JSON.stringify(spec.replace(/\/\/[^]*@/, '//…@').slice(0, 80));
 }

@@ -1,6 +1,5 @@
-// An open load in a process of its own: each request is sent when its time has come, whether or not earlier
-// ones were answered, and what it waited is counted from then, however late it was sent. Every answer is
-// compared with what was asked.
+// An open load in a separate process: each request is sent when it is due, whether or not earlier ones were answered,
+// and its latency counts from its due time, however late it was sent. Every response is checked against its request.
 
 import { connect, type Socket } from 'node:net';
 import { type DrawnArrivals, CLASSES, drawArrivals } from './scenario.js';
@@ -8,37 +7,37 @@ import { percentile } from './statistics.js';
 
 const CRLF2 = '\r\n\r\n';
 
-/** What the load is told: one turn. */
+/** An order to the load: one turn. */
 export interface ArrivalTurn {
   readonly type: 'turn';
   readonly ports: readonly number[];
   readonly seed: number;
   readonly perSecond: number;
-  /** What is sent in this time at first is not counted. */
+  /** Requests in this initial period are not counted. */
   readonly warmUpMs: number;
   readonly measuredMs: number;
-  /** What is not answered so long after the last one was sent counts as if it were then. */
+  /** Requests unanswered this long after the last one was sent count as if they were answered then. */
   readonly graceMs: number;
 }
 
-/** What came of it. */
+/** The result of a turn. */
 export interface TurnDone {
   readonly type: 'done';
-  /** From the time at which each request was due to its answer; of those that were due while it was measured. */
+  /** Time from due to answered, for each request that was due in the measured period. */
   readonly latencyMs: Float64Array;
-  /** The class of each, as an index of `CLASSES`. */
+  /** The class of each request, as an index into `CLASSES`. */
   readonly kind: Uint8Array;
-  /** How many were not answered in time. */
+  /** Number of requests not answered in time. */
   readonly unfinished: number;
-  /** How they failed, and how often, of all that were sent. */
+  /** Failures of all requests sent, by kind, with their counts. */
   readonly failed: Readonly<Record<string, number>>;
-  /** Answers that were not of what was asked, such as these. */
+  /** Examples of wrong responses. */
   readonly wrong: readonly string[];
-  /** How late requests were sent, p99. */
+  /** p99 of the delay with which requests were sent. */
   readonly lateMs: number;
 }
 
-/** Runs it: `arrivals`. Understands `turn` and says `done` after each. */
+/** Runs the role `arrivals`: executes each `turn` message and replies `done`. */
 export async function runArrivals(): Promise<() => void> {
   process.on('message', async (turn: ArrivalTurn) => {
     if (turn.type === 'turn') process.send?.(await runTurn(turn));
@@ -60,7 +59,7 @@ class OpenLoad {
   readonly #arrivals: DrawnArrivals;
   readonly #pools: readonly Pool[];
   readonly #startMs = performance.now();
-  /** When each was answered; NaN while it is not, infinity when it failed. */
+  /** When each request was answered; NaN while pending, Infinity if it failed. */
   readonly #answeredAtMs: Float64Array;
   readonly #lateMs: Float64Array;
   readonly #failed: Record<string, number> = {};
@@ -76,7 +75,7 @@ class OpenLoad {
     this.#pools = ports.map((port) => new Pool(port, (index, body) => this.#onEnd(index, body)));
   }
 
-  /** Sends all of them in their time. */
+  /** Sends all requests at their due times. */
   send(): Promise<void> {
     return new Promise((resolve) => {
       const step = (): void => {
@@ -102,7 +101,7 @@ class OpenLoad {
     }
   }
 
-  /** Closes all connections; gives what was seen. */
+  /** Closes all connections; returns the result. */
   end(warmUpMs: number): Omit<TurnDone, 'type'> {
     const nowMs = this.#nowMs();
     for (const pool of this.#pools) pool.close();
@@ -128,7 +127,7 @@ class OpenLoad {
     return performance.now() - this.#startMs;
   }
 
-  /** @param answer the status and the body of the answer, or how it failed */
+  /** @param answer the status and body of the response, or the failure */
   #onEnd(index: number, answer: { readonly status: number; readonly body: string }): void {
     this.#ended++;
     const expected = ` ${CLASSES[this.#arrivals.kind[index] as number]?.path} ${index}\n`;
@@ -148,7 +147,7 @@ class OpenLoad {
 
 type OnEnd = (index: number, answer: { readonly status: number; readonly body: string }) => void;
 
-/** Kept connections to one port: the one that was used last is used next, and a new one is opened when none is free. */
+/** Keep-alive connections to one port, in LIFO order; opens a new one if none is idle. */
 class Pool {
   readonly #port: number;
   readonly #onEnd: OnEnd;
@@ -185,7 +184,7 @@ class Pool {
   }
 }
 
-/** One connection with at most one request. */
+/** A connection with at most one request in flight. */
 class Connection {
   readonly #socket: Socket;
   readonly #onEnd: OnEnd;
@@ -214,7 +213,7 @@ class Connection {
     this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: bench\r\nX-Request: ${index}\r\n\r\n`);
   }
 
-  /** Closes it; what it was asked counts as neither answered nor failed. */
+  /** Closes the connection; its pending request counts as neither answered nor failed. */
   close(): void {
     this.#index = -1;
     this.#socket.destroy();

@@ -1,4 +1,4 @@
-// What forwarding is measured against: http-proxy as it comes, with a keep-alive agent, and nothing else.
+// The baseline of the forwarding benchmarks: plain http-proxy with a keep-alive agent and nothing else.
 
 import { Agent } from 'node:http';
 import httpProxy from 'http-proxy';

@@ -1,5 +1,5 @@
-// `npm run bench -- NAME`: from a name to the benchmark, and its figures onto stdout. The only place that
-// prints. Each benchmark first checks that answers are right, then measures; all of it is on loopback.
+// `npm run bench -- NAME`: runs the named benchmark and prints its figures to stdout. The only place that prints. Each
+// benchmark first checks that responses are right, then measures; everything runs on loopback.
 
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -49,16 +49,16 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   churn: { flags: ['requests', 'connections'], run: runChurn },
 };
 
-/** How the command line asks for a benchmark. */
+/** A benchmark run, as requested on the command line. */
 export interface BenchRequest {
   readonly name: string;
   readonly flags: BenchFlags;
-  /** False: table and JSON. True: JSON alone. A path: the table, and the JSON into this file. */
+  /** False: table and JSON. True: JSON only. A path: the table on stdout, and the JSON in this file. */
   readonly json: boolean | string;
   readonly entry: string;
 }
 
-/** Runs a benchmark and prints its figures; gives the exit code: 0, or 1 when answers were wrong. Rejects with MEERCAT_BAD_CONFIG. */
+/** Runs a benchmark and prints its figures; returns the exit code: 0, or 1 if responses were wrong. Rejects with MEERCAT_BAD_CONFIG. */
 export async function runBench({ name, flags, json, entry }: BenchRequest): Promise<number> {
   const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (bench === undefined)
@@ -79,7 +79,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
   const closers = createShutdown((error) => say(`could not be stopped: ${String(error)}`));
   const stopSoon = onSignal(closers, say);
   const shutdown: Shutdown = {
-    // What is started while all is being stopped is stopped at once.
+    // Anything started during the shutdown is stopped at once.
     add: (closer) => (stopSoon.isStopping ? void closer() : closers.add(closer)),
     run: () => closers.run(),
   };
@@ -117,7 +117,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
     else process.stdout.write(text);
     return report.wrong.length === 0 ? 0 : 1;
   } catch (error) {
-    // What fails because it is being stopped is no news.
+    // Errors caused by the shutdown itself are not reported.
     if (stopSoon.isStopping) await new Promise(() => undefined);
     throw error;
   } finally {
@@ -126,7 +126,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
   }
 }
 
-/** Ctrl-C: stops what was started and ends with the code that a shell expects; a second one does not wait. */
+/** Handles Ctrl-C: stops everything and exits with the code that a shell expects; a second one exits at once. */
 function onSignal(shutdown: Shutdown, say: (line: string) => void): { readonly isStopping: boolean; forget(): void } {
   let isStopping = false;
   let firstAtMs = Number.NaN;

@@ -1,9 +1,9 @@
-// The entry of the lab's own processes: hosts, bare proxies, a watched balancer, load generators, a
-// picker. Started by `processes.ts` with a channel, and never imported. Each ends with its parent.
+// Entry point of the lab's child processes: hosts, bare proxies, a watched balancer, load generators, a picker. Started
+// by `processes.ts` with an IPC channel, never imported. Each exits with its parent.
 
 import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
 
-/** Starts a role; it says `{ type: 'ready', … }` on the channel by itself. */
+/** Starts a role; the role itself sends `{ type: 'ready', … }` on the channel. */
 const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
   host: async (args) => (await import('./raw-host.js')).runRawHost(args),
   'churn-host': async (args) => (await import('./churn-host.js')).runChurnHost(args),

@@ -1,5 +1,5 @@
-// What each action of `churn` does on a connection, and what may come back: the host's answer byte by byte,
-// or one of the balancer's own. Anything else is wrong, and an answer that never comes too.
+// What each action of `churn` does on a connection, and which responses are right: the host's response byte by byte, or
+// an error response of the balancer. Anything else is wrong, and so is a missing response.
 
 import { Random } from '../routing/random.js';
 import type { ChurnAnswer, ChurnConnection } from './churn-connection.js';
@@ -7,31 +7,31 @@ import { type ActionName, bodyFor, drawSize, MAX_BODY_BYTES, refusalFor } from '
 import { pause } from './health.js';
 import { acceptOf, encodeFrame, handshakeOf, OPCODE } from './websocket.js';
 
-/** What came of the requests of one action, added up. */
+/** Results of the requests of one action. */
 export interface Tally {
   requests: number;
-  /** Answered rightly, or left as intended. */
+  /** Right responses, and requests abandoned as intended. */
   right: number;
-  /** Answered by the balancer itself: 502, 503, 504. */
+  /** Error responses of the balancer: 502, 503, 504. */
   refused: number;
-  /** Left without one byte of an answer, though the client waited. */
+  /** No byte of a response, although the client waited. */
   unanswered: number;
   wrong: number;
-  /** The first wrong ones, in words. */
+  /** Descriptions of the first wrong responses. */
   readonly examples: string[];
 }
 
-/** A tally of nothing. */
+/** An empty tally. */
 export function emptyTally(): Tally {
   return { requests: 0, right: 0, refused: 0, unanswered: 0, wrong: 0, examples: [] };
 }
 
-/** One client at one moment. */
+/** One action of one client. */
 export interface ChurnTurn {
   readonly connection: ChurnConnection;
   readonly port: number;
   readonly random: Random;
-  /** Belongs to this turn and to no other. */
+  /** Unique to this turn. */
   readonly id: string;
   readonly tally: Tally;
 }
@@ -39,7 +39,7 @@ export interface ChurnTurn {
 const MAX_EXAMPLES = 5;
 const PIPELINED = 4;
 
-/** Longer than any client waits before it leaves. */
+/** Longer than any impatient client waits. */
 const SLOW_MS = 60;
 const LEAVE_WITHIN_MS = 25;
 
@@ -72,7 +72,7 @@ function blame({ tally, id }: ChurnTurn, what: string): void {
   if (tally.examples.length < MAX_EXAMPLES) tally.examples.push(`${id}: ${what}`);
 }
 
-/** Judges an answer that must be the host's, with this status and body, unless the balancer answers itself. */
+/** Checks a response: it must be the host's, with this status and body, or an error of the balancer. */
 function judge(turn: ChurnTurn, answer: ChurnAnswer, status: number, body: Buffer): void {
   const { tally, connection } = turn;
   if (answer.kind === 'whole' && answer.status === status && answer.body.equals(body)) tally.right++;
@@ -123,7 +123,7 @@ async function pipelined(turn: ChurnTurn): Promise<void> {
   connection.send(sizes.map((size, index) => head('GET', `/get/${id}-${index}/${size}`, turn)).join(''));
   for (const [index, size] of sizes.entries()) {
     judge(turn, await connection.answer(), 200, bodyFor(`${id}-${index}`, size));
-    // After an answer that is the last one on its connection, the others are not owed.
+    // After a response with `Connection: close`, no further ones are due.
     if (!connection.isUsable) {
       tally.requests -= sizes.length - 1 - index;
       return;
@@ -162,7 +162,7 @@ async function goWithinBody(turn: ChurnTurn, go: () => void): Promise<void> {
   tally.right++;
 }
 
-/** Whatever the client gets, it must not look whole. */
+/** The client must be able to see that the response is incomplete. */
 async function hostCuts(turn: ChurnTurn): Promise<void> {
   turn.tally.requests++;
   turn.connection.send(head('GET', `/cut/${turn.id}/${MAX_BODY_BYTES}`, turn));

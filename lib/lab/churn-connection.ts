@@ -1,5 +1,5 @@
-// A client's connection in `churn`: raw bytes out, whole answers or WebSocket messages in, and every way of
-// leaving. Every wait has a deadline; none of its methods rejects.
+// A client connection in `churn`: sends raw bytes, receives whole responses or WebSocket messages, and can close in
+// every possible way. Every wait has a deadline; no method rejects.
 
 import { connect, type Socket } from 'node:net';
 import { type WebSocketFrame, FrameReader } from './websocket.js';
@@ -8,10 +8,10 @@ const WAIT_TIMEOUT_MS = 10_000;
 const CRLF2 = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
-/** What came instead of an answer, or as one. */
+/** A response, or what came instead. */
 export type ChurnAnswer =
   | { readonly kind: 'whole'; readonly status: number; readonly head: string; readonly body: Buffer }
-  /** The connection ended after so many bytes of it. */
+  /** The connection ended after this many bytes of the response. */
   | { readonly kind: 'cut'; readonly bytes: number }
   | { readonly kind: 'late' };
 
@@ -22,7 +22,7 @@ export class ChurnConnection {
   #hasEnded = false;
   #hasFailed = false;
   #wake: () => void = () => undefined;
-  /** Set once nothing more is to be asked on it. */
+  /** Set once no further request may be sent on it. */
   isLast = false;
 
   private constructor(socket: Socket) {
@@ -41,7 +41,7 @@ export class ChurnConnection {
       .on('close', end);
   }
 
-  /** Connects to a port of loopback; null when that is not possible. */
+  /** Connects to a loopback port; null if that fails. */
   static open(port: number): Promise<ChurnConnection | null> {
     return new Promise((resolve) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -58,7 +58,7 @@ export class ChurnConnection {
     if (!this.#socket.destroyed) this.#socket.write(bytes);
   }
 
-  /** Closes it as a program does that ends: what has not been read is thrown away. */
+  /** Closes it like an exiting program: unread data is discarded. */
   leave(): void {
     this.isLast = true;
     this.#socket.destroy();
@@ -70,7 +70,7 @@ export class ChurnConnection {
     this.#socket.resetAndDestroy();
   }
 
-  /** The next answer. */
+  /** Receives the next response. */
   async answer(): Promise<ChurnAnswer> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     for (;;) {
@@ -86,13 +86,13 @@ export class ChurnConnection {
     }
   }
 
-  /** Waits for the first bytes of an answer, or its end. */
+  /** Waits for the first bytes of a response, or the end of the connection. */
   async untilBegun(): Promise<void> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     while (this.#bytes.length === 0 && !this.#hasEnded && performance.now() < deadlineMs) await this.#change();
   }
 
-  /** So many WebSocket messages; fewer when the connection ends, or they are late. */
+  /** Receives this many WebSocket messages; fewer if the connection ends or the deadline passes. */
   async messages(count: number): Promise<WebSocketFrame[]> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     const reader = new FrameReader();
@@ -105,7 +105,7 @@ export class ChurnConnection {
     }
   }
 
-  /** Whether the other side ended it in time. */
+  /** Whether the peer closed it in time. */
   async hasEnded(): Promise<boolean> {
     const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
     while (!this.#hasEnded && performance.now() < deadlineMs) await this.#change();
@@ -130,7 +130,7 @@ interface Parsed {
   readonly end: number;
 }
 
-/** The first answer in these bytes; null while it is not whole. One without a length is whole when the connection has ended well. */
+/** Parses the first response; null while it is incomplete. One without a length is complete at a clean end of the connection. */
 function parse(bytes: Buffer, hasEndedWell: boolean): Parsed | null {
   const headEnd = bytes.indexOf(CRLF2);
   if (headEnd < 0) return null;

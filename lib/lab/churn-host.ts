@@ -1,6 +1,6 @@
-// The host of `churn`: it does what the path says. Every answer belongs to one request, so that one that went
-// to another client would be noticed.
-//   GET  /get/ID/SIZE      answers at once          GET /slow/ID/MS    answers after so long
+// The host of `churn`: the path determines its behaviour. Every response is unique to its request, so that one delivered
+// to the wrong client is noticed.
+//   GET  /get/ID/SIZE      answers at once          GET /slow/ID/MS    answers after MS
 //   GET  /trickle/ID/SIZE  answers in two parts     GET /cut/ID/SIZE   answers a half, and resets
 //   POST /echo/ID          answers the body
 //   Upgrade /ws/ID         echoes messages          Upgrade /no/ID     refuses with 403 and a body in chunks
@@ -12,10 +12,10 @@ import { bodyFor, refusalFor } from './churn-mix.js';
 import { bodyOf } from './lab-bodies.js';
 import { acceptOf, echoFrames, FrameReader } from './websocket.js';
 
-/** Between the two parts of an answer, and before a reset: what was sent is on its way by then. */
+/** Delay between the two parts of a response, and before a reset, so that earlier data has been sent. */
 const PART_MS = 15;
 
-/** Runs a host of this name on a free port of loopback: `churn-host NAME`. */
+/** Runs a host of this name on a free loopback port: `churn-host NAME`. */
 export async function runChurnHost([name = 'host']: readonly string[]): Promise<() => void> {
   const upgraded = new Set<Duplex>();
   const server = createServer({ keepAliveTimeout: 65_000, noDelay: true }, (request, response) => {
@@ -92,6 +92,6 @@ function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
   );
   if (head.length > 0) take(head);
   socket.on('data', take);
-  // One that ends without a farewell is ended too.
+  // A WebSocket that ends without a close frame is closed too.
   socket.on('end', () => socket.end());
 }

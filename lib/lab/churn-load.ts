@@ -1,5 +1,5 @@
-// The clients of `churn`: so many at a time, each with a connection that it keeps as long as what it does
-// allows, and a random stream of its own.
+// The clients of `churn`: a fixed number at a time, each with a connection that it reuses while its actions allow that,
+// and a random sequence of its own.
 
 import { Random } from '../routing/random.js';
 import { ACTIONS, emptyTally, type Tally } from './churn-actions.js';
@@ -7,18 +7,18 @@ import { ChurnConnection } from './churn-connection.js';
 import { type ActionName, drawAction, MIX } from './churn-mix.js';
 import { pause } from './health.js';
 
-/** When no connection comes about there is no hurry. */
+/** Delay after a failed connect. */
 const REFUSED_PAUSE_MS = 50;
 
 /** The clients. */
 export interface ChurnLoad {
-  /** What came of it so far, by action. */
+  /** Results so far, by action. */
   readonly tallies: ReadonlyMap<ActionName, Tally>;
-  /** Sends so many requests, and closes all connections then; pipelined ones make it a few more at most. */
+  /** Sends this many requests, at most a few more due to pipelining, then closes all connections. */
   send(requests: number): Promise<void>;
 }
 
-/** Makes so many clients for a port of loopback. They stop when `isOver` says so. */
+/** Creates clients for a loopback port. They stop once `isOver` returns true. */
 export function startChurnLoad(port: number, clients: number, seed: number, isOver: () => boolean): ChurnLoad {
   const tallies = new Map<ActionName, Tally>(MIX.map(([name]) => [name, emptyTally()]));
   const randoms = Array.from({ length: clients }, (_, index) => new Random(seed + index));

@@ -1,8 +1,8 @@
-// What the clients of `churn` do, and how often: drawn with a seed, so that every run is the same mix.
+// The mix of client actions in `churn`: drawn with a seed, so that every run has the same mix.
 
 import { Random } from '../routing/random.js';
 
-/** What a client can do. The percentages are of the actions, and sum up to 100. */
+/** All actions with their percentages, which sum up to 100. */
 export const MIX = [
   ['get', 32, 'a GET on a kept connection'],
   ['post', 16, 'a POST of up to 64 KiB, with a length or in chunks, echoed'],
@@ -23,10 +23,10 @@ export const MIX = [
 /** The name of an action. */
 export type ActionName = (typeof MIX)[number][0];
 
-/** The largest body that is sent or asked for. */
+/** The largest request or response body. */
 export const MAX_BODY_BYTES = 64 << 10;
 
-/** An action, as often as its share says. */
+/** Draws an action according to the percentages. */
 export function drawAction(random: Random): ActionName {
   let left = random.below(100);
   for (const [name, percent] of MIX) {
@@ -36,17 +36,17 @@ export function drawAction(random: Random): ActionName {
   return 'get';
 }
 
-/** A size up to the largest: small ones more often, as on any site. */
+/** Draws a body size up to the largest; small ones are more frequent, as on real sites. */
 export function drawSize(random: Random): number {
   return random.below(1 << random.below(Math.log2(MAX_BODY_BYTES) + 1));
 }
 
-/** A body that belongs to one request and to no other. */
+/** A body unique to one request. */
 export function bodyFor(id: string, size: number): Buffer {
   return Buffer.alloc(size, `${id}.`);
 }
 
-/** What the host says to a WebSocket that it refuses. */
+/** The body with which the host rejects a WebSocket. */
 export function refusalFor(id: string): string {
   return `not ${id}\n`;
 }

@@ -1,4 +1,4 @@
-// The figures of `churn`: what came of the requests, what the balancer held at rest, and whether it lost anything.
+// The figures of `churn`: results of the requests, the balancer's resources at rest, and leaks.
 
 import type { FleetView } from '../redis/fleet-view.js';
 import type { Tally } from './churn-actions.js';
@@ -6,29 +6,29 @@ import { type ActionName, MIX } from './churn-mix.js';
 import { type BenchReport, goalBelow } from './report.js';
 import { rounded } from './statistics.js';
 
-/** Memory at the end, at most so much of that in the middle. */
+/** Upper limit of the memory at the end, as a multiple of that in the middle. */
 const MEMORY_GOAL = 1.2;
 
-/** What the balancer holds when nothing is asked of it. */
+/** The balancer's resources when idle. */
 export interface Rest {
   readonly descriptors: number;
   readonly inflight: number;
   readonly residentBytes: number;
 }
 
-/** All that was seen. */
+/** Everything measured. */
 export interface Churned {
   readonly setup: { readonly requests: number; readonly connections: number; readonly seed: number; readonly seconds: number };
   readonly tallies: ReadonlyMap<ActionName, Tally>;
   readonly rests: Readonly<Record<'start' | 'middle' | 'end', Rest>>;
   /** The fleet in Redis afterwards. */
   readonly view: FleetView;
-  /** What the balancer said on stderr; at its log level, only errors. */
+  /** The balancer's stderr; at its log level, only errors. */
   readonly stderr: readonly string[];
   readonly wrong: readonly string[];
 }
 
-/** Sums it up. */
+/** Builds the report. */
 export function reportChurn({ setup, tallies, rests, view, stderr, wrong }: Churned): BenchReport {
   const { start, middle, end } = rests;
   const counters = view.balancers[0]?.counters ?? {};

@@ -1,5 +1,5 @@
-// Whether a balancer loses anything over time: many requests with every kind of bad end mixed in, and then a
-// look at what it still holds. Every answer is checked; memory and descriptors are compared at rest.
+// Tests a balancer for leaks: sends many requests, including every kind of aborted one, then checks the resources that it
+// still holds. Every response is checked; memory and descriptors are compared at rest.
 
 import { MeercatError, messageOf } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
@@ -20,18 +20,18 @@ const DEFAULT_REQUESTS = 200_000;
 const DEFAULT_CONNECTIONS = 64;
 const SEED = 20_261_123;
 
-/** So much of all goes before the first look: code is compiled, pools are filled. */
+/** Share of the requests before the first measurement: code gets compiled, pools fill. */
 const WARM_UP_SHARE = 0.05;
 
-/** Connections to hosts without a request are closed after so long, so that rest is soon reached. */
+/** Keep-alive timeout of idle host connections; short, so that the balancer soon reaches rest. */
 const HOST_KEEP_ALIVE_MS = 1000;
 
-/** At rest is what has not changed for so long: longer than any connection is kept. */
+/** The balancer is at rest if nothing has changed for this long, which exceeds all keep-alive timeouts. */
 const REST_MS = 3000;
 const REST_TIMEOUT_MS = 30_000;
 const LOOK_EVERY_MS = 250;
 
-/** So long a balancer's entry in Redis may be behind. */
+/** Maximum delay of a balancer's state in Redis. */
 const HEARTBEAT_MS = 1500;
 
 /** Runs the benchmark. */
@@ -48,7 +48,7 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
       return { name, url: `http://127.0.0.1:${Number(ready.port)}` };
     }),
   );
-  // Nobody listens there: connections to it are refused.
+  // Nothing listens on this port: connections are refused.
   const dead = { name: 'dead', url: `http://127.0.0.1:${await freePort()}` };
   const stderr: string[] = [];
   const options = { core: null, shutdown, onStderr: (text: string) => stderr.push(...text.split('\n').filter((line) => line !== '')) };
@@ -101,7 +101,7 @@ export async function runChurn({ entry, flags, say, shutdown }: BenchContext): P
     wrong,
   });
 
-  /** Waits until nothing changes any more, and gives what is held then; at the deadline, what is held at all. */
+  /** Waits until the resources are stable, or until the deadline; returns them. */
   async function rest(of: LabBalancer): Promise<Rest> {
     const deadlineMs = performance.now() + REST_TIMEOUT_MS;
     let since = performance.now();

@@ -1,5 +1,5 @@
-// The lab's own load generator: so many keep-alive or upgraded connections, each with its next request as
-// soon as the last one is answered. It needs nothing installed, and checks every answer.
+// The lab's own load generator: a number of keep-alive or upgraded connections, each of which sends its next request as
+// soon as the last one is answered. It needs no installed program, and checks every response.
 
 import type { Socket } from 'node:net';
 import type { WorkloadName } from './context.js';
@@ -37,8 +37,8 @@ export interface LoadOrder {
 }
 
 /**
- * Runs what it is told by its channel, a {@link LoadOrder} at a time: `load BODY`. It says `ready`, and after each
- * order `{ type: 'done', requests, wrong, seconds }`.
+ * Runs the role `load BODY`: executes one {@link LoadOrder} of its channel at a time. It sends `ready`, and
+ * `{ type: 'done', requests, wrong, seconds }` after each order.
  */
 export async function runClosedLoad([body = '']: readonly string[]): Promise<() => void> {
   const run = async (order: LoadOrder): Promise<void> => {

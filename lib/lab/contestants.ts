@@ -1,6 +1,6 @@
-// Who picks hosts in `bench policies`: fleets of four that all stand before the same hosts. Meercat's is one
-// fleet that is told its algorithm in Redis, as an operator would; of what others wrote there is a fleet for
-// each way in which it can pick. What is not installed is left out with a word.
+// The contestants of `bench policies`: fleets of four load balancers in front of the same hosts. Meercat is one fleet whose
+// algorithm is switched through Redis, as an operator would; each algorithm of another program has its own fleet.
+// Programs that are not installed are skipped with a message.
 
 import { ALGORITHMS, type Algorithm } from '../model.js';
 import type { Commands } from '../redis/connect.js';
@@ -11,10 +11,10 @@ import { LAB_NAMESPACE, LabBalancer } from './lab-fleet.js';
 import { PEER_PROGRAMS, startPeerProgram } from './peer-programs.js';
 import { findProgram, type LabProcess } from './processes.js';
 
-/** Balancers of each fleet. */
+/** Balancers per fleet. */
 export const FLEET_SIZE = 4;
 
-/** How others pick, in their own words. */
+/** Algorithms of other programs, by their own keywords. */
 const PEERS = [
   { program: 'haproxy', label: 'haproxy leastconn', balance: 'leastconn' },
   { program: 'haproxy', label: 'haproxy random(2)', balance: 'random(2)' },
@@ -22,31 +22,31 @@ const PEERS = [
   { program: 'nginx', label: 'nginx random two', balance: 'random two least_conn' },
 ] as const;
 
-/** An operator's word reaches every balancer with its next heartbeat. */
+/** Longest switch: a setting reaches every balancer at its next heartbeat. */
 const SWITCH_TIMEOUT_MS = 10_000;
 
-/** The hosts that all pick from. */
+/** The hosts shared by all contestants. */
 export interface PolicyHosts {
   readonly ports: readonly number[];
-  /** The door that sees every host at this instant. */
+  /** Port of the omniscient balancer. */
   readonly allPort: number;
 }
 
-/** One who picks. */
+/** A contestant. */
 export interface Contestant {
   readonly name: string;
-  /** `floor` sees what nobody can see from outside; it is what the others are measured by. */
+  /** `floor` sees the exact state of all hosts; the others are measured against it. */
   readonly kind: 'floor' | 'meercat' | 'peer';
   readonly ports: readonly number[];
-  /** The processes of its fleet. */
+  /** Pids of its fleet. */
   readonly pids: readonly number[];
-  /** Makes its fleet pick in this way. */
+  /** Switches its fleet to this algorithm. */
   readonly prepare: () => Promise<void>;
-  /** Ends its fleet; that of Meercat's other policies too. */
+  /** Stops its fleet, which Meercat's policies share. */
   readonly stop: () => Promise<void>;
 }
 
-/** Starts all that can be started here, in the order in which they are listed. */
+/** Starts all available contestants, in the order of the report. */
 export async function startContestants(
   { entry, say, shutdown }: BenchContext,
   redisUrl: string,
@@ -91,7 +91,7 @@ async function startMeercat(
   client: Commands,
   hosts: PolicyHosts,
 ): Promise<Contestant[]> {
-  /** What each balancer has logged. */
+  /** The log of each balancer. */
   const said = new Map<string, string>();
   const algorithmOf = (name: string): string | undefined => [...(said.get(name) ?? '').matchAll(/"algorithm":"([a-z-]+)"/g)].at(-1)?.[1];
   const balancers = await Promise.all(

@@ -1,4 +1,4 @@
-// What every benchmark is handed.
+// The context passed to every benchmark.
 
 import type { Shutdown } from '../shutdown.js';
 
@@ -8,32 +8,32 @@ export const WORKLOADS = ['small', 'down', 'up', 'websocket', 'tls'] as const;
 /** The name of a workload. */
 export type WorkloadName = (typeof WORKLOADS)[number];
 
-/** What a benchmark can be told; each has its own defaults, and refuses what means nothing to it. */
+/** Flags of the benchmarks; each benchmark has its own defaults, and rejects flags that do not apply. */
 export interface BenchFlags {
   readonly rounds?: number;
   /** Numbers of hosts, each measured in turn. */
   readonly hosts?: readonly number[];
   readonly seconds?: number;
   readonly connections?: number;
-  /** How many requests `churn` sends. */
+  /** Number of requests that `churn` sends. */
   readonly requests?: number;
-  /** How loaded the hosts are in `policies`, in percent, each in turn. */
+  /** Loads of the hosts in `policies`, in percent, each measured in turn. */
   readonly percent?: readonly number[];
-  /** `policies` stretches all of its own times so many times, for machines that are too slow. */
+  /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;
-  /** What `forward` measures, in this order. */
+  /** Workloads that `forward` measures, in this order. */
   readonly workloads?: readonly WorkloadName[];
-  /** `own` makes `forward` use the generator of this folder although wrk is installed. */
+  /** `own` makes `forward` use the built-in load generator even if wrk is installed. */
   readonly load?: 'wrk' | 'own';
 }
 
-/** What a benchmark is handed. */
+/** The context of a benchmark. */
 export interface BenchContext {
-  /** The compiled file of the command line, which children run. */
+  /** The compiled file of the command line, for child processes. */
   readonly entry: string;
   readonly flags: BenchFlags;
-  /** Says how far it is, on stderr. */
+  /** Prints progress to stderr. */
   readonly say: (line: string) => void;
-  /** What was started is added here, and stopped in the end, whatever the end is. */
+  /** Everything started is added here, and is stopped at the end in any case. */
   readonly shutdown: Shutdown;
 }

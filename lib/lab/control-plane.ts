@@ -1,5 +1,5 @@
-// What it costs a fleet to know what it picks by: CPU of the threads that no request passes through, and the
-// messages on each channel, with few hosts and with many, under a steady load.
+// The cost of a fleet's control plane: CPU of the threads that handle no requests, and the messages on each channel, with
+// few and with many hosts, under a steady load.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseRedisAddress } from '../redis/address.js';
@@ -11,30 +11,30 @@ import { pause, until } from './health.js';
 import { LabBalancer } from './lab-fleet.js';
 import { type LabChild, startRole } from './processes.js';
 
-/** Requests a second to the whole fleet while it is measured. */
+/** Requests per second to the whole fleet during the measurement. */
 export const CONTROL_RPS = 500;
 
 /**
- * Code that runs a hundred times a second is compiled, the fleet has found the pace that it can afford, and the memory
- * of the start is given back; beside a short measurement, so many times as long as that.
+ * After this time hot code is compiled, the load exchange has settled at its interval, and the memory of the start has
+ * been released. The warm-up of a short measurement is shorter: a multiple of its length.
  */
 const WARM_UP_MS = 30_000;
 const WARM_UP_TIMES = 10;
 
 const START_TIMEOUT_MS = 60_000;
 
-/** What one number of hosts gave. */
+/** Figures for one number of hosts. */
 export interface ControlFigures {
   readonly hosts: number;
   readonly balancers: readonly BalancerCpu[];
-  /** Of Redis, in percent of a core; NaN when it does not say. */
+  /** CPU of Redis, in percent of a core; NaN if unavailable. */
   readonly redisPercent: number;
-  /** Messages a second and bytes a second on each channel. */
+  /** Messages and bytes per second on each channel. */
   readonly channels: Readonly<Record<ChannelName, { readonly perSecond: number; readonly bytesPerSecond: number }>>;
   readonly failed: number;
 }
 
-/** The channels that carry figures. */
+/** The measured channels. */
 export type ChannelName = 'reports' | 'load' | 'stats';
 
 /** CPU of one balancer, in percent of a core. */
@@ -43,13 +43,13 @@ export interface BalancerCpu {
   readonly role: string;
   readonly fleetPercent: number;
   readonly hostsPercent: number;
-  /** The main thread, which requests pass through. */
+  /** The main thread, which handles the requests. */
   readonly trafficPercent: number;
-  /** The threads that V8 keeps for collecting garbage and compiling, of all three together. */
+  /** V8's helper threads for garbage collection and compilation, of all three isolates. */
   readonly helpersPercent: number;
 }
 
-/** Measures a fleet of its own with so many hosts. */
+/** Measures a new fleet with this number of hosts. */
 export async function measureControlPlane(
   { entry, say, shutdown }: BenchContext,
   redisUrl: string,
@@ -135,7 +135,7 @@ export async function measureControlPlane(
   }
 }
 
-/** What it is in the fleet; a machine that is too busy may need to be asked more than once. */
+/** The balancer's role; retries on a busy machine. */
 async function roleOf(balancer: LabBalancer): Promise<string> {
   let page = await balancer.health();
   await until(`${balancer.name} says its role`, START_TIMEOUT_MS, 50, async () => (page ??= await balancer.health()) !== null);
@@ -149,7 +149,7 @@ interface CpuReading {
   readonly helpers: number;
 }
 
-/** A balancer whose threads are known to the system by number. */
+/** A balancer with the thread ids of its threads. */
 class Metered {
   readonly balancer: LabBalancer;
   readonly #stderr: () => string;
@@ -174,7 +174,7 @@ class Metered {
     return new Metered(await LabBalancer.start(entry, name, redisUrl, [], options, ['--namespace', namespace]), () => stderr);
   }
 
-  /** CPU time in seconds so far. */
+  /** Reads the CPU time so far, in seconds. */
   read(): CpuReading {
     const { pid } = this.balancer.process;
     const threads = threadSecondsOf(pid);
@@ -183,13 +183,13 @@ class Metered {
     return { fleet, hosts, traffic, helpers: [...threads.values()].reduce((sum, each) => sum + each, 0) - fleet - hosts - traffic };
   }
 
-  /** A thread that was started again has said so again. */
+  /** The latest thread id: a restarted thread announces itself again. */
   #threadOf(name: string): string | undefined {
     return [...this.#stderr().matchAll(new RegExp(`^thread ${name} (\\d+)$`, 'gm'))].at(-1)?.[1];
   }
 }
 
-/** CPU time in seconds of each thread of a process that lives, by its number; see schedstat in the kernel's documentation. */
+/** CPU seconds of each live thread of a process, by thread id; see schedstat in the kernel documentation. */
 function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
   const seconds = new Map<string, number>();
   try {
@@ -197,7 +197,7 @@ function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
       seconds.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9);
     }
   } catch {
-    // It is ending, or this system tells nothing: what is not there is not known.
+    // The thread is ending, or the system has no schedstat: missing entries are unknown.
   }
   return seconds;
 }
@@ -216,7 +216,7 @@ function countMessages(redisUrl: string, namespace: string): { read(): Counts; c
   return { read: () => structuredClone(counts), close: () => subscription.close() };
 }
 
-/** CPU time that Redis says it has used; NaN when it does not. */
+/** CPU time reported by Redis; NaN if unavailable. */
 async function redisCpuSeconds(client: Commands): Promise<number> {
   const text = await client.info('cpu').catch(() => '');
   const of = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1] ?? Number.NaN);

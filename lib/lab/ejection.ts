@@ -1,6 +1,6 @@
-// How long a fleet goes on sending requests to a host that has died, and what clients see of it: real balancers
-// under an open load; a host is killed, or frozen (it accepts and never answers), again and again. When a balancer
-// sent its last request to it is read from the balancers' own access logs.
+// How long a fleet keeps sending requests to a dead host, and how clients are affected: real balancers under an open load;
+// a host is repeatedly killed, or frozen (it accepts and never answers). The time of the last request to the host is read
+// from the balancers' access logs.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -18,40 +18,40 @@ const BALANCERS = 3;
 const HOSTS = 4;
 const DEFAULT_ROUNDS = 5;
 
-/** To all balancers together. */
+/** Rate of the whole fleet. */
 const REQUESTS_PER_SECOND = 500;
 
-/** Without it a host that is silent would be waited for as long as a slow answer may take. */
+/** Short, since otherwise a frozen host would be waited for as long as the slowest legitimate response. */
 const RESPONSE_TIMEOUT_MS = 500;
 
 const FLAGS = [
   '--response-timeout',
   `${RESPONSE_TIMEOUT_MS}ms`,
-  // A frozen host still accepts connections: only a question tells that it is not back.
+  // A frozen host still accepts connections: only an HTTP check shows that it is not back.
   '--health-path',
   '/',
-  // Each round finds all hosts alike, whatever the rounds before it did.
+  // Each round starts with all hosts in the same state.
   '--eject-max-time',
   '1s',
   '--slow-start',
   '0',
 ];
 
-/** So long a dead host is left dead: what is sent to it until then is seen. */
+/** How long a host stays dead; requests to it are counted in this time. */
 const WATCH_MS = 1500;
 
-/** A host that does not come back within this time ends the benchmark. */
+/** If a host does not come back within this time, the benchmark fails. */
 const RETURN_TIMEOUT_MS = 20_000;
 
 const KILLED_GOAL_MS = 1000;
 const KILLED_GOAL_FAILED = 1;
 
-/** How the host is ended. */
+/** How the host is killed or frozen. */
 type Ending = 'SIGKILL' | 'SIGSTOP';
 
 interface Round {
   readonly host: string;
-  /** When the host was ended, by `performance.now()` and by the wall clock. */
+  /** When the signal was sent, by `performance.now()` and by the wall clock. */
   readonly atMs: number;
   readonly atEpochMs: number;
 }
@@ -114,15 +114,15 @@ export async function runEjection({ entry, flags, say, shutdown }: BenchContext)
     }
   }
   await load.stop();
-  // Their logs are whole only then.
+  // Their logs are complete only then.
   await Promise.all(balancers.map((balancer) => balancer.process.stop()));
   return report(rounds, redis.kind, done, load, logged);
 }
 
-/** Ends a host for so long; gives the one that then runs in its place. */
+/** Kills or freezes a host for this time; returns the one that runs afterwards. */
 async function endFor(ms: number, host: LabHost, ending: Ending, options: StartOptions): Promise<LabHost> {
   const { process } = host;
-  // What is frozen can't be stopped in good order.
+  // A frozen process can't stop gracefully.
   if (ending === 'SIGSTOP') options.shutdown.add(() => process.kill('SIGCONT'));
   process.kill(ending);
   await pause(ms);
@@ -131,7 +131,7 @@ async function endFor(ms: number, host: LabHost, ending: Ending, options: StartO
   return host;
 }
 
-/** Waits until a balancer sends requests to this host. */
+/** Waits until a balancer sends requests to this host again. */
 async function untilSentTo({ name, port }: LabBalancer, host: LabHost): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   await until(
@@ -143,7 +143,7 @@ async function untilSentTo({ name, port }: LabBalancer, host: LabHost): Promise<
   agent.destroy();
 }
 
-/** A line of the access log, as far as it is looked at. */
+/** The evaluated fields of an access log line. */
 interface Line {
   readonly time: string;
   /** The host of the last attempt. */
@@ -153,15 +153,15 @@ interface Line {
   readonly outcome: string;
 }
 
-/** What one balancer did in one round. */
+/** The requests of one balancer in one round. */
 interface Sent {
-  /** From the host's end to the last request that was sent to it; 0 when none was any more. */
+  /** Time from the signal to the last request to the host; 0 if there was none. */
   readonly lastMs: number;
-  /** Requests that were on it when it ended or were sent to it afterwards. */
+  /** Requests in flight on the host at the signal, or sent to it afterwards. */
   readonly requests: number;
 }
 
-/** What a balancer sent to the host that was ended: all other hosts are well, so what was tried twice met it first. */
+/** A balancer's requests to the dead host. All other hosts are healthy, so a retried request must have met it first. */
 function sentTo({ host, atEpochMs }: Round, lines: readonly Line[]): Sent {
   const sent = lines
     .filter((line) => line.attempts > 1 || (line.host === host && line.outcome !== 'ok'))
@@ -171,20 +171,20 @@ function sentTo({ host, atEpochMs }: Round, lines: readonly Line[]): Sent {
 }
 
 interface EndingFigures {
-  /** Until the last balancer had sent its last request to the host, of each round. */
+  /** Time until the last request of any balancer to the host, over the rounds. */
   readonly ms: Distribution;
   readonly eachMs: readonly number[];
-  /** The most requests that one balancer had on the host or sent to it in one round. */
+  /** Most requests of one balancer to the host in one round. */
   readonly mostSent: number;
-  /** The most requests that failed for the clients of one balancer in one round. */
+  /** Most failed client requests of one balancer in one round. */
   readonly mostFailed: number;
-  /** Requests that failed in all rounds. */
+  /** Failed requests in all rounds. */
   readonly failed: number;
 }
 
 function figuresOf(rounds: readonly Round[], { failures }: OpenLoad, lines: ReadonlyMap<number, readonly Line[]>): EndingFigures {
   const sent = rounds.map((round) => [...lines.values()].map((each) => sentTo(round, each)));
-  // A request that is sent in the last moment is waited for.
+  // Includes requests sent just before the end of the round.
   const failed = rounds.map(({ atMs }) =>
     [...lines.keys()].map(
       (port) => failures.filter((failure) => failure.port === port && failure.endMs >= atMs && failure.atMs < atMs + WATCH_MS).length,

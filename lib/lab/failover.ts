@@ -1,5 +1,5 @@
-// How long a fleet is without a master, and whether clients notice: four balancers as real processes under
-// a steady load; the master is killed, or told to stop, again and again.
+// How long a fleet is without a master, and whether clients notice: four balancers as real processes under a steady
+// load; the master is repeatedly killed or stopped.
 
 import { DEFAULTS } from '../config/config.js';
 import type { BenchContext } from './context.js';
@@ -19,12 +19,12 @@ const ROUND_TIMEOUT_MS = 20_000;
 const KILLED_GOAL_MS = 2000;
 const STOPPED_GOAL_MS = 150;
 
-/** How the master is ended. */
+/** The signal to the master. */
 type Ending = 'SIGKILL' | 'SIGTERM';
 
 interface Round {
   readonly victim: LabBalancer;
-  /** From the signal until every survivor knew the new term and one of them was master. */
+  /** Time from the signal until every survivor knew the new term and one of them was master. */
   readonly electedMs: number;
   readonly fromMs: number;
   /** When the victim served again. */
@@ -69,10 +69,10 @@ export async function runFailover({ entry, flags, say, shutdown }: BenchContext)
   return report(rounds, redis.kind, done, load);
 }
 
-/** Ends the master, waits for the next one, and brings the old one back. */
+/** Signals the master, waits for the next one, and restarts the old one. */
 async function runRound(balancers: readonly LabBalancer[], ending: Ending, hosts: number): Promise<Round> {
   const { master, term } = await untilSettled(balancers);
-  // Long enough that every slave's heartbeat has told it its rank, and at any moment of the lease's renewals.
+  // Long enough for every slave to learn its rank by heartbeat; random relative to the lease renewals.
   await pause(1100 + Math.random() * 500);
   const survivors = balancers.filter((balancer) => balancer !== master);
   const fromMs = performance.now();
@@ -84,7 +84,7 @@ async function runRound(balancers: readonly LabBalancer[], ending: Ending, hosts
   return { victim: master, electedMs: electedAtMs - fromMs, fromMs, toMs: performance.now() };
 }
 
-/** When the last survivor knew a newer term and one of them had said that it is master. */
+/** The time at which all survivors knew a newer term and one of them was master. */
 async function untilElected(survivors: readonly LabBalancer[], oldTerm: number): Promise<number> {
   let electedAtMs = Number.NaN;
   await Promise.all(
@@ -119,7 +119,7 @@ async function untilSettled(balancers: readonly LabBalancer[]): Promise<{ readon
   return found;
 }
 
-/** Whether this request was the ended balancer's: sent to it while it was away, or lost with it. */
+/** Whether this request was affected directly: sent to the balancer while it was down, or lost with it. */
 function isVictims({ port, atMs, endMs }: Answered, { victim, fromMs, toMs }: Round): boolean {
   return port === victim.port && endMs >= fromMs && atMs <= toMs;
 }
@@ -129,11 +129,11 @@ interface EndingFigures {
   readonly eachMs: readonly number[];
   /** Requests to the survivors that failed, from the first of these rounds to the end of the last. */
   readonly failed: number;
-  /** Requests to the balancer that was ended, lost on a connection that was open. */
+  /** Requests to the signalled balancer that were lost on an open connection. */
   readonly ownLost: number;
-  /** How they were lost, and how often. */
+  /** Those by kind, with their counts. */
   readonly ownLostBy: Readonly<Record<string, number>>;
-  /** Requests that found nobody listening on its port; nothing was lost with them. */
+  /** Requests refused because nothing listened on its port; harmless. */
   readonly ownRefused: number;
 }
 

@@ -1,8 +1,8 @@
-// What a process holds, read from outside: open file descriptors, memory. Linux only.
+// A process's open file descriptors and memory, read from outside. Linux only.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** How many file descriptors a process has open; NaN when it is gone or that can't be known. */
+/** Number of open file descriptors of a process; NaN if it is gone or the number is unavailable. */
 export function descriptorsOf(pid: number): number {
   try {
     return readdirSync(`/proc/${pid}/fd`).length;
@@ -11,7 +11,7 @@ export function descriptorsOf(pid: number): number {
   }
 }
 
-/** The memory that a process has in RAM, in bytes (VmRSS in proc(5)); NaN when it is gone or that can't be known. */
+/** Resident memory of a process, in bytes (VmRSS in proc(5)); NaN if it is gone or the figure is unavailable. */
 export function residentBytesOf(pid: number): number {
   try {
     const [, kilobytes] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -1,5 +1,5 @@
-// How old a host's figures are when they are picked by: from an agent's PUBLISH to the figure standing in
-// the table of each of four balancers, every one a process of its own.
+// How old a host's figures are when policies use them: the time from an agent's PUBLISH until the figure is in the table
+// of each of four balancers, each in its own process.
 
 import { Agent } from 'node:http';
 import { parseRedisAddress } from '../redis/address.js';
@@ -18,13 +18,13 @@ const DEFAULT_HOSTS = [10, 1000];
 const DEFAULT_SECONDS = 15;
 const GOAL_MS = 25;
 
-/** Slots beyond the hosts that are watched too, should some have been given out anew. */
+/** Extra slots to watch, since hosts can be assigned new slots. */
 const SPARE_SLOTS = 16;
 
-/** Before measuring: the compiler has seen the code, and the first whole tables are through. */
+/** Time before measuring: code gets compiled, and the first full tables arrive. */
 const WARM_UP_MS = 3000;
 
-/** What was published is awaited so long before it counts as missed. */
+/** A published figure not seen within this time counts as missed. */
 const LAST_WAIT_MS = 500;
 
 const START_TIMEOUT_MS = 20_000;
@@ -35,14 +35,14 @@ interface Watched {
   readonly consolePort: number;
 }
 
-/** What one number of hosts gave. */
+/** Figures for one number of hosts. */
 interface Figures {
   readonly hosts: number;
   readonly reports: number;
-  /** (report, balancer) pairs that were seen. */
+  /** Number of (report, balancer) pairs seen. */
   readonly seen: number;
   readonly missed: number;
-  /** Figures in a table that no report carried. */
+  /** Figures in a table that were in no report. */
   readonly neverSent: number;
   readonly ms: ReturnType<typeof distributionOf>;
   /** Percent of one core, for each balancer. */

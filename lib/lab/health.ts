@@ -1,12 +1,12 @@
-// Looks at balancers from outside, as an operator's tools do: their health pages and their answers. And
-// the clock and the waiting that the benchmarks share.
+// Reads balancers' health pages and responses, as an operator's tools do. Also the clock and the polling that the
+// benchmarks share.
 
 import { Agent, request } from 'node:http';
 import { hrtime } from 'node:process';
 import { MeercatError } from '../errors.js';
 import type { Role } from '../model.js';
 
-/** What a balancer's health page says, as far as the benchmarks look. */
+/** The fields of a health page that the benchmarks use. */
 export interface HealthPage {
   readonly status: string;
   readonly role: Role;
@@ -19,13 +19,13 @@ const ASK_TIMEOUT_MS = 2000;
 
 const REUSED = ' on a kept connection';
 
-/** An answer: status 0 stands for none, and then `body` says why. */
+/** A response; status 0 means none, and `body` gives the reason. */
 export interface HealthAnswer {
   readonly status: number;
   readonly body: string;
 }
 
-/** Sends one GET to a port of loopback; never rejects. */
+/** Sends one GET to a loopback port; never rejects. */
 export function get(port: number, path: string, agent: Agent, timeoutMs: number = ASK_TIMEOUT_MS): Promise<HealthAnswer> {
   return new Promise((resolve) => {
     const asked = request({ port, host: '127.0.0.1', path, agent, timeout: timeoutMs }, (response) => {
@@ -36,7 +36,7 @@ export function get(port: number, path: string, agent: Agent, timeoutMs: number 
       response.on('end', () => resolve({ status: response.complete ? (response.statusCode ?? 0) : 0, body }));
       response.on('error', (error) => resolve({ status: 0, body: error.message }));
     });
-    // On a connection that served before, the request may have crossed its closing on the way.
+    // On a reused connection, the request may have raced with its close.
     asked.on('error', (error: NodeJS.ErrnoException) =>
       resolve({ status: 0, body: `${error.code ?? error.message}${asked.reusedSocket ? REUSED : ''}` }),
     );
@@ -56,7 +56,7 @@ export async function readHealth(consolePort: number, agent: Agent): Promise<Hea
   }
 }
 
-/** Waits until this holds, asking every few milliseconds; rejects at the deadline with `what`. */
+/** Polls until the condition holds; rejects at the deadline with `what`. */
 export async function until(what: string, timeoutMs: number, everyMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!(await holds())) {
@@ -70,7 +70,7 @@ export function machineMs(): number {
   return Number(hrtime.bigint()) / 1e6;
 }
 
-/** A pause of so many milliseconds. */
+/** Waits this many milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);

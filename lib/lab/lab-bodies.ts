@@ -1,5 +1,5 @@
-// The bodies that the lab's hosts answer and its loads expect: made the same way on both sides, so that
-// every byte can be compared.
+// The bodies that the lab's hosts send and its loads expect: generated the same way on both sides, so that every byte
+// can be compared.
 
 /** The length of a small body. */
 const BODY_BYTES = 100;
@@ -7,12 +7,12 @@ const BODY_BYTES = 100;
 /** The length of a large body: 1 MiB. */
 export const BLOB_BYTES = 1 << 20;
 
-/** The body of every small answer of the host with this name. */
+/** The small body of the host with this name. */
 export function bodyOf(name: string): string {
   return `${name} `.padEnd(BODY_BYTES - 1, '.').concat('\n');
 }
 
-/** A large body without a pattern that could hide a missing or repeated part: xorshift32, four bytes a step. The same seed gives the same bytes. */
+/** A large pseudo-random body, so that no missing or repeated part goes unnoticed: xorshift32, four bytes per step. The same seed gives the same bytes. */
 export function buildBlob(seed = 1): Buffer {
   const words = new Uint32Array(BLOB_BYTES / 4);
   let state = seed || 1;
@@ -25,7 +25,7 @@ export function buildBlob(seed = 1): Buffer {
   return Buffer.from(words.buffer);
 }
 
-/** What a host answers to a body that it has swallowed. */
+/** The host's response to an uploaded body. */
 export function receiptOf(bytes: number): string {
   return `received ${bytes}\n`;
 }

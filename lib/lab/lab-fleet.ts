@@ -1,5 +1,4 @@
-// The parts that several benchmarks start: a Redis of their own, cheap hosts, and balancers as the command
-// line runs them.
+// Parts shared by several benchmarks: a private Redis, minimal hosts, and balancers started through the command line.
 
 import { Agent } from 'node:http';
 import { MeercatError } from '../errors.js';
@@ -11,34 +10,34 @@ import { bodyOf } from './lab-bodies.js';
 
 const START_TIMEOUT_MS = 20_000;
 
-/** The namespace of the fleets of the lab, unless a flag says another one. */
+/** Default namespace of the lab's fleets. */
 export const LAB_NAMESPACE = 'bench';
 
-/** Starts a Redis on a free port; gives its URL and what it is. */
+/** Starts a Redis on a free port; returns its URL and kind. */
 export async function startLabRedis(entry: string, shutdown: Shutdown): Promise<{ readonly url: string; readonly kind: string }> {
   const redis = await startLocalRedis(await freePort(), [entry, 'embedded-redis', '--port'], () => undefined);
   shutdown.add(() => redis.stop());
   return redis;
 }
 
-/** A cheap host that runs. */
+/** A running minimal host. */
 export interface LabHost {
   readonly name: string;
   readonly url: string;
   readonly port: number;
-  /** The body of all its answers. */
+  /** The body of all its responses. */
   readonly body: string;
   readonly process: LabProcess;
 }
 
-/** Starts a cheap host in a process of its own; one that has ended is started again on its port. */
+/** Starts a minimal host in a process of its own; pass `atPort` to restart one on its old port. */
 export async function startLabHost(name: string, options: StartOptions, atPort = 0): Promise<LabHost> {
   const { child, ready } = await startRole('host', [name, String(atPort)], options);
   const port = Number(ready.port);
   return { name, url: `http://127.0.0.1:${port}`, port, body: bodyOf(name), process: child };
 }
 
-/** A balancer that can be ended and started again on the same ports. */
+/** A balancer that can be stopped and restarted on the same ports. */
 export class LabBalancer {
   readonly name: string;
   readonly port: number;
@@ -55,7 +54,7 @@ export class LabBalancer {
     this.#child = launch();
   }
 
-  /** Starts a balancer with these static hosts, on free ports; `flags` are further ones. */
+  /** Starts a balancer with these static hosts, on free ports; `flags` are additional. */
   static async start(
     entry: string,
     name: string,
@@ -78,10 +77,10 @@ export class LabBalancer {
       '--console-port',
       String(consolePort),
       ...hosts.flatMap((host) => ['--host', `${host.url},name=${host.name}`]),
-      // A load comes from one address.
+      // The whole load comes from one address.
       '--max-connections-per-client',
       '0',
-      // These may be given otherwise, and no flag may be given twice.
+      // Defaults that `flags` may override: no flag may be given twice.
       ...[
         ['--namespace', LAB_NAMESPACE],
         ['--log-level', 'error'],
@@ -97,17 +96,17 @@ export class LabBalancer {
     return this.#child;
   }
 
-  /** Starts it again, after it has ended. */
+  /** Restarts it after it has ended. */
   restart(): void {
     this.#child = this.#launch();
   }
 
-  /** Its health page; null while there is none. */
+  /** Reads its health page; null while there is none. */
   health(): ReturnType<typeof readHealth> {
     return readHealth(this.consolePort, this.#agent);
   }
 
-  /** Resolves when it serves and knows this many hosts. */
+  /** Resolves once it serves and knows this many hosts. */
   async untilServing(hosts: number, timeoutMs = START_TIMEOUT_MS): Promise<void> {
     await until(`${this.name} serves`, timeoutMs, 20, async () => {
       const health = await this.health();
@@ -116,7 +115,7 @@ export class LabBalancer {
   }
 }
 
-/** Asks so often, and throws unless every answer is one of these bodies. */
+/** Sends `times` requests; throws unless every response has one of these bodies. */
 export async function checkAnswers(name: string, port: number, bodies: ReadonlySet<string>, times: number): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   try {

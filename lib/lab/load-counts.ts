@@ -1,10 +1,10 @@
-// What the connections of a load share: what they count, and how they know that its time is up. Every kind of
-// connection (http-load.ts, websocket-load.ts) and the load itself (closed-load.ts) use these types.
+// Types shared by the connections of a load (http-load.ts, websocket-load.ts) and the load itself (closed-load.ts): the
+// common counters, and the check for the end of the load.
 
-/** What the connections of a load count together. */
+/** Counters shared by all connections of a load. */
 export interface Counts {
   requests: number;
-  /** Answers that were wrong, and connections that ended before their time. */
+  /** Wrong responses, and connections that ended early. */
   wrong: number;
 }
 

@@ -1,10 +1,10 @@
-// How busy the whole machine is, whoever keeps it so: a figure that was measured on a full machine is none.
+// CPU use of the whole machine: a measurement on a fully loaded machine is invalid.
 
 import { cpus } from 'node:os';
 import { cpuSecondsOfAllEver } from './process-cpu.js';
 import { rounded } from './statistics.js';
 
-/** CPU time of all cores since the machine started, in milliseconds; the difference of two readings is of the time between. */
+/** CPU time of all cores since boot, in milliseconds; use the difference of two readings. */
 export function machineCpu(): { readonly busyMs: number; readonly allMs: number } {
   let [busyMs, allMs] = [0, 0];
   for (const { times } of cpus()) {

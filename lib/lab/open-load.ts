@@ -1,23 +1,23 @@
-// A steady load on several balancers at once, on keep-alive connections: so many requests a second to
-// each, whether or not earlier ones were answered. Every answer is checked, every failure kept.
+// A steady open load on several balancers over keep-alive connections: a fixed rate to each, whether or not earlier
+// requests were answered. Every response is checked, every failure recorded.
 
 import { Agent } from 'node:http';
 import { get } from './health.js';
 
-/** A request that was not answered as it should have been. */
+/** A failed request. */
 export interface FailedRequest {
   readonly port: number;
-  /** When the request was sent and when it had failed (`performance.now()`). */
+  /** When the request was sent, and when it failed (`performance.now()`). */
   readonly atMs: number;
   readonly endMs: number;
-  /** The status or the error; `wrong body` when the answer was not a host's. */
+  /** The status or the error; `wrong body` if the response was not a host's. */
   readonly what: string;
 }
 
-/** A request that was answered rightly. */
+/** A request with the right response. */
 export type Answered = Omit<FailedRequest, 'what'>;
 
-/** A load that runs. */
+/** A running load. */
 export interface OpenLoad {
   readonly answered: readonly Answered[];
   readonly failures: readonly FailedRequest[];
@@ -25,7 +25,7 @@ export interface OpenLoad {
   stop(): Promise<void>;
 }
 
-/** Begins to send `perSecond` requests a second to each port; right is an answer whose body is one of `bodies`. */
+/** Starts sending `perSecond` requests per second to each port; a response is right if its body is one of `bodies`. */
 export function startOpenLoad(ports: readonly number[], perSecond: number, bodies: ReadonlySet<string>): OpenLoad {
   const failures: FailedRequest[] = [];
   const answered: Answered[] = [];
@@ -43,7 +43,7 @@ export function startOpenLoad(ports: readonly number[], perSecond: number, bodie
   }
 
   const timer = setInterval(() => {
-    // What is due is counted from the start: a late timer makes no gap in the load.
+    // Due requests are counted from the start, so a late timer leaves no gap in the load.
     for (const due = ((performance.now() - startMs) / 1000) * perSecond; sent < due; sent++) {
       for (const port of ports) {
         const request: Promise<void> = send(port).finally(() => running.delete(request));

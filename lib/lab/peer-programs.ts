@@ -1,6 +1,5 @@
-// The proxies that others wrote, where they are installed: each with one process or thread that does the
-// work, as little beside the work as their configuration allows, and WebSockets let through; over TLS,
-// version 1.3 only. Their files are in a temporary folder that is removed afterwards.
+// Third-party proxies, if installed: each with a single worker process or thread, a minimal configuration, and WebSockets
+// enabled; TLS 1.3 only. Their files are in a temporary folder that is removed afterwards.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,10 +7,10 @@ import { join } from 'node:path';
 import type { LabCertificate } from './lab-certificate.js';
 import { freePort, type LabProcess, type StartOptions, startProgram } from './processes.js';
 
-/** What an installed program needs to be started as a proxy before some hosts. */
+/** How to start an installed program as a proxy in front of hosts. */
 export interface PeerProgram {
   readonly name: 'nginx' | 'haproxy' | 'caddy';
-  /** The command that starts it with a configuration in this folder, and what it is configured as. */
+  /** Returns the command that starts it with a configuration in this folder, and the content of that configuration. */
   readonly build: (setup: ProgramSetup) => {
     readonly file: string;
     readonly config: string;
@@ -30,7 +29,7 @@ interface ProgramSetup {
 
 /** Options of such a program. */
 export interface ProgramWishes {
-  /** Its own keyword for a load-balancing algorithm; its default unless set. */
+  /** Its keyword for a load balancing algorithm; the program's default unless set. */
   readonly balance?: string;
   /** If set, it listens with TLS. */
   readonly certificate?: LabCertificate | undefined;
@@ -112,7 +111,7 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
   }
 }
 `;
-    // What it keeps goes with the folder; one thread for its code, as the others have.
+    // Its state is removed with the folder; one thread, as for the others.
     const env = ['GOMAXPROCS=1', `HOME=${folder}`, `XDG_DATA_HOME=${folder}`, `XDG_CONFIG_HOME=${folder}`];
     return {
       file: 'Caddyfile',
@@ -122,10 +121,10 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
   },
 };
 
-/** All of them, in the order in which they are listed. */
+/** All programs, in the order of the report. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
-/** Starts one of them before these hosts; gives its port and its process. */
+/** Starts a program in front of these hosts; returns its port and its process. */
 export async function startPeerProgram(
   { build }: PeerProgram,
   path: string,

@@ -1,5 +1,5 @@
-// The server in front of an http-proxy that forwarding is measured against: the few lines that its own
-// documentation shows, for requests and for WebSockets, with TLS or without.
+// The server around an http-proxy baseline: the few lines from its own documentation, for requests and WebSockets, with
+// or without TLS.
 
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -7,14 +7,14 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** An http-proxy, as far as it is used here. */
+/** The part of http-proxy's interface used here. */
 interface Peer {
   web(request: IncomingMessage, response: ServerResponse, options: undefined, onError: () => void): void;
   ws(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   on(event: 'error', listener: () => void): unknown;
 }
 
-/** Serves on a free port of loopback, with TLS if there are a certificate and a key, and announces it on the channel; returns a function that closes it. */
+/** Serves on a free loopback port, with TLS if given a certificate and a key, and announces the port on the channel; returns a function that closes it. */
 export async function servePeer(proxy: Peer, [certFile, keyFile]: readonly string[]): Promise<() => void> {
   const upgraded = new Set<Duplex>();
   proxy.on('error', () => undefined);

@@ -7,7 +7,7 @@ import { LabBalancer, type LabHost } from './lab-fleet.js';
 import { PEER_PROGRAMS, startPeerProgram } from './peer-programs.js';
 import { type Core, findProgram, startRole } from './processes.js';
 
-/** A proxy that runs. */
+/** A running proxy. */
 export interface Peer {
   readonly name: string;
   readonly port: number;
@@ -15,11 +15,11 @@ export interface Peer {
   readonly pid: number;
   /** Certificate (PEM) for clients to trust if it uses TLS 1.3; undefined for plain HTTP. */
   readonly ca: string | undefined;
-  /** Ends it. */
+  /** Stops it. */
   readonly stop: () => Promise<void>;
 }
 
-/** The names of the proxies, in the order in which they are listed. */
+/** The names of the proxies, in the order of the report. */
 export const PEER = {
   bare: 'bare http-proxy',
   undici: 'http-proxy + undici',

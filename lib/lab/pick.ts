@@ -1,4 +1,4 @@
-// What one pick costs, for each policy, with few hosts and with many, on the table that balancers use.
+// The cost of one pick, for each policy, with few and with many hosts, on the real table.
 
 import { ALGORITHMS } from '../model.js';
 import type { BenchContext } from './context.js';

@@ -1,5 +1,5 @@
-// Measures one policy on one table, in a process of its own: as in a balancer, where there is only one
-// policy, so that what the compiler makes of the pick is what it makes there.
+// Measures one policy on one table, in a process of its own: as in a balancer there is only one policy, so that V8
+// optimizes the pick in the same way.
 
 import { monotonicClock } from '../clock.js';
 import { parseAlgorithm } from '../config/config.js';
@@ -14,13 +14,13 @@ import { TableWriter } from '../table/writer.js';
 import { pause } from './health.js';
 import { median } from './statistics.js';
 
-/** Picks between two looks at the heap: few enough that hardly a collection falls between them. */
+/** Picks between two heap readings: few enough that a garbage collection in between is rare. */
 const PICKS_PER_LOOK = 1000;
 const LOOKS = 101;
 
 const WARM_UP_PICKS = 300_000;
 
-/** Runs it: `pick ALGORITHM HOSTS REPETITIONS SECONDS`; says `{ type: 'picked', … }` and ends. */
+/** Runs the role `pick ALGORITHM HOSTS REPETITIONS SECONDS`; sends `{ type: 'picked', … }` and exits. */
 export async function runPicker([algorithm = '', hosts = '0', repetitions = '1', seconds = '1']: readonly string[]): Promise<() => void> {
   const count = Number(hosts);
   const clock = monotonicClock();
@@ -36,7 +36,7 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
 
   const wrong = checkPicks(policy, view, count, nowMs);
   pickMany(WARM_UP_PICKS);
-  // So many picks take about as long as one repetition shall.
+  // Determine the number of picks for one repetition of the requested length.
   const trialMs = clock();
   pickMany(WARM_UP_PICKS);
   const times = Math.max(1000, Math.round((WARM_UP_PICKS * Number(seconds) * 1000) / (clock() - trialMs)));
@@ -45,7 +45,7 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
     const startMs = clock();
     pickMany(times);
     ns.push(((clock() - startMs) * 1e6) / times);
-    // A moment for signals and for the end of the parent.
+    // Let signals and the end of the parent be handled.
     await pause(0);
   }
   process.send?.({ type: 'picked', ns, times, bytes: bytesPerCall(pickMany), wrong });
@@ -53,7 +53,7 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
   return () => undefined;
 }
 
-/** The real table with so many hosts, each with figures of its own and reports up to a second old. */
+/** The real table with this number of hosts, each with its own figures and a report up to a second old. */
 function fillTable(count: number, nowMs: number): TableReader {
   const columns = openTable(createTable());
   columns.known.fill(1);
@@ -94,7 +94,7 @@ function fillTable(count: number, nowMs: number): TableReader {
   );
   writer.rebuildCandidates(nowMs);
   writer.refreshNeutral(nowMs);
-  // As after a table that has just come, with other balancers' requests in it.
+  // As after a fresh table message, with other balancers' requests.
   for (let slot = 0; slot < columns.slots; slot++) setOthers(columns, slot, random.below(8), random.below(200));
   for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17 })) {
     setFleetFigure(columns, name as keyof typeof FLEET, figure);
@@ -102,7 +102,7 @@ function fillTable(count: number, nowMs: number): TableReader {
   return new TableReader(columns);
 }
 
-/** Every pick must be a candidate and never the excluded one, and every host must have its chance. */
+/** Checks that every pick is a candidate and not the excluded host, and that every host gets picked. */
 function checkPicks(policy: Policy, view: TableReader, count: number, nowMs: number): string[] {
   const candidates = new Set(view.candidates().subarray(1, 1 + count));
   const picked = new Set<number>();
@@ -118,9 +118,9 @@ function checkPicks(policy: Policy, view: TableReader, count: number, nowMs: num
 }
 
 /**
- * Bytes of heap that one of the calls takes: the growth of the used heap over 1,000 calls, the median of
- * 101 tries; a try in which memory was collected comes out below zero and does not move the median. What
- * looking itself takes is measured the same way, without calls, and taken off.
+ * Heap bytes allocated per call: the growth of the used heap over 1,000 calls, as the median of 101 attempts; an attempt
+ * with a garbage collection is negative and does not affect the median. The cost of reading the heap is measured the
+ * same way, without calls, and subtracted.
  */
 export function bytesPerCall(callMany: (times: number) => unknown): number {
   const growth = (times: number): number => {

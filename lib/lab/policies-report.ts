@@ -1,6 +1,6 @@
-// The figures of `policies`: how long requests took with each contestant, how evenly the hosts were used, and
-// what it cost Meercat to know. Medians over the rounds; ratios are of turns of one round, which had the same
-// requests and the same neighbours.
+// The figures of `policies`: latency with each contestant, how evenly the hosts were used, and the cost of Meercat's
+// control plane. Medians over the rounds; ratios compare turns of the same round, which had the same requests and the
+// same noisy neighbours.
 
 import type { Contestant } from './contestants.js';
 import { FLEET_SIZE } from './contestants.js';
@@ -8,37 +8,37 @@ import { CONTROL_RPS, type ControlFigures } from './control-plane.js';
 import { type BenchReport, type Goal, goalBelow, type Rows } from './report.js';
 import { type Distribution, median, rounded } from './statistics.js';
 
-/** A balancer's threads that no request passes through use at most so much of a core. */
+/** Limit of the CPU of a balancer's control threads, in percent of a core. */
 const CONTROL_GOAL_PERCENT = 3;
 
-/** Busier than this, the machine itself is what is measured. */
+/** Above this utilization the machine itself is the bottleneck. */
 const BUSY_LIMIT = 0.6;
 
-/** The contestant that the others are compared with. */
+/** The reference contestant. */
 const OURS = 'meercat adaptive';
 
 /** One turn of one contestant. */
 export interface PolicySample {
   readonly ms: Distribution & { readonly p999: number };
-  /** How long requests were in a host. The rest of `ms` is the way to it, the balancer's own time included. */
+  /** Time in the host. The rest of `ms` is the path to it, including the balancer. */
   readonly inHostMs: Distribution & { readonly p999: number };
   readonly failed: number;
   readonly failures: Readonly<Record<string, number>>;
-  /** Requests that were not answered in time: their latency is at least what was counted. */
+  /** Requests not answered in time: their recorded latency is a lower bound. */
   readonly unfinished: number;
-  /** The highest over the mean of what hosts used of the cores that neighbours left them. */
+  /** Maximum over mean of the hosts' utilization of the cores available to them. */
   readonly spread: number;
-  /** That mean (0..1). */
+  /** Mean utilization (0..1). */
   readonly busy: number;
-  /** Real cores that the four processes of the fleet used. */
+  /** Real cores used by the four processes of the fleet. */
   readonly fleetCores: number;
-  /** The part (0..1) of the whole machine that was busy, with whatever else ran on it. */
+  /** Utilization (0..1) of the whole machine, including unrelated processes. */
   readonly machineBusy: number;
-  /** How late requests were sent or answers given by hosts, whichever is worse, p99. */
+  /** p99 lateness of sending requests or of the hosts' responses, whichever is worse. */
   readonly lateMs: number;
 }
 
-/** All turns, by percent of load and by contestant, in the order of the rounds. */
+/** All turns, by load in percent and by contestant, in the order of the rounds. */
 export type Samples = ReadonlyMap<number, ReadonlyMap<string, PolicySample[]>>;
 
 /** How it was measured. */
@@ -51,7 +51,7 @@ export interface PoliciesSetup {
   readonly redis: string;
 }
 
-/** What one contestant gave at one load. */
+/** Figures of one contestant at one load. */
 interface Figures {
   readonly name: string;
   readonly kind: Contestant['kind'];
@@ -63,11 +63,11 @@ interface Figures {
   readonly p999: number;
   readonly p999Min: number;
   readonly p999Max: number;
-  /** How long requests were in a host. */
+  /** Median time in the host. */
   readonly inHostP50: number;
   readonly inHostP99: number;
   readonly inHostP999: number;
-  /** p99 over that of the omniscient one, and over ours. */
+  /** p99 relative to the omniscient balancer's, and to ours. */
   readonly ofFloor: number;
   readonly ofOurs: number;
   readonly spread: number;
@@ -81,7 +81,7 @@ interface Figures {
   readonly lateMs: number;
 }
 
-/** Sums the measurements up. */
+/** Builds the report. */
 export function reportPolicies(
   setup: PoliciesSetup,
   contestants: readonly Contestant[],

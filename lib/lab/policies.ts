@@ -1,6 +1,6 @@
-// How well hosts are picked: the policies of Meercat and the methods of HAProxy and nginx, each as a fleet of
-// four real processes before the same simulated hosts, with the same requests at the same times, in turns. And
-// what it costs Meercat to know what it picks by.
+// Compares balancing quality: the policies of Meercat and the algorithms of HAProxy and nginx, each as a fleet of four
+// real processes in front of the same simulated hosts, with the same requests at the same times, in turns. Also measures
+// the cost of Meercat's control plane.
 
 import { Agent } from 'node:http';
 import { MeercatError } from '../errors.js';
@@ -27,10 +27,10 @@ const DEFAULT_ROUNDS = 2;
 const DEFAULT_SECONDS = 3;
 const DEFAULT_CONTROL_HOSTS = [10, 100, 1000];
 
-/** Before a turn is measured, and so many times as long with `--slow`: queues are what they will be, reports of the hosts as they now are have come. */
+/** Warm-up of a turn, multiplied by `--slow`: queues reach their steady state, and fresh host reports arrive. */
 const WARM_UP_MS = 1500;
 
-/** What is not answered so long after the last request was sent is counted as if it were then. */
+/** Requests unanswered this long after the last one was sent count as if they were answered then. */
 const GRACE_MS = 2000;
 
 const START_TIMEOUT_MS = 20_000;
@@ -70,7 +70,7 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
     for (const percent of setup.percent) {
       const turn = { percent, seed: SEED + round * 1000 + percent, seconds: setup.seconds, slow: setup.slow };
       for (let i = 0; i < contestants.length; i++) {
-        // In each round another one begins.
+        // Rotate the first contestant with each round.
         const contestant = contestants[(i + round - 1) % contestants.length] as Contestant;
         const { sample, faults } = await runTurn(contestant, hosts, load, turn);
         samples.get(percent)?.get(contestant.name)?.push(sample);
@@ -82,7 +82,7 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
       }
     }
   }
-  // What comes is measured alone.
+  // The control plane is measured alone.
   for (const { stop } of contestants) await stop();
   await hosts.stop();
   const control = [];
@@ -91,7 +91,7 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
   return reportPolicies({ ...setup, redis: redis.kind }, contestants, samples, control, wrong);
 }
 
-/** Each port of it answers a request of each class. */
+/** Checks that each of its ports answers a request of each class. */
 async function checkContestant({ name, ports }: Contestant): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   try {
@@ -115,7 +115,7 @@ interface TurnOf {
   readonly slow: number;
 }
 
-/** One turn of one contestant; hosts and load are as in the turn of any other with the same seed. */
+/** Runs one turn of one contestant; hosts and load are the same for all contestants with the same seed. */
 async function runTurn(
   { prepare, ports, pids }: Contestant,
   hosts: LabChild,

@@ -76,7 +76,7 @@ function timesOf(fields: readonly string[]): CpuTimes {
   return { userSeconds: Number(fields[11]) / TICKS_PER_SECOND, systemSeconds: Number(fields[12]) / TICKS_PER_SECOND };
 }
 
-/** The fields after the name, which may itself hold spaces and parentheses; undefined when the process is gone. */
+/** The fields after the name, which may itself contain spaces and parentheses; undefined if the process is gone. */
 function statFields(file: string): string[] | undefined {
   try {
     const text = readFileSync(file, 'utf8');

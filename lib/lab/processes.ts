@@ -1,5 +1,5 @@
-// The processes that a benchmark starts. None outlives it: Node's own end with the channel to their
-// parent, others have a shell that ends them when its input ends.
+// Starts the processes of a benchmark. None outlives it: Node processes exit when the channel to their parent closes,
+// others run under a shell that stops them when its stdin closes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -12,41 +12,41 @@ import type { Shutdown } from '../shutdown.js';
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 5000;
 
-/** A process that was started here. */
+/** A process started here. */
 export interface LabProcess {
   readonly pid: number;
   /** Settles when it is gone; never rejects. */
   readonly exited: Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  /** Ends it: SIGTERM, and SIGKILL 5 s later. */
+  /** Sends SIGTERM, and SIGKILL 5 s later. */
   stop(): Promise<void>;
 }
 
-/** A Node process with a channel to it. */
+/** A Node process with an IPC channel. */
 export interface LabChild extends LabProcess {
   send(message: object): void;
-  /** The next message of this type; rejects when the process ends first. */
+  /** The next message of this type; rejects if the process ends first. */
   next(type: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>>;
 }
 
-/** The core or cores that a process is bound to; null for any. */
+/** The core or cores to which a process is pinned; null for any. */
 export type Core = number | readonly number[] | null;
 
 /** How to start a process. */
 export interface StartOptions {
   readonly core: Core;
-  /** Stops it in the end. */
+  /** Stops the process at the end. */
   readonly shutdown: Shutdown;
   /** Flags of Node itself, such as `--import URL` to load a module first in the process and in each of its threads. */
   readonly nodeFlags?: readonly string[];
-  /** Hears what a Node process says on stderr. */
+  /** Receives the stderr of a Node process. */
   readonly onStderr?: (text: string) => void;
 }
 
-/** Starts a Node process that runs `file`, with a channel to it. */
+/** Starts a Node process that runs `file`, with an IPC channel. */
 export function startNode(file: string, args: readonly string[], { core, shutdown, nodeFlags = [], onStderr }: StartOptions): LabChild {
   const command = [...pin(core), process.execPath, ...nodeFlags, file, ...args];
-  // A group of its own: Ctrl-C is for this process, which then stops the others.
+  // A process group of its own: Ctrl-C reaches only this process, which then stops the others.
   const child = spawn(command[0] as string, command.slice(1), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     detached: true,
@@ -85,7 +85,7 @@ export function startNode(file: string, args: readonly string[], { core, shutdow
   };
 }
 
-/** Starts one of the lab's own roles (`child.ts`) and waits until it is ready; gives what it said then. */
+/** Starts one of the lab's roles (`child.ts`) and waits until it is ready; returns its `ready` message. */
 export async function startRole(
   role: string,
   args: readonly string[],
@@ -95,7 +95,7 @@ export async function startRole(
   return { child, ready: await child.next('ready', START_TIMEOUT_MS) };
 }
 
-/** The shell's own input ends when this process does, in any way; then it ends the program. Says the program's number first. */
+/** The shell's stdin closes when this process ends in any way; it then stops the program. It prints the program's pid first. */
 const KEEPER = `
 exec 3<&0
 "$@" </dev/null >/dev/null & program=$!
@@ -105,7 +105,7 @@ exec 3<&-
 wait "$program"
 kill "$reader" 2>/dev/null`;
 
-/** Starts a program that knows nothing of us; `stop` ends it. */
+/** Starts a third-party program; `stop` ends it. */
 export async function startProgram(command: string, args: readonly string[], { core, shutdown }: StartOptions): Promise<LabProcess> {
   const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...pin(core), command, ...args], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -135,25 +135,25 @@ function watch(child: ChildProcess, shutdown: Shutdown, end: () => void = () => 
   return { pid: child.pid ?? 0, exited, kill: (signal) => void child.kill(signal), stop };
 }
 
-/** The command prefix that binds a program to cores. */
+/** The command prefix that pins a program to cores. */
 export function pin(core: Core): string[] {
   return core === null ? [] : ['taskset', '-c', String(core)];
 }
 
-/** The full path of a program on the PATH; undefined when it is not installed. */
+/** The full path of a program on the PATH; undefined if it is not installed. */
 export function findProgram(name: string): string | undefined {
   return findOnPath([name], [process.env.PATH ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter));
 }
 
 const FIRST_PORT = 14_000;
 const LAST_PORT = 20_000;
-/** Benchmarks that run at the same time begin so far from one another. */
+/** Distance between the first ports of concurrent benchmarks. */
 const APART = 100;
 
-/** Each is given out once: who has one may not listen there yet. */
+/** Each port is handed out once, since its owner may not listen on it yet. */
 let nextPort = FIRST_PORT + ((process.pid * APART) % (LAST_PORT - FIRST_PORT));
 
-/** A free port of loopback, below those that the system gives to outgoing connections: it stays free while its owner restarts. */
+/** A free loopback port below the ephemeral range, so that it stays free while its owner restarts. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = nextPort;

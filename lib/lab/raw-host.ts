@@ -1,23 +1,22 @@
-// The cheapest host there is, so that what is measured is the way to it: the same 100 bytes for any GET, 1 MiB
-// for `/down`, a receipt for a body that was swallowed, echoed WebSocket frames. It trusts what it reads: a
-// body has a Content-Length.
+// A host with minimal cost, so that the proxy is what is measured: the same 100 bytes for any GET, 1 MiB for `/down`, a
+// receipt for an uploaded body, echoed WebSocket frames. It trusts its input: a body has a Content-Length.
 
 import { createHash, type Hash } from 'node:crypto';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { bodyOf, buildBlob, receiptOf } from './lab-bodies.js';
 import { acceptOf, echoFrames, FrameReader } from './websocket.js';
 
-/** The path of the large answer. */
+/** The path of the large response. */
 export const DOWN_PATH = '/down';
 
-/** A body to this path is answered with its SHA-256, to any other one with its length. */
+/** A body posted to this path is answered with its SHA-256, to any other path with its length. */
 export const HASH_PATH = '/up/hash';
 
 const CRLF2 = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 const [LETTER_G, SPACE] = [71, 32];
 
-/** Runs a host of this name on loopback: `host NAME [PORT]`; without a port on any free one. */
+/** Runs the role `host NAME [PORT]` on loopback; without a port, on any free one. */
 export async function runRawHost([name = 'host', port = '0']: readonly string[]): Promise<() => void> {
   const answers = { small: answerOf(Buffer.from(bodyOf(name))), large: answerOf(buildBlob()) };
   const server = createServer({ noDelay: true }, (socket) => {
@@ -39,11 +38,11 @@ function answerOf(body: Buffer): Buffer {
   ]);
 }
 
-/** One connection: heads, bodies, and frames once it was upgraded. */
+/** One connection: heads, bodies, and frames after an upgrade. */
 class Connection {
   readonly #socket: Socket;
   readonly #answers: { readonly small: Buffer; readonly large: Buffer };
-  /** A head that is not whole. */
+  /** An incomplete head. */
   #pending: Buffer = EMPTY;
   #bodyBytes = 0;
   #bodyLeft = 0;
@@ -68,7 +67,7 @@ class Connection {
     const end = bytes.indexOf(CRLF2);
     this.#pending = end < 0 ? bytes : EMPTY;
     if (end < 0) return EMPTY;
-    // `GET / `: nothing of it needs to be read.
+    // `GET / `: no need to parse it.
     if (bytes[0] === LETTER_G && bytes[5] === SPACE) this.#socket.write(this.#answers.small);
     else this.#answer(bytes.toString('latin1', 0, end + 2));
     return bytes.subarray(end + CRLF2.length);

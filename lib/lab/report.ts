@@ -1,11 +1,11 @@
-// What a benchmark hands back, and how it is printed: a table for people, one line of JSON for programs.
-// A missed goal is said plainly and is no failure; a wrong answer is one.
+// A benchmark's report and its output: a table for people, one line of JSON for programs. A missed goal is reported but
+// is not a failure; a wrong response is one.
 
-/** What a benchmark is measured against. A missed goal does not change the exit code. */
+/** A goal of a benchmark. A missed goal does not change the exit code. */
 export interface Goal {
-  /** What is measured, as a person would say it. */
+  /** What is measured, in readable form. */
   readonly what: string;
-  /** What it should be, such as `< 2000 ms`. */
+  /** The target, such as `< 2000 ms`. */
   readonly goal: string;
   readonly value: number;
   /** Null if it could not be measured. */
@@ -14,18 +14,18 @@ export interface Goal {
   readonly lack?: string;
 }
 
-/** A table as it is printed: the first row is the heading; numbers are cut to `places`. */
+/** A printed table: the first row is the heading; numbers are rounded. */
 export type Rows = readonly (readonly (string | number)[])[];
 
 /** A benchmark's outcome. */
 export interface BenchReport {
-  /** What was measured and how, in a few lines. */
+  /** A few lines about what was measured and how. */
   readonly notes: readonly string[];
   readonly tables: readonly Rows[];
   readonly goals: readonly Goal[];
-  /** What was answered wrongly; with any of it, the figures mean nothing. */
+  /** Wrong responses; if there are any, the figures are invalid. */
   readonly wrong: readonly string[];
-  /** All figures, as they stand in the JSON. */
+  /** All figures, for the JSON. */
   readonly figures: Readonly<Record<string, unknown>>;
 }
 
@@ -41,7 +41,7 @@ export function goalAtLeast(what: string, value: number, limit: number, unit: st
   return { what, goal: `>= ${limit}${unit === '' ? '' : ` ${unit}`}`, value, isReached: value >= limit };
 }
 
-/** The goal as it is, or as not measured if something was missing; `lack` says what. */
+/** The goal unchanged, or marked as not measured if `lack` says what was missing. */
 export function unlessLacking(lack: string | undefined, goal: Goal): Goal {
   return lack === undefined ? goal : { ...goal, value: Number.NaN, isReached: null, lack };
 }
@@ -61,7 +61,7 @@ function formatGoal({ what, goal, value, isReached, lack }: Goal): string {
   return `goal: ${what} ${goal}, measured: ${formatCell(value)}, reached: ${isReached ? 'yes' : 'no'}`;
 }
 
-/** Rows as columns: the first column to the left, all others to the right. */
+/** Formats rows: the first column left-aligned, all others right-aligned. */
 export function formatTable(rows: Rows): string {
   const texts = rows.map((row) => row.map(formatCell));
   const widths = (texts[0] ?? []).map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
@@ -74,7 +74,7 @@ export function formatTable(rows: Rows): string {
   return [line(heading), widths.map((width) => '-'.repeat(width)).join('  '), ...rest.map(line)].join('\n');
 }
 
-/** Three digits that mean something, but whole numbers whole. */
+/** Three significant digits; integers in full. */
 function formatCell(value: string | number): string {
   if (typeof value === 'string') return value;
   if (Number.isNaN(value)) return 'n/a';

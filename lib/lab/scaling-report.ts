@@ -1,5 +1,5 @@
-// The figures of `processes`: one process and two, the multiple in requests per second and in capacity, and which of
-// the two the goal is judged by.
+// The figures of `processes`: one process and two, the ratio of their requests per second and of their capacity, and
+// which of the two ratios decides the goal.
 
 import { type BenchReport, goalAtLeast } from './report.js';
 import { median, rounded } from './statistics.js';

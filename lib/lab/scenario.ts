@@ -1,12 +1,12 @@
-// The scenario that picking is measured in, the same for all who pick: hosts of uneven power with noisy
-// neighbours, requests of three classes, arrivals at random. Pure and seeded: the same seed gives the same.
+// The scenario of `bench policies`, the same for all contestants: hosts of uneven power with noisy neighbours, requests
+// of three classes, random arrivals. Pure and seeded: the same seed gives the same scenario.
 
 import { Random } from '../routing/random.js';
 
 /** Cores of each host. */
 export const CORES = 4;
 
-/** A class of requests: its path, its share of all, and what it costs: milliseconds of a core of usual speed. */
+/** A request class: its path, its share of all requests, and its cost in milliseconds of a core of speed 1. */
 export interface WorkloadClass {
   readonly path: string;
   readonly share: number;
@@ -22,33 +22,33 @@ export const CLASSES: readonly WorkloadClass[] = [
 
 const MEAN_WORK_MS = CLASSES.reduce((sum, { share, workMs }) => sum + share * workMs, 0);
 
-/** So many of the hosts, the last ones, have slow cores. */
+/** Share of the hosts, the last ones, with slow cores. */
 const SLOW_SHARE = 0.25;
 const SLOW_SPEED = 0.6;
 
-/** So many of the hosts have a noisy neighbour at any time; it takes one to three cores, and stays about so long. */
+/** Share of the hosts that have a noisy neighbour at any time, which takes one to three cores, and how long it stays on average. */
 const NOISY_SHARE = 0.3;
 const TAKEN_BY = [3, 1, 2] as const;
 const NEIGHBOUR_STAYS_MS = 8000;
 
-/** The speed of a host's cores; usual is 1. */
+/** The speed of a host's cores; 1 is normal. */
 export function speedOf(host: number, hosts: number): number {
   return host >= hosts - Math.round(hosts * SLOW_SHARE) ? SLOW_SPEED : 1;
 }
 
-/** How many cores the neighbours of each noisy host take. With few hosts, what they take together must not change: it would be the load that is measured. */
+/** Cores taken by the neighbours of each noisy host. With few hosts their total must not vary, since that would change the load. */
 function neighboursOf(hosts: number): number[] {
   return Array.from({ length: Math.round(hosts * NOISY_SHARE) }, (_, index) => TAKEN_BY[index % TAKEN_BY.length] as number);
 }
 
-/** From this time on, so many cores of this host are taken. */
+/** A change of the number of cores taken on a host, from this time on. */
 export interface Redraw {
   readonly atMs: number;
   readonly host: number;
   readonly taken: number;
 }
 
-/** Where the neighbours are, and where they go, for so long; `slow` stretches time. */
+/** Draws the neighbours and their moves over this length of time; `slow` stretches time. */
 export function drawNeighbours(seed: number, hosts: number, lengthMs: number, slow: number): Redraw[] {
   const random = new Random(seed);
   const neighbours = neighboursOf(hosts).map((cores) => ({ cores, host: -1 }));
@@ -74,7 +74,7 @@ export function drawNeighbours(seed: number, hosts: number, lengthMs: number, sl
   return redraws;
 }
 
-/** How many requests a second load the hosts by this fraction of what neighbours leave of them, on average. */
+/** Requests per second that load the hosts to this fraction of their mean available capacity. */
 export function rateFor(load: number, hosts: number, slow: number): number {
   const speeds = Array.from({ length: hosts }, (_, host) => speedOf(host, hosts));
   const speed = speeds.reduce((sum, each) => sum + each, 0) / hosts;
@@ -82,16 +82,16 @@ export function rateFor(load: number, hosts: number, slow: number): number {
   return (load * cores * speed * 1000) / (MEAN_WORK_MS * slow);
 }
 
-/** Requests in the order in which they are to be sent; columns of one length. */
+/** Requests in sending order, as columns of equal length. */
 export interface DrawnArrivals {
   readonly atMs: Float64Array;
-  /** The request's class, an index of `CLASSES`. */
+  /** The request's class, an index into `CLASSES`. */
   readonly kind: Uint8Array;
-  /** To which of the balancers it goes, from 0. */
+  /** The index of its balancer. */
   readonly to: Uint8Array;
 }
 
-/** Requests at random times (a Poisson process) for so long, spread at random over so many balancers. */
+/** Draws requests at random times (a Poisson process) over this length of time, for random balancers. */
 export function drawArrivals(seed: number, perSecond: number, lengthMs: number, balancers: number): DrawnArrivals {
   const random = new Random(seed);
   const [atMs, kind, to]: [number[], number[], number[]] = [[], [], []];

@@ -1,51 +1,50 @@
-// The CPU of a simulated host: exact processor sharing, in the time that it is handed. Each of n requests
-// gets an equal part of the cores that are left, at most one whole core. It needs no real core: whoever
-// drives it asks when the next request is done and looks again then, and if that is late, what was done
-// meanwhile is still reckoned at its own time.
+// The CPU of a simulated host: exact processor sharing, driven by an external clock. Each of n requests gets an equal
+// share of the available cores, at most one core. It uses no real CPU: the caller asks when the next request completes
+// and calls again then; if that call is late, completions still get their exact times.
 
-/** A request that is done. */
+/** A completed request. */
 export interface Done<T> {
   readonly item: T;
-  /** When it was done, which is before the time of looking. */
+  /** Time of completion; can be earlier than the call. */
   readonly atMs: number;
 }
 
-/** What a processor has done so far, in core milliseconds; the difference of two readings is of the time between. */
+/** Cumulative counters in core milliseconds; use the difference of two readings. */
 export interface ProcessorMeter {
   /** Spent on requests. */
   readonly busyMs: number;
-  /** Left to requests by the neighbours, used or not. */
+  /** Available to requests, used or not. */
   readonly availableMs: number;
   /** Taken by the neighbours. */
   readonly takenMs: number;
 }
 
-/** One simulated CPU. Times are in milliseconds of any one clock and never go back. */
+/** One simulated CPU. Times are in milliseconds of any monotonic clock. */
 export class SharedProcessor<T> {
   readonly cores: number;
   readonly speed: number;
   readonly #jobs: { readonly finish: number; readonly item: T }[] = [];
   #nowMs: number;
   #taken = 0;
-  /** The work that every request which was there since the beginning would have got. */
+  /** Attained service: the work that a request present since the start would have received. */
   #attained = 0;
   #busyMs = 0;
   #availableMs = 0;
   #takenMs = 0;
 
-  /** @param speed work that a core does in a millisecond: 1 is a core of usual speed */
+  /** @param speed work per millisecond of a core; 1 is normal */
   constructor(cores: number, speed: number, nowMs: number) {
     this.cores = cores;
     this.speed = speed;
     this.#nowMs = nowMs;
   }
 
-  /** Requests that are being worked on, as of the last `advance`. */
+  /** Requests in service, as of the last `advance`. */
   get inflight(): number {
     return this.#jobs.length;
   }
 
-  /** Cores that the neighbours leave. */
+  /** Cores available to requests. */
   get available(): number {
     return this.cores - this.#taken;
   }
@@ -54,7 +53,7 @@ export class SharedProcessor<T> {
     return { busyMs: this.#busyMs, availableMs: this.#availableMs, takenMs: this.#takenMs };
   }
 
-  /** Works until this time; gives what was done by then, in order. */
+  /** Advances to this time; returns the requests completed by then, in order. */
   advance(nowMs: number): Done<T>[] {
     const done: Done<T>[] = [];
     for (;;) {
@@ -62,7 +61,7 @@ export class SharedProcessor<T> {
       const atMs = this.nextAtMs;
       if (next === undefined || atMs > nowMs) break;
       this.#work(atMs);
-      // Not by the sum, which rounds.
+      // Set it exactly: the sum has rounding errors.
       this.#attained = next.finish;
       this.#jobs.pop();
       done.push({ item: next.item, atMs });
@@ -71,10 +70,10 @@ export class SharedProcessor<T> {
     return done;
   }
 
-  /** Begins a request that needs so many milliseconds of a core of usual speed, at the time of the last `advance`. */
+  /** Adds a request of this work (milliseconds of a core of speed 1) at the time of the last `advance`. */
   add(workMs: number, item: T): void {
     const finish = this.#attained + workMs;
-    // The last one is done first. There are few of them, and their order is kept.
+    // Sorted with the earliest completion last; insertion is cheap, as there are few.
     let [low, high] = [0, this.#jobs.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -84,23 +83,23 @@ export class SharedProcessor<T> {
     this.#jobs.splice(low, 0, { finish, item });
   }
 
-  /** Neighbours take so many cores from the time of the last `advance` on. */
+  /** Sets the cores taken by neighbours, from the time of the last `advance` on. */
   setTaken(cores: number): void {
     this.#taken = Math.min(Math.max(cores, 0), this.cores);
   }
 
-  /** When the next request is done, if none comes before; infinity when there is none, or no core. */
+  /** Time of the next completion without new arrivals; Infinity without requests or cores. */
   get nextAtMs(): number {
     const next = this.#jobs.at(-1);
     return next === undefined ? Number.POSITIVE_INFINITY : this.#nowMs + (next.finish - this.#attained) / this.#rate;
   }
 
-  /** Lets go of all requests; gives them. */
+  /** Removes all requests; returns them. */
   clear(): T[] {
     return this.#jobs.splice(0).map(({ item }) => item);
   }
 
-  /** The work that each request gets in a millisecond. */
+  /** Work per request and millisecond. */
   get #rate(): number {
     return this.speed * Math.min(1, this.available / this.#jobs.length);
   }

@@ -1,26 +1,26 @@
-// Many agents in one: a report for each host once a second, spread evenly over it, on a real connection.
-// Each report carries a CPU figure of its own, so that it can be recognised in a table.
+// Simulates many agents on one real connection: one report per host and second, spread evenly over the second. Each report
+// has a unique CPU figure, so that it can be recognized in a table.
 
 import { buildKeys } from '../redis/keys.js';
 import type { Commands } from '../redis/connect.js';
 import { encodeReport } from '../redis/report-message.js';
 import { machineMs } from './health.js';
 
-/** Figures are published with six places: so many differ. */
+/** Number of distinct figures: they are published with six decimal places. */
 const FIGURES = 999_999;
 
 const INTERVAL_MS = 1000;
 
-/** Agents that report. */
+/** Running agents. */
 export interface SimulatedAgents {
-  /** When each figure was published, in the order of publishing: `machineMs`. */
+  /** When each figure was published (`machineMs`), in publishing order. */
   readonly sent: ReadonlyMap<number, number>;
-  /** Forgets what was sent so far. */
+  /** Clears `sent`. */
   forget(): void;
   stop(): void;
 }
 
-/** Begins to report for so many hosts. */
+/** Starts reporting for this number of hosts. */
 export function startAgents(client: Commands, namespace: string, hosts: number): SimulatedAgents {
   const { reports } = buildKeys(namespace);
   const sent = new Map<number, number>();

@@ -1,6 +1,6 @@
-// The few statistics that the benchmarks print. Pure; the values handed in stay as they are.
+// Statistics for the benchmarks. Pure; inputs are not modified.
 
-/** A distribution in the figures that people ask for; all NaN when nothing was measured. */
+/** A summary of a distribution; all NaN if nothing was measured. */
 export interface Distribution {
   readonly count: number;
   readonly min: number;
@@ -10,7 +10,7 @@ export interface Distribution {
   readonly max: number;
 }
 
-/** The value at this fraction (0..1) of the sorted values, by nearest rank: always one that was measured. NaN when there are none. */
+/** The nearest-rank percentile (fraction 0..1) of sorted values: always a measured value. NaN if there are none. */
 export function percentile(sorted: ArrayLike<number>, fraction: number): number {
   const rank = Math.ceil(fraction * sorted.length);
   return sorted[Math.min(Math.max(rank, 1), sorted.length) - 1] ?? Number.NaN;
@@ -23,7 +23,7 @@ export function distributionOf(values: Iterable<number>): Distribution {
   return { count: sorted.length, min: at(0), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
-/** The median; of an even number of values the mean of the middle two, NaN of none. */
+/** The median; the mean of the middle two for an even number of values, NaN for none. */
 export function median(values: Iterable<number>): number {
   const sorted = Float64Array.from(values).toSorted();
   const middle = sorted.length >> 1;
@@ -31,7 +31,7 @@ export function median(values: Iterable<number>): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** A number rounded to so many places, as it stands in the JSON. */
+/** Rounds to this many decimal places, for the JSON. */
 export function rounded(value: number, places: number): number {
   return Number(value.toFixed(places));
 }

@@ -1,5 +1,5 @@
-// Loaded first in a process and in each of its threads (`node --import`): a worker thread says on stderr which
-// of the system's threads it is, so that its CPU time can be read from outside. The main thread says nothing.
+// Preloaded in a process and in each of its threads (`node --import`): a worker thread prints its OS thread id on stderr,
+// so that its CPU time can be read from outside. The main thread prints nothing.
 
 import { readlinkSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -11,6 +11,6 @@ if (!isMainThread) {
   try {
     writeSync(2, `thread ${name} ${basename(readlinkSync('/proc/thread-self'))}\n`);
   } catch {
-    // There is no /proc: nobody can read the thread's CPU time either.
+    // Without /proc the thread's CPU time can't be read anyway.
   }
 }

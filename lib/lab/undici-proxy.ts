@@ -1,6 +1,5 @@
-// What forwarding is measured against besides http-proxy as it comes: the same shell with its `stream` pass
-// replaced by one on undici, the quickest HTTP client that Node programs use. undici is needed here alone,
-// and is not installed with Meercat.
+// A second baseline for forwarding: http-proxy with its `stream` pass replaced by one on undici, the fastest HTTP client
+// for Node. undici is needed only here, and is not installed with Meercat.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import httpProxy from 'http-proxy';
@@ -16,15 +15,15 @@ type Pass = (
   onError: () => void,
 ) => void;
 
-/** Hop-by-hop headers that undici sets itself, or refuses. */
+/** Hop-by-hop headers that undici sets itself or rejects. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect', 'proxy-connection']);
 
-/** Runs the proxy on a free port of loopback: `undici-proxy TARGET_URL [CERT_FILE KEY_FILE]`. Rejects when undici is not installed. */
+/** Runs the proxy on a free loopback port: `undici-proxy TARGET_URL [CERT_FILE KEY_FILE]`. Rejects if undici is not installed. */
 export async function runUndiciProxy([target = '', ...tls]: readonly string[]): Promise<() => void> {
   const undici = await import('undici');
   const pool = new undici.Pool(target, { connections: 256, pipelining: 1, keepAliveTimeout: 60_000 });
   const proxy = httpProxy.createProxyServer({ target });
-  // http-proxy's passes are a plain array that its types do not know; the last one is `stream`.
+  // http-proxy's passes are a plain array that is missing in its types; the last one is `stream`.
   const passes = proxy as unknown as { webPasses: Pass[] };
   passes.webPasses = [
     ...passes.webPasses.filter(({ name }) => name !== 'stream'),
@@ -44,7 +43,7 @@ function stream(pool: Pool, request: IncomingMessage, response: ServerResponse, 
   response.on('close', () => {
     if (!response.writableFinished) abort?.();
   });
-  // The older way of handing on an answer gives its headers as they came, and so costs less than the newer one.
+  // The older handler interface passes raw headers, which is cheaper than the newer one.
   const handler: Dispatcher.DispatchHandler = {
     onConnect(abortRequest) {
       abort = abortRequest;

@@ -1,7 +1,7 @@
-// Simulated hosts on real ports: each takes requests over HTTP and answers one when its share of a simulated
-// CPU is done, so that eight hosts of four cores need hardly any real one. All in one process: they only wait,
-// and share a clock. Each reports its CPU and memory, as an agent beside it would. They are at the disposal of
-// one more door, behind which every host is seen at this instant.
+// Simulated hosts on real ports: each accepts HTTP requests and answers each one when its work on a simulated CPU is
+// done, so that eight hosts of four cores need almost no real CPU. All run in one process and share a clock. Each reports
+// its CPU and memory, as an agent would. One more port is an omniscient balancer, which sees the current state of all
+// hosts.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { parseRedisAddress } from '../redis/address.js';
@@ -12,35 +12,35 @@ import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
 import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
 import { type Distribution, distributionOf, percentile } from './statistics.js';
 
-/** As agents do by default, with their jitter. */
+/** The agents' default interval, and their jitter. */
 const REPORT_MS = 1000;
 const JITTER = 0.1;
 
 const CRLF2 = '\r\n\r\n';
 
-/** What such hosts are told to do. */
+/** The order to begin a turn. */
 export interface Begin {
   readonly type: 'begin';
   readonly seed: number;
   readonly slow: number;
-  /** The hosts are not measured before this has passed. */
+  /** Warm-up, which is not measured. */
   readonly warmUpMs: number;
   readonly measuredMs: number;
 }
 
-/** What was seen of one host while it was measured. */
+/** Measurements of one host. */
 export interface HostSeen {
-  /** The part (0..1) of the cores left to it that it used. */
+  /** Utilization (0..1) of the cores available to it. */
   readonly busy: number;
   readonly answered: number;
 }
 
-/** What was seen of all of them. */
+/** Measurements of all hosts. */
 export interface HostsSeen {
   readonly hosts: readonly HostSeen[];
-  /** How long requests were in a host, by its own clock: neither the way to it nor a late timer is in it. */
+  /** Time of requests in the host, by its simulated clock: excludes the network and late timers. */
   readonly tookMs: Distribution & { readonly p999: number };
-  /** How late answers were given, p99: what the timers of this process are worth. */
+  /** p99 lateness of the responses: the precision of this process's timers. */
   readonly lateMs: number;
 }
 
@@ -53,7 +53,7 @@ interface Asked {
 
 type Reading = ProcessorMeter & { readonly atMs: number; readonly answered: number };
 
-/** Runs them: `virtual-hosts COUNT REDIS_URL NAMESPACE`. Says its ports; understands `begin` and `end`. */
+/** Runs the role `virtual-hosts COUNT REDIS_URL NAMESPACE`. Sends its ports; handles `begin` and `end`. */
 export async function runVirtualHosts([count = '1', redis = '', namespace = '']: readonly string[]): Promise<() => void> {
   const client = openCommands(parseRedisAddress(redis));
   const { reports } = buildKeys(namespace);
@@ -104,7 +104,7 @@ function lookAt(hosts: readonly VirtualHost[], before: readonly Reading[]): Host
   return { hosts: seen, tookMs: { ...distributionOf(tookMs), p999: percentile(tookMs, 0.999) }, lateMs: percentile(lateMs, 0.99) };
 }
 
-/** Picks as one who sees every host at this instant: least (n + 1) / capacity, the shortest expected delay; of equal ones each in turn. */
+/** An omniscient balancer: picks the least (n + 1) / capacity, the shortest expected delay; ties in rotation. */
 class Omniscient {
   readonly #hosts: readonly VirtualHost[];
   #first = 0;
@@ -129,10 +129,10 @@ class Omniscient {
 class VirtualHost {
   readonly processor: SharedProcessor<Asked>;
   readonly name: string;
-  /** How long each request was here, and how late its answer was given. */
+  /** Time of each request in the host, and the lateness of its response. */
   readonly tookMs: number[] = [];
   readonly lateMs: number[] = [];
-  /** Each request costs so many times what its class does. */
+  /** Factor on the cost of each class. */
   slow = 1;
   readonly #publish: (text: string) => void;
   #server: Server | undefined;
@@ -150,18 +150,18 @@ class VirtualHost {
     this.#reported = this.read();
   }
 
-  /** What one more request would wait for, as a measure: the requests for each core of usual speed. */
+  /** Relative delay of one more request: requests per core of speed 1. */
   get delay(): number {
     const { inflight, available, speed } = this.processor;
     return (inflight + 1) / (available * speed);
   }
 
-  /** Where it listens; 0 before. */
+  /** Its port; 0 before `listen`. */
   get port(): number {
     return this.#port;
   }
 
-  /** Listens, and reports from a random moment of the next second on. */
+  /** Listens; reports start at a random time within the next second. */
   async listen(): Promise<void> {
     this.#server = await listen((socket) => readRequests(socket, (asked) => this.take(asked)));
     this.#port = portOf(this.#server);
@@ -185,13 +185,13 @@ class VirtualHost {
     this.#wake();
   }
 
-  /** Answers all at once; its neighbours are gone. */
+  /** Answers all pending requests at once, and removes the neighbours. */
   end(): void {
     for (const asked of this.processor.clear()) this.#answer(asked);
     this.setTaken(0);
   }
 
-  /** The readings of its meters. */
+  /** Reads its counters. */
   read(): Reading {
     this.#advance();
     return { ...this.processor.meter, atMs: performance.now(), answered: this.#answered };
@@ -202,7 +202,7 @@ class VirtualHost {
     return { busy: (now.busyMs - before.busyMs) / (now.availableMs - before.availableMs), answered: now.answered - before.answered };
   }
 
-  /** Forgets how long requests took. */
+  /** Clears the recorded times. */
   forget(): void {
     this.tookMs.length = 0;
     this.lateMs.length = 0;
@@ -219,7 +219,7 @@ class VirtualHost {
     const [before, now] = [this.#reported, this.read()];
     const ms = now.atMs - before.atMs;
     this.#reported = now;
-    // As a machine sees itself: what the neighbours take is in use too.
+    // As an agent on the machine would see it: includes the cores taken by neighbours.
     const cpu = (now.busyMs - before.busyMs + now.takenMs - before.takenMs) / (CORES * ms);
     const memory = Math.min(0.3 + this.processor.inflight / 1000, 0.95);
     const rps = ((now.answered - before.answered) / ms) * 1000;
@@ -272,7 +272,7 @@ function answerOf(body: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** Reads GETs without a body, one after the other. */
+/** Parses consecutive GETs without a body. */
 function readRequests(socket: Socket, onAsked: (asked: Asked) => void): void {
   let pending = '';
   socket.setEncoding('latin1');

@@ -1,27 +1,27 @@
-// The entry of the thread that watches a balancer's table; started by `watched-balancer.ts`, never imported
-// for more than its types. It sleeps between two looks on a cell that nobody writes until the end.
+// Entry point of the thread that polls a balancer's table; started by `watched-balancer.ts`, imported only for its types.
+// Between polls it sleeps in Atomics.wait on a cell that is written only at the end.
 
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openTable } from '../table/layout.js';
 import { machineMs } from './health.js';
 
-/** What the thread is started with. */
+/** The initial data of the thread. */
 export interface WatchData {
   readonly table: SharedArrayBuffer;
-  /** One Int32 cell: 0 while it shall watch. */
+  /** One Int32 cell: 0 while the thread is to poll. */
   readonly control: SharedArrayBuffer;
-  /** So many slots are looked at, from the first on. */
+  /** Number of slots to poll, from the first on. */
   readonly slots: number;
 }
 
-/** What it saw: the n-th figure came to a slot before the n-th time. */
+/** Observations: the n-th figure had arrived in a slot by the n-th time. */
 export interface Sightings {
-  /** The CPU figures, as they stand in the table. */
+  /** The CPU figures, as in the table. */
   readonly figures: Float64Array;
-  /** When each was seen: `machineMs`. */
+  /** When each was seen (`machineMs`). */
   readonly atMs: Float64Array;
-  /** CPU time that the watching itself took, in seconds; NaN where it can't be known. */
+  /** CPU time of the polling itself, in seconds; NaN if unavailable. */
   readonly cpuSeconds: number;
 }
 
@@ -39,12 +39,12 @@ parentPort.postMessage('watching');
 while (Atomics.wait(cell, 0, 0, LOOK_EVERY_MS) === 'timed-out') {
   for (let slot = 0; slot < before.length; slot++) {
     const figure = cpu[slot] as number;
-    // A NaN, of a slot that is empty, is never equal to itself: it must not count as news.
+    // Skip NaN (an empty slot), which never equals itself.
     if (figure === before[slot] || figure !== figure) continue;
     before[slot] = figure;
     figures.push(figure);
   }
-  // The time after the look: what was seen was there by then, whatever held this thread up.
+  // Take the time after the poll: an upper bound, even if the thread was preempted.
   if (atMs.length < figures.length) atMs.push(...Array.from({ length: figures.length - atMs.length }, machineMs));
 }
 parentPort.postMessage({
@@ -53,7 +53,7 @@ parentPort.postMessage({
   cpuSeconds: ownCpuSeconds() - cpuAtStart,
 } satisfies Sightings);
 
-/** CPU time of this thread alone: the first field of schedstat, in nanoseconds. */
+/** CPU time of this thread: the first field of schedstat, in nanoseconds. */
 function ownCpuSeconds(): number {
   try {
     return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ', 1)[0]) / 1e9;

@@ -1,5 +1,5 @@
-// A balancer in a process of its own whose table is watched: a thread looks at the CPU column twice a
-// millisecond and notes when each figure came. Says what it saw when it is asked.
+// A balancer in a process of its own with an extra thread that polls the CPU column of its table twice per millisecond
+// and records when each figure arrives. Reports the observations on request.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -8,7 +8,7 @@ import { checkRelations, DEFAULTS } from '../config/config.js';
 import { createLog } from '../log.js';
 import type { Sightings, WatchData } from './watch-thread.js';
 
-/** Runs it: `watched-balancer NAME REDIS_URL NAMESPACE`; understands the messages `watch` (with `slots`) and `report`. */
+/** Runs the role `watched-balancer NAME REDIS_URL NAMESPACE`; handles the messages `watch` (with `slots`) and `report`. */
 export async function runWatchedBalancer([name = '', redis = '', namespace = '']: readonly string[]): Promise<() => Promise<void>> {
   const config = checkRelations({
     ...DEFAULTS,
@@ -37,7 +37,7 @@ export async function runWatchedBalancer([name = '', redis = '', namespace = '']
   return () => balancer.stop();
 }
 
-/** Gives how to end it once the thread has looked for the first time. */
+/** Starts the thread; resolves after its first poll with a function that stops it. */
 async function watch(table: SharedArrayBuffer, slots: number): Promise<() => Promise<Sightings>> {
   const control = new SharedArrayBuffer(4);
   const data: WatchData = { table, control, slots };

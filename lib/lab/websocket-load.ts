@@ -1,4 +1,4 @@
-// One connection of a load over WebSocket: a message of 100 bytes, its echo, the next one. Each echo is
+// One connection of a WebSocket load: sends a message of 100 bytes, waits for its echo, sends the next one. Each echo is
 // compared byte by byte.
 
 import { connect, type Socket } from 'node:net';
@@ -13,7 +13,7 @@ const EMPTY = Buffer.alloc(0);
 /** Opens an upgraded connection and begins; `counts.requests` are echoes. */
 export function openWebSocketLoad(port: number, counts: Counts, isOver: LoadEnd): Socket {
   const payload = Buffer.from('m'.repeat(MESSAGE_BYTES));
-  // A mask of 0 is one that any client may choose, and costs the host nothing.
+  // A mask of 0 is valid, and costs the host nothing.
   const message = encodeFrame(OPCODE.text, payload, 0);
   const expected = encodeFrame(OPCODE.text, payload);
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -27,7 +27,7 @@ export function openWebSocketLoad(port: number, counts: Counts, isOver: LoadEnd)
     if (!isDone) counts.wrong++;
   });
   socket.on('data', (chunk) => {
-    // What comes after the last echo is the answer to our farewell.
+    // After the last echo comes the reply to our close frame.
     if (isDone) return;
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     if (!isUpgraded) {

@@ -1,12 +1,12 @@
-// As much of the WebSocket protocol (RFC 6455) as hosts and clients of the lab need: the handshake's answer,
-// and whole frames, one message each. Nothing of it is used by balancers: they pass bytes.
+// The part of the WebSocket protocol (RFC 6455) that the lab's hosts and clients need: the handshake, and whole frames of
+// one message each. Balancers do not use it: they relay bytes.
 
 import { createHash } from 'node:crypto';
 
 /** Opcodes (RFC 6455, section 5.2). */
 export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** The value that every server adds to the key (RFC 6455, section 1.3). */
+/** The GUID that servers append to the key (RFC 6455, section 1.3). */
 const MAGIC = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The value of `Sec-WebSocket-Accept` for this key. */
@@ -21,7 +21,7 @@ export function handshakeOf(path: string, port: number, key: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
 }
 
-/** A whole message as one frame; `mask` is a client's, a host has none. */
+/** Encodes a message as one frame; clients pass a `mask`, hosts do not. */
 export function encodeFrame(opcode: number, payload: Buffer, mask: number | null = null): Buffer {
   const { length } = payload;
   const lengthBytes = length < 126 ? 0 : length < 1 << 16 ? 2 : 8;
@@ -37,7 +37,7 @@ export function encodeFrame(opcode: number, payload: Buffer, mask: number | null
   return frame;
 }
 
-/** Masks or unmasks in place: both are the same (RFC 6455, section 5.3). */
+/** Masks or unmasks in place: the same operation (RFC 6455, section 5.3). */
 function unmask(payload: Buffer, mask: number): void {
   if (mask === 0) return;
   const key = [mask >>> 24, (mask >>> 16) & 255, (mask >>> 8) & 255, mask & 255] as const;
@@ -52,11 +52,11 @@ export interface WebSocketFrame {
 
 const EMPTY = Buffer.alloc(0);
 
-/** Reads whole frames out of chunks that are cut anywhere. */
+/** Parses whole frames from arbitrary chunks. */
 export class FrameReader {
   #pending: Buffer = EMPTY;
 
-  /** Takes a chunk, which it may change, and gives the frames that are whole now. */
+  /** Takes a chunk, which it may modify; returns the frames that are now complete. */
   push(chunk: Buffer): WebSocketFrame[] {
     let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const frames: WebSocketFrame[] = [];
@@ -73,7 +73,7 @@ export class FrameReader {
   }
 }
 
-/** Where the first frame's payload begins and where it ends; undefined while its head is not whole. */
+/** Start and end of the first frame's payload; undefined while its header is incomplete. */
 function frameEnd(bytes: Buffer): { readonly payloadAt: number; readonly total: number; readonly isMasked: boolean } | undefined {
   if (bytes.length < 2) return undefined;
   const second = bytes[1] as number;
@@ -86,7 +86,7 @@ function frameEnd(bytes: Buffer): { readonly payloadAt: number; readonly total: 
   return { payloadAt, total: payloadAt + length, isMasked };
 }
 
-/** The host's side: what is sent back for these frames, and whether the connection ends with it. */
+/** The host's side: the reply to these frames, and whether the connection ends with it. */
 export function echoFrames(frames: readonly WebSocketFrame[]): { readonly bytes: Buffer; readonly isLast: boolean } {
   const answers: Buffer[] = [];
   let isLast = false;

@@ -1,5 +1,5 @@
-// What is forwarded: five workloads, each with a title, the number of connections that it is sent on, and a
-// check that a proxy passes it unchanged before anything is measured.
+// The five workloads of `forward`, each with a title, its number of connections, and a check that a proxy passes it
+// unchanged before anything is measured.
 
 import { createHash } from 'node:crypto';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -21,13 +21,13 @@ const SMALL_TIMES = 50;
 /** One workload. */
 export interface Workload {
   readonly title: string;
-  /** What is counted: the noun in the table. */
+  /** The unit counted, as a noun for the table. */
   readonly unit: 'request' | 'message';
-  /** Whether it needs proxies that listen with TLS. */
+  /** Whether the proxies must listen with TLS. */
   readonly isTls: boolean;
-  /** Large bodies fill a core with few connections, and more of them only fill memory. */
+  /** Adjusts the number of connections: large bodies saturate a core with few, and more would only use memory. */
   readonly connectionsOf: (connections: number) => number;
-  /** Rejects unless the proxy passes what this workload sends, and what comes back, byte by byte. */
+  /** Rejects unless the proxy relays this workload byte by byte in both directions. */
   readonly check: (peer: Peer, host: LabHost) => Promise<void>;
 }
 
@@ -89,7 +89,7 @@ async function checkUp(peer: Peer): Promise<void> {
   }
 }
 
-/** Right answers over TLS 1.3, all on one connection: otherwise handshakes would be measured. */
+/** Checks for right responses over TLS 1.3, all on one connection: otherwise handshakes would be measured. */
 async function checkTls(peer: Peer, host: LabHost): Promise<void> {
   const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, minVersion: 'TLSv1.3', ...(peer.ca === undefined ? {} : { ca: peer.ca }) });
   const sockets = new Set<unknown>();
@@ -108,7 +108,7 @@ async function checkTls(peer: Peer, host: LabHost): Promise<void> {
   }
 }
 
-/** Messages of every kind of length, masked as clients mask them, all in one go; then a farewell, which is answered. */
+/** Sends messages of every length encoding, masked, in one write; then a close frame, which must be answered. */
 async function checkWebSocket(peer: Peer): Promise<void> {
   const key = Buffer.from('sixteen bytes ..').toString('base64');
   const socket = await upgrade(peer, key);

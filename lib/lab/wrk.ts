@@ -1,19 +1,19 @@
-// wrk as a load: quicker than ours, so that it is the proxy that is measured. It looks at statuses, not at
-// bodies: those are checked before.
+// wrk as a load generator: faster than ours, so that the proxy is the bottleneck. It checks statuses but not bodies, which
+// are checked beforehand.
 
 import { spawn } from 'node:child_process';
 import { MeercatError } from '../errors.js';
 import { pin, type StartOptions } from './processes.js';
 
-/** What one load on one proxy gave. */
+/** The result of one load on one proxy. */
 export interface WrkRun {
-  /** Requests that were answered, or messages that were echoed. */
+  /** Requests answered, or messages echoed. */
   readonly requests: number;
   readonly wrong: number;
   readonly seconds: number;
 }
 
-/** Runs wrk on a URL of loopback. Rejects when it says nothing that is understood. */
+/** Runs wrk on a loopback URL. Rejects if its output can't be parsed. */
 export function runWrk(wrk: string, url: string, connections: number, seconds: number, { core, shutdown }: StartOptions): Promise<WrkRun> {
   return new Promise((resolve, reject) => {
     const [command = wrk, ...args] = [
@@ -26,7 +26,7 @@ export function runWrk(wrk: string, url: string, connections: number, seconds: n
       '5s',
       url,
     ];
-    // It ends by itself within seconds; should this process end first, so be it.
+    // It exits by itself within seconds, even if this process ends first.
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
     shutdown.add(() => void child.kill());
     let text = '';
@@ -42,7 +42,7 @@ export function runWrk(wrk: string, url: string, connections: number, seconds: n
   });
 }
 
-/** Reads what wrk prints; null when it is not understood. */
+/** Parses wrk's output; null if that fails. */
 export function parseWrk(text: string): WrkRun | null {
   const [, requests, took, unit = ''] = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(text) ?? [];
   if (requests === undefined) return null;

@@ -1,5 +1,5 @@
 // Redis addresses as users write them: one server, a Sentinel group or a Cluster, with or without TLS.
-// A message about a wrong address never repeats the address: it may hold a password.
+// Error messages never repeat the address: it may contain a password.
 
 import { MeercatError } from '../errors.js';
 
@@ -9,12 +9,12 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Where a Redis is and how to be let in. */
+/** The location of a Redis and its credentials. */
 export interface RedisAddress {
   readonly kind: 'single' | 'sentinel' | 'cluster';
   /** The server itself, the Sentinels, or some nodes of the Cluster. */
   readonly endpoints: readonly Endpoint[];
-  /** The name under which the Sentinels know the master; only for Sentinel. */
+  /** The Sentinels' name of the master; Sentinel only. */
   readonly masterName?: string;
   readonly isTls: boolean;
   /** For the servers that hold the data; the Sentinels have credentials of their own. */
@@ -23,13 +23,13 @@ export interface RedisAddress {
   readonly db: number;
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
-  /** PEM files: the authorities that vouch for the servers (undefined: the system's), and this client's certificate with its key. */
+  /** PEM files: the CA certificates (undefined: the system's), and the client certificate and its key. */
   readonly caFile?: string;
   readonly certFile?: string;
   readonly keyFile?: string;
 }
 
-/** What makes a scheme one with TLS. */
+/** The schemes with TLS, for messages. */
 const SCHEME_WITH_TLS = 'rediss:// (rediss+sentinel://, rediss+cluster://)';
 
 const FORMS =
@@ -41,13 +41,13 @@ type Fits = (address: Pick<RedisAddress, 'kind' | 'isTls'>) => boolean;
 const isSentinel: Fits = ({ kind }) => kind === 'sentinel';
 const isTls: Fits = (address) => address.isTls;
 
-/** A parameter of an address, and the variable that stands in for it. */
+/** An address parameter, and the environment variable that supplies its default. */
 interface Parameter {
   readonly name: string;
   readonly variable?: string;
   readonly field: ParameterField;
   readonly fits: Fits;
-  /** What an address must be for the parameter to mean anything. */
+  /** The kind of address that the parameter requires. */
   readonly needs: string;
 }
 
@@ -72,7 +72,7 @@ const PARAMETERS: readonly Parameter[] = [
   { name: 'key', variable: 'MEERCAT_REDIS_KEY', field: 'keyFile', fits: isTls, needs: 'key needs rediss://' },
 ];
 
-/** The variables that complete an address which does not say it itself. */
+/** The environment variables that supply missing address parameters. */
 export const ADDRESS_VARIABLES: readonly string[] = PARAMETERS.flatMap(({ variable }) => variable ?? []);
 
 const SCHEMES: Readonly<Record<string, Pick<RedisAddress, 'kind' | 'isTls'>>> = {
@@ -84,7 +84,7 @@ const SCHEMES: Readonly<Record<string, Pick<RedisAddress, 'kind' | 'isTls'>>> = 
   'rediss+cluster': { kind: 'cluster', isTls: true },
 };
 
-/** Reads one `--redis` address. Throws MEERCAT_BAD_CONFIG with the forms that are understood. */
+/** Parses a `--redis` address. Throws MEERCAT_BAD_CONFIG listing the supported forms. */
 export function parseRedisAddress(text: string): RedisAddress {
   const fail = (what: string): never => {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--redis: ${what}; use ${FORMS}`);
@@ -123,8 +123,9 @@ export function parseRedisAddress(text: string): RedisAddress {
 }
 
 /**
- * The address with what these variables say and it does not: passwords of Sentinels, files for TLS. Variables that mean
- * nothing to an address of its kind are left out. A wrong address comes back as it is, for `parseRedisAddress` to refuse.
+ * Adds parameters from environment variables that the address does not set itself: Sentinel passwords, TLS files.
+ * Variables that do not apply to this kind of address are ignored. An invalid address is returned unchanged, for
+ * `parseRedisAddress` to reject.
  */
 export function completeAddress(text: string, variables: Readonly<Record<string, string | undefined>>): string {
   const [found, rest] = readScheme(text);
@@ -157,15 +158,15 @@ export function describeAddress(address: RedisAddress): string {
   return `${scheme}://${hosts}${path === '' ? '' : `/${path}`}`;
 }
 
-/** The kind of an address, and what follows its scheme. */
+/** The kind of an address, and the rest after its scheme. */
 function readScheme(text: string): readonly [found: Pick<RedisAddress, 'kind' | 'isTls'> | undefined, rest: string] {
   const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text.trim()) ?? [];
   const name = scheme.toLowerCase();
-  // Only schemes of our own: every object has a `constructor` too.
+  // Own properties only: every object also has a `constructor`.
   return [Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined, rest];
 }
 
-/** Reads `name=value&…`. What is not known is not repeated in the message: a password with a `?` in it ends up here. */
+/** Parses `name=value&…`. Messages do not repeat unknown parameters: part of a password containing `?` ends up here. */
 function readParameters(
   query: string,
   found: Pick<RedisAddress, 'kind' | 'isTls'>,
@@ -187,7 +188,7 @@ function readParameters(
   return values;
 }
 
-/** What stands before and after the first `separator`. */
+/** Splits at the first `separator`. */
 function splitAt(text: string, separator: string): readonly [before: string, after: string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];

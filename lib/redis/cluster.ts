@@ -1,10 +1,10 @@
-// Why a Cluster can't be used. ioredis asks its servers over connections of its own, and keeps to itself why those failed.
+// Finds out why a Cluster is unusable. ioredis queries its servers over internal connections and hides their errors.
 
 import type { Cluster, Redis } from './ioredis.js';
 import { CONNECTION_CLOSED, reasonOf } from './reason.js';
 import { watch } from './watch.js';
 
-/** Puts the reason into the errors of a Cluster whose servers only said that the connection was closed: asks one of them. */
+/** Adds the reason to Cluster errors that only say that the connection was closed, by connecting to one server. */
 export function explainFailures(cluster: Cluster, openOne: () => Redis): void {
   let reason: string | undefined;
   let isAsking = false;
@@ -23,6 +23,6 @@ export function explainFailures(cluster: Cluster, openOne: () => Redis): void {
     if (reason !== undefined) Object.assign(error, { knownReason: reason });
     if (!isAsking) ask();
   });
-  // The next failure has a reason of its own.
+  // The next failure may have another reason.
   cluster.on('ready', () => (reason = undefined));
 }

@@ -22,12 +22,12 @@ const CONNECT_TIMEOUT_MS = 1000;
 /** Time for one command. The lease counts on it: it is well under the lease's TTL. */
 const COMMAND_TIMEOUT_MS = 500;
 
-/** A connection that owes us an answer for so long is dead. */
+/** A connection with a reply outstanding for this long is dead. */
 const SOCKET_TIMEOUT_MS = 2000;
 
 const MAX_RECONNECT_MS = 400;
 
-/** A replica refuses every write: it is left at most so often, or nothing could be read from it either. */
+/** Minimum interval between reconnects to leave a replica, which rejects writes: without it, reads would fail too. */
 const LEAVE_REPLICA_EVERY_MS = 5000;
 
 /** Quick at first; then about three times a second, jittered so that a fleet does not return as one. */
@@ -81,7 +81,7 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
         },
         onLost: (reason) => {
           lastReason = reason;
-          // A refusal will not change its mind; an unreachable server may be starting.
+          // A rejection is final; an unreachable server may be starting.
           if (needsOperator(reason)) {
             clearTimeout(timer);
             reject(new Error(reason));
@@ -122,7 +122,7 @@ function createClient(address: RedisAddress): Commands {
     },
     // A subscription is restored by its owner, who must read the snapshot after it.
     autoResubscribe: false,
-    // CLIENT SETINFO is one more right that a user of Redis would need.
+    // CLIENT SETINFO would require one more ACL permission.
     disableClientInfo: true,
     db: address.db,
     ...(address.username !== undefined && { username: address.username }),

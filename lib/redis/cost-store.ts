@@ -1,5 +1,5 @@
-// What requests cost, in Redis, for people: a hash from a class to its figures, as `cost_ms=5.1 error_ms=0.3
-// confidence=0.94 samples=1200 memory_bytes=`. The master writes it; balancers get theirs in its tables.
+// Request costs in Redis, informational: a hash from class to figures, as `cost_ms=5.1 error_ms=0.3 confidence=0.94
+// samples=1200 memory_bytes=`. The master writes it; balancers get the costs from its tables.
 
 import type { CostEstimate } from '../learning/cost-model.js';
 import type { Commands } from './connect.js';
@@ -11,7 +11,7 @@ import { READ_TERM } from './term.js';
 /** How long the hash outlives the last write. */
 const COSTS_TTL_MS = 30_000;
 
-/** More classes than the master tells apart are not of its making. */
+/** Read limit, above the number of classes that a master can write. */
 const MAX_COSTS = 1000;
 
 // KEYS: term, costs. ARGV: term, TTL, then classes and their figures.
@@ -24,7 +24,7 @@ if #ARGV > 2 then
 end
 return 'written'`);
 
-/** Writes what is known of all classes; an older master's write does nothing. Rejects when Redis can't be reached or refuses. */
+/** Writes the estimates of all classes; a no-op for a stale master. Rejects if Redis is unreachable or returns an error. */
 export async function writeCosts(client: Commands, keys: Keys, term: number, estimates: readonly CostEstimate[]): Promise<void> {
   await runScript(
     client,
@@ -34,7 +34,7 @@ export async function writeCosts(client: Commands, keys: Keys, term: number, est
   );
 }
 
-/** What stands there, dearest work first; what is malformed is left out. Rejects when Redis can't be reached. */
+/** Reads the estimates, most expensive first; malformed ones are skipped. Rejects if Redis is unreachable. */
 export async function readCosts(client: Commands, keys: Keys): Promise<CostEstimate[]> {
   const stored = await client.hgetall(keys.costs);
   return Object.entries(stored)
@@ -48,7 +48,7 @@ function figuresOf({ costMs, errorMs, memoryBytes, confidence, samples }: CostEs
   return `cost_ms=${plain(costMs, 3)} error_ms=${plain(errorMs, 3)} confidence=${plain(confidence, 2)} samples=${plain(samples, 0)} memory_bytes=${memoryBytes === null ? '' : plain(memoryBytes, 0)}`;
 }
 
-/** A class's figures as they stand in the hash; undefined when they are malformed. */
+/** Parses a class's figures from the hash; undefined if malformed. */
 export function parseCost(name: string, text: string): CostEstimate | undefined {
   const match =
     /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15}) memory_bytes=(\d{0,18})$/.exec(

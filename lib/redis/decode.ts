@@ -1,29 +1,29 @@
-// The first check of every message from Redis: its size, that it is a JSON object, and its version.
-// What is wrong is an outcome with a reason that can be counted, never an exception.
+// First validation of every message from Redis: size, JSON object, version. An invalid message is a result with a
+// countable reason, never an exception.
 
-/** The version of all messages that this Meercat writes and understands. */
+/** Version of all messages written and understood. */
 export const MESSAGE_VERSION = 1;
 
 /** Why a message was dropped. */
 export type Rejection = 'malformed' | 'oversized' | 'version' | 'out_of_range' | 'name';
 
-/** A message's content, or why it was dropped. */
+/** The content of a message, or why it was dropped. */
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: Rejection };
 
-/** A message that was dropped. */
+/** The result for a dropped message. */
 export function rejected(reason: Rejection): { readonly ok: false; readonly reason: Rejection } {
   return { ok: false, reason };
 }
 
-/** An object from outside: any field can be anything. */
+/** An untrusted object: a field can have any type. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether a value is an object with fields (and not null or a list). */
+/** Whether a value is an object, not null or an array. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The fields of a message of our version, no longer than `maxBytes` UTF-16 units. */
+/** Parses a message of our version, of at most `maxBytes` UTF-16 units. */
 export function decodeFields(text: unknown, maxBytes: number): Decoded<Fields> {
   if (typeof text !== 'string') return rejected('malformed');
   if (text.length > maxBytes) return rejected('oversized');
@@ -38,13 +38,13 @@ export function decodeFields(text: unknown, maxBytes: number): Decoded<Fields> {
   return { ok: true, value };
 }
 
-/** A finite number within [min, max]; null when absent or null; undefined when it is anything else. */
+/** A finite number in [min, max]; null if absent or null; undefined if invalid. */
 export function numberWithin(value: unknown, min: number, max: number): number | null | undefined {
   if (value === undefined || value === null) return null;
   return typeof value === 'number' && value >= min && value <= max ? value : undefined;
 }
 
-/** A count: an integer within [0, 2^53). */
+/** Whether a value is an integer in [0, 2^53). */
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -1,11 +1,11 @@
-// Events on the wire: one readable JSON line for everything that a person or another balancer would
-// want to know at once. `left` and `released` of a master make the next slave take over.
+// Wire format of events: one readable JSON line for each change that operators or other balancers need to know at once.
+// A master's `left` or `released` makes the next slave take over.
 
 import { type Decoded, decodeFields, isCount, MESSAGE_VERSION, rejected } from './decode.js';
 import { isMastership, isName } from './names.js';
 import { checkAsked, type WhyAsked } from './why-message.js';
 
-/** What can happen in a fleet. */
+/** All kinds of events. */
 export const EVENT_KINDS = [
   'balancer-joined',
   'balancer-left',
@@ -16,44 +16,44 @@ export const EVENT_KINDS = [
   'host-silent',
   'host-down',
   'host-up',
-  // Balancers or agents name different URLs for one host, or agree again.
+  // Balancers or agents disagree on a host's URL, or agree again.
   'host-conflict',
   'restart-requested',
   'restart-began',
   'restart-ended',
   'restart-failed',
-  // By an operator; every balancer then reads the settings.
+  // Set by an operator; every balancer then reads the settings.
   'host-drained',
   'host-ejected',
   'host-undrained',
-  // By `meercat why`; the balancer of that name answers.
+  // Sent by `meercat why`; the named balancer answers.
   'why-asked',
 ] as const;
 
-/** The name in an event that happened to the fleet as a whole, such as `restart-requested`. */
+/** The name in a fleet-wide event, such as `restart-requested`. */
 export const WHOLE_FLEET = 'fleet';
 
 /** The kind of an event. */
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** One thing that happened. */
+/** An event. */
 export interface FleetEvent {
   readonly kind: EventKind;
-  /** The balancer or host that it happened to; {@link WHOLE_FLEET} for all of them. */
+  /** The balancer or host concerned; {@link WHOLE_FLEET} for all. */
   readonly name: string;
-  /** The term, for `master-…` events, and the mastership that holds it. */
+  /** For `master-…` events: the term, and the mastership that holds it. */
   readonly term?: number;
   readonly mastership?: string;
-  /** One phrase for people, such as why a host is down. */
+  /** A readable phrase, such as why a host is down. */
   readonly detail?: string;
-  /** What is asked, for `why-asked`. */
+  /** The question, for `why-asked`. */
   readonly asked?: WhyAsked;
 }
 
 const MAX_LENGTH = 4096;
 const MAX_DETAIL = 200;
 
-/** An event as it is published, with the wall-clock time for people. */
+/** Encodes an event, with the wall-clock time for readers. */
 export function encodeEvent(event: FleetEvent, at: Date): string {
   const { kind, name, term, mastership, detail, asked } = event;
   return JSON.stringify({
@@ -68,7 +68,7 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
   });
 }
 
-/** Reads an event; control characters in its detail are replaced, as it is shown on terminals. */
+/** Decodes an event; control characters in its detail are replaced, since it is shown on terminals. */
 export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;

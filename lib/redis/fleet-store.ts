@@ -1,4 +1,4 @@
-// What balancers say of themselves in Redis: heartbeats, the order of succession, settings, events.
+// Balancer state in Redis: heartbeats, the order of succession, settings, events.
 
 import { type Commands, isDenial, reasonOf } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
@@ -9,44 +9,44 @@ import { defineScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import { type HeldTerm, parseTerm, READ_TERM } from './term.js';
 
-/** How long a balancer counts as alive after its last heartbeat. */
+/** A balancer counts as alive for this long after its last heartbeat. */
 export const HEARTBEAT_TTL_MS = 3000;
 
-/** The balancer that has a name, as its heartbeat says. */
+/** The balancer that holds a name, from its heartbeat. */
 export interface NameHolder {
-  /** Differs for every start of a process. */
+  /** Unique to each start of a process. */
   readonly instance: string;
   readonly machine: string;
   readonly pid: string;
   /** When it joined the fleet, as ISO 8601. */
   readonly since: string;
-  /** How long its last heartbeat still stands. */
+  /** Time until its last heartbeat expires. */
   readonly leftMs: number;
 }
 
-/** What a heartbeat found under its name. `free`: nobody, and it was not to claim it. */
+/** Who holds the balancer's name. `free`: nobody, and the heartbeat was not allowed to claim it. */
 export type NameStanding = { readonly kind: 'ours' | 'free' } | { readonly kind: 'held'; readonly holder: NameHolder };
 
-/** What a heartbeat brings back: how the fleet stands. */
+/** The state of the fleet, returned by a heartbeat. */
 export interface FleetStanding {
-  /** Names of the balancers, in the order in which they joined. */
+  /** Names of the balancers, in the order of joining. */
   readonly order: readonly string[];
-  /** The master's name as its hash says; null when there is none. */
+  /** The master's name from its hash; null if there is none. */
   readonly master: string | null;
-  /** The highest term in Redis and who holds it; 0 when there is none or it is garbage. */
+  /** The highest term in Redis and its holder; 0 if missing or garbage. */
   readonly term: HeldTerm;
-  /** Whether this balancer has its name for itself. */
+  /** Whether this balancer holds its name. */
   readonly name: NameStanding;
-  /** Whether this balancer still had its place in the order. */
+  /** Whether this balancer was still listed in the order. */
   readonly wasListed: boolean;
   readonly settings: Settings;
-  /** Why Redis took only a part of the heartbeat: the user has no right to the rest. Null when it took all. */
+  /** Why Redis accepted only part of the heartbeat: the user lacks permissions. Null if it accepted all. */
   readonly denied: string | null;
 }
 
-// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, when it joined, 1 when a free name is to be
-// claimed, then fields and values. What another instance wrote stays until it runs out. One that never does, or later than a
-// heartbeat can, is garbage, as is a key of another type.
+// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, joining time, 1 to claim a free name, then fields and
+// values. Another instance's hash stays until it expires. A hash without expiry, or with more than a heartbeat's TTL
+// left, is garbage, as is a key of another type.
 const BEAT = defineScript(`
 local function text(field)
   local value = redis.pcall('HGET', KEYS[1], field)
@@ -67,10 +67,10 @@ if type(written) == 'table' and string.find(written.err, "can't") then return wr
 return {'ours', listed and 1 or 0}`);
 
 /**
- * Writes this balancer's heartbeat, unless another one has its name, and reads how the fleet stands, in one round trip.
- * Rejects when Redis can't be reached.
- * @param fields what the balancer says of itself; `instance` tells it from others of its name
- * @param mayClaim whether to take the name when nobody has it
+ * Writes this balancer's heartbeat, unless another one holds its name, and reads the state of the fleet, in one round
+ * trip. Rejects if Redis is unreachable.
+ * @param fields the balancer's own fields; `instance` distinguishes it from others of its name
+ * @param mayClaim whether to claim the name if it is free
  */
 export async function heartbeat(
   client: Commands,
@@ -96,7 +96,7 @@ export async function heartbeat(
     write(client.pipeline()).zrange(keys.balancers, '0', '-1').hget(keys.master, 'name').get(keys.term).hgetall(keys.settings).exec();
   let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 2, ...args));
   if (replies?.[0]?.[0]?.message.startsWith('NOSCRIPT')) replies = await beat((pipeline) => pipeline.eval(BEAT.lua, 2, ...args));
-  // A user who may not run scripts can't lead, but the balancer is to be seen: it writes its heartbeat without a script.
+  // A user without permission for scripts can't be master, but the balancer must be visible: write the heartbeat without one.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
   const { standing, replies: plain } = isForbidden
@@ -132,8 +132,8 @@ export async function heartbeat(
 }
 
 /**
- * A heartbeat without a script: the same but for a moment in which another one can take the name. Gives what the script
- * would have answered.
+ * A heartbeat without a script: the same, except for a race in which another balancer can take the name. Returns the
+ * script's reply.
  */
 async function plainBeat(
   client: Commands,
@@ -153,21 +153,21 @@ async function plainBeat(
   return { standing: ['ours', 1], replies };
 }
 
-/** Text of another process, for logs and terminals. */
+/** Makes another process's text safe for logs and terminals. */
 function readable(text: unknown): string {
   return String(text).slice(0, 128).replace(/\p{C}/gu, '?');
 }
 
-// KEYS: term, restored, then hashes. ARGV: the highest term that was seen, then what the hashes had.
+// KEYS: term, restored, then hashes. ARGV: the highest term seen, then the contents of the hashes.
 const RESTORE = defineScript(`${READ_TERM}${RESTORE_HASHES}
 restore(2, 3, 2)
 if term < floor then redis.call('SET', KEYS[1], string.format('%.0f', floor + 1)) end
 return 0`);
 
 /**
- * Gives a Redis that lost its data back what it must know. One term more than the highest that was seen, since an
- * election may have been missed, and a balancer that is new would else be elected with a term that all others refuse.
- * And what operators set, since a host that is drained must not come back by itself. What stands there already stays.
+ * Restores essential state in a Redis that lost its data. The term becomes one more than the highest seen, since an
+ * election may have been missed: otherwise a new balancer could be elected with a term that all others reject. Operator
+ * settings are restored so that a drained host does not come back by itself. Existing values are kept.
  */
 export async function restoreFleet(
   client: Commands,
@@ -190,12 +190,12 @@ redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
 return 1`);
 
-/** Takes this balancer out of the fleet: its hash and its place in the succession. What another instance of its name wrote stays. Rejects when Redis can't be reached. */
+/** Removes this balancer's hash and its place in the succession. Another instance's data under the same name is kept. Rejects if Redis is unreachable. */
 export async function leaveFleet(client: Commands, keys: Keys, name: string, instance: string): Promise<void> {
   await runScript(client, LEAVE, [keys.balancer(name), keys.balancers], [instance, name]);
 }
 
-/** Removes from the succession those whose heartbeats stopped; gives their names. */
+/** Removes balancers without a heartbeat from the succession; returns their names. */
 export async function pruneBalancers(client: Commands, keys: Keys, order: readonly string[]): Promise<string[]> {
   const pipeline = client.pipeline();
   for (const name of order) pipeline.exists(keys.balancer(name));
@@ -205,7 +205,7 @@ export async function pruneBalancers(client: Commands, keys: Keys, order: readon
   return dead;
 }
 
-/** How many balancers live: those whose last heartbeat still stands. Rejects when Redis can't be reached. */
+/** Counts the live balancers: those whose heartbeat has not expired. Rejects if Redis is unreachable. */
 export async function countBalancers(client: Commands, keys: Keys): Promise<number> {
   const order = (await client.zrange(keys.balancers, '0', '-1')).filter(isName);
   const pipeline = client.pipeline();
@@ -214,7 +214,7 @@ export async function countBalancers(client: Commands, keys: Keys): Promise<numb
   return replies.filter(([error, reply]) => error === null && reply === 1).length;
 }
 
-/** Tells the fleet and whoever listens. */
+/** Publishes an event. */
 export async function publishEvent(client: Commands, keys: Keys, event: FleetEvent): Promise<void> {
   await client.publish(keys.events, encodeEvent(event, new Date()));
 }

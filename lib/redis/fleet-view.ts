@@ -1,5 +1,5 @@
-// The fleet as it stands in Redis, for people: nothing here is known otherwise than with redis-cli.
-// What is read is checked, since anyone may have written it and it ends up on terminals.
+// A readable view of the fleet's state in Redis: redis-cli shows the same data. Everything read is validated, since
+// anyone may have written it and it ends up on terminals.
 
 import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
@@ -23,9 +23,9 @@ export interface BalancerView {
   /** CPU of the balancer's process, in cores. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
-  /** Why it hears no master; '' while it hears one. */
+  /** Why it receives no tables from a master; '' while it does. */
   readonly noMaster: string;
-  /** Everything it counted, by name; see `COUNTERS`. */
+  /** All its counters, by name; see `COUNTERS`. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -34,7 +34,7 @@ export interface HostRecord {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
-  /** What an operator said of it; null when nothing. */
+  /** Its operator state; null if none is set. */
   readonly operator: OperatorState | null;
   readonly hasAgent: boolean;
   readonly cpu: number | null;
@@ -42,7 +42,7 @@ export interface HostRecord {
   readonly cores: number | null;
   readonly inflight: number | null;
   readonly rps: number | null;
-  /** When it last reported, as ISO 8601; null when never. */
+  /** Time of its last report, as ISO 8601; null if none. */
   readonly reported: string | null;
 }
 
@@ -53,15 +53,15 @@ export interface FleetView {
   readonly term: number | null;
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostRecord[];
-  /** What is wrong with what stands in Redis, a phrase each. */
+  /** Problems with the data in Redis, one phrase each. */
   readonly problems: readonly string[];
 }
 
-/** More rows than this are not read: they would be of no use to a person, and of much cost to Redis. */
+/** Maximum rows read: more would not help a reader, but would load Redis. */
 const MAX_ROWS = 20_000;
 const BATCH = 1000;
 
-/** Reads the fleet from Redis. Rejects when it can't be reached. */
+/** Reads the fleet from Redis. Rejects if it is unreachable. */
 export async function readFleet(client: Commands, keys: Keys): Promise<FleetView> {
   const problems: string[] = [];
   const tolerate = <Value>(key: string, reply: Promise<Value>, empty: Value): Promise<Value> =>
@@ -84,7 +84,7 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
-  // Its host may come back, and a host that is new may get its name.
+  // The host may come back, or a new host may take the name.
   const known = new Set(hostNames);
   for (const [name, word] of operatorStates)
     if (!known.has(name)) problems.push(`${name} is ${word}, but the fleet knows no such host: meercat undrain ${name} takes that back`);
@@ -98,14 +98,14 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
   };
 }
 
-/** One phrase for each reason why balancers hear no master, and their names. */
+/** One phrase per reason why balancers receive no tables, with their names. */
 function masterless(balancers: readonly BalancerView[]): string[] {
   const names = new Map<string, string[]>();
   for (const { name, noMaster } of balancers) if (noMaster !== '') names.set(noMaster, [...(names.get(noMaster) ?? []), name]);
   return [...names].map(([reason, those]) => `no master is heard by ${those.join(', ')}: ${reason}`);
 }
 
-/** h2 before h10. */
+/** Natural order: h2 before h10. */
 function compareNames(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
@@ -118,11 +118,11 @@ async function readHashes(client: Commands, names: readonly string[], keyOf: (na
     const batch = names.slice(start, start + BATCH);
     const pipeline = client.pipeline();
     for (const name of batch) pipeline.hgetall(keyOf(name));
-    // oxlint-disable-next-line no-await-in-loop -- one batch after the other, to spare Redis
+    // oxlint-disable-next-line no-await-in-loop -- sequential batches, to limit the load on Redis
     const replies = (await pipeline.exec()) ?? [];
     for (const [index, name] of batch.entries()) {
       const [error, hash] = replies[index] ?? [new Error('no reply'), null];
-      // A name whose hash has run out is gone; what is of another type is not ours.
+      // An expired hash means that the host is gone; a key of another type is not ours.
       if (error === null && Object.keys(hash as Hash).length > 0) found.push([name, hash as Hash]);
     }
   }
@@ -186,7 +186,7 @@ function numberOf(text: string | undefined): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** Text for a terminal: not endless, and nothing in it that a terminal would act on or turn round (Unicode's category "other"). */
+/** Makes text safe for a terminal: truncated, without control or bidirectional characters (Unicode category "other"). */
 function textOf(text: string | undefined): string {
   return (text ?? '').slice(0, 200).replace(/\p{C}/gu, '?');
 }

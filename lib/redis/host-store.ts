@@ -1,6 +1,6 @@
-// The host table in Redis, as the master writes it. What is to be stored goes by a fenced script, which publishes
-// the change, writes the hosts' hashes and stores the snapshot: an older master's does nothing. What is only to be
-// known is published without it: balancers drop what is of an older term.
+// The master's writes of the host table to Redis. Stored changes go through a fenced script, which publishes the change
+// and writes the host hashes and the snapshot: it does nothing for a stale master. Changes that need no storage are
+// published without it: balancers drop messages of an older term.
 
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
@@ -12,33 +12,33 @@ import { defineScript, runScript } from './script.js';
 import { decodeTable, encodeTable } from './table-message.js';
 import { FENCE, parseTerm, READ_TERM } from './term.js';
 
-/** How long a host's hash outlives the last write; the master writes each at least every 4 s. */
+/** TTL of a host's hash; the master writes each one at least every 4 s. */
 export const HOST_TTL_MS = 10_000;
 
-/** How long the snapshot outlives the last write. It is only as good as its figures are fresh. */
+/** TTL of the snapshot: stale figures are of no use. */
 export const TABLE_TTL_MS = 60_000;
 
-/** What one flush writes. */
+/** The content of one flush. */
 export interface HostWrite {
   /** The change, for every balancer. */
   readonly message: HostTable;
-  /** The whole table for late joiners, or null when it is not due. */
+  /** The whole table, for late joiners; null if not due. */
   readonly snapshot: HostTable | null;
-  /** The hosts whose hashes are due; a few hundred at most, as Redis does nothing else meanwhile. */
+  /** The hosts whose hashes are due; at most a few hundred, since the script blocks Redis. */
   readonly rows: readonly HostRow[];
 }
 
-/** What became of a write. `fenced`: a newer master exists; `partial`: published, but Redis refused to store it. */
+/** Outcome of a write. `fenced`: a newer master exists; `partial`: published, but Redis refused to store it. */
 export type WriteOutcome =
   | { readonly kind: 'written' }
   | { readonly kind: 'fenced'; readonly term: number }
   | { readonly kind: 'partial' | 'failed'; readonly reason: string };
 
-// KEYS: term, hosts, table, then the hash of each row, then of each that is gone.
-// ARGV: term, mastership, channel, message, snapshot or '', snapshot TTL, hash TTL, rows; then for each row: name, time
-// heard of, number of fields, fields and values; then names gone.
-// A key of another type is nobody's but garbage, and is written anew.
-// PUBLISH comes first and is never refused for want of memory: routing goes on when storing can't.
+// KEYS: term, hosts, table, then the hash of each row, then the hash of each removed host.
+// ARGV: term, mastership, channel, message, snapshot or '', snapshot TTL, hash TTL, number of rows; then for each row:
+// name, time last seen, number of fields, fields and values; then the names of removed hosts.
+// A key of another type is garbage and is overwritten.
+// PUBLISH comes first and never fails for lack of memory: routing continues when storing fails.
 const WRITE_HOSTS = defineScript(`${READ_TERM}${FENCE}
 if newer then return {'fenced', newer} end
 redis.call('PUBLISH', ARGV[3], ARGV[4])
@@ -67,7 +67,7 @@ for gone = 4 + tonumber(ARGV[8]), #KEYS do try('DEL', KEYS[gone]) end
 if refused then return {'partial', refused} end
 return {'written', ''}`);
 
-/** Writes one flush. Never rejects: what went wrong is an outcome. */
+/** Writes one flush. Never rejects: a failure is an outcome. */
 export async function writeHosts(client: Commands, keys: Keys, write: HostWrite, nowEpochMs: number): Promise<WriteOutcome> {
   const { message, snapshot, rows } = write;
   const rowArgs = rows.flatMap((row) => {
@@ -103,31 +103,31 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
   }
 }
 
-/** Publishes a change that stores nothing: figures and loads, many times a second. */
+/** Publishes a change without storing it: figures and loads, many times a second. */
 export function publishTable(publisher: QuietPublisher, keys: Keys, message: HostTable): WriteOutcome {
   if (!publisher.isReady) return { kind: 'failed', reason: 'the connection takes nothing just now' };
   publisher.publish(keys.stats, encodeTable(message));
   return { kind: 'written' };
 }
 
-/** Whether the term in Redis is held by the mastership of this table. Rejects when Redis can't be reached. */
+/** Whether this table's mastership holds the term in Redis. Rejects if Redis is unreachable. */
 export async function isTermHeldBy(client: Commands, keys: Keys, { term, mastership }: Stamp): Promise<boolean> {
   const held = parseTerm(await client.get(keys.term), term);
   return held.term === term && held.mastership === mastership;
 }
 
-/** The stored table; null when there is none. Rejects when Redis can't be reached. */
+/** Reads the snapshot; null if there is none. Rejects if Redis is unreachable. */
 export async function readSnapshot(client: Commands, keys: Keys): Promise<Decoded<HostTable> | null> {
   const text = await client.get(keys.table);
   return text === null ? null : decodeTable(text);
 }
 
-/** The names of all hosts in Redis, whoever wrote them. Rejects when it can't be reached. */
+/** The names of all hosts in Redis, whoever wrote them. Rejects if it is unreachable. */
 export async function readHostNames(client: Commands, keys: Keys): Promise<string[]> {
   return (await client.zrange(keys.hosts, '0', '-1')).filter(isName);
 }
 
-/** A host's hash: named fields in plain units. What is not known is an empty string. */
+/** The fields of a host's hash, in plain units. Unknown values are empty strings. */
 function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
   const plain = (figure: number | null, places: number): string | number => (figure === null ? '' : Number(figure.toFixed(places)));
   return [

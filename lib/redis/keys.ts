@@ -1,4 +1,4 @@
-// Every key and channel of Meercat, built in one place. (ioredis's keyPrefix would miss the channels.)
+// Builds every key and channel of Meercat. (ioredis's keyPrefix does not apply to channels.)
 
 /** All names under one namespace; docs/redis.md lists them. */
 export interface Keys {
@@ -10,7 +10,7 @@ export interface Keys {
   readonly hosts: string;
   readonly table: string;
   readonly settings: string;
-  /** Says for a minute that the settings were put back after Redis lost its data. */
+  /** Marks for a minute that the settings were restored after Redis lost its data. */
   readonly restored: string;
   readonly costs: string;
   readonly reports: string;

@@ -1,7 +1,7 @@
 // The lease in Redis: Redlock on one or an odd number of independent servers, and the term in one script.
-// Redlock's faults stop here: no retries of its own, its wall-clock expiry is not used (the state
-// machine has a monotonic one), and "held by another" is told from "unreachable".
-// The random value that a lease is taken with is the identity of the mastership that may follow.
+// Redlock's weaknesses are contained here: its retries are off, its wall-clock expiry is unused (the state machine has a
+// monotonic one), and "held by another" is distinguished from "unreachable".
+// The random value of a lease is the identity of the mastership that may follow.
 
 import { createRequire } from 'node:module';
 import type { Lock } from 'redlock';
@@ -11,74 +11,74 @@ import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.j
 import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
 import { FENCE, type HeldTerm, READ_TERM } from './term.js';
 
-// By require, as in ioredis.ts: its ES build imports another CommonJS module, which Node.js would read twice.
+// require, as in ioredis.ts: its ES build imports another CommonJS module, which Node.js would parse twice.
 const require = createRequire(import.meta.url);
 const { default: Redlock, ExecutionError, ResourceLockedError } = require('redlock') as typeof import('redlock');
 
-/** Why Redis did not do what it was asked. `isSlow`: a command was not answered in time, but may have been carried out. */
+/** Why an operation failed. `isSlow`: a command timed out, but may have been executed. */
 export interface LeaseFailure {
   readonly kind: 'failed';
-  /** One phrase for people. */
+  /** One readable phrase. */
   readonly reason: string;
   readonly isSlow: boolean;
-  /** Redis answered, and refused. */
+  /** Redis replied with an error. */
   readonly isRefused: boolean;
 }
 
-/** Another has the lease, for `leftMs` more (null when that could not be read). */
+/** Another balancer holds the lease, for `leftMs` more (null if unknown). */
 export interface LeaseHeld {
   readonly kind: 'held';
   readonly leftMs: number | null;
 }
 
-/** What became of an attempt to get the lease. */
+/** Outcome of an attempt to acquire the lease. */
 export type AcquireOutcome = { readonly kind: 'acquired'; readonly grant: LeaseGrant } | LeaseHeld | LeaseFailure;
 
-/** What became of a claim to a term. `missing`: Redis has no term, and the claimant knows none either. */
+/** Outcome of a claim to a term. `missing`: neither Redis nor the claimant knows a term. */
 export type TermOutcome = { readonly kind: 'taken'; readonly term: number } | { readonly kind: 'missing' } | LeaseFailure;
 
-/** What became of a renewal. `lost`: the lease is not ours any more. */
+/** Outcome of a renewal. `lost`: the lease is no longer ours. */
 export type RenewOutcome = 'renewed' | 'lost' | 'unreachable';
 
-/** What became of a master's write of its own hash. `denied`: Redis does not let this user write. */
+/** Outcome of the master's write of its own hash. `denied`: the user has no permission to write. */
 export type MasterOutcome = 'written' | 'fenced' | 'denied' | 'unreachable';
 
-/** A lease that was granted; only good for the store that gave it. */
+/** A granted lease; valid only for the store that granted it. */
 export interface LeaseGrant {
-  /** The value that the lease was taken with, which no other grant has. */
+  /** The lease's random value, unique to this grant. */
   readonly mastership: string;
-  /** Redlock's own handle; nobody else looks inside. */
+  /** Redlock's opaque handle. */
   lock: unknown;
 }
 
 /** A claim to a term. */
 export interface TermClaim {
   readonly mastership: string;
-  /** The highest term that the claimant saw. */
+  /** The highest term the claimant has seen. */
   readonly floor: number;
-  /** Whether to begin with term 1 when neither Redis nor the claimant knows one. */
+  /** Whether to start at term 1 if neither Redis nor the claimant knows one. */
   readonly mayFound: boolean;
 }
 
-/** What the lease's driver needs of Redis. The fake of the tests passes the same contract. */
+/** The Redis operations of the lease driver. The fake in the tests passes the same contract tests. */
 export interface LeaseStore {
-  /** Whether the lease is free where the fleet's data is, without taking it. */
+  /** Whether the lease is free on the data server; does not take it. */
   look(): Promise<{ readonly kind: 'free' } | LeaseHeld | LeaseFailure>;
   acquire(): Promise<AcquireOutcome>;
   renew(grant: LeaseGrant): Promise<RenewOutcome>;
-  /** Gives the lease back. Resolves when whoever hears of it after this finds the lease free, as far as that can be known. */
+  /** Releases the lease. Once it resolves, a balancer that is notified finds the lease free, as far as can be determined. */
   release(grant: LeaseGrant): Promise<void>;
-  /** The next term, greater than the claim's floor and than any in Redis. */
+  /** Takes the next term, greater than the claim's floor and than the one in Redis. */
   takeTerm(claim: TermClaim, master: MasterFields): Promise<TermOutcome>;
-  /** Writes the master's hash again, for another TTL; `fenced` when the term is not this mastership's any more. */
+  /** Rewrites the master's hash for another TTL; `fenced` if this mastership no longer holds the term. */
   refreshMaster(held: HeldTerm, master: MasterFields): Promise<MasterOutcome>;
-  /** Removes the master's hash when it is still of this mastership. */
+  /** Removes the master's hash if it still belongs to this mastership. */
   clearMaster(mastership: string): Promise<void>;
-  /** Makes sure that the term in Redis is at least this one, which nobody holds. */
+  /** Raises the term in Redis to at least this one, without a holder. */
   raiseTerm(term: number): Promise<void>;
 }
 
-/** What the master says of itself in its hash. */
+/** The master's fields in its hash. */
 export interface MasterFields {
   readonly name: string;
   readonly url: string;
@@ -102,11 +102,10 @@ const RELEASE_LEASE = defineScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`);
 
-/** The longest lease that a balancer can be told to take; one with more left was not taken by a balancer. */
+/** Upper limit of the configurable lease; a key with more time left is not a balancer's. */
 const MAX_LEASE_MS = 60_000;
 
-// KEYS: lease. A lease always ends by itself, and soon: one that does not is garbage that would keep the fleet without a
-// master.
+// KEYS: lease. A lease always expires soon: one that does not is garbage that would leave the fleet without a master.
 const READ_LEASE = defineScript(`
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 or left > ${MAX_LEASE_MS} then
@@ -115,10 +114,10 @@ if left == -1 or left > ${MAX_LEASE_MS} then
 end
 return left`);
 
-// KEYS: term, master, restored, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the master's fields,
-// then what the hashes had. A Redis that knows a lower term than was seen has lost its data: one more election
-// may have been missed, and from the new term on nobody can tell any more that the settings were lost.
-// The term is written last: a user who may not write the hash does not use up terms.
+// KEYS: term, master, restored, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the
+// master's fields, then the contents of the hashes. A Redis with a lower term than the floor has lost its data: one more
+// election may have been missed, and after the new term is written the loss of the settings can no longer be detected.
+// The term is written last: a user without permission to write the hash must not use up terms.
 const TAKE_TERM = defineVitalScript(`${READ_TERM}${RESTORE_HASHES}
 if term == 0 and floor == 0 and ARGV[3] ~= '1' then return 'missing' end
 if term < floor then
@@ -153,7 +152,7 @@ return 0`);
 
 const LEASE_SCRIPTS = new Map([ACQUIRE_LEASE, EXTEND_LEASE, RELEASE_LEASE].map((script) => [script.sha, script]));
 
-/** What Redlock asks of a connection; its scripts are run as all others of ours are. */
+/** The client interface that Redlock uses; its scripts run like all of ours. */
 interface RedlockClient {
   evalsha(sha: string, keys: number, args: readonly (string | number)[]): Promise<unknown>;
 }
@@ -162,7 +161,7 @@ function redlockClient(client: Commands): RedlockClient {
   return {
     async evalsha(sha, keys, args) {
       const script = LEASE_SCRIPTS.get(sha) as Script;
-      // In one command, whether or not the server knows the script: whoever hears of the release finds the lease free.
+      // One command, whether or not the server has the script cached: a balancer notified of the release finds the lease free.
       if (script === RELEASE_LEASE) return client.eval(script.lua, keys, args.map(String));
       return runScript(client, script, args.slice(0, keys).map(String), args.slice(keys));
     },
@@ -171,8 +170,8 @@ function redlockClient(client: Commands): RedlockClient {
 
 /**
  * The lease on real Redis servers.
- * @param clients one, or an odd number of independent servers; the first carries the data
- * @param remembered what a Redis that lost its data gets back with the next term, as far as this balancer knows
+ * @param clients one, or an odd number of independent servers; the first holds the data
+ * @param remembered the hashes that this balancer restores, with the next term, in a Redis that lost its data
  */
 export function createLeaseStore(
   clients: readonly Commands[],
@@ -199,7 +198,7 @@ export function createLeaseStore(
     return against !== undefined && against.errors.filter((each) => each instanceof ResourceLockedError).length >= against.quorum;
   };
 
-  /** Why the servers did not grant it. */
+  /** Why the servers did not grant the lease. */
   const quorumFailure = async (error: unknown): Promise<LeaseFailure> => {
     const against = await votesAgainst(error);
     const errors = against?.errors.filter((each) => !(each instanceof ResourceLockedError)) ?? [];
@@ -212,7 +211,7 @@ export function createLeaseStore(
     };
   };
 
-  /** Puts the lease on servers of the quorum that came back without it: else they would be missing from the next one. */
+  /** Writes the lease to servers that came back without it: otherwise they would be missing from the next quorum. */
   const putBack = async ({ attempts, value }: Lock): Promise<void> => {
     const attempt = await attempts.at(-1);
     for (const [adapter, vote] of attempt?.votesAgainst ?? []) {
@@ -247,8 +246,8 @@ export function createLeaseStore(
 
     async renew(grant) {
       const lock = grant.lock as Lock;
-      // Redlock looks at the wall clock, which can jump; whether the lease still holds is decided by
-      // Redis and by the state machine's monotonic clock.
+      // Redlock uses the wall clock, which can jump; Redis and the state machine's monotonic clock decide whether the lease
+      // still holds.
       lock.expiration = Number.MAX_SAFE_INTEGER;
       try {
         const renewed = await redlock.extend(lock, ttlMs);
@@ -261,8 +260,8 @@ export function createLeaseStore(
     },
 
     async release(grant) {
-      // What can't be released runs out by itself. One server carries out our commands in their order, so there is no
-      // need to wait for its answer, which can be lost where the command was not.
+      // A lease that can't be released expires. A single server executes our commands in order, so there is no need to
+      // wait for its reply, which can be lost although the command was executed.
       const released = redlock.release(grant.lock as Lock).catch(() => undefined);
       if (clients.length > 1) await released;
     },

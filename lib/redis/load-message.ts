@@ -1,6 +1,6 @@
-// Load messages on the wire: what a balancer publishes on `load`. Hosts are lists without names of fields,
+// Wire format of the load messages that balancers publish on `load`. Hosts are arrays without field names,
 // `[name, inflight, work, served, mean_inflight, answers, paces, work_done, durations, work², work·duration, duration²,
-// class, count, durations, class, count, durations, …]`, since there can be thousands of them and they are sent many times a second.
+// class, count, durations, class, count, durations, …]`: there can be thousands of them, sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
@@ -12,10 +12,10 @@ const MAX_LENGTH = 8 << 20;
 /** Elements of a host's list before its counts. */
 const FIXED = 12;
 
-/** A class's name is a method and a route; see `request-classes.ts`. */
+/** Longest class name, which is a method and a route; see `request-classes.ts`. */
 const MAX_CLASS_NAME = 300;
 
-/** A load message as it is published. */
+/** Encodes a load message. */
 export function encodeLoad(message: LoadMessage): string {
   const { balancer, instance, seq, classes, said, isFull, statics } = message;
   return JSON.stringify({
@@ -49,7 +49,7 @@ function encodeHost({ host, inflight, work, served, meanInflight, answers, paces
   ];
 }
 
-/** Reads a load message; one wrong entry drops the whole, since a part would be counted wrongly. */
+/** Decodes a load message; one invalid entry drops the whole message, since a part of it would be miscounted. */
 export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
@@ -112,7 +112,7 @@ function isSaid(entry: unknown): entry is readonly [number, number, number] {
   return isCount(id) && id < MAX_CLASSES && isCount(count) && isAmount(cpuMs);
 }
 
-/** Whether this can be a class's name: short, and without control characters. */
+/** Whether this is a valid class name: short, and without control characters. */
 export function isClassName(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= MAX_CLASS_NAME && /^[\x20-\x7e]+$/.test(name);
 }

@@ -1,18 +1,18 @@
-// What a name may look like. Names of hosts and balancers become parts of keys, of log lines and of
-// terminal output, and they come from outside: anything unusual is refused here, once for all.
+// Validates names and origins. Host and balancer names come from outside and become parts of keys, log lines and
+// terminal output: anything unusual is rejected here.
 
 /** Letters, digits, dot, dash, underscore, colon; starts with a letter or digit; up to 128 characters. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-/** Whether this is a name that a host or a balancer may have. */
+/** Whether this is a valid host or balancer name. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
 }
 
-/** The random value that a lease was taken with. */
+/** A lease's random value. */
 const MASTERSHIP = /^[0-9a-f]{16,64}$/;
 
-/** Whether this is what the identity of a mastership looks like. */
+/** Whether this is a well-formed mastership identity. */
 export function isMastership(value: unknown): value is string {
   return typeof value === 'string' && MASTERSHIP.test(value);
 }

@@ -1,25 +1,25 @@
-// Publishing without an answer. What is published dozens of times a second is out of date before an answer to it
-// would be read, and to wake up for the answer costs more than to publish. ioredis expects an answer to every
-// command, so these are written past it to the same connection, each after CLIENT REPLY SKIP, which has no answer
-// either (https://redis.io/docs/latest/commands/client-reply/).
+// Publishes without replies. Messages sent dozens of times a second are stale before a reply could be read, and waking
+// up for the reply costs more than publishing. ioredis expects a reply to every command, so these commands bypass it and
+// are written to its connection directly, each after CLIENT REPLY SKIP, which has no reply either
+// (https://redis.io/docs/latest/commands/client-reply/).
 
 import type { Log } from '../log.js';
 import { type Commands, isCluster, isDenial, reasonOf } from './connect.js';
 
-/** More than so many bytes that wait to be written: Redis does not take them, and what is published later is worth more. */
+/** Maximum unsent bytes: beyond this Redis is not reading, and messages are dropped in favour of later ones. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 const SKIP = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n';
 
 /**
- * Publishes over a connection for commands, without answers where its server can (not: a Cluster, js-redis-server, a
- * user without CLIENT). It listens to the client for good: make one for each client.
+ * Publishes over a command connection, without replies if the server supports it (not: a Cluster, js-redis-server, a
+ * user without CLIENT). Its listeners on the client are never removed: create one per client.
  */
 export class QuietPublisher {
   readonly #client: Commands;
   readonly #log: Log;
   #isQuiet = false;
-  /** The channels that this connection was seen to be allowed: a denial would not be answered. */
+  /** Channels that this connection is known to be permitted: without replies a denial would go unnoticed. */
   readonly #allowed = new Set<string>();
   readonly #denied = new Set<string>();
 
@@ -34,13 +34,13 @@ export class QuietPublisher {
     if (client.status === 'ready') void this.#ask();
   }
 
-  /** Whether the connection takes something now. */
+  /** Whether the connection accepts messages now. */
   get isReady(): boolean {
     const client = this.#client;
     return client.status === 'ready' && (isCluster(client) || (client.stream.writable && client.stream.writableLength < MAX_WAITING_BYTES));
   }
 
-  /** Publishes, if the connection is ready. Whether Redis took it is not told, but that a channel is denied is logged once. */
+  /** Publishes if the connection is ready. Delivery is not confirmed; a denied channel is logged once. */
   publish(channel: string, text: string): void {
     const client = this.#client;
     if (!this.isReady) return;
@@ -63,13 +63,13 @@ export class QuietPublisher {
     this.#log('warn', 'redis denies what is published', { channel, reason });
   }
 
-  /** CLIENT REPLY ON changes nothing, and who knows it knows SKIP. */
+  /** Probes with CLIENT REPLY ON, a no-op: a server that supports it supports SKIP too. */
   async #ask(): Promise<void> {
     const client = this.#client;
     if (isCluster(client)) return;
     const { stream } = client;
     const reply = await client.call('CLIENT', 'REPLY', 'ON').catch(() => null);
-    // Not when it was connected anew meanwhile: that is asked for itself.
+    // Ignore the result after a reconnect: the new connection is probed on its own.
     if (client.stream === stream) this.#isQuiet = reply === 'OK';
   }
 }

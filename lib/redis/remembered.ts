@@ -1,5 +1,5 @@
-// What a Redis that lost its data gets back: hashes that only operators write, and that every balancer remembers as it
-// last read them. What stands in Redis already stays, since it was written after the loss.
+// Restores a Redis that lost its data: every balancer remembers the last read state of the hashes that only operators
+// write. Fields that exist in Redis are kept, since they were written after the loss.
 
 /** A hash as a balancer remembers it. */
 export interface RememberedHash {
@@ -7,13 +7,13 @@ export interface RememberedHash {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** Who puts hashes back does it for the others too, which notice the loss with their next heartbeat or reconnect. */
+/** One balancer restores for all; the others notice the loss within this time, at their next heartbeat or reconnect. */
 const RESTORED_FOR_MS = 60_000;
 
 /**
- * Lua: puts the fields that are missing into the hashes KEYS[from], …; ARGV from `at` on are, for each, how many fields,
- * then fields and values. A field that can't be written is left out. Once for each loss, which the key KEYS[marker]
- * says: what an operator takes back after that must not come back with the next balancer.
+ * Lua: adds missing fields to the hashes KEYS[from], …; ARGV from `at` on holds, for each hash, the number of fields,
+ * then fields and values. Fields that can't be written are skipped. Runs once per loss, as marked by KEYS[marker]: a
+ * setting that an operator removes after that must not be restored by the next balancer.
  */
 export const RESTORE_HASHES = `
 local function restore(marker, from, at)

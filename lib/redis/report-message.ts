@@ -1,20 +1,20 @@
-// Reports on the wire: what an agent publishes on `reports`, and how hostile the reader is to it.
+// Wire format of the reports that agents publish on `reports`, with strict validation.
 
 import type { HostFigures, Report } from '../model.js';
 import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isName, originOf } from './names.js';
 
-/** A report longer than this is dropped unread. */
+/** Longer reports are dropped unread. */
 const MAX_LENGTH = 4096;
 
-/** A report's bounds, beyond which it is dropped rather than corrected. */
+/** Bounds of a report's fields; a report outside them is dropped, not corrected. */
 const MAX_CORES = 4096;
 const MAX_RPS = 1e9;
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 60_000;
 const DEFAULT_INTERVAL_MS = 1000;
 
-/** A report as it is published: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
+/** Encodes a report: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
   const { host, url, cpu, memory, cores, rps, intervalMs, bye, via, eps } = report;
   return JSON.stringify({
@@ -32,7 +32,7 @@ export function encodeReport(report: Report): string {
   });
 }
 
-/** Reads a report. A figure may be absent or null, which is "not known"; a wrong one drops the report. Only an agent can say goodbye. */
+/** Decodes a report. An absent or null figure is unknown; an invalid one drops the report. Only an agent can send a goodbye. */
 export function decodeReport(text: unknown): Decoded<Report> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;

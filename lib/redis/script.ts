@@ -1,40 +1,40 @@
-// Lua scripts, sent by their hash and only once in full.
+// Lua scripts, sent by hash (EVALSHA) and in full only once.
 
 import { createHash } from 'node:crypto';
 import type { Commands } from './connect.js';
 
-/** A script and the hash that Redis knows it by. */
+/** A script and its SHA-1. */
 export interface Script {
   readonly lua: string;
   readonly sha: string;
-  /** The same for servers that do not know the flag `allow-oom`; absent when the script has no flag. */
+  /** The variant for servers without the flag `allow-oom`; absent if the script has no flag. */
   readonly plain?: Script;
 }
 
-/** Makes a script ready to be run. */
+/** Prepares a script. */
 export function defineScript(lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
 /**
- * Makes a script ready to be run that a full Redis (`maxmemory`) must not refuse: it writes a few small keys, over and
- * over again. Redis 7 and Valkey grant that by a flag; older servers refuse the script while they are full.
+ * Prepares a script that must also run on a full Redis (`maxmemory`): it only rewrites a few small keys. Redis 7 and
+ * Valkey allow that by a flag; older servers reject the script while they are full.
  */
 export function defineVitalScript(lua: string): Script {
   return { ...defineScript(`#!lua flags=allow-oom\n${lua}`), plain: defineScript(lua) };
 }
 
-/** Connections to servers that do not know flags of scripts. */
+/** Connections to servers without script flags. */
 const withoutFlags = new WeakSet<Commands>();
 
-/** Runs a script; a Redis that does not have it yet gets its text. Rejects with Redis's error. */
+/** Runs a script; sends its text if Redis does not have it cached. Rejects with Redis's error. */
 export async function runScript(
   client: Commands,
   script: Script,
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<unknown> {
-  // As one list: spread over the call, the arguments of a few thousand hosts would overflow the stack.
+  // One array: spreading the arguments of a few thousand hosts would overflow the stack.
   const all = [...keys, ...args.map(String)];
   if (script.plain === undefined) return run(client, script, keys.length, all);
   if (withoutFlags.has(client)) return run(client, script.plain, keys.length, all);
@@ -56,7 +56,7 @@ async function run(client: Commands, { lua, sha }: Script, keyCount: number, all
   }
 }
 
-/** Whether a server could not read a script: to those that know no flags, the first line is no Lua. */
+/** Whether a server failed to compile a script: without flag support, the first line is not valid Lua. */
 function isNotCompiled(error: unknown): boolean {
   return error instanceof Error && /compil|unexpected symbol/i.test(error.message);
 }

@@ -1,4 +1,4 @@
-// The connection to whatever server the Sentinels call master.
+// The connection to the server that the Sentinels report as master.
 
 import type { RedisOptions } from 'ioredis';
 import { Redis } from './ioredis.js';
@@ -7,16 +7,16 @@ import type { Subscription } from './subscription.js';
 import type { ConnectionEvents } from './watch.js';
 
 /**
- * The server that the Sentinels call master. In a failover that an operator asks for, the old master stays
- * one for seconds, and who listened to it alone would go on there: the Sentinels announce the switch sooner.
- * (ioredis's own failoverDetector prints a stack trace whenever a Sentinel can't be reached.)
+ * A client of the master that the Sentinels report. In a manual failover the old master keeps its role for seconds, and
+ * a client would stay connected to it: the Sentinels announce the switch earlier.
+ * (ioredis's own failoverDetector prints a stack trace whenever a Sentinel is unreachable.)
  */
 export class SentinelRedis extends Redis {
   readonly #switches: Subscription;
-  /** Why a Sentinel does not let us in, while one does not. */
+  /** Why a Sentinel rejects us; undefined while none does. */
   #refusal: string | undefined;
 
-  /** @param listen subscribes to the switches that the Sentinels announce */
+  /** @param listen subscribes to the Sentinels' switch announcements */
   constructor(
     options: RedisOptions & { readonly name: string },
     listen: (onSwitch: (channel: string, text: string) => void, events: ConnectionEvents) => Subscription,
@@ -31,14 +31,14 @@ export class SentinelRedis extends Redis {
         if (needsOperator(reason)) this.#refusal = reason;
       },
     });
-    // ioredis keeps to itself why its own connections to Sentinels failed; the subscription's fail for the same reason.
+    // ioredis hides the errors of its internal Sentinel connections; the subscription's connections fail for the same reason.
     this.on('error', (error: Error) => {
       if (error.message.startsWith('All sentinels are unreachable')) Object.assign(error, { knownReason: this.#refusal });
     });
   }
 
   override disconnect(reconnect = false): void {
-    // While it asks the Sentinels it is about to connect anew, and ioredis would end for good.
+    // While it queries the Sentinels it is about to reconnect anyway, and ioredis would end permanently.
     if (reconnect && this.status === 'connecting') return;
     if (!reconnect) this.#switches.close();
     super.disconnect(reconnect);

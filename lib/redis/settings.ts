@@ -1,5 +1,5 @@
-// What an operator set for the whole fleet, as it stands in the hash `settings`: an algorithm, and words about
-// hosts. Anyone may have written there with redis-cli: what is not understood is counted, never trusted.
+// Fleet-wide operator settings, in the hash `settings`: an algorithm, and the operator states of hosts. Anyone may have
+// written there with redis-cli: fields that are not understood are counted, never trusted.
 
 import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
@@ -9,23 +9,23 @@ import { isName } from './names.js';
 /** The settings; they override each balancer's flags. */
 export interface Settings {
   readonly algorithm: Algorithm | null;
-  /** The hosts that an operator took out, by name; at most as many as a table holds. */
+  /** Hosts that an operator drained or ejected, by name; at most as many as a table holds. */
   readonly operatorStates: ReadonlyMap<string, OperatorState>;
-  /** How many fields could not be understood. */
+  /** Number of invalid fields. */
   readonly wrong: number;
-  /** All fields as they stand, those of a later version too: what a Redis that lost its data gets back. */
+  /** All fields unchanged, including those of a later version: restored in a Redis that lost its data. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
 const MAX_OPERATOR_STATES = 16_384;
 
-/** Fields beyond these limits are not remembered: nobody sets as much by hand, and each balancer keeps it. */
+/** Fields beyond these limits are not remembered: no operator sets that many, and each balancer keeps them in memory. */
 const MAX_FIELDS = MAX_OPERATOR_STATES + 256;
 const MAX_FIELD_LENGTH = 256;
 const MAX_VALUE_LENGTH = 4096;
 const HOST_PREFIX = 'host:';
 
-/** Takes the settings out of the hash's fields. */
+/** Parses the settings from the hash's fields. */
 export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   let algorithm: Algorithm | null = null;
   const operatorStates = new Map<string, OperatorState>();
@@ -42,10 +42,10 @@ export function parseSettings(fields: Readonly<Record<string, string>>): Setting
   return { algorithm, operatorStates, wrong, fields: remembered };
 }
 
-/** The settings when the key is of another type: none, and one thing wrong. */
+/** The settings if the key has another type: none, and one invalid field. */
 export const GARBAGE_SETTINGS: Settings = { algorithm: null, operatorStates: new Map(), wrong: 1, fields: new Map() };
 
-/** Reads the settings alone. Rejects when Redis can't be reached. */
+/** Reads the settings. Rejects if Redis is unreachable. */
 export async function readSettings(client: Commands, keys: Keys): Promise<Settings> {
   try {
     return parseSettings(await client.hgetall(keys.settings));
@@ -55,7 +55,7 @@ export async function readSettings(client: Commands, keys: Keys): Promise<Settin
   }
 }
 
-/** What stands in the settings about a host, understood or not; null when nothing. */
+/** The raw setting of a host, valid or not; null if there is none. */
 export async function readWord(client: Commands, keys: Keys, host: string): Promise<string | null> {
   return client.hget(keys.settings, HOST_PREFIX + host).catch((error: unknown) => {
     if (isWrongType(error)) return null;
@@ -63,7 +63,7 @@ export async function readWord(client: Commands, keys: Keys, host: string): Prom
   });
 }
 
-/** Sets an operator's word about a host, or takes it back with null. A key of another type is written anew. */
+/** Sets a host's operator state; null removes it. A key of another type is replaced. */
 export async function writeOperatorState(client: Commands, keys: Keys, host: string, word: OperatorState | null): Promise<void> {
   const field = HOST_PREFIX + host;
   const write = (): Promise<number> => (word === null ? client.hdel(keys.settings, field) : client.hset(keys.settings, field, word));

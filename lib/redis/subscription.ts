@@ -1,25 +1,25 @@
-// A subscription over one client: it restores itself after each loss, and says when it has.
+// A subscription over one client: it resubscribes after each disconnect and reports when it has.
 
 import { type Commands, isCluster, type Redis } from './ioredis.js';
 import { isDenial, needsOperator, reasonOf, type RedisRole } from './reason.js';
 import { type ConnectionEvents, watch } from './watch.js';
 
-/** A subscriber hears nothing for long: it asks for a sign of life at this pace. */
+/** PING interval: an idle subscription would not notice a dead connection. */
 const PING_EVERY_MS = 1000;
 
-/** A subscription that restores itself; nothing that was published meanwhile is kept by Redis. */
+/** A self-restoring subscription; Redis keeps no messages published during a disconnect. */
 export interface Subscription {
   /**
-   * Leaves what comes unread, with the operating system, until `release`: who gathers messages anyway need not be woken
-   * for each of them. A connection that is lost meanwhile is noticed then. Not with a Cluster.
+   * Stops reading the socket until `release`, so that data stays in the kernel: a reader that batches messages need not
+   * be woken for each one. A lost connection is noticed only then. No effect with a Cluster.
    */
   hold(): void;
-  /** Goes on reading; where a timer calls this, some of what came, or all, is read before what it sets for `setImmediate`. */
+  /** Resumes reading. If called from a timer, some or all pending data is read before `setImmediate` callbacks run. */
   release(): void;
   close(): void;
 }
 
-/** Subscribes with a client that nobody else uses; closing the subscription ends it. */
+/** Subscribes with a dedicated client; closing the subscription closes the client. */
 export function subscribeWith(
   client: Commands,
   channels: readonly string[],
@@ -49,7 +49,7 @@ export function subscribeWith(
   watch(client, { onReady: subscribe, onLost: lose }, role);
   const ping = setInterval(() => {
     if (client.status !== 'ready') return;
-    // That PING is denied is a sign of life too.
+    // A denied PING is a sign of life too.
     client.ping().catch((error: unknown) => isDenial(reasonOf(error)) || client.disconnect(true));
   }, PING_EVERY_MS);
   let held: SocketHandle | undefined;
@@ -64,22 +64,22 @@ export function subscribeWith(
     },
     close() {
       clearInterval(ping);
-      // The close is only noticed while the socket is read.
+      // A close is noticed only while the socket is being read.
       held?.readStart();
       client.disconnect();
     },
   };
 }
 
-/** What a socket of Node.js reads through. */
+/** The libuv handle of a Node.js socket. */
 interface SocketHandle {
   readStop(): void;
   readStart(): void;
 }
 
 /**
- * `pause()` of a socket still takes up to 16 kB into its own buffer, and wakes up for each part; the handle below it
- * can be told to stop. It is no documented interface: without it nothing is held.
+ * A paused socket still reads up to 16 kB into its buffer, and wakes up for each chunk; only the handle below it can
+ * stop reading. The handle is undocumented: without it, `hold` has no effect.
  */
 function handleOf({ stream }: Redis): SocketHandle | undefined {
   const handle = (stream === undefined ? undefined : Reflect.get(stream, '_handle')) as Partial<SocketHandle> | null | undefined;

@@ -1,14 +1,14 @@
-// The host table on the wire: the master's messages on `stats` and the snapshot in `table`.
+// Wire format of the host table: the master's messages on `stats` and the snapshot in `table`.
 
 import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isClassName } from './load-message.js';
 import { isMastership, isName, originOf } from './names.js';
 
-/** A table longer than this is dropped unread: 16,384 hosts with long names fit. */
+/** Longer tables are dropped unread; 16,384 hosts with long names fit. */
 const MAX_LENGTH = 16 << 20;
 const MAX_CORES = 4096;
-/** Work per ms; far above what any host can do, whatever a request is taken to cost. */
+/** Work per ms; far above any host's capacity, whatever the estimated cost of a request. */
 const MAX_CAPACITY = 1e6;
 const MAX_RPS = 1e9;
 const MAX_AGE_MS = 1e10;
@@ -17,7 +17,7 @@ const MAX_COST_MS = 1e9;
 const MAX_COSTS = 1000;
 const MAX_EVERY_MS = 10_000;
 
-/** A table, whole or in part, as it is published and stored. */
+/** Encodes a table or a part of it, for publishing and storing. */
 export function encodeTable(table: HostTable): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
@@ -26,7 +26,7 @@ export function encodeTable(table: HostTable): string {
     seq: table.stamp.seq,
     ...(table.isFull ? { full: true } : { prev: table.previousSeq }),
     hosts: table.hosts.map(encodeRow),
-    // Without names of fields: they come many times a second.
+    // Arrays without field names: these are sent many times a second.
     ...(table.figures.length > 0 && {
       figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]),
     }),
@@ -47,12 +47,12 @@ export function encodeTable(table: HostTable): string {
   });
 }
 
-/** A fraction or a rate to six places: more would only make messages longer. */
+/** Rounds a fraction or a rate to six decimal places, for short messages. */
 const round = (figure: number | null): number | null => (figure === null ? null : Math.round(figure * 1e6) / 1e6);
 
 const ageOf = (figure: number | null): number | null => (figure === null ? null : Math.round(figure));
 
-// Within what balancers take: one figure that went wrong must not cost them the whole table.
+// Clamped to what balancers accept: one bad figure must not make them drop the whole table.
 const workOf = (figure: number): number => Math.round(Math.min(Math.max(figure, 0), MAX_WORK_MS) * 100) / 100 || 0;
 const rateOf = (figure: number): number => round(Math.min(Math.max(figure, 0), MAX_RPS)) || 0;
 const capacityOf = (figure: number | null): number | null =>
@@ -77,7 +77,7 @@ function encodeRow(row: HostRow): Fields {
   };
 }
 
-/** Reads a table. A wrong row drops the whole message: the next snapshot brings what it said. */
+/** Decodes a table. An invalid row drops the whole message: the next snapshot makes up for it. */
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
@@ -109,7 +109,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
   }
   if (!Array.isArray(likelyBogus)) return rejected('malformed');
   if (!gone.every(isName) || !likelyBogus.every(isName)) return rejected('name');
-  // A host that comes and goes in one message would leave its slot behind.
+  // A host that is both added and removed in one message would leak its slot.
   if (gone.length > 0 && rows.some(({ name }) => gone.includes(name))) return rejected('malformed');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
   if (costs !== null && !(Array.isArray(costs) && costs.length <= MAX_COSTS && costs.every(isCost))) return rejected('malformed');
@@ -151,7 +151,7 @@ function isCost(entry: unknown): entry is readonly [string, number] {
   return Array.isArray(entry) && isClassName(entry[0]) && typeof entry[1] === 'number' && entry[1] > 0 && entry[1] <= MAX_COST_MS;
 }
 
-// By index: a list that is taken apart is walked by an iterator, and there can be thousands of rows a second.
+// Access by index: destructuring uses an iterator, and there can be thousands of rows a second.
 function decodeFiguresRow(entry: unknown): FiguresRow | undefined {
   if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
   const name = entry[0];

@@ -1,18 +1,18 @@
-// The term in Redis, and which terms are believed. Terms come from outside: a single absurd one must not stop all
-// elections. The key holds `TERM MASTERSHIP`: a term belongs to one mastership, and a term that stands alone to none.
+// The term in Redis, and which terms are plausible. Terms come from outside: a single absurd one must not stop all
+// elections. The key holds `TERM MASTERSHIP`: a term belongs to one mastership; a bare term has no holder.
 
 import { isMastership } from './names.js';
 
-/** Above this, terms could not be counted further. */
+/** The largest term: far enough below 2^53 to be incremented safely. */
 export const MAX_TERM = 2 ** 52;
 
 /**
- * A term this far above the highest one seen is garbage: terms grow by one at each election, and a
- * million elections cannot have gone unnoticed.
+ * A term this far above the highest one seen is garbage: terms increase by one per election, and a million elections
+ * cannot have been missed.
  */
 export const MAX_TERM_JUMP = 1_000_000;
 
-/** Whether a term from outside is believed by someone who has seen `highest`. */
+/** Whether a term from outside is plausible, given the `highest` seen. */
 export function isPlausibleTerm(term: number, highest: number): boolean {
   return Number.isSafeInteger(term) && term >= 0 && term <= Math.min(highest + MAX_TERM_JUMP, MAX_TERM);
 }
@@ -20,13 +20,13 @@ export function isPlausibleTerm(term: number, highest: number): boolean {
 /** A term and the mastership that holds it. */
 export interface HeldTerm {
   readonly term: number;
-  /** '' when nobody holds the term, or when its holder is not known. */
+  /** '' if nobody holds the term, or the holder is unknown. */
   readonly mastership: string;
 }
 
 const TERM = /^(\d{1,16})(?: ([0-9a-f]+))?$/;
 
-/** Reads the text of the term key for someone who has seen `highest`; garbage and absurd terms count as term 0. */
+/** Parses the term key, given the `highest` term seen; garbage and implausible terms count as term 0. */
 export function parseTerm(text: unknown, highest: number): HeldTerm {
   const [, digits = '0', mastership = ''] = (typeof text === 'string' && TERM.exec(text)) || [];
   const term = Number(digits);
@@ -34,8 +34,8 @@ export function parseTerm(text: unknown, highest: number): HeldTerm {
 }
 
 /**
- * Lua: reads the key KEYS[1] as `term` and `holder` ('' for none), with garbage and other types as 0; `floor` is the
- * highest term that the caller saw, ARGV[1]. The same rules as `parseTerm`.
+ * Lua: reads KEYS[1] into `term` and `holder` ('' for none); garbage and other types give 0. `floor` is the highest term
+ * that the caller has seen, ARGV[1]. The same rules as `parseTerm`.
  */
 export const READ_TERM = `
 local floor = tonumber(ARGV[1])
@@ -52,12 +52,12 @@ holder = holder or ''
 `;
 
 /**
- * Lua, after `READ_TERM`, for a master whose term is ARGV[1] and whose mastership is ARGV[2]: `newer` is the term that
- * shuts it out, or false.
- * - Two masterships in one term are both shut out by the next term, which nobody holds: a balancer that applied a table
- *   of one could not tell which tables of the other are newer.
- * - A master does not write its term into a Redis that lost it: the others would not see any more that the settings were
- *   lost too. It is shut out, and the next heartbeat of any balancer puts back all that was lost.
+ * Lua, after `READ_TERM`, for a master with term ARGV[1] and mastership ARGV[2]: `newer` is the term that fences it, or
+ * false.
+ * - Two masterships in one term are both fenced by the next term, which nobody holds: a balancer that has applied a
+ *   table of one cannot order it against the tables of the other.
+ * - A master does not write its term into a Redis that lost it: this would hide the loss of the settings from the
+ *   others. It is fenced, and the next heartbeat of any balancer restores everything.
  */
 export const FENCE = `
 local newer = term > floor and string.format('%.0f', term)

@@ -1,4 +1,4 @@
-// The files of an address with TLS: who vouches for the servers, and who this client is.
+// The TLS files of an address: CA certificates, and the client certificate and key.
 
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -7,14 +7,14 @@ import { fileReason } from '../file-reason.js';
 import { parseCertificates, readPrivateKey } from '../pem.js';
 import type { RedisAddress } from './address.js';
 
-/** What Node's TLS is told; without anything in it, the system's authorities hold and the client shows no certificate. */
+/** Options for Node's TLS; if empty, the system's CAs apply and no client certificate is sent. */
 export interface RedisTls {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** Reads the files that an address names; undefined for one without TLS. Throws MEERCAT_BAD_CONFIG when one is missing or no PEM. */
+/** Reads the files of an address; undefined for one without TLS. Throws MEERCAT_BAD_CONFIG if a file is missing or not PEM. */
 export function readRedisTls({ isTls, caFile, certFile, keyFile }: RedisAddress): RedisTls | undefined {
   if (!isTls) return undefined;
   const ca = read('ca', caFile, parseCertificates);
@@ -35,7 +35,7 @@ function read(name: ParameterName, file: string | undefined, parse: (text: strin
   if (file === undefined) return undefined;
   return attempt(name, file, () => {
     const text = readFileSync(file, 'utf8');
-    // OpenSSL takes a file without any certificate for an empty list of authorities.
+    // OpenSSL treats a file without certificates as an empty CA list.
     parse(text);
     return text;
   });

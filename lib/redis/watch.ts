@@ -1,21 +1,21 @@
-// Folds the many events of an ioredis client into two: ready, and lost for a reason.
+// Reduces the many events of an ioredis client to two: ready, and lost with a reason.
 
 import type { Log } from '../log.js';
 import { type Commands, isCluster } from './ioredis.js';
 import { CONNECTION_CLOSED, isDatabaseRefused, isDenial, needsOperator, reasonOf, type RedisRole } from './reason.js';
 
-/** What a connection tells its owner. Each change is told once, not each attempt. */
+/** Events of a connection: one per state change, not per attempt. */
 export interface ConnectionEvents {
-  /** Connected, authenticated, and ready for commands; after each reconnect again. */
+  /** Connected, authenticated and ready for commands; also after each reconnect. */
   onReady?(): void;
   /**
-   * Not usable from now on, for this reason. Attempts go on; it comes again when one of them is refused for another
-   * reason that someone must mend, such as a password that was changed meanwhile.
+   * The connection became unusable, for this reason. Reconnects continue; called again if one is rejected for another
+   * reason that an operator must fix, such as a changed password.
    */
   onLost?(reason: string): void;
 }
 
-/** Folds the client's many events into ready and lost, once per change. */
+/** Reduces the client's events to ready and lost, one per state change. */
 export function watch(client: Commands, events: ConnectionEvents, role: RedisRole = 'Redis'): Commands {
   let isReady: boolean | undefined;
   let lastError = CONNECTION_CLOSED;
@@ -29,11 +29,11 @@ export function watch(client: Commands, events: ConnectionEvents, role: RedisRol
     events.onLost?.(reason);
   };
   client.on('error', (error: Error) => {
-    // That all nodes of a Cluster failed, or all Sentinels, says little; the error of one of them says why.
+    // "All nodes failed" (Cluster, Sentinels) says little; the last node's error gives the reason.
     const { lastNodeError, knownReason } = error as { lastNodeError?: Error; knownReason?: string };
     lastError = knownReason ?? reasonOf(lastNodeError ?? error, role);
     if (!isCluster(client) && isDatabaseRefused(error)) client.disconnect(true);
-    // While no Sentinel answers there is no connection yet that could close.
+    // While no Sentinel answers there is no connection yet, so no close event.
     if (isReady === undefined || (isReady === false && needsOperator(lastError))) lose();
   });
   client.on('ready', () => {
@@ -45,7 +45,7 @@ export function watch(client: Commands, events: ConnectionEvents, role: RedisRol
   return client;
 }
 
-/** For `onLost` of a subscription whose connection others report on: says when Redis lets it in, but denies it this channel. */
+/** For `onLost` of a subscription whose connection is reported elsewhere: logs only that Redis denies the channel. */
 export function logDenial(log: Log, channel: string): (reason: string) => void {
   return (reason) => {
     if (isDenial(reason)) log('warn', 'redis denies a subscription', { channel, reason });

@@ -1,15 +1,15 @@
-// Questions of `meercat why` and their answers on the wire. Both come from outside for who reads them: a question
-// ends up in a key's name and in a traffic thread, an answer on a terminal.
+// Wire format of `meercat why` questions and answers. Both are untrusted: a question ends up in a key name and in a
+// traffic thread, an answer on a terminal.
 
 import type { ExplainedPick, Explanation, Failure, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isName } from './names.js';
 
-/** One question, with the token under which its answer is looked for. */
+/** A question, with the token that identifies its answer. */
 export type WhyAsked = { readonly token: string } & WhyQuestion;
 
-/** The longest target that can be asked about: twice as long in JSON, it still fits an event. */
+/** Longest target in a question: escaped in JSON to twice its length, it still fits in an event. */
 export const MAX_ASKED_TARGET = 1500;
 
 const TOKEN = /^[0-9a-f]{16,32}$/;
@@ -17,22 +17,22 @@ const ID = /^[0-9a-f]{8}-[0-9a-z]{1,11}$/;
 const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 const TARGET = /^\/[!-~]*$/;
 
-/** Whether this is what an id of a request looks like: `85972bd5-1f`. */
+/** Whether this is a well-formed request id: `85972bd5-1f`. */
 export function isRequestId(value: unknown): value is string {
   return typeof value === 'string' && ID.test(value);
 }
 
-/** Whether a dry run can be asked for with this method. */
+/** Whether this is a valid method for a dry run. */
 export function isAskedMethod(value: unknown): value is string {
   return typeof value === 'string' && METHOD.test(value);
 }
 
-/** Whether a dry run can be asked for with this target: a path, with its query, in printable ASCII. */
+/** Whether this is a valid target for a dry run: a path with an optional query, in printable ASCII. */
 export function isAskedTarget(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_ASKED_TARGET && TARGET.test(value);
 }
 
-/** A question from an event, with nothing in it but what was checked; null when it is none. */
+/** Validates a question from an event and copies only the validated fields; null if invalid. */
 export function checkAsked(value: unknown): WhyAsked | null {
   if (!isFields(value)) return null;
   const { token, id, method, target } = value;
@@ -41,7 +41,7 @@ export function checkAsked(value: unknown): WhyAsked | null {
   return isAskedMethod(method) && isAskedTarget(target) ? { token, method, target } : null;
 }
 
-/** An answer as it stands in Redis for some seconds. */
+/** Encodes an answer, for storing in Redis for some seconds. */
 export function encodeAnswer(answer: WhyAnswer): string {
   return JSON.stringify({ v: MESSAGE_VERSION, ...answer });
 }
@@ -51,7 +51,7 @@ const MAX_LISTED = 64;
 const UNEXPLAINED: ReadonlySet<unknown> = new Set<Unexplained>(['unpicked', 'forgotten', 'unknown', 'log-off']);
 const ENDS: ReadonlySet<unknown> = new Set<PickEnd>(['taken', 'full', 'avoided', 'gone', 'none']);
 
-/** Reads an answer. What of it is text is a known word, a name, a time, or printable ASCII. */
+/** Decodes an answer. Every text in it is a known keyword, a name, a time or printable ASCII. */
 export function decodeAnswer(text: unknown): Decoded<WhyAnswer> {
   const decoded = decodeFields(text, MAX_ANSWER);
   if (!decoded.ok) return decoded;
@@ -120,7 +120,7 @@ function lookedOf({ host, look, score, capacity, speed, usage, reportAgeMs, ...m
   return { host, look: look as Look, ...numbers, ...known };
 }
 
-/** A number; null when it is not known; undefined when it is anything else. */
+/** A number; null if unknown; undefined if invalid. */
 function figure(value: unknown): number | null | undefined {
   return numberWithin(value, -1e15, 1e15);
 }
@@ -137,7 +137,7 @@ function isNameOrNull(value: unknown): value is string | null {
   return value === null || isName(value);
 }
 
-/** A list of which every part is right; null when it is none. */
+/** An array whose elements all pass `check`; otherwise null. */
 function listOf<Part>(value: unknown, check: (fields: Fields) => Part | null): Part[] | null {
   if (!Array.isArray(value) || value.length > MAX_LISTED) return null;
   const parts: Part[] = [];

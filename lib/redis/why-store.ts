@@ -1,4 +1,4 @@
-// Where the answers of `meercat why` stand, and who can be asked.
+// Stores the answers of `meercat why`, and lists the balancers that can be asked.
 
 import type { WhyAnswer } from '../explanation.js';
 import type { Commands } from './connect.js';
@@ -6,15 +6,15 @@ import type { Keys } from './keys.js';
 import { isName } from './names.js';
 import { encodeAnswer } from './why-message.js';
 
-/** An answer stands so long: whoever asked looks every few milliseconds. */
+/** TTL of an answer; the asking process polls every few milliseconds. */
 const ANSWER_TTL_MS = 10_000;
 
-/** Leaves an answer. Rejects when Redis can't be reached. */
+/** Stores an answer. Rejects if Redis is unreachable. */
 export async function storeAnswer(client: Commands, keys: Keys, token: string, answer: WhyAnswer): Promise<void> {
   await client.set(keys.why(token), encodeAnswer(answer), 'PX', ANSWER_TTL_MS);
 }
 
-/** The answer as it stands, and takes it away; null while there is none. */
+/** Reads and deletes the answer; null while there is none. */
 export async function takeAnswer(client: Commands, keys: Keys, token: string): Promise<string | null> {
   const text = await client.get(keys.why(token));
   if (text !== null) await client.del(keys.why(token));
@@ -24,11 +24,11 @@ export async function takeAnswer(client: Commands, keys: Keys, token: string): P
 /** A balancer that can be asked. */
 export interface Asked {
   readonly name: string;
-  /** Differs for every start of its process. */
+  /** Unique to each start of its process. */
   readonly instance: string;
 }
 
-/** The balancers that live, in the order in which they joined, and the master's name. Rejects when Redis can't be read. */
+/** The live balancers, in the order of joining, and the master's name. Rejects if Redis can't be read. */
 export async function readAsked(
   client: Commands,
   keys: Keys,

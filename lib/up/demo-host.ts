@@ -1,14 +1,14 @@
-// A small host for `meercat up`: it answers its name and burns real CPU when asked to, so that there is
-// something to balance. Not for production.
+// A small host for `meercat up`: it responds with its name and burns real CPU on request, so that there is load to
+// balance. Not for production.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeercatError } from '../errors.js';
 
-/** More CPU than this is not burnt for one request. */
+/** Maximum CPU burnt per request. */
 const MAX_WORK_MS = 10_000;
 
-/** No longer than this at a time, so that a host at work still hears that it shall stop. */
+/** Maximum CPU burnt without yielding, so that a busy host still handles signals. */
 const SLICE_MS = 50;
 
 /** A running demo host. */
@@ -20,7 +20,7 @@ export interface DemoHost {
 /** Starts a demo host on loopback. `GET /work?ms=5`, or any path below, burns 5 ms of CPU; every path answers the name. */
 export function startDemoHost(name: string, port: number): Promise<DemoHost> {
   const server = createServer(async (request, response) => {
-    // By hand: as a URL some paths can't be read, such as //.
+    // Split by hand: the URL parser rejects some paths, such as //.
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     if (path === '/work' || path.startsWith('/work/')) {
       const ms = Number(new URLSearchParams(query).get('ms') ?? '5');
@@ -48,11 +48,11 @@ export function startDemoHost(name: string, port: number): Promise<DemoHost> {
   });
 }
 
-/** Burns this much CPU time of the process, however long that takes; a long burn lets others in between. */
+/** Burns this much CPU time of the process, however long that takes; long burns yield to the event loop. */
 async function burn(ms: number): Promise<void> {
   for (let leftMs = ms; leftMs > 0; leftMs -= SLICE_MS) {
     burnAtOnce(Math.min(leftMs, SLICE_MS));
-    // oxlint-disable-next-line no-await-in-loop -- to let others in is what it is for
+    // oxlint-disable-next-line no-await-in-loop -- yields to the event loop
     if (leftMs > SLICE_MS) await new Promise((resolve) => setImmediate(resolve));
   }
 }

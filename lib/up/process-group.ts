@@ -1,7 +1,7 @@
-// `meercat balancer --processes N`: several balancers behind one port. This process starts them, starts those again
-// that end, restarts them one after the other, and stops them together; it serves no request itself. All accept from
-// one listening socket, which stays open while any of them has it: no connection depends on one process before that
-// process has taken it. docs/processes.md has what was measured of the other ways.
+// `meercat balancer --processes N`: several balancers behind one port. This process starts them, restarts those that
+// exit, performs rolling restarts, and stops them together; it serves no requests itself. All accept from one shared
+// listening socket, which stays open while any of them holds it: a connection depends on no single process until one
+// has accepted it. docs/processes.md compares the alternatives with measurements.
 
 import cluster from 'node:cluster';
 import { createServer, type AddressInfo } from 'node:net';
@@ -13,40 +13,40 @@ import { GroupProcess } from './group-process.js';
 import type { ToMember } from './group-messages.js';
 import { createRollingRestart } from './rolling-restart.js';
 
-/** Another program can take a free port before the first process does. */
+/** Another program can take the free port before the first process does: retry. */
 const PORT_ATTEMPTS = 3;
 
-/** What a group is made with. */
+/** Options of a group. */
 export interface ProcessGroupOptions {
   readonly config: BalancerConfig;
   /** The compiled file of the command line. */
   readonly entry: string;
-  /** The command line that started this process: each process reads it again. */
+  /** The command line of this process: each child parses it again. */
   readonly args: readonly string[];
 }
 
 /** Several balancers behind one port. */
 export interface ProcessGroup {
-  /** Resolves with the port when all serve, or with null when the group was stopped meanwhile. Rejects with the first error of any of them, after all were stopped. */
+  /** Resolves with the port when all serve, or with null if the group was stopped meanwhile. Rejects with the first error of any process, after stopping all. */
   start(): Promise<number | null>;
-  /** Restarts them one after the other, unless that is under way; each stops when another one serves. */
+  /** Starts a rolling restart, unless one is under way; each process stops once another one serves. */
   restart(): void;
-  /** Tells all of them something. */
+  /** Sends a message to all processes. */
   tell(message: ToMember): void;
-  /** Stops all in good order; resolves when all have ended. */
+  /** Stops all gracefully; resolves when all have exited. */
   stop(): Promise<void>;
-  /** Ends all at once. */
+  /** Kills all. */
   kill(): void;
 }
 
-/** Makes a group; nothing is started yet. Throws MEERCAT_START_FAILED where another program's cluster runs this process. */
+/** Creates a group without starting it. Throws MEERCAT_START_FAILED if this process is itself a worker of another program's cluster. */
 export function createProcessGroup({ config, entry, args }: ProcessGroupOptions, log: Log): ProcessGroup {
   if (!cluster.isPrimary)
     throw new MeercatError(
       'MEERCAT_START_FAILED',
       '--processes: another program runs this one as a process of its own cluster; leave it to one of the two',
     );
-  // All accept by themselves. Handing connections round would cost one that is on its way when a process dies.
+  // Each process accepts by itself. Passing connections around would lose those in transit when a process dies.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const { processes, drainDelayMs, drainTimeoutMs } = config;
   const [command = 'balancer', ...flags] = args;
@@ -60,7 +60,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
         name: () => `${groupName(config, port)}-${index + 1}`,
         launch() {
           const isPortShared = members.some((member) => member.isServing);
-          // Ctrl-C reaches all processes of a terminal; these leave it to this one.
+          // A terminal sends Ctrl-C to all processes; the children leave it to this one.
           cluster.setupPrimary({
             exec: entry,
             args: [command, '--member', formatMember({ number: index + 1, port, isPortShared }), ...flags],
@@ -93,7 +93,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
 
   async function startFirst(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      // oxlint-disable no-await-in-loop -- one attempt after the other
+      // oxlint-disable no-await-in-loop -- sequential attempts
       if (config.port === 0) port = await findFreePort(config.bind);
       try {
         return await first.start();
@@ -114,7 +114,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
   return {
     async start() {
       try {
-        // The first one alone: what is wrong with all of them is said once.
+        // Start the first one alone: an error that affects all is reported once.
         await startFirst();
         if (!isStopped) await Promise.all(others.map((member) => member.start()));
       } catch (error) {
@@ -131,7 +131,7 @@ export function createProcessGroup({ config, entry, args }: ProcessGroupOptions,
   };
 }
 
-/** A port that was free a moment ago; 0 when there is none at this address, so that the first process says why. */
+/** A port that is free at the moment; 0 if there is none at this address, so that the first process reports why. */
 function findFreePort(bind: string): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -1,35 +1,35 @@
-// A rolling restart: parts are restarted one after the other, each only when the one before it serves again.
-// At most one is under way; a request that comes meanwhile is answered and ignored. It stops at the first
-// part that does not come back, so that a fault costs one part and not all.
+// A rolling restart: parts are restarted one after the other, each only when the previous one serves again. At most one
+// runs at a time; requests meanwhile are answered and ignored. It stops at the first part that does not come back, so
+// that a fault takes down one part and not all.
 
 import { messageOf } from '../errors.js';
 
-/** What is restarted. */
+/** A part that can be restarted. */
 export interface RollingPart {
   readonly name: string;
-  /** Ends the process in good order and starts it again; resolves when it is started. */
+  /** Restarts the process gracefully; resolves once it is started. */
   restart(): Promise<void>;
-  /** Resolves when it serves. Rejects when that takes too long. */
+  /** Resolves when it serves. Rejects on a timeout. */
   untilServing(): Promise<void>;
 }
 
-/** What happens: to one part, or to all of them when `name` is null. */
+/** A step, of one part, or of the whole restart if `name` is null. */
 export interface RollingStep {
   readonly kind: 'restart-began' | 'restart-ended' | 'restart-failed';
   readonly name: string | null;
-  /** One phrase for people. */
+  /** A readable phrase. */
   readonly detail: string;
 }
 
 /** The rolling restarts of one group of parts. */
 export interface RollingRestart {
-  /** Begins one, unless one is under way. */
+  /** Starts one, unless one is under way. */
   request(): void;
-  /** Begins no further part. Parts that are stopped meanwhile are not started again by this. */
+  /** Stops before the next part. A part that is stopped meanwhile is not started again. */
   stop(): void;
 }
 
-/** Makes the rolling restart of these parts; each step is told to `onStep`, before it begins and after it ended. */
+/** Creates the rolling restart of these parts; `onStep` is called before and after each step. */
 export function createRollingRestart(parts: readonly RollingPart[], onStep: (step: RollingStep) => void): RollingRestart {
   const all = `${parts.length} balancer${parts.length === 1 ? '' : 's'}`;
   let isRunning = false;
@@ -42,7 +42,7 @@ export function createRollingRestart(parts: readonly RollingPart[], onStep: (ste
       const partMs = performance.now();
       onStep({ kind: 'restart-began', name, detail: 'told to stop' });
       try {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other is what it is for
+        // oxlint-disable-next-line no-await-in-loop -- sequential by design
         await restart();
         // oxlint-disable-next-line no-await-in-loop -- the same
         if (!isStopped) await untilServing();
@@ -62,7 +62,7 @@ export function createRollingRestart(parts: readonly RollingPart[], onStep: (ste
     request() {
       if (isStopped) return;
       if (isRunning) {
-        // Whoever asked waits for an answer, and may follow the rest.
+        // The requester waits for an answer, and can follow the restart under way.
         onStep({ kind: 'restart-began', name: null, detail: 'ignored: one is under way already' });
         return;
       }

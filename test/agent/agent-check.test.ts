@@ -1,5 +1,5 @@
-// HAProxy's agent-check protocol, both ways: words by a table, the server and the probe against each other and
-// against clients and agents that misbehave, agents that report what other agents say, and a real HAProxy.
+// HAProxy's agent-check protocol, both sides: keywords by a table, the server and the probe against each other and
+// against misbehaving clients and agents, agents that relay other agents' state, and a real HAProxy.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -19,7 +19,7 @@ const test = suite('agent check');
 const NO_REDIS = 'redis://127.0.0.1:1';
 const UNKNOWN = { cpu: null, memory: null, cores: null, rps: null };
 
-/** One line after another; `null` where one is refused. */
+/** Sequences of lines and the resulting state; `null` if a line is rejected. */
 const LINES: readonly (readonly [lines: readonly string[], state: AgentCheckState | null])[] = [
   [['75%'], { isReady: true, isUp: true, weight: 0.75 }],
   [['up 100%'], { isReady: true, isUp: true, weight: 1 }],
@@ -51,7 +51,7 @@ for (const [lines, state] of LINES) {
   });
 }
 
-test('a weight is what is left of the host, and none at all takes it out, as words do', () => {
+test('a weight is the free capacity of the host, and a weight of 0 takes it out, as keywords do', () => {
   const reading = (line: string) => readingOf(afterLine(NOTHING_SAID, line) ?? NOTHING_SAID, 2);
   assert.equal(reading('75%'), { ...UNKNOWN, cpu: 0.25, cores: 2, isOut: false });
   assert.equal(reading('200%'), { ...UNKNOWN, cpu: 0, cores: 2, isOut: false });
@@ -59,7 +59,7 @@ test('a weight is what is left of the host, and none at all takes it out, as wor
   for (const line of ['0%', 'drain', 'maint', 'down', 'fail', 'stopped', '80% drain']) assert.is(reading(line).isOut, true, line);
 });
 
-test('the line says what is left of CPU, less what memory presses from 80 % on, and never nothing', () => {
+test('the line reports the free CPU, reduced by memory pressure from 80 % up, and never 0', () => {
   const lines = [
     [0.37, 0.5],
     [0.37, null],
@@ -76,7 +76,7 @@ test('the line says what is left of CPU, less what memory presses from 80 % on, 
   assert.is(serveLine(undefined), 'up');
 });
 
-/** Answers agent checks with what `said.line` is. */
+/** Answers agent checks with the current `said.line`. */
 async function withCheck<T>(said: { line: string }, fn: (server: AgentCheckServer) => T | Promise<T>): Promise<T> {
   const server = await openAgentCheckServer(0, '127.0.0.1', () => said.line);
   try {
@@ -114,7 +114,7 @@ const failureOf = async (url: string, timeoutMs: number): Promise<string> => {
   return failure;
 };
 
-test('the probe reads what the server says, again and again, and keeps what is not said anew', async () => {
+test('the probe reads the server repeatedly, and keeps state that a line does not mention', async () => {
   const said = { line: serveLine({ cpu: 0.25, memory: 0.5 }) };
   await withCheck(said, async ({ port }) => {
     const probe = await openProbe(`agent-check://127.0.0.1:${port}`, { timeoutMs: 5000, coresLimit: 4 });
@@ -144,7 +144,7 @@ test('the probe reads what the server says, again and again, and keeps what is n
   });
 });
 
-test('a line ends with CR, LF or the connection; what comes behind it is not read', async () => {
+test('a line ends with CR, LF or the connection; anything after it is ignored', async () => {
   for (const bytes of ['40%\r', '40%\n', '40%\r\n', '40%', '40%\ndrain\n', `40%\n${'x'.repeat(100_000)}`]) {
     await withRaw(
       (socket) => socket.end(bytes),
@@ -158,7 +158,7 @@ test('a line ends with CR, LF or the connection; what comes behind it is not rea
   }
 });
 
-test('an agent that says nothing, too much, no word of the protocol, or is not there fails the read', async () => {
+test('a read fails if the agent sends nothing, too much or no known keyword, or is unreachable', async () => {
   assert.match(
     await withRaw(
       () => undefined,
@@ -197,7 +197,7 @@ test('an agent that says nothing, too much, no word of the protocol, or is not t
   assert.match(await failureOf(`agent-check://127.0.0.1:${await freePort()}`, 5000), /ECONNREFUSED/);
 });
 
-test('the server says its line to whoever connects, whatever that one sends, and lets nobody stay', async () => {
+test('the server sends its line to every client, whatever it sends, and keeps no connection open', async () => {
   await withCheck({ line: 'up 63%' }, async ({ port }) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
@@ -217,7 +217,7 @@ test('the server says its line to whoever connects, whatever that one sends, and
   });
 });
 
-test('a port that is taken is said so', async () => {
+test('a taken port is reported as such', async () => {
   await withCheck({ line: 'up' }, async ({ port }) => {
     const error = await openAgentCheckServer(port, '127.0.0.1', () => 'up').then(
       () => null,
@@ -230,7 +230,7 @@ test('a port that is taken is said so', async () => {
   });
 });
 
-/** A running agent; gives its log lines too. */
+/** A running agent, with its log lines. */
 async function withAgent<T>(options: Partial<AgentConfig>, fn: (agent: Agent, lines: readonly string[]) => Promise<T>): Promise<T> {
   const lines: string[] = [];
   const agent = await startAgent(
@@ -253,10 +253,10 @@ async function withAgent<T>(options: Partial<AgentConfig>, fn: (agent: Agent, li
   }
 }
 
-/** Where an agent's log says that it answers. */
+/** The agent-check port, from an agent's log. */
 const portIn = (lines: readonly string[]): number => Number(/answered .*:(\d+)"/.exec(lines.join('\n'))?.[1]);
 
-test('an agent without Redis answers with its own figures, and at its end once more that its host leaves', () =>
+test('an agent without Redis answers with its own figures, and on stopping once more that its host leaves', () =>
   withAgent({ agentCheck: { port: 0, bind: '127.0.0.1' } }, async (agent, lines) => {
     const probe = await openProbe(`agent-check://127.0.0.1:${portIn(lines)}`, { timeoutMs: 5000 });
     await until(async () => (await probe.read()).cpu !== null, { timeoutMs: 10_000, what: 'a weight' });
@@ -278,7 +278,7 @@ test('an agent without Redis answers with its own figures, and at its end once m
     probe.close();
   }));
 
-test('an agent reports what another one says: figures, and a goodbye for as long as that says drain', () =>
+test('an agent relays another agent’s figures, and its drain as a goodbye', () =>
   withRedis(async (redis) => {
     const heard: Record<string, unknown>[] = [];
     let isReady = false;
@@ -338,8 +338,8 @@ function statistics(socketPath: string): Promise<Record<string, string>> {
   });
 }
 
-test('HAProxy takes the weight, the leaving, the end and the coming back of a host', async () => {
-  // Where there is none, there is nothing to try.
+test('HAProxy follows the weight, the drain, the stop and the return of a host', async () => {
+  // Skipped without an installed HAProxy.
   const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/opt/homebrew/bin/haproxy'].find((path) => existsSync(path));
   if (haproxy === undefined) return;
   const said = { line: serveLine({ cpu: 0.37, memory: 0.5 }) };

@@ -1,5 +1,5 @@
-// The agent as a real process beside a real Redis and a balancer: it registers its host, reports on and on with
-// jitter, says goodbye, survives the loss of Redis, and ends when what it watches has ended.
+// The agent as a real process with a real Redis and a balancer: it registers its host, reports with jitter, sends a
+// goodbye, survives the loss of Redis, and exits when the probed process has exited.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ interface Heard {
   readonly report: Record<string, unknown>;
 }
 
-/** Everything that is published on the channel of reports, with its time. */
+/** All messages on the reports channel, with their times. */
 async function withReports<T>(redis: TestRedis, fn: (heard: Heard[]) => Promise<T>): Promise<T> {
   const heard: Heard[] = [];
   let isReady = false;
@@ -102,7 +102,7 @@ test('a host is in the fleet as soon as its agent reports, with all its figures,
 
                 agent.kill();
                 assert.equal(await ended(agent), { code: 0, signal: null });
-                // It has not ended before the fleet knew.
+                // The agent must not exit before the fleet knows.
                 assert.equal([await client.zscore('meercat:hosts', 'h1'), await client.exists('meercat:host:h1')], [null, 0]);
                 const refused = await until(
                   async () => {
@@ -119,7 +119,7 @@ test('a host is in the fleet as soon as its agent reports, with all its figures,
     ),
   ));
 
-test('reports come at their interval, each a little sooner or later, and name the host after its URL', () =>
+test('reports come at their interval with jitter, and the host’s default name comes from its URL', () =>
   withRedis((redis) =>
     withReports(redis, (heard) =>
       withAgent(redis.url, ['--interval', '300ms'], async (agent) => {
@@ -128,7 +128,7 @@ test('reports come at their interval, each a little sooner or later, and name th
         const sorted = gaps.toSorted((a, b) => a - b);
         const median = sorted[sorted.length >> 1] as number;
         assert.ok(median > 250 && median < 400, `a median of ${median} ms`);
-        // From 270 to 330 ms: without jitter the middle ones would lie within a few.
+        // From 270 to 330 ms: without jitter the middle ones would differ by a few ms at most.
         const spread = (sorted.at(-3) as number) - (sorted[2] as number);
         assert.ok(spread > 15, `jitter: the gaps lie ${spread} ms apart`);
         for (const { report } of heard) {
@@ -144,7 +144,7 @@ test('reports come at their interval, each a little sooner or later, and name th
     ),
   ));
 
-test('with nobody to answer, a goodbye is said all the same and the agent ends at once', () =>
+test('without a master, the agent still sends a goodbye and exits at once', () =>
   withRedis((redis) =>
     withReports(redis, (heard) =>
       withAgent(redis.url, ['--interval', '60s'], async (agent) => {
@@ -158,7 +158,7 @@ test('with nobody to answer, a goodbye is said all the same and the agent ends a
     ),
   ));
 
-test('when Redis goes and comes back, reports go on; it is told once each', () =>
+test('after Redis goes down and comes back, reports continue; each change is logged once', () =>
   withRedis((redis) =>
     withMaster(redis.url, () =>
       withAgent(redis.url, ['--name', 'h1', '--interval', '100ms', '--log-level', 'info'], async (agent) => {
@@ -182,7 +182,7 @@ test('when Redis goes and comes back, reports go on; it is told once each', () =
     ),
   ));
 
-test('without Redis at the start it waits, says so once, and reports as soon as there is one', () =>
+test('without Redis at the start it waits, logs that once, and reports as soon as Redis is up', () =>
   withRedis(async (redis) => {
     await redis.kill();
     await withAgent(redis.url, ['--interval', '100ms'], async (agent) => {
@@ -193,7 +193,7 @@ test('without Redis at the start it waits, says so once, and reports as soon as 
     });
   }));
 
-test('without Redis it ends at once when it is told to', async () => {
+test('without Redis it exits at once on a signal', async () => {
   await withAgent(`redis://127.0.0.1:${await freePort()}`, [], async (agent) => {
     await agent.waitForLine(/redis is not reachable/);
     const started = performance.now();
@@ -203,7 +203,7 @@ test('without Redis it ends at once when it is told to', async () => {
   });
 });
 
-test('when the process that it watches ends, it says goodbye and ends, with exit code 1 and the reason', () =>
+test('when the probed process exits, it sends a goodbye and exits with code 1 and the reason', () =>
   withRedis((redis) =>
     withReports(redis, async (heard) => {
       const watched = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
@@ -225,7 +225,7 @@ test('when the process that it watches ends, it says goodbye and ends, with exit
     }),
   ));
 
-test('a host that does not answer its probe is told once, and is not reported until it does', () =>
+test('a host that does not answer its probe is logged once, and is not reported until it does', () =>
   withRedis((redis) =>
     withReports(redis, async (heard) => {
       let isBroken = true;
@@ -273,7 +273,7 @@ test('a probe that takes longer than the interval is not started twice', () =>
     assert.is(most, 1);
   }));
 
-test('what is wrong at the start ends it: usage with exit code 2, a process that is not there with 1', async () => {
+test('errors at the start end it: wrong usage with exit code 2, a missing process with 1', async () => {
   const flags = ['agent', '--redis', 'redis://127.0.0.1:1'];
   const bad = await meercat([...flags, '--url', HOST_URL, '--probe', 'cpu']);
   assert.is(bad.code, 2);

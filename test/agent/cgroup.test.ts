@@ -12,7 +12,7 @@ import type { Probe } from '../../lib/agent/probe-model.js';
 type Files = Record<string, string>;
 
 interface Tree {
-  /** Moves the clock on by a second and writes some files anew. */
+  /** Advances the clock by a second and rewrites some files. */
   later(files: Files): void;
   open(spec: string, coresLimit?: number): Promise<Probe>;
 }
@@ -146,7 +146,7 @@ test('v2 nested: the tightest limit counts, and use is counted at the level that
     assert.equal(await probe.read(), { cpu: 0.5, memory: 0.25, cores: 2, rps: null });
   }));
 
-test('a mount that shows only the container, by the path that the machine knows it by', () =>
+test('a mount that shows only the container, with the host’s path for it', () =>
   withTree(
     { ...V2, 'proc/self/cgroup': '0::/docker/abc\n', 'proc/self/mountinfo': V2_MOUNT.replace(' / ', ' /docker/abc ') },
     async (tree) => assert.equal(await (await tree.open('cgroup')).read(), { cpu: null, memory: 0.5, cores: 1.5, rps: null }),
@@ -188,7 +188,7 @@ test('a malformed limit is no limit, and a malformed figure is null', () =>
     assert.is((await probe.read()).memory, null);
   }));
 
-test('a control group that tells nothing any more makes a read reject', () =>
+test('a read rejects once the control group is gone', () =>
   withTree(V2, async (tree) => {
     const probe = await tree.open('cgroup');
     tree.later({ 'cg/cpu.stat': '', 'cg/memory.current': '' });

@@ -50,7 +50,7 @@ test('the meter gives the mean of cores in use between two samples', () => {
   assert.is(meter.coresInUse('a', 8), 0);
 });
 
-test('the meter gives nothing for less than 50 ms, and then measures from the older sample', () => {
+test('the meter returns null within 50 ms, and then measures from the older sample', () => {
   let now = 0;
   const meter = new CpuMeter(() => now);
   meter.coresInUse('a', 0);
@@ -60,7 +60,7 @@ test('the meter gives nothing for less than 50 ms, and then measures from the ol
   assert.is(meter.coresInUse('a', 0.06), 1);
 });
 
-test('the meter starts anew when its counter runs backwards or is another one', () => {
+test('the meter restarts when its counter decreases or changes', () => {
   let now = 0;
   const meter = new CpuMeter(() => now);
   meter.coresInUse('a', 10);

@@ -1,5 +1,5 @@
-// The pid probe: on real processes, whose figures are compared with each other and not with the clock,
-// and on files as /proc has them for what cannot be staged.
+// The pid probe: on real processes, whose figures are compared with each other and not with the clock, and on fake /proc
+// files for cases that real processes can't produce.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -14,7 +14,7 @@ import { openProbe } from '../../lib/agent/probe.js';
 
 const DEADLINE_MS = 20_000;
 
-/** Runs a program in a process that ends by itself after the deadline, whatever becomes of the test. */
+/** Runs a program in a process that exits by itself after the deadline, even if the test is killed. */
 async function withProcess(program: string, use: (child: ChildProcess, pid: number) => Promise<void>): Promise<void> {
   const child = spawn(process.execPath, ['-e', `setTimeout(() => process.exit(), ${DEADLINE_MS}); ${program}`], { stdio: 'ignore' });
   const ended = once(child, 'exit');
@@ -41,7 +41,7 @@ test('a process that burns CPU shows it, and one that sleeps does not', async ()
       const busy = await openProbe(`pid:${busyPid}`, { timeoutMs: 1000, coresLimit: 1 });
       const idle = await openProbe(`pid:${idlePid}`, { timeoutMs: 1000, coresLimit: 1 });
       assert.is(busy.kind, 'pid');
-      // A process that starts is not idle yet: compare until the order is right, or the deadline.
+      // A starting process is not idle yet: compare until the order is right, or the deadline.
       const deadline = performance.now() + DEADLINE_MS / 2;
       let busyCpu: number | null = null;
       let idleCpu: number | null = null;
@@ -132,7 +132,7 @@ test('memory is a fraction of the process’s limit when it has one', () =>
     assert.is((await probe.read()).memory, 0.5);
   }));
 
-test('a figure that /proc does not tell is null', () =>
+test('a figure missing in /proc is null', () =>
   withProc(async (procRoot, write) => {
     write('7/status', 'Name:\tkthread\n');
     const probe = await openProbe('pid:7', { timeoutMs: 1000, procRoot });
@@ -149,7 +149,7 @@ test('a later process with the same pid, a zombie, and a garbled stat all count 
   }
 });
 
-test('without /proc the error names what can be used instead', async () => {
+test('without /proc the error names the alternatives', async () => {
   const error = await rejection(openProbe('pid:7', { timeoutMs: 1000, procRoot: join(tmpdir(), 'meercat-none') }));
   assert.is(error?.code, 'MEERCAT_BAD_CONFIG');
   assert.match(error?.message ?? '', /--probe pid:7 needs Linux.*--probe machine/);

@@ -1,4 +1,4 @@
-// What `--probe` and `--cores` accept, and the probes that need no staging: the real machine.
+// What `--probe` and `--cores` accept, and the probes of the real machine.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ const rejection = (promise: Promise<unknown>): Promise<{ code?: string; message:
     (thrown) => thrown,
   );
 
-test('a spec that means nothing is refused, naming the flag and what is possible', async () => {
+test('an invalid spec is rejected, naming the flag and the valid values', async () => {
   const specs = [
     '',
     'Machine',
@@ -49,7 +49,7 @@ test('a spec that means nothing is refused, naming the flag and what is possible
   }
 });
 
-test('a refused spec is shown short and without a password', async () => {
+test('a rejected spec is shown truncated and without a password', async () => {
   const error = await rejection(openProbe(`https://ann:secret@h:99999/${'x'.repeat(9999)}`, { timeoutMs: 1000 }));
   assert.not.match(error?.message ?? '', /secret/);
   assert.ok((error?.message.length ?? Infinity) < 300);
@@ -63,7 +63,7 @@ test('a number of cores that is not above 0 is refused', async () => {
   }
 });
 
-test('the machine’s figures are in range, at the first read already', async () => {
+test('the machine’s figures are in range from the first read on', async () => {
   const probe = await openProbe('machine', { timeoutMs: 10_000 });
   assert.is(probe.kind, 'machine');
   for (let reads = 0; reads < 3; reads += 1) {

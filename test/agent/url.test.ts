@@ -80,7 +80,7 @@ test('a page with ORCA’s names gives all figures, again at each read', async (
   assert.equal(seen.slice(0, 3), ['GET', '/load?x=1', 'application/json']);
 });
 
-test('application_utilization and rps stand in where the usual names are absent', () => {
+test('application_utilization and rps are used if the usual names are absent', () => {
   assert.equal(figuresOfOrca({ application_utilization: 0.3, rps: 7 }), { ...UNKNOWN, cpu: 0.3, rps: 7 });
   assert.equal(figuresOfOrca({ cpu_utilization: 0.1, application_utilization: 0.3, rps_fractional: 8, rps: 7 }), {
     ...UNKNOWN,
@@ -95,7 +95,7 @@ test('a CPU above 1, as ORCA allows, is clamped', () => {
   assert.equal(figuresOfOrca({ cpu_utilization: 0, mem_utilization: 0, rps_fractional: 0 }), { cpu: 0, memory: 0, cores: null, rps: 0 });
 });
 
-test('a figure that is not a number, negative, not finite or absurd is null, and takes no other with it', () => {
+test('a figure that is not a number, negative, not finite or absurd is null, and does not affect the others', () => {
   for (const bad of ['0.5', -0.1, NaN, Infinity, -Infinity, true, [], {}, [0.5], '']) {
     const report = { cpu_utilization: bad, mem_utilization: bad, rps_fractional: bad, named_metrics: { cores: bad } };
     assert.equal(figuresOfOrca(report), UNKNOWN, String(bad));
@@ -160,7 +160,7 @@ test('an answer above 64 kB rejects, one that never ends as well', async () => {
   );
 });
 
-test('a host that is silent, stops midway or drips is given up at the deadline', async () => {
+test('a read from a host that is silent, stalls or sends slowly times out', async () => {
   const late = /no answer within 100 ms/;
   await withBytes('', async (origin) => assert.match(await failureOf(origin, 100), late));
   await withBytes('HTTP/1.1 200 OK\r\ncontent-le', async (origin) => assert.match(await failureOf(origin, 100), late));
@@ -174,7 +174,7 @@ test('a host that is silent, stops midway or drips is given up at the deadline',
   );
 });
 
-test('what is not HTTP, an upgrade nobody asked for, and a broken body reject at once', async () => {
+test('a response that is not HTTP, an unrequested upgrade, and a malformed body reject at once', async () => {
   const answers = [
     'SSH-2.0-x\r\n',
     'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
@@ -232,7 +232,7 @@ test('closing ends a read under way, and a closed probe reads no more', async ()
   );
 });
 
-test('a user, password and query are sent, and never told in a message', async () => {
+test('a user, password and query are sent, and never appear in a message', async () => {
   let credentials: string | undefined;
   await withPage(
     (request, response) => {

@@ -1,5 +1,5 @@
-// Failover and freshness once in a tiny form, as the command line runs them: their figures must be there and fit
-// together. Nothing is said here about speed. The other benchmarks have files of their own.
+// Small runs of `failover` and `freshness` through the command line: their figures must exist and be consistent. Speed is
+// not tested. The other benchmarks have their own files.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,8 +9,8 @@ import { ENTRY } from '../support/meercat.js';
 
 const test = suite('bench, long');
 
-test('failover ends the master both ways, and freshness sees reports in the tables of all balancers', async () => {
-  // Side by side: both mostly wait. Three seconds, for on a busy machine it takes one until the tables are watched.
+test('failover kills and stops the master, and freshness sees reports in the tables of all balancers', async () => {
+  // Concurrently, since both mostly wait. Three seconds: on a busy machine it takes one until the tables are polled.
   const [failover, freshness] = await Promise.all([
     benchJson('failover', '--rounds', '1'),
     benchJson('freshness', '--hosts', '20', '--seconds', '3'),
@@ -30,7 +30,7 @@ test('failover ends the master both ways, and freshness sees reports in the tabl
   assert.is((only.cpu as unknown[]).length, 4);
 });
 
-test('a signal stops a benchmark and all that it started', async () => {
+test('a signal stops a benchmark and all its processes', async () => {
   await withProcess({ command: process.execPath, args: [ENTRY, 'bench', 'failover'] }, async (child) => {
     await child.waitForLine(/balancers serve/, 30_000);
     child.kill('SIGINT');

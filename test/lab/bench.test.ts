@@ -1,5 +1,5 @@
-// `meercat bench` as a command: what it prints, with and without a file, and what it refuses. The quickest benchmark
-// stands for all; the others are in *.long.ts.
+// The command `meercat bench`: its output, with and without a file, and the arguments that it rejects. Uses the fastest
+// benchmark; the others are in *.long.ts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { withTempDir } from '../support/brackets.js';
 
 const test = suite('bench');
 
-test('pick gives a time for every policy and number of hosts; with a file the table alone is printed', () =>
+test('pick reports a time for every policy and number of hosts; with a file only the table is printed', () =>
   withTempDir(async (folder) => {
     const file = join(folder, 'pick.json');
     const { code, stdout } = await bench('pick', '--hosts', '5,200', '--rounds', '2', '--seconds', '0.01', '--json', file);
@@ -42,7 +42,7 @@ test('without a flag the table and one line of JSON are printed', async () => {
   assert.ok(goals.length > 0);
 });
 
-test('what is not understood is refused with 2 and says what is', async () => {
+test('invalid arguments are rejected with exit code 2 and a list of valid ones', async () => {
   for (const [args, expected] of [
     [['nope'], 'one of failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, not "nope"'],
     [['toString'], 'not "toString"'],

@@ -1,5 +1,5 @@
-// `meercat bench churn` in a small form: every kind of request comes, every answer is right, and the balancer is
-// back where it was.
+// A small run of `meercat bench churn`: all kinds of requests occur, every response is right, and the balancer has no
+// leaks.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,7 +9,7 @@ import { benchJson, type Fields, isWithin } from '../support/bench.js';
 
 const test = suite('bench churn, long');
 
-test('after requests of every kind a balancer holds no more than before, and the next answers are right', async () => {
+test('after requests of every kind a balancer holds no more resources than before, and further responses are right', async () => {
   const { figures, goals } = await benchJson('churn', '--requests', '3000', '--connections', '16');
   const actions = figures.actions as Record<ActionName, Tally>;
   assert.equal(
@@ -23,7 +23,7 @@ test('after requests of every kind a balancer holds no more than before, and the
   const { start, end } = figures.rests as Record<'start' | 'end', Fields>;
   assert.ok((start.descriptors as number) > 10, 'descriptors');
   isWithin(end.residentBytes, 1e7, 1e9, 'memory');
-  // Memory is said nothing about here: so few requests do not warm a process up.
+  // Memory is not tested: with so few requests a process is not warmed up.
   for (const { what, isReached } of goals) if (!what.startsWith('memory')) assert.ok(isReached, what);
 });
 

@@ -1,4 +1,4 @@
-// The parts of `meercat bench churn`: the mix of requests, and a client that can tell a whole answer from any other.
+// The parts of `meercat bench churn`: the mix of requests, and a client that recognizes complete responses.
 
 import { createServer, type Server } from 'node:net';
 import { suite } from 'uvu';
@@ -11,7 +11,7 @@ import { isWithin } from '../support/bench.js';
 
 const test = suite('bench churn');
 
-test('the mix is whole, and the same seed draws the same', () => {
+test('the mix adds up to 100 %, and the same seed draws the same actions', () => {
   assert.is(
     MIX.reduce((sum, [, percent]) => sum + percent, 0),
     100,
@@ -29,7 +29,7 @@ test('the mix is whole, and the same seed draws the same', () => {
   for (let i = 0; i < 1000; i++) isWithin(drawSize(one), 0, MAX_BODY_BYTES, 'size');
 });
 
-/** Serves these bytes to whoever asks, then ends the connection in this way. */
+/** Serves these bytes to each client, then ends the connection in this way. */
 async function withAnswer<T>(bytes: string, ending: 'keeps' | 'ends' | 'resets', fn: (port: number) => Promise<T>): Promise<T> {
   const server: Server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -48,7 +48,7 @@ async function withAnswer<T>(bytes: string, ending: 'keeps' | 'ends' | 'resets',
   }
 }
 
-/** What an action makes of these bytes. */
+/** The tally of an action that receives these bytes. */
 async function tallyOf(action: ActionName, bytes: string, ending: 'keeps' | 'ends' | 'resets'): Promise<Tally> {
   return withAnswer(bytes, ending, async (port) => {
     const connection = await ChurnConnection.open(port);
@@ -60,7 +60,7 @@ async function tallyOf(action: ActionName, bytes: string, ending: 'keeps' | 'end
   });
 }
 
-test('a right answer is right in every framing, and what is not is told from it', async () => {
+test('a right response is recognized in every framing, and a wrong one is not accepted', async () => {
   const size = drawSize(new Random(1));
   const body = bodyFor('r1', size).toString();
   const ok = 'HTTP/1.1 200 OK\r\n';
@@ -85,7 +85,7 @@ test('a right answer is right in every framing, and what is not is told from it'
   }
 });
 
-test('an answer that its host cut must not look whole', async () => {
+test('a response truncated by its host must not look complete', async () => {
   const head = `HTTP/1.1 200 OK\r\nContent-Length: ${MAX_BODY_BYTES}\r\n\r\n`;
   assert.is((await tallyOf('host-cuts', `${head}half`, 'resets')).right, 1);
   assert.is((await tallyOf('host-cuts', `${head}half`, 'ends')).right, 1);

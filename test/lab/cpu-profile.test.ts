@@ -1,4 +1,4 @@
-// From a CPU profile to groups: with invented profiles, and with the files of this repository.
+// Grouping of CPU profiles: with synthetic profiles, and with the files of this repository.
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

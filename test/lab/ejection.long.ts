@@ -1,5 +1,4 @@
-// The benchmark of ejection once in a tiny form: its figures must be there and be plausible. Nothing is said here
-// about speed.
+// A small run of the ejection benchmark: its figures must exist and be plausible. Speed is not tested.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +6,7 @@ import { benchJson, type Fields, isCount, isTime } from '../support/bench.js';
 
 const test = suite('bench ejection');
 
-test('ejection ends a host both ways, and tells how long it was sent requests', async () => {
+test('ejection kills and freezes a host, and reports how long it was sent requests', async () => {
   const { figures } = await benchJson('ejection', '--rounds', '1');
   let sent = 0;
   for (const ending of ['killed', 'frozen']) {
@@ -20,7 +19,7 @@ test('ejection ends a host both ways, and tells how long it was sent requests', 
     assert.ok((mostFailed as number) <= (mostSent as number), 'failed for one balancer');
     assert.ok((failed as number) >= (mostFailed as number) && (failed as number) <= 3 * (mostFailed as number), 'failed in all');
   }
-  // One of the hosts alone may have got none just then, where the machine is busy.
+  // On a busy machine a single host may have had no requests at that moment.
   assert.ok(sent > 0, 'sent in both rounds');
   assert.ok((figures.answered as number) > 100, 'answered');
 });

@@ -1,5 +1,5 @@
-// The report of `bench forward` with invented figures: the multiples of other proxies, and goals that are not
-// measured because one of them is not installed.
+// The report of `bench forward` with synthetic figures: the ratios to other proxies, and goals that are not measured
+// because a proxy is not installed.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ const SETUP = { rounds: 1, seconds: 1, connections: 2, generator: 'own', isPinne
 
 const sample = (userMicros: number, systemMicros: number): ForwardSample[] => [{ userMicros, systemMicros, perSecond: 1000, busy: 1 }];
 
-test('a proxy is a multiple of each of the others, and the goals use those multiples', () => {
+test('the report has ratios between the proxies, and the goals use those ratios', () => {
   const samples = new Map([
     ['bare http-proxy', sample(60, 40)],
     ['http-proxy + undici', sample(30, 20)],
@@ -66,7 +66,7 @@ test('without nginx and HAProxy their columns have a dash, and their goals are n
   );
 });
 
-test('a proxy without measurable CPU time, in too short a run, is no measure of others', () => {
+test('a proxy without measurable CPU time, in too short a run, gives no ratios', () => {
   const samples = new Map([
     ['bare http-proxy', sample(60, 40)],
     ['http-proxy + undici', sample(30, 20)],

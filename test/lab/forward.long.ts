@@ -1,5 +1,4 @@
-// `meercat bench forward` once in a tiny form: every workload, every proxy that is installed, and plausible
-// figures. Nothing is said here about speed.
+// A small run of `meercat bench forward`: every workload, every installed proxy, plausible figures. Speed is not tested.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

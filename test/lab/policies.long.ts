@@ -1,4 +1,4 @@
-// `meercat bench policies` once in a tiny form: all who pick, every figure, nothing said about speed.
+// A small run of `meercat bench policies`: all contestants, all figures. Speed is not tested.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { benchJson, type Fields, isWithin } from '../support/bench.js';
 
 const test = suite('bench policies, long');
 
-test('policies compares every algorithm with the others that are installed, and says what the control plane costs', async () => {
+test('policies compares every algorithm with the installed programs, and reports the cost of the control plane', async () => {
   const { figures } = await benchJson('policies', '--rounds', '1', '--seconds', '0.4', '--percent', '30', '--hosts', '12', '--slow', '2');
   const [only] = figures.byLoad as [{ percent: number; contestants: Fields[] }];
   assert.is(only.percent, 30);
@@ -25,7 +25,7 @@ test('policies compares every algorithm with the others that are installed, and 
     assert.is(failed, 0, `${what}, failed`);
     isWithin(machineBusy, 0, 1, `${what}, machine`);
   }
-  // All were sent the same.
+  // All got the same requests.
   assert.is(new Set(only.contestants.map(({ requests }) => requests)).size, 1);
   const [control] = figures.control as [Fields & { balancers: Fields[]; channels: Record<string, Fields> }];
   assert.is(control.hosts, 12);

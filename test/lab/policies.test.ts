@@ -1,5 +1,5 @@
-// The parts of `meercat bench policies`: the simulated CPU, which must be exact however late it is looked at, and the
-// scenario, which must be the same for all.
+// The parts of `meercat bench policies`: the simulated CPU, which must be exact however rarely it is advanced, and the
+// scenario, which must be the same for all contestants.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ import { isWithin } from '../support/bench.js';
 
 const test = suite('bench policies');
 
-test('a simulated CPU gives every request its part of the cores, and at most one', () => {
+test('a simulated CPU gives every request an equal share of the cores, at most one core', () => {
   for (const [cores, speed, taken, works, expected] of [
     [1, 1, 0, [10], [10]],
     [1, 1, 0, [10, 20], [20, 30]],
@@ -33,7 +33,7 @@ test('a simulated CPU gives every request its part of the cores, and at most one
   }
 });
 
-test('its meters tell what requests used, what was left to them, and what was taken', () => {
+test('its counters give the CPU used by requests, available to them, and taken by neighbours', () => {
   const processor = new SharedProcessor<string>(4, 1, 0);
   processor.add(30, 'one');
   assert.equal(processor.advance(10), []);
@@ -50,7 +50,7 @@ test('its meters tell what requests used, what was left to them, and what was ta
   assert.equal(processor.meter, { busyMs: 10 + 40, availableMs: 40 + 90, takenMs: 270 });
 });
 
-test('it is exact however seldom it is looked at', () => {
+test('it is exact however rarely it is advanced', () => {
   const run = (lookEveryMs: number): [number, number][] => {
     const random = new Random(3);
     const processor = new SharedProcessor<number>(4, 0.6, 0);
@@ -73,7 +73,7 @@ test('it is exact however seldom it is looked at', () => {
   assert.equal(run(0), often);
 });
 
-test('the same seed draws the same requests and neighbours, in the shares that they should have', () => {
+test('the same seed draws the same requests and neighbours, with the expected shares', () => {
   const arrivals = drawArrivals(7, 1000, 60_000, 4);
   assert.equal(drawArrivals(7, 1000, 60_000, 4), arrivals);
   // 60,000 requests: within four standard deviations.
@@ -88,7 +88,7 @@ test('the same seed draws the same requests and neighbours, in the shares that t
   assert.equal(drawNeighbours(7, 8, 60_000, 1), drawNeighbours(7, 8, 60_000, 1));
 });
 
-test('neighbours go from host to host, and always take as much together', () => {
+test('neighbours move from host to host, and their total is constant', () => {
   const taken = new Map<number, number>();
   let movedAtMs = 0;
   let moves = 0;
@@ -108,7 +108,7 @@ test('neighbours go from host to host, and always take as much together', () => 
   isWithin(moves, 60, 140, 'moves');
 });
 
-test('a load is the part of what neighbours leave of all cores', () => {
+test('a load is a fraction of the cores not taken by neighbours', () => {
   assert.equal(
     Array.from({ length: 8 }, (_, host) => speedOf(host, 8)),
     [1, 1, 1, 1, 1, 1, 0.6, 0.6],

@@ -1,5 +1,5 @@
-// `bench profile`, `latency`, `idle` and `processes`, each once in a tiny form: the figures exist, and answers were
-// checked. Nothing here is about speed.
+// Small runs of `bench profile`, `latency`, `idle` and `processes`: the figures exist, and responses are checked. Speed is
+// not tested.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -49,7 +49,7 @@ test('idle measures connections that stay open and answer a second request', asy
   assert.is(figures.connections, 300);
   const [ours] = figures.proxies as Fields[];
   assert.is(ours?.name, 'meercat');
-  // A process of Node has tens of megabytes: another unit than bytes is found out.
+  // A Node process uses tens of megabytes: a wrong unit would be noticed.
   for (const bytes of [ours?.startBytes, ours?.endBytes]) isWithin(bytes, 30e6, 1e9, 'memory');
   const { code, stderr } = await bench('idle', '--connections', '25001');
   assert.not(code === 0);

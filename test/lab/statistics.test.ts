@@ -1,4 +1,4 @@
-// The statistics and the printing of the benchmarks, by small examples.
+// The statistics and the output of the benchmarks, by small examples.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -40,12 +40,12 @@ test('the median of an even number of values is the mean of the middle two', () 
   assert.ok(Number.isNaN(median([])));
 });
 
-test('rounded keeps so many places', () => {
+test('rounded keeps the given number of decimal places', () => {
   assert.is(rounded(1.23456, 2), 1.23);
   assert.is(rounded(2, 3), 2);
 });
 
-test('a table has its first column to the left and the others to the right', () => {
+test('a table has its first column left-aligned and the others right-aligned', () => {
   assert.is(
     formatTable([
       ['name', 'ms'],
@@ -57,7 +57,7 @@ test('a table has its first column to the left and the others to the right', () 
   );
 });
 
-test('a goal is reached below its limit, or at it where that is fine; what is not known reaches none', () => {
+test('a goal is reached below its limit, or at the limit if that is allowed; an unknown value reaches none', () => {
   assert.is(goalBelow('p99', 24.9, 25, 'ms').isReached, true);
   assert.is(goalBelow('p99', 25, 25, 'ms').isReached, false);
   assert.is(goalBelow('ratio', 1, 1, '', true).isReached, true);
@@ -67,7 +67,7 @@ test('a goal is reached below its limit, or at it where that is fine; what is no
   assert.is(goalAtLeast('twice', Number.NaN, 1.8, '').isReached, false);
 });
 
-test('a missed goal and a wrong answer are said plainly', () => {
+test('a missed goal and a wrong response are reported clearly', () => {
   const text = formatReport('x', {
     notes: ['how'],
     tables: [[['a']]],
@@ -85,7 +85,7 @@ test('a missed goal and a wrong answer are said plainly', () => {
   assert.ok(text.includes('WRONG ANSWERS: 2 bodies\n'), text);
 });
 
-test('what wrk prints is understood, with its errors', () => {
+test('the output of wrk is parsed, including errors', () => {
   const good = '  Thread Stats   Avg\n  84127 requests in 3.01s, 12.92MB read\nRequests/sec:  27949.17\n';
   assert.equal(parseWrk(good), { requests: 84_127, wrong: 0, seconds: 3.01 });
   const bad = '  10 requests in 1.50m, 1MB read\n  Socket errors: connect 1, read 2, write 3, timeout 4\n  Non-2xx or 3xx responses: 5\n';
@@ -93,7 +93,7 @@ test('what wrk prints is understood, with its errors', () => {
   assert.is(parseWrk('unable to connect'), null);
 });
 
-test('memory taken by a call is noticed, and a call that takes none shows none', () => {
+test('memory allocated by a call is measured, and a call that allocates none shows none', () => {
   let kept: unknown;
   const taking = bytesPerCall((times) => {
     for (let i = 0; i < times; i++) kept = { i, text: [i] };

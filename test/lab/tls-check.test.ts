@@ -1,5 +1,4 @@
-// The check that a proxy must pass before it is measured over TLS, against Node servers that pass it and ones that
-// must not.
+// The check that a proxy must pass before it is measured over TLS, against Node servers that pass and that fail it.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type ServerOptions } from 'node:https';

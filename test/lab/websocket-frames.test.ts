@@ -6,7 +6,7 @@ import { acceptOf, echoFrames, encodeFrame, type WebSocketFrame, FrameReader, OP
 
 const test = suite('lab websocket');
 
-test('the answer to a key is the one of RFC 6455, section 1.3', () => {
+test('the accept value of a key is that of RFC 6455, section 1.3', () => {
   assert.is(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
 });
 
@@ -17,7 +17,7 @@ test('frames are those of RFC 6455, section 5.7', () => {
   assert.is(encodeFrame(OPCODE.binary, Buffer.alloc(65_536)).toString('hex', 0, 10), '827f0000000000010000');
 });
 
-test('what is encoded is read again, however it is cut', () => {
+test('encoded frames are decoded again, however the bytes are split', () => {
   const sizes = [0, 1, 5, 125, 126, 127, 65_535, 65_536];
   for (const mask of [null, 0, 1, 0xdeadbeef]) {
     const whole = Buffer.concat(sizes.map((size) => encodeFrame(OPCODE.binary, Buffer.alloc(size, size & 255), mask)));
@@ -40,7 +40,7 @@ test('what is encoded is read again, however it is cut', () => {
   }
 });
 
-test('a host echoes messages, answers a ping, and says farewell to a farewell', () => {
+test('a host echoes messages, answers a ping, and answers a close frame with a close frame', () => {
   const echo = echoFrames([
     { opcode: OPCODE.text, payload: Buffer.from('a') },
     { opcode: OPCODE.ping, payload: Buffer.from('p') },

@@ -28,7 +28,7 @@ type Role = 'admin' | 'balancer' | 'agent' | 'operator' | 'reader';
 const passwordOf = (role: string): string => `${role.toLowerCase()}-s3cret`;
 const hashOf = (role: string): string => createHash('sha256').update(passwordOf(role)).digest('hex');
 
-/** The file as somebody who follows its page would load it. */
+/** The file as loaded by a user who follows its documentation. */
 const LOADED = FILE.replaceAll(/([A-Z]+)_SHA256/g, (_, role: string) => hashOf(role));
 
 /** The address for a role. */
@@ -43,7 +43,7 @@ async function withGuardedRedis(fn: (redis: TestRedis, url: (role: Role) => stri
   });
 }
 
-/** What was denied so far, as `user reason object`. */
+/** Denials so far, as `user reason object`. */
 async function denied(admin: Commands): Promise<string[]> {
   const entries = (await admin.call('ACL', 'LOG', '100')) as unknown[][];
   return entries.map((entry) => {
@@ -54,7 +54,7 @@ async function denied(admin: Commands): Promise<string[]> {
   });
 }
 
-/** Runs a command that must succeed; gives what it printed. */
+/** Runs a command that must succeed; returns its output. */
 async function run(args: readonly string[], redis: string): Promise<string> {
   const { code, stdout, stderr } = await meercat([...args], { MEERCAT_REDIS: redis });
   assert.is(code, 0, `meercat ${args.join(' ')}: ${stderr}`);
@@ -70,7 +70,7 @@ async function untilFleet(reader: string, what: string, isGood: (view: FleetView
   });
 }
 
-test('Redis refuses the file as long as a password is not set', async () => {
+test('Redis rejects the file while a password is not set', async () => {
   await withTempDir(async (dir) => {
     const file = join(dir, 'meercat.acl');
     await writeFile(file, FILE);
@@ -130,12 +130,12 @@ test('a fleet works under these users, through a failover and a restart of Redis
                             hosts.some(({ name, operator }) => name === 'h1' && operator === 'drained'),
                           );
                           await run(['undrain', 'h1'], url('operator'));
-                          // What an operator said is put back into a Redis that came back empty.
+                          // Operator settings are restored in a Redis that came back empty.
                           await run(['eject', 'static'], url('operator'));
                           assert.match(await run(['why', 'GET', '/x'], url('operator')), /CAPACITY/);
                           await run(['status', '--costs'], url('reader'));
                           await run(['status', '--json'], url('operator'));
-                          // Nobody runs `meercat up` here, which it finds out by asking.
+                          // No `meercat up` is running, which the command detects.
                           const restart = await meercat(['restart'], { MEERCAT_REDIS: url('operator') });
                           assert.match(restart.stderr, /no meercat up answers/);
 
@@ -218,7 +218,7 @@ const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['balancer', ['keys', '*']],
 ];
 
-test('each user may do no more than its part', () =>
+test('each user has only the permissions of its role', () =>
   withGuardedRedis((_redis, url) =>
     withClients([url('reader'), url('agent'), url('operator'), url('balancer')], async (reader, agent, operator, balancer) => {
       const clients = { reader, agent, operator, balancer };
@@ -232,7 +232,7 @@ test('each user may do no more than its part', () =>
     }),
   ));
 
-/** The users as the page says that they are to be on a Cluster. */
+/** Sets the users as documented for a Cluster. */
 async function setClusterUsers(client: Commands): Promise<void> {
   const [, more = ''] = /add `([^`]+)` to each user, and load the file on every node/.exec(PAGE) ?? [];
   for (const line of LOADED.split('\n').filter((each) => each.startsWith('user meercat-'))) {

@@ -120,7 +120,7 @@ const FORMS: readonly [string, RedisAddress, string][] = [
 ];
 
 for (const [text, expected, described] of FORMS) {
-  test(`${text.trim()} is understood, and told without its password`, () => {
+  test(`${text.trim()} is parsed, and described without its password`, () => {
     const address = parseRedisAddress(text);
     assert.equal(address, expected);
     assert.is(describeAddress(address), described);
@@ -225,7 +225,7 @@ for (const text of WRONG) {
   });
 }
 
-test('a certificate beside an address without TLS is refused: it would go unnoticed that nothing is encrypted', () => {
+test('a certificate with an address without TLS is refused: the missing encryption would go unnoticed', () => {
   for (const variable of ['MEERCAT_REDIS_CA', 'MEERCAT_REDIS_CERT', 'MEERCAT_REDIS_KEY']) {
     for (const address of ['redis://h', 'redis+sentinel://h/m', 'redis+cluster://h']) {
       assert.throws(() => completeAddress(address, { [variable]: 'x.pem' }), new RegExp(`not encrypted, but ${variable} is set`));
@@ -233,7 +233,7 @@ test('a certificate beside an address without TLS is refused: it would go unnoti
   }
 });
 
-test('variables complete an address of their kind, and what it says itself comes first', () => {
+test('variables complete an address of their kind, and its own parameters take precedence', () => {
   const all = {
     MEERCAT_SENTINEL_PASSWORD: 'p w&',
     MEERCAT_SENTINEL_USERNAME: 'u',
@@ -261,7 +261,7 @@ test('variables complete an address of their kind, and what it says itself comes
   assert.equal([sentinelUsername, sentinelPassword], ['u', 'p w&']);
 });
 
-test('a description never holds user or password, whatever they are made of', () => {
+test('a description never contains user or password, whatever their characters', () => {
   for (const secret of ['hunter2', 'h', '6379', 'redis']) {
     const address = parseRedisAddress(`redis://admin-${secret}:pw-${secret}@host:1`);
     assert.is(describeAddress(address), 'redis://host:1');

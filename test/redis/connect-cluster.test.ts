@@ -22,14 +22,14 @@ async function statusOf(url: string): Promise<FleetView> {
   return JSON.parse(stdout) as FleetView;
 }
 
-/** Resolves when what stands in Redis is as it should be; read in this process, for it is asked often. */
+/** Polls the state in Redis until it is as expected; in this process, since it polls often. */
 function untilStatus(url: string, what: string, isGood: (view: FleetView) => boolean): Promise<unknown> {
   return withClients([url], (client) =>
     until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }),
   );
 }
 
-/** Starts a balancer without static hosts, and an agent for a real host: what is routed came through Redis. */
+/** Starts a balancer without static hosts, and an agent for a real host: routing depends on Redis. */
 function withBalancerAndAgent(
   url: string,
   fn: (balancer: RunningProcess, agent: RunningProcess, origin: string) => Promise<void>,
@@ -109,7 +109,7 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
     }
   }));
 
-/** The server that a subscription to this channel is connected to. */
+/** The server to which a subscription to this channel is connected. */
 async function subscribedTo(servers: readonly TestRedis[], channel: string): Promise<TestRedis> {
   return until(
     async () => {
@@ -124,7 +124,7 @@ async function subscribedTo(servers: readonly TestRedis[], channel: string): Pro
   );
 }
 
-test('a subscription gets what is published on any server, and moves to another when its own goes or hangs', () =>
+test('a subscription gets messages published on any server, and moves to another when its own goes down or hangs', () =>
   withCluster(3, async ({ url, servers }) => {
     const told: string[] = [];
     const got: string[] = [];

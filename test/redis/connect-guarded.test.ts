@@ -1,5 +1,5 @@
-// Sentinel with passwords of its own, and Sentinel and Cluster over TLS: who is let in, who is not and learns why.
-// Real servers, with a certificate authority of the test's own.
+// Sentinels with their own passwords, and Sentinel and Cluster over TLS: which clients are accepted, and which are
+// rejected with a reason. Real servers, with a private CA.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -67,7 +67,7 @@ function isClean(child: RunningProcess): void {
   for (const secret of Object.values(SECRETS)) assert.not.ok(child.lines.join('\n').includes(secret), 'a secret in the log');
 }
 
-test('a Sentinel has a password of its own: who has both is let in, and who has one learns which is wrong', () =>
+test('a Sentinel has a password of its own: a client with both is accepted, and one with a single one learns which is wrong', () =>
   withSentinel(async ({ url }) => {
     const own = url.replace('//', `//:${SECRETS.password}@`);
     assert.is(await reasonFor(`${own}?sentinelPassword=${SECRETS.sentinelPassword}`), 'connected');
@@ -87,7 +87,7 @@ test('a fleet behind such a Sentinel elects a master and follows a failover; the
     const env = { MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword };
     await withBalancer(redis, env, async (child) => {
       await untilMaster(child);
-      // Sooner than the old master lets its clients go: so the Sentinels' own announcement came through.
+      // Earlier than the old master disconnects its clients: so the Sentinels' announcement arrived.
       await group.sentinel.call('SENTINEL', 'FAILOVER', 'mymaster');
       await until(async () => (await group.masterPort()) === group.servers[1].port, { timeoutMs: FAILOVER_MS, what: 'the failover' });
       await withClients([group.servers[1].url.replace('//', `//:${SECRETS.password}@`)], async (next) => {
@@ -137,7 +137,7 @@ test('a balancer without the password of its Sentinel says so once, and serves i
     SECRETS,
   ));
 
-test('over TLS a fleet trusts its Sentinel and both servers by the authority that it is given, and follows a failover', () =>
+test('over TLS a fleet trusts its Sentinel and both servers by the configured CA, and follows a failover', () =>
   withCertificates((tls) =>
     withSentinel(
       async (group) => {
@@ -163,7 +163,7 @@ test('over TLS a fleet trusts its Sentinel and both servers by the authority tha
               MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword,
             });
             assert.is(code, 0, stderr);
-            // On a busy machine the command's own time can be over first.
+            // On a busy machine the command's own timeout can expire first.
             let refusal = '';
             await until(
               async () => {
@@ -199,7 +199,7 @@ test('a certificate that does not name the address of a Sentinel is refused', ()
     );
   }));
 
-test('over TLS a fleet works on a Cluster, whose servers are trusted by the authority that it is given', () =>
+test('over TLS a fleet works on a Cluster, whose servers are trusted by the configured CA', () =>
   withCertificates((tls) =>
     withCluster(
       3,
@@ -240,7 +240,7 @@ test('over TLS a fleet works on a Cluster, whose servers are trusted by the auth
     ),
   ));
 
-test('a Cluster that is given by names, and answers with names, needs no addresses in its certificate', () =>
+test('a Cluster that is configured by names, and announces names, needs no addresses in its certificate', () =>
   withCertificates((tls) => {
     const named = tls.issue('named', { names: ['localhost'] });
     const args = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];

@@ -1,5 +1,5 @@
-// A fleet whose Redis is what a Sentinel says it is: it finds the master, and the next one after a failover,
-// while its balancers go on serving. Real servers, a real Sentinel.
+// A fleet behind Sentinel: it finds the master, and the next one after a failover, while its balancers keep serving.
+// Real servers, a real Sentinel.
 
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
@@ -16,7 +16,7 @@ const test = suite('sentinel');
 
 const FAILOVER_MS = 20_000;
 
-/** A master that is replaced in good order lets its clients go after 8 s only; the Sentinels tell of it at once. */
+/** In a manual failover the old master disconnects its clients only after 8 s; the Sentinels announce the switch at once. */
 const TOLD_MS = 6000;
 
 async function statusOf(url: string): Promise<FleetView> {
@@ -25,7 +25,7 @@ async function statusOf(url: string): Promise<FleetView> {
   return JSON.parse(stdout) as FleetView;
 }
 
-/** Sends one request after the other until `fn` is through; gives how many were not answered with 200. */
+/** Sends sequential requests while `fn` runs; counts those without a 200. */
 async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: number; failed: number }> {
   const counts = { sent: 0, failed: 0 };
   const over = new AbortController();
@@ -51,7 +51,7 @@ async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: 
   return counts;
 }
 
-/** A subscription, with what it told of itself and what it got. */
+/** A subscription, with its events and its messages. */
 async function withChannel(url: string, fn: (told: string[], got: string[]) => Promise<void>): Promise<void> {
   const told: string[] = [];
   const got: string[] = [];
@@ -79,7 +79,7 @@ for (const [how, isKilled] of [
         withServer(
           (_request, response) => void response.end('hello'),
           (host) => {
-            // One of the Sentinels is away all the time.
+            // One of the Sentinels is down all the time.
             const redis = group.url.replace('//', '//127.0.0.1:1,');
             const flags = [
               '--redis',
@@ -116,7 +116,7 @@ for (const [how, isKilled] of [
                   what: 'the failover',
                 });
                 await withClients([group.servers[1].url], async (next) => {
-                  // What the old master held may have reached the new one; what counts is what is written there from now on.
+                  // The old master's data may have been replicated to the new one; only writes from now on count.
                   await next.del('meercat:balancer:b1', 'meercat:hosts', 'meercat:master');
                   const timeoutMs = isKilled ? FAILOVER_MS : TOLD_MS;
                   await until(async () => (await next.exists('meercat:balancer:b1', 'meercat:hosts', 'meercat:master')) === 3, {
@@ -128,7 +128,7 @@ for (const [how, isKilled] of [
                   });
                 });
               });
-              // Who is back before the Sentinels' word is out goes once more.
+              // A client that reconnects before the Sentinels' announcement reconnects once more.
               assert.match(told.join(' '), /^ready( lost ready){1,2}$/);
               assert.ok(sent > 20, `${sent} requests`);
               assert.is(failed, 0, `${failed} of ${sent} requests`);
@@ -150,7 +150,7 @@ for (const [how, isKilled] of [
     ));
 }
 
-test('who is told to connect anew while it asks the Sentinels goes on asking; who is told to end ends', async () => {
+test('a client told to reconnect while it queries the Sentinels keeps querying; one told to end ends', async () => {
   const port = await freePort();
   const client = openCommands(parseRedisAddress(`redis+sentinel://127.0.0.1:${port}/mymaster`));
   await until(() => client.status === 'connecting');
@@ -171,7 +171,7 @@ test('who is told to connect anew while it asks the Sentinels goes on asking; wh
   }
 });
 
-test('while no Sentinel answers a balancer serves its static hosts, and says once that Redis is away', () =>
+test('while no Sentinel answers a balancer serves its static hosts, and logs once that Redis is unreachable', () =>
   withServer(
     (_request, response) => void response.end('hello'),
     (host) => {

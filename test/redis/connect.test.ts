@@ -1,4 +1,4 @@
-// Connections to one real Redis: who is let in, what a loss looks like, and that a subscription restores itself.
+// Connections to one real Redis: authentication, connection loss, and subscriptions that restore themselves.
 // Sentinel and Cluster have files of their own.
 
 import { execFile } from 'node:child_process';
@@ -15,7 +15,7 @@ import { areReady, withClients } from '../support/redis-client.js';
 
 const test = suite('connections to redis');
 
-/** What a connection told, in order; its reasons after `lost: `. */
+/** The events of a connection, in order; reasons after `lost: `. */
 function listen(): { told: string[]; events: { onReady(): void; onLost(reason: string): void } } {
   const told: string[] = [];
   return { told, events: { onReady: () => void told.push('ready'), onLost: (reason) => void told.push(`lost: ${reason}`) } };
@@ -31,7 +31,7 @@ async function reasonFor(url: string, timeoutMs = 5000): Promise<string> {
   return 'connected';
 }
 
-test('a password, or a user with one, is let in; percent-encoded ones are decoded', () =>
+test('a password, or a user with one, is accepted; percent-encoded ones are decoded', () =>
   withRedis(
     { args: ['--requirepass', 'p@ss/w:rd', '--user', 'ann', 'on', '>a%b&c=d', '~meercat:*', '&meercat:*', '+@all'] },
     async ({ port }) => {
@@ -41,7 +41,7 @@ test('a password, or a user with one, is let in; percent-encoded ones are decode
     },
   ));
 
-test('who is not let in learns why, at once and not at the deadline', () =>
+test('a rejected client gets the reason at once and not at the deadline', () =>
   withRedis({ args: ['--requirepass', 'x', '--user', 'ann', 'on', '>y', '~meercat:*', '&meercat:*', '+@all'] }, async ({ port }) => {
     const started = performance.now();
     assert.match(await reasonFor(`redis://127.0.0.1:${port}`, 20_000), /^Redis wants a password \(NOAUTH\): give it /);
@@ -69,7 +69,7 @@ test('a database is chosen by its number; one that does not exist is refused, ne
     assert.match(await reasonFor(`${url}/99`), /DB index is out of range/);
   }));
 
-test('a Redis that comes within the deadline is waited for', () =>
+test('a Redis that starts within the deadline is waited for', () =>
   withRedis(async (redis) => {
     await redis.kill();
     const reason = reasonFor(redis.url, 10_000);
@@ -77,7 +77,7 @@ test('a Redis that comes within the deadline is waited for', () =>
     assert.is(await reason, 'connected');
   }));
 
-test('an address where nobody answers is given up at the deadline, with the reason', async () => {
+test('an unreachable address fails at the deadline, with the reason', async () => {
   assert.is(await reasonFor(`redis://127.0.0.1:${await freePort()}`, 300), 'connection refused');
   assert.is(await reasonFor('redis://no-such-host.invalid', 1000), 'the name is not known');
   await withRedis(async (redis) => {
@@ -86,7 +86,7 @@ test('an address where nobody answers is given up at the deadline, with the reas
   });
 });
 
-test('each loss and each return is told once, however many attempts lie between', () =>
+test('each loss and each return is reported once, however many attempts lie between', () =>
   withRedis(async (redis) => {
     const { told, events } = listen();
     const client = openCommands(parseRedisAddress(redis.url), events);
@@ -108,7 +108,7 @@ test('each loss and each return is told once, however many attempts lie between'
     }
   }));
 
-test('a connection that never was there is told lost once too', async () => {
+test('a connection that never succeeded is reported lost once too', async () => {
   const { told, events } = listen();
   const client = openCommands(parseRedisAddress(`redis://127.0.0.1:${await freePort()}`), events);
   let attempts = 0;
@@ -118,7 +118,7 @@ test('a connection that never was there is told lost once too', async () => {
   assert.equal(told, ['lost: connection refused']);
 });
 
-test('no command waits for a Redis that is away or hangs', () =>
+test('no command waits for a Redis that is down or hangs', () =>
   withRedis(async (redis) => {
     const client = openCommands(parseRedisAddress(redis.url));
     try {
@@ -152,11 +152,11 @@ test('no command waits for a Redis that is away or hangs', () =>
     }
   }));
 
-test('a Redis that hangs is noticed and, when it goes on, found again', () =>
+test('a Redis that hangs is noticed, and used again when it resumes', () =>
   withRedis(async (redis) => {
     const { told, events } = listen();
     const client = openCommands(parseRedisAddress(redis.url), events);
-    // Who never asks does not notice: a balancer's heartbeat is what asks.
+    // An idle client does not notice; in a balancer the heartbeat polls.
     const asking = setInterval(() => client.ping().catch(() => undefined), 200);
     try {
       await has(told, 1);
@@ -182,7 +182,7 @@ test('untilReady gives up at its deadline, and leaves no listener behind', async
   client.disconnect();
 });
 
-/** A subscription to one channel, with what it told and what it got. */
+/** A subscription to one channel, with its events and its messages. */
 async function withSubscription(
   redis: TestRedis,
   channel: string,
@@ -217,14 +217,14 @@ test('a subscription is ready when Redis has confirmed it: nothing published aft
     ),
   ));
 
-test('what is published while a subscription is held is read when it is released', () =>
+test('messages published while a subscription is held are read when it is released', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withSubscription(redis, 'channel', async (told, got, subscription) => {
         await has(told, 1);
         subscription.hold();
         for (let i = 1; i <= 50; i++) await client.publish('channel', String(i));
-        // Each of these was answered: Redis had sent the message before.
+        // Each PUBLISH was answered, so Redis has sent the message.
         assert.equal(got, []);
         subscription.release();
         await has(got, 50);
@@ -234,7 +234,7 @@ test('what is published while a subscription is held is read when it is released
     ),
   ));
 
-test('a subscription that is closed while it is held lets go of its connection at once', () =>
+test('a subscription that is closed while it is held closes its connection at once', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
       withSubscription(redis, 'channel', async (told, _got, subscription) => {
@@ -264,7 +264,7 @@ test('a subscription that is held, or released twice, restores itself all the sa
     }),
   ));
 
-test('a subscription restores itself each time that Redis comes back, and says so each time', () =>
+test('a subscription restores itself each time Redis comes back, and reports it each time', () =>
   withRedis((redis) =>
     withSubscription(redis, 'channel', async (told, got) => {
       await has(told, 1);
@@ -299,7 +299,7 @@ test('a subscription notices a Redis that hangs, although it expects to hear not
     }),
   ));
 
-test('a subscription that Redis forbids is told lost once, and taken up as soon as it is allowed', () =>
+test('a subscription that Redis denies is reported lost once, and resumes as soon as it is allowed', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>x', '~*', 'resetchannels', '+@all'] }, (redis) =>
     withClients([redis.url], async (admin) => {
       const { told, events } = listen();
@@ -321,7 +321,7 @@ test('a subscription that Redis forbids is told lost once, and taken up as soon 
     }),
   ));
 
-test('a closed subscription is silent and lets the process end', async () => {
+test('a closed subscription is silent and does not keep the process alive', async () => {
   await withRedis(async (redis) => {
     const { told, events } = listen();
     const subscription = openSubscription(parseRedisAddress(redis.url), ['channel'], () => told.push('a message'), events);
@@ -360,7 +360,7 @@ async function withTlsRedis(fn: (url: string, certificate: string) => Promise<vo
   });
 }
 
-test('over TLS a balancer joins the fleet when its certificate authority is known; one that is not known is refused', () =>
+test('over TLS a balancer joins the fleet if the CA is configured; an unknown CA is rejected', () =>
   withTlsRedis(async (url, certificate) => {
     const trusted = { NODE_EXTRA_CA_CERTS: certificate };
     await withMeercat(
@@ -381,7 +381,7 @@ test('over TLS a balancer joins the fleet when its certificate authority is know
     );
   }));
 
-test('TLS is never left out: a Redis that does not speak it is refused', () =>
+test('TLS is never downgraded: a Redis without it is rejected', () =>
   withRedis(async ({ port }) => {
     assert.is.not(await reasonFor(`rediss://127.0.0.1:${port}`, 1000), 'connected');
   }));

@@ -1,4 +1,4 @@
-// What balancers say of themselves, on a real Redis: heartbeats, the order of succession, settings, events.
+// Balancer state on a real Redis: heartbeats, the order of succession, settings, events.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -32,7 +32,7 @@ const failure = (promise: Promise<unknown>): Promise<Error | null> =>
     (thrown) => thrown as Error,
   );
 
-test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings back how the fleet stands', () =>
+test('a heartbeat writes the balancer’s hash for 3 s and its place, and returns the state of the fleet', () =>
   withStage(async (client) => {
     await client.hset(KEYS.master, 'name', 'b1');
     await client.set(KEYS.term, '12');
@@ -52,7 +52,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and brings
     assert.is(await client.zscore(KEYS.balancers, 'b1'), '1000');
   }));
 
-test('the order is that of joining, whoever beats last', () =>
+test('the order is that of joining, independent of the latest heartbeat', () =>
   withStage(async (client) => {
     for (const [name, joinedAtMs] of [
       ['late', 3000],
@@ -64,7 +64,7 @@ test('the order is that of joining, whoever beats last', () =>
     assert.equal((await heartbeat(client, KEYS, 'late', 3000, FIELDS)).order, ['first', 'middle', 'late']);
   }));
 
-test('whoever beats first has the name, until the heartbeat runs out or the balancer leaves', () =>
+test('the first heartbeat claims the name, until it expires or the balancer leaves', () =>
   withStage(async (client) => {
     const beat = (instance: string, mayClaim = true) =>
       heartbeat(
@@ -104,7 +104,7 @@ test('whoever beats first has the name, until the heartbeat runs out or the bala
     );
   }));
 
-test('what would keep a name for good is garbage: a heartbeat that never runs out, or a key of another type', () =>
+test('a heartbeat without expiry, or a key of another type, is garbage and does not hold a name forever', () =>
   withStage(async (client) => {
     await client.hset(KEYS.balancer('b1'), 'instance', 'i-0', 'stale', 'x');
     await client.set(KEYS.balancer('b2'), 'x', 'PX', 60_000);
@@ -116,7 +116,7 @@ test('what would keep a name for good is garbage: a heartbeat that never runs ou
     );
   }));
 
-test('a balancer that may not run scripts is at least to be seen', () =>
+test('a balancer without permission for scripts is still visible', () =>
   withStage(async (client) => {
     await client.call('ACL', 'SETUSER', 'plain', 'on', '>pw', '~*', '&*', '+@all', '-@scripting');
     await client.call('AUTH', 'plain', 'pw');
@@ -127,7 +127,7 @@ test('a balancer that may not run scripts is at least to be seen', () =>
     );
   }));
 
-test('what a heartbeat reads is not trusted: names, the master, the term', () =>
+test('data read by a heartbeat is not trusted: names, the master, the term', () =>
   withStage(async (client) => {
     await client.zadd(KEYS.balancers, 1, '\u001b[31m', 2, 'a b', 3, 'fine', 4, '');
     for (const [master, term] of [
@@ -145,7 +145,7 @@ test('what a heartbeat reads is not trusted: names, the master, the term', () =>
     }
   }));
 
-test('a Redis that knows a lower term than was seen is told the one above that, since one election may have been missed, and never a lower one', () =>
+test('a Redis with a lower term than the highest seen is raised to one above that, since one election may have been missed, and never lowered', () =>
   withStage(async (client) => {
     for (const [before, seen, after] of [
       [null, 7, '8'],
@@ -162,7 +162,7 @@ test('a Redis that knows a lower term than was seen is told the one above that, 
     }
   }));
 
-test('a heartbeat tells whether this balancer still had its place', () =>
+test('a heartbeat returns whether this balancer was still listed', () =>
   withStage(async (client) => {
     assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).wasListed, false);
     assert.is((await heartbeat(client, KEYS, 'b1', 1, FIELDS)).wasListed, true);
@@ -179,7 +179,7 @@ test('a balancer that leaves takes its hash and its place with it', () =>
     assert.equal((await heartbeat(client, KEYS, 'b2', 2, FIELDS)).order, ['b2']);
   }));
 
-test('those whose heartbeats stopped are pruned, and named', () =>
+test('balancers without a heartbeat are pruned, and their names returned', () =>
   withStage(async (client) => {
     for (const [i, name] of ['b1', 'b2', 'b3', 'b4'].entries()) await heartbeat(client, KEYS, name, i, FIELDS);
     await client.del(KEYS.balancer('b2'), KEYS.balancer('b4'));
@@ -189,7 +189,7 @@ test('those whose heartbeats stopped are pruned, and named', () =>
     assert.equal(await pruneBalancers(client, KEYS, []), []);
   }));
 
-test('those that live are counted: whose last heartbeat stands', () =>
+test('live balancers are counted: those whose heartbeat has not expired', () =>
   withStage(async (client) => {
     assert.is(await countBalancers(client, KEYS), 0);
     for (const [i, name] of ['b1', 'b2', 'b3'].entries()) await heartbeat(client, KEYS, name, i, FIELDS);
@@ -217,7 +217,7 @@ test('an event is published as one line that can be read', () =>
     }
   }));
 
-test('on a full Redis a heartbeat still tells how the fleet stands', () =>
+test('on a full Redis a heartbeat still returns the state of the fleet', () =>
   withStage(
     async (client) => {
       await heartbeat(client, KEYS, 'b1', 1, FIELDS);
@@ -238,7 +238,7 @@ test('on a full Redis a heartbeat still tells how the fleet stands', () =>
     ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'],
   ));
 
-test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pruned', () =>
+test('without Redis a heartbeat rejects soon, with a reason, and nobody is pruned', () =>
   withStage(async (client, redis) => {
     redis.pause();
     const startMs = performance.now();
@@ -248,12 +248,12 @@ test('without Redis a heartbeat rejects, soon and for a reason, and nobody is pr
     await redis.kill();
     assert.is.not((await failure(heartbeat(client, KEYS, 'b1', 1, FIELDS)))?.message ?? '', '');
     assert.is.not((await failure(publishEvent(client, KEYS, { kind: 'host-up', name: 'h' })))?.message ?? '', '');
-    // Nobody is taken for dead because Redis is.
+    // An outage of Redis must not make balancers count as dead.
     assert.equal(await pruneBalancers(client, KEYS, ['b1']), []);
     assert.is.not((await failure(leaveFleet(client, KEYS, 'b1', 'i-1')))?.message ?? '', '');
   }));
 
-test('a user without scripting takes no name that another one has', () =>
+test('a balancer without permission for scripts takes no name that another one holds', () =>
   withStage(async (client, redis) => {
     await client.acl('SETUSER', 'poor', 'on', '>x', '~*', '&*', '+@all', '-@scripting');
     await withClients([redis.url.replace('//', '//poor:x@')], async (poor) => {
@@ -270,7 +270,7 @@ test('a user without scripting takes no name that another one has', () =>
     });
   }));
 
-test('a heartbeat that lasts longer than heartbeats do is garbage, and holds no name', () =>
+test('a heartbeat with a TTL longer than a heartbeat’s is garbage, and holds no name', () =>
   withStage(async (client) => {
     for (const ttlMs of [3_600_000, HEARTBEAT_TTL_MS + 5000]) {
       await client.hset(KEYS.balancer('b1'), 'instance', 'i-of-old', 'machine', 'm');

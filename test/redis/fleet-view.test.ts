@@ -1,5 +1,5 @@
-// The fleet as people see it, read from a real Redis that anyone may have written to: wrong types, control
-// characters, numbers that are none, names without content, and a hundred thousand keys of other programs.
+// The view of the fleet, read from a real Redis that anyone may have written to: wrong types, control characters, invalid
+// numbers, names without hashes, and a hundred thousand keys of other programs.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -29,7 +29,7 @@ test('an empty Redis is an empty fleet', () =>
     });
   }));
 
-test('what balancers and the master wrote is read back', () =>
+test('data written by balancers and the master is read back', () =>
   withStage(async (client) => {
     const since = '2026-01-01T00:00:00.000Z';
     await heartbeat(client, KEYS, 'b1', 1, {
@@ -118,7 +118,7 @@ test('what balancers and the master wrote is read back', () =>
     });
   }));
 
-test('a key of another type is said, and the rest is read', () =>
+test('a key of another type is reported, and the rest is read', () =>
   withStage(async (client) => {
     await client.set(KEYS.balancers, 'x');
     await client.rpush(KEYS.term, 'x');
@@ -227,7 +227,7 @@ test('among 100,000 keys of other programs a fleet is read as fast as without, a
     );
   }));
 
-test('thousands of hosts are read in batches, in the order that people count', () =>
+test('thousands of hosts are read in batches, in natural order', () =>
   withStage(async (client) => {
     const rows = Array.from({ length: 2500 }, (_, i) => buildRow(`h${i}`));
     await client.set(KEYS.term, `1 ${mastershipOf(1)}`);

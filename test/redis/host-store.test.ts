@@ -1,5 +1,5 @@
-// What the master writes of hosts, on a real Redis: fenced by terms, published first, with fields and
-// lifetimes that people can read with redis-cli. What Redis refuses or does not answer is an outcome.
+// The master's writes of hosts to a real Redis: fenced by terms, published first, with fields and TTLs that can be read
+// with redis-cli. A rejection or a timeout is an outcome.
 
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
@@ -23,18 +23,18 @@ const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 interface Stage {
   readonly redis: TestRedis;
   readonly client: Commands;
-  /** Everything that was published on `stats`, decoded. */
+  /** All messages on `stats`, decoded. */
   readonly published: HostTable[];
   write(message: HostTable, rows?: readonly HostRow[], snapshot?: HostTable | null): Promise<WriteOutcome>;
 }
 
-/** A Redis, a connection, and someone who listens. */
+/** A Redis, a connection, and a subscriber. */
 function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): Promise<void> {
   return withRedis(options, (redis) =>
     withClients([redis.url], async (client) => {
       const published: HostTable[] = [];
       let isListening = false;
-      // A replica has its term from elsewhere.
+      // A replica gets its term by replication.
       let elected = options.args?.includes('--replicaof') ? Number.POSITIVE_INFINITY : 0;
       const subscription = openSubscription(
         parseRedisAddress(redis.url),
@@ -67,7 +67,7 @@ function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): 
   );
 }
 
-test('a flush publishes the change, writes the hosts with their lifetimes, and stores the snapshot', () =>
+test('a flush publishes the change, writes the hosts with their TTLs, and stores the snapshot', () =>
   withStage({}, async ({ client, published, write }) => {
     const rows = [
       buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, fleetRps: 9.99 }),
@@ -118,7 +118,7 @@ test('the keys of a flush are the ones that the design lists, and no others', ()
     assert.equal((await client.keys('*')).toSorted(), [KEYS.host('h1'), KEYS.hosts, KEYS.table, KEYS.term].toSorted());
   }));
 
-test('a master of an older term writes nothing, publishes nothing, and is told the newer term', () =>
+test('a master of an older term writes nothing, publishes nothing, and gets the newer term', () =>
   withStage({}, async ({ client, published, write }) => {
     assert.equal(await write(buildTable(5, 1, [buildRow('h1')])), { kind: 'written' });
     const before = await client.hgetall(KEYS.host('h1'));
@@ -146,7 +146,7 @@ test('a master of another mastership in the same term is fenced, and so is the f
     assert.equal(await write(buildTable(5, 2, [])), { kind: 'fenced', term: 6 });
   }));
 
-test('a Redis that lost the term, or has garbage there, is left as it is: the others are to see that its data was lost', () =>
+test('a Redis with a lost or garbage term is left unchanged: the others must see that its data was lost', () =>
   withStage({}, async ({ client, write }) => {
     await write(buildTable(2, 1, []));
     for (const garbage of ['abc', '-5', '1e300', 'nan', 'inf', '', '1', '2 ', '2abc', '0'.repeat(17) + '2']) {
@@ -157,7 +157,7 @@ test('a Redis that lost the term, or has garbage there, is left as it is: the ot
     }
   }));
 
-test('hosts that are gone are removed, and a change leaves the others as they are', () =>
+test('removed hosts are deleted, and a change leaves the others unchanged', () =>
   withStage({}, async ({ client, write }) => {
     await write(
       buildTable(
@@ -204,7 +204,7 @@ test('5,000 hosts are written in one flush', () =>
     await until(() => published[0]?.hosts.length === 5000);
   }));
 
-test('a key of the wrong type is no reason not to publish, and is written anew', () =>
+test('a key of the wrong type does not prevent publishing, and is overwritten', () =>
   withStage({}, async ({ client, published, write }) => {
     await client.set(KEYS.host('h1'), 'a string');
     await client.set(KEYS.hosts, 'another');
@@ -215,7 +215,7 @@ test('a key of the wrong type is no reason not to publish, and is written anew',
     await until(() => published.length === 1);
   }));
 
-test('a full Redis stores nothing, but every balancer still hears of the change', () =>
+test('a full Redis stores nothing, but every balancer still gets the change', () =>
   withStage({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] }, async ({ client, published, write }) => {
     await write(buildTable(2, 1, [buildRow('h1')]));
     await fillUp(client);
@@ -231,7 +231,7 @@ test('a full Redis stores nothing, but every balancer still hears of the change'
     assert.equal(await write(buildTable(1, 9, [])), { kind: 'fenced', term: 2 }, 'fencing needs no memory');
   }));
 
-test('a replica refuses, and that is an outcome', () =>
+test('a rejection by a replica is an outcome', () =>
   withRedis({ args: ['--repl-diskless-sync-delay', '0'] }, (primary) =>
     withStage({ args: ['--replicaof', `127.0.0.1 ${primary.port}`] }, ({ client, write }) =>
       withClients([primary.url], async (onPrimary) => {
@@ -251,7 +251,7 @@ test('a replica refuses, and that is an outcome', () =>
     ),
   ));
 
-test('a Redis that is away or hangs is an outcome too, and soon', () =>
+test('a Redis that is down or hangs soon gives an outcome too', () =>
   withStage({}, async ({ redis, write }) => {
     redis.pause();
     const startMs = performance.now();

@@ -1,5 +1,5 @@
-// The lease on Redis servers that are dead, hung, full or out of step: what no fake can show.
-// With three independent servers the lease needs two; the first carries the term and the master's hash.
+// The lease on Redis servers that are dead, hung, full or inconsistent, which no fake can show.
+// With three independent servers the lease needs two; the first holds the term and the master's hash.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -18,7 +18,7 @@ const ANN = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:0
 /** The identity of a mastership. */
 const M1 = '1'.repeat(32);
 
-/** Takes a term; gives it, or what became of the claim. */
+/** Takes a term; returns it, or the outcome of the claim. */
 async function take(store: LeaseStore): Promise<number | string> {
   const outcome = await store.takeTerm({ mastership: M1, floor: 0, mayFound: true }, ANN);
   return outcome.kind === 'taken' ? outcome.term : outcome.kind;
@@ -80,7 +80,7 @@ test('with two of three servers dead there is no lease, and nothing is left behi
     assert.is(await clients[0]?.exists(KEYS.lease), 0);
   }));
 
-test('one of three servers that comes back empty costs nobody the lease and lets nobody else have it', () =>
+test('if one of three servers comes back empty, the holder keeps the lease and nobody else can get it', () =>
   withThree(async ([a, b], servers, clients) => {
     const grant = await grantFor(a);
     await servers[2]?.restart();
@@ -122,8 +122,8 @@ test('a server that hangs makes each answer "unreachable" within about a second'
 test('one hung server of three slows nobody down', () =>
   withThree(async ([a], servers, clients) => {
     servers[2]?.pause();
-    // A command that was sent to the hung server before is given up before the lease's own would be. On a machine that
-    // stands still for all of that time no order shows: then it is looked at again.
+    // A command sent to the hung server earlier times out before the lease's own command. If the machine stalls for all of
+    // that time, the order can't be observed: then try again.
     for (let attempt = 1; ; attempt++) {
       let hasTimedOut = false;
       const ping = (clients[2] as Commands).ping().then(
@@ -140,11 +140,11 @@ test('one hung server of three slows nobody down', () =>
     }
   }));
 
-test('an attempt that hung does not hold the lease after the server goes on', () =>
+test('an attempt that hung does not hold the lease after the server resumes', () =>
   withRedis((redis) =>
     withClients([redis.url, redis.url], async (first, second) => {
       const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
-      // The scripts are known to the server, so that the commands below are those that do the work.
+      // The server has the scripts cached, so that the commands below do the work.
       await a.release(await grantFor(a));
       redis.pause();
       assert.is((await a.acquire()).kind, 'failed');
@@ -167,7 +167,7 @@ test('a full Redis lets a master renew its lease, and a new one be elected', () 
       assert.is(await a.refreshMaster({ term: 1, mastership: M1 }, ANN), 'written');
       await a.release(grant);
       await until(async () => (await b.look()).kind === 'free', { what: 'the lease to be free' });
-      // What the lease took up is filled too.
+      // Fill the memory that the lease used, too.
       await fillUp(first, 'more');
       assert.is((await b.acquire()).kind, 'acquired');
       assert.is(await take(b), 2);
@@ -176,7 +176,7 @@ test('a full Redis lets a master renew its lease, and a new one be elected', () 
     }),
   ));
 
-test('a user who may not write the master’s hash uses up no terms, and is told apart from a Redis that is away', () =>
+test('a user without permission to write the master’s hash uses up no terms, and is distinguished from an unreachable Redis', () =>
   withRedis((redis) =>
     withClients([redis.url], async (client) => {
       await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-hset');
@@ -208,7 +208,7 @@ test('a lease server that comes back empty has the lease again after the next re
     assert.is(outcome.kind, 'held');
   }));
 
-test('too few lease servers are a reason that can be told', () =>
+test('too few lease servers give a readable reason', () =>
   withThree(async ([a], servers, clients) => {
     await servers[1]?.kill();
     await servers[2]?.kill();

@@ -1,5 +1,5 @@
-// The contract of a LeaseStore: one suite that the fake of the simulations and the real one on a real
-// Redis both pass, so that what is proved of mastership on the fake holds on Redis.
+// The contract of a LeaseStore: one suite that both the fake of the simulations and the real store on a real Redis pass,
+// so that properties of mastership proved on the fake hold on Redis.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -15,7 +15,7 @@ const BOB = { name: 'bob', url: 'http://10.0.0.2:80', since: '2026-01-02T00:00:0
 /** The identities of two masterships. */
 const [M1, M2] = ['1'.repeat(32), '2'.repeat(32)] as [string, string];
 
-/** Takes a term; gives it, or what became of the claim. */
+/** Takes a term; returns it, or the outcome of the claim. */
 async function take(store: LeaseStore, floor: number, master: MasterFields, mastership = M1, mayFound = true): Promise<number | string> {
   const outcome = await store.takeTerm({ mastership, floor, mayFound }, master);
   return outcome.kind === 'taken' ? outcome.term : outcome.kind;

@@ -1,4 +1,4 @@
-// How often balancers say what they have in flight, and how that keeps to its share of a core.
+// The interval of load messages, and its adjustment to the CPU budget.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../
 
 const test = suite('load interval');
 
-test('13 ms in a small fleet, longer the more there are, and a second at most', () => {
+test('the interval is 13 ms in a small fleet, grows with the fleet, and is a second at most', () => {
   assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [13, 13, 50]);
   for (const [balancers, hosts] of [
     [80, 50],
@@ -18,7 +18,7 @@ test('13 ms in a small fleet, longer the more there are, and a second at most', 
   assert.is(loadIntervalMs(10_000, 10_000), 1000);
 });
 
-test('a table is answered, unless the last message was just before; without tables a balancer speaks all the same', () => {
+test('a balancer replies to a table, unless it has just sent a message; without tables it sends anyway', () => {
   const pace = new LoadPace();
   assert.ok(pace.answersTable(20, 1000), 'the first');
   assert.is(pace.took(true, true, 20, 1000), 200, 'the next table is on its way');
@@ -31,7 +31,7 @@ test('a table is answered, unless the last message was just before; without tabl
   assert.is(pace.took(false, true, 20, 1118), 80, 'nor to the table');
 });
 
-test('a thread that needs more than its share of a core waits longer, as far as it may, and less long when it can', () => {
+test('a thread above its CPU budget waits longer, up to the limit, and shorter again below it', () => {
   const budget = new ExchangeBudget();
   assert.is(budget.stretched(10, 40), 10);
   budget.take(0.031);
@@ -46,14 +46,14 @@ test('a thread that needs more than its share of a core waits longer, as far as 
   assert.is(budget.stretched(10, 1000), 10);
 });
 
-test('how long it may wait: the longer the fewer balancers there are, and always twice as long as wished', () => {
+test('the longest interval grows with fewer balancers, and is always at least twice the normal one', () => {
   assert.equal(
     [longestIntervalMs(4, 10), longestIntervalMs(0, 0), longestIntervalMs(64, 10), longestIntervalMs(4, 1000)],
     [52, 118, 31.375, 100],
   );
 });
 
-test('threads of one process share what it may need', () => {
+test('the threads of one process share its budget', () => {
   const budget = new ExchangeBudget(2);
   budget.take(0.016);
   assert.ok(budget.stretched(10, 40) > 10);

@@ -1,5 +1,5 @@
-// Fuzz of everything that reads messages: seeded damage to valid ones. A decoder never throws, gives either
-// a reason or a value that is sound throughout, and leaves the prototypes of all objects alone.
+// Fuzzes all message decoders with seeded mutations of valid messages. A decoder never throws, returns either a reason or
+// a fully valid value, and never changes prototypes.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -60,7 +60,7 @@ interface Subject {
   readonly check: (text: unknown) => Decoded<unknown>;
 }
 
-/** A decoder together with the check of what it lets through. */
+/** A decoder with a check of the values that it accepts. */
 const subject = <T>(text: string, decode: (text: unknown) => Decoded<T>, check: (value: T) => void): Subject => ({
   text,
   check(given) {
@@ -115,7 +115,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   event: subject(encodeEvent({ kind: 'master-elected', name: 'b', term: 4, detail: 'x' }, new Date(0)), decodeEvent, checkEvent),
 };
 
-/** Fails when any object would have a property that a message put there. */
+/** Fails if a message has polluted Object.prototype. */
 function checkPrototypes(): void {
   assert.equal(Object.keys(Object.prototype), []);
   const bare = {} as Record<string, unknown>;

@@ -1,5 +1,5 @@
-// Messages from outside: what is right survives the round trip, and what is wrong is dropped with the
-// right reason. Nothing that anyone can publish makes a decoder throw; the fuzz is in messages-fuzz.test.ts.
+// Messages from outside: valid ones survive the round trip, and invalid ones are dropped with the right reason. No
+// message makes a decoder throw; the fuzz tests are in messages-fuzz.test.ts.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -135,7 +135,7 @@ const HOSTILE_URLS = [
   {},
 ];
 
-test('reports survive the round trip, with figures that are not known and with a farewell', () => {
+test('reports survive the round trip, with unknown figures and as a goodbye', () => {
   for (const each of [
     REPORT,
     { ...REPORT, cpu: null, memory: null, cores: null, rps: null },
@@ -146,7 +146,7 @@ test('reports survive the round trip, with figures that are not known and with a
   }
 });
 
-test('who speaks in-band can say no goodbye, and nobody speaks otherwise', () => {
+test('an in-band report can’t be a goodbye, and there is no other origin than agent and in-band', () => {
   assert.equal(
     [
       report({ via: 'inband' }),
@@ -180,7 +180,7 @@ test('tables survive the round trip, whole and in part', () => {
   assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
 });
 
-test('a figure of the master that went wrong does not cost anyone the table: what it writes is what balancers take', () => {
+test('one bad figure of the master does not lose the table: it writes only what balancers accept', () => {
   for (const wrong of [1e9, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300]) {
     const figures = { work: wrong, capacity: wrong, speed: wrong };
     const hosts = TABLE.hosts.map((each) => Object.assign({}, each, figures, { fleetRps: wrong }));
@@ -224,21 +224,21 @@ test('what is not a JSON object is malformed', () => {
   }
 });
 
-test('another version is told from a wrong message', () => {
+test('another version is distinguished from a malformed message', () => {
   for (const v of [0, 2, '1', null, undefined, [1], 1.5]) {
     assert.equal([report({ v }), load({ v }), table({ v })], ['version', 'version', 'version']);
     assert.is(reasonOf(decodeEvent(changed(encodeEvent({ kind: 'host-up', name: 'h' }, new Date(0)), { v }))), 'version');
   }
 });
 
-test('what is too long is not even read', () => {
+test('an oversized message is not parsed', () => {
   assert.is(report({ x: 'x'.repeat(4096) }), 'oversized');
   assert.is(load({ x: 'x'.repeat(8 << 20) }), 'oversized');
   assert.is(table({ x: 'x'.repeat(16 << 20) }), 'oversized');
   assert.is(reasonOf(decodeEvent(`"${'x'.repeat(5000)}`)), 'oversized');
 });
 
-test('hostile names are dropped, wherever they stand', () => {
+test('hostile names are dropped in every field', () => {
   for (const name of HOSTILE_NAMES) {
     const isLong = typeof name === 'string' && name.length > 4000;
     assert.is(report({ host: name }), isLong ? 'oversized' : 'name', JSON.stringify(name));
@@ -253,14 +253,14 @@ test('hostile names are dropped, wherever they stand', () => {
   }
 });
 
-test('names like those of an object’s own members are names as any other', () => {
+test('names such as `constructor` are ordinary names', () => {
   for (const name of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'A', '0', 'h-1.eu:8080_x', 'a'.repeat(128)]) {
     assert.is(report({ host: name }), 'ok');
     assert.is(row({ name }), 'ok');
   }
 });
 
-test('URLs that are no plain origin are dropped, wherever they stand', () => {
+test('URLs that are not a plain origin are dropped in every field', () => {
   for (const url of HOSTILE_URLS) {
     assert.equal(
       [report({ url }), row({ url }), load({ statics: [{ name: 's', url }] })],
@@ -270,7 +270,7 @@ test('URLs that are no plain origin are dropped, wherever they stand', () => {
   }
 });
 
-test('URLs are brought to one form', () => {
+test('URLs are normalized', () => {
   for (const [given, origin] of [
     ['HTTP://H:80/', 'http://h'],
     ['https://h:443', 'https://h'],
@@ -281,7 +281,7 @@ test('URLs are brought to one form', () => {
   }
 });
 
-test('figures out of range drop the report; those that are absent or null are not known', () => {
+test('figures out of range drop the report; absent or null ones are unknown', () => {
   const wrong: unknown[] = [-0.1, 1.1, -1e308, 1e308, 'NaN', '0.5', '', true, [], {}, [0.5]];
   for (const figure of wrong) {
     for (const field of ['cpu', 'memory']) assert.is(report({ [field]: figure }), 'out_of_range', `${field} ${String(figure)}`);
@@ -302,7 +302,7 @@ test('figures out of range drop the report; those that are absent or null are no
   assert.equal(bare, { host: 'h', url: 'http://h', cpu: null, memory: null, cores: null, rps: null, bye: false, intervalMs: 1000 });
 });
 
-test('numbers beyond all bounds (1e999 is Infinity once parsed) are dropped, wherever they stand', () => {
+test('infinite numbers (1e999 parses as Infinity) are dropped in every field', () => {
   for (const number of ['1e999', '-1e999']) {
     const put = (text: string, from: RegExp) => {
       assert.match(text, from);
@@ -319,7 +319,7 @@ test('numbers beyond all bounds (1e999 is Infinity once parsed) are dropped, whe
   }
 });
 
-test('a farewell and other flags must be what they are', () => {
+test('a goodbye and other flags must be booleans', () => {
   for (const bye of ['true', 1, 0, null, {}]) assert.is(report({ bye }), 'malformed');
   for (const full of ['true', 1, {}]) assert.is(valueOf(decodeLoad(changed(encodeLoad(LOAD), { full }))).isFull, false);
 });
@@ -336,11 +336,11 @@ test('counts must be counts', () => {
   );
 });
 
-test('a host that comes and goes in one table is no table', () => {
+test('a table that both adds and removes a host is rejected', () => {
   assert.is(table({ gone: ['h-other', TABLE.hosts[0]?.name] }), 'malformed');
 });
 
-test('what is said of answers must be amounts', () => {
+test('figures about responses must be non-negative numbers', () => {
   const [first] = (JSON.parse(encodeLoad(LOAD)) as { hosts: unknown[][] }).hosts as [unknown[]];
   const withAt = (at: number, value: unknown) => load({ hosts: [first.with(at, value)] });
   assert.is(withAt(5, 1), 'ok');
@@ -348,7 +348,7 @@ test('what is said of answers must be amounts', () => {
     for (const value of [-1, '1', null, [], {}, true, 2 ** 60]) assert.is(withAt(at, value), 'malformed', `${at} ${String(value)}`);
 });
 
-test('lists must be lists of what they should hold, and 100,000 wrong entries are soon dropped', () => {
+test('lists must hold valid entries, and 100,000 invalid ones are dropped quickly', () => {
   for (const likelyBogus of [null, {}, 'h', 7]) assert.is(table({ likelyBogus }), 'malformed');
   for (const hosts of [null, undefined, {}, 'h', 7, [null], [7], [{}], [[]], [['h']], ['h']]) {
     assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));

@@ -1,5 +1,5 @@
-// Publishing past the command queue of a connection: what is published comes through, and answers to commands go
-// on meeting their commands, whatever the server can and whatever happens to the connection.
+// Publishing past the command queue of a connection: messages arrive, and replies still match their commands, whatever
+// the server supports and whatever happens to the connection.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,7 @@ import { areReady, withClients } from '../support/redis-client.js';
 
 const test = suite('quiet publish');
 
-/** Hands out a publisher, its connection, and what a subscriber of `news` heard. */
+/** Provides a publisher, its connection, and the messages of a subscriber to `news`. */
 async function withPublisher(
   url: string,
   { port }: TestRedis,
@@ -31,7 +31,7 @@ async function withPublisher(
         client,
         (level, message, fields) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
       );
-      // By then it knows what the server can, and that the channel is allowed.
+      // By then it knows what the server supports, and that the channel is allowed.
       publisher.publish('news', 'the first');
       for (let i = 0; i < 3; i++) await client.ping();
       await until(() => heard.includes('the first') || lines.length > 0 || undefined, { what: 'the first text, or why it was denied' });
@@ -43,7 +43,7 @@ async function withPublisher(
   }
 }
 
-/** Publishes these between commands, each of which must get the answer to itself. */
+/** Publishes these between commands, each of which must get its own reply. */
 async function publishAmongCommands(publisher: QuietPublisher, client: Commands, texts: readonly string[]): Promise<void> {
   const answers = texts.map((text, i) => {
     const set = client.set(`key:${i}`, text);
@@ -63,23 +63,23 @@ const TEXTS = [
   ...Array.from({ length: 200 }, (_, i) => `text ${i}`),
 ];
 
-/** How many commands CLIENT REPLY came to Redis. */
+/** Number of CLIENT REPLY commands that Redis has received. */
 async function repliesAsked(client: Commands): Promise<number> {
   return Number(/cmdstat_client\|reply:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
 }
 
-test('what is published comes in order, without answers, and other commands get theirs', () =>
+test('messages arrive in order without replies, and other commands get theirs', () =>
   withRedis((redis) =>
     withPublisher(redis.url, redis, async (publisher, client, heard) => {
       await publishAmongCommands(publisher, client, TEXTS);
       await until(() => heard.length >= TEXTS.length || undefined, { what: 'all texts' });
       assert.equal(heard, TEXTS);
-      // Each of them, and the question whether that can be.
+      // One per message, and one for the probe.
       assert.is(await repliesAsked(client), TEXTS.length + 1);
     }),
   ));
 
-test('a user who may not ask for that publishes with answers', () =>
+test('a user without CLIENT publishes with replies', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', '&*', '+@all', '-client'] }, (redis) =>
     withPublisher(`redis://ann:y@127.0.0.1:${redis.port}`, redis, async (publisher, client, heard) => {
       await publishAmongCommands(publisher, client, TEXTS);
@@ -89,7 +89,7 @@ test('a user who may not ask for that publishes with answers', () =>
     }),
   ));
 
-test('a channel that is denied is said once, although denials would not be answered; one that is allowed later is used', () =>
+test('a denied channel is logged once, although denials get no reply; one that is allowed later is used', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>y', '~*', 'resetchannels', '+@all'] }, (redis) =>
     withPublisher(`redis://ann:y@127.0.0.1:${redis.port}`, redis, async (publisher, client, heard, lines) => {
       for (let i = 0; i < 10; i++) publisher.publish('news', 'denied');
@@ -109,7 +109,7 @@ test('a channel that is denied is said once, although denials would not be answe
     }),
   ));
 
-test('while there is no connection nothing is published, and after it came back it is', () =>
+test('nothing is published without a connection, and publishing resumes after a reconnect', () =>
   withRedis((redis) =>
     withPublisher(redis.url, redis, async (publisher, client, heard) => {
       await redis.kill();
@@ -128,12 +128,12 @@ test('while there is no connection nothing is published, and after it came back 
       );
       assert.not.ok(heard.includes('lost'));
       await publishAmongCommands(publisher, client, TEXTS);
-      // It was found out anew what this server can.
+      // The server was probed again.
       assert.ok((await repliesAsked(client)) > TEXTS.length);
     }),
   ));
 
-test('a Redis that takes nothing any more is not written to without end', () =>
+test('the buffer for a Redis that stops reading is bounded', () =>
   withRedis((redis) =>
     withPublisher(redis.url, redis, async (publisher) => {
       redis.pause();

@@ -1,5 +1,5 @@
-// What Redis refuses while it can be reached: a password that was changed, rights that are missing. It is said with what
-// to do, once, by everyone who meets it, and nothing but log lines stands in a log.
+// Rejections by a reachable Redis: a changed password, missing permissions. Each process logs them once, with advice, and
+// logs contain nothing but log lines.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,7 @@ import { withCluster } from '../support/redis-group.js';
 
 const test = suite('refusals of redis');
 
-test('a password that is changed while connected is told as such after the loss, once, and what comes next too', () =>
+test('a password changed while connected is reported as such after the loss, once, and so is the next reason', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>old', '~*', '&*', '+@all'] }, (redis) =>
     withClients([redis.url], async (admin) => {
       const told: string[] = [];
@@ -53,7 +53,7 @@ test('a balancer whose password was changed says so in its log, once, and so doe
           await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 2, {
             what: 'three heartbeats',
           });
-          // That no master is heard, which it leads to after 3 s, is another line.
+          // After 3 s another line follows: no master is heard.
           assert.equal(
             logOf(child).filter(
               ({ level, msg, reason }) => level === 'warn' && String(msg).startsWith('redis ') && String(reason).includes('WRONGPASS'),
@@ -72,7 +72,7 @@ test('a balancer whose password was changed says so in its log, once, and so doe
     }),
   ));
 
-test('what a user may not do is named: in the log of a balancer and of an agent, and to whoever asks', () =>
+test('a missing permission is named in the log of a balancer and of an agent, and by `status`', () =>
   withRedis(
     {
       args: [
@@ -127,7 +127,7 @@ test('what a user may not do is named: in the log of a balancer and of an agent,
     },
   ));
 
-test('a password that a Cluster does not need is no reason to print anything but log lines', () =>
+test('with an unneeded Cluster password, nothing but log lines is printed', () =>
   withCluster(1, ({ url }) => {
     const flags = ['--redis', url.replace('//', '//:s3cret@'), '--namespace', '{meercat}'];
     return withMeercat(['balancer', ...flags, '--port', '0', '--bind', '127.0.0.1', '--name', 'b1'], async (child) => {

@@ -1,5 +1,5 @@
-// What an operator set: read from a hash that anyone may have written to, written so that redis-cli reads it, and
-// put back into a Redis that came back empty.
+// Operator settings: read from a hash that anyone may have written to, written in a form that redis-cli shows, and
+// restored in a Redis that came back empty.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -46,7 +46,7 @@ const FIELDS: readonly (readonly [
   [{ 'host:a:b': 'ejected' }, null, [['a:b', 'ejected']], 0],
 ];
 
-test('what is understood is taken, and each field that is not is counted', () => {
+test('valid fields are used, and invalid ones are counted', () => {
   for (const [fields, algorithm, operatorStates, wrong] of FIELDS) {
     const settings = parseSettings(fields);
     assert.equal(
@@ -57,13 +57,13 @@ test('what is understood is taken, and each field that is not is counted', () =>
   }
 });
 
-test('words beyond as many as a table holds are counted as wrong', () => {
+test('operator states beyond the table’s capacity are counted as wrong', () => {
   const fields = Object.fromEntries(Array.from({ length: 16_390 }, (_, i) => [`host:h${i}`, 'drained']));
   const { operatorStates, wrong } = parseSettings(fields);
   assert.equal([operatorStates.size, wrong], [16_384, 6]);
 });
 
-test('a word is a field of the hash, as redis-cli would write it, and comes with each heartbeat', () =>
+test('an operator state is a field of the hash, as redis-cli would write it, and comes with each heartbeat', () =>
   withStage(async (client) => {
     await writeOperatorState(client, KEYS, 'h1', 'drained');
     await client.hset(KEYS.settings, 'host:h2', 'ejected', 'algorithm', 'resource');
@@ -76,7 +76,7 @@ test('a word is a field of the hash, as redis-cli would write it, and comes with
     assert.equal([await readWord(client, KEYS, 'h1'), await readWord(client, KEYS, 'h2')], [null, 'ejected']);
   }));
 
-test('settings of another type count as none and one wrong, and a word writes them anew', () =>
+test('settings of another type count as none and one wrong, and setting a state replaces them', () =>
   withStage(async (client) => {
     await client.set(KEYS.settings, 'garbage');
     for (const settings of [await readSettings(client, KEYS), (await heartbeat(client, KEYS, 'b1', 1, { role: 'slave' })).settings]) {
@@ -99,13 +99,13 @@ const REMEMBERED = [
   },
 ];
 
-test('all fields are remembered, those that are not understood too, but nothing endless', () => {
+test('all fields are remembered, including unknown ones, within limits', () => {
   assert.equal(parseSettings(Object.fromEntries(REMEMBERED[0]?.fields ?? [])).fields, REMEMBERED[0]?.fields);
   assert.equal([...parseSettings({ short: 'x'.repeat(4096), long: 'x'.repeat(4097), ['f'.repeat(257)]: 'x' }).fields.keys()], ['short']);
   assert.is(parseSettings(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`f${i}`, 'x']))).fields.size, 16_640);
 });
 
-test('all that is missing is put back, and what stands in Redis stays: it was written after the loss', () =>
+test('missing fields are restored, and existing ones stay: they were written after the loss', () =>
   withStage(async (client) => {
     await client.hset(KEYS.settings, 'host:h1', 'ejected', 'host:h3', 'drained');
     await restoreFleet(client, KEYS, 7, REMEMBERED);
@@ -119,7 +119,7 @@ test('all that is missing is put back, and what stands in Redis stays: it was wr
     assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
   }));
 
-test('several hashes come back in the same way, and one that can’t be written keeps none of the others', () =>
+test('several hashes are restored in the same way, and one that can’t be written does not affect the others', () =>
   withStage(async (client) => {
     await client.set('x:garbage', 'of another type');
     const fields = new Map([
@@ -138,7 +138,7 @@ test('several hashes come back in the same way, and one that can’t be written 
     );
   }));
 
-test('who takes a term on a Redis that lost its data puts the settings back in the same step, and else leaves them alone', () =>
+test('taking a term on a Redis that lost its data restores the settings in the same step, and otherwise leaves them alone', () =>
   withStage(async (client) => {
     const store = createLeaseStore([client], KEYS, 1000, () => REMEMBERED);
     const master = { name: 'b1', url: 'http://b1', since: '' };

@@ -1,4 +1,4 @@
-// Questions and answers of `meercat why` on the wire: they survive the round trip, and nothing else comes through.
+// Wire format of `meercat why`: valid questions and answers survive the round trip, and nothing else is accepted.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -55,10 +55,10 @@ const ANSWER: WhyAnswer = {
   },
 };
 
-/** The answer with one value replaced, wherever it stands. */
+/** Whether the answer is accepted with one value replaced everywhere. */
 const changed = (from: string, to: string): unknown => decodeAnswer(encodeAnswer(ANSWER).replace(from, to)).ok;
 
-test('questions survive the way through an event, also the longest, and bring nothing else along', () => {
+test('questions survive the round trip through an event, also the longest, and carry no other fields', () => {
   for (const question of [{ id: '0123abcd-1f' }, { method: 'GET', target: `/${'"'.repeat(MAX_ASKED_TARGET - 1)}` }]) {
     const event = { kind: 'why-asked', name: 'b1', asked: { token: TOKEN, ...question } } as const;
     assert.equal(decodeEvent(encodeEvent(event, new Date(0))), { ok: true, value: event });
@@ -66,7 +66,7 @@ test('questions survive the way through an event, also the longest, and bring no
   assert.equal(checkAsked({ token: TOKEN, id: '0123abcd-1', more: 1, method: 'x' }), { token: TOKEN, id: '0123abcd-1' });
 });
 
-test('a question that is none is refused, and the event with it', () => {
+test('an invalid question is rejected together with its event', () => {
   const good = { token: TOKEN, method: 'GET', target: '/' };
   const wrong: unknown[] = [
     null,
@@ -108,7 +108,7 @@ test('answers survive the round trip', () => {
     assert.equal(decodeAnswer(encodeAnswer(answer)), { ok: true, value: answer });
 });
 
-test('an answer with anything in it that could harm a terminal, or that is no answer, is refused', () => {
+test('an invalid answer, or one with text that could harm a terminal, is rejected', () => {
   const wrong: readonly (readonly [from: string, to: string])[] = [
     ['"v":1', '"v":2'],
     ['"MEERCAT_BAD_RESPONSE"', '"MEERCAT\\u001b"'],

@@ -1,9 +1,9 @@
-// Arbitrary requests and answers as bytes: from the grammar, with what is known to be read in two ways mixed in,
-// then mutated, then cut. Texts are latin1, one character for each byte.
+// Arbitrary requests and responses as bytes: generated from the grammar, mixed with known ambiguous constructs, then
+// mutated, then split. Texts are latin1, one character per byte.
 
 import * as fc from 'fast-check';
 
-/** Bytes that mean something to a parser, and some that do not. */
+/** Bytes significant to a parser, and some that are not. */
 const TELLING = [
   '\r',
   '\n',
@@ -36,7 +36,7 @@ const TELLING = [
   '\\',
 ];
 
-/** Names that decide how a message is read, in odd cases too, and names that do not. */
+/** Header names that affect framing, in odd spellings too, and names that do not. */
 const NAMES = [
   'Host',
   'host',
@@ -168,7 +168,7 @@ const oddLine = fc.constantFrom(
   '',
 );
 
-/** Headers that are of no matter to how a message is read: most messages must be well, or nothing would pass. */
+/** Headers without effect on framing: most messages must be valid, or nothing would pass. */
 const plainHeader: fc.Arbitrary<[string, string]> = fc.tuple(
   fc.constantFrom('X-A', 'x-a', 'Accept', 'Cookie', 'Connection', 'TE', 'X-Forwarded-For', 'Via'),
   fc.constantFrom('', '1', 'close', 'X-A', 'trailers', 'a\tb', 'caf\xe9', 'keep-alive'),
@@ -212,7 +212,7 @@ const mutated = (text: fc.Arbitrary<string>): fc.Arbitrary<string> =>
     },
   );
 
-/** What may come on a client's connection. */
+/** Bytes on a client connection. */
 export const requestBytes: fc.Arbitrary<string> = mutated(
   fc
     .array(fc.oneof({ weight: 6, arbitrary: wellRequest }, { weight: 1, arbitrary: oddRequest }), { minLength: 1, maxLength: 3 })
@@ -241,10 +241,10 @@ const answer = fc
   )
   .map(([line, headers, [framing, body]]) => `${line}\r\n${lines(headers)}${framing}\r\n${/ (?:1\d\d|204|304) /.test(line) ? '' : body}`);
 
-/** What may come on a host's connection. */
+/** Bytes on a host connection. */
 export const answerBytes: fc.Arbitrary<string> = mutated(fc.array(answer, { minLength: 1, maxLength: 3 }).map((each) => each.join('')));
 
-/** Bytes without any sense. */
+/** Random bytes. */
 export const garbage: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
@@ -265,5 +265,5 @@ export function cutAt(text: string, shares: readonly number[] | 'every'): string
   return [0, ...places].map((from, i) => text.slice(from, places[i] ?? text.length)).filter((piece) => piece !== '');
 }
 
-/** How often each property is tried, always with the same inputs. */
+/** Number of runs of each property, with a fixed seed. */
 export const RUNS = { seed: 20_261_124, numRuns: 4000 } as const;

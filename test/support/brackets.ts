@@ -1,5 +1,5 @@
-// Brackets: each hands a real thing to a function and takes it away afterwards, also when the function throws.
-// They stand inside a test, in place of hooks: uvu passes silently when a hook fails.
+// Brackets: each passes a real resource to a function and cleans it up afterwards, even if the function throws. Used
+// inside tests instead of hooks: uvu passes silently if a hook fails.
 
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';

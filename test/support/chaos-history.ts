@@ -1,4 +1,4 @@
-// What a chaos run saw, and the promises that it is held against. Pure: observations in, violations out.
+// The observations of a chaos run, and the invariants that they are checked against. Pure: observations in, violations out.
 
 /** A balancer's health page at one moment. */
 export interface Observation {
@@ -18,20 +18,20 @@ export interface Publication {
   readonly seq: number;
 }
 
-/** All that was seen, in order. */
+/** All observations, in order. */
 export class History {
   readonly violations: string[] = [];
-  /** Requests that balancers answered which were neither dead nor frozen. */
+  /** Requests answered by balancers that were neither dead nor frozen. */
   requests = 0;
   readonly #lines: string[] = [];
   readonly #applied = new Map<string, Observation>();
-  /** Which mastership each (term, seq) was stamped by. */
+  /** The mastership that stamped each (term, seq). */
   readonly #stamps = new Map<string, string>();
   readonly #published = new Map<string, number>();
   #publishedAtMs = 0;
   #longestGapMs = 0;
 
-  /** Something that the run did, for the reader of a violation. */
+  /** Records an action of the run, as context for violations. */
   note(atMs: number, text: string): void {
     this.#lines.push(`${(atMs / 1000).toFixed(2)} ${text}`);
   }
@@ -65,14 +65,14 @@ export class History {
     this.#publishedAtMs = atMs;
   }
 
-  /** The longest time without a master's table since this was asked last, the one that still goes on too. */
+  /** The longest time without a master's table since the last call, including a gap that is still open. */
   takeLongestGapMs(atMs: number): number {
     const gapMs = Math.max(this.#longestGapMs, atMs - this.#publishedAtMs);
     this.#longestGapMs = 0;
     return gapMs;
   }
 
-  /** What else must not be. */
+  /** Records another violation. */
   fail(atMs: number, what: string): void {
     this.#violate(atMs, what);
   }

@@ -1,7 +1,7 @@
-// A small chaos run: a fleet of real processes, each behind a link of its own to one Redis, and faults drawn by a seed.
-// After each fault is healed the fleet must be well within 5 s: one master, one term, every living host known to
-// every balancer, every balancer serving. What is seen on the way is held against the promises in chaos-history.ts,
-// and every request to a balancer that is neither dead nor frozen must be answered by a host.
+// A small chaos run: a fleet of real processes, each with its own link to one Redis, and seeded random faults. Within 5 s
+// after each fault is healed the fleet must be healthy: one master, one term, every live host known to every balancer,
+// every balancer serving. Observations on the way are checked against the invariants in chaos-history.ts, and every
+// request to a balancer that is neither dead nor frozen must be answered by a host.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisAddress } from '../../lib/redis/address.js';
@@ -22,7 +22,7 @@ const NAMES = ['b1', 'b2', 'b3'];
 const HOSTS = ['h1', 'h2'];
 const LOOK_EVERY_MS = 50;
 const REPORT_EVERY_MS = 250;
-/** The promise: this long after all faults are over the fleet is well. */
+/** The guarantee: the fleet is healthy this long after all faults are healed. */
 const WELL_WITHIN_MS = 5000;
 /** How long a process may take to start on a busy machine. */
 const START_MS = 30_000;
@@ -65,7 +65,7 @@ class ChaosBalancer {
   port = 0;
   #consolePort = 0;
   #child: RunningProcess | undefined;
-  /** True while its end is meant. */
+  /** True while it is being stopped intentionally. */
   #isEnding = false;
   readonly #onEnd: (name: string, lines: readonly string[]) => void;
 
@@ -106,7 +106,7 @@ class ChaosBalancer {
     this.#child?.kill('SIGCONT');
   }
 
-  /** Asks for a page as a client does; undefined when it can't be expected to answer, or is not there any more. */
+  /** Sends a client request; undefined if the balancer can't be expected to answer, or is gone. */
   async request(): Promise<number | undefined> {
     const { life } = this;
     if (this.#consolePort === 0 || this.isFrozen) return undefined;
@@ -157,7 +157,7 @@ async function masterOf({ balancers }: Stage): Promise<ChaosBalancer | undefined
   return undefined;
 }
 
-/** Whom a fault hits: the master half of the time and more, as most promises are about it. */
+/** Picks the victim of a fault: the master more than half of the time, as most invariants concern it. */
 async function pickVictim(stage: Stage): Promise<{ readonly victim: ChaosBalancer; readonly hit: RoundOutcome['hit'] }> {
   const master = await masterOf(stage);
   const victim = stage.random.below(2) === 0 && master !== undefined ? master : pick(stage);
@@ -214,7 +214,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Runs it; `seed` says which faults, on whom, and for how long. Resolves with what was found, violations too. */
+/** Runs it; `seed` determines the faults, their victims and durations. Resolves with the report, including violations. */
 export function runChaos({ seed, rounds }: { readonly seed: number; readonly rounds: number }): Promise<ChaosReport> {
   return withServer(
     (_request, response) => response.end('ok'),

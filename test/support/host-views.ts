@@ -2,7 +2,7 @@
 
 import { FLEET, type HostView, type Policy } from '../../lib/model.js';
 
-/** What a view is built of; hosts not told of are eligible, with a usage of 0.5 reported at 0 ms. */
+/** Options of a view; unspecified hosts are eligible, with a usage of 0.5 reported at 0 ms. */
 export interface ViewOptions {
   /** Usage by slot; NaN is a host that never said. */
   readonly usage?: readonly number[];

@@ -1,6 +1,6 @@
-// A fleet of pure lease machines in virtual time, over a fake Redis that can be slow, hung, gone or empty.
-// Each balancer has a clock of its own that starts elsewhere and runs a little fast or slow. After every
-// step of every machine the invariants of mastership are checked; the transcript says who became what.
+// A fleet of pure lease state machines in virtual time, over a fake Redis that can be slow, hung, down or empty. Each
+// balancer has its own clock with an offset and a drift. After every step of every machine the invariants of mastership
+// are checked; the transcript lists the role changes.
 
 import type { LeaseTimes } from '../../lib/fleet/lease-model.js';
 import { leaseTimes } from '../../lib/fleet/lease-waits.js';
@@ -9,21 +9,21 @@ import { FakeLeaseServer } from './fake-lease-server.js';
 import { SimulatedBalancer } from './simulated-balancer.js';
 import { VirtualTime } from './virtual-time.js';
 
-/** How a simulation differs from the plain one. */
+/** Options of a simulation. */
 export interface SimulationOptions {
   readonly balancers: number;
   readonly seed?: number;
-  /** One way, each way anew. */
+  /** One-way latency, drawn for each message. */
   readonly latencyMs?: readonly [min: number, max: number];
-  /** One in so many ways takes up to 4 s, whatever `latencyMs` says; 0 for none. */
+  /** One in this many messages takes up to 4 s, regardless of `latencyMs`; 0 for none. */
   readonly strayOneIn?: number;
-  /** How long a command is waited for, as in redis/connect.ts; Infinity: late answers still come. */
+  /** Command timeout, as in redis/connect.ts; Infinity: late replies still arrive. */
   readonly commandTimeoutMs?: number;
-  /** False when one connection's commands may overtake one another, which TCP does not do. */
+  /** False to let the commands of one connection overtake each other, which TCP does not do. */
   readonly isInOrder?: boolean;
-  /** True when two may believe in their lease at once: what Redis itself forgot, no machine can know. */
+  /** True if two balancers may believe in their lease at once: no machine can know what Redis itself forgot. */
   readonly mayOverlap?: boolean;
-  /** True when a term may be taken a second time, since nobody who saw it can be reached. */
+  /** True if a term may be taken twice, since nobody who saw it is reachable. */
   readonly mayRepeatTerms?: boolean;
   readonly times?: LeaseTimes;
 }
@@ -45,7 +45,7 @@ export interface Write {
   readonly isFenced: boolean;
 }
 
-/** How long a dead balancer stays in the order of succession, until the master prunes it. */
+/** Time until the master prunes a dead balancer from the succession. */
 const PRUNE_AFTER_MS = 4500;
 
 /** The fleet, its Redis and the time. */
@@ -58,7 +58,7 @@ export class LeaseSimulation {
   readonly transcript: Turn[] = [];
   readonly writes: Write[] = [];
   readonly server: FakeLeaseServer;
-  /** When two believed at once in their lease, and for how long in all. */
+  /** Total time in which two balancers believed in their lease at once. */
   overlapMs = 0;
   steps = 0;
   wipes = 0;
@@ -106,7 +106,7 @@ export class LeaseSimulation {
     return this.balancers.find((each) => each.name === name) as SimulatedBalancer;
   }
 
-  /** Those who believe now that the lease is theirs; it should be one at most. */
+  /** The balancers that currently believe to hold the lease; should be at most one. */
   believers(): SimulatedBalancer[] {
     return this.balancers.filter((balancer) => balancer.believes);
   }
@@ -115,12 +115,12 @@ export class LeaseSimulation {
     return this.believers()[0];
   }
 
-  /** For how long nothing has got through to Redis. */
+  /** Time since Redis was last reachable. */
   get redisAwayMs(): number {
     return this.#reach === 'ok' ? 0 : this.time.nowMs - this.#goneAtMs;
   }
 
-  /** Whether all who live know the newest term. */
+  /** Whether all live balancers know the newest term. */
   get isNewestTermKnown(): boolean {
     const newest = Math.max(0, ...this.transcript.map(({ term }) => term));
     return this.balancers.every(({ isAlive, state }) => !isAlive || state.highestTerm >= newest);
@@ -131,7 +131,7 @@ export class LeaseSimulation {
     this.#reach = how;
   }
 
-  /** Redis can be reached again; commands that hung are carried out now, in their order. */
+  /** Redis becomes reachable; hung commands are executed now, in order. */
   redisReturns({ isEmpty = false } = {}): void {
     if (isEmpty) {
       this.server.wipe();
@@ -144,19 +144,19 @@ export class LeaseSimulation {
     for (const balancer of this.balancers) this.time.after(this.between(0, 400), () => balancer.reconnect());
   }
 
-  /** The wall clock of Redis jumps: what it keeps with a TTL ends so much earlier (or, below 0, later). */
+  /** The wall clock of Redis jumps: keys with a TTL expire earlier by this (or, if negative, later). */
   redisClockJumps(ms: number): void {
     this.#serverJumpMs += ms;
   }
 
-  /** A command arrives at Redis; `refused` is called instead when nobody listens there. */
+  /** A command arrives at Redis; `refused` is called instead if Redis is down. */
   arrive(run: () => void, refused: () => void): void {
     if (this.#reach === 'hangs') this.#queued.push(run);
     else if (this.#reach === 'refuses') refused();
     else run();
   }
 
-  /** What is published reaches every balancer but its sender, which needs no telling. */
+  /** Delivers a published message to every balancer except its sender. */
   publish(from: SimulatedBalancer, event: Parameters<SimulatedBalancer['hear']>[0]): void {
     if (this.#reach !== 'ok') return;
     for (const balancer of this.balancers) {
@@ -180,7 +180,7 @@ export class LeaseSimulation {
     if (believers.length > 1 && !this.options.mayOverlap) this.fail(`two masters: ${believers.map(({ name }) => name)}`);
   }
 
-  /** Writes down a change of role, which must fit what was before. */
+  /** Records a role change, which must be legal. */
   record(turn: Omit<Turn, 'atMs'>): void {
     const last = this.transcript.findLast(({ name }) => name === turn.name);
     const highest = Math.max(0, ...this.transcript.map(({ term }) => term));

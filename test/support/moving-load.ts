@@ -1,6 +1,5 @@
-// Clients as a fleet's are: each keeps one connection and asks on it again and again; when the connection is
-// refused, or was closed after an answer, it goes to the next balancer. Anything else that goes wrong is a
-// failed request, and is kept with its reason.
+// Clients of a fleet: each sends requests on one keep-alive connection; if the connection is refused, or was closed after
+// a response, it connects to the next balancer. Any other failure is a failed request, recorded with its reason.
 
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +20,7 @@ export interface MovingLoad {
 const PAUSE_MS = 10;
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Begins with so many clients; right is a 200 whose body fits. */
+/** Starts this many clients; a response is right if it is a 200 with a matching body. */
 export function startMovingLoad(ports: readonly number[], clients: number, body: RegExp): MovingLoad {
   const state = { answered: 0, moves: 0, failures: [] as string[], isStopping: false };
 

@@ -11,7 +11,7 @@ const HEARTBEAT_MS = 1000;
 const WRITE_EVERY_MS = 250;
 /** The longest sleep of the driver's timer. */
 const MAX_SLEEP_MS = 1000;
-/** So many ticks at one moment are a loop that never ends. */
+/** More ticks than this at one moment indicate an endless loop. */
 const MAX_TICKS_AT_ONCE = 20;
 
 /** A simulated balancer. */

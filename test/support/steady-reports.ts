@@ -39,7 +39,7 @@ export interface SteadyOptions {
 export interface SteadyFleet {
   readonly balancer: FleetBalancer;
   /**
-   * Sends requests for so long, at random times.
+   * Sends requests at random times for this long.
    * @param slowness how many times as long a request takes on each host as its work does; Infinity: it is never answered
    * @returns how many went to each host, and when (virtual time) each of those was sent
    */

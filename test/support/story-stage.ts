@@ -1,5 +1,5 @@
-// The story of a request with a lane whose attempts end as the test says. The pool and the shared table are
-// the real ones, with two hosts in slots 0 and 1; time stands still unless the test moves it.
+// Handles a request with a lane whose attempts have scripted outcomes. The pool and the shared table are real, with two
+// hosts in slots 0 and 1; time stands still unless the test advances it.
 
 import type { Policy } from '../../lib/model.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';

@@ -1,5 +1,5 @@
-// What the story of a request needs, on a small table of its own: the pool and the counters are the real ones,
-// and every rule can be told otherwise.
+// The context for handling a request, on a small table: the pool and the counters are real, and every rule can be
+// overridden.
 
 import type { Clock } from '../../lib/clock.js';
 import type { Lookup } from '../../lib/health/host-addresses.js';

@@ -1,5 +1,5 @@
-// A running fleet of one, for tests that ill-treat it: a master on a real Redis, with a host that reports all
-// the while. It has threads of its own: what floods them must hold up neither requests nor the test. Afterwards it must route as before, and no part of it may have died.
+// A fleet of one balancer for abuse tests: a master on a real Redis, with a host that keeps reporting. It has real threads,
+// so that a flood delays neither requests nor the test. Afterwards it must route as before, and no part may have died.
 
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
@@ -12,7 +12,7 @@ import { withClients } from './redis-client.js';
 /** The name under which the victim is in the status. */
 export const VICTIM = 'victim';
 
-/** What is ill-treated. */
+/** The fleet under abuse. */
 export interface Victim {
   readonly each: TestBalancer;
   readonly client: Commands;

@@ -1,4 +1,4 @@
-// Time that passes only when it is told to: tasks run in order of their moment, and of being scheduled.
+// Virtual time, advanced only explicitly: tasks run in time order, and in scheduling order for equal times.
 
 interface Task {
   readonly atMs: number;

@@ -1,5 +1,5 @@
-// `meercat up` whose hosts operators have drained: its balancers are not ready, and are restarted all the same. What the
-// environment says of consoles and drain delays is for balancers in production, not for those of a fleet on loopback.
+// `meercat up` with all hosts drained: its balancers are not ready, but rolling restarts still work. Environment variables
+// for consoles and drain delays are for production balancers, and do not affect a fleet on loopback.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ const test = suite('a drained fleet');
 
 const BUSY_MS = 60_000;
 
-test('a fleet whose hosts are all drained is restarted too, whatever the environment says of consoles and drain delays', () =>
+test('a fleet with all hosts drained is restarted too, whatever the environment variables for consoles and drain delays', () =>
   withRedis(async ({ url }) => {
     const port = await freePortsInRow(1);
     const health = async (): Promise<unknown[]> => {
@@ -29,7 +29,7 @@ test('a fleet whose hosts are all drained is restarted too, whatever the environ
         });
         await until(async () => (await health())[0] === 503, { what: 'the balancer not to be ready' });
         await withMeercat(['restart', '--redis', url], async (command) => {
-          // The command alone would also believe Redis.
+          // The command alone would also rely on Redis.
           await fleet.waitForLine(/^restart of b1 ended: serves again after /, BUSY_MS);
           assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
         });

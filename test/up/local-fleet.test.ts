@@ -1,5 +1,5 @@
-// `meercat up` as people run it: real processes from the first line to the last. Whatever ends it — a signal, a second
-// one, SIGKILL, a taken port — nothing of it may live on: the bracket withFleet sees to that in every test here.
+// `meercat up` as users run it, with real processes. However it ends (a signal, a second one, SIGKILL, a taken port), no
+// process may be left: the bracket withFleet checks that in every test here.
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -40,9 +40,9 @@ async function statusOf(redis: string, namespace = 'meercat'): Promise<FleetView
   return JSON.parse(stdout) as FleetView;
 }
 
-/** What stands in Redis when it is as it should be. */
+/** Polls the fleet's state in Redis until it is as expected. */
 function untilStatus(redis: string, what: string, isGood: (view: FleetView) => boolean, namespace = 'meercat'): Promise<FleetView> {
-  // Asked again and again in this process: a command for each look would take a core for itself.
+  // Polls in this process: running a command per poll would use a whole core.
   return withClients([redis], (client) =>
     until(
       async () => {
@@ -54,7 +54,7 @@ function untilStatus(redis: string, what: string, isGood: (view: FleetView) => b
   );
 }
 
-test('a whole fleet comes up, serves on every port, mends itself, and stops in order', async () => {
+test('a whole fleet comes up, serves on every port, repairs itself, and stops in order', async () => {
   const port = await freePortsInRow(2);
   await withFleet(['--balancers', '2', '--hosts', '2', '--port', String(port)], async (fleet) => {
     await fleet.ready();
@@ -66,7 +66,7 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
     ];
     assert.is(new URL(redis).port, String(port + 8000), 'a port of its own, not that of a Redis of the user');
 
-    // As soon as it says that it is ready, every balancer knows every host.
+    // Once it reports ready, every balancer knows every host.
     for (const origin of origins) {
       const names = new Set<string>();
       await until(async () => names.add(await bodyOf(`${origin}/`)).size === 2, { what: `both hosts from ${origin}` });
@@ -97,7 +97,7 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
     await mendsHost(fleet, redis, view, origins);
     await mendsRedis(fleet, redis);
 
-    // Without a terminal: one plain line for each, again and again, and no control characters.
+    // Without a terminal: one plain line per balancer, repeated, without control characters.
     await fleet.waitForLine(/^balancer b1 (master|slave) rps=\d+\.\d inflight=\d+$/, 10_000);
     await fleet.waitForLine(/^host h2 up cpu=[\d.]+% memory=[\d.]+% inflight=\d+ rps=\d+\.\d$/);
     // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
@@ -110,7 +110,7 @@ test('a whole fleet comes up, serves on every port, mends itself, and stops in o
   });
 });
 
-/** kill -9 of the master: another one, a higher term, no failed request on the other port, and the dead one is back. */
+/** kill -9 of the master: a new master with a higher term, no failed requests on the other port, and the dead one comes back. */
 async function mendsBalancer(fleet: FleetProcess, redis: string, before: FleetView, origins: readonly string[]): Promise<void> {
   const dead = before.master as string;
   const survivor = origins[dead === 'b1' ? 1 : 0] as string;
@@ -130,7 +130,7 @@ async function mendsBalancer(fleet: FleetProcess, redis: string, before: FleetVi
   await until(() => bodyOf(origins[dead === 'b1' ? 0 : 1] as string), { what: `${dead} to serve again` });
 }
 
-/** kill -9 of a demo host: it is back on its port, and its agent follows to the new process. */
+/** kill -9 of a demo host: it comes back on its port, and its agent follows the new process. */
 async function mendsHost(fleet: FleetProcess, redis: string, before: FleetView, origins: readonly string[]): Promise<void> {
   const { pid } = await fleet.member(/ demo-host --name h1 /);
   const { pid: agentPid } = await fleet.member(/ agent .*--name h1 /);
@@ -150,7 +150,7 @@ async function mendsHost(fleet: FleetProcess, redis: string, before: FleetView, 
   await until(async () => (await bodyOf(origins[0] as string)) === 'h1', { what: 'h1 to serve again' });
 }
 
-/** kill -9 of Redis: started again, empty, on its port, and the fleet is written anew. */
+/** kill -9 of Redis: it is restarted empty on its port, and the fleet rewrites its state. */
 async function mendsRedis(fleet: FleetProcess, redis: string): Promise<void> {
   const server = await fleet.member(/(redis|valkey)-server (127|\*)/);
   process.kill(server.pid, 'SIGKILL');
@@ -188,10 +188,10 @@ function withSmallFleet<T>(
   });
 }
 
-test('Ctrl-C under npm comes twice at once, and is one signal: everything stops in order', () =>
+test('two SIGINTs at once, as npm sends on Ctrl-C, count as one: everything stops in order', () =>
   withSmallFleet(async (fleet, port) => {
     await fleet.ready();
-    // A request in flight is finished first.
+    // The request in flight completes first.
     const working = bodyOf(`http://127.0.0.1:${port}/work?ms=800`);
     await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
       what: 'the request to be in flight',
@@ -203,7 +203,7 @@ test('Ctrl-C under npm comes twice at once, and is one signal: everything stops 
     assert.is(fleet.stdout.at(-1), 'stopping');
   }));
 
-test('a second signal after 0.4 s forces: it ends at once with exit code 1', () =>
+test('a second signal after 0.4 s forces an immediate exit with code 1', () =>
   withSmallFleet(async (fleet, port) => {
     await fleet.ready();
     const working = fetch(`http://127.0.0.1:${port}/work?ms=8000`).then(
@@ -215,7 +215,7 @@ test('a second signal after 0.4 s forces: it ends at once with exit code 1', () 
     });
     fleet.kill('SIGINT');
     await fleet.waitForLine(/^stopping$/);
-    // What is tested is time itself: sooner than 0.4 s it would be the same signal.
+    // A real delay is needed: within 0.4 s it would count as the same signal.
     await sleep(450);
     const started = performance.now();
     fleet.kill('SIGTERM');
@@ -224,7 +224,7 @@ test('a second signal after 0.4 s forces: it ends at once with exit code 1', () 
     assert.is(await working, 'broken off');
   }));
 
-test('when its first process is killed with SIGKILL, nothing lives 2 s longer, Redis and a host at work included', async () => {
+test('when its main process is killed with SIGKILL, all others end within 2 s, including Redis and a busy host', async () => {
   const port = await freePortsInRow(2);
   await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
     await fleet.ready();
@@ -255,7 +255,7 @@ test('when its first process is killed with SIGKILL, nothing lives 2 s longer, R
   });
 });
 
-test('a signal during the start stops what is up so far, and it never says that it is ready', async () => {
+test('a signal during the start stops everything started so far, and it never reports ready', async () => {
   for (const part of [/ demo-host /, / balancer /]) {
     await withSmallFleet(async (fleet) => {
       await fleet.member(part);
@@ -266,14 +266,14 @@ test('a signal during the start stops what is up so far, and it never says that 
   }
 });
 
-test('SIGKILL during the start leaves nothing behind either', async () => {
+test('SIGKILL during the start leaves no process behind either', async () => {
   for (const part of [/ demo-host /, / balancer /]) {
     await withSmallFleet(
       async (fleet) => {
         await fleet.member(part);
         fleet.kill('SIGKILL');
         await ended(fleet);
-        // A child must have started before it can notice; on a busy machine that takes a while.
+        // A child notices only after its own start; on a busy machine that takes a while.
       },
       [],
       { leftoverMs: 6000 },
@@ -281,7 +281,7 @@ test('SIGKILL during the start leaves nothing behind either', async () => {
   }
 });
 
-test('hosts that run already are balanced in place of demo ones, and the flags for the whole fleet reach every balancer', () =>
+test('existing hosts are used instead of demo hosts, and fleet-wide flags reach every balancer', () =>
   withServer(
     (request, response) => void response.end(`one ${request.url}`),
     (one) =>
@@ -321,7 +321,7 @@ test('hosts that run already are balanced in place of demo ones, and the flags f
       ),
   ));
 
-test("a password of Redis is on nobody's command line and in no line that is said", () =>
+test('a Redis password appears on no command line and in no output', () =>
   withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {
     const port = await freePortsInRow(1);
     const env = { MEERCAT_REDIS: url.replace('//', '//:the-secret@') };
@@ -356,7 +356,7 @@ test('a taken port, or one taken for the console, is one line and exit code 1, b
   }));
 
 if (hasEmbeddedRedis())
-  test('without an installed Redis the one in JavaScript carries a fleet, and says that it is for trying out', async () => {
+  test('without an installed Redis the JavaScript one serves a fleet, and logs that it is for trying out only', async () => {
     const port = await freePortsInRow(2);
     await withFleet(
       ['--balancers', '2', '--hosts', '1', '--port', String(port)],
@@ -381,13 +381,13 @@ if (hasEmbeddedRedis())
     );
   });
 
-test('on a terminal it is a table in place, and Ctrl-C gives the screen back', () =>
+test('on a terminal it shows a table in place, and Ctrl-C restores the screen', () =>
   withRedis(({ url }) =>
     withTempDir(async (dir) => {
       const port = await freePortsInRow(2);
       const keys = join(dir, 'keys');
       await promisify(execFile)('mkfifo', [keys]);
-      // Open for both, so that neither end waits for the other.
+      // Opened read-write, so that neither end blocks.
       const keyboard = await open(keys, 'r+');
       try {
         await withFleet(

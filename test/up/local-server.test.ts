@@ -1,5 +1,5 @@
-// The Redis that `meercat up` starts by itself: an installed one, else the one in JavaScript, on loopback only and
-// never outliving its parent. The one in JavaScript must carry the fleet's own scripts; where it can't, this says so.
+// The Redis that `meercat up` starts: an installed one, else the JavaScript one, on loopback only and never outliving its
+// parent. The JavaScript one must run the fleet's scripts; these tests show where it can't.
 
 import { chmod, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -53,7 +53,7 @@ test('the wanted port is taken when it is free, else the next one that is, and n
   assert.ok((await chooseRedisPort(70_000)) > 0);
 });
 
-/** Runs `fn` with a PATH on which there is only what `names` says. */
+/** Runs `fn` with a PATH that contains only the programs in `names`. */
 function withPath<T>(names: readonly string[], fn: () => Promise<T>): Promise<T> {
   return withTempDir(async (dir) => {
     const installed = findRedis();
@@ -68,7 +68,7 @@ function withPath<T>(names: readonly string[], fn: () => Promise<T>): Promise<T>
   });
 }
 
-/** Resolves when these processes have ended; rejects, and kills them, when they have not in time. */
+/** Waits until these processes have ended; at the deadline kills them and rejects. */
 async function areEnded(family: readonly number[], timeoutMs: number): Promise<void> {
   try {
     await until(() => !family.some(isAlive), { timeoutMs, what: 'its processes to end' });
@@ -112,7 +112,7 @@ const KINDS = [
 ] as const;
 
 for (const [kind, names] of KINDS) {
-  test(`${kind} starts on loopback only, says what it is, and stops when it is told to`, () =>
+  test(`${kind} starts on loopback only, reports its kind, and stops on request`, () =>
     withLocal(names, async (redis) => {
       assert.is(redis.kind, kind === 'redis-server' ? basename(findRedis()) : kind);
       assert.is(redis.url, `redis://127.0.0.1:${redis.port}`);
@@ -125,7 +125,7 @@ for (const [kind, names] of KINDS) {
     }));
 }
 
-/** What the lease, the heartbeats and the host table need of a Redis, from elections to late joiners. */
+/** Exercises everything that the lease, heartbeats and host table need of a Redis, from elections to late joiners. */
 async function carriesFleet(url: string): Promise<void> {
   const keys = buildKeys('meercat');
   const ann = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:00.000Z' };
@@ -241,18 +241,18 @@ async function carriesFleet(url: string): Promise<void> {
       ['bob'],
     );
 
-    // The lease and the master's hash run out by themselves.
+    // The lease and the master's hash expire by themselves.
     await until(async () => (await one.exists(keys.lease, keys.master)) === 0, { what: 'the lease to run out' });
     assert.is(await b.renew(next.grant), 'lost');
   });
 }
 
 for (const [kind, names] of KINDS) {
-  test(`${kind} carries the lease, the terms, the heartbeats, the host table and the messages`, () =>
+  test(`${kind} supports the lease, the terms, the heartbeats, the host table and the messages`, () =>
     withLocal(names, ({ url }) => carriesFleet(url)));
 }
 
-test('one that ends by itself is told, once', () =>
+test('an unexpected exit is reported once', () =>
   withPath([basename(findRedis())], async () => {
     const exits: string[] = [];
     const before = descendantsOf(process.pid);
@@ -265,7 +265,7 @@ test('one that ends by itself is told, once', () =>
     await areEnded(own, 5000);
   }));
 
-test('what cannot be started is one clear error that says what to do', () =>
+test('a failed start is one clear error with advice', () =>
   withTempDir(async (dir) => {
     await writeFile(join(dir, 'redis-server'), '#!/bin/sh\necho "this is no Redis"\nexit 3\n', { mode: 0o755 });
     const before = process.env['PATH'];
@@ -285,7 +285,7 @@ test('what cannot be started is one clear error that says what to do', () =>
     }
   }));
 
-test("a port that was taken meanwhile is an error, and another's Redis there is not taken for ours", async () => {
+test('a port taken meanwhile is an error, and a foreign Redis on it is not mistaken for ours', async () => {
   const startOn = (port: number): Promise<unknown> =>
     startLocalRedis(port, EMBEDDED, () => assert.unreachable()).then(
       () => 'started',

@@ -1,5 +1,5 @@
-// The rolling restart of `meercat balancer --processes`: every process is replaced, and no connection is refused,
-// reset or left waiting, since one is told to stop only when another one serves.
+// The rolling restart of `meercat balancer --processes`: every process is replaced, and no connection is refused, reset
+// or left waiting, since each process stops only when another one serves.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -65,7 +65,7 @@ test('a rolling restart does not begin while no other process serves', () =>
         process.kill(other, 'SIGKILL');
         await until(() => group.log('a process ended and is started again').length === 1, { timeoutMs: SLOW_MS });
         group.parent.kill('SIGUSR1');
-        // The killed one serves again before the first one is told to stop.
+        // The killed process serves again before the first one is stopped.
         await until(() => group.log('restart ended').length === 3, { timeoutMs: 2 * SLOW_MS });
         const order = group.log('serving').map(({ name }) => name);
         assert.equal(order.slice(stopped), ['g-2', 'g-1', 'g-2'], group.parent.lines.join('\n'));

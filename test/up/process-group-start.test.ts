@@ -1,5 +1,5 @@
-// How `meercat balancer --processes` starts, or does not: what is wrong is said once, with the exit code of a single
-// balancer, and nothing is left; signals and settings reach every process.
+// The start of `meercat balancer --processes`: an error is reported once, with the exit code of a single balancer, and no
+// process is left; signals and settings reach every process.
 
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { withClients } from '../support/redis-client.js';
 
 const test = suite('process group start');
 
-test('a wrong number of processes, and ports and names that do not suffice, are wrong usage that names the flag', async () => {
+test('an invalid number of processes, and too few ports or too long names, are wrong usage that names the flag', async () => {
   for (const value of ['0', '-1', '1.5', 'x', '257', 'auto']) {
     const { code, stderr } = await refusedHere(['balancer', '--processes', value]);
     assert.equal([code, stderr], [2, `meercat: --processes: a whole number from 1 to 256, not ${JSON.stringify(value)}`]);
@@ -60,7 +60,7 @@ test('each process has a name, a console and a share of the memory of its own', 
   checkProcesses({ ...config, processes: DEFAULTS.processes, consolePort: 65_535 });
 });
 
-/** What stands on stderr of a start that fails; it is one line. */
+/** The stderr of a failed start, which must be one line. */
 async function refusal(flags: readonly string[], exitCode: number): Promise<string> {
   const { code, stdout, stderr } = await meercat([...groupFlags(NO_REDIS, 'http://127.0.0.1:1', flags), '--log-level', 'error']);
   assert.equal([code, stdout], [exitCode, ''], stderr);
@@ -68,7 +68,7 @@ async function refusal(flags: readonly string[], exitCode: number): Promise<stri
   return stderr;
 }
 
-test('what is wrong with all processes is said once, with the exit code of a single balancer', () =>
+test('an error of all processes is reported once, with the exit code of a single balancer', () =>
   withTempDir((dir) =>
     withServer(
       () => undefined,
@@ -88,7 +88,7 @@ test('what is wrong with all processes is said once, with the exit code of a sin
     ),
   ));
 
-test('a name that is taken stops the whole start, and those that had started leave the fleet', () =>
+test('a taken name aborts the whole start, and processes already started leave the fleet', () =>
   withRedis(({ url }) =>
     withClients([url], (client) =>
       withMeercat(['balancer', '--redis', url, '--name', 'g-2', '--bind', '127.0.0.1', '--port', '0'], async (single) => {
@@ -102,7 +102,7 @@ test('a name that is taken stops the whole start, and those that had started lea
     ),
   ));
 
-/** The subject of the certificate that a new connection is shown. */
+/** The subject of the certificate presented to a new connection. */
 async function shownAt(port: number, ca: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca, servername: 'a.example' });
   try {
@@ -113,7 +113,7 @@ async function shownAt(port: number, ca: string): Promise<string> {
   }
 }
 
-test('TLS is spoken by all, and SIGHUP makes all read the certificates anew', () =>
+test('all processes serve TLS, and SIGHUP makes all reload the certificates', () =>
   withCertificates(({ ca, issue }) =>
     withRedis(({ url }) => {
       const { certFile, keyFile } = issue('a', { names: ['a.example'], commonName: 'old' });
@@ -157,7 +157,7 @@ test('a half-closed connection with a PROXY header gets its answer, whichever pr
     ),
   ));
 
-/** Sends this many requests, a few at a time. */
+/** Sends this many requests with limited concurrency. */
 async function askMany({ port }: TestGroup, count: number, first: number): Promise<void> {
   let next = first;
   const lane = async (): Promise<void> => {
@@ -167,7 +167,7 @@ async function askMany({ port }: TestGroup, count: number, first: number): Promi
   await Promise.all([lane(), lane(), lane(), lane()]);
 }
 
-test('all write whole lines to one access log, and SIGUSR2 makes all go on in a new file', () =>
+test('all write whole lines to one access log, and SIGUSR2 makes all reopen it', () =>
   withTempDir((dir) =>
     withRedis(({ url }) => {
       const [file, moved] = [join(dir, 'access.log'), join(dir, 'access.log.1')];
@@ -215,7 +215,7 @@ test('all write whole lines to one access log, and SIGUSR2 makes all go on in a 
     }),
   ));
 
-test('consoles are numbered from the one that is given', async () => {
+test('console ports are numbered from the given one', async () => {
   const [port, consolePort] = [await freePort(), await freePortsInRow(2)];
   await withRedis(({ url }) =>
     withGroup({ redis: url, flags: ['--port', String(port), '--console-port', String(consolePort)] }, ({ consoles }) => {

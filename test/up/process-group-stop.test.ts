@@ -1,5 +1,4 @@
-// How the processes of `meercat balancer --processes` end together: by a signal to their parent or to all, by force,
-// and when the parent is gone.
+// The stop of `meercat balancer --processes`: by a signal to the parent or to all, by force, and when the parent is gone.
 
 import { connect } from 'node:net';
 import { suite } from 'uvu';
@@ -23,7 +22,7 @@ function isRefused(port: number): Promise<boolean> {
   });
 }
 
-/** A host that answers when it is let. */
+/** A host that answers only when released. */
 function slowHost(): {
   readonly handler: NonNullable<Parameters<typeof withGroup>[0]['handler']>;
   readonly waiting: () => number;
@@ -39,10 +38,10 @@ function slowHost(): {
   };
 }
 
-/** Several requests in flight, of which each process has some. */
+/** Several requests in flight, spread over all processes. */
 async function inFlight(group: TestGroup, host: ReturnType<typeof slowHost>): Promise<Promise<string>[]> {
   const asked: Promise<string>[] = [];
-  /** What was answered although no host had: on a busy machine a first request can find the host not yet known. */
+  /** Responses not from the host: on a busy machine the first requests can arrive before the host is known. */
   const refused: string[] = [];
   await until(
     async () => {
@@ -67,7 +66,7 @@ const slowGroup = (redis: string, fn: (group: TestGroup, host: ReturnType<typeof
   return withGroup({ redis, handler: host.handler, env: { MEERCAT_DRAIN_TIMEOUT: '20s' } }, (group) => fn(group, host));
 };
 
-test('SIGTERM drains all, in one step with one that a service manager or terminal sends to each; the parent ends last, with exit code 0', () =>
+test('SIGTERM drains all, also if a service manager or terminal sends it to each process; the parent exits last, with code 0', () =>
   withRedis(async ({ url }) => {
     for (const [signal, isForAll] of [
       ['SIGTERM', false],
@@ -94,7 +93,7 @@ test('SIGTERM drains all, in one step with one that a service manager or termina
     }
   }));
 
-test('a second SIGTERM ends all at once, with exit code 1', () =>
+test('a second SIGTERM forces an immediate exit of all, with exit code 1', () =>
   withRedis(({ url }) =>
     slowGroup(url, async (group, host) => {
       const asked = await inFlight(group, host);
@@ -108,7 +107,7 @@ test('a second SIGTERM ends all at once, with exit code 1', () =>
     }),
   ));
 
-test('when the parent is killed its processes finish what they have, and end', () =>
+test('when the parent is killed its processes finish their requests and exit', () =>
   withRedis(({ url }) =>
     slowGroup(url, async (group, host) => {
       const asked = await inFlight(group, host);

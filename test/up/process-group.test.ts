@@ -1,5 +1,5 @@
-// `meercat balancer --processes`: each process is a whole balancer, all share the port; what dies is started
-// again, and its connections are taken by the others meanwhile.
+// `meercat balancer --processes`: each process is a complete balancer, and all share the port; a dead process is
+// restarted, and the others accept its connections meanwhile.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -17,7 +17,7 @@ const test = suite('process group');
 
 const KEYS = buildKeys('meercat');
 
-/** A request on a connection of its own; its status, or 0 when the connection is refused. */
+/** Sends a request on a new connection; returns its status, or 0 if the connection is refused. */
 async function statusAt(port: number): Promise<number> {
   return await fetch(`http://127.0.0.1:${port}/`, { headers: { Connection: 'close' } }).then(
     ({ status }) => status,
@@ -25,7 +25,7 @@ async function statusAt(port: number): Promise<number> {
   );
 }
 
-/** Requests of each process so far, by the heartbeats. */
+/** Requests of each process so far, from the heartbeats. */
 async function requestsOf(
   client: { hget(key: string, field: string): Promise<string | null> },
   names: readonly string[],
@@ -54,7 +54,7 @@ test('each process is a balancer of the fleet with its own name, heartbeat and c
         assert.equal(Object.keys(consoles).toSorted(), names);
         assert.is.not(consoles['g-1'], consoles['g-2']);
         for (const name of names) assert.is((await healthOf(consoles[name] as string)).name, name);
-        // Each accepts by itself; of many new connections none is left to one of them alone.
+        // Each process accepts by itself: many new connections are spread over all of them.
         await until(
           async () => {
             assert.equal(await Promise.all(Array.from({ length: 20 }, () => statusAt(group.port))), Array(20).fill(200));
@@ -68,7 +68,7 @@ test('each process is a balancer of the fleet with its own name, heartbeat and c
     ),
   ));
 
-test('a process that is killed is started again, and meanwhile the others take all connections; it waits longer when it is killed again', () =>
+test('a killed process is restarted while the others accept all connections; the delay grows if it is killed again', () =>
   withRedis(({ url }) =>
     withClients([url], (client) =>
       withGroup({ redis: url }, async (group) => {
@@ -83,7 +83,7 @@ test('a process that is killed is started again, and meanwhile the others take a
           await until(() => load.answered > 50, { timeoutMs: SLOW_MS });
           const pid = await kill();
           await until(() => group.log('a process ended and is started again').length === 1, { timeoutMs: SLOW_MS });
-          // What it had accepted is lost with it, and nothing else.
+          // Only connections that it had accepted are lost.
           const [lost, before] = [load.failures.length, load.answered];
           assert.ok(
             lost <= 4 && load.failures.every((reason) => reason === 'ECONNRESET' || reason.startsWith('an answer')),
@@ -112,7 +112,7 @@ test('a process that is killed is started again, and meanwhile the others take a
     ),
   ));
 
-test('a process that is frozen, and then killed, holds up no connection that comes meanwhile', () =>
+test('a process that is frozen, and then killed, delays no new connections', () =>
   withRedis(({ url }) =>
     withGroup({ redis: url }, async (group) => {
       const pid = group.pids()[0] as number;
@@ -135,7 +135,7 @@ test('when all are killed at once they come back on the same port', () =>
     }),
   ));
 
-test('the pause before a start doubles with each end in a row, up to half a minute', () => {
+test('the restart delay doubles with each consecutive exit, up to half a minute', () => {
   assert.equal([1, 2, 3, 9, 10, 1000].map(restartPauseMs), [100, 200, 400, 25_600, 30_000, 30_000]);
 });
 

@@ -1,5 +1,5 @@
-// The order of a rolling restart, with parts that are not processes: what is told, what a failure stops, and
-// what a second request does. The real thing is in restart.test.ts.
+// The order of a rolling restart, with fake parts: the reported steps, the effect of a failure, and of a second request.
+// restart.test.ts tests it with real processes.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ const test = suite('rolling restart');
 
 interface Stage {
   readonly rolling: RollingRestart;
-  /** What happened, in order: steps as `kind name`, and what was done to the parts. */
+  /** Events in order: steps as `kind name`, and the calls of the parts. */
   readonly told: string[];
   readonly details: string[];
 }
@@ -53,7 +53,7 @@ test('each part serves again before the next one is stopped', async () => {
   await until(() => told.filter((line) => line === 'ended all').length === 2, { what: 'a second one, after the first' });
 });
 
-test('one that does not come back ends it, and those after it are left alone', async () => {
+test('a part that does not come back ends the restart, and later parts are not touched', async () => {
   const { rolling, told, details } = stage([
     { name: 'b1' },
     { name: 'b2', untilServing: () => Promise.reject(new Error('it does not serve')) },
@@ -65,7 +65,7 @@ test('one that does not come back ends it, and those after it are left alone', a
   assert.match(details.at(-1) as string, /^b2: it does not serve; those after it were left alone$/);
 });
 
-test('a request while one is under way is answered, and changes nothing', async () => {
+test('a request during a restart is answered, and changes nothing', async () => {
   let finish: () => void = () => undefined;
   const { rolling, told, details } = stage([{ name: 'b1', untilServing: () => new Promise((resolve) => (finish = resolve)) }]);
   rolling.request();
@@ -78,7 +78,7 @@ test('a request while one is under way is answered, and changes nothing', async 
   assert.is(told.filter((line) => line === 'b1 is restarted').length, 1);
 });
 
-test('when all is stopped meanwhile, nothing more is begun or told', async () => {
+test('after a stop, no further step starts or is reported', async () => {
   let finish: () => void = () => undefined;
   const { rolling, told } = stage([{ name: 'b1', restart: () => new Promise((resolve) => (finish = resolve)) }, { name: 'b2' }]);
   rolling.request();

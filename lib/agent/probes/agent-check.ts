@@ -1,5 +1,5 @@
-// Asks an agent that speaks HAProxy's agent-check protocol: connects, reads one line, closes. The line is not
-// trusted: it must be short, in time and have a word of the protocol, and nothing of its text reaches a log.
+// Queries an agent that speaks HAProxy's agent-check protocol: connects, reads one line, closes. The line is untrusted:
+// it must be short, arrive in time and contain a known keyword; none of its text reaches a log.
 
 import { connect, type Socket } from 'node:net';
 import { messageOf } from '../../errors.js';
@@ -7,9 +7,9 @@ import { afterLine, MAX_LINE_BYTES, NOTHING_SAID, readingOf } from '../agent-che
 import type { Probe, ProbeOptions, ProbeReading } from '../probe-model.js';
 
 /**
- * Opens the probe of the agent at this URL (`agent-check://host:port`). Does not contact it yet. A read opens a
- * connection of its own, and rejects when no usable line comes within `timeoutMs`. What the agent does not mention
- * stays as it said it before: after `drain` only `ready` lets the host in again, after `down` only `up`.
+ * Opens a probe for the agent at this URL (`agent-check://host:port`), without connecting yet. Each read opens a new
+ * connection, and rejects if no usable line arrives within `timeoutMs`. State that a line does not mention is kept:
+ * after `drain` only `ready` lets the host back in, after `down` only `up`.
  */
 export async function openAgentCheckProbe(url: URL, options: ProbeOptions): Promise<Probe> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -50,7 +50,7 @@ export async function openAgentCheckProbe(url: URL, options: ProbeOptions): Prom
   return { kind: 'agent-check', read, close };
 }
 
-/** The first line, which ends with CR, LF or the connection. */
+/** Reads the first line, terminated by CR, LF or the end of the connection. */
 function lineOf(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';

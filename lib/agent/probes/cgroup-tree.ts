@@ -1,43 +1,43 @@
-// Where a process stands among the control groups, and what limits it there: cgroup v2, v1, and both
-// mounted side by side, in which case each controller is taken from where it is. Reads only.
+// Finds the control groups of a process and their limits: cgroup v2, v1, and hybrid mounts, where each controller is
+// taken from its own hierarchy. Read-only.
 // See cgroups(7) and the kernel's admin-guide/cgroup-v2 and cgroup-v1.
 
 import { existsSync } from 'node:fs';
 import { countCpus, parseCount } from './figures.js';
 import { readText } from './proc.js';
 
-/** One controller's control groups from the outermost that can be seen to the process's own. */
+/** One controller's control groups, from the outermost visible one to the process's own. */
 export interface Hierarchy {
   readonly version: 1 | 2;
   /** Folders, outermost first, at least one. In a container the outermost is the container itself. */
   readonly levels: readonly string[];
 }
 
-/** Where a process stands, for each controller; null where it is not mounted. */
+/** The control groups of a process, per controller; null if not mounted. */
 export interface CgroupPlace {
   readonly cpu: Hierarchy | null;
-  /** Where CPU time is counted: the same as `cpu` in v2, a tree of its own in v1. */
+  /** CPU accounting: the same as `cpu` in v2, a separate hierarchy in v1. */
   readonly cpuacct: Hierarchy | null;
   readonly cpuset: Hierarchy | null;
   readonly memory: Hierarchy | null;
 }
 
-/** The tightest of the limits on the way from the outermost level to the own one. */
+/** The tightest limit between the outermost level and the process's own. */
 export interface Limit {
   readonly value: number;
-  /** Index into `levels` of who sets it. */
+  /** Index into `levels` of the group that sets it. */
   readonly depth: number;
 }
 
 interface Mount {
   readonly type: string;
-  /** Which control group is mounted, by its full path. */
+  /** Full path of the mounted control group. */
   readonly root: string;
   readonly folder: string;
   readonly controllers: readonly string[];
 }
 
-/** Finds the control groups of a process (`self` or a pid) that can be seen from here. */
+/** Finds the visible control groups of a process (`self` or a pid). */
 export function findCgroups(procRoot: string, pid: number | 'self'): CgroupPlace {
   const memberships = (readText(`${procRoot}/${pid}/cgroup`) ?? '').split('\n');
   const mounts = (readText(`${procRoot}/self/mountinfo`) ?? '').split('\n').map(parseMount);
@@ -81,14 +81,14 @@ export function memoryLimit(memory: Hierarchy | null): Limit | null {
   return tightest(memory, (folder, version) => parseCount(readText(`${folder}/${version === 2 ? 'memory.max' : 'memory.limit_in_bytes'}`)));
 }
 
-/** How many cores the cpuset leaves; null when that cannot be told. */
+/** Number of cores in the cpuset; null if unknown. */
 export function cpusetCores(cpuset: Hierarchy | null): number | null {
   const folder = cpuset?.levels.at(-1);
   if (cpuset?.version === 2) return countCpus(readText(`${folder}/cpuset.cpus.effective`));
   return countCpus(readText(`${folder}/cpuset.effective_cpus`)) ?? countCpus(readText(`${folder}/cpuset.cpus`));
 }
 
-/** On a tie the outer level wins: it counts the use of all that share the limit. */
+/** On a tie the outer level wins: it accounts for all groups that share the limit. */
 function tightest(hierarchy: Hierarchy | null, limitOf: (folder: string, version: 1 | 2) => number | null): Limit | null {
   let found: Limit | null = null;
   for (const [depth, folder] of hierarchy?.levels.entries() ?? []) {
@@ -107,15 +107,14 @@ function parseMount(line: string): Mount | null {
   return { type, root: unescapePath(root), folder: unescapePath(folder), controllers: options.split(',') };
 }
 
-/** Undoes the octal escapes that stand for white space and backslashes in mountinfo. */
+/** Decodes the octal escapes for white space and backslashes in mountinfo. */
 function unescapePath(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /**
- * The folders from a mount's to that of the control group `path`. A container may see a path that its
- * mount does not hold (it names the control group as the machine knows it): then only the mount's
- * folder is left, which is the container.
+ * The folders from the mount to the control group `path`. In a container, `path` can be the host's path, which its mount
+ * does not contain: then only the mount's folder is returned, which is the container.
  */
 function levelsOf(path: string, mounts: readonly (Mount | null)[]): readonly string[] | null {
   const mount = mounts.find((one) => one && isWithin(path, one.root)) ?? mounts[0];

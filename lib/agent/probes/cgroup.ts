@@ -1,6 +1,6 @@
-// Measures the control group that the agent runs in: right inside a container, where the machine's
-// figures say nothing of what the container may use. Use is counted at the level that sets the limit,
-// so that all who share a limit count; without a limit, at the own level against the whole machine.
+// Measures the agent's control group: the right choice inside a container, where the machine's figures do not show the
+// container's limits. Usage is read at the level that sets the limit, so that it includes all groups that share the
+// limit; without a limit, at the agent's own level relative to the whole machine.
 
 import { MeercatError, messageOf } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
@@ -11,19 +11,19 @@ import { CpuMeter, fractionOf, parseCount } from './figures.js';
 import { allowedCores, machineCores, machineMemoryBytes, readField, readText } from './proc.js';
 
 /**
- * Which control groups count: the agent's `own` and all around it, or only those of the `container`:
- * a systemd service's limit (`agent.service`) is the agent's alone, and its host runs beside it.
+ * Which control groups count: the agent's `own` and all enclosing ones, or only those of the `container`: the limit of a
+ * systemd service (`agent.service`) applies to the agent only, and its host runs outside of it.
  */
 export type CgroupScope = 'own' | 'container';
 
-/** What the control group may use. */
+/** The resources available to the control group. */
 interface Bounds {
   /** Cores; can be fractional. */
   readonly cores: number;
-  /** The CPU quota, when it leaves less than the machine has. */
+  /** The CPU quota, if lower than the machine's CPU. */
   readonly quota: Limit | null;
   readonly memoryBytes: number;
-  /** The memory limit, when it leaves less than the machine has. */
+  /** The memory limit, if lower than the machine's memory. */
   readonly memory: Limit | null;
 }
 
@@ -86,7 +86,7 @@ function placeOf(procRoot: string, scope: CgroupScope): CgroupPlace {
   };
 }
 
-/** The levels around the outermost systemd service; the outermost level always counts. */
+/** The levels that enclose the outermost systemd service; always includes the outermost level. */
 function outsideServices({ version, levels }: Hierarchy): Hierarchy {
   const service = levels.findIndex((folder, depth) => depth > 0 && folder.endsWith('.service'));
   return { version, levels: service === -1 ? levels : levels.slice(0, service) };
@@ -107,7 +107,7 @@ function boundsOf(place: CgroupPlace, procRoot: string): Bounds {
   };
 }
 
-/** The folder at the depth of a limit, or the own one without a limit (or where this tree is less deep). */
+/** The folder at the depth of a limit; the innermost one without a limit, or if this hierarchy is less deep. */
 function folderAt(hierarchy: Hierarchy | null, limit: Limit | null): string | null {
   return hierarchy?.levels[limit?.depth ?? -1] ?? hierarchy?.levels.at(-1) ?? null;
 }
@@ -121,7 +121,7 @@ function usedCpuSeconds(folder: string, version: 1 | 2): number | null {
   return nanoseconds === null ? null : nanoseconds / 1e9;
 }
 
-/** Memory in use without the part of the page cache that the kernel would drop first. */
+/** Memory in use without inactive page cache, which the kernel reclaims first. */
 function usedMemoryBytes(folder: string, version: 1 | 2): number | null {
   const all = parseCount(readText(`${folder}/${version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`));
   const idleCache = readField(`${folder}/memory.stat`, version === 2 ? 'inactive_file' : 'total_inactive_file');

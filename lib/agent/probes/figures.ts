@@ -1,12 +1,12 @@
-// Arithmetic that all probes share. Pure: text and clock are handed in.
-// Invariant: what cannot be told is null, and a fraction is always in 0..1.
+// Arithmetic shared by all probes. Pure: text and clock are passed in.
+// Invariant: unknown values are null, and a fraction is always in 0..1.
 
-/** CPU time has steps of 10 ms in /proc: over a shorter time than this, a figure would be noise. */
+/** CPU time in /proc has a resolution of 10 ms: over shorter windows than this, a figure would be noise. */
 const SHORTEST_WINDOW_MS = 50;
 
 /**
- * `used / available` as a fraction, clamped to 0..1 (a cgroup's bursts can exceed its quota).
- * Null when either is unknown, and when `available` is not above 0.
+ * `used / available`, clamped to 0..1 (a cgroup's bursts can exceed its quota).
+ * Null if either is unknown, or `available` is not above 0.
  */
 export function fractionOf(used: number | null, available: number | null): number | null {
   if (used === null || available === null || !(available > 0)) return null;
@@ -14,7 +14,7 @@ export function fractionOf(used: number | null, available: number | null): numbe
   return Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : null;
 }
 
-/** A whole number of 0 or more as the kernel prints it; null for anything else (`max`, `-1`, nothing). */
+/** Parses a non-negative integer as printed by the kernel; null for anything else (`max`, `-1`, empty). */
 export function parseCount(text: string | null | undefined): number | null {
   return text && /^\d{1,20}$/.test(text) ? Number(text) : null;
 }
@@ -37,7 +37,7 @@ export function countCpus(list: string | null | undefined): number | null {
   return count;
 }
 
-/** Turns a counter of CPU seconds into cores in use: the mean between one sample and the next. */
+/** Converts a counter of CPU seconds to cores in use: the mean between two samples. */
 export class CpuMeter {
   readonly #nowMs: () => number;
   #last: { readonly counter: string; readonly seconds: number; readonly atMs: number } | null = null;
@@ -47,10 +47,9 @@ export class CpuMeter {
   }
 
   /**
-   * Takes a sample of a counter (CPU seconds used so far) and returns the cores in use since the last
-   * sample. Null at the first sample, when the value is unknown or ran backwards, when `counter`, its
-   * name, is not the one of the last sample, and when the last sample is less than 50 ms old; that one
-   * then stays, so that reads in quick succession do not put off the figure for ever.
+   * Takes a sample of a counter (CPU seconds used so far) and returns the cores in use since the last sample. Null for the
+   * first sample, if the value is unknown or decreased, if the counter's name `counter` differs from the last sample's,
+   * or if the last sample is less than 50 ms old; that sample is then kept, so that frequent reads still yield a figure.
    */
   coresInUse(counter: string, seconds: number | null): number | null {
     if (seconds === null) return null;

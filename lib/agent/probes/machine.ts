@@ -1,20 +1,19 @@
-// Measures the whole machine with systeminformation, on any system that it knows. Loaded only when it
-// is used. What it costs: `currentLoad()` runs a child process synchronously, some 5 ms in which this
-// process does nothing else, and repeats its last value within 200 ms; `mem()` takes less than 1 ms.
-// The agent serves no requests, so it can wait; nothing that does may import this.
+// Measures the whole machine with systeminformation, on every system that it supports. Loaded on demand. Cost:
+// `currentLoad()` runs a child process synchronously, which blocks this process for about 5 ms, and repeats its last
+// value within 200 ms; `mem()` takes less than 1 ms. The agent serves no requests, so it can block; code that serves
+// requests must not import this.
 
 import type { HostFigures } from '../../model.js';
 import type { Probe, ProbeOptions } from '../probe-model.js';
 import { fractionOf } from './figures.js';
 
-/** The library measures its first load over 500 ms: opening may take that much longer than a read. */
+/** Timeout of opening: the library measures its first load over 500 ms. */
 const OPEN_TIMEOUT_MS = 5000;
 
 /**
- * Opens the probe of the machine; takes about half a second. CPU is the mean over all cores since the
- * last read, as a fraction of `coresLimit` if that is given. Memory is what cannot be had without
- * swapping: `active`, that is all but `available`; `used` would count the page cache.
- * Reads never reject: what the library does not tell in time is null.
+ * Opens the machine probe; takes about half a second. CPU is the mean over all cores since the last read, as a fraction
+ * of `coresLimit` if given. Memory is `active`, that is all but `available`; `used` would include the page cache.
+ * Reads never reject: figures that the library does not return in time are null.
  */
 export async function openMachineProbe(options: ProbeOptions): Promise<Probe> {
   const { default: system } = await import('systeminformation');
@@ -38,7 +37,7 @@ export async function openMachineProbe(options: ProbeOptions): Promise<Probe> {
   return { kind: 'machine', read, close: () => {} };
 }
 
-/** What `ask` resolves to; null when it fails, or takes longer than `timeoutMs`. */
+/** The result of `ask`; null if it fails or takes longer than `timeoutMs`. */
 async function within<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<null>((resolve) => {

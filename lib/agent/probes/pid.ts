@@ -1,6 +1,5 @@
-// Measures one process by /proc/PID: several hosts on one machine can each have their own agent.
-// Only the process itself counts, not the children it forks. A process that ended is never taken for
-// a later one with the same pid.
+// Measures one process through /proc/PID, so that several hosts on one machine can each have an agent. Child processes
+// are not included. A later process with the same pid is never mistaken for the probed one.
 
 import { MeercatError } from '../../errors.js';
 import type { HostFigures } from '../../model.js';
@@ -10,9 +9,9 @@ import { CpuMeter, fractionOf } from './figures.js';
 import { allowedCores, machineCores, machineMemoryBytes, readProcess, readText, residentBytes } from './proc.js';
 
 /**
- * Opens the probe of the process `pid`. CPU is a fraction of the cores that its affinity allows,
- * memory its resident set as a fraction of its memory limit, or of the machine's memory.
- * Throws MEERCAT_START_FAILED when there is no such process, MEERCAT_BAD_CONFIG on a system without /proc.
+ * Opens a probe for the process `pid`. CPU is a fraction of the cores that its affinity allows; memory is its resident
+ * set as a fraction of its memory limit, or of the machine's memory.
+ * Throws MEERCAT_START_FAILED if there is no such process, MEERCAT_BAD_CONFIG on a system without /proc.
  * Reads reject once the process has ended.
  */
 export async function openPidProbe(pid: number, options: ProbeOptions): Promise<Probe> {
@@ -33,7 +32,7 @@ export async function openPidProbe(pid: number, options: ProbeOptions): Promise<
     const cores = options.coresLimit ?? Math.min(machineCores(procRoot), allowedCores(procRoot, pid) ?? Infinity);
     const machineBytes = machineMemoryBytes(procRoot);
     const limitBytes = memoryLimit(memoryTree)?.value ?? machineBytes;
-    // Last, so that figures of another process with the same pid cannot slip through.
+    // Check last: the figures might already be those of another process with the same pid.
     const now = readProcess(procRoot, pid);
     if (now === null || now.startTime !== first.startTime) throw new Error(`process ${pid} has ended`);
     return {

@@ -1,7 +1,7 @@
-// Asks the host itself: GETs a URL that answers JSON with the names of ORCA's load report
+// Queries the host itself: GETs a URL that returns JSON with the field names of ORCA's load report
 // (https://github.com/cncf/xds/blob/main/xds/data/orca/v3/orca_load_report.proto).
-// The answer is not trusted: it must be 200, small, in time and JSON, and each figure must be in range.
-// Redirects are not followed, and nothing of the answer's text reaches a log.
+// The response is untrusted: it must be a 200, small, in time and JSON, and each figure must be in range.
+// Redirects are not followed, and none of the response's text reaches a log.
 
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
@@ -14,8 +14,8 @@ import type { Probe, ProbeOptions } from '../probe-model.js';
 const ANSWER_LIMIT_BYTES = 64 * 1024;
 
 /**
- * Opens the probe of a page with ORCA's names; see {@link figuresOfOrca}. Does not contact it yet.
- * A read opens a connection of its own, and rejects when it gets no usable answer within `timeoutMs`.
+ * Opens a probe for a URL with ORCA's field names; see {@link figuresOfOrca}. Does not connect yet.
+ * Each read opens a new connection, and rejects without a usable response within `timeoutMs`.
  */
 export async function openUrlProbe(url: URL, options: ProbeOptions): Promise<Probe> {
   const name = `${url.origin}${url.pathname}`; // without user, password and query: these may be secret
@@ -53,9 +53,9 @@ export async function openUrlProbe(url: URL, options: ProbeOptions): Promise<Pro
 }
 
 /**
- * The figures in a load report that was decoded from JSON, as `OrcaReportBuilder.build` makes them. What is not a
- * number, negative or absurdly large is null, and takes no other figure with it: a page is not asked twice.
- * Throws an Error when the report is not an object.
+ * Extracts the figures from a decoded JSON load report, as built by `OrcaReportBuilder.build`. A value that is not a
+ * number, negative or absurdly large is null and does not affect the others: the URL is not queried again.
+ * Throws an Error if the report is not an object.
  */
 export function figuresOfOrca(report: unknown): HostFigures {
   const read = readOrcaJson(report, false);
@@ -63,7 +63,7 @@ export function figuresOfOrca(report: unknown): HostFigures {
   return read.figures;
 }
 
-/** Sends a request and decodes its answer. Rejects in any case other than a 200 with a small JSON text. */
+/** Sends a request and decodes its response. Rejects anything other than a 200 with a small JSON body. */
 async function answerOf(request: ClientRequest): Promise<unknown> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     request.on('response', resolve);

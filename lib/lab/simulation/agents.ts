@@ -1,4 +1,4 @@
-// The agents: each says of its host what a probe would measure, about as often as it is told to.
+// The agents: each reports what a probe on its host would measure, at the configured interval with jitter.
 
 import type { Report } from '../../model.js';
 import type { Draws } from './draws.js';
@@ -6,7 +6,7 @@ import type { EventQueue } from './event-queue.js';
 import { hostNameOf } from './fleet-balancer.js';
 import { type HostMachines, isStanding } from './host-machines.js';
 
-/** Reports come up to this share sooner or later, as the product's do. */
+/** Jitter of the report interval, as a share of it; as in the product. */
 const JITTER = 0.1;
 
 /** All agents. */
@@ -17,7 +17,7 @@ export class Agents {
   readonly #draws: Draws;
   readonly #everyMs: number;
   readonly #send: (host: number, report: Report) => void;
-  /** When each host reported last, and what it had used by then. */
+  /** Time of each host's last report, and its cumulative CPU use by then. */
   readonly #saidAtMs: Float64Array;
   readonly #saidBusyMs: Float64Array;
 
@@ -39,14 +39,14 @@ export class Agents {
     this.#saidBusyMs = new Float64Array(machines.count);
   }
 
-  /** Each reports for the first time within its interval. */
+  /** Schedules each agent's first report at a random time within one interval. */
   start(): void {
     if (this.#everyMs === Number.POSITIVE_INFINITY) return;
     for (let host = 0; host < this.#machines.count; host++)
       this.#queue.schedule(this.#everyMs * this.#draws.uniform(), this.#report, host, undefined);
   }
 
-  /** What a host's agent says now; its CPU is that since it said so last. */
+  /** Builds a host's report; its CPU is the mean since the last report. */
   reportOf(host: number): Report {
     const machines = this.#machines;
     const nowMs = this.#clock();
@@ -70,7 +70,7 @@ export class Agents {
   }
 
   readonly #report = (host: number): void => {
-    // An agent dies with its host, and comes back with it.
+    // An agent goes down and comes back with its host.
     if (isStanding(this.#machines.standing[host] as number)) this.#send(host, this.reportOf(host));
     const factor = 1 - JITTER + 2 * JITTER * this.#draws.uniform();
     this.#queue.schedule(this.#clock() + this.#everyMs * factor, this.#report, host, undefined);

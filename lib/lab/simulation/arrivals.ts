@@ -1,21 +1,21 @@
-// The requests that come: a Poisson stream, drawn from streams of their own, so that every policy is asked the same
-// at the same moments.
+// Request arrivals: a Poisson process with its own random streams, so that every policy gets the same requests at the same
+// times.
 
 import { Draws } from './draws.js';
 import { meanCapacityOf, meanCostOf, type RequestClass, type Scenario } from './scenario.js';
 
-/** The next request of all, and how to go on to the one after. */
+/** The next request, and how to advance to the following one. */
 export class Arrivals {
-  /** When it comes. */
+  /** Its arrival time. */
   nextMs = 0;
-  /** Its class, by its place in the scenario, and its work in ms. */
+  /** Its class, as an index into the scenario's, and its work in ms. */
   class = 0;
   cost = 0;
   readonly #times: Draws;
   readonly #costs: Draws;
   readonly #gapMs: number;
   readonly #classes: readonly RequestClass[];
-  /** Up to where each class reaches, of 1. */
+  /** Cumulative shares of the classes, up to 1. */
   readonly #bounds: readonly number[];
 
   constructor(scenario: Scenario, load: number, seed: number) {
@@ -29,12 +29,12 @@ export class Arrivals {
     this.next();
   }
 
-  /** Goes on to the next one. */
+  /** Advances to the next request. */
   next(): void {
     this.nextMs += this.#times.exponential(this.#gapMs);
     const draw = this.#costs.uniform();
     let at = 0;
-    // The last one takes what rounding leaves.
+    // The last class absorbs the rounding error.
     while (at < this.#bounds.length - 1 && draw >= (this.#bounds[at] as number)) at++;
     const { costMs, spread, sigma } = this.#classes[at] as RequestClass;
     this.class = at;

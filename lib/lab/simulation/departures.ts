@@ -1,26 +1,26 @@
-// When the next request of each host will be done, and which host is first: a heap in which every host stands
-// once, and moves when its time changes. So a host with many requests costs no more than one with few.
+// The next completion time of each host, and which host is first: an indexed heap with one entry per host, which moves
+// when the host's time changes. A host with many requests costs no more than one with few.
 
-/** The hosts by the time of their next departure. */
+/** Hosts ordered by the time of their next departure. */
 export class Departures {
   readonly #times: Float64Array;
-  /** The hosts in heap order, and the place of each in it. */
+  /** The hosts in heap order, and each host's index in the heap. */
   readonly #heap: Int32Array;
   readonly #places: Int32Array;
 
-  /** All hosts, none with a departure. */
+  /** Creates the heap for all hosts, without departures. */
   constructor(hosts: number) {
     this.#times = new Float64Array(hosts).fill(Number.POSITIVE_INFINITY);
     this.#heap = Int32Array.from({ length: hosts }, (_, host) => host);
     this.#places = this.#heap.slice();
   }
 
-  /** The host whose departure is next. */
+  /** The host with the next departure. */
   get first(): number {
     return this.#heap[0] as number;
   }
 
-  /** When that is; Infinity when nothing departs. */
+  /** Time of that departure; Infinity if there is none. */
   get firstMs(): number {
     return this.#times[this.#heap[0] as number] as number;
   }

@@ -1,17 +1,16 @@
-// What is to happen and when, in virtual time: a binary heap over typed arrays. Invariant: events run in the order
-// of their times, and those of one moment in the order in which they were scheduled. Scheduling allocates nothing
-// once the heap has grown to its size.
+// The event queue in virtual time: a binary heap over typed arrays. Invariant: events run in time order, and those with
+// equal times in scheduling order. Scheduling does not allocate once the heap has grown.
 
-/** What an event does: with the target and the payload that it was scheduled with. */
+/** An event's action; receives the target and the payload with which it was scheduled. */
 export type EventHandler<Payload> = (target: number, payload: Payload) => void;
 
 const FIRST_SIZE = 1024;
 
-/** The events to come. */
+/** The pending events. */
 export class EventQueue {
   #times = new Float64Array(FIRST_SIZE);
   #orders = new Float64Array(FIRST_SIZE);
-  /** Places of the events' other fields, which do not move. */
+  /** Indexes of the events' other fields, which do not move. */
   #cells = new Int32Array(FIRST_SIZE);
   #size = 0;
   #scheduled = 0;
@@ -20,19 +19,19 @@ export class EventQueue {
   readonly #payloads: unknown[] = [];
   readonly #free: number[] = [];
 
-  /** The time of the event that runs, or ran last. */
+  /** Time of the current or last event. */
   nowMs = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** When the next event is; Infinity when there is none. */
+  /** Time of the next event; Infinity if there is none. */
   get nextMs(): number {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#times[0] as number);
   }
 
-  /** Schedules an event. `run` should be made once, not for each event. */
+  /** Schedules an event. Reuse `run`; do not create a closure per event. */
   schedule<Payload>(atMs: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
     const cell = this.#free.pop() ?? this.#runs.length;
     this.#targets[cell] = target;
@@ -42,7 +41,7 @@ export class EventQueue {
     this.#rise(this.#size++, atMs, this.#scheduled++, cell);
   }
 
-  /** Takes the next event out and runs it. There must be one. */
+  /** Removes the next event and runs it. There must be one. */
   runNext(): void {
     const cell = this.#cells[0] as number;
     this.nowMs = this.#times[0] as number;
@@ -62,7 +61,7 @@ export class EventQueue {
     let at = place;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      // What rises was scheduled last: at the same time it comes after.
+      // The rising event was scheduled last: on equal times it stays behind.
       if ((times[parent] as number) <= time) break;
       this.#move(parent, at);
       at = parent;

@@ -1,5 +1,5 @@
-// One balancer of the simulation: the product's own table, load messages, policy, ejection and retry budget, put
-// together as its threads do (lib/fleet/fleet.ts, lib/traffic/host/host-pool.ts), but in virtual time.
+// One simulated balancer: the product's own table, load messages, policy, ejection and retry budget, wired up as in its
+// threads (lib/fleet/fleet.ts, lib/traffic/host/host-pool.ts), but in virtual time.
 
 import { TableOrder } from '../../fleet/table-order.js';
 import type { HostTable, LoadMessage, StaticHost } from '../../model.js';
@@ -27,25 +27,25 @@ import { EarlyAnswers, type KeptHost } from '../../learning/early-answers.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { RequestClass } from './scenario.js';
 
-/** How often what a balancer holds against hosts, and its medians, are looked at. */
+/** Interval of a balancer's upkeep: ejections and medians. */
 export const UPKEEP_MS = 250;
 
-/** Who says where a request goes: a policy of the product, or a peer. */
+/** Picks hosts: a policy of the product, or a peer. */
 export interface Picker {
   pick(view: TableReader, nowMs: number, excluded: number, cost: number): number;
 }
 
-/** What a balancer is handed. */
+/** Options of a balancer. */
 export interface FleetBalancerOptions {
   readonly index: number;
-  /** How many balancers and hosts there are. */
+  /** Numbers of balancers and hosts. */
   readonly balancers: number;
   readonly hosts: number;
   readonly statics: readonly StaticHost[];
   readonly requests: readonly RequestClass[];
-  /** Whether it knows from the beginning what each of them costs on average. */
+  /** Whether it knows the mean cost of each class from the start. */
   readonly isCostKnown: boolean;
-  /** How often it says what it has in flight; null as the product does. */
+  /** Interval of its load messages; null as in the product. */
   readonly exchangeMs: number | null;
   readonly startMs: number;
 }
@@ -59,19 +59,19 @@ export class FleetBalancer {
   readonly view: TableReader;
   readonly writer: TableWriter;
   readonly budget = new RetryBudget(TRAFFIC_DEFAULTS.retryBudgetPercent);
-  /** The host of each slot, and the slot of each host; -1 for none. */
+  /** Maps slot to host, and host to slot; -1 for none. */
   readonly hostOf: Int32Array;
   readonly slotOf: Int32Array;
-  /** How long it waits between two load messages. */
+  /** Interval of its load messages. */
   readonly loadEveryMs: number;
-  /** When it does so next, should no table come before. */
+  /** Time of the next load message, unless a table arrives earlier. */
   loadAtMs = 0;
-  /** Null where the scenario says how long: then tables are not answered. */
+  /** Null if the scenario sets a fixed interval: then there are no replies to tables. */
   readonly #pace: LoadPace | null;
   readonly #loads: OwnLoads;
   readonly costs: ClassCosts;
   readonly #order: TableOrder;
-  /** What is held against the host of each slot, and when it is probed next. */
+  /** Ejection state of each slot's host, and the time of its next probe. */
   readonly #ejections: EjectionState[];
   readonly #probeAtMs: Float64Array;
   readonly #early: EarlyAnswers;
@@ -104,19 +104,19 @@ export class FleetBalancer {
     this.#announce(this.writer.setStatics(statics), startMs);
   }
 
-  /** What this balancer takes a request of this class for, in ms of CPU. */
+  /** This balancer's expected cost of a request of this class, in ms of CPU. */
   expectedCost(requestClass: number): number {
     return expectedCost(this.columns, 1 + requestClass);
   }
 
-  /** Takes a table of the master, or a snapshot; true when messages are missing and the snapshot should be read. */
+  /** Applies a table message or a snapshot; returns true if messages are missing and the snapshot must be read. */
   takeTable(table: HostTable, isSnapshot: boolean, nowMs: number): boolean {
     const outcome = isSnapshot ? this.#order.onSnapshot(table) : this.#order.onMessage(table);
     if (outcome.kind === 'apply') for (const each of outcome.tables) this.#apply(each, nowMs);
     return this.#order.isBehind;
   }
 
-  /** Whether a table that has just come is answered with a load message; if not, when the next one is due. */
+  /** Whether to reply to a table just received with a load message; if not, sets the time of the next one. */
   answersTable(nowMs: number): boolean {
     const pace = this.#pace;
     if (pace === null) return false;
@@ -125,14 +125,14 @@ export class FleetBalancer {
     return false;
   }
 
-  /** The load message that is due now; undefined when there is nothing to say, or it can't be sent. */
+  /** The load message due now; undefined if there is nothing to send, or it can't be sent. */
   nextLoad(isAnswer: boolean, canSend: boolean, nowMs: number): LoadMessage | undefined {
     const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
     this.loadAtMs = nowMs + (this.#pace?.took(message !== undefined, isAnswer, this.loadEveryMs, nowMs) ?? this.loadEveryMs);
     return message;
   }
 
-  /** A request is sent to the host of a slot. */
+  /** Records a request sent to the host of a slot. */
   begin(slot: number, cost: number, nowMs: number): void {
     const { header } = this.columns;
     this.#early.letGo(nowMs);
@@ -140,7 +140,7 @@ export class FleetBalancer {
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
   }
 
-  /** It has ended so, having begun at `startedAtMs`, with a body of so many bytes. */
+  /** Records the outcome of a request that started at `startedAtMs`, with the size of its response body. */
   end(
     slot: number,
     requestClass: number,
@@ -162,7 +162,7 @@ export class FleetBalancer {
     this.#judge(slot, outcome, status, nowMs);
   }
 
-  /** What is done four times a second. `isWell` says whether a host answers a probe. */
+  /** The periodic upkeep, four times a second. `isWell` returns whether a host answers a probe. */
   upkeep(nowMs: number, isWell: (host: number) => boolean): void {
     const { failing, ejectedUntil, avoidUntil } = this.columns;
     this.#early.letGo(nowMs);
@@ -211,7 +211,7 @@ export class FleetBalancer {
       ejectedUntil[slot] = avoidUntil[slot] = failing[slot] = 0;
       this.slotOf[this.hostOf[slot] as number] = -1;
       this.#ejections[slot] = startEjection();
-      // Requests that are on it still end on its slot: with as many slots as hosts, none is given to another host.
+      // Requests in flight on it still end on its slot: there are as many slots as hosts, so no other host takes it.
       this.writer.release(slot);
     }
     for (const { slot, name } of added) {

@@ -1,5 +1,5 @@
-// One mastership of the simulation: the product's own registry of hosts, which takes in reports and load messages,
-// and flushes of the host table in the product's rhythm (lib/hosts/mastership.ts), in virtual time.
+// One simulated mastership: the product's own host registry, fed with reports and load messages, and flushes of the host
+// table at the product's intervals (lib/hosts/mastership.ts), in virtual time.
 
 import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
 import { HostRegistry } from '../../hosts/host-registry.js';
@@ -7,25 +7,25 @@ import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { EventQueue } from './event-queue.js';
 
-/** What a mastership is handed. */
+/** Options of a mastership. */
 export interface FleetMasterOptions {
   readonly term: number;
-  /** Whose balancer it is. */
+  /** The master's balancer. */
   readonly balancer: number;
-  /** What that one knew. */
+  /** That balancer's knowledge of the hosts. */
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
   readonly queue: EventQueue;
   readonly clock: () => number;
   /** Whether a host answers a check. */
   readonly isWell: (host: string) => boolean;
-  /** How long a check takes of a host that does not answer, and of one that does. */
+  /** Duration of a host check, with or without an answer. */
   readonly checkMs: (host: string) => number;
-  /** Sends a table to all balancers; the whole of it is stored when there is one. */
+  /** Publishes a table to all balancers, and stores the snapshot if there is one. */
   readonly publish: (table: HostTable, snapshot: HostTable | null) => void;
 }
 
-/** The master while it is. */
+/** The master during one mastership. */
 export class FleetMaster {
   readonly balancer: number;
   readonly registry = new HostRegistry(TRAFFIC_DEFAULTS);
@@ -59,7 +59,7 @@ export class FleetMaster {
     this.#flushSoon(true);
   }
 
-  /** The next table is whole: Redis was away. */
+  /** Makes the next table a full one, after an outage of Redis. */
   resume(): void {
     this.#isFullDue = true;
     this.#flushSoon();
@@ -116,14 +116,14 @@ export class FleetMaster {
     const { balancers, size } = this.registry;
     const { queue, clock } = this.#options;
     const atMs = clock() + (isLoadAlone ? loadFlushDelayMs(balancers, size) : flushDelayMs(size));
-    // Reports do not wait for what loads alone would have waited for.
+    // Reports may not wait as long as loads alone.
     if (atMs >= this.#flushAtMs) return;
     this.#flushAtMs = atMs;
     queue.schedule(atMs, this.#onFlush, 0, undefined);
   }
 
   readonly #onFlush = (): void => {
-    // Unless what it was for was published sooner.
+    // Skip if an earlier flush has published it.
     if (this.#options.clock() >= this.#flushAtMs) this.flush();
   };
 
@@ -151,7 +151,7 @@ export class FleetMaster {
     this.#flushSoon();
   };
 
-  /** Does it every so many ms until the end of the mastership. */
+  /** Runs the function at this interval until the end of the mastership. */
   #again(everyMs: number, run: () => void): void {
     const { queue, clock } = this.#options;
     const next = (): void => {

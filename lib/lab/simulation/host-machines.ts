@@ -1,27 +1,27 @@
-// The hosts: each serves its requests by processor sharing on the cores that its neighbours leave it. Exact: a host
-// keeps the service that a request in it has got since the host began (attained service), which grows at the same
-// rate for all of them; so a request is done when that has grown by its cost, whatever comes and goes meanwhile.
+// The hosts: each serves its requests by processor sharing on the cores available to it. Exact: a host tracks the attained
+// service of a request present since its start, which grows at the same rate for all its requests; a request is done when
+// that value has grown by the request's cost, whatever arrives and departs meanwhile.
 // Source: Kleinrock, "Queueing Systems" vol. 2, section 4.4; virtual time as in Demers, Keshav and Shenker, 1989.
 
 import { Departures } from './departures.js';
 import { MinHeap } from '../../learning/min-heap.js';
 
-/** What one host is. */
+/** The properties of a host. */
 export interface Machine {
   readonly cores: number;
-  /** Work in ms per ms that a core does. */
+  /** Work in ms per ms of one core. */
   readonly speed: number;
-  /** The share of its memory that is in use. */
+  /** Share of its memory in use. */
   readonly memory: number;
 }
 
-/** A host serves its requests. */
+/** The host works normally. */
 export const HOST_UP = 0;
 /** Connections to it are refused. */
 export const HOST_REFUSES = 1;
-/** Nothing answers. */
+/** The host does not answer at all. */
 export const HOST_SILENT = 2;
-/** It answers at once, without doing anything: 200 and an empty page. */
+/** It answers at once without doing the work: 200 with an empty body. */
 export const HOST_EMPTY = 3;
 /** It answers at once with 500. */
 export const HOST_ERRS = 4;
@@ -37,10 +37,10 @@ export class HostMachines {
   readonly cores: Float64Array;
   readonly speed: Float64Array;
   readonly memory: Float64Array;
-  /** Cores that neighbours take. */
+  /** Cores taken by neighbours. */
   readonly lost: Float64Array;
   readonly inflight: Int32Array;
-  /** The costs of all requests in flight, added up, in ms of CPU. */
+  /** Sum of the costs of all requests in flight, in ms of CPU. */
   readonly work: Float64Array;
   readonly standing: Uint8Array;
   /** Core-milliseconds used so far, by requests and by neighbours. */
@@ -66,17 +66,17 @@ export class HostMachines {
     this.#departures = new Departures(this.count);
   }
 
-  /** When the next request of all is done; Infinity when there is none. */
+  /** Time of the next completion on any host; Infinity if there is none. */
   get nextDepartureMs(): number {
     return this.#departures.firstMs;
   }
 
-  /** Cores that are left for requests. */
+  /** Cores available to requests. */
   coresLeft(host: number): number {
     return Math.max(0, (this.cores[host] as number) - (this.lost[host] as number));
   }
 
-  /** Brings a host's books up to now. */
+  /** Updates a host's counters to the current time. */
   advance(host: number, nowMs: number): void {
     const elapsedMs = nowMs - (this.#updatedMs[host] as number);
     if (elapsedMs <= 0) return;
@@ -91,7 +91,7 @@ export class HostMachines {
     if (isStanding(this.standing[host] as number)) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
   }
 
-  /** A request comes to a host that is up. */
+  /** Adds a request to a host that is up. */
   add(host: number, job: number, cost: number, nowMs: number): void {
     this.advance(host, nowMs);
     this.inflight[host] = (this.inflight[host] as number) + 1;
@@ -100,32 +100,32 @@ export class HostMachines {
     this.#plan(host, nowMs);
   }
 
-  /** Takes out the request that is done next, at its time (`nextDepartureMs`). */
+  /** Removes the next completed request, at its time (`nextDepartureMs`). */
   depart(costs: Float64Array): number {
     const host = this.#departures.first;
     const nowMs = this.#departures.firstMs;
     const jobs = this.#jobs[host] as MinHeap<number>;
     this.advance(host, nowMs);
-    // Exactly, whatever the sums above made of it.
+    // Set it exactly: the sums above have rounding errors.
     this.#attained[host] = jobs.least;
     const job = jobs.pop();
     const inflight = (this.inflight[host] as number) - 1;
     this.inflight[host] = inflight;
-    // An empty host begins anew, so that rounding does not add up.
+    // An empty host is reset, so that rounding errors do not accumulate.
     this.work[host] = inflight === 0 ? 0 : (this.work[host] as number) - (costs[job] as number);
     if (inflight === 0) this.#attained[host] = 0;
     this.#plan(host, nowMs);
     return job;
   }
 
-  /** Neighbours take so many cores from now on. */
+  /** Sets the cores taken by neighbours from now on. */
   setLost(host: number, lost: number, nowMs: number): void {
     this.advance(host, nowMs);
     this.lost[host] = lost;
     this.#plan(host, nowMs);
   }
 
-  /** A host dies or comes back; gives the requests that were on it. */
+  /** Changes a host's state; returns the requests that were on it. */
   setStanding(host: number, standing: number, nowMs: number): number[] {
     this.advance(host, nowMs);
     this.standing[host] = standing;
@@ -137,7 +137,7 @@ export class HostMachines {
     return ended;
   }
 
-  /** The service that each request of a host gets, in ms per ms. */
+  /** Service rate of each request on a host, in ms per ms. */
   #rate(host: number): number {
     return (this.speed[host] as number) * Math.min(1, this.coresLeft(host) / (this.inflight[host] as number));
   }
@@ -148,7 +148,7 @@ export class HostMachines {
       return;
     }
     const missing = Math.max(0, (this.#jobs[host] as MinHeap<number>).least - (this.#attained[host] as number));
-    // 0 / 0 (done, and no core left) is not to be NaN.
+    // Avoid NaN from 0 / 0 (done, with no core available).
     this.#departures.set(host, missing === 0 ? nowMs : nowMs + missing / this.#rate(host));
   }
 }

@@ -1,12 +1,12 @@
-// The figures of all runs as a page that opens without a network: the table, and plots drawn by uPlot, whose script
-// and style are put into the page.
+// The figures of all runs as a self-contained HTML page: the table, and plots by uPlot, whose script and style are
+// inlined.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-script.js';
 import { toJson, type SimulateReport } from './simulate-report.js';
 
-/** The page. */
+/** Builds the page. */
 export function toHtml(report: SimulateReport): string {
   const { scenario, version } = report;
   const title = `meercat simulate ${scenario.name}`;

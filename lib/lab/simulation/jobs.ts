@@ -1,5 +1,4 @@
-// The requests that are somewhere between arrival and end, as columns; a job is a place in them, used again when
-// the request has ended.
+// The requests between arrival and end, as columns; a job is an index into them, reused after the request has ended.
 
 const FIRST_SIZE = 4096;
 
@@ -9,38 +8,38 @@ export class Jobs {
   #next = 0;
   /** When the client sent it. */
   arrivedMs = new Float64Array(FIRST_SIZE);
-  /** When it was sent to the host that has it. */
+  /** When it was sent to its current host. */
   sentMs = new Float64Array(FIRST_SIZE);
-  /** The work that it is, in ms of CPU, and what its balancer takes it for. */
+  /** Its actual work in ms of CPU, and its balancer's estimate. */
   cost = new Float64Array(FIRST_SIZE);
   expected = new Float64Array(FIRST_SIZE);
   class = new Int32Array(FIRST_SIZE);
-  /** Who has it; -1 once its balancer has died. */
+  /** Its balancer and host; the balancer is -1 once it has died. */
   balancer = new Int32Array(FIRST_SIZE);
   slot = new Int32Array(FIRST_SIZE);
   host = new Int32Array(FIRST_SIZE);
   attempts = new Int32Array(FIRST_SIZE);
-  /** Requests that the host had already when this one came. */
+  /** Requests already on the host when this one arrived. */
   behind = new Int32Array(FIRST_SIZE);
 
-  /** How many have not ended. */
+  /** Number of requests that have not ended. */
   get open(): number {
     return this.#next - this.#free.length;
   }
 
-  /** All places that were ever used; those that are free have balancer -2. */
+  /** Number of indexes ever used; free ones have balancer -2. */
   get end(): number {
     return this.#next;
   }
 
-  /** A new request's place. */
+  /** Allocates a job. */
   take(): number {
     const job = this.#free.pop() ?? this.#next++;
     if (job === this.cost.length) this.#grow();
     return job;
   }
 
-  /** The request has ended. */
+  /** Frees a job after its request has ended. */
   release(job: number): void {
     this.balancer[job] = -2;
     this.#free.push(job);

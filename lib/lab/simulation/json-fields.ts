@@ -1,11 +1,11 @@
-// Reads the fields of an object that came as JSON, one by one, so that every error says where it is and what would
-// be right; what nobody asked for is an error too, for it is a slip of the pen.
+// Reads the fields of a JSON object one by one, so that every error says where it is and what is allowed; an unknown
+// field is an error too, since it is probably a typo.
 
 import { MINUTE } from '../../clock.js';
 import { parseDuration } from '../../config/config.js';
 import { MeercatError, messageOf } from '../../errors.js';
 
-/** No time in a scenario is longer. */
+/** Longest time in a scenario. */
 const MAX_TIME_MS = 60 * MINUTE;
 
 /** One object of a file. */
@@ -14,7 +14,7 @@ export class JsonFields {
   readonly #where: string;
   readonly #asked = new Set<string>();
 
-  /** @param where what it is in the file, such as `big.json: hosts[2]` */
+  /** @param where its path in the file, such as `big.json: hosts[2]` */
   constructor(value: unknown, where: string) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new MeercatError('MEERCAT_BAD_CONFIG', `${where.replace(/:$/, '')}: an object, not ${JSON.stringify(value)}`);
@@ -22,7 +22,7 @@ export class JsonFields {
     this.#where = where;
   }
 
-  /** Where a field stands, for errors and for objects within. */
+  /** Path of a field, for errors and nested objects. */
   at(name: string): string {
     return `${this.#where}${this.#where.endsWith(':') ? ' ' : '.'}${name}`;
   }
@@ -49,7 +49,7 @@ export class JsonFields {
 
   text(name: string, fallback: string | null): string {
     const value = this.#get(name) ?? fallback;
-    // oxlint-disable-next-line no-control-regex -- it is what is looked for
+    // oxlint-disable-next-line no-control-regex -- control characters are rejected
     if (typeof value !== 'string' || value === '' || /[\u0000-\u001f\u007f-\u009f]/.test(value))
       this.refuse(name, 'a text without control characters');
     return value;
@@ -61,7 +61,7 @@ export class JsonFields {
     return value as Choice;
   }
 
-  /** A time such as `500ms` or `8s`, in ms; what `words` has stands for their values. */
+  /** A time such as `500ms` or `8s`, in ms; `words` maps keywords to values. */
   time(name: string, fallback: number | null, minMs: number, words: Readonly<Record<string, number>> = {}): number {
     const value = this.#get(name);
     if (value === undefined && fallback !== null) return fallback;
@@ -94,7 +94,7 @@ export class JsonFields {
     });
   }
 
-  /** The object of a field; an empty one when it is not there. */
+  /** A nested object; an empty one if absent. */
   object<Item>(name: string, read: (fields: JsonFields) => Item): Item {
     const fields = new JsonFields(this.#get(name) ?? {}, this.at(name));
     const item = read(fields);
@@ -102,7 +102,7 @@ export class JsonFields {
     return item;
   }
 
-  /** Nothing else may be there. */
+  /** Rejects any other fields. */
   end(): void {
     const odd = Object.keys(this.#object).find((name) => !this.#asked.has(name));
     if (odd !== undefined)

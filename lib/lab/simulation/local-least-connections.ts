@@ -1,12 +1,12 @@
-// What most load balancers do: of all hosts the one with the fewest requests of this balancer's own in flight, ties
-// at random. As HAProxy's leastconn and nginx's least_conn, one for each balancer.
+// What most load balancers do: pick the host with the fewest requests in flight from this balancer alone, ties at random.
+// Like HAProxy's leastconn and nginx's least_conn, separately in each balancer.
 
 import { isEligible } from '../../routing/eligible.js';
 import type { TableReader } from '../../table/reader.js';
 import type { Draws } from './draws.js';
 import type { Picker } from './fleet-balancer.js';
 
-/** The least of this balancer's own requests in flight, over all hosts. */
+/** Picks the host with the fewest requests in flight from this balancer. */
 export class LocalLeastConnections implements Picker {
   readonly #draws: Draws;
 

@@ -1,5 +1,5 @@
-// All runs of a scenario: each load and number of balancers, the floor first and then each policy, all on the same
-// requests and the same neighbours. Gives figures; prints nothing.
+// All runs of a scenario: for each load and number of balancers the floor first, then each policy, all with the same
+// requests and the same neighbours. Returns figures; prints nothing.
 
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
@@ -8,16 +8,16 @@ import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
 
-/** A policy is back when its p99 stays within this factor of the floor's, */
+/** A policy has recovered once its p99 stays within this factor of the floor's, */
 const BACK_WITHIN = 1.3;
 
-/** in every window for so long. */
+/** in every window for this long. */
 const BACK_FOR_MS = 1000;
 
-/** Fractions of requests at which latencies stand in the report's curves: 1 - 10^(-x/8), up to 99.99 %. */
+/** Number of points of the report's latency curves, at fractions 1 - 10^(-x/8), up to 99.99 %. */
 const TAIL_POINTS = 33;
 
-/** Latencies by how few requests take longer: `nines[i]` is of the fraction 1 - 10^-x. */
+/** Tail latencies: `nines[i]` belongs to the fraction 1 - 10^-x. */
 export interface Tail {
   readonly nines: readonly number[];
   readonly ms: readonly number[];
@@ -28,36 +28,36 @@ export interface ReportWindow extends Window {
   readonly floorP99: number;
 }
 
-/** What came of one run. */
+/** The result of one run. */
 export interface SimulationRun {
   readonly balancers: number;
   readonly load: number;
   readonly policy: string;
-  /** Requests that came in all, and those of them that were not answered. */
+  /** All requests, and those of them without an answer. */
   readonly requests: number;
   readonly errors: number;
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
-  /** Of requests after the warm-up. */
+  /** Latencies after the warm-up. */
   readonly ms: Latencies;
-  /** p99 and p99.9 over the floor's. */
+  /** p99 and p99.9 relative to the floor's. */
   readonly overFloor: { readonly p99: number; readonly p999: number };
   readonly cpu: CpuUse;
   readonly windows: readonly ReportWindow[];
-  /** After an event, p99 was within 1.3 times the floor's for good from here on, in ms; null when it was not, or nothing happens. */
+  /** Recovery time after an event, in ms: from then on p99 stayed within 1.3 times the floor's; null if it never did, or without events. */
   readonly backAfterMs: number | null;
   readonly tail: Tail;
 }
 
-/** How far all of it is. */
+/** Progress of the whole matrix. */
 export interface Progress {
   readonly run: number;
   readonly runs: number;
   readonly policy: string;
   readonly balancers: number;
   readonly load: number;
-  /** The share (0..1) of this run that is done. */
+  /** Completed share (0..1) of the current run. */
   readonly share: number;
 }
 
@@ -81,7 +81,7 @@ export function runMatrix(
     const tell = (share: number): void => onProgress({ run: index, runs: plans.length, policy, balancers, load, share });
     tell(0);
     const key = floorKeyOf(scenario, balancers, load);
-    // Who sees everything does the same whatever the number of balancers.
+    // An omniscient policy gives the same result for any number of balancers.
     const known = policy === FLOOR ? floors.get(key) : undefined;
     const run = known === undefined ? runOne({ scenario, seed, balancers, load, policy }, floors.get(key), tell) : { ...known, balancers };
     if (policy === FLOOR) floors.set(key, run);
@@ -138,7 +138,7 @@ function runOne(
   };
 }
 
-/** From which window on p99 stays within the floor's, for a second. */
+/** The first window from which p99 stays within the factor of the floor's, for a second. */
 function backAfter(windows: readonly ReportWindow[], windowMs: number): number | null {
   if (windowMs === 0 || windows.length === 0) return null;
   const needed = Math.ceil(BACK_FOR_MS / windowMs);

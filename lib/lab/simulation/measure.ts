@@ -1,17 +1,17 @@
-// What is measured of one run: latencies of the requests that came after the warm-up, how used the hosts were, and
-// latencies by windows after the scenario's events. Nothing is rounded or sampled.
+// The measurements of one run: latencies of the requests after the warm-up, utilization of the hosts, and latencies in
+// windows after the scenario's events. Exact: no rounding, no sampling.
 
 import { percentile } from '../statistics.js';
 import type { HostMachines } from './host-machines.js';
 import type { Scenario } from './scenario.js';
 
-/** After an event that lasts, latencies are shown for so long. */
+/** Latencies are shown for this long after a lasting event, */
 const WINDOWS_FOR_MS = 10_000;
 
-/** And for so long before it. */
+/** and for this long before it. */
 const WINDOWS_BEFORE_MS = 1000;
 
-/** Latencies in the figures that people ask for, in ms; NaN when nothing was measured. */
+/** A summary of latencies, in ms; NaN if nothing was measured. */
 export interface Latencies {
   readonly count: number;
   readonly mean: number;
@@ -21,17 +21,17 @@ export interface Latencies {
   readonly p999: number;
 }
 
-/** The hosts' CPU over the time that is measured. */
+/** CPU use of the hosts over the measured time. */
 export interface CpuUse {
   readonly mean: number;
   readonly highest: number;
-  /** The highest over the mean. */
+  /** Maximum over mean. */
   readonly ratio: number;
 }
 
-/** Latencies of the requests that came within one window, of all events together. */
+/** Latencies of the requests that arrived within one window, over all events. */
 export interface Window {
-  /** From when on, after the event; negative before it. */
+  /** Start of the window relative to the event; negative before it. */
   readonly fromMs: number;
   readonly count: number;
   readonly p99: number;
@@ -54,7 +54,7 @@ export class Measure {
     this.#fromMs = warmUpMs;
     this.#windowMs = windowMs;
     this.#events = events.map(({ atMs }) => atMs);
-    // Of events that are undone only what comes before that, when it is soon.
+    // For events that are undone soon, show only the time before that.
     const gaps = this.#events.slice(1).map((atMs, i) => atMs - (this.#events[i] as number));
     this.#windowsForMs = Math.min(
       WINDOWS_FOR_MS,
@@ -67,7 +67,7 @@ export class Measure {
     }
   }
 
-  /** A request that came at `arrivedMs` was answered after `latencyMs`. */
+  /** Records a request that arrived at `arrivedMs` and took `latencyMs`. */
   record(arrivedMs: number, latencyMs: number): void {
     if (arrivedMs < this.#fromMs) return;
     if (this.#count === this.#latencies.length) {
@@ -79,14 +79,14 @@ export class Measure {
     if (this.#windows.length > 0) this.#recordWindow(arrivedMs, latencyMs);
   }
 
-  /** The warm-up is over. */
+  /** Starts measuring after the warm-up. */
   start(machines: HostMachines, nowMs: number): void {
     for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
     this.#startBusyMs = machines.busyMs.slice();
     this.#startMs = nowMs;
   }
 
-  /** No more requests come. */
+  /** Ends the measurement at the last arrival. */
   finish(machines: HostMachines, nowMs: number): void {
     for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
     const before = this.#startBusyMs ?? new Float64Array(machines.count);
@@ -125,7 +125,7 @@ export class Measure {
   }
 }
 
-/** The figures of sorted latencies. */
+/** Summarizes sorted latencies. */
 export function latenciesOf(sorted: Float64Array): Latencies {
   const at = (fraction: number): number => percentile(sorted, fraction);
   let sum = 0;

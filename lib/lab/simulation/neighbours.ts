@@ -1,5 +1,5 @@
-// Who else uses the hosts' machines: draws for each host, from a stream of its own, how many cores are taken and for
-// how long. What an event of the scenario takes comes on top, up to all cores.
+// Noisy neighbours on the hosts' machines: draws for each host, from its own random stream, how many cores are taken and
+// for how long. Cores taken by a scenario event are added, up to all cores.
 
 import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
@@ -12,7 +12,7 @@ export class NoisyNeighbours {
   readonly #queue: EventQueue;
   readonly #rules: Neighbours | null;
   readonly #draws: readonly Draws[];
-  /** Cores taken by the draws, and by events. */
+  /** Cores taken by draws, and by events. */
   readonly #drawn: Float64Array;
   readonly #forced: Float64Array;
   readonly #clock: () => number;
@@ -27,13 +27,13 @@ export class NoisyNeighbours {
     this.#forced = new Float64Array(machines.count);
   }
 
-  /** Draws for every host. */
+  /** Starts the draws of every host. */
   start(): void {
     if (this.#rules === null) return;
     for (let host = 0; host < this.#machines.count; host++) this.#draw(host);
   }
 
-  /** An event takes so many cores of a host; 0 gives them back. */
+  /** Takes this many cores of a host, for an event; 0 returns them. */
   force(host: number, cores: number): void {
     this.#forced[host] = cores;
     this.#set(host);

@@ -1,20 +1,20 @@
-// The messages between agents, balancers and the master: each takes its time through Redis, some get lost, and none
-// passes while Redis is away. Messages on one way arrive in the order in which they were sent.
+// The messages between agents, balancers and the master: each is delayed by its path through Redis, some get lost, and
+// none arrives while Redis is down. Messages on one path arrive in sending order.
 
 import type { Draws } from './draws.js';
 import type { EventQueue, EventHandler } from './event-queue.js';
 import type { Messages } from './scenario.js';
 
-/** From one process to another. */
+/** A path from one process to another. */
 export interface Way {
-  /** When the last message arrived, or will. */
+  /** Arrival time of the last message. */
   lastMs: number;
 }
 
-/** All ways through Redis. */
+/** All paths through Redis. */
 export class Network {
   isRedisAway = false;
-  /** Messages that were sent, and those of them that did not arrive. */
+  /** Messages sent, and those of them that were lost. */
   sent = 0;
   lost = 0;
   readonly #queue: EventQueue;
@@ -29,7 +29,7 @@ export class Network {
     this.#rules = rules;
   }
 
-  /** Sends a message; `run` takes it in where it arrives. `heldMs` is how much longer it takes than usual. */
+  /** Sends a message; `run` receives it. `heldMs` is an additional delay. */
   send<Payload>(way: Way, run: EventHandler<Payload>, target: number, payload: Payload, heldMs = 0): void {
     const { loss } = this.#rules;
     this.sent++;
@@ -41,7 +41,7 @@ export class Network {
     this.#queue.schedule(way.lastMs, run, target, payload);
   }
 
-  /** How long one message takes. */
+  /** Draws the delay of a message. */
   delayMs(): number {
     return this.#rules.delayMs + this.#rules.jitterMs * this.#draws.uniform();
   }

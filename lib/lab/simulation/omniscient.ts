@@ -1,15 +1,15 @@
-// The floor: who sees every host as it is at this instant, whatever the balancer.
-// `omniscient` sends to the host of the shortest expected delay, least (n + 1) / capacity (Banawan and Zahorjan,
-// INFOCOM 1989); `omniscient-work` knows besides what each request costs, and what is in flight. Equal ones: any.
+// The floor: policies that see the current state of all hosts, whatever the balancer.
+// `omniscient` picks the host with the shortest expected delay, least (n + 1) / capacity (Banawan and Zahorjan, INFOCOM
+// 1989); `omniscient-work` also knows the cost of each request, and the work in flight. Ties are broken at random.
 
 import type { Draws } from './draws.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
 import { HOST_UP, type HostMachines } from './host-machines.js';
 
-/** How much the work in flight counts beside the time that the request itself takes. */
+/** Weight of the work in flight relative to the time of the request itself. */
 const WORK_WEIGHT = 0.3;
 
-/** Least (n + 1) / capacity over all hosts that live. */
+/** Picks the least (n + 1) / capacity over all live hosts. */
 export class Omniscient implements Picker {
   readonly #machines: HostMachines;
   readonly #draws: Draws;
@@ -41,14 +41,14 @@ export class Omniscient implements Picker {
   }
 }
 
-/** Least time for this very request, with a share of the work in flight. */
+/** Picks the least time for this request, plus a share of the work in flight. */
 export class OmniscientWork implements Picker {
   readonly #machines: HostMachines;
   readonly #draws: Draws;
   readonly #balancer: FleetBalancer;
   readonly #costNow: () => number;
 
-  /** @param costNow the true cost of the request that is to be picked for */
+  /** @param costNow the true cost of the current request */
   constructor(machines: HostMachines, draws: Draws, balancer: FleetBalancer, costNow: () => number) {
     this.#machines = machines;
     this.#draws = draws;

@@ -1,6 +1,6 @@
-// What runs in the report's page: reads the JSON that stands in it and draws. Plain JavaScript, for browsers.
+// The script of the report page: reads the embedded JSON and draws the plots. Plain JavaScript, for browsers.
 
-/** The page's looks, by day and by night. */
+/** The page's style, light and dark. */
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; --text: #1b1f24; --faint: #8a929c; --line: #d6dae0; --back: #fff; }
 @media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --faint: #8a929c; --line: #3a4048; --back: #16191d; } }
@@ -12,7 +12,7 @@ th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid var(--l
 pre { overflow-x: auto; color: var(--faint); } .u-legend { font-size: 13px; }
 `;
 
-/** Draws: latencies of each policy from the median to the 1 in 10,000, p99 over the floor by balancers, p99 after events. */
+/** Draws the latencies of each policy from the median to p99.99, p99 relative to the floor by number of balancers, and p99 after events. */
 export const PAGE_SCRIPT = String.raw`
 'use strict';
 const { runs } = JSON.parse(document.getElementById('data').textContent);

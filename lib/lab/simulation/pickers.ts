@@ -1,4 +1,4 @@
-// From a policy's name to who picks for one balancer.
+// Creates the pickers for a policy name.
 
 import type { Algorithm } from '../../model.js';
 import { createPolicy } from '../../routing/policy.js';
@@ -12,27 +12,27 @@ import { Omniscient, OmniscientWork } from './omniscient.js';
 import type { RivalName } from './policy-names.js';
 import { Prequal, ProbeAnswers } from './prequal.js';
 
-/** What pickers are made of. */
+/** Options for pickers. */
 export interface PickerOptions {
   readonly name: RivalName | Algorithm;
   readonly seed: number;
   readonly machines: HostMachines;
   readonly queue: EventQueue;
   readonly balancers: readonly FleetBalancer[];
-  /** How long a message takes. */
+  /** Draws the delay of a message. */
   readonly delayMs: () => number;
-  /** The true cost of the request that is to be picked for, for who knows everything. */
+  /** The true cost of the current request, for omniscient policies. */
   readonly costNow: () => number;
 }
 
-/** Who picks for each balancer. */
+/** The pickers of all balancers. */
 export interface Pickers {
   readonly pickers: readonly Picker[];
-  /** To be told of every request that is done, when not null. */
+  /** If not null, must be notified of every completed request. */
   readonly answers: ProbeAnswers | null;
 }
 
-/** Makes a picker for each balancer, each with its own stream of draws. */
+/** Creates a picker for each balancer, each with its own random stream. */
 export function createPickers({ name, seed, machines, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
   const draws = (index: number): Draws => new Draws(seed, 100_000 + index);
   const all = (create: (balancer: FleetBalancer) => Picker): Pickers => ({ pickers: balancers.map(create), answers: null });

@@ -1,7 +1,7 @@
-// Prequal: probes tell requests in flight and latency of a few hosts, ahead of time; those with many in flight are
-// hot, and of the cold ones the quickest is taken.
+// Prequal: asynchronous probes return the requests in flight and the latency of a few hosts; hosts with many requests in
+// flight are hot, and the fastest cold host is picked.
 // Source: Wydrowski, Kleinberg, Rumble and Archer, "Load is not what you should balance: Introducing Prequal",
-// NSDI 2024; parameters as in its section 5: 3 probes a request, a pool of 16, Q_RIF 0.84, one probe removed a request.
+// NSDI 2024; parameters of its section 5: 3 probes per request, a pool of 16, Q_RIF 0.84, one probe removed per request.
 
 import type { TableReader } from '../../table/reader.js';
 import type { Draws } from './draws.js';
@@ -14,21 +14,21 @@ const PROBES_PER_REQUEST = 3;
 const REMOVED_PER_REQUEST = 1;
 const HOT_QUANTILE = 0.84;
 const MAX_AGE_MS = 1000;
-/** Probes come in faster than they are used up by this factor (the paper's delta). */
+/** Net rate at which probes accumulate (the paper's delta). */
 const DELTA = 1;
-/** Below so many probes a host is drawn at random. */
+/** With fewer probes a host is picked at random. */
 const MIN_POOL = 2;
-/** The last requests in flight that probes told, of which the quantile is taken. */
+/** Number of recent in-flight counts from probes over which the quantile is taken. */
 const SEEN = 128;
 
-/** How many hosts are drawn at most when there are no probes. */
+/** Maximum draws without probes. */
 const MAX_LOOKS = 32;
 
-/** Latencies by requests in flight at arrival: how many levels, and how many samples of each. */
+/** Latencies by requests in flight at arrival: number of levels, and samples per level. */
 const LEVELS = 64;
 const SAMPLES = 8;
 
-/** What each host knows of its latencies: the hosts' side of Prequal. */
+/** The server side of Prequal: each host's estimate of its latency. */
 export class ProbeAnswers {
   readonly #machines: HostMachines;
   readonly #samples: Float64Array;
@@ -41,7 +41,7 @@ export class ProbeAnswers {
     this.#counts = new Int32Array(machines.count * LEVELS);
   }
 
-  /** A request that found `behind` others on the host was done after `tookMs`. */
+  /** Records a completed request that found `behind` others on the host and took `tookMs`. */
   onDone(host: number, behind: number, tookMs: number): void {
     const cell = host * LEVELS + Math.min(behind, LEVELS - 1);
     const count = this.#counts[cell] as number;
@@ -49,7 +49,7 @@ export class ProbeAnswers {
     this.#counts[cell] = count + 1;
   }
 
-  /** The median latency of late requests that came with about as many in flight as now; 0 when none is known. */
+  /** Median latency of recent requests that arrived at about the current number in flight; 0 if unknown. */
   latencyOf(host: number): number {
     const level = Math.min(this.#machines.inflight[host] as number, LEVELS - 1);
     for (let away = 0; away < LEVELS; away++) {
@@ -82,18 +82,18 @@ interface Probe {
   usesLeft: number;
 }
 
-/** What a balancer with Prequal is handed. */
+/** Options of a balancer with Prequal. */
 export interface PrequalOptions {
   readonly machines: HostMachines;
   readonly answers: ProbeAnswers;
   readonly queue: EventQueue;
   readonly draws: Draws;
   readonly balancer: FleetBalancer;
-  /** How long a probe takes one way. */
+  /** Draws the one-way delay of a probe. */
   readonly delayMs: () => number;
 }
 
-/** One balancer's pool of probes, and the hot/cold rule. */
+/** One balancer's probe pool, and the hot/cold rule. */
 export class Prequal implements Picker {
   readonly #options: PrequalOptions;
   readonly #pool: Probe[] = [];
@@ -108,7 +108,7 @@ export class Prequal implements Picker {
   constructor(options: PrequalOptions) {
     this.#options = options;
     const { count } = options.machines;
-    // How often a probe may be used: the paper's b_reuse.
+    // Maximum uses of a probe: the paper's b_reuse.
     const fresh = Math.max(0, 1 - POOL / count) * PROBES_PER_REQUEST - REMOVED_PER_REQUEST;
     this.#uses = fresh > 0 ? Math.max(1, (1 + DELTA) / fresh) : 1;
   }
@@ -126,7 +126,7 @@ export class Prequal implements Picker {
     return balancer.slotOf[at.host] as number;
   }
 
-  /** A probe is at its host; its answer takes as long again. */
+  /** A probe has reached its host; the reply takes as long again. */
   readonly #onProbe = (host: number): void => {
     const { machines, answers, queue, delayMs } = this.#options;
     if (!isStanding(machines.standing[host] as number)) return;
@@ -159,7 +159,7 @@ export class Prequal implements Picker {
     this.#hotAbove = sorted[Math.min(count - 1, Math.floor(HOT_QUANTILE * count))] as number;
   }
 
-  /** The quickest of the cold ones, else the one with the least in flight. */
+  /** The fastest cold host, else the one with the fewest requests in flight. */
   #best(view: TableReader, excluded: number): Probe | undefined {
     if (this.#pool.length < MIN_POOL) return undefined;
     const { balancer } = this.#options;
@@ -179,7 +179,7 @@ export class Prequal implements Picker {
     return best;
   }
 
-  /** In turn the worst and the oldest. */
+  /** Removes the worst and the oldest probe alternately. */
   #removeOne(): void {
     this.#isWorstNext = !this.#isWorstNext;
     if (this.#pool.length <= MIN_POOL) return;

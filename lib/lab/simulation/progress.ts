@@ -6,19 +6,19 @@ const BAR_CELLS = 24;
 const DRAW_EVERY_MS = 100;
 const LINE_EVERY_MS = 5000;
 
-/** Where it is shown. */
+/** The output stream. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** Shows progress, and in the end takes the bar away. */
+/** Shows progress, and removes the bar at the end. */
 export interface ProgressBar {
   show(progress: Progress): void;
   end(): void;
 }
 
-/** A bar for this stream. */
+/** Creates a progress bar for this stream. */
 export function createProgressBar(stream: ProgressStream, clock: () => number): ProgressBar {
   const startMs = clock();
   const isTty = stream.isTTY === true;

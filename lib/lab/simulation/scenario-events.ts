@@ -1,12 +1,12 @@
-// What happens at which moment of a scenario, and how it is undone.
+// Schedules the events of a scenario, and their reversal.
 
 import type { EventQueue } from './event-queue.js';
 import { HOST_EMPTY, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP } from './host-machines.js';
 import type { ScenarioEvent } from './scenario.js';
 
-/** What events do. */
+/** The effects of events. */
 export interface EventEffects {
-  /** Neighbours take so many cores of a host; 0 gives them back. */
+  /** Takes this many cores of a host; 0 returns them. */
   readonly takeCores: (host: number, cores: number) => void;
   readonly setStanding: (host: number, standing: number) => void;
   readonly kill: (balancer: number) => void;
@@ -15,7 +15,7 @@ export interface EventEffects {
   readonly livingBalancers: () => readonly number[];
 }
 
-/** Schedules all events. Hosts are spread over all of them, a few further for each event, so that all kinds are hit. */
+/** Schedules all events. The affected hosts are spread evenly, with an offset per event, so that all kinds are hit. */
 export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, hosts: number, effects: EventEffects): void {
   for (const [number, event] of events.entries()) {
     const at = (atMs: number, run: () => void): void => {
@@ -40,7 +40,7 @@ export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, 
         at(endMs, () => hit((host) => effects.setStanding(host, HOST_UP)));
         break;
       case 'balancers-die':
-        // The last ones: the master is the first.
+        // Take the last balancers: the first one is the master.
         at(event.atMs, () => {
           for (const index of effects.livingBalancers().slice(-event.balancers)) effects.kill(index);
         });

@@ -1,5 +1,4 @@
-// From a scenario's JSON to a scenario: every field checked, each with its default. What a file does not say is as
-// in the scenario `default`.
+// Parses a scenario's JSON: every field is validated and has a default, the value of the scenario `default`.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -19,14 +18,14 @@ import {
 } from './scenario.js';
 import { DEFAULT_SCENARIO, SCENARIOS } from './scenarios.js';
 
-/** As many as the product's table holds. */
+/** The capacity of the product's table. */
 const MAX_HOSTS = 16_384;
 const MAX_BALANCERS = 1024;
 const MAX_CORES = 4096;
 const MAX_REQUESTS = 100_000_000;
 const NEVER = { never: Number.POSITIVE_INFINITY };
 
-/** A scenario as its JSON has it, and how errors call it: one that is shipped, by name, or a file. Throws MEERCAT_BAD_CONFIG. */
+/** Loads the JSON of a built-in scenario by name, or of a file; also returns its name for errors. Throws MEERCAT_BAD_CONFIG. */
 export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<Record<string, unknown>>; readonly where: string } {
   const shipped = SCENARIOS.find(({ name }) => name === nameOrFile);
   if (shipped !== undefined) return { json: shipped, where: nameOrFile };
@@ -45,7 +44,7 @@ export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<
   return { json: json as Readonly<Record<string, unknown>>, where: basename(nameOrFile) };
 }
 
-/** A scenario by name or file, checked. */
+/** Loads and validates a scenario by name or file. */
 export function loadScenario(nameOrFile: string): Scenario {
   const { json, where } = loadScenarioJson(nameOrFile);
   return readScenario(json, where);
@@ -55,7 +54,7 @@ function refuse(message: string): never {
   throw new MeercatError('MEERCAT_BAD_CONFIG', message);
 }
 
-/** Reads a scenario; `where` names it in errors. */
+/** Validates a scenario; `where` names it in errors. */
 export function readScenario(json: unknown, where: string): Scenario {
   const fields = new JsonFields(json, `scenario ${where}:`);
   const { hosts, requests, balancers, loads } = DEFAULT_SCENARIO;

@@ -1,12 +1,12 @@
-// The scenarios that come with Meercat, as they would stand in a file: `meercat simulate --print NAME` prints one.
+// The built-in scenarios, in the file format: `meercat simulate --print NAME` prints one.
 
-/** A scenario as its JSON has it. */
+/** A scenario as JSON. */
 export interface ScenarioJson {
   readonly name: string;
   readonly [field: string]: unknown;
 }
 
-/** 50 hosts of uneven power with noisy neighbours: the one that docs/figures.md measures. */
+/** 50 hosts of uneven power with noisy neighbours: the scenario of docs/figures.md. */
 export const DEFAULT_SCENARIO = {
   name: 'default',
   about: 'hosts of uneven power with noisy neighbours, requests of 5, 20 and 200 ms',
@@ -26,7 +26,7 @@ export const DEFAULT_SCENARIO = {
 const FIXED_AGE = { hosts: DEFAULT_SCENARIO.hosts, neighbours: DEFAULT_SCENARIO.neighbours, balancers: [1, 8, 64], loads: [0.7, 0.9] };
 const FAILING = { ...FIXED_AGE, balancers: [8], loads: [0.7], duration: '30s', window: '500ms' };
 
-/** Ten steps, each given back after 4 s: what happens after each is put together, so that windows have enough requests. */
+/** Ten load steps, each undone after 4 s: their windows are merged, so that each has enough requests. */
 const STEPS = Array.from({ length: 10 }, (_, step) => ({ at: `${12 + 8 * step}s`, what: 'neighbours', hosts: 10, cores: 3, for: '4s' }));
 
 /** All of them. */

@@ -1,25 +1,25 @@
-// The figures of all runs as a table for people and as JSON for programs.
+// Formats the figures of all runs as a table for people and as JSON for programs.
 
 import { formatTable, type Rows } from '../report.js';
 import { rounded } from '../statistics.js';
 import type { SimulationRun } from './matrix.js';
 import { hostCountOf, type Scenario } from './scenario.js';
 
-/** What is reported. */
+/** The report. */
 export interface SimulateReport {
   readonly scenario: Scenario;
-  /** The same as a file has it, with what the command line changed. */
+  /** The scenario as JSON, with the command line's overrides. */
   readonly scenarioJson: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly version: string;
-  /** How long all of it took, really. */
+  /** Real time of all runs. */
   readonly seconds: number;
   readonly runs: readonly SimulationRun[];
   /** Runs that were planned and not done, since somebody ended it. */
   readonly missing: number;
 }
 
-/** The table, with a few words above it. */
+/** The table, with a short heading. */
 export function formatSimulation({ scenario, seed, seconds, runs, missing }: SimulateReport): string {
   const hasWindows = runs.some(({ windows }) => windows.length > 0);
   const heading = [
@@ -68,17 +68,17 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
   ].join('\n');
 }
 
-/** One line of JSON; with its scenario as a file and its seed, it can be done again. */
+/** One line of JSON; its scenario and seed are enough to repeat the simulation. */
 export function toJson({ scenario, scenarioJson, seed, version, seconds, runs, missing }: SimulateReport): string {
   return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, missing, runs }, round)}\n`;
 }
 
-/** Numbers to six digits behind the point; what is infinite or not a number is null in JSON. */
+/** Rounds numbers to six decimal places; infinite values and NaN become null in JSON. */
 function round(_: string, value: unknown): unknown {
   return typeof value === 'number' && Number.isFinite(value) ? rounded(value, 6) : value;
 }
 
-/** So many digits behind the point; without a number, one digit up to 100. */
+/** Formats a number with this many decimal places; by default one below 100. */
 function figure(value: number, digits?: number): string {
   if (Number.isNaN(value)) return 'n/a';
   return value.toFixed(digits ?? (value >= 100 ? 0 : 1));

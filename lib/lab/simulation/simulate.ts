@@ -1,5 +1,5 @@
-// `meercat simulate`: from the command line's words to a scenario, its runs, and the figures onto stdout and into
-// files. The only place of the simulation that prints.
+// `meercat simulate`: builds the scenario from the command line, runs it, and writes the figures to stdout and files. The
+// only place of the simulation that prints.
 
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -15,18 +15,18 @@ import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
 import { formatSimulation, type SimulateReport, toJson } from './simulate-report.js';
 
-/** How the command line asks for a simulation. Fields of the scenario that are given go before what it says itself. */
+/** A simulation, as requested on the command line. */
 export interface SimulateRequest {
-  /** A shipped scenario's name, or a file. */
+  /** A built-in scenario's name, or a file. */
   readonly scenario: string;
-  /** Fields as a scenario file has them. */
+  /** Fields that override those of the scenario, in the file format. */
   readonly overrides: Readonly<Record<string, unknown>>;
   readonly seed: number;
-  /** False: the table. True: JSON alone. A path: the table, and the JSON into this file. */
+  /** False: the table. True: JSON only. A path: the table on stdout, and the JSON in this file. */
   readonly json: boolean | string;
-  /** Where the page goes; null for none. */
+  /** File for the HTML page; null for none. */
   readonly html: string | null;
-  /** Prints the scenario in place of simulating it. */
+  /** Prints the scenario instead of simulating it. */
   readonly isPrinted: boolean;
 }
 
@@ -47,7 +47,7 @@ export async function simulate(
     process.stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
     return 0;
   }
-  // What can't be written is said now, not after minutes.
+  // Report unwritable files now, not after minutes.
   const jsonFile = typeof json === 'string' ? json : null;
   for (const [flag, file] of [
     ['--html', html],
@@ -73,7 +73,7 @@ export async function simulate(
     missing,
   };
   if (runs.length === 0 && json !== true) return missing;
-  // What took minutes is shown even if it can't be written.
+  // Print the results first: they took minutes, and writing the files can fail.
   process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
   const failed = [
     html === null ? null : writeOutput('--html', html, toHtml(report)),
@@ -83,7 +83,7 @@ export async function simulate(
   return missing;
 }
 
-/** Whether there are requests that count, at every load. */
+/** Checks that every load has requests after the warm-up. */
 function checkRequests(scenario: Scenario): void {
   const { requestCount, warmUpMs, loads, name } = scenario;
   const capacity = meanCapacityOf(scenario);
@@ -99,7 +99,7 @@ function checkRequests(scenario: Scenario): void {
   }
 }
 
-/** Gives what went wrong, null when nothing did. */
+/** Writes a file; returns the error message, or null. */
 function writeOutput(flag: string, file: string, content: string): string | null {
   try {
     writeFileSync(file, content);
@@ -109,7 +109,7 @@ function writeOutput(flag: string, file: string, content: string): string | null
   }
 }
 
-/** Whether results may go into this file, which is left as it is; a scenario is none: `--json` takes the next word for its file. */
+/** Checks that results may be written to this file, without changing it. It must not be a scenario: `--json` takes the next argument as its file. */
 function checkOutput(flag: string, file: string, nameOrFile: string): void {
   const isScenario = resolve(file) === resolve(nameOrFile) || SCENARIOS.some(({ name }) => name === file) || holdsScenario(file);
   if (isScenario) refuse(`${flag}: ${file} is a scenario, and would be lost; name another file, or give the scenario first`);
@@ -122,13 +122,13 @@ function checkOutput(flag: string, file: string, nameOrFile: string): void {
   if (isNew) rmSync(file);
 }
 
-/** A larger file is none that somebody wrote. */
+/** Larger files are not hand-written scenarios. */
 const MAX_SCENARIO_BYTES = 1 << 20;
 
-/** A result has fields that no scenario has. */
+/** Whether the file is a scenario: a result has fields that no scenario has. */
 function holdsScenario(file: string): boolean {
   try {
-    // A device may be read for ever.
+    // Reading a device may never end.
     const status = statSync(file);
     if (!status.isFile() || status.size > MAX_SCENARIO_BYTES) return false;
     readScenario(JSON.parse(readFileSync(file, 'utf8')), file);

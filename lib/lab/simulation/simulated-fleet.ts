@@ -1,5 +1,5 @@
-// The balancers and their master: who is master when, and which messages go from whom to whom. The lease itself is
-// not simulated: when a master dies, or Redis is away, the next one is master as soon as the product's would be.
+// The balancers and their master: mastership over time, and the messages between them. The lease itself is not simulated:
+// when a master dies or Redis is down, the next one takes over as soon as in the product.
 
 import type { HostTable, LoadMessage, Report } from '../../model.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
@@ -17,13 +17,13 @@ import type { Scenario } from './scenario.js';
 /** As in lib/fleet/table-sync.ts. */
 const RETRY_SNAPSHOT_MS = 200;
 
-/** How long after the lease's end the next one has it: the retry of the lease, an answer, the step of the succession. */
+/** Takeover time after the lease has expired: the retry interval, a round trip, and the succession step. */
 const TAKEOVER_MS = 150;
 
-/** Timers are late by up to so much. */
+/** Maximum lateness of timers. */
 const TIMER_JITTER_MS = 1;
 
-/** What the fleet is handed. */
+/** Options of the fleet. */
 export interface SimulatedFleetOptions {
   readonly scenario: Scenario;
   readonly balancers: number;
@@ -31,7 +31,7 @@ export interface SimulatedFleetOptions {
   readonly machines: HostMachines;
   readonly queue: EventQueue;
   readonly clock: () => number;
-  /** Whether any figures are exchanged: a peer that uses none is spared them. */
+  /** Whether figures are exchanged: peers that use none run without. */
   readonly hasExchange: boolean;
 }
 
@@ -46,7 +46,7 @@ export class SimulatedFleet {
   readonly #fromMaster: readonly Way[];
   readonly #fromHosts: readonly Way[];
   readonly #isReading: Uint8Array;
-  /** Whether balancers say what they have in flight, and when it is each one's turn. */
+  /** Whether balancers send load messages, and the time of each one's next turn. */
   readonly #hasLoads: boolean;
   readonly #turnAtMs: Float64Array;
   #master: FleetMaster | null = null;
@@ -88,7 +88,7 @@ export class SimulatedFleet {
         }),
     );
     this.#becomeMaster(0);
-    // The fleet has been running for a while: every host is known to everyone.
+    // The fleet has been running for a while: every balancer knows every host.
     if (hasAgents) for (let host = 0; host < machines.count; host++) this.#master?.onReport(this.agents.reportOf(host));
     this.#master?.flush();
     if (this.#snapshot !== null) for (const balancer of this.balancers) balancer.takeTable(this.#snapshot, true, clock());
@@ -105,23 +105,23 @@ export class SimulatedFleet {
     }
   }
 
-  /** A balancer dies; when it was master, another one takes over. */
+  /** Kills a balancer; if it was the master, another one takes over. */
   kill(index: number): void {
     (this.balancers[index] as FleetBalancer).isAlive = false;
     if (this.#master?.balancer !== index) return;
     this.#master.stop();
     this.#master = null;
-    // The lease was renewed some time within its last third.
+    // The last renewal was up to a third of the TTL ago.
     const leftMs = DEFAULTS.leaseTtlMs * (1 - this.#draws.uniform() / 3);
     this.#electIn(leftMs + TAKEOVER_MS);
   }
 
-  /** The number of the master's balancer; -1 when there is none. */
+  /** Index of the master; -1 if there is none. */
   get masterIndex(): number {
     return this.#master?.balancer ?? -1;
   }
 
-  /** Redis goes away, and comes back after so long with what was in it. */
+  /** Takes Redis down for this long; its data survives. */
   loseRedis(forMs: number): void {
     const { queue, clock } = this.#options;
     this.network.isRedisAway = true;
@@ -143,7 +143,7 @@ export class SimulatedFleet {
         this.network.isRedisAway = false;
         if (isLeaseLost) this.#electIn(TAKEOVER_MS);
         else this.#master?.resume();
-        // Who was cut off reads the snapshot.
+        // After an outage every balancer reads the snapshot.
         for (const { index } of this.balancers) this.#readSnapshot(index, 0);
       },
       0,
@@ -219,7 +219,7 @@ export class SimulatedFleet {
     if (snapshot !== null && !this.network.isRedisAway) this.#take(index, snapshot, true);
   };
 
-  /** Has the next load message go out when it is due, unless it is due later by then. */
+  /** Schedules the next load message, unless its due time moves. */
   #awaitTurn({ index, loadAtMs }: FleetBalancer): void {
     if (loadAtMs >= (this.#turnAtMs[index] as number)) return;
     this.#turnAtMs[index] = loadAtMs;
@@ -228,7 +228,7 @@ export class SimulatedFleet {
 
   readonly #onTurn = (index: number, plannedAtMs: number): void => {
     const balancer = this.balancers[index] as FleetBalancer;
-    // An earlier turn was planned since.
+    // The turn was rescheduled meanwhile.
     if (!balancer.isAlive || plannedAtMs !== this.#turnAtMs[index]) return;
     this.#turnAtMs[index] = Number.POSITIVE_INFINITY;
     if (balancer.loadAtMs <= this.#options.clock()) this.#sendLoad(balancer, false);

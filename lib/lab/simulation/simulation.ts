@@ -1,6 +1,6 @@
-// One run: one policy, one number of balancers, one load, from the first request to the end of the last. The story of
-// a request is that of lib/traffic/request/exchange.ts, in virtual time: pick, send, and if it fails perhaps one other host.
-// Invariant: every request that came ends exactly once, answered or as an error.
+// One run: one policy, one number of balancers, one load, from the first request to the end of the last. A request is
+// handled as in lib/traffic/request/exchange.ts, in virtual time: pick, send, and on failure at most one retry on another
+// host. Invariant: every request ends exactly once, with an answer or an error.
 
 import type { Algorithm } from '../../model.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
@@ -20,38 +20,38 @@ import { planEvents } from './scenario-events.js';
 import type { Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
 
-/** How often who waits is told how far it is, in requests. */
+/** Requests between two progress reports. */
 const PROGRESS_EVERY = 16_384;
 
-/** How long an answer takes of a host that does nothing for it. */
+/** Response time of a host that does no work. */
 const NOTHING_MS = 0.5;
 
-/** How large every answer of one that does its work is; an empty page has nothing. */
+/** Size of a normal response; an empty one has 0 bytes. */
 const ANSWER_BYTES = 1000;
 
-/** Which run it is. */
+/** Options of a run. */
 export interface RunOptions {
   readonly scenario: Scenario;
   readonly policy: RivalName | Algorithm;
   readonly balancers: number;
   readonly load: number;
   readonly seed: number;
-  /** Told the share (0..1) of the run that is done, now and then. */
+  /** Called now and then with the completed share (0..1) of the run. */
   readonly onProgress?: (share: number) => void;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface RunOutcome {
   readonly measure: Measure;
-  /** All that came, also within the warm-up; each was answered or is an error. */
+  /** All requests, including the warm-up; each one was answered or is an error. */
   readonly requests: number;
   readonly answered: number;
-  /** Those without an answer, and those whose answer was wrong. */
+  /** Requests without an answer, or with a wrong one. */
   readonly errors: number;
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
-  /** The virtual time at the end. */
+  /** Virtual time at the end. */
   readonly endMs: number;
 }
 
@@ -75,7 +75,7 @@ class Simulation {
   readonly #pickers: readonly Picker[];
   readonly #answers: ProbeAnswers | null;
   readonly #methods: readonly string[];
-  /** The balancers that clients reach. */
+  /** The live balancers. */
   #living: readonly FleetBalancer[];
   #trueCost = 0;
   #requests = 0;
@@ -125,7 +125,7 @@ class Simulation {
       this.#nowMs = endMs;
     }
     this.#measure.finish(this.#machines, this.#nowMs);
-    // What is still on its way is answered too.
+    // Finish the requests in flight.
     while (this.#jobs.open > 0) this.#step();
     return {
       measure: this.#measure,
@@ -156,7 +156,7 @@ class Simulation {
     while (this.#machines.nextDepartureMs <= untilMs || this.#queue.nextMs <= untilMs) this.#step();
   }
 
-  /** The next departure or event, whichever is first. */
+  /** Processes the next departure or event, whichever is first. */
   #step(): void {
     const departureMs = this.#machines.nextDepartureMs;
     if (departureMs <= this.#queue.nextMs) {
@@ -213,7 +213,7 @@ class Simulation {
     }
   }
 
-  /** A host has answered. */
+  /** Handles a normal response. */
   #finish(job: number): void {
     const jobs = this.#jobs;
     const index = jobs.balancer[job] as number;
@@ -237,7 +237,7 @@ class Simulation {
     jobs.release(job);
   }
 
-  /** A host has answered without doing anything. */
+  /** Handles a response of a host that did no work. */
   readonly #onWrongAnswer = (job: number, status: number): void => {
     const jobs = this.#jobs;
     const index = jobs.balancer[job] as number;
@@ -263,11 +263,11 @@ class Simulation {
 
   readonly #onTimeout = (job: number): void => this.#fail(job, 'timeout');
 
-  /** An attempt has failed: one other host, or an error. */
+  /** Handles a failed attempt: retries on another host, or ends with an error. */
   #fail(job: number, outcome: OutcomeKind): void {
     const jobs = this.#jobs;
     const index = jobs.balancer[job] as number;
-    // Its balancer has died: that was an error already.
+    // Its balancer has died: already counted as an error.
     if (index < 0) {
       jobs.release(job);
       return;
@@ -293,7 +293,7 @@ class Simulation {
     jobs.release(job);
   }
 
-  /** A host dies: its requests are reset, or nothing more is heard of them. Or it comes back, with nothing to do. */
+  /** Changes a host's state: on going down its requests are reset or never answered; it comes back idle. */
   #setStanding(host: number, standing: number): void {
     const ended = this.#machines.setStanding(host, standing, this.#nowMs);
     for (const job of ended) {
@@ -303,7 +303,7 @@ class Simulation {
     }
   }
 
-  /** A balancer dies with all its clients' connections; the clients then go to the others. */
+  /** Kills a balancer with all its client connections; clients then use the others. */
   #kill(index: number): void {
     if (index < 0) return;
     this.#fleet.kill(index);

@@ -1,5 +1,4 @@
-// The simulation's engine: events in the order of their times, requests in the order in which they finish, and draws
-// that are the same for the same seed.
+// The simulation's engine: events in time order, requests in order of completion, and reproducible draws.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +10,7 @@ import { Jobs } from '../../../lib/lab/simulation/jobs.js';
 
 const test = suite('engine');
 
-test('events run in the order of their times, those of one moment as they were scheduled, also when they schedule more', () => {
+test('events run in time order, those with equal times in scheduling order, also if they schedule more', () => {
   const draws = new Draws(1, 1);
   const queue = new EventQueue();
   const ran: [number, number][] = [];
@@ -30,7 +29,7 @@ test('events run in the order of their times, those of one moment as they were s
   assert.is(queue.nextMs, Number.POSITIVE_INFINITY);
 });
 
-test('the jobs of a host come out in the order in which they finish', () => {
+test('the jobs of a host come out in order of completion', () => {
   const draws = new Draws(2, 1);
   const heap = new MinHeap<number>();
   const keys = Array.from({ length: 500 }, () => draws.uniform());
@@ -49,7 +48,7 @@ test('the jobs of a host come out in the order in which they finish', () => {
   );
 });
 
-test('the host that departs next is the first, however its time moves', () => {
+test('the host with the next departure is first, however its time changes', () => {
   const draws = new Draws(3, 1);
   const departures = new Departures(40);
   const times = Array.from({ length: 40 }, () => Number.POSITIVE_INFINITY);
@@ -62,7 +61,7 @@ test('the host that departs next is the first, however its time moves', () => {
   }
 });
 
-test('the place of a request that has ended is used again, and none is lost when the columns grow', () => {
+test('the index of a finished request is reused, and no request is lost when the columns grow', () => {
   const jobs = new Jobs();
   const places = Array.from({ length: 5000 }, () => jobs.take());
   for (const place of places) jobs.cost[place] = place + 0.5;
@@ -74,7 +73,7 @@ test('the place of a request that has ended is used again, and none is lost when
   assert.is(jobs.open, 5000);
 });
 
-test('draws have the means and spreads that they say, and are the same for the same seed', () => {
+test('draws have the specified means and spreads, and are the same for the same seed', () => {
   const means = (seed: number): number[] => {
     const draws = new Draws(seed, 7);
     const sums = [0, 0, 0, 0];

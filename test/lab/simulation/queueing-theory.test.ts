@@ -1,4 +1,4 @@
-// Processor sharing against what is known of it exactly: small schedules by hand, and the means of M/M/1-PS,
+// Processor sharing against exact results: small schedules by hand, and the means of M/M/1-PS,
 // M/G/1-PS (both E[S] / (1 - load), whatever the spread; Kleinrock, "Queueing Systems" vol. 2, section 4.4) and
 // M/M/k, whose number in the system is that of k cores shared among exponential requests.
 
@@ -11,7 +11,7 @@ import { runSimulation } from '../../../lib/lab/simulation/simulation.js';
 
 const test = suite('queueing theory');
 
-/** The requests that depart until then, each with its time. */
+/** The departures until this time, each with its time. */
 function departures(machines: HostMachines, costs: readonly number[], untilMs = Number.POSITIVE_INFINITY): [job: number, atMs: number][] {
   const found: [number, number][] = [];
   while (machines.nextDepartureMs <= untilMs && machines.nextDepartureMs < Number.POSITIVE_INFINITY) {
@@ -25,7 +25,7 @@ test('requests share the cores, each gets one at most, and a slow core takes lon
   const costs = [10, 20, 30];
   const one = new HostMachines([{ cores: 1, speed: 1, memory: 0 }]);
   for (const [job, cost] of costs.entries()) one.add(0, job, cost, 0);
-  // Three share till 30, two till 50, the last is alone.
+  // Three share until 30, two until 50, the last one is alone.
   assert.equal(departures(one, costs), [
     [0, 30],
     [1, 50],
@@ -44,7 +44,7 @@ test('requests share the cores, each gets one at most, and a slow core takes lon
   );
 });
 
-test('what neighbours take slows requests from that moment on; with no core left they stand still', () => {
+test('cores taken by neighbours slow requests from that moment on; without any core they stall', () => {
   const machines = new HostMachines([{ cores: 2, speed: 1, memory: 0 }]);
   machines.add(0, 0, 10, 0);
   machines.add(0, 1, 10, 0);
@@ -62,7 +62,7 @@ test('what neighbours take slows requests from that moment on; with no core left
   assert.is(machines.busyMs[0], 20 + 202);
 });
 
-test('a host that dies gives back the requests that it had, and begins anew', () => {
+test('a host that goes down returns its requests, and starts empty', () => {
   const machines = new HostMachines([{ cores: 1, speed: 1, memory: 0 }]);
   machines.add(0, 4, 10, 0);
   machines.add(0, 5, 10, 0);
@@ -126,7 +126,7 @@ for (const { what, cores, spread, load, expectedMs, tolerance } of CASES) {
     assert.is(answered, requests);
     const { mean } = latenciesOf(measure.sorted());
     assert.ok(Math.abs(mean / expectedMs - 1) < tolerance, `${mean}`);
-    // The CPU in use is the load.
+    // CPU utilization equals the load.
     assert.ok(Math.abs(measure.cpu.mean / load - 1) < 0.02, `${measure.cpu.mean}`);
   });
 }

@@ -1,4 +1,4 @@
-// Scenarios: those that come with Meercat can be read, files are checked, and every error names the place and says what would be right.
+// Scenarios: the built-in ones are valid, files are validated, and every error names the field and the allowed values.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { withTempDir } from '../../support/brackets.js';
 
 const test = suite('scenario');
 
-test('every scenario that comes with Meercat can be read, under a name of its own', () => {
+test('every built-in scenario is valid and has a unique name', () => {
   for (const { name } of SCENARIOS) {
     const scenario = loadScenario(name);
     assert.is(scenario.name, name);
@@ -21,7 +21,7 @@ test('every scenario that comes with Meercat can be read, under a name of its ow
   assert.is(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
 });
 
-test('the scenario default is the one that the goals are of', () => {
+test('the scenario default is the one for which the goals are stated', () => {
   const scenario = loadScenario('default');
   assert.is(hostCountOf(scenario), 50);
   assert.is(meanCostOf(scenario), 17);
@@ -31,7 +31,7 @@ test('the scenario default is the one that the goals are of', () => {
   assert.is(scenario.exchangeMs, null);
 });
 
-test('a file is read, and what it does not say is as in default', async () => {
+test('a file is read, and absent fields are as in default', async () => {
   await withTempDir((folder) => {
     const file = join(folder, 'mine.json');
     writeFileSync(
@@ -97,7 +97,7 @@ for (const [json, message] of WRONG) {
   });
 }
 
-test('an unknown name, a missing file and one that is no JSON are told apart', async () => {
+test('an unknown name, a missing file and invalid JSON give different errors', async () => {
   assert.throws(() => loadScenario('nope'), /^.*scenario: one of default, .*, or a file such as \.\/mine\.json, not "nope"/);
   assert.throws(() => loadScenario('./not/there.json'), /scenario \.\/not\/there\.json: there is no such file/);
   await withTempDir((folder) => {

@@ -1,4 +1,4 @@
-// `meercat simulate` as a person runs it, in a tiny form: the table, the JSON, the page, the bar, and what is refused.
+// Small runs of `meercat simulate` as a user runs it: the table, the JSON, the page, the bar, and rejected arguments.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ interface Json {
   }[];
 }
 
-test('the table has a row for each run, the floor first; the JSON is the same twice; the page opens without a network', async () => {
+test('the table has a row per run, the floor first; the JSON is reproducible; the page opens without a network', async () => {
   await withTempDir(async (folder) => {
     const file = (name: string): string => join(folder, name);
     const first = await meercat(['simulate', ...TINY, '--json', file('a.json'), '--html', file('a.html')]);
@@ -58,7 +58,7 @@ test('the table has a row for each run, the floor first; the JSON is the same tw
   });
 });
 
-test('a printed scenario can be changed and simulated', async () => {
+test('a printed scenario can be edited and simulated', async () => {
   const printed = await meercat(['simulate', 'step', '--print', '--load', '0.5']);
   assert.is(printed.code, 0);
   const scenario = JSON.parse(printed.stdout) as Record<string, unknown>;
@@ -84,7 +84,7 @@ test('a printed scenario can be changed and simulated', async () => {
   });
 });
 
-test('what is wrong is refused with 2 before anything is simulated, and the flag or field is named', async () => {
+test('invalid arguments are rejected with exit code 2 before simulating, naming the flag or field', async () => {
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [['nope'], /scenario: one of default, /],
     [['--load', '0.7,x'], /--load: shares from 0\.01 to 2/],
@@ -109,7 +109,7 @@ test('what is wrong is refused with 2 before anything is simulated, and the flag
   });
 });
 
-test('no scenario is lost to a result, however the words stand', () =>
+test('no scenario is overwritten by a result, whatever the order of the arguments', () =>
   withTempDir(async (folder) => {
     const file = join(folder, 'mine.json');
     const text = JSON.stringify({ hosts: [{ count: 3 }], warmUp: '100ms', duration: '1s' });
@@ -141,7 +141,7 @@ test('a result can go to a device, which is not read', async () => {
     '--json',
     '/dev/zero',
   ]);
-  // Too few requests for a result: it is told, after what would never have ended.
+  // The error is about too few requests: reading the device would never have ended.
   assert.is(code, 2, stderr);
   assert.match(stderr, /ask for more than/);
 });
@@ -202,7 +202,7 @@ test('a load above what the hosts can do is simulated, and a percentage is refus
   }
 });
 
-test('a terminal gets a bar that is drawn anew and taken away, a file a line now and then', () => {
+test('a terminal gets a progress bar that is removed at the end, a file a line now and then', () => {
   const show = (isTTY: boolean): string => {
     let [nowMs, text] = [0, ''];
     const bar = createProgressBar({ isTTY, write: (each) => (text += each) }, () => nowMs);

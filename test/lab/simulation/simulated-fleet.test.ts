@@ -1,5 +1,5 @@
-// The simulated balancers and their master: who is master when, and that every balancer's table follows, whatever
-// dies, is away or gets lost. Without requests: only time passes.
+// The simulated balancers and their master: mastership over time, and that every balancer's table follows, whatever
+// dies, is unreachable or gets lost. Without requests.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -15,11 +15,11 @@ const HOSTS = 5;
 interface Stage {
   readonly fleet: SimulatedFleet;
   readonly machines: HostMachines;
-  /** Lets so many ms pass. */
+  /** Advances time by this many ms. */
   pass(ms: number): void;
-  /** The terms of the tables that the living balancers have, each once. */
+  /** The distinct terms of the live balancers' tables. */
   terms(): number[];
-  /** How many hosts each living balancer may pick. */
+  /** Number of candidates of each live balancer. */
   candidates(): number[];
 }
 
@@ -68,7 +68,7 @@ test('when the master dies the next balancer takes over within the lease and 0.5
   assert.equal(candidates(), [HOSTS, HOSTS, HOSTS]);
 });
 
-test('while Redis is away tables stay as they are; afterwards there is a master of the next term', () => {
+test('while Redis is down tables are unchanged; afterwards there is a master of the next term', () => {
   const { fleet, pass, terms, candidates } = stage();
   pass(3000);
   fleet.loseRedis(5000);
@@ -84,7 +84,7 @@ test('while Redis is away tables stay as they are; afterwards there is a master 
   assert.equal(terms(), [2]);
 });
 
-test('a host that falls silent is out for everyone after some checks, and in again when it answers', () => {
+test('a silent host is out for all balancers after some checks, and back when it answers', () => {
   const { machines, pass, candidates } = stage();
   pass(3000);
   machines.setStanding(2, HOST_SILENT, 3000);
@@ -95,7 +95,7 @@ test('a host that falls silent is out for everyone after some checks, and in aga
   assert.equal(new Set(candidates()), new Set([HOSTS]));
 });
 
-test('with a third of the messages lost every balancer still gets tables of the last second or two', () => {
+test('with a third of the messages lost, every balancer still has a table at most two seconds old', () => {
   const { fleet, pass } = stage({ messages: { loss: 0.33 } });
   for (let i = 0; i < 20; i++) {
     pass(1000);

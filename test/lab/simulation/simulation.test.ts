@@ -1,5 +1,5 @@
-// Whole runs, small ones: the same seed gives the same figures, no request is lost whatever dies, all policies get the
-// same, and the order of the policies is as theory and the README say, with the tolerances that are stated.
+// Small complete runs: the same seed gives the same figures, no request is lost whatever dies, all policies get the same
+// requests, and the ranking of the policies is as in theory and the README, within stated tolerances.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -42,7 +42,7 @@ test('the same seed gives the same latencies for every policy, and another seed 
 test('all policies get the same requests, however many balancers there are', () => {
   const counts = [...POLICY_NAMES.map((policy) => run({}, policy, 3).requests), run({}, 'omniscient', 1).requests];
   assert.is(new Set(counts).size, 1, String(counts));
-  // Who sees everything does the same whichever balancer a request comes to.
+  // An omniscient policy gives the same result whichever balancer gets a request.
   assert.equal(run({}, 'omniscient', 1).measure.cpu.mean.toFixed(3), run({}, 'omniscient', 5).measure.cpu.mean.toFixed(3));
 });
 
@@ -58,7 +58,7 @@ const TROUBLES: Readonly<Record<string, object>> = {
 };
 
 for (const [what, json] of Object.entries(TROUBLES)) {
-  test(`with ${what} every request ends once, as an answer or as an error`, () => {
+  test(`with ${what} every request ends exactly once, with an answer or an error`, () => {
     for (const policy of ['omniscient', 'local-least-connections', 'prequal', 'resource', 'adaptive'] as const) {
       const { requests, answered, errors } = run(json, policy, 4);
       assert.is(answered + errors, requests, policy);
@@ -67,18 +67,18 @@ for (const [what, json] of Object.entries(TROUBLES)) {
   });
 }
 
-test('a host that refuses costs at most the requests that it had, and a dead Redis none', () => {
+test('a host that refuses connections costs at most its requests in flight, and a dead Redis none', () => {
   for (const policy of ['local-least-connections', 'adaptive'] as const) {
     // Those that may not be sent twice, POST, and what the retry budget does not cover: of seeds 1 to 12 4 to 20.
     assert.ok(run(TROUBLES['hosts that refuse'] as object, policy, 4).errors <= 20, policy);
     assert.is(run(TROUBLES['Redis away'] as object, policy, 4).errors, 0);
-    // A balancer that dies costs what it had in flight itself.
+    // A dead balancer loses its own requests in flight.
     const { errors } = run(TROUBLES['a master that dies'] as object, policy, 4);
     assert.ok(errors > 0 && errors < 40, `${policy}: ${errors}`);
   }
 });
 
-test('nobody is better than who sees everything: at least by 2 % of p99, among those that do not know the costs', () => {
+test('no policy without knowledge of the costs beats the omniscient one by more than 2 % of p99', () => {
   for (const policy of POLICY_NAMES.filter((name) => !(PEERS as readonly string[]).slice(0, 2).includes(name))) {
     const ratio = p99Of({}, policy, 8, 0.8) / p99Of({}, 'omniscient', 8, 0.8);
     assert.ok(ratio > 0.98, `${policy}: ${ratio}`);
@@ -107,7 +107,7 @@ test('uneven hosts without agents, when most of them are short of CPU: adaptive 
   assert.ok(local > 1.5 * adaptive, `${adaptive} and ${local}`);
 });
 
-test('four hosts that can do little and one that can do much, without agents: adaptive lets none of them drown', () => {
+test('four weak hosts and a strong one, without agents: adaptive overloads none of them', () => {
   const json = {
     hosts: [
       { count: 4, cores: 1, speed: 0.4 },
@@ -123,7 +123,7 @@ test('four hosts that can do little and one that can do much, without agents: ad
   assert.ok(p50 < 30 && p99 < 5000, `${p50}, ${p99} ms, of 20 to 50 that a request takes alone; once it was a minute`);
 });
 
-test('equal hosts without agents are used alike by many balancers that have little to do', () => {
+test('equal hosts without agents are used evenly by many lightly loaded balancers', () => {
   const json = {
     hosts: [{ count: 3 }],
     neighbours: null,
@@ -137,7 +137,7 @@ test('equal hosts without agents are used alike by many balancers that have litt
   assert.ok(ratio < 1.25, `${ratio}`);
 });
 
-test('one large host among many small ones: adaptive does not drown the small ones, at half of the load', () => {
+test('one large host among many small ones: adaptive does not overload the small ones at half load', () => {
   const uneven = {
     hosts: [
       { count: 9, cores: 1 },
