@@ -150,7 +150,10 @@ export function errorInFields(fields: FieldTable, error: unknown): unknown {
   const names = new Map(Object.entries(fields).map(([name, { flag }]) => [flag, name]));
   const message = error.message
     // A program's configuration comes from the program alone.
-    .replaceAll(/ \(or MEERCAT_[A-Z_]+\)| or (?:in )?MEERCAT_(?!CONSOLE)[A-Z_]+(?: and MEERCAT_[A-Z_]+)?|in MEERCAT_(?!CONSOLE)[A-Z_]+, or /g, '')
+    .replaceAll(
+      / \(or MEERCAT_[A-Z_]+\)| or (?:in )?MEERCAT_(?!CONSOLE)[A-Z_]+(?: and MEERCAT_[A-Z_]+)?|in MEERCAT_(?!CONSOLE)[A-Z_]+, or /g,
+      '',
+    )
     .replaceAll('MEERCAT_CONSOLE_TOKEN', 'consoleToken')
     .replaceAll(/--[a-z][a-z-]*/g, (flag) => names.get(flag) ?? flag);
   return new MeercatError(error.code, message, { cause: error });
