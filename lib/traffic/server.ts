@@ -1,4 +1,5 @@
-// The traffic plane as a whole: connections in, each request to its story, and the end in good order.
+// The traffic plane as a whole: accepts connections, starts an exchange for each request, and drains at shutdown.
+// Requests that arrive before `open` wait; a fault of our own costs its request, never the process.
 
 import type { Socket } from 'node:net';
 import type { TrafficConfig } from '../config/traffic-config.js';
@@ -18,11 +19,11 @@ import { type ExchangeContext, exchange } from './request/exchange.js';
 import { logRefused } from './request/refused.js';
 import type { ClientFacts } from './wire/headers.js';
 
-/** What the server is handed. */
+/** Dependencies and settings of the server. */
 export interface TrafficOptions {
   readonly port: number;
   readonly bind: string;
-  /** Others serve the port: to listen waits for `open`, or connections would wait here that they could serve. */
+  /** Other processes serve the same port: listen only at `open`, so that they get the connections until then. */
   readonly isPortShared?: boolean;
   readonly config: TrafficConfig;
   readonly context: ExchangeContext;
@@ -34,21 +35,21 @@ export interface TrafficOptions {
 
 /** The running server. */
 export interface Traffic {
-  /** The port it listens on, also when 0 was asked for. */
+  /** The port it listens on: the real one when 0 was asked for. */
   readonly port: number;
-  /** Lets requests through; those that came before have waited for it. Rejects as the start does where it had not listened yet. */
+  /** Lets requests through, first those that have been waiting. If it only begins to listen now, rejects as `startTraffic` does. */
   open(): Promise<void>;
-  /** Stops accepting, finishes what is in flight, and after `timeoutMs` ends what is left; gives how many requests that were. */
+  /** Stops accepting and lets requests in flight finish; after `timeoutMs`, aborts the rest and returns their number. */
   drain(timeoutMs: number): Promise<number>;
 }
 
-/** A drain closes connections that were idle for this long; a younger one may be about to send its next request. */
+/** A drain closes connections idle for at least this long; on one idle for less, the next request may be on its way. */
 const IDLE_BEFORE_CLOSE_MS = 1000;
 
-/** How often a drain looks. */
+/** Poll interval of a drain. */
 const DRAIN_LOOK_MS = 25;
 
-/** What has been answered may still be on its way to the client: it gets this moment after a drain. */
+/** Time after a drain for the last answers to reach their clients. */
 const FAREWELL_MS = 500;
 
 /** Starts to listen; requests wait for `open`. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
@@ -64,10 +65,10 @@ export async function startTraffic({
 }: TrafficOptions): Promise<Traffic> {
   const { count, clock, isTrusted } = context;
   const connections = new Set<ClientConnection>();
-  /** Requests that are not at their end, tunnels included. */
+  /** Requests in progress, tunnels included. */
   let running = 0;
   let isDraining = false;
-  /** Requests that came before the first host was known; undefined once open. */
+  /** Requests that arrived before `open`, when no host was known yet; undefined once open. */
   let early: ClientSide[] | undefined = [];
 
   function begin(client: ClientSide): void {
@@ -80,7 +81,7 @@ export async function startTraffic({
     exchange(context, client, onExchangeEnd);
   }
 
-  /** Should a request have failed by a fault of our own, that costs it, not the process. */
+  /** A fault of our own ends its request, not the process. */
   function onExchangeEnd(client: ClientSide, fault: Error | undefined): void {
     running--;
     if (fault === undefined) return;
@@ -145,7 +146,7 @@ export async function startTraffic({
   };
   let listener = isPortShared ? undefined : await listen();
 
-  /** Requests in flight, without those whose protocol was switched. */
+  /** Requests in flight, not counting tunnels. */
   const requests = (): number => running - context.tunnels.size;
 
   function closeIdle(olderThanMs: number): void {
@@ -155,10 +156,10 @@ export async function startTraffic({
     }
   }
 
-  /** Resolves when it is over, or when the time is up. */
+  /** Resolves when `isOver` is true, or at the deadline. */
   async function until(isOver: () => boolean, deadlineMs: number): Promise<void> {
     while (!isOver() && clock() < deadlineMs) {
-      // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
+      // oxlint-disable-next-line no-await-in-loop -- the pause between two polls
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
   }
@@ -177,7 +178,7 @@ export async function startTraffic({
       const deadlineMs = clock() + timeoutMs;
       const isQuiet = (): boolean => {
         closeIdle(IDLE_BEFORE_CLOSE_MS);
-        // What clients still have to read is theirs, in the time that they have for it.
+        // Clients that still read their answers keep their own deadlines.
         return requests() === 0 && [...connections].every((connection) => connection.hasLeft);
       };
       await until(isQuiet, deadlineMs);

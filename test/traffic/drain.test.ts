@@ -1,5 +1,5 @@
-// The end of a balancer as its clients see it: WebSockets are told, connections that may be about to send are
-// waited for, and nobody's last answer is lost.
+// A drain as clients see it: WebSockets get a close frame, connections that may be about to send a request get time for
+// it, and no last answer is lost.
 
 import { createHash } from 'node:crypto';
 import { Agent } from 'node:http';
@@ -19,7 +19,7 @@ const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnec
 /** A close frame with 1001, as a server sends it. */
 const GOING_AWAY = '\x88\x02\x03\xe9';
 
-test('at the end of a drain both sides of a WebSocket are told 1001, between two frames', () =>
+test('at the end of a drain both sides of a WebSocket get a close frame with 1001, between two frames', () =>
   withRawProxy(
     ({ socket, text }) => {
       if (text.endsWith('\r\n\r\n')) socket.write(`${SWITCH}\x81\x05hello`, 'latin1');
@@ -39,7 +39,7 @@ test('at the end of a drain both sides of a WebSocket are told 1001, between two
       }),
   ));
 
-test('a WebSocket in the middle of a frame is ended without a word in it', () =>
+test('a WebSocket in the middle of a frame is closed without a close frame', () =>
   withRawProxy(
     ({ socket, text }) => {
       if (text.endsWith('\r\n\r\n')) socket.write(`${SWITCH}\x81\x05hel`, 'latin1');
@@ -52,7 +52,7 @@ test('a WebSocket in the middle of a frame is ended without a word in it', () =>
       }),
   ));
 
-test('what is no WebSocket is ended without a frame', () =>
+test('a tunnel of another protocol is closed without a frame', () =>
   withRawProxy(
     ({ socket, text }) => {
       if (text.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\nhello');
@@ -65,7 +65,7 @@ test('what is no WebSocket is ended without a frame', () =>
       }),
   ));
 
-test('under load on kept connections a stop costs no request: each is answered, the last one with Connection: close', () =>
+test('under load on kept connections a stop loses no request: each is answered, the last one with Connection: close', () =>
   withProxy(
     (_request, response) => void setTimeout(() => response.end('ok'), 2),
     async ({ port, balancer }) => {
@@ -95,7 +95,7 @@ test('under load on kept connections a stop costs no request: each is answered, 
     },
   ));
 
-test('a connection that has been without a request for long is closed at once, a young one a second later', () =>
+test('a connection that has been idle for long is closed at once, one idle for less a second later', () =>
   withProxy(
     (_request, response) => void response.end('ok'),
     ({ port, balancer }) =>

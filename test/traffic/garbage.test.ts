@@ -1,5 +1,5 @@
-// Hosts and clients that send what is no HTTP: the process lives, the next request is served, and the
-// client gets an answer or an end, never a hang.
+// Hosts and clients that send garbage: the process survives, the next request is served, and the client gets an answer
+// or a close, never a hang.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -77,10 +77,10 @@ async function isAlive({ port, health, counter }: TestBalancer, good: string): P
   assert.is(counter('internal_errors'), 0);
 }
 
-test('whatever a host answers, its client gets an answer or an end, and the process lives', () =>
+test('whatever a host answers, its client gets an answer or a close, and the process survives', () =>
   withRawHost(
     (connection) => {
-      // The last request on this connection says by its path what it shall meet.
+      // The path of the last request on this connection selects the answer to test.
       const index = Number(
         connection.text
           .match(/ \/(\d+) HTTP/g)
@@ -106,7 +106,7 @@ test('whatever a host answers, its client gets an answer or an end, and the proc
       }),
   ));
 
-test('beside a host that answers anything, one that behaves serves as ever', () =>
+test('beside a host that answers garbage, a good one serves as usual', () =>
   withServer(
     (_request, response) => void response.end('good'),
     (good) => {
@@ -169,7 +169,7 @@ const REQUESTS: readonly [string, string, RegExp][] = [
   ],
 ];
 
-test('whatever a client sends, it gets an answer or an end, and the next one is served', () =>
+test('whatever a client sends, it gets an answer or a close, and the next one is served', () =>
   withProxy(
     (request, response) => void request.resume().on('end', () => response.end('good')),
     async (each) => {

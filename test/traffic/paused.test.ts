@@ -1,5 +1,5 @@
-// A balancer that was stopped for longer than its hosts may take (SIGSTOP, a suspended machine): what its hosts and
-// clients sent meanwhile is taken before anybody is called late.
+// A balancer that was paused for longer than the timeouts (SIGSTOP, a suspended machine): it reads what hosts and clients
+// sent meanwhile before it times anyone out.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ import { logOf, withMeercat } from '../support/meercat.js';
 
 const test = suite('paused balancer');
 
-/** How long a host may be silent, and how long the balancer is stopped. */
+/** The response timeout, and how long the balancer is paused. */
 const RESPONSE_TIMEOUT_MS = 1000;
 const PAUSE_MS = 2500;
 

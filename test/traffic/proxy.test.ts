@@ -1,5 +1,5 @@
-// Requests through a real balancer to real hosts: what arrives is what was sent, both ways, and what must
-// not pass does not.
+// Requests through a real balancer to real hosts: messages arrive as they were sent, in both directions, and hop-by-hop
+// headers do not pass.
 
 import { randomBytes } from 'node:crypto';
 import { Agent, type RequestListener } from 'node:http';
@@ -114,7 +114,7 @@ test('the answer to HEAD has the headers and no body, and the connection goes on
     },
   ));
 
-test('204, and 304 with the length of what is not sent, pass without a body', () =>
+test('204, and 304 with the length of the omitted body, pass without a body', () =>
   withRawProxy(
     ({ text, socket }) => {
       const status = text.includes('GET /2') ? '304 Not Modified\r\nContent-Length: 999\r\nETag: "x"' : '204 No Content\r\nX-N: 1';
@@ -155,7 +155,7 @@ test('repeated headers of an answer keep their order, and names their case', () 
     },
   ));
 
-test('connections to a host are used again, whatever the client does with its own', async () => {
+test('connections to a host are reused, whatever the client does with its own', async () => {
   let connections = 0;
   await withServer(
     (_request, response) => void response.end('ok'),
@@ -196,7 +196,7 @@ test("the host is told where a request came from, and a client's own claims are 
     );
   }));
 
-test('headers of one connection do not pass, in neither direction', () =>
+test('hop-by-hop headers do not pass in either direction', () =>
   withRawProxy(
     answerWith(
       'HTTP/1.1 200 OK\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=1\r\nTrailer: X-T\r\nUpgrade: h2c\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok',
@@ -237,7 +237,7 @@ test('a POST without a body stays one', () =>
     assert.match(host.connections[0]?.text ?? '', /\r\n\r\n$/);
   }));
 
-test('a chunked request arrives with its trailers, but for those that belong into a head', () =>
+test('a chunked request arrives with its trailers, except those that belong in a head', () =>
   withRawProxy(
     (connection) => {
       if (connection.text.endsWith('X-T: 1\r\n\r\n')) connection.socket.write(OK);
@@ -253,7 +253,7 @@ test('a chunked request arrives with its trailers, but for those that belong int
     },
   ));
 
-test('requests that a client sends all at once are answered in order', () =>
+test('pipelined requests are answered in order', () =>
   withProxy(
     (request, response) => {
       setTimeout(() => response.end(`<${request.url}>`), request.url === '/1' ? 100 : 0);

@@ -1,5 +1,5 @@
-// docs/traffic.md tells a request's way in at most 15 hops. They are the ones in the code: each step is in the file that
-// is named, and a request runs through these files and no others.
+// docs/traffic.md describes the path of a request in at most 15 hops. They match the code: each step is in the named
+// file, and a request runs through these files and no others.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +45,7 @@ for (const { number, steps, file } of HOPS) {
 
 const REQUESTS = 20;
 
-/** What is beside the way: limits and deadlines, bytes that are held back, sockets, and the host itself, which the pool keeps. */
+/** Files that run without being hops: limits and deadlines, held bytes, sockets, and the host itself, which the pool keeps. */
 const BESIDE: ReadonlySet<string> = new Set([
   'client/client-patience.ts',
   'client/held-bytes.ts',

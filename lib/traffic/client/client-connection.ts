@@ -1,5 +1,5 @@
-// One connection of a client: reads strictly what comes on it, one request at a time, holds the client to its
-// deadlines, and ends. No second request begins before the system has taken the answer to the first.
+// One connection of a client: reads its bytes strictly, one request at a time, enforces the client's deadlines, and
+// closes. The next request begins only after the system has taken the answer to the present one.
 
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerText } from '../wire/answers.js';
@@ -18,7 +18,7 @@ import { describeOverdue } from './overdue-reasons.js';
 import { readInto } from './read-into.js';
 import { RequestParser } from './request-parser.js';
 
-/** How much of a refused request is kept for the access log. */
+/** How many bytes of a refused request are kept for the access log. */
 const MAX_LINE = 1024;
 
 /** A client's connection. */
@@ -27,31 +27,31 @@ export class ClientConnection {
   readonly facts: ClientFacts;
   readonly output: ClientOutput;
   readonly context: ConnectionContext<ClientConnection>;
-  /** Since when there is no request on it (process's clock). */
+  /** When its last request ended (process's clock). */
   idleSinceMs: number;
   readonly #resetTcp: () => void;
   readonly #parser: RequestParser;
   readonly #patience: ClientPatience;
   readonly #held: HeldBytes;
-  /** The lane of the request that is on it. */
+  /** The lane of the present request. */
   present: PresentRequest | undefined;
-  /** From a request's head until its answer was taken. */
+  /** From a request's head until the system has taken its answer. */
   #isBusy = false;
-  /** The present answer is whole, and the system may still have to take it. */
+  /** The whole answer was written; the system may not have taken all of it yet. */
   #isAnswered = false;
-  /** Nothing of what comes is read any more; the connection ends with the present answer. */
+  /** Input is discarded; the connection ends with the present answer. */
   #isClosing = false;
   #isFinished = false;
-  /** Bytes are being read: what a request's end makes possible is done by that loop. */
+  /** `#readAll` is running: it goes on by itself when a request ends. */
   #isReading = false;
-  /** Whether the present body is to be read on. */
+  /** Whether the present body is being read. */
   #isBodyWanted = false;
   #takeOver: ((bytes: Buffer) => void) | undefined;
   #thrownAway = 0;
   /** The client has closed its half. */
   #hasEnded = false;
 
-  /** @param resetTcp resets the TCP connection, whatever is spoken on it */
+  /** @param resetTcp resets the TCP connection, below TLS if there is any */
   constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext<ClientConnection>, resetTcp: () => void) {
     this.socket = socket;
     this.facts = facts;
@@ -64,7 +64,7 @@ export class ClientConnection {
     this.#patience.awaitHead();
     this.output = new ClientOutput(socket, this.#patience, () => this.#guard(() => this.#onTaken()));
     context.deadlines.add(this.#patience);
-    // After an error comes `close`.
+    // `close` follows an error.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       context.deadlines.remove(this.#patience);
@@ -80,22 +80,22 @@ export class ClientConnection {
     socket.resume();
   }
 
-  /** Whether a request is on it. */
+  /** Whether a request is in progress. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
 
-  /** Whether another protocol is spoken on it. */
+  /** Whether the connection has left HTTP: a tunnel uses it. */
   get hasLeft(): boolean {
     return this.#takeOver !== undefined;
   }
 
-  /** Whether it ends with the present answer. */
+  /** Whether the connection ends with the present answer. */
   get isClosing(): boolean {
     return this.#isClosing;
   }
 
-  /** Whether all of the present request has come. */
+  /** Whether the present request has been read completely. */
   get isRequestWhole(): boolean {
     return this.#parser.isBetween;
   }
@@ -104,7 +104,7 @@ export class ClientConnection {
 
   #onBytes(bytes: Buffer): void {
     if (this.#isClosing) {
-      // Before its answer is out, what a client sends must not cost it the answer.
+      // Until the answer is out, input does not count: it must not cost the client its answer.
       if (!this.#isBusy) this.#thrownAway += bytes.length;
       if (this.#thrownAway > LINGER_BYTES) this.socket.destroy();
       return;
@@ -124,7 +124,7 @@ export class ClientConnection {
     this.#isReading = false;
   }
 
-  /** Does what an event asks for. Should that throw, by a fault of our own, it costs this connection. */
+  /** Runs the handler of an event. A throw is a fault of our own and costs this connection only. */
   #guard(step: () => void): void {
     try {
       step();
@@ -140,7 +140,7 @@ export class ClientConnection {
     for (;;) {
       if (this.#isClosing) return;
       if (parser.isBetween ? this.#isBusy : !this.#isBodyWanted) {
-        // The next request waits until the system has taken the present one's answer; a body, until it is wanted.
+        // The next request waits until the system has taken the present answer; a body waits until it is wanted.
         this.#hold(bytes, offset);
         return;
       }
@@ -183,7 +183,7 @@ export class ClientConnection {
     this.#isBodyWanted = false;
     this.#patience.onHead();
     if (head.upgrade !== undefined) {
-      // What comes after this head is of the other protocol, if the host agrees to it.
+      // If the host accepts the offer, the bytes after this head belong to the new protocol.
       this.#hold(bytes, next);
       this.context.onUpgrade(this, head);
       return;
@@ -197,18 +197,18 @@ export class ClientConnection {
   }
 
   #readHeld(): void {
-    // The loop that reads now goes on by itself.
+    // A running `#readAll` goes on by itself.
     if (this.#isClosing || this.#isReading || this.socket.destroyed) return;
     this.#held.resume();
     const held = this.#held.take();
     if (held !== undefined) this.#read(held);
   }
 
-  /** The body is wanted from now on, or again: the client owes it. */
+  /** Starts or resumes reading the body; the client's deadlines for it apply from now on. */
   wantBody(): void {
     if (this.#isBodyWanted) return;
     if (this.#parser.isBetween) {
-      // All of it was taken; what else comes is to be noticed again.
+      // The body is complete; resume the socket so that the client's end is noticed.
       this.#held.resume();
       return;
     }
@@ -217,13 +217,13 @@ export class ClientConnection {
     this.#readHeld();
   }
 
-  /** No more of the body is wanted for now: what comes is kept, within bounds. */
+  /** Stops reading the body for now; bytes that still arrive are held, within bounds. */
   stopBody(): void {
     this.#isBodyWanted = false;
     this.#patience.onBodyDone();
   }
 
-  /** The same, and none is read: it waits for others. */
+  /** Stops reading the body and pauses the socket: backpressure from the host. */
   refrain(): void {
     this.stopBody();
     this.#held.pause();
@@ -231,7 +231,7 @@ export class ClientConnection {
 
   // Answering.
 
-  /** All of the present answer was sent. @param isKept whether the connection is kept for the next request */
+  /** The whole answer was written. @param isKept whether the connection is kept for the next request */
   onAnswerSent(isKept: boolean): void {
     if (!isKept) this.stopReading();
     this.#isAnswered = true;
@@ -248,7 +248,7 @@ export class ClientConnection {
     this.present = undefined;
     this.idleSinceMs = this.context.clock();
     if (this.socket.destroyed) return;
-    // The next request may be there already; or none can come any more.
+    // Close when no further request can come; else one may have arrived already.
     if (this.#isClosing || (this.#held.isEmpty && this.#hasEnded && !this.#isReading)) {
       this.close();
       return;
@@ -258,7 +258,7 @@ export class ClientConnection {
       this.#held.resume();
     } else {
       this.#patience.awaitHead();
-      // The request that has just ended is taken off the books first.
+      // Lets the accounting of the request that has just ended finish first.
       queueMicrotask(() => this.#readHeld());
     }
   }
@@ -279,7 +279,7 @@ export class ClientConnection {
       case 'reading':
         count('timeouts_client_answer');
         this.#noteReason(describeOverdue(overdue, rules));
-        // What it has not read must not stay with the system, nor a part of an answer look whole.
+        // A reset: unread bytes must not stay in the system's buffers, and a partial answer must not look complete.
         this.reset();
         break;
       case 'body':
@@ -306,7 +306,7 @@ export class ClientConnection {
     if (this.present !== undefined) this.present.reason = reason;
   }
 
-  /** Refuses what came: not before the answers to earlier requests are out. @param bytes from what is refused on */
+  /** Refuses the input, after the answers to earlier requests. @param bytes from the refused element on */
   #refuse(refusal: Refusal, bytes: Buffer): void {
     const { count, rules, isReasonWanted } = this.context;
     const { code, counter } = refusal;
@@ -315,19 +315,19 @@ export class ClientConnection {
     const reason = isReasonWanted ? whyRefused(refusal, text, rules) : '';
     this.#isClosing = true;
     this.#held.drop();
-    // A body that turned out wrong: its request is on its way to a host.
+    // A malformed body, whose request is already on its way to a host.
     if (this.#isBusy) this.present?.onBodyFailed(code, reason);
     else this.#turnAway(code, text.slice(0, MAX_LINE).split('\r\n', 1)[0] as string, reason);
   }
 
-  /** Answers what never became a request and ends the connection; what still comes is read by nobody. */
+  /** Answers input that never became a request, and closes the connection. */
   #turnAway(code: AnswerCode, line: string, reason: string): void {
     this.context.onRefused(this.facts, code, line, reason);
     if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false, methods: this.context.rules.methods }));
     this.close();
   }
 
-  /** The rest of the request is read by nobody; the connection ends with the present answer. */
+  /** Discards the rest of the request; the connection ends with the present answer. */
   stopReading(): void {
     this.#isClosing = true;
     this.#held.drop();
@@ -335,7 +335,7 @@ export class ClientConnection {
     this.#patience.onBodyDone();
   }
 
-  /** Nothing more is sent; what still comes is read by nobody. */
+  /** Closes the connection once everything written is sent; further input is discarded. */
   close(): void {
     this.stopReading();
     if (this.#isFinished) return;
@@ -343,14 +343,14 @@ export class ClientConnection {
     endSoon(this.socket);
   }
 
-  /** Ends the connection so that the client sees that an answer which only the end delimits is not whole. */
+  /** Resets the connection, so that a client can see that an answer delimited by close is incomplete. */
   reset(): void {
     this.#resetTcp();
   }
 
   /**
-   * Leaves the connection to another protocol, whose bytes go to `onBytes` from now on.
-   * @returns what came on it since the head
+   * Leaves HTTP for another protocol: all further bytes go to `onBytes`.
+   * @returns the bytes received since the head
    */
   leave(present: PresentRequest, onBytes: (bytes: Buffer) => void): Buffer {
     this.present = present;
@@ -362,8 +362,8 @@ export class ClientConnection {
   }
 
   /**
-   * Takes the connection back for HTTP: the other protocol was declined.
-   * @param isKept whether it may be kept; else it ends with the present answer, and what comes is read by nobody
+   * Returns to HTTP: the host declined the other protocol.
+   * @param isKept whether it may be kept; else it ends with the present answer, and further input is discarded
    */
   takeBack(isKept: boolean): void {
     this.#takeOver = undefined;
@@ -371,20 +371,20 @@ export class ClientConnection {
     this.socket.resume();
   }
 
-  /** A client that has closed its half and takes nothing any more is given up. */
+  /** Gives up a client that has closed its half and reads nothing any more. */
   giveUpHalfClosed(): void {
     this.context.count('timeouts_half_closed');
     this.#noteReason('closed its half and takes nothing of the answer any more');
-    // An answer that the end of the connection delimits must not look whole.
+    // A reset: an answer delimited by close must not look complete.
     this.reset();
   }
 
-  /** From here a client that has gone and one that only closed its half look alike. */
+  /** FIN received. It does not show whether the client has gone or has only closed its half. */
   #onEnd(): void {
     this.#hasEnded = true;
     if (this.#isClosing || this.#takeOver !== undefined) return;
     if (!this.#isBusy) {
-      // Nothing is owed, and what there is of a head will never be whole.
+      // No answer is owed, and a partial head will never be complete.
       this.close();
       return;
     }

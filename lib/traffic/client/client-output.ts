@@ -1,5 +1,5 @@
-// What goes out to a client: text and bytes of answers, and whether the client reads them. As long as the system has not
-// taken all that was written, the client has a deadline, whatever was written last.
+// The writing side of a client's connection: sends answers and watches whether the client reads them. While the system
+// has not taken everything written, the client has a deadline, whatever was written last.
 
 import type { Socket } from 'node:net';
 import { writeBytes } from '../wire/buffers.js';
@@ -11,7 +11,7 @@ export class ClientOutput {
   readonly #patience: ClientPatience;
   readonly #onAllTaken: () => void;
 
-  /** @param onAllTaken called when the system has taken the last of what was written before, after it had to wait */
+  /** @param onAllTaken called when the system has taken everything written, if it did not do so at once */
   constructor(socket: Socket, patience: ClientPatience, onAllTaken: () => void) {
     this.#socket = socket;
     this.#patience = patience;
@@ -46,7 +46,7 @@ export class ClientOutput {
       this.#patience.onRead();
       this.#onAllTaken();
     } else {
-      // It reads: slowly, but it does.
+      // The client reads, if slowly: restart its deadline.
       this.#patience.awaitReading();
     }
   };

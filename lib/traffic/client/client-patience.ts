@@ -1,35 +1,35 @@
-// How long a client may take: for a head, between two requests, for the next part of a body by the clock and by
-// the rate, and to read its answer. It may owe several of them at once; each has a deadline, moved by assignments.
+// The deadlines of a client: for a head, between two requests, for the next part of a body and its minimum rate, and for
+// reading an answer. Several may run at once. Moving one is an assignment; no timer is touched.
 
 import type { Clock } from '../../clock.js';
 import type { TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Waiting } from '../../deadlines.js';
 import { LATE_MS } from '../../timeout.js';
 
-/** What a client did not do in time; `rate`: its body came, but too slowly. */
+/** The deadline that a client missed; `rate`: its body arrives too slowly. */
 export type Overdue = 'head' | 'idle' | 'body' | 'rate' | 'reading';
 
-/** The limits that a client is held to. */
+/** The limits for a client. */
 export interface PatienceRules
   extends Pick<TrafficLimits, 'minBodyRate'>,
     Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'> {}
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** The patience with one client. */
+/** The deadlines of one client. */
 export class ClientPatience implements Waiting {
   /** The earliest of the deadlines below. */
   deadlineMs = NEVER;
   readonly #rules: PatienceRules;
   readonly #clock: Clock;
   readonly #onOverdue: (overdue: Overdue) => void;
-  /** For a head, or while the connection is idle for the next one. */
+  /** For a head, or for the next one while the connection is idle. */
   #headMs = NEVER;
   #isIdle = false;
   #bodyMs = NEVER;
   #bodySinceMs = 0;
   #bytesBefore = 0;
-  /** Whether the body's deadline is that of its rate, not of the silence since its last byte. */
+  /** Whether `#bodyMs` stems from the minimum rate, not from the silence since the last byte. */
   #isRateDue = false;
   #readingMs = NEVER;
 
@@ -39,40 +39,40 @@ export class ClientPatience implements Waiting {
     this.#onOverdue = onOverdue;
   }
 
-  /** Whether the connection is idle: not a byte of the next head has come. */
+  /** Whether the connection is idle: no byte of the next head has arrived. */
   get isIdle(): boolean {
     return this.#isIdle;
   }
 
-  /** The client owes a head, which has begun or is the first one. */
+  /** The client owes a head: the first one, or one that has begun. */
   awaitHead(): void {
     this.#isIdle = false;
     this.#headMs = this.#clock() + this.#rules.headerTimeoutMs;
     this.#update();
   }
 
-  /** The client owes nothing, but its connection is not kept forever. */
+  /** The connection is idle: the keep-alive timeout runs. */
   awaitNext(nowMs: number): void {
     this.#isIdle = true;
     this.#headMs = nowMs + this.#rules.keepAliveTimeoutMs;
     this.#update();
   }
 
-  /** The head is whole. */
+  /** The head is complete. */
   onHead(): void {
     this.#isIdle = false;
     this.#headMs = NEVER;
     this.#update();
   }
 
-  /** The body is wanted from now on; `bytes` of it have come before. */
+  /** Reading the body begins or resumes; `bytes` of it were read before. */
   beginBody(bytes: number): void {
     this.#bodySinceMs = this.#clock();
     this.#bytesBefore = bytes;
     this.onBody(bytes);
   }
 
-  /** `bytes` of the body have come in all, and it is not whole. */
+  /** `bytes` of the body have been read in all, and it is not complete. */
   onBody(bytes: number): void {
     const { minBodyRate, clientTimeoutMs } = this.#rules;
     this.#bodyMs = this.#clock() + clientTimeoutMs;
@@ -94,12 +94,12 @@ export class ClientPatience implements Waiting {
     this.#update();
   }
 
-  /** The client must read what was sent, unless it has to already. */
+  /** The client must read what was sent; a deadline that already runs stays. */
   beginReading(): void {
     if (this.#readingMs === NEVER) this.awaitReading();
   }
 
-  /** The client has just read something, and must read on. */
+  /** The client has just read something, and must go on reading. */
   awaitReading(): void {
     this.#readingMs = this.#clock() + this.#rules.clientTimeoutMs;
     this.#update();
@@ -111,19 +111,19 @@ export class ClientPatience implements Waiting {
     this.#update();
   }
 
-  /** Whether it is waited for the client to read. */
+  /** Whether the client must read something that was sent. */
   get isAwaitingReading(): boolean {
     return this.#readingMs !== NEVER;
   }
 
-  /** The client owes nothing any more that this would watch. */
+  /** Clears all deadlines. */
   end(): void {
     this.#isIdle = false;
     this.#headMs = this.#bodyMs = this.#readingMs = this.deadlineMs = NEVER;
   }
 
   onPaused(pausedMs: number): void {
-    // What the client did during the pause could not come in.
+    // Nothing that the client sent or read during the pause could be noticed.
     const nowMs = this.#clock();
     const extended = (deadlineMs: number): number => Math.max(deadlineMs <= nowMs ? deadlineMs + pausedMs : deadlineMs, nowMs + LATE_MS);
     this.#headMs = extended(this.#headMs);
@@ -134,7 +134,7 @@ export class ClientPatience implements Waiting {
   }
 
   onDeadline(nowMs: number): void {
-    // A client that does not read can't be answered: that comes first.
+    // Reading comes first: a client that does not read can't be answered.
     if (this.#readingMs <= nowMs) {
       this.#readingMs = NEVER;
       this.#update();

@@ -1,5 +1,5 @@
-// What a lane offers to carry a request through: the head, the body as it comes, and the way back to the client. Behind
-// this interface all lanes are the same.
+// The interface of a lane: the request's head, its body as it arrives, and the way back to the client. Behind it all
+// lanes are the same.
 
 import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
@@ -13,22 +13,22 @@ export interface Startable {
   run(): void;
 }
 
-/** Who takes a request's body. */
+/** Receives a request's body. */
 export interface BodyReader {
   /**
-   * A part of the body; gives false when no more can be taken until `resumeBody`.
+   * A part of the body; returns false when no more can be taken until `resumeBody`.
    * @param bytes valid until the call returns
    */
   onBodyData(bytes: Buffer): boolean;
-  /** The body is whole. */
+  /** The body is complete. */
   onBodyEnd(trailers: readonly string[]): void;
 }
 
-/** Who must know what becomes of the client. */
+/** Learns of changes on the client's side. */
 export interface ClientListener {
   /** The client went away, or was given up: nothing more can be sent. */
   onClientGone(): void;
-  /** After `sendBody` gave false: more can be sent. */
+  /** More can be sent, after `sendBody` returned false. */
   onClientWritable(): void;
 }
 
@@ -42,57 +42,57 @@ export interface ClientSide {
   readonly hasFailed: boolean;
   /** Whether the head of an answer was sent. */
   readonly hasStarted: boolean;
-  /** Whether a part of the body was handed out: it can't be had again. */
+  /** Whether a part of the body was handed out: it can't be replayed. */
   readonly isBodyTaken: boolean;
-  /** The code of the answer of our own that was sent; empty without one. */
+  /** The code of the balancer's own answer; empty without one. */
   readonly code: AnswerCode | '';
-  /** Why the client was given up, in a few words; empty when it was not, or nobody wants to know. */
+  /** Why the client was given up, in a few words; empty when it was not, or when reasons are not logged. */
   readonly reason: string;
-  /** The status that was sent, 0 for none; bytes of bodies both ways, or of the other protocol. For the access log. */
+  /** For the access log: the status sent (0: none), and the bytes of bodies or of the tunnel in each direction. */
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Hears of the client while a request is forwarded. */
+  /** Set while the request is being forwarded. */
   listener: ClientListener | undefined;
 
   /** Starts an attempt through this lane. */
   carry(attempt: Startable): void;
 
-  /** Hands the body to the reader from now on; for a request without one, `onBodyEnd` is called at once. It may be called again while nothing was handed out. */
+  /** Hands the body to the reader from now on; without a body, calls `onBodyEnd` at once. May be called again until a part was handed out. */
   readBody(reader: BodyReader): void;
-  /** Lets the body flow again after `onBodyData` gave false, or the client be heard again when all of it was taken. */
+  /** Resumes the body after `onBodyData` returned false; after its last part, resumes the socket, so that the client's end is noticed. */
   resumeBody(): void;
-  /** Hands out no more of the body: its reader has ended, or can't take it yet. `readBody` may follow. */
+  /** Stops handing out the body: its reader has ended, or can't take it yet. `readBody` may follow. */
   stopBody(): void;
 
   /** Passes on a head with a status below 200 (not 101). */
   sendInformational(head: ResponseHead): void;
   /**
-   * Passes on a 101 and hands out the client's connection; what came on it since the request, and all that comes,
-   * goes to `onBytes` (valid until it returns). Only lanes that can switch have it.
+   * Passes on a 101 and hands out the client's connection. All bytes since the request's head go to `onBytes` (valid
+   * until it returns). Only lanes that can switch protocols have it.
    */
   sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
-  /** @param isBodyHere whether `sendBody` follows at once: both may go out together */
+  /** Passes on a final head. @param isBodyHere whether `sendBody` follows at once: both may leave in one write */
   sendHead(head: ResponseHead, isBodyHere: boolean): void;
-  /** What was said that a body would follow did not come at once: nothing is held back any more. */
+  /** Sends what is gathered: the body that was announced with `isBodyHere` does not follow at once. */
   flush(): void;
   /**
    * Sends a part of the answer's body.
    * @param bytes valid until the call returns
-   * @param isLast whether the body is whole with it
+   * @param isLast whether this completes the body
    * @returns false when the client must catch up first
    */
   sendBody(bytes: Buffer, isLast: boolean): boolean;
   endAnswer(trailers: readonly string[]): void;
-  /** Ends an answer that is not whole so that the client can see it. */
+  /** Cuts off an incomplete answer in a way that the client can detect. */
   breakOff(): void;
   /** Sends an answer of our own; only called when nothing was sent. */
   answer(code: AnswerCode): void;
 }
 
-/** The lane of the present request, as far as its connection must tell it something. */
+/** The lane of the present request, as its connection sees it. */
 export interface PresentRequest {
-  /** Why the client is given up; said before its connection ends. */
+  /** Why the client is given up; set before its connection ends. */
   reason: string;
   /**
    * A part of the body.
@@ -100,11 +100,11 @@ export interface PresentRequest {
    */
   onBodyData(bytes: Buffer): void;
   onBodyEnd(trailers: readonly string[]): void;
-  /** The rest of the body will not be had: it came too late, or is refused. */
+  /** The rest of the body won't follow: it was late, or is refused. */
   onBodyFailed(code: AnswerCode, reason: string): void;
-  /** The client has closed its half, and still gets its answer if it is there. Called every third of a second. */
+  /** The client has closed its half and may still read its answer. Called repeatedly, about three times a second. */
   onHalfClosed(): void;
-  /** After the connection was full: more can be sent. */
+  /** More can be sent, after the connection was full. */
   onWritable(): void;
   /** The connection has closed. */
   onClosed(): void;

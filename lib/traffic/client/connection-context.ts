@@ -1,5 +1,5 @@
-// What the connections of all clients share: the rules that they are held to, and whom they tell of requests, of what was
-// refused, and of their end.
+// What all clients' connections share: the rules, and the callbacks for requests, refusals and the end of a connection.
+// One object for the life of the process.
 
 import type { Clock } from '../../clock.js';
 import type { Deadlines } from '../../deadlines.js';
@@ -17,17 +17,17 @@ export interface ConnectionContext<Connection> {
   readonly deadlines: Deadlines;
   /** Whether the balancer is stopping: connections end with their present answer. */
   readonly isStopping: () => boolean;
-  /** A plain request has begun: its lane must become `present` before it is carried through. */
+  /** A plain request has begun: its lane must become `present` before the exchange starts. */
   readonly onRequest: (connection: Connection, head: RequestHead) => void;
-  /** A request offers another protocol: the connection is to be taken over with `leave`. */
+  /** A request offers another protocol: the callee takes the connection over with `leave`. */
   readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
-  /** Headers or trailers of a request were left out because of their names. */
+  /** Headers or trailers of a request were dropped because of their names. */
   readonly onNamesDropped: (facts: ClientFacts, names: readonly string[]) => void;
-  /** Whether anybody wants to know why a client is refused: reasons are looked for only then. */
+  /** Whether reasons are logged: only then are they computed. */
   readonly isReasonWanted: boolean;
-  /** What came was refused before it became a request. @param line the first line of it */
+  /** Input was refused before it became a request. @param line its first line */
   readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string, reason: string) => void;
-  /** A client that had not sent a byte of a request was given up. */
+  /** A client was given up before it sent a byte of a request. */
   readonly onSilent: (facts: ClientFacts, reason: string) => void;
   readonly onClosed: (connection: Connection) => void;
   /** A fault of our own, which costs this connection. */

@@ -3,8 +3,8 @@
 import { plainAddress } from './trusted.js';
 
 /**
- * Who an address is when connections are counted. An IPv6 client has a whole /64 to itself (RFC 6177): all of it
- * counts as one, or nobody would ever have two connections.
+ * The client that an address counts for. An IPv6 client has a whole /64 to itself (RFC 6177) and could use a new address
+ * for every connection, so a /64 counts as one client.
  */
 function clientOf(address: string): string {
   const plain = plainAddress(address);
@@ -17,18 +17,18 @@ function clientOf(address: string): string {
   return [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after].slice(0, 4).join(':');
 }
 
-/** Counts the connections of clients; each `open` that gave `ok` is followed by one `close` with the same address. */
+/** Counts the connections of clients; each `open` that returned `ok` must be followed by one `close` with the same address. */
 export class ConnectionLimits {
   readonly #maxAll: number;
   readonly #maxPerClient: number;
   readonly #isTrusted: (address: string) => boolean;
-  /** Those of each client that has one; those that are trusted are not among them. */
+  /** Open connections by client; trusted proxies are not counted here. */
   readonly #perClient = new Map<string, number>();
   #count = 0;
 
   /**
    * @param maxPerClient 0: no limit
-   * @param isTrusted proxies in front: their connections are those of many clients, and count only in all
+   * @param isTrusted proxies in front: they carry many clients, so their connections count only towards `maxAll`
    */
   constructor(maxAll: number, maxPerClient: number, isTrusted: (address: string) => boolean) {
     this.#maxAll = maxAll;
@@ -41,12 +41,12 @@ export class ConnectionLimits {
     return this.#count;
   }
 
-  /** Clients that have a connection, those that are trusted excepted; 0 when there is no limit for each. */
+  /** Clients with an open connection, not counting trusted proxies; 0 without a limit per client. */
   get clients(): number {
     return this.#perClient.size;
   }
 
-  /** Lets a connection in, or says which limit is reached: that of `all`, or that of this `client`. */
+  /** Admits a connection, or says which limit is reached: that of `all`, or that of this `client`. */
   open(address: string): 'ok' | 'all' | 'client' {
     if (this.#count >= this.#maxAll) return 'all';
     if (this.#maxPerClient > 0 && !this.#isTrusted(address)) {
@@ -59,7 +59,7 @@ export class ConnectionLimits {
     return 'ok';
   }
 
-  /** A connection that was let in has ended. */
+  /** A connection that was admitted has ended. */
   close(address: string): void {
     if (this.#count > 0) this.#count--;
     if (this.#maxPerClient === 0 || this.#isTrusted(address)) return;

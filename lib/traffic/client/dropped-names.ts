@@ -1,5 +1,5 @@
-// Headers that were left out because of their names: each is counted, and once a minute at most a line in the log says so,
-// since whoever misses such a header finds nothing wrong with the request.
+// Reports headers that were dropped because of their names: counts each one, and logs at most one line a minute. Without
+// it, someone who misses such a header would find nothing wrong with the request.
 
 import { type Clock, MINUTE } from '../../clock.js';
 import type { Log } from '../../log.js';
@@ -9,14 +9,14 @@ import type { ClientFacts } from '../wire/headers.js';
 /** The longest part of a name that is logged; a name is printable ASCII. */
 const MAX_LOGGED = 80;
 
-/** What the watch over dropped names is handed. */
+/** Dependencies of the report. */
 export interface DroppedNamesOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly log: Log;
 }
 
-/** Gives what is to be told of a request's headers or trailers that were left out: whose, and their names, at least one. */
+/** Returns the function to call for a request's dropped headers or trailers, with its client and at least one name. */
 export function watchDroppedNames({ clock, count, log }: DroppedNamesOptions): (facts: ClientFacts, names: readonly string[]) => void {
   let saidAtMs = Number.NEGATIVE_INFINITY;
   let unsaid = 0;

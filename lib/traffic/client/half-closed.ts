@@ -1,14 +1,14 @@
-// A client that has closed its half and still gets its answer. From outside it looks like one that has gone: so it
-// is looked at again and again.
+// A client that has closed its half and still gets its answer. A FIN does not show whether the client has gone, so it
+// is checked periodically.
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import type { Deadlines, Waiting } from '../../deadlines.js';
 
-/** How often it is looked at. */
+/** Interval between two checks. */
 const EVERY_MS = 350;
 
-/** Looks at a client that has closed its half, until its connection is closed. */
+/** Calls `look` periodically until the client's connection is closed. */
 export function watchHalfClosed(
   socket: Socket,
   { deadlines, clock }: { readonly deadlines: Deadlines; readonly clock: Clock },

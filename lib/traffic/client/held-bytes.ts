@@ -1,9 +1,9 @@
-// What a client has sent and what can't be read yet: kept until it can be, and within bounds, beyond which its
-// socket is not read.
+// Bytes that a client has sent and that can't be parsed yet, such as the next request while an answer is on its way.
+// They are bounded: above the bound the socket is paused.
 
 import type { Socket } from 'node:net';
 
-/** How many bytes of further requests are kept while an answer is on its way. */
+/** Above this many held bytes (bytes of further requests) the socket is paused. */
 const MAX_WAITING = 64 << 10;
 
 /** The bytes that one connection holds back. */
@@ -20,20 +20,20 @@ export class HeldBytes {
     return this.#bytes === undefined;
   }
 
-  /** Keeps a copy, since the bytes are read over. With too many that wait for others the socket is paused. */
+  /** Keeps a copy, since the read buffer is reused. @param isWaiting whether they wait for an answer or a host: too many pause the socket */
   keep(bytes: Buffer, isWaiting: boolean): void {
     this.#bytes = Buffer.from(bytes);
     if (isWaiting && bytes.length > MAX_WAITING) this.pause();
   }
 
-  /** What is held, which is then the caller's; undefined when nothing is. */
+  /** Hands the held bytes over to the caller; undefined when there are none. */
   take(): Buffer | undefined {
     const bytes = this.#bytes;
     this.#bytes = undefined;
     return bytes;
   }
 
-  /** Nobody will read what is held. */
+  /** Discards the held bytes. */
   drop(): void {
     this.#bytes = undefined;
   }
@@ -44,7 +44,7 @@ export class HeldBytes {
   }
 
   resume(): void {
-    // Node makes work of it also when there is nothing to do.
+    // Node's `resume` costs something even when the socket is not paused.
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#socket.resume();

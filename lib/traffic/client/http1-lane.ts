@@ -1,5 +1,5 @@
-// The HTTP/1 lane: one plain request on a client's connection, and the writer of its answer. What a host sends in one
-// piece leaves in one write, head and body together; large bodies pass as they come.
+// The HTTP/1 lane: one plain request on a client's connection, and the writer of its answer. A head and body that arrive
+// from the host together leave in one write; large bodies are streamed.
 
 import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
 import { answerHead, informationalHead } from '../wire/answer-head.js';
@@ -10,7 +10,7 @@ import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
 import type { BodyReader, ClientListener, ClientSide, PresentRequest, Startable } from './client-side.js';
 
-/** Up to this size (bytes) what a host sends at once is gathered: copying it costs less than a second write. */
+/** Up to this size (bytes) head and body are gathered into one write: copying costs less than a second write. */
 const MAX_GATHERED = 16 << 10;
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -30,15 +30,15 @@ export class Http1Lane implements ClientSide, PresentRequest {
   readonly #connection: ClientConnection;
   #reader: BodyReader | undefined;
   #isGivenUp = false;
-  /** All of the answer was sent. */
+  /** The whole answer was written. */
   #isAnswered = false;
-  /** What will leave with the next write, in latin1. */
+  /** Text for the next write, in latin1. */
   #gathered = '';
   #isChunked = false;
   #isKept = true;
-  /** Only the end of the connection says where the answer ends. */
+  /** Only the end of the connection delimits the answer. */
   #isEndedByClose = false;
-  /** Whether the client was told to go on with its body. */
+  /** Whether a 100 was sent to the client. */
   #hasContinued = false;
   #writtenAtHalfClose = -1;
 
@@ -119,7 +119,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#isEndedByClose = !hasEnd && minorVersion === 0;
     this.#isKept = isKeptAlive && !this.#isEndedByClose && this.#mayKeep && !this.#isBodyUnwanted(status);
     this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept });
-    // What came with its body leaves with it; or not at all, should the body be wrong.
+    // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && framing !== 'none') this.flush();
   }
 
@@ -127,7 +127,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     return !this.#connection.isClosing && !this.#connection.context.isStopping();
   }
 
-  /** A host that refuses, or did not ask for the body, before it was there will not read the rest: the connection must end. */
+  /** Whether the host won't read the rest of the body, since it refused early or did not send the 100 that was expected: the connection must end. */
   #isBodyUnwanted(status: number): boolean {
     return !this.#connection.isRequestWhole && (status >= 400 || (this.head.expectsContinue && !this.#hasContinued));
   }
@@ -183,13 +183,13 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#isAnswered = true;
     const connection = this.#connection;
     this.flush();
-    // The rest of a body whose answer is whole is read by nobody: the connection ends with the answer.
+    // The answer is complete before the request: the rest of the body is discarded and the connection ends.
     connection.onAnswerSent(isKept && connection.isRequestWhole);
   }
 
   breakOff(): void {
     this.#gathered = '';
-    // An answer that the end of the connection delimits would look whole.
+    // With a normal close, an answer delimited by close would look complete.
     if (this.#isEndedByClose) this.#connection.reset();
     else this.#connection.socket.destroy();
   }
@@ -202,12 +202,12 @@ export class Http1Lane implements ClientSide, PresentRequest {
 
   onHalfClosed(): void {
     const { socket } = this.#connection;
-    // An interim answer does no harm to a client that waits, and ends the connection to one that has gone.
+    // An interim answer does no harm to a waiting client; one that has gone replies with a reset.
     if (!this.hasStarted && this.head.minorVersion === 1) {
       this.#connection.output.sendText(CONTINUE);
       return;
     }
-    // What waits to be taken has its own deadline, and a client that has gone answers it with a reset.
+    // Pending output has its own deadline, and a client that has gone replies to it with a reset.
     if (socket.writableLength > 0) {
       this.#writtenAtHalfClose = -1;
       return;

@@ -1,5 +1,5 @@
-// The sockets that clients connect to: listens, counts connections against their limits, reads PROXY headers of
-// trusted peers, takes TLS off, and hands out what is then a stream of HTTP with the facts of its client.
+// The listening socket: accepts connections, counts them against their limits, reads PROXY headers of trusted peers,
+// terminates TLS, and hands out a stream of HTTP with the facts of its client.
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -16,7 +16,7 @@ import { type ProxiedClient, readProxyHeader } from './proxy-protocol.js';
 import type { TlsContexts } from './tls-contexts.js';
 import { plainAddress } from './trusted.js';
 
-/** What the listener is handed. */
+/** Dependencies and settings of the listener. */
 export interface ListenerOptions {
   readonly port: number;
   readonly bind: string;
@@ -29,13 +29,13 @@ export interface ListenerOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
-  /** A connection was refused, or ended, before anything of HTTP came on it. @param code of the answer; empty: it got none */
+  /** A connection was refused or ended before any HTTP. @param code of the answer; empty: there was none */
   readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => void;
-  /** @param resetTcp resets the TCP connection below, whatever is spoken on it */
+  /** @param resetTcp resets the TCP connection, below TLS if there is any */
   readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
 }
 
-/** No PROXY header is longer, whatever it carries. */
+/** Above the longest PROXY header that is accepted. */
 const MAX_PROXY_HEADER = 5000;
 
 /** Listens. Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED. */
@@ -53,7 +53,7 @@ export async function openListener(options: ListenerOptions): Promise<{ readonly
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** Connections that the system keeps for us while we are busy. */
+/** Listen backlog: connections that the system queues while we are busy. */
 const BACKLOG = 1024;
 
 function accept(socket: Socket, options: ListenerOptions): void {
@@ -74,13 +74,13 @@ function accept(socket: Socket, options: ListenerOptions): void {
       admit(socket, own, options);
       return;
     }
-    // The proxy in front is the client's peer: what its own client said of others is that client's word alone.
+    // The PROXY header vouches for its client's address only: claims of origin count only if that client is trusted too.
     const address = plainAddress(source.address);
     admit(socket, { address, port: source.toPort || own.port, isTrusted: options.isTrusted(address), peer }, options);
   });
 }
 
-/** Who is connected: the peer itself, or the client that its PROXY header names. */
+/** The client of a connection: the peer itself, or the client in its PROXY header. */
 interface Peer {
   readonly address: string;
   /** The port that it connected to: ours, or the proxy's. */
@@ -93,7 +93,7 @@ interface Peer {
 const factsOf = ({ address, port, isTrusted, peer }: Peer, isTls: boolean): ClientFacts =>
   clientFacts(address, port, isTls, isTrusted, peer);
 
-/** Reads the PROXY header that the connection must begin with, and puts back what comes after it. */
+/** Reads the PROXY header that the connection must begin with, and puts back the bytes after it. */
 function readProxy(
   socket: Socket,
   { headerTimeoutMs, count }: ListenerOptions,
@@ -138,7 +138,7 @@ function readProxy(
   socket.on('close', stop);
 }
 
-/** Counts the connection, takes TLS off, and hands it out. */
+/** Counts the connection, terminates TLS, and hands it out. */
 function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
   const { limits, tls, count } = options;
   const { address } = peer;
@@ -182,7 +182,7 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, option
   secured.once('secure', () => {
     isSecure = true;
     end();
-    // A TLS socket can't reset itself: the connection that it runs on can.
+    // A TLS socket can't send a TCP reset: the socket below it can.
     onConnection(secured, facts, () => void socket.resetAndDestroy());
   });
   secured.on('error', (error) => {

@@ -1,7 +1,7 @@
-// The Node lane: requests that Node's own server parses go through http-proxy, the shell round a pass of ours.
-// Today these are upgrades. The client's connection has left HTTP/1 with a head that was read strictly before; Node's
-// server gets that head, and its `upgrade` event hands request and socket to http-proxy.
-// http-proxy's own passes can be made to kill the process, hang clients and smuggle requests; they are replaced.
+// The Node lane: upgrades pass through Node's HTTP server and http-proxy, with a pass of our own. Our parser has read
+// the head strictly and taken the connection out of HTTP/1; Node's server gets that head, and its `upgrade` event hands
+// request and socket to http-proxy.
+// http-proxy's own passes let an attacker kill the process, hang clients and smuggle requests, so they are replaced.
 
 import { createServer, type IncomingMessage, METHODS } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,21 +12,21 @@ import type { ClientConnection } from './client-connection.js';
 import type { Startable } from './client-side.js';
 import { type Shell, UpgradeLane } from './upgrade-lane.js';
 
-/** http-proxy's passes, which are plain arrays that its types do not know. */
+/** http-proxy's passes: plain arrays that its types do not declare. */
 interface Passes {
   webPasses: ((request: IncomingMessage) => void)[];
   wsPasses: ((request: IncomingMessage) => void)[];
 }
 
-/** Sets up http-proxy with a pass of ours: it runs the attempt that its request carries. */
+/** Sets up http-proxy with a pass of our own, which runs the attempt of its request. */
 function createShell(): Shell {
   const attempts = new WeakMap<IncomingMessage, Startable>();
-  // It wants some target; the attempt knows its host.
+  // http-proxy requires a target; it is not used, since the attempt knows its host.
   const proxy = httpProxy.createProxyServer({ target: { host: 'the attempt knows' } });
   const passes = proxy as unknown as Passes;
   passes.webPasses = [];
   passes.wsPasses = [(request) => attempts.get(request)?.run()];
-  // Nothing of ours emits here; without a listener http-proxy would throw.
+  // Our pass never emits an error; without a listener http-proxy would throw.
   proxy.on('error', () => undefined);
   return (request, socket, attempt) => {
     attempts.set(request, attempt);
@@ -34,15 +34,15 @@ function createShell(): Shell {
   };
 }
 
-/** Gives what takes a connection over whose head asks for another protocol; `onLane` gets the request's lane. */
+/** Returns the handler for connections whose request offers another protocol; `onLane` receives the request's lane. */
 export function createNodeLane(
   maxHeaderSize: number,
   onLane: (lane: UpgradeLane) => void,
 ): (connection: ClientConnection, head: RequestHead) => void {
   const shell = createShell();
-  /** The connection whose head Node's server reads now. */
+  /** The connection whose head Node's server is parsing now. */
   let present: { readonly connection: ClientConnection; readonly head: RequestHead } | undefined;
-  // It never listens: it is handed connections. Names and values were checked, and may take a little more room written out.
+  // It never listens: it is handed connections. The head was checked before, and may be slightly longer when written out again.
   const server = createServer({
     maxHeaderSize: 2 * maxHeaderSize,
     requestTimeout: 0,
@@ -66,7 +66,7 @@ export function createNodeLane(
     server.emit('connection', socket);
     const bytes = Buffer.from(headText(nodeLine(head), head.headers), 'latin1');
     for (const listener of addedListeners(socket, before)) listener.call(socket, bytes);
-    // Node reads another request than we do: nothing sensible can follow.
+    // Node's parser disagrees with ours: the connection can't be used.
     if (present !== undefined) socket.destroy();
     present = undefined;
   };
@@ -74,7 +74,7 @@ export function createNodeLane(
 
 const NODE_METHODS: ReadonlySet<string> = new Set(METHODS);
 
-/** The request line for Node's server, which knows some methods and no bytes above ASCII; it decides nothing: hosts get the client's. */
+/** A request line that Node's server accepts: a known method, ASCII only. It has no effect otherwise: hosts get the client's own. */
 function nodeLine({ method, target }: RequestHead): string {
   const ascii = target.replace(/[^!-~]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
   return `${NODE_METHODS.has(method) ? method : 'GET'} ${ascii} HTTP/1.1`;

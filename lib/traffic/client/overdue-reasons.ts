@@ -1,9 +1,9 @@
-// What a client did not do in time, in a few words for the logs.
+// Describes for the logs, in a few words, which deadline a client missed.
 
 import { formatDuration } from '../../config/config.js';
 import type { Overdue, PatienceRules } from './client-patience.js';
 
-/** Why a client is given up. @param hasBegun whether a part of the head has come, when that is what is overdue */
+/** Why a client is given up. @param hasBegun for `head`: whether a part of it has arrived */
 export function describeOverdue(overdue: Overdue, rules: PatienceRules, hasBegun = true): string {
   switch (overdue) {
     case 'head':

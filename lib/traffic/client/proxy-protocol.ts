@@ -1,20 +1,20 @@
-// The PROXY protocol, versions 1 and 2: what a proxy in front of us says of its client before the client's own bytes.
-// Strict: what is not exactly a header is refused as soon as it shows, since its sender is then not what we take it for.
-// Rule and numbers: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+// Parser of the PROXY protocol, versions 1 and 2: a header in which a proxy names its client, before the client's own
+// bytes. Strict: anything that is not exactly a header is refused as early as possible, since its sender is then not
+// the proxy we expect. Source: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { plainAddress } from './trusted.js';
 
 /**
- * What the first bytes of a connection are. `done`: a header of `length` bytes, and what follows is the client's own;
- * `source` is undefined where the sender speaks for itself (LOCAL) or of a client that has no IP address.
+ * What the first bytes of a connection are. `done`: a header of `length` bytes, followed by the client's own bytes;
+ * `source` is undefined for the proxy's own connections (LOCAL) and for clients without an IP address.
  */
 export type ProxyHeader =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'done'; readonly length: number; readonly source: ProxiedClient | undefined };
 
-/** The client of whom a header speaks. */
+/** The client that a header names. */
 export interface ProxiedClient {
   readonly address: string;
   readonly port: number;
@@ -25,19 +25,19 @@ export interface ProxiedClient {
 const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
 const INVALID: ProxyHeader = { kind: 'invalid' };
 
-/** A version 1 header with its CRLF, at most. */
+/** The longest version 1 header, CRLF included. */
 const MAX_LINE = 107;
 /** A version 2 header's fixed part: signature, version and command, family and protocol, length. */
 const FIXED = 16;
-/** The longest addresses (two paths of 108 bytes), and 4 kB of TLVs: nobody sends more. */
+/** The longest addresses (two Unix paths of 108 bytes), and 4 KiB of TLVs: more than any proxy sends. */
 const MAX_BODY = 216 + 4096;
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const CRC32C_TLV = 0x03;
 
 /**
- * Reads the PROXY header at the start of `bytes`: all that a connection has brought so far.
- * `invalid` comes with the first byte that no header can have there, mostly; at the latest when the header is whole.
+ * Reads the PROXY header at the start of `bytes`, which are all bytes of the connection so far.
+ * Returns `invalid` mostly at the first byte that no header can have there, at the latest when the header is complete.
  */
 export function readProxyHeader(bytes: Buffer): ProxyHeader {
   if (bytes.length === 0) return INCOMPLETE;
@@ -47,10 +47,10 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader {
 const PORT = /^(?:0|[1-9]\d{0,4})$/;
 const isPort = (text: string) => PORT.test(text) && Number(text) <= 65_535;
 
-/** The fields of a line for each protocol: how each must be, and what it may be while it is not whole. */
+/** The address of each protocol: when it is valid, and what a prefix of it looks like. */
 const FIELDS = {
   TCP4: { isAddress: isIPv4, part: /^[\d.]{0,15}$/ },
-  // No zone ids: they mean nothing on another machine.
+  // No zone ids: they have no meaning on another machine.
   TCP6: { isAddress: (text: string) => isIPv6(text) && !text.includes('%'), part: /^[\da-fA-F:.]{0,45}$/ },
 } as const;
 
@@ -80,7 +80,7 @@ function readWholeLine(line: string, length: number): ProxyHeader {
   };
 }
 
-/** Whether more bytes could make a line of this: all fields but the last are whole. */
+/** Whether this can still become a line: all fields except the last are complete. */
 function couldBecomeLine(text: string): boolean {
   const [word = '', protocol, ...fields] = text.split(' ');
   if (protocol === undefined) return 'PROXY'.startsWith(word);
@@ -96,10 +96,10 @@ function couldBecomeLine(text: string): boolean {
   });
 }
 
-/** An IPv6 address in the one form that Node's sockets show, so that each client has one name. */
+/** An IPv6 address in the form that Node's sockets use, so that each client has only one spelling. */
 const canonical = (address: string) => plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 
-/** The bytes of addresses for each family and protocol that is a stream; 0: no addresses. */
+/** Length of the addresses (bytes) for each family with a stream protocol; 0: no addresses. */
 const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([
   [0x00, 0],
   [0x11, 12],
@@ -107,7 +107,7 @@ const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([
   [0x31, 216],
 ]);
 
-/** Datagrams: a name that the protocol knows, though never for a connection. */
+/** Families with datagrams: defined, but never valid for a TCP connection. */
 const DATAGRAMS: ReadonlySet<number> = new Set([0x12, 0x22, 0x32]);
 
 function readBinary(bytes: Buffer): ProxyHeader {
@@ -118,7 +118,7 @@ function readBinary(bytes: Buffer): ProxyHeader {
   const isLocal = bytes[12] === 0x20;
   const family = bytes[13] as number;
   const addressBytes = ADDRESS_BYTES.get(family);
-  // A sender that speaks for itself may name any family that there is: it is passed over with the rest.
+  // LOCAL may have any defined family: it is ignored together with the addresses.
   if (addressBytes === undefined && !(isLocal && DATAGRAMS.has(family))) return INVALID;
   if (bytes.length < FIXED) return INCOMPLETE;
   const bodyLength = bytes.readUInt16BE(14);
@@ -139,7 +139,7 @@ function sourceOf(header: Buffer, family: number): ProxiedClient | undefined {
   return { address: canonical(groups.join(':')), port: header.readUInt16BE(48), toPort: header.readUInt16BE(50) };
 }
 
-/** Whether what follows the addresses is a row of whole TLVs, with at most one checksum, which is right. */
+/** Whether the addresses are followed by complete TLVs only, with at most one checksum, which must match. */
 function hasSoundTlvs(header: Buffer, start: number): boolean {
   let checksumAt: number | undefined;
   let at = start;
@@ -157,7 +157,7 @@ function hasSoundTlvs(header: Buffer, start: number): boolean {
   return checksumAt === undefined || header.readUInt32BE(checksumAt) === checksumOf(header, checksumAt);
 }
 
-/** The CRC32c (RFC 4960, appendix B) of a header whose own four bytes of checksum count as zeros. */
+/** The CRC32c (RFC 4960, appendix B) of a header, with its own four checksum bytes as zeros. */
 function checksumOf(header: Buffer, checksumAt: number): number {
   let crc = 0xffffffff;
   for (let at = 0; at < header.length; at++) {

@@ -1,11 +1,11 @@
-// Reads a client's socket into memory that is used again and again. Node gives sockets that it opens itself this
-// way of reading (`onread` of net.connect) but not those that it accepts: each of their reads allocates 64 KiB,
-// which is most of a small request's garbage and makes the memory of a long upload swing by tens of megabytes.
+// Reads a client's socket into a reused buffer. Node offers this for sockets that it opens (`onread` of net.connect) but
+// not for those that it accepts: each of their reads allocates 64 KiB, which is most of a small request's garbage and
+// makes memory swing by tens of megabytes during a long upload.
 
 import { Socket } from 'node:net';
 import { Reads } from '../wire/buffers.js';
 
-/** What `onread` sets on a socket; the names are Node's own, and looked for rather than relied on. */
+/** What `onread` sets on a socket. The names are private to Node, so they are looked up and may be missing. */
 interface UserBufferSocket {
   [key: symbol]: unknown;
   readonly _handle?: { useUserBuffer?(buffer: Buffer): void } | null;
@@ -18,14 +18,14 @@ const CALLBACK = symbolOf('kBufferCb');
 const GENERATOR = symbolOf('kBufferGen');
 
 /**
- * Begins to read a socket that was accepted paused. Where Node has another way inside, it reads as usual.
- * @param onBytes gets what was read; the bytes are valid until it returns; gives whether more of the same is expected
+ * Begins to read a socket that was accepted paused. If Node's internals differ, it reads as usual.
+ * @param onBytes receives the bytes read, valid until it returns; returns whether more of the same is expected
  */
 export function readInto(socket: Socket, onBytes: (bytes: Buffer) => boolean): void {
   const inner = socket as unknown as UserBufferSocket;
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
   const handle = inner._handle;
-  // What was put back to be read again must come first.
+  // Bytes that were put back (`unshift`) must be read first, which only the usual way does.
   if (BUFFER === undefined || CALLBACK === undefined || handle?.useUserBuffer === undefined || socket.readableLength > 0) {
     socket.on('data', onBytes);
     return;

@@ -1,5 +1,5 @@
-// A client's bytes, read strictly and in order: heads, bodies, heads. Nobody parses them after it, and it stops at
-// the first byte that is refused. Pure.
+// Strict parser of a client's bytes: heads and bodies in turn. It stops at the first element that is refused. Nothing
+// parses these bytes again. Pure.
 
 import { ChunkedReader } from '../wire/chunked.js';
 import { type Refusal, REFUSALS } from '../wire/refusals.js';
@@ -9,15 +9,15 @@ import { checkPartialLine } from '../wire/request-line.js';
 
 /** What one step found. */
 export type RequestStep =
-  /** What lies at the returned offset is not whole: read on with more bytes after the same ones. */
+  /** The element at the returned offset is incomplete: read it again, with more bytes appended. */
   | 'more'
   /** A head: it is in `head`. */
   | 'head'
-  /** A part of the body: its payload lies from `payloadStart` to the returned offset; none when they are equal. */
+  /** A part of the body: its payload is from `payloadStart` to the returned offset; none when they are equal. */
   | 'body'
-  /** The end of the body, with its last payload as above; the next byte begins the next request. */
+  /** The end of the body, with its last payload as above; the next request begins at the returned offset. */
   | 'end'
-  /** The bytes at the returned offset are refused: why is in `refusal`. */
+  /** The element at the returned offset is refused: see `refusal`. */
   | 'refused';
 
 const CR = 13;
@@ -32,16 +32,16 @@ export class RequestParser {
   /** Payload bytes of the present body so far. */
   bodyBytes = 0;
   payloadStart = 0;
-  /** The trailers of the body that has just ended that were left out because of their names. */
+  /** Names of trailers of the last body that were dropped as odd. */
   droppedTrailers: readonly string[] = NO_NAMES;
   readonly #rules: HeadRules;
   readonly #heads: RequestHeadReader;
   readonly #chunked = new ChunkedReader();
   #phase: 'head' | 'length' | 'chunked' = 'head';
   #left = 0;
-  /** So many bytes of an unfinished head were looked at without finding its end. */
+  /** Bytes of an incomplete head that were searched without finding its end. */
   #looked = 0;
-  /** The request line of an unfinished head was found right. */
+  /** The request line of an incomplete head has been checked. */
   #isLineRead = false;
   /** Bytes of empty lines before the present head. */
   #emptyBytes = 0;
@@ -57,12 +57,12 @@ export class RequestParser {
     return this.#phase === 'head';
   }
 
-  /** The trailers of the body that has just ended, as a raw list. */
+  /** The trailers of the last body, as a raw list. */
   get trailers(): readonly string[] {
     return this.head?.framing === 'chunked' ? this.#trailers : [];
   }
 
-  /** Reads one element from `offset` on; gives the offset after it, and says in `step` what it was. */
+  /** Reads one element at `offset`; returns the offset after it and sets `step`. */
   read(bytes: Buffer, offset: number): number {
     switch (this.#phase) {
       case 'head':
@@ -77,7 +77,7 @@ export class RequestParser {
   #readHead(bytes: Buffer, start: number): number {
     let offset = start;
     if (offset === bytes.length) return this.#is('more', offset);
-    // Empty lines before a request are passed over (RFC 9112, section 2.2): as many as a head may have bytes.
+    // Empty lines before a request are skipped (RFC 9112, section 2.2), up to the maximum size of a head.
     while (bytes[offset] === CR) {
       if (offset + 1 === bytes.length) return this.#is('more', offset);
       if (bytes[offset + 1] !== LF) return this.#refuse(REFUSALS.requestLine, offset);
@@ -95,7 +95,7 @@ export class RequestParser {
     this.#isLineRead = false;
     this.#emptyBytes = 0;
     const end = found + 4;
-    // What is longer than any head may be is not even made a text.
+    // Of a head that is too long, only enough is decoded to refuse it.
     const head = this.#heads.read(bytes.toString('latin1', offset, Math.min(end, offset + this.#rules.maxHeaderSize + 1)));
     if (isRefusal(head)) return this.#refuse(head, offset);
     this.head = head;
@@ -110,7 +110,7 @@ export class RequestParser {
     return this.#is('head', end);
   }
 
-  /** Each byte is looked at once, however small the pieces are that a head comes in. */
+  /** Checks an incomplete head. After its first line each byte is checked once, however small the pieces. */
   #checkPartial(bytes: Buffer, offset: number): Refusal | undefined {
     const size = bytes.length - offset;
     const end = Math.min(bytes.length, offset + this.#rules.maxHeaderSize + 1);

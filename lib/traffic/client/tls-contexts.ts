@@ -1,5 +1,5 @@
-// TLS towards clients: the certificates and keys of --tls-cert and --tls-key, and which of them a client is shown.
-// They are read all or not at all, at the start and at each reload, so that no handshake ever sees a half of them.
+// TLS towards clients: loads the certificates and keys of --tls-cert and --tls-key and selects one by SNI. Each load, at
+// the start and at reloads, is all or nothing: no handshake ever sees a mix of old and new.
 
 import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -10,18 +10,18 @@ import { parseCertificates, readPrivateKey } from '../../pem.js';
 
 /** The certificates that are in use. */
 export interface TlsContexts {
-  /** How clients are spoken with that ask for no name, or for one that none has: the first certificate. */
+  /** For clients without SNI, or whose name no certificate has: the first certificate. */
   readonly secureContext: SecureContext;
-  /** The choice among all by the name that a client asks for. */
+  /** Selects a certificate by the client's SNI. */
   readonly SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => void;
   /**
-   * Reads all files anew. The next handshake sees the new ones; connections that are open go on. Throws as
-   * `openTlsContexts` does, and then everything stays as it was.
+   * Reads all files again. The next handshake uses the new ones; open connections are not affected. Throws as
+   * `openTlsContexts` does, and then nothing changes.
    */
   reload(): void;
 }
 
-/** RFC 9325, section 3.1.1. The ciphers are Node's own choice, and ours comes first. */
+/** RFC 9325, section 3.1.1. Ciphers are Node's defaults, in the server's order of preference. */
 const RULES = { minVersion: 'TLSv1.2', honorCipherOrder: true } as const;
 
 interface Loaded {
@@ -32,7 +32,7 @@ interface Loaded {
 
 /**
  * Opens certificates and keys, the n-th key for the n-th certificate. Throws MEERCAT_BAD_CONFIG, naming flag and file,
- * when one cannot be read, is damaged, or does not belong to the other.
+ * when one cannot be read, is malformed, or does not belong to the other.
  */
 export function openTlsContexts(certFiles: readonly string[], keyFiles: readonly string[]): TlsContexts {
   let loaded = load(certFiles, keyFiles);
@@ -47,7 +47,7 @@ export function openTlsContexts(certFiles: readonly string[], keyFiles: readonly
   };
 }
 
-/** The exact name comes first, then a wildcard, which stands for one label (RFC 6125, section 6.4.3), then the first certificate. */
+/** The exact name, else a wildcard, which stands for one label (RFC 6125, section 6.4.3), else the first certificate. */
 function contextFor({ byName, firstContext }: Loaded, name: string): SecureContext {
   const asked = name.toLowerCase().replace(/\.$/, '');
   const dot = asked.indexOf('.');
@@ -62,7 +62,7 @@ function load(certFiles: readonly string[], keyFiles: readonly string[]): Loaded
   for (const [index, certFile] of certFiles.entries()) {
     const { names, context } = loadPair(certFile, keyFiles[index] as string);
     firstContext ??= context;
-    // Of two certificates for a name, the one that was given first.
+    // The first certificate for a name wins.
     for (const name of names) if (!byName.has(name)) byName.set(name, context);
   }
   if (firstContext === undefined) throw badConfig('--tls-cert names no file');
@@ -91,10 +91,10 @@ function attempt<T>(what: string, act: () => T): T {
 
 const badConfig = (message: string, cause?: unknown) => new MeercatError('MEERCAT_BAD_CONFIG', message, { cause });
 
-/** What Node makes of the alternative names, `DNS:a.example, IP Address:192.0.2.1`; odd values stand in quotes. */
+/** Node's format of alternative names, `DNS:a.example, IP Address:192.0.2.1`; odd values are quoted. */
 const ALTERNATIVE_NAME = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/gy;
 
-/** A certificate's names in lower case: its DNS names and addresses; only where it has none, its CN, as old ones have it. */
+/** A certificate's names in lower case: its DNS names and addresses, or its CN if it has neither, as in old certificates. */
 function namesOf(certificate: X509Certificate): string[] {
   const names = [...(certificate.subjectAltName ?? '').matchAll(ALTERNATIVE_NAME)]
     .filter(([, kind]) => kind === 'DNS' || kind === 'IP Address')

@@ -1,11 +1,11 @@
-// Addresses: in plain words, and which of them belong to proxies in front of us that are trusted.
-// An IPv4 address that a dual-stack socket shows as IPv6 (::ffff:192.0.2.1) is that IPv4 address everywhere.
+// Normalises addresses, and decides which of them belong to trusted proxies in front of us.
+// An IPv4 address that a dual-stack socket shows as IPv6 (::ffff:192.0.2.1) is treated as that IPv4 address everywhere.
 
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 const MAPPED = /^::ffff:(?:([\d.]+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i;
 
-/** An address without disguise: `::ffff:192.0.2.1` is `192.0.2.1`, a zone id (`%eth0`) goes, undefined is `unknown`. */
+/** An address in normal form: `::ffff:192.0.2.1` becomes `192.0.2.1`, a zone id (`%eth0`) is removed, undefined becomes `unknown`. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined || address === '') return 'unknown';
   if (!address.includes(':')) return address;
@@ -21,14 +21,14 @@ export function plainAddress(address: string | undefined): string {
 const nobody = () => false;
 
 /**
- * Whether an address is within one of these networks (`10.0.0.0/8`, `2001:db8::/32`) or is one of these addresses.
- * IPv4 networks hold only IPv4 addresses, mapped ones too, and IPv6 networks no IPv4 address, not even `::/0`.
- * What is no address is never within; an empty list holds nothing. Throws an ERR_ of Node when a text is no network:
- * the configuration has checked them.
+ * Returns a test whether an address is in one of these networks (`10.0.0.0/8`, `2001:db8::/32`) or is one of these
+ * addresses. IPv4 networks contain only IPv4 addresses, mapped ones too; IPv6 networks contain none, not even `::/0`.
+ * A text that is not an address is in no network; an empty list contains nothing. Throws Node's ERR_ errors for a text
+ * that is not a network: the configuration has checked them.
  */
 export function buildTrust(cidrs: readonly string[]): (address: string) => boolean {
   if (cidrs.length === 0) return nobody;
-  // Two lists, since one BlockList lets IPv4 addresses into ::/0.
+  // Two lists, since in a single BlockList ::/0 would match IPv4 addresses.
   const networks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
     const [written = '', bits] = cidr.split('/');

@@ -1,5 +1,5 @@
-// A request that offers another protocol. The host's 101 hands the client's connection over; any other answer declines the
-// offer: then the request was a plain one, and so is its connection again, unless bytes came on it too early to be either's.
+// A request that offers another protocol. The host's 101 turns the client's connection into a tunnel. Any other answer
+// declines the offer: the connection returns to HTTP, unless bytes arrived early, which may belong to either protocol.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,7 +12,7 @@ import type { ClientConnection } from './client-connection.js';
 import type { Startable } from './client-side.js';
 import { Http1Lane } from './http1-lane.js';
 
-/** How many bytes of the new protocol are taken before the host has agreed to it. */
+/** Maximum bytes of the new protocol that are buffered before the host has accepted it. */
 const MAX_EARLY = 64 << 10;
 
 const NOTHING = Buffer.alloc(0);
@@ -28,7 +28,7 @@ export class UpgradeLane extends Http1Lane {
   #early: Buffer;
   /** What became of the offer; undefined until the host has answered. */
   #outcome: 'switched' | 'declined' | undefined;
-  /** Takes the bytes once the protocol was switched. */
+  /** Receives the client's bytes after the switch. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
 
   constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
@@ -49,7 +49,7 @@ export class UpgradeLane extends Http1Lane {
     });
   }
 
-  /** A client that closes its half can't speak the new protocol. */
+  /** A client that closes its half before the host's answer is given up: it can't speak the new protocol. */
   readonly #onEnd = (): void => {
     this.onClosed();
     this.#client.socket.destroy();
@@ -74,7 +74,7 @@ export class UpgradeLane extends Http1Lane {
     return socket;
   }
 
-  /** What came after the request may be of either protocol: nobody reads it, and nothing after it. */
+  /** The host declined. Bytes after the request may belong to either protocol: they are discarded, and the connection ends. */
   #decline(): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = 'declined';

@@ -1,33 +1,34 @@
-// Who has to do with a connection to a host: the attempt that uses it and the tunnel that takes it over. Each hears of what concerns it while the connection is in its hands, and of the end exactly once.
+// Interfaces of the users of a connection to a host: the attempt, and the tunnel that takes over after a 101. A user
+// receives events while it holds the connection, and its end exactly once.
 
 import type { HostAddresses } from '../../health/host-addresses.js';
 import type { ResponseSink } from './response-parser.js';
 
-/** Who uses a connection. */
+/** The user of a connection: an attempt. */
 export interface ConnectionUser extends ResponseSink {
-  /** The connection has come about. */
+  /** The connection is established. */
   onConnected(): void;
-  /** All that came was read, and the answer is not whole. */
+  /** All received bytes were parsed, and the answer is incomplete. */
   onPause(): void;
-  /** What was written has gone out. */
+  /** More can be written: the system has taken what was pending. */
   onHostWritable(): void;
-  /** The host takes no more of the request. What it has said is still read: the rest of an answer comes, or its loss. */
+  /** The host takes no more of the request. Its answer is still read: the rest of it follows, or `onHostLost`. */
   onBodyRefused(): void;
   /**
-   * The connection ended, or what came on it is no answer: nothing more comes.
+   * The connection ended or the answer is malformed: no further calls.
    * @param reason in a few words, for logs
    */
   onHostLost(loss: Loss, reason: string): void;
   /** The connection's `deadlineMs` has passed. */
   onHostDeadline(): void;
-  /** One of these calls threw, which is a bug of ours: nothing more comes. Must not throw. */
+  /** One of these calls threw, which is a bug of ours: no further calls. Must not throw. */
   onFault(error: unknown): void;
 }
 
-/** How a connection was lost to its user; `stale`: it was kept from an earlier request, and ended before a byte of this one's answer. */
+/** How a connection was lost; `stale`: it was reused, and ended before the first byte of this request's answer. */
 export type Loss = 'connect-failed' | 'reset' | 'stale' | 'bad-response';
 
-/** Who has a connection whose protocol was switched: bytes pass as they are. */
+/** The user of a connection after a 101: bytes pass unparsed. */
 export interface TunnelSide {
   /** @param bytes valid until the call returns */
   onHostBytes(bytes: Buffer): void;
@@ -43,9 +44,9 @@ export interface TunnelSide {
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
-  /** The addresses that the host's name stands for; undefined when `host` is an address. */
+  /** The addresses that the host's name resolves to; undefined when `host` is an address. */
   readonly addresses: HostAddresses | undefined;
-  /** How long it may take to connect: each address has its share, and the last one all that is left. */
+  /** Time to connect: each address gets a share, the last one all that is left. */
   readonly connectTimeoutMs: number;
   /** How to verify it; undefined for a plain connection. */
   readonly tls: { readonly servername: string; readonly ca: string | undefined; readonly rejectUnauthorized: boolean } | undefined;

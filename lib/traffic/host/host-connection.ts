@@ -1,5 +1,5 @@
-// One connection to a host: plain or TLS, with its response parser. It carries one attempt at a time, and
-// between two it lies idle in its host's pool. Whatever goes wrong on it, the attempt that it carries hears of it, once.
+// One connection to a host: plain or TLS, with its response parser. It carries one attempt at a time and is idle in its
+// host's pool in between. Whatever goes wrong, its attempt is notified exactly once.
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
@@ -10,33 +10,33 @@ import { openSocket } from './host-socket.js';
 import { describeError } from '../wire/reason-text.js';
 import { ResponseParser } from './response-parser.js';
 
-/** What a connection tells the pool. */
+/** The owner of a connection: what it needs, and the events it reports. */
 export interface ConnectionOwner {
   readonly deadlines: Deadlines;
   readonly clock: Clock;
-  /** How long an idle connection is kept at most. */
+  /** Maximum time that an idle connection is kept. */
   readonly keepIdleMs: number;
   /** The longest head of an answer. */
   readonly maxHeadBytes: number;
-  /** Its answer is whole and the connection can be used again. */
+  /** The answer is complete and the connection can be reused. */
   onIdle(connection: HostConnection): void;
   onClosed(connection: HostConnection): void;
-  /** Bytes came that nobody asked for. */
+  /** Unsolicited bytes arrived. */
   onExtraBytes(): void;
-  /** Why a connection did not come about. */
+  /** A connection could not be established. */
   onConnectError(error: Error): void;
-  /** Something threw while nobody used the connection, which is a bug of ours. */
+  /** A handler threw while the connection had no user, which is a bug of ours. */
   onFault(): void;
 }
 
 /** A connection to a host. */
 export class HostConnection implements Waiting {
   deadlineMs = Number.POSITIVE_INFINITY;
-  /** The host's address that it goes to, once connected; only where the host has a name. */
+  /** The remote address, once connected; set only for hosts known by name. */
   peer = '';
-  /** Since when it lies idle, when it does (process's clock). */
+  /** When it last became idle (process's clock). */
   idleSinceMs = 0;
-  /** How long it may lie idle: less than the host says that it keeps this connection. */
+  /** Idle timeout: shorter than the host's own keep-alive timeout, if it announced one. */
   keepIdleMs: number;
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
@@ -49,11 +49,11 @@ export class HostConnection implements Waiting {
   #isReusable = true;
   #tunnel: TunnelSide | undefined;
   #isExecuting = false;
-  /** Attempts that it carried so far, the present one included. */
+  /** Attempts so far, the present one included. */
   #uses = 0;
-  /** Whether a byte came since the present attempt began. */
+  /** Whether a byte has arrived since the present attempt began. */
   #hasHeard = false;
-  /** Whether the present request's head was written and its body follows: the host may answer and take no more of it. */
+  /** Whether the present request has a body and its head was written: the host may answer early and refuse the rest. */
   #isBodyDue = false;
 
   constructor(options: ConnectOptions, owner: ConnectionOwner) {
@@ -79,20 +79,20 @@ export class HostConnection implements Waiting {
     owner.deadlines.add(this);
   }
 
-  /** Whether the connection has come about. */
+  /** Whether the connection is established (with TLS: after the handshake). */
   get isConnected(): boolean {
     return this.#isConnected;
   }
 
-  /** Whether nothing carries on it. */
+  /** Whether no attempt uses it. */
   get isIdle(): boolean {
     return this.#user === undefined;
   }
 
   /**
-   * The host says after how many idle seconds it closes this connection: we do it before. It holds until the host
-   * says otherwise on the same connection.
-   * @param seconds Infinity when the host did not say
+   * Applies the host's `Keep-Alive: timeout=`: we close the idle connection before the host does. Holds until the host
+   * announces another value on the same connection.
+   * @param seconds Infinity when the host did not announce one
    */
   noteKeepAlive(seconds: number): void {
     if (seconds === Number.POSITIVE_INFINITY) return;
@@ -101,14 +101,14 @@ export class HostConnection implements Waiting {
   }
 
   /**
-   * Whether the system has refused what was just written: then none of it has left this process. Only to be asked
-   * right after the first write of an attempt; never true over TLS, where it could not be known.
+   * Whether the system has refused the last write, so that none of its bytes has left this process. Valid only right
+   * after the first write of an attempt; never true over TLS, where it can't be known.
    */
   get hasRefusedWrite(): boolean {
     return this.socket.errored !== null && !('encrypted' in this.socket);
   }
 
-  /** Does what an event asks for. Should it throw, by a bug of ours, that costs one request, not the process. */
+  /** Runs the handler of an event. A throw is a bug of ours and costs one request, not the process. */
   #run(step: () => void): void {
     try {
       step.call(this);
@@ -136,7 +136,7 @@ export class HostConnection implements Waiting {
     this.#user?.onConnected();
   }
 
-  /** Carries an attempt from now on. */
+  /** Begins an attempt. */
   use(user: ConnectionUser, method: string): void {
     this.#user = user;
     this.#parser.begin(method);
@@ -150,33 +150,33 @@ export class HostConnection implements Waiting {
     return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
   }
 
-  /** The head was sent and a body follows: should the host take no more of it, what it has said by then is read. */
+  /** The head was sent and a body follows: from now on, a failed write does not discard what the host has sent. */
   expectBody(): void {
     this.#isBodyDue = true;
   }
 
-  /** A host that refuses a body may close its side when it has said so: its answer is there, and is read before that counts. */
+  /** A host that refuses a body may answer and close. Its answer has arrived, and is read before the failure counts. */
   #onWriteFailed(): boolean {
     const user = this.#user;
     if (!this.#isBodyDue || this.#isClosed || user === undefined) return false;
     this.#isReusable = false;
-    // It may be this user's own write.
+    // Deferred: this may run inside the user's own write.
     process.nextTick(() => {
       if (this.#user === user) this.#run(() => user.onBodyRefused());
     });
     return true;
   }
 
-  /** The attempt ends here: the connection goes back to the pool once its answer is whole, if it may. */
+  /** Ends the attempt: the connection returns to the pool if it may be reused and the answer is complete, else it is closed. */
   release(mayBeUsedAgain: boolean): void {
     this.#user = undefined;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     if (!mayBeUsedAgain || this.#isClosed) this.destroy();
-    // While bytes are being read, what follows them decides.
+    // While the parser runs, `#take` or `#onEnd` decides afterwards.
     else if (!this.#isExecuting) this.#settle();
   }
 
-  /** The bytes after the present head are not HTTP: the tunnel has them from now on. To be called from `onInformational`. */
+  /** Hands all bytes after the present head to the tunnel: they are not HTTP. Call it from `onInformational`. */
   switchTo(tunnel: TunnelSide): void {
     this.#parser.switchProtocol();
     this.#isReusable = false;
@@ -234,7 +234,7 @@ export class HostConnection implements Waiting {
       return;
     }
     if (taken < bytes.length) {
-      // `switchTo` may have been called meanwhile.
+      // The parser may have called `switchTo`.
       const tunnel = this.#tunnel as TunnelSide | undefined;
       if (tunnel === undefined) {
         this.#owner.onExtraBytes();
@@ -247,7 +247,7 @@ export class HostConnection implements Waiting {
     else if (this.#user === undefined && this.#tunnel === undefined && !this.#isClosed) this.#settle();
   }
 
-  /** Nobody uses it any more: back to the pool, or away. */
+  /** Without a user: returns it to the pool, or closes it. */
   #settle(): void {
     if (!this.#isReusable || this.#parser.isReading || !this.#isConnected) {
       this.destroy();

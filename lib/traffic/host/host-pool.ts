@@ -1,5 +1,5 @@
-// The hosts as the traffic thread knows them: by slot, each with its connections, the requests that wait for
-// it, and what this balancer holds against it. Keeps the thread's own columns of the shared table.
+// The hosts of the traffic thread, by slot: each with its connections, its queue of waiting requests, and the failures
+// that this balancer has seen. Maintains the thread's own columns of the shared table.
 
 import { messageOf } from '../../errors.js';
 import { EarlyAnswers } from '../../learning/early-answers.js';
@@ -24,17 +24,17 @@ import { HostConnection } from './host-connection.js';
 import type { InFlight } from './in-flight.js';
 import type { PoolOptions } from './pool-options.js';
 
-/** A request that may not be sent again takes no connection that was idle for longer: the host may be closing it. */
+/** A request that can't be sent twice uses no connection that was idle for longer than this: the host may be closing it. */
 const FRESH_CONNECTION_MS = 1000;
 
-/** How often what is held against hosts fades and those that are ejected are looked at. */
+/** Interval at which failure shares decay and ejected hosts are probed if due. */
 const UPKEEP_MS = 250;
 
 /** All hosts of one balancer. */
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #hosts: (Host | undefined)[] = [];
-  /** The same hosts, in the order in which they came. */
+  /** The same hosts, in order of arrival. */
   readonly #inOrder = new Set<Host>();
   readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
@@ -47,12 +47,12 @@ export class HostPool {
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
-  /** The hosts that are in the table, in the order in which they came. */
+  /** The hosts that are in the table, in order of arrival. */
   known(): SlotHost[] {
     return [...this.#inOrder].filter(({ isRemoved }) => !isRemoved).map(({ slot, name, target }) => ({ slot, name, url: target.origin }));
   }
 
-  /** The slots of hosts that left the table, and on which requests are in flight: each is released with the last one. */
+  /** The slots of hosts that left the table but still have requests in flight: each is released with its last request. */
   leaving(): number[] {
     return [...this.#inOrder].filter(({ isRemoved }) => isRemoved).map(({ slot }) => slot);
   }
@@ -98,7 +98,7 @@ export class HostPool {
     this.#releaseIfIdle(host);
   }
 
-  /** Ends what is in flight on a host, as if it had died: an operator took it out. */
+  /** Aborts all requests in flight on a host, as if it had died: an operator ejected it. */
   endAll(slot: number): void {
     const host = this.#hosts[slot];
     if (host === undefined) return;
@@ -107,7 +107,7 @@ export class HostPool {
     host.closeIdle();
   }
 
-  /** A class's id is another class's from now on. */
+  /** A class id is reassigned to another class. */
   forgetClass(id: number): void {
     this.#early.forgetClass(id);
   }
@@ -117,13 +117,13 @@ export class HostPool {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
   }
 
-  /** Whether it is known that a host should not be used: it is down, ejected, or has just refused a connection. */
+  /** Whether a host is out: down, ejected, or avoided because it has just refused a connection. */
   isOut(slot: number, nowMs: number): boolean {
     const { out, ejectedUntil, avoidUntil } = this.#options.columns;
     return out[slot] === 1 || (ejectedUntil[slot] as number) > nowMs || (avoidUntil[slot] as number) > nowMs;
   }
 
-  /** Whether requests may go to a host: it has not left the table, no operator took it out, and it is not out itself; in a panic, that counts only where it has just refused. */
+  /** Whether requests may go to a host: it is in the table, not ejected by an operator, and not out. In a panic, "out" counts only if it has just refused a connection. */
   isCandidate({ slot, isRemoved }: Host, nowMs: number): boolean {
     const { header, operator, avoidUntil } = this.#options.columns;
     if (isRemoved || operator[slot] !== 0) return false;
@@ -135,18 +135,18 @@ export class HostPool {
     return this.#options.columns.failing[slot] as number;
   }
 
-  /** How many candidates are well: they come first in the list. */
+  /** Number of healthy candidates: they come first in the list. */
   get wellCount(): number {
     return this.#options.columns.header[HEADER.well] as number;
   }
 
-  /** Where the next search among the candidates begins: searches begin with each in turn. */
+  /** Start of the next search among the candidates: searches start round-robin. */
   nextTurn(): number {
     this.#turn = (this.#turn + 1) % this.#options.columns.slots;
     return this.#turn;
   }
 
-  /** One more request in flight on this host. */
+  /** Counts one more request in flight on this host. */
   begin(host: Host, attempt: InFlight): void {
     const { columns } = this.#options;
     const { header } = columns;
@@ -156,7 +156,7 @@ export class HostPool {
     attempt.place = host.attempts.push(attempt) - 1;
   }
 
-  /** That request has ended so: exactly once for each `begin`. */
+  /** Counts the end of a request and its outcome: exactly once for each `begin`. */
   end(host: Host, attempt: InFlight, outcome: OutcomeKind, status: number): void {
     const { columns, clock } = this.#options;
     const { header } = columns;
@@ -174,7 +174,7 @@ export class HostPool {
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 
-  /** What was served, for the load messages: only answers that tell of the host's work do. */
+  /** Records what was served, for the load messages. Errors and tunnels say nothing about the cost of a request. */
   #record(host: Host, attempt: InFlight, status: number, nowMs: number): void {
     const { columns } = this.#options;
     const { served } = columns;
@@ -182,18 +182,18 @@ export class HostPool {
     served[slot] = (served[slot] as number) + 1;
     if (status >= 500 || status === 101) return;
     const { classId } = attempt;
-    // What it is known to cost now: costs may have been told anew since it was sent, in another measure.
+    // The cost as known now: since the request was sent, costs may have been updated on another scale.
     this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
     if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
-  /** A connection for one request: the one that was idle last, else a new one. */
+  /** A connection for one request: the one that became idle last, else a new one. */
   take(host: Host, head: RequestHead, nowMs: number): HostConnection {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && isIdempotent(head.method);
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
       if (!connection.isIdle || !connection.socket.writable) continue;
       const idleMs = nowMs - connection.idleSinceMs;
-      // After a pause of the process, before its deadline is looked at: the host has most likely closed it.
+      // Its deadline passed while the process was paused and was not handled yet: the host has most likely closed it.
       if (idleMs > connection.keepIdleMs) {
         connection.destroy();
         continue;
@@ -220,12 +220,12 @@ export class HostPool {
     }
   }
 
-  /** What this balancer's own requests say of a host. */
+  /** Updates a host's failure share and ejection from the outcome of a request. */
   #judge(host: Host, outcome: OutcomeKind, status: number): void {
     const { columns, clock, count, rules } = this.#options;
     const evidence = evidenceOf(outcome, status);
     const share = columns.failing[host.slot] as number;
-    // The usual case: a good answer of a host that nothing is held against.
+    // The usual case: a good answer from a host without failures.
     if (evidence === null || (evidence === 'good' && share === 0 && host.ejection.failures === 0)) return;
     if (evidence === '5xx') count('hosts_answered_5xx');
     columns.failing[host.slot] = failingAfter(share, evidence);
@@ -237,7 +237,7 @@ export class HostPool {
   #eject(host: Host, reason: EjectionReason, nowMs: number): void {
     const { columns, count, events } = this.#options;
     count(`ejections_${reason}`);
-    // Until a probe says that it is well, whenever that is.
+    // Until a probe succeeds, however long that takes.
     columns.ejectedUntil[host.slot] = Number.POSITIVE_INFINITY;
     columns.avoidUntil[host.slot] = Math.max(columns.avoidUntil[host.slot] as number, nowMs + AVOID_BRIEFLY_MS);
     host.probeAtMs = host.ejection.untilMs;
@@ -256,7 +256,7 @@ export class HostPool {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;
       if (share > 0) columns.failing[host.slot] = failingFaded(share, UPKEEP_MS);
-      // Those that wait for a host that was taken out look for another one.
+      // Requests that wait for a host that is out pick another one.
       if (this.isCandidate(host, nowMs)) host.queue.forgetGone();
       else host.queue.sendAway();
       host.addresses?.refresh(nowMs);
@@ -264,7 +264,7 @@ export class HostPool {
     }
   }
 
-  /** Asks a host whose ejection's time is over whether it is well. */
+  /** Probes a host whose ejection time is over. */
   async #probe(host: Host): Promise<void> {
     const { columns, clock, count, rules, tls, probe, events } = this.#options;
     host.isProbing = true;

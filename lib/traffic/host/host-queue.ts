@@ -1,9 +1,9 @@
-// The requests that wait for one host because it has its full number in flight: short, first in first out,
-// each for a bounded time.
+// The queue of requests that wait for one host at its in-flight limit: short, first in first out, each request for a
+// bounded time.
 
 import type { Deadlines, Waiting } from '../../deadlines.js';
 
-/** How waiting ended: with room, with none in time, or because the host is out and another one is to be picked. */
+/** How a wait ended: `room` for the request, `timeout`, or `gone`: the host is out, and another one must be picked. */
 export type QueueEnd = 'room' | 'timeout' | 'gone';
 
 interface Waiter extends Waiting {
@@ -27,7 +27,7 @@ export class HostQueue {
     return this.#waiters.length >= this.#length;
   }
 
-  /** Whether anybody waits. */
+  /** Whether any request waits. */
   get isWaitedFor(): boolean {
     return this.#waiters.length > 0;
   }
@@ -41,7 +41,7 @@ export class HostQueue {
     });
   }
 
-  /** There is room for one: the first whose client still waits gets it. */
+  /** Room for one request: the first whose client still waits gets it. */
   letIn(): void {
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       this.#deadlines.remove(waiter);
@@ -50,12 +50,12 @@ export class HostQueue {
     }
   }
 
-  /** Sends those away whose clients have gone. */
+  /** Dismisses requests whose clients have gone. */
   forgetGone(): void {
     this.#dismiss(({ isWaiting }) => !isWaiting(), 'timeout');
   }
 
-  /** The host is out: all may look for another one. */
+  /** The host is out: dismisses all requests, which then pick another host. */
   sendAway(): void {
     this.#dismiss(() => true, 'gone');
   }

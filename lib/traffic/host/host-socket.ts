@@ -1,6 +1,6 @@
-// One socket to a host, plain or TLS, as its connection uses it. Node closes a socket with the first write that fails, and
-// forgets what has come on it: an answer such as 413, after which the host took no more of the request. Here the failure
-// of a write can be kept back, so that what the system has received is read first.
+// One socket to a host, plain or TLS. Node destroys a socket at the first failed write and discards what was received,
+// for example a 413 after which the host took no more of the request. Here a write failure can be deferred, so that
+// everything the system has received is read first.
 
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -8,7 +8,7 @@ import { tryEach } from '../../health/host-addresses.js';
 import { Reads } from '../wire/buffers.js';
 import type { ConnectOptions } from './connection-user.js';
 
-/** Who uses a socket to a host. */
+/** The user of a socket to a host. */
 export interface SocketUser {
   isConnected(): boolean;
   onConnect(): void;
@@ -20,11 +20,11 @@ export interface SocketUser {
   onDrain(): void;
   onEnd(): void;
   onError(error: Error): void;
-  /** Comes after an error, too. */
+  /** Also follows an error. */
   onClose(): void;
   /**
-   * A write has failed. When it gives true the socket stays as it is: nothing more can be written, and what came can be
-   * read, up to `onEnd` or `onClose`.
+   * A write has failed. If it returns true, the failure is deferred: nothing more can be written, and received bytes can
+   * be read, up to `onEnd` or `onClose`.
    */
   onWriteFailed(): boolean;
 }
@@ -42,7 +42,7 @@ export function openSocket({ host, port, tls, addresses, connectTimeoutMs }: Con
   if (tls === undefined) {
     const reads = new Reads((bytes) => user.onBytes(bytes), true);
     const onread = {
-      // Node asks for each address that it tries, and after each read: then anything but memory leaves it as it is.
+      // Node asks for each address that it tries, and after each read; undefined then means the same buffer again.
       buffer: () => (user.isConnected() ? reads.takeMoved() : reads.memory) as Buffer,
       callback(length: number) {
         reads.onRead(length);
@@ -73,23 +73,23 @@ export function openSocket({ host, port, tls, addresses, connectTimeoutMs }: Con
   return socket;
 }
 
-/** Called by `_write` once its bytes were taken, or with what went wrong. */
+/** The callback of `_write`: the bytes were taken, or an error. */
 type WriteEnd = (error?: Error | null) => void;
 
 /**
- * Asks the user before a stream learns that a write has failed. As long as it has not, a stream waits for that write: it
- * writes nothing else, and reads on. `_write` and `_writev` are what Node documents for those who make streams.
+ * Asks the user before the stream learns that a write has failed. Until it does, the stream waits for that write: it
+ * writes nothing else, and goes on reading. `_write` and `_writev` are Node's documented API for implementing streams.
  */
 function keepFailedWrites(socket: Socket, user: SocketUser): void {
   let known: WriteEnd | undefined;
   let asking: WriteEnd = () => undefined;
-  // A stream hands over the same function each time: writes cost nothing more than a call.
+  // A stream passes the same callback each time, so a write costs only one more call.
   const asked = (end: WriteEnd): WriteEnd => {
     if (end === known) return asking;
     known = end;
     asking = (error) => {
       const hasFailed = error !== undefined && error !== null;
-      // Whoever waits for that write still hears how it ended: its memory is used again.
+      // The write's callback still runs in the end, since it releases the buffer.
       if (hasFailed && user.onWriteFailed()) socket.once('close', () => end(error));
       else end(error);
     };

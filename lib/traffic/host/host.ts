@@ -1,5 +1,5 @@
-// One host as the traffic thread knows it: where it is, its idle connections, the requests in flight and those that
-// wait, and what is held against it. The pool keeps the books.
+// One host as the traffic thread knows it: its address, idle connections, requests in flight, queue, and ejection state.
+// The pool does the accounting.
 
 import type { Clock } from '../../clock.js';
 import { messageOf } from '../../errors.js';
@@ -19,7 +19,7 @@ import { type LoadState, startLoad } from './load-headers.js';
 /** Idle connections kept to each host. */
 const MAX_IDLE_CONNECTIONS = 256;
 
-/** What a host is handed. */
+/** Dependencies and settings of a host. */
 export interface HostOptions {
   readonly keepIdleMs: number;
   readonly maxHeadBytes: number;
@@ -39,15 +39,15 @@ export class Host implements ConnectionOwner {
   readonly slot: number;
   readonly name: string;
   readonly target: URL;
-  /** Its name and port, as a Host header says them. */
+  /** Its name and port, in the form of a Host header. */
   readonly authority: string;
   readonly connect: ConnectOptions;
-  /** What its name stands for; undefined when it is known by its address. */
+  /** The addresses that its name resolves to; undefined when it is known by an address. */
   readonly addresses: HostAddresses | undefined;
   readonly idle: HostConnection[] = [];
   /**
-   * What is in flight, each with its own place in the list. Not a Set: V8 chains the tables of a Set that grows
-   * and shrinks, and so every request would live until the next full collection.
+   * Attempts in flight; each knows its index in the list. Not a Set: V8 chains the tables of a Set that grows and
+   * shrinks, so every request would stay alive until the next full collection.
    */
   readonly attempts: InFlight[] = [];
   readonly queue: HostQueue;
@@ -55,20 +55,20 @@ export class Host implements ConnectionOwner {
   /** When it is probed next while it is ejected. */
   probeAtMs = 0;
   isProbing = false;
-  /** What it says of itself in its answers. */
+  /** State of the load reports in its answers. */
   readonly load: LoadState = startLoad();
-  /** How long an idle connection is kept at most; the host may say less on each. */
+  /** Maximum time that an idle connection is kept; the host may announce less for each. */
   readonly keepIdleMs: number;
   readonly maxHeadBytes: number;
-  /** Why the last connection did not come about. */
+  /** Error of the last connection that could not be established. */
   lastError = '';
-  /** True once the host left the table: it ends with its last request. */
+  /** True once the host left the table: it is released with its last request. */
   isRemoved = false;
 
   readonly deadlines: Deadlines;
   readonly clock: Clock;
   readonly #count: Count;
-  /** Connections are kept no more. */
+  /** Connections are no longer kept. */
   #isClosed = false;
 
   constructor(
@@ -122,7 +122,7 @@ export class Host implements ConnectionOwner {
   }
 
   onClosed(connection: HostConnection): void {
-    // Most that close were in use; the oldest idle ones are at the front.
+    // Most closed connections were in use and are not in the list; the oldest idle ones are at its front.
     const at = this.idle.indexOf(connection);
     if (at >= 0) this.idle.splice(at, 1);
   }
@@ -139,17 +139,17 @@ export class Host implements ConnectionOwner {
     this.lastError = messageOf(error);
   }
 
-  /** Closes the idle connections to addresses that the name no longer stands for; those in use end with their request. */
+  /** Closes idle connections to addresses that the name no longer resolves to; those in use end with their request. */
   #retireOld(): void {
     for (const connection of this.idle.filter(({ peer }) => this.addresses?.isCurrent(peer) === false)) connection.destroy();
   }
 
-  /** Closes the connections on which nothing is in flight. */
+  /** Closes all idle connections. */
   closeIdle(): void {
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 
-  /** Keeps no connection any more: each ends with the request that is on it. */
+  /** Closes idle connections now, and the others with the request that they carry. */
   close(): void {
     this.#isClosed = true;
     this.closeIdle();

@@ -1,18 +1,18 @@
-// A request in flight on a host, as far as the books of the pool are concerned.
+// A request in flight on a host, as the pool's accounting sees it.
 
 /** One attempt to have a host answer a request. */
 export interface InFlight {
-  /** Its place in the host's list. */
+  /** Its index in the host's list. */
   place: number;
-  /** The request's class, and the work that it is expected to be (ms of CPU). */
+  /** The request's class, and its expected cost (ms of CPU). */
   readonly classId: number;
   readonly cost: number;
   /** When it began, by the process's clock. */
   readonly startedAtMs: number;
   /** Bytes of the answer's body so far. */
   readonly bodyBytes: number;
-  /** The CPU that the request took, as the host said in its answer (ms); NaN when it did not. */
+  /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report. */
   readonly saidCpuMs: number;
-  /** Ends it as if the host had died. */
+  /** Aborts it as if the host had died. */
   abort(): void;
 }

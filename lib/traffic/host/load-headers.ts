@@ -1,5 +1,5 @@
-// The load reports that hosts put into their answers (ORCA): read at a limited rate for each host, gathered for some
-// milliseconds, handed on, and taken out of what the client gets. An answer without one costs nothing here.
+// Load reports in hosts' answers (ORCA): read at a limited rate per host, batched for a few milliseconds, handed on, and
+// removed from the answer to the client. An answer without one costs nothing here.
 
 import type { Clock } from '../../clock.js';
 import type { InbandReport } from '../../model.js';
@@ -7,25 +7,25 @@ import { isLoadHeader, readLoadHeader } from '../../learning/orca-header.js';
 import type { Count } from '../../table/counters.js';
 import { NO_LOAD, type ResponseHead, SEVERAL_LOADS } from '../wire/response-head.js';
 
-/** One report of each host per interval is handed on: four a second. The others are not even read. */
+/** At most one report per host and interval is handed on, four a second. The others are not even parsed. */
 const REPORT_EVERY_MS = 250;
 
-/** Hosts that say what each request cost are read at this interval. */
+/** Hosts that report the cost of each request are read at this interval. */
 const COST_EVERY_MS = 10;
 
-/** Reports of several hosts go on together: waking the other thread costs more than the few milliseconds are worth. */
+/** Reports are batched for this long: waking the other thread for each one would cost more than the delay matters. */
 const GATHER_MS = 10;
 
-/** What is known of one host's load reports. */
+/** The state of one host's load reports. */
 export interface LoadState {
-  /** When one was last read, and when one was last handed on if it was worth it (process's clock). */
+  /** When a report was last read, and when one was last read to be handed on (process's clock). */
   readAtMs: number;
   reportedAtMs: number;
-  /** Whether the last one said what its request cost. */
+  /** Whether the last report included the cost of its request. */
   hasCost: boolean;
 }
 
-/** A host of which no load report was read. */
+/** The state before the first report. */
 export function startLoad(): LoadState {
   return { readAtMs: Number.NEGATIVE_INFINITY, reportedAtMs: Number.NEGATIVE_INFINITY, hasCost: false };
 }
@@ -38,23 +38,23 @@ export interface ReportingHost {
   readonly load: LoadState;
 }
 
-/** Whose answer it is, and where what it said of its own cost is noted. */
+/** The origin of an answer, and where its reported cost is stored. */
 export interface LoadSource {
   readonly host: ReportingHost;
   /** Milliseconds of CPU. */
   saidCpuMs: number;
 }
 
-/** What it is handed. */
+/** Dependencies and settings of `LoadHeaders`. */
 export interface LoadHeadersOptions {
   readonly clock: Clock;
   readonly count: Count;
-  /** Whether clients get them too. */
+  /** Whether reports are also passed on to clients. */
   readonly isKept: boolean;
   readonly onReports: (reports: readonly InbandReport[]) => void;
 }
 
-/** Takes the load reports of all hosts of one balancer. */
+/** Reads the load reports of all hosts of one balancer. */
 export class LoadHeaders {
   readonly #options: LoadHeadersOptions;
   #gathered: InbandReport[] = [];
@@ -64,7 +64,7 @@ export class LoadHeaders {
     this.#options = options;
   }
 
-  /** Takes what the head of an answer carries; gives the head as the client gets it. */
+  /** Reads the report in the head of an answer; returns the head for the client. */
   take(source: LoadSource, head: ResponseHead): ResponseHead {
     const { loadAt, headers } = head;
     if (loadAt === NO_LOAD) return head;
@@ -73,7 +73,7 @@ export class LoadHeaders {
     return this.#options.isKept ? head : { ...head, headers: withoutLoads(headers), loadAt: NO_LOAD, passed: undefined };
   }
 
-  /** The same for what comes after a chunked body. */
+  /** The same for trailers. */
   takeTrailers(source: LoadSource, trailers: readonly string[]): readonly string[] {
     let hasLoad = false;
     for (let i = 0; i < trailers.length; i += 2) {
@@ -84,7 +84,7 @@ export class LoadHeaders {
     return hasLoad && !this.#options.isKept ? withoutLoads(trailers) : trailers;
   }
 
-  /** Hands nothing on any more. */
+  /** Discards batched reports and the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#gathered = [];
@@ -108,7 +108,7 @@ export class LoadHeaders {
     load.hasCost = report.requestCpuMs !== null;
     source.saidCpuMs = report.requestCpuMs ?? Number.NaN;
     const { figures, eps } = report;
-    // One that says nothing of CPU and memory must not make older figures look fresh.
+    // A report without CPU and memory must not make older figures look fresh.
     if (!isReportDue || (figures.cpu === null && figures.memory === null)) return;
     this.#gathered.push({ slot, host, url: target.origin, ...figures, eps });
     if (this.#gathered.length > 1) return;

@@ -1,5 +1,5 @@
-// What the pool of hosts is handed: the shared table, the rules, and whom to tell of what it finds. Only types: nothing
-// here is decided.
+// Dependencies of the pool of hosts: the shared table, the rules, and callbacks for its findings. Types only: no logic
+// here.
 
 import type { Clock } from '../../clock.js';
 import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
@@ -9,7 +9,7 @@ import type { ProbeRules } from '../../health/probe-host.js';
 import type { Count } from '../../table/counters.js';
 import type { TableColumns } from '../../table/layout.js';
 
-/** What a pool is handed. */
+/** Dependencies of a pool. */
 export interface PoolOptions {
   readonly columns: TableColumns;
   readonly clock: Clock;
@@ -20,23 +20,23 @@ export interface PoolOptions {
     Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> &
     ProbeRules;
   readonly tls: HostTls;
-  /** Whether a host that was ejected is well. Never rejects. */
+  /** Probes an ejected host: true if it is healthy. Never rejects. */
   readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
-  /** Finds the addresses of hosts that have names. */
+  /** Resolves the names of hosts. */
   readonly lookup: Lookup;
   readonly events: PoolEvents;
 }
 
-/** Tells the fleet thread what it can't see in the shared table. */
+/** Events for the fleet thread that it can't see in the shared table. */
 export interface PoolEvents {
-  /** What this balancer holds against a host changed. */
+  /** This balancer's verdict on a host changed. */
   onVerdict(): void;
-  /** For people: a host was ejected or is back, and why. */
+  /** For the log: a host was ejected or is back, and why. */
   onEjection(host: string, what: 'ejected' | 'back', reason: string): void;
-  /** For people: a host's name stands for other addresses than before. */
+  /** For the log: a host's name resolves to other addresses than before. */
   onAddresses(host: string, addresses: readonly string[]): void;
-  /** For people: a host's name can't be looked up. Said once, until it can. */
+  /** For the log: a host's name can't be resolved. Reported once, until it can again. */
   onLookupFailed(host: string, reason: string): void;
-  /** Nothing uses the slot any more. */
+  /** The slot is no longer in use. */
   onReleased(slot: number): void;
 }

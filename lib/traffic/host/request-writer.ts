@@ -1,5 +1,5 @@
-// How a request goes out on a connection to a host: its head, its body part by part, its end. Also says when host and
-// balancer may disagree on where it ended: the connection then carries no other.
+// Writes a request to a host: its head, its body part by part, its end. Also decides when host and balancer may disagree
+// on where the request ended: the connection is then not reused.
 
 import type { RequestHead } from '../wire/request-head.js';
 import { writeBytes } from '../wire/buffers.js';
@@ -8,8 +8,8 @@ import { type ClientFacts, passedTrailers, requestText } from '../wire/headers.j
 import type { HostConnection } from './host-connection.js';
 
 /**
- * Methods whose bodies many hosts ignore: they read the body as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5).
- * In small letters they are other methods, which not every host knows.
+ * Methods whose bodies many hosts ignore and then read as the next request (RFC 9110, sections 9.3.1, 9.3.2, 9.3.5).
+ * Any letter case: methods are case-sensitive, but not every host treats them so.
  */
 const BODIES_IGNORED = /^(?:GET|HEAD|OPTIONS|DELETE)$/i;
 
@@ -51,8 +51,8 @@ export function writeRequestEnd(connection: HostConnection, { framing }: Request
 }
 
 /**
- * Whether the connection may carry another request, as far as this one is concerned: not when the host begins its answer
- * before all of it has left, nor when it may ignore the body; it may read the rest as the next request.
+ * Whether this request allows the connection to be reused: not if the host begins its answer before the whole request
+ * has left, nor if it may ignore the body, since it may read the rest of the body as the next request.
  * @param isSent whether all of the request was written
  */
 export function mayKeepAfter(connection: HostConnection, { framing, method }: RequestHead, isSent: boolean): boolean {

@@ -1,5 +1,5 @@
-// A host's bytes, read strictly and piece by piece, and told to a sink as they come: informational heads, the
-// head, parts of the body, the end. What is wrong ends the reading with a reason. Does no I/O.
+// Strict incremental parser of a host's bytes. It calls a sink for informational heads, the final head, parts of the
+// body, and the end. An error ends the parsing, with a reason. Does no I/O.
 
 import { whyBadHead } from '../wire/answer-reasons.js';
 import { whyBadChunk } from '../wire/chunk-reasons.js';
@@ -9,7 +9,7 @@ import { boundReason } from '../wire/reason-text.js';
 import { hasBrokenLine } from '../wire/request-head.js';
 import { type ResponseHead, ResponseHeadReader } from '../wire/response-head.js';
 
-/** Receives what a host answers; calls come in this order, while `execute` or `finish` runs. */
+/** Receives a host's answer; the calls come in this order, while `execute` or `finish` runs. */
 export interface ResponseSink {
   /** A head with a status below 200: any number of times. */
   onInformational(head: ResponseHead): void;
@@ -18,20 +18,20 @@ export interface ResponseSink {
   /**
    * A part of the body.
    * @param bytes valid until this call returns
-   * @param isLast whether the body is whole with it, as its length said
+   * @param isLast whether it completes a body with Content-Length
    */
   onBody(bytes: Buffer, isLast: boolean): void;
-  /** The answer is whole. */
+  /** The answer is complete. */
   onEnd(trailers: readonly string[]): void;
 }
 
-/** More heads with a status below 200 than this are a fault. */
+/** Maximum heads with a status below 200 in one answer. */
 const MAX_INFORMATIONAL = 20;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const NO_TRAILERS: readonly string[] = [];
 
-/** Reads the answers on one connection, one after the other. */
+/** Parses the answers on one connection, one after the other. */
 export class ResponseParser {
   readonly #maxHeadBytes: number;
   readonly #heads = new ResponseHeadReader();
@@ -41,10 +41,10 @@ export class ResponseParser {
   #left = 0;
   #informational = 0;
   readonly #held = new PartialBytes();
-  /** So many bytes of an unfinished head were looked at without finding its end. */
+  /** Bytes of an incomplete head that were searched without finding its end. */
   #looked = 0;
   #isSwitched = false;
-  /** Why the answer is wrong, once `execute` has said that it is. */
+  /** Why the answer is malformed, once `execute` has returned -1. */
   reason = '';
 
   /** @param maxHeadBytes a head longer than this is refused */
@@ -52,7 +52,7 @@ export class ResponseParser {
     this.#maxHeadBytes = maxHeadBytes;
   }
 
-  /** Makes it ready for the answer to the next request. */
+  /** Prepares for the answer to the next request. */
   begin(method: string): void {
     this.#phase = 'head';
     this.#isHeadRequest = method === 'HEAD';
@@ -61,14 +61,14 @@ export class ResponseParser {
     this.#looked = 0;
   }
 
-  /** Whether an answer is awaited or not at its end. */
+  /** Whether an answer is expected or incomplete. */
   get isReading(): boolean {
     return this.#phase !== 'done';
   }
 
   /**
-   * Reads a chunk. Gives how many of its bytes were of the answer (the rest came after its end), or -1 when the
-   * answer is wrong.
+   * Parses a piece of input. Returns how many of its bytes belong to the answer (the rest follows its end), or -1 if the
+   * answer is malformed.
    */
   execute(chunk: Buffer, sink: ResponseSink): number {
     const heldBytes = this.#held.length;
@@ -96,7 +96,7 @@ export class ResponseParser {
     return offset - heldBytes;
   }
 
-  /** The connection has ended. Gives whether the answer is whole; the sink hears of its end if this was it. */
+  /** The connection has ended. Returns whether the answer is complete; calls `onEnd` if the connection's end delimits it. */
   finish(sink: ResponseSink): boolean {
     if (this.#phase === 'done') return true;
     if (this.#phase !== 'close') return false;
@@ -105,7 +105,7 @@ export class ResponseParser {
     return true;
   }
 
-  /** The bytes after the present head are not HTTP: a protocol was switched. To be called by the sink. */
+  /** The protocol was switched: the bytes after the present head are not HTTP. Called by the sink. */
   switchProtocol(): void {
     this.#isSwitched = true;
     this.#phase = 'done';
@@ -160,10 +160,10 @@ export class ResponseParser {
     return end;
   }
 
-  /** Each byte is looked at once, however small the pieces are that a head comes in. */
+  /** Checks an incomplete head; its lines are checked once, however small the pieces. */
   #checkPartial(bytes: Buffer, offset: number): number {
     if (!canBecomeHead(bytes, offset)) return WRONG;
-    // A line that ends in another way than the grammar's would hide the end for ever.
+    // With a bare CR or LF the end would never be found.
     if (hasBrokenLine(bytes.toString('latin1', offset + Math.max(0, this.#looked - 2)))) return WRONG;
     this.#looked = bytes.length - offset;
     return MORE;
@@ -211,10 +211,10 @@ export class ResponseParser {
 
 const WRONG = -1;
 const MORE = -2;
-/** All was taken; nothing is to be kept. */
+/** Everything was consumed; nothing needs to be kept. */
 const ALL_TAKEN = -3;
 
-/** Whether what there is of a head can still become one: garbage without an end is not waited for. */
+/** Whether the bytes so far can still become a head; endless garbage is refused at once. */
 function canBecomeHead(bytes: Buffer, offset: number): boolean {
   const text = bytes.toString('latin1', offset, Math.min(bytes.length, offset + 13));
   return 'HTTP/1.'.startsWith(text.slice(0, 7)) && /^(?:.{0,7}|.{7}\d(?: (?:[1-9](?:\d(?:\d(?:[ \r].*)?)?)?)?)?)$/s.test(text);

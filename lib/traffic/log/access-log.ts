@@ -1,51 +1,51 @@
-// The access log: one line for each request, whatever became of it. What clients and hosts say is escaped, so that
-// nobody can forge a line or send commands to the terminal of who reads it: lines are printable ASCII throughout.
+// The access log: one line for each request, whatever its outcome. Text from clients and hosts is escaped, so that it can
+// neither forge lines nor send control sequences to a terminal: lines are printable ASCII throughout.
 
 import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { type LineSink, openLineSink } from '../../log.js';
 import type { AccessLogFormat } from '../../config/traffic-config.js';
 
-/** What there is to say of one request. Texts from clients are as they came, one character for each byte. */
+/** The data of one request. Texts from clients are unescaped latin1: one character for each byte. */
 export interface AccessRecord {
-  /** Tells the balancer and the request; `meercat why` takes it. */
+  /** Identifies the balancer and the request; `meercat why` accepts it. */
   readonly id: string;
-  /** Behind trusted proxies, the one that they name. */
+  /** The client's address; behind trusted proxies, the one that they name. */
   readonly clientAddress: string;
-  /** Where the connection came from. */
+  /** The remote address of the connection. */
   readonly peerAddress: string;
-  /** Empty when no request line was read. */
+  /** Empty if no request line was read. */
   readonly method: string;
   readonly target: string;
   /** The minor version of HTTP/1. */
   readonly httpMinor: 0 | 1;
-  /** The Host header; empty: there was none. */
+  /** The Host header; empty: none. */
   readonly host: string;
-  /** Of the answer that the client got; 0: none. */
+  /** The status of the answer to the client; 0: none. */
   readonly status: number;
-  /** Bytes of the body that went to the client, and that came from it. */
+  /** Body bytes sent to the client, and received from it. */
   readonly bytesOut: number;
   readonly bytesIn: number;
   readonly userAgent: string;
   readonly referer: string;
-  /** How long the request waited for a free place; this and the next times are NaN when it did not come so far. */
+  /** Time in a host's queue. This time and the next ones are NaN if the request did not get that far. */
   readonly queueMs: number;
-  /** How long connecting to the host took; 0 on a kept connection. */
+  /** Time to connect to the host; 0 on a kept connection. */
   readonly connectMs: number;
   /** From the request's head to the first byte of the answer. */
   readonly firstByteMs: number;
   /** From the request's head to the end of the answer. */
   readonly totalMs: number;
-  /** The host of the last attempt; empty: none was picked. */
+  /** The host of the last attempt; empty: none. */
   readonly hostName: string;
   readonly attempts: number;
   readonly outcome: string;
-  /** The code of an answer that the balancer itself made; empty: it was the host's. */
+  /** The code of the balancer's own answer; empty: the answer was the host's. */
   readonly code: string;
   /** Why it was refused or failed, in a few words; empty when nothing went wrong. */
   readonly reason: string;
   readonly isTls: boolean;
-  /** When the request's head came, by the wall clock. */
+  /** When the request's head arrived (wall clock). */
   readonly startedEpochMs: number;
 }
 
@@ -53,14 +53,14 @@ export interface AccessRecord {
 export interface AccessLog {
   /** Never waits and never throws. */
   write(record: AccessRecord): void;
-  /** After the file was moved away: goes on in a new file of the old name. */
+  /** Reopens the file by name, after log rotation. */
   reopen(): void;
   close(): Promise<void>;
 }
 
 /**
- * The access log in a file, or on standard output when its name is empty; undefined for `off`. See {@link openLineSink}
- * for what becomes of the lines. Throws MEERCAT_BAD_CONFIG when the file cannot be opened.
+ * Opens the access log in a file, or on standard output if the name is empty; undefined for `off`. {@link openLineSink}
+ * says how lines are written. Throws MEERCAT_BAD_CONFIG when the file cannot be opened.
  */
 export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () => void, isShared = false): AccessLog | undefined {
   if (format === 'off') return undefined;
@@ -85,8 +85,8 @@ function openSink(file: string, onDrop: () => void, isShared: boolean): LineSink
 }
 
 /**
- * One line for one request, with its `\n`. `common` is the combined format of NCSA and Apache with `name=value` behind
- * it; `json` is one object with stable names, times in milliseconds, and null for what was not reached.
+ * One line for one request, with its `\n`. `common` is the combined format of NCSA and Apache, followed by `name=value`
+ * pairs; `json` is one object with stable names, times in milliseconds, and null for stages that were not reached.
  */
 export function formatAccess(format: 'common' | 'json', record: AccessRecord): string {
   return format === 'json' ? formatJson(record) : formatCommon(record);
@@ -105,13 +105,13 @@ function formatCommon(record: AccessRecord): string {
 
 const rounded = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : '-');
 
-/** A text between quotes; `-` when it is empty. */
+/** Escapes a text for use between quotes; `-` when it is empty. */
 const quoted = (text: string) => (text === '' ? '-' : /^[ !#-[\]-~]*$/.test(text) ? text : text.replace(/[^ !#-[\]-~]/gu, escaped));
 
-/** A text that ends at the next space; `-` when it is empty. */
+/** Escapes a text for use without quotes; `-` when it is empty. */
 const word = (text: string) => (text === '' ? '-' : /^[!#-[\]-~]*$/.test(text) ? text : text.replace(/[^!#-[\]-~]/gu, escaped));
 
-/** A character as `\xHH`, one for each byte; what is no byte by itself is taken in UTF-8. */
+/** A character as `\xHH`; one above 0xff as the bytes of its UTF-8. */
 function escaped(character: string): string {
   const code = character.codePointAt(0) as number;
   const hex = code <= 0xff ? code.toString(16).padStart(2, '0') : Buffer.from(character).toString('hex');
@@ -120,7 +120,7 @@ function escaped(character: string): string {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 
-/** The last second that was written out: thousands of requests share it. */
+/** The last second that was formatted: thousands of requests share it. */
 const lastTime = { second: Number.NaN, text: '' };
 
 /** `24/Nov/2026:16:30:00 +0000`. */
@@ -136,7 +136,7 @@ function commonTime(epochMs: number): string {
   return lastTime.text;
 }
 
-/** To the microsecond; JSON has no NaN. */
+/** Rounded to the microsecond; null for NaN, which JSON lacks. */
 const exact = (ms: number) => (Number.isFinite(ms) ? Math.round(ms * 1000) / 1000 : null);
 
 function formatJson(record: AccessRecord): string {
@@ -165,7 +165,7 @@ function formatJson(record: AccessRecord): string {
     tls: record.isTls,
     id: record.id,
   });
-  // JSON lets DEL, the C1 controls and all of Unicode stand as they are.
+  // JSON.stringify does not escape DEL, the C1 controls and other Unicode.
   const isPlain = /^[ -~]*$/.test(text);
   return `${isPlain ? text : text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 }

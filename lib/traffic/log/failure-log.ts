@@ -1,27 +1,27 @@
-// Remembers why requests were refused or failed, for `meercat why`. Requests that went well are not in it, and so it
-// reaches further back than the log of picks. What is old is forgotten.
+// Remembers why requests were refused or failed, for `meercat why`. It holds no successful requests, so it reaches
+// further back than the pick log. The oldest entries are dropped.
 
 import type { Failure } from '../../explanation.js';
 
-/** How many requests that failed a balancer remembers. */
+/** Number of failed requests that a balancer remembers. */
 export const KEPT_FAILURES = 4096;
 
-/** A request that was refused, or of which a try failed. */
+/** A request that was refused, or that had a failed attempt. */
 export interface KeptFailures {
-  /** When it came (process's clock). */
+  /** When it arrived (process's clock). */
   readonly atMs: number;
-  /** Its class; empty when its head was not read. */
+  /** Its class; empty if its head was not read. */
   readonly className: string;
-  /** The code of the answer that the balancer made; empty when there was none. */
+  /** The code of the balancer's own answer; empty without one. */
   readonly code: string;
-  /** In the order in which they happened; not empty. */
+  /** In chronological order; not empty. */
   readonly failures: readonly Failure[];
 }
 
 /** The last requests that failed, by their numbers. */
 export class FailureLog {
   readonly #size: number;
-  /** The oldest comes first. */
+  /** Oldest first. */
   readonly #byRequest = new Map<number, KeptFailures>();
 
   /** @param size how many are kept */
@@ -29,7 +29,7 @@ export class FailureLog {
     this.#size = size;
   }
 
-  /** Keeps one; to be called once for each request. */
+  /** Adds a request. Call it at most once for each. */
   add(request: number, failed: KeptFailures): void {
     if (this.#byRequest.size >= this.#size) {
       for (const oldest of this.#byRequest.keys()) {
@@ -40,7 +40,7 @@ export class FailureLog {
     this.#byRequest.set(request, failed);
   }
 
-  /** The request of this number; undefined when it went well or is forgotten. */
+  /** The request with this number; undefined if it succeeded or is forgotten. */
   get(request: number): KeptFailures | undefined {
     return this.#byRequest.get(request);
   }

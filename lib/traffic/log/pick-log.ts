@@ -1,25 +1,25 @@
-// Remembers the last picks of a balancer, with what the policy looked at: rings of numbers, written while a pick is
-// made and read only when somebody asks why. Writing takes no memory; what is old is overwritten.
+// Remembers the last picks of a balancer and the hosts that the policy examined: ring buffers of numbers, written during
+// a pick and read only for `meercat why`. Writing allocates nothing; the oldest entries are overwritten.
 
 import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
 import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
 import type { FailureLog } from './failure-log.js';
 import { trustAt } from '../../routing/adaptive.js';
 
-/** How many requests a balancer remembers. */
+/** Number of requests that a balancer remembers. */
 export const KEPT_REQUESTS = 4096;
 
-/** Room for picks and for hosts that were looked at, for each request; most need one pick and four hosts. */
+/** Room for picks and examined hosts per request, on average; most requests need one pick and four hosts. */
 const PICKS_PER_REQUEST = 2;
 const LOOKS_PER_REQUEST = 8;
 
-/** Most picks that an explanation lists, and most hosts of each. */
+/** Maximum picks in an explanation, and maximum hosts of each. */
 const MAX_PICKS_TOLD = 8;
 const MAX_LOOKS_TOLD = 16;
 
 const ENDS: readonly PickEnd[] = ['none', 'taken', 'full', 'gone', 'avoided'];
 
-/** Figures of a host that was looked at, by their places. */
+/** Figures of an examined host, by index. */
 const FIGURE = {
   score: 0,
   inflight: 1,
@@ -42,21 +42,21 @@ export interface KeptRequest {
   readonly isCostKnown: boolean;
 }
 
-/** A host's name at a time of the process's clock; null when it is not known any more. */
+/** The name of a slot's host at a time (process's clock); null if it is no longer known. */
 export type NameOf = (slot: number, atMs: number) => string | null;
 
 /** The picks of the last requests. */
 export class PickLog implements PickTrace {
   readonly #isPanic: () => boolean;
   readonly #size: number;
-  /** The number of the last request; they begin with 1. */
+  /** The number of the last request; numbers begin with 1. */
   #requests = 0;
   readonly #atMs: Float64Array;
   readonly #cost: Float64Array;
   readonly #isCostKnown: Uint8Array;
   readonly #className: string[];
   readonly #hadPicks: Uint8Array;
-  /** Picks that were begun. */
+  /** Number of picks so far. */
   #picks = 0;
   readonly #pickOf: Float64Array;
   readonly #pickAtMs: Float64Array;
@@ -72,7 +72,7 @@ export class PickLog implements PickTrace {
   readonly #candidates: Int32Array;
   readonly #excluded: Int32Array;
   readonly #picked: Int32Array;
-  /** Hosts that were looked at. */
+  /** Number of examined hosts so far. */
   #looks = 0;
   readonly #slot: Int32Array;
   readonly #look: Uint8Array;
@@ -116,7 +116,7 @@ export class PickLog implements PickTrace {
     return this.#requests;
   }
 
-  /** A request came, of this class and expected cost; gives its number. */
+  /** Opens a request of this class and expected cost; returns its number. */
   open(nowMs: number, className: string, cost: number, isCostKnown: boolean): number {
     const at = ++this.#requests % this.#size;
     this.#atMs[at] = nowMs;
@@ -127,7 +127,7 @@ export class PickLog implements PickTrace {
     return this.#requests;
   }
 
-  /** A pick begins, and all that is looked at from now on belongs to it. */
+  /** Begins a pick: all following `look` calls belong to it. */
   begin(request: number, attempt: number, algorithm: Algorithm, view: HostView, nowMs: number, excluded: number): void {
     const at = this.#picks++ % this.#pickOf.length;
     this.#pickOf[at] = request;
@@ -166,14 +166,14 @@ export class PickLog implements PickTrace {
     (this.#lookCount[(this.#picks - 1) % this.#lookCount.length] as number)++;
   }
 
-  /** The pick that began last is made; -1 for nobody. */
+  /** Ends the pick that began last. @param slot the picked host; -1: none */
   end(slot: number, end: PickEnd): void {
     const at = (this.#picks - 1) % this.#pickOf.length;
     this.#picked[at] = slot;
     this.#end[at] = ENDS.indexOf(end);
   }
 
-  /** What is kept of a request; undefined when it was never opened or is overwritten. */
+  /** A request's data; undefined if it was never opened or is overwritten. */
   request(request: number): KeptRequest | undefined {
     if (!this.#isKept(request)) return undefined;
     const at = request % this.#size;
@@ -185,12 +185,12 @@ export class PickLog implements PickTrace {
     };
   }
 
-  /** Whether a pick was made for a request that is kept, be it overwritten or not. */
+  /** Whether a remembered request had a pick, even if the pick itself is overwritten. */
   hadPicks(request: number): boolean {
     return this.#isKept(request) && this.#hadPicks[request % this.#size] === 1;
   }
 
-  /** The picks of a request, in order, the last ones when there are very many. Those whose hosts are overwritten are left out. */
+  /** The last picks of a request, in order, at most `MAX_PICKS_TOLD`. Picks whose hosts are overwritten are left out. */
   picksOf(request: number, nameOf: NameOf): ExplainedPick[] {
     const found: ExplainedPick[] = [];
     for (let pick = Math.max(0, this.#picks - this.#pickOf.length); pick < this.#picks; pick++) {
@@ -209,7 +209,7 @@ export class PickLog implements PickTrace {
     const atMs = this.#pickAtMs[at] as number;
     const named = (slot: number): string | null => (slot < 0 ? null : nameOf(slot, atMs));
     const loadsAgeMs = this.#loadsAgeMs[at] as number;
-    // The same host may have been drawn more than once: what could have been taken says most.
+    // A host may have been sampled more than once: prefer the time when it was eligible.
     const bySlot = new Map<number, LookedAt>();
     for (let i = 0; i < (this.#lookCount[at] as number); i++) {
       const row = ((this.#firstLook[at] as number) + i) % this.#slot.length;
@@ -218,7 +218,7 @@ export class PickLog implements PickTrace {
     }
     const all = [...bySlot.entries()];
     const picked = this.#picked[at] as number;
-    // Whoever was picked is listed, and then those that were next to it.
+    // The picked host first, then the others by rank.
     const ordered = all
       .toSorted(([slotA, a], [slotB, b]) => Number(slotB === picked) - Number(slotA === picked) || rankOf(a) - rankOf(b))
       .map(([, row]) => row);
@@ -258,26 +258,26 @@ export class PickLog implements PickTrace {
   }
 }
 
-/** The log of a balancer's picks, and how its requests are called. */
+/** A balancer's pick log, and the ids of its requests. */
 export interface RequestIds {
   readonly log: PickLog;
-  /** Those that were refused or failed. */
+  /** Requests that were refused or failed. */
   readonly failures: FailureLog;
-  /** Tells this start of this balancer from all others. */
+  /** Unique to this start of this balancer. */
   readonly prefix: string;
 }
 
-/** The id of a request, as the access log has it: `85972bd5-1f`. */
+/** The id of a request, as in the access log: `85972bd5-1f`. */
 export function requestIdOf({ prefix }: Pick<RequestIds, 'prefix'>, request: number): string {
   return `${prefix}-${request.toString(36)}`;
 }
 
-/** Those that could be taken by their scores, then all others. */
+/** Eligible hosts by score, then all others. */
 function rankOf({ look, score }: LookedAt): number {
   return look === 'eligible' ? (score ?? 0) : Number.MAX_VALUE;
 }
 
-/** A figure that is one, to four digits; else null. */
+/** A finite figure, rounded to four decimals; else null. */
 function known(value: number): number | null {
   return Number.isFinite(value) ? Math.round(value * 10_000) / 10_000 : null;
 }

@@ -1,10 +1,10 @@
-// The log at `debug` of what was refused and what failed, with the reason. Anybody can send bad requests: at most some
-// lines a second are written, and each says how many were left out before it.
+// Logs refusals and failures at `debug`, with their reasons. Anyone can send bad requests, so the rate of lines is
+// limited, and each line says how many were left out before it.
 
 import type { Clock } from '../../clock.js';
 import type { Log, LogFields } from '../../log.js';
 
-/** Lines a second, and how many at once after a silence. */
+/** Token bucket: lines a second, and the burst after a silence. */
 const PER_SECOND = 10;
 const AT_ONCE = 50;
 
@@ -25,7 +25,7 @@ export class ReasonLog {
     this.#filledAtMs = clock();
   }
 
-  /** Writes a line, unless there were too many of late. */
+  /** Writes a line, unless the rate limit is reached. */
   note(event: ReasonEvent, fields: LogFields): void {
     const nowMs = this.#clock();
     this.#left = Math.min(AT_ONCE, this.#left + ((nowMs - this.#filledAtMs) * PER_SECOND) / 1000);

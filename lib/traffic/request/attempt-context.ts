@@ -1,5 +1,5 @@
-// What all attempts of a balancer share: the hosts, the clock, the limits of time, and whom to tell. One object for the
-// life of the process.
+// What all attempts of a balancer share: the hosts, the clock, the timeouts, and the callbacks. One object for the life
+// of the process.
 
 import type { Clock } from '../../clock.js';
 import type { TrafficTimeouts } from '../../config/traffic-config.js';
@@ -16,8 +16,8 @@ export interface AttemptContext {
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs'>;
   /** Our name in Via. */
   readonly pseudonym: string;
-  /** Takes what hosts say of themselves in their answers. */
+  /** Reads the load reports in hosts' answers. */
   readonly loads: LoadHeaders;
-  /** The tunnels that are open, to be told when the balancer stops. */
+  /** The open tunnels, which a drain closes. */
   readonly tunnels: Set<Tunnel>;
 }

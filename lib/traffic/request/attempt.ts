@@ -1,6 +1,6 @@
-// One attempt to have one host answer one request: takes a connection, sends the request, passes the answer
-// on, both streamed with backpressure. A kept connection that turns out to be closed is replaced by a new one where that
-// is safe. It ends exactly once, whatever happens, and none of its calls throws; a bug of ours is its owner's to know.
+// One attempt to have one host answer one request: takes a connection, sends the request, passes the answer on, both
+// streamed with backpressure. Replaces a stale connection by a new one if that is safe. It ends exactly once, whatever
+// happens, and none of its calls throws: a bug of ours is reported to its owner.
 
 import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
@@ -15,7 +15,7 @@ import type { AttemptContext } from './attempt-context.js';
 import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
 
-/** Who made an attempt: hears once how it ended. */
+/** The creator of an attempt; exactly one of these is called, once. */
 export interface AttemptOwner {
   /** @param status of the answer that was passed on; 0 without one */
   onAttemptEnd(kind: OutcomeKind, status: number): void;
@@ -26,18 +26,18 @@ export interface AttemptOwner {
 /** One attempt. */
 export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly host: Host;
-  /** Its place in the host's list of attempts. */
+  /** Its index in the host's list of attempts. */
   place = -1;
   readonly owner: AttemptOwner;
-  /** The request's class, and the work that it is expected to be (ms of CPU). */
+  /** The request's class, and its expected cost (ms of CPU). */
   readonly classId: number;
   readonly cost: number;
   /** When it began, by the process's clock. */
   readonly startedAtMs: number;
-  /** When the connection was there, and the answer's first byte (process's clock); NaN before. For the access log. */
+  /** For the access log: when the connection was established, and when the answer's first byte arrived (process's clock); NaN before. */
   connectedAtMs = Number.NaN;
   firstByteAtMs = Number.NaN;
-  /** The CPU that the request took, as the host said in its answer (ms); NaN when it did not, or was not asked: answers are sampled. */
+  /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report, or if it was not read: reports are sampled. */
   saidCpuMs = Number.NaN;
   /** The bytes of the answer's body so far. */
   bodyBytes = 0;
@@ -48,10 +48,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #connection: HostConnection | undefined;
   #isSettled = false;
   #isRequestSent = false;
-  /** The system refused the request's first bytes: the host has seen nothing of it. */
+  /** The system refused the request's first bytes: the host has seen none of it. */
   #isUndelivered = false;
   #status = 0;
-  /** Whether the connection may carry another request, as far as the heads of the answer say. */
+  /** Whether the heads of the answer allow the connection to be reused. */
   #isKept = true;
   #tunnel: Tunnel | undefined;
 
@@ -93,12 +93,12 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { clock, timeouts } = this.#context;
     this.#connection = connection;
     connection.use(this, this.#client.head.method);
-    // It has just begun: the clock need not be read again.
+    // The attempt has just begun: saves reading the clock again.
     if (connection.isConnected) this.#sendRequest(this.startedAtMs);
     else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
   }
 
-  /** Ends the attempt as if the host had died: an operator took it out. */
+  /** Ends the attempt as if the host had died: an operator ejected it. */
   abort(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close();
     else if (this.#connection !== undefined) this.onHostLost('reset', 'an operator ejected the host');
@@ -127,7 +127,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
     writeRequestHead(connection, head, facts, this.host.authority, pseudonym);
-    // Nobody will read it; the connection's end follows at once.
+    // A refused write: the connection's end follows at once.
     if (connection.hasRefusedWrite) this.#isUndelivered = true;
     else if (head.framing === 'none') {
       this.#isRequestSent = true;
@@ -147,7 +147,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBodyRefused(): void {
     if (this.#isSettled) return;
     this.#client.stopBody();
-    // All that the host will take of it; what was written and not taken keeps the connection from being used again.
+    // Nothing more of the request will be sent. The connection is not reused, since part of the body is still pending.
     this.#isRequestSent = true;
     if (this.#connection?.socket.isPaused() !== true) this.#awaitAnswer();
   }
@@ -160,11 +160,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#fail(loss === 'stale' ? 'reset' : loss);
   }
 
-  /** A kept connection was closed already, which is not the host's fault: sends the request on a new one, if that is safe. */
+  /** The host had already closed a kept connection, which is not a failure: sends the request on a new one, if that is safe. */
   #sendAgain(): boolean {
     const client = this.#client;
     const { method, framing } = client.head;
-    // A body without a byte may have been taken, too.
+    // An empty chunked body may have been taken too: its end can't be read twice.
     const isBodyTaken = client.isBodyTaken || (framing !== 'none' && this.#isRequestSent);
     if (this.#isSettled || this.host.isRemoved || !maySendAgain(method, isBodyTaken, this.#isUndelivered)) return false;
     const { pool, count } = this.#context;
@@ -227,7 +227,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#awaitAnswer();
       return;
     }
-    // The client must catch up; how long that may take is not for the host to answer for.
+    // The client must catch up. Meanwhile the host has no deadline.
     connection.deadlineMs = Number.POSITIVE_INFINITY;
     connection.socket.pause();
   }
@@ -275,7 +275,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     }
   }
 
-  /** Once the request is sent, the host owes the next byte of its answer within its time. */
+  /** Restarts the response timeout for the next byte of the answer, once the request is sent. */
   #awaitAnswer(nowMs = this.#context.clock()): void {
     if (!this.#isRequestSent || this.#isSettled) return;
     (this.#connection as HostConnection).deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
@@ -307,7 +307,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#tunnel = tunnel;
   }
 
-  /** The host failed. Once bytes were passed on, the client must see that the answer is not whole. */
+  /** The host failed. If part of the answer was passed on, cuts it off so that the client can detect it. */
   #fail(kind: OutcomeKind): void {
     if (this.#isSettled) return;
     const client = this.#client;
@@ -315,7 +315,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     try {
       if (client.hasStarted) client.breakOff();
     } catch {
-      // The host has failed all the same: that is the outcome.
+      // The outcome is still the host's failure.
       this.#context.count('internal_errors');
     }
     this.#end(kind);

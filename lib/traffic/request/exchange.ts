@@ -1,5 +1,5 @@
-// A request's way, whatever lane its bytes take: pick, forward, record; once more on another host if that is allowed;
-// else an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
+// The life of a request, whatever its lane: pick, forward, record; a retry on another host if that is allowed, else an
+// answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
 import type { Failure } from '../../explanation.js';
 import type { Policy } from '../../model.js';
@@ -24,14 +24,14 @@ import { type LoggedOutcome, recordOf, type Story } from './story.js';
 /** What all requests of a balancer share. */
 export interface ExchangeContext extends AttemptContext, PickContext {
   readonly classes: RequestClasses;
-  /** What requests cost, by class and on average (ms of CPU). */
+  /** The cost of requests, by class and on average (ms of CPU). */
   readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
   readonly budget: RetryBudget;
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
-  /** Whether an address is of a proxy in front whose word is taken. */
+  /** Whether an address belongs to a trusted proxy in front (--trust). */
   readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
@@ -39,15 +39,15 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   policy: Policy;
 }
 
-/** How a request's way ended: undefined in good order, whatever the answer was; else by a bug of ours, and the client is not answered. */
+/** The end of an exchange. `fault` is undefined whatever the answer was; else a bug of ours, and the client has no answer. */
 export type ExchangeEnd = (client: ClientSide, fault: Error | undefined) => void;
 
-/** Carries one request through; `onEnd` is called once, maybe before this returns. Nothing of it is in flight then. Never throws. */
+/** Handles one request; calls `onEnd` once, possibly before it returns, when nothing of it is in flight any more. Never throws. */
 export function exchange(context: ExchangeContext, client: ClientSide, onEnd: ExchangeEnd): void {
   new Exchange(context, client, onEnd).begin();
 }
 
-/** One request, from its head to its record. Its steps follow each other from top to bottom. */
+/** One request, from its head to its record. Its methods are in the order in which they run. */
 class Exchange implements AttemptOwner, Story {
   readonly startedMs: number;
   queuedMs = 0;
@@ -55,20 +55,20 @@ class Exchange implements AttemptOwner, Story {
   attempt: Attempt | undefined;
   outcome: LoggedOutcome = 'refused';
   reason = '';
-  /** What went wrong so far; undefined when nothing did. */
+  /** Failures so far; undefined without any. */
   #failures: Failure[] | undefined;
   readonly #context: ExchangeContext;
   readonly #client: ClientSide;
   readonly #onEnd: ExchangeEnd;
-  /** Its class, and the work that it is expected to be (ms of CPU). */
+  /** Its class, and its expected cost (ms of CPU). */
   #classId = 0;
   #cost = 0;
-  /** Its number in the log of picks. */
+  /** Its number in the pick log. */
   #number = 0;
-  /** The slot of the host that failed it before. */
+  /** The slot of the host that failed the last attempt; -1: none. */
   #excluded = -1;
   #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
-  /** Until when it may wait for room on hosts; NaN until it waits. */
+  /** Deadline for waiting in host queues; NaN until it first waits. */
   #queueDeadlineMs = Number.NaN;
   #isOver = false;
 
@@ -114,7 +114,7 @@ class Exchange implements AttemptOwner, Story {
     }
   }
 
-  /** Waits for a host that has its full number in flight. What a request waits altogether is bounded, however often it waits. */
+  /** Waits for a host at its in-flight limit. One deadline covers all waits of a request. */
   async #wait(host: Host, fromMs: number): Promise<void> {
     const { clock, timeouts } = this.#context;
     try {
@@ -167,7 +167,7 @@ class Exchange implements AttemptOwner, Story {
     }
   }
 
-  /** A bug of ours: the request ends with it, and must not stay in flight. It says nothing of the host. */
+  /** A bug of ours: ends the request, which must not stay in flight. It is no evidence against the host. */
   onAttemptFault(error: unknown): void {
     const attempt = this.attempt as Attempt;
     this.#context.pool.end(attempt.host, attempt, 'client-gone', 0);
@@ -180,7 +180,7 @@ class Exchange implements AttemptOwner, Story {
     this.#record();
   }
 
-  /** Ends it with an answer of our own, unless the client has a part of another. @param reason empty: that of the last attempt */
+  /** Ends the request with an answer of our own, unless part of the host's answer was sent. @param reason empty: that of the last attempt */
   #refuse(code: AnswerCode, reason: string): void {
     this.#context.count('requests_failed');
     if (reason !== '') this.#note('refused', reason, null);
@@ -188,7 +188,7 @@ class Exchange implements AttemptOwner, Story {
     this.#record();
   }
 
-  /** Something went wrong: the logs say what. @param host who was asked; null: nobody */
+  /** Logs a failure. @param host the host that was asked; null: none */
   #note(outcome: LoggedOutcome, reason: string, host: string | null): void {
     const { reasonLog, ids } = this.#context;
     const { attempts } = this;
@@ -230,7 +230,7 @@ function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): Logged
   return hasFailed ? 'client-failed' : 'client-gone';
 }
 
-/** Why a request is not even tried. */
+/** Why a request is refused before any attempt. */
 function refusalOf(
   { count, memory, pseudonym }: ExchangeContext,
   { head }: ClientSide,
@@ -246,7 +246,7 @@ function refusalOf(
   return undefined;
 }
 
-/** Whether one other host may be tried, by the rule and by the budget. */
+/** Whether a retry is allowed, by the rule and by the budget. */
 function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, kind: OutcomeKind, attempts: number): boolean {
   const { method, framing } = client.head;
   if (

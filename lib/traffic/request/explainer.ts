@@ -1,5 +1,5 @@
-// Tells why a request went where it went: of one that was, from the log of picks; of one that is not sent, by a pick
-// that counts for nothing. It changes nothing that a request would notice.
+// Explains why a request went to its host, for `meercat why`: a past request from the pick log, a hypothetical one by a
+// dry-run pick. It changes nothing that a real request would notice.
 
 import type { Clock } from '../../clock.js';
 import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
@@ -13,15 +13,15 @@ import { pick } from './pick.js';
 import { type KeptFailures, FailureLog } from '../log/failure-log.js';
 import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
-/** A dry run needs room for itself alone. */
+/** Size of the dry runs' own pick log: each run needs only its own request. */
 const DRY_REQUESTS = 16;
 
-/** A log of picks that are made on this table. */
+/** A pick log for this table. */
 export function createPickLog({ header }: TableColumns, size?: number): PickLog {
   return new PickLog(() => header[HEADER.panic] === 1, size);
 }
 
-/** What the explainer is handed. */
+/** Dependencies of the explainer. */
 export interface ExplainerOptions {
   readonly context: ExchangeContext;
   readonly columns: TableColumns;
@@ -41,7 +41,7 @@ export class Explainer {
     this.#dryLog = createPickLog(options.columns, DRY_REQUESTS);
   }
 
-  /** A host has this slot from now on; what had it before can't be named any more. */
+  /** A host has taken this slot. The previous host of the slot can't be named any more. */
   hostCame({ slot, name }: SlotHost): void {
     const before = this.#hosts[slot];
     if (before?.name !== name)
@@ -60,7 +60,7 @@ export class Explainer {
     if (ids === undefined) return { status: 'log-off' };
     const [prefix, digits = ''] = id.split('-');
     const request = Number.parseInt(digits, 36);
-    // Said in one way only: 01 is not 1.
+    // Only the canonical form is accepted: 01 is not 1.
     if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id)
       return { status: 'unknown' };
     const failed = ids.failures.get(request);
@@ -78,7 +78,7 @@ export class Explainer {
     const nowMs = clock();
     const log = this.#dryLog;
     const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0);
-    // A policy of its own: the turn of round-robin stays where it is.
+    // A policy of its own, so that round-robin does not advance.
     pick(
       { ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, failures: this.#noFailures, prefix: '' } },
       nowMs,
@@ -105,7 +105,7 @@ export class Explainer {
     };
   }
 
-  /** A request that failed is remembered for longer than its picks. */
+  /** A failed request whose picks are forgotten: failures are kept longer. */
   #readFailed({ atMs, className, code, failures }: KeptFailures, id: string): Explanation {
     return { id, at: this.#timeOf(atMs), className, costMs: 0, isCostKnown: false, picks: [], code, failures };
   }

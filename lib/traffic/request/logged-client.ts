@@ -1,18 +1,18 @@
-// Whose address the access log tells: a client behind proxies that are trusted is the right-most address in their
-// X-Forwarded-For (or else Forwarded) that is none of theirs. What stands further left is the client's own word.
+// Which client address the access log shows: behind trusted proxies, the right-most address in X-Forwarded-For (or else
+// Forwarded) that is not a trusted proxy. Anything further left was supplied by the client and may be forged.
 
 import { isIP, SocketAddress } from 'node:net';
 import { plainAddress } from '../client/trusted.js';
 import { TOKEN_CHARS } from '../wire/grammar.js';
 import type { ClientFacts } from '../wire/headers.js';
 
-/** Addresses that are looked at: nobody has more proxies of his own. */
+/** Maximum addresses examined: more than any chain of trusted proxies. */
 const MAX_HOPS = 32;
 
 /**
- * The client's address. Of a peer that is not trusted it is the peer's own, whatever it says. Of a trusted one it is
- * found in its headers; where these are absent, malformed or obfuscated before an address that is not trusted, it is
- * the peer's own as well. When all are trusted, it is the left-most.
+ * The client's address. For an untrusted peer it is the peer's own, whatever its headers say. For a trusted peer it is
+ * taken from its headers; if they are absent, or malformed or obfuscated to the right of the first untrusted address, it
+ * is the peer's own as well. If all addresses are trusted, it is the left-most.
  * @param headers of the request, as a raw list
  */
 export function clientAddressOf(
@@ -27,7 +27,7 @@ export function clientAddressOf(
   return (forwarded !== undefined && rightmost(forwarded, readElement, isTrustedAddress)) || address;
 }
 
-/** All lines of a header as one list; undefined without any. */
+/** All lines of a header, joined to one list; undefined without any. */
 function joined(headers: readonly string[], name: string): string | undefined {
   let list: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {
@@ -38,7 +38,7 @@ function joined(headers: readonly string[], name: string): string | undefined {
   return list;
 }
 
-/** The first address from the right that is not trusted; undefined when what is met before is no address. */
+/** The first untrusted address from the right; undefined if an element before it is not an address. */
 function rightmost(
   list: string,
   read: (element: string) => string | undefined,
@@ -54,7 +54,7 @@ function rightmost(
   return undefined;
 }
 
-/** An address, maybe with a port: `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. */
+/** An address with an optional port: `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. */
 function readAddress(text: string): string | undefined {
   const [, inBrackets, v4] = /^(?:\[([\dA-Fa-f:.]{2,45})\]|([\d.]{7,15}))(?::\d{1,5})?$/.exec(text) ?? [];
   const bare = inBrackets ?? v4 ?? text;
@@ -66,8 +66,8 @@ function readAddress(text: string): string | undefined {
 const PAIR = new RegExp(`[ \\t]*([${TOKEN_CHARS}]+)=(?:"((?:[^"\\\\]|\\\\.)*)"|([${TOKEN_CHARS}]+))[ \\t]*(?:;|$)`, 'y');
 
 /**
- * The address in an element of Forwarded, `for="[2001:db8::1]:80";proto=https` (RFC 7239, sections 4 and 6). Read as a
- * whole: a client chooses what stands between the quotes of `host`, and must not forge a `for` with it.
+ * The address in an element of Forwarded, `for="[2001:db8::1]:80";proto=https` (RFC 7239, sections 4 and 6). The element
+ * is parsed completely: a client controls the quoted value of `host`, and must not be able to forge a `for` in it.
  */
 function readElement(element: string): string | undefined {
   let node: string | undefined;

@@ -1,13 +1,13 @@
-// The host for one attempt: the policy's pick, unless the host is on its way out of the table or has no room, or the
-// attempt is a retry and something is held against it. Then candidates are searched for a better one; sending anyway
-// beats refusing. That a host has no room means that none has that may be picked: policies pass over full hosts.
+// The host for one attempt: the policy's pick, unless that host is leaving the table or full, or, for a retry, is out or
+// has failed lately. Then the candidates are searched for a better one; sending anyway beats refusing. Policies skip full
+// hosts, so a full pick means that every host which the policy may pick is full.
 
 import { LOOK, type HostView, type Policy } from '../../model.js';
 import type { Host } from '../host/host.js';
 import type { HostPool } from '../host/host-pool.js';
 import type { RequestIds } from '../log/pick-log.js';
 
-/** What a pick needs. */
+/** Dependencies of a pick. */
 export interface PickContext {
   readonly policy: Policy;
   readonly view: HostView;
@@ -16,25 +16,25 @@ export interface PickContext {
   readonly ids: RequestIds | undefined;
 }
 
-/** Picks by the policy for one attempt, while the hosts that it picks have left the table since the list was built. */
+/** Maximum picks per attempt: repeated while the picked host has left the table since the candidate list was built. */
 const MAX_PICKS = 4;
 
-/** Candidates that a search looks at: it bounds a pick, whatever the number of hosts. */
+/** Maximum candidates per search: bounds the cost of a pick, whatever the number of hosts. */
 const MAX_LOOKS = 32;
 
-/** What speaks against a host, worst last; between 0 and 1 it is the share of its requests that failed lately. */
+/** Objections to a host, worst last; a value between 0 and 1 is the share of its recent requests that failed. */
 const NOTHING = 0;
 const FULL = 2;
-/** It has no room, and as many wait for it as may. */
+/** Full, and so is its queue. */
 const CROWDED = 3;
 const OUT = 4;
 const UNKNOWN = 5;
 
 /**
- * A host with room; for a retry one that nothing is held against. When there is none, the best of those that were
- * looked at: one with failures, then one without room, then one that is out. Undefined when there is no other host.
- * @param excluded the slot of the host that failed this request before; -1 for the first attempt
- * @param request its number in the log of picks, when there is one
+ * A host with room; for a retry, one without recent failures. If there is none, the best of those examined: one with
+ * failures, then a full one, then one that is out. Undefined if there is no other host.
+ * @param excluded the slot of the host that failed the last attempt; -1 for the first attempt
+ * @param request its number in the pick log, if there is one
  */
 export function pick(
   context: PickContext,
@@ -59,7 +59,7 @@ export function pick(
   return least === NOTHING ? best : search(context, nowMs, excluded, request, attempt, best, least);
 }
 
-/** Looks at candidates one after the other, from another one each time; gives the best of them and the one that is known. */
+/** Examines candidates in turn, with another start each time; returns the best of them and of the known host. */
 function search(
   { policy, view, pool, ids }: PickContext,
   nowMs: number,
@@ -72,9 +72,9 @@ function search(
   const isRetry = excluded >= 0;
   const candidates = view.candidates();
   const count = candidates[0] as number;
-  // In a panic those that are well come first.
+  // In a panic the healthy ones come first.
   const among = isRetry && pool.wellCount > 0 ? Math.min(pool.wellCount, count) : count;
-  // Whoever waits for the known one waits as well for any other: nothing better is to be had.
+  // If the known host is full, all are, and its queue has room: no other host is better.
   if (among === 0 || (!isRetry && objectionToKnown === FULL)) return known;
   const start = pool.nextTurn();
   let best = known;

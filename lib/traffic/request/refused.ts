@@ -1,5 +1,5 @@
-// What was refused before it became a request: it gets an id all the same, a line in the access log, one in the log at
-// `debug`, and `meercat why` can tell of it.
+// Logs input that was refused before it became a request: it gets an id, a line in the access log and one in the log at
+// `debug`, and `meercat why` can explain it.
 
 import type { AnswerCode } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
@@ -8,8 +8,8 @@ import type { ExchangeContext } from './exchange.js';
 import { refusedRecordOf } from './story.js';
 
 /**
- * Logs it.
- * @param line its first line, or empty
+ * Logs a refusal.
+ * @param line the first line of the input, or empty
  * @param reason in a few words
  */
 export function logRefused(

@@ -1,4 +1,4 @@
-// What the access log says of a request: gathered while it is carried through, written when it has ended.
+// The access record of a request: its data is gathered during the exchange and written at the end.
 
 import type { OutcomeKind } from '../../routing/retry.js';
 import type { AccessRecord } from '../log/access-log.js';
@@ -9,12 +9,12 @@ import { clientAddressOf } from './logged-client.js';
 import type { ClientFacts } from '../wire/headers.js';
 
 /**
- * What the access log says of the end: how the last attempt ended; `refused` without one; `client-failed` when the
- * client was given up for its body, which was late, malformed, or too long. docs/http.md lists them.
+ * The outcome in the access log: that of the last attempt; `refused` without one; `client-failed` when the client was
+ * given up because its body was late, malformed, or too long. docs/http.md lists them.
  */
 export type LoggedOutcome = OutcomeKind | 'refused' | 'client-failed';
 
-/** What is gathered; times are of the process's clock. */
+/** The data gathered during an exchange; times are of the process's clock. */
 export interface Story {
   readonly startedMs: number;
   /** How long the request waited for room on a host. */
@@ -23,11 +23,11 @@ export interface Story {
   /** The last attempt. */
   attempt: Attempt | undefined;
   outcome: LoggedOutcome;
-  /** Why it was refused or failed last, in a few words; empty when nothing went wrong. */
+  /** The last failure or refusal, in a few words; empty when nothing went wrong. */
   reason: string;
 }
 
-/** The record of a story that has ended now. */
+/** The access record of a request that ends now. */
 export function recordOf(
   story: Story,
   client: ClientSide,
@@ -65,7 +65,7 @@ export function recordOf(
 }
 
 /**
- * The record of what was refused before it became a request: it has only the request line, if there was one.
+ * The access record of input that was refused before it became a request: only the request line is known, if any.
  * @param line its first line
  */
 export function refusedRecordOf(

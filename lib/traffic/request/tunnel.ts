@@ -1,5 +1,5 @@
-// A connection whose protocol was switched: bytes both ways as they come, with backpressure, until either side
-// ends or both are silent for too long. A WebSocket gets a close frame (1001) when the balancer stops.
+// A tunnel, after a 101: passes bytes in both directions, with backpressure, until either side ends or both are silent
+// for too long. A WebSocket gets a close frame (1001) when the balancer stops.
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';
@@ -13,19 +13,19 @@ import type { TunnelSide } from '../host/connection-user.js';
 import type { HostConnection } from '../host/host-connection.js';
 import { closeFrame, FrameTracker } from './websocket-frames.js';
 
-/** How long either side may take to close a connection that the other or we have ended. */
+/** How long a side may take to close its connection after the other side or the balancer has ended the tunnel. */
 const LINGER_MS = 5000;
 
 /** WebSocket's "going away" (RFC 6455, section 7.4.1). */
 const GOING_AWAY = 1001;
 
-/** In place of a protocol's name: no token can be this. */
+/** Stands for "no single protocol": no token can equal it. */
 const NOT_ONE = ',';
 
-/** What a tunnel is made of. */
+/** The two sides and settings of a tunnel. */
 export interface TunnelOptions {
   readonly client: Duplex;
-  /** Sends bytes to the client, which has a deadline to read them; false when it must catch up. */
+  /** Sends bytes to the client, which has a deadline to read them; returns false when it must catch up. */
   readonly send: (bytes: Buffer) => boolean;
   readonly host: HostConnection;
   readonly isWebSocket: boolean;
@@ -39,8 +39,8 @@ export interface TunnelOptions {
 }
 
 /**
- * Makes a tunnel of a request and its host's connection, once the host has answered 101; to be called while that head
- * is read. Undefined when the host may not switch protocols, or not to this one: what follows would not be HTTP.
+ * Turns a request and its host's connection into a tunnel, after the host's 101; call it while that head is being parsed.
+ * Undefined if the host may not switch, or not to this protocol: the bytes that follow would not be HTTP.
  */
 export function openTunnel(
   head: ResponseHead,
@@ -71,8 +71,8 @@ export function openTunnel(
 }
 
 /**
- * The protocol that a 101 switches to, in lower case. What names none, or several, gives something that no client can
- * have offered.
+ * The protocol that a 101 switches to, in lower case. If it names none or several, a value that no client can have
+ * offered.
  */
 function protocolOf({ headers }: ResponseHead): string {
   const values = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'upgrade');
@@ -84,7 +84,7 @@ export class Tunnel implements TunnelSide {
   readonly #client: Duplex;
   readonly #host: HostConnection;
   readonly #options: TunnelOptions;
-  /** Where the frames stand that go to each side; undefined when it is no WebSocket. */
+  /** Track the frames towards each side; undefined if it is not a WebSocket. */
   readonly #toClient: FrameTracker | undefined;
   readonly #toHost: FrameTracker | undefined;
   #idleMs: number;
@@ -101,12 +101,12 @@ export class Tunnel implements TunnelSide {
     this.#toHost = isWebSocket ? new FrameTracker() : undefined;
     client.on('drain', () => host.socket.resume());
     client.on('end', () => {
-      // What the host still has to say is passed on, if it says so soon.
+      // The host may still finish what it was sending, within the linger time.
       this.#idleMs = LINGER_MS;
       this.#isAlive();
       host.socket.end();
     });
-    // After an error comes `close`.
+    // `close` follows an error.
     client.on('close', () => this.#endAfter(host.socket));
     client.resume();
     this.#isAlive();
@@ -152,7 +152,7 @@ export class Tunnel implements TunnelSide {
     this.close();
   }
 
-  /** Ends it in good order: a WebSocket's sides are told, if they are between two frames. */
+  /** Closes the tunnel gracefully: sends each side of a WebSocket a close frame, if it is between two frames. */
   sayGoodbye(): void {
     if (this.#isClosing) return;
     if (this.#toClient?.isAtBoundary === true) this.#client.write(closeFrame(GOING_AWAY, false));
@@ -169,7 +169,7 @@ export class Tunnel implements TunnelSide {
     this.#end(false);
   }
 
-  /** One side has ended: the other one gets what is on its way to it, and the end. */
+  /** One side has ended: flushes what is pending to the other one, and ends it too. */
   #endAfter(other: Duplex): void {
     if (this.#isClosing) return;
     this.#close(other);
@@ -182,7 +182,7 @@ export class Tunnel implements TunnelSide {
     const timeout = startTimeout(LINGER_MS, () => this.close());
     for (const side of sides) {
       side.end();
-      // What still comes is read by nobody; unread, it would hide that the other side has closed.
+      // Discards further input: if it stayed unread, the other side's close would not be noticed.
       side.resume();
     }
     const isOver = (): void => {

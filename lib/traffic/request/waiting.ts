@@ -1,4 +1,4 @@
-// The wait of a request for a host that has its full number in flight: how it ends, and why it is given up.
+// The wait of a request for a host at its in-flight limit: how it ends, and why it is given up.
 
 import { formatDuration } from '../../config/config.js';
 import type { ClientSide } from '../client/client-side.js';
@@ -6,14 +6,14 @@ import type { Host } from '../host/host.js';
 import type { AttemptContext } from './attempt-context.js';
 
 /**
- * How a wait ended: there is `room`; another pick is to be made (`again`); the queue was `full` from the beginning; the
- * time was up (`late`); or the client has `gone`.
+ * How a wait ended: there is `room`; another pick must be made (`again`); the queue was `full` at the start; the deadline
+ * has passed (`late`); or the client has `gone`.
  */
 export type Turn = 'room' | 'again' | 'full' | 'late' | 'gone';
 
 /**
- * Waits for room on a host, if not too many wait already. A client that has gone ends the waiting too. Whoever is let in
- * may find that the host is no longer to be used, or that somebody was quicker: then another pick is made.
+ * Waits for room on a host, unless its queue is full. The wait also ends when the client goes away. A request that is
+ * let in checks again: if the host is out by then, or another request took the room, the result is `again`.
  */
 export async function waitFor(
   { count, clock, pool }: AttemptContext,
@@ -30,7 +30,7 @@ export async function waitFor(
   if (isFirst) count('requests_queued');
   const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
   const isUsable = pool.isCandidate(host, clock());
-  // Whoever leaves without using the room hands it on.
+  // A request that leaves without using the room passes it on.
   if (end === 'room' && client.isGone && isUsable && pool.hasRoom(host)) queue.letIn();
   if (client.isGone) return 'gone';
   if (end === 'timeout') {

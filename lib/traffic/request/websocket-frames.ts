@@ -1,5 +1,5 @@
-// Where the frames of a WebSocket begin and end, and nothing else of them (RFC 6455, section 5.2): at the end of a drain
-// a frame of our own may stand only between two of theirs. Payloads are skipped, never looked at or kept.
+// Tracks where WebSocket frames begin and end (RFC 6455, section 5.2), and nothing else: at the end of a drain, our own
+// close frame may only be inserted between two frames. Payloads are skipped, never parsed or kept.
 
 import { randomBytes } from 'node:crypto';
 
@@ -8,34 +8,34 @@ const CLOSE = 8;
 /** Opcodes with a meaning: continuation, text, binary; close, ping, pong. */
 const OPCODES: ReadonlySet<number> = new Set([0, 1, 2, CLOSE, 9, 10]);
 
-/** Without a mask, the longest header: two bytes and a length of eight. */
+/** The longest header without the mask: two bytes and a length of eight. */
 const MAX_HEADER = 10;
 
 /** Follows one direction of a WebSocket from its first byte after the 101. */
 export class FrameTracker {
   readonly #header = new Uint8Array(MAX_HEADER);
-  /** How many bytes of a header there are; 0 within a payload and between frames. */
+  /** Bytes of the present header so far; 0 within a payload and between frames. */
   #headerLength = 0;
-  /** Bytes to skip: what is left of a mask and payload. */
+  /** Bytes to skip: the rest of the mask and payload. */
   #left = 0;
   #isClosing = false;
   #isBroken = false;
   #isEnded = false;
 
   /**
-   * True when a frame may be put in here: no frame is half said. False for ever after a header that cannot be one,
-   * and after a close frame, which nothing may follow.
+   * Whether a frame may be inserted here: the stream is between two frames. False for good after an invalid header, and
+   * after a close frame, which nothing may follow.
    */
   get isAtBoundary(): boolean {
     return this.#headerLength === 0 && this.#left === 0 && !this.#isBroken && !this.#isEnded;
   }
 
-  /** True after a header that cannot be one; where frames begin is not known from there on. */
+  /** Whether there was an invalid header; frame boundaries are unknown after it. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
-  /** Takes in the next bytes, cut anywhere; costs as much as there are frames in them. */
+  /** Tracks the next bytes, cut anywhere; the cost grows with the number of frames, not of bytes. */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && !this.#isBroken && !this.#isEnded) {
@@ -55,7 +55,7 @@ export class FrameTracker {
     if (this.#isClosing) this.#isEnded = true;
   }
 
-  /** Looks at what there is of a header; when it is whole, what follows is known. */
+  /** Checks the header so far; once it is complete, sets how many bytes to skip. */
   #readHeader(): void {
     const header = this.#header;
     const have = this.#headerLength;
@@ -72,9 +72,9 @@ export class FrameTracker {
     if (shortLength === 127 && have > 2 && ((header[2] as number) & 0x80) !== 0) return this.#break();
     if (have < size) return;
     let length = size === 2 ? shortLength : 0;
-    // Inexact above 2^53, which no connection lives to carry.
+    // Inexact above 2^53, which no connection lives long enough to carry.
     for (let i = 2; i < size; i++) length = length * 256 + (header[i] as number);
-    // A length is said in as few bytes as it can be.
+    // A length must use the shortest form.
     if ((size === 4 && length < 126) || (size === 10 && length < 65_536)) return this.#break();
     this.#headerLength = 0;
     this.#isClosing = opcode === CLOSE;
@@ -88,8 +88,8 @@ export class FrameTracker {
 }
 
 /**
- * A whole close frame with a status code (RFC 6455, section 7.4) and no reason: 1001 says that this end goes away.
- * Towards a host it is to be masked, as a client's frames are; towards a client it is not.
+ * A complete close frame with a status code (RFC 6455, section 7.4) and no reason; 1001 means "going away".
+ * Masked towards a host, as all of a client's frames are; unmasked towards a client.
  */
 export function closeFrame(code: number, isMasked: boolean): Buffer {
   const high = code >> 8;

@@ -1,11 +1,11 @@
-// The head of an answer as a client gets it: the host's lines without what belongs to its connection, and what is true
-// of the client's connection in their place.
+// The head of an answer as a client gets it: the host's lines without its hop-by-hop headers, plus those of the
+// client's own connection.
 
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 import { linesOf, responseHeaders } from './headers.js';
 import type { ResponseHead } from './response-head.js';
 
-/** How a client's connection stands with an answer. */
+/** How an answer is framed on the client's connection. */
 export interface AnswerRules {
   /** Of the client's request. */
   readonly minorVersion: 0 | 1;
@@ -22,7 +22,7 @@ export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept
     (minorVersion === 1 ? head.passed : undefined) ??
     `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, minorVersion === 1))}`;
   if (minorVersion === 1) head.passed = lines;
-  // Who passes an answer on without a Date says when it came (RFC 9110, section 6.6.1).
+  // A recipient adds a Date when it forwards an answer without one (RFC 9110, section 6.6.1).
   return `${lines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
 }
 

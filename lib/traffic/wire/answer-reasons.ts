@@ -1,17 +1,17 @@
-// Why a host's answer could not be read: looked for once it is refused, in the text that is. It finds the culprit by
-// itself, and need not know where the parser stopped. Pure.
+// Why a host's answer could not be read. Runs only after the parser has refused the answer, and finds the fault in the
+// text alone: it does not need to know where the parser stopped. Pure.
 
 import { headerLinesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
 import { boundReason, describeByte, describeSize, quote, quoteValue } from './reason-text.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
-/** An informational head that is longer was refused for its length, not for being one too many. */
+/** An informational head longer than this was refused for its length, not because there were too many. */
 const MAX_INFORMATIONAL_BYTES = 8 << 10;
 
 /**
- * Why a head is no answer. Where nothing else is wrong with it, its length is.
- * @param bytes what was read, the head at `offset`
+ * Why a head was refused. If nothing else is wrong with it, it was too long.
+ * @param bytes what was read; the head begins at `offset`
  */
 export function whyBadHead(bytes: Buffer, offset: number): string {
   const found = bytes.indexOf('\r\n\r\n', offset, 'latin1');
@@ -34,7 +34,7 @@ export function whyBadHead(bytes: Buffer, offset: number): string {
   return `answer head of ${found < 0 ? 'more than ' : ''}${describeSize(size)}`;
 }
 
-/** What stands where a status line should. */
+/** Describes the text found in place of a status line. */
 function whyBadLine(text: string, line: string): string {
   if (text.startsWith('\x15\x03')) return 'TLS alert instead of an answer: is the host https://?';
   const [version = ''] = line.split(' ', 1);

@@ -1,4 +1,4 @@
-// The answers that a balancer makes itself: a small JSON body with a stable code, and no inner detail.
+// The answers that a balancer makes itself: a small JSON body with a stable code, and no internal detail.
 
 import { USUAL_METHODS } from '../../config/methods.js';
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
@@ -47,7 +47,7 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
 interface Prepared {
   readonly body: string;
   readonly statusLine: string;
-  /** The header lines but Date, Connection and Allow. */
+  /** The header lines except Date, Connection and Allow. */
   readonly lines: string;
 }
 
@@ -73,12 +73,12 @@ export interface AnswerForm {
 /** One of our answers as a client gets it, in latin1. */
 export function answerText(code: AnswerCode, { isHead, isKept, methods = [] }: AnswerForm): string {
   const { statusLine, lines, body } = PREPARED.get(code) as Prepared;
-  // Where any method is served, Allow can't list them all: it names the usual ones.
+  // If any method is served, Allow can't list them all: it names the usual ones.
   const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
   return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}\r\n\r\n${isHead ? '' : body}`;
 }
 
-/** The bytes of the body of one of our answers. */
+/** The body length (bytes) of one of our answers. */
 export function lengthOf(code: AnswerCode): number {
   return (PREPARED.get(code) as Prepared).body.length;
 }

@@ -7,7 +7,7 @@ const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 /** A scheme that targets may have. */
 export type Scheme = keyof typeof DEFAULT_PORTS;
 
-/** A port up to 65535, or nothing: a larger one is another port to who keeps 16 bits of it. */
+/** A port up to 65535, or nothing: a program that keeps only 16 bits would take a larger one for another port. */
 const PORT = '(?:\\d{0,4}|[0-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
 
 /** host [":" port]: a name, an IPv4 address, or an IPv6 address in brackets; not empty, and without a user. */
@@ -18,7 +18,7 @@ export function isAuthority(text: string): boolean {
   return AUTHORITY.test(text);
 }
 
-/** An authority in its usual spelling: small letters, and no port where it is the scheme's own or empty. */
+/** An authority in its normal form: lower case, and no port if it is empty or the scheme's default. */
 export function usualAuthority(authority: string, scheme: Scheme): string {
   const lower = authority.toLowerCase();
   const colon = portAt(lower);
@@ -28,7 +28,7 @@ export function usualAuthority(authority: string, scheme: Scheme): string {
   return port === '' || Number(port) === DEFAULT_PORTS[scheme] ? name : `${name}:${Number(port)}`;
 }
 
-/** Whether two authorities name the same place for a scheme, however they are spelt. */
+/** Whether two authorities are equivalent under a scheme, whatever their spelling. */
 export function isSameAuthority(one: string, other: string, scheme: Scheme): boolean {
   const [first, second] = [usualAuthority(one, scheme), usualAuthority(other, scheme)];
   return first === second || (first.startsWith('[') && second.startsWith('[') && shortest(first) === shortest(second));
@@ -40,7 +40,7 @@ function portAt(authority: string): number {
   return colon > authority.lastIndexOf(']') ? colon : -1;
 }
 
-/** An authority whose IPv6 address is written in its shortest form. What is no address stays as it is. */
+/** An authority with its IPv6 address in the shortest form. Anything that is not an address stays as it is. */
 function shortest(authority: string): string {
   try {
     return new URL(`http://${authority}/`).host;

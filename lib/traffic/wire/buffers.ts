@@ -1,27 +1,27 @@
-// The memory that sockets read into and write from. All sockets of the thread read into the same memory, so that an idle
-// connection has none and a small request makes no garbage; what the system does not take at once is copied before. A
-// connection on which much comes gets memory of its own: what it read is written as it is, and as long as the system has
-// not taken that, the next read goes elsewhere.
+// The buffers that sockets read into and write from. All sockets of the thread share one read buffer, so an idle
+// connection holds none and a small request makes no garbage; writes from it are copied first. A connection that
+// transfers a lot gets a buffer of its own, which is written without a copy: until the system has taken those bytes,
+// the next read goes to another buffer.
 
-/** The shared memory and copies of it, in bytes: as much as most reads bring. */
+/** Size of the shared buffer and of copies, in bytes: enough for most reads. */
 const SIZE = 64 << 10;
 
-/** A connection's own memory, in bytes: the larger it is, the fewer calls a long body takes; beyond this they hardly matter. */
+/** Size of a connection's own buffer, in bytes. Larger buffers mean fewer system calls for a long body; beyond this size the gain is small. */
 const OWN_SIZE = 256 << 10;
 
-/** A connection whose last read brought as much as this (bytes) reads into memory of its own next. */
+/** A read of at least this many bytes gives the connection a buffer of its own for the next one. */
 const MUCH = SIZE / 2;
 
-/** How many connections may have memory of their own: 32 MiB in all. Others go on with the shared one and copies. */
+/** Maximum connections with a buffer of their own: 32 MiB in all. The others go on with the shared buffer and copies. */
 const MAX_OWN = 128;
 
-/** How many copies are kept for the next time. */
+/** Maximum free buffers that a pool keeps for reuse. */
 const MAX_KEPT = 64;
 
 /** Copies up to this size (bytes) come from Node's own pool. */
 const SMALL = 4 << 10;
 
-/** Pieces of memory of one size, used again and again. */
+/** Reusable buffers of one size. */
 class Pool {
   readonly #size: number;
   readonly #maxUsed: number;
@@ -33,7 +33,7 @@ class Pool {
     this.#maxUsed = maxUsed;
   }
 
-  /** Undefined when as many are in use as may be. */
+  /** Undefined when the maximum is in use. */
   take(): Memory | undefined {
     if (this.#used >= this.#maxUsed) return undefined;
     this.#used++;
@@ -46,7 +46,7 @@ class Pool {
   }
 }
 
-/** A piece of memory. Nobody else gets it while a connection reads into it or a write of its bytes is on its way. */
+/** A reference-counted buffer. It returns to its pool once no connection reads into it and no write of its bytes is pending. */
 class Memory {
   readonly bytes: Buffer;
   readonly #pool: Pool;
@@ -66,7 +66,7 @@ class Memory {
     if (this.#users === 0) this.#pool.giveBack(this);
   }
 
-  /** Whether a write of its bytes is on its way, besides the connection that reads into it. */
+  /** Whether a write of its bytes is pending, besides the connection that reads into it. */
   get isWritten(): boolean {
     return this.#users > 1;
   }
@@ -76,7 +76,7 @@ const SHARED = Buffer.allocUnsafeSlow(SIZE);
 const copies = new Pool(SIZE, Number.POSITIVE_INFINITY);
 const owned = new Pool(OWN_SIZE, MAX_OWN);
 
-/** The memory of the read whose bytes are being passed on now, when it is a connection's own. */
+/** The buffer of the read that is being handled now, if it is a connection's own. */
 let present: Memory | undefined;
 
 /** The reads of one connection. */
@@ -87,27 +87,27 @@ export class Reads {
   #hasMoved = false;
 
   /**
-   * @param onBytes gets what was read, which is valid until it returns; gives whether more of the same is expected
-   * @param mayMove whether the socket asks after each read where the next one goes
+   * @param onBytes receives the bytes read, valid until it returns; returns whether more of the same is expected
+   * @param mayMove whether the socket asks after each read for the buffer of the next one
    */
   constructor(onBytes: (bytes: Buffer) => boolean, mayMove: boolean) {
     this.#onBytes = onBytes;
     this.#mayMove = mayMove;
   }
 
-  /** Where the next read goes. */
+  /** The buffer of the next read. */
   get memory(): Buffer {
     return this.#own?.bytes ?? SHARED;
   }
 
-  /** Where the next read goes, when that is another place than that of the last; else undefined. */
+  /** The buffer of the next read if it has changed since the last one; else undefined. */
   takeMoved(): Buffer | undefined {
     if (!this.#hasMoved) return undefined;
     this.#hasMoved = false;
     return this.memory;
   }
 
-  /** A read has brought this many bytes. Only here may the memory change: the socket asks for it at no other moment. */
+  /** A read returned this many bytes. The buffer may change only here: the socket asks for it at no other time. */
   onRead(length: number): void {
     const own = this.#own;
     let isMoreExpected = false;
@@ -136,15 +136,15 @@ export class Reads {
   }
 }
 
-/** Where bytes can be written: a socket. */
+/** The part of a socket that writes need. */
 interface Way {
   readonly writableLength: number;
   write(bytes: Buffer, onTaken?: () => void): boolean;
 }
 
 /**
- * Writes bytes that are valid until the call returns; gives whether there is room for more.
- * @param onTaken called when the system has taken them, or the way was destroyed
+ * Writes bytes that are valid until the call returns; returns whether there is room for more.
+ * @param onTaken called when the system has taken them, or the socket was destroyed
  */
 export function writeBytes(way: Way, bytes: Buffer, onTaken?: () => void): boolean {
   if (present !== undefined && bytes.buffer === present.bytes.buffer) return writeHeld(present, way, bytes, onTaken);
@@ -154,7 +154,7 @@ export function writeBytes(way: Way, bytes: Buffer, onTaken?: () => void): boole
   return writeHeld(copy, way, copy.bytes.subarray(0, bytes.length), onTaken);
 }
 
-/** Writes bytes of a piece of memory, which is not used for anything else until the system has taken them. */
+/** Writes bytes of a buffer, and holds the buffer until the system has taken them. */
 function writeHeld(memory: Memory, way: Way, bytes: Buffer, onTaken: (() => void) | undefined): boolean {
   let isHeld = true;
   memory.use();
@@ -166,7 +166,7 @@ function writeHeld(memory: Memory, way: Way, bytes: Buffer, onTaken: (() => void
     release();
     onTaken?.();
   });
-  // Most are taken at once: the callback comes later all the same.
+  // Most writes are taken at once, although their callback runs later.
   if (way.writableLength === 0) release();
   return hasRoom;
 }

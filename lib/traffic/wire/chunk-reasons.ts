@@ -1,16 +1,16 @@
-// What was wrong with the framing of a chunked body: looked for once a body is refused. Of the bytes only one is told:
-// where framing is wrong they may belong to the body itself. Pure.
+// What was wrong with the framing of a chunked body. Runs only after a body has been refused. A reason quotes at most
+// one byte: where the framing is wrong, the bytes may belong to the body itself. Pure.
 
 import { TOKEN_CHARS } from './grammar.js';
 import { oddNameOf, whyBrokenLines } from './head-reasons.js';
 import { describeByte, quote } from './reason-text.js';
 
-/** Where the reader of a body stopped, as `ChunkedReader` says it. */
+/** How `ChunkedReader` refused a body. */
 export type BadChunkStep = 'bad' | 'bad-trailer' | 'too-long';
 
 /**
- * Why the reader of a chunked body stopped.
- * @param text latin1, from the element that is wrong, as far as it has come
+ * Why a chunked body was refused.
+ * @param text latin1, from the faulty element on, as far as it has arrived
  */
 export function whyBadChunk(step: BadChunkStep, text: string): string {
   switch (step) {
@@ -40,6 +40,6 @@ function whyBadSize(text: string): string {
   if (next === ';') return 'chunk extension';
   if (next === '\r' || next === undefined)
     return size === '' ? 'empty chunk size' : spaces === '' ? 'chunk framing' : 'space after a chunk size';
-  // Data longer than its size says looks like this, too.
+  // Data longer than its declared size looks the same.
   return `${describeByte(next.charCodeAt(0))} in a chunk size, or no CR LF after a chunk`;
 }

@@ -1,14 +1,14 @@
-// The chunked coding, read piece by piece and as RFC 9112, section 7.1 has it. Both sides use it: whatever two parsers
-// could read in two ways (bare line feeds, odd sizes) is bad. Spaces round a size and within its extensions are allowed,
-// since neither is passed on: each side gets chunks that are framed anew. Pure; keeps no bytes.
+// An incremental parser of the chunked coding (RFC 9112, section 7.1), used for both sides. Anything that two parsers
+// could read differently (bare line feeds, odd sizes) is bad. Spaces after a size and within its extensions are allowed,
+// since neither is passed on: the next hop gets chunks that are framed anew. Pure; keeps no bytes.
 
 import { splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
 /** What one step found. */
 export type ChunkedStep =
-  /** The element at the returned offset is not whole: read on with more bytes after the same ones. */
+  /** The element at the returned offset is incomplete: read it again, with more bytes appended. */
   | 'more'
-  /** Framing was passed over. */
+  /** Framing was skipped. */
   | 'framing'
   /** Payload: from `dataStart` to the returned offset. */
   | 'data'
@@ -24,12 +24,12 @@ const MAX_SIZE_LINE = 256;
 /** Longest trailers, all together, in bytes. */
 const MAX_TRAILERS = 8 << 10;
 
-/** Bad white space: it means nothing (RFC 9110, section 5.6.3). */
+/** Bad whitespace, which has no meaning (RFC 9110, section 5.6.3). */
 const BWS = '[\\t\\x20]*';
 const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
 const EXTENSION = `;${BWS}[${TOKEN_CHARS}]+${BWS}(?:=${BWS}(?:[${TOKEN_CHARS}]+|${QUOTED})${BWS})?`;
 
-/** Sizes may have zeros before them; up to 13 other digits are exact. */
+/** Sizes may have leading zeros; up to 13 further digits are exact. */
 const SIZE_LINE = new RegExp(`^(0*[0-9A-Fa-f]{1,13})${BWS}(?:${EXTENSION})*$`);
 const PARTIAL_SIZE_LINE = /^0*[0-9A-Fa-f]{1,13}[\t\x20]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?$/;
 const TRAILERS = new RegExp(`^(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`);
@@ -47,7 +47,7 @@ export class ChunkedReader {
   #phase: 'size' | 'data' | 'data-end' | 'trailers' = 'size';
   #left = 0;
 
-  /** Makes it ready for the next body. */
+  /** Prepares for the next body. */
   reset(): void {
     this.step = 'framing';
     this.trailers = NONE;
@@ -55,7 +55,7 @@ export class ChunkedReader {
     this.#left = 0;
   }
 
-  /** Reads one element from `offset` on; gives the offset after it, and says in `step` what it was. */
+  /** Reads one element at `offset`; returns the offset after it and sets `step`. */
   read(bytes: Buffer, offset: number): number {
     switch (this.#phase) {
       case 'size':
@@ -82,7 +82,7 @@ export class ChunkedReader {
     return this.#is('framing', line + 1);
   }
 
-  /** Whether what there is can still become a size: garbage without an end is not waited for. */
+  /** Whether the bytes so far can still become a size line; endless garbage is refused at once. */
   #isIncompleteSize(bytes: Buffer, offset: number): boolean {
     return offset === bytes.length || PARTIAL_SIZE_LINE.test(bytes.toString('latin1', offset));
   }
@@ -111,7 +111,7 @@ export class ChunkedReader {
     const end = found < 0 ? bytes.length : found + 4;
     if (end - offset > MAX_TRAILERS) return this.#is('too-long', offset);
     const text = bytes.toString('latin1', offset, end);
-    // A bare line feed would hide the end for ever.
+    // With a bare line feed the end would never be found.
     if (found < 0) return this.#is(/(?:^|[^\r])\n|\r[^\n]/.test(text) ? 'bad-trailer' : 'more', offset);
     if (!TRAILERS.test(text)) return this.#is('bad-trailer', offset);
     this.trailers = splitLines(text, 0, text.length - 2);
@@ -126,7 +126,7 @@ export class ChunkedReader {
 
 const NONE: readonly string[] = [];
 
-/** A chunk's frame: what stands before `length` bytes of payload; a CRLF follows them. */
+/** The size line of a chunk of `length` bytes; a CRLF must follow the payload. */
 export function chunkHead(length: number): string {
   return `${length.toString(16)}\r\n`;
 }

@@ -1,7 +1,7 @@
-// The headers by which somebody in front of a host says where a request came from: who the client is, and which scheme,
-// host, port and path it asked for. Many hosts believe them, so only peers in --trust may send them. Pure.
+// Claims of origin: headers in which a proxy states where a request came from, that is the client's address and the
+// scheme, host, port and path it asked for. Many hosts believe them, so only peers in --trust may send them. Pure.
 
-/** All of them but those that begin with `x-forwarded-`, in lower case. docs/http.md lists them. */
+/** All claims except those that begin with `x-forwarded-`, in lower case. docs/http.md lists them. */
 export const CLAIMS: ReadonlySet<string> = new Set([
   // Who the client is.
   'forwarded',
@@ -58,10 +58,10 @@ export const CLAIMS: ReadonlySet<string> = new Set([
 
 const PREFIX = 'x-forwarded-';
 
-/** Longer than any of them. */
+/** Longer than any claim. */
 const TOO_LONG = 32;
 
-/** Whether a claim has this length and first letter: most headers are passed on without being looked at further. */
+/** Whether any claim has this length and first letter: a cheap test that settles most headers. */
 const MAY_BE_CLAIM = tableOf(CLAIMS);
 
 function tableOf(names: ReadonlySet<string>): Uint8Array {
@@ -75,8 +75,8 @@ function keyOf(name: string): number {
 }
 
 /**
- * Whether a header claims where a request came from. Programs that hand headers on as variables make one name of `X_Real_IP`,
- * `X.Real.IP` and `X-Real-IP`: it is one here as well.
+ * Whether a header is a claim of origin. Programs that turn headers into variables map `X_Real_IP`, `X.Real.IP` and
+ * `X-Real-IP` to the same name, so all of them match.
  */
 export function isClaim(name: string): boolean {
   const { length } = name;

@@ -1,16 +1,16 @@
-// The lines that a balancer itself adds to an answer's head: when it was made, and whether the connection is kept.
+// The lines that a balancer itself adds to an answer's head: Date and Connection.
 
-/** The connection is kept after the answer. */
+/** The connection stays open after the answer. */
 export const KEPT = '\r\nConnection: keep-alive';
 
 /** The connection ends with the answer. */
 export const CLOSED = '\r\nConnection: close';
 
-/** The last second that was written out: thousands of answers share it. */
+/** The last second that was formatted: thousands of answers share it. */
 let dateSecond = Number.NaN;
 let dateText = '';
 
-/** The line that says when an answer was made (RFC 9110, section 5.6.7). */
+/** The Date line for now (RFC 9110, section 5.6.7). */
 export function dateLine(): string {
   const nowMs = Date.now();
   const second = Math.floor(nowMs / 1000);

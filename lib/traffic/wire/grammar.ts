@@ -4,12 +4,12 @@
 /** One character of a token (RFC 9110, section 5.6.2), for use inside brackets. */
 export const TOKEN_CHARS = "!#$%&'*+.^_`|~0-9A-Za-z-";
 
-/** One character of a header's value: no control character but the tab (RFC 9110, section 5.5), for use inside brackets. */
+/** One character of a header's value: no control characters except tab (RFC 9110, section 5.5), for use inside brackets. */
 export const VALUE_CHARS = '\\t\\x20-\\x7e\\x80-\\xff';
 
 /**
- * The headers of a block of lines that the grammar has accepted, as a raw list: name, value, name, value, …
- * Order, case and repetition are kept; spaces round a value are not part of it.
+ * Splits header lines that the grammar has accepted into a raw list: name, value, name, value, …
+ * Order, case and repetition are kept; whitespace around a value is trimmed.
  * @param lines each `name:value CRLF`, from `start` to `end`
  */
 export function splitLines(lines: string, start: number, end: number): string[] {
@@ -32,14 +32,14 @@ function isBlank(code: number): boolean {
 }
 
 /**
- * The value of a Content-Length: decimal digits alone, at most 15 of them (others lose digits beyond 2^53), and none that
- * is written in two ways (with a leading zero some read octal digits); NaN for anything else.
+ * The value of a Content-Length: decimal digits only, at most 15 of them (more would lose digits beyond 2^53), without a
+ * leading zero (some parsers would read it as octal); NaN for anything else.
  */
 export function parseLength(value: string): number {
   return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : Number.NaN;
 }
 
-/** Whether a list such as Connection's has this token (in lower case). */
+/** Whether a comma-separated list such as Connection contains this token (in lower case). */
 export function hasToken(list: string, token: string): boolean {
   return list
     .toLowerCase()

@@ -1,13 +1,13 @@
-// Which header names a program behind us may take for another one. CGI and what follows it make a variable of each header
-// and `_` of each `-` (RFC 3875, section 4.1.18): X_Forwarded_For and X-Forwarded-For become one there. Some do so with
-// every other sign (lighttpd), some with dots (PHP): that matters for names which mean something to a balancer. Pure.
+// Odd header names: those that a program behind us may take for another name. CGI and its successors turn headers into
+// variables and `-` into `_` (RFC 3875, section 4.1.18), so X_Forwarded_For and X-Forwarded-For become one. Some also
+// map every other sign (lighttpd) or dots (PHP): that matters for names with a meaning to a balancer. Pure.
 
 import { CLAIMS } from './claims.js';
 
 const PLAIN_NAME = /^[0-9A-Za-z-]+$/;
 const SIGN = /[^0-9A-Za-z-]/g;
 
-/** Names that a balancer reads, sets or drops; those without `-` can't be taken for anything else. `X-Forwarded-` is below. */
+/** Names with `-` that a balancer reads, sets or drops; names without it have no odd spelling. `isOddName` adds `X-Forwarded-`. */
 const MEANT: ReadonlySet<string> = new Set([
   'content-length',
   'transfer-encoding',
@@ -19,7 +19,7 @@ const MEANT: ReadonlySet<string> = new Set([
   ...CLAIMS,
 ]);
 
-/** Whether a header's name may be read as another one by what stands behind a balancer: with `_`, or any other sign in place of the `-` of a name that means something. */
+/** Whether a host may take a header's name for another one: it has `_`, or another sign in place of `-` in a name of `MEANT`. */
 export function isOddName(name: string): boolean {
   if (PLAIN_NAME.test(name)) return false;
   if (name.includes('_')) return true;
@@ -27,7 +27,7 @@ export function isOddName(name: string): boolean {
   return MEANT.has(read) || read.startsWith('x-forwarded-');
 }
 
-/** The odd names of a raw header list, in their order; the same empty list where there are none. */
+/** The odd names of a raw header list, in order; `NO_NAMES` itself when there are none. */
 export function oddNamesOf(headers: readonly string[]): readonly string[] {
   const odd = headers.filter((name, i) => i % 2 === 0 && isOddName(name));
   return odd.length === 0 ? NO_NAMES : odd;

@@ -1,45 +1,45 @@
-// Header rules as pure functions over raw header lists (name, value, name, value, …), as they came:
-// order, case and repetition are kept. Sources: RFC 9110, sections 7.6 and 10.1; RFC 9112, section 7.4; RFC 7239.
+// Header rules as pure functions over raw header lists (name, value, name, value, …): order, case and repetition are
+// kept. Sources: RFC 9110, sections 7.6 and 10.1; RFC 9112, section 7.4; RFC 7239.
 
 import { isClaim } from './claims.js';
 import { hasToken } from './grammar.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
 
-/** What a connection says of its client, worked out once for all of its requests. */
+/** Facts about the client of a connection, computed once for all of its requests. */
 export interface ClientFacts {
-  /** The client's address, as the connection or its PROXY header says. */
+  /** The client's address, from the connection or its PROXY header. */
   readonly address: string;
   /** The client as RFC 7239 writes a node: `192.0.2.1` or `"[2001:db8::1]"`. */
   readonly node: string;
   readonly isTls: boolean;
   /** The port that the client connected to: ours, or the one that its PROXY header names. */
   readonly port: string;
-  /** Whether the client is a proxy itself, whose word on its own clients is taken. */
+  /** Whether the client is a trusted proxy (--trust), whose claims of origin are believed. */
   readonly isTrusted: boolean;
-  /** The address that the connection came from: a proxy's, when `address` is of its PROXY header. */
+  /** The address that the connection came from: the proxy's when `address` is from a PROXY header. */
   readonly peer: string;
 }
 
-/** How a request is handed on. */
+/** How a request is forwarded. */
 export interface RequestRules {
   /** The host's own name and port: its Host header where the client sent none. */
   readonly authority: string;
   /** Our name in Via. */
   readonly pseudonym: string;
-  /** Whether the switch of protocols that the client asks for is passed on. */
+  /** Whether the client's Upgrade is passed on. */
   readonly isUpgrade: boolean;
 }
 
-/** The facts of a client. @param peer when a PROXY header stands between: who sent it */
+/** The facts of a client. @param peer the sender of the PROXY header, if there was one */
 export function clientFacts(address: string, port: number, isTls: boolean, isTrusted: boolean, peer = address): ClientFacts {
   return { address, node: address.includes(':') ? `"[${address}]"` : address, isTls, port: String(port), isTrusted, peer };
 }
 
-/** What becomes of a header by its name: it passes, it belongs to one connection, or it claims where a request came from. */
+/** What happens to a header by its name: it passes, it is hop-by-hop, or it is a claim of origin. */
 type Kind = 'pass' | 'hop' | 'claim';
 
-/** A request's or answer's header that never passes, in lower case. */
+/** Headers of requests and answers that never pass, in lower case. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'te',
   'proxy',
@@ -54,7 +54,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'proxy-authorization',
 ]);
 
-/** The lengths of those names: most headers are passed on without being looked at further. */
+/** Whether any of those names has this length: a cheap test that settles most headers. */
 const MAY_BE_HOP: readonly boolean[] = Array.from({ length: 20 }, (_, length) => [...HOP_BY_HOP].some((name) => name.length === length));
 
 function kindOf(name: string): Kind {
@@ -98,13 +98,13 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
 /** A request's head as a host gets it, in latin1. */
 export function requestText(head: RequestHead, client: ClientFacts, rules: RequestRules): string {
   const { shared } = head;
-  // What is shared has a Host of its own and no upgrade: nothing in its lines depends on the host or the request.
+  // Shared fields have a Host of their own and no upgrade, so these lines depend on neither the host nor the request.
   if (shared === undefined) return `${head.method} ${head.target} HTTP/1.1${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
   shared.forwarded ??= `${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
   return `${head.method} ${head.target} HTTP/1.1${shared.forwarded}`;
 }
 
-/** What a proxy that is trusted said of where the request came from. */
+/** A trusted proxy's claims of origin. */
 interface Claims {
   for?: string;
   proto?: string;
@@ -150,8 +150,8 @@ function addOrigin(headers: string[], claims: Claims, client: ClientFacts, host:
 }
 
 /**
- * The headers that a client gets of a host's answer.
- * @param passesTrailers whether the answer goes on chunked, so that trailers can follow it
+ * The headers of a host's answer as a client gets them.
+ * @param passesTrailers whether the answer is sent on chunked, so that trailers can follow it
  */
 export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 'framing'>, passesTrailers: boolean): string[] {
   const { headers: raw, status, framing } = head;
@@ -165,14 +165,14 @@ export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 
       continue;
     }
     if (named?.has(name.toLowerCase())) continue;
-    // What has no content has no length of it either (RFC 9110, section 8.6).
+    // An answer without content must not have a Content-Length (RFC 9110, section 8.6).
     if ((status === 204 || status < 200) && name.length === 14 && name.toLowerCase() === 'content-length') continue;
     headers.push(name, value);
   }
   return headers;
 }
 
-/** What would change the message if it came after it (RFC 9110, section 6.5.1). */
+/** Fields that are not allowed in trailers, since they would change the message afterwards (RFC 9110, section 6.5.1). */
 const NO_TRAILERS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'content-length',
@@ -198,7 +198,7 @@ const NO_TRAILERS: ReadonlySet<string> = new Set([
   'www-authenticate',
 ]);
 
-/** The trailers that pass, either way: those that routing, framing or a claim of origin would depend on do not. */
+/** The trailers that pass, in either direction: all but those for framing, routing or claims of origin. */
 export function passedTrailers(raw: readonly string[]): readonly string[] {
   if (raw.length === 0) return raw;
   return raw.filter((_, i) => {
@@ -207,7 +207,7 @@ export function passedTrailers(raw: readonly string[]): readonly string[] {
   });
 }
 
-/** Headers that must pass although Connection names them: without them a message means something else. */
+/** Headers that pass even when Connection names them: without them the message would mean something else. */
 const NEVER_DROPPED: ReadonlySet<string> = new Set(['content-length', 'host', 'date']);
 
 /** The header names that Connection lists; undefined for the usual `keep-alive` and `close`. */

@@ -1,9 +1,9 @@
-// The beginning of something that is read once all of it has come. What was read from may be used again, so it is
-// copied; memory grows by half at least, so that small pieces do not make the copying quadratic.
+// The first bytes of an element that is parsed only once it is complete. They are copied, since the read buffer is
+// reused; the copy grows by half at least, so that small pieces do not make the copying quadratic.
 
 const NOTHING = Buffer.alloc(0);
 
-/** The bytes of an element that is not whole yet. */
+/** The bytes of an incomplete element. */
 export class PartialBytes {
   #memory = NOTHING;
   #length = 0;
@@ -13,7 +13,7 @@ export class PartialBytes {
     return this.#length;
   }
 
-  /** What is kept, with these bytes behind it; valid until the next call. */
+  /** Appends these bytes and returns everything that is kept; valid until the next call. */
   append(bytes: Buffer): Buffer {
     const length = this.#length + bytes.length;
     if (length > this.#memory.length) {
@@ -26,7 +26,7 @@ export class PartialBytes {
     return this.#memory.subarray(0, length);
   }
 
-  /** Keeps these bytes from an offset on. When they are what `append` gave, and all of them, they stay where they are. */
+  /** Keeps these bytes from `offset` on. If they are all of what `append` returned, nothing is copied. */
   keep(bytes: Buffer, offset: number): void {
     const length = bytes.length - offset;
     if (offset > 0 || this.#length === 0) this.#memory = length === 0 ? NOTHING : Buffer.from(bytes.subarray(offset));

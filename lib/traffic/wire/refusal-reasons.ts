@@ -1,5 +1,5 @@
-// Which part of a request made it refused: looked for once it is, so that good requests pay nothing and the parser need
-// not know. Query strings, credentials and bodies are never quoted. Pure.
+// Why a request was refused. Runs only after the refusal, so good requests pay nothing and the parser need not record
+// reasons. Query strings, credentials and bodies are never quoted. Pure.
 
 import { whyBadChunk, whyBadTrailer } from './chunk-reasons.js';
 import { headerLinesOf, oddNameOf, valuesOf, whyBadCoding, whyBadLength, whyBrokenLines } from './head-reasons.js';
@@ -12,8 +12,8 @@ import type { HeadRules } from './request-head.js';
 const MAX_METHOD = 32;
 
 /**
- * Why a request was refused, in a few words; empty for a refusal of which nothing more is known.
- * @param text latin1, from the head or the part of the body that is refused, as far as it has come
+ * Why a request was refused, in a few words; the counter's name if nothing more is known.
+ * @param text latin1, from the refused head or part of the body on, as far as it has arrived
  */
 export function whyRefused(refusal: Refusal, text: string, rules: HeadRules): string {
   return boundReason(find(refusal, text, rules));
@@ -34,7 +34,7 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_url_size':
       return `target above --max-url-size (${describeSize(rules.maxUrlSize)})`;
     case 'refused_method':
-      // What is longer may be anything.
+      // A longer one may be anything, a secret too.
       return method.length > MAX_METHOD ? `method of more than ${MAX_METHOD} characters` : `method ${quote(method)}`;
     case 'refused_host_header':
       return whyBadHost(line, lines);
@@ -61,7 +61,7 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
     case 'refused_chunk':
       return whyBadChunk(refusal.code === 'MEERCAT_BODY_TOO_LARGE' ? 'too-long' : 'bad', text);
     case 'refused_trailer':
-      // The end of the body, when it came together with them.
+      // Skips the last chunk if it arrived together with the trailers.
       return whyBadTrailer(text.replace(/^0+(?:;[^\r\n]*)?\r\n/, ''));
     default:
       return refusal.counter.replace(/^refused_/, '').replaceAll('_', ' ');
@@ -70,7 +70,7 @@ function find(refusal: Refusal, text: string, rules: HeadRules): string {
 
 const NO_TOKEN = new RegExp(`[^${TOKEN_CHARS}]`);
 
-/** Where there is no request line, there may be anything: no more than one byte of it is told. */
+/** Bytes that are not a request line may be anything, so at most one of them is quoted. */
 function whyBadRequestLine(text: string, line: string): string {
   if (text.startsWith('\x16\x03')) return 'TLS on a port for plain HTTP';
   if (/^PROXY (?:TCP|UNKNOWN)/.test(text) || text.startsWith('\r\n\r\n\0\r\nQUIT\n')) {

@@ -1,9 +1,9 @@
-// Why a client's bytes are refused: one object for each reason, with the answer and what is counted.
+// Why a client's bytes are refused: one object for each reason, with its answer and its counter.
 
 import type { CounterName } from '../../table/counters.js';
 import type { AnswerCode } from './answers.js';
 
-/** Why a request is refused: the answer, and what is counted. */
+/** A refusal: its answer and its counter. */
 export interface Refusal {
   readonly code: AnswerCode;
   readonly counter: CounterName;
@@ -11,7 +11,7 @@ export interface Refusal {
 
 const bad = (counter: CounterName): Refusal => ({ code: 'MEERCAT_BAD_REQUEST', counter });
 
-/** All refusals of a head; one object each. */
+/** All refusals of heads and bodies; one object each. */
 export const REFUSALS = {
   requestLine: bad('refused_request_line'),
   target: bad('refused_target'),
@@ -27,9 +27,9 @@ export const REFUSALS = {
   chunkSize: { code: 'MEERCAT_BODY_TOO_LARGE', counter: 'refused_chunk' },
   /** CONNECT and TRACE. */
   method: { code: 'MEERCAT_METHOD_NOT_ALLOWED', counter: 'refused_method' },
-  /** One that `--methods` does not list. */
+  /** A method that `--methods` does not list. */
   methodNotListed: { code: 'MEERCAT_METHOD_NOT_ALLOWED', counter: 'refused_method' },
-  /** One that is too long. */
+  /** A method that is too long. */
   methodUnknown: { code: 'MEERCAT_METHOD_UNKNOWN', counter: 'refused_method' },
   urlSize: { code: 'MEERCAT_URL_TOO_LONG', counter: 'refused_url_size' },
   headSize: { code: 'MEERCAT_HEAD_TOO_LARGE', counter: 'refused_header_size' },

@@ -1,5 +1,5 @@
-// A request's header lines, read strictly: which body follows, whether the connection is kept, which other protocol is
-// offered. Refused is what two parsers could read in two ways (RFC 9112, sections 5, 6 and 11.2). Pure.
+// Strict parser of a request's header lines: which body follows, whether the connection is kept, which protocols are
+// offered. Refuses anything that two parsers could read differently (RFC 9112, sections 5, 6 and 11.2). Pure.
 
 import type { NamePolicy, TrafficLimits } from '../../config/traffic-config.js';
 import { isAuthority } from './authority.js';
@@ -13,26 +13,26 @@ export type BodyFraming = 'none' | 'length' | 'chunked';
 
 /** What a request's header lines say. */
 export interface RequestFields {
-  /** Name, value, name, value, … as they came. */
+  /** Name, value, name, value, … as received. */
   readonly headers: readonly string[];
-  /** The Host header; undefined for a client of HTTP/1.0 that sent none. */
+  /** The Host header; undefined for an HTTP/1.0 client that sent none. */
   readonly host: string | undefined;
   readonly framing: BodyFraming;
   /** Bytes of the body when `framing` is `length`, else 0. */
   readonly length: number;
-  /** The other protocols that the client offers to speak and that are offered to the host; undefined when there are none. */
+  /** The protocols that the client offers in Upgrade and that may be offered to the host; undefined when there are none. */
   readonly upgrade: string | undefined;
   /** Whether the client waits for 100 (Continue) before it sends its body. */
   readonly expectsContinue: boolean;
-  /** Whether the client keeps the connection for its next request. */
+  /** Whether the client keeps the connection open. */
   readonly isKeptAlive: boolean;
-  /** The value of Via: the proxies that the request came through; undefined without one. */
+  /** The value of Via: the proxies that the request passed through; undefined without one. */
   readonly passedBy: string | undefined;
-  /** The headers that were left out because of their names. */
+  /** The names of headers that were dropped as odd. */
   readonly droppedNames: readonly string[];
 }
 
-/** Fields that several heads of one connection share, and what was worked out of them. */
+/** Fields that several heads of one connection share, and what was computed from them. */
 export interface SharedFields extends RequestFields {
   /** Whether heads with the same lines have the same fields, and hosts get the same lines for them. */
   readonly isShared: boolean;
@@ -64,7 +64,7 @@ export function readFields(text: string, start: number, minorVersion: 0 | 1, rul
   return kept.length > 2 * rules.maxHeaders ? REFUSALS.headSize : readMeaning(minorVersion, kept, oddNames);
 }
 
-/** What each header says that decides how the request is read. */
+/** Interprets the headers that decide how the request is read. */
 function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNames: readonly string[]): SharedFields | Refusal {
   let host: string | undefined;
   let length = -1;
@@ -78,7 +78,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    // The length tells most names from those that are looked for.
+    // Comparing the length first rules out most names.
     switch (name.length) {
       case 3:
         if (name.toLowerCase() === 'via') passedBy = passedBy === undefined ? value : `${passedBy}, ${value}`;
@@ -98,7 +98,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
         if (name.toLowerCase() === 'upgrade') upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
         break;
       case 10:
-        // In HTTP/1.1 that is so anyway.
+        // The default in HTTP/1.1.
         if ((value === 'keep-alive' && minorVersion === 1) || name.toLowerCase() !== 'connection') break;
         if (hasToken(value, 'upgrade')) isUpgradeNamed = true;
         if (hasToken(value, 'close')) isClosed = true;
@@ -120,7 +120,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
   if (isChunked && length >= 0) return REFUSALS.transferEncoding;
   if (host === undefined ? minorVersion === 1 : !isAuthority(host)) return REFUSALS.hostHeader;
   const framing: BodyFraming = isChunked ? 'chunked' : length > 0 ? 'length' : 'none';
-  // HTTP/1.0 has no upgrades; and what follows a body here would be taken for the new protocol.
+  // HTTP/1.0 has no upgrades. With a body, its bytes would be taken for the new protocol.
   const mayUpgrade = isUpgradeNamed && upgrade !== undefined && minorVersion === 1 && framing === 'none';
   const offers = mayUpgrade ? passedOffers(upgrade as string) : undefined;
   return {
@@ -138,7 +138,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
   };
 }
 
-/** The same fields with another Host, in the place of the one that came; no other head shares them. */
+/** The same fields with Host replaced; no other head shares them. */
 export function withHost(fields: SharedFields, host: string): SharedFields {
   const headers = [...fields.headers];
   const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');

@@ -1,5 +1,5 @@
-// A request's head, read strictly: from its text to what the story needs, or to why it is refused. Refused
-// is what two parsers could read in two ways (RFC 9112, sections 3, 5, 6 and 11.2). Pure.
+// Strict parser of a request's head: gives either the parsed head or a refusal. Refuses anything that two parsers could
+// read differently (RFC 9112, sections 3, 5, 6 and 11.2). Pure.
 
 import type { TrafficLimits } from '../../config/traffic-config.js';
 import { isSameAuthority } from './authority.js';
@@ -17,14 +17,14 @@ import {
 } from './request-line.js';
 import { offersWithoutWebSocket } from './upgrade-offers.js';
 
-/** A request's head, whatever lane it came by. */
+/** A request's head, whatever its lane. */
 export interface RequestHead extends RequestFields {
   readonly method: string;
-  /** As hosts get it: percent-encodings and doubled slashes as they were written; an absolute target without its scheme and authority. */
+  /** As hosts get it: percent-encodings and double slashes unchanged; an absolute target without its scheme and authority. */
   readonly target: string;
-  /** 0 for HTTP/1.0; 1 for HTTP/1.1 and what says that it is newer (RFC 9110, section 2.5). */
+  /** 0 for HTTP/1.0; 1 for HTTP/1.1 and any higher minor version (RFC 9110, section 2.5). */
   readonly minorVersion: 0 | 1;
-  /** The same fields, for all heads of a connection whose header lines are the same bytes; undefined when nobody else can have them. */
+  /** The fields, as one object for all heads of a connection with identical header lines; undefined if they can't be shared. */
   readonly shared: SharedFields | undefined;
 }
 
@@ -63,14 +63,14 @@ function readOtherForm(method: string, target: string, minorVersion: 0 | 1, fiel
   const absolute = readAbsoluteTarget(method, target);
   if (absolute === undefined) return REFUSALS.target;
   const { scheme, authority } = absolute;
-  // The target's name is the one that counts (RFC 9112, section 3.2.2), but who stands before us may have gone by the other.
+  // The target's name takes precedence over Host (RFC 9112, section 3.2.2), but a proxy before us may have used Host.
   if (fields.host !== undefined && !isSameAuthority(fields.host, authority, scheme)) return REFUSALS.hostHeader;
   return new ReadHead(method, absolute.target, minorVersion, withHost(fields, authority));
 }
 
 /**
- * Reads the heads of one connection. Clients repeat their header lines from request to request: when all bytes after
- * the request line equal those of the head before, so does what they say, and they are not read again.
+ * Reads the heads of one connection. Clients repeat their header lines from request to request: if all bytes from the
+ * version on equal those of the last head, its fields are reused and the lines are not parsed again.
  */
 export class RequestHeadReader {
   readonly #rules: HeadRules;
@@ -89,7 +89,7 @@ export class RequestHeadReader {
     const versionAt = text.indexOf(' HTTP/1.');
     const known = this.#fields;
     if (known !== undefined && text.length - versionAt === this.#known.length && text.endsWith(this.#known)) {
-      // A known tail holds no other request line: what stands before it is a method and a target, or wrong.
+      // The known part contains no other request line: the text before it is a method and a target, or invalid.
       const start = this.#methodAndTarget.exec(text.slice(0, versionAt));
       if (start !== null && text.length <= this.#rules.maxHeaderSize) {
         const [, method, target] = start as unknown as [string, string, string];
@@ -112,7 +112,7 @@ export class RequestHeadReader {
   }
 }
 
-/** A head that was read: its own request line, and fields that other heads may have as well. */
+/** A parsed head: its own request line, and fields that it may share with other heads. */
 class ReadHead implements RequestHead {
   readonly method: string;
   readonly target: string;
@@ -168,16 +168,16 @@ class ReadHead implements RequestHead {
   }
 }
 
-/** Methods whose bodies older parsers do not look for (RFC 9112, section 6.3 against HTTP/1.0's rules), however they are written. */
+/** Methods whose bodies older parsers do not expect (RFC 9112, section 6.3 against HTTP/1.0's rules), in any letter case. */
 const BODILESS = /^(?:GET|HEAD|DELETE|OPTIONS)$/i;
 
-/** Why a request may not have this body. */
+/** Refuses a body that is too long, or that older parsers would not expect. */
 function checkBody(method: string, minorVersion: 0 | 1, { framing, length }: RequestFields, rules: HeadRules): Refusal | undefined {
   if (rules.maxBodySize > 0 && length > rules.maxBodySize) return REFUSALS.bodySize;
   return minorVersion === 0 && framing !== 'none' && BODILESS.test(method) ? REFUSALS.body : undefined;
 }
 
-/** Whether a part of a head has a bare CR or LF or a folded line: it can't become a right one. */
+/** Whether a partial head has a bare CR or LF or a folded line, and so can't become valid. */
 export function hasBrokenLine(text: string): boolean {
   return /[^\r]\n|\r[^\n]|\n[ \t]/.test(text);
 }

@@ -1,5 +1,5 @@
-// The request line: its grammar, the methods that are served, and the forms that a target may have (RFC 9112, section
-// 3). Pure.
+// The request line: its grammar, the methods that are served, and the forms of targets (RFC 9112, section 3).
+// Every check gives a refusal or undefined. Pure.
 
 import { isUtf8 } from 'node:buffer';
 import { MAX_METHOD_LENGTH } from '../../config/methods.js';
@@ -19,9 +19,9 @@ export interface LineRules extends Pick<TrafficLimits, 'maxUrlSize'> {
 export interface LineGrammar {
   /** A whole line: method, target, the digit of its minor version. */
   readonly line: RegExp;
-  /** What stands before the version in a line: method, target. */
+  /** The part of a line before the version: method, target. */
   readonly methodAndTarget: RegExp;
-  /** What may become a line. */
+  /** A prefix of a line. */
   readonly partial: RegExp;
 }
 
@@ -36,44 +36,44 @@ function grammarOf(targetChars: string): LineGrammar {
   };
 }
 
-/** Visible ASCII but `#`, which begins what no request has. */
+/** Visible ASCII except `#`: a request has no fragment. */
 const ASCII = '\\x21\\x22\\x24-\\x7e';
 const ASCII_GRAMMAR = grammarOf(ASCII);
 const BYTE_GRAMMAR = grammarOf(`${ASCII}\\x80-\\xff`);
 
-/** The grammar that holds where targets in UTF-8 pass, or don't. */
+/** The grammar to use, with or without UTF-8 targets. */
 export function lineGrammar({ utf8Targets }: LineRules): LineGrammar {
   return utf8Targets === 'pass' ? BYTE_GRAMMAR : ASCII_GRAMMAR;
 }
 
-/** Never served, nor in small letters: a host may take those for the real ones. */
+/** Never served, in any letter case: a host may ignore the case. */
 const NEVER_SERVED = /^(?:CONNECT|TRACE)$/i;
 
-/** Why a method is not served. */
+/** Refuses a method that is not served. */
 export function checkMethod(method: string, { methods }: LineRules): Refusal | undefined {
   if ((method.length === 5 || method.length === 7) && NEVER_SERVED.test(method)) return REFUSALS.method;
   return methods.length === 0 || methods.includes(method) ? undefined : REFUSALS.methodNotListed;
 }
 
-/** Whether a target is in origin form: a path, and perhaps a query. */
+/** Whether a target is in origin form: a path with an optional query. */
 export function isOriginForm(target: string): boolean {
   return target.charCodeAt(0) === SLASH;
 }
 
 const SLASH = 0x2f;
 
-/** What an absolute target says: where it goes, and what is asked for there. */
+/** The parts of an absolute target. */
 export interface AbsoluteTarget {
   readonly scheme: Scheme;
-  /** The name and port, in their usual spelling. */
+  /** The name and port, in normal form. */
   readonly authority: string;
-  /** The target as it is written to who has that name: a path and query, or `*`. */
+  /** The target in origin form, a path and query, or `*`. */
   readonly target: string;
 }
 
 const ABSOLUTE = /^(https?):\/\/([^/?]*)(.*)$/i;
 
-/** Reads a target that has a scheme; undefined when it is not one of those that are served. */
+/** Reads a target that has a scheme; undefined when it is not http or https, or its authority is malformed. */
 export function readAbsoluteTarget(method: string, target: string): AbsoluteTarget | undefined {
   const parts = ABSOLUTE.exec(target);
   if (parts === null) return undefined;
@@ -85,13 +85,13 @@ export function readAbsoluteTarget(method: string, target: string): AbsoluteTarg
   return { scheme, authority: usualAuthority(authority, scheme), target: path };
 }
 
-/** Why a target's characters are not to be passed on: bytes above ASCII that are no UTF-8 are read in many ways. */
+/** Refuses bytes above ASCII that are not valid UTF-8: programs decode them differently. */
 export function checkTargetBytes(target: string, { utf8Targets }: LineRules): Refusal | undefined {
   if (utf8Targets === 'refuse' || !/[\x80-\xff]/.test(target)) return undefined;
   return isUtf8(Buffer.from(target, 'latin1')) ? undefined : REFUSALS.target;
 }
 
-/** Whether a head's target is longer than it may be, as far as it is there. */
+/** Whether a head's target is too long, as far as it has arrived. */
 export function isUrlTooLong(text: string, { maxUrlSize }: Pick<LineRules, 'maxUrlSize'>): boolean {
   const target = text.indexOf(' ') + 1;
   const end = text.indexOf(' ', target);
@@ -103,7 +103,7 @@ const SPACELESS = '[^ \\t\\v\\f\\r\\n]';
 const ANY_VERSION = new RegExp(`^${SPACELESS}+ ${SPACELESS}+ HTTP/${SPACELESS}*$`);
 const LOOSE_LINE = new RegExp(`^${METHOD}+ ${SPACELESS}+ HTTP/1\\.\\d$`);
 
-/** Why a head begins with what is no request line, or is longer than it may be. */
+/** The refusal for an invalid or too long request line. */
 export function refuseRequestLine(text: string, rules: LineRules): Refusal {
   if (LONG_METHOD.test(text)) return REFUSALS.methodUnknown;
   if (isUrlTooLong(text, rules)) return REFUSALS.urlSize;
@@ -112,15 +112,15 @@ export function refuseRequestLine(text: string, rules: LineRules): Refusal {
   return LOOSE_LINE.test(line) ? REFUSALS.target : REFUSALS.requestLine;
 }
 
-/** Why a head is refused that is longer than heads may be. */
+/** The refusal for a head above the size limit. */
 export function refuseLongHead(text: string, rules: LineRules): Refusal {
   if (LONG_METHOD.test(text)) return REFUSALS.methodUnknown;
   return isUrlTooLong(text, rules) ? REFUSALS.urlSize : REFUSALS.headSize;
 }
 
 /**
- * Looks at a request line that may not be whole yet: gives a refusal when more bytes can't make it right, so
- * that a client does not wait for nothing (HTTP/0.9, garbage), else undefined.
+ * Checks a request line that may be incomplete: refuses it if no further bytes can make it valid, so that such a
+ * client (HTTP/0.9, garbage) does not wait in vain; else undefined.
  * @param text latin1, from the head's first byte on
  */
 export function checkPartialLine(text: string, rules: LineRules): Refusal | undefined {

@@ -9,20 +9,20 @@ export type AnswerFraming = 'none' | 'length' | 'chunked' | 'close';
 /** The head of an answer. */
 export interface ResponseHead {
   readonly status: number;
-  /** As it came; may be empty. */
+  /** As received; may be empty. */
   readonly reason: string;
-  /** Name, value, name, value, … as they came; but one Content-Length where equal ones were repeated. */
+  /** Name, value, name, value, … as received, except that equal Content-Lengths are merged into one. */
   readonly headers: readonly string[];
   readonly framing: AnswerFraming;
   /** Bytes of the body when `framing` is `length`, else 0. */
   readonly length: number;
   /** Whether the host keeps the connection after this answer. */
   readonly isKeptAlive: boolean;
-  /** The seconds of `Keep-Alive: timeout=`; Infinity when the host does not say. */
+  /** The seconds of `Keep-Alive: timeout=`; Infinity when absent. */
   readonly keepAliveSeconds: number;
-  /** Where among `headers` the host's load report stands; `NO_LOAD`, or `SEVERAL_LOADS` when there are more than one. */
+  /** Index of the load report in `headers`; `NO_LOAD` without one, `SEVERAL_LOADS` with more than one. */
   readonly loadAt: number;
-  /** Whether the host said when it answered. */
+  /** Whether the host sent a Date. */
   readonly hasDate: boolean;
   /** Status line and header lines as clients of HTTP/1.1 get them; undefined until `answerHead` composes them. */
   passed: string | undefined;
@@ -31,7 +31,7 @@ export interface ResponseHead {
 /** An answer without a load report. */
 export const NO_LOAD = -1;
 
-/** An answer with more than one, which contradict each other. */
+/** An answer with more than one load report: none of them is used. */
 export const SEVERAL_LOADS = -2;
 
 const HEAD = new RegExp(
@@ -39,14 +39,14 @@ const HEAD = new RegExp(
 );
 
 /**
- * Reads a head; undefined when it is not one that every parser reads in the same way.
+ * Reads a head; undefined unless every parser would read it in the same way.
  * @param text latin1, ends with CRLF CRLF
- * @param isHead whether the request's method was HEAD: the answer then has no body, whatever it says
+ * @param isHead whether the request's method was HEAD: the answer then has no body, whatever its headers say
  */
 export function readResponseHead(text: string, isHead: boolean): ResponseHead | undefined {
   const line = HEAD.exec(text);
   if (line === null) return undefined;
-  // A later version is read as the last that is known (RFC 9110, section 2.5).
+  // A higher minor version is read as the highest that is known (RFC 9110, section 2.5).
   const minorVersion = line[1] === '0' ? 0 : 1;
   const status = Number(line[2]);
   let headers = splitLines(text, text.indexOf('\r\n') + 2, text.length - 2);
@@ -69,7 +69,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
         const lower = name.toLowerCase();
         if (lower === 'keep-alive') keepAliveSeconds = Math.min(keepAliveSeconds, readKeepAlive(value));
         if (lower !== 'connection') break;
-        // `close` wins, whatever else is said on the same line or on another (RFC 9112, section 9.3).
+        // `close` wins over anything else on this line or another (RFC 9112, section 9.3).
         if (value === 'keep-alive') isKeptAlive = true;
         else if (hasToken(value, 'close')) isClosed = true;
         else if (hasToken(value, 'keep-alive')) isKeptAlive = true;
@@ -127,12 +127,12 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   };
 }
 
-/** A longer head (bytes) is not kept to be compared with the next one: idle connections must not hold much memory. */
+/** A head longer than this (bytes) is not kept for comparison: idle connections must not hold much memory. */
 const MAX_KEPT_HEAD = 16 << 10;
 
 /**
- * Reads the heads on one connection. Hosts repeat themselves: a head of the same bytes, for the same kind of request, is
- * the same head, and is not read again.
+ * Reads the heads on one connection. Hosts repeat their heads: one with the same bytes, for the same kind of request, is
+ * returned as the same object and not parsed again.
  */
 export class ResponseHeadReader {
   #text = '';
@@ -151,13 +151,13 @@ export class ResponseHeadReader {
   }
 }
 
-/** The seconds of `timeout=`, however it is written; Infinity without it. */
+/** The seconds of `timeout=`, in any spelling; Infinity without it. */
 function readKeepAlive(value: string): number {
   const seconds = /(?:^|[\t ,;])timeout[\t ]*=[\t "]*(\d{1,9})/i.exec(value)?.[1];
   return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds);
 }
 
-/** The length that all elements of a list say; NaN when they differ, or one is no length. */
+/** The length that all elements of a list agree on; NaN if they differ or one is not a length. */
 function parseLengths(list: string): number {
   let length = Number.NaN;
   for (const element of list.split(',')) {
@@ -168,7 +168,7 @@ function parseLengths(list: string): number {
   return length;
 }
 
-/** The same headers with the length said once, as a number: the first of the lines stays (RFC 9110, section 8.6). */
+/** The same headers with a single Content-Length, in place of the first one (RFC 9110, section 8.6). */
 function withOneLength(headers: readonly string[], length: number): string[] {
   const passed: string[] = [];
   let hasLength = false;

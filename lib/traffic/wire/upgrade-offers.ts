@@ -1,13 +1,13 @@
-// Which other protocols that a client offers to speak are offered to hosts. An offer is no demand: whoever does not want
-// it answers the request as if it were not there (RFC 9110, section 7.8). Pure.
+// Which protocols of a client's Upgrade header are offered to hosts. A server may ignore an offer and answer the request
+// as if it were not there (RFC 9110, section 7.8). Pure.
 
 import { TOKEN_CHARS } from './grammar.js';
 
 const PROTOCOL = new RegExp(`^[${TOKEN_CHARS}]+(?:/[${TOKEN_CHARS}]+)?$`);
 
 /**
- * Never offered to hosts: other versions of HTTP, which would take the requests behind this one out of all rules, and
- * which hosts speak to us by no upgrade (RFC 9113, section 3.1); TLS, which is between us and each side.
+ * Never offered to hosts: other versions of HTTP, whose requests would bypass all rules and which have no upgrade any
+ * more (RFC 9113, section 3.1); TLS, which ends at the balancer on each side.
  */
 const NEVER_PASSED = /^(?:h[23]c?|http|tls)(?:[/-]|$)/i;
 
@@ -16,7 +16,7 @@ export function passedOffers(upgrade: string): string | undefined {
   return joined(upgrade.split(',').filter((protocol) => PROTOCOL.test(protocol.trim()) && !NEVER_PASSED.test(protocol.trim())));
 }
 
-/** The same without WebSocket, which begins with a GET alone (RFC 6455, section 4.1). */
+/** The same without WebSocket, which requires a GET (RFC 6455, section 4.1). */
 export function offersWithoutWebSocket(offers: string): string | undefined {
   return joined(offers.split(',').filter((protocol) => protocol.trim().toLowerCase() !== 'websocket'));
 }

@@ -1,5 +1,5 @@
-// Clients that send or take nothing: each wait has its end and its counter. Times are short, and each test waits
-// for what must happen, not for a time.
+// Clients that send or read nothing: each wait has a timeout and a counter. Timeouts are short, and each test waits for a
+// condition, not for a time.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,7 +16,7 @@ const LONG = Buffer.alloc(32 << 20, '.');
 
 const TIMED_OUT = /^HTTP\/1\.1 408 [^]*"MEERCAT_REQUEST_TIMEOUT"/;
 
-test('a client that says nothing is closed without a word, and one that stops in its head is told', () =>
+test('a client that sends nothing is closed without an answer, and one that stops in its head gets 408', () =>
   withRawProxy(
     answerWith(OK),
     async ({ port, counter }, host) => {
@@ -76,7 +76,7 @@ for (const [framing, text] of [
   ['chunks', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nhe'],
   ['none of it there', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n'],
 ] as const) {
-  test(`a client that stops in its body (${framing}) is told, and so is the host by an end that is none`, () =>
+  test(`a client that stops in its body (${framing}) gets 408, and the host sees an incomplete request`, () =>
     withRawProxy(
       () => undefined,
       async ({ port, counter }, host) => {
@@ -89,7 +89,7 @@ for (const [framing, text] of [
     ));
 }
 
-test('a client that sends its body at a trickle is told when it falls below the rate', () =>
+test('a client that trickles its body gets 408 when it falls below the minimum rate', () =>
   withRawProxy(
     () => undefined,
     ({ port, counter }) =>
@@ -141,7 +141,7 @@ test('a client that takes nothing of its answer is closed', () =>
     { clientTimeoutMs: 2500, responseTimeoutMs: 1500 },
   ));
 
-test('a client that asks on and on and takes no answer is closed, and its requests are not all sent', () =>
+test('a client that keeps sending requests and reads no answer is closed, and not all of its requests are forwarded', () =>
   withProxy(
     (_request, response) => void response.end(Buffer.alloc(1 << 20, '.')),
     ({ port, counter }) =>

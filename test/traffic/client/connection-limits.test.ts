@@ -1,4 +1,4 @@
-// The limits of connections: in all and per client, who counts as one client, and that nothing is left behind.
+// Connection limits: in all and per client, which addresses count as one client, and that no state is left behind.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ const test = suite('connection limits');
 
 const nobody = buildTrust([]);
 
-test('the limit in all comes first, and a place that is free again is given again', () => {
+test('the total limit comes first, and a place that was freed is available again', () => {
   const limits = new ConnectionLimits(2, 1, nobody);
   assert.is(limits.open('192.0.2.1'), 'ok');
   assert.is(limits.open('192.0.2.1'), 'client');
@@ -22,7 +22,7 @@ test('the limit in all comes first, and a place that is free again is given agai
   assert.is(limits.open('192.0.2.1'), 'ok');
 });
 
-test('those that are trusted count in all only', () => {
+test('trusted proxies count towards the total only', () => {
   const limits = new ConnectionLimits(4, 1, buildTrust(['10.0.0.0/8']));
   assert.equal(
     ['10.0.0.1', '10.0.0.1', '::ffff:10.0.0.1', '192.0.2.1', '192.0.2.2'].map((address) => limits.open(address)),
@@ -59,7 +59,7 @@ test('the addresses of an IPv6 /64 are one client, and so is an IPv4 address in 
   assert.is(limits.count, 0);
 });
 
-test('a close too many does not go below zero', () => {
+test('an extra close does not make the count negative', () => {
   const limits = new ConnectionLimits(1, 1, nobody);
   limits.close('192.0.2.1');
   assert.is(limits.count, 0);

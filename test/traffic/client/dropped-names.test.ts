@@ -1,4 +1,4 @@
-// Headers that are left out: each is counted, and said once a minute with how many there were.
+// Dropped headers: each is counted, and one line a minute is logged with their number.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +8,7 @@ import { watchDroppedNames } from '../../../lib/traffic/client/dropped-names.js'
 
 const test = suite('dropped names');
 
-test('the first is said at once, the next ones together after a minute, and each is counted', () => {
+test('the first is logged at once, the next ones together after a minute, and each is counted', () => {
   let nowMs = 5000;
   let counted = 0;
   const said: unknown[] = [];

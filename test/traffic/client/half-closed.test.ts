@@ -84,7 +84,7 @@ for (const [what, text] of [
     ));
 }
 
-test('a client that closes without a word costs nothing', () =>
+test('a client that closes without sending anything has no effect', () =>
   withRawProxy(
     () => undefined,
     async ({ port, counter }, host) => {

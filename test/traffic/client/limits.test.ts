@@ -1,5 +1,5 @@
-// How much of anything is let in: connections in all and per client, requests per host and those that wait,
-// memory, bodies; and requests that come back to where they have been.
+// Limits: connections in all and per client, requests in flight and queued per host, memory, bodies; and forwarding
+// loops.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,7 +21,7 @@ for (const [what, limits, counter] of [
   ['in all', { maxConnections: 3 }, 'refused_connections'],
   ['of one client', { maxConnectionsPerClient: 3 }, 'refused_connections_per_client'],
 ] as const) {
-  test(`connections ${what} beyond the limit are told so, and there is room again when one is gone`, () =>
+  test(`connections ${what} above the limit are refused, and there is room again when one has closed`, () =>
     withRawProxy(
       answerWith(OK),
       async (each) => {
@@ -71,7 +71,7 @@ function withHeld(
   );
 }
 
-test('a request beyond what a host may have waits for its turn, and those beyond the queue are told at once', () =>
+test("a request above a host's in-flight limit waits for its turn, and those beyond the queue are refused at once", () =>
   withHeld(
     async ({ port, counter }, host, answerAll) => {
       const first = [ask(port), ask(port)];
@@ -92,7 +92,7 @@ test('a request beyond what a host may have waits for its turn, and those beyond
     { hostMaxInflight: 2, hostQueue: 2, queueTimeoutMs: 20_000 },
   ));
 
-test('a request that waits too long is told so, with its own counter', () =>
+test('a request that waits too long is refused, with its own counter', () =>
   withHeld(
     async ({ port, counter }, host, answerAll) => {
       const first = ask(port);
@@ -132,7 +132,7 @@ test('a client that goes away while it waits leaves its place to the next one, a
     { hostMaxInflight: 1, hostQueue: 1, queueTimeoutMs: 20_000 },
   ));
 
-test('in want of memory new requests are refused with when to come again, and connections stay', async () => {
+test('when memory is short new requests are refused with Retry-After, and connections stay open', async () => {
   // Of this process, in which the balancer is, so that there is too little for certain.
   const taken = Buffer.alloc(MIN_MEMORY_LIMIT_BYTES, 1);
   await withRawProxy(
@@ -187,7 +187,7 @@ test('a body as large as it may be passes, with a length and in chunks', () =>
     { maxBodySize: 10 },
   ));
 
-test('a request that comes back to a balancer where it has been is answered 508 instead of going round for ever', async () => {
+test('a request that returns to a balancer it has passed gets 508 instead of looping for ever', async () => {
   const port = await freePort();
   await withBalancer({ port, statics: [{ name: 'self', url: `http://127.0.0.1:${port}` }] }, async (each) => {
     const { status, body } = await ask(port);

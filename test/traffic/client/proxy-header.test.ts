@@ -1,4 +1,4 @@
-// PROXY headers end to end: taken from peers that are trusted, and from nobody else.
+// PROXY headers end to end: accepted only from trusted peers.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,7 +21,7 @@ const V2 = Buffer.concat([
   Buffer.from([0x11, 0x5c, 0, 80]),
 ]).toString('latin1');
 
-test('the client that a trusted peer names is told to the host, and its own claims are dropped', () =>
+test('the host gets the client address that a trusted peer names, and the claims of that client are dropped', () =>
   withRawProxy(
     answerWith(OK),
     async ({ port }, host) => {
@@ -35,7 +35,7 @@ test('the client that a trusted peer names is told to the host, and its own clai
     TRUSTING,
   ));
 
-test('the host is told the port that the client connected to: the one of the PROXY header, or ours where it names none', () =>
+test('the host gets the port that the client connected to: from the PROXY header, or ours if it names none', () =>
   withRawProxy(
     answerWith(OK),
     async ({ port }, host) => {
@@ -91,7 +91,7 @@ test('from a peer that is not trusted a PROXY header is no request', () =>
     { isProxyAccepted: true, trust: ['192.0.2.0/24'] },
   ));
 
-test('a trusted peer whose header does not come in time is let go', () =>
+test('a trusted peer whose header does not arrive in time is closed', () =>
   withRawProxy(
     answerWith(OK),
     async ({ port, counter }) => {

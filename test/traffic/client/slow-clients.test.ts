@@ -1,5 +1,5 @@
-// A thousand clients that send their head at a trickle and a thousand that send their body so: good traffic goes
-// on, and the slow ones are told and closed when their time is up.
+// A thousand clients that trickle their head and a thousand that trickle their body: good traffic is served, and the slow
+// clients get an answer and are closed at their deadline.
 
 import { connect, type Socket } from 'node:net';
 import { suite } from 'uvu';
@@ -62,7 +62,7 @@ function open(port: number, opening: string, clients: SlowClient[]): Promise<voi
   });
 }
 
-test('a thousand slow heads and a thousand slow bodies at once harm nobody else, and end on time', () =>
+test('a thousand slow heads and a thousand slow bodies at once do not affect other clients, and time out', () =>
   withProxy(
     (request, response) => void request.resume().on('end', () => response.end('good')),
     ({ port, counter, health }) =>

@@ -1,4 +1,4 @@
-// A host that dies under load: every balancer notices by itself, and hardly a client does.
+// A host that dies under load: every balancer detects it by itself, and hardly any client is affected.
 
 import { Agent, createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';

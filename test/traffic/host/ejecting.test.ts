@@ -1,5 +1,5 @@
-// A balancer in front of a host that fails and one that serves: who is ejected for what, that its share goes to
-// the other one, and that it is back once it is well.
+// A balancer in front of a failing host and a good one: which failures eject a host, that its share goes to the other
+// one, and that it returns once it is healthy.
 
 import { createServer, type Server } from 'node:http';
 import { suite } from 'uvu';
@@ -62,7 +62,7 @@ for (const [counter, bad, isRetried] of [
     }));
 }
 
-test('a host that does not answer in time is out after as many failures as were told', () =>
+test('a host that does not answer in time is ejected after the configured number of failures', () =>
   withPair(
     () => undefined,
     async (each) => {
@@ -109,7 +109,7 @@ test('clients that go away do not eject a host', () =>
     { ejectAfter: 1 },
   ));
 
-test('when all hosts are out they are used all the same', () =>
+test('when all hosts are out they are still used', () =>
   withRawHost(answerWith('HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno'), ({ url }) =>
     withBalancer({ statics: [{ name: 'only', url }], ejectAfter: 1, ...LONG }, async (each) => {
       for (let i = 0; i < 5; i++) assert.is((await ask(each.port)).status, 500);
@@ -117,7 +117,7 @@ test('when all hosts are out they are used all the same', () =>
     }),
   ));
 
-test('a host that refuses is out at once, costs no request, and is back when a probe finds it', async () => {
+test('a host that refuses connections is ejected at once, fails no request, and returns when a probe succeeds', async () => {
   const port = await freePort();
   let late: Server | undefined;
   try {
@@ -151,7 +151,7 @@ test('a host that refuses is out at once, costs no request, and is back when a p
   }
 });
 
-test('retries end where their budget does: a fleet that dies is not asked twice for everything', () =>
+test('the retry budget limits retries: dying hosts do not get every request twice', () =>
   withRawHost(
     ({ socket }) => void socket.resetAndDestroy(),
     (first) =>

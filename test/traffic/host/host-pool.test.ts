@@ -1,5 +1,5 @@
-// What the pool holds against its hosts: who is ejected, told to the fleet, probed and let in again; and how a
-// host ends that left the table.
+// The pool's verdicts on its hosts: ejection, its report to the fleet, probes and the return; and how a host that left the
+// table is released.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ import { buildTrafficStage } from '../../support/traffic-context.js';
 
 const test = suite('host pool');
 
-test('a host that refuses is ejected at once, and told to the fleet once', () =>
+test('a host that refuses connections is ejected at once, and reported to the fleet once', () =>
   withStage(async (stage) => {
     const { columns, said } = stage.traffic;
     await stage.tell({ outcomes: [ends('connect-failed'), ends('ok')] });
@@ -35,7 +35,7 @@ test('a host is ejected after failures in a row, fast errors of its own among th
     assert.equal([ejections, answered], [1, 9]);
   }));
 
-test('an ejected host is probed when its time is up, and is in again when it is well', async () => {
+test('an ejected host is probed when its time is up, and returns when it is healthy', async () => {
   let isWell = false;
   let probes = 0;
   const nowMs = { value: 5000 };
@@ -68,7 +68,7 @@ test('an ejected host is probed when its time is up, and is in again when it is 
   }
 });
 
-test('a host that left the table ends with its last request', () =>
+test('a host that left the table is released with its last request', () =>
   withStage((stage) => {
     const { pool, said } = stage.traffic;
     const host = pool.get(0) as Host;
@@ -88,7 +88,7 @@ test('a host that left the table ends with its last request', () =>
     assert.equal([pool.known(), pool.leaving()], [[], []]);
   }));
 
-test('a host in a slot that another one had has nothing of what was held against that one', () =>
+test('a host does not inherit the failures of the previous host in its slot', () =>
   withStage((stage) => {
     const { pool, columns } = stage.traffic;
     pool.remove(0);

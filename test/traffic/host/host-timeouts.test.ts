@@ -1,5 +1,5 @@
-// Hosts that answer, take or accept nothing: each wait has its end and its counter. Times are short, and each test
-// waits for what must happen, not for a time.
+// Hosts that answer, read or accept nothing: each wait has a timeout and a counter. Timeouts are short, and each test
+// waits for a condition, not for a time.
 
 import { connect, type Socket } from 'node:net';
 import { suite } from 'uvu';
@@ -14,7 +14,7 @@ const test = suite('timeouts of hosts');
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 const NO_ANSWER = /^HTTP\/1\.1 504 [^]*"MEERCAT_HOST_TIMEOUT"/;
 
-test('a host that says nothing costs a 504, for each method', () =>
+test('a host that sends nothing gives a 504, for each method', () =>
   withRawProxy(
     () => undefined,
     async ({ port, counter }, host) => {
@@ -39,7 +39,7 @@ test('a host whose head comes byte by byte has no more time for it', () =>
     { responseTimeoutMs: 300 },
   ));
 
-test('a host that takes nothing of a body costs a 504', () =>
+test('a host that reads nothing of a body gives a 504', () =>
   withRawProxy(
     ({ socket }) => void socket.pause(),
     ({ port, counter }) =>
@@ -90,7 +90,7 @@ test("a host that does not accept a connection in time is another one's turn", (
     ),
   ));
 
-test('a single host that does not accept a connection costs a 502', () =>
+test('a single host that does not accept a connection gives a 502', () =>
   withDeafPort((deaf) =>
     withBalancer({ statics: [{ name: 'deaf', url: `http://127.0.0.1:${deaf}` }], connectTimeoutMs: 200 }, async ({ port, counter }) => {
       const { status, body } = await ask(port);

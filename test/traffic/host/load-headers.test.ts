@@ -1,5 +1,5 @@
-// Load reports in answers of hosts: found in the head, read at most so often, gathered, and taken out of what the
-// client gets, in heads and in trailers. Time stands still unless the test moves it; then on real sockets.
+// Load reports in hosts' answers: found in heads and trailers, read at a limited rate, batched, and removed from the
+// client's answer. With a clock that the test moves, then on real sockets.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -86,7 +86,7 @@ test('one is handed on as the host’s figures, and the client does not get it',
   assert.equal(stage.counts, { inband_read: 1 });
 });
 
-test('told so, the client gets it', () => {
+test('the client gets it if that is configured', () => {
   const stage = new Stage(true);
   const line = 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5';
   assert.equal(stage.answer(line), line.split(': '));
@@ -159,7 +159,7 @@ test('trailers carry it as well', async () => {
   assert.is(stage.reports[0]?.cpu, 0.5);
 });
 
-test('a client of a balancer gets no load report unless it is told to pass them', async () => {
+test('a client of a balancer gets no load report unless the balancer is configured to pass them', async () => {
   const host = (_request: unknown, response: import('node:http').ServerResponse): void =>
     void response.writeHead(200, { 'Endpoint-Load-Metrics': 'JSON {"cpu_utilization":0.5}', 'X-Other': '1' }).end('ok');
   for (const isLoadHeaderKept of [false, true]) {

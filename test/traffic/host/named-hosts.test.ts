@@ -82,7 +82,7 @@ async function withNamedHost(
   }
 }
 
-/** Which addresses answered so many requests, one after the other. */
+/** The addresses that answered this many requests, one after the other. */
 async function answers(port: number, requests: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < requests; i++) {
@@ -156,7 +156,7 @@ test('new connections are spread over all addresses of a name', () =>
     );
   }));
 
-test('an address that refuses costs no request and nothing is held against the host, as long as another one answers', () =>
+test('an address that refuses fails no request and does not count against the host while another one answers', () =>
   withAddresses(['127.0.0.3'], async (hostPort) => {
     const names = { found: ['127.0.0.2', '127.0.0.3', '127.0.0.4'] };
     await withNamedHost(
@@ -170,7 +170,7 @@ test('an address that refuses costs no request and nothing is held against the h
     );
   }));
 
-test('a host of which no address answers has failed, and is found again where its name says', () =>
+test('a host with no answering address has failed, and is found again once its name resolves elsewhere', () =>
   withAddresses(['127.0.0.4'], async (hostPort) => {
     const names = { found: ['127.0.0.2', '127.0.0.3'] };
     await withNamedHost(hostPort, names, async ({ port, count }) => {

@@ -17,7 +17,7 @@ const BODY = 'ok';
 const BEFORE = 'HTTP/1.1 200 OK\r\nX-Long: ';
 const AFTER = `\r\nContent-Length: ${BODY.length}\r\n\r\n`;
 
-/** How long the value is that makes a head of so many bytes. */
+/** The length of a value that makes a head of this many bytes. */
 const longFor = (headBytes: number): number => headBytes - BEFORE.length - AFTER.length;
 
 /** An answer whose head has exactly this many bytes. */

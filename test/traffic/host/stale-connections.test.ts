@@ -1,6 +1,6 @@
-// Kept connections that the host has just closed: nobody's failure. What may be sent again goes out on a new connection
-// to the same host, outside the retry budget and without a word against the host; what may have been done is never
-// sent twice. The races are made by hosts that close where it hurts, and by sockets of which nothing was read yet.
+// Kept connections that the host has just closed, which is not a failure. If a request may be sent twice, it goes out on a
+// new connection to the same host, outside the retry budget and without counting against the host; a request that may have
+// been processed is never sent twice. Hosts that close at the worst moment, and unread sockets, produce the races.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -38,7 +38,7 @@ const ENDS: readonly (readonly [string, (connection: RawConnection) => void])[] 
 ];
 
 for (const [how, end] of ENDS) {
-  test(`a request that meets a kept connection which ${how} is sent once more, and nobody hears of it`, () =>
+  test(`a request that meets a kept connection which ${how} is sent once more, and no failure is counted`, () =>
     withRawProxy(
       onceEach(end),
       async ({ port, counter }, host) => {
@@ -150,7 +150,7 @@ test('a request that may not be sent twice takes no connection that was idle for
     { hostKeepAliveTimeoutMs: 60_000 },
   ));
 
-test('the end of an empty body can be taken only once, too: such a request is not sent again', () =>
+test('the end of an empty body can be read only once too: such a request is not sent again', () =>
   withRawProxy(
     onceEach((connection) => connection.reset()),
     async ({ port, counter }) => {

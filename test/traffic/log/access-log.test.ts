@@ -1,4 +1,4 @@
-// The lines of the access log: both formats by tables, and that nobody can forge one, whatever a client sends.
+// The lines of the access log: tables for both formats, and that no client can forge a line.
 
 import { join } from 'node:path';
 import { readFileSync, renameSync } from 'node:fs';
@@ -36,7 +36,7 @@ const RECORD: AccessRecord = {
   startedEpochMs: Date.UTC(2026, 10, 24, 16, 30, 0, 250),
 };
 
-/** Of a request of which not even the request line was read. */
+/** A request whose request line was not even read. */
 const NOTHING: AccessRecord = {
   ...RECORD,
   id: '',
@@ -62,7 +62,7 @@ const NOTHING: AccessRecord = {
 const common = (record: Partial<AccessRecord>) => formatAccess('common', { ...RECORD, ...record });
 const json = (record: Partial<AccessRecord>) => JSON.parse(formatAccess('json', { ...RECORD, ...record })) as Record<string, unknown>;
 
-test('common is the combined format with more behind it', () => {
+test('common is the combined format, followed by name=value pairs', () => {
   assert.is(
     common({}),
     '192.0.2.1 - - [24/Nov/2026:16:30:00 +0000] "GET /x?y=1 HTTP/1.1" 200 123 "https://example.org/" "curl/8.5"' +
@@ -70,14 +70,14 @@ test('common is the combined format with more behind it', () => {
   );
 });
 
-test('common shows with - and 000 what there is not', () => {
+test('common writes - and 000 for missing values', () => {
   assert.is(
     common(NOTHING),
     '- - - [24/Nov/2026:16:30:00 +0000] "-" 000 0 "-" "-" host=- attempts=0 queue=- connect=- first=- total=- in=0 outcome=- code=- reason="-" id=-\n',
   );
 });
 
-test('common has the date of each record, whatever the last one had', () => {
+test('common has the date of each record, whatever the date of the last one', () => {
   const dateOf = (epochMs: number) => /\[(.*?)\]/.exec(common({ startedEpochMs: epochMs }))?.[1];
   const second = Date.UTC(2024, 1, 29, 23, 59, 59);
   assert.is(dateOf(second), '29/Feb/2024:23:59:59 +0000');
@@ -86,7 +86,7 @@ test('common has the date of each record, whatever the last one had', () => {
   assert.is(dateOf(second), '29/Feb/2024:23:59:59 +0000');
 });
 
-test('json has stable names, units in names, and null for what was not reached', () => {
+test('json has stable names, units in names, and null for stages that were not reached', () => {
   assert.equal(json({}), {
     time: '2026-11-24T16:30:00.250Z',
     client: '192.0.2.1',
@@ -117,7 +117,7 @@ test('json has stable names, units in names, and null for what was not reached',
   assert.equal([nothing['http_version'], nothing['status'], nothing['tls']], ['1.0', 0, true]);
 });
 
-test('what a client says is escaped byte by byte', () => {
+test('text from a client is escaped byte by byte', () => {
   const table: readonly [string, string][] = [
     ['"', '\\x22'],
     ['\\', '\\x5c'],
@@ -173,7 +173,7 @@ test('no field can forge a line or another field', () => {
   }
 });
 
-test('whatever bytes come, a line is printable ASCII with one line end, and JSON gives them back', () => {
+test('for any input a line is printable ASCII with one line end, and JSON decodes to the input', () => {
   const random = new Random(7);
   for (let round = 0; round < 5000; round++) {
     const text = String.fromCharCode(...Array.from({ length: random.below(30) }, () => random.below(round % 2 === 0 ? 256 : 65_536)));
@@ -183,7 +183,7 @@ test('whatever bytes come, a line is printable ASCII with one line end, and JSON
   }
 });
 
-test('off opens nothing; a file gets the lines of its format, also after rotation', async () => {
+test('off opens nothing; a file receives lines in its format, also after rotation', async () => {
   assert.is(
     openAccessLog('off', '/nowhere/at/all', () => undefined),
     undefined,
@@ -201,7 +201,7 @@ test('off opens nothing; a file gets the lines of its format, also after rotatio
   });
 });
 
-test('a file that cannot be opened is refused by a line that names the flag', () => {
+test('a file that cannot be opened is refused with a message that names the flag', () => {
   assert.throws(
     () => openAccessLog('common', '/nowhere/at/all', () => undefined),
     /^--access-log-file \/nowhere\/at\/all: its directory does not exist$/,

@@ -1,4 +1,4 @@
-// What the access log says of requests that went different ways, read from the file that a balancer wrote.
+// The access log of requests with different outcomes, read from the file that a balancer wrote.
 
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -13,7 +13,7 @@ const test = suite('logged requests');
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-test('a line tells of each request how it ended: answered, refused, failed by the client, left by it', () =>
+test('each request has a line with its outcome: answered, refused, failed by the client, abandoned by it', () =>
   withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     await withRawProxy(

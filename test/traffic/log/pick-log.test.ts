@@ -1,4 +1,4 @@
-// The log of picks and who tells from it: what is remembered, what is forgotten, and that a dry run counts for nothing.
+// The pick log and the explainer: what is remembered, what is forgotten, and that a dry run has no side effects.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -27,7 +27,7 @@ const VIEW = buildView(3, {
 });
 const named = (slot: number): string => `h${slot}`;
 
-/** One request with one pick that looks at these slots. */
+/** One request with one pick that examines these slots. */
 function logOne(log: PickLog, ...looks: readonly (readonly [slot: number, look: number, score: number])[]): number {
   const request = log.open(1000, 'GET /', 5, true);
   log.begin(request, 1, 'adaptive', VIEW, 1000, -1);
@@ -36,7 +36,7 @@ function logOne(log: PickLog, ...looks: readonly (readonly [slot: number, look: 
   return request;
 }
 
-test('a pick is told with the figures of that moment, the one that was taken first, and each host once', () => {
+test('a pick is explained with the figures of its time, the picked host first, and each host once', () => {
   const log = new PickLog(() => true, 8);
   const request = logOne(
     log,
@@ -62,12 +62,12 @@ test('a pick is told with the figures of that moment, the one that was taken fir
   assert.equal(log.request(request), { atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true });
 });
 
-test('the last requests are remembered, and one whose hosts are overwritten is told as forgotten', () => {
+test('the last requests are remembered, and one whose hosts are overwritten is reported as forgotten', () => {
   const log = new PickLog(() => false, 8);
   for (let i = 1; i <= 30; i++) assert.is(logOne(log, [0, LOOK.eligible, i]), i);
   for (let i = 1; i <= 30; i++)
     assert.equal([log.request(i) !== undefined, log.picksOf(i, named).length > 0, log.hadPicks(i)], [i > 22, i > 14, i > 22], String(i));
-  // 64 looks have room: with these, the picks before have lost their hosts.
+  // There is room for 64 looks: these overwrite the hosts of the earlier picks.
   const greedy = logOne(log, ...Array.from({ length: 60 }, (_, i) => [i % 3, LOOK.eligible, i] as const));
   assert.equal([log.picksOf(30, named).length, log.picksOf(25, named).length, log.hadPicks(25)], [1, 0, true]);
   assert.is(log.picksOf(greedy, named)[0]?.looked.length, 3);
@@ -140,7 +140,7 @@ async function withExplainer(
   }
 }
 
-test('a request is explained by its id, forgotten after so many others, and an id that was never given is not known', () =>
+test('a request is explained by its id and forgotten once overwritten, and an id that was never assigned is unknown', () =>
   withExplainer(async ({ explainer, request }) => {
     await request();
     const { picks, id, className } = explained(explainer.answer({ id: '0123abcd-1' }));
@@ -157,7 +157,7 @@ test('a request is explained by its id, forgotten after so many others, and an i
     );
   }));
 
-test('a request that was refused before a pick is known as such; a host without room and nobody at all are told', () =>
+test('a request refused before a pick is reported as unpicked; a full host and a pick without any host are explained', () =>
   withExplainer(async ({ explainer, request, stage, log }) => {
     stage.columns.inflight.fill(10);
     await request();
@@ -177,7 +177,7 @@ test('a request that was refused before a pick is known as such; a host without 
     assert.is(explainer.answer({ id: '0123abcd-3' }).status, 'unpicked');
   }, 10));
 
-test('a host that took the place of another is not named for it', () =>
+test('a host that took over a slot is not named for the previous host of the slot', () =>
   withExplainer(async ({ explainer, request, stage }) => {
     await request();
     for (const slot of [0, 1]) {
@@ -191,7 +191,7 @@ test('a host that took the place of another is not named for it', () =>
     assert.match(explained(explainer.answer({ id: '0123abcd-2' })).picks[0]?.picked ?? '', /^new[01]$/);
   }));
 
-test('a dry run needs no access log, counts nothing, begins nothing, and moves no turn', () => {
+test('a dry run needs no access log, counts nothing, starts nothing, and does not advance round-robin', () => {
   const stage = buildTrafficStage(() => 1000);
   try {
     for (const slot of [0, 1, 2]) {
@@ -214,9 +214,9 @@ test('a dry run needs no access log, counts nothing, begins nothing, and moves n
   }
 });
 
-test('a request that failed is explained with its reasons, also when its picks are forgotten', () =>
+test('a failed request is explained with its reasons, even after its picks are forgotten', () =>
   withExplainer(async ({ explainer, request, stage }) => {
-    // Nobody can be picked.
+    // No host can be picked.
     for (const list of stage.columns.lists) list[0] = 0;
     await request('/lost');
     for (const list of stage.columns.lists) list[0] = 2;
@@ -230,7 +230,7 @@ test('a request that failed is explained with its reasons, also when its picks a
     assert.equal(explained(explainer.answer({ id: '0123abcd-a' })).failures, []);
   }));
 
-test('ids are short and told apart', () => {
+test('ids are short and unique', () => {
   const ids = { prefix: '0123abcd' };
   assert.equal(
     [1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids, request)),

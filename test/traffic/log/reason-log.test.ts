@@ -1,4 +1,4 @@
-// The log of reasons at `debug`: how many lines it writes, by a clock that the test moves; and what the failure log keeps.
+// The log of reasons at `debug`: its rate limit, with a clock that the test moves; and what the failure log keeps.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +8,7 @@ import { ReasonLog } from '../../../lib/traffic/log/reason-log.js';
 
 const test = suite('reason log');
 
-test('after fifty lines at once there are ten a second, and each says how many were left out before it', () => {
+test('after a burst of fifty lines it writes ten a second, and each says how many were left out before it', () => {
   let nowMs = 1000;
   const lines: (readonly [level: string, message: string, fields: LogFields])[] = [];
   const log = new ReasonLog(
@@ -28,7 +28,7 @@ test('after fifty lines at once there are ten a second, and each says how many w
   }
   assert.is(lines.length, 61);
   assert.is(lines[51]?.[2]?.['left_out'], 99 + 99);
-  // An hour later there is room for no more than before.
+  // An hour later the burst is no larger than before.
   nowMs += 3_600_000;
   for (let i = 0; i < 500; i++) log.note('request refused', { reason: 'x' });
   assert.is(lines.length, 111);

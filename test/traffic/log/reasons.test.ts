@@ -1,5 +1,5 @@
-// Why a request was refused or failed, as a balancer writes it: a field of the access log, and a line of its log at
-// `debug`. Each reason is brought about by real clients and hosts.
+// Why a request was refused or failed, in the access log's `reason` and in a log line at `debug`. Real clients and hosts
+// produce each reason.
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -23,7 +23,7 @@ const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 /** A line of the access log. */
 type Line = Readonly<Record<string, unknown>>;
 
-/** The lines of an access log, when there are so many. */
+/** The lines of an access log, once it has this many. */
 function logged(file: string, count: number): Promise<Line[]> {
   return until(
     () => {
@@ -36,7 +36,7 @@ function logged(file: string, count: number): Promise<Line[]> {
 
 const told = ({ outcome, code, reason }: Line): unknown[] => [outcome, code, reason];
 
-/** What lines of reasons begin with; others at `debug` are of Redis, which is not there. */
+/** The messages of reason lines; other lines at `debug` are about Redis, which is not running. */
 const EVENTS = /^(?:request|host|connection|client) (?:refused|failed|given up)/;
 
 /** The lines of reasons at `debug` so far, each as its message and its fields. */
@@ -59,7 +59,7 @@ function withLogs(
   });
 }
 
-test('what is refused before it is a request has an id and a reason in the access log, and a line at debug', () =>
+test('input refused before it becomes a request has an id and a reason in the access log, and a line at debug', () =>
   withLogs(
     answerWith(OK),
     async (each, file) => {
@@ -85,7 +85,7 @@ test('what is refused before it is a request has an id and a reason in the acces
     { oddNames: 'refuse' },
   ));
 
-test('the common format has the reason between quotes, and nothing that was sent ends them', () =>
+test('the common format quotes the reason, and no input can end the quotes', () =>
   withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     await withRawProxy(
@@ -109,7 +109,7 @@ const BAD_ANSWERS: readonly (readonly [answer: string, outcome: string, code: st
 ];
 
 for (const [answer, outcome, code, reason] of BAD_ANSWERS) {
-  test(`a host's ${JSON.stringify(answer.slice(0, 60))} is told as ${reason}`, () =>
+  test(`a host's ${JSON.stringify(answer.slice(0, 60))} is logged as ${reason}`, () =>
     withLogs(
       (connection) => {
         if (hasHead(connection)) connection.socket.end(answer, 'latin1');
@@ -128,7 +128,7 @@ for (const [answer, outcome, code, reason] of BAD_ANSWERS) {
     ));
 }
 
-test('a host that can not be reached, and one whose certificate nobody vouches for, say so', () =>
+test('an unreachable host and an untrusted certificate are logged with their errors', () =>
   withTempDir((dir) =>
     withCertificates(async ({ cert, key }) => {
       const secure = createServer({ cert, key }, (_request, response) => void response.end('ok'));
@@ -153,7 +153,7 @@ test('a host that can not be reached, and one whose certificate nobody vouches f
     }),
   ));
 
-test('who is late is told with the flag that sets the time', () =>
+test('a timeout is logged with the flag that sets it', () =>
   withLogs(
     (connection) => {
       if (!/silent|late/.test(connection.text)) answerWith(OK)(connection);
@@ -175,7 +175,7 @@ test('who is late is told with the flag that sets the time', () =>
     { clientTimeoutMs: 300, headerTimeoutMs: 500, responseTimeoutMs: 700 },
   ));
 
-test('a client that sends nothing is in the log at debug alone', () =>
+test('a client that sends nothing is logged at debug only', () =>
   withLogs(
     answerWith(OK),
     async (each, file) => {
@@ -191,7 +191,7 @@ test('a client that sends nothing is in the log at debug alone', () =>
     { headerTimeoutMs: 300 },
   ));
 
-test('a client that does not read its answer is told as such, with the status that it got', () =>
+test('a client that does not read its answer is logged with that reason and the status it was sent', () =>
   withLogs(
     answerWith(`HTTP/1.1 200 OK\r\nContent-Length: ${64 << 20}\r\n\r\n${'x'.repeat(32 << 20)}`),
     async (each, file) => {
@@ -210,7 +210,7 @@ test('a client that does not read its answer is told as such, with the status th
     { clientTimeoutMs: 300 },
   ));
 
-test('who speaks no TLS where it is spoken, or sends no PROXY header where one is due, is in the log at debug', () =>
+test('a failed TLS handshake or a missing PROXY header is logged at debug', () =>
   withCertificates(async ({ certFile, keyFile }) => {
     await withLogs(
       answerWith(OK),
@@ -235,7 +235,7 @@ test('who speaks no TLS where it is spoken, or sends no PROXY header where one i
     );
   }));
 
-test('one connection too many has a line as well', () =>
+test('a connection above the limit is logged', () =>
   withLogs(
     answerWith(OK),
     async ({ port }, file) => {
@@ -253,7 +253,7 @@ test('one connection too many has a line as well', () =>
     { maxConnections: 1 },
   ));
 
-test('a request that no host can take says so', () =>
+test('a request that no host can take is logged with that reason', () =>
   withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     await withBalancer({ accessLog: 'json', accessLogFile: file }, async ({ port }) => {
@@ -264,7 +264,7 @@ test('a request that no host can take says so', () =>
     ]);
   }));
 
-test('above debug nothing of this is in the log', () =>
+test('above debug no reasons are logged', () =>
   withLogs(
     answerWith(OK),
     async (each) => {
@@ -274,7 +274,7 @@ test('above debug nothing of this is in the log', () =>
     { logLevel: 'info' },
   ));
 
-test('a flood of bad requests is a few lines at debug, which say how many were left out', () =>
+test('a flood of bad requests writes a few lines at debug, which say how many were left out', () =>
   withLogs(answerWith(OK), async (each, file) => {
     for (let i = 0; i < 200; i++) await exchangeRaw(each.port, 'G(T / HTTP/1.1\r\nHost: x\r\n\r\n');
     assert.is((await logged(file, 200)).length, 200);
@@ -283,7 +283,7 @@ test('a flood of bad requests is a few lines at debug, which say how many were l
     assert.ok(lines.length >= 50 && lines.length + leftOut <= 200, `${lines.length} lines, ${leftOut} left out`);
   }));
 
-test('the client behind trusted proxies is told, with the peer beside it; one that is not trusted is told alone', () =>
+test('behind a trusted proxy the client is logged together with the peer; for an untrusted peer only the peer is', () =>
   withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
     const forwarded = 'X-Forwarded-For: 6.6.6.6, 203.0.113.7, 127.0.0.2\r\n';

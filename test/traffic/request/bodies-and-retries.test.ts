@@ -43,7 +43,7 @@ async function withRelay<T>(port: number, delayMs: number, fn: (port: number) =>
   }
 }
 
-test('a body that comes while a stale connection is replaced goes out after its head, and is no request of its own', () =>
+test('a body that arrives while a stale connection is replaced is sent after its head, and not as a request of its own', () =>
   withCertificates(async ({ caFile, cert, key }) => {
     const seen: string[] = [];
     let client: RawClient | undefined;
@@ -101,7 +101,7 @@ test('no part of a body is lost while a request waits for another host', async (
         text += bytes.toString('latin1');
         if (!text.includes('\r\n\r\n')) return;
         if (text.startsWith('PUT')) {
-          // Nobody can connect to it any more.
+          // It accepts no more connections.
           first.close();
           socket.resetAndDestroy();
           onPut?.();
@@ -170,7 +170,7 @@ test('no part of a body is lost while a request waits for another host', async (
   }
 });
 
-test('requests sent in one go are one in flight at a time: none waits for itself', () =>
+test('pipelined requests are in flight one at a time: none waits for itself', () =>
   withRawHost(
     (connection) => {
       if (!connection.text.includes('\r\n\r\n')) return;
@@ -218,7 +218,7 @@ test('a drain waits for clients that still read their answers', () =>
       }),
   ));
 
-test('a client that goes after its upload is noticed, although the host was slow to take it', async () => {
+test('a client that goes away after its upload is noticed, even if the host was slow to read it', async () => {
   let got = 0;
   await withRawHost(
     (connection) => {
@@ -248,7 +248,7 @@ test('a client that goes after its upload is noticed, although the host was slow
   );
 });
 
-test('a host that says 101 twice, first without Upgrade, opens no tunnel', () =>
+test('a host that sends 101 twice, first without Upgrade, opens no tunnel', () =>
   withRawHost(
     (connection) => {
       if (!connection.text.includes('\r\n\r\n')) return;

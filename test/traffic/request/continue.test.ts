@@ -1,4 +1,4 @@
-// Expect: 100-continue from end to end: the host decides whether the body is sent, and nobody else.
+// Expect: 100-continue from end to end: only the host decides whether the body is sent.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -31,7 +31,7 @@ test('the host is asked, and its 100 reaches the client before the body is sent'
 });
 
 for (const status of ['417 Expectation Failed', '413 Too Large', '200 OK', '401 Who']) {
-  test(`a host that answers ${status} at once is heard, and the body that was not sent is waited for by nobody`, () =>
+  test(`a host that answers ${status} at once has its answer passed on, and nothing waits for the body that was not sent`, () =>
     withRawProxy(
       (connection) => {
         if (hasHead(connection)) connection.socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nno`);
@@ -48,7 +48,7 @@ for (const status of ['417 Expectation Failed', '413 Too Large', '200 OK', '401 
     ));
 }
 
-test('a client that does not wait is not held up', () =>
+test('a client that does not wait for the 100 is not delayed', () =>
   withRawProxy(
     ({ text, socket }) => {
       if (text.endsWith('body')) socket.write(OK);
@@ -59,7 +59,7 @@ test('a client that does not wait is not held up', () =>
       }),
   ));
 
-test('a host that never says 100 is answered for when the client has waited long enough', () =>
+test('when a host never sends 100, a client that waits for it gets 408', () =>
   withRawProxy(
     () => undefined,
     ({ port, counter }) =>
@@ -70,7 +70,7 @@ test('a host that never says 100 is answered for when the client has waited long
     { clientTimeoutMs: 200 },
   ));
 
-test('a host that answers at once while the body is on its way is heard, and the next client is not mixed up with it', () =>
+test('an answer sent while the body is on its way is passed on, and the next client is not mixed up with it', () =>
   withRawProxy(
     (connection) => {
       if (!hasHead(connection) || connection.text.includes('answered')) return;
@@ -93,7 +93,7 @@ test('a host that answers at once while the body is on its way is heard, and the
     },
   ));
 
-test('an answer that is whole before the body is ends the exchange, however long both are', () =>
+test('an answer that is complete before the body ends the exchange, however long both are', () =>
   withRawProxy(
     (connection) => {
       if (!hasHead(connection) || connection.text.includes('answered')) return;

@@ -1,5 +1,5 @@
-// The story of a request, with a lane whose attempts end as the test says. The pool and the shared table
-// are the real ones: what is in flight must be back at 0, however the story goes.
+// The life of a request, with a lane whose attempts end as the test says. The pool and the shared table are the real
+// ones: the in-flight count must return to 0, whatever happens.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ const test = suite('exchange');
 
 const KINDS: readonly OutcomeKind[] = ['ok', 'connect-failed', 'reset', 'timeout', 'bad-response', 'client-gone'];
 
-test('a request that is answered is in flight on its host while it is forwarded, and served afterwards', () =>
+test('a request is counted in flight on its host while it is forwarded, and as served afterwards', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ outcomes: [ends('ok')] }), ['h0 with 1 0 1']);
     assert.equal(stage.inFlight(), [0, 0, 0]);
@@ -21,7 +21,7 @@ test('a request that is answered is in flight on its host while it is forwarded,
     assert.equal(stage.counts(), { requests: 1 });
   }));
 
-test('a request is in flight exactly as long as it is forwarded, for every outcome, in every order', () =>
+test('a request is in flight exactly while it is forwarded, for every outcome, in every order', () =>
   withStage(async (stage) => {
     let stories = 0;
     for (const first of KINDS) {
@@ -42,7 +42,7 @@ test('a request is in flight exactly as long as it is forwarded, for every outco
     assert.is(stage.counts().requests, stories);
   }));
 
-test('a failed attempt is made once more, on another host', () =>
+test('a failed attempt is retried once, on another host', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ outcomes: [ends('reset'), ends('ok')] }), ['h0 with 1 0 1', 'h1 with 0 1 1']);
     assert.equal(stage.counts(), { requests: 1, requests_retried: 1, retries_reset: 1 });
@@ -64,7 +64,7 @@ test('the second failure is answered by its own code, and there is no third atte
   }
 });
 
-test('a request with a body is tried again when the host was never reached, and only while its body is all there', () =>
+test('a request with a body is retried when the host was never reached, and only while none of its body was taken', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ hasBody: true, method: 'POST', outcomes: [ends('connect-failed'), ends('ok')] }), [
       'h0 with 1 0 1',
@@ -77,7 +77,7 @@ test('a request with a body is tried again when the host was never reached, and 
     assert.equal(await stage.tell({ hasBody: true, outcomes: [ends('reset'), ends('ok')] }), ['h0 with 1 0 1', 'MEERCAT_HOST_UNREACHABLE']);
   }));
 
-test('a POST without a body is tried again only when the host was never reached', () =>
+test('a POST without a body is retried only when the host was never reached', () =>
   withStage(async (stage) => {
     assert.equal((await stage.tell({ method: 'POST', outcomes: [ends('connect-failed'), ends('ok')] })).length, 2);
     assert.equal(await stage.tell({ method: 'POST', outcomes: [ends('reset'), ends('ok')] }), [
@@ -86,7 +86,7 @@ test('a POST without a body is tried again only when the host was never reached'
     ]);
   }));
 
-test('once a part of an answer was passed on there is neither another attempt nor an answer of ours', async () => {
+test('once part of an answer was passed on there is neither a retry nor an answer of our own', async () => {
   for (const kind of ['reset', 'timeout', 'bad-response'] as const) {
     await withStage(async (stage) => {
       assert.equal(await stage.tell({ outcomes: [ends(kind, true), ends('ok')] }), ['h0 with 1 0 1']);
@@ -103,33 +103,33 @@ test("a client that has gone is nobody's failure", () =>
     assert.equal([avoidUntil[0], served[0], failing[0]], [0, 0, 0]);
   }));
 
-test('without any host the client is told so', () =>
+test('without any host the answer is MEERCAT_NO_HOST', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ picks: [] }), ['MEERCAT_NO_HOST']);
     assert.equal(stage.counts(), { requests: 1, requests_failed: 1, requests_refused_no_host: 1 });
   }));
 
-test('when there is no other host for a second attempt, the first failure is told', () =>
+test('when there is no other host for a retry, the first failure is answered', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ picks: [0, 0], outcomes: [ends('connect-failed')] }), ['h0 with 1 0 1', 'MEERCAT_HOST_UNREACHABLE']);
     assert.equal(await stage.tell({ picks: [0, 0], outcomes: [ends('bad-response')] }), ['h0 with 1 0 1', 'MEERCAT_BAD_RESPONSE']);
     assert.is(stage.counts().requests_refused_no_host, undefined);
   }));
 
-test('a slot whose host is not known yet is passed over a few times, and then there is none', () =>
+test('a slot whose host is not known yet is skipped a few times, and then no host is picked', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ picks: [5, 6, 5, 1], outcomes: [ends('ok')] }), ['h1 with 0 1 1']);
     assert.equal(await stage.tell({ picks: [5, 5, 5, 5, 1] }), ['MEERCAT_NO_HOST']);
   }));
 
-test('a host that left the table is passed over', () =>
+test('a host that left the table is skipped', () =>
   withStage(async (stage) => {
     const host = stage.traffic.pool.get(0) as Host;
     host.isRemoved = true;
     assert.equal(await stage.tell({ picks: [0, 0, 1], outcomes: [ends('ok')] }), ['h1 with 0 1 1']);
   }));
 
-test('retries end with their budget, and are counted by reason', () =>
+test('retries stop when the budget is used up, and are counted by reason', () =>
   withStage(
     async (stage) => {
       for (let i = 0; i < 12; i++) await stage.tell({ outcomes: [ends('bad-response'), ends('ok')] });
@@ -147,7 +147,7 @@ test('a budget of 0 means no second attempt at all', () =>
     { retryBudgetPercent: 0 },
   ));
 
-test('a request that says it has been here is answered 508, and one in want of memory 503, and neither meets a host', () =>
+test('a request with our name in Via gets 508, and one during a memory shortage 503, and neither reaches a host', () =>
   withStage(async (stage) => {
     assert.equal(await stage.tell({ headers: ['Via', '1.1 meercat-test'] }), ['MEERCAT_LOOP']);
     (stage.traffic.context.memory as { isOver: boolean }).isOver = true;
@@ -155,7 +155,7 @@ test('a request that says it has been here is answered 508, and one in want of m
     assert.equal(stage.counts(), { requests: 2, requests_failed: 2, refused_loop: 1, refused_memory: 1 });
   }));
 
-test('a full host is passed over for one with room; when all are full, requests wait, and those beyond the queues are told at once', () =>
+test('a full host is skipped for one with room; when all are full, requests wait, and those beyond the queues are refused at once', () =>
   withStage(
     async (stage) => {
       stage.offer(0, 1);
@@ -178,7 +178,7 @@ test('a full host is passed over for one with room; when all are full, requests 
     { hostMaxInflight: 1, hostQueue: 1 },
   ));
 
-test('a request that waits too long is told so, and one whose client has gone is told nothing', () =>
+test('a request that waits too long is refused, and one whose client has gone is not answered', () =>
   withStage(
     async (stage) => {
       let finish: (outcome: Outcome) => void = () => undefined;

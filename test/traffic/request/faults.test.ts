@@ -1,5 +1,5 @@
-// Hosts and clients that fail in the middle of a request: who is told what, that a second host is tried
-// where that is allowed, and that nothing hangs or stays in flight.
+// Hosts and clients that fail in the middle of a request: what the client gets, that a second host is tried where that is
+// allowed, and that nothing hangs or stays in flight.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -36,7 +36,7 @@ function withPair(bad: (connection: RawConnection) => void, fn: (each: TestBalan
 
 const codeIn = (body: string): string => (JSON.parse(body) as { error: string }).error;
 
-test('without a host a client is told so, in JSON, with a code and when to come again', () =>
+test('without a host the answer is JSON with a code, and Retry-After', () =>
   withBalancer({}, async ({ port, counter }) => {
     const { status, headers, body } = await ask(port, { method: 'POST', body: 'x' });
     assert.is(status, 503);
@@ -49,7 +49,7 @@ test('without a host a client is told so, in JSON, with a code and when to come 
     assert.equal([counter('requests_refused_no_host'), counter('requests_failed')], [2, 2]);
   }));
 
-test('a host that refuses connections costs no request, and is left alone', () =>
+test('a host that refuses connections fails no request, and is then avoided', () =>
   withServer(
     (_request, response) => void response.end('good'),
     ({ url }) =>
@@ -60,7 +60,7 @@ test('a host that refuses connections costs no request, and is left alone', () =
       }),
   ));
 
-test('a POST with a body that meets a host that refuses is delivered once, to another host', () => {
+test('a POST with a body whose host refuses the connection is delivered once, to another host', () => {
   const bodies: string[] = [];
   return withServer(
     (request, response) => {
@@ -82,7 +82,7 @@ test('a POST with a body that meets a host that refuses is delivered once, to an
   );
 });
 
-test('a single host that refuses is tried again all the same, and its clients are told', () =>
+test('a single host that refuses connections is still tried, and clients get an answer that says so', () =>
   withBalancer({ statics: [REFUSING] }, async ({ port }) => {
     for (let i = 0; i < 3; i++) {
       const { status, body } = await ask(port);
@@ -90,7 +90,7 @@ test('a single host that refuses is tried again all the same, and its clients ar
     }
   }));
 
-test('a host that closes before its first byte is replaced for what may be done twice, and for nothing else', () =>
+test('when a host closes before its first byte, only idempotent requests are retried on another host', () =>
   withPair(
     ({ socket }) => void socket.destroy(),
     async ({ port, counter }) => {
@@ -110,7 +110,7 @@ for (const [framing, head] of [
   ['a length', 'Content-Length: 1000'],
   ['chunks', 'Transfer-Encoding: chunked'],
 ] as const) {
-  test(`a host that dies in the middle of an answer with ${framing} gives an answer that is cut off, not one that ends`, () =>
+  test(`a host that dies in the middle of an answer with ${framing} gives a truncated answer, not one that looks complete`, () =>
     withRawProxy(answerWith(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n5\r\nhello\r\n`, true), async ({ port, counter }) => {
       const result = await ask(port).then(
         () => 'whole',
@@ -124,7 +124,7 @@ for (const [framing, head] of [
     }));
 }
 
-test('an answer without a length that ends with the connection is whole', () =>
+test('an answer without a length that ends with the connection is complete', () =>
   withRawProxy(answerWith('HTTP/1.1 200 OK\r\n\r\nall of it', true), async ({ port, counter }) => {
     assert.is((await ask(port)).body, 'all of it');
     assert.is(counter('requests_failed'), 0);
@@ -161,7 +161,7 @@ for (const [when, text, onData] of WAITS) {
     }));
 }
 
-test('a host that does not answer in time costs a 504, is not asked twice, and its connection is closed', () =>
+test('a host that does not answer in time gives a 504, is not asked twice, and its connection is closed', () =>
   withRawProxy(
     () => undefined,
     async ({ port }, host) => {
@@ -174,7 +174,7 @@ test('a host that does not answer in time costs a 504, is not asked twice, and i
     { responseTimeoutMs: 150 },
   ));
 
-test('a host that stops in the middle of an answer cuts it off when the time is up', () =>
+test('an answer that stalls is truncated after the response timeout', () =>
   withRawProxy(
     answerWith('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello'),
     async ({ port }) => {
@@ -204,7 +204,7 @@ test('a host that answers slowly, but goes on answering, is waited for', () =>
     { responseTimeoutMs: 400 },
   ));
 
-test('a host that answers before it has read the body is heard, and the next request is not mixed up with it', () =>
+test('the answer of a host that has not read the body is passed on, and the next request is not mixed up with it', () =>
   withRawProxy(
     (connection) => {
       if (!hasHead(connection) || connection.text.includes('answered')) return;

@@ -1,5 +1,5 @@
-// Properties of what is forwarded, over arbitrary header lists: a host reads it in one way only, however laxly it
-// reads, and nothing of a client's connection or of its claims is in it.
+// Properties of forwarded requests, over arbitrary header lists: even a lax host can read them in one way only, and they
+// contain no hop-by-hop headers and no claims of the client.
 
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -130,7 +130,7 @@ test("nothing of the client's connection is forwarded, nor what its Connection n
   );
 });
 
-test('what a client claims of where it came from is not forwarded, and what a trusted proxy says stands before what is known', () => {
+test("a client's claims of origin are not forwarded, and those of a trusted proxy come before ours", () => {
   fc.assert(
     fc.property(head('pass'), (read) => {
       const request = only(forwarded(read));

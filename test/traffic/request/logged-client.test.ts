@@ -1,4 +1,4 @@
-// Whose address the access log tells, by tables: behind trusted proxies the right-most address that is none of theirs.
+// Which client address the access log shows, by tables: behind trusted proxies, the right-most untrusted address.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -22,9 +22,9 @@ const FORWARDED_FOR: readonly (readonly [list: string, client: string])[] = [
   ['2001:DB8:0::7', '2001:db8::7'],
   ['[2001:db8::7]:4711, [2001:db8:ffff::1]', '2001:db8::7'],
   ['::ffff:203.0.113.7', '203.0.113.7'],
-  // What stands left of the client is its own word, however odd.
+  // Anything left of the client's address is ignored, however odd.
   ['", evil, 203.0.113.7', '203.0.113.7'],
-  // Malformed: nobody knows what it means.
+  // Malformed.
   ['203.0.113.7, unknown', PEER],
   ['unknown, 10.0.0.2', PEER],
   ['203.0.113.7,', PEER],
@@ -49,7 +49,7 @@ const FORWARDED: readonly (readonly [list: string, client: string])[] = [
   ['For="203.0.113.7:4711";proto=https;host="a;b,c"', PEER],
   ['for=6.6.6.6, for=203.0.113.7;proto=https;by=10.0.0.1', '203.0.113.7'],
   ['proto=http; for="[2001:db8::7]:80" ;host="a", for=10.0.0.2', '2001:db8::7'],
-  // A client chooses its Host, and with it what stands between those quotes.
+  // A client controls its Host, and with it the text between those quotes.
   ['host="a;for=6.6.6.6;b";for=203.0.113.7', '203.0.113.7'],
   ['for=203.0.113.7;host="a,for=6.6.6.6"', PEER],
   ['for=203.0.113.7;host="a,for=6.6.6.6;b=\\"c"', PEER],
@@ -75,12 +75,12 @@ test('several lines are one list, and X-Forwarded-For wins', () => {
   assert.is(clientOf('X-Forwarded-Fox', '6.6.6.6', 'Xyforwarded-For', '6.6.6.6'), PEER);
 });
 
-test('of a peer that is not trusted nothing is believed', () => {
+test('headers of an untrusted peer are ignored', () => {
   const headers = ['X-Forwarded-For', '6.6.6.6', 'Forwarded', 'for=6.6.6.6'];
   assert.is(clientAddressOf({ address: '192.0.2.1', isTrusted: false }, headers, isTrusted), '192.0.2.1');
 });
 
-test('whatever the headers hold, an address comes of it, soon', () => {
+test('any headers give an address, in linear time', () => {
   const random = new Random(3);
   const parts = ['for=', '10.0.0.2', '203.0.113.7', ',', ';', '"', '\\', ' ', '[', ']', '::1', ':', 'host=', '\xff'];
   for (let round = 0; round < 20_000; round++) {

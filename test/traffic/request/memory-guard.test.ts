@@ -1,4 +1,4 @@
-// The memory guard: where it shuts and opens again, which limit holds, and that it looks by itself.
+// The memory guard: its two thresholds, which limit applies, and that it checks periodically.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { until } from '../../support/brackets.js';
 
 const test = suite('memory guard');
 
-test('it shuts above 95 %, opens below 93 %, and between the two stays as it was', () => {
+test('it is over above 95 %, not over below 93 %, and unchanged in between', () => {
   const readings: readonly [number, boolean][] = [
     [0, false],
     [930, false],
@@ -35,7 +35,7 @@ test("a container's limit holds where there is one, else the machine's memory", 
   assert.is(memoryLimitOf(0, 1024), 1024);
 });
 
-test('it looks at once, and again by itself', async () => {
+test('it checks at once, and then periodically', async () => {
   let rss = 99;
   const guard = startMemoryGuard(100, () => rss);
   try {
@@ -49,7 +49,7 @@ test('it looks at once, and again by itself', async () => {
   }
 });
 
-test('with what the machine has, this process is not over', () => {
+test('with the limit of this machine, this process is not over', () => {
   const guard = startMemoryGuard(0);
   guard.stop();
   assert.is(guard.isOver, false);

@@ -16,7 +16,7 @@ const test = suite('own faults');
 const EARLY = 'HTTP/1.1 103 Early Hints\r\n\r\n';
 const WHOLE = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-/** Runs a story against a host that answers so; gives how it ended. */
+/** Runs a request against a host that answers with this; returns how it ended. */
 async function withStory(
   answer: string,
   isCut: boolean,
@@ -81,14 +81,14 @@ for (const [throws, asking, answer, isCut] of CALLS) {
     }));
 }
 
-test('a throw while an answer is broken off ends its request as the host ended it', () =>
+test('a throw while an answer is truncated leaves the outcome as the host caused it', () =>
   withStory(WHOLE.slice(0, -1), true, async (stage, tell) => {
     assert.is(await tell({ throws: 'breakOff' }), 'told');
     const { internal_errors: errors, hosts_reset: resets, requests_failed: failed } = stage.counts();
     assert.equal([errors, resets, failed], [1, 1, 1]);
   }));
 
-test('a throw while a body is let on ends its request alone', () =>
+test('a throw while a body is resumed ends its request alone', () =>
   withRawHost(
     () => undefined,
     async ({ url, connections }) => {

@@ -1,5 +1,5 @@
-// Which host an attempt gets, beyond what the policy says: one with room, and for a retry one that nothing is held
-// against, also in a panic. On the real table, pool and policies.
+// Which host an attempt gets, beyond the policy's pick: one with room, and for a retry one without recent failures, also
+// in a panic. With the real table, pool and policies.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,7 +21,7 @@ const test = suite('pick');
 const NOW_MS = 100_000;
 const RULES = { maxEjectedPercent: 50, slowStartMs: 0 };
 
-/** Hosts in slots 0, 1, …: eight unless told. */
+/** Hosts in slots 0, 1, …; eight by default. */
 function withHosts(
   algorithm: Algorithm,
   fn: (stage: ReturnType<typeof open>) => void,
@@ -46,7 +46,7 @@ function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: nu
     columns,
     pool,
     stop,
-    /** Which slots so many picks give, in order; -1 for none. */
+    /** The slots of this many picks, in order; -1 for none. */
     picks(times: number, excluded = -1): number[] {
       writer.rebuildCandidates(NOW_MS);
       const found = new Set<number>();
@@ -57,7 +57,7 @@ function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: nu
 }
 
 for (const algorithm of ALGORITHMS) {
-  test(`in a panic a retry goes to the hosts that are well, while there is one (${algorithm})`, () =>
+  test(`in a panic a retry goes to a healthy host if there is one (${algorithm})`, () =>
     withHosts(algorithm, ({ columns, picks }) => {
       for (const slot of [0, 1, 2, 4, 5, 7]) columns.ejectedUntil[slot] = Number.POSITIVE_INFINITY;
       assert.equal(picks(500), [0, 1, 2, 3, 4, 5, 6, 7]);
@@ -69,7 +69,7 @@ for (const algorithm of ALGORITHMS) {
       assert.equal(picks(500, 3).length > 0 && picks(500, 3).every((slot) => slot !== 3 && slot >= 0), true, 'any other beats none');
     }));
 
-  test(`a retry passes over hosts that failed lately, while others are well (${algorithm})`, () =>
+  test(`a retry skips hosts that failed lately while others are healthy (${algorithm})`, () =>
     withHosts(algorithm, ({ columns, picks }) => {
       for (const slot of [1, 2, 3, 4, 6, 7]) columns.failing[slot] = 0.1 + slot / 100;
       assert.equal(picks(500, 0), [5]);
@@ -77,7 +77,7 @@ for (const algorithm of ALGORITHMS) {
       assert.equal(picks(500, 0), [1], 'the one with the fewest failures');
     }));
 
-  test(`a host with room is found however few have any, and with none the request waits for one (${algorithm})`, () =>
+  test(`a host with room is found even if only one has room, and without any the request waits (${algorithm})`, () =>
     withHosts(
       algorithm,
       ({ columns, picks }) => {
@@ -90,7 +90,7 @@ for (const algorithm of ALGORITHMS) {
       { hostMaxInflight: 5 },
     ));
 
-  test(`of 2, 3 or 50 hosts no full one is picked while another has room, at the first try and at a second one (${algorithm})`, () => {
+  test(`of 2, 3 or 50 hosts no full one is picked while another has room, in the first attempt and in a retry (${algorithm})`, () => {
     for (const hosts of [2, 3, 50]) {
       withHosts(
         algorithm,
@@ -108,7 +108,7 @@ for (const algorithm of ALGORITHMS) {
     }
   });
 
-  test(`when all are full, a host is picked whose queue has room (${algorithm})`, () =>
+  test(`when all hosts are full, one whose queue has room is picked (${algorithm})`, () =>
     withHosts(
       algorithm,
       ({ columns, pool, picks }) => {
@@ -146,7 +146,7 @@ test('with three of five hosts refusing connections, no request fails', () =>
           { what: 'a panic' },
         );
         for (let round = 0; round < 2; round++) {
-          // Each host that refused is passed over for a second.
+          // Each host that refused is avoided for a second.
           await new Promise((resolve) => setTimeout(resolve, AVOID_MS + 100));
           for (let i = 0; i < 10; i++) assert.is((await ask(port)).body, 'well');
         }

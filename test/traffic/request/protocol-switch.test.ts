@@ -1,5 +1,5 @@
-// A host's 101: it opens a tunnel when it switches to one protocol, and to one that the client offered. Else what follows
-// is bytes that nobody speaks, past every rule, and the client gets 502.
+// A host's 101 opens a tunnel only if it switches to exactly one protocol, and one that the client offered. Otherwise the
+// bytes that follow would bypass every rule, and the client gets 502.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -41,7 +41,7 @@ const BAD: readonly Switch[] = [
   { offered: 'websocket', lines: ['Upgrade: websockets'] },
 ];
 
-/** A host that answers 101 with these lines and then speaks its protocol; then says back what it gets. */
+/** A host that answers 101 with these lines, then speaks its protocol and echoes. */
 async function switchTo(
   { offered, lines }: Switch,
   fn: (text: string, hostSaw: () => string, badResponses: number) => void | Promise<void>,
@@ -68,7 +68,7 @@ async function switchTo(
 }
 
 for (const each of GOOD) {
-  test(`a client that offers ${JSON.stringify(each.offered)} speaks on after ${JSON.stringify(each.lines.join('\n'))}`, () =>
+  test(`a client that offers ${JSON.stringify(each.offered)} keeps its tunnel after ${JSON.stringify(each.lines.join('\n'))}`, () =>
     switchTo(each, (text, hostSaw) => {
       assert.match(text, /^HTTP\/1\.1 101 Switching Protocols\r\n[^]*host speaks first and again$/);
       assert.match(hostSaw(), /client speaks$/);

@@ -1,5 +1,5 @@
-// Long bodies both ways: byte by byte what was sent, however slowly either side reads, and never more of it in
-// between than the buffers on the way hold.
+// Long bodies in both directions arrive byte for byte, however slowly either side reads, and no more of them is buffered
+// than the buffers on the way hold.
 
 import { createHash, type Hash } from 'node:crypto';
 import { request } from 'node:http';
@@ -15,7 +15,7 @@ const test = suite('streaming');
 const SIZE = 64 << 20;
 const PIECE = 1 << 20;
 
-/** A source of bytes that nobody can guess, the same ones for the same seed, as long as they are wanted. */
+/** An endless source of pseudo-random bytes, the same for the same seed. */
 class Source {
   readonly hash: Hash = createHash('sha256');
   sent = 0;
@@ -37,7 +37,7 @@ class Source {
   }
 }
 
-/** Takes all of a stream; gives its size and hash. Stops for a moment now and then if told so. */
+/** Reads a whole stream; returns its size and hash. Optionally pauses now and then. */
 function drain(stream: NodeJS.ReadableStream, isSlow: boolean): Promise<readonly [number, string]> {
   const hash = createHash('sha256');
   let size = 0;
@@ -98,7 +98,7 @@ for (const framing of ['a length', 'chunks'] as const) {
   }
 }
 
-test('an answer that its client does not read is not taken from the host', () => {
+test('an answer that its client does not read is not read from the host', () => {
   const source = new Source(3);
   return withProxy(
     (_request, response) => void source.pourInto(response),

@@ -1,5 +1,5 @@
-// Requests that wait for a full host: what they find when their turn comes is looked at anew. The pool and the table are
-// the real ones, time stands still unless the test moves it, and attempts end when the test says.
+// Requests that wait for a full host: when let in, they check the host again. The pool and the table are the real ones;
+// the test moves the clock and ends the attempts.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -30,7 +30,7 @@ for (const [what, takeOut] of [
   ['found to be down', ({ traffic }) => void (traffic.columns.out[0] = 1)],
   ['ejected', ({ traffic }) => void (traffic.columns.ejectedUntil[0] = Number.POSITIVE_INFINITY)],
 ] as readonly (readonly [string, (stage: Stage) => void])[]) {
-  test(`requests do not go to a host that was ${what} while they waited for it, and none of them is forgotten`, () =>
+  test(`requests do not go to a host that was ${what} while they waited for it, and none of them is lost`, () =>
     withFull(async (stage, _h0, finish) => {
       const waiting = [stage.tell({ picks: [0, 1], outcomes: [ends('ok')] }), stage.tell({ picks: [0, 1], outcomes: [ends('ok')] })];
       takeOut(stage);
@@ -42,7 +42,7 @@ for (const [what, takeOut] of [
       assert.equal([stage.counts().requests_queued, stage.counts().timeouts_queue], [2, undefined]);
     }));
 
-  test(`requests that wait for a host that was ${what} look for another one although its requests go on`, () =>
+  test(`requests that wait for a host that was ${what} pick another one even while its own requests continue`, () =>
     withFull(async (stage, _h0, finish) => {
       const waiting = stage.tell({ picks: [0, 1], outcomes: [ends('ok')] });
       takeOut(stage);
@@ -51,7 +51,7 @@ for (const [what, takeOut] of [
     }));
 }
 
-test('a host that is out is used all the same when there is no other one', () =>
+test('a host that is out is still used when there is no other one', () =>
   withFull(async (stage, _h0, finish) => {
     const waiting = stage.tell({ picks: [0, 0], outcomes: [ends('ok')] });
     stage.traffic.columns.out[0] = 1;
@@ -59,7 +59,7 @@ test('a host that is out is used all the same when there is no other one', () =>
     assert.equal(await waiting, ['h0 with 1 0 1']);
   }));
 
-test('whoever is let in looks whether there is room, and waits on when somebody was quicker', () =>
+test('a request that is let in checks for room again, and goes on waiting if another one took it', () =>
   withFull(async (stage, h0, finish) => {
     const waiting = stage.tell({ picks: [0, 0], outcomes: [ends('ok')] });
     h0.queue.letIn();
@@ -70,7 +70,7 @@ test('whoever is let in looks whether there is room, and waits on when somebody 
     assert.is(stage.counts().requests_queued, 1, 'however often it waits');
   }));
 
-test('all waits of a request together are no longer than the longest wait allowed', () =>
+test('all waits of a request together are bounded by the queue timeout', () =>
   withFull(async (stage, h0, finish) => {
     const waiting = stage.tell({ picks: Array.from({ length: 50 }, () => 0) });
     let hasEnded = false;
@@ -88,7 +88,7 @@ test('all waits of a request together are no longer than the longest wait allowe
     await finish();
   }));
 
-test('a request whose time was up as it was let in is not sent away while there is room for it', () =>
+test('a request whose deadline passes as it is let in is not refused while there is room for it', () =>
   withFull(async (stage, _h0, finish) => {
     const waiting = stage.tell({ picks: [0, 0], outcomes: [ends('ok')] });
     stage.nowMs += 999;
@@ -96,10 +96,10 @@ test('a request whose time was up as it was let in is not sent away while there 
     assert.equal(await waiting, ['h0 with 1 0 1']);
   }));
 
-test('a client that goes as it is let in hands its place on', () =>
+test('a client that goes away as it is let in passes its place on', () =>
   withFull(async (stage, h0, finish) => {
     let asked = -1;
-    // It is there when it is let in, and gone when it looks.
+    // It is there when it is let in, and gone when it checks again.
     const gone = stage.tell({ picks: [0], isGone: () => asked >= 0 && ++asked > 1 });
     const next = stage.tell({ picks: [0], outcomes: [ends('ok')] });
     assert.is(h0.queue.isWaitedFor, true);

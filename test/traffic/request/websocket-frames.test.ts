@@ -1,4 +1,4 @@
-// The frame tracker: at every cut of every kind of frame it knows whether a frame is half said, and it never guesses.
+// The frame tracker: at every cut of every kind of frame it knows whether it is between two frames, and never guesses.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ interface FrameShape {
   readonly first: number;
   readonly length: number;
   readonly isMasked: boolean;
-  /** How many bytes say the length, other than the fewest. */
+  /** Bytes of the length field, if not the shortest form. */
   readonly lengthBytes?: 0 | 2 | 8;
 }
 
@@ -50,7 +50,7 @@ test('between two frames it is at a boundary, within one never, at every byte', 
   }
 });
 
-test('one cut anywhere in a row of frames changes nothing', () => {
+test('a cut anywhere in a sequence of frames changes nothing', () => {
   const row = Buffer.concat(FRAMES.slice(0, 8));
   let end = 0;
   const boundaries = new Set([0, ...FRAMES.slice(0, 8).map((bytes) => (end += bytes.length))]);
@@ -75,7 +75,7 @@ test('a length of 64 bits is skipped in chunks', () => {
   assert.is(tracker.isAtBoundary, true);
 });
 
-test('headers that cannot be are known at once, and nothing heals them', () => {
+test('invalid headers are detected at once and for good', () => {
   const broken: readonly [string, Buffer][] = [
     ['a reserved opcode', Buffer.from([0x83])],
     ['a reserved control opcode', Buffer.from([0x8b])],
@@ -127,7 +127,7 @@ test('a close frame carries its code, masked towards hosts with a mask that chan
   assert.ok(masks.size > 15);
 });
 
-test('seeded frames in seeded chunks are followed; seeded rubbish never throws', () => {
+test('random frames in random chunks are tracked; random garbage never throws (seeded)', () => {
   const random = new Random(11);
   for (let round = 0; round < 300; round++) {
     const tracker = new FrameTracker();

@@ -35,7 +35,7 @@ const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnec
 /** More than fits in the buffers of all connections on the way. */
 const LONG = 12 << 20;
 
-/** What a host sends last, such as a WebSocket's close frame: too little to be held back by what is full. */
+/** The last bytes of a host, such as a WebSocket's close frame: few enough to pass even when buffers are full. */
 const LAST = 1000;
 
 /** A text frame; those of clients are masked (RFC 6455, section 5.2). Up to 125 bytes. */
@@ -121,7 +121,7 @@ test('the host gets the handshake as the client wrote it', () => {
   );
 });
 
-test('data after the request is neither lost nor taken for a second request, before the switch and with it', () =>
+test('data right after the request is neither lost nor parsed as a second request, before the switch and with it', () =>
   withRawProxy(
     (connection) => {
       // The switch comes late, with data of the host's own right behind it.
@@ -143,7 +143,7 @@ test('data after the request is neither lost nor taken for a second request, bef
       }),
   ));
 
-test('a host that refuses is heard in full, chunked or not, and the connection ends where the client wants that', () =>
+test('a refusal by the host is passed on completely, chunked or not, and the connection ends if the client wants that', () =>
   withRawProxy(
     (connection) => {
       if (!hasHead(connection)) return;
@@ -203,7 +203,7 @@ test('connections whose upgrade was refused are closed on both sides, also when 
     await until(() => sockets() <= before + 2, { timeoutMs: 3000, what: () => `${sockets()} sockets to become ${before}` });
   }));
 
-test('a host that answers an upgrade with what is no answer costs a 502', () => {
+test('a malformed answer to an upgrade gives a 502', () => {
   const answers = [
     'SSH-2.0-x\r\n',
     'HTTP/1.1 099 Odd\r\n\r\n',
@@ -234,7 +234,7 @@ test("a host that closes ends the client's connection after the last byte, howev
         let received = 0;
         raw.socket.removeAllListeners('data').on('data', (chunk) => {
           received += chunk.length;
-          // So slowly that all buffers on the way are full to the end.
+          // Slow enough that all buffers on the way stay full to the end.
           raw.socket.pause();
           setTimeout(() => raw.socket.resume(), 1);
         });
@@ -271,7 +271,7 @@ test("a client that resets in the middle of the handshake ends the host's reques
     },
   ));
 
-test('a host that does not answer a handshake costs a 504', () =>
+test('a host that does not answer a handshake gives a 504', () =>
   withRawProxy(
     () => undefined,
     async ({ port }) => {
@@ -294,7 +294,7 @@ test('a switched connection may be silent for longer than an answer may take', (
     { responseTimeoutMs: 150 },
   ));
 
-test('beside an open WebSocket plain requests go on', () =>
+test('plain requests are served beside an open WebSocket', () =>
   withRawProxy(
     (connection) =>
       (connection.text.startsWith('GET /plain') ? answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') : echo)(connection),

@@ -1,4 +1,4 @@
-// Why an answer of a host could not be read, in words: each by what a real parser makes of the bytes.
+// Why a host's answer could not be read: each reason from a real parser that refused the bytes.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -47,7 +47,7 @@ const ROWS: readonly (readonly [answer: string, reason: string])[] = [
 
 for (const [answer, reason] of ROWS) test(`an answer: ${reason}`, () => assert.is(reasonOf(answer), reason));
 
-test('lengths that another parser would read differently are the culprit, also beside good lines', () => {
+test('ambiguous lengths are reported, also beside good lines', () => {
   assert.is(whyBadHead(Buffer.from(ok('A: b', 'Content-Length: 010', 'B: c')), 0), 'content-length "010"');
 });
 
@@ -58,7 +58,7 @@ test('a 101 that opens no tunnel says what was asked for', () => {
   assert.is(whyBadSwitch({ headers: ['Upgrade', 'h2c'] }, { upgrade: undefined }), '101 to "h2c", asked for none');
 });
 
-test('errors of the system are told with their codes, without pointers and line breaks, and of bounded length', () => {
+test('system errors are described with their codes, without pointers and line breaks, and in bounded length', () => {
   const withCode = (message: string, fields: object): Error => Object.assign(new Error(message), fields);
   assert.is(describeError(null), '');
   assert.is(describeError(withCode('connect ECONNREFUSED 127.0.0.1:1', { code: 'ECONNREFUSED' })), 'connect ECONNREFUSED 127.0.0.1:1');

@@ -29,7 +29,7 @@ test('a name or an address, and a port of at most 65535', () => {
     assert.not.ok(isAuthority(bad), bad);
 });
 
-test('the usual spelling has small letters and no port that the scheme has anyway', () => {
+test('the normal form is lower case, without the default port of the scheme', () => {
   for (const [authority, http, https] of [
     ['Example.COM', 'example.com', 'example.com'],
     ['example.com:80', 'example.com', 'example.com:80'],
@@ -45,7 +45,7 @@ test('the usual spelling has small letters and no port that the scheme has anywa
   }
 });
 
-test('two spellings of one place are the same, and two places are not', () => {
+test('two spellings of one authority are the same, and two authorities are not', () => {
   for (const [one, other] of [
     ['x', 'X:80'],
     ['x:', 'x:080'],

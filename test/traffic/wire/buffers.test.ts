@@ -1,5 +1,5 @@
-// The memory of reads and writes: what a write holds is not read over before the system has taken it, whatever the order
-// of reads, writes and ends; and memory of a connection's own comes back.
+// The buffers of reads and writes: a pending write's bytes are not overwritten before the system has taken them, whatever
+// the order of reads, writes and ends; and a connection's own buffer returns to the pool.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { Reads, writeBytes } from '../../../lib/traffic/wire/buffers.js';
 
 const test = suite('buffers');
 
-/** More than makes a connection read into memory of its own. */
+/** Enough to give a connection a buffer of its own. */
 const MUCH = 40_000;
 
 /** A way out whose writes the test takes when it likes. */
@@ -46,7 +46,7 @@ function read(reads: Reads, length: number, byte: number): Buffer {
   return memory;
 }
 
-test('what was written and not taken is not read over, however many reads follow', () => {
+test('bytes written and not yet taken are not overwritten, however many reads follow', () => {
   const way = new SlowWay();
   const reads = new Reads((bytes) => (writeBytes(way, bytes), true), true);
   const other = new Reads((bytes) => (writeBytes(way, bytes), true), true);
@@ -62,7 +62,7 @@ test('what was written and not taken is not read over, however many reads follow
   other.end();
 });
 
-test('bytes of several parts of one read are held until the last of them is taken', () => {
+test('a buffer written in several parts is held until the last part is taken', () => {
   const way = new SlowWay();
   const reads = new Reads((bytes) => {
     writeBytes(way, bytes.subarray(0, 10_000));
@@ -81,7 +81,7 @@ test('bytes of several parts of one read are held until the last of them is take
   reads.end();
 });
 
-test('a quick way lets a connection read into the same memory again', () => {
+test('a connection reads into the same buffer again if its writes are taken at once', () => {
   const way = new SlowWay();
   way.isQuick = true;
   const reads = new Reads((bytes) => (writeBytes(way, bytes), true), true);
@@ -91,7 +91,7 @@ test('a quick way lets a connection read into the same memory again', () => {
   reads.end();
 });
 
-test('a connection goes back to the shared memory when little comes, or nothing more is expected', () => {
+test('a connection returns to the shared buffer after a small read, or when nothing more is expected', () => {
   let isMoreExpected = true;
   const reads = new Reads(() => isMoreExpected, true);
   const shared = reads.memory;
@@ -105,7 +105,7 @@ test('a connection goes back to the shared memory when little comes, or nothing 
   assert.is(reads.memory, shared);
 });
 
-test('a socket that does not ask where to read next stays with the shared memory, and its bytes are copied', () => {
+test('a socket that does not ask where to read next stays with the shared buffer, and its bytes are copied', () => {
   const way = new SlowWay();
   const reads = new Reads((bytes) => (writeBytes(way, bytes), true), false);
   const { memory } = reads;
@@ -113,7 +113,7 @@ test('a socket that does not ask where to read next stays with the shared memory
   for (let i = 1; i <= 4; i++) assert.equal(way.take(), [i, true]);
 });
 
-test('memory of their own is for 128 connections at once; others go on with the shared one, and it comes back', () => {
+test('at most 128 connections have a buffer of their own; the others use the shared one, and freed buffers are reused', () => {
   for (let round = 0; round < 2; round++) {
     const all = Array.from({ length: 200 }, () => new Reads(() => true, true));
     const shared = (all[0] as Reads).memory;
@@ -123,7 +123,7 @@ test('memory of their own is for 128 connections at once; others go on with the 
   }
 });
 
-test('memory that writes hold after the end of its connection comes back with the last of them', () => {
+test('a buffer held by writes after its connection has ended returns to the pool with the last write', () => {
   const way = new SlowWay();
   for (let i = 0; i < 128; i++) {
     let isWritten = false;

@@ -1,4 +1,4 @@
-// Which names hosts may take for others: all with `_`, and those that any other sign makes one that means something.
+// Which names hosts may take for others: all with `_`, and those that become a name with a meaning if signs read as `-`.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,7 +6,7 @@ import { isOddName, oddNamesOf, withoutOddNames } from '../../../lib/traffic/wir
 
 const test = suite('header names');
 
-test('names with _ are odd, others with signs only where they would be names that mean something', () => {
+test('names with _ are odd; names with other signs only if they could be read as a name with a meaning', () => {
   for (const name of [
     'x-amz-meta-realm_id',
     'content_length',
@@ -40,7 +40,7 @@ test('names with _ are odd, others with signs only where they would be names tha
     assert.not.ok(isOddName(name), name);
 });
 
-test('odd names are found and left out with their values, and nothing else is', () => {
+test('odd names are found and removed with their values, and nothing else is', () => {
   const raw = ['X-A', 'a_b', 'X_B', 'x', 'X.C', 'c.d', 'x_b', 'X_B'];
   assert.equal(oddNamesOf(raw), ['X_B', 'x_b']);
   assert.equal(withoutOddNames(raw), ['X-A', 'a_b', 'X.C', 'c.d']);

@@ -1,5 +1,5 @@
-// The header rules, as pure functions on raw lists: what passes as it came, what never passes, and what is
-// ours to say.
+// The header rules, as pure functions on raw lists: which headers pass unchanged, which never pass, and which the
+// balancer sets itself.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -147,7 +147,7 @@ for (const name of HOP_BY_HOP) {
   });
 }
 
-test('names that only look like those pass', () => {
+test('names that only resemble those pass', () => {
   const raw = [
     'TX',
     '1',
@@ -231,7 +231,7 @@ test("the claims of a trusted proxy that are not ours to extend pass, and so do 
   assert.equal(toClient(raw), raw);
 });
 
-test('what a trusted proxy says of its client is kept and extended', () => {
+test("a trusted proxy's claims are kept and extended", () => {
   const headers = toHost(
     [
       'x-forwarded-for',
@@ -276,11 +276,11 @@ test('what a trusted proxy says of its client is kept and extended', () => {
   ]);
 });
 
-test('a trusted proxy that says nothing is itself the client', () => {
+test('a trusted proxy that makes no claims is itself the client', () => {
   assert.equal(toHost([], {}, PROXY), OURS);
 });
 
-test('what Connection names is dropped, in requests and answers, wherever it stands', () => {
+test('headers that Connection names are dropped, in requests and answers, before it and after it', () => {
   const raw = [
     'X-Secret',
     '1',
@@ -348,7 +348,7 @@ test('a client that takes trailers says so to the host', () => {
   assert.equal(toHost(['TE', 'gzip']), OURS);
 });
 
-test('Expect passes where the client waits, and nowhere else', () => {
+test('Expect passes only if the client waits', () => {
   assert.equal(toHost(['Expect', '100-continue'], { framing: 'length', length: 1, expectsContinue: true }), [
     'Expect',
     '100-continue',
@@ -357,13 +357,13 @@ test('Expect passes where the client waits, and nowhere else', () => {
   assert.equal(toHost(['Expect', '100-continue']), OURS);
 });
 
-test('what has no content has no length either, and what might have had some keeps it', () => {
+test('an answer that can have no content loses its Content-Length, and one that could have had some keeps it', () => {
   assert.equal(toClient(['Content-Length', '0', 'A', '1'], { status: 204, framing: 'none' }), ['A', '1']);
   assert.equal(toClient(['Content-Length', '5', 'A', '1'], { status: 103, framing: 'none' }), ['A', '1']);
   assert.equal(toClient(['Content-Length', '5'], { status: 304, framing: 'none' }), ['Content-Length', '5']);
 });
 
-test('trailers pass but for what belongs into a head', () => {
+test('trailers pass, except fields that belong in a head', () => {
   assert.equal(passedTrailers([]), []);
   const raw = [
     'X-Sum',
@@ -408,7 +408,7 @@ function passedBy(lines: readonly string[]): string | undefined {
   return isRefusal(head) ? 'refused' : head.passedBy;
 }
 
-test('a request that has been here says so in any of its Via headers', () => {
+test('a loop is found in any of the Via headers', () => {
   for (const via of ['1.1 meercat-test', '1.0 other, 1.1 meercat-test (x)', '1.1 meercat-test, 1.1 other']) {
     assert.is(passedBy(['A: 1', 'via: 1.1 first', `VIA: ${via}`]), `1.1 first, ${via}`);
   }

@@ -1,4 +1,4 @@
-// The beginning of something that is not whole: it is kept, grows, and has no part in what it was copied from.
+// The bytes of an incomplete element: they are kept, grow, and share no memory with their source.
 
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -7,7 +7,7 @@ import { PartialBytes } from '../../../lib/traffic/wire/partial-bytes.js';
 
 const test = suite('partial bytes');
 
-test('what is kept does not change with the memory that it came from', () => {
+test('kept bytes do not change with the memory that they came from', () => {
   const partial = new PartialBytes();
   const bytes = Buffer.from('abcdef');
   partial.keep(bytes, 2);
@@ -19,7 +19,7 @@ test('what is kept does not change with the memory that it came from', () => {
   assert.is(partial.append(Buffer.from('i')).toString(), 'i');
 });
 
-test('keeping nothing is being empty', () => {
+test('after keeping zero bytes it is empty', () => {
   const partial = new PartialBytes();
   partial.keep(Buffer.from('ab'), 0);
   partial.keep(partial.append(Buffer.from('c')), 3);

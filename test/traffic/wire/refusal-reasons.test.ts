@@ -1,4 +1,4 @@
-// Why a request is refused, in words: each rule by a table, and that no reason gives a secret away or harms a log.
+// The reasons of refusals: a table for each rule, and that no reason reveals a secret or harms a log.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -100,17 +100,17 @@ for (const [counted, text, reason] of ROWS) {
   test(`${counted}: ${reason}`, () => assert.is(whyRefused(refusalOf(counted), text, RULES), reason));
 }
 
-test('framing that is too large is told by its kind', () => {
+test('framing that is too large is reported by its kind', () => {
   const tooLarge = refusalOf('chunk', 'MEERCAT_BODY_TOO_LARGE');
   assert.is(whyRefused(tooLarge, `5;${'x'.repeat(300)}`, RULES), 'chunk size and extensions above 256 bytes');
   assert.is(whyRefused(tooLarge, `A: ${'x'.repeat(9000)}`, RULES), 'trailers above 8 KiB');
 });
 
-test('a refusal of which nothing more is known is named by its counter', () => {
+test('a refusal without further details is named by its counter', () => {
   assert.is(whyRefused(refusalOf('loop'), '', RULES), 'loop');
 });
 
-test('what is quoted is cut short and escaped', () => {
+test('quoted input is cut short and escaped', () => {
   assert.is(
     whyRefused(refusalOf('content_length'), post(`Content-Length: ${'9'.repeat(500)}`), RULES),
     `content-length "${'9'.repeat(40)}..."`,
@@ -131,7 +131,7 @@ function reasonOf(text: string): string | undefined {
   return undefined;
 }
 
-test('whatever is wrong with a request, its reason is short printable ASCII and tells nothing of credentials, queries and bodies', () => {
+test('any reason is short printable ASCII and reveals no credentials, queries and bodies', () => {
   const random = new Random(11);
   const base = [
     'POST /login?token=tok3nsecret HTTP/1.1\r\nHost: example.org\r\nAuthorization: Basic b4s1csecret\r\n',

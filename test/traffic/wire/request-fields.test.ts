@@ -1,5 +1,5 @@
-// What header lines mean: only the names that mean something do, however much others look like them, and of two lines
-// that contradict each other the careful one wins.
+// The meaning of header lines: only exact names have one, however similar others look, and of two contradicting lines the
+// stricter one wins.
 
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -11,7 +11,7 @@ import { RUNS } from '../../support/arbitrary-bytes.js';
 
 const test = suite('request fields');
 
-/** All names that mean something to the reading or forwarding of a request, in small letters. */
+/** All names with a meaning for parsing or forwarding a request, in lower case. */
 const MEANT = [
   'te',
   'via',
@@ -32,7 +32,7 @@ const MEANT = [
   'proxy-authorization',
 ];
 
-/** The values that would do most, if their name were one of those. */
+/** The values with most effect, if their name were one of those. */
 const VALUES = [
   'keep-alive',
   'close',
@@ -51,7 +51,7 @@ const VALUES = [
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-';
 
-/** A name as long as one that means something: any, or that one with one letter changed. */
+/** A name as long as one with a meaning: any, or that one with one letter changed. */
 const lookalike = fc
   .constantFrom(...MEANT)
   .chain((meant) =>
@@ -86,7 +86,7 @@ const meaningOf = ({ host, framing, length, upgrade, expectsContinue, isKeptAliv
 const CLIENT = clientFacts('192.0.2.1', 8080, false, false);
 const RULES = { authority: 'h:1', pseudonym: 'me', isUpgrade: true };
 
-test('a header whose name only looks like one that means something means nothing, and passes as it came', () => {
+test('a header whose name only resembles one with a meaning has none, and passes unchanged', () => {
   fc.assert(
     fc.property(lookalike, fc.constantFrom(...VALUES), fc.constantFrom(...REST), fc.constantFrom(0, 1), (name, value, rest, minor) => {
       const version = minor as 0 | 1;
@@ -104,7 +104,7 @@ test('a header whose name only looks like one that means something means nothing
   );
 });
 
-test('HTTP/1.0 is kept by a Connection header alone, and by none that says close as well', () => {
+test('HTTP/1.0 is kept alive only by a Connection header, and not if that also says close', () => {
   const isKept = (...lines: readonly string[]): boolean => read(lines.map((line) => `${line}\r\n`).join(''), 0).isKeptAlive;
   assert.is(isKept('Connection: keep-alive'), true);
   assert.is(isKept('CONNECTION: x, Keep-Alive'), true);
@@ -115,7 +115,7 @@ test('HTTP/1.0 is kept by a Connection header alone, and by none that says close
   assert.is(isKept(), false);
 });
 
-test('a length is decimal digits without a zero before them, and stands there once', () => {
+test('a Content-Length is decimal digits without a leading zero, and appears once', () => {
   const counterOf = (...values: readonly string[]): string => {
     const lines = values.map((value) => `Content-Length: ${value}\r\n`).join('');
     const head = readRequestHead(`POST / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`, TRAFFIC_DEFAULTS);
@@ -129,7 +129,7 @@ test('a length is decimal digits without a zero before them, and stands there on
   assert.is(counterOf('8', '8'), 'refused_content_length');
 });
 
-test('an expectation is a demand: one that is not known is refused, whatever else is there', () => {
+test('an unknown expectation is refused, whatever else is there', () => {
   const head = readRequestHead('POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nExpect: x\r\n\r\n', TRAFFIC_DEFAULTS);
   assert.is(isRefusal(head) && head.counter, 'refused_expectation');
 });

@@ -1,5 +1,5 @@
-// The reader that knows a connection's last header lines gives what the reader that knows nothing gives, for whatever
-// comes in whatever order.
+// The reader that remembers a connection's last header lines gives the same results as the one without memory, for any
+// input in any order.
 
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -98,7 +98,7 @@ test('heads read one after the other are read as if each came alone', () => {
   assert.ok(repeated > 0, 'some heads were shared');
 });
 
-test('heads with the same lines share what they say; another line in between ends that', () => {
+test('heads with the same lines share their fields; a head with other lines in between ends that', () => {
   const reader = new RequestHeadReader(RULES);
   const sharedOf = (text: string): unknown => {
     const head = reader.read(text);

@@ -1,5 +1,5 @@
-// What the head of an answer says of its length and its connection: lengths that others read differently are none, equal
-// ones are one, and `close` wins over anything else. Hostile heads are read in linear time.
+// Length and connection in the head of an answer: ambiguous lengths are refused, equal ones are merged, and `close` wins
+// over anything else. Hostile heads are read in linear time.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -75,7 +75,7 @@ for (const [lines, passed] of REPEATED) {
   });
 }
 
-test('a load report is found among lengths that are left out', () => {
+test('a load report is found after repeated lengths were removed', () => {
   const report = 'Endpoint-Load-Metrics: TEXT cpu_utilization=0.5';
   const head = read(['Content-Length: 5', 'Content-Length: 5', 'Content-Length: 5', 'A: 1', report, 'Content-Length: 5']);
   assert.is(head?.headers[head.loadAt], 'Endpoint-Load-Metrics');

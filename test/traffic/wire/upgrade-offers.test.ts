@@ -6,7 +6,7 @@ import { offersWithoutWebSocket, passedOffers } from '../../../lib/traffic/wire/
 
 const test = suite('offers that pass');
 
-test('HTTP itself and TLS are never offered, in any form, nor what is no protocol; all else is, in its order', () => {
+test('HTTP, TLS and malformed protocols are never offered; all others are, in order', () => {
   for (const [upgrade, passed] of [
     ['websocket', 'websocket'],
     ['WebSocket', 'WebSocket'],
@@ -24,7 +24,7 @@ test('HTTP itself and TLS are never offered, in any form, nor what is no protoco
     assert.is(passedOffers(upgrade), undefined, upgrade);
 });
 
-test('WebSocket is taken out of a list, however it is written', () => {
+test('WebSocket is removed from a list, in any letter case', () => {
   assert.is(offersWithoutWebSocket('websocket'), undefined);
   assert.is(offersWithoutWebSocket('a, WebSocket, websocket/13'), 'a, websocket/13');
 });
