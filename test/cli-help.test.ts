@@ -70,7 +70,8 @@ test('what `why` and the commands of operators do not understand is said without
     [['drain', '../x'], /^meercat: "..\/x" can't be the name of a host: letters, /],
   ];
   for (const [args, says] of cases) {
-    const { code, stderr } = await refusedHere(args);
+    // With a Redis that is named, no fleet on this machine is looked for.
+    const { code, stderr } = await refusedHere([...args, '--redis', 'redis://127.0.0.1:1']);
     assert.is(code, 2);
     assert.match(stderr, says);
   }

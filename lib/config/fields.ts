@@ -165,7 +165,7 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   utf8Targets: oneOf('--utf8-targets', UTF8_POLICIES),
   methods: list(
     '--methods',
-    'a list of methods such as ["GET", "HEAD"], without CONNECT and TRACE',
+    'a list of methods, such as ["GET", "HEAD"], without CONNECT and TRACE',
     (value) => value !== 'any' && isRead(parseMethods, value) && !/[\s,]/.test(value as string),
   ),
   isLoadHeaderKept: yesOrNo('--keep-load-header'),

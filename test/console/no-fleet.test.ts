@@ -41,7 +41,7 @@ test('with --json the error is an object on stdout, with its code', () =>
 test('so is the error of a Redis that is not there; wrong usage prints nothing on stdout', async () => {
   const away = await meercat(['status', '--json', '--redis', 'redis://127.0.0.1:1']);
   assert.equal([away.code, (JSON.parse(away.stdout) as { error: string }).error], [1, 'MEERCAT_NO_REDIS']);
-  const wrong = await meercat(['status', '--json', '--namespace', 'a b']);
+  const wrong = await meercat(['status', '--json', '--redis', 'redis://127.0.0.1:1', '--namespace', 'a b']);
   assert.equal([wrong.code, wrong.stdout], [2, '']);
 });
 

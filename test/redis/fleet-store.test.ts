@@ -43,7 +43,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and return
       term: { term: 12, mastership: '' },
       name: { kind: 'ours' },
       wasListed: false,
-      settings: { algorithm: null, words: new Map(), wrong: 0, fields: new Map() },
+      settings: { algorithm: null, operatorStates: new Map(), wrong: 0, fields: new Map() },
       denied: null,
     });
     assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
@@ -231,7 +231,7 @@ test('on a full Redis a heartbeat still returns the state of the fleet', () =>
         term: { term: 0, mastership: '' },
         name: { kind: 'ours' },
         wasListed: false,
-        settings: { algorithm: 'resource', words: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
+        settings: { algorithm: 'resource', operatorStates: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
         denied: null,
       });
     },
