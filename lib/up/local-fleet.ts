@@ -28,7 +28,7 @@ const REDIS_PORT_OFFSET = 8000;
 /** How long a balancer may take to finish what is in flight. */
 const DRAIN_TIMEOUT_MS = 5000;
 
-/** What `meercat up` is told. */
+/** Options of `meercat up`. */
 export interface LocalFleetOptions {
   readonly balancers: number;
   /** Demo hosts to start; ignored when `statics` are given. */

@@ -7,7 +7,7 @@ import type { Shutdown } from '../shutdown.js';
 import { RESTART_AFTER_MS } from './kept-process.js';
 import { chooseRedisPort, type LocalRedis, startLocalRedis } from './local-server.js';
 
-/** What is started, and who is told. */
+/** What to start, and the callbacks. */
 export interface LocalRedisOptions {
   /** Where it listens when that port is free; else on the next one that is. */
   readonly port: number;

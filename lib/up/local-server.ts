@@ -20,7 +20,7 @@ interface EmbeddedPackage {
 /** How many ports are tried, from the wanted one on. */
 const PORTS_TRIED = 64;
 
-/** Where redis-cli goes when it is told no port: that is for a Redis of the user's own. */
+/** redis-cli's default port: left to a Redis of the user. */
 const USUAL_PORT = 6379;
 
 const START_TIMEOUT_MS = 10_000;
