@@ -152,7 +152,9 @@ test('a half-closed connection with a PROXY header gets its answer, whichever pr
             return await raw.ends();
           }),
         );
-        for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
+        // On a slow machine an interim answer comes first: it probes whether the half-closed client is still there.
+        for (const answer of answers)
+          assert.match(answer, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
       },
     ),
   ));
