@@ -97,7 +97,7 @@ const FILES_PER_CORE = 3;
 
 /** Runs the files a few at a time and reports each as it ends. */
 async function runAll(files: readonly string[], dir: string, options: RunOptions): Promise<FileResult[]> {
-  const nameOf = (file: string): string => relative(dir, file).replace(/\.test\.js$/, '');
+  const nameOf = (file: string): string => relative(dir, file).replace(/(?:\.test)?\.js$/, '');
   const rank = (file: string): number => (LONG.includes(nameOf(file)) ? LONG.indexOf(nameOf(file)) : LONG.length);
   const cores = CROWDED * Math.max(2, availableParallelism());
   const results: FileResult[] = [];

@@ -10,9 +10,10 @@ import { withTempDir } from './places.js';
 
 const run = promisify(execFile);
 
-/** npm with the Node.js of this test, wherever another one is on the PATH. */
+/** npm with the Node.js of this test, wherever another one is on the PATH, and as talkative as usual: `npm test --silent` hands its flag on. */
 export const NPM_ENV: NodeJS.ProcessEnv = {
   ...process.env,
+  npm_config_loglevel: 'notice',
   PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
   npm_config_audit: 'false',
   npm_config_fund: 'false',
