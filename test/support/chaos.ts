@@ -256,14 +256,16 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
             return await withLinks(redis.port, NAMES.length, async (links) => {
               const balancers = NAMES.map((name, index) => new ChaosBalancer(name, links[index] as RedisLink, onEnd));
               const over = new AbortController();
+              let hasServed = false;
               const watching = balancers.map(async (balancer) => {
                 while (!over.signal.aborted) {
                   const { life } = balancer;
                   const health = await balancer.health();
                   if (health !== undefined && life === balancer.life)
                     history.applied({ atMs: nowMs(), balancer: balancer.name, life, role: health.role, table: health.table });
+                  // Nothing is promised before the fleet has served for the first time.
                   // A balancer that started on an empty Redis, without hosts of its own, knows none until their agents report.
-                  const status = health !== undefined && health.hosts > 0 ? await balancer.request() : undefined;
+                  const status = hasServed && health !== undefined && health.hosts > 0 ? await balancer.request() : undefined;
                   if (status !== undefined) history.requests++;
                   if (status !== undefined && status !== 200)
                     history.fail(nowMs(), `${balancer.name} answered a request with ${status === 0 ? 'nothing' : status}`);
@@ -276,6 +278,7 @@ export function runChaos({ seed, rounds }: { readonly seed: number; readonly rou
               try {
                 await Promise.all(balancers.map((each) => each.start()));
                 await isWell(balancers, START_MS);
+                hasServed = true;
                 // Each kind comes about as often as the others, in an order of the seed's.
                 const kinds = Array.from(
                   { length: rounds },
