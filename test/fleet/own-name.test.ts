@@ -118,11 +118,12 @@ test('a second balancer with the same name is refused with one line that names t
       withMeercat(FLAGS(redis.url, 0), async (first) => {
         const keys = buildKeys('meercat');
         await isServing(first);
-        const refused = await meercat([...FLAGS(redis.url, 0), '--log-level', 'warn', '--host', 'http://127.0.0.1:1']);
+        const refused = await meercat([...FLAGS(redis.url, 0), '--log-level', 'error', '--host', 'http://127.0.0.1:1']);
         assert.is(refused.code, 1);
         assert.match(
           refused.stderr,
           /^meercat: --name: another balancer of this fleet has the name b1 \(process \d+ on .+, since 2.+Z\): give each its own$/,
+          refused.stderr,
         );
         assert.ok(refused.stderr.includes(`process ${first.pid} on `), refused.stderr);
         assert.equal(
