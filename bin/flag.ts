@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { CONSOLE_TOKEN_VARIABLE, parseSwitch } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
-import { nearestOf } from './nearest.js';
+import { nearestWord } from '../lib/nearest.js';
 
 const PREFIX = 'MEERCAT_';
 
@@ -128,7 +128,7 @@ export class FlagReader {
     const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES, CONSOLE_TOKEN_VARIABLE];
     return Object.keys(this.#variables)
       .filter((variable) => variable.startsWith(PREFIX) && !known.includes(variable) && !NOT_SETTINGS.test(variable))
-      .map((variable) => ({ variable, nearest: withPrefix(nearestOf(withoutPrefix(variable), known.map(withoutPrefix))) }));
+      .map((variable) => ({ variable, nearest: withPrefix(nearestWord(withoutPrefix(variable), known.map(withoutPrefix))) }));
   }
 
   #read(flag: Flag): unknown {

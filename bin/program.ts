@@ -10,7 +10,7 @@ import { runDemoHost, runEmbedded } from './commands.js';
 import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
 import { addFleetCommands } from './fleet-commands.js';
 import { addAgent, addUp } from './local-commands.js';
-import { nearestOf } from './nearest.js';
+import { nearestWord } from '../lib/nearest.js';
 import { addRedisCli, RUNNING_FLEET, takeRunningFleet } from './redis-cli-command.js';
 import { helpEnd, namespaceFlag, redisFlag } from './shared-flags.js';
 import { addSimulate } from './simulate-command.js';
@@ -134,7 +134,7 @@ function addHelp(program: Command): void {
       const commands = program.commands.filter((command) => command.name() === name);
       if (name === undefined) program.help();
       for (const command of commands) command.help();
-      const near = nearestOf(name, shownCommands(program));
+      const near = nearestWord(name, shownCommands(program));
       program.error(`error: unknown command '${name}'${near === undefined ? '' : `\n(Did you mean ${near}?)`}`);
     });
 }

@@ -1,5 +1,5 @@
 // Files that can't be used: whichever flag or variable names one, the message names both once, says why in words of our
-// own, and is one line. What is wrong with a certificate or key is told by what stands in the file.
+// own, and is one line. Faults of certificates and keys are recognised by the content of the file.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';

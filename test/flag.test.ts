@@ -155,7 +155,7 @@ test('a variable that no command has is unknown, with the name that is like it; 
     ['MEERCAT_PROT', 'MEERCAT_PORT'],
     ['MEERCAT_REDIS_URL', 'MEERCAT_REDIS'],
     ['MEERCAT_', undefined],
-    ['MEERCAT_port', undefined],
+    ['MEERCAT_port', 'MEERCAT_PORT'],
     [`MEERCAT_${'X'.repeat(1000)}`, undefined],
   ] as const)
     assert.is(nearest(variable), meant, variable);

@@ -68,7 +68,7 @@ test("the README's lines read, kill and shut down what belongs to the fleet, whe
     }),
   ));
 
-test('the line on the screen can be pasted; commands that are told no Redis go to this fleet and say so; what is told wins', () =>
+test('the line on the screen can be pasted; commands without --redis use this fleet and say so; --redis wins', () =>
   withRedis(({ url: other }) =>
     withOwnRedisFleet(async (fleet, redis) => {
       const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];

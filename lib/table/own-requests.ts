@@ -81,40 +81,22 @@ export function recordReportedCost({ reportedCostCount, reportedCostMs }: TableC
 
 /** Resets a slot's cells for a host without requests. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  const {
-    inflight,
-    phantomInflight,
-    work,
-    startSum,
-    elapsedSum,
-    served,
-    pace,
-    answers,
-    paceSum,
-    workDone,
-    busyMs,
-    workSquares,
-    workByDuration,
-    durationSquares,
-    servedByClass,
-    busyByClass,
-  } = columns;
-  inflight[slot] = phantomInflight[slot] = 0;
+  columns.inflight[slot] = columns.phantomInflight[slot] = 0;
   for (const column of [
-    work,
-    startSum,
-    elapsedSum,
-    served,
-    pace,
-    answers,
-    paceSum,
-    workDone,
-    busyMs,
-    workSquares,
-    workByDuration,
-    durationSquares,
+    columns.work,
+    columns.startSum,
+    columns.elapsedSum,
+    columns.served,
+    columns.pace,
+    columns.answers,
+    columns.paceSum,
+    columns.workDone,
+    columns.busyMs,
+    columns.workSquares,
+    columns.workByDuration,
+    columns.durationSquares,
   ])
     column[slot] = 0;
-  servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
-  busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
+  columns.servedByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
+  columns.busyByClass.fill(0, slot * MAX_CLASSES, (slot + 1) * MAX_CLASSES);
 }

@@ -1,4 +1,4 @@
-// How far the simulation is, on stderr: a bar that is drawn anew on a terminal, else a line at once and every 5 s.
+// Progress of the simulation, on stderr: a bar that is redrawn in place on a terminal, else a line at once and every 5 s.
 
 import type { Progress } from './matrix.js';
 

@@ -120,7 +120,7 @@ export function refuseLongHead(text: string, rules: LineRules): Refusal {
 
 /**
  * Checks a request line that may be incomplete: refuses it if no further bytes can make it valid, so that such a
- * client (HTTP/0.9, garbage) does not wait in vain; else undefined.
+ * client (HTTP/0.9, garbage) gets its answer at once; else undefined.
  * @param text latin1, from the head's first byte on
  */
 export function checkPartialLine(text: string, rules: LineRules): Refusal | undefined {

@@ -25,7 +25,7 @@ const RULES: HeadRules = {
 const head = (...lines: readonly string[]): string => `${['GET / HTTP/1.1', 'Host: x', ...lines].join('\r\n')}\r\n\r\n`;
 const post = (...lines: readonly string[]): string => head(...lines).replace('GET', 'POST');
 
-/** A refusal by what is counted for it. */
+/** The refusal that increments this counter. */
 const refusalOf = (counted: string, code: AnswerCode = 'MEERCAT_BAD_REQUEST') => ({ code, counter: `refused_${counted}` }) as Refusal;
 
 type Row = readonly [counted: string, text: string, reason: string];
