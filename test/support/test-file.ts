@@ -44,7 +44,8 @@ export function killAllGroups(): void {
 /** Runs the compiled test file at `path`; never rejects because of what the file does. */
 export async function runTestFile(path: string, { timeoutMs, maySkip, band = '0/1' }: RunOptions): Promise<FileResult> {
   const started = performance.now();
-  const { FORCE_COLOR: _, ...inherited } = process.env;
+  // Certificates that this machine trusts besides are nothing to a test, and reading them costs each process 0.07 s of CPU.
+  const { FORCE_COLOR: _color, NODE_EXTRA_CA_CERTS: _certificates, ...inherited } = process.env;
   // strict: a rejection that nobody handles ends the file even if someone listens for unhandledRejection
   const child = spawn(process.execPath, ['--unhandled-rejections=strict', path], {
     detached: true,
