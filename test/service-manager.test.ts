@@ -9,7 +9,7 @@ import type { LogFields } from '../lib/log.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { until, withRedis, withServer } from './support/brackets.js';
 import { NO_REDIS } from './support/fleet.js';
-import { freePortsInRow, isAlive, withFleet } from './support/fleet-process.js';
+import { freePortsInRow, isAlive } from './support/fleet-process.js';
 import { withGroup } from './support/group-process.js';
 import { ended, logOf, withMeercat } from './support/meercat.js';
 import { type NotifyReceiver, withFakeNotify, withRealNotify } from './support/notify-receiver.js';
@@ -220,18 +220,6 @@ test('an agent is ready once it reports', () =>
       },
       receiver.env,
     ),
-  ));
-
-test('the balancers of `meercat up` do not notify for the fleet', () =>
-  withRedis((redis) =>
-    withFakeNotify(async (receiver) => {
-      const port = await freePortsInRow(2);
-      const args = ['--redis', redis.url, '--balancers', '2', '--hosts', '1', '--port', String(port)];
-      await withFleet(args, (fleet) => fleet.ready(), { env: receiver.env });
-      const said = await firsts(receiver);
-      assert.equal(said, ['READY=1', 'STOPPING=1'].slice(0, said.length));
-      assert.ok(said.length > 0);
-    }),
   ));
 
 test.run();

@@ -14,7 +14,7 @@ import { buildKeys } from '../../lib/redis/keys.js';
 import { freePort, until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
 import { buildConfig, NO_REDIS, SLOW_MS } from '../support/fleet.js';
-import { freePortsInRow, withFleet, withPortTaken } from '../support/fleet-process.js';
+import { freePortsInRow, withPortTaken } from '../support/fleet-process.js';
 import { groupFlags, type TestGroup, withGroup } from '../support/group-process.js';
 import { RawClient } from '../support/http-client.js';
 import { logOf, meercat, refusedHere, withMeercat } from '../support/meercat.js';
@@ -225,27 +225,5 @@ test('console ports are numbered from the given one', async () => {
     }),
   );
 });
-
-test('`meercat up` starts balancers of one process, whatever the environment says', () =>
-  withRedis(({ url }) =>
-    withClients([url], async (client) => {
-      const port = await freePortsInRow(2);
-      await withFleet(
-        ['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url],
-        async (fleet) => {
-          await fleet.ready();
-          const names = await until(
-            async () => {
-              const found = await client.zrange(buildKeys('meercat').balancers, '0', '-1');
-              return found.length === 2 && found;
-            },
-            { timeoutMs: SLOW_MS },
-          );
-          assert.equal(names.toSorted(), ['b1', 'b2']);
-        },
-        { env: { MEERCAT_PROCESSES: '2' } },
-      );
-    }),
-  ));
 
 test.run();
