@@ -58,7 +58,7 @@ async function healthOf(name: string, places: Places, env: Record<string, string
 }
 
 async function isHealthy(name: string, places: Places, env: Record<string, string> = {}): Promise<void> {
-  await until(async () => (await healthOf(name, places, env)) === 0, { timeoutMs: SLOW_MS, everyMs: 100, what: `${name} to be healthy` });
+  await until(async () => (await healthOf(name, places, env)) === 0, { timeoutMs: SLOW_MS, everyMs: 300, what: `${name} to be healthy` });
 }
 
 /** What `docker compose run --rm cli status --json` prints. */
@@ -100,24 +100,25 @@ test('the services find each other, serve, are healthy, and stop as the file pro
         withProcess(processOf('balancer2', places, second), (two) =>
           withProcess(processOf('host1', places, { PORT: String(app), LOAD_PORT: String(load) }), (host) =>
             withProcess(processOf('agent1', places), async (agent) => {
-              await isHealthy('balancer1', places, first);
-              await isHealthy('balancer2', places, second);
-              await isHealthy('host1', places);
-              await isHealthy('agent1', places);
               for (const { MEERCAT_CONSOLE_PORT, MEERCAT_PORT } of [first, second]) {
                 await until(async () => (await ask(Number(MEERCAT_CONSOLE_PORT), { path: '/.meercat/ready' })).status === 200, {
                   timeoutMs: SLOW_MS,
+                  everyMs: 50,
                   what: 'a balancer to know the host',
                 });
                 assert.is((await ask(Number(MEERCAT_PORT), { path: '/load' })).body, 'host1\n');
               }
+              await isHealthy('balancer1', places, first);
+              await isHealthy('balancer2', places, second);
+              await isHealthy('host1', places);
+              await isHealthy('agent1', places);
               const measured = await until(
                 async () => {
                   const { balancers, hosts } = await statusOf(places);
                   const [only] = hosts;
                   return balancers.length === 2 && only?.cpu !== null && only?.memory !== null && only?.cores === 1 && only;
                 },
-                { timeoutMs: SLOW_MS, everyMs: 200, what: 'both balancers, and the figures of the host' },
+                { timeoutMs: SLOW_MS, everyMs: 500, what: 'both balancers, and the figures of the host' },
               );
               assert.is(measured.name, 'host1');
               assert.is(measured.state, 'up');
@@ -140,7 +141,7 @@ test('the services find each other, serve, are healthy, and stop as the file pro
               // The agent before its host: no request goes there any more.
               agent.kill();
               assert.equal(await ended(agent, SLOW_MS), { code: 0, signal: null });
-              await until(async () => (await statusOf(places)).hosts.length === 0, { everyMs: 200, what: 'the host to leave' });
+              await until(async () => (await statusOf(places)).hosts.length === 0, { everyMs: 500, what: 'the host to leave' });
               host.kill();
               assert.equal(await ended(host, SLOW_MS), { code: 0, signal: null });
               for (const each of [one, two, agent]) assert.equal(complaintsOf(each), []);
