@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseDuration } from '../../lib/config/config.js';
-import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
+import { buildKeys } from '../../lib/redis/keys.js';
 import { freePort, type RunningProcess, until, withProcess, withTempDir } from '../support/brackets.js';
 import { COMPOSE_TEXT, type ComposeService, parseCompose, variablesOf, withSecrets } from '../support/compose-file.js';
 import { containerProcess, imageCommand, replaceAll, type Replacements } from '../support/container.js';
 import { healthCommand } from '../support/dockerfile.js';
 import { ask } from '../support/http-client.js';
 import { ended } from '../support/meercat.js';
+import { withClients } from '../support/redis-client.js';
 import { findRedis } from '../support/redis-server.js';
 
 const test = suite('compose fleet');
@@ -70,6 +72,11 @@ function statusOf(places: Places): Promise<FleetView> {
   });
 }
 
+/** Both balancers are in the fleet, and the host with its figures. */
+function areMeasured({ balancers, hosts: [host] }: FleetView): boolean {
+  return balancers.length === 2 && host !== undefined && host.cpu !== null && host.memory !== null && host.cores === 1;
+}
+
 /** What a process said that nobody should have to read. */
 const complaintsOf = ({ lines }: RunningProcess): string[] => lines.filter((line) => /NOPERM|is not known|"level":"error"/.test(line));
 
@@ -112,16 +119,21 @@ test('the services find each other, serve, are healthy, and stop as the file pro
               await isHealthy('balancer2', places, second);
               await isHealthy('host1', places);
               await isHealthy('agent1', places);
-              const measured = await until(
-                async () => {
-                  const { balancers, hosts } = await statusOf(places);
-                  const [only] = hosts;
-                  return balancers.length === 2 && only?.cpu !== null && only?.memory !== null && only?.cores === 1 && only;
-                },
-                { timeoutMs: SLOW_MS, everyMs: 500, what: 'both balancers, and the figures of the host' },
+              // Polls in this process; the container for commands is asked once.
+              const { MEERCAT_REDIS: address = '' } = processOf('cli', places).env ?? {};
+              await withClients([address], (client) =>
+                until(async () => areMeasured(await readFleet(client, buildKeys('meercat'))), {
+                  timeoutMs: SLOW_MS,
+                  everyMs: 100,
+                  what: 'both balancers, and the figures of the host',
+                }),
               );
-              assert.is(measured.name, 'host1');
-              assert.is(measured.state, 'up');
+              const status = await statusOf(places);
+              assert.ok(areMeasured(status));
+              assert.equal(
+                status.hosts.map(({ name, state }) => [name, state]),
+                [['host1', 'up']],
+              );
 
               // What is under way is finished, and new requests are served while ready says 503.
               const slow = ask(Number(first.MEERCAT_PORT), { path: '/work?ms=500' });
