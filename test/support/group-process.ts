@@ -103,6 +103,8 @@ export function withGroup<T>(
         };
         pids();
         try {
+          // The parent may say that all serve before the last one's own line is read.
+          await group.served(processes);
           return await fn(group);
         } finally {
           pids();
