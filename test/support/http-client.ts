@@ -114,8 +114,11 @@ export interface Load {
   readonly bodies: Map<string, number>;
 }
 
-/** Sends GETs, a few at a time and one after the other, for as long as `fn` runs; then lets them finish. */
-export async function withLoad<T>(port: number, fn: (load: Load) => Promise<T>): Promise<T> {
+/**
+ * Sends GETs, a few at a time and one after the other, for as long as `fn` runs; then lets them finish.
+ * @param pauseMs between an answer and the next request: a pace that leaves a small machine time for what is tested
+ */
+export async function withLoad<T>(port: number, fn: (load: Load) => Promise<T>, pauseMs = 5): Promise<T> {
   const load: Load = { served: 0, failures: [], bodies: new Map() };
   const agent = new Agent({ keepAlive: true });
   const stage = { isOver: false };
@@ -129,8 +132,7 @@ export async function withLoad<T>(port: number, fn: (load: Load) => Promise<T>):
         },
         (error: NodeJS.ErrnoException) => void load.failures.push(error.code ?? error.message),
       );
-      // A pace that leaves a small machine time for what is tested.
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
   const senders = Promise.all(Array.from({ length: 4 }, send));

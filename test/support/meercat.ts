@@ -52,14 +52,26 @@ export function meercat(args: readonly string[], env: Environment = {}): Promise
   });
 }
 
+/** What a command that begins listens to in its process. */
+const LISTENED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'warning'] as const;
+
 /**
  * Runs a command line that is to be refused in the test's own process, without the start of another one. It must
- * not begin anything: nobody would end it.
+ * not begin anything: nobody would end it. The console and the listeners to signals are given back.
  */
 export async function refusedHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
   const said = { stdout: '', stderr: '' };
-  const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) }, env);
-  return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  const before = { ...console };
+  const listeners = LISTENED.map((name) => process.rawListeners(name));
+  try {
+    const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) }, env);
+    return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  } finally {
+    Object.assign(console, before);
+    for (const [index, name] of LISTENED.entries())
+      for (const listener of process.rawListeners(name))
+        if (listeners[index]?.includes(listener) === false) process.off(name, listener as () => void);
+  }
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */
