@@ -7,8 +7,16 @@ import { runInNewContext } from 'node:vm';
 /** By then a thread has loaded its modules. */
 const AFTER_MS = 1500;
 
-/** Schedules one garbage collection of this thread after its start. Once: further collections free no more. */
+/** Of this thread: each has modules of its own. */
+let isScheduled = false;
+
+/**
+ * Schedules one garbage collection of this thread after its start. Once, also when several balancers start in it: further
+ * collections free no more, and each costs tens of milliseconds.
+ */
 export function releaseStartMemory(): void {
+  if (isScheduled) return;
+  isScheduled = true;
   setTimeout(() => {
     // The flag is process-wide and other threads set it too: leave it set.
     setFlagsFromString('--expose-gc');
