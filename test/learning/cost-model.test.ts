@@ -1,4 +1,4 @@
-// How accurately request costs are learned, on simulated hosts with known costs: 12 hosts (also 3, and in the long tests
+// How accurately request costs are learned, on simulated hosts with known costs: 12 hosts (also 3 and 6, and in the long tests
 // 50) of 4 cores, a quarter at 0.6 of the speed, which lose 1 to 3 cores to neighbours 30 % of the time; their CPU figures
 // include the neighbours. The goal is a factor of 1.5 after a minute for every class with 5 % of the work. Seeded.
 
