@@ -70,7 +70,7 @@ const CORES: Readonly<Record<string, number>> = {
   'bad-input-keys': 0.9,
   'bad-input-messages': 0.9,
   'fleet/balancer-fleet': 0.5,
-  'traffic/host/host-matrix-tls': 0.8,
+  'traffic/host/host-matrix': 0.8,
   'redis/connect-cluster': 0.5,
   'redis/connect-sentinel': 0.6,
   'redis/connect-guarded': 0.5,
