@@ -20,7 +20,7 @@ export const ENTRY = fileURLToPath(new URL('./meercat.js', import.meta.url));
 /** Demo hosts of `up` when nothing is said of hosts. */
 export const DEMO_HOSTS = 3;
 
-/** Where an agent answers HAProxy's agent checks unless told. */
+/** Where an agent answers HAProxy's agent checks by default. */
 export const AGENT_CHECK_BIND = '127.0.0.1';
 
 interface UpFlags {

@@ -15,9 +15,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`meercat: the output can't be written: ${fileReason(error, 'written')}\n`);
   process.exit(1);
 });
-// Nobody is left to be told; what was asked for is done all the same.
+// Without a stderr the command still does its work.
 process.stderr.on('error', () => undefined);
-// What a library prints by itself is not for whoever asked for a status; commands with a log put it there.
+// What a library prints by itself must not mix with the output; commands with a log put it there.
 captureConsole(() => undefined);
 const code = await runCommandLine(process.argv.slice(2), {
   write: (text) => void process.stdout.write(text),

@@ -1,5 +1,5 @@
-// `meercat redis-cli`, and how commands for people find the fleet that `meercat up` runs on this machine when they are
-// told no Redis. Invariant: a Redis that is named, by flag or variable, always counts.
+// `meercat redis-cli`, and how commands for people find the fleet that `meercat up` runs on this machine when none
+// is named. Invariant: a Redis that is named, by flag or variable, always counts.
 
 import type { Command } from 'commander';
 import { DEFAULTS } from '../lib/config/config.js';
@@ -50,7 +50,7 @@ ${helpEnd("0 done; 1 Redis cannot be used, or redis-cli's own code", ...REDIS_VA
 }
 
 /**
- * Gives a command for people that was told no Redis the one of the fleet that runs here, and says so. Rejects with
+ * Points a command for people without a named Redis at the fleet that runs here, and says so. Rejects with
  * MEERCAT_NO_REDIS when several run, and for `redis-cli` when none does: the default may be a Redis of the user's own.
  */
 export async function takeRunningFleet(command: Command, say: (line: string) => void): Promise<void> {

@@ -72,7 +72,7 @@ export function addSimulate(program: Command): void {
       `
 Hosts share their cores among the requests that they have (processor sharing); their neighbours take cores
 away; agents report; balancers pick by the very code that runs, exchange what they have in flight through a
-master, and know of the hosts only what messages told them. All policies get the same requests and the same
+master, and know of the hosts only what messages said. All policies get the same requests and the same
 neighbours. The floor is omniscient, who sees every host at every instant: figures are multiples of its.
 
 Scenarios:

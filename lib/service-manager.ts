@@ -87,7 +87,7 @@ export function openServiceManager(
       process.off('exit', kill);
       child.stderr?.destroy();
       running = undefined;
-      if (reason === undefined) log('debug', 'the service manager was told', { what: args.join(' ') });
+      if (reason === undefined) log('debug', 'notified the service manager', { what: args.join(' ') });
       else failed(reason);
       send();
     };

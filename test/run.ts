@@ -42,100 +42,27 @@ function report(name: string, result: FileResult): void {
   if (!isOk) print(`--- output of ${name}\n${result.output.trimEnd()}\n--- end of ${name}`);
 }
 
-/**
- * How many cores files keep busy on average, those first that would keep the rest waiting at the end. All others wait
- * most of their time.
- */
-const CORES: Readonly<Record<string, number>> = {
-  'lab/policies.long': 1.1,
-  'chaos/chaos.long': 1.1,
-  'lab/bench.long': 1.5,
-  'lab/forward.long': 1.3,
-  'lab/request-cost.long': 1.3,
-  'lab/ejection.long': 1.3,
-  'traffic/memory.long': 1.1,
-  'lab/churn.long': 0.7,
-  'up/local-fleet': 0.9,
-  restart: 0.9,
-  'hosts/steady-reports': 1,
-  'up/process-group-start': 0.8,
-  'up/process-group': 0.8,
-  'up/process-group-stop': 0.7,
-  'up/process-group-restart': 0.7,
-  'fleet/balancer-threads': 0.8,
-  'fleet/operator': 0.9,
-  cli: 0.8,
-  'redis/acl': 0.8,
-  'learning/cost-model': 1,
-  'bad-input-keys': 0.9,
-  'bad-input-messages': 0.9,
-  'fleet/balancer-fleet': 0.5,
-  'traffic/host/host-matrix': 0.8,
-  'redis/connect-cluster': 0.5,
-  'redis/connect-sentinel': 0.6,
-  'redis/connect-guarded': 0.5,
-  'agent/agent': 0.6,
-  'fleet/health-checks': 0.5,
-  'fleet/why': 0.7,
-  'bad-input-redis': 0.4,
-  'console/operator': 0.7,
-  run: 0.8,
-  'console/status': 0.4,
-  'lab/simulation/simulate': 1.2,
-  'lab/simulation/simulation': 1,
-  'traffic/client/slow-clients': 0.8,
-  'traffic/request/streaming': 0.9,
-};
-const LONG = Object.keys(CORES);
-const OTHERS = 0.35;
+/** Files that take longest, started first: none of them shall run alone at the end. */
+const LONGEST = ['chaos/chaos.long', 'lab/policies.long', 'up/local-fleet', 'restart', 'up/process-group', 'fleet/own-name', 'cli'];
 
-/** Overcommit factor of the cores: files rarely need theirs at the same time. */
-const CROWDED = 1.6;
+/** Files that run at once, per core: tests wait most of their time. A long one measures, and needs a core for itself. */
+const TESTS_PER_CORE = 3;
+const LONG_SUFFIX = '.long.js';
 
-/** Maximum concurrent files per core. */
-const FILES_PER_CORE = 3;
-
-/** Runs the files a few at a time and reports each as it ends. */
-async function runAll(files: readonly string[], dir: string, options: RunOptions): Promise<FileResult[]> {
+/** Runs the files, `jobs` at once, and reports each as it ends. */
+async function runAll(files: readonly string[], dir: string, jobs: number, options: RunOptions): Promise<FileResult[]> {
   const nameOf = (file: string): string => relative(dir, file).replace(/(?:\.test)?\.js$/, '');
-  const rank = (file: string): number => (LONG.includes(nameOf(file)) ? LONG.indexOf(nameOf(file)) : LONG.length);
-  const cores = CROWDED * Math.max(2, availableParallelism());
+  const first = LONGEST.flatMap((name) => files.filter((file) => nameOf(file) === name));
+  const waiting = [...first, ...files.filter((file) => !first.includes(file))];
   const results: FileResult[] = [];
-  const waiting = files.toSorted((one, other) => rank(one) - rank(other));
-  /** With the cores that each keeps busy. */
-  const running = new Map<Promise<void>, number>();
-  const most = Math.floor(FILES_PER_CORE * cores);
-  const bands = Array.from({ length: most }, (_, band) => `${band}/${most}`);
-  const coresOf = (file: string): number => CORES[nameOf(file)] ?? OTHERS;
-  /** The first if there is room for it; else one beside which there will be. */
-  const next = (): number => {
-    const busy = [...running.values()];
-    const sum = (parts: readonly number[]): number => parts.reduce((all, each) => all + each, 0);
-    const first = coresOf(waiting[0] as string);
-    if (busy.length >= most) return -1;
-    if (busy.length === 0 || sum(busy) + first <= cores) return 0;
-    const beside = sum(busy.filter((each) => each <= OTHERS));
-    return waiting.findIndex(
-      (file) => coresOf(file) <= OTHERS && sum(busy) + coresOf(file) <= cores && beside + coresOf(file) + first <= cores,
-    );
-  };
-  while (waiting.length > 0) {
-    const place = next();
-    if (place < 0) {
-      await Promise.race(running.keys());
-      continue;
-    }
-    const [file] = waiting.splice(place, 1) as [string];
-    const band = bands.pop() as string;
-    const run = runTestFile(file, { ...options, band }).then((result) => {
-      bands.push(band);
+  const runSome = async (_: unknown, lane: number): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runTestFile(file, { ...options, band: `${lane}/${jobs}` });
       results.push(result);
       report(relative(dir, file), result);
-      running.delete(run);
-    });
-    running.set(run, coresOf(file));
-  }
-  await Promise.all(running.keys());
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, runSome));
   return results;
 }
 
@@ -161,7 +88,8 @@ async function main(): Promise<void> {
   const chosen = patterns.length === 0 ? all : all.filter((file) => patterns.some((pattern) => matches(file, pattern)));
   if (all.length === 0) print(`FAIL there is no file *${values.suffix} under ${dir}`);
 
-  const results = await runAll(chosen, dir, options);
+  const jobs = availableParallelism() * (values.suffix === LONG_SUFFIX ? 1 : TESTS_PER_CORE);
+  const results = await runAll(chosen, dir, jobs, options);
   const sum = (count: (result: FileResult) => number) => results.reduce((total, result) => total + count(result), 0);
   const passed = sum((result) => result.passed);
   const failed = sum((result) => result.failed) + unmatched.length;

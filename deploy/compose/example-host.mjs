@@ -2,8 +2,8 @@
 // container does for Meercat: a page that says how busy it is, and an end that cuts no request off.
 //   PORT        3000: GET / answers the host's name; GET /work?ms=5 burns that much CPU
 //   LOAD_PORT   3001: GET /load answers with ORCA's names; a port of its own, so that no client of the fleet sees it
-//   CORES       how many cores the container may use; all that Node.js sees unless told
-//   NAME        what / answers; the machine's name unless told
+//   CORES       how many cores the container may use; default: all that Node.js sees
+//   NAME        what / answers; default: the machine's name
 
 import { createServer } from 'node:http';
 import { availableParallelism, hostname, totalmem } from 'node:os';

@@ -55,7 +55,7 @@ export function readingOf({ isReady, isUp, weight }: AgentCheckState, cores: num
  * The line of a host that serves: `up 63%`. The weight is what is left of it, 1 − (CPU + memory pressure), where
  * memory presses from 80 % on (`usageOf`), and never below 1 %: HAProxy takes a host of weight 0 out, and one that is
  * busy is not to lose all its requests. Without known figures it is `up` alone, which leaves the weight as it is.
- * It never says `ready`, which would undo what an operator told HAProxy of the host.
+ * It never says `ready`, which would undo an operator's setting in HAProxy.
  */
 export function serveLine(figures: Pick<HostFigures, 'cpu' | 'memory'> | undefined): string {
   const left = figures === undefined ? Number.NaN : 1 - usageOf(figures.cpu, figures.memory);

@@ -34,7 +34,7 @@ export {
   parseSwitch,
 } from './values.js';
 
-/** Everything that one balancer is told. */
+/** The whole configuration of one balancer. */
 export interface BalancerConfig extends TrafficConfig {
   /** Redis addresses; several (an odd number) are independent servers for Redlock's quorum, the first also carries the data. */
   readonly redis: readonly string[];
@@ -62,7 +62,7 @@ export interface BalancerConfig extends TrafficConfig {
   readonly statics: readonly StaticHost[];
   /** How long the lease outlives a dead master; it is renewed three times as often. */
   readonly leaseTtlMs: number;
-  /** How long the balancer goes on accepting once it is told to stop: what is in front sees that it is not ready before it sees refused connections. */
+  /** How long a stopping balancer goes on accepting, so that what is in front sees that it is not ready before connections are refused. */
   readonly drainDelayMs: number;
   /** How long requests in flight may take to finish after that. */
   readonly drainTimeoutMs: number;
@@ -94,7 +94,7 @@ export const DEFAULTS = {
 /** The variable with the console's token; it has no flag, since every user of a machine can read the arguments of its processes. */
 export const CONSOLE_TOKEN_VARIABLE = 'MEERCAT_CONSOLE_TOKEN';
 
-/** The console listens so much above the clients' port unless told otherwise. */
+/** The console's default port minus the clients' port. */
 export const CONSOLE_PORT_OFFSET = 1000;
 
 /** The port of the console: 0 for any free one. */

@@ -1,5 +1,5 @@
 // Several processes behind one port: each is a balancer of its own, with a name and a console of its own. Here is
-// what each of them is told, made from what was said for all. The parent decides the port, so that all agree on it.
+// the configuration of each, derived from the one for all. The parent decides the port, so that all agree on it.
 
 import { totalmem } from 'node:os';
 import { MeercatError } from '../errors.js';
@@ -60,7 +60,7 @@ export function checkProcesses(config: BalancerConfig): void {
   if (port >= consolePort && port <= last) throw new MeercatError('MEERCAT_BAD_CONFIG', `${ports}, and --port ${port} is among them`);
 }
 
-/** What one process is told. Without `--memory-limit` each may have its share of what there is. */
+/** The configuration of one process. Without `--memory-limit` each may have its share of what there is. */
 export function memberConfig(config: BalancerConfig, { number, port, isPortShared }: Member): BalancerConfig {
   const { memoryLimit, processes } = config;
   const consolePort = consolePortOf(config);

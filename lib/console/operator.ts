@@ -15,7 +15,7 @@ import { connectForPerson } from './status.js';
 /** What an operator does to a host. */
 export type OperatorAction = 'drain' | 'undrain' | 'eject';
 
-/** What the commands are told. */
+/** Options of the commands. */
 export interface OperatorOptions {
   readonly action: OperatorAction;
   readonly host: string;

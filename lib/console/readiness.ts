@@ -3,7 +3,7 @@
 
 /** What decides whether a balancer is ready. */
 export interface ReadinessFacts {
-  /** It was told to stop. */
+  /** It is stopping. */
   readonly isStopping: boolean;
   /** What the start still waits for, as a person reads it; empty once requests are let through. */
   readonly waitingFor: string;
@@ -13,7 +13,7 @@ export interface ReadinessFacts {
   readonly hostsTakenOut: number;
   /** Whether at least one host may be picked. */
   readonly hasCandidate: boolean;
-  /** Whether so many hosts look bad that requests are sent to all of them. */
+  /** Whether more hosts look bad than `--max-ejected` allows, so that all are used. */
   readonly isPanic: boolean;
   /** How many of those that may be picked are well. */
   readonly hostsWell: number;
@@ -32,7 +32,7 @@ export interface Readiness {
 
 /** Judges; what is named first in {@link ReadinessFacts} weighs most. */
 export function readinessOf({ isStopping, waitingFor, hosts, hostsTakenOut, hasCandidate, isPanic, hostsWell }: ReadinessFacts): Readiness {
-  if (isStopping) return { isReady: false, reason: 'stopping', message: 'this balancer was told to stop: send requests to others' };
+  if (isStopping) return { isReady: false, reason: 'stopping', message: 'this balancer is stopping: send requests to others' };
   if (waitingFor !== '') return { isReady: false, reason: 'starting', message: `requests wait: ${waitingFor}` };
   if (hasCandidate && isPanic && hostsWell === 0)
     return { isReady: false, reason: 'all-down', message: 'every host looks down: requests are sent to them anyway, and most will fail' };

@@ -14,23 +14,23 @@ import { connectForPerson } from './status.js';
 /** So long `meercat up` may take to react. */
 const REACT_TIMEOUT_MS = 5000;
 
-/** So long nothing may happen then: a balancer drains, ends, and comes up within it. */
+/** Longest time without a step: within it, a balancer drains, ends and comes up. */
 const SILENCE_TIMEOUT_MS = 60_000;
 
 /** A balancer that serves again has written itself to Redis, or does so soon. */
 const HEARTBEAT_TIMEOUT_MS = 5000;
 const LOOK_EVERY_MS = 50;
 
-/** When nothing was told for so long, it is looked up in Redis: an event that is lost is not told again. */
+/** Silence after which Redis is read instead: a lost event is not published again. */
 const LOOK_AFTER_MS = 1000;
 
-/** A balancer stands in Redis a moment before it serves, and before that is told: so long its event is waited for. */
+/** How long to wait for the event of a balancer that Redis lists already: it is listed a moment before it serves. */
 const EVENT_AFTER_MS = 2000;
 
-/** One step as `meercat up` tells it, or as it is seen. */
+/** One step, from an event of `meercat up` or from what Redis holds. */
 type Step = Pick<FleetEvent, 'kind' | 'name' | 'detail'>;
 
-/** What `restart` is told. */
+/** Options of `restart`. */
 export interface RestartOptions {
   readonly redis: string;
   readonly namespace: string;
@@ -65,8 +65,8 @@ export async function restartFleet({ redis, namespace, isJson }: RestartOptions,
 }
 
 /**
- * Asks, and gives the steps that `meercat up` tells, to the last one; what an event that was lost would have told is
- * read from Redis. Rejects when it fails, or when nothing happens for too long.
+ * Asks for the restart and yields its steps to the last one. A step whose event was lost is read from Redis. Rejects when
+ * the restart fails, or when nothing happens for too long.
  */
 async function* stepsOf(redis: string, client: Commands, keys: Keys, before: ReadonlyMap<string, string>): AsyncGenerator<Step> {
   const waiting: Step[] = [];
@@ -118,7 +118,7 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
         throw silence(timeoutMs, keys.namespace);
       }
       if (step.kind === 'restart-failed' && step.name === WHOLE_FLEET)
-        throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'no reason is told'}`);
+        throw new MeercatError('MEERCAT_RESTART_FAILED', `not restarted: ${step.detail ?? 'without a reason'}`);
       if (looker.isNews(step)) yield step;
       if (step.kind === 'restart-ended' && step.name === WHOLE_FLEET) return;
       timeoutMs = SILENCE_TIMEOUT_MS;
@@ -129,7 +129,7 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
   }
 }
 
-/** Sees by the starts of balancers in Redis what an event that was lost would have told. */
+/** Finds steps whose event was lost, by the start times of balancers in Redis. */
 class Looker {
   readonly #before: Map<string, string>;
   readonly #read: () => Promise<ReadonlyMap<string, string>>;
@@ -143,7 +143,7 @@ class Looker {
     this.#read = read;
   }
 
-  /** The next step that can be seen and was not told; the last one when all that there were are others now. */
+  /** The next step whose event was lost; the last step when all balancers have been replaced. */
   async missed(): Promise<Step | undefined> {
     const found = await this.#read().catch(() => undefined);
     if (found === undefined) return undefined;
@@ -160,7 +160,7 @@ class Looker {
     return { kind: 'restart-ended', name: WHOLE_FLEET, detail: `${count} balancer${count === 1 ? '' : 's'}` };
   }
 
-  /** Takes in a step; false when it was seen before it was told. */
+  /** Records a step; false when Redis showed it before its event came. */
   isNews({ kind, name }: Step): boolean {
     if (kind === 'restart-ended') {
       if (this.#ended.has(name)) return false;
@@ -179,7 +179,7 @@ function silence(timeoutMs: number, namespace: string): MeercatError {
     'MEERCAT_RESTART_FAILED',
     timeoutMs === REACT_TIMEOUT_MS
       ? `no meercat up answers on this Redis and namespace (${namespace}): it alone can restart what it started; of balancers that run otherwise, send SIGTERM to one after the other and start each again when it has ended; for meercat balancer --processes, SIGUSR1 to its parent`
-      : `meercat up told nothing more for ${timeoutMs / 1000} s: look at meercat status`,
+      : `nothing more was heard from meercat up for ${timeoutMs / 1000} s: look at meercat status`,
   );
 }
 

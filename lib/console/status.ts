@@ -15,7 +15,7 @@ import { openScreen } from './screen.js';
 const CONNECT_TIMEOUT_MS = 3000;
 const WATCH_EVERY_MS = 500;
 
-/** What `status` is told. */
+/** Options of `status`. */
 export interface StatusOptions {
   readonly redis: string;
   readonly namespace: string;

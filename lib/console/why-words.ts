@@ -14,8 +14,8 @@ const CLOSE = 1.02;
 /** Scores that differ by more are no close call. */
 const FAR = 1.1;
 
-/** So many of those that lost are told of one by one. */
-const TOLD = 3;
+/** How many losing hosts are listed one by one. */
+const LISTED = 3;
 
 const number = (value: number | null): string =>
   value === null ? NONE : value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3).replace(/\.?0+$/, '');
@@ -165,10 +165,10 @@ function compared(pick: ExplainedPick, winner: LookedAt, score: number): string[
   const least = isOld ? 'it had the least of our own work for what it can do' : LEAST[algorithm as keyof typeof LEAST];
   const equal = others.filter((row) => (row.score as number) <= score).map((row) => name(row.host));
   const worse = others.filter((row) => (row.score as number) > score);
-  const told = worse.slice(0, TOLD).map((row) => `${name(row.host)} had ${number(row.score)}: ${difference(row, winner, pick)}.`);
-  const more = worse.length > told.length ? [`${worse.length - told.length} more had higher scores.`] : [];
+  const nearest = worse.slice(0, LISTED).map((row) => `${name(row.host)} had ${number(row.score)}: ${difference(row, winner, pick)}.`);
+  const more = worse.length > nearest.length ? [`${worse.length - nearest.length} more had higher scores.`] : [];
   const chance = equal.length === 0 ? [] : [`${listed(equal)} scored the same, and chance decided.`];
-  return [`${host} was taken: ${among}, ${least}, with a score of ${number(score)}.`, ...chance, ...told, ...more, ...passedOver(pick)];
+  return [`${host} was taken: ${among}, ${least}, with a score of ${number(score)}.`, ...chance, ...nearest, ...more, ...passedOver(pick)];
 }
 
 /** What made a host lose, by the figure in which it is worst beside the winner. */

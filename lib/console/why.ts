@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 15;
 /** How many names an error lists. */
 const NAMES_SHOWN = 8;
 
-/** What `why` is told. */
+/** Options of `why`. */
 export interface WhyOptions {
   readonly question: WhyQuestion;
   /** Who makes a dry run; undefined: the master, or else who joined first. */

@@ -25,7 +25,7 @@ const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 export class FleetCosts {
   readonly model = new CostModel();
   #published: ReadonlyMap<string, number> = new Map();
-  /** Classes of which this master has published only a guess. */
+  /** Classes of which this master has published only an estimate by duration. */
   readonly #guessed = new Set<string>();
   #isChanged = false;
 

@@ -61,7 +61,7 @@ export function reportChurn({ setup, tallies, rests, view, stderr, wrong }: Chur
     ],
     goals: [
       goalBelow('file descriptors more than at the start', Math.max(0, end.descriptors - start.descriptors), 0, '', true),
-      goalBelow('requests in flight at the end, in the balancer and in what it told the fleet', end.inflight + inHosts, 0, '', true),
+      goalBelow('requests in flight at the end, in the balancer and in its load messages', end.inflight + inHosts, 0, '', true),
       goalBelow(
         'memory at the end, as a multiple of that at half',
         rounded(end.residentBytes / middle.residentBytes, 2),

@@ -60,7 +60,7 @@ export async function runFreshness(context: BenchContext): Promise<BenchReport> 
   return {
     notes: [
       `${BALANCERS} balancers, ${redis.kind}; a report a second for each host, for ${seconds} s, without requests;`,
-      'ms from PUBLISH to the figure in the shared table of each balancer, which a thread looks at every 0.5 ms: up to so much is too much;',
+      'ms from PUBLISH to the figure in the shared table of each balancer, which a thread reads every 0.5 ms (the upper bound of the error);',
       'cpu: percent of one core for each balancer process, all threads, without that thread',
     ],
     tables: [

@@ -60,7 +60,7 @@ export async function readHealth(consolePort: number, agent: Agent): Promise<Hea
 export async function until(what: string, timeoutMs: number, everyMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!(await holds())) {
-    if (performance.now() > deadlineMs) throw new MeercatError('MEERCAT_START_FAILED', `waited ${timeoutMs} ms in vain until ${what}`);
+    if (performance.now() > deadlineMs) throw new MeercatError('MEERCAT_START_FAILED', `waited ${timeoutMs} ms for ${what}`);
     await pause(everyMs);
   }
 }

@@ -63,7 +63,7 @@ export interface CostEstimate {
   readonly errorMs: number;
   /** Approximate memory of one request while in flight; null when not discernible. */
   readonly memoryBytes: number | null;
-  /** Confidence: 0 for a guess by duration, 0.9 for an error of about 10 %, 1 at most. */
+  /** Confidence: 0 for an estimate by duration, 0.9 for an error of about 10 %, 1 at most. */
   readonly confidence: number;
   /** Decayed number of requests it rests on, of about the last 45 s. */
   readonly samples: number;

@@ -19,13 +19,13 @@ export interface ConnectionEvents {
 export function watch(client: Commands, events: ConnectionEvents, role: RedisRole = 'Redis'): Commands {
   let isReady: boolean | undefined;
   let lastError = CONNECTION_CLOSED;
-  let told: string | undefined;
+  let lastReported: string | undefined;
   const lose = (): void => {
     const reason = lastError;
     lastError = CONNECTION_CLOSED;
-    if (isReady === false && (reason === told || !needsOperator(reason))) return;
+    if (isReady === false && (reason === lastReported || !needsOperator(reason))) return;
     isReady = false;
-    told = reason;
+    lastReported = reason;
     events.onLost?.(reason);
   };
   client.on('error', (error: Error) => {
@@ -38,7 +38,7 @@ export function watch(client: Commands, events: ConnectionEvents, role: RedisRol
   });
   client.on('ready', () => {
     isReady = true;
-    told = undefined;
+    lastReported = undefined;
     events.onReady?.();
   });
   client.on('close', lose);

@@ -120,7 +120,7 @@ export type CounterName = (typeof COUNTERS)[number];
 
 const INDEX = new Map<CounterName, number>(COUNTERS.map((name, index) => [name, index]));
 
-/** Increments a counter, by 1 unless told otherwise. */
+/** Increments a counter, by 1 by default. */
 export type Count = (name: CounterName, times?: number) => void;
 
 /** Returns one thread's way to count; the cells are `openTable(…).counters`. */

@@ -1,5 +1,5 @@
 // Allocates the slots of the shared table; released slots are reused first. The allocator does not outlive the fleet
-// thread: its successor is told which slots are in use.
+// thread: its successor is given the slots in use.
 
 /** A host and its slot, as other threads need them: whatever is not a number goes by message. */
 export interface SlotHost {

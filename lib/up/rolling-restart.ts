@@ -40,7 +40,7 @@ export function createRollingRestart(parts: readonly RollingPart[], onStep: (ste
     onStep({ kind: 'restart-began', name: null, detail: `${all}, one after the other` });
     for (const { name, restart, untilServing } of parts) {
       const partMs = performance.now();
-      onStep({ kind: 'restart-began', name, detail: 'told to stop' });
+      onStep({ kind: 'restart-began', name, detail: 'stopping' });
       try {
         // oxlint-disable-next-line no-await-in-loop -- sequential by design
         await restart();
