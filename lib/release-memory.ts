@@ -7,13 +7,10 @@ import { runInNewContext } from 'node:vm';
 /** By then a thread has loaded its modules. */
 const AFTER_MS = 1500;
 
-/** Of this thread: each has modules of its own. */
+/** Of this thread, as module state is: a thread's modules are loaded once, however many balancers start in it. */
 let isScheduled = false;
 
-/**
- * Schedules one garbage collection of this thread after its start. Once, also when several balancers start in it: further
- * collections free no more, and each costs tens of milliseconds.
- */
+/** Schedules one garbage collection of this thread after its start. Further calls do nothing: they would free no more. */
 export function releaseStartMemory(): void {
   if (isScheduled) return;
   isScheduled = true;

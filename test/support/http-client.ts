@@ -3,7 +3,7 @@
 
 import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { until } from './until.js';
 
 const TIMEOUT_MS = 10_000;
@@ -48,6 +48,15 @@ export function ask(port: number, { body, headers = {}, agent, ...options }: Ask
   });
 }
 
+/** A context per CA: building one costs more than the handshake. */
+const contexts = new Map<string, SecureContext>();
+
+function contextOf(ca: string): SecureContext {
+  const context = contexts.get(ca) ?? createSecureContext({ ca });
+  contexts.set(ca, context);
+  return context;
+}
+
 /** A bare connection: what came so far, and how it ended. */
 export class RawClient {
   readonly socket: Socket;
@@ -58,7 +67,7 @@ export class RawClient {
   /** @param ca who vouches for the other side, over TLS; undefined for plain TCP */
   constructor(port: number, ca?: string) {
     const where = { port, host: '127.0.0.1', allowHalfOpen: true };
-    this.socket = ca === undefined ? connect(where) : connectTls({ ...where, ca, ALPNProtocols: ['http/1.1'] });
+    this.socket = ca === undefined ? connect(where) : connectTls({ ...where, secureContext: contextOf(ca), ALPNProtocols: ['http/1.1'] });
     this.socket.on('data', (chunk) => (this.text += chunk.toString('latin1')));
     this.socket.on('error', () => undefined);
     this.socket.on('end', () => (this.hasEnded = true));
