@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until, withProcess, withTempDir, type RunningProcess } from './support/brackets.js';
-import { readSummary } from './support/test-file.js';
+import { readSummary, runTestFiles } from './support/test-file.js';
 
 const test = suite('runner');
 
@@ -139,6 +139,34 @@ test('a runner that is stopped by a signal takes its test files with it', async 
       });
     });
   }
+});
+
+/** Runs fixtures in one process; gives their counts and reasons. */
+async function runTogether(...names: readonly string[]): Promise<string[]> {
+  const paths = names.map((name) => join(FIXTURES, `${name}.fixture.js`));
+  const results = await runTestFiles(paths, { timeoutMs: 30_000, maySkip: true });
+  return results.map(({ passed, failed, reasons }) => `${passed} passed, ${failed} failed: ${reasons.join('; ')}`);
+}
+
+test('files that share a process are judged one by one', async () => {
+  assert.equal(await runTogether('good', 'failing-test', 'run-forgotten', 'another'), [
+    '3 passed, 0 failed: ',
+    '1 passed, 1 failed: 1 of 2 tests did not pass; it ran after 1 other files in one process',
+    '0 passed, 1 failed: ran no test; it ran after 2 other files in one process',
+    '1 passed, 0 failed: ',
+  ]);
+});
+
+test('a file that ends its process fails, and the runner runs those after it again', async () => {
+  const [, ...rest] = await runTogether('good', 'never-settles', 'another');
+  assert.equal(rest.length, 1);
+  assert.match(rest[0] ?? '', /^0 passed, 1 failed: exit code \d+; printed no summary/);
+});
+
+test('what a process leaves behind is held against its last file', async () => {
+  const [first, last] = await runTogether('good', 'leftover-child');
+  assert.is(first, '3 passed, 0 failed: ');
+  assert.match(last ?? '', /^1 passed, 1 failed: left processes behind/);
 });
 
 test('a text that only looks like a summary is not one', () => {

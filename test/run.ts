@@ -1,5 +1,5 @@
 // The strict test runner: node dist/test/run.js [pattern…] [--dir DIR] [--suffix .test.js]
-// Each test file runs in a child process of its own (support/test-file.ts says what passes). A pattern is a part of
+// A few test files at a time run in a child process (support/test-file.ts says what passes). A pattern is a part of
 // a path; one that matches nothing fails the run. The last line is always "N passed, N failed[, N skipped]".
 // *.test.ts proves correctness; *.long.ts are benchmarks in small, soak and memory tests (npm run test:long).
 
@@ -8,7 +8,7 @@ import { availableParallelism, constants } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { killAllGroups, runTestFile, type FileResult, type RunOptions } from './support/test-file.js';
+import { killAllGroups, runTestFiles, type FileResult, type RunOptions } from './support/test-file.js';
 
 const TEST_DIR = dirname(fileURLToPath(import.meta.url));
 const SOURCE_DIR = resolve(TEST_DIR, '../../test');
@@ -49,17 +49,33 @@ const LONGEST = ['chaos/chaos.long', 'lab/policies.long', 'up/local-fleet', 'res
 const TESTS_PER_CORE = 3;
 const LONG_SUFFIX = '.long.js';
 
-/** Runs the files, `jobs` at once, and reports each as it ends. */
-async function runAll(files: readonly string[], dir: string, jobs: number, options: RunOptions): Promise<FileResult[]> {
+/** What these files test is the state of a whole process: they run alone in theirs. */
+const ALONE = ['release-memory'];
+
+/** Maximum files that share a process. They load what they import once; the more there are, the less is gained. */
+const MOST_TOGETHER = 8;
+
+/** Runs the files, `jobs` processes at once, and reports each as it ends. */
+async function runAll(files: readonly string[], dir: string, jobs: number, mayShare: boolean, options: RunOptions): Promise<FileResult[]> {
   const nameOf = (file: string): string => relative(dir, file).replace(/(?:\.test)?\.js$/, '');
+  const isAlone = (file: string): boolean => !mayShare || [...LONGEST, ...ALONE].includes(nameOf(file));
   const first = LONGEST.flatMap((name) => files.filter((file) => nameOf(file) === name));
   const waiting = [...first, ...files.filter((file) => !first.includes(file))];
   const results: FileResult[] = [];
+  /** The next files for one process: ever fewer, so that all processes end at about the same time. */
+  const take = (): string[] => {
+    const most = isAlone(waiting[0] as string) ? 1 : Math.min(MOST_TOGETHER, Math.ceil(waiting.length / (2 * jobs)));
+    const stop = waiting.findIndex((file, place) => place > 0 && isAlone(file));
+    return waiting.splice(0, stop < 0 ? most : Math.min(most, stop));
+  };
   const runSome = async (_: unknown, lane: number): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runTestFile(file, { ...options, band: `${lane}/${jobs}` });
-      results.push(result);
-      report(relative(dir, file), result);
+    while (waiting.length > 0) {
+      const batch = take();
+      const some = await runTestFiles(batch, { ...options, band: `${lane}/${jobs}` });
+      some.forEach((result, place) => report(relative(dir, batch[place] as string), result));
+      results.push(...some);
+      // Those after one that ended the process.
+      waiting.unshift(...batch.slice(some.length));
     }
   };
   await Promise.all(Array.from({ length: jobs }, runSome));
@@ -88,8 +104,9 @@ async function main(): Promise<void> {
   const chosen = patterns.length === 0 ? all : all.filter((file) => patterns.some((pattern) => matches(file, pattern)));
   if (all.length === 0) print(`FAIL there is no file *${values.suffix} under ${dir}`);
 
-  const jobs = availableParallelism() * (values.suffix === LONG_SUFFIX ? 1 : TESTS_PER_CORE);
-  const results = await runAll(chosen, dir, jobs, options);
+  const isLong = values.suffix === LONG_SUFFIX;
+  const jobs = availableParallelism() * (isLong ? 1 : TESTS_PER_CORE);
+  const results = await runAll(chosen, dir, jobs, !isLong, options);
   const sum = (count: (result: FileResult) => number) => results.reduce((total, result) => total + count(result), 0);
   const passed = sum((result) => result.passed);
   const failed = sum((result) => result.failed) + unmatched.length;

@@ -1,4 +1,4 @@
-// Runs one test file in a process group of its own and judges it strictly.
+// Runs test files in a process group of their own, one after the other, and judges each strictly.
 // uvu alone passes silently in many ways (a hook that throws, a forgotten run): here a file passes only if it
 // exits with 0, prints a summary in which every test passed, and leaves no process behind.
 
@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { FILE_MARK, FILES_FAILED } from './batch-marks.js';
 
 /** What became of one test file. */
 export interface FileResult {
@@ -29,6 +31,9 @@ export interface RunOptions {
   readonly band?: string;
 }
 
+/** Runs several files in its process. */
+const BATCH = fileURLToPath(new URL('./test-batch.js', import.meta.url));
+
 /** A process that a test just ended may need a moment to go. */
 const LEFTOVER_GRACE_MS = 500;
 /** A process that left the group can hold the pipes open: they are read no longer than this. */
@@ -41,13 +46,17 @@ export function killAllGroups(): void {
   for (const pgid of livingGroups) killGroup(pgid);
 }
 
-/** Runs the compiled test file at `path`; never rejects because of what the file does. */
-export async function runTestFile(path: string, { timeoutMs, maySkip, band = '0/1' }: RunOptions): Promise<FileResult> {
-  const started = performance.now();
+/**
+ * Runs compiled test files in one process, in order, and gives a result for each that began. Those after one that ended
+ * the process get none: they are to be run again. Never rejects because of what a file does.
+ */
+export async function runTestFiles(paths: readonly string[], { timeoutMs, maySkip, band = '0/1' }: RunOptions): Promise<FileResult[]> {
   // Certificates that this machine trusts besides are nothing to a test, and reading them costs each process 0.07 s of CPU.
   const { FORCE_COLOR: _color, NODE_EXTRA_CA_CERTS: _certificates, ...inherited } = process.env;
   // strict: a rejection that nobody handles ends the file even if someone listens for unhandledRejection
-  const child = spawn(process.execPath, ['--unhandled-rejections=strict', path], {
+  const isAlone = paths.length === 1;
+  const started = performance.now();
+  const child = spawn(process.execPath, ['--unhandled-rejections=strict', ...(isAlone ? [] : [BATCH]), ...paths], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, NO_COLOR: '1', MEERCAT_TEST_BAND: band },
@@ -56,39 +65,59 @@ export async function runTestFile(path: string, { timeoutMs, maySkip, band = '0/
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const pgid = child.pid as number;
   livingGroups.add(pgid);
-  let [output, stdout] = ['', ''];
+  let [output, stdout, hasTimedOut] = ['', '', false];
+  const timer = setTimeout(() => {
+    hasTimedOut = true;
+    killGroup(pgid);
+  }, timeoutMs);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
     stdout += text;
+    if (text.includes(FILE_MARK)) timer.refresh();
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-
-  const reasons: string[] = [];
-  const timer = setTimeout(() => {
-    reasons.push(`timed out after ${timeoutMs} ms: its process group was killed`);
-    killGroup(pgid);
-  }, timeoutMs);
   const [code, signal] = await exited;
   clearTimeout(timer);
-  const hasTimedOut = reasons.length > 0;
+  const endedMs = performance.now() - started;
 
   const leftover = await leftoverProcesses(pgid);
   killGroup(pgid);
   livingGroups.delete(pgid);
-  if (leftover.length > 0 && !hasTimedOut) reasons.push(`left processes behind, now killed: ${leftover.join(', ')}`);
   await Promise.race([closed, sleep(PIPE_GRACE_MS, undefined, { ref: false })]);
   child.stdout.destroy();
   child.stderr.destroy();
 
-  const { summaries, total, passed, skipped } = readSummary(stdout);
-  if (!hasTimedOut && signal) reasons.push(`was killed by ${signal}`);
-  else if (!hasTimedOut && code !== 0) reasons.push(`exit code ${code}`);
-  if (summaries === 0) reasons.push('printed no summary: is .run() forgotten, or did it end early?');
-  else if (total === 0) reasons.push('ran no test');
-  if (passed !== total) reasons.push(`${total - passed} of ${total} tests did not pass`);
-  if (skipped > 0 && !maySkip) reasons.push(`${skipped} skipped, and CI skips nothing`);
-  const failed = reasons.length === 0 ? 0 : Math.max(1, total - passed);
-  return { passed, failed, skipped, seconds: (performance.now() - started) / 1000, reasons, output };
+  const parts = isAlone ? [{ atMs: 0, text: stdout }] : splitByFile(stdout);
+  const outputs = isAlone ? [output] : splitByFile(output).map(({ text }) => text);
+  return parts.map(({ atMs, text }, place) => {
+    const { summaries, total, passed, skipped } = readSummary(text);
+    const isLast = place === parts.length - 1;
+    const reasons: string[] = [];
+    // What ends the process is held against the file that ran last.
+    if (isLast && hasTimedOut) reasons.push(`timed out after ${timeoutMs} ms: its process group was killed`);
+    else if (isLast && leftover.length > 0) reasons.push(`left processes behind, now killed: ${leftover.join(', ')}`);
+    if (isLast && !hasTimedOut && signal) reasons.push(`was killed by ${signal}`);
+    else if (isLast && !hasTimedOut && code !== 0 && (isAlone || code !== FILES_FAILED)) reasons.push(`exit code ${code}`);
+    if (summaries === 0) reasons.push('printed no summary: is .run() forgotten, or did it end early?');
+    else if (total === 0) reasons.push('ran no test');
+    if (passed !== total) reasons.push(`${total - passed} of ${total} tests did not pass`);
+    if (skipped > 0 && !maySkip) reasons.push(`${skipped} skipped, and CI skips nothing`);
+    if (reasons.length > 0 && place > 0) reasons.push(`it ran after ${place} other files in one process`);
+    return {
+      passed,
+      skipped,
+      failed: reasons.length === 0 ? 0 : Math.max(1, total - passed),
+      seconds: ((parts[place + 1]?.atMs ?? endedMs) - atMs) / 1000,
+      reasons,
+      output: outputs[place] ?? '',
+    };
+  });
+}
+
+/** What each file of a batch printed, and when its process began it. */
+function splitByFile(text: string): { atMs: number; text: string }[] {
+  const [, ...rest] = text.split(new RegExp(`^${FILE_MARK}(\\d+) .*$`, 'm'));
+  return rest.flatMap((piece, place) => (place % 2 === 0 ? [{ atMs: Number(piece), text: rest[place + 1] as string }] : []));
 }
 
 /**

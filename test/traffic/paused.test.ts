@@ -49,7 +49,7 @@ test('after a pause longer than all timeouts, answers that have come are passed 
         '--health-interval',
         '100ms',
         '--health-timeout',
-        '200ms',
+        '1s',
         '--health-fall',
         '1',
         '--host-max-inflight',
