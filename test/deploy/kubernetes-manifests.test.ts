@@ -96,6 +96,18 @@ const BROKEN: readonly (readonly [file: string, from: string, to: string, fault:
   ['example/application.yaml', 'topologyKey: kubernetes.io/hostname', 'topologyKey: rack', /^example: a node may have/],
   ['cli/pod.yaml', 'readOnlyRootFilesystem: true', 'readOnlyRootFilesystem: false', /^cli: cli may write/],
   ['cli/pod.yaml', 'component: cli', 'component: shell', /^NetworkPolicy redis: it lets in pods/],
+  [
+    'overlays/production/load-balancer.yaml',
+    'protocol: tcp',
+    'protocol: http',
+    /^Service meercat: its health checks begin with a PROXY header/,
+  ],
+  [
+    'overlays/production/load-balancer.yaml',
+    'port: traffic-port',
+    'port: "9080"',
+    /^Service meercat: its health checks begin with a PROXY header/,
+  ],
   ['example/kustomization.yaml', 'newTag: 0.1.0', 'newTag: latest', /^example: agent has no version/],
 ];
 
@@ -109,7 +121,7 @@ test('what breaks the rules is found', () =>
         writeFileSync(join(dir, file), from === 'name: meercat, app' ? text.replace(from, to) : text.replaceAll(from, to));
         let found: string[];
         try {
-          found = kubeFaults(fleetOf(dir, 'base'));
+          found = kubeFaults(fleetOf(dir, file.startsWith('overlays/') ? 'overlays/production' : 'base'));
         } catch (error) {
           found = [(error as Error).message];
         }

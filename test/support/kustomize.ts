@@ -28,7 +28,7 @@ interface Kustomization {
   readonly secretGenerator?: readonly Generator[];
   readonly replicas?: readonly { readonly name: string; readonly count: number }[];
   readonly images?: readonly { readonly name: string; readonly newName?: string; readonly newTag: string }[];
-  readonly patches?: readonly { readonly path: string; readonly target?: { readonly kind: string; readonly name: string } }[];
+  readonly patches?: readonly { readonly path: string }[];
 }
 
 const KNOWN: readonly (keyof Kustomization)[] = [
@@ -56,18 +56,6 @@ function merged(old: unknown, patch: unknown): unknown {
     ),
     ...added,
   ];
-}
-
-/** Appends what a JSON patch adds to the end of lists: the one operation that is used. */
-function patched(object: KubeObject, operations: readonly { op: string; path: string; value: unknown }[]): KubeObject {
-  const copy = structuredClone(object) as unknown as Tree;
-  for (const { op, path, value } of operations) {
-    const keys = path.split('/').slice(1);
-    if (op !== 'add' || keys.pop() !== '-') throw new Error(`a patch that the test does not know: ${op} ${path}`);
-    const list = keys.reduce<unknown>((each, key) => (each as Tree)[key], copy);
-    (list as unknown[]).push(value);
-  }
-  return copy as unknown as KubeObject;
 }
 
 function generate(folder: string, kind: 'ConfigMap' | 'Secret', { name, envs = [], files = [], literals = [] }: Generator): KubeObject {
@@ -111,14 +99,11 @@ export function loadKustomization(folder: string): KubeObject[] {
       if (generator.behavior === undefined) objects.push(made);
       else objects = objects.map((each) => (isOld(each) ? (merged(each, { data: made.data }) as KubeObject) : each));
     }
-  for (const { path, target } of own.patches ?? []) {
+  for (const { path } of own.patches ?? []) {
     const patch = parse(readFileSync(join(folder, path), 'utf8')) as KubeObject;
-    const [kind, name] = target === undefined ? [patch.kind, patch.metadata.name] : [target.kind, target.name];
-    if (!objects.some((each) => each.kind === kind && each.metadata.name === name)) throw new Error(`${path}: nothing to patch`);
-    objects = objects.map((each) => {
-      if (each.kind !== kind || each.metadata.name !== name) return each;
-      return Array.isArray(patch) ? patched(each, patch) : (merged(each, patch) as KubeObject);
-    });
+    const isMeant = (each: KubeObject): boolean => each.kind === patch.kind && each.metadata.name === patch.metadata.name;
+    if (!objects.some(isMeant)) throw new Error(`${path}: nothing to patch`);
+    objects = objects.map((each) => (isMeant(each) ? (merged(each, patch) as KubeObject) : each));
   }
   for (const { name, count } of own.replicas ?? [])
     objects = objects.map((each) =>
