@@ -108,7 +108,7 @@ const BROKEN: readonly (readonly [file: string, from: string, to: string, fault:
     'port: "9080"',
     /^Service meercat: its health checks begin with a PROXY header/,
   ],
-  ['example/kustomization.yaml', 'newTag: 0.1.0', 'newTag: latest', /^example: agent has no version/],
+  ['image/kustomization.yaml', 'newTag: 0.1.0', 'newTag: latest', /^example: agent has no version/],
 ];
 
 test('what breaks the rules is found', () =>
@@ -193,8 +193,17 @@ test('the fleet has what it is said to have, and the image is that of the packag
         objects.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name),
         names,
       );
-    const images = JSON.stringify(fleetOf(folder, 'base')).match(/"meercat:[^"]+"/g) ?? [];
-    assert.ok(images.length === 4 && images.every((image) => image === `"meercat:${VERSION}"`), images.join());
+    // The page says where to push it, and base, overlay, example and cli all run that.
+    const [, pushed] = /-t (\S+) \. && docker push \1$/m.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? [];
+    for (const base of ['base', 'overlays/production']) {
+      const images = [...JSON.stringify(fleetOf(folder, base)).matchAll(/"image":"([^"]*\bmeercat\b[^"]*)"/g)].map(([, image]) => image);
+      assert.equal(
+        images,
+        Array.from({ length: 4 }, () => pushed),
+        base,
+      );
+    }
+    assert.match(pushed ?? '', new RegExp(`/meercat:${VERSION.replaceAll('.', '\\.')}$`));
     // The script's passwords stay out of the repository.
     assert.is(readFileSync(join(folder, 'base/.gitignore'), 'utf8'), 'secrets/\n');
     const overlay = loadKustomization(join(folder, 'overlays/production'));

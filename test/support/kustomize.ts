@@ -22,7 +22,8 @@ interface Kustomization {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace?: string;
-  readonly resources: readonly string[];
+  readonly resources?: readonly string[];
+  readonly components?: readonly string[];
   readonly labels?: readonly { readonly pairs: Readonly<Record<string, string>> }[];
   readonly configMapGenerator?: readonly Generator[];
   readonly secretGenerator?: readonly Generator[];
@@ -32,7 +33,7 @@ interface Kustomization {
 }
 
 const KNOWN: readonly (keyof Kustomization)[] = [
-  ...(['apiVersion', 'kind', 'namespace', 'resources', 'labels'] as const),
+  ...(['apiVersion', 'kind', 'namespace', 'resources', 'components', 'labels'] as const),
   ...(['configMapGenerator', 'secretGenerator', 'replicas', 'images', 'patches'] as const),
 ];
 
@@ -78,12 +79,21 @@ function withImages(object: KubeObject, images: NonNullable<Kustomization['image
   return JSON.parse(text) as KubeObject;
 }
 
+/** Reads the file of a folder; a component may have images and nothing else. */
+function readKustomization(folder: string, kind: 'Kustomization' | 'Component'): Kustomization {
+  const own = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization;
+  const known: readonly string[] = kind === 'Kustomization' ? KNOWN : ['apiVersion', 'kind', 'images'];
+  const unknown = Object.keys(own).filter((key) => !known.includes(key));
+  if (unknown.length > 0) throw new Error(`${folder}: kustomization.yaml has what the test does not know: ${unknown.join()}`);
+  if (own.kind !== kind) throw new Error(`${folder}: ${own.kind} instead of ${kind}`);
+  return own;
+}
+
 /** Every object that a kustomization makes. */
 export function loadKustomization(folder: string): KubeObject[] {
-  const own = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization;
-  const unknown = Object.keys(own).filter((key) => !(KNOWN as readonly string[]).includes(key));
-  if (unknown.length > 0) throw new Error(`${folder}: kustomization.yaml has what the test does not know: ${unknown.join()}`);
-  let objects = own.resources.flatMap((path) =>
+  const own = readKustomization(folder, 'Kustomization');
+  const shared = (own.components ?? []).flatMap((path) => readKustomization(join(folder, path), 'Component').images ?? []);
+  let objects = (own.resources ?? []).flatMap((path) =>
     path.endsWith('.yaml')
       ? parseAllDocuments(readFileSync(join(folder, path), 'utf8')).map((document) => document.toJS() as KubeObject)
       : loadKustomization(join(folder, path)),
@@ -115,6 +125,6 @@ export function loadKustomization(folder: string): KubeObject[] {
     const namespace = own.namespace === undefined || each.kind === 'Namespace' ? {} : { namespace: own.namespace };
     const all = { ...metadata.labels, ...labels };
     const named = { ...each, metadata: { ...metadata, ...namespace, ...(Object.keys(all).length > 0 && { labels: all }) } };
-    return withImages(named, own.images ?? []);
+    return withImages(withImages(named, shared), own.images ?? []);
   });
 }
