@@ -25,6 +25,11 @@ export const PAGES: readonly Page[] = [
     .map((name) => `docs/${name}`),
 ].map(readPage);
 
+/** Every page in deploy/. */
+export const DEPLOY_PAGES: readonly Page[] = readdirSync(join(ROOT, 'deploy'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => readPage(`deploy/${name}`));
+
 /** The rows of the first table below a heading, as cells, without the table's own heading. Throws when there is none. */
 export function tableBelow({ path, text }: Page, heading: string): string[][] {
   const start = `\n${text}`.indexOf(`\n${heading}\n`);
