@@ -64,6 +64,8 @@ test('every call of meercat in an example is one that the command line takes', a
     }
   }
   assert.ok(tried > 10, `${tried} calls were found`);
+  // However it is started.
+  assert.ok(meercatCallsIn(readPage('README.md')).some(([command]) => command === 'balancer'));
 });
 
 test.run();

@@ -94,7 +94,7 @@ export function meercatCallsIn({ text }: Page): string[][] {
     .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
     .map((line) => line.replace(/^npm start(?: --)?/, 'meercat up').replace(/^npm run bench --/, 'meercat bench'))
     .flatMap((line) => {
-      const [, rest] = /^(?:[A-Z_]+=\S+ +)*(?:npx )?meercat +(.+)$/.exec(line) ?? [];
+      const [, rest] = /^(?:[A-Z_]+=\S+ +)*(?:(?:npx )?meercat|node dist\/bin\/meercat\.js) +(.+)$/.exec(line) ?? [];
       return rest === undefined ? [] : [wordsOf(rest)];
     });
 }
