@@ -2,10 +2,13 @@
 # Makes the passwords of a new fleet and writes them where deploy/compose or deploy/kubernetes looks for them:
 #   sh make-secrets.sh compose FOLDER
 #   sh make-secrets.sh kubernetes FOLDER [NAMESPACE]
-# Each role has a password of its own (../redis/meercat.acl says what it may do); Redis gets their SHA-256 only.
-# Never overwrites: a folder that holds secrets already is left as it is. Needs openssl.
-set -eu
+# Each role has a password of its own (redis/meercat.acl says what it may do); Redis gets their SHA-256 only.
+# Never overwrites: a folder that holds one of these files already is left as it is, and so is one that others may
+# read. Needs openssl.
+set -euC
 umask 077
+LC_ALL=C
+export LC_ALL
 
 usage() {
   echo "usage: sh make-secrets.sh compose FOLDER | kubernetes FOLDER [NAMESPACE]" >&2
@@ -15,13 +18,35 @@ kind=${1:-}
 folder=${2:-}
 namespace=${3:-meercat}
 [ -n "$folder" ] || usage
-case $kind in compose | kubernetes) ;; *) usage ;; esac
+case $kind in
+  compose) [ $# -eq 2 ] || usage ;;
+  kubernetes) [ $# -le 3 ] || usage ;;
+  *) usage ;;
+esac
+fail() {
+  echo "make-secrets.sh: $1" >&2
+  exit "${2:-1}"
+}
+# It becomes a part of the Sentinels' names.
+case $namespace in
+  *[!a-z0-9-]* | -* | *-) fail "$namespace is no name of a namespace: lower-case letters, digits and -" 2 ;;
+esac
+[ ${#namespace} -le 63 ] || fail "the name of the namespace is longer than 63 characters" 2
+case $folder in -*) folder=./$folder ;; esac
 
 users=$(dirname "$0")/redis/meercat.acl
-[ -r "$users" ] || { echo "make-secrets.sh: $users is missing: run it from a whole deploy/ folder" >&2; exit 1; }
-command -v openssl >/dev/null || { echo "make-secrets.sh: openssl is missing" >&2; exit 1; }
-[ ! -e "$folder/redis.acl" ] || { echo "make-secrets.sh: $folder has secrets already; remove it to make new ones" >&2; exit 1; }
+[ -r "$users" ] || fail "$users is missing: run it from a whole deploy/ folder"
+command -v openssl >/dev/null || fail "openssl is missing"
+for file in redis.acl redis.env balancer.env agent.env operator.env reader.env admin-password; do
+  if [ -e "$folder/$file" ] || [ -L "$folder/$file" ]; then
+    fail "$folder has secrets already ($file); remove it to make new ones"
+  fi
+done
 mkdir -p "$folder"
+case $(ls -ld "$folder/") in
+  d???------*) ;;
+  *) fail "others may read $folder: chmod 700 it, or name a folder that does not exist" ;;
+esac
 
 password() { openssl rand -hex 24; }
 hash_of() { printf %s "$1" | openssl dgst -sha256 -r | cut -d ' ' -f 1; }
@@ -33,7 +58,7 @@ acl=$(sed \
   -e "s/AGENT_SHA256/$(hash_of "$agent")/" -e "s/OPERATOR_SHA256/$(hash_of "$operator")/" \
   -e "s/READER_SHA256/$(hash_of "$reader")/" -e "s/REPLICA_SHA256/$(hash_of "$replica")/" \
   -e "s/SENTINEL_SHA256/$(hash_of "$sentinel")/" "$users")
-case $acl in *_SHA256*) echo "make-secrets.sh: $users has a user that this script does not know" >&2; exit 1 ;; esac
+case $acl in *_SHA256*) fail "$users has a user that this script does not know" ;; esac
 
 # A role's variables, for `env_file` and secretGenerator: ROLE PASSWORD.
 write_role() {
@@ -62,6 +87,7 @@ fi
 write_role balancer "$balancer"
 write_role agent "$agent"
 write_role operator "$operator"
+write_role reader "$reader"
 echo "$admin" >"$folder/admin-password"
 printf '%s\n' "$acl" >"$folder/redis.acl"
 # Compose mounts the file as it is, and Redis does not run as you; only hashes stand in it, in a folder that is yours alone.

@@ -96,7 +96,7 @@ export async function startBalancer(
   const instance = randomUUID();
   if (hostTls.isInsecure) log('warn', 'certificates of hosts are NOT verified: --host-insecure is set', {});
   const tls = config.tlsCerts.length === 0 ? undefined : openTlsContexts(config.tlsCerts, config.tlsKeys);
-  const accessLog = openAccessLog(config.accessLog, config.accessLogFile, () => count('access_log_dropped'), config.processes > 1);
+  const accessLog = openAccessLog(config.accessLog, config.accessLogFile, log, () => count('access_log_dropped'), config.processes > 1);
   if (accessLog !== undefined) shutdown.add(() => accessLog.close());
   const memory = startMemoryGuard(config.memoryLimit);
   shutdown.add(() => memory.stop());

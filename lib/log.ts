@@ -1,8 +1,10 @@
 // Output of a process: its log, one JSON line per event, on stderr, written by pino; and sinks for high-volume lines.
 // The only importer of pino. Worker threads pass their lines to the main thread, so that lines never interleave.
 
-import { constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { openForLines, statOf } from './open-for-lines.js';
+import { UnwrittenLines } from './unwritten-lines.js';
 
 const require = createRequire(import.meta.url);
 
@@ -75,13 +77,19 @@ function openStandardError(pino: Pino): Destination {
   return stream;
 }
 
+/**
+ * How a sink fares: the system's error of a write that failed; `slow` when lines are dropped since the disk or the
+ * reader does not keep up; null when everything kept since has been written.
+ */
+export type SinkHealth = NodeJS.ErrnoException | 'slow' | null;
+
 /** A sink for high-volume lines: non-blocking, with bounded memory. */
 export interface LineSink {
   /** Takes a line with its `\n`. It is written within about a second, or dropped and reported to `onDrop`. */
   write(line: string): void;
   /** For rotation, after the file was renamed: further lines go to a new file of the old name. No line is lost or duplicated. */
   reopen(): void;
-  /** Flushes for at most a second; what remains then is lost. Further lines are dropped. */
+  /** Flushes for at most a second; what remains then is lost and reported to `onDrop`. Further lines are dropped. */
   close(): Promise<void>;
 }
 
@@ -108,13 +116,26 @@ const MAX_RETRY_MS = 500;
 
 /**
  * Opens a file for appending lines; an empty name means standard output, which cannot be reopened.
- * Whatever happens to the file or its reader, `write` neither throws nor blocks; `onDrop` is called for each dropped
- * line. Throws the system's error if the file cannot be opened; if a `reopen` fails, the old file stays in use.
+ * Whatever happens to the file or its reader, `write` neither throws nor blocks; `onDrop` is called for each line that
+ * is lost. Throws the system's error if the file cannot be opened; if a `reopen` fails, the old file stays in use.
  * A process that exits without `close` loses the lines not yet written.
  * @param isShared other processes write there too: lines must not interleave
+ * @param onHealth called when writing begins to fail, with the reason, and when it works again
  */
-export function openLineSink(file: string, onDrop: () => void, isShared = false): LineSink {
-  let current = new LineFile(file, onDrop, isShared);
+export function openLineSink(
+  file: string,
+  onDrop: () => void,
+  isShared = false,
+  onHealth: (health: SinkHealth) => void = () => undefined,
+): LineSink {
+  let isFailing = false;
+  const note = (from: LineFile, health: SinkHealth): void => {
+    // What becomes of a rotated file does not matter here.
+    if (from !== current || isFailing === (health !== null)) return;
+    isFailing = health !== null;
+    onHealth(health);
+  };
+  let current = new LineFile(file, onDrop, isShared, note);
   const moved = new Set<LineFile>();
   let isClosed = false;
   return {
@@ -126,7 +147,7 @@ export function openLineSink(file: string, onDrop: () => void, isShared = false)
       if (isClosed || file === '' || current.isAt(file)) return;
       const old = current;
       try {
-        current = new LineFile(file, onDrop, isShared);
+        current = new LineFile(file, onDrop, isShared, note);
       } catch {
         return;
       }
@@ -146,11 +167,16 @@ class LineFile {
   readonly #stream: Destination;
   readonly #closed: Promise<void>;
   readonly #onDrop: () => void;
+  readonly #onHealth: (from: LineFile, health: SinkHealth) => void;
   readonly #flushing: NodeJS.Timeout;
   /** Size of a chunk passed to the stream. */
   readonly #pieceBytes: number;
   #gathered = '';
   #gatheredLines = 0;
+  readonly #unwritten = new UnwrittenLines();
+  /** Bytes still to be written before writing counts as working again. */
+  #owedBytes = 0;
+  #isRefused = false;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
   /** The reader is gone for good. */
@@ -158,12 +184,13 @@ class LineFile {
   #isEnding = false;
   #isGivenUp = false;
 
-  constructor(file: string, onDrop: () => void, isShared: boolean) {
+  constructor(file: string, onDrop: () => void, isShared: boolean, onHealth: (from: LineFile, health: SinkHealth) => void) {
     this.#fd = openForLines(file);
     // Writes to a regular file are atomic.
     const isPieced = isShared && !fstatSync(this.#fd).isFile();
     this.#pieceBytes = isPieced ? ONE_PIECE_BYTES : GATHERED_BYTES;
     this.#onDrop = onDrop;
+    this.#onHealth = onHealth;
     this.#stream = loadPino().destination({
       // With a minLength of 0 the stream ignores flush().
       dest: this.#fd,
@@ -178,7 +205,7 @@ class LineFile {
     this.#stream.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
     // Called by pino on process exit: on a full disk it would retry forever.
     this.#stream.flushSync = () => undefined;
-    this.#stream.on('drop', () => this.#dropGathered()).on('write', () => this.#written());
+    this.#stream.on('drop', () => this.#refused()).on('write', (bytes: number) => this.#written(bytes));
     this.#closed = new Promise((resolve) => this.#stream.once('close', resolve));
     this.#flushing = setInterval(() => this.#handOver(), FLUSH_MS).unref();
   }
@@ -208,6 +235,7 @@ class LineFile {
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
         this.#isGivenUp = true;
+        this.#drop(this.#unwritten.giveUp());
         resolve();
       }, timeoutMs);
     });
@@ -217,28 +245,52 @@ class LineFile {
 
   /** Passes the batch to the stream; if its buffer is full, it emits `drop` at once. */
   #handOver(): void {
-    if (this.#gatheredLines === 0) return;
-    if (this.#isBroken) this.#dropGathered();
-    else this.#stream.write(this.#gathered);
+    const lines = this.#gatheredLines;
+    if (lines === 0) return;
+    this.#isRefused = this.#isBroken;
+    if (!this.#isBroken) {
+      // Before the write, which may be done at once.
+      this.#unwritten.push(lines, Buffer.byteLength(this.#gathered));
+      this.#stream.write(this.#gathered);
+    }
+    if (this.#isRefused) this.#drop(lines);
     this.#gathered = '';
     this.#gatheredLines = 0;
   }
 
-  #dropGathered(): void {
-    for (let i = 0; i < this.#gatheredLines; i++) this.#onDrop();
+  /** Handles that the stream's buffer is full. */
+  #refused(): void {
+    this.#isRefused = true;
+    this.#unwritten.pop();
+    this.#owedBytes = this.#unwritten.bytes;
+    this.#onHealth(this, 'slow');
   }
 
-  #written(): void {
+  #drop(lines: number): void {
+    for (let i = 0; i < lines; i++) this.#onDrop();
+  }
+
+  #written(bytes: number): void {
     clearTimeout(this.#retry);
     this.#retryMs = RETRY_MS;
+    this.#unwritten.wrote(bytes);
+    this.#owedBytes -= bytes;
+    if (this.#owedBytes <= 0) this.#onHealth(this, null);
   }
 
   /** Handles a failed write; the stream keeps the data for the next write or flush. */
-  #failed({ code }: NodeJS.ErrnoException): void {
+  #failed(error: NodeJS.ErrnoException): void {
     if (this.#isBroken) return;
     clearTimeout(this.#retry);
+    const { code } = error;
+    // A full pipe is none of the faults: its reader may only be slow. When lines are lost, that is told.
+    if (code !== 'EAGAIN') {
+      this.#owedBytes = this.#unwritten.bytes;
+      this.#onHealth(this, error);
+    }
     if (code === 'EPIPE' || this.#isGivenUp) {
       this.#isBroken = true;
+      this.#drop(this.#unwritten.giveUp());
       this.#stream.destroy();
       return;
     }
@@ -252,35 +304,5 @@ class LineFile {
     } catch {
       // The stream has ended, but closing the file failed.
     }
-  }
-}
-
-const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
-
-/** Opens the sink's target so that a write never blocks a thread of Node's small file I/O pool. */
-function openForLines(file: string): number {
-  if (file === '') return openStandardOutput();
-  // Opened read-write, a FIFO does not wait for a reader and survives readers that come and go.
-  const isFifo = statOf(file)?.isFIFO() === true;
-  return openSync(file, isFifo ? O_RDWR | O_NONBLOCK : O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o640);
-}
-
-/** Reopens a pipe or terminal: O_NONBLOCK on a shared descriptor would affect other processes. */
-function openStandardOutput(): number {
-  try {
-    const stats = fstatSync(1);
-    if (stats.isFIFO() || stats.isCharacterDevice()) return openSync('/dev/stdout', O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
-  } catch {
-    // Not every pipe can be opened by name; without any standard output, each write fails.
-  }
-  // The access alone makes Node set a socket (and such a pipe) non-blocking.
-  return process.stdout.fd;
-}
-
-function statOf(file: string): Stats | undefined {
-  try {
-    return statSync(file);
-  } catch {
-    return undefined;
   }
 }

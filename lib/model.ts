@@ -66,6 +66,11 @@ export interface Report extends HostFigures {
   readonly bye: boolean;
   /** Report interval of the agent, in ms: a host is silent after three missed reports. */
   readonly intervalMs: number;
+  /**
+   * Identifies the agent's process: random, and known to nobody who cannot read the channel of reports. Absent in
+   * reports of agents of earlier versions, and in-band.
+   */
+  readonly instance?: string | undefined;
   /** Present when a balancer found it in a response, rather than an agent reporting it. */
   readonly via?: 'inband';
   /** Errors per second as the host itself counts them; in-band only, for external subscribers. */

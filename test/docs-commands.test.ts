@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { codeIn, meercatCallsIn, PAGES, readPage, tableBelow } from './support/documents.js';
+import { codeIn, DEPLOY_PAGES, meercatCallsIn, PAGES, readPage, tableBelow } from './support/documents.js';
 import { commandsInHelp, flagsInHelp, wrongCall } from './support/help.js';
 
 const test = suite('docs: commands');
@@ -39,6 +39,21 @@ test('a wrong call is noticed: command, flag and value', async () => {
   assert.is(await wrongCall(['balancer', '--port', '80']), '');
 });
 
+test('no document installs a package of our name from a registry, where anybody could publish one', () => {
+  const NAMED = /\bnpm (?:i|install|add|exec|x)\b[^\n`|;&]*\s(?:-g\s+)?meercat(?:@\S*)?(?=[\s`]|$)/m;
+  for (const text of ['npm install -g --prefix /usr/local meercat', 'npm i meercat@0.2.0', '`npm install meercat`'])
+    assert.match(text, NAMED);
+  for (const text of ['npm install -g ./meercat-0.1.0.tgz', 'npm install /tmp/meercat-0.1.0.tgz']) assert.not.match(text, NAMED);
+  assert.ok(DEPLOY_PAGES.length > 5);
+  for (const { path, text } of [...PAGES, ...DEPLOY_PAGES]) assert.not.match(text, NAMED, path);
+});
+
+test('what gets signals is not started by npx, which does not pass them on', () => {
+  const BY_NPX = /\bnpx meercat (?:agent|balancer)\b/;
+  assert.match('npx meercat agent --url http://10.0.0.7:3000', BY_NPX);
+  for (const { path, text } of [...PAGES, ...DEPLOY_PAGES]) assert.not.match(text, BY_NPX, path);
+});
+
 test('every call of meercat in an example is one that the command line takes', async () => {
   let tried = 0;
   for (const page of PAGES) {
@@ -49,6 +64,8 @@ test('every call of meercat in an example is one that the command line takes', a
     }
   }
   assert.ok(tried > 10, `${tried} calls were found`);
+  // However it is started.
+  assert.ok(meercatCallsIn(readPage('README.md')).some(([command]) => command === 'balancer'));
 });
 
 test.run();

@@ -1,6 +1,7 @@
 // The reporting loop beside a host: probe, publish, again. One direction, no replies, nothing kept: a
 // report that can't be sent now is worth nothing later.
 
+import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.js';
 import { messageOf } from '../errors.js';
 import type { Report } from '../model.js';
@@ -70,7 +71,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   let isGone = false;
   let deniedReason: string | undefined;
   let last: { readonly reading: ProbeReading; readonly atMs: number } | undefined;
-  const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs };
+  const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs, instance: randomUUID() };
 
   // Before connecting to Redis: the handlers of that connection use it.
   const check = await openCheck();

@@ -2,6 +2,7 @@
 
 import type { FiguresRow, HostFigures, HostRow, HostState, Report } from '../model.js';
 import { type Checked, FALLEN, type RiseAndFall, UNCHECKED } from '../routing/health.js';
+import { AgentInstance } from './agent-instance.js';
 import type { FleetLoad } from './host-total.js';
 
 /** A host is silent after this many missed reports, but not before 3 s. */
@@ -41,7 +42,11 @@ export interface HostEntry {
   reportedAtMs: number | null;
   /** Since when an agent's report is awaited: the last report, or when this master began to listen. */
   awaitedSinceMs: number;
+  /** When its agent counts as silent. A report never shortens the time that an earlier one gave. */
+  silentAtMs: number;
   intervalMs: number;
+  /** Which agent process it belongs to. */
+  agent: AgentInstance;
   checks: Checked;
   /** Whether another address reported under its name: a probe must show if this one is still alive. */
   isContested: boolean;
@@ -72,7 +77,9 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
     hasAgent: false,
     reportedAtMs: null,
     awaitedSinceMs: nowMs,
+    silentAtMs: nowMs + SILENT_AFTER_MS,
     intervalMs: 1000,
+    agent: new AgentInstance(),
     checks: UNCHECKED,
     isContested: false,
     downSinceMs: Number.NaN,
@@ -84,14 +91,16 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
 
 /** A host as an earlier master knew it. */
 export function seededEntry({ name, url, cpu, memory, cores, rps, state, isStatic, ageMs }: HostRow, nowMs: number): HostEntry {
+  // Don't wait again for a host that the previous master had found silent.
+  const awaitedSinceMs = isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY;
   return {
     ...blankEntry(name, url, nowMs),
     figures: { cpu, memory, cores, rps },
     state,
     hasAgent: !isStatic,
     reportedAtMs: ageMs === null ? null : nowMs - ageMs,
-    // Don't wait again for a host that the previous master had found silent.
-    awaitedSinceMs: isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY,
+    awaitedSinceMs,
+    silentAtMs: awaitedSinceMs + SILENT_AFTER_MS,
     checks: state === 'down' ? FALLEN : UNCHECKED,
     downSinceMs: state === 'down' ? nowMs : Number.NaN,
   };
@@ -106,13 +115,38 @@ export function freshFigures(entry: HostEntry | undefined, nowMs: number): HostF
 
 /** Whether its agent has stopped reporting. */
 export function isSilent(entry: HostEntry, nowMs: number): boolean {
-  return nowMs - entry.awaitedSinceMs > Math.max(SILENT_AFTER_MS, MISSED_REPORTS * entry.intervalMs);
+  return nowMs > entry.silentAtMs;
+}
+
+/** When an agent is silent whose last report comes now. */
+function silentAfter({ intervalMs }: Report, nowMs: number): number {
+  return nowMs + Math.max(SILENT_AFTER_MS, MISSED_REPORTS * intervalMs);
+}
+
+/** Records that an agent reports the host: it is alive, and belongs to that agent's process unless another has it. */
+export function takeAgent(entry: HostEntry, report: Report, nowMs: number): void {
+  const silentAtMs = silentAfter(report, nowMs);
+  entry.agent.heard(report.instance, silentAtMs, nowMs);
+  entry.hasAgent = true;
+  entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
+  entry.silentAtMs = Math.max(entry.silentAtMs, silentAtMs);
+  entry.intervalMs = report.intervalMs;
+}
+
+/** Discards the agent and its figures. */
+export function dropAgent(entry: HostEntry, nowMs: number): void {
+  entry.hasAgent = false;
+  entry.agent = new AgentInstance();
+  entry.figures = UNKNOWN;
+  entry.reportedAtMs = null;
+  entry.awaitedSinceMs = entry.silentAtMs = nowMs;
 }
 
 /** Records that an agent reports under the host's name from another URL. */
-export function takeClaim(entry: HostEntry, { url, intervalMs }: Report, nowMs: number): void {
+export function takeClaim(entry: HostEntry, report: Report, nowMs: number): void {
+  const { url } = report;
   const isSame = entry.claim?.url === url && nowMs <= entry.claim.untilMs;
-  const untilMs = nowMs + Math.max(SILENT_AFTER_MS, MISSED_REPORTS * intervalMs);
+  const untilMs = silentAfter(report, nowMs);
   entry.claim = { url, sinceMs: isSame ? (entry.claim as Claim).sinceMs : nowMs, untilMs };
 }
 

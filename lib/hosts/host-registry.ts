@@ -12,6 +12,7 @@ import {
   blankEntry,
   type HostCheckRules,
   conflictOf,
+  dropAgent,
   figuresRowOf,
   freshFigures,
   type HostEntry,
@@ -21,8 +22,8 @@ import {
   reasonFor,
   rowOf,
   seededEntry,
+  takeAgent,
   takeClaim,
-  UNKNOWN,
 } from './host-entry.js';
 import { NamedHosts } from './named-hosts.js';
 import { Namesakes } from './namesakes.js';
@@ -75,15 +76,20 @@ export class HostRegistry {
     for (const name of this.#named.take({ balancer, isFull: true, statics }, nowMs)) this.#settleUrl(name, nowMs);
   }
 
-  /** Handles a report. One from another address is a conflict and dropped while the host is up or a balancer names it. */
+  /**
+   * Handles a report. One from another address is a conflict and dropped while the host is up or a balancer names it;
+   * so is a goodbye of another process than the one whose reports keep the host alive.
+   */
   onReport(report: Report, nowMs: number): ReportOutcome {
     if (report.via === 'inband') return this.#onInband(report, nowMs);
     const known = this.#entries.get(report.host);
     if (report.bye) {
       if (known === undefined) return 'taken';
       if (known.url !== report.url) return 'conflict';
-      if (this.#named.isNamed(known.name)) this.#loseAgent(known, nowMs);
-      else this.#remove(known, 'said goodbye', nowMs);
+      // Only an agent can sign off, and only the host's own.
+      if (!known.hasAgent) return 'taken';
+      if (!known.agent.mayLeave(report.instance, nowMs)) return 'conflict';
+      this.#signOff(known, nowMs);
       return 'taken';
     }
     if (known !== undefined && known.url !== report.url) {
@@ -112,9 +118,7 @@ export class HostRegistry {
     }
     entry.figures = { cpu, memory, cores, rps };
     if (!entry.hasAgent) this.#pending.noteRow(entry.name);
-    entry.hasAgent = true;
-    entry.reportedAtMs = entry.awaitedSinceMs = nowMs;
-    entry.intervalMs = report.intervalMs;
+    takeAgent(entry, report, nowMs);
     if (!this.#hasPath) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
@@ -181,6 +185,10 @@ export class HostRegistry {
     for (const entry of this.#entries.values()) {
       const isNamed = this.#named.isNamed(entry.name);
       if (isNamed && entry.hasAgent && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) this.#loseAgent(entry, nowMs);
+      if (entry.hasAgent && entry.agent.hasUnheardGoodbye && isSilent(entry, nowMs)) {
+        this.#signOff(entry, nowMs);
+        continue;
+      }
       if (entry.state === 'up') this.#settle(entry, nowMs);
       if (entry.claim !== null) this.#noteConflict(entry, nowMs);
       const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
@@ -253,12 +261,15 @@ export class HostRegistry {
     return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
+  /** Handles a goodbye that counts. */
+  #signOff(entry: HostEntry, nowMs: number): void {
+    if (this.#named.isNamed(entry.name)) this.#loseAgent(entry, nowMs);
+    else this.#remove(entry, 'said goodbye', nowMs);
+  }
+
   /** Handles a goodbye or long silence of a static host's agent: the host stays, as balancers name it, but its figures are discarded. */
   #loseAgent(entry: HostEntry, nowMs: number): void {
-    entry.hasAgent = false;
-    entry.figures = UNKNOWN;
-    entry.reportedAtMs = null;
-    entry.awaitedSinceMs = nowMs;
+    dropAgent(entry, nowMs);
     this.#pending.noteRow(entry.name);
     this.#settle(entry, nowMs);
   }

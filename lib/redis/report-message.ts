@@ -16,7 +16,7 @@ const DEFAULT_INTERVAL_MS = 1000;
 
 /** Encodes a report: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
-  const { host, url, cpu, memory, cores, rps, intervalMs, bye, via, eps } = report;
+  const { host, url, cpu, memory, cores, rps, intervalMs, bye, instance, via, eps } = report;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     host,
@@ -27,6 +27,7 @@ export function encodeReport(report: Report): string {
     rps,
     interval: intervalMs,
     ...(bye && { bye }),
+    ...(instance !== undefined && { instance }),
     ...(via && { via }),
     ...(typeof eps === 'number' && { eps }),
   });
@@ -37,7 +38,7 @@ export function decodeReport(text: unknown): Decoded<Report> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
   const fields = decoded.value;
-  if (!isName(fields.host)) return rejected('name');
+  if (!isName(fields.host) || (fields.instance !== undefined && !isName(fields.instance))) return rejected('name');
   const url = originOf(fields.url);
   if (url === null || (fields.bye !== undefined && typeof fields.bye !== 'boolean')) return rejected('malformed');
   const isInband = fields.via === 'inband';
@@ -51,7 +52,12 @@ export function decodeReport(text: unknown): Decoded<Report> {
   const intervalMs = numberWithin(fields.interval, MIN_INTERVAL_MS, MAX_INTERVAL_MS);
   const eps = numberWithin(fields.eps, 0, MAX_RPS);
   if (!areFigures(figures) || intervalMs === undefined || eps === undefined) return rejected('out_of_range');
-  const said = { ...(isInband && { via: 'inband' as const }), ...(eps !== null && { eps }) };
+  const { instance } = fields;
+  const said = {
+    ...(instance !== undefined && { instance: instance as string }),
+    ...(isInband && { via: 'inband' as const }),
+    ...(eps !== null && { eps }),
+  };
   return {
     ok: true,
     value: { host: fields.host, url, ...figures, intervalMs: intervalMs ?? DEFAULT_INTERVAL_MS, bye: fields.bye === true, ...said },

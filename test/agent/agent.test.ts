@@ -139,6 +139,9 @@ test('reports come at their interval with jitter, and the host’s default name 
           }
         }
         assert.ok(heard.some(({ report }) => typeof report['cpu'] === 'number'));
+        const instances = new Set(heard.map(({ report }) => report['instance']));
+        assert.is(instances.size, 1, 'one process, one instance');
+        assert.match(String([...instances][0]), /^[0-9a-f-]{36}$/);
         assert.match(agent.stderr.join('\n'), /"msg":"agent reports"/);
       }),
     ),
@@ -154,6 +157,8 @@ test('without a master, the agent still sends a goodbye and exits at once', () =
         assert.equal(await ended(agent), { code: 0, signal: null });
         assert.ok(performance.now() - started < 1500, 'nobody is waited for');
         assert.is(heard.at(-1)?.report['bye'], true);
+        assert.ok(heard.at(-1)?.report['instance'], 'the goodbye is that of the process that reported');
+        assert.is(heard.at(-1)?.report['instance'], heard[0]?.report['instance']);
       }),
     ),
   ));

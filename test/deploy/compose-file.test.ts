@@ -1,13 +1,15 @@
 // deploy/compose/compose.yaml as a file: a linter with the Compose specification's schema, our own rules, and that its parts
 // fit each other and the rest of the repository. What would be wrong is shown to be found.
 
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withProcess, withTempDir } from '../support/brackets.js';
 import { COMPOSE_TEXT, composeFaults, parseCompose, variablesOf, withSecrets } from '../support/compose-file.js';
+import { parseVariables } from '../support/container.js';
 import { CONTEXT, healthCommand } from '../support/dockerfile.js';
 import { ended } from '../support/meercat.js';
 
@@ -136,10 +138,11 @@ test('the script makes each secret that the file names, of a password for each r
       assert.match(child.lines.join(), /has secrets already/);
     });
     assert.is(readFileSync(users, 'utf8'), before);
-    for (const args of [[], ['compose'], ['swarm', 'secrets']])
+    for (const args of [[], ['compose'], ['swarm', 'secrets'], ['compose', 'others', 'more'], ['kubernetes', 'others', 'a b']])
       await withProcess({ command: 'sh', args: ['../make-secrets.sh', ...args], cwd: folder }, async (child) => {
         assert.is((await ended(child)).code, 2, args.join(' '));
       });
+    assert.not.ok(existsSync(join(folder, 'others')));
 
     // A user that it makes no password for would keep Redis from starting.
     appendFileSync(join(dir, 'deploy/redis/meercat.acl'), 'user other on #OTHER_SHA256\n');
@@ -147,6 +150,48 @@ test('the script makes each secret that the file names, of a password for each r
       assert.is((await ended(child)).code, 1);
       assert.match(child.lines.join(), /a user that this script does not know/);
     });
+  }));
+
+/** Runs the script; returns its exit code and what it says. */
+const makeSecrets = (folder: string, ...args: string[]): Promise<string> =>
+  withProcess({ command: 'sh', args: ['../make-secrets.sh', ...args], cwd: folder }, async (child) => {
+    const { code } = await ended(child);
+    return `${code}: ${child.lines.join()}`;
+  });
+
+test('for each variant the script writes what reads the fleet and what operates it, for their owner alone', () =>
+  withTempDir(async (dir) => {
+    for (const kind of ['compose', 'kubernetes'] as const) {
+      const folder = await withSecrets(join(dir, kind), kind, 'secrets');
+      for (const role of ['balancer', 'agent', 'operator', 'reader']) {
+        const file = join(folder, `secrets/${role}.env`);
+        const { MEERCAT_REDIS: redis = '' } = parseVariables(readFileSync(file, 'utf8'));
+        const [, user, password = ''] = /^redis[^:]*:\/\/([^:]+):([0-9a-f]{48})@/.exec(redis) ?? [];
+        assert.is(user, `meercat-${role}`, `${kind} ${role}`);
+        const hash = createHash('sha256').update(password).digest('hex');
+        assert.ok(readFileSync(join(folder, 'secrets/redis.acl'), 'utf8').includes(`user meercat-${role} on #${hash} `), `${kind} ${role}`);
+        assert.is((await stat(file)).mode & 0o777, 0o600, role);
+      }
+    }
+  }));
+
+test('the script overwrites no file, and uses no folder that others may read', () =>
+  withTempDir(async (dir) => {
+    const folder = await withSecrets(dir, 'kubernetes', 'secrets');
+    for (const file of readdirSync(join(folder, 'secrets'))) {
+      mkdirSync(join(folder, file), { mode: 0o700 });
+      writeFileSync(join(folder, file, file), 'mine');
+      assert.match(await makeSecrets(folder, 'kubernetes', file), /^1: .*has secrets already/, file);
+      assert.equal(readdirSync(join(folder, file)), [file]);
+      assert.is(readFileSync(join(folder, file, file), 'utf8'), 'mine');
+    }
+    mkdirSync(join(folder, 'open'));
+    chmodSync(join(folder, 'open'), 0o755);
+    assert.match(await makeSecrets(folder, 'kubernetes', 'open'), /^1: .*others may read open/);
+    assert.equal(readdirSync(join(folder, 'open')), []);
+    chmodSync(join(folder, 'open'), 0o700);
+    assert.match(await makeSecrets(folder, 'kubernetes', 'open', 'team-7'), /^0: made open/);
+    assert.match(readFileSync(join(folder, 'open/reader.env'), 'utf8'), 'redis-0.redis.team-7.svc:26379');
   }));
 
 test('every service that the page of deploy/compose names exists', () => {

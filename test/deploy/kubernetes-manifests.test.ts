@@ -114,7 +114,19 @@ const BROKEN: readonly (readonly [file: string, from: string, to: string, fault:
   ['example/application.yaml', 'topologyKey: kubernetes.io/hostname', 'topologyKey: rack', /^example: a node may have/],
   ['cli/pod.yaml', 'readOnlyRootFilesystem: true', 'readOnlyRootFilesystem: false', /^cli: cli may write/],
   ['cli/pod.yaml', 'component: cli', 'component: shell', /^NetworkPolicy redis: it lets in pods/],
-  ['example/kustomization.yaml', 'newTag: 0.1.0', 'newTag: latest', /^example: agent has no version/],
+  [
+    'overlays/production/load-balancer.yaml',
+    'protocol: tcp',
+    'protocol: http',
+    /^Service meercat: its health checks begin with a PROXY header/,
+  ],
+  [
+    'overlays/production/load-balancer.yaml',
+    'port: traffic-port',
+    'port: "9080"',
+    /^Service meercat: its health checks begin with a PROXY header/,
+  ],
+  ['image/kustomization.yaml', 'newTag: 0.1.0', 'newTag: latest', /^example: agent has no version/],
 ];
 
 test('what breaks the rules is found', () =>
@@ -126,7 +138,7 @@ test('what breaks the rules is found', () =>
       writeFileSync(path, from === 'name: meercat, app' ? text.replace(from, to) : text.replaceAll(from, to));
       let found: string[];
       try {
-        found = kubeFaults(fleetOf(folder, 'base'));
+        found = kubeFaults(fleetOf(folder, file.startsWith('overlays/') ? 'overlays/production' : 'base'));
       } catch (error) {
         found = [(error as Error).message];
       }
@@ -198,8 +210,17 @@ test('the fleet has what it is said to have, and the image is that of the packag
         objects.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name),
         names,
       );
-    const images = JSON.stringify(fleetOf(folder, 'base')).match(/"meercat:[^"]+"/g) ?? [];
-    assert.ok(images.length === 4 && images.every((image) => image === `"meercat:${VERSION}"`), images.join());
+    // The page says where to push it, and base, overlay, example and cli all run that.
+    const [, pushed] = /-t (\S+) \. && docker push \1$/m.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? [];
+    for (const base of ['base', 'overlays/production']) {
+      const images = [...JSON.stringify(fleetOf(folder, base)).matchAll(/"image":"([^"]*\bmeercat\b[^"]*)"/g)].map(([, image]) => image);
+      assert.equal(
+        images,
+        Array.from({ length: 4 }, () => pushed),
+        base,
+      );
+    }
+    assert.match(pushed ?? '', new RegExp(`/meercat:${VERSION.replaceAll('.', '\\.')}$`));
     // The script's passwords stay out of the repository.
     assert.is(readFileSync(join(folder, 'base/.gitignore'), 'utf8'), 'secrets/\n');
     const overlay = loadKustomization(join(folder, 'overlays/production'));

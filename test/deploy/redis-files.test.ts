@@ -164,6 +164,12 @@ test('a fleet works on the samples, through the death of the Redis master', () =
     });
   }));
 
+test('the README asks for the Redis that the file of users needs', () => {
+  const [, needed] = /It needs Redis (\d+) or Valkey/.exec(read('README.md')) ?? [];
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  assert.match(readme, `**1. Redis.** Redis ${needed} or newer, or Valkey`);
+});
+
 test('the page names every user of the file, and no file is missing', () => {
   const page = read('README.md');
   for (const [, user] of read('meercat.acl').matchAll(/^user (\S+) /gm)) assert.ok(page.includes(`| \`${user}\` |`), user);

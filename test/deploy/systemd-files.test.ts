@@ -156,8 +156,8 @@ test('systemd-sysusers makes both users, who cannot log in', () =>
     const sysusers = findTool('systemd-sysusers', 'systemd');
     if (sysusers === null) return;
     await mkdir(join(dir, 'etc'));
-    await mkdir(join(dir, 'usr/lib/sysusers.d'), { recursive: true });
-    await cp(join(SYSTEMD_FOLDER, 'meercat.sysusers.conf'), join(dir, 'usr/lib/sysusers.d/meercat.conf'));
+    await mkdir(join(dir, 'etc/sysusers.d'), { recursive: true });
+    await cp(join(SYSTEMD_FOLDER, 'meercat.sysusers.conf'), join(dir, 'etc/sysusers.d/meercat.conf'));
     const { code, output } = await run(sysusers, [`--root=${dir}`, 'meercat.conf']);
     assert.is(code, 0, output);
     const users = await readFile(join(dir, 'etc/passwd'), 'utf8');

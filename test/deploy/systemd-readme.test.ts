@@ -34,6 +34,18 @@ test('every file that is installed or linked is in the folder, and every block i
   }
 });
 
+test('each file that names its place is installed there', async () => {
+  const places = [...PAGE.matchAll(/^install -D -m \d+ (\S+) (\S+)$/gm)];
+  let named = 0;
+  for (const [, file = '', place] of places) {
+    const [, own] = /^# (\/\S+?):? /.exec(readSystemdFile(file)) ?? [];
+    if (own === undefined) continue;
+    assert.is(own, place, file);
+    named++;
+  }
+  assert.ok(named > 1, `${named} files name their place`);
+});
+
 /** Runs the loop with two instances; `broken` is the port of one that does not start again. Gives what systemctl was told to restart. */
 async function roll(ports: readonly number[], broken?: number): Promise<{ readonly run: ToolRun; readonly restarted: readonly string[] }> {
   return withTempDir(async (dir) => {

@@ -153,6 +153,94 @@ test('a goodbye removes the host at once, and one for another name changes nothi
   assert.is(registry.hasChanges, false);
 });
 
+test('a goodbye from another process than the one whose reports keep the host alive neither removes nor moves it', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h', { instance: 'own' }), 0);
+  for (const instance of ['other', undefined])
+    assert.is(registry.onReport(report('h', { instance, bye: true }), 10), 'conflict', String(instance));
+  assert.is(registry.onReport(report('h', { url: URL_B, instance: 'other' }), 20), 'conflict');
+  assert.is(registry.row('h', 20)?.url, URL_A);
+  registry.onReport(report('h', { instance: 'own' }), 1000);
+  assert.is(registry.onReport(report('h', { instance: 'own', bye: true }), 1010), 'taken');
+  assert.is(registry.size, 0);
+});
+
+test('an agent that was killed and started again takes the host over once the first one would be silent', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h', { instance: 'first', intervalMs: 2000 }), 0);
+  registry.onReport(report('h', { instance: 'second', cpu: 0.9 }), 500);
+  assert.is(registry.row('h', 500)?.cpu, 0.9, 'its figures count at once');
+  registry.onReport(report('h', { instance: 'second' }), 6000);
+  assert.is(registry.onReport(report('h', { instance: 'second', bye: true }), 6000), 'conflict');
+  for (const nowMs of [6001, 7000, 8000, 9001]) registry.onReport(report('h', { instance: 'second' }), nowMs);
+  registry.tick(9001);
+  assert.is(stateOf(registry, 'h'), 'up');
+  assert.is(registry.onReport(report('h', { instance: 'second', bye: true }), 9001), 'taken');
+  assert.is(registry.size, 0);
+});
+
+test('a goodbye that did not count takes effect when the host falls silent, and not when it goes on reporting', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('gone', { instance: 'killed' }), 0);
+  registry.onReport(report('gone', { instance: 'second' }), 100);
+  registry.onReport(report('gone', { instance: 'second', bye: true }), 200);
+  registry.onReport(report('alive', { instance: 'own', url: URL_B }), 0);
+  registry.onReport(report('alive', { instance: 'other', url: URL_B, bye: true }), 200);
+  registry.onReport(report('alive', { instance: 'own', url: URL_B }), 1000);
+  registry.tick(3100);
+  assert.is(registry.size, 2);
+  registry.tick(4001);
+  assert.equal([stateOf(registry, 'gone'), stateOf(registry, 'alive')], [undefined, 'silent']);
+});
+
+test('two agents report one host: the goodbye of one leaves it to the other', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h', { instance: 'first' }), 0);
+  registry.onReport(report('h', { instance: 'second' }), 100);
+  assert.is(registry.onReport(report('h', { instance: 'first', bye: true }), 200), 'conflict');
+  assert.is(registry.onReport(report('h', { instance: 'third', bye: true }), 300), 'conflict');
+  for (let nowMs = 1000; nowMs <= 10_000; nowMs += 1000) registry.onReport(report('h', { instance: 'second' }), nowMs);
+  assert.is(registry.onReport(report('h', { instance: 'second', bye: true }), 10_001), 'taken');
+  assert.is(registry.size, 0);
+});
+
+test('a host inherited from an earlier master leaves by the goodbye of no process that has not reported it', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('h', { url: URL_A })], 0);
+  assert.is(registry.onReport(report('h', { instance: 'other', bye: true }), 10), 'conflict');
+  // Another process is the first to report it, and says goodbye while the host's own agent reports too.
+  registry.onReport(report('h', { instance: 'other' }), 20);
+  registry.onReport(report('h', { instance: 'own' }), 500);
+  assert.is(registry.onReport(report('h', { instance: 'other', bye: true }), 600), 'conflict');
+  assert.is(registry.size, 1);
+});
+
+test('another process cannot shorten the time in which a host has to report', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h', { instance: 'own', intervalMs: 10_000 }), 0);
+  registry.onReport(report('h', { instance: 'other', intervalMs: 50 }), 100);
+  registry.tick(9000);
+  assert.is(stateOf(registry, 'h'), 'up');
+  assert.is(registry.onReport(report('h', { instance: 'other', url: URL_B }), 9000), 'conflict');
+});
+
+test('agents of an earlier version send no instance: a goodbye without one counts when the reports carry none', () => {
+  const registry = new HostRegistry();
+  registry.onReport(report('h'), 0);
+  assert.is(registry.onReport(report('h', { instance: 'other', bye: true }), 10), 'conflict');
+  assert.is(registry.onReport(report('h', { bye: true }), 20), 'taken');
+  assert.is(registry.size, 0);
+});
+
+test('a host without an agent is not removed by a goodbye', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('s', { url: URL_A, isStatic: true, ageMs: null })], 0);
+  registry.takeChanges(0);
+  for (const instance of ['other', undefined]) registry.onReport(report('s', { instance, bye: true }), 10);
+  assert.is(registry.row('s', 10)?.state, 'up');
+  assert.is(registry.hasChanges, false);
+});
+
 test("a goodbye from another address is refused, whatever the host's state", () => {
   for (const state of ['up', 'silent', 'down'] as const) {
     const registry = new HostRegistry();

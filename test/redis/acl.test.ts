@@ -218,6 +218,23 @@ const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['balancer', ['keys', '*']],
 ];
 
+/** Settings are restored by balancers in a Redis that came back empty: they may do with them what operators may. */
+const SETTINGS: readonly (readonly string[])[] = [
+  ['hset', 'meercat:settings', 'host:h1', 'drained'],
+  ['hgetall', 'meercat:settings'],
+  ['hdel', 'meercat:settings', 'host:h1'],
+];
+
+test('who can drain a host can undrain it: operators and balancers', () =>
+  withGuardedRedis((_redis, url) =>
+    withClients([url('operator'), url('balancer')], async (operator, balancer) => {
+      for (const client of [operator, balancer]) {
+        for (const [command = '', ...args] of SETTINGS) await client.call(command, ...args);
+        assert.equal(await client.hgetall('meercat:settings'), {});
+      }
+    }),
+  ));
+
 test('each user has only the permissions of its role', () =>
   withGuardedRedis((_redis, url) =>
     withClients([url('reader'), url('agent'), url('operator'), url('balancer')], async (reader, agent, operator, balancer) => {

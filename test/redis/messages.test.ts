@@ -141,9 +141,14 @@ test('reports survive the round trip, with unknown figures and as a goodbye', ()
     { ...REPORT, cpu: null, memory: null, cores: null, rps: null },
     { ...REPORT, bye: true, cpu: 0, memory: 1, intervalMs: 50 },
     { ...REPORT, via: 'inband' as const, eps: 2 },
+    { ...REPORT, instance: '5f3c0c0e-9c4f-4b7a-8a55-0d1f6f2f7a11' },
   ]) {
     assert.equal(valueOf(decodeReport(encodeReport(each))), each);
   }
+});
+
+test('an instance that is no plain name drops the report', () => {
+  for (const instance of ['', 'a b', 7, null, 'x'.repeat(129)]) assert.is(report({ instance }), 'name', String(instance));
 });
 
 test('an in-band report can’t be a goodbye, and there is no other origin than agent and in-band', () => {

@@ -25,6 +25,11 @@ export const PAGES: readonly Page[] = [
     .map((name) => `docs/${name}`),
 ].map(readPage);
 
+/** Every page in deploy/. */
+export const DEPLOY_PAGES: readonly Page[] = readdirSync(join(ROOT, 'deploy'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => readPage(`deploy/${name}`));
+
 /** The rows of the first table below a heading, as cells, without the table's own heading. Throws when there is none. */
 export function tableBelow({ path, text }: Page, heading: string): string[][] {
   const start = `\n${text}`.indexOf(`\n${heading}\n`);
@@ -89,7 +94,7 @@ export function meercatCallsIn({ text }: Page): string[][] {
     .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
     .map((line) => line.replace(/^npm start(?: --)?/, 'meercat up').replace(/^npm run bench --/, 'meercat bench'))
     .flatMap((line) => {
-      const [, rest] = /^(?:[A-Z_]+=\S+ +)*(?:npx )?meercat +(.+)$/.exec(line) ?? [];
+      const [, rest] = /^(?:[A-Z_]+=\S+ +)*(?:(?:npx )?meercat|node dist\/bin\/meercat\.js) +(.+)$/.exec(line) ?? [];
       return rest === undefined ? [] : [wordsOf(rest)];
     });
 }

@@ -161,9 +161,22 @@ function balancerFaults(objects: readonly KubeObject[]): string[] {
   return faults;
 }
 
+const AWS = 'service.beta.kubernetes.io/aws-load-balancer-';
+
+/** Load balancers whose health checks begin with a PROXY header, and ask somebody who does not understand it. */
+function loadBalancerFaults(objects: readonly KubeObject[]): string[] {
+  return objects.flatMap(({ kind, metadata: { name, annotations = {} } }) => {
+    if (kind !== 'Service' || annotations[`${AWS}proxy-protocol`] === undefined) return [];
+    const isPlain = annotations[`${AWS}healthcheck-protocol`] === 'tcp' && annotations[`${AWS}healthcheck-port`] === 'traffic-port';
+    return isPlain && annotations[`${AWS}healthcheck-path`] === undefined
+      ? []
+      : [`Service ${name}: its health checks begin with a PROXY header, so they have to be TCP on the traffic port`];
+  });
+}
+
 /** Every fault of the objects of a fleet. */
 export function kubeFaults(objects: readonly KubeObject[]): string[] {
   const ids = objects.map(({ kind, metadata: { namespace = '', name } }) => `${kind} ${namespace}/${name}`);
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i).map((id) => `${id} is there twice`);
-  return [...twice, ...referenceFaults(objects), ...guardFaults(objects), ...balancerFaults(objects)];
+  return [...twice, ...referenceFaults(objects), ...guardFaults(objects), ...balancerFaults(objects), ...loadBalancerFaults(objects)];
 }

@@ -22,17 +22,18 @@ interface Kustomization {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace?: string;
-  readonly resources: readonly string[];
+  readonly resources?: readonly string[];
+  readonly components?: readonly string[];
   readonly labels?: readonly { readonly pairs: Readonly<Record<string, string>> }[];
   readonly configMapGenerator?: readonly Generator[];
   readonly secretGenerator?: readonly Generator[];
   readonly replicas?: readonly { readonly name: string; readonly count: number }[];
   readonly images?: readonly { readonly name: string; readonly newName?: string; readonly newTag: string }[];
-  readonly patches?: readonly { readonly path: string; readonly target?: { readonly kind: string; readonly name: string } }[];
+  readonly patches?: readonly { readonly path: string }[];
 }
 
 const KNOWN: readonly (keyof Kustomization)[] = [
-  ...(['apiVersion', 'kind', 'namespace', 'resources', 'labels'] as const),
+  ...(['apiVersion', 'kind', 'namespace', 'resources', 'components', 'labels'] as const),
   ...(['configMapGenerator', 'secretGenerator', 'replicas', 'images', 'patches'] as const),
 ];
 
@@ -71,18 +72,6 @@ function merged(old: unknown, patch: unknown): unknown {
   ];
 }
 
-/** Appends what a JSON patch adds to the end of lists: the one operation that is used. */
-function patched(object: KubeObject, operations: readonly { op: string; path: string; value: unknown }[]): KubeObject {
-  const copy = structuredClone(object) as unknown as Tree;
-  for (const { op, path, value } of operations) {
-    const keys = path.split('/').slice(1);
-    if (op !== 'add' || keys.pop() !== '-') throw new Error(`a patch that the test does not know: ${op} ${path}`);
-    const list = keys.reduce<unknown>((each, key) => (each as Tree)[key], copy);
-    (list as unknown[]).push(value);
-  }
-  return copy as unknown as KubeObject;
-}
-
 function generate(folder: string, kind: 'ConfigMap' | 'Secret', { name, envs = [], files = [], literals = [] }: Generator): KubeObject {
   const read = (path: string): string => readFileSync(join(folder, path), 'utf8');
   const data: Record<string, string> = { ...parseVariables(literals.join('\n')) };
@@ -103,12 +92,21 @@ function withImages(object: KubeObject, images: NonNullable<Kustomization['image
   return JSON.parse(text) as KubeObject;
 }
 
+/** Reads the file of a folder; a component may have images and nothing else. */
+function readKustomization(folder: string, kind: 'Kustomization' | 'Component'): Kustomization {
+  const own = readYaml(join(folder, 'kustomization.yaml'))[0] as Kustomization;
+  const known: readonly string[] = kind === 'Kustomization' ? KNOWN : ['apiVersion', 'kind', 'images'];
+  const unknown = Object.keys(own).filter((key) => !known.includes(key));
+  if (unknown.length > 0) throw new Error(`${folder}: kustomization.yaml has what the test does not know: ${unknown.join()}`);
+  if (own.kind !== kind) throw new Error(`${folder}: ${own.kind} instead of ${kind}`);
+  return own;
+}
+
 /** Every object that a kustomization makes. */
 export function loadKustomization(folder: string): KubeObject[] {
-  const own = readYaml(join(folder, 'kustomization.yaml'))[0] as Kustomization;
-  const unknown = Object.keys(own).filter((key) => !(KNOWN as readonly string[]).includes(key));
-  if (unknown.length > 0) throw new Error(`${folder}: kustomization.yaml has what the test does not know: ${unknown.join()}`);
-  let objects = own.resources.flatMap((path) =>
+  const own = readKustomization(folder, 'Kustomization');
+  const shared = (own.components ?? []).flatMap((path) => readKustomization(join(folder, path), 'Component').images ?? []);
+  let objects = (own.resources ?? []).flatMap((path) =>
     path.endsWith('.yaml') ? (readYaml(join(folder, path)) as KubeObject[]) : loadKustomization(join(folder, path)),
   );
   for (const [kind, generators] of [
@@ -122,14 +120,11 @@ export function loadKustomization(folder: string): KubeObject[] {
       if (generator.behavior === undefined) objects.push(made);
       else objects = objects.map((each) => (isOld(each) ? (merged(each, { data: made.data }) as KubeObject) : each));
     }
-  for (const { path, target } of own.patches ?? []) {
+  for (const { path } of own.patches ?? []) {
     const patch = readYaml(join(folder, path))[0] as KubeObject;
-    const [kind, name] = target === undefined ? [patch.kind, patch.metadata.name] : [target.kind, target.name];
-    if (!objects.some((each) => each.kind === kind && each.metadata.name === name)) throw new Error(`${path}: nothing to patch`);
-    objects = objects.map((each) => {
-      if (each.kind !== kind || each.metadata.name !== name) return each;
-      return Array.isArray(patch) ? patched(each, patch) : (merged(each, patch) as KubeObject);
-    });
+    const isMeant = (each: KubeObject): boolean => each.kind === patch.kind && each.metadata.name === patch.metadata.name;
+    if (!objects.some(isMeant)) throw new Error(`${path}: nothing to patch`);
+    objects = objects.map((each) => (isMeant(each) ? (merged(each, patch) as KubeObject) : each));
   }
   for (const { name, count } of own.replicas ?? [])
     objects = objects.map((each) =>
@@ -141,6 +136,6 @@ export function loadKustomization(folder: string): KubeObject[] {
     const namespace = own.namespace === undefined || each.kind === 'Namespace' ? {} : { namespace: own.namespace };
     const all = { ...metadata.labels, ...labels };
     const named = { ...each, metadata: { ...metadata, ...namespace, ...(Object.keys(all).length > 0 && { labels: all }) } };
-    return withImages(named, own.images ?? []);
+    return withImages(withImages(named, shared), own.images ?? []);
   });
 }

@@ -3,7 +3,7 @@
 
 import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
-import { type LineSink, openLineSink } from '../../log.js';
+import { type LineSink, type Log, openLineSink, type SinkHealth } from '../../log.js';
 import type { AccessLogFormat } from '../../config/traffic-config.js';
 
 /** The data of one request. Texts from clients are unescaped latin1: one character for each byte. */
@@ -60,11 +60,19 @@ export interface AccessLog {
 
 /**
  * Opens the access log in a file, or on standard output if the name is empty; undefined for `off`. {@link openLineSink}
- * says how lines are written. Throws MEERCAT_BAD_CONFIG when the file cannot be opened.
+ * says how lines are written. When they cannot be written, the log says so once, and once when they can again. Throws
+ * MEERCAT_BAD_CONFIG when the file cannot be opened.
+ * @param onDrop called for each line that is lost
  */
-export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () => void, isShared = false): AccessLog | undefined {
+export function openAccessLog(
+  format: AccessLogFormat,
+  file: string,
+  log: Log,
+  onDrop: () => void,
+  isShared = false,
+): AccessLog | undefined {
   if (format === 'off') return undefined;
-  const sink = openSink(file, onDrop, isShared);
+  const sink = openSink(file, log, onDrop, isShared);
   return {
     write: (record) => sink.write(formatAccess(format, record)),
     reopen: () => sink.reopen(),
@@ -72,9 +80,15 @@ export function openAccessLog(format: AccessLogFormat, file: string, onDrop: () 
   };
 }
 
-function openSink(file: string, onDrop: () => void, isShared: boolean): LineSink {
+function openSink(file: string, log: Log, onDrop: () => void, isShared: boolean): LineSink {
+  const named = file === '' ? 'standard output' : file;
+  const onHealth = (health: SinkHealth): void => {
+    if (health === null) return log('info', 'the access log is written again', { file: named });
+    const reason = health === 'slow' ? 'its disk or reader does not keep up' : fileReason(health, 'written');
+    log('warn', 'the access log cannot be written: further lines are kept while there is room, then lost', { file: named, reason });
+  };
   try {
-    return openLineSink(file, onDrop, isShared);
+    return openLineSink(file, onDrop, isShared, onHealth);
   } catch (thrown) {
     throw new MeercatError(
       'MEERCAT_BAD_CONFIG',

@@ -1,14 +1,16 @@
 // The lines of the access log: tables for both formats, and that no client can forge a line.
 
 import { join } from 'node:path';
-import { readFileSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../../lib/routing/random.js';
 import { type AccessRecord, formatAccess, openAccessLog } from '../../../lib/traffic/log/access-log.js';
-import { withTempDir } from '../../support/brackets.js';
+import { until, withTempDir } from '../../support/brackets.js';
 
 const test = suite('access log');
+
+const silent = (): void => undefined;
 
 const RECORD: AccessRecord = {
   id: '85972bd5-1f',
@@ -185,12 +187,12 @@ test('for any input a line is printable ASCII with one line end, and JSON decode
 
 test('off opens nothing; a file receives lines in its format, also after rotation', async () => {
   assert.is(
-    openAccessLog('off', '/nowhere/at/all', () => undefined),
+    openAccessLog('off', '/nowhere/at/all', silent, () => undefined),
     undefined,
   );
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');
-    const log = openAccessLog('json', file, () => assert.unreachable('dropped'));
+    const log = openAccessLog('json', file, silent, () => assert.unreachable('dropped'));
     log?.write(RECORD);
     renameSync(file, `${file}.1`);
     log?.reopen();
@@ -201,9 +203,40 @@ test('off opens nothing; a file receives lines in its format, also after rotatio
   });
 });
 
+test('a full disk is told once, with file and reason, and so is its end; what is lost is counted', async () => {
+  if (!existsSync('/dev/full')) return;
+  await withTempDir(async (dir) => {
+    const file = join(dir, 'access.log');
+    symlinkSync('/dev/full', file);
+    const told: string[] = [];
+    let dropped = 0;
+    const log = openAccessLog(
+      'json',
+      file,
+      (level, message, fields) => void told.push(`${level}: ${message} ${JSON.stringify(fields)}`),
+      () => dropped++,
+    );
+    for (let i = 0; i < 100; i++) log?.write(RECORD);
+    await until(() => told.length > 0, { timeoutMs: 10_000, what: 'the warning' });
+    // It is tried again several times.
+    await new Promise((resolve) => void setTimeout(resolve, 300));
+    rmSync(file);
+    log?.reopen();
+    log?.write(RECORD);
+    await until(() => told.length > 1, { timeoutMs: 10_000, what: 'the end of it' });
+    await log?.close();
+    assert.equal(told, [
+      `warn: the access log cannot be written: further lines are kept while there is room, then lost {"file":"${file}","reason":"its file system is full"}`,
+      `info: the access log is written again {"file":"${file}"}`,
+    ]);
+    assert.is(dropped, 100);
+    assert.is(readFileSync(file, 'utf8'), formatAccess('json', RECORD));
+  });
+});
+
 test('a file that cannot be opened is refused with a message that names the flag', () => {
   assert.throws(
-    () => openAccessLog('common', '/nowhere/at/all', () => undefined),
+    () => openAccessLog('common', '/nowhere/at/all', silent, () => undefined),
     /^--access-log-file \/nowhere\/at\/all: its directory does not exist$/,
   );
 });
