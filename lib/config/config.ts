@@ -6,7 +6,7 @@ import { SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
 import type { LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
-import { parseRedisAddress } from '../redis/address.js';
+import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
 import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
@@ -22,6 +22,7 @@ export {
   parseAuthority,
   parseChoice,
   parseCidr,
+  parseCores,
   parseDuration,
   parseInteger,
   parseLogLevel,
@@ -32,6 +33,7 @@ export {
   parseStaticHost,
   parseStatuses,
   parseSwitch,
+  readDecimal,
 } from './values.js';
 
 /** The whole configuration of one balancer. */
@@ -111,6 +113,7 @@ function refuse(message: string): never {
 export function checkRelations(config: BalancerConfig): BalancerConfig {
   checkFleet(config.redis, config.namespace);
   if (config.redis.length === 0) refuse('--redis: no address is given');
+  checkServersDiffer(config.redis.map(parseRedisAddress));
   if (config.redis.length % 2 === 0) {
     refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
   }
@@ -123,6 +126,22 @@ export function checkRelations(config: BalancerConfig): BalancerConfig {
   checkHostNames(config.statics);
   checkTraffic(config);
   return config;
+}
+
+/** Checks that no server has two votes: no lease could be taken, since the second request to it is refused. */
+function checkServersDiffer(addresses: readonly RedisAddress[]): void {
+  const seen = new Set<string>();
+  for (const { endpoints, masterName = '' } of addresses) {
+    const servers = new Set(endpoints.map(({ host, port }) => `${plainHost(host)} ${port} ${masterName}`));
+    if ([...servers].some((server) => seen.has(server))) refuse('--redis names one server twice: each server of a quorum counts once');
+    for (const server of servers) seen.add(server);
+  }
+}
+
+/** A host name or address in its one plain form. */
+function plainHost(host: string): string {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}`;
+  return URL.canParse(url) ? new URL(url).hostname : host.toLowerCase();
 }
 
 /** Checks what belongs together in the traffic plane's part. */
@@ -158,11 +177,18 @@ export function checkHostNames(statics: readonly StaticHost[]): void {
   }
 }
 
+/**
+ * A colon ends the namespace in every key: with another one, keys of two fleets could be the same. The others are
+ * patterns in Redis: a rule of an ACL for such a namespace would let its user into other fleets.
+ */
+const NOT_IN_NAMESPACE = /[:*?[\]\\]/;
+
 /** Checks what balancers, agents and status share. */
 export function checkFleet(redis: readonly string[], namespace: string): void {
   const addresses = redis.map(parseRedisAddress);
   for (const address of addresses) readRedisTls(address);
-  if (!/^[\x21-\x7e]{1,64}$/.test(namespace)) refuse('--namespace: 1 to 64 printable ASCII characters without spaces');
+  if (!/^[!-~]{1,64}$/.test(namespace) || NOT_IN_NAMESPACE.test(namespace))
+    refuse('--namespace: 1 to 64 printable ASCII characters without spaces and : * ? [ ] \\');
   if (addresses.some(({ kind }) => kind === 'cluster') && !/^[^{]*\{[^}]+\}/.test(namespace)) {
     refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");
   }

@@ -148,7 +148,11 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   algorithm: oneOf('--algorithm', ALGORITHMS),
   statics: list('--host', 'a list of { name, url }, the url as http://host:port or https://host:port', isHost),
   logLevel: oneOf('--log-level', LOG_LEVELS),
-  healthPath: text('--health-path', 'empty, or a path such as /health', (value) => value === '' || isRead(parsePath, value)),
+  healthPath: text(
+    '--health-path',
+    'empty, or a path such as /health, without spaces and #',
+    (value) => value === '' || isRead(parsePath, value),
+  ),
   healthHost: text(
     '--health-host',
     'empty, or a name or an address, perhaps with a port, such as app.example',
