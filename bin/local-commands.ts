@@ -48,8 +48,8 @@ export function addUp(program: Command): Command {
       `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
-Ctrl-C stops all of it, and so does the end of whoever reads the output. meercat restart restarts the
-balancers one after the other.
+Ctrl-C stops all of it, and so does the end of the terminal or of whoever reads the output. meercat restart
+restarts the balancers one after the other.
 
 Examples:
   meercat up                                                three balancers, three demo hosts, a Redis

@@ -321,7 +321,7 @@ test('existing hosts are used instead of demo hosts, and fleet-wide flags reach 
       ),
   ));
 
-test('a Redis password appears on no command line and in no output', () =>
+test('a Redis password appears on no command line and in no output, and SIGHUP stops everything in order', () =>
   withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {
     const port = await freePortsInRow(1);
     const env = { MEERCAT_REDIS: url.replace('//', '//:the-secret@') };
@@ -333,6 +333,11 @@ test('a Redis password appears on no command line and in no output', () =>
         await fleet.waitForLine(/^redis +as given by --redis \(running already\)$/);
         assert.not.match(fleet.lines.join('\n'), /secret/);
         assert.not.match(readFileSync(`/proc/${fleet.pid}/cmdline`, 'utf8'), /secret/);
+
+        // Who closes the terminal means the whole fleet; a shell may send the signal once more.
+        for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGHUP'] as const) fleet.kill(signal);
+        assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
+        assert.not.match(fleet.lines.join('\n'), /debugger/i);
       },
       { env },
     );
