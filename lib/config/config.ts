@@ -4,11 +4,13 @@
 import { hostname } from 'node:os';
 import { SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
+import { freezeDeep } from '../freeze.js';
 import type { LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
 import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
+import { checkConsoleToken } from './console-token.js';
 import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 import { formatSize, formatStatuses } from './values.js';
 
@@ -71,8 +73,8 @@ export interface BalancerConfig extends TrafficConfig {
   readonly logLevel: LogLevel;
 }
 
-/** The defaults, all of them. */
-export const DEFAULTS = {
+/** The defaults, all of them; frozen. */
+export const DEFAULTS = freezeDeep({
   redis: ['redis://127.0.0.1:6379'],
   namespace: 'meercat',
   port: 8080,
@@ -91,7 +93,7 @@ export const DEFAULTS = {
   drainTimeoutMs: 30 * SECOND,
   logLevel: 'info',
   ...TRAFFIC_DEFAULTS,
-} as const satisfies BalancerConfig;
+} as const satisfies BalancerConfig);
 
 /** The variable with the console's token; it has no flag, since every user of a machine can read the arguments of its processes. */
 export const CONSOLE_TOKEN_VARIABLE = 'MEERCAT_CONSOLE_TOKEN';
@@ -122,6 +124,7 @@ export function checkRelations(config: BalancerConfig): BalancerConfig {
     refuse(
       `--console-token-file and ${CONSOLE_TOKEN_VARIABLE} are both set: leave one of them out, so that it is clear which token counts`,
     );
+  if (config.consoleToken !== '') checkConsoleToken(CONSOLE_TOKEN_VARIABLE, config.consoleToken);
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
   checkTraffic(config);

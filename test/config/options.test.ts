@@ -8,7 +8,7 @@ import { DEFAULTS } from '../../lib/config/config.js';
 import { FIELDS, NUMBER_FIELDS } from '../../lib/config/fields.js';
 import { completeAgent, completeBalancer, completeFleet } from '../../lib/config/options.js';
 import { MeercatError } from '../../lib/errors.js';
-import { checkBalancerConfig, createLog, parseStaticHost, readFleet, startAgent, startBalancer } from '../../lib/index.js';
+import { ALGORITHMS, checkBalancerConfig, createLog, parseStaticHost, readFleet, startAgent, startBalancer } from '../../lib/index.js';
 import { NO_REDIS } from '../support/fleet.js';
 import { freePort, withServer, withTempDir } from '../support/brackets.js';
 
@@ -82,6 +82,17 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ maxHeaderSize: 1 }, /^maxHeaderSize: bytes, a whole number from 1024 to 1048576, not 1$/],
   [{ maxUrlSize: 1 << 20 }, /^maxUrlSize is a part of maxHeaderSize: it must not be larger$/],
   [{ processes: 2 }, /^processes: only 1 in a program; /],
+  [{ isPortShared: true }, /^isPortShared: only false in a program; /],
+  [{ isPortShared: true, port: 0 }, /^isPortShared: only false in a program; /],
+  [{ consoleToken: 'x' }, /^consoleToken: a token has 16 to 512 letters, digits and /],
+  [{ consoleToken: 'x'.repeat(16) + ' y' }, /^consoleToken: a token has /],
+  [{ acceptProxy: true }, /^"acceptProxy" is not known: it is isProxyAccepted$/],
+  [{ host: [] }, /^"host" is not known: it is statics$/],
+  [{ hostInsecure: true }, /^"hostInsecure" is not known: it is isHostInsecure$/],
+  [{ keepLoadHeader: true }, /^"keepLoadHeader" is not known: it is isLoadHeaderKept$/],
+  [{ maxEjected: 10 }, /^"maxEjected" is not known: it is maxEjectedPercent$/],
+  [{ 'max-ejected': 10 }, /^"max-ejected" is not known: it is maxEjectedPercent$/],
+  [{ leaseTtl: 2000 }, /^"leaseTtl" is not known: it is leaseTtlMs$/],
   [{ algorithm: 'random' }, /^algorithm: one of adaptive, .*, not "random"$/],
   [{ logLevel: 'loud' }, /^logLevel: one of debug, .*, not "loud"$/],
   [{ redis: 'redis://x' }, /^redis: a list of addresses, such as \["redis:\/\/10\.0\.0\.1:6379"\]$/],
@@ -133,7 +144,13 @@ test('what is wrong in the options of an agent or a fleet is refused likewise', 
     [agent(undefined), /^the options: an object, not missing$/],
     [agent({}), /^url: http:\/\/host:port or https:\/\/host:port, not missing$/],
     [agent({ url: '10.0.0.7:3000' }), /^url: .*, not "10\.0\.0\.7:3000"$/],
-    [agent({ url, interval: 1000 }), /^"interval" is not known; did you mean intervalMs\?$/],
+    [agent({ url, interval: 1000 }), /^"interval" is not known: it is intervalMs$/],
+    [agent({ url, cores: 2 }), /^"cores" is not known: it is coresLimit$/],
+    [agent({ url, listenAgentCheck: 2 }), /^"listenAgentCheck" is not known: it is agentCheck$/],
+    [() => startAgent({ url }, 5 as never), /^log: a function \(level, message, fields\), not 5$/],
+    [() => startAgent({ url }, null as never), /^log: a function .*, not null$/],
+    [() => startBalancer({ redis: [NO_REDIS] }, 'x' as never), /^log: a function .*, not "x"$/],
+    [() => startBalancer({ redis: [NO_REDIS] }, {} as never), /^log: a function .*, not \{\}$/],
     [agent({ url, intervalMs: 10 }), /^intervalMs: milliseconds, a whole number from 100 to 60000, not 10$/],
     [agent({ url, name: '../x' }), /^name: letters, digits/],
     [agent({ url, coresLimit: 0 }), /^coresLimit: a number above 0, not 0$/],
@@ -147,6 +164,15 @@ test('what is wrong in the options of an agent or a fleet is refused likewise', 
     [() => createLog('loud' as 'info', 'x'), /^level: one of debug, .*, not "loud"$/],
   ] as const)
     assert.match(await refusal(run), message);
+});
+
+test('the defaults and the list of algorithms cannot be changed', () => {
+  const parts: object[] = [DEFAULTS, ALGORITHMS];
+  for (const part of parts) {
+    assert.ok(Object.isFrozen(part), JSON.stringify(part));
+    parts.push(...Object.values(part).filter((value) => typeof value === 'object' && value !== null));
+  }
+  assert.ok(parts.length > 5);
 });
 
 test('an agent and a host have the origin of their URL, and an agent the name that follows from it', () => {
