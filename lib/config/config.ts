@@ -8,7 +8,7 @@ import { freezeDeep } from '../freeze.js';
 import type { LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
 import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
-import { isName, NAME_RULE } from '../redis/names.js';
+import { isName, isNamespace, NAME_RULE, NAMESPACE_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
 import { checkConsoleToken } from './console-token.js';
 import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
@@ -180,18 +180,11 @@ export function checkHostNames(statics: readonly StaticHost[]): void {
   }
 }
 
-/**
- * A colon ends the namespace in every key: with another one, keys of two fleets could be the same. The others are
- * patterns in Redis: a rule of an ACL for such a namespace would let its user into other fleets.
- */
-const NOT_IN_NAMESPACE = /[:*?[\]\\]/;
-
 /** Checks what balancers, agents and status share. */
 export function checkFleet(redis: readonly string[], namespace: string): void {
   const addresses = redis.map(parseRedisAddress);
   for (const address of addresses) readRedisTls(address);
-  if (!/^[!-~]{1,64}$/.test(namespace) || NOT_IN_NAMESPACE.test(namespace))
-    refuse('--namespace: 1 to 64 printable ASCII characters without spaces and : * ? [ ] \\');
+  if (!isNamespace(namespace)) refuse(`--namespace: ${NAMESPACE_RULE}`);
   if (addresses.some(({ kind }) => kind === 'cluster') && !/^[^{]*\{[^}]+\}/.test(namespace)) {
     refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");
   }

@@ -9,6 +9,7 @@ import { FIELDS, NUMBER_FIELDS } from '../../lib/config/fields.js';
 import { completeAgent, completeBalancer, completeFleet } from '../../lib/config/options.js';
 import { MeercatError } from '../../lib/errors.js';
 import { ALGORITHMS, checkBalancerConfig, createLog, parseStaticHost, readFleet, startAgent, startBalancer } from '../../lib/index.js';
+import { codeIn, readPage, tableBelow } from '../support/documents.js';
 import { NO_REDIS } from '../support/fleet.js';
 import { freePort, withServer, withTempDir } from '../support/brackets.js';
 
@@ -229,6 +230,8 @@ test('a balancer starts with part of a configuration, says where it listens, and
     },
   );
   try {
+    const fields = tableBelow(readPage('docs/library.md'), '## `startBalancer(options?, log?)`').flatMap(([cell = '']) => codeIn(cell));
+    assert.equal(Object.keys(started).toSorted(), fields.map((field) => field.replace('()', '')).toSorted());
     assert.equal([started.port, started.consolePort, started.role], [port, port + 1000, 'slave']);
     assert.ok(lines.includes('serving'));
     started.reloadTls();
