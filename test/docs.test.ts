@@ -8,6 +8,7 @@ import { DEFAULTS } from '../lib/config/config.js';
 import { FIELDS } from '../lib/config/fields.js';
 import { AGENT_FIELDS, FLEET_FIELDS } from '../lib/config/options.js';
 import * as library from '../lib/index.js';
+import { ERROR_CODES } from '../lib/errors.js';
 import { COUNTERS } from '../lib/table/counters.js';
 import { type AccessRecord, formatAccess } from '../lib/traffic/log/access-log.js';
 import { ANSWERS } from '../lib/traffic/wire/answers.js';
@@ -67,6 +68,15 @@ test('every export of the package is in the list at the top of its page, with a 
   assert.equal(names.toSorted(), Object.keys(library).toSorted());
   assert.ok(text.indexOf(list) < text.indexOf('\n## '), 'at the top');
   for (const name of names) assert.match(text, new RegExp(`^## \`${name}\\b`, 'm'));
+});
+
+test('every code of an error is in its table', () => {
+  const { text } = readPage('docs/flags.md');
+  const [table = ''] = /\n\| code \| when \|\n[^]*?\n\n/.exec(text) ?? [];
+  assert.equal(
+    [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code),
+    [...ERROR_CODES, 'MEERCAT_INTERNAL'],
+  );
 });
 
 test('every answer of a balancer itself is in its table', () => {
