@@ -75,7 +75,8 @@ test('the line on the screen can be pasted; commands without --redis use this fl
   withRedis(({ url: other }) =>
     withOwnRedisFleet(async (fleet, redis) => {
       const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];
-      assert.match((await paste(line, process.env['PATH'] ?? '')).stdout, /^name\nb1\n/);
+      assert.match(line, /^npx meercat redis-cli /);
+      assert.match((await withNpx((path) => paste(line, path))).stdout, /^name\nb1\n/);
       const found = await meercat(['status', '--json']);
       assert.match(found.stdout, /"name": "b1"/);
       assert.is(found.stderr, `meercat: the fleet of \`meercat up\` on this machine (${redis})`);
