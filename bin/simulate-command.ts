@@ -123,14 +123,16 @@ async function runSimulate(
     abort.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  const missing = await simulate(
-    { scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true },
-    abort.signal,
-  );
-  if (missing > 0) process.stderr.write(`simulate: ended early: ${missing} ${missing === 1 ? 'run is' : 'runs are'} missing\n`);
-  else process.exitCode = 0;
-  // Nothing else keeps the process.
-  process.off('SIGINT', stop).off('SIGTERM', stop);
+  try {
+    const missing = await simulate(
+      { scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true },
+      abort.signal,
+    );
+    if (missing > 0) process.stderr.write(`simulate: ended early: ${missing} ${missing === 1 ? 'run is' : 'runs are'} missing\n`);
+    else process.exitCode = 0;
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
 }
 
 function eachOf<Value>(text: string, parse: (part: string) => Value): Value[] {

@@ -193,12 +193,11 @@ test('hostile names in the sets of balancers and hosts are ignored', () =>
     });
   }));
 
-test('100,000 foreign keys in the same Redis are neither read nor touched', () =>
+test('foreign keys in the same Redis are neither read nor touched', () =>
   withVictim(async (victim) => {
     const { client, redis } = victim;
-    for (let batch = 0; batch < 100; batch++) {
-      await client.mset(...Array.from({ length: 1000 }, (_, i) => [`other:${batch * 1000 + i}`, 'x']).flat());
-    }
+    const foreign = Array.from({ length: 1000 }, (_, i) => `other:${i}`);
+    await client.mset(...foreign.flatMap((key) => [key, 'x']));
     await client.config('RESETSTAT');
     await worksAgain(victim);
     await until(async () => (await statusOf(client, VICTIM)) !== undefined);
@@ -206,7 +205,7 @@ test('100,000 foreign keys in the same Redis are neither read nor touched', () =
     const stats = await client.info('commandstats');
     assert.match(stats, /cmdstat_evalsha/);
     assert.not.match(stats, /cmdstat_(keys|scan|flushall|flushdb|randomkey)/);
-    assert.ok((await client.dbsize()) > 100_000);
+    assert.is(await client.exists(...foreign), foreign.length);
   }));
 
 test.run();

@@ -31,7 +31,7 @@ test('with a wrong Redis password static hosts are served, and the reason is log
             // Several attempts to connect.
             await new Promise((resolve) => setTimeout(resolve, 1500));
             for (let i = 0; i < 4; i++) assert.is((await ask(each.port)).body, 'h');
-            const said = seenLines(each, 'redis');
+            const said = seenLines(each, 'redis is');
             assert.is(said.length, 1, said.join('\n'));
             assert.match(said[0] as string, /^warn redis is not reachable.*(NOAUTH|WRONGPASS)/);
             assert.not.match(each.lines.join('\n'), /s3cret|wr0ngsecret/, 'no secret in the log');

@@ -16,7 +16,7 @@ import { readRedisTls } from '../lib/redis/tls.js';
 import { openTlsContexts } from '../lib/traffic/client/tls-contexts.js';
 import { withProcess } from './support/brackets.js';
 import { withCertificates } from './support/certificates.js';
-import { ended, type Environment, inLanes, meercat, meercatProcess } from './support/meercat.js';
+import { ended, type Environment, meercatProcess, refusedHere } from './support/meercat.js';
 
 const test = suite('files that cannot be used');
 
@@ -35,13 +35,13 @@ interface Case {
 const times = (text: string, part: string): number => text.split(part).length - 1;
 
 async function areRefused(cases: readonly Case[]): Promise<void> {
-  await inLanes(cases, async ({ args, env, names, reason }) => {
-    const { code, stdout, stderr } = await meercat(args, env);
+  for (const { args, env, names, reason } of cases) {
+    const { code, stdout, stderr } = await refusedHere(args, env);
     assert.equal([code, stdout, stderr.split('\n').length], [2, '', 1], stderr);
     assert.ok(stderr.endsWith(`: ${reason}`), `${stderr}\nends with: ${reason}`);
     for (const name of names) assert.is(times(stderr, name), 1, `${name} in: ${stderr}`);
     assert.not.match(stderr, /ENO|EIS|EAC|error:|routines/);
-  });
+  }
 }
 
 test('what is no regular file, or too large, is refused at once by every flag that names a file to read', () =>

@@ -1,5 +1,5 @@
 // Flags and their variables, the same for every command: what a variable may hold, who wins, what is refused and
-// under which name, and which variables are warned of. In this process, but for one balancer and one `status`.
+// under which name, and which variables are warned of. In this process; a balancer's own warnings are in cli.test.ts.
 
 import { Command } from 'commander';
 import { suite } from 'uvu';
@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Flag, FlagReader, refuseRepeated } from '../bin/flag.js';
 import { parseCidr, parseInteger } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
-import { ended, type Environment, logOf, meercat, refusedHere, withMeercat } from './support/meercat.js';
+import { type Environment, refusedHere } from './support/meercat.js';
 
 const test = suite('flags and variables');
 
@@ -178,34 +178,8 @@ test('a variable that no command has is unknown, with the name that is like it; 
     assert.is(nearest(variable), null, variable);
 });
 
-test('a balancer warns in its log of variables that it does not know, and what is turned off by a variable is off', () =>
-  withMeercat(
-    ['balancer', '--redis', NO_REDIS, '--port', '0', '--bind', '127.0.0.1'],
-    async (child) => {
-      await child.waitForLine(/"msg":"serving"/);
-      child.kill();
-      assert.is((await ended(child)).code, 0);
-      const warnings = logOf(child).filter(({ level }) => level === 'warn');
-      assert.equal(
-        warnings.filter(({ msg }) => msg === 'a variable is not known and is ignored').map(({ variable, nearest }) => [variable, nearest]),
-        [['MEERCAT_EJECT_AFER', 'MEERCAT_EJECT_AFTER']],
-      );
-      assert.not(warnings.some(({ msg }) => String(msg).includes('NOT verified')));
-      assert.is(logOf(child).length, child.stderr.length, 'all of its log is JSON');
-    },
-    {
-      MEERCAT_HOST_INSECURE: 'false',
-      MEERCAT_ACCEPT_PROXY: '0',
-      MEERCAT_LEASE_TTL: '',
-      MEERCAT_NAMESPACE: ' ',
-      MEERCAT_EJECT_AFER: '1',
-      MEERCAT_URL: 'nonsense of an agent',
-      MEERCAT_BALANCERS: 'nonsense of `up`',
-    },
-  ));
-
 test('other commands warn on stderr, and go on', async () => {
-  const { code, stderr, stdout } = await meercat(['status', '--redis', NO_REDIS], {
+  const { code, stderr, stdout } = await refusedHere(['status', '--redis', NO_REDIS], {
     MEERCAT_REDDIS: 'x',
     MEERCAT_PORT: 'x',
     'MEERCAT_\u001b[2J': '',

@@ -1,16 +1,17 @@
-// The library as a program gets it, from the package as npm packs it: the example of docs/library.md does what the page
-// says, in JavaScript and in TypeScript, and to import it loads little.
+// The package as npm packs it: links in its documents lead somewhere, and it can do without what is optional. The library
+// as a program gets it: the example of docs/library.md does what the page says, and to import it loads little.
 
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withProcess, withRedis } from './support/brackets.js';
-import { readPage, ROOT } from './support/documents.js';
-import { ended } from './support/meercat.js';
-import { type PackedMeercat, withPacked } from './support/packed.js';
+import { brokenLink, linksOf, readPage, ROOT } from './support/documents.js';
+import { freePortsInRow } from './support/fleet-process.js';
+import { ended, meercatProcess } from './support/meercat.js';
+import { packedFiles, type PackedMeercat, withPacked } from './support/packed.js';
 
 const test = suite('library');
 
@@ -42,28 +43,25 @@ test('the example of docs/library.md prints what the page says, as JavaScript', 
     }),
   ));
 
-test('the same example is TypeScript that the strictest settings accept, and runs when compiled', () =>
-  withPacked((packed) =>
-    withRedis(async ({ url }) => {
-      const { code, printed } = example();
-      await writeFile(join(packed.dir, 'example.ts'), code);
-      // A wrong field is an error of the compiler, too: where it is none, the comment is.
-      const wrong = "import { startBalancer } from 'meercat';\n// @ts-expect-error -- no such field\nawait startBalancer({ prot: 1 });\n";
-      await writeFile(join(packed.dir, 'wrong.ts'), wrong);
-      await mkdir(join(packed.dir, 'node_modules/@types'));
-      await symlink(join(ROOT, 'node_modules/@types/node'), join(packed.dir, 'node_modules/@types/node'));
-      const compilerOptions = {
-        ...{ target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext', types: ['node'], outDir: 'out' },
-        ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, skipLibCheck: true },
-      };
-      await writeFile(join(packed.dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts', 'wrong.ts'] }));
-      const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: packed.dir }).catch(
-        (error: { stdout: string }) => error,
-      );
-      assert.is(stdout, '');
-      assert.is(await outputOf(packed, ['out/example.js'], { REDIS: url }), printed);
-    }),
-  ));
+test('the same example is TypeScript that the strictest settings accept', () =>
+  withPacked(async (packed) => {
+    const { code } = example();
+    await writeFile(join(packed.dir, 'example.ts'), code);
+    // A wrong field is an error of the compiler, too: where it is none, the comment is.
+    const wrong = "import { startBalancer } from 'meercat';\n// @ts-expect-error -- no such field\nawait startBalancer({ prot: 1 });\n";
+    await writeFile(join(packed.dir, 'wrong.ts'), wrong);
+    await mkdir(join(packed.dir, 'node_modules/@types'));
+    await symlink(join(ROOT, 'node_modules/@types/node'), join(packed.dir, 'node_modules/@types/node'));
+    const compilerOptions = {
+      ...{ target: 'es2023', module: 'nodenext', moduleResolution: 'nodenext', types: ['node'], noEmit: true },
+      ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, skipLibCheck: true },
+    };
+    await writeFile(join(packed.dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts', 'wrong.ts'] }));
+    const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: packed.dir }).catch(
+      (error: { stdout: string }) => error,
+    );
+    assert.is(stdout, '');
+  }));
 
 test('its types need no package that is not installed with it', () =>
   withPacked(async ({ home }) => {
@@ -140,6 +138,44 @@ test('to start a balancer loads nothing of the command line, the lab or the agen
       [],
     );
     for (const name of ['commander', 'systeminformation', 'uplot', 'undici']) assert.not(packages.includes(name), name);
+  }));
+
+test('every link in the documents leads to a file of the package, and to a heading that it has', async () => {
+  const files = await packedFiles();
+  const folders = new Set(files.flatMap((file) => file.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))));
+  const pages = files.filter((file) => file.endsWith('.md')).map(readPage);
+  for (const path of ['README.md', 'CHANGELOG.md', 'docs/library.md', 'deploy/README.md'])
+    assert.ok(
+      pages.some((page) => page.path === path),
+      path,
+    );
+  const broken = pages.flatMap((page) =>
+    linksOf(page).flatMap((target) => {
+      const [path = ''] = target.split('#');
+      const file = posix.normalize(posix.join(posix.dirname(page.path), path)).replace(/\/$/, '');
+      const isPacked = /^[a-z]+:/.test(target) || path === '' || files.includes(file) || folders.has(file);
+      return isPacked ? (brokenLink(page, target) ?? []) : [`${page.path}: ${target} is not in the package`];
+    }),
+  );
+  assert.equal(broken, []);
+});
+
+test('without any Redis to start, meercat up says so in one line that tells what to do', () =>
+  withPacked(async ({ home }) => {
+    const port = await freePortsInRow(1);
+    const { env } = meercatProcess([]);
+    const args = [join(home, 'dist/bin/meercat.js'), 'up', '--balancers', '1', '--hosts', '1', '--port', String(port)];
+    await withProcess({ command: process.execPath, args, env: { ...env, PATH: '/nowhere' } }, async (child) => {
+      assert.equal(await ended(child, BUSY_MS), { code: 1, signal: null });
+      const [, said = '', ...more] = child.lines;
+      assert.equal(more, []);
+      const embedded =
+        Number.parseInt(process.versions.node, 10) < 22 ? 'use Node.js 22 or newer, where npm installs it' : 'npm install js-redis-server';
+      assert.is(
+        said,
+        `meercat: there is no Redis to start: neither redis-server nor valkey-server is on the PATH, and js-redis-server is not installed: install Redis (Debian: apt-get install redis-server), or ${embedded}, or give a running one with --redis URL`,
+      );
+    });
   }));
 
 test.run();

@@ -1,42 +1,19 @@
-// The package as others get it: links in its documents lead somewhere, npm has nothing to warn of, what package.json and
-// the README say agrees, and it can do without what is optional.
+// What package.json says: npm has nothing to warn of, the README says the same, and `npm start` does what it should.
+// library.test.ts has the package as npm packs it.
 
 import { execFile } from 'node:child_process';
 import { symlink, writeFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withProcess, withTempDir } from './support/brackets.js';
-import { brokenLink, linksOf, readPage, ROOT } from './support/documents.js';
-import { freePortsInRow } from './support/fleet-process.js';
-import { ended, meercatProcess } from './support/meercat.js';
-import { NPM_ENV, packedFiles, readManifest, withPacked } from './support/packed.js';
+import { withTempDir } from './support/brackets.js';
+import { readPage, ROOT } from './support/documents.js';
+import { NPM_ENV, readManifest } from './support/packed.js';
 
 const test = suite('package');
 
 const run = promisify(execFile);
-const BUSY_MS = 60_000;
-
-test('every link in the documents leads to a file of the package, and to a heading that it has', async () => {
-  const files = await packedFiles();
-  const folders = new Set(files.flatMap((file) => file.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))));
-  const pages = files.filter((file) => file.endsWith('.md')).map(readPage);
-  for (const path of ['README.md', 'CHANGELOG.md', 'docs/library.md', 'deploy/README.md'])
-    assert.ok(
-      pages.some((page) => page.path === path),
-      path,
-    );
-  const broken = pages.flatMap((page) =>
-    linksOf(page).flatMap((target) => {
-      const [path = ''] = target.split('#');
-      const file = posix.normalize(posix.join(posix.dirname(page.path), path)).replace(/\/$/, '');
-      const isPacked = /^[a-z]+:/.test(target) || path === '' || files.includes(file) || folders.has(file);
-      return isPacked ? (brokenLink(page, target) ?? []) : [`${page.path}: ${target} is not in the package`];
-    }),
-  );
-  assert.equal(broken, []);
-});
 
 test('package.json says where the project is, and the README the same versions of Node.js', async () => {
   const { engines, homepage, repository, bugs } = await readManifest();
@@ -71,24 +48,6 @@ test('npm start says that it builds before it does, and hands its flags to meerc
     assert.match(said ?? '', /building/);
     assert.is(built, 'the build');
     assert.match(refused ?? '', /^meercat: --port: a whole number/);
-  }));
-
-test('without any Redis to start, meercat up says so in one line that tells what to do', () =>
-  withPacked(async ({ home }) => {
-    const port = await freePortsInRow(1);
-    const { env } = meercatProcess([]);
-    const args = [join(home, 'dist/bin/meercat.js'), 'up', '--balancers', '1', '--hosts', '1', '--port', String(port)];
-    await withProcess({ command: process.execPath, args, env: { ...env, PATH: '/nowhere' } }, async (child) => {
-      assert.equal(await ended(child, BUSY_MS), { code: 1, signal: null });
-      const [, said = '', ...more] = child.lines;
-      assert.equal(more, []);
-      const embedded =
-        Number.parseInt(process.versions.node, 10) < 22 ? 'use Node.js 22 or newer, where npm installs it' : 'npm install js-redis-server';
-      assert.is(
-        said,
-        `meercat: there is no Redis to start: neither redis-server nor valkey-server is on the PATH, and js-redis-server is not installed: install Redis (Debian: apt-get install redis-server), or ${embedded}, or give a running one with --redis URL`,
-      );
-    });
   }));
 
 test.run();

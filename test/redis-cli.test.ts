@@ -11,7 +11,7 @@ import { runRedisCli } from '../lib/console/redis-cli.js';
 import type { MeercatError } from '../lib/errors.js';
 import { withCertificates } from './support/certificates.js';
 import { type FleetProcess, freePortsInRow, withFleet } from './support/fleet-process.js';
-import { ended, ENTRY, meercat, meercatProcess } from './support/meercat.js';
+import { ended, ENTRY, meercat, meercatHere, meercatProcess } from './support/meercat.js';
 import { withClients } from './support/redis-client.js';
 
 const test = suite('meercat redis-cli');
@@ -77,10 +77,10 @@ test('the line on the screen can be pasted; commands without --redis use this fl
       const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];
       assert.match(line, /^npx meercat redis-cli /);
       assert.match((await withNpx((path) => paste(line, path))).stdout, /^name\nb1\n/);
-      const found = await meercat(['status', '--json']);
+      const found = await meercatHere(['status', '--json']);
       assert.match(found.stdout, /"name": "b1"/);
       assert.is(found.stderr, `meercat: the fleet of \`meercat up\` on this machine (${redis})`);
-      const drained = await meercat(['drain', 'h1', '--json']);
+      const drained = await meercatHere(['drain', 'h1', '--json']);
       assert.equal([drained.code, drained.stderr.includes(redis)], [0, true]);
 
       await withClients([other], (client) => client.set('whose', 'mine'));
@@ -96,7 +96,7 @@ test('the line on the screen can be pasted; commands without --redis use this fl
 
 test('without a fleet on this machine redis-cli touches no Redis', () =>
   withTempDir(async (dir) => {
-    const { code, stdout, stderr } = await meercat(['redis-cli', 'shutdown'], { XDG_RUNTIME_DIR: dir });
+    const { code, stdout, stderr } = await meercatHere(['redis-cli', 'shutdown'], { XDG_RUNTIME_DIR: dir });
     assert.equal(
       [code, stdout, stderr],
       [
@@ -176,7 +176,7 @@ test('where no redis-cli is installed a command is sent all the same, and what n
   ));
 
 test('an address of Sentinels is refused with what to ask them', async () => {
-  const { code, stderr } = await meercat(['redis-cli', '--redis', 'redis+sentinel://h1/mymaster', 'ping']);
+  const { code, stderr } = await meercatHere(['redis-cli', '--redis', 'redis+sentinel://h1/mymaster', 'ping']);
   assert.is(code, 2);
   assert.match(stderr, /^meercat: --redis: redis-cli does not ask Sentinels: .*get-master-addr-by-name mymaster/);
 });

@@ -48,35 +48,51 @@ test('a good file passes, and its suites are added up', async () => {
   assert.is(run.code, 0);
 });
 
-const SILENT_WAYS: readonly { fixture: string; reason: RegExp; lastLine: string; timeoutMs?: string }[] = [
-  { fixture: 'before-throws', reason: /1 of 1 tests did not pass/, lastLine: '0 passed, 1 failed' },
-  { fixture: 'after-each-throws', reason: /2 of 2 tests did not pass/, lastLine: '0 passed, 2 failed' },
-  { fixture: 'after-throws', reason: /exit code 1; printed no summary/, lastLine: '0 passed, 1 failed' },
-  { fixture: 'throws-string', reason: /2 of 3 tests did not pass/, lastLine: '1 passed, 2 failed' },
-  { fixture: 'run-forgotten', reason: /printed no summary/, lastLine: '0 passed, 1 failed' },
-  { fixture: 'all-skipped', reason: /ran no test/, lastLine: '0 passed, 1 failed, 2 skipped' },
-  { fixture: 'two-summaries', reason: /1 of 2 tests did not pass/, lastLine: '1 passed, 1 failed' },
-  { fixture: 'never-settles', reason: /exit code 1; printed no summary/, lastLine: '0 passed, 1 failed' },
-  { fixture: 'late-rejection', reason: /exit code 1$/m, lastLine: '1 passed, 1 failed' },
-  { fixture: 'leftover-child', reason: /left processes behind, now killed: \d+ \(sleep\)/, lastLine: '1 passed, 1 failed' },
-  { fixture: 'server-left-open', reason: /timed out after 2000 ms/, lastLine: '1 passed, 1 failed', timeoutMs: '2000' },
-  { fixture: 'failing-test', reason: /exit code 1; 1 of 2 tests did not pass/, lastLine: '1 passed, 1 failed' },
-];
+/** What the runner says of each file: its counts, and why it failed. */
+const SILENT_WAYS: Readonly<Record<string, readonly [counts: string, reason: RegExp]>> = {
+  'before-throws': ['0 passed, 1 failed', /1 of 1 tests did not pass/],
+  'after-each-throws': ['0 passed, 2 failed', /2 of 2 tests did not pass/],
+  'after-throws': ['0 passed, 1 failed', /exit code 1; printed no summary/],
+  'throws-string': ['1 passed, 2 failed', /2 of 3 tests did not pass/],
+  'run-forgotten': ['0 passed, 1 failed', /printed no summary/],
+  'all-skipped': ['0 passed, 1 failed, 2 skipped', /ran no test/],
+  'two-summaries': ['1 passed, 1 failed', /1 of 2 tests did not pass/],
+  'never-settles': ['0 passed, 1 failed', /exit code 1; printed no summary/],
+  'late-rejection': ['1 passed, 1 failed', /exit code 1$/m],
+  'leftover-child': ['1 passed, 1 failed', /left processes behind, now killed: \d+ \(sleep\)/],
+  'failing-test': ['1 passed, 1 failed', /exit code 1; 1 of 2 tests did not pass/],
+};
 
-for (const { fixture, reason, lastLine, timeoutMs } of SILENT_WAYS) {
-  test(`the file ${fixture} fails for its reason, and its output is shown`, async () => {
-    const run = await runFixtures([fixture], { MEERCAT_TEST_TIMEOUT_MS: timeoutMs });
-    assert.match(run.output.match(/^FAIL .*$/m)?.[0] ?? run.output, reason);
-    assert.match(run.output, `--- end of ${fixture}.fixture.js`);
-    assert.is(run.lastLine, lastLine);
-    assert.is(run.code, 1);
-    const pid = pidTold(run.output);
-    if (pid) assert.ok(isGone(pid), `process ${pid} is still there`);
-  });
+/** Asserts that a file fails for its reason, that its output is shown, and that no process of it is left. */
+function failsFor(fixture: string, counts: string, reason: RegExp, output: string): void {
+  const said = new RegExp(`^FAIL ${fixture}\\.fixture\\.js \\(${counts}, \\d+\\.\\d s\\): (.*)$`, 'm').exec(output)?.[1];
+  assert.match(said ?? output, reason);
+  const [, own = ''] = output.split(`--- output of ${fixture}.fixture.js\n`);
+  const [shown = '', ...rest] = own.split(`--- end of ${fixture}.fixture.js`);
+  assert.ok(rest.length > 0, `${fixture}: its output is shown`);
+  const pid = pidTold(shown);
+  if (pid) assert.ok(isGone(pid), `process ${pid} is still there`);
 }
 
-test('an unhandled rejection is shown', async () => {
-  assert.match((await runFixtures(['late-rejection'])).output, /nobody caught this/);
+test('each file that uvu would pass silently fails for its reason, and its output is shown', async () => {
+  const run = await runFixtures(Object.keys(SILENT_WAYS));
+  for (const [fixture, [counts, reason]] of Object.entries(SILENT_WAYS)) failsFor(fixture, counts, reason, run.output);
+  assert.is(run.lastLine, '5 passed, 13 failed, 2 skipped');
+  assert.is(run.code, 1);
+  assert.match(run.output, /nobody caught this/, 'an unhandled rejection is shown');
+});
+
+test('a file that does not end is killed, and fails', async () => {
+  const run = await runFixtures(['server-left-open'], { MEERCAT_TEST_TIMEOUT_MS: '2000' });
+  failsFor('server-left-open', '1 passed, 1 failed', /timed out after 2000 ms/, run.output);
+  assert.is(run.lastLine, '1 passed, 1 failed');
+  assert.is(run.code, 1);
+});
+
+test('one file that runs no test fails the run by itself', async () => {
+  const run = await runFixtures(['all-skipped']);
+  assert.is(run.lastLine, '0 passed, 1 failed, 2 skipped');
+  assert.is(run.code, 1);
 });
 
 test('a skipped test is counted, and is a failure in CI only', async () => {

@@ -10,7 +10,7 @@ import { withTempDir } from './support/brackets.js';
 
 const test = suite('shared output');
 
-const LINES = 20_000;
+const LINES = 5000;
 const WRITERS = ['a', 'b', 'c'];
 
 /** Writes its letter in lines of several lengths, all at once. */

@@ -8,7 +8,8 @@ import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import { openSubscription } from '../../lib/redis/connect.js';
 import { freePort, type RunningProcess, type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
-import { ended, logOf, meercat, withDefaults, withMeercat } from '../support/meercat.js';
+import { type TestBalancer, withBalancer } from '../support/fleet.js';
+import { ended, logOf, meercat, meercatHere, withDefaults, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('agent process');
@@ -43,11 +44,10 @@ function withAgent<T>(redis: string, flags: readonly string[], fn: (agent: Runni
   return withMeercat(['agent', ...withDefaults(flags, { '--redis': redis, '--url': HOST_URL, '--probe': 'machine' })], fn);
 }
 
-/** A balancer that is master. */
-function withMaster<T>(redis: string, fn: (balancer: RunningProcess) => Promise<T>): Promise<T> {
-  const flags = ['--redis', redis, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'];
-  return withMeercat(['balancer', ...flags], async (balancer) => {
-    await balancer.waitForLine(/this balancer is master/, 10_000);
+/** A balancer that is master, in the test's process. */
+function withMaster<T>(redis: string, fn: (balancer: TestBalancer) => Promise<T>): Promise<T> {
+  return withBalancer({ redis: [redis], namespace: 'meercat', name: 'b1' }, async (balancer) => {
+    await balancer.becomes('master');
     return fn(balancer);
   });
 }
@@ -97,8 +97,8 @@ test('a host is in the fleet as soon as its agent reports, with all its figures,
                 await until(async () => Date.parse((await client.hget('meercat:host:h1', 'reported')) as string) > first, {
                   what: 'a newer report',
                 });
-                const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console"/);
-                assert.is(await (await fetch(origin as string)).text(), 'hello');
+                const origin = `http://127.0.0.1:${balancer.port}`;
+                assert.is(await (await fetch(origin)).text(), 'hello');
 
                 agent.kill();
                 assert.equal(await ended(agent), { code: 0, signal: null });
@@ -106,7 +106,7 @@ test('a host is in the fleet as soon as its agent reports, with all its figures,
                 assert.equal([await client.zscore('meercat:hosts', 'h1'), await client.exists('meercat:host:h1')], [null, 0]);
                 const refused = await until(
                   async () => {
-                    const response = await fetch(origin as string);
+                    const response = await fetch(origin);
                     return response.status === 503 ? response : null;
                   },
                   { what: 'no host to be left' },
@@ -312,16 +312,16 @@ test('a probe that takes longer than the interval is not started twice', () =>
 
 test('errors at the start end it: wrong usage with exit code 2, a missing process with 1', async () => {
   const flags = ['agent', '--redis', 'redis://127.0.0.1:1'];
-  const bad = await meercat([...flags, '--url', HOST_URL, '--probe', 'cpu']);
+  const bad = await meercatHere([...flags, '--url', HOST_URL, '--probe', 'cpu']);
   assert.is(bad.code, 2);
   assert.match(bad.stderr, /^meercat: --probe must be auto, machine, cgroup, pid:N, agent-check:\/\/host:port, or the URL.*not "cpu"$/);
-  const secret = await meercat([...flags, '--url', HOST_URL, '--probe', 'ftp://user:secret@a']);
+  const secret = await meercatHere([...flags, '--url', HOST_URL, '--probe', 'ftp://user:secret@a']);
   assert.is(secret.code, 2);
   assert.not.match(secret.stderr, /secret/);
   const missing = await meercat(flags);
   assert.is(missing.code, 2);
   assert.match(missing.stderr, /^meercat: required option '--url <url>' not specified/);
-  const gone = await meercat([...flags, '--url', HOST_URL, '--probe', 'pid:4194305']);
+  const gone = await meercatHere([...flags, '--url', HOST_URL, '--probe', 'pid:4194305']);
   assert.is(gone.code, 1);
   assert.match(gone.stderr, /^meercat: --probe pid:4194305: no process 4194305 is running, or it cannot be seen from here$/);
 });

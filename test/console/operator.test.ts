@@ -1,11 +1,11 @@
-// `meercat drain`, `undrain` and `eject` as real processes: what stands in Redis afterwards, what is announced, what a
-// person reads, and what is refused. The fleet is written here as the master writes it.
+// `meercat drain`, `undrain` and `eject`: what stands in Redis afterwards, what is announced, what a person reads, and
+// what is refused. The fleet is written here as the master writes it.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import { until, withRedis } from '../support/brackets.js';
-import { meercat } from '../support/meercat.js';
+import { meercat, meercatHere, type Outcome } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('operator');
@@ -14,7 +14,8 @@ const test = suite('operator');
 function withFleet(
   hosts: readonly string[],
   balancers: readonly string[],
-  fn: (run: (...args: string[]) => ReturnType<typeof meercat>, client: Commands, events: readonly string[]) => Promise<void>,
+  fn: (run: (...args: string[]) => Promise<Outcome>, client: Commands, events: readonly string[]) => Promise<void>,
+  runCommand = meercatHere,
 ): Promise<void> {
   return withRedis(({ url }) =>
     withClients([url, url], async (client, listener) => {
@@ -30,7 +31,7 @@ function withFleet(
         await client.hset(`meercat:balancer:${name}`, 'role', 'slave');
       }
       await client.zadd('meercat:balancers', 99, 'dead');
-      await fn((...args) => meercat([...args, '--redis', url]), client, events);
+      await fn((...args) => runCommand([...args, '--redis', url]), client, events);
     }),
   );
 }
@@ -54,14 +55,19 @@ test('drain, eject and undrain set and take back a field, say so to the fleet, a
     assert.equal(events, ['host-drained h1', 'host-drained h1', 'host-ejected h1', 'host-undrained h1', 'host-undrained h1']);
   }));
 
-test('as JSON: the host, what is set now and was before, and how many balancers live', () =>
-  withFleet(['h1'], ['b1'], async (run, client) => {
-    await client.hset('meercat:settings', 'host:h1', 'drunk');
-    const { stdout } = await run('drain', 'h1', '--json');
-    assert.equal(JSON.parse(stdout), { host: 'h1', operator: 'drained', before: 'drunk', balancers: 1 });
-    const back = await run('undrain', 'h1', '--json');
-    assert.equal(JSON.parse(back.stdout), { host: 'h1', operator: null, before: 'drained', balancers: 1 });
-  }));
+test('a process of its own prints JSON: the host, what is set now and was before, and how many balancers live', () =>
+  withFleet(
+    ['h1'],
+    ['b1'],
+    async (run, client) => {
+      await client.hset('meercat:settings', 'host:h1', 'drunk');
+      const { stdout } = await run('drain', 'h1', '--json');
+      assert.equal(JSON.parse(stdout), { host: 'h1', operator: 'drained', before: 'drunk', balancers: 1 });
+      const back = await run('undrain', 'h1', '--json');
+      assert.equal(JSON.parse(back.stdout), { host: 'h1', operator: null, before: 'drained', balancers: 1 });
+    },
+    meercat,
+  ));
 
 test('a host that the fleet does not know is refused with the names that it knows, and nothing is written', () =>
   withFleet(['h10', 'h9', ...Array.from({ length: 10 }, (_, i) => `k${i}`)], ['b1'], async (run, client, events) => {

@@ -9,7 +9,7 @@ import { printStatus } from '../../lib/console/status.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { until, withRedis } from '../support/brackets.js';
-import { ended, meercat, withMeercat } from '../support/meercat.js';
+import { ended, meercatHere, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('status');
@@ -54,7 +54,7 @@ test('once: the fleet as two tables, and it ends', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await writeFleet(client);
-      const { code, stdout, stderr } = await meercat(['status', '--redis', url]);
+      const { code, stdout, stderr } = await meercatHere(['status', '--redis', url]);
       assert.equal([code, stderr], [0, '']);
       const lines = stdout.split('\n');
       assert.is(lines[0], 'fleet meercat: 2 balancers, 2 hosts; master b1, term 7');
@@ -74,7 +74,7 @@ test('as JSON: everything that is known, one document', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await writeFleet(client, 'other');
-      const { code, stdout } = await meercat(['status', '--json', '--redis', url, '--namespace', 'other']);
+      const { code, stdout } = await meercatHere(['status', '--json', '--redis', url, '--namespace', 'other']);
       assert.is(code, 0);
       const view = JSON.parse(stdout) as FleetView;
       assert.equal([view.namespace, view.master, view.term, view.hosts.map(({ name }) => name)], ['other', 'b1', 7, ['h2', 'h10']]);
@@ -104,7 +104,7 @@ test('what others wrote into Redis does not reach the terminal as it is', () =>
       await client.hset('meercat:host:h3', { url: 'http://a:1/\u001b[2J', state: 'up' });
       await client.hset('meercat:host:h4', { url: 'http://a:1', state: '\u001b[2J' });
       await client.hset('meercat:balancer:b1', { url: 'http://a\u001b[2J\nforged line' });
-      const { code, stdout } = await meercat(['status', '--redis', url]);
+      const { code, stdout } = await meercatHere(['status', '--redis', url]);
       assert.is(code, 0);
       // oxlint-disable-next-line no-control-regex -- a control character is what must not be there
       assert.not.match(stdout, /\u001b|^forged|bad|h3|h4/m);
@@ -129,58 +129,54 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     ));
 }
 
-test('watching survives a Redis that goes: it says so, and shows the fleet again when it is back', () =>
-  withRedis((redis) =>
-    withMeercat(['status', '--watch', '--redis', redis.url], async (child) => {
-      await child.waitForLine(/^this Redis has no fleet with the namespace meercat/);
+test('watching survives a Redis that goes: it says so, shows the fleet again when it is back, and listens to its signal once', () =>
+  withRedis(async (redis) => {
+    let text = '';
+    let looks = 0;
+    const out = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        text += chunk.toString();
+        looks++;
+        done();
+      },
+    }) as unknown as NodeJS.WriteStream;
+    const shows = (pattern: RegExp) =>
+      until(() => pattern.test(text), { timeoutMs: 30_000, everyMs: 50, what: () => `${pattern}: ${text}` });
+    const abort = new AbortController();
+    const watching = printStatus(
+      { redis: redis.url, namespace: 'meercat', isWatching: true, isJson: false, isCosts: false },
+      out,
+      abort.signal,
+    );
+    try {
+      await shows(/^this Redis has no fleet with the namespace meercat/m);
       await redis.kill();
-      await child.waitForLine(/^Redis can't be read: /);
+      await shows(/^Redis can't be read: /m);
       await redis.restart();
       await withClients([redis.url], (client) => writeFleet(client));
-      await child.waitForLine(/2 balancers, 2 hosts; master b1/, 10_000);
-      child.kill('SIGINT');
-      assert.equal(await ended(child), { code: 0, signal: null });
-    }),
-  ));
+      await shows(/2 balancers, 2 hosts; master b1/);
+      // Node.js warns of more than ten listeners.
+      await until(() => looks > 12, { timeoutMs: 60_000, everyMs: 50, what: 'a dozen looks' });
+      assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
+    } finally {
+      abort.abort();
+      await watching;
+    }
+  }));
 
 test('once, a Redis that hangs is given up with one line and exit code 1', () =>
   withRedis(async (redis) => {
     redis.pause();
-    const { code, stdout, stderr } = await meercat(['status', '--redis', redis.url]);
+    const { code, stdout, stderr } = await meercatHere(['status', '--redis', redis.url]);
     assert.equal([code, stdout], [1, '']);
     assert.match(stderr, /^meercat: Redis at redis:\/\/127\.0\.0\.1:\d+ can't be used: [^\n]+; check --redis$/);
   }));
-
-test('watching for long listens to its signal once', () =>
-  withRedis(({ url }) =>
-    withClients([url], async (client) => {
-      await writeFleet(client);
-      const abort = new AbortController();
-      let looks = 0;
-      const out = new Writable({
-        write(_chunk, _encoding, done) {
-          looks++;
-          done();
-        },
-      }) as unknown as NodeJS.WriteStream;
-      const options = { redis: url, namespace: 'meercat', isWatching: true, isJson: true, isCosts: false };
-      const watching = printStatus(options, out, abort.signal);
-      // Node.js warns of more than ten listeners.
-      try {
-        await until(() => looks > 12, { timeoutMs: 60_000, what: 'a dozen looks' });
-        assert.ok(getEventListeners(abort.signal, 'abort').length <= 1);
-      } finally {
-        abort.abort();
-        await watching;
-      }
-    }),
-  ));
 
 test('keys of another type are told as what they are, not as a fault of the program', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await client.set('meercat:balancers', 'garbage');
-      const { code, stderr } = await meercat(['status', '--redis', url]);
+      const { code, stderr } = await meercatHere(['status', '--redis', url]);
       assert.is(code, 1);
       assert.match(stderr, /^meercat: this Redis has no fleet [^\n]+; meercat:balancers holds another type than Meercat writes$/);
     }),

@@ -92,11 +92,15 @@ async function serveAndStop(receivers: readonly [NotifyReceiver, NotifyReceiver]
   });
 }
 
-test('a balancer and an agent start by their units, are ready, serve, reload and stop in time', () =>
-  withFakeNotify((forBalancer) => withFakeNotify((forAgent) => serveAndStop([forBalancer, forAgent]))));
-
-test('they do so with a real systemd-notify and a real socket', async () => {
-  await withRealNotify((forBalancer) => withRealNotify((forAgent) => serveAndStop([forBalancer, forAgent])));
+test('a balancer and an agent start by their units, are ready, serve, reload and stop in time', async () => {
+  // With a real systemd-notify and a real socket where systemd is installed; what both kinds hear is in service-manager.test.ts.
+  const isDone = await withRealNotify((forBalancer) =>
+    withRealNotify(async (forAgent) => {
+      await serveAndStop([forBalancer, forAgent]);
+      return true;
+    }),
+  );
+  if (isDone !== true) await withFakeNotify((forBalancer) => withFakeNotify((forAgent) => serveAndStop([forBalancer, forAgent])));
 });
 
 test('an instance whose port is taken ends with a code that systemd starts again, and one with wrong usage with one that it does not', () =>

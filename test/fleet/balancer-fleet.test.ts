@@ -8,7 +8,7 @@ import type { BalancerConfig } from '../../lib/config/config.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { answersOf, deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -47,12 +47,9 @@ const withHost = <T>(name: string, fn: (host: { readonly url: string; readonly s
 };
 
 /** How many of these requests each host answered. */
-async function shares({ port }: TestBalancer, requests: number): Promise<Record<string, number>> {
+async function shares(each: TestBalancer, requests: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (let i = 0; i < requests; i++) {
-    const { body } = await ask(port);
-    counts[body] = (counts[body] ?? 0) + 1;
-  }
+  for (const body of await answersOf(each, requests)) counts[body] = (counts[body] ?? 0) + 1;
   return counts;
 }
 

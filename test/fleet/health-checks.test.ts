@@ -8,7 +8,7 @@ import type { StaticHost } from '../../lib/model.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
-import { KEYS, NO_REDIS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { KEYS, NO_REDIS, picksOnly, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
 
@@ -45,20 +45,6 @@ function withHosts(names: readonly string[], fn: (...hosts: SickHost[]) => Promi
     },
     ({ url }) => withHosts(rest, fn, [...found, (host = { name, url, isWell: true, checks: 0 })]),
   );
-}
-
-async function picksOnly(each: TestBalancer, ...hosts: readonly string[]): Promise<void> {
-  let last: string[] = [];
-  const look = async (): Promise<boolean> => {
-    const bodies = new Set<string>();
-    for (let i = 0; i < 9; i++) bodies.add((await ask(each.port)).body);
-    last = [...bodies].toSorted();
-    return last.join() === hosts.join();
-  };
-  await until(look, {
-    timeoutMs: SLOW_MS,
-    what: () => `${each.name} to pick ${hosts.join()}, not ${last.join()}; its log:\n${each.lines.join('\n')}`,
-  });
 }
 
 const statesOf = async (client: Parameters<typeof readFleet>[0]) =>

@@ -76,7 +76,7 @@ test('a Redis wall clock set back by an hour does not leave the fleet without a 
 test('a Redis wall clock set forward ends the lease early: two masters for at most one renewal, and the older is fenced', () => {
   // Proves: a jump that no balancer can see does harm for at most one renewal, and terms stay ordered.
   let overlaps = 0;
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= 20; seed++) {
     const simulation = fleet({ seed, mayOverlap: true });
     simulation.time.pass(seed * 17);
     simulation.redisClockJumps(HOUR_MS);
@@ -92,7 +92,7 @@ test('a master that learns of a newer term steps down, even from a late answer t
   // Proves: reordered commands (a new connection overtakes the old one's bytes) never leave a master fenced for good.
   // It takes luck to trigger, hence many seeds; the simulation checks the invariant.
   let elections = 0;
-  for (let seed = 1; seed <= 100; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const simulation = new LeaseSimulation({
       balancers: 2,
       seed,
@@ -104,7 +104,7 @@ test('a master that learns of a newer term steps down, even from a late answer t
     simulation.time.pass(30_000);
     elections += simulation.masterships().length;
   }
-  assert.ok(elections > 100, `${elections}`);
+  assert.ok(elections > 40, `${elections}`);
 });
 
 /** One random fault, and its end at some later time. */
@@ -170,7 +170,7 @@ for (const canForget of [false, true]) {
   // If Redis can come back empty, all balancers are alive and listening: one that saw no term cannot restore it.
   test(`through thousands of random faults${canForget ? ', with a Redis that loses its data,' : ''} there are never two masters and terms only grow`, () => {
     let [steps, masterships, faults, wipes] = [0, 0, 0, 0];
-    for (let seed = 1; seed <= 120; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const simulation = new LeaseSimulation({
         balancers: 2 + (seed % 5),
         seed,
@@ -193,7 +193,7 @@ for (const canForget of [false, true]) {
       wipes += simulation.wipes;
     }
     const summary = `${faults} faults, ${steps} steps, ${masterships} masterships, ${wipes} wipes`;
-    assert.ok(faults >= 6000 && steps > 100_000 && masterships > 600 && wipes > 100 === canForget, summary);
+    assert.ok(faults >= 2000 && steps > 35_000 && masterships > 200 && wipes > 30 === canForget, summary);
   });
 }
 

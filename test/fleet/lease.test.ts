@@ -5,6 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LeaseSimulation, type SimulationOptions, type Turn } from '../support/lease-simulation.js';
+import { scaled } from '../support/scale.js';
 
 const test = suite('lease');
 
@@ -36,7 +37,7 @@ test('the first balancer of a new fleet becomes master after a second, and stays
 
 test('when the master is killed, the slave that joined first becomes master within the TTL and half a second', () => {
   // Proves: succession after a crash, at any moment between two renewals.
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= scaled(10, 40); seed++) {
     const simulation = fleet({ seed, balancers: 5 }, 5000 + seed * 25);
     const { nowMs } = simulation.time;
     simulation.balancer('b0').kill();
@@ -74,7 +75,7 @@ test('a master suspended for 5 s steps down before it does anything else, and it
   // Proves: a paused process (SIGSTOP, a frozen VM) does no harm when it resumes, whether its timers or the pending
   // answers and messages from the network come first.
   for (const first of ['in order', 'the network'] as const) {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= scaled(6, 20); seed++) {
       const simulation = fleet({ seed }, 5000 + seed * 30);
       const b0 = simulation.balancer('b0');
       b0.pause();
@@ -107,7 +108,7 @@ test('a master suspended for less than the rest of its lease stays master', () =
 for (const how of ['refuses', 'hangs'] as const) {
   test(`when Redis ${how} for 10 s, the master steps down before its lease ends, and there is none until Redis returns`, () => {
     // Proves: stepping down does not depend on Redis; without Redis there is no master; the next term is new.
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= scaled(6, 20); seed++) {
       const simulation = fleet({ seed }, 5000 + seed * 25);
       const goneAtMs = simulation.time.nowMs;
       simulation.redisGoes(how);
@@ -150,7 +151,7 @@ test('a newly started balancer on a Redis that lost its data does not reuse a te
   // a term waits for the others' heartbeats, which restore one more than they saw. (The simulation fails when a term
   // repeats.)
   for (const died of ['b0', 'b2']) {
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= scaled(15, 60); seed++) {
       const simulation = fleet({ seed, mayOverlap: true }, 5000 + seed * 17);
       simulation.redisGoes('refuses');
       simulation.balancer(died).kill();
@@ -173,7 +174,7 @@ test('two masterships in one term both end, and the next term is elected within 
   // Proves: what waiting cannot rule out (Redis returns with an older dump, and no balancer that saw the newest term is
   // near) is resolved: balancers that hold tables of the older mastership raise the term, and none drops tables for
   // good.
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= scaled(10, 40); seed++) {
     const simulation = fleet({ seed, mayOverlap: true, mayRepeatTerms: true }, 5000 + seed * 29);
     const old = simulation.server.dump();
     simulation.balancer('b0').kill();
@@ -202,7 +203,7 @@ test('two masterships in one term both end, and the next term is elected within 
 test('a balancer with a slow path to Redis does not prevent others from being master', () => {
   // Proves: with a round trip above the command timeout it never becomes master and hardly ever holds the lease; the
   // fleet always has a master except during takeovers, even when that master dies.
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= scaled(6, 20); seed++) {
     for (const roundTripMs of [560, 800, 1200]) {
       const simulation = new LeaseSimulation({ balancers: 3, seed });
       simulation.balancer('b0').farMs = roundTripMs / 2;
@@ -224,7 +225,7 @@ test('a balancer with a slow path to Redis does not prevent others from being ma
 
 test('a master that gets no answers any more is succeeded within 2 s', () => {
   // Proves: it steps down by its own clock, and its release, which does arrive, is noticed without an announcement.
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= scaled(10, 40); seed++) {
     const simulation = fleet({ seed }, 5000 + seed * 25);
     const { nowMs } = simulation.time;
     simulation.balancer('b0').losesAnswers = true;
@@ -239,7 +240,7 @@ test('when Redis restarts empty within a lease, two masters coexist for at most 
   // Proves: terms make up for what Redlock alone can't guarantee (it requires Redis to remember). The new master has
   // the higher term at once; the old one learns at its next renewal that the lease is lost.
   let overlaps = 0;
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = 1; seed <= scaled(10, 40); seed++) {
     const simulation = fleet({ seed, mayOverlap: true }, 5000 + seed * 13);
     const { nowMs } = simulation.time;
     simulation.redisGoes('refuses');
@@ -256,7 +257,7 @@ test('when Redis restarts empty within a lease, two masters coexist for at most 
 
 test('of two that request the lease at the same instant, one becomes master and the other waits', () => {
   // Proves: Redis alone breaks a tie.
-  for (let seed = 1; seed <= 50; seed++) {
+  for (let seed = 1; seed <= scaled(12, 50); seed++) {
     const simulation = new LeaseSimulation({ balancers: 2, seed, latencyMs: [1, 1] });
     simulation.startAll();
     simulation.time.pass(10_000);
@@ -267,8 +268,9 @@ test('of two that request the lease at the same instant, one becomes master and 
 test('a master that stops in good order is succeeded at once, mostly by the next in line', () => {
   // Proves: a rolling restart never waits for a lease to expire. (Another slave comes first when it happens to check
   // the lease at that very moment.)
+  const fleets = scaled(6, 20);
   let inLine = 0;
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= fleets; seed++) {
     const simulation = fleet({ seed, balancers: 4 }, 5000 + seed * 40);
     for (let stop = 0; stop < 3; stop++) {
       const { nowMs } = simulation.time;
@@ -285,7 +287,7 @@ test('a master that stops in good order is succeeded at once, mostly by the next
       simulation.time.pass(6000);
     }
   }
-  assert.ok(inLine >= 50, `${inLine} of 60`);
+  assert.ok(inLine >= 2.5 * fleets, `${inLine} of ${3 * fleets}`);
 });
 
 test('64 balancers have one master, and a new one in time after each of 20 crashes', () => {

@@ -12,9 +12,10 @@ import { writeOperatorState } from '../../lib/redis/settings.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { answersOf, deliverReport, KEYS, picksOnly, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
+import { inSteps, type Step } from '../support/steps.js';
 
 const test = suite('operator in a fleet');
 
@@ -92,50 +93,34 @@ async function withStage(fn: (stage: Stage) => Promise<void>, options: Partial<B
   );
 }
 
-/** The distinct bodies of this many responses, in order. */
-async function answersOf({ port }: TestBalancer, requests = 9): Promise<string[]> {
-  const bodies = new Set<string>();
-  for (let i = 0; i < requests; i++) bodies.add((await ask(port)).body);
-  return [...bodies].toSorted();
-}
-
-async function picksOnly(each: TestBalancer, ...hosts: readonly string[]): Promise<void> {
-  let last: string[] = [];
-  await until(async () => (last = await answersOf(each)).join() === hosts.join(), {
-    timeoutMs: SLOW_MS,
-    what: () => `${each.name} to pick ${hosts.join()}, not ${last.join()}`,
-  });
-}
-
-for (const [action, word] of [
-  ['drain', 'drained'],
-  ['eject', 'ejected'],
-] as const) {
-  test(`${action} takes a host out on every balancer, status shows it, and undrain lets it in again, without a failed request`, () =>
-    withStage(async ({ all, client, say, picks }) => {
-      await picks('a', 'b', 'c');
-      await withLoad((all[1] as TestBalancer).port, async (load) => {
-        await say(action, 'b');
-        await picks('a', 'c');
-        assert.equal(
-          (await readFleet(client, KEYS)).hosts.map(({ name, state, operator }) => [name, state, operator]),
-          [
-            ['a', 'up', null],
-            ['b', 'up', word],
-            ['c', 'up', null],
-          ],
+/** Each step ends with all hosts in. */
+const takesOut = (action: 'drain' | 'eject', word: string, host: string): Step<Stage> => [
+  `${action} takes a host out on every balancer, status shows it, and undrain lets it in again, without a failed request`,
+  async ({ all, client, say, picks }) => {
+    await picks('a', 'b', 'c');
+    await withLoad((all[1] as TestBalancer).port, async (load) => {
+      await say(action, host);
+      await picks(...['a', 'b', 'c'].filter((name) => name !== host));
+      assert.equal(
+        (await readFleet(client, KEYS)).hosts.map(({ name, state, operator }) => [name, state, operator]),
+        ['a', 'b', 'c'].map((name) => [name, 'up', name === host ? word : null]),
+      );
+      for (const each of all)
+        assert.is(
+          each.lines.filter((line) => line.includes(`an operator took a host out {"host":"${host}"`)).length,
+          1,
+          each.lines.join('\n'),
         );
-        for (const each of all)
-          assert.is(each.lines.filter((line) => line.includes('an operator took a host out {"host":"b"')).length, 1, each.lines.join('\n'));
-        await say('undrain', 'b');
-        await picks('a', 'b', 'c');
-        assert.equal(load.failures, []);
-      });
-    }));
-}
+      await say('undrain', host);
+      await picks('a', 'b', 'c');
+      assert.equal(load.failures, []);
+    });
+  },
+];
 
-test('a change made with redis-cli, without an event, takes effect with the next heartbeat', () =>
-  withStage(async ({ all, client, picks }) => {
+const byRedisCli: Step<Stage> = [
+  'a change made with redis-cli, without an event, takes effect with the next heartbeat',
+  async ({ all, client, picks }) => {
     await client.hset(KEYS.settings, 'host:a', 'drained');
     await picks('b', 'c');
     await client.hdel(KEYS.settings, 'host:a');
@@ -146,10 +131,12 @@ test('a change made with redis-cli, without an event, takes effect with the next
       all.every(({ counter }) => counter('settings_dropped') === 0),
       true,
     );
-  }));
+  },
+];
 
-test('when an operator takes out all hosts, clients get 503, and panic mode does not use them', () =>
-  withStage(async ({ all, say, picks }) => {
+const allOut: Step<Stage> = [
+  'when an operator takes out all hosts, clients get 503, and panic mode does not use them',
+  async ({ all, say, picks }) => {
     for (const host of ['a', 'b']) await say('drain', host);
     await say('eject', 'c');
     for (const each of all) {
@@ -159,7 +146,53 @@ test('when an operator takes out all hosts, clients get 503, and panic mode does
     }
     await say('undrain', 'a');
     await picks('a');
-  }));
+    for (const host of ['b', 'c']) await say('undrain', host);
+    await picks('a', 'b', 'c');
+  },
+];
+
+const newcomer: Step<Stage> = [
+  'a starting balancer sends a drained host not a single request',
+  async ({ client, redis, say, picks }) => {
+    await say('drain', 'b');
+    await picks('a', 'c');
+    const statics = (await readFleet(client, KEYS)).hosts.map(({ name, url }) => ({ name, url }));
+    for (let i = 0; i < 3; i++) {
+      await withBalancer({ redis: [redis.url], name: `new${i}`, statics }, async (each) => {
+        assert.equal([...new Set(await answersOf(each, 6))].toSorted(), ['a', 'c']);
+      });
+    }
+    await say('undrain', 'b');
+    await picks('a', 'b', 'c');
+  },
+];
+
+const drainedBefore: Step<Stage> = [
+  'a host that was drained before it joined is out from its first report on',
+  async ({ client, picks, all }) => {
+    await writeOperatorState(client, KEYS, 'd', 'drained');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await withServer(
+      (_request, response) => void response.end('d'),
+      async ({ url }) => {
+        // Repeatedly, as an agent does: on a slow machine the master may change meanwhile.
+        await until(
+          async () => {
+            await deliverReport(client, 'd', url, { intervalMs: 60_000 });
+            return (await Promise.all(all.map((each) => each.health()))).every(({ hosts }) => hosts === 4);
+          },
+          { timeoutMs: 30_000, everyMs: 100, what: 'every balancer to know four hosts' },
+        );
+        await picks('a', 'b', 'c');
+      },
+    );
+  },
+];
+
+test('what an operator says takes effect on every balancer, and never costs a request', () =>
+  withStage((stage) =>
+    inSteps(stage, [takesOut('drain', 'drained', 'b'), takesOut('eject', 'ejected', 'c'), byRedisCli, allOut, newcomer, drainedBefore]),
+  ));
 
 test('a host that is let in again warms up', () =>
   withStage(
@@ -244,37 +277,5 @@ test('without Redis, and when the fleet thread dies meanwhile, a drained host st
     process.off('worker', onThread);
   }
 });
-
-test('a starting balancer sends a drained host not a single request', () =>
-  withStage(async ({ client, redis, say, picks }) => {
-    await say('drain', 'b');
-    await picks('a', 'c');
-    const statics = (await readFleet(client, KEYS)).hosts.map(({ name, url }) => ({ name, url }));
-    for (let i = 0; i < 5; i++) {
-      await withBalancer({ redis: [redis.url], name: `new${i}`, statics }, async (each) => {
-        assert.equal(await answersOf(each, 6), ['a', 'c']);
-      });
-    }
-  }));
-
-test('a host that was drained before it joined is out from its first report on', () =>
-  withStage(async ({ client, picks, all }) => {
-    await writeOperatorState(client, KEYS, 'd', 'drained');
-    await new Promise((resolve) => setTimeout(resolve, 1200));
-    await withServer(
-      (_request, response) => void response.end('d'),
-      async ({ url }) => {
-        // Repeatedly, as an agent does: on a slow machine the master may change meanwhile.
-        await until(
-          async () => {
-            await deliverReport(client, 'd', url, { intervalMs: 60_000 });
-            return (await Promise.all(all.map((each) => each.health()))).every(({ hosts }) => hosts === 4);
-          },
-          { timeoutMs: 30_000, everyMs: 100, what: 'every balancer to know four hosts' },
-        );
-        await picks('a', 'b', 'c');
-      },
-    );
-  }));
 
 test.run();

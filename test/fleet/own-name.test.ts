@@ -106,6 +106,8 @@ const FLAGS = (redis: string, port: number) => [
   '--console-port',
   '0',
 ];
+/** The same, in the test's process. */
+const sameName = (redis: string) => ({ redis: [redis], name: 'b1', namespace: 'meercat' });
 const isServing = (child: Parameters<typeof logOf>[0]) =>
   until(() => logOf(child).some(({ msg }) => msg === 'serving'), {
     timeoutMs: SLOW_MS,
@@ -134,36 +136,41 @@ test('a second balancer with the same name is refused with one line that names t
         await until(async () => (await readFleet(client, keys)).master === 'b1');
         first.kill('SIGKILL');
         await ended(first);
-        await withMeercat(FLAGS(redis.url, 0), async (next) => {
-          await isServing(next);
-          assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
-          next.kill('SIGTERM');
-          await ended(next);
-        });
-        // After a clean stop there is nothing to wait for.
-        await withMeercat(FLAGS(redis.url, 0), async (after) => {
-          await isServing(after);
-          assert.not.ok(
-            after.stderr.some((line) => line.includes('waiting')),
-            after.stderr.join('\n'),
+        await withBalancer(sameName(redis.url), async (next) => {
+          assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(process.pid));
+          assert.ok(
+            next.lines.some((line) => line.includes('waiting')),
+            next.lines.join('\n'),
           );
         });
+        // After a clean stop there is nothing to wait for.
+        await withBalancer(sameName(redis.url), ({ lines }) =>
+          assert.not.ok(
+            lines.some((line) => line.includes('waiting')),
+            lines.join('\n'),
+          ),
+        );
       }),
     ),
   ));
 
 test('of two that start at the same moment exactly one serves', () =>
-  withRedis((redis) =>
-    withMeercat(FLAGS(redis.url, 0), (one) =>
-      withMeercat(FLAGS(redis.url, 0), async (other) => {
-        const served = (child: typeof one) => logOf(child).filter(({ msg }) => msg === 'serving').length;
-        await until(() => served(one) + served(other) === 1, { timeoutMs: SLOW_MS, what: 'one to serve' });
-        const exit = await Promise.race([one.exit, other.exit]);
-        assert.is(exit.code, 1);
-        assert.is(served(one) + served(other), 1);
-      }),
-    ),
-  ));
+  withRedis(async (redis) => {
+    let served = 0;
+    const start = (): Promise<string> =>
+      withBalancer({ redis: [redis.url], name: 'b1' }, async () => {
+        served++;
+        // It holds the name until the other one has been refused.
+        await until(() => outcomes.some((outcome) => outcome !== 'served'), { timeoutMs: SLOW_MS, what: 'the other one to be refused' });
+        return 'served';
+      }).then(
+        (outcome) => outcome,
+        (error: Error & { code?: string }) => error.code ?? error.message,
+      );
+    const outcomes: string[] = [];
+    await Promise.all([start(), start()].map(async (started) => void outcomes.push(await started)));
+    assert.equal([served, outcomes.toSorted()], [1, ['MEERCAT_NAME_TAKEN', 'served']]);
+  }));
 
 test('a balancer that was stopped for longer than its heartbeat lives, and finds another under its name, serves on and stays apart', () =>
   withRedis((redis) =>
@@ -177,8 +184,7 @@ test('a balancer that was stopped for longer than its heartbeat lives, and finds
             await isServing(paused);
             await until(async () => (await readFleet(client, keys)).master === 'b1', { timeoutMs: SLOW_MS });
             process.kill(paused.pid, 'SIGSTOP');
-            await withMeercat([...FLAGS(redis.url, 0), '--host', url], async (next) => {
-              await isServing(next);
+            await withBalancer({ ...sameName(redis.url), statics: [{ name: 'a', url }] }, async () => {
               process.kill(paused.pid, 'SIGCONT');
               const conflict = (): boolean =>
                 logOf(paused).some(({ msg }) => String(msg).startsWith('another balancer has this name: this one serves'));
@@ -188,10 +194,10 @@ test('a balancer that was stopped for longer than its heartbeat lives, and finds
                 timeoutMs: SLOW_MS,
                 what: 'the other one to lead',
               });
-              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid));
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(process.pid));
               paused.kill();
               assert.is((await ended(paused, SLOW_MS)).code, 0);
-              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(next.pid), 'nor does it take the other out when it stops');
+              assert.is(await client.hget(keys.balancer('b1'), 'pid'), String(process.pid), 'nor does it take the other out when it stops');
             });
           });
         },
@@ -232,9 +238,10 @@ test("of two balancers started without Redis the loser keeps serving, and the ta
                 withRelay(port, redis.port, async () => {
                   await until(() => younger.counter('name_conflicts') === 1, { timeoutMs: SLOW_MS, what: 'the younger one to notice' });
                   await younger.knows(1);
-                  for (let i = 0; i < 80; i++) {
+                  // Longer than hosts that nobody names stay in the table.
+                  for (let i = 0; i < 32; i++) {
                     assert.equal([(await ask(watcher.port)).body, (await ask(younger.port)).body], ['a', 'a']);
-                    await new Promise((resolve) => setTimeout(resolve, 100));
+                    await new Promise((resolve) => setTimeout(resolve, 250));
                   }
                   assert.is(await client.hget(KEYS.balancer('b1'), 'url'), `http://127.0.0.1:${elder.port}`);
                   assert.is(younger.counter('name_conflicts'), 1);

@@ -1,4 +1,4 @@
-// `meercat why` in a real fleet: two balancers, Redis and hosts; the command is the real process. The id comes from the
+// `meercat why` in a real fleet: two balancers, Redis and hosts. The id comes from the
 // access log, as a person would take it.
 
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { readAsked } from '../../lib/redis/why-store.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import { KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, exchangeRaw } from '../support/http-client.js';
-import { meercat } from '../support/meercat.js';
+import { meercatHere } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('why in a fleet');
@@ -24,7 +24,7 @@ interface Stage {
   readonly second: TestBalancer;
   readonly client: Commands;
   /** Runs `meercat why`. */
-  why(...args: readonly string[]): ReturnType<typeof meercat>;
+  why(...args: readonly string[]): ReturnType<typeof meercatHere>;
   /** The lines of the first balancer's access log, once there are this many. */
   logged(lines: number): Promise<Record<string, unknown>[]>;
 }
@@ -58,7 +58,7 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
                       first,
                       second,
                       client,
-                      why: (...args) => meercat(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]),
+                      why: (...args) => meercatHere(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]),
                       logged: (count) =>
                         until(
                           () => {
@@ -78,7 +78,7 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
   );
 }
 
-const answerOf = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercat>>): Answer => {
+const answerOf = ({ code, stdout, stderr }: Awaited<ReturnType<typeof meercatHere>>): Answer => {
   assert.equal([code, stderr], [0, '']);
   return JSON.parse(stdout) as Answer;
 };
@@ -223,7 +223,7 @@ test('a flood of questions is limited to twenty a second, and requests are still
 
 test('without a balancer the command fails at once', () =>
   withRedis(async ({ url }) => {
-    const { code, stderr } = await meercat(['why', 'GET', '/', '--redis', url]);
+    const { code, stderr } = await meercatHere(['why', 'GET', '/', '--redis', url]);
     assert.is(code, 1);
     assert.match(stderr, /^meercat: no balancer is in the fleet meercat: check --redis and --namespace$/);
   }));

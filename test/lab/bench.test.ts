@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { ALGORITHMS } from '../../lib/model.js';
 import { bench, type BenchJson, type Fields, isTime } from '../support/bench.js';
 import { withTempDir } from '../support/brackets.js';
+import { refusedHere } from '../support/meercat.js';
 
 const test = suite('bench');
 
@@ -52,7 +53,7 @@ test('invalid arguments are rejected with exit code 2 and a list of valid ones',
     [['pick', '--seconds', '-1'], '--seconds'],
     [[], "missing required argument 'name'"],
   ] as const) {
-    const { code, stdout, stderr } = await bench(...args);
+    const { code, stdout, stderr } = await refusedHere(['bench', ...args]);
     assert.is(code, 2, args.join(' '));
     assert.is(stdout, '');
     assert.ok(stderr.includes(expected), stderr);

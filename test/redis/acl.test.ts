@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import { type TestRedis, until, withRedis, withServer, withTempDir } from '../support/brackets.js';
-import { logOf, meercat, withMeercat } from '../support/meercat.js';
+import { logOf, meercatHere, withMeercat } from '../support/meercat.js';
 import { areReady, withClients } from '../support/redis-client.js';
 import { withCluster, withSentinel } from '../support/redis-group.js';
 
@@ -56,7 +56,7 @@ async function denied(admin: Commands): Promise<string[]> {
 
 /** Runs a command that must succeed; returns its output. */
 async function run(args: readonly string[], redis: string): Promise<string> {
-  const { code, stdout, stderr } = await meercat([...args], { MEERCAT_REDIS: redis });
+  const { code, stdout, stderr } = await meercatHere([...args], { MEERCAT_REDIS: redis });
   assert.is(code, 0, `meercat ${args.join(' ')}: ${stderr}`);
   assert.is(stderr, '');
   return stdout;
@@ -136,7 +136,7 @@ test('a fleet works under these users, through a failover and a restart of Redis
                           await run(['status', '--costs'], url('reader'));
                           await run(['status', '--json'], url('operator'));
                           // No `meercat up` is running, which the command detects.
-                          const restart = await meercat(['restart'], { MEERCAT_REDIS: url('operator') });
+                          const restart = await meercatHere(['restart'], { MEERCAT_REDIS: url('operator') });
                           assert.match(restart.stderr, /no meercat up answers/);
 
                           first.kill('SIGKILL');

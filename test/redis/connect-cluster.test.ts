@@ -8,7 +8,7 @@ import { openCommands, openSubscription } from '../../lib/redis/connect.js';
 import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { type RunningProcess, type TestRedis, until, withServer } from '../support/brackets.js';
-import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { ended, logOf, meercatHere, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 import { withCluster } from '../support/redis-group.js';
 
@@ -17,7 +17,7 @@ const test = suite('cluster');
 const NAMESPACE = '{meercat}';
 
 async function statusOf(url: string): Promise<FleetView> {
-  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', url, '--namespace', NAMESPACE]);
+  const { code, stdout, stderr } = await meercatHere(['status', '--json', '--redis', url, '--namespace', NAMESPACE]);
   assert.is(code, 0, stderr);
   return JSON.parse(stdout) as FleetView;
 }
@@ -78,7 +78,7 @@ test('on three servers a fleet elects a master and its table flows, also when on
       assert.equal((await statusOf(url)).hosts, []);
       balancer.kill();
       assert.is((await ended(balancer)).code, 0);
-      const { code, stderr } = await meercat(['status', '--redis', url, '--namespace', NAMESPACE]);
+      const { code, stderr } = await meercatHere(['status', '--redis', url, '--namespace', NAMESPACE]);
       assert.is(code, 1);
       assert.match(stderr, /^meercat: the fleet \{meercat\} has ended: /);
     });

@@ -7,7 +7,7 @@ import { parseRedisAddress } from '../../lib/redis/address.js';
 import { connectOnce, openCommands, openSubscription } from '../../lib/redis/connect.js';
 import { type RunningProcess, until, withServer } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
-import { ended, type Environment, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { ended, type Environment, logOf, meercat, meercatHere, withMeercat } from '../support/meercat.js';
 import { withCluster, withSentinel } from '../support/redis-group.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -97,7 +97,7 @@ test('a fleet behind such a Sentinel elects a master and follows a failover; the
           what: 'the fleet to write to the new master',
         });
       });
-      const { code, stdout, stderr } = await meercat(['status', '--redis', redis], env);
+      const { code, stdout, stderr } = await meercatHere(['status', '--redis', redis], env);
       assert.is(code, 0, stderr);
       assert.match(stdout, /^fleet meercat: 1 balancer, .*; master b1, term \d/m, stdout);
       const refused = await meercat(['status', '--redis', redis]);
@@ -159,7 +159,7 @@ test('over TLS a fleet trusts its Sentinel and both servers by the configured CA
                 what: 'the fleet to write to the new master',
               });
             });
-            const { code, stderr } = await meercat(['status', '--redis', `${redis}?ca=${encodeURIComponent(tls.caFile)}`], {
+            const { code, stderr } = await meercatHere(['status', '--redis', `${redis}?ca=${encodeURIComponent(tls.caFile)}`], {
               MEERCAT_SENTINEL_PASSWORD: SECRETS.sentinelPassword,
             });
             assert.is(code, 0, stderr);
@@ -211,7 +211,12 @@ test('over TLS a fleet works on a Cluster, whose servers are trusted by the conf
           { MEERCAT_REDIS_CA: tls.caFile },
           async (child) => {
             await untilMaster(child);
-            const { code, stdout, stderr } = await meercat(['status', '--redis', `${url}?ca=${encodeURIComponent(tls.caFile)}`, ...flags]);
+            const { code, stdout, stderr } = await meercatHere([
+              'status',
+              '--redis',
+              `${url}?ca=${encodeURIComponent(tls.caFile)}`,
+              ...flags,
+            ]);
             assert.is(code, 0, stderr);
             assert.match(stdout, /1 balancer, 1 host; master b1/);
             const refused = await meercat(['status', '--redis', url, ...flags]);

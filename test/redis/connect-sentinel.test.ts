@@ -8,7 +8,7 @@ import { parseRedisAddress } from '../../lib/redis/address.js';
 import { openCommands, openSubscription } from '../../lib/redis/connect.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import { freePort, type RunningProcess, until, withServer } from '../support/brackets.js';
-import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { ended, logOf, meercatHere, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 import { withSentinel } from '../support/redis-group.js';
 
@@ -20,7 +20,7 @@ const FAILOVER_MS = 20_000;
 const TOLD_MS = 6000;
 
 async function statusOf(url: string): Promise<FleetView> {
-  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', url]);
+  const { code, stdout, stderr } = await meercatHere(['status', '--json', '--redis', url]);
   assert.is(code, 0, stderr);
   return JSON.parse(stdout) as FleetView;
 }
@@ -38,7 +38,7 @@ async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: 
       );
       if (!isGood) counts.failed++;
       await new Promise((resolve) => {
-        setTimeout(resolve, 5);
+        setTimeout(resolve, 20);
       });
     }
   })();
@@ -101,7 +101,7 @@ for (const [how, isKilled] of [
               await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the first mastership' });
               const before = await statusOf(group.url);
               assert.equal([before.master, before.balancers.length], ['b1', 1]);
-              const { code, stderr } = await meercat(['status', '--redis', group.url.replace('mymaster', 'other')]);
+              const { code, stderr } = await meercatHere(['status', '--redis', group.url.replace('mymaster', 'other')]);
               assert.is(code, 1);
               assert.match(
                 stderr,

@@ -17,7 +17,7 @@ import { mutateText, mutateValue } from '../support/mutate.js';
 
 const test = suite('messages fuzz');
 
-const ROUNDS = 20_000;
+const ROUNDS = 6000;
 const REASONS: ReadonlySet<string> = new Set(['malformed', 'oversized', 'version', 'out_of_range', 'name']);
 
 const isWithin = (figure: number | null, max: number) => figure === null || (figure >= 0 && figure <= max);

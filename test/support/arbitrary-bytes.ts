@@ -2,6 +2,7 @@
 // mutated, then split. Texts are latin1, one character per byte.
 
 import * as fc from 'fast-check';
+import { scaled } from './scale.js';
 
 /** Bytes significant to a parser, and some that are not. */
 const TELLING = [
@@ -266,4 +267,4 @@ export function cutAt(text: string, shares: readonly number[] | 'every'): string
 }
 
 /** Number of runs of each property, with a fixed seed. */
-export const RUNS = { seed: 20_261_124, numRuns: 4000 } as const;
+export const RUNS = { seed: 20_261_124, numRuns: scaled(800, 4000) } as const;

@@ -50,10 +50,15 @@ export function parseCompose(text: string, variables: Readonly<Record<string, st
   return parse(filled, { merge: true }) as ComposeFile;
 }
 
-/** Copies deploy/ into a folder and makes secrets in it by the script, as its pages say. Gives the folder of `kind`. */
-export async function withSecrets(dir: string, kind: 'compose' | 'kubernetes', secrets: string): Promise<string> {
+/** Copies deploy/ into a folder, without secrets that somebody has made in it. */
+export function copyDeploy(dir: string): void {
   const isSecret = (path: string): boolean => /\/secrets(?:\/|$)/.test(path);
   cpSync(join(CONTEXT, 'deploy'), join(dir, 'deploy'), { recursive: true, filter: (path) => !isSecret(path) });
+}
+
+/** Copies deploy/ into a folder and makes secrets in it by the script, as its pages say. Gives the folder of `kind`. */
+export async function withSecrets(dir: string, kind: 'compose' | 'kubernetes', secrets: string): Promise<string> {
+  copyDeploy(dir);
   const folder = join(dir, 'deploy', kind);
   await withProcess({ command: 'sh', args: ['../make-secrets.sh', kind, secrets], cwd: folder }, async (child) => {
     const { code } = await ended(child);

@@ -1,7 +1,8 @@
-// Clients that open a connection for each request, all the time: a refused or reset connection and a missing answer
+// Clients that open a connection for each request, one after the other: a refused or reset connection and a missing answer
 // are failures, each with its reason.
 
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A load that runs. */
 export interface ConnectLoad {
@@ -13,6 +14,9 @@ export interface ConnectLoad {
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 const ANSWER_TIMEOUT_MS = 10_000;
+
+/** The pause of a client between an answer and its next connection: a load that shows what breaks, and leaves the cores to others. */
+const PAUSE_MS = 25;
 
 /** Begins with this many clients; right is a whole 200. */
 export function startConnectLoad(port: number, clients: number): ConnectLoad {
@@ -40,7 +44,10 @@ export function startConnectLoad(port: number, clients: number): ConnectLoad {
   }
 
   async function run(): Promise<void> {
-    while (!state.isStopping) await ask();
+    while (!state.isStopping) {
+      await ask();
+      await sleep(PAUSE_MS);
+    }
   }
 
   const running = Array.from({ length: clients }, () => run());

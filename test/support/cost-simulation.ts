@@ -92,8 +92,7 @@ type Event =
   | { readonly kind: 'arrive' }
   | { readonly kind: 'run' | 'end'; readonly job: Job }
   | { readonly kind: 'done'; readonly host: Host; readonly version: number }
-  | { readonly kind: 'neighbours' | 'report' | 'load'; readonly host: Host }
-  | { readonly kind: 'heard'; readonly message: SimulatedMessage };
+  | { readonly kind: 'neighbours' | 'report' | 'load'; readonly host: Host };
 
 /** All messages, in the order in which a master hears them. */
 export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
@@ -201,26 +200,23 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
     schedule(host);
   }
 
-  function tell(message: SimulatedMessage): void {
-    events.push(message.atMs, { kind: 'heard', message });
-  }
-
   function tellLoad(host: Host): void {
     events.push(nowMs + loadMs, { kind: 'load', host });
     if (!host.hasFinished) return;
-    const finished = [...classes.entries()].flatMap(([kind, { name }]) => {
+    const finished: [name: string, count: number, busyMs: number][] = [];
+    for (let kind = 0; kind < classes.length; kind++) {
       const count = host.counts[kind] as number;
-      return count === 0 ? [] : [[name, count, host.durations[kind] as number] as const];
-    });
+      if (count > 0) finished.push([(classes[kind] as SimulatedClass).name, count, host.durations[kind] as number]);
+    }
     host.counts.fill(0);
     host.durations.fill(0);
     host.hasFinished = false;
-    tell({ kind: 'load', host: host.name, atMs: nowMs + uniform() * delayMs, finished });
+    heard.push({ kind: 'load', host: host.name, atMs: nowMs + uniform() * delayMs, finished });
   }
 
   function tellReport(host: Host): void {
     advance(host);
-    tell({
+    heard.push({
       kind: 'report',
       host: host.name,
       speed: host.speed,
@@ -269,12 +265,9 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
       case 'load':
         tellLoad(event.host);
         break;
-      case 'heard':
-        heard.push(event.message);
-        break;
     }
   }
-  return heard;
+  return heard.filter(({ atMs }) => atMs <= seconds * 1000).toSorted((one, other) => one.atMs - other.atMs);
 }
 
 /** Lets a model hear all of it, with a tick each second, and hands out each second after its tick. */

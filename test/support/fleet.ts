@@ -1,6 +1,7 @@
 // Real balancers in the test's own process, on free ports of loopback; their fleet and hosts threads are inner
 // ones unless a test asks for its own. Stopped at the end of the bracket, whatever happened in it.
 
+import { Agent } from 'node:http';
 import { type MeasurableBalancer, startBalancer } from '../../lib/balancer.js';
 import { type BalancerConfig, checkRelations, DEFAULTS } from '../../lib/config/config.js';
 import type { Lookup } from '../../lib/health/host-addresses.js';
@@ -99,7 +100,7 @@ export async function withBalancer<T>(
   const log: Log = (level, message, fields = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const config = buildConfig(overrides);
   const balancer = await startBalancer(config, log, keep, lookup);
-  const { counters, header, inflight } = openTable(balancer.table);
+  const { counters, header, inflight, known } = openTable(balancer.table);
   const each: TestBalancer = {
     balancer,
     port: balancer.port,
@@ -112,7 +113,12 @@ export async function withBalancer<T>(
       return { ...(JSON.parse(body) as Omit<HealthPage, 'httpStatus'>), httpStatus: status };
     },
     async knows(hosts) {
-      await until(async () => (await each.health()).hosts === hosts, { timeoutMs: SLOW_MS, what: `${hosts} hosts on ${balancer.name}` });
+      // A look at the table costs far less than one at the page.
+      const isInTable = (): boolean => known.reduce((sum, one) => sum + one, 0) === hosts;
+      await until(async () => isInTable() && (await each.health()).hosts === hosts, {
+        timeoutMs: SLOW_MS,
+        what: `${hosts} hosts on ${balancer.name}`,
+      });
     },
     async becomes(role) {
       await until(() => balancer.role === role, {
@@ -130,6 +136,28 @@ export async function withBalancer<T>(
   } finally {
     await balancer.stop();
   }
+}
+
+/** The bodies of this many answers to GET /, one after the other over one connection. */
+export async function answersOf({ port }: TestBalancer, requests: number): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const bodies: string[] = [];
+    for (let i = 0; i < requests; i++) bodies.push((await ask(port, { agent })).body);
+    return bodies;
+  } finally {
+    agent.destroy();
+  }
+}
+
+/** Resolves when nine requests to this balancer go to these hosts, whose answers are their names, and to no other. */
+export async function picksOnly(each: TestBalancer, ...hosts: readonly string[]): Promise<void> {
+  let last: string[] = [];
+  await until(async () => (last = [...new Set(await answersOf(each, 9))].toSorted()).join() === hosts.join(), {
+    timeoutMs: SLOW_MS,
+    everyMs: 50,
+    what: () => `${each.name} to pick ${hosts.join()}, not ${last.join()}; its log:\n${each.lines.join('\n')}`,
+  });
 }
 
 /** Publishes one report, as an agent does, whether or not a master listens; gives how many did. */

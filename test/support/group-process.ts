@@ -1,6 +1,7 @@
 // `meercat balancer --processes N` as a real process of a test, with a host of its own; afterwards no process of it
 // may be left. Linux only: processes are found in /proc.
 
+import { connect } from 'node:net';
 import { withServer } from './brackets.js';
 import { SLOW_MS } from './fleet.js';
 import { descendantsOf, isAlive } from './fleet-process.js';
@@ -102,6 +103,8 @@ export function withGroup<T>(
         };
         pids();
         try {
+          // The parent may say that all serve before the last one's own line is read.
+          await group.served(processes);
           return await fn(group);
         } finally {
           pids();
@@ -119,4 +122,58 @@ export function withGroup<T>(
       env,
     ),
   );
+}
+
+/** Whether a new connection is refused. */
+export function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', () => resolve(true));
+  });
+}
+
+/** A host that keeps requests for `/held` until they are released; others get `host` at once. */
+export interface SlowHost {
+  readonly handler: NonNullable<GroupOptions['handler']>;
+  readonly waiting: () => number;
+  /** Answers those that wait, with `done`. */
+  readonly answerAll: () => void;
+}
+
+/** Makes one. */
+export function slowHost(): SlowHost {
+  const waiting: (() => void)[] = [];
+  return {
+    handler: (request, response) => void (request.url === '/held' ? waiting.push(() => response.end('done')) : response.end('host')),
+    waiting: () => waiting.length,
+    answerAll: () => {
+      for (const answer of waiting.splice(0)) answer();
+    },
+  };
+}
+
+/** Several requests in flight, spread over all processes. */
+export async function inFlight(group: TestGroup, host: SlowHost): Promise<Promise<string>[]> {
+  const asked: Promise<string>[] = [];
+  /** Responses not from the host: on a busy machine the first requests can arrive before the host is known. */
+  const refused: string[] = [];
+  await until(
+    async () => {
+      const answer = fetch(`http://127.0.0.1:${group.port}/held`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+      const before = refused.length;
+      void answer.then((text) => refused.push(text));
+      await until(() => refused.length > before || host.waiting() > asked.length);
+      if (refused.length === before) asked.push(answer);
+      const shares = await Promise.all(Object.values(group.consoles()).map(healthOf));
+      return shares.every(({ inflight }) => inflight > 0);
+    },
+    { timeoutMs: SLOW_MS, what: () => `each to have a request; refused: ${refused.join(' ')}` },
+  );
+  return asked;
 }

@@ -102,7 +102,7 @@ export async function areAlive(
   for (const { container, options } of all)
     await until(() => execProbe(container.livenessProbe, options, cluster.replacements), {
       timeoutMs: 30_000,
-      everyMs: 100,
+      everyMs: 300,
       what: `${container.name} to be alive`,
     });
 }

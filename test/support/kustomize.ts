@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { type Document, parseAllDocuments } from 'yaml';
 import type { KubeObject } from './kube-objects.js';
 import { parseVariables } from './container.js';
 
@@ -37,6 +37,19 @@ const KNOWN: readonly (keyof Kustomization)[] = [
 ];
 
 type Tree = Record<string, unknown>;
+
+const documentsByText = new Map<string, readonly Document[]>();
+
+/** The documents of a file, new objects each time; a text is parsed once, as tests change one file of many. */
+function readYaml(path: string): unknown[] {
+  const text = readFileSync(path, 'utf8');
+  const documents = documentsByText.get(text) ?? (parseAllDocuments(text) as readonly Document[]);
+  documentsByText.set(text, documents);
+  return documents.map((document) => {
+    for (const error of document.errors) throw error;
+    return document.toJS() as unknown;
+  });
+}
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -92,13 +105,11 @@ function withImages(object: KubeObject, images: NonNullable<Kustomization['image
 
 /** Every object that a kustomization makes. */
 export function loadKustomization(folder: string): KubeObject[] {
-  const own = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization;
+  const own = readYaml(join(folder, 'kustomization.yaml'))[0] as Kustomization;
   const unknown = Object.keys(own).filter((key) => !(KNOWN as readonly string[]).includes(key));
   if (unknown.length > 0) throw new Error(`${folder}: kustomization.yaml has what the test does not know: ${unknown.join()}`);
   let objects = own.resources.flatMap((path) =>
-    path.endsWith('.yaml')
-      ? parseAllDocuments(readFileSync(join(folder, path), 'utf8')).map((document) => document.toJS() as KubeObject)
-      : loadKustomization(join(folder, path)),
+    path.endsWith('.yaml') ? (readYaml(join(folder, path)) as KubeObject[]) : loadKustomization(join(folder, path)),
   );
   for (const [kind, generators] of [
     ['ConfigMap', own.configMapGenerator ?? []],
@@ -112,7 +123,7 @@ export function loadKustomization(folder: string): KubeObject[] {
       else objects = objects.map((each) => (isOld(each) ? (merged(each, { data: made.data }) as KubeObject) : each));
     }
   for (const { path, target } of own.patches ?? []) {
-    const patch = parse(readFileSync(join(folder, path), 'utf8')) as KubeObject;
+    const patch = readYaml(join(folder, path))[0] as KubeObject;
     const [kind, name] = target === undefined ? [patch.kind, patch.metadata.name] : [target.kind, target.name];
     if (!objects.some((each) => each.kind === kind && each.metadata.name === name)) throw new Error(`${path}: nothing to patch`);
     objects = objects.map((each) => {

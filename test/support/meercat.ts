@@ -16,6 +16,9 @@ export const ENTRY = fileURLToPath(new URL('../../bin/meercat.js', import.meta.u
 const RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'meercat-run-'));
 process.on('exit', () => rmSync(RUNTIME_DIR, { recursive: true, force: true }));
 
+/** The signals that commands listen to. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 /** Variables for one process; `undefined` takes one away. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,14 +55,76 @@ export function meercat(args: readonly string[], env: Environment = {}): Promise
   });
 }
 
+/** What a command that begins listens to in its process. */
+const LISTENED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'warning'] as const;
+
 /**
  * Runs a command line that is to be refused in the test's own process, without the start of another one. It must
- * not begin anything: nobody would end it.
+ * not begin anything: nobody would end it. The console and the listeners to signals are given back.
  */
 export async function refusedHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
   const said = { stdout: '', stderr: '' };
-  const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) }, env);
-  return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  const before = { ...console };
+  const listeners = LISTENED.map((name) => process.rawListeners(name));
+  try {
+    const code = await runCommandLine(args, { write: (text) => (said.stdout += text), writeError: (text) => (said.stderr += text) }, env);
+    return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  } finally {
+    Object.assign(console, before);
+    for (const [index, name] of LISTENED.entries())
+      for (const listener of process.rawListeners(name))
+        if (listeners[index]?.includes(listener) === false) process.off(name, listener as () => void);
+  }
+}
+
+/** Puts these variables in force for this process, as those of {@link meercatProcess}; gives what puts the former ones back. */
+function exchangeEnvironment(env: Environment): () => void {
+  const put = (values: Environment): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+  const { env: wanted = {} } = meercatProcess([], env);
+  const before = Object.fromEntries(Object.keys(wanted).map((name) => [name, process.env[name]]));
+  put(wanted);
+  return () => put(before);
+}
+
+/**
+ * Runs a command that ends by itself in the test's own process, without the start of another one. One at a time: what
+ * it prints is caught at this process's own stdout and stderr.
+ */
+export async function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  const said = { stdout: '', stderr: '' };
+  const before = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
+  const releases = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = process[name];
+    const { write } = stream;
+    stream.write = ((chunk: string | Uint8Array, ...rest: readonly unknown[]): boolean => {
+      said[name] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+      const done = rest.at(-1);
+      if (typeof done === 'function') done();
+      return true;
+    }) as typeof write;
+    return () => {
+      stream.write = write;
+    };
+  });
+  const exitCode = process.exitCode;
+  const restoreEnvironment = exchangeEnvironment(env);
+  try {
+    const out = { write: (text: string) => (said.stdout += text), writeError: (text: string) => (said.stderr += text) };
+    const code = (await runCommandLine(args, out, env)) ?? Number(process.exitCode ?? 0);
+    return { code, signal: null, stdout: said.stdout.trimEnd(), stderr: said.stderr.trimEnd() };
+  } finally {
+    for (const release of releases) release();
+    restoreEnvironment();
+    process.exitCode = exitCode;
+    // A process of its own would end with its listeners.
+    for (const signal of SIGNALS)
+      for (const listener of process.listeners(signal)) if (!before.get(signal)?.includes(listener)) process.off(signal, listener);
+  }
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */

@@ -44,29 +44,34 @@ export async function readManifest(): Promise<Manifest> {
   return JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Manifest;
 }
 
-/** The paths of all files that the package has. */
-export async function packedFiles(): Promise<string[]> {
-  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT, env: NPM_ENV });
-  const packs = JSON.parse(stdout) as readonly { readonly files: readonly { readonly path: string }[] }[];
-  return (packs[0]?.files ?? []).map(({ path }) => path);
+interface Packed {
+  readonly tarball: Buffer;
+  readonly files: readonly string[];
 }
 
-let tarball: Promise<Buffer> | undefined;
+let packed: Promise<Packed> | undefined;
 
-/** The tarball; packed once in a process, since npm takes its time. */
-function pack(): Promise<Buffer> {
-  return withTempDir(async (dir) => {
+/** Packs it, once in a process, since npm takes its time. */
+function pack(): Promise<Packed> {
+  packed ??= withTempDir(async (dir) => {
     const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], { cwd: ROOT, env: NPM_ENV });
-    const [{ filename }] = JSON.parse(stdout) as [{ readonly filename: string }];
-    return await readFile(join(dir, filename));
+    const [{ filename, files }] = JSON.parse(stdout) as [
+      { readonly filename: string; readonly files: readonly { readonly path: string }[] },
+    ];
+    return { tarball: await readFile(join(dir, filename)), files: files.map(({ path }) => path) };
   });
+  return packed;
+}
+
+/** The paths of all files that the package has. */
+export async function packedFiles(): Promise<readonly string[]> {
+  return (await pack()).files;
 }
 
 /** Packs the build, installs it into a fresh folder, hands that out, and removes it. Optional dependencies are left out. */
 export function withPacked<T>(fn: (packed: PackedMeercat) => T | Promise<T>): Promise<T> {
   return withTempDir(async (dir) => {
-    tarball ??= pack();
-    await writeFile(join(dir, 'meercat.tgz'), await tarball);
+    await writeFile(join(dir, 'meercat.tgz'), (await pack()).tarball);
     const modules = join(dir, 'node_modules');
     const home = join(modules, 'meercat');
     await mkdir(home, { recursive: true });

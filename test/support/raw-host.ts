@@ -2,7 +2,7 @@
 // anything, also what is no HTTP.
 
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 
 /** One connection to a raw host. */
 export interface RawConnection {
@@ -41,8 +41,9 @@ export async function withRawHost<T>(
   tls?: TlsPair,
 ): Promise<T> {
   const connections: RawConnection[] = [];
+  const secureContext = tls && createSecureContext({ cert: tls.cert, key: tls.key });
   const server = createServer((accepted) => {
-    const socket = tls === undefined ? accepted : new TLSSocket(accepted, { isServer: true, ...tls });
+    const socket = secureContext === undefined ? accepted : new TLSSocket(accepted, { isServer: true, secureContext });
     const connection: RawConnection = {
       socket,
       port: accepted.localPort ?? 0,

@@ -21,32 +21,59 @@ const REGEXP_MAY_FOLLOW = /(?:^|[(,=:[!&|?{;+\-*%~^<>]|\b(?:return|typeof|case|i
 
 const ENTRY = /\bnew\s+URL\s*\(\s*(['"`])\s*?\1\s*,\s*import\.meta\.url/dg;
 
-/** Splits `text`. A regular expression is told from a division by what stands before it. */
-export function viewsOf(text: string): SourceViews {
-  const code = blank(text).split('');
-  const comments = blank(text).split('');
-  const keep = (view: string[], from: number, to: number) => {
-    for (let i = from; i < to; i++) view[i] = text[i] as string;
-  };
+/** What is not plain code may begin at one of these. */
+const MARK = /['"`/{}]/g;
+
+const viewsByText = new Map<string, SourceViews>();
+const importsByText = new Map<string, readonly ImportSite[]>();
+
+/**
+ * Splits `text`. A regular expression is told from a division by what stands before it. Every rule asks for the same
+ * files, so results are kept.
+ */
+export const viewsOf = (text: string): SourceViews => kept(viewsByText, text, split);
+
+/** Every module that `text` names: imports, re-exports, dynamic and type imports, and `new URL(…, import.meta.url)`. */
+export const importsOf = (text: string): readonly ImportSite[] => kept(importsByText, text, findImports);
+
+function kept<Value>(byText: Map<string, Value>, text: string, compute: (text: string) => Value): Value {
+  const known = byText.get(text);
+  if (known !== undefined) return known;
+  const value = compute(text);
+  byText.set(text, value);
+  return value;
+}
+
+function split(text: string): SourceViews {
+  let [code, comments] = ['', ''];
   const braces: ('block' | 'template')[] = [];
   let at = 0;
-  const skipTo = (end: number) => {
-    keep(code, at, at + 1);
-    keep(code, end - 1, end);
+  /** Where each view ends. */
+  let [codeEnd, commentsEnd] = [0, 0];
+  /** Past a quoted part, of which only the first and the last character are code. */
+  const skipTo = (end: number): void => {
+    if (end - at > 2) {
+      code += text.slice(codeEnd, at + 1) + blank(text.slice(at + 1, end - 1));
+      codeEnd = end - 1;
+    }
     at = end;
   };
+  const keepCommentTo = (end: number): void => {
+    code += text.slice(codeEnd, at) + blank(text.slice(at, end));
+    comments += blank(text.slice(commentsEnd, at)) + text.slice(at, end);
+    codeEnd = commentsEnd = at = end;
+  };
+  const before = (): string => (code.slice(-40) + text.slice(codeEnd, at)).slice(-40);
   while (at < text.length) {
-    const char = text[at] as string;
+    MARK.lastIndex = at;
+    at = MARK.exec(text)?.index ?? text.length;
+    const char = text[at];
     const two = text.slice(at, at + 2);
-    if (two === '//' || two === '/*') {
-      const end = two === '//' ? indexOr(text, '\n', at) : indexOr(text, '*/', at + 2) + 2;
-      keep(comments, at, Math.min(end, text.length));
-      at = Math.min(end, text.length);
-    } else if (char === "'" || char === '"') {
-      skipTo(endOfQuoted(text, at, char));
-    } else if (char === '/' && REGEXP_MAY_FOLLOW.test(code.slice(Math.max(0, at - 40), at).join(''))) {
-      skipTo(endOfRegExp(text, at));
-    } else if (char === '`' || (char === '}' && braces.at(-1) === 'template')) {
+    if (two === '//') keepCommentTo(indexOr(text, '\n', at));
+    else if (two === '/*') keepCommentTo(Math.min(indexOr(text, '*/', at + 2) + 2, text.length));
+    else if (char === "'" || char === '"') skipTo(endOfQuoted(text, at, char));
+    else if (char === '/' && REGEXP_MAY_FOLLOW.test(before())) skipTo(endOfRegExp(text, at));
+    else if (char === '`' || (char === '}' && braces.at(-1) === 'template')) {
       if (char === '}') braces.pop();
       const end = endOfTemplatePart(text, at);
       if (text[end - 1] === '{') braces.push('template');
@@ -54,15 +81,13 @@ export function viewsOf(text: string): SourceViews {
     } else {
       if (char === '{') braces.push('block');
       if (char === '}') braces.pop();
-      keep(code, at, at + 1);
       at++;
     }
   }
-  return { code: code.join(''), comments: comments.join('') };
+  return { code: code + text.slice(codeEnd), comments: comments + blank(text.slice(commentsEnd)) };
 }
 
-/** Every module that `text` names: imports, re-exports, dynamic and type imports, and `new URL(…, import.meta.url)`. */
-export function importsOf(text: string): ImportSite[] {
+function findImports(text: string): ImportSite[] {
   const { code } = viewsOf(text);
   const forms = [
     /\b(?:import|export)\b[^;'"`()=]*?\bfrom\s*(['"])\s*?\1/dg,
@@ -83,7 +108,7 @@ export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-const blank = (text: string) => text.replace(/[^\n]/g, ' ');
+const blank = (text: string): string => text.replace(/[^\n]+/g, (line) => ' '.repeat(line.length));
 
 function indexOr(text: string, what: string, from: number): number {
   const index = text.indexOf(what, from);

@@ -12,9 +12,12 @@ import { type CounterName, counterOf, readCounters } from '../../lib/table/count
 import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
+import { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
+import type { Host } from '../../lib/traffic/host/host.js';
 import { HostPool } from '../../lib/traffic/host/host-pool.js';
+import type { CollectingClient } from './collecting-client.js';
 import type { PoolOptions } from '../../lib/traffic/host/pool-options.js';
 import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
@@ -100,4 +103,19 @@ export function buildTrafficStage(
       deadlines.stop();
     },
   };
+}
+
+/** Runs one attempt against a host; returns how it ended, and how many idle connections the host has then. */
+export async function runAttempt(url: string, client: CollectingClient): Promise<{ readonly kind: unknown; readonly idle: number }> {
+  const stage = buildTrafficStage(() => performance.now());
+  try {
+    stage.pool.add({ slot: 0, name: 'h', url });
+    const host = stage.pool.get(0) as Host;
+    const kind = await new Promise((resolve, reject) => {
+      client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }));
+    });
+    return { kind, idle: host.idle.length };
+  } finally {
+    stage.stop();
+  }
 }

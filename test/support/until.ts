@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface UntilOptions {
   /** When to give up; 20 s unless told: what a slow machine needs, and a quick one never waits for. */
   readonly timeoutMs?: number;
-  /** The pause between two looks; 10 unless told. */
+  /** The pause between two looks; unless told 10 at first, then a tenth of what was waited for already, at most 50. */
   readonly everyMs?: number;
   /** What is waited for, as the error names it: "the second slave to join". */
   readonly what?: string | (() => string);
@@ -18,12 +18,15 @@ export type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>;
 
 const DEADLINE = Symbol('deadline');
 
+/** The pause before the next look: what takes long is looked at less often, since each look can cost a few ms of CPU. */
+const pauseMs = (waitedMs: number): number => Math.min(50, Math.max(10, waitedMs / 10));
+
 /**
  * Resolves to the first truthy value of `condition`. A condition that throws (or rejects) counts as "not yet".
  * At the deadline it rejects with an error that names `what` and has the last thing thrown, if any, as its cause.
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
-  const { timeoutMs = 20_000, everyMs = 10, what = 'the condition' } = options;
+  const { timeoutMs = 20_000, everyMs, what = 'the condition' } = options;
   const timer = new AbortController();
   const deadline = sleep(timeoutMs, DEADLINE, { signal: timer.signal }).catch(() => DEADLINE);
   const started = performance.now();
@@ -38,7 +41,7 @@ export async function until<T>(condition: () => T | Promise<T>, options: UntilOp
       } catch (thrown) {
         lastThrown = thrown;
       }
-      await sleep(everyMs);
+      await sleep(everyMs ?? pauseMs(performance.now() - started));
     } while (performance.now() - started < timeoutMs);
   } finally {
     timer.abort();

@@ -1,12 +1,14 @@
-// A fleet of one balancer for abuse tests: a master on a real Redis, with a host that keeps reporting. It has real threads,
-// so that a flood delays neither requests nor the test. Afterwards it must route as before, and no part may have died.
+// A fleet of one balancer for abuse tests: a master on a real Redis, with a host that keeps reporting. Afterwards it must
+// route as before, and no part may have died: a fault in an inner thread ends the test's process. A flood needs real
+// threads, so that it delays neither requests nor the test.
 
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
-import { keepThread } from '../../lib/threads.js';
+import type { KeepThread } from '../../lib/threads.js';
 import { until, withRedis, withServer, type RedisOptions, type TestRedis } from './brackets.js';
 import { KEYS, publishReport, SLOW_MS, type TestBalancer, withBalancer } from './fleet.js';
 import { ask } from './http-client.js';
+import { keepInnerThread } from './inner-threads.js';
 import { withClients } from './redis-client.js';
 
 /** The name under which the victim is in the status. */
@@ -23,8 +25,15 @@ export interface Victim {
   isUnharmed(): Promise<void>;
 }
 
-/** Starts the victim, hands it out when it routes, and checks afterwards that it is unharmed. */
-export async function withVictim(fn: (victim: Victim) => Promise<void>, options: RedisOptions = {}): Promise<void> {
+/**
+ * Starts the victim, hands it out when it routes, and checks afterwards that it is unharmed.
+ * @param keep `keepThread` for threads of its own
+ */
+export async function withVictim(
+  fn: (victim: Victim) => Promise<void>,
+  options: RedisOptions = {},
+  keep: KeepThread = keepInnerThread,
+): Promise<void> {
   await withRedis(options, (redis) =>
     withServer(
       (_request, response) => void response.end('good'),
@@ -55,7 +64,7 @@ export async function withVictim(fn: (victim: Victim) => Promise<void>, options:
                 clearInterval(agent);
               }
             },
-            keepThread,
+            keep,
           ),
         ),
     ),

@@ -1,18 +1,12 @@
-// `meercat up` as users run it, with real processes. However it ends (a signal, a second one, SIGKILL, a taken port), no
-// process may be left: the bracket withFleet checks that in every test here.
+// `meercat up` as users run it, with real processes. However it ends (a signal, SIGKILL, a taken port), no process may
+// be left: the bracket withFleet checks that in every test here. local-fleet-given.test.ts has what users give it.
 
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
-import { buildKeys } from '../../lib/redis/keys.js';
-import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
+import type { FleetView } from '../../lib/redis/fleet-view.js';
+import { until, withRedis } from '../support/brackets.js';
 import {
+  type FleetMember,
   type FleetProcess,
   type FleetProcessOptions,
   freePortsInRow,
@@ -20,41 +14,18 @@ import {
   withFleet,
   withPortTaken,
 } from '../support/fleet-process.js';
-import { ended, meercat, withDefaults } from '../support/meercat.js';
-import { withClients } from '../support/redis-client.js';
-import { hasEmbeddedRedis } from '../support/redis-server.js';
+import { bodyOf, BUSY_MS, isInFlight, untilStatus } from '../support/local-fleet.js';
+import { ended, meercat } from '../support/meercat.js';
 
 const test = suite('meercat up');
 
-const BUSY_MS = 20_000;
-
-async function bodyOf(url: string): Promise<string> {
-  const response = await fetch(url);
-  assert.is(response.status, 200, url);
-  return (await response.text()).trim();
-}
-
-async function statusOf(redis: string, namespace = 'meercat'): Promise<FleetView> {
-  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', redis, '--namespace', namespace]);
+async function statusOf(redis: string): Promise<FleetView> {
+  const { code, stdout, stderr } = await meercat(['status', '--json', '--redis', redis]);
   assert.is(code, 0, stderr);
   return JSON.parse(stdout) as FleetView;
 }
 
-/** Polls the fleet's state in Redis until it is as expected. */
-function untilStatus(redis: string, what: string, isGood: (view: FleetView) => boolean, namespace = 'meercat'): Promise<FleetView> {
-  // Polls in this process: running a command per poll would use a whole core.
-  return withClients([redis], (client) =>
-    until(
-      async () => {
-        const view = await readFleet(client, buildKeys(namespace));
-        return isGood(view) ? view : null;
-      },
-      { timeoutMs: BUSY_MS, everyMs: 50, what },
-    ),
-  );
-}
-
-test('a whole fleet comes up, serves on every port, repairs itself, and stops in order', async () => {
+test('a whole fleet comes up, serves on every port, repairs itself, and leaves nothing behind when it is killed', async () => {
   const port = await freePortsInRow(2);
   await withFleet(['--balancers', '2', '--hosts', '2', '--port', String(port)], async (fleet) => {
     await fleet.ready();
@@ -103,10 +74,7 @@ test('a whole fleet comes up, serves on every port, repairs itself, and stops in
     // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
     assert.not.match(fleet.lines.join('\n'), /\u001b/);
 
-    fleet.kill('SIGTERM');
-    assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-    assert.is(fleet.stdout.at(-1), 'stopping', 'whoever stops in order has nothing to complain of');
-    assert.equal(fleet.members(), []);
+    await endsWithMain(fleet, port);
   });
 });
 
@@ -166,267 +134,77 @@ async function mendsRedis(fleet: FleetProcess, redis: string): Promise<void> {
   );
 }
 
-/** A small fleet on a Redis of the test's own. */
-function withSmallFleet<T>(
-  fn: (fleet: FleetProcess, port: number, redis: string) => Promise<T>,
-  flags: readonly string[] = [],
-  options: FleetProcessOptions = {},
-): Promise<T> {
-  return withRedis(async ({ url }) => {
-    const port = await freePortsInRow(2);
-    return withFleet(
-      // Demo hosts, unless the hosts are named.
-      withDefaults(flags, {
-        '--balancers': '1',
-        ...(!flags.includes('--host') && { '--hosts': '1' }),
-        '--port': String(port),
-        '--redis': url,
-      }),
-      (fleet) => fn(fleet, port, url),
-      options,
+/** kill -9 of the main process: all others end within 2 s, including Redis and a busy host. */
+async function endsWithMain(fleet: FleetProcess, port: number): Promise<void> {
+  const working = bodyOf(`http://127.0.0.1:${port}/work?ms=9000`).then(
+    () => 'answered',
+    () => 'broken off',
+  );
+  await isInFlight(port);
+  const members = fleet.members();
+  for (const part of [/ balancer .*b1/, / balancer .*b2/, / demo-host /, / agent /, /^\S*sh /, /redis|valkey/]) {
+    assert.ok(
+      members.some(({ command }) => part.test(command)),
+      `${part} in ${members.map(({ command }) => command).join('\n')}`,
     );
+  }
+  fleet.kill('SIGKILL');
+  const left = (): FleetMember[] => members.filter(({ pid }) => isAlive(pid));
+  await until(() => left().length === 0, {
+    timeoutMs: 2000,
+    what: () =>
+      left()
+        .map(({ command }) => command)
+        .join(', '),
+  });
+  assert.is(await working, 'broken off');
+}
+
+/** A small fleet on a Redis of the test's own. */
+function withSmallFleet<T>(fn: (fleet: FleetProcess) => Promise<T>, options: FleetProcessOptions = {}): Promise<T> {
+  return withRedis(async ({ url }) => {
+    const port = await freePortsInRow(1);
+    return withFleet(['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url], fn, options);
   });
 }
 
-test('two SIGINTs at once, as npm sends on Ctrl-C, count as one: everything stops in order', () =>
-  withSmallFleet(async (fleet, port) => {
-    await fleet.ready();
-    // The request in flight completes first.
-    const working = bodyOf(`http://127.0.0.1:${port}/work?ms=800`);
-    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
-      what: 'the request to be in flight',
-    });
-    fleet.kill('SIGINT');
-    fleet.kill('SIGINT');
-    assert.is(await working, 'h1');
-    assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-    assert.is(fleet.stdout.at(-1), 'stopping');
-  }));
-
-test('a second signal after 0.4 s forces an immediate exit with code 1', () =>
-  withSmallFleet(async (fleet, port) => {
-    await fleet.ready();
-    const working = fetch(`http://127.0.0.1:${port}/work?ms=8000`).then(
-      () => 'answered',
-      () => 'broken off',
-    );
-    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
-      what: 'the request to be in flight',
-    });
-    fleet.kill('SIGINT');
-    await fleet.waitForLine(/^stopping$/);
-    // A real delay is needed: within 0.4 s it would count as the same signal.
-    await sleep(450);
-    const started = performance.now();
-    fleet.kill('SIGTERM');
-    assert.equal(await ended(fleet), { code: 1, signal: null });
-    assert.ok(performance.now() - started < 1500);
-    assert.is(await working, 'broken off');
-  }));
-
-test('when its main process is killed with SIGKILL, all others end within 2 s, including Redis and a busy host', async () => {
-  const port = await freePortsInRow(2);
-  await withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
-    await fleet.ready();
-    const working = fetch(`http://127.0.0.1:${port}/work?ms=9000`).then(
-      () => 'answered',
-      () => 'broken off',
-    );
-    await until(async () => JSON.parse(await bodyOf(`http://127.0.0.1:${port + 1000}/.meercat/health`)).inflight === 1, {
-      what: 'the request to be in flight',
-    });
-    const members = fleet.members();
-    for (const part of [/ balancer .*b1/, / balancer .*b2/, / demo-host /, / agent /, /^\S*sh /, /redis|valkey/]) {
-      assert.ok(
-        members.some(({ command }) => part.test(command)),
-        `${part} in ${members.map(({ command }) => command).join('\n')}`,
-      );
-    }
-    fleet.kill('SIGKILL');
-    await until(() => !members.some(({ pid }) => isAlive(pid)), {
-      timeoutMs: 2000,
-      what: () =>
-        members
-          .filter(({ pid }) => isAlive(pid))
-          .map(({ command }) => command)
-          .join(', '),
-    });
-    assert.is(await working, 'broken off');
-  });
-});
-
-test('a signal during the start stops everything started so far, and it never reports ready', async () => {
-  for (const part of [/ demo-host /, / balancer /]) {
+test('a signal during the start stops everything started so far, also that of a terminal that is closed; those for a reload do nothing', async () => {
+  // Who closes the terminal means the whole fleet; a shell may send the signal once more.
+  for (const [part, signals] of [
+    [/ demo-host /, ['SIGTERM']],
+    [/ balancer /, ['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGHUP']],
+  ] as const) {
     await withSmallFleet(async (fleet) => {
       await fleet.member(part);
-      fleet.kill('SIGTERM');
+      for (const signal of signals) fleet.kill(signal);
       assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
       assert.equal(fleet.stdout, []);
+      assert.not.match(fleet.lines.join('\n'), /debugger/i);
     });
   }
 });
 
-test('SIGKILL during the start leaves no process behind either', async () => {
-  for (const part of [/ demo-host /, / balancer /]) {
-    await withSmallFleet(
-      async (fleet) => {
-        await fleet.member(part);
-        fleet.kill('SIGKILL');
-        await ended(fleet);
-        // A child notices only after its own start; on a busy machine that takes a while.
-      },
-      [],
-      { leftoverMs: 6000 },
-    );
-  }
-});
-
-test('existing hosts are used instead of demo hosts, and fleet-wide flags reach every balancer', () =>
-  withServer(
-    (request, response) => void response.end(`one ${request.url}`),
-    (one) =>
-      withServer(
-        (request, response) => void response.end(`two ${request.url}`),
-        (two) =>
-          withSmallFleet(
-            async (fleet, port, redis) => {
-              await fleet.ready();
-              const bodies = new Set<string>();
-              await until(async () => bodies.add(await bodyOf(`http://127.0.0.1:${port}/x`)).size === 2, { what: 'both hosts' });
-              assert.equal([...bodies].toSorted(), ['one /x', 'two /x']);
-              await untilStatus(redis, 'both hosts', ({ hosts }) => hosts.length === 2, 'other');
-              const view = await statusOf(redis, 'other');
-              assert.equal(view.hosts.map(({ name, url, hasAgent }) => [name, url, hasAgent]).toSorted(), [
-                [`127.0.0.1-${two.port}`, two.url, false],
-                ['first', one.url, false],
-              ]);
-              assert.is(view.balancers.length, 2);
-              assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
-              const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
-              assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
-            },
-            [
-              '--balancers',
-              '2',
-              '--host',
-              `${one.url},name=first`,
-              '--host',
-              two.url,
-              '--namespace',
-              'other',
-              '--algorithm',
-              'round-robin',
-            ],
-          ),
-      ),
+test('SIGKILL during the start leaves no process behind either', () =>
+  withSmallFleet(
+    async (fleet) => {
+      // The demo host runs by then; the agent and the balancer are being started.
+      await fleet.member(/ balancer /);
+      fleet.kill('SIGKILL');
+      await ended(fleet);
+    },
+    // A child notices only after its own start; on a busy machine that takes a while.
+    { leftoverMs: 6000 },
   ));
 
-test('a Redis password appears on no command line and in no output, and SIGHUP stops everything in order', () =>
-  withRedis({ args: ['--requirepass', 'the-secret'] }, async ({ url }) => {
-    const port = await freePortsInRow(1);
-    const env = { MEERCAT_REDIS: url.replace('//', '//:the-secret@') };
-    await withFleet(
-      ['--balancers', '1', '--hosts', '1', '--port', String(port)],
-      async (fleet) => {
-        await fleet.ready();
-        for (const { command } of fleet.members()) assert.not.match(command, /secret/);
-        await fleet.waitForLine(/^redis +as given by --redis \(running already\)$/);
-        assert.not.match(fleet.lines.join('\n'), /secret/);
-        assert.not.match(readFileSync(`/proc/${fleet.pid}/cmdline`, 'utf8'), /secret/);
-
-        // Who closes the terminal means the whole fleet; a shell may send the signal once more.
-        for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGHUP'] as const) fleet.kill(signal);
-        assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
-        assert.not.match(fleet.lines.join('\n'), /debugger/i);
-      },
-      { env },
-    );
-  }));
-
-test('a taken port, or one taken for the console, is one line and exit code 1, before anything is started', () =>
-  withRedis(async ({ url }) => {
-    const port = await freePortsInRow(3);
-    for (const [taken, use] of [
-      [port + 1, ''],
-      [port + 1002, `, for the console of the balancer on ${port + 2},`],
-    ] as const) {
-      await withPortTaken(taken, () =>
-        withFleet(['--balancers', '3', '--hosts', '1', '--port', String(port), '--redis', url], async (fleet) => {
-          assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
-          assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${taken}${use} is taken: choose another with --port`]);
-          assert.equal(fleet.members(), []);
-        }),
-      );
-    }
-  }));
-
-if (hasEmbeddedRedis())
-  test('without an installed Redis the JavaScript one serves a fleet, and logs that it is for trying out only', async () => {
-    const port = await freePortsInRow(2);
-    await withFleet(
-      ['--balancers', '2', '--hosts', '1', '--port', String(port)],
-      async (fleet) => {
-        await fleet.ready();
-        const [, redis] = (await fleet.waitForLine(
-          /^redis +(redis:\/\/\S+) \(js-redis-server, a Redis in JavaScript: for trying out only\)$/,
-        )) as unknown as [string, string];
-        assert.is(await bodyOf(`http://127.0.0.1:${port}`), 'h1');
-        const view = await untilStatus(
-          redis,
-          'the whole fleet',
-          ({ master, balancers, hosts }) => master !== null && balancers.length === 2 && hosts[0]?.state === 'up',
-        );
-        const dead = view.master as string;
-        process.kill((await fleet.member(new RegExp(` balancer .*--name ${dead} `))).pid, 'SIGKILL');
-        await untilStatus(redis, 'a new master', ({ master, term }) => master !== null && (term ?? 0) > (view.term ?? 0));
-        fleet.kill('SIGKILL');
-        await ended(fleet);
-      },
-      { env: { PATH: '/nowhere' } },
-    );
-  });
-
-test('on a terminal it shows a table in place, and Ctrl-C restores the screen', () =>
-  withRedis(({ url }) =>
-    withTempDir(async (dir) => {
-      const port = await freePortsInRow(2);
-      const keys = join(dir, 'keys');
-      await promisify(execFile)('mkfifo', [keys]);
-      // Opened read-write, so that neither end blocks.
-      const keyboard = await open(keys, 'r+');
-      try {
-        await withFleet(
-          ['--balancers', '1', '--hosts', '1', '--port', String(port), '--redis', url],
-          async (fleet) => {
-            const shown = (): string => fleet.stdout.join('\n');
-            await until(() => /BALANCER +ROLE +URL[^]*b1 +(master|slave)[^]*HOST +STATE +URL[^]*h1 +up/.test(shown()), {
-              timeoutMs: BUSY_MS,
-              what: () => `the table, not\n${shown()}`,
-            });
-            assert.ok(shown().includes(`curl 'http://127.0.0.1:${port}/work?ms=5'`) && shown().includes('Ctrl-C'));
-            await keyboard.write('\u0003');
-            assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-            const [before = '', after = '', ...more] = shown().split('\u001b[?1049l');
-            assert.equal(more, [], 'the screen is given back once');
-            assert.is(before.split('\u001b[?1049h').length, 2, 'and taken once');
-            assert.ok(before.endsWith('\u001b[?25h'), 'with its cursor');
-            assert.is(after.trim(), 'meercat: stopping the fleet …');
-          },
-          {
-            wrap: (command) => [
-              '/bin/sh',
-              '-c',
-              'exec script -qefc "$1" /dev/null <"$2"',
-              'sh',
-              `stty cols 110 rows 40; exec ${command.join(' ')}`,
-              keys,
-            ],
-          },
-        );
-      } finally {
-        await keyboard.close();
-      }
+test('a taken port is one line and exit code 1, before anything is started', async () => {
+  const port = await freePortsInRow(2);
+  await withPortTaken(port + 1, () =>
+    withFleet(['--balancers', '2', '--hosts', '1', '--port', String(port)], async (fleet) => {
+      assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
+      assert.equal(fleet.lines, ['meercat: starting the fleet …', `meercat: port ${port + 1} is taken: choose another with --port`]);
+      assert.equal(fleet.members(), []);
     }),
-  ));
+  );
+});
 
 test.run();

@@ -104,7 +104,7 @@ function isOpen(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** npm leaves the Redis in JavaScript out where its engines do not fit (Node.js 20); package.test.ts sees what is said then. */
+/** npm leaves the Redis in JavaScript out where its engines do not fit (Node.js 20); library.test.ts sees what is said then. */
 const KINDS = [
   ['redis-server', [basename(findRedis())]],
   ['valkey-server', ['valkey-server']],

@@ -2,7 +2,7 @@
 // process is left; signals and settings reach every process.
 
 import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -10,14 +10,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DEFAULTS } from '../../lib/config/config.js';
 import { checkProcesses, formatMember, memberConfig, parseMember } from '../../lib/config/processes.js';
-import { buildKeys } from '../../lib/redis/keys.js';
 import { freePort, until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
-import { buildConfig, NO_REDIS, SLOW_MS } from '../support/fleet.js';
-import { freePortsInRow, withFleet, withPortTaken } from '../support/fleet-process.js';
-import { groupFlags, type TestGroup, withGroup } from '../support/group-process.js';
-import { RawClient } from '../support/http-client.js';
-import { logOf, meercat, refusedHere, withMeercat } from '../support/meercat.js';
+import { buildConfig, KEYS, NO_REDIS, SLOW_MS, withBalancer } from '../support/fleet.js';
+import { freePortsInRow, withPortTaken } from '../support/fleet-process.js';
+import { groupFlags, type GroupOptions, type TestGroup, withGroup } from '../support/group-process.js';
+import { exchangeRaw, RawClient } from '../support/http-client.js';
+import { meercat, refusedHere } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('process group start');
@@ -91,13 +90,14 @@ test('an error of all processes is reported once, with the exit code of a single
 test('a taken name aborts the whole start, and processes already started leave the fleet', () =>
   withRedis(({ url }) =>
     withClients([url], (client) =>
-      withMeercat(['balancer', '--redis', url, '--name', 'g-2', '--bind', '127.0.0.1', '--port', '0'], async (single) => {
-        await until(() => logOf(single).some(({ msg }) => msg === 'serving'), { timeoutMs: SLOW_MS });
-        const { code, stderr } = await meercat([...groupFlags(url, 'http://127.0.0.1:1'), '--log-level', 'error']);
+      withBalancer({ redis: [url], name: 'g-2' }, async (single) => {
+        await single.becomes('master');
+        const flags = ['--namespace', KEYS.namespace, '--log-level', 'error'];
+        const { code, stderr } = await meercat(groupFlags(url, 'http://127.0.0.1:1', flags));
         assert.is(code, 1);
         assert.match(stderr, /^meercat: --name: another balancer of this fleet has the name g-2 \(process \d+ on [^\n]+$/);
-        assert.ok(stderr.includes(`process ${single.pid} `));
-        assert.equal(await client.zrange(buildKeys('meercat').balancers, '0', '-1'), ['g-2']);
+        assert.ok(stderr.includes(`process ${process.pid} `));
+        assert.equal(await client.zrange(KEYS.balancers, '0', '-1'), ['g-2']);
       }),
     ),
   ));
@@ -134,117 +134,92 @@ test('all processes serve TLS, and SIGHUP makes all reload the certificates', ()
     }),
   ));
 
-test('a half-closed connection with a PROXY header gets its answer, whichever process takes it', () =>
-  withRedis(({ url }) =>
-    withGroup(
-      {
-        redis: url,
-        flags: ['--trust', '127.0.0.1', '--accept-proxy'],
-        handler: (request, response) => void response.end(String(request.headers['x-forwarded-for'])),
-      },
-      async ({ port }) => {
-        const answers = await Promise.all(
-          Array.from({ length: 20 }, async () => {
-            const raw = new RawClient(port);
-            raw.send('PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n');
-            await new Promise((resolve) => setTimeout(resolve, 20));
-            raw.socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-            return await raw.ends();
-          }),
-        );
-        // On a slow machine an interim answer comes first: it probes whether the half-closed client is still there.
-        for (const answer of answers)
-          assert.match(answer, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
-      },
-    ),
-  ));
+const PROXY_HEADER = 'PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n';
 
-/** Sends this many requests with limited concurrency. */
+/** Sends this many requests with limited concurrency, each on its own connection. */
 async function askMany({ port }: TestGroup, count: number, first: number): Promise<void> {
   let next = first;
   const lane = async (): Promise<void> => {
-    while (next < first + count)
-      await (await fetch(`http://127.0.0.1:${port}/${next++}?${'x'.repeat(500)}`, { headers: { Connection: 'close' } })).text();
+    while (next < first + count) {
+      const target = `/${next++}?${'x'.repeat(500)}`;
+      assert.match(await exchangeRaw(port, `${PROXY_HEADER}GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), ' 200 ');
+    }
   };
   await Promise.all([lane(), lane(), lane(), lane()]);
 }
 
-test('all write whole lines to one access log, and SIGUSR2 makes all reopen it', () =>
-  withTempDir((dir) =>
-    withRedis(({ url }) => {
-      const [file, moved] = [join(dir, 'access.log'), join(dir, 'access.log.1')];
-      return withGroup({ redis: url, flags: ['--access-log', 'json', '--access-log-file', file] }, async (group) => {
-        const numbersIn = async (name: string): Promise<number[]> => {
-          const lines = (await readFile(name, 'utf8').catch(() => '')).split('\n').slice(0, -1);
-          return lines
-            .map((line) => Number(/^\/(\d+)\?x{500}$/.exec((JSON.parse(line) as { target: string }).target)?.[1]))
-            .toSorted((one, other) => one - other);
-        };
-        const upTo = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
-        await askMany(group, 400, 0);
-        renameSync(file, moved);
-        group.parent.kill('SIGUSR2');
-        await until(async () => (await numbersIn(moved)).length === 400, { timeoutMs: SLOW_MS, what: 'all lines before the signal' });
-        await until(
-          () =>
-            readFile(file).then(
-              () => true,
-              () => false,
-            ),
-          { timeoutMs: SLOW_MS, what: 'the new file' },
-        );
-        // Each process opens it for itself: wait for a line of both.
-        const ids = new Set<string>();
-        let asked = 400;
-        await until(
-          async () => {
-            await askMany(group, 20, asked);
-            asked += 20;
-            for (const [, id] of (await readFile(file, 'utf8')).matchAll(/"id":"([^-"]+)-/g)) ids.add(id as string);
-            return ids.size === 2;
-          },
-          { timeoutMs: SLOW_MS, everyMs: 300, what: 'lines of both processes in the new file' },
-        );
-        await until(async () => (await numbersIn(file)).length + (await numbersIn(moved)).length === asked, {
-          timeoutMs: SLOW_MS,
-          what: 'all lines',
-        });
-        assert.equal(
-          [...(await numbersIn(moved)), ...(await numbersIn(file))].toSorted((one, other) => one - other),
-          upTo(0, asked),
-        );
-      });
-    }),
-  ));
-
-test('console ports are numbered from the given one', async () => {
-  const [port, consolePort] = [await freePort(), await freePortsInRow(2)];
-  await withRedis(({ url }) =>
-    withGroup({ redis: url, flags: ['--port', String(port), '--console-port', String(consolePort)] }, ({ consoles }) => {
-      assert.equal(consoles(), { 'g-1': `http://127.0.0.1:${consolePort}`, 'g-2': `http://127.0.0.1:${consolePort + 1}` });
+/** A half-closed connection with a PROXY header gets its answer, whichever process takes it. */
+async function answersHalfClosed(port: number): Promise<void> {
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const raw = new RawClient(port);
+      raw.send(PROXY_HEADER);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      raw.socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      return await raw.ends();
     }),
   );
-});
+  // On a slow machine an interim answer comes first: it probes whether the half-closed client is still there.
+  for (const answer of answers)
+    assert.match(answer, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*HTTP\/1\.1 200 [^]*192\.0\.2\.7$/, JSON.stringify(answers));
+}
 
-test('`meercat up` starts balancers of one process, whatever the environment says', () =>
-  withRedis(({ url }) =>
-    withClients([url], async (client) => {
-      const port = await freePortsInRow(2);
-      await withFleet(
-        ['--balancers', '2', '--hosts', '1', '--port', String(port), '--redis', url],
-        async (fleet) => {
-          await fleet.ready();
-          const names = await until(
-            async () => {
-              const found = await client.zrange(buildKeys('meercat').balancers, '0', '-1');
-              return found.length === 2 && found;
-            },
-            { timeoutMs: SLOW_MS },
-          );
-          assert.equal(names.toSorted(), ['b1', 'b2']);
-        },
-        { env: { MEERCAT_PROCESSES: '2' } },
-      );
+/** All write whole lines to one access log, and SIGUSR2 makes all reopen it. */
+async function writesOneLog(group: TestGroup, file: string): Promise<void> {
+  const moved = `${file}.1`;
+  const numbersIn = async (name: string): Promise<number[]> => {
+    const lines = (await readFile(name, 'utf8').catch(() => '')).split('\n').slice(0, -1);
+    return lines
+      .map((line) => Number(/^\/(\d+)\?x{500}$/.exec((JSON.parse(line) as { target: string }).target)?.[1]))
+      .toSorted((one, other) => one - other);
+  };
+  await askMany(group, 200, 0);
+  renameSync(file, moved);
+  group.parent.kill('SIGUSR2');
+  await until(async () => (await numbersIn(moved)).length === 200, {
+    timeoutMs: SLOW_MS,
+    everyMs: 50,
+    what: 'all lines before the signal',
+  });
+  await until(() => existsSync(file), { timeoutMs: SLOW_MS, what: 'the new file' });
+  // Each process opens it for itself: wait for a line of both.
+  const ids = new Set<string>();
+  let asked = 200;
+  await until(
+    async () => {
+      await askMany(group, 20, asked);
+      asked += 20;
+      for (const [, id] of (await readFile(file, 'utf8')).matchAll(/"id":"([^-"]+)-/g)) ids.add(id as string);
+      return ids.size === 2;
+    },
+    { timeoutMs: SLOW_MS, everyMs: 300, what: 'lines of both processes in the new file' },
+  );
+  await until(async () => (await numbersIn(file)).length + (await numbersIn(moved)).length === asked, {
+    timeoutMs: SLOW_MS,
+    everyMs: 50,
+    what: 'all lines',
+  });
+  assert.equal(
+    [...(await numbersIn(moved)), ...(await numbersIn(file))].toSorted((one, other) => one - other),
+    Array.from({ length: asked }, (_, index) => index),
+  );
+}
+
+test('console ports are numbered from the given one; all take PROXY headers, and write to one access log that SIGUSR2 reopens', () =>
+  withTempDir((dir) =>
+    withRedis(async ({ url }) => {
+      const [port, consolePort] = [await freePort(), await freePortsInRow(2)];
+      const file = join(dir, 'access.log');
+      const flags = [
+        ...['--port', String(port), '--console-port', String(consolePort), '--trust', '127.0.0.1', '--accept-proxy'],
+        ...['--access-log', 'json', '--access-log-file', file],
+      ];
+      const handler: GroupOptions['handler'] = (request, response) => void response.end(String(request.headers['x-forwarded-for']));
+      await withGroup({ redis: url, flags, handler }, async (group) => {
+        assert.equal(group.consoles(), { 'g-1': `http://127.0.0.1:${consolePort}`, 'g-2': `http://127.0.0.1:${consolePort + 1}` });
+        await writesOneLog(group, file);
+        await answersHalfClosed(port);
+      });
     }),
   ));
 

@@ -9,7 +9,7 @@ import { readVersion } from '../../version.js';
 import { toHtml } from './html-report.js';
 import { runMatrixInThread } from './matrix-runner.js';
 import { countRuns } from './matrix.js';
-import { createProgressBar } from './progress.js';
+import { createProgressBar, type ProgressStream } from './progress.js';
 import { loadScenarioJson, readScenario } from './scenario-file.js';
 import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
@@ -30,6 +30,12 @@ export interface SimulateRequest {
   readonly isPrinted: boolean;
 }
 
+/** Where results and progress are written. */
+export interface SimulateOutput {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressStream;
+}
+
 /**
  * Simulates and prints. Gives how many runs were not done because `signal` was aborted; those that are done are printed
  * all the same. Rejects with MEERCAT_BAD_CONFIG for what is asked wrongly, before anything is simulated.
@@ -37,6 +43,7 @@ export interface SimulateRequest {
 export async function simulate(
   { scenario: nameOrFile, overrides, seed, json, html, isPrinted }: SimulateRequest,
   signal: AbortSignal,
+  { stdout, stderr }: SimulateOutput = process,
 ): Promise<number> {
   const { json: own, where } = loadScenarioJson(nameOrFile);
   const merged = { ...own, ...overrides };
@@ -44,7 +51,7 @@ export async function simulate(
     refuse(`scenario ${where}: "duration" or "requestCount", not both`);
   const scenario = readScenario(merged, where);
   if (isPrinted) {
-    process.stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
+    stdout.write(`${JSON.stringify(merged, null, 2)}\n`);
     return 0;
   }
   // Report unwritable files now, not after minutes.
@@ -59,7 +66,7 @@ export async function simulate(
   checkRequests(scenario);
   const clock = (): number => performance.now();
   const startMs = clock();
-  const bar = createProgressBar(process.stderr, clock);
+  const bar = createProgressBar(stderr, clock);
   const runs = await runMatrixInThread({ scenario, seed }, (progress) => bar.show(progress), signal);
   bar.end();
   const missing = countRuns(scenario) - runs.length;
@@ -74,7 +81,7 @@ export async function simulate(
   };
   if (runs.length === 0 && json !== true) return missing;
   // Print the results first: they took minutes, and writing the files can fail.
-  process.stdout.write(json === true ? toJson(report) : formatSimulation(report));
+  stdout.write(json === true ? toJson(report) : formatSimulation(report));
   const failed = [
     html === null ? null : writeOutput('--html', html, toHtml(report)),
     jsonFile === null ? null : writeOutput('--json', jsonFile, toJson(report)),

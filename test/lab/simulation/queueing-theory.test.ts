@@ -117,8 +117,8 @@ for (const { what, cores, spread, load, expectedMs, tolerance } of CASES) {
         requests: [{ request: 'GET /', cost: '10ms', spread, sigma: 1 }],
         reports: 'never',
         exchange: 'never',
-        warmUp: '20s',
-        requestCount: 300_000,
+        warmUp: '10s',
+        requestCount: 100_000,
       },
       what,
     );

@@ -5,17 +5,21 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createProgressBar } from '../../../lib/lab/simulation/progress.js';
+import { simulate, type SimulateRequest } from '../../../lib/lab/simulation/simulate.js';
 import { withTempDir } from '../../support/brackets.js';
-import { ended, inLanes, meercat, withMeercat } from '../../support/meercat.js';
+import { ended, meercat, refusedHere, withMeercat } from '../../support/meercat.js';
 
 const test = suite('simulate');
 
-const TINY = ['equal-hosts', '--balancers', '1,3', '--load', '0.6', '--seconds', '0.5', '--policies', 'local-least-connections,adaptive'];
+/** Its requests after the warm-up: some 3000 at load 0.6. */
+const TINY = { name: 'tiny', hosts: [{ count: 10 }], warmUp: '200ms', duration: '2500ms', neighbours: null };
+const OVERRIDES = { balancers: [1, 3], loads: [0.6], policies: ['local-least-connections', 'adaptive'] };
 
 interface Json {
   readonly simulate: string;
   readonly seed: number;
   readonly seconds: number;
+  readonly missing: number;
   readonly runs: readonly {
     readonly policy: string;
     readonly balancers: number;
@@ -25,10 +29,27 @@ interface Json {
   }[];
 }
 
+/** Simulates in this process, until `signal` is aborted; gives what was printed. */
+async function simulateHere(
+  request: Pick<SimulateRequest, 'scenario'> & Partial<SimulateRequest>,
+  signal = new AbortController().signal,
+  onProgress: (bar: string) => void = () => undefined,
+): Promise<{ readonly stdout: string; readonly missing: number }> {
+  let stdout = '';
+  const defaults = { overrides: {}, seed: 1, json: false, html: null, isPrinted: false };
+  const missing = await simulate({ ...defaults, ...request }, signal, {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { isTTY: true, write: onProgress },
+  });
+  return { stdout, missing };
+}
+
 test('the table has a row per run, the floor first; the JSON is reproducible; the page opens without a network', async () => {
   await withTempDir(async (folder) => {
     const file = (name: string): string => join(folder, name);
-    const first = await meercat(['simulate', ...TINY, '--json', file('a.json'), '--html', file('a.html')]);
+    writeFileSync(file('tiny.json'), JSON.stringify(TINY));
+    const flags = ['--balancers', '1,3', '--load', '0.6', '--policies', 'local-least-connections,adaptive'];
+    const first = await meercat(['simulate', file('tiny.json'), ...flags, '--json', file('a.json'), '--html', file('a.html')]);
     assert.is(first.code, 0, first.stderr);
     const rows = first.stdout
       .split('\n')
@@ -43,12 +64,12 @@ test('the table has a row per run, the floor first; the JSON is reproducible; th
       'adaptive 3',
     ]);
 
-    const second = await meercat(['simulate', ...TINY, '--json']);
+    const second = await simulateHere({ scenario: file('tiny.json'), overrides: OVERRIDES, json: true });
     const [a, b] = [readFileSync(file('a.json'), 'utf8'), second.stdout].map((text) => JSON.parse(text) as Json) as [Json, Json];
     assert.equal(a.runs, b.runs);
-    assert.is(a.simulate, 'equal-hosts');
+    assert.is(a.simulate, 'tiny');
     assert.equal(a.runs.map(({ overFloor }) => overFloor.p99)[0], 1);
-    assert.ok(a.runs.every(({ requests, ms }) => requests > 10_000 && ms.p99 >= 5));
+    assert.ok(a.runs.every(({ requests, ms }) => requests > 3000 && ms.p99 >= 5));
 
     const page = readFileSync(file('a.html'), 'utf8');
     assert.match(page, /uPlot/);
@@ -77,8 +98,7 @@ test('a printed scenario can be edited and simulated', async () => {
         balancers: [2],
       }),
     );
-    const { code, stdout, stderr } = await meercat(['simulate', file, '--policies', 'least-request']);
-    assert.is(code, 0, stderr);
+    const { stdout } = await simulateHere({ scenario: file, overrides: { policies: ['least-request'] } });
     assert.match(stdout, /^simulate mine: /);
     assert.match(stdout, / back after\n/);
   });
@@ -101,12 +121,14 @@ test('invalid arguments are rejected with exit code 2 before simulating, naming 
       /--requests 100: at load 0.7 \d+ come each second, and those of the first 10 s \(warmUp\) do not count: ask for more than \d+/,
     ],
   ];
-  await inLanes(cases, async ([args, message]) => {
-    const { code, stdout, stderr } = await meercat(['simulate', ...args]);
+  const signalListeners = process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await refusedHere(['simulate', ...args]);
     assert.is(code, 2, `${args.join(' ')}: ${stderr}`);
     assert.match(stderr, message);
     assert.is(stdout, '');
-  });
+  }
+  assert.is(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM'), signalListeners, 'a refusal leaves no listener');
 });
 
 test('no scenario is overwritten by a result, whatever the order of the arguments', () =>
@@ -119,7 +141,7 @@ test('no scenario is overwritten by a result, whatever the order of the argument
       [file, '--json', file],
       [file, '--html', file],
     ]) {
-      const { code, stderr } = await meercat(['simulate', ...args]);
+      const { code, stderr } = await refusedHere(['simulate', ...args]);
       assert.is(code, 2, stderr);
       assert.match(stderr, /is a scenario, and would be lost/);
       assert.is(readFileSync(file, 'utf8'), text);
@@ -146,57 +168,61 @@ test('a result can go to a device, which is not read', async () => {
   assert.match(stderr, /ask for more than/);
 });
 
-/** The first load takes seconds, the second minutes: nobody waits for it. */
+/** The runs of the first load are done at once, of 12,000 requests each; those of the second, of 200 times as many, nobody waits for. */
 const LONG = {
   hosts: [{ count: 100 }],
   warmUp: '100ms',
-  duration: '200s',
+  duration: '3s',
+  requests: [{ request: 'GET /', cost: '1ms' }],
   balancers: [1],
-  loads: [0.01, 0.9],
+  loads: [0.01, 2],
   policies: ['least-request'],
 };
 
-test('Ctrl-C ends it, and the runs that are done by then are printed and written', () =>
+test('when it is ended early, the runs that are done by then are printed and written', () =>
   withTempDir(async (folder) => {
     const [scenario, file] = [join(folder, 'long.json'), join(folder, 'a.json')];
     writeFileSync(scenario, JSON.stringify(LONG));
-    await withMeercat(['simulate', scenario, '--json', file], async (child) => {
-      await child.waitForLine(/^simulate: \d+ %, run [34] of 4: /, 100_000);
-      child.kill('SIGINT');
-      assert.equal(await ended(child, 20_000), { code: 130, signal: null });
-      const rows = child.stdout.filter((line) => / 0\.01 /.test(line)).map((line) => line.split(/ +/)[0]);
-      assert.equal(rows, ['omniscient', 'least-request']);
-      assert.match(child.stdout.join('\n'), /^ {2}[23] runs of 4, as it was ended early, /m);
-      assert.match(child.stderr.at(-1) ?? '', /^simulate: ended early: (2 runs are|1 run is) missing$/);
-      const { runs, missing } = JSON.parse(readFileSync(file, 'utf8')) as { runs: unknown[]; missing: number };
-      assert.is(runs.length + missing, 4);
+    const abort = new AbortController();
+    const { stdout, missing } = await simulateHere({ scenario, json: file }, abort.signal, (bar) => {
+      if (/ run [34] of 4: /.test(bar)) abort.abort();
     });
+    assert.ok(missing === 1 || missing === 2, `${missing} runs are missing`);
+    const rows = [...stdout.matchAll(/^(\S+) .* 0\.01 /gm)].map(([, policy]) => policy);
+    assert.equal(rows, ['omniscient', 'least-request']);
+    assert.match(stdout, new RegExp(`^ {2}${4 - missing} runs of 4, as it was ended early, `, 'm'));
+    const json = JSON.parse(readFileSync(file, 'utf8')) as Json;
+    assert.equal([json.runs.length, json.missing], [4 - missing, missing]);
   }));
 
-test('SIGTERM before the first run is done leaves nothing, and says so', () =>
-  withTempDir(async (folder) => {
-    const [scenario, file] = [join(folder, 'long.json'), join(folder, 'a.json')];
-    writeFileSync(scenario, JSON.stringify({ ...LONG, loads: [0.9] }));
-    await withMeercat(['simulate', scenario, '--json', file], async (child) => {
-      // Without a terminal too it tells at once how far it is.
-      await child.waitForLine(/^simulate: 0 %, run 1 of 2: omniscient, 1 balancers, load 0\.9$/);
-      child.kill('SIGTERM');
-      assert.equal(await ended(child, 20_000), { code: 143, signal: null });
-      assert.equal([child.stdout, child.stderr.at(-1)], [[], 'simulate: ended early: 2 runs are missing']);
-      assert.not.ok(existsSync(file));
-    });
-  }));
+for (const [name, signal, exitCode] of [
+  ['Ctrl-C', 'SIGINT', 130],
+  ['SIGTERM', 'SIGTERM', 143],
+] as const) {
+  test(`${name} before the first run is done ends it with ${exitCode}, leaves nothing, and says so`, () =>
+    withTempDir(async (folder) => {
+      const [scenario, file] = [join(folder, 'long.json'), join(folder, 'a.json')];
+      writeFileSync(scenario, JSON.stringify({ ...LONG, duration: '100s', loads: [0.9] }));
+      await withMeercat(['simulate', scenario, '--json', file], async (child) => {
+        // Without a terminal too it tells at once how far it is.
+        await child.waitForLine(/^simulate: 0 %, run 1 of 2: omniscient, 1 balancers, load 0\.9$/);
+        child.kill(signal);
+        assert.equal(await ended(child, 20_000), { code: exitCode, signal: null });
+        assert.equal([child.stdout, child.stderr.at(-1)], [[], 'simulate: ended early: 2 runs are missing']);
+        assert.not.ok(existsSync(file));
+      });
+    }));
+}
 
 test('a load above what the hosts can do is simulated, and a percentage is refused with what a share is', async () => {
   await withTempDir(async (folder) => {
     const scenario = join(folder, 'tiny.json');
     writeFileSync(scenario, JSON.stringify({ hosts: [{ count: 2 }], warmUp: '100ms', duration: '200ms', balancers: [1] }));
-    const { code, stdout } = await meercat(['simulate', scenario, '--load', '1.5', '--policies', 'adaptive']);
-    assert.is(code, 0);
+    const { stdout } = await simulateHere({ scenario, overrides: { loads: [1.5], policies: ['adaptive'] } });
     assert.match(stdout, /^adaptive +1 +1\.50 /m);
   });
   for (const load of ['150', '70%']) {
-    const refused = await meercat(['simulate', '--load', load]);
+    const refused = await refusedHere(['simulate', '--load', load]);
     assert.is(refused.code, 2);
     assert.match(refused.stderr, /--load: shares from 0\.01 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/);
   }

@@ -15,7 +15,7 @@ import { type RawConnection, withRawHost } from '../../support/raw-host.js';
 const test = suite('http1 lane');
 
 /** A host that answers each request by its path. */
-function answerBy(answers: Readonly<Record<string, string>>): (connection: RawConnection) => void {
+function answerBy(answers: Readonly<Record<string, string | Buffer>>): (connection: RawConnection) => void {
   return (connection) => {
     for (let end = connection.text.indexOf('\r\n\r\n'); end >= 0; end = connection.text.indexOf('\r\n\r\n')) {
       const path = connection.text.split(' ', 2)[1] ?? '';
@@ -24,6 +24,9 @@ function answerBy(answers: Readonly<Record<string, string>>): (connection: RawCo
     }
   };
 }
+
+/** An answer with a body of this size, made once: hosts send it many times. */
+const longAnswer = (size: number): Buffer => Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'a'.repeat(size)}`, 'latin1');
 
 const DATE = 'Date: Sun, 01 Nov 2026 00:00:00 GMT\r\n';
 const CHUNKED = `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n`;
@@ -110,7 +113,7 @@ async function closes(socket: Socket): Promise<void> {
 
 for (const size of [12_000, 200_000]) {
   test(`a client that never reads is closed after its time, whatever was written last: answers of ${size} bytes`, () =>
-    withRawHost(answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${'a'.repeat(size)}` }), ({ url }) =>
+    withRawHost(answerBy({ '/': longAnswer(size) }), ({ url }) =>
       withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 500, keepAliveTimeoutMs: 60_000 }, async ({ port, counter }) => {
         const socket = connect(port, '127.0.0.1').pause();
         socket.on('error', () => undefined);
@@ -157,7 +160,8 @@ test('what a client has not read in its time is not left with the system: its co
       if (!connection.text.includes('\r\n\r\n')) return;
       connection.text = '';
       connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-      for (let i = 0; i < 512; i++) connection.socket.write(`10000\r\n${'a'.repeat(65_536)}\r\n`);
+      const chunk = Buffer.from(`10000\r\n${'a'.repeat(65_536)}\r\n`);
+      for (let i = 0; i < 512; i++) connection.socket.write(chunk);
     },
     ({ url }) =>
       withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 300 }, async ({ port, counter }) => {
@@ -172,7 +176,7 @@ test('what a client has not read in its time is not left with the system: its co
   ));
 
 test('a client that reads slowly, but reads, gets all of its answers', () =>
-  withRawHost(answerBy({ '/': `HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${'a'.repeat(300_000)}` }), ({ url }) =>
+  withRawHost(answerBy({ '/': longAnswer(300_000) }), ({ url }) =>
     withBalancer({ statics: [{ name: 'h', url }], clientTimeoutMs: 1000 }, async ({ port, counter }) => {
       const socket = connect(port, '127.0.0.1').pause();
       let bytes = 0;

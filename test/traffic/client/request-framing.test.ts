@@ -11,6 +11,7 @@ import { RequestParser } from '../../../lib/traffic/client/request-parser.js';
 import { TRAFFIC_DEFAULTS } from '../../../lib/config/traffic-config.js';
 import { cutAt, cuts, garbage, requestBytes, RUNS } from '../../support/arbitrary-bytes.js';
 import { LAX_READERS, readRequests } from '../../support/reference-parser.js';
+import { scaled } from '../../support/scale.js';
 import { until } from '../../support/until.js';
 
 const test = suite('framing of requests');
@@ -165,7 +166,7 @@ test("what is accepted is read in the same way by Node's own parser", async () =
         requests.map(({ line, headers, body }) => ({ line, headers, body })),
       );
     }),
-    { ...RUNS, numRuns: 1500 },
+    { ...RUNS, numRuns: scaled(300, 1500) },
   );
 });
 

@@ -85,7 +85,7 @@ async function underLoad(
 
 const ejections = ({ counter }: TestBalancer): number => counter('ejections_connect_failed') + counter('ejections_reset');
 
-test('under 500 requests/s a host that dies is ejected by every balancer, at the cost of one GET each at most, and comes back', () =>
+test('under 200 requests/s a host that dies is ejected by every balancer, at the cost of one GET each at most, and comes back', () =>
   withMortalHost('a', (a) =>
     withMortalHost('b', (b) =>
       withMortalHost('c', (c) => {
@@ -95,8 +95,8 @@ test('under 500 requests/s a host that dies is ejected by every balancer, at the
           withBalancer(options, (second) =>
             withBalancer(options, async (third) => {
               const balancers = [first, second, third];
-              const failures = await underLoad(balancers, 500, async (answered) => {
-                await until(() => answered() > 300, { timeoutMs: 30_000 });
+              const failures = await underLoad(balancers, 200, async (answered) => {
+                await until(() => answered() > 150, { timeoutMs: 30_000 });
                 await c.die();
                 await until(() => balancers.every((each) => ejections(each) > 0), {
                   timeoutMs: 30_000,
@@ -104,7 +104,7 @@ test('under 500 requests/s a host that dies is ejected by every balancer, at the
                 });
                 const before = c.seen();
                 const sofar = answered();
-                await until(() => answered() > sofar + 200, { timeoutMs: 30_000 });
+                await until(() => answered() > sofar + 100, { timeoutMs: 30_000 });
                 assert.is(c.seen(), before);
                 await c.revive();
                 await until(() => balancers.every(({ counter }) => counter('ejections_ended') > 0), {

@@ -20,8 +20,8 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A relay that adds this delay to each direction and to connecting. */
-async function withRelay<T>(port: number, delayMs: number, fn: (port: number) => Promise<T>): Promise<T> {
+/** A relay that adds this delay to each direction, and calls `onConnection` with each connection that it accepts. */
+async function withRelay<T>(port: number, delayMs: number, onConnection: () => void, fn: (port: number) => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
   const later = (from: Socket, to: Socket): void => {
     from.on('data', (bytes) => setTimeout(() => to.writable && to.write(bytes), delayMs));
@@ -30,6 +30,7 @@ async function withRelay<T>(port: number, delayMs: number, fn: (port: number) =>
     sockets.add(from);
   };
   const server = createServer((socket) => {
+    onConnection();
     const host = connect(port, '127.0.0.1');
     later(socket, host);
     later(host, socket);
@@ -48,13 +49,13 @@ test('a body that arrives while a stale connection is replaced is sent after its
     const seen: string[] = [];
     let client: RawClient | undefined;
     let isArmed = false;
+    let hasFailed = false;
     const BODY = 'GET /admin HTTP/1.1\r\nHost: x\r\n\r\n';
     const server = createHttpsServer({ cert, key }, (request, response) => {
       if (isArmed && request.method === 'PUT') {
         isArmed = false;
+        hasFailed = true;
         request.socket.destroy();
-        // By then the balancer has begun to connect anew, which takes a TLS handshake.
-        setTimeout(() => client?.send(BODY), DELAY_MS + 5);
         return;
       }
       request.resume().on('end', () => {
@@ -63,9 +64,14 @@ test('a body that arrives while a stale connection is replaced is sent after its
         response.end('ok');
       });
     });
+    // The balancer connects anew: its TLS handshake takes two delays more, and the body arrives meanwhile.
+    const onConnection = (): void => {
+      if (hasFailed) client?.send(BODY);
+      hasFailed = false;
+    };
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
-      await withRelay((server.address() as AddressInfo).port, DELAY_MS, (relayPort) =>
+      await withRelay((server.address() as AddressInfo).port, DELAY_MS, onConnection, (relayPort) =>
         withBalancer(
           { statics: [{ name: 'h', url: `https://127.0.0.1:${relayPort}` }], ejectAfter: 1000, hostCa: caFile },
           async (each) => {

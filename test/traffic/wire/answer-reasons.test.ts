@@ -6,6 +6,7 @@ import { Random } from '../../../lib/routing/random.js';
 import { ResponseParser, type ResponseSink } from '../../../lib/traffic/host/response-parser.js';
 import { whyBadHead, whyBadSwitch } from '../../../lib/traffic/wire/answer-reasons.js';
 import { describeError, MAX_REASON } from '../../../lib/traffic/wire/reason-text.js';
+import { scaled } from '../../support/scale.js';
 
 const test = suite('answer reasons');
 
@@ -104,7 +105,7 @@ test('whatever bytes a host sends, a reason is short printable ASCII', () => {
   const random = new Random(5);
   const base = `${ok('Set-Cookie: s3cret', 'Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\nA: b\r\n\r\n`;
   let wrong = 0;
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < scaled(3000, 20_000); round++) {
     const at = random.below(base.length);
     const reason = reasonOf(base.slice(0, at) + String.fromCharCode(random.below(256)) + base.slice(at + random.below(3)));
     if (reason === undefined) continue;
