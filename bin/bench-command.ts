@@ -1,7 +1,7 @@
 // The command `bench`: its flags and what its help teaches.
 
 import { type Command, Option } from 'commander';
-import { parseChoice, parseInteger } from '../lib/config/config.js';
+import { parseChoice, parseInteger, readDecimal } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { WORKLOADS } from '../lib/lab/context.js';
 import { runBenchmark } from './commands.js';
@@ -106,8 +106,8 @@ ${helpEnd('0 measured; 1 answers were wrong, or it could not be measured')}`,
 }
 
 function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= 3600))
+  const seconds = readDecimal(text);
+  if (!(seconds >= 0.01 && seconds <= 3600))
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
   return seconds;
 }

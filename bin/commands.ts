@@ -54,7 +54,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const log: Log = (level, message) => {
     if (level === 'warn' || level === 'error') onLine(message);
   };
-  stopOnSignals(shutdown, log);
+  // Whoever closes the terminal has seen enough.
+  stopOnSignals(shutdown, log, { signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
   stopWithoutReader(shutdown);
   captureConsole((level, message, fields) => log(level, `${message}: ${String(fields?.text)}`));
   // Before anything is started: a balancer of the fleet does not speak for all of it.
@@ -126,6 +127,13 @@ interface AgentFlags {
   readonly logLevel: LogLevel;
 }
 
+/** What an agent answers to the signals that mean something to a balancer. */
+const NOTHING_TO_DO = [
+  ['SIGHUP', 'nothing to reload'],
+  ['SIGUSR1', 'nothing to restart'],
+  ['SIGUSR2', 'nothing to reopen'],
+] as const;
+
 /** `meercat agent`. */
 export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVariable[]): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
@@ -137,6 +145,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   const log = createLog(flags.logLevel, name);
   warnOf(unknown, log);
   captureConsole(log);
+  for (const [signal, message] of NOTHING_TO_DO) process.on(signal, () => log('info', message, { signal }));
   const { startAgent } = await import('../lib/agent/agent.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
   const starting = startAgent(

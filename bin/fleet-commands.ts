@@ -103,7 +103,7 @@ A balancer remembers its last 4,096 requests, as long as it runs and with --acce
 random anew, as each request does: the next one may go elsewhere.
 
 ${JSON_ERRORS}
-${helpEnd('0 told; 1 no such request (any more), nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+${helpEnd('0 told; 1 no such request (any more), it would be refused, nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,
     )
     .action(runWhy);
 }

@@ -3,8 +3,7 @@
 
 import type { Command } from 'commander';
 import { MINUTE } from '../lib/clock.js';
-import { DEFAULTS, parseDuration, parseInteger, parseOrigin, parsePort } from '../lib/config/config.js';
-import { MeercatError } from '../lib/errors.js';
+import { DEFAULTS, parseCores, parseDuration, parseInteger, parseOrigin, parsePort } from '../lib/config/config.js';
 import { completeAddress } from '../lib/redis/address.js';
 import { AGENT_CHECK_BIND, DEMO_HOSTS, runAgent, runUp } from './commands.js';
 import { Flag, type UnknownVariable } from './flag.js';
@@ -49,8 +48,8 @@ export function addUp(program: Command): Command {
       `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
-Ctrl-C stops all of it, and so does the end of whoever reads the output. meercat restart restarts the
-balancers one after the other.
+Ctrl-C stops all of it, and so does the end of the terminal or of whoever reads the output. meercat restart
+restarts the balancers one after the other.
 
 Examples:
   meercat up                                                three balancers, three demo hosts, a Redis
@@ -118,11 +117,4 @@ Examples:
 ${helpEnd('0 stopped in order; 1 the probe or a port cannot be used, or the probed process has ended', ...REDIS_VARIABLES)}`,
     )
     .action((flags: Parameters<typeof runAgent>[0]) => runAgent(flags, unknown()));
-}
-
-function parseCores(text: string): number {
-  const cores = Number(text);
-  if (text.trim() === '' || !(cores > 0 && cores <= 4096))
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `--cores: a number above 0, such as 2 or 0.5, not ${JSON.stringify(text)}`);
-  return cores;
 }

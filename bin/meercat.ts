@@ -1,30 +1,19 @@
 #!/usr/bin/env node
-// The command line as a process: its arguments, its output, its exit code.
+// The entry point. Invariant: nothing is imported before the signals that must not harm have handlers; all the rest,
+// which takes some tenths of a second to load, is in main.ts.
 
-import cluster from 'node:cluster';
-import { fileReason } from '../lib/file-reason.js';
-import { captureConsole } from '../lib/library-output.js';
-import { endWithParent } from '../lib/shutdown.js';
-import { runCommandLine } from './program.js';
+import { argv } from 'node:process';
 
-// A process of a group stops in good order instead, once it serves; until then Node.js ends it.
-if (cluster.isPrimary) endWithParent();
-// Whoever reads the output may stop before its end, as head does: then a command that prints is done. `up` does otherwise.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`meercat: the output can't be written: ${fileReason(error, 'written')}\n`);
-  process.exit(1);
-});
-// Without a stderr the command still does its work.
-process.stderr.on('error', () => undefined);
-// What a library prints by itself must not mix with the output; commands with a log put it there.
-captureConsole(() => undefined);
-const code = await runCommandLine(process.argv.slice(2), {
-  write: (text) => void process.stdout.write(text),
-  writeError: (text) => void process.stderr.write(text),
-});
-if (code !== null) {
-  process.exitCode = code;
-  // Not at once: what was started may still have to say something.
-  setImmediate(() => process.exit());
-}
+/** Commands that run until they are stopped and take these signals for a reload, or have nothing to do for them. */
+const LASTING: readonly (string | undefined)[] = ['balancer', 'agent', 'demo-host', 'embedded-redis'];
+
+const ignore = (): void => undefined;
+const command = argv[2];
+
+// Never taken back: without a listener Node.js opens its debugger, a port on which any user of the machine can run code.
+process.on('SIGUSR1', ignore);
+// What a command does on these begins with its own handlers, before it reads any file that would have to be read again.
+if (LASTING.includes(command)) process.on('SIGHUP', ignore);
+if (LASTING.includes(command) || command === 'up') process.on('SIGUSR2', ignore);
+
+await import('./main.js');

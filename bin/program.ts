@@ -61,7 +61,7 @@ function buildProgram(out: Output, reader: FlagReader, run: Run): Command {
     .configureOutput({
       writeOut: out.write,
       writeErr: out.writeError,
-      outputError: (text, write) => write(text.replace(/^error: /, 'meercat: ')),
+      outputError: (text, write) => write((valueOfSwitch(program, text) ?? text).replace(/^error: /, 'meercat: ')),
     })
     .exitOverride()
     .addHelpText(
@@ -80,7 +80,7 @@ Examples:
 Most flags can also be set in the environment, as the help of each command says: --lease-ttl is MEERCAT_LEASE_TTL.
 Repeatable ones take several values separated by spaces, those without a value 1, true, yes, on or 0, false, no,
 off. An empty variable is unset. A flag on the command line wins.
-${helpEnd('0 done; 1 could not be done')}`,
+${helpEnd('0 done; 1 could not be done; 130, 143 simulate was ended by Ctrl-C or SIGTERM, and prints what was done')}`,
     );
 
   const up = addUp(program);
@@ -121,6 +121,13 @@ ${helpEnd('0 done; 1 could not be done')}`,
     await takeRunningFleet(command, out.writeError);
   });
   return program;
+}
+
+/** What to say in place of commander's text when it knows no `--flag=value` of a flag that takes no value. */
+function valueOfSwitch(program: Command, text: string): string | undefined {
+  const [, flag] = /^error: unknown option '(--[a-z-]+)=/.exec(text) ?? [];
+  const isSwitch = program.commands.some(({ options }) => options.some((option) => option.long === flag && option.isBoolean()));
+  return isSwitch ? `error: ${flag} takes no value: it is on when it is given, and off without it\n` : undefined;
 }
 
 /** `meercat help [command]`; commander's own says nothing of a command that does not exist. */

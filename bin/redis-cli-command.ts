@@ -51,7 +51,8 @@ ${helpEnd("0 done; 1 Redis cannot be used, or redis-cli's own code", ...REDIS_VA
 
 /**
  * Points a command for people without a named Redis at the fleet that runs here, and says so. Rejects with
- * MEERCAT_NO_REDIS when several run, and for `redis-cli` when none does: the default may be a Redis of the user's own.
+ * MEERCAT_SEVERAL_FLEETS when several run, and with MEERCAT_NO_REDIS for `redis-cli` when none does: the default may be
+ * a Redis of the user's own.
  */
 export async function takeRunningFleet(command: Command, say: (line: string) => void): Promise<void> {
   if (!FOR_PEOPLE.has(command.name()) || command.getOptionValueSource('redis') !== 'default') return;

@@ -1,7 +1,7 @@
 // The command `simulate`: its flags and what its help teaches.
 
 import { type Command, Option } from 'commander';
-import { parseDuration, parseInteger } from '../lib/config/config.js';
+import { parseDuration, parseInteger, readDecimal } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { POLICY_NAMES } from '../lib/lab/simulation/policy-names.js';
 import { SCENARIOS } from '../lib/lab/simulation/scenarios.js';
@@ -144,8 +144,8 @@ function refuse(message: string): never {
 }
 
 function parseLoad(text: string): number {
-  const load = Number(text);
-  return text !== '' && load >= 0.01 && load <= 2
+  const load = readDecimal(text);
+  return load >= 0.01 && load <= 2
     ? load
     : refuse(
         `--load: shares from 0.01 to 2 of what the hosts can do (0.7 is 70 %, above 1 is more than they can), such as 0.7,0.9, not ${JSON.stringify(text)}`,
@@ -160,9 +160,8 @@ function parsePolicy(text: string): string {
 
 /** As a scenario file has it. */
 function parseSeconds(text: string): string {
-  const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0.01 && seconds <= MAX_SECONDS))
-    refuse(`--seconds: a number from 0.01 to ${MAX_SECONDS}, not ${JSON.stringify(text)}`);
+  const seconds = readDecimal(text);
+  if (!(seconds >= 0.01 && seconds <= MAX_SECONDS)) refuse(`--seconds: a number from 0.01 to ${MAX_SECONDS}, not ${JSON.stringify(text)}`);
   return `${Math.round(seconds * 1000)}ms`;
 }
 

@@ -151,7 +151,7 @@ export async function startBalancer(
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
     policy: createPolicy(config.algorithm, random, picks),
   };
-  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock });
+  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
 
   const gate = new StartGate(config.statics.length > 0);
   shutdown.add(() => gate.close());

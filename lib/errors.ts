@@ -2,18 +2,24 @@
 // An expected outcome is a value, not an error; this is for failed starts and refused input.
 
 /** Every code that a {@link MeercatError} can carry. */
-export type ErrorCode =
-  | 'MEERCAT_BAD_CONFIG'
-  | 'MEERCAT_PORT_TAKEN'
-  | 'MEERCAT_NAME_TAKEN'
-  | 'MEERCAT_NO_REDIS'
-  | 'MEERCAT_NO_FLEET'
-  | 'MEERCAT_UNKNOWN_HOST'
-  | 'MEERCAT_UNKNOWN_BALANCER'
-  | 'MEERCAT_UNKNOWN_REQUEST'
-  | 'MEERCAT_NO_ANSWER'
-  | 'MEERCAT_START_FAILED'
-  | 'MEERCAT_RESTART_FAILED';
+export const ERROR_CODES = [
+  'MEERCAT_BAD_CONFIG',
+  'MEERCAT_PORT_TAKEN',
+  'MEERCAT_NAME_TAKEN',
+  'MEERCAT_NO_REDIS',
+  'MEERCAT_SEVERAL_FLEETS',
+  'MEERCAT_NO_FLEET',
+  'MEERCAT_UNKNOWN_HOST',
+  'MEERCAT_UNKNOWN_BALANCER',
+  'MEERCAT_UNKNOWN_REQUEST',
+  'MEERCAT_REQUEST_REFUSED',
+  'MEERCAT_NO_ANSWER',
+  'MEERCAT_START_FAILED',
+  'MEERCAT_RESTART_FAILED',
+] as const;
+
+/** One of {@link ERROR_CODES}. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** An error whose message is one line that a user can act on, with a stable code. */
 export class MeercatError extends Error {

@@ -10,6 +10,7 @@ import {
   AGENT_FIELDS,
   type AgentOptions,
   type BalancerOptions,
+  checkLog,
   completeAgent,
   completeBalancer,
   completeFleet,
@@ -32,12 +33,21 @@ import type { FleetView } from './redis/fleet-view.js';
  */
 export async function startFromOptions(options: BalancerOptions = {}, log?: Log): Promise<Balancer> {
   const config = completeBalancer(options);
+  checkLog(log);
   const { startBalancer: start } = await import('./balancer.js');
   const name = config.name === '' ? `${machineName()}-${config.port}` : config.name;
   const balancer: Balancer = await translated(FIELDS, start(config, log ?? createLog(config.logLevel, name)));
-  const reloadTls = balancer.reloadTls.bind(balancer);
-  balancer.reloadTls = () => inFields(FIELDS, reloadTls);
-  return balancer;
+  return {
+    name: balancer.name,
+    port: balancer.port,
+    consolePort: balancer.consolePort,
+    get role() {
+      return balancer.role;
+    },
+    reloadTls: () => inFields(FIELDS, () => balancer.reloadTls()),
+    reopenLogs: () => balancer.reopenLogs(),
+    stop: () => balancer.stop(),
+  };
 }
 
 /**
@@ -47,6 +57,7 @@ export async function startFromOptions(options: BalancerOptions = {}, log?: Log)
  */
 export async function startAgentFromOptions(options: AgentOptions, log?: Log): Promise<Agent> {
   const complete = completeAgent(options);
+  checkLog(log);
   const { startAgent: start } = await import('./agent/agent.js');
   return await translated(AGENT_FIELDS, start(complete, log ?? createLog('info', complete.name)));
 }

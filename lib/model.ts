@@ -7,7 +7,7 @@ export type Role = 'master' | 'slave';
 export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin';
 
 /** All algorithms, in the order of help texts. */
-export const ALGORITHMS: readonly Algorithm[] = ['adaptive', 'least-request', 'resource', 'round-robin'];
+export const ALGORITHMS: readonly Algorithm[] = Object.freeze(['adaptive', 'least-request', 'resource', 'round-robin'] as const);
 
 /**
  * The state of a host.

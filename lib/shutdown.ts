@@ -44,16 +44,20 @@ export function createShutdown(onError: (error: unknown) => void): Shutdown {
   };
 }
 
+/** A signal that stops a process in order. */
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /** Options for processes that stop as a group. */
 export interface StopOptions {
   /** The signals to handle. Default: SIGINT and SIGTERM. */
-  readonly signals?: readonly ('SIGINT' | 'SIGTERM')[];
+  readonly signals?: readonly StopSignal[];
   /** Called before a second signal ends the process. */
   readonly onForce?: () => void;
 }
 
 /**
- * Runs the shutdown on SIGINT and SIGTERM, then exits: 0 if everything closed, 1 if a second signal forced it.
+ * Runs the shutdown on SIGINT and SIGTERM, then exits: 0 if everything closed, 1 if a second signal forced it. SIGHUP,
+ * where it is among the signals, forces nothing: a terminal that closes and its shell both send it.
  */
 export function stopOnSignals(shutdown: Shutdown, log: Log, { signals = ['SIGINT', 'SIGTERM'], onForce }: StopOptions = {}): void {
   let firstAtMs: number | undefined;
@@ -65,6 +69,7 @@ export function stopOnSignals(shutdown: Shutdown, log: Log, { signals = ['SIGINT
       void shutdown.run().then(() => process.exit(0));
       return;
     }
+    if (signal === 'SIGHUP') return;
     if (signal === 'SIGINT' && nowMs - firstAtMs < SAME_CTRL_C_MS) return;
     log('warn', 'stopped by force', { signal });
     onForce?.();

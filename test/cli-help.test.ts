@@ -9,6 +9,7 @@ import { MIN_MEMORY_LIMIT_BYTES } from '../lib/config/traffic-config.js';
 import { readFleet } from '../lib/redis/fleet-view.js';
 import { buildKeys } from '../lib/redis/keys.js';
 import { until, withRedis, withTempDir } from './support/brackets.js';
+import { readPage } from './support/documents.js';
 import { type Environment, logOf, meercat, refusedHere, withMeercat } from './support/meercat.js';
 import { withClients } from './support/redis-client.js';
 
@@ -37,6 +38,13 @@ test('help of every command has examples that are its own, its variables and its
     assert.match(help, /\nEnvironment: .+\n(?: {2}.+\n)* {2}MEERCAT_REDIS_CA, MEERCAT_REDIS_CERT, MEERCAT_REDIS_KEY\n/, command);
     assert.match(help.replace(/\s+/g, ' '), /\(env: MEERCAT_REDIS\)/, command);
   }
+});
+
+test('the exit codes of the help itself are all that the documents list', async () => {
+  const [, codes = ''] = /\nExit codes:\n((?: {2}.+\n?)+)$/.exec(await helpOf('--help')) ?? [];
+  const [, table = ''] = /\n\| exit code \| meaning \|\n[^\n]*\n((?:\|.*\n)+)/.exec(readPage('docs/flags.md').text) ?? [];
+  const listed = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].flatMap(([, code = '']) => code.split(', '));
+  assert.equal(listed(codes, /^ {2}([\d, ]*\d) /gm).toSorted(), listed(table, /^\| ([\d, ]+) \|/gm).toSorted());
 });
 
 test('examples are command lines that would be taken', async () => {

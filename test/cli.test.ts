@@ -112,6 +112,12 @@ test('an unknown command or flag, or one value too many, is wrong usage that nam
   await areWrongUsage([
     { args: ['--frobnicate'], says: /^meercat: unknown option '--frobnicate'/ },
     { args: ['balancer', '--prot', '1'], says: /^meercat: unknown option '--prot'/ },
+    {
+      args: ['balancer', '--accept-proxy=false'],
+      says: /^meercat: --accept-proxy takes no value: it is on when it is given, and off without it/,
+    },
+    { args: ['status', '--json=1'], says: /^meercat: --json takes no value/ },
+    { args: ['balancer', '--prot=1'], says: /^meercat: unknown option '--prot=1'/ },
     { args: ['balancer', 'b1'], says: /^meercat: too many arguments for 'balancer'/ },
     { args: ['status', '--port', '1'], says: /^meercat: unknown option '--port'/ },
     { args: ['drain'], says: /^meercat: missing required argument 'host'/ },

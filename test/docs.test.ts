@@ -5,6 +5,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BALANCER_FLAGS } from '../bin/balancer-flags.js';
 import { DEFAULTS } from '../lib/config/config.js';
+import { FIELDS } from '../lib/config/fields.js';
+import { AGENT_FIELDS, FLEET_FIELDS } from '../lib/config/options.js';
+import * as library from '../lib/index.js';
+import { ERROR_CODES } from '../lib/errors.js';
 import { COUNTERS } from '../lib/table/counters.js';
 import { type AccessRecord, formatAccess } from '../lib/traffic/log/access-log.js';
 import { ANSWERS } from '../lib/traffic/wire/answers.js';
@@ -35,6 +39,44 @@ test('every flag of a balancer is in its table, with the default that is in forc
     const fallback = (DEFAULTS as Readonly<Record<string, unknown>>)[field];
     assert.equal(parse(shown), isRepeatable ? (fallback as readonly unknown[])[0] : fallback, name);
   }
+});
+
+test('every field of the options of a program is in its table, with its flag, what it can be and its default', () => {
+  const order = BALANCER_FLAGS.flatMap(([, flags]) => flags.map(({ field }) => field));
+  const withoutFlag = (Object.keys(FIELDS) as (keyof typeof FIELDS)[]).filter((field) => !order.includes(field));
+  assert.equal(
+    tableBelow('library.md', '## The fields of a balancer'),
+    [...order, ...withoutFlag].map((field) => {
+      const { flag, allowed } = FIELDS[field];
+      return [`\`${field}\``, flag === '' ? '–' : `\`${flag}\``, allowed, `\`${JSON.stringify(DEFAULTS[field])}\``];
+    }),
+  );
+  for (const [heading, fields] of [
+    ['## `startAgent(options, log?)`', AGENT_FIELDS],
+    ['## `readFleet(options?)`', FLEET_FIELDS],
+  ] as const)
+    assert.equal(
+      tableBelow('library.md', heading).map(([field = '', flag = '']) => [codeIn(field)[0], codeIn(flag)[0] ?? '']),
+      Object.entries(fields).map(([field, { flag }]) => [field, flag]),
+    );
+});
+
+test('every export of the package is in the list at the top of its page, with a section of its own', () => {
+  const { text } = readPage('docs/library.md');
+  const [list = ''] = /\n\| export \|[^]*?\n\n/.exec(text) ?? [];
+  const names = [...list.matchAll(/^\| \[`(\w+)`\]/gm)].map(([, name]) => name as string);
+  assert.equal(names.toSorted(), Object.keys(library).toSorted());
+  assert.ok(text.indexOf(list) < text.indexOf('\n## '), 'at the top');
+  for (const name of names) assert.match(text, new RegExp(`^## \`${name}\\b`, 'm'));
+});
+
+test('every code of an error is in its table', () => {
+  const { text } = readPage('docs/flags.md');
+  const [table = ''] = /\n\| code \| when \|\n[^]*?\n\n/.exec(text) ?? [];
+  assert.equal(
+    [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code),
+    [...ERROR_CODES, 'MEERCAT_INTERNAL'],
+  );
 });
 
 test('every answer of a balancer itself is in its table', () => {

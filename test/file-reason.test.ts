@@ -1,12 +1,19 @@
 // Files that can't be used: whichever flag or variable names one, the message names both once, says why in words of our
 // own, and is one line. Faults of certificates and keys are recognised by the content of the file.
 
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readConsoleToken } from '../lib/console/token.js';
+import type { MeercatError } from '../lib/errors.js';
 import { fileReason } from '../lib/file-reason.js';
+import { readHostTls } from '../lib/health/host-tls.js';
+import { parseRedisAddress } from '../lib/redis/address.js';
+import { readRedisTls } from '../lib/redis/tls.js';
+import { openTlsContexts } from '../lib/traffic/client/tls-contexts.js';
 import { withProcess } from './support/brackets.js';
 import { withCertificates } from './support/certificates.js';
 import { ended, type Environment, meercatProcess, refusedHere } from './support/meercat.js';
@@ -36,6 +43,41 @@ async function areRefused(cases: readonly Case[]): Promise<void> {
     assert.not.match(stderr, /ENO|EIS|EAC|error:|routines/);
   }
 }
+
+test('what is no regular file, or too large, is refused at once by every flag that names a file to read', () =>
+  withCertificates(({ dir, certFile, keyFile }) => {
+    const [fifo, large] = [join(dir, 'fifo'), join(dir, 'large')];
+    execFileSync('mkfifo', [fifo]);
+    writeFileSync(large, '');
+    // Sparse: it takes no space.
+    truncateSync(large, 1 << 30);
+    const readers: readonly (readonly [flag: string, limit: string, read: (file: string) => unknown])[] = [
+      ['--console-token-file', '4KiB', (file) => readConsoleToken({ consoleToken: '', consoleTokenFile: file })],
+      ['--host-ca', '1MiB', (file) => readHostTls({ hostCa: file, isHostInsecure: false })],
+      ['--tls-cert', '1MiB', (file) => openTlsContexts([file], [keyFile])],
+      ['--tls-key', '1MiB', (file) => openTlsContexts([certFile], [file])],
+      ['--redis', '1MiB', (file) => readRedisTls(parseRedisAddress(`rediss://x?ca=${file}`))],
+      ['--redis', '1MiB', (file) => readRedisTls(parseRedisAddress(`rediss://x?cert=${file}&key=${keyFile}`))],
+      ['--redis', '1MiB', (file) => readRedisTls(parseRedisAddress(`rediss://x?cert=${certFile}&key=${file}`))],
+    ];
+    for (const [flag, limit, read] of readers)
+      for (const [file, reason] of [
+        ['/dev/null', 'it is no regular file'],
+        [fifo, 'it is no regular file'],
+        ['/dev/zero', 'it is no regular file'],
+        [large, `it is larger than ${limit}`],
+        [dir, 'it is a directory, not a file'],
+      ] as const)
+        assert.throws(
+          () => read(file),
+          (error: MeercatError) =>
+            error.code === 'MEERCAT_BAD_CONFIG' && error.message.startsWith(flag) && error.message.endsWith(`${file}: ${reason}`),
+          `${flag} ${file}`,
+        );
+    const folder = join(dir, 'current');
+    symlinkSync(dir, folder);
+    openTlsContexts([certFile.replace(dir, folder)], [keyFile.replace(dir, folder)]);
+  }));
 
 test('a file that is missing, or a directory, is told under the flag or variable that names it', () =>
   withCertificates(({ dir, certFile, keyFile }) => {

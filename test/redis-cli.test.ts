@@ -6,7 +6,10 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until, withProcess, withRedis, withTempDir } from './support/brackets.js';
+import { freePort, until, withProcess, withRedis, withTempDir } from './support/brackets.js';
+import { runRedisCli } from '../lib/console/redis-cli.js';
+import type { MeercatError } from '../lib/errors.js';
+import { withCertificates } from './support/certificates.js';
 import { type FleetProcess, freePortsInRow, withFleet } from './support/fleet-process.js';
 import { ended, ENTRY, meercat, meercatHere, meercatProcess } from './support/meercat.js';
 import { withClients } from './support/redis-client.js';
@@ -72,7 +75,8 @@ test('the line on the screen can be pasted; commands without --redis use this fl
   withRedis(({ url: other }) =>
     withOwnRedisFleet(async (fleet, redis) => {
       const [, line] = (await fleet.waitForLine(/^ +(\S.* hgetall meercat:master)$/)) as unknown as [string, string];
-      assert.match((await paste(line, process.env['PATH'] ?? '')).stdout, /^name\nb1\n/);
+      assert.match(line, /^npx meercat redis-cli /);
+      assert.match((await withNpx((path) => paste(line, path))).stdout, /^name\nb1\n/);
       const found = await meercatHere(['status', '--json']);
       assert.match(found.stdout, /"name": "b1"/);
       assert.is(found.stderr, `meercat: the fleet of \`meercat up\` on this machine (${redis})`);
@@ -123,6 +127,32 @@ test("redis-cli's own flags and exit code are its own, and a password is on no c
       assert.not.match(command, /secret/);
       child.kill('SIGTERM');
       assert.is((await ended(child, BUSY_MS)).code, 128 + 15);
+    });
+  }));
+
+test('a wrong password, and TLS on one side alone, are refused with the cause and the way out before redis-cli is run', () =>
+  withCertificates(async ({ caFile, certFile, keyFile }) => {
+    const tlsPort = await freePort();
+    const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile];
+    const args = ['--requirepass', 'the-secret', '--tls-port', String(tlsPort), ...files];
+    await withRedis({ args }, async ({ port }) => {
+      for (const [redis, says] of [
+        [`redis://:wrong-secret@127.0.0.1:${port}`, /can't be used: Redis refuses the user or the password \(WRONGPASS\): correct /],
+        [`redis://127.0.0.1:${port}`, /can't be used: Redis wants a password \(NOAUTH\): /],
+        [`rediss://127.0.0.1:${port}`, /can't be used: it answers without TLS, .*write redis:\/\/ for rediss:\/\//],
+        [`redis://127.0.0.1:${tlsPort}`, /can't be used: it speaks TLS, .*write rediss:\/\/ for redis:\/\//],
+      ] as const) {
+        const error = await runRedisCli({ redis, args: ['get', 'none'] }, process.stdout).then(
+          (code) => new Error(`it was run, and ended with ${code}`),
+          (thrown: unknown) => thrown as Error,
+        );
+        assert.is((error as MeercatError).code, 'MEERCAT_NO_REDIS', error.message);
+        assert.match(error.message, says);
+        assert.not.match(error.message, /secret/);
+      }
+      // With flags of its own it is run.
+      const own = ['-a', 'the-secret', '--no-auth-warning', 'get', 'none'];
+      assert.is(await runRedisCli({ redis: `redis://127.0.0.1:${port}`, args: own }, process.stdout), 0);
     });
   }));
 

@@ -4,11 +4,13 @@
 import { hostname } from 'node:os';
 import { SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
+import { freezeDeep } from '../freeze.js';
 import type { LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
-import { parseRedisAddress } from '../redis/address.js';
-import { isName, NAME_RULE } from '../redis/names.js';
+import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
+import { isName, isNamespace, NAME_RULE, NAMESPACE_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
+import { checkConsoleToken } from './console-token.js';
 import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 import { formatSize, formatStatuses } from './values.js';
 
@@ -22,6 +24,7 @@ export {
   parseAuthority,
   parseChoice,
   parseCidr,
+  parseCores,
   parseDuration,
   parseInteger,
   parseLogLevel,
@@ -32,6 +35,7 @@ export {
   parseStaticHost,
   parseStatuses,
   parseSwitch,
+  readDecimal,
 } from './values.js';
 
 /** The whole configuration of one balancer. */
@@ -69,8 +73,8 @@ export interface BalancerConfig extends TrafficConfig {
   readonly logLevel: LogLevel;
 }
 
-/** The defaults, all of them. */
-export const DEFAULTS = {
+/** The defaults, all of them; frozen. */
+export const DEFAULTS = freezeDeep({
   redis: ['redis://127.0.0.1:6379'],
   namespace: 'meercat',
   port: 8080,
@@ -89,7 +93,7 @@ export const DEFAULTS = {
   drainTimeoutMs: 30 * SECOND,
   logLevel: 'info',
   ...TRAFFIC_DEFAULTS,
-} as const satisfies BalancerConfig;
+} as const satisfies BalancerConfig);
 
 /** The variable with the console's token; it has no flag, since every user of a machine can read the arguments of its processes. */
 export const CONSOLE_TOKEN_VARIABLE = 'MEERCAT_CONSOLE_TOKEN';
@@ -111,6 +115,7 @@ function refuse(message: string): never {
 export function checkRelations(config: BalancerConfig): BalancerConfig {
   checkFleet(config.redis, config.namespace);
   if (config.redis.length === 0) refuse('--redis: no address is given');
+  checkServersDiffer(config.redis.map(parseRedisAddress));
   if (config.redis.length % 2 === 0) {
     refuse(`--redis: ${config.redis.length} servers can split into equal halves; give one, or an odd number`);
   }
@@ -119,10 +124,27 @@ export function checkRelations(config: BalancerConfig): BalancerConfig {
     refuse(
       `--console-token-file and ${CONSOLE_TOKEN_VARIABLE} are both set: leave one of them out, so that it is clear which token counts`,
     );
+  if (config.consoleToken !== '') checkConsoleToken(CONSOLE_TOKEN_VARIABLE, config.consoleToken);
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
   checkTraffic(config);
   return config;
+}
+
+/** Checks that no server has two votes: no lease could be taken, since the second request to it is refused. */
+function checkServersDiffer(addresses: readonly RedisAddress[]): void {
+  const seen = new Set<string>();
+  for (const { endpoints, masterName = '' } of addresses) {
+    const servers = new Set(endpoints.map(({ host, port }) => `${plainHost(host)} ${port} ${masterName}`));
+    if ([...servers].some((server) => seen.has(server))) refuse('--redis names one server twice: each server of a quorum counts once');
+    for (const server of servers) seen.add(server);
+  }
+}
+
+/** A host name or address in its one plain form. */
+function plainHost(host: string): string {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}`;
+  return URL.canParse(url) ? new URL(url).hostname : host.toLowerCase();
 }
 
 /** Checks what belongs together in the traffic plane's part. */
@@ -162,7 +184,7 @@ export function checkHostNames(statics: readonly StaticHost[]): void {
 export function checkFleet(redis: readonly string[], namespace: string): void {
   const addresses = redis.map(parseRedisAddress);
   for (const address of addresses) readRedisTls(address);
-  if (!/^[\x21-\x7e]{1,64}$/.test(namespace)) refuse('--namespace: 1 to 64 printable ASCII characters without spaces');
+  if (!isNamespace(namespace)) refuse(`--namespace: ${NAMESPACE_RULE}`);
   if (addresses.some(({ kind }) => kind === 'cluster') && !/^[^{]*\{[^}]+\}/.test(namespace)) {
     refuse("--namespace: on Redis Cluster all keys must lie in one slot: write it with braces, such as '{meercat}'");
   }

@@ -4,7 +4,7 @@
 import { MINUTE } from '../clock.js';
 import { LOG_LEVELS } from '../log.js';
 import { ALGORITHMS } from '../model.js';
-import { isName, NAME_RULE, originOf } from '../redis/names.js';
+import { isName, NAME_RULE, NAMESPACE_RULE, originOf } from '../redis/names.js';
 import type { BalancerConfig } from './config.js';
 import { parseMethods } from './methods.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from './traffic-config.js';
@@ -133,7 +133,7 @@ export const NUMBER_FIELDS = {
 export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   ...NUMBER_FIELDS,
   redis: { ...list('--redis', 'a list of addresses, such as ["redis://10.0.0.1:6379"]', isText), isSecret: true },
-  namespace: text('--namespace', 'a text'),
+  namespace: text('--namespace', NAMESPACE_RULE),
   bind: text('--bind', 'an address to listen on, such as 0.0.0.0', (value) => value !== ''),
   isPortShared: yesOrNo(''),
   consolePort: {
@@ -142,13 +142,17 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
     accepts: (value) => value === null || NUMBER_FIELDS.port.accepts(value),
   },
   consoleBind: text('--console-bind', 'an address such as 127.0.0.1, 0.0.0.0 or ::1', (value) => isRead(parseAddress, value)),
-  consoleToken: { ...text('', 'a text, empty for none'), isSecret: true },
+  consoleToken: { ...text('', 'a token of 16 to 512 characters, empty for none'), isSecret: true },
   consoleTokenFile: text('--console-token-file', 'the name of a file, empty for none'),
   name: text('--name', `empty, or ${NAME_RULE}`, (value) => value === '' || isName(value)),
   algorithm: oneOf('--algorithm', ALGORITHMS),
   statics: list('--host', 'a list of { name, url }, the url as http://host:port or https://host:port', isHost),
   logLevel: oneOf('--log-level', LOG_LEVELS),
-  healthPath: text('--health-path', 'empty, or a path such as /health', (value) => value === '' || isRead(parsePath, value)),
+  healthPath: text(
+    '--health-path',
+    'empty, or a path such as /health, without spaces and #',
+    (value) => value === '' || isRead(parsePath, value),
+  ),
   healthHost: text(
     '--health-host',
     'empty, or a name or an address, perhaps with a port, such as app.example',

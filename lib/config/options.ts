@@ -91,8 +91,10 @@ function isListener(value: unknown): boolean {
 export function completeBalancer(options: BalancerOptions): BalancerConfig {
   const given = complete(options, DEFAULTS, FIELDS) as unknown as BalancerConfig;
   const config = { ...given, statics: given.statics.map(({ name, url }) => ({ name, url: originOf(url) ?? url })) };
-  const { processes, statics } = config;
+  const { processes, isPortShared, statics } = config;
   if (processes !== 1) refuse('processes: only 1 in a program; several behind one port are started by the command meercat balancer');
+  if (isPortShared)
+    refuse('isPortShared: only false in a program; several processes behind one port are started by the command meercat balancer');
   const names = statics.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`statics: two hosts have the name ${twice}; give each its own`);
@@ -123,8 +125,11 @@ function complete(options: unknown, defaults: Readonly<Record<string, unknown>>,
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name] of Object.entries(options)) {
     if (Object.hasOwn(fields, name)) continue;
+    const unknown = `${JSON.stringify(name.slice(0, 80))} is not known`;
+    const [right] = Object.entries(fields).find(([, { flag }]) => flag !== '' && camelCase(flag) === camelCase(name)) ?? [];
+    if (right !== undefined) refuse(`${unknown}: it is ${right}`);
     const nearest = nearestWord(name, Object.keys(fields));
-    refuse(`${JSON.stringify(name.slice(0, 80))} is not known${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
+    refuse(`${unknown}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
   }
   const all: Record<string, unknown> = { ...defaults, ...Object.fromEntries(given) };
   for (const [name, { allowed, accepts, isSecret }] of Object.entries(fields)) {
@@ -133,6 +138,16 @@ function complete(options: unknown, defaults: Readonly<Record<string, unknown>>,
     if (!accepts(all[name])) refuse(`${name}: ${allowed}${isSecret === true ? '' : `, not ${shown(all[name])}`}`);
   }
   return all;
+}
+
+/** The name of a flag as programs write names: `--accept-proxy` and `acceptProxy` → `acceptProxy`. */
+function camelCase(flag: string): string {
+  return flag.replace(/^--/, '').replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Checks the log that a program handed over, before anything is started. Throws MEERCAT_BAD_CONFIG; undefined is none. */
+export function checkLog(log: unknown): void {
+  if (log !== undefined && typeof log !== 'function') refuse(`log: a function (level, message, fields), not ${shown(log)}`);
 }
 
 /** Runs what speaks of flags, and says its errors under the names of fields. */

@@ -50,16 +50,27 @@ export function parsePort(flag: string, text: string): number {
 
 /** Reads a whole number within bounds. */
 export function parseInteger(flag: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,10}$/.test(text.trim()) ? Number(text) : Number.NaN;
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= min && value <= max)) refuse(`${flag}: a whole number from ${min} to ${max}, not ${quote(text)}`);
   return value;
+}
+
+/** Reads a number that may have decimals, without sign, exponent and blanks; NaN for any other text. */
+export function readDecimal(text: string): number {
+  return /^(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/** Reads how many cores a host may use; may be a fraction. */
+export function parseCores(text: string): number {
+  const cores = readDecimal(text);
+  return cores > 0 && cores <= 4096 ? cores : refuse(`--cores: a number above 0, such as 2 or 0.5, not ${quote(text)}`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: SECOND, m: MINUTE };
 
 /** Reads a duration such as `500ms`, `2s` or `1m`, in milliseconds; a bare number is milliseconds. */
 export function parseDuration(flag: string, text: string, minMs: number, maxMs: number): number {
-  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/.exec(text.trim()) ?? [];
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
   const ms = digits === '' ? Number.NaN : Math.round(Number(digits) * (UNITS[unit] as number));
   if (!(ms >= minMs && ms <= maxMs)) {
     refuse(`${flag}: a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 500ms, 2s or 1m, not ${quote(text)}`);
@@ -89,7 +100,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 
 /** Reads a size such as `16KiB`, `64k` or `1g`, in bytes; a bare number is bytes. */
 export function parseSize(flag: string, text: string, min: number, max: number): number {
-  const [, digits = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]{0,3})$/.exec(text.trim().toLowerCase()) ?? [];
+  const [, digits = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)([a-z]{0,3})$/.exec(text.toLowerCase()) ?? [];
   const factor = Object.hasOwn(SIZE_UNITS, unit) ? (SIZE_UNITS[unit] as number) : Number.NaN;
   const bytes = digits === '' ? Number.NaN : Math.round(Number(digits) * factor);
   if (!(bytes >= min && bytes <= max))
@@ -124,9 +135,11 @@ export function parseCidr(flag: string, text: string): string {
   return `${address}/${length}`;
 }
 
-/** Reads a path that hosts are asked for: it begins with a slash and has no spaces. */
+/** Reads a path that hosts are asked for: it begins with a slash, and has no spaces and no fragment (RFC 9112, section 3.2.1). */
 export function parsePath(flag: string, text: string): string {
-  return /^\/[\x21-\x7e]{0,1000}$/.test(text) ? text : refuse(`${flag}: a path such as /health, not ${quote(text)}`);
+  return /^\/[\x21\x22\x24-\x7e]{0,1000}$/.test(text)
+    ? text
+    : refuse(`${flag}: a path such as /health, without spaces and #, not ${quote(text)}`);
 }
 
 const AUTHORITY = /^(?:\[([\dA-Fa-f:.]{2,45})\]|[\w.-]{1,253})(?::(\d{1,5}))?$/;

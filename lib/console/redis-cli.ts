@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import { MeercatError } from '../errors.js';
 import { findOnPath } from '../find-on-path.js';
 import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
-import { isCluster, reasonOf } from '../redis/connect.js';
+import { isCluster, isDenial, needsOperator, reasonOf } from '../redis/connect.js';
 import { CONNECTION_CLOSED } from '../redis/reason.js';
 import { formatReply } from './redis-reply.js';
 import { connectForPerson } from './status.js';
@@ -18,6 +18,14 @@ const HOW_TO_INSTALL = 'install redis-cli (Debian: apt-get install redis-tools)'
 
 /** Commands whose replies do not end, or that need a terminal of redis-cli's own. */
 const ENDLESS: ReadonlySet<string> = new Set(['subscribe', 'psubscribe', 'ssubscribe', 'monitor', 'sync', 'psync']);
+
+/** Flags of redis-cli's own that say how to connect, or that need no connection. */
+const OWN_CONNECTION: ReadonlySet<string> = new Set(
+  '-h -p -s -u -a --user --pass --askpass --tls --insecure --cacert --cert --key --help -v --version'.split(' '),
+);
+
+/** What no redis-cli can do anything about, besides what needs an operator. */
+const UNREACHABLE = /connection refused|the name is not known/;
 
 /** What `redis-cli` is given. */
 export interface RedisCliOptions {
@@ -34,7 +42,9 @@ export async function runRedisCli({ redis, args }: RedisCliOptions, out: NodeJS.
   const address = parseRedisAddress(redis);
   const program = findOnPath(PROGRAMS);
   if (program === undefined) return await sendCommand(redis, args, out);
-  return await runProgram(program, [...connectionArgs(address), ...args], passwordOf(address));
+  const own = connectionArgs(address);
+  if (!args.some((arg) => OWN_CONNECTION.has(arg))) await checkUsable(redis);
+  return await runProgram(program, [...own, ...args], passwordOf(address));
 }
 
 /** The arguments with which redis-cli reaches this address. Throws MEERCAT_BAD_CONFIG for Sentinels. */
@@ -56,6 +66,19 @@ export function connectionArgs(address: RedisAddress): string[] {
     ...(address.certFile === undefined ? [] : ['--cert', address.certFile]),
     ...(address.keyFile === undefined ? [] : ['--key', address.keyFile]),
   ];
+}
+
+/**
+ * Rejects with MEERCAT_NO_REDIS, cause and way out, when Redis would let nobody in that way: redis-cli says only that the
+ * connection was reset, or goes on without a password. A Redis that is busy or that hangs is left to redis-cli.
+ */
+async function checkUsable(redis: string): Promise<void> {
+  try {
+    (await connectForPerson(redis)).disconnect();
+  } catch (error) {
+    const reason = reasonOf((error as Error).cause);
+    if ((needsOperator(reason) && !isDenial(reason)) || UNREACHABLE.test(reason)) throw error;
+  }
 }
 
 function passwordOf({ password }: RedisAddress): NodeJS.ProcessEnv {

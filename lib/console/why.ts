@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { MeercatError } from '../errors.js';
-import type { Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
@@ -53,7 +53,7 @@ export function readQuestion(what: string, path: string | undefined, balancer: s
 
 /**
  * Asks and prints. Rejects with MEERCAT_UNKNOWN_REQUEST when nobody knows the request (any more) or its balancer keeps
- * no picks, MEERCAT_UNKNOWN_BALANCER, MEERCAT_NO_ANSWER, and MEERCAT_NO_REDIS.
+ * no picks, MEERCAT_REQUEST_REFUSED when no such request is forwarded, MEERCAT_UNKNOWN_BALANCER, MEERCAT_NO_ANSWER, and MEERCAT_NO_REDIS.
  */
 export async function askWhy(options: WhyOptions, out: { write(text: string): unknown }): Promise<void> {
   const { question, isJson } = options;
@@ -66,6 +66,7 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked')
       throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
+    if (!('id' in question) && answer.status === 'explained') checkForwarded(balancer, answer.explanation);
     out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
   } finally {
     client.disconnect();
@@ -124,6 +125,13 @@ async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, w
     'MEERCAT_UNKNOWN_BALANCER',
     `no balancer ${name} is in the fleet: it has ${names.slice(0, NAMES_SHOWN).join(', ')}${more}`,
   );
+}
+
+/** A request that is refused goes to no host: that is no answer to the question where it would go. */
+function checkForwarded(balancer: string, { code, failures }: Explanation): void {
+  if (code === '') return;
+  const reasons = failures.map(({ reason }) => `, ${reason}`).join('');
+  throw new MeercatError('MEERCAT_REQUEST_REFUSED', `${balancer} refuses such a request: ${code}${reasons}`);
 }
 
 function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion): string {

@@ -1,9 +1,9 @@
 // How hosts' certificates are verified. Read once at the start, and passed to the threads as content, since a file
 // could change between reads.
 
-import { readFileSync } from 'node:fs';
 import { MeercatError } from '../errors.js';
 import { fileReason } from '../file-reason.js';
+import { readRegularFile } from '../read-file.js';
 import { parseCertificates } from '../pem.js';
 import type { HostTls, TlsFiles } from '../config/traffic-config.js';
 
@@ -11,7 +11,7 @@ import type { HostTls, TlsFiles } from '../config/traffic-config.js';
 export function readHostTls({ hostCa, isHostInsecure }: Pick<TlsFiles, 'hostCa' | 'isHostInsecure'>): HostTls {
   if (hostCa === '') return { ca: undefined, isInsecure: isHostInsecure };
   try {
-    const ca = readFileSync(hostCa, 'utf8');
+    const ca = readRegularFile(hostCa).toString('utf8');
     parseCertificates(ca);
     return { ca, isInsecure: isHostInsecure };
   } catch (thrown) {

@@ -9,6 +9,20 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
 }
 
+/**
+ * A colon ends the namespace in every key: with another one, keys of two fleets could be the same. The others are
+ * patterns in Redis: a rule of an ACL for such a namespace would let its user into other fleets.
+ */
+const NOT_IN_NAMESPACE = /[:*?[\]\\]/;
+
+/** Whether this is a valid namespace. */
+export function isNamespace(value: string): boolean {
+  return /^[!-~]{1,64}$/.test(value) && !NOT_IN_NAMESPACE.test(value);
+}
+
+/** The rule of {@link isNamespace}, for error messages. */
+export const NAMESPACE_RULE = '1 to 64 printable ASCII characters without spaces and : * ? [ ] \\';
+
 /** A lease's random value. */
 const MASTERSHIP = /^[0-9a-f]{16,64}$/;
 

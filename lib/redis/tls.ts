@@ -1,9 +1,9 @@
 // The TLS files of an address: CA certificates, and the client certificate and key.
 
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { MeercatError } from '../errors.js';
 import { fileReason } from '../file-reason.js';
+import { readRegularFile } from '../read-file.js';
 import { parseCertificates, readPrivateKey } from '../pem.js';
 import type { RedisAddress } from './address.js';
 
@@ -34,7 +34,7 @@ export function readRedisTls({ isTls, caFile, certFile, keyFile }: RedisAddress)
 function read(name: ParameterName, file: string | undefined, parse: (text: string) => unknown): string | undefined {
   if (file === undefined) return undefined;
   return attempt(name, file, () => {
-    const text = readFileSync(file, 'utf8');
+    const text = readRegularFile(file).toString('utf8');
     // OpenSSL treats a file without certificates as an empty CA list.
     parse(text);
     return text;

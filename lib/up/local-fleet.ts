@@ -7,7 +7,6 @@ import { connectForPerson } from '../console/status.js';
 import { MeercatError } from '../errors.js';
 import { listenError } from '../listen-error.js';
 import { keepProcess, type KeptProcess, type OnMessage } from './kept-process.js';
-import { findOnPath } from '../find-on-path.js';
 import { keepLocalRedis } from './local-redis.js';
 import type { Log, LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
@@ -174,13 +173,13 @@ async function announce(fleet: RunningFleet, events: LocalFleetEvents): Promise<
 /** What a person can paste into a shell: never a command that would reach another Redis than the fleet's. */
 function summarize(options: LocalFleetOptions, redis: { url: string; kind: string }, ports: readonly number[]): string[] {
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
-  const hasRedisCli = findOnPath(['redis-cli']) !== undefined;
-  const redisCli = hasRedisCli ? `redis-cli -p ${new URL(redis.url).port}` : `npx meercat redis-cli --redis ${redis.url}`;
   return [
     `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
     `try        curl 'http://127.0.0.1:${ports[0]}/work?ms=5'`,
-    ...(options.redis === null ? [`           ${redisCli} hgetall ${shellWord(`${options.namespace}:master`)}`] : []),
+    ...(options.redis === null
+      ? [`           npx meercat redis-cli --redis ${redis.url} hgetall ${shellWord(`${options.namespace}:master`)}`]
+      : []),
   ];
 }
 

@@ -57,7 +57,7 @@ export async function announceFleet(fleet: RunningFleet, variables: NodeJS.Proce
 
 /**
  * The fleet of this namespace that `meercat up` runs on this machine for this user; null when none does. Rejects with
- * MEERCAT_NO_REDIS when several do: it would be unclear which is meant.
+ * MEERCAT_SEVERAL_FLEETS when several do: it would be unclear which is meant.
  */
 export async function findRunningFleet(namespace: string, variables: NodeJS.ProcessEnv = process.env): Promise<RunningFleet | null> {
   const folder = folderOf(variables);
@@ -72,7 +72,7 @@ export async function findRunningFleet(namespace: string, variables: NodeJS.Proc
   const addresses = [...new Set(found.map(({ redis }) => describeAddress(parseRedisAddress(redis))))];
   if (addresses.length > 1) {
     throw new MeercatError(
-      'MEERCAT_NO_REDIS',
+      'MEERCAT_SEVERAL_FLEETS',
       `several fleets of \`meercat up\` run here with the namespace ${namespace}: choose one with --redis ${addresses.join(' or --redis ')}`,
     );
   }

@@ -198,6 +198,43 @@ test('without Redis at the start it waits, logs that once, and reports as soon a
     });
   }));
 
+/**
+ * Preloaded, it sends a process the signals that mean nothing to an agent while it loads its program. Loaders run in
+ * the main thread or, in old versions of Node.js, in one of their own.
+ */
+const EARLY_SIGNALS = `
+import * as module from 'node:module';
+const send = (url) => {
+  if (url.endsWith('/bin/program.js')) for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.kill(process.pid, signal);
+};
+if (module.registerHooks === undefined)
+  module.register('data:text/javascript,' + encodeURIComponent('const send = ' + send + '; export const load = (url, context, next) => (send(url), next(url, context));'));
+else module.registerHooks({ load: (url, context, next) => (send(url), next(url, context)) });
+`;
+
+test('signals for a reload open no debugger and end nothing, however early they come', async () => {
+  const redis = `redis://127.0.0.1:${await freePort()}`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(EARLY_SIGNALS)}` };
+  await withMeercat(
+    ['agent', '--redis', redis, '--url', HOST_URL, '--probe', 'machine'],
+    async (agent) => {
+      await agent.waitForLine(/redis is not reachable/, 10_000);
+      for (const [signal, line] of [
+        ['SIGHUP', /"nothing to reload"/],
+        ['SIGUSR1', /"nothing to restart"/],
+        ['SIGUSR2', /"nothing to reopen"/],
+      ] as const) {
+        agent.kill(signal);
+        await agent.waitForLine(line);
+      }
+      agent.kill();
+      assert.equal(await ended(agent), { code: 0, signal: null });
+      assert.not.match(agent.lines.join('\n'), /debugger/i);
+    },
+    env,
+  );
+});
+
 test('without Redis it exits at once on a signal', async () => {
   await withAgent(`redis://127.0.0.1:${await freePort()}`, [], async (agent) => {
     await agent.waitForLine(/redis is not reachable/);

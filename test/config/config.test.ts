@@ -15,11 +15,14 @@ import {
   parseAlgorithm,
   parseAddress,
   parseAuthority,
+  parseCores,
   parseDuration,
   parseInteger,
   parseLogLevel,
   parseOrigin,
+  parsePath,
   parsePort,
+  parseSize,
   parseStaticHost,
   parseStatuses,
 } from '../../lib/config/config.js';
@@ -50,8 +53,6 @@ const DURATIONS: readonly (readonly [text: string, ms: number])[] = [
   ['1.5s', 1500],
   ['0.5m', 30_000],
   ['750', 750],
-  [' 2s ', 2000],
-  ['2 s', 2000],
   ['100ms', 100],
   ['60s', 60_000],
 ];
@@ -113,7 +114,6 @@ test('a port is a whole number from 0 to 65535', () => {
     ['8080', 8080],
     ['65535', 65_535],
     ['080', 80],
-    [' 80 ', 80],
   ] as const)
     assert.is(parsePort('--port', text), port, text);
   for (const text of ['', ' ', '-1', '65536', '80.5', '8080a', '0x50', '1e3', 'http', '99999999999999999999']) {
@@ -127,6 +127,34 @@ test('a port is a whole number from 0 to 65535', () => {
     refusal(() => parseInteger('--hosts', '65', 1, 64)),
     /^--hosts: a whole number from 1 to 64, not "65"/,
   );
+});
+
+test('no number has blanks, before it, behind it or within', () => {
+  for (const text of [' 80', '80 ', '8 0', '80\n', '\t80']) {
+    assert.match(
+      refusal(() => parsePort('--port', text)),
+      /^--port: a whole number/,
+      text,
+    );
+    assert.match(
+      refusal(() => parseSize('--x', text, 0, 1000)),
+      /^--x: a size/,
+      text,
+    );
+    assert.match(
+      refusal(() => parseDuration('--x', text, 0, 1000)),
+      /^--x: a duration/,
+      text,
+    );
+    assert.match(
+      refusal(() => parseCores(text)),
+      /^--cores: a number above 0/,
+      text,
+    );
+  }
+  for (const text of ['1 s', '1s ']) assert.throws(() => parseDuration('--x', text, 0, 1000), /^--x: a duration/);
+  for (const text of ['1 k', ' 1k']) assert.throws(() => parseSize('--x', text, 0, 2000), /^--x: a size/);
+  assert.equal(['2', '0.5', '4096'].map(parseCores), [2, 0.5, 4096]);
 });
 
 test('an address to listen on is an address, not a name', () => {
@@ -236,6 +264,16 @@ test("the name that follows from any host's URL is a name", () => {
     assert.ok(isName(defaultHostName(origin)), defaultHostName(origin));
   }
   assert.ok(isName(machineName()));
+});
+
+test('the path of checks has no fragment, which no request of HTTP has', () => {
+  for (const path of ['/', '/health', '/a?b=c', '/a%23b']) assert.is(parsePath('--health-path', path), path);
+  for (const path of ['', 'health', '/a b', '/a#b', '/#', '/ä'])
+    assert.match(
+      refusal(() => parsePath('--health-path', path)),
+      /^--health-path: a path such as \/health, without spaces and #, not "/,
+      path,
+    );
 });
 
 test('the Host header of checks is a name or an address, perhaps with a port', () => {
@@ -382,6 +420,27 @@ test('an odd number of Redis is a quorum; an even one, or none, is refused', () 
   );
 });
 
+test('one server that is named twice makes no quorum, however its address is written', () => {
+  for (const redis of [
+    ['redis://r1', 'redis://r1', 'redis://r1'],
+    ['redis://r1', 'redis://r2', 'redis://R1:6379/3'],
+    ['redis://r1', 'redis://r1'],
+    ['redis://r1', 'rediss://:password@r1:6379', 'redis://r3'],
+    ['redis://[::1]:7000', 'redis://[0:0::1]:7000', 'redis://r3'],
+    ['redis+sentinel://s1,s2/main', 'redis+sentinel://s2:26379,s3/main', 'redis://r3'],
+  ])
+    assert.is(
+      refusal(() => checkRelations({ ...CONFIG, redis })),
+      '--redis names one server twice: each server of a quorum counts once',
+      redis.join(' '),
+    );
+  for (const redis of [
+    ['redis://r1', 'redis://r1:6380', 'redis://r3'],
+    ['redis+sentinel://s1/a', 'redis+sentinel://s1/b', 'redis+sentinel://s1/c'],
+  ])
+    checkRelations({ ...CONFIG, redis });
+});
+
 test('two hosts of one name are refused, two names of one URL are not', () => {
   const [a, b] = [
     { name: 'a', url: 'http://a:1' },
@@ -424,7 +483,7 @@ test("a balancer's name keeps the rule for names", () => {
 });
 
 test('a namespace is short and printable, and on a Cluster it has braces', () => {
-  for (const namespace of ['meercat', '{meercat}', 'a:b', 'x'.repeat(64)]) checkFleet(['redis://a'], namespace);
+  for (const namespace of ['meercat', '{meercat}', 'a/b', 'x'.repeat(64)]) checkFleet(['redis://a'], namespace);
   for (const namespace of ['', ' ', 'a b', 'x'.repeat(65), 'a\nb', 'ä', '\u007f'])
     assert.match(
       refusal(() => checkFleet(['redis://a'], namespace)),
@@ -438,6 +497,15 @@ test('a namespace is short and printable, and on a Cluster it has braces', () =>
       namespace,
     );
   }
+});
+
+test('a namespace cannot reach into the keys of another one, nor be a pattern of Redis', () => {
+  for (const namespace of ['nsx:host', ':', 'a:b', '{a:b}', '*', 'a*', 'a?', '[ab]', 'a\\b'])
+    assert.match(
+      refusal(() => checkFleet(['redis://a'], namespace)),
+      /^--namespace: 1 to 64 printable ASCII characters without spaces and : \* \? \[ \] \\$/,
+      namespace,
+    );
 });
 
 test('a wrong Redis address is refused without being repeated', () => {

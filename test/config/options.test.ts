@@ -8,7 +8,8 @@ import { DEFAULTS } from '../../lib/config/config.js';
 import { FIELDS, NUMBER_FIELDS } from '../../lib/config/fields.js';
 import { completeAgent, completeBalancer, completeFleet } from '../../lib/config/options.js';
 import { MeercatError } from '../../lib/errors.js';
-import { checkBalancerConfig, createLog, parseStaticHost, readFleet, startAgent, startBalancer } from '../../lib/index.js';
+import { ALGORITHMS, checkBalancerConfig, createLog, parseStaticHost, readFleet, startAgent, startBalancer } from '../../lib/index.js';
+import { codeIn, readPage, tableBelow } from '../support/documents.js';
 import { NO_REDIS } from '../support/fleet.js';
 import { freePort, withServer, withTempDir } from '../support/brackets.js';
 
@@ -82,11 +83,23 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ maxHeaderSize: 1 }, /^maxHeaderSize: bytes, a whole number from 1024 to 1048576, not 1$/],
   [{ maxUrlSize: 1 << 20 }, /^maxUrlSize is a part of maxHeaderSize: it must not be larger$/],
   [{ processes: 2 }, /^processes: only 1 in a program; /],
+  [{ isPortShared: true }, /^isPortShared: only false in a program; /],
+  [{ isPortShared: true, port: 0 }, /^isPortShared: only false in a program; /],
+  [{ consoleToken: 'x' }, /^consoleToken: a token has 16 to 512 letters, digits and /],
+  [{ consoleToken: 'x'.repeat(16) + ' y' }, /^consoleToken: a token has /],
+  [{ acceptProxy: true }, /^"acceptProxy" is not known: it is isProxyAccepted$/],
+  [{ host: [] }, /^"host" is not known: it is statics$/],
+  [{ hostInsecure: true }, /^"hostInsecure" is not known: it is isHostInsecure$/],
+  [{ keepLoadHeader: true }, /^"keepLoadHeader" is not known: it is isLoadHeaderKept$/],
+  [{ maxEjected: 10 }, /^"maxEjected" is not known: it is maxEjectedPercent$/],
+  [{ 'max-ejected': 10 }, /^"max-ejected" is not known: it is maxEjectedPercent$/],
+  [{ leaseTtl: 2000 }, /^"leaseTtl" is not known: it is leaseTtlMs$/],
   [{ algorithm: 'random' }, /^algorithm: one of adaptive, .*, not "random"$/],
   [{ logLevel: 'loud' }, /^logLevel: one of debug, .*, not "loud"$/],
   [{ redis: 'redis://x' }, /^redis: a list of addresses, such as \["redis:\/\/10\.0\.0\.1:6379"\]$/],
   [{ redis: [] }, /^redis: no address is given$/],
   [{ redis: ['redis://a', 'redis://b'] }, /^redis: 2 servers can split into equal halves/],
+  [{ redis: ['redis://a', 'redis://A:6379', 'redis://b'] }, /^redis names one server twice/],
   [{ redis: ['http://x'] }, /^redis: the address has no known scheme/],
   [{ redis: ['rediss://x?ca=/none.pem'] }, /^redis: ca=\/none\.pem: /],
   [{ namespace: 'a b' }, /^namespace: 1 to 64 printable/],
@@ -110,7 +123,8 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ isHostInsecure: 'yes' }, /^isHostInsecure: true or false, not "yes"$/],
   [{ hostCa: 'ca.pem', isHostInsecure: true }, /^hostCa means nothing with isHostInsecure/],
   [{ tlsCerts: ['a.pem'] }, /^tlsKeys: there are 1 of tlsCerts and 0 of tlsKeys/],
-  [{ healthPath: 'health' }, /^healthPath: empty, or a path such as \/health, not "health"$/],
+  [{ healthPath: 'health' }, /^healthPath: empty, or a path such as \/health, without spaces and #, not "health"$/],
+  [{ healthPath: '/a#b' }, /^healthPath: .*, not "\/a#b"$/],
   [{ healthHost: 'app.example' }, /^healthHost needs healthPath$/],
   [{ healthExpect: [{ from: 300, to: 200 }] }, /^healthExpect: a list of \{ from, to \}/],
   [{ ejectTimeMs: 60_000 }, /^ejectTimeMs must not be longer than ejectMaxTimeMs$/],
@@ -131,7 +145,13 @@ test('what is wrong in the options of an agent or a fleet is refused likewise', 
     [agent(undefined), /^the options: an object, not missing$/],
     [agent({}), /^url: http:\/\/host:port or https:\/\/host:port, not missing$/],
     [agent({ url: '10.0.0.7:3000' }), /^url: .*, not "10\.0\.0\.7:3000"$/],
-    [agent({ url, interval: 1000 }), /^"interval" is not known; did you mean intervalMs\?$/],
+    [agent({ url, interval: 1000 }), /^"interval" is not known: it is intervalMs$/],
+    [agent({ url, cores: 2 }), /^"cores" is not known: it is coresLimit$/],
+    [agent({ url, listenAgentCheck: 2 }), /^"listenAgentCheck" is not known: it is agentCheck$/],
+    [() => startAgent({ url }, 5 as never), /^log: a function \(level, message, fields\), not 5$/],
+    [() => startAgent({ url }, null as never), /^log: a function .*, not null$/],
+    [() => startBalancer({ redis: [NO_REDIS] }, 'x' as never), /^log: a function .*, not "x"$/],
+    [() => startBalancer({ redis: [NO_REDIS] }, {} as never), /^log: a function .*, not \{\}$/],
     [agent({ url, intervalMs: 10 }), /^intervalMs: milliseconds, a whole number from 100 to 60000, not 10$/],
     [agent({ url, name: '../x' }), /^name: letters, digits/],
     [agent({ url, coresLimit: 0 }), /^coresLimit: a number above 0, not 0$/],
@@ -145,6 +165,15 @@ test('what is wrong in the options of an agent or a fleet is refused likewise', 
     [() => createLog('loud' as 'info', 'x'), /^level: one of debug, .*, not "loud"$/],
   ] as const)
     assert.match(await refusal(run), message);
+});
+
+test('the defaults and the list of algorithms cannot be changed', () => {
+  const parts: object[] = [DEFAULTS, ALGORITHMS];
+  for (const part of parts) {
+    assert.ok(Object.isFrozen(part), JSON.stringify(part));
+    parts.push(...Object.values(part).filter((value) => typeof value === 'object' && value !== null));
+  }
+  assert.ok(parts.length > 5);
 });
 
 test('an agent and a host have the origin of their URL, and an agent the name that follows from it', () => {
@@ -201,6 +230,8 @@ test('a balancer starts with part of a configuration, says where it listens, and
     },
   );
   try {
+    const fields = tableBelow(readPage('docs/library.md'), '## `startBalancer(options?, log?)`').flatMap(([cell = '']) => codeIn(cell));
+    assert.equal(Object.keys(started).toSorted(), fields.map((field) => field.replace('()', '')).toSorted());
     assert.equal([started.port, started.consolePort, started.role], [port, port + 1000, 'slave']);
     assert.ok(lines.includes('serving'));
     started.reloadTls();

@@ -180,6 +180,8 @@ test('what cannot be explained is reported, with exit code 1', () =>
       [[`${prefix('first')}-zz`], /^meercat: first gave no request the id [0-9a-f]{8}-zz$/],
       [[`${prefix('second')}-1`], /^meercat: second remembers no picks, since its access log is off/],
       [['00000000-1'], /^meercat: no balancer of the fleet test gave the id 00000000-1/],
+      [['CONNECT', '/'], /^meercat: first refuses such a request: MEERCAT_METHOD_NOT_ALLOWED, status 405, method "CONNECT"$/],
+      [['GET', '/#a'], /^meercat: first refuses such a request: MEERCAT_BAD_REQUEST, status 400, /],
       [['GET', '/', '--balancer', 'third'], /^meercat: no balancer third is in the fleet: it has first, second$/],
     ];
     for (const [args, says] of table) {

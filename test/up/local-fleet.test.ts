@@ -168,13 +168,18 @@ function withSmallFleet<T>(fn: (fleet: FleetProcess) => Promise<T>, options: Fle
   });
 }
 
-test('a signal during the start stops everything started so far, and it never reports ready', async () => {
-  for (const part of [/ demo-host /, / balancer /]) {
+test('a signal during the start stops everything started so far, also that of a terminal that is closed; those for a reload do nothing', async () => {
+  // Who closes the terminal means the whole fleet; a shell may send the signal once more.
+  for (const [part, signals] of [
+    [/ demo-host /, ['SIGTERM']],
+    [/ balancer /, ['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGHUP']],
+  ] as const) {
     await withSmallFleet(async (fleet) => {
       await fleet.member(part);
-      fleet.kill('SIGTERM');
+      for (const signal of signals) fleet.kill(signal);
       assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
       assert.equal(fleet.stdout, []);
+      assert.not.match(fleet.lines.join('\n'), /debugger/i);
     });
   }
 });

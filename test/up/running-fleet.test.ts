@@ -68,7 +68,7 @@ test('two fleets of one namespace are told as such, without their passwords; on 
         () => undefined,
         (thrown: unknown) => thrown as Error & { code: string },
       );
-      assert.is(error?.code, 'MEERCAT_NO_REDIS');
+      assert.is(error?.code, 'MEERCAT_SEVERAL_FLEETS');
       assert.match(error?.message ?? '', /several fleets .* namespace test: choose one with --redis redis:/);
       assert.match(error?.message ?? '', /127\.0\.0\.1:17002/);
       assert.not.match(error?.message ?? '', /secret/);

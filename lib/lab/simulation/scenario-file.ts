@@ -1,6 +1,5 @@
 // Parses a scenario's JSON: every field is validated and has a default, the value of the scenario `default`.
 
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { SECOND } from '../../clock.js';
 import { MeercatError, messageOf } from '../../errors.js';
@@ -17,6 +16,7 @@ import {
   SPREADS,
 } from './scenario.js';
 import { DEFAULT_SCENARIO, SCENARIOS } from './scenarios.js';
+import { readRegularFile } from '../../read-file.js';
 
 /** The capacity of the product's table. */
 const MAX_HOSTS = 16_384;
@@ -35,7 +35,7 @@ export function loadScenarioJson(nameOrFile: string): { readonly json: Readonly<
     );
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(nameOrFile, 'utf8'));
+    json = JSON.parse(readRegularFile(nameOrFile).toString('utf8'));
   } catch (error) {
     refuse(`scenario ${nameOrFile}: ${error instanceof SyntaxError ? `no JSON (${messageOf(error)})` : fileReason(error)}`);
   }

@@ -2,10 +2,10 @@
 // the start and at reloads, is all or nothing: no handshake ever sees a mix of old and new.
 
 import type { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
+import { readRegularFile } from '../../read-file.js';
 import { parseCertificates, readPrivateKey } from '../../pem.js';
 
 /** The certificates that are in use. */
@@ -72,9 +72,9 @@ function load(certFiles: readonly string[], keyFiles: readonly string[]): Loaded
 function loadPair(certFile: string, keyFile: string): { names: string[]; context: SecureContext } {
   const inCert = `--tls-cert ${certFile}`;
   const inKey = `--tls-key ${keyFile}`;
-  const cert = attempt(inCert, () => readFileSync(certFile));
+  const cert = attempt(inCert, () => readRegularFile(certFile));
   const [leaf] = attempt(inCert, () => parseCertificates(cert.toString('latin1'))) as [X509Certificate];
-  const key = attempt(inKey, () => readFileSync(keyFile));
+  const key = attempt(inKey, () => readRegularFile(keyFile));
   const privateKey = attempt(inKey, () => readPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) throw badConfig(`${inKey}: not the key of the first certificate in ${certFile}`);
   const context = attempt(inCert, () => createSecureContext({ ...RULES, cert, key }));

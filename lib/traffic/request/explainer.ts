@@ -10,6 +10,9 @@ import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
+import { ANSWERS } from '../wire/answers.js';
+import { whyRefused } from '../wire/refusal-reasons.js';
+import { type HeadRules, isRefusal, readRequestHead } from '../wire/request-head.js';
 import { type KeptFailures, FailureLog } from '../log/failure-log.js';
 import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
@@ -27,6 +30,8 @@ export interface ExplainerOptions {
   readonly columns: TableColumns;
   readonly random: Random;
   readonly clock: Clock;
+  /** What requests are refused by. */
+  readonly rules: HeadRules;
 }
 
 /** Answers for one balancer. */
@@ -71,8 +76,10 @@ export class Explainer {
   }
 
   #dryRun(method: string, target: string): Explanation {
-    const { context, random, clock } = this.#options;
+    const { context, random, clock, rules } = this.#options;
     const { classes, costs, policy } = context;
+    const refused = refusalOf(method, target, rules);
+    if (refused !== undefined) return this.#readFailed({ atMs: clock(), className: '', ...refused }, null);
     const classId = classes.idOf(method, target);
     const cost = expectedCost(costs, classId);
     const nowMs = clock();
@@ -105,8 +112,8 @@ export class Explainer {
     };
   }
 
-  /** A failed request whose picks are forgotten: failures are kept longer. */
-  #readFailed({ atMs, className, code, failures }: KeptFailures, id: string): Explanation {
+  /** A failed request without picks: they are forgotten, as failures are kept longer, or there were none. */
+  #readFailed({ atMs, className, code, failures }: KeptFailures, id: string | null): Explanation {
     return { id, at: this.#timeOf(atMs), className, costMs: 0, isCostKnown: false, picks: [], code, failures };
   }
 
@@ -118,4 +125,13 @@ export class Explainer {
     const host = this.#hosts[slot];
     return host === undefined || host.sinceMs > atMs ? null : host.name;
   };
+}
+
+/** Why a request with this method and target, and with nothing else that is wrong, is refused; undefined if it is not. */
+function refusalOf(method: string, target: string, rules: HeadRules): Pick<KeptFailures, 'code' | 'failures'> | undefined {
+  const head = `${method} ${target} HTTP/1.1\r\nHost: why\r\n\r\n`;
+  const read = readRequestHead(head, rules);
+  if (!isRefusal(read)) return undefined;
+  const reason = `status ${ANSWERS[read.code].status}, ${whyRefused(read, head, rules)}`;
+  return { code: read.code, failures: [{ attempt: 0, host: null, outcome: 'refused', reason }] };
 }

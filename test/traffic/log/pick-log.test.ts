@@ -3,7 +3,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Explanation, WhyAnswer } from '../../../lib/explanation.js';
+import { DEFAULTS } from '../../../lib/config/config.js';
 import { LOOK } from '../../../lib/model.js';
+import { decodeAnswer, encodeAnswer } from '../../../lib/redis/why-message.js';
 import { createPolicy } from '../../../lib/routing/policy.js';
 import { Random } from '../../../lib/routing/random.js';
 import { createPickLog, Explainer } from '../../../lib/traffic/request/explainer.js';
@@ -97,7 +99,7 @@ async function withExplainer(
       ids: { log, failures: new FailureLog(4), prefix: '0123abcd' },
       policy: createPolicy('least-request', new Random(1), log),
     };
-    const explainer = new Explainer({ context, columns: stage.columns, random: new Random(2), clock: () => nowMs++ });
+    const explainer = new Explainer({ context, columns: stage.columns, random: new Random(2), clock: () => nowMs++, rules: DEFAULTS });
     for (const slot of [0, 1]) {
       const host = { slot, name: `h${slot}`, url: `http://h${slot}:80` };
       stage.pool.add(host);
@@ -191,7 +193,7 @@ test('a host that took over a slot is not named for the previous host of the slo
     assert.match(explained(explainer.answer({ id: '0123abcd-2' })).picks[0]?.picked ?? '', /^new[01]$/);
   }));
 
-test('a dry run needs no access log, counts nothing, starts nothing, and does not advance round-robin', () => {
+test('a dry run needs no access log, counts nothing, starts nothing, does not advance round-robin, and picks none for what is refused', () => {
   const stage = buildTrafficStage(() => 1000);
   try {
     for (const slot of [0, 1, 2]) {
@@ -199,7 +201,13 @@ test('a dry run needs no access log, counts nothing, starts nothing, and does no
       stage.columns.lists[0][1 + slot] = slot;
     }
     stage.columns.lists[0][0] = 3;
-    const explainer = new Explainer({ context: stage.context, columns: stage.columns, random: new Random(2), clock: () => 1000 });
+    const explainer = new Explainer({
+      context: stage.context,
+      columns: stage.columns,
+      random: new Random(2),
+      clock: () => 1000,
+      rules: DEFAULTS,
+    });
     for (const slot of [0, 1, 2]) explainer.hostCame({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
     const turn = (): number => stage.context.policy.pick(stage.context.view, 1000, -1, 1);
     const first = turn();
@@ -207,6 +215,19 @@ test('a dry run needs no access log, counts nothing, starts nothing, and does no
     assert.is(turn(), (first + 1) % 3);
     assert.equal([stage.counts(), stage.inflight()], [{}, 0]);
     assert.is(explainer.answer({ id: '0123abcd-1' }).status, 'log-off');
+    for (const [method, target, code, reason] of [
+      ['CONNECT', '/', 'MEERCAT_METHOD_NOT_ALLOWED', 'status 405, method "CONNECT"'],
+      ['TRACE', '/', 'MEERCAT_METHOD_NOT_ALLOWED', 'status 405, method "TRACE"'],
+      ['GET', '/#a', 'MEERCAT_BAD_REQUEST', /^status 400, .*#/],
+      ['GET', `/${'x'.repeat(1400)}`, 'MEERCAT_URL_TOO_LONG', /^status 414, /],
+    ] as const) {
+      const rules = { ...DEFAULTS, maxUrlSize: 1024 };
+      const strict = new Explainer({ context: stage.context, columns: stage.columns, random: new Random(2), clock: () => 1000, rules });
+      const told = explained(strict.answer({ method, target }));
+      assert.equal([told.picks, told.code, told.failures.length], [[], code, 1]);
+      assert.match(told.failures[0]?.reason ?? '', reason);
+      assert.ok(decodeAnswer(encodeAnswer({ status: 'explained', explanation: told })).ok);
+    }
     stage.columns.lists[0][0] = 0;
     assert.is(explained(explainer.answer({ method: 'GET', target: '/' })).picks[0]?.end, 'none');
   } finally {
