@@ -16,7 +16,7 @@ export function readRegularFile(file: string, maxBytes: number = MAX_PEM_BYTES):
   try {
     const stats = fstatSync(descriptor);
     if (stats.isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' });
-    if (!stats.isFile()) throw new Error('it is no regular file');
+    if (!stats.isFile()) throw new Error('it is not a regular file');
     // Read, not believed: files of /proc have the size 0, and a file can grow.
     const content = Buffer.alloc(maxBytes + 1);
     let length = 0;

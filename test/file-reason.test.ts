@@ -44,7 +44,7 @@ async function areRefused(cases: readonly Case[]): Promise<void> {
   }
 }
 
-test('what is no regular file, or too large, is refused at once by every flag that names a file to read', () =>
+test('what is not a regular file, or too large, is refused at once by every flag that names a file to read', () =>
   withCertificates(({ dir, certFile, keyFile }) => {
     const [fifo, large] = [join(dir, 'fifo'), join(dir, 'large')];
     execFileSync('mkfifo', [fifo]);
@@ -62,9 +62,9 @@ test('what is no regular file, or too large, is refused at once by every flag th
     ];
     for (const [flag, limit, read] of readers)
       for (const [file, reason] of [
-        ['/dev/null', 'it is no regular file'],
-        [fifo, 'it is no regular file'],
-        ['/dev/zero', 'it is no regular file'],
+        ['/dev/null', 'it is not a regular file'],
+        [fifo, 'it is not a regular file'],
+        ['/dev/zero', 'it is not a regular file'],
         [large, `it is larger than ${limit}`],
         [dir, 'it is a directory, not a file'],
       ] as const)

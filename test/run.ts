@@ -46,7 +46,7 @@ function report(name: string, result: FileResult): void {
 const LONGEST = ['chaos/chaos.long', 'lab/policies.long', 'up/local-fleet', 'restart', 'up/process-group', 'fleet/own-name', 'cli'];
 
 /** Files that run at once, per core: tests wait most of their time. A long one measures, and needs a core for itself. */
-const TESTS_PER_CORE = 3;
+const TESTS_PER_CORE = 4;
 const LONG_SUFFIX = '.long.js';
 
 /** What these files test is the state of a whole process: they run alone in theirs. */

@@ -240,7 +240,7 @@ test('an unusable --host-ca file is reported before anything is started', () =>
     for (const [file, reason] of [
       [`${dir}/none.pem`, 'there is no such file'],
       [dir, 'it is a directory, not a file'],
-      ['/dev/null', 'no certificate in PEM form'],
+      ['/dev/null', 'it is not a regular file'],
     ] as const) {
       const error = await withBalancer({ hostCa: file }, () => undefined).then(
         () => null,
