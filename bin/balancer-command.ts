@@ -37,7 +37,7 @@ separated by spaces.
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
 SIGTERM makes /.meercat/ready say 503, gives mastership to the next balancer, goes on accepting for
 --drain-delay, and then finishes what is in flight; a second one forces.
-SIGHUP reads the files of --tls-cert and --tls-key anew; SIGUSR2 opens the access log anew.
+SIGHUP reloads the files of --tls-cert and --tls-key; SIGUSR2 reopens the access log.
 
 With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
 again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
@@ -132,7 +132,7 @@ async function startServing(config: BalancerConfig, shutdown: Shutdown, log: Log
       try {
         started.reloadTls();
       } catch (error) {
-        log('error', 'the certificates could not be read anew: the old ones stay', { reason: messageOf(error) });
+        log('error', 'the certificates could not be reloaded: the old ones stay', { reason: messageOf(error) });
       }
     }),
     reopenLogs: withBalancer((started) => started.reopenLogs()),

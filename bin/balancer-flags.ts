@@ -105,7 +105,7 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
       {
         field: 'tlsCerts',
         flags: '--tls-cert <file>',
-        help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; read anew on SIGHUP; repeatable',
+        help: 'a PEM certificate with its chain: clients speak TLS; chosen by server name, the first one is the default; reloaded on SIGHUP; repeatable',
         shown: '',
         isRepeatable: true,
       },

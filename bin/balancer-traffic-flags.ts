@@ -143,7 +143,7 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
       {
         field: 'accessLogFile',
         flags: '--access-log-file <file>',
-        help: 'where they go (default: standard output); opened anew on SIGUSR2',
+        help: 'where they go (default: standard output); reopened on SIGUSR2',
         shown: '',
       },
       { field: 'logLevel', flags: '--log-level <level>', help: LOG_LEVELS.join(', '), shown: DEFAULTS.logLevel, parse: parseLogLevel },

@@ -100,7 +100,7 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
 and then in words why that host. A host that is down, drained or ejected can't be picked.
 
 A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
-random anew, as each request does: the next one may go elsewhere.
+random again, as each request does: the next one may go elsewhere.
 
 ${JSON_ERRORS}
 ${helpEnd('0 told; 1 no such request (any more), it would be refused, nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,

@@ -292,7 +292,7 @@ export async function startBalancer(
     reloadTls() {
       if (tls === undefined) return;
       tls.reload();
-      log('info', 'the certificates were read anew', {});
+      log('info', 'the certificates were reloaded', {});
     },
     reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),

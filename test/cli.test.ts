@@ -1,4 +1,4 @@
-// The command line as people meet it: help that teaches, wrong usage that is told in one line (exit code 2), what
+// The command line as people meet it: help that teaches, wrong usage that takes one line (exit code 2), what
 // can't be done in one line (exit code 1), flags before the environment. Real processes, but for the long lists of
 // wrong values; no line may hold a secret.
 
@@ -269,7 +269,7 @@ test('a Redis that is not there is one line from `status` and `up`, and exit cod
   ]);
 });
 
-test('a password that is wrong or missing is told at once, and no password is ever printed', () =>
+test('a password that is wrong or missing is reported at once, and no password is ever printed', () =>
   withRedis({ args: ['--requirepass', 'right-secret'] }, async ({ port }) => {
     const clients = await freePortsInRow(1);
     const address = (credentials: string): string => `redis://${credentials}127.0.0.1:${port}`;

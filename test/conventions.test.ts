@@ -253,7 +253,7 @@ for (const files of NO_CIRCLES) {
   });
 }
 
-test('a circle is told from end to end, and two circles are two', () => {
+test('a circle is shown from end to end, and two circles are two', () => {
   const [a, b, c] = ["\nimport './b.js';", "import './c.js';\nimport './a.js';", "import './b.js';"].map((text, i) => ({
     path: `lib/${'abc'[i]}.ts`,
     text,
@@ -287,7 +287,7 @@ test('every check has an example that it refuses and one that it lets pass', () 
   }
 });
 
-test('code, comments and texts are told apart', () => {
+test('code, comments and texts are distinguished', () => {
   const text = 'a(/[/"]/g); // "c"\nb = `x ${d + `y ${e}`} z`; f = g / h / i; /* j\n */ k = \'l // m\';';
   const { code, comments } = viewsOf(text);
   assert.is(code.length, text.length);

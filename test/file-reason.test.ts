@@ -79,7 +79,7 @@ test('what is not a regular file, or too large, is refused at once by every flag
     openTlsContexts([certFile.replace(dir, folder)], [keyFile.replace(dir, folder)]);
   }));
 
-test('a file that is missing, or a directory, is told under the flag or variable that names it', () =>
+test('a file that is missing, or a directory, is reported under the flag or variable that names it', () =>
   withCertificates(({ dir, certFile, keyFile }) => {
     const none = join(dir, 'none');
     const missing = 'there is no such file';
@@ -118,7 +118,7 @@ test('a file that is missing, or a directory, is told under the flag or variable
     ]);
   }));
 
-test('what is wrong with a key or a certificate is told', () =>
+test('the message says what is wrong with a key or a certificate', () =>
   withCertificates(({ dir, certFile, keyFile, key, issue }) => {
     const file = (name: string, text: string): string => {
       writeFileSync(join(dir, name), text);
@@ -150,7 +150,7 @@ test('what is wrong with a key or a certificate is told', () =>
 
 const asNobody = process.getuid?.() === 0 ? test : test.skip;
 
-asNobody('a file that this user may not read is told with the user', () =>
+asNobody('a file that this user may not read is reported with the user', () =>
   withCertificates(({ dir, certFile, keyFile }) => {
     mkdirSync(join(dir, 'sub'));
     for (const each of [dir, certFile]) chmodSync(each, 0o755);

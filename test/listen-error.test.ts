@@ -47,7 +47,7 @@ const LOW = ['81', '82', '83'] as const;
 // Other users can be had by root alone, and on some machines each may listen on every port.
 const asNobody = process.getuid?.() === 0 && firstFreePort > Number(LOW.at(-1)) ? test : test.skip;
 
-asNobody('a plain user that asks for a port below 1024 is told what it takes', () =>
+asNobody('a plain user that asks for a port below 1024 learns what it takes', () =>
   inLanes(
     [
       [['balancer', '--redis', NO_REDIS, '--bind', '127.0.0.1', '--port', LOW[0]], '--port'],
@@ -67,7 +67,7 @@ asNobody('a plain user that asks for a port below 1024 is told what it takes', (
   ),
 );
 
-test('a port that `up` needs and another has is told with what it is for', async () => {
+test('a port that `up` needs and another has is named with what it is for', async () => {
   const port = await freePortsInRow(1);
   await withPortTaken(port + 1000, async () => {
     const { code, stderr } = await meercat(['up', '--balancers', '1', '--port', String(port), '--redis', NO_REDIS]);

@@ -145,7 +145,7 @@ test('a FIFO without a reader blocks nothing; a late reader gets whole lines in 
     assert.ok(performance.now() - started < 15_000, `took ${performance.now() - started} ms`);
     assert.ok(dropped > 0, 'some were dropped');
     assert.ok(process.memoryUsage.rss() - before < 64 << 20, 'memory is bounded');
-    assert.equal(health, ['slow'], 'told once');
+    assert.equal(health, ['slow'], 'once');
 
     const reader = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {

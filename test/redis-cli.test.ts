@@ -1,5 +1,5 @@
 // What a person pastes while `meercat up` runs reaches the Redis of that fleet and no other: the lines of the README, those
-// on the screen, and the commands that are told no Redis. Beside the fleet stands a Redis that must not hear any of it.
+// on the screen, and the commands without a named Redis. Beside the fleet stands a Redis that must not hear any of it.
 
 import { chmod, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';

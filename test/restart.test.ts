@@ -110,7 +110,7 @@ async function restartsUnderLoad({ fleet, url, client, port }: Running): Promise
       assert.ok(told.restarted.every(({ since }) => Date.parse(since) > 0) && told.seconds > 0);
 
       assert.equal(await ended(command, BUSY_MS), { code: 0, signal: null }, command.lines.join('\n'));
-      // The seconds are told by an event; on a machine that is too slow for it, it is seen before in Redis.
+      // The seconds come with an event; on a slow machine Redis shows the restart before that.
       const lines = [
         /^meercat up: 2 balancers, one after the other$/,
         /^meercat up: ignored: one is under way already$/,
@@ -203,7 +203,7 @@ test('without a `meercat up` it fails after five seconds with advice', () =>
     }
   }));
 
-test('what lost events would have told is read from Redis: each balancer that is another one, and that all are', () =>
+test('a step whose event is lost is read from Redis: each balancer that is another one, and that all are', () =>
   withRedisClient(async ({ url, client }) => {
     const beat = (name: string, since: string): Promise<unknown> =>
       client.hset(`meercat:balancer:${name}`, 'role', 'slave', 'url', 'http://127.0.0.1:1', 'since', since);
@@ -216,7 +216,7 @@ test('what lost events would have told is read from Redis: each balancer that is
     const tell = (kind: 'restart-began' | 'restart-ended', name: string, detail: string): Promise<unknown> =>
       client.publish('meercat:events', encodeEvent({ kind, name, detail }, new Date()));
     await tell('restart-began', 'fleet', '2 balancers, one after the other');
-    await tell('restart-began', 'b1', 'told to stop');
+    await tell('restart-began', 'b1', 'stopping');
     await beat('b1', '2026-11-24T17:00:00.000Z');
     await until(() => lines.includes('b1 serves again'), { what: 'b1 to be seen' });
     // Late, it is no news.

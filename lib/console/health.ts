@@ -5,7 +5,7 @@ import type { Role, Stamp } from '../model.js';
 import { type ReadinessFacts, readinessOf } from './readiness.js';
 import type { Page } from './server.js';
 
-/** How a balancer stands, read anew for each request. */
+/** How a balancer stands, read at each request. */
 export interface HealthFacts extends ReadinessFacts {
   readonly name: string;
   readonly role: Role;

@@ -166,7 +166,7 @@ class Looker {
       if (this.#ended.has(name)) return false;
       if (this.#before.has(name)) this.#ended.add(name);
     } else if (kind === 'restart-began' && this.#ended.delete(name)) {
-      // It had been started anew for another reason.
+      // It had been restarted for another reason.
       this.#before.set(name, this.#last.get(name) ?? '');
       this.#newSinceMs.delete(name);
     }

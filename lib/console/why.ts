@@ -114,7 +114,7 @@ async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, w
     if (found !== undefined) return found.name;
     throw new MeercatError(
       'MEERCAT_UNKNOWN_REQUEST',
-      `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was started anew since, or is of another --namespace`,
+      `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was restarted since, or is of another --namespace`,
     );
   }
   const name = wanted ?? balancers.find((each) => each.name === master)?.name ?? first.name;

@@ -22,7 +22,7 @@ export interface OwnChecksOptions {
 /** The health checks of one balancer; idle until they begin. */
 export class OwnChecks {
   readonly #options: OwnChecksOptions;
-  /** By name and address: a host that has moved is checked anew. */
+  /** By name and address: a host that has moved is checked again. */
   readonly #checked = new Map<string, Checked>();
   #checks: HostChecks | undefined;
 

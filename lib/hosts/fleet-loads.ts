@@ -104,7 +104,7 @@ export class FleetLoads {
       this.#balancers.set(message.balancer, balancer);
     }
     // A duplicate or late message adds nothing. A balancer of an earlier version whose clock was set back may restart
-    // with a lower seq; it expires after a while and is then accepted anew.
+    // with a lower seq; it expires after a while and is then accepted again.
     if (message.seq <= balancer.seq) return changed;
     balancer.heardAtMs = nowMs;
     // A lost message may have changed hosts that are not in this one: acknowledge nothing until a full one arrives.

@@ -21,7 +21,7 @@ import { type RobustFit, type RobustProblem, fitRobust, searchStart } from './ro
 import { MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
 
 const FIT_EVERY_MS = 5000;
-/** Interval at which good starts are searched anew instead of continuing from the last fit; shorter at first. */
+/** Interval at which good starts are searched again instead of continuing from the last fit; shorter at first. */
 const SEARCH_EVERY_MS = 30_000;
 const SEARCH_FIRST_MS = 10_000;
 /** Each search takes about 5 ms with 20 classes. */

@@ -1,5 +1,5 @@
 // Connections to Redis, made so that nothing ever waits for one: no offline queue, no resending of what
-// timed out, a ceiling on every wait, and reconnecting for ever at a bounded pace.
+// timed out, a ceiling on every wait, and reconnecting forever at a bounded pace.
 
 import type { Endpoint, RedisAddress } from './address.js';
 import { explainFailures } from './cluster.js';
@@ -55,7 +55,7 @@ export function untilReady(client: Commands, timeoutMs: number): Promise<void> {
 }
 
 /**
- * Subscribes to channels. `onReady` comes after Redis has confirmed the subscription, each time anew:
+ * Subscribes to channels. `onReady` comes after Redis has confirmed the subscription, after every reconnect:
  * then is the moment to read the snapshot.
  */
 export function openSubscription(

@@ -4,6 +4,7 @@
 import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
+import { replyAt } from './replies.js';
 import { isName, originOf } from './names.js';
 import { parseSettings } from './settings.js';
 import { MAX_TERM, parseTerm } from './term.js';
@@ -59,7 +60,8 @@ export interface FleetView {
 
 /** Maximum rows read: more would not help a reader, but would load Redis. */
 const MAX_ROWS = 20_000;
-const BATCH = 1000;
+/** Hashes per round trip: the whole reply must arrive within the timeout of one command, on a slow machine too. */
+const BATCH = 100;
 
 /** Reads the fleet from Redis. Rejects if it is unreachable. */
 export async function readFleet(client: Commands, keys: Keys): Promise<FleetView> {
@@ -119,11 +121,11 @@ async function readHashes(client: Commands, names: readonly string[], keyOf: (na
     const pipeline = client.pipeline();
     for (const name of batch) pipeline.hgetall(keyOf(name));
     // oxlint-disable-next-line no-await-in-loop -- sequential batches, to limit the load on Redis
-    const replies = (await pipeline.exec()) ?? [];
+    const replies = await pipeline.exec();
     for (const [index, name] of batch.entries()) {
-      const [error, hash] = replies[index] ?? [new Error('no reply'), null];
+      const hash = replyAt(replies, index) as Hash | null;
       // An expired hash means that the host is gone; a key of another type is not ours.
-      if (error === null && Object.keys(hash as Hash).length > 0) found.push([name, hash as Hash]);
+      if (hash !== null && Object.keys(hash).length > 0) found.push([name, hash]);
     }
   }
   return found;

@@ -3,6 +3,7 @@
 import type { WhyAnswer } from '../explanation.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
+import { replyAt } from './replies.js';
 import { isName } from './names.js';
 import { encodeAnswer } from './why-message.js';
 
@@ -37,10 +38,10 @@ export async function readAsked(
   const names = order.filter(isName);
   const pipeline = client.pipeline();
   for (const name of names) pipeline.hget(keys.balancer(name), 'instance');
-  const replies = (await pipeline.exec()) ?? [];
+  const replies = await pipeline.exec();
   const balancers = names.flatMap((name, index) => {
-    const [error, instance] = replies[index] ?? [new Error('no reply'), null];
-    return error === null && typeof instance === 'string' ? [{ name, instance }] : [];
+    const instance = replyAt(replies, index);
+    return typeof instance === 'string' ? [{ name, instance }] : [];
   });
   return { balancers, master };
 }

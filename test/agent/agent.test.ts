@@ -171,10 +171,10 @@ test('after Redis goes down and comes back, reports continue; each change is log
         await until(isKnown, { timeoutMs: 10_000, what: 'the host' });
         for (let round = 1; round <= 2; round++) {
           await redis.kill();
-          await until(() => troubles(agent).length === round, { what: 'the loss to be told' });
+          await until(() => troubles(agent).length === round, { what: 'the loss in the log' });
           await redis.restart();
           await until(isKnown, { timeoutMs: 10_000, what: 'the host to be known again' });
-          await until(() => logOf(agent).length >= 2 + 2 * round, { what: 'the return to be told' });
+          await until(() => logOf(agent).length >= 2 + 2 * round, { what: 'the return in the log' });
         }
         const lines = logOf(agent).map(({ msg }) => msg);
         assert.equal(lines, [

@@ -374,7 +374,7 @@ test('statuses are codes and ranges, and are written as they are read', () => {
   }
 });
 
-test('algorithms and log levels are told by their names alone', () => {
+test('algorithms and log levels are known by their names alone', () => {
   assert.is(parseAlgorithm('round-robin'), 'round-robin');
   assert.is(parseAlgorithm('adaptive'), 'adaptive');
   for (const text of ['', 'random', 'Resource', 'round_robin', 'constructor']) {

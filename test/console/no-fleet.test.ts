@@ -45,7 +45,7 @@ test('so is the error of a Redis that is not there; wrong usage prints nothing o
   assert.equal([wrong.code, wrong.stdout], [2, '']);
 });
 
-test('a fleet that has ended is told from one that never was, with what is left of it', () =>
+test('a fleet that has ended is distinguished from one that never was, with what is left of it', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await client.set('nope:term', '7');

@@ -1,4 +1,4 @@
-// `meercat status` against a real Redis: once, as JSON, again and again until it is told to stop, and what it says
+// `meercat status` against a real Redis: once, as JSON, repeatedly until it is stopped, and what it says
 // when Redis goes. The rows are written here as the fleet writes them.
 
 import { getEventListeners } from 'node:events';
@@ -172,7 +172,7 @@ test('once, a Redis that hangs is given up with one line and exit code 1', () =>
     assert.match(stderr, /^meercat: Redis at redis:\/\/127\.0\.0\.1:\d+ can't be used: [^\n]+; check --redis$/);
   }));
 
-test('keys of another type are told as what they are, not as a fault of the program', () =>
+test('keys of another type are named as what they are, not as a fault of the program', () =>
   withRedis(({ url }) =>
     withClients([url], async (client) => {
       await client.set('meercat:balancers', 'garbage');

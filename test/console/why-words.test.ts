@@ -165,7 +165,7 @@ test('a request is printed with a table, ages and words', () => {
   ]);
 });
 
-test('a dry run is called one, and what was refused before a pick is told', () => {
+test('a dry run is called one, and what was refused before a pick is explained', () => {
   const explanation = {
     id: null,
     at: '2026-11-24T21:00:00.000Z',
@@ -182,7 +182,7 @@ test('a dry run is called one, and what was refused before a pick is told', () =
   assert.match(renderWhy('b1', { id: '0123abcd-1' }, { status: 'unpicked' }, 0), /^request 0123abcd-1 on b1\nno host was picked for it/);
 });
 
-test('a request that failed is told with its tries, and one that was refused in three lines', () => {
+test('a request that failed is explained with its tries, and one that was refused in three lines', () => {
   const at = '2026-11-24T21:00:00.000Z';
   const failed = { id: '0123abcd-1f', at, className: 'GET /work', costMs: 0, isCostKnown: false, picks: [] };
   const print = (fields: Pick<Explanation, 'code' | 'failures'> & Partial<Explanation>): string =>

@@ -204,7 +204,7 @@ test('meercat-ready says whether one of several balancers is ready', async () =>
   );
 });
 
-/** A birdc that writes down what it is told; it fails as long as the file `broken` is there. */
+/** A birdc that logs its arguments; it fails as long as the file `broken` is there. */
 async function layBirdc(dir: string): Promise<() => Promise<string[]>> {
   const record = join(dir, 'record');
   await writeFile(record, '');

@@ -182,7 +182,7 @@ test('pods find Redis by its Sentinels, serve through the loss of its master, an
         });
         assert.is((await run('status')).hosts.length, 1, 'the command finds the new master');
 
-        // The pod has left its Service during preStop; then it is told to stop, and says so to whoever asks.
+        // The pod has left its Service during preStop; then SIGTERM makes it say so.
         b1.kill();
         await until(async () => (await httpProbe(balancer, 'readinessProbe', first.console)) === 503, { what: 'ready to say 503' });
         assert.is((await ask(Number(first.port))).status, 200, 'still served');

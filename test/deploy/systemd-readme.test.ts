@@ -1,5 +1,5 @@
 // The commands of deploy/systemd/README.md: what they install is there, and the loop that restarts one instance after
-// the other waits for each. systemctl is a stand-in that writes down what it is told; the consoles are asked for real.
+// the other waits for each. systemctl is a stand-in that logs its arguments; the consoles are asked for real.
 
 import { existsSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
@@ -46,7 +46,7 @@ test('each file that names its place is installed there', async () => {
   assert.ok(named > 1, `${named} files name their place`);
 });
 
-/** Runs the loop with two instances; `broken` is the port of one that does not start again. Gives what systemctl was told to restart. */
+/** Runs the loop with two instances; `broken` is the port of one that does not start again. Returns what systemctl was asked to restart. */
 async function roll(ports: readonly number[], broken?: number): Promise<{ readonly run: ToolRun; readonly restarted: readonly string[] }> {
   return withTempDir(async (dir) => {
     const units = ports.map((port) => `meercat@${port}.service loaded active running Meercat`).join('\\n');

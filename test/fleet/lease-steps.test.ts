@@ -143,7 +143,7 @@ test('a balancer that knows no term does not found term 1 until others had the t
   for (const event of [{ type: 'redis-ready' }, { type: 'term-seen', term: 9, mastership: OTHER }] as const) {
     const { state } = step(missing.state, event, 1500);
     const [again] = claimAt(state, Math.max(state.wakeAtMs, 2020)).effects;
-    assert.is(again?.type === 'take-term' && again.mayFound, false, `after ${event.type} the time begins anew`);
+    assert.is(again?.type === 'take-term' && again.mayFound, false, `after ${event.type} the time starts over`);
   }
 });
 

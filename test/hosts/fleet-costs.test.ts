@@ -22,7 +22,7 @@ test('a class with known durations only is estimated from them, and the growth o
   assert.ok((costMs as number) > 0 && (costMs as number) <= 20, String(costMs));
   assert.is(growth, costMs, 'before, every request counted as 1 ms');
   assert.is(moved, 0, 'with one class none is dearer beside others');
-  assert.is(costs.takeChange(), null, 'it is told once');
+  assert.is(costs.takeChange(), null, 'once');
 });
 
 test('the fraction of work attributed to wrong classes is reported', () => {

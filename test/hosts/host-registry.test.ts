@@ -448,7 +448,7 @@ test("the fleet's requests in flight and rates are in the rows, and changes of l
   );
   assert.is(registry.row('h', 500)?.inflight, 5);
   assert.equal([...registry.tick(1000)], ['h']);
-  assert.is(registry.hasChanges, false, 'a rate is for people: it is stored, and no balancer is told');
+  assert.is(registry.hasChanges, false, 'a rate is for people: it is stored, and not sent to balancers');
   assert.is(registry.row('h', 1000)?.fleetRps, 50);
   registry.onLoad(load({}, [hostLoad('unknown', 5, 100)]), 1000);
   const unknown = registry.takeChanges(1000);

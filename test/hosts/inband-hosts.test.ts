@@ -84,7 +84,7 @@ test("an agent's figures take precedence; once it is silent, in-band figures are
   assert.is(registry.row('s', 5000)?.state, 'silent');
   assert.is(registry.onReport(inband(), 5500), 'taken');
   assert.equal([registry.row('s', 5500)?.cpu, registry.row('s', 5500)?.ageMs, registry.row('s', 5500)?.state], [0.5, 0, 'silent']);
-  assert.is(registry.row('s', 5500)?.cores, 4, 'cores that an agent told are kept');
+  assert.is(registry.row('s', 5500)?.cores, 4, 'cores that an agent reported are kept');
   registry.onReport(agent(), 6000);
   assert.equal([registry.row('s', 6000)?.cpu, registry.row('s', 6000)?.state], [0.1, 'up']);
 });

@@ -52,13 +52,13 @@ async function underLoad(url: string, fn: () => Promise<void>): Promise<{ sent: 
 }
 
 /** A subscription, with its events and its messages. */
-async function withChannel(url: string, fn: (told: string[], got: string[]) => Promise<void>): Promise<void> {
-  const told: string[] = [];
+async function withChannel(url: string, fn: (heard: string[], got: string[]) => Promise<void>): Promise<void> {
+  const heard: string[] = [];
   const got: string[] = [];
-  const events = { onReady: () => void told.push('ready'), onLost: () => void told.push('lost') };
+  const events = { onReady: () => void heard.push('ready'), onLost: () => void heard.push('lost') };
   const subscription = openSubscription(parseRedisAddress(url), ['channel'], (_channel, text) => got.push(text), events);
   try {
-    await fn(told, got);
+    await fn(heard, got);
   } finally {
     subscription.close();
   }
@@ -75,7 +75,7 @@ for (const [how, isKilled] of [
 ] as const) {
   test(`a fleet follows a failover ${how}, and no request fails`, () =>
     withSentinel((group) =>
-      withChannel(group.url, (told, got) =>
+      withChannel(group.url, (heard, got) =>
         withServer(
           (_request, response) => void response.end('hello'),
           (host) => {
@@ -96,7 +96,7 @@ for (const [how, isKilled] of [
               `${host.url},name=h1`,
             ];
             return withMeercat(['balancer', ...flags], async (child) => {
-              await until(() => told.length === 1, { what: 'the subscription' });
+              await until(() => heard.length === 1, { what: 'the subscription' });
               const url = await urlOf(child);
               await until(() => logOf(child).some(({ msg }) => msg === 'this balancer is master'), { what: 'the first mastership' });
               const before = await statusOf(group.url);
@@ -129,7 +129,7 @@ for (const [how, isKilled] of [
                 });
               });
               // A client that reconnects before the Sentinels' announcement reconnects once more.
-              assert.match(told.join(' '), /^ready( lost ready){1,2}$/);
+              assert.match(heard.join(' '), /^ready( lost ready){1,2}$/);
               assert.ok(sent > 20, `${sent} requests`);
               assert.is(failed, 0, `${failed} of ${sent} requests`);
 
@@ -150,7 +150,7 @@ for (const [how, isKilled] of [
     ));
 }
 
-test('a client told to reconnect while it queries the Sentinels keeps querying; one told to end ends', async () => {
+test('a client that must reconnect while it queries the Sentinels keeps querying; one that must end ends', async () => {
   const port = await freePort();
   const client = openCommands(parseRedisAddress(`redis+sentinel://127.0.0.1:${port}/mymaster`));
   await until(() => client.status === 'connecting');

@@ -16,13 +16,13 @@ import { areReady, withClients } from '../support/redis-client.js';
 const test = suite('connections to redis');
 
 /** The events of a connection, in order; reasons after `lost: `. */
-function listen(): { told: string[]; events: { onReady(): void; onLost(reason: string): void } } {
-  const told: string[] = [];
-  return { told, events: { onReady: () => void told.push('ready'), onLost: (reason) => void told.push(`lost: ${reason}`) } };
+function listen(): { heard: string[]; events: { onReady(): void; onLost(reason: string): void } } {
+  const heard: string[] = [];
+  return { heard, events: { onReady: () => void heard.push('ready'), onLost: (reason) => void heard.push(`lost: ${reason}`) } };
 }
 
-const has = (told: readonly string[], count: number): Promise<true> =>
-  until(() => told.length >= count || undefined, { timeoutMs: 10_000, what: () => `${count} events, not ${told.join(', ')}` });
+const has = (heard: readonly string[], count: number): Promise<true> =>
+  until(() => heard.length >= count || undefined, { timeoutMs: 10_000, what: () => `${count} events, not ${heard.join(', ')}` });
 
 async function reasonFor(url: string, timeoutMs = 5000): Promise<string> {
   const outcome = await connectOnce(parseRedisAddress(url), timeoutMs).catch((error: Error) => error);
@@ -88,19 +88,19 @@ test('an unreachable address fails at the deadline, with the reason', async () =
 
 test('each loss and each return is reported once, however many attempts lie between', () =>
   withRedis(async (redis) => {
-    const { told, events } = listen();
+    const { heard, events } = listen();
     const client = openCommands(parseRedisAddress(redis.url), events);
     try {
-      await has(told, 1);
+      await has(heard, 1);
       await redis.kill();
-      await has(told, 2);
+      await has(heard, 2);
       let attempts = 0;
       client.on('reconnecting', () => attempts++);
       await until(() => attempts >= 5);
       await redis.restart();
-      await has(told, 3);
+      await has(heard, 3);
       assert.equal(
-        told.map((line) => line.split(':')[0]),
+        heard.map((line) => line.split(':')[0]),
         ['ready', 'lost', 'ready'],
       );
     } finally {
@@ -109,13 +109,13 @@ test('each loss and each return is reported once, however many attempts lie betw
   }));
 
 test('a connection that never succeeded is reported lost once too', async () => {
-  const { told, events } = listen();
+  const { heard, events } = listen();
   const client = openCommands(parseRedisAddress(`redis://127.0.0.1:${await freePort()}`), events);
   let attempts = 0;
   client.on('reconnecting', () => attempts++);
   await until(() => attempts >= 4);
   client.disconnect();
-  assert.equal(told, ['lost: connection refused']);
+  assert.equal(heard, ['lost: connection refused']);
 });
 
 test('no command waits for a Redis that is down or hangs', () =>
@@ -154,18 +154,18 @@ test('no command waits for a Redis that is down or hangs', () =>
 
 test('a Redis that hangs is noticed, and used again when it resumes', () =>
   withRedis(async (redis) => {
-    const { told, events } = listen();
+    const { heard, events } = listen();
     const client = openCommands(parseRedisAddress(redis.url), events);
     // An idle client does not notice; in a balancer the heartbeat polls.
     const asking = setInterval(() => client.ping().catch(() => undefined), 200);
     try {
-      await has(told, 1);
+      await has(heard, 1);
       redis.pause();
-      await has(told, 2);
+      await has(heard, 2);
       redis.resume();
-      await has(told, 3);
+      await has(heard, 3);
       assert.equal(
-        told.map((line) => line.split(':')[0]),
+        heard.map((line) => line.split(':')[0]),
         ['ready', 'lost', 'ready'],
       );
     } finally {
@@ -186,9 +186,9 @@ test('untilReady gives up at its deadline, and leaves no listener behind', async
 async function withSubscription(
   redis: TestRedis,
   channel: string,
-  fn: (told: string[], got: string[], subscription: Subscription) => Promise<void>,
+  fn: (heard: string[], got: string[], subscription: Subscription) => Promise<void>,
 ): Promise<void> {
-  const { told, events } = listen();
+  const { heard, events } = listen();
   const got: string[] = [];
   const subscription = openSubscription(
     parseRedisAddress(redis.url),
@@ -197,7 +197,7 @@ async function withSubscription(
     events,
   );
   try {
-    await fn(told, got, subscription);
+    await fn(heard, got, subscription);
   } finally {
     subscription.close();
   }
@@ -206,8 +206,8 @@ async function withSubscription(
 test('a subscription is ready when Redis has confirmed it: nothing published after that is missed', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
-      withSubscription(redis, 'channel', async (told, got) => {
-        await has(told, 1);
+      withSubscription(redis, 'channel', async (heard, got) => {
+        await has(heard, 1);
         assert.is(await client.publish('channel', 'one'), 1);
         assert.is(await client.publish('another', 'two'), 1);
         assert.is(await client.publish('foreign', 'three'), 0);
@@ -220,8 +220,8 @@ test('a subscription is ready when Redis has confirmed it: nothing published aft
 test('messages published while a subscription is held are read when it is released', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
-      withSubscription(redis, 'channel', async (told, got, subscription) => {
-        await has(told, 1);
+      withSubscription(redis, 'channel', async (heard, got, subscription) => {
+        await has(heard, 1);
         subscription.hold();
         for (let i = 1; i <= 50; i++) await client.publish('channel', String(i));
         // Each PUBLISH was answered, so Redis has sent the message.
@@ -237,8 +237,8 @@ test('messages published while a subscription is held are read when it is releas
 test('a subscription that is closed while it is held closes its connection at once', () =>
   withRedis((redis) =>
     withClients([redis.url], (client) =>
-      withSubscription(redis, 'channel', async (told, _got, subscription) => {
-        await has(told, 1);
+      withSubscription(redis, 'channel', async (heard, _got, subscription) => {
+        await has(heard, 1);
         subscription.hold();
         const startMs = performance.now();
         subscription.close();
@@ -252,13 +252,13 @@ test('a subscription that is closed while it is held closes its connection at on
 
 test('a subscription that is held, or released twice, restores itself all the same', () =>
   withRedis((redis) =>
-    withSubscription(redis, 'channel', async (told, got, subscription) => {
-      await has(told, 1);
+    withSubscription(redis, 'channel', async (heard, got, subscription) => {
+      await has(heard, 1);
       subscription.hold();
       await redis.restart();
       subscription.release();
       subscription.release();
-      await has(told, 3);
+      await has(heard, 3);
       await withClients([redis.url], (client) => client.publish('channel', 'again'));
       await has(got, 1);
     }),
@@ -266,16 +266,16 @@ test('a subscription that is held, or released twice, restores itself all the sa
 
 test('a subscription restores itself each time Redis comes back, and reports it each time', () =>
   withRedis((redis) =>
-    withSubscription(redis, 'channel', async (told, got) => {
-      await has(told, 1);
+    withSubscription(redis, 'channel', async (heard, got) => {
+      await has(heard, 1);
       for (let round = 1; round <= 3; round++) {
         await redis.restart();
-        await has(told, 1 + 2 * round);
+        await has(heard, 1 + 2 * round);
         await withClients([redis.url], (client) => client.publish('channel', `round ${round}`));
         await has(got, round);
       }
       assert.equal(
-        told.map((line) => line.split(':')[0]),
+        heard.map((line) => line.split(':')[0]),
         ['ready', 'lost', 'ready', 'lost', 'ready', 'lost', 'ready'],
       );
       assert.equal(got, ['channel round 1', 'channel round 2', 'channel round 3']);
@@ -284,16 +284,16 @@ test('a subscription restores itself each time Redis comes back, and reports it 
 
 test('a subscription notices a Redis that hangs, although it expects to hear nothing', () =>
   withRedis((redis) =>
-    withSubscription(redis, 'channel', async (told, got) => {
-      await has(told, 1);
+    withSubscription(redis, 'channel', async (heard, got) => {
+      await has(heard, 1);
       redis.pause();
-      await has(told, 2);
+      await has(heard, 2);
       redis.resume();
-      await has(told, 3);
+      await has(heard, 3);
       await withClients([redis.url], (client) => client.publish('channel', 'again'));
       await has(got, 1);
       assert.equal(
-        told.map((line) => line.split(':')[0]),
+        heard.map((line) => line.split(':')[0]),
         ['ready', 'lost', 'ready'],
       );
     }),
@@ -302,19 +302,19 @@ test('a subscription notices a Redis that hangs, although it expects to hear not
 test('a subscription that Redis denies is reported lost once, and resumes as soon as it is allowed', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>x', '~*', 'resetchannels', '+@all'] }, (redis) =>
     withClients([redis.url], async (admin) => {
-      const { told, events } = listen();
+      const { heard, events } = listen();
       const subscription = openSubscription(parseRedisAddress(redis.url.replace('//', '//ann:x@')), ['channel'], () => undefined, events);
       try {
-        await has(told, 1);
+        await has(heard, 1);
         const connections = async (): Promise<number> =>
           Number(/total_connections_received:(\d+)/.exec(String(await admin.info('stats')))?.[1]);
         const before = await connections();
         await until(async () => (await connections()) >= before + 3, { what: 'three more attempts' });
-        assert.is(told.length, 1);
-        assert.match(told[0] as string, /^lost: Redis denies this user a channel of the command subscribe \(NOPERM\): grant it /);
+        assert.is(heard.length, 1);
+        assert.match(heard[0] as string, /^lost: Redis denies this user a channel of the command subscribe \(NOPERM\): grant it /);
         await admin.call('ACL', 'SETUSER', 'ann', 'allchannels');
-        await has(told, 2);
-        assert.is(told[1], 'ready');
+        await has(heard, 2);
+        assert.is(heard[1], 'ready');
       } finally {
         subscription.close();
       }
@@ -323,14 +323,14 @@ test('a subscription that Redis denies is reported lost once, and resumes as soo
 
 test('a closed subscription is silent and does not keep the process alive', async () => {
   await withRedis(async (redis) => {
-    const { told, events } = listen();
-    const subscription = openSubscription(parseRedisAddress(redis.url), ['channel'], () => told.push('a message'), events);
-    await has(told, 1);
+    const { heard, events } = listen();
+    const subscription = openSubscription(parseRedisAddress(redis.url), ['channel'], () => heard.push('a message'), events);
+    await has(heard, 1);
     subscription.close();
     subscription.close();
     await withClients([redis.url], (client) => until(async () => (await client.publish('channel', 'x')) === 0));
     assert.equal(
-      told.filter((line) => line === 'a message'),
+      heard.filter((line) => line === 'a message'),
       [],
     );
   });

@@ -239,6 +239,23 @@ test('thousands of hosts are read in batches, in natural order', () =>
     );
   }));
 
+test('a host that cannot be read makes the read reject: it is not taken for one that is gone', () =>
+  withRedis({ args: ['--user', 'ann', 'on', '>x', `%R~${KEYS.hosts}`, `%R~${KEYS.host('a')}`, '+@all'] }, (redis) =>
+    withClients([redis.url, redis.url.replace('//', '//ann:x@')], async (admin, ann) => {
+      const rows = ['a', 'b'].map((name) => buildRow(name));
+      await admin.set(KEYS.term, `1 ${mastershipOf(1)}`);
+      await writeHosts(admin, KEYS, { message: buildTable(1, 1, rows), rows, snapshot: null }, 1e12);
+      for (const key of [KEYS.balancers, KEYS.master, KEYS.term, KEYS.settings]) await admin.call('ACL', 'SETUSER', 'ann', `%R~${key}`);
+      const error = await readFleet(ann, KEYS).then(
+        () => null,
+        (thrown: unknown) => thrown as Error,
+      );
+      assert.match(error?.message ?? 'it was read', /NOPERM/);
+      await admin.call('ACL', 'SETUSER', 'ann', `%R~${KEYS.host('b')}`);
+      assert.equal((await readFleet(ann, KEYS)).hosts.length, 2);
+    }),
+  ));
+
 test('without Redis the read rejects', () =>
   withRedis((redis) =>
     withClients([redis.url], async (client) => {

@@ -110,7 +110,7 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
     }
   },
 
-  async 'who knows no term founds a fleet only when told so, and a Redis with a term needs no founding'({ a, b, readTerm }) {
+  async 'who knows no term founds a fleet only on request, and a Redis with a term needs no founding'({ a, b, readTerm }) {
     assert.is(await take(a, 0, ANN, M1, false), 'missing');
     assert.is(await readTerm(), null);
     assert.is(await take(b, 4, BOB, M2, false), 6, 'who knows a term need not wait');

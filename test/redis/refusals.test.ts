@@ -15,22 +15,22 @@ const test = suite('refusals of redis');
 test('a password changed while connected is reported as such after the loss, once, and so is the next reason', () =>
   withRedis({ args: ['--user', 'ann', 'on', '>old', '~*', '&*', '+@all'] }, (redis) =>
     withClients([redis.url], async (admin) => {
-      const told: string[] = [];
-      const events = { onReady: () => void told.push('ready'), onLost: (reason: string) => void told.push(`lost: ${reason}`) };
+      const heard: string[] = [];
+      const events = { onReady: () => void heard.push('ready'), onLost: (reason: string) => void heard.push(`lost: ${reason}`) };
       const client = openCommands(parseRedisAddress(redis.url.replace('//', '//ann:old@')), events);
       let attempts = 0;
       client.on('reconnecting', () => attempts++);
       try {
-        await until(() => told.length === 1);
+        await until(() => heard.length === 1);
         await admin.call('ACL', 'SETUSER', 'ann', 'resetpass', '>new');
         await admin.call('CLIENT', 'KILL', 'USER', 'ann');
-        await until(() => told.length === 3, { timeoutMs: 10_000, what: () => `a second reason after ${told.join(', ')}` });
+        await until(() => heard.length === 3, { timeoutMs: 10_000, what: () => `a second reason after ${heard.join(', ')}` });
         await until(() => attempts >= 5);
-        assert.is(told.length, 3, told.join('\n'));
+        assert.is(heard.length, 3, heard.join('\n'));
         await admin.call('ACL', 'SETUSER', 'ann', '>old');
-        await until(() => told.length === 4, { what: 'the return' });
+        await until(() => heard.length === 4, { what: 'the return' });
         assert.equal(
-          told.map((line) => line.replace(/:.*(\(WRONGPASS\)).*/, ' $1')),
+          heard.map((line) => line.replace(/:.*(\(WRONGPASS\)).*/, ' $1')),
           ['ready', 'lost: the connection was closed', 'lost (WRONGPASS)', 'ready'],
         );
       } finally {

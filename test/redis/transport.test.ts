@@ -84,7 +84,7 @@ async function withSocketServer(onSocket: (socket: Socket) => void, fn: (port: n
   }
 }
 
-test('a connection that stays is told once, and goes on when the server has changed', () =>
+test('a connection that stays is reported once, and goes on when the server has changed', () =>
   withRedis((plain) =>
     withTlsRedis(false, async (tlsPort, caFile) => {
       let target = plain.port;
@@ -94,19 +94,19 @@ test('a connection that stays is told once, and goes on when the server has chan
         socket.on('close', () => onward.destroy());
       };
       await withSocketServer(relay, async (port) => {
-        const told: string[] = [];
+        const heard: string[] = [];
         const address = parseRedisAddress(`rediss://127.0.0.1:${port}?ca=${caFile}`);
-        const client = openCommands(address, { onReady: () => void told.push('ready'), onLost: (reason) => void told.push(reason) });
-        const count = (): number => told.filter((line) => PLAIN.test(line)).length;
-        const patience = { timeoutMs: PATIENCE_MS, what: () => told.join('\n') };
+        const client = openCommands(address, { onReady: () => void heard.push('ready'), onLost: (reason) => void heard.push(reason) });
+        const count = (): number => heard.filter((line) => PLAIN.test(line)).length;
+        const patience = { timeoutMs: PATIENCE_MS, what: () => heard.join('\n') };
         try {
           await until(() => count() === 1, patience);
           let attempts = 0;
           client.on('reconnecting', () => attempts++);
           await until(() => attempts >= 2, patience);
-          assert.is(count(), 1, told.join('\n'));
+          assert.is(count(), 1, heard.join('\n'));
           target = tlsPort;
-          await until(() => told.at(-1) === 'ready', patience);
+          await until(() => heard.at(-1) === 'ready', patience);
         } finally {
           client.disconnect();
         }

@@ -12,9 +12,9 @@ const DAY_MS = 86_400_000;
 export interface CertificateWishes {
   /** Its alternative names: DNS names, with or without a wildcard, and IP addresses. */
   readonly names?: readonly string[];
-  /** Its subject's CN; the first of `names` unless told. */
+  /** Its subject's CN; the first of `names` by default. */
   readonly commonName?: string;
-  /** How long it is still valid; a day unless told, and below zero when it is no longer. */
+  /** How long it is still valid; a day by default, and below zero when it is no longer. */
   readonly validMs?: number;
 }
 

@@ -20,12 +20,12 @@ export type Throwing =
   | 'breakOff'
   | 'answer';
 
-/** What a request is; GET / unless told. */
+/** What a request is; GET / by default. */
 export interface Asking {
   readonly method?: string;
   /** Handed out at once when it is asked for. */
   readonly body?: string;
-  /** Whether its end follows; so unless told. */
+  /** Whether its end follows; true by default. */
   readonly isBodyWhole?: boolean;
   readonly throws?: Throwing;
 }

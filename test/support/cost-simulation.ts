@@ -28,7 +28,7 @@ export interface CostScenario {
   /** The part of hosts that have 0.6 of the speed. */
   readonly slowShare?: number;
   readonly hasNeighbours?: boolean;
-  /** Whether the model is told each host's speed. */
+  /** Whether the model knows each host's speed. */
   readonly isSpeedKnown?: boolean;
   readonly reportMs?: number;
   /** How often balancers say what was finished. */

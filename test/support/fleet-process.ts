@@ -32,9 +32,9 @@ export interface FleetProcess extends RunningProcess {
   ready(): Promise<void>;
 }
 
-/** What {@link withFleet} can be told. */
+/** Options of {@link withFleet}. */
 export interface FleetProcessOptions {
-  /** How long a process may live on after the first one ended; 2 s unless told. */
+  /** How long a process may live on after the first one ended; 2 s by default. */
   readonly leftoverMs?: number;
   readonly env?: Environment;
   /** Runs it so instead; the arguments are those of `meercat up` with its entry in front. */

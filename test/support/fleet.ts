@@ -79,7 +79,7 @@ export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerCo
   });
 }
 
-/** Whatever a test did to its requests, none of them may be in flight for ever. */
+/** Whatever a test did to its requests, none of them may be in flight forever. */
 async function isIdle({ inflight }: TestBalancer): Promise<void> {
   const left = () => JSON.stringify(inflight());
   await until(() => left() === '{"balancer":0,"hosts":0}', { timeoutMs: SLOW_MS, what: () => `nothing to be in flight: ${left()}` });
@@ -88,7 +88,7 @@ async function isIdle({ inflight }: TestBalancer): Promise<void> {
 /**
  * Starts a balancer, hands it out when it knows its static hosts, checks that nothing stays in flight, and stops it.
  * @param keep `keepThread` for threads of its own
- * @param lookup finds the addresses of hosts that have names; the system's unless told
+ * @param lookup finds the addresses of hosts that have names; the system's by default
  */
 export async function withBalancer<T>(
   overrides: Partial<BalancerConfig>,

@@ -1,8 +1,8 @@
-// A thread for the tests of keepThread: it says what it was started with, and dies as it is told.
+// A thread for the tests of keepThread: it says what it was started with, and dies as it is asked to.
 
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** What the thread can be told. */
+/** Messages to the thread. */
 export type FragileOrder = { readonly type: 'throw' | 'reject' | 'exit' | 'ignore-stop' | 'stop' };
 
 /** What the thread says. */

@@ -38,13 +38,13 @@ export async function healthOf(consoleUrl: string): Promise<GroupHealth> {
   return (await (await fetch(`${consoleUrl}/.meercat/health`)).json()) as GroupHealth;
 }
 
-/** What {@link withGroup} can be told. */
+/** Options of {@link withGroup}. */
 export interface GroupOptions {
   readonly redis: string;
   readonly processes?: number;
   readonly flags?: readonly string[];
   readonly env?: Environment;
-  /** What the host answers; the name `host` unless told. */
+  /** What the host answers; the name `host` by default. */
   readonly handler?: Parameters<typeof withServer>[0];
 }
 

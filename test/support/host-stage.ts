@@ -120,7 +120,7 @@ async function isServed(raw: RawClient): Promise<void> {
   });
 }
 
-/** Where TLS is spoken; nowhere unless told. */
+/** Where TLS is spoken; nowhere by default. */
 export interface StageTls {
   readonly certificates: TestCertificates;
   readonly isToHosts: boolean;

@@ -15,22 +15,22 @@ export interface ViewOptions {
   /** Since when each slot warms up; 0 when it need not. */
   readonly warmSince?: readonly number[];
   readonly slowStartMs?: number;
-  /** The slots that are candidates; all of them unless told. */
+  /** The slots that are candidates; all of them by default. */
   readonly candidates?: readonly number[];
   readonly neutral?: number;
-  /** Our own requests in flight and their work, and the others', by slot; 0 unless told. */
+  /** Our own requests in flight and their work, and the others', by slot; 0 by default. */
   readonly inflight?: readonly number[];
   readonly maxInflight?: number;
   readonly phantomInflight?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
-  /** By slot; not known unless told. */
+  /** By slot; unknown by default. */
   readonly capacity?: readonly number[];
   readonly speed?: readonly number[];
-  /** As the capacity unless told. */
+  /** By default as the capacity. */
   readonly capacityTrend?: readonly number[];
-  /** Figures of the fleet as a whole, by name; not known unless told. */
+  /** Figures of the fleet as a whole, by name; unknown by default. */
   readonly fleet?: Partial<Record<keyof typeof FLEET, number>>;
 }
 

@@ -8,7 +8,7 @@ import { until } from './until.js';
 
 const TIMEOUT_MS = 10_000;
 
-/** One request; GET / without headers unless told. */
+/** One request; GET / without headers by default. */
 export interface Asked extends Pick<RequestOptions, 'method' | 'path'> {
   /** A flat list (name, value, …) goes out as it is. */
   readonly headers?: Record<string, string> | readonly string[];

@@ -112,6 +112,7 @@ export async function meercatHere(args: readonly string[], env: Environment = {}
     };
   });
   const exitCode = process.exitCode;
+  process.exitCode = undefined;
   const restoreEnvironment = exchangeEnvironment(env);
   try {
     const out = { write: (text: string) => (said.stdout += text), writeError: (text: string) => (said.stderr += text) };

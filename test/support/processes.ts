@@ -36,13 +36,13 @@ export interface RunningProcess {
   readonly exit: Promise<ProcessExit>;
   /** The match of the first line, past or to come, that fits; rejects at the deadline and when the process ends first. */
   waitForLine(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>;
-  /** Sends a signal (SIGTERM unless told); a process that is gone is left alone. */
+  /** Sends a signal (SIGTERM by default); a process that is gone is left alone. */
   kill(signal?: NodeJS.Signals): void;
   /** Ends it: SIGTERM, and SIGKILL after `graceMs`. Resolves when it is gone; may be called again. */
   stop(graceMs?: number): Promise<ProcessExit>;
 }
 
-/** A grandchild can hold the pipes open for ever: lines are waited for this long after the process itself ended. */
+/** A grandchild can hold the pipes open forever: lines are waited for this long after the process itself ended. */
 const PIPE_GRACE_MS = 500;
 
 /** Starts a process without stdin. Rejects with a clear error when the command cannot be started. */

@@ -29,7 +29,7 @@ export function withRawProxy<T>(
 /** Whether the head of a request has come in full. */
 export const hasHead = ({ text }: RawConnection): boolean => text.includes('\r\n\r\n');
 
-/** A raw host's way to answer every request with these bytes, and then to close if told so. */
+/** A raw host's way to answer every request with these bytes, and then perhaps to close. */
 export function answerWith(bytes: string, isClosing = false): (connection: RawConnection) => void {
   return (connection) => {
     if (!hasHead(connection)) return;

@@ -18,7 +18,7 @@ export interface Seen {
 /** A running host that keeps what it sees. */
 export interface RecordingHost {
   readonly url: string;
-  /** Gives what came since the last call, and begins anew. */
+  /** Gives what came since the last call, and starts over. */
   take(): Seen;
   /** Connections so far. */
   connections(): number;

@@ -27,7 +27,7 @@ export interface TestRedis {
   resume(): void;
 }
 
-/** What {@link withRedis} can be told. */
+/** Options of {@link withRedis}. */
 export interface RedisOptions {
   /** Further arguments of redis-server, such as `['--requirepass', 'x']`. */
   readonly args?: readonly string[];

@@ -1,5 +1,5 @@
 // A second parser of requests, which shares nothing with lib: it reads a whole text at once, slowly and plainly.
-// It can be told to read as laxly as some real parsers do, to show that bytes are read in one way only.
+// It can read as laxly as some real parsers do, to show that bytes are read in one way only.
 
 /** A request as it was read. */
 export interface ReferenceRequest {
@@ -12,7 +12,7 @@ export interface ReferenceRequest {
   readonly trailers: readonly (readonly [string, string])[];
 }
 
-/** How laxly to read; nothing told is what RFC 9112 says, and no more. */
+/** How laxly to read; by default what RFC 9112 says, and no more. */
 export interface Laxness {
   /** A line feed alone ends a line. */
   readonly takesLineFeed?: boolean;

@@ -65,7 +65,7 @@ export class SimulatedBalancer {
     return this.isAlive && this.state.phase === 'master' && this.localMs < this.state.validUntilMs;
   }
 
-  /** A new process; it knows no term, unless it is told of one. */
+  /** A new process; it knows no term, unless one is given. */
   start(highestTerm = 0): void {
     this.#life++;
     this.diedAtMs = Number.NaN;

@@ -26,6 +26,7 @@ async function runFiles(paths: readonly string[]): Promise<void> {
     await import(pathToFileURL(path).href);
     await exec();
     hasFailed ||= Number(process.exitCode ?? 0) !== 0;
+    process.exitCode = undefined;
     globalThis.UVU_QUEUE = [[null]];
   }
   process.exitCode = hasFailed ? FILES_FAILED : 0;

@@ -155,7 +155,7 @@ function groupMembers(pgid: number): string[] {
     return [];
   }
   if (process.platform !== 'linux') return [`group ${pgid}`];
-  // signal 0 finds zombies too, and where nobody reaps orphans they stay for ever: only /proc tells them apart
+  // signal 0 finds zombies too, and where nobody reaps orphans they stay forever: only /proc tells them apart
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {

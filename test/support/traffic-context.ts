@@ -29,7 +29,7 @@ export interface TrafficStage {
   readonly deadlines: Deadlines;
   readonly context: ExchangeContext;
   readonly config: TrafficConfig;
-  /** What the pool told the fleet thread. */
+  /** What the pool sent to the fleet thread. */
   readonly said: string[];
   counts(): Partial<Record<CounterName, number>>;
   /** In flight altogether. */

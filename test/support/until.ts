@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long to wait, how often to look, and what to call it in the error. */
 export interface UntilOptions {
-  /** When to give up; 20 s unless told: what a slow machine needs, and a quick one never waits for. */
+  /** When to give up; 20 s by default: what a slow machine needs, and a quick one never waits for. */
   readonly timeoutMs?: number;
-  /** The pause between two looks; unless told 10 at first, then a tenth of what was waited for already, at most 50. */
+  /** The pause between two looks in ms; by default 10 at first, then a tenth of what was waited for already, at most 50. */
   readonly everyMs?: number;
   /** What is waited for, as the error names it: "the second slave to join". */
   readonly what?: string | (() => string);
@@ -48,5 +48,5 @@ export async function until<T>(condition: () => T | Promise<T>, options: UntilOp
   }
   const name = typeof what === 'string' ? what : what();
   const last = lastThrown === undefined ? '' : `; last error: ${lastThrown instanceof Error ? lastThrown.message : String(lastThrown)}`;
-  throw new Error(`waited ${timeoutMs} ms in vain for ${name}${last}`, { cause: lastThrown });
+  throw new Error(`waited ${timeoutMs} ms for ${name}${last}`, { cause: lastThrown });
 }

@@ -33,7 +33,7 @@ test("static hosts are in the table before any master's table", () => {
   writer.rebuildCandidates(0);
   assert.is(columns.lists[1][0], 1);
   assert.is(columns.lists[1][1], slotOf('s'));
-  assert.equal(writer.rows(0), [], 'the master is not told what it never said itself');
+  assert.equal(writer.rows(0), [], 'the master gets nothing that it did not say itself');
 });
 
 test('a static host that is published keeps its slot and gets figures', () => {

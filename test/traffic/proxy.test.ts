@@ -171,7 +171,7 @@ test('connections to a host are reused, whatever the client does with its own', 
   );
 });
 
-test("the host is told where a request came from, and a client's own claims are dropped", () =>
+test("the host learns where a request came from, and a client's own claims are dropped", () =>
   withRawProxy(answerWith(OK), async ({ port }, host) => {
     await ask(port, {
       headers: [

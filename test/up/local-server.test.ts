@@ -145,15 +145,15 @@ async function carriesFleet(url: string): Promise<void> {
     assert.equal([standing.order, standing.master, standing.term.term], [['ann', 'bob'], 'ann', 1]);
 
     const messages: string[] = [];
-    const told: string[] = [];
+    const heard: string[] = [];
     const subscription = openSubscription(
       parseRedisAddress(url),
       [keys.stats, keys.events],
       (channel, text) => messages.push(`${channel} ${text}`),
-      { onReady: () => told.push('ready') },
+      { onReady: () => heard.push('ready') },
     );
     try {
-      await until(() => told.length === 1, { what: 'the subscription' });
+      await until(() => heard.length === 1, { what: 'the subscription' });
       const row: HostRow = {
         name: 'h1',
         url: 'http://10.0.0.7:3000',

@@ -122,9 +122,9 @@ test('all processes serve TLS, and SIGHUP makes all reload the certificates', ()
         assert.equal(new Set(await shown()), new Set(['old']));
         issue('a', { names: ['a.example'], commonName: 'new' });
         parent.kill('SIGHUP');
-        await until(() => log('the certificates were read anew').length === 2, { timeoutMs: SLOW_MS });
+        await until(() => log('the certificates were reloaded').length === 2, { timeoutMs: SLOW_MS });
         assert.equal(
-          log('the certificates were read anew')
+          log('the certificates were reloaded')
             .map(({ name }) => name)
             .toSorted(),
           ['g-1', 'g-2'],

@@ -11,31 +11,31 @@ const test = suite('rolling restart');
 interface Stage {
   readonly rolling: RollingRestart;
   /** Events in order: steps as `kind name`, and the calls of the parts. */
-  readonly told: string[];
+  readonly heard: string[];
   readonly details: string[];
 }
 
 function stage(parts: readonly (Partial<RollingPart> & { readonly name: string })[]): Stage {
-  const told: string[] = [];
+  const heard: string[] = [];
   const details: string[] = [];
   const all = parts.map(({ name, ...own }) => ({
     name,
-    restart: async () => void told.push(`${name} is restarted`),
-    untilServing: async () => void told.push(`${name} serves`),
+    restart: async () => void heard.push(`${name} is restarted`),
+    untilServing: async () => void heard.push(`${name} serves`),
     ...own,
   }));
   const rolling = createRollingRestart(all, ({ kind, name, detail }) => {
-    told.push(`${kind.replace('restart-', '')} ${name ?? 'all'}`);
+    heard.push(`${kind.replace('restart-', '')} ${name ?? 'all'}`);
     details.push(detail);
   });
-  return { rolling, told, details };
+  return { rolling, heard, details };
 }
 
 test('each part serves again before the next one is stopped', async () => {
-  const { rolling, told, details } = stage([{ name: 'b1' }, { name: 'b2' }]);
+  const { rolling, heard, details } = stage([{ name: 'b1' }, { name: 'b2' }]);
   rolling.request();
-  await until(() => told.includes('ended all'));
-  assert.equal(told, [
+  await until(() => heard.includes('ended all'));
+  assert.equal(heard, [
     'began all',
     'began b1',
     'b1 is restarted',
@@ -50,43 +50,43 @@ test('each part serves again before the next one is stopped', async () => {
   assert.is(details[0], '2 balancers, one after the other');
   assert.match(details.at(-1) as string, /^2 balancers in \d+\.\d s$/);
   rolling.request();
-  await until(() => told.filter((line) => line === 'ended all').length === 2, { what: 'a second one, after the first' });
+  await until(() => heard.filter((line) => line === 'ended all').length === 2, { what: 'a second one, after the first' });
 });
 
 test('a part that does not come back ends the restart, and later parts are not touched', async () => {
-  const { rolling, told, details } = stage([
+  const { rolling, heard, details } = stage([
     { name: 'b1' },
     { name: 'b2', untilServing: () => Promise.reject(new Error('it does not serve')) },
     { name: 'b3' },
   ]);
   rolling.request();
-  await until(() => told.includes('failed all'));
-  assert.equal(told.slice(-3), ['b2 is restarted', 'failed b2', 'failed all']);
+  await until(() => heard.includes('failed all'));
+  assert.equal(heard.slice(-3), ['b2 is restarted', 'failed b2', 'failed all']);
   assert.match(details.at(-1) as string, /^b2: it does not serve; those after it were left alone$/);
 });
 
 test('a request during a restart is answered, and changes nothing', async () => {
   let finish: () => void = () => undefined;
-  const { rolling, told, details } = stage([{ name: 'b1', untilServing: () => new Promise((resolve) => (finish = resolve)) }]);
+  const { rolling, heard, details } = stage([{ name: 'b1', untilServing: () => new Promise((resolve) => (finish = resolve)) }]);
   rolling.request();
-  await until(() => told.includes('b1 is restarted'));
+  await until(() => heard.includes('b1 is restarted'));
   rolling.request();
-  assert.is(told.at(-1), 'began all');
+  assert.is(heard.at(-1), 'began all');
   assert.match(details.at(-1) as string, /^ignored/);
   finish();
-  await until(() => told.includes('ended all'));
-  assert.is(told.filter((line) => line === 'b1 is restarted').length, 1);
+  await until(() => heard.includes('ended all'));
+  assert.is(heard.filter((line) => line === 'b1 is restarted').length, 1);
 });
 
 test('after a stop, no further step starts or is reported', async () => {
   let finish: () => void = () => undefined;
-  const { rolling, told } = stage([{ name: 'b1', restart: () => new Promise((resolve) => (finish = resolve)) }, { name: 'b2' }]);
+  const { rolling, heard } = stage([{ name: 'b1', restart: () => new Promise((resolve) => (finish = resolve)) }, { name: 'b2' }]);
   rolling.request();
   rolling.stop();
   finish();
   await new Promise((resolve) => setImmediate(resolve));
   rolling.request();
-  assert.equal(told, ['began all', 'began b1']);
+  assert.equal(heard, ['began all', 'began b1']);
 });
 
 test.run();

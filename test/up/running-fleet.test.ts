@@ -59,7 +59,7 @@ test('one that was killed is not found, and the next one clears its socket away'
     await end();
   }));
 
-test('two fleets of one namespace are told as such, without their passwords; on one Redis they are one', () =>
+test('two fleets of one namespace are named as such, without their passwords; on one Redis they are one', () =>
   withTempDir(async (dir) => {
     const variables = variablesOf(dir);
     const end = await announceFleet(FLEET, variables);

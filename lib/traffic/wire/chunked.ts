@@ -1,6 +1,6 @@
 // An incremental parser of the chunked coding (RFC 9112, section 7.1), used for both sides. Anything that two parsers
 // could read differently (bare line feeds, odd sizes) is bad. Spaces after a size and within its extensions are allowed,
-// since neither is passed on: the next hop gets chunks that are framed anew. Pure; keeps no bytes.
+// since neither is passed on: the next hop gets newly framed chunks. Pure; keeps no bytes.
 
 import { splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 

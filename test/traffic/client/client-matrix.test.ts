@@ -132,7 +132,7 @@ const ODD_REQUEST = get('X-D: 4', ...ODD_LINES, 'X-E: 5', 'Connection: close');
 const ODD_TRAILERS = `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nX_Forwarded_For: 6.6.6.6\r\n\r\n`;
 const ANSWERED = /^HTTP\/1\.1 200 OK\r\n[^]*<GET \/ >$/;
 
-test('headers with odd names are refused when that is told, each of them', () =>
+test('headers with odd names are refused where the flag says so, each of them', () =>
   run(ODD_LINES.map((line) => refused(line, get(line), 'refused_header_name'))));
 
 test('headers with odd names are left out by default, and counted', async () => {
@@ -170,7 +170,7 @@ test('headers with odd names are left out by default, and counted', async () => 
   );
 });
 
-test('headers with odd names pass when that is told, and mean nothing to the balancer', () =>
+test('headers with odd names pass where the flag says so, and mean nothing to the balancer', () =>
   run(
     [
       {

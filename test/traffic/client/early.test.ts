@@ -79,7 +79,7 @@ for (const [what, text] of [
       });
       await new Promise((resolve) => setTimeout(resolve, 50));
       traffic.open();
-      await until(() => requests() === 1, { what: 'the early request to be told' });
+      await until(() => requests() === 1, { what: 'the early request to be counted' });
       assert.is((await ask(traffic.port)).body, 'ok');
       assert.is(host.connections.length, 1);
       assert.is(inflight(), 0);

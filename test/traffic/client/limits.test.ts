@@ -187,7 +187,7 @@ test('a body as large as it may be passes, with a length and in chunks', () =>
     { maxBodySize: 10 },
   ));
 
-test('a request that returns to a balancer it has passed gets 508 instead of looping for ever', async () => {
+test('a request that returns to a balancer it has passed gets 508 instead of looping forever', async () => {
   const port = await freePort();
   await withBalancer({ port, statics: [{ name: 'self', url: `http://127.0.0.1:${port}` }] }, async (each) => {
     const { status, body } = await ask(port);

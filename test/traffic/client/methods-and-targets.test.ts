@@ -51,7 +51,7 @@ const NO_UTF8 = [
   'http://x\xc3\xa9/',
 ];
 
-test('targets in UTF-8 pass byte by byte where that is told, and nothing else above ASCII does', () =>
+test('targets in UTF-8 pass byte by byte where the flag says so, and nothing else above ASCII does', () =>
   withRecordingHost((host) =>
     withBalancer({ statics: [{ name: 'h', url: host.url }], utf8Targets: 'pass' }, async ({ port, counter }) => {
       for (const target of UTF8) {

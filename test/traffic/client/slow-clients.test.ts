@@ -77,7 +77,7 @@ test(`${MANY} slow heads and ${MANY} slow bodies at once do not affect other cli
             what: () => `${clients.filter(({ lastedMs }) => Number.isNaN(lastedMs)).length} slow clients to be closed`,
           });
           const told = clients.filter(({ text }) => text.startsWith('HTTP/1.1 408 ')).length;
-          assert.is(told, 2 * MANY, 'each was told');
+          assert.is(told, 2 * MANY, 'each got a 408');
           assert.equal([counter('timeouts_header'), counter('timeouts_client_rate') + counter('timeouts_client_body')], [MANY, MANY]);
           const soonest = Math.min(...clients.map(({ lastedMs }) => lastedMs));
           // client-timeouts.test.ts checks how late they end: here all clients share a thread with the balancer.

@@ -74,7 +74,7 @@ test('clients speak TLS, are shown the certificate of the name they ask for, and
     ),
   ));
 
-test('certificates are read anew without a connection being dropped; wrong ones leave the old ones in force', () =>
+test('certificates are reloaded without a connection being dropped; wrong ones leave the old ones in force', () =>
   withCertificates(({ ca, issue }) =>
     withServer(
       (_request, response) => void response.end('ok'),

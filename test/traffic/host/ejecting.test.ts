@@ -54,7 +54,7 @@ for (const [counter, bad, isRetried] of [
       });
       assert.is(statuses.filter((status) => status !== 200).length, isRetried ? 0 : 5);
       await until(() => each.lines.some((line) => /host ejected.*"host":"bad"/.test(line)), { what: 'the log to say so' });
-      // The candidates' list is built anew by another thread.
+      // The candidates' list is rebuilt by another thread.
       await until(async () => (await Promise.all(Array.from({ length: 4 }, () => ask(each.port)))).every(({ status }) => status === 200));
       const failedBefore = each.counter('hosts_reset') + each.counter('hosts_bad_response') + each.counter('hosts_answered_5xx');
       for (let i = 0; i < 20; i++) assert.is((await ask(each.port)).body, 'good');

@@ -13,7 +13,7 @@ export interface HostAnswer {
   readonly name: string;
   readonly acts: readonly HostAct[];
   readonly method: 'GET' | 'HEAD' | 'POST';
-  /** What the client speaks; 1.1 unless told. */
+  /** What the client speaks; 1.1 by default. */
   readonly version: '1.0' | '1.1';
   /** The status of a whole answer, with its body; `cut`: begun, and visibly not whole. */
   readonly gets: { readonly status: number; readonly body: string | RegExp } | 'cut';

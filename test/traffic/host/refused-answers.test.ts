@@ -131,7 +131,7 @@ test('every answer that is said to be refused is, whoever asks, and its connecti
 test('every answer that is said to be accepted is, as it is said to be, and its connection is kept or closed', () =>
   withStage(async ({ ask }) => {
     let tried = 0;
-    for (const [answers = '', gets = '', connectionTo = ''] of tableBelow(PAGE, '### Accepted, and written anew')) {
+    for (const [answers = '', gets = '', connectionTo = ''] of tableBelow(PAGE, '### Accepted, and rewritten')) {
       const what = connectionTo.split(':', 1)[0];
       assert.ok(what === 'kept' || what === 'closed', `${answers}: what is "${what}"?`);
       for (const answer of answersOf(answers)) {

@@ -11,7 +11,7 @@ import { readAnswer } from '../../support/reference-answer.js';
 
 const test = suite('framing of answers');
 
-/** What a parser told of the bytes of one answer. */
+/** What a parser made of the bytes of one answer. */
 interface Told {
   informational: number[];
   head: ResponseHead | undefined;
@@ -64,7 +64,7 @@ test('answers are read in the same way however they are cut', () => {
       ends[whole.end] = (ends[whole.end] ?? 0) + 1;
       for (const pieces of [cutAt(text, shares), cutAt(text, 'every')]) {
         const cut = read(pieces, asked);
-        // What is wrong further on may be seen only after a part was told, or before.
+        // What is wrong further on may be seen only after a part was handed on, or before.
         if (whole.end === 'wrong') assert.is(cut.end, 'wrong');
         else assert.equal(cut, whole);
       }
@@ -89,7 +89,7 @@ test('an answer that is whole is one for another reader too, with the same body 
   );
 });
 
-test('a head that is told is one that is read again in the same way', () => {
+test('a head that is handed on reads the same when read again', () => {
   fc.assert(
     fc.property(fc.oneof(garbage, answerBytes), method, (text, asked) => {
       const { head } = read([text], asked);

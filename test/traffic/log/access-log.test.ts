@@ -203,7 +203,7 @@ test('off opens nothing; a file receives lines in its format, also after rotatio
   });
 });
 
-test('a full disk is told once, with file and reason, and so is its end; what is lost is counted', async () => {
+test('a full disk is reported once, with file and reason, and so is its end; what is lost is counted', async () => {
   if (!existsSync('/dev/full')) return;
   await withTempDir(async (dir) => {
     const file = join(dir, 'access.log');

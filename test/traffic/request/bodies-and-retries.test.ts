@@ -64,7 +64,7 @@ test('a body that arrives while a stale connection is replaced is sent after its
         response.end('ok');
       });
     });
-    // The balancer connects anew: its TLS handshake takes two delays more, and the body arrives meanwhile.
+    // The balancer connects again: its TLS handshake takes two delays more, and the body arrives meanwhile.
     const onConnection = (): void => {
       if (hasFailed) client?.send(BODY);
       hasFailed = false;

@@ -388,7 +388,7 @@ test('trailers pass, except fields that belong in a head', () => {
   assert.equal(passedTrailers(raw), ['X-Sum', '1', 'x-sum', '2']);
 });
 
-test("the host is told of TLS, of the client's address and port, and of the name it asked for", () => {
+test("the host learns of TLS, the client's address and port, and the name it asked for", () => {
   const headers = toHost(['Host', 'a:1'], { host: 'a:1' }, clientFacts('2001:db8::1', 8443, true, false));
   const told = ['X-Forwarded-Proto', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'Forwarded'].map((name) =>
     valueOf(headers, name),

@@ -145,7 +145,7 @@ function reasonOf(text: string, rules = RULES): string | undefined {
   return undefined;
 }
 
-test('a method that is not listed is told from those that are never served', () => {
+test('a method that is not listed is distinguished from those that are never served', () => {
   const listed: HeadRules = { ...RULES, methods: ['GET'] };
   assert.is(reasonOf('BAN / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "BAN" (--methods)');
   assert.is(reasonOf('TRACE / HTTP/1.1\r\nHost: x\r\n\r\n', listed), 'method "TRACE"');
