@@ -3,7 +3,7 @@
 import { type Commands, isDenial, reasonOf } from './connect.js';
 import { encodeEvent, type FleetEvent } from './event-message.js';
 import type { Keys } from './keys.js';
-import { replyAt } from './replies.js';
+import { readReply } from './replies.js';
 import { isName } from './names.js';
 import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, runScript } from './script.js';
@@ -212,7 +212,7 @@ export async function countBalancers(client: Commands, keys: Keys): Promise<numb
   const pipeline = client.pipeline();
   for (const name of order) pipeline.exists(keys.balancer(name));
   const replies = await pipeline.exec();
-  return order.filter((_, index) => replyAt(replies, index) === 1).length;
+  return order.filter((_, index) => readReply(replies, index) === 1).length;
 }
 
 /** Publishes an event. */

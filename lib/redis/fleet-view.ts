@@ -4,7 +4,7 @@
 import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
-import { replyAt } from './replies.js';
+import { readReply } from './replies.js';
 import { isName, originOf } from './names.js';
 import { parseSettings } from './settings.js';
 import { MAX_TERM, parseTerm } from './term.js';
@@ -123,7 +123,7 @@ async function readHashes(client: Commands, names: readonly string[], keyOf: (na
     // oxlint-disable-next-line no-await-in-loop -- sequential batches, to limit the load on Redis
     const replies = await pipeline.exec();
     for (const [index, name] of batch.entries()) {
-      const hash = replyAt(replies, index) as Hash | null;
+      const hash = readReply(replies, index) as Hash | null;
       // An expired hash means that the host is gone; a key of another type is not ours.
       if (hash !== null && Object.keys(hash).length > 0) found.push([name, hash]);
     }

@@ -7,7 +7,7 @@ export type PipelineReplies = readonly (readonly [error: Error | null, reply: un
  * Returns the reply to the command at `index`; null if its key holds another type than Meercat writes. Throws every
  * other error, such as a timeout in the middle of the replies or a command that Redis denies.
  */
-export function replyAt(replies: PipelineReplies, index: number): unknown {
+export function readReply(replies: PipelineReplies, index: number): unknown {
   const [error, reply] = replies?.[index] ?? [new Error('Redis sent no reply'), null];
   if (error === null) return reply;
   if (error.message.includes('WRONGTYPE')) return null;

@@ -3,7 +3,7 @@
 import type { WhyAnswer } from '../explanation.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
-import { replyAt } from './replies.js';
+import { readReply } from './replies.js';
 import { isName } from './names.js';
 import { encodeAnswer } from './why-message.js';
 
@@ -40,7 +40,7 @@ export async function readAsked(
   for (const name of names) pipeline.hget(keys.balancer(name), 'instance');
   const replies = await pipeline.exec();
   const balancers = names.flatMap((name, index) => {
-    const instance = replyAt(replies, index);
+    const instance = readReply(replies, index);
     return typeof instance === 'string' ? [{ name, instance }] : [];
   });
   return { balancers, master };
