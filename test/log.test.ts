@@ -160,6 +160,7 @@ test('a FIFO without a reader blocks nothing; a late reader gets whole lines in 
         'in order, none twice',
       );
       assert.is(numbers.length, TOO_MANY - dropped, 'each line was either read or counted as dropped');
+      await until(() => health.length > 1, { what: 'the end of it' });
       assert.equal(health, ['slow', null]);
     } finally {
       closeSync(reader);
