@@ -89,10 +89,10 @@ function passwordOf({ password }: RedisAddress): NodeJS.ProcessEnv {
 
 function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', env });
-    // Ctrl-C is for redis-cli, which may want to go on; a kill is passed on.
+    // Ctrl-C is for redis-cli, which may want to go on; a kill is passed on, also one that comes during the start.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const child = spawn(program, args, { stdio: 'inherit', env });
     child.on('error', (error) => reject(new MeercatError('MEERCAT_START_FAILED', `${program} can't be started: ${error.message}`)));
     child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL']));
   });
