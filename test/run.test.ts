@@ -163,6 +163,16 @@ test('a file that ends its process fails, and the runner runs those after it aga
   assert.match(rest[0] ?? '', /^0 passed, 1 failed: exit code \d+; printed no summary/);
 });
 
+test('a process that ends before its first file fails that one', async () => {
+  const paths = [join(FIXTURES, 'good.fixture.js'), join(FIXTURES, 'another.fixture.js')];
+  const results = await runTestFiles(paths, { timeoutMs: 1, maySkip: true });
+  assert.equal(
+    results.map(({ failed }) => failed),
+    [1],
+  );
+  assert.match(results[0]?.reasons.join('; ') ?? '', /^timed out after 1 ms/);
+});
+
 test('what a process leaves behind is held against its last file', async () => {
   const [first, last] = await runTogether('good', 'leftover-child');
   assert.is(first, '3 passed, 0 failed: ');

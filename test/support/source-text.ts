@@ -28,7 +28,7 @@ const viewsByText = new Map<string, SourceViews>();
 const importsByText = new Map<string, readonly ImportSite[]>();
 
 /**
- * Splits `text`. A regular expression is distinguished from a division by what stands before it. Every rule asks for the same
+ * Splits `text`. Whether a slash divides or begins a regular expression depends on what precedes it. Every rule asks for the same
  * files, so results are kept.
  */
 export const viewsOf = (text: string): SourceViews => kept(viewsByText, text, split);

@@ -87,8 +87,10 @@ export async function runTestFiles(paths: readonly string[], { timeoutMs, maySki
   child.stdout.destroy();
   child.stderr.destroy();
 
-  const parts = isAlone ? [{ atMs: 0, text: stdout }] : splitByFile(stdout);
-  const outputs = isAlone ? [output] : splitByFile(output).map(({ text }) => text);
+  // A process that ended before its first file is held against that one: it would be tried without end.
+  const hasMarks = !isAlone && splitByFile(stdout).length > 0;
+  const parts = hasMarks ? splitByFile(stdout) : [{ atMs: 0, text: stdout }];
+  const outputs = hasMarks ? splitByFile(output).map(({ text }) => text) : [output];
   return parts.map(({ atMs, text }, place) => {
     const { summaries, total, passed, skipped } = readSummary(text);
     const isLast = place === parts.length - 1;
