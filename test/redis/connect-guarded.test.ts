@@ -4,24 +4,18 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
-import { connectOnce, openCommands, openSubscription } from '../../lib/redis/connect.js';
+import { openCommands, openSubscription } from '../../lib/redis/connect.js';
 import { type RunningProcess, until, withServer } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
 import { ended, type Environment, logOf, meercat, meercatHere, withMeercat } from '../support/meercat.js';
 import { withCluster, withSentinel } from '../support/redis-group.js';
 import { withClients } from '../support/redis-client.js';
+import { reasonFor } from '../support/redis-events.js';
 
 const test = suite('guarded groups');
 
 const FAILOVER_MS = 20_000;
 const SECRETS = { password: 'data-s3cret', sentinelPassword: 'guard+s3cret' };
-
-async function reasonFor(url: string): Promise<string> {
-  const outcome = await connectOnce(parseRedisAddress(url), 5000).catch((error: Error) => error);
-  if (outcome instanceof Error) return outcome.message;
-  outcome.disconnect();
-  return 'connected';
-}
 
 function withBalancer(
   redis: string,

@@ -5,10 +5,11 @@ import { connect, createServer, type Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseRedisAddress } from '../../lib/redis/address.js';
-import { connectOnce, openCommands } from '../../lib/redis/connect.js';
+import { openCommands } from '../../lib/redis/connect.js';
 import { freePort, until, withRedis } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
 import { meercat } from '../support/meercat.js';
+import { reasonFor } from '../support/redis-events.js';
 
 const test = suite('redis with and without TLS');
 
@@ -17,13 +18,6 @@ const TLS = /^(?:it|a Sentinel) speaks TLS, .*: write (rediss\S*) for (redis\S*)
 
 /** Long, so that only what refuses at once can have said it. */
 const PATIENCE_MS = 15_000;
-
-async function reasonFor(url: string, timeoutMs = PATIENCE_MS): Promise<string> {
-  const outcome = await connectOnce(parseRedisAddress(url), timeoutMs).catch((error: Error) => error);
-  if (outcome instanceof Error) return outcome.message;
-  outcome.disconnect();
-  return 'connected';
-}
 
 /** A Redis that speaks TLS alone, and wants a certificate of its clients or none. */
 function withTlsRedis<T>(wantsCertificate: boolean, fn: (port: number, caFile: string) => Promise<T>): Promise<T> {
@@ -39,7 +33,7 @@ for (const kind of ['', '+sentinel', '+cluster']) {
   const path = kind === '+sentinel' ? '/mymaster' : '';
   test(`rediss${kind}:// to a server without TLS says that it has none`, () =>
     withRedis(async ({ port }) => {
-      const reason = await reasonFor(`rediss${kind}://127.0.0.1:${port}${path}`);
+      const reason = await reasonFor(`rediss${kind}://127.0.0.1:${port}${path}`, PATIENCE_MS);
       assert.equal(PLAIN.exec(reason)?.slice(1), [`redis${kind}://`, `rediss${kind}://`], reason);
       assert.is(reason.startsWith('a Sentinel'), kind === '+sentinel');
     }));
@@ -47,7 +41,7 @@ for (const kind of ['', '+sentinel', '+cluster']) {
   test(`redis${kind}:// to a server with TLS says that it has TLS, also where it wants a certificate`, async () => {
     for (const wantsCertificate of [false, true]) {
       await withTlsRedis(wantsCertificate, async (port) => {
-        const reason = await reasonFor(`redis${kind}://127.0.0.1:${port}${path}`);
+        const reason = await reasonFor(`redis${kind}://127.0.0.1:${port}${path}`, PATIENCE_MS);
         assert.equal(TLS.exec(reason)?.slice(1), [`rediss${kind}://`, `redis${kind}://`], reason);
       });
     }
@@ -56,7 +50,7 @@ for (const kind of ['', '+sentinel', '+cluster']) {
 
 test('a server without TLS that wants a password shows itself all the same', () =>
   withRedis({ args: ['--requirepass', 'x'] }, async ({ port }) => {
-    assert.match(await reasonFor(`rediss://:x@127.0.0.1:${port}`), PLAIN);
+    assert.match(await reasonFor(`rediss://:x@127.0.0.1:${port}`, PATIENCE_MS), PLAIN);
   }));
 
 test('the command line says it in one line', () =>
