@@ -3,7 +3,7 @@
 
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
-import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
+import { type CpuUse, type Latencies, latenciesOf, type StreamCounts, type Window } from './measure.js';
 import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
@@ -47,6 +47,8 @@ export interface SimulationRun {
   /** The latencies as multiples of the floor's. */
   readonly overFloor: OverFloor;
   readonly cpu: CpuUse;
+  /** Long-lived requests, which are in no latency; null without any. */
+  readonly streams: StreamCounts | null;
   readonly windows: readonly ReportWindow[];
   /** Recovery time after an event, in ms: from then on p99 stayed within 1.3 times the floor's; null if it never did, or without events. */
   readonly backAfterMs: number | null;
@@ -135,6 +137,7 @@ function runOne(
     ms,
     overFloor: overFloorOf(ms, floor?.ms ?? ms),
     cpu: measure.cpu,
+    streams: measure.streams,
     windows,
     backAfterMs: backAfter(windows, scenario.windowMs),
     tail: tailOf(sorted),

@@ -30,6 +30,7 @@ export interface SimulateReport {
 
 /** The table, with a short heading. */
 export function formatSimulation({ scenario, seed, seconds, runs, missing }: SimulateReport): string {
+  const hasStreams = runs.some(({ streams }) => streams !== null);
   const hasWindows = runs.some(({ windows }) => windows.length > 0);
   const heading = [
     'policy',
@@ -42,13 +43,14 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
     'p99.9',
     ...OVER_FLOOR.map(([, name]) => `${name}/floor`),
     'cpu max/mean',
+    ...(hasStreams ? ['streams max/mean'] : []),
     'errors',
     'requests',
     ...(hasWindows ? ['back after'] : []),
   ];
   const rows: Rows = [
     heading,
-    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
+    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, streams, errors, requests, backAfterMs }) => [
       policy,
       balancers,
       load,
@@ -59,6 +61,7 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
       figure(ms.p999),
       ...OVER_FLOOR.map(([field]) => figure(overFloor[field], 2)),
       figure(cpu.ratio, 3),
+      ...(hasStreams ? [figure(streams?.ratio ?? Number.NaN, 2)] : []),
       errors,
       requests,
       ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),

@@ -67,7 +67,7 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
     /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/,
   ],
   [{ balancers: [1.5] }, /^scenario x: balancers: a list of whole numbers from 1 to 1024, not \[1\.5\]$/],
-  [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.01 to 2/],
+  [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.0001 to 2/],
   [{ exchange: 'often' }, /^scenario x: exchange: .*or "never", or "product"$/],
   [{ policies: ['best'] }, /^scenario x: policies: a list of omniscient, .*not \["best"\]$/],
   [{ events: [{ at: '1s', what: 'flood' }] }, /^scenario x: events\[0\]\.what: one of neighbours, hosts-die/],

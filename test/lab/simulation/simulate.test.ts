@@ -115,7 +115,7 @@ test('a printed scenario can be edited and simulated', async () => {
 test('invalid arguments are rejected with exit code 2 before simulating, naming the flag or field', async () => {
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [['nope'], /scenario: one of default, /],
-    [['--load', '0.7,x'], /--load: shares from 0\.01 to 2/],
+    [['--load', '0.7,x'], /--load: shares from 0\.0001 to 2/],
     [['--balancers', '0'], /--balancers: a whole number from 1 to 1024/],
     [['--policies', 'best'], /--policies: names from omniscient, /],
     [['--exchange', 'often'], /--exchange: /],
@@ -232,7 +232,10 @@ test('a load above what the hosts can do is simulated, and a percentage is refus
   for (const load of ['150', '70%']) {
     const refused = await refusedHere(['simulate', '--load', load]);
     assert.is(refused.code, 2);
-    assert.match(refused.stderr, /--load: shares from 0\.01 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/);
+    assert.match(
+      refused.stderr,
+      /--load: shares from 0\.0001 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/,
+    );
   }
 });
 
