@@ -27,7 +27,7 @@ export function hostChangesOf({ events, hosts }: Scenario): HostChange[] {
     }
     end = first;
   }
-  return changes.sort((a, b) => a.atMs - b.atMs);
+  return changes.toSorted((a, b) => a.atMs - b.atMs);
 }
 
 /** The hosts that do not exist at the start. */

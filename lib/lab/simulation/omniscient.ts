@@ -1,7 +1,7 @@
 // The floor: policies that see the current state of all hosts, whatever the balancer.
 // `omniscient` picks the host with the shortest expected delay, least (n + 1) / capacity (Banawan and Zahorjan, INFOCOM
 // 1989); `omniscient-work` also knows the cost of each request, and the work in flight. Ties are broken at random.
-// What counts is what shares the cores: of requests that wait, those expected to run at a time; of streams none.
+// What counts is what shares the cores at the moment: neither requests that wait nor streams.
 
 import type { TableReader } from '../../table/reader.js';
 import type { Draws } from './draws.js';

@@ -89,7 +89,8 @@ export class Requests {
   openStreams(balancers: readonly FleetBalancer[]): void {
     const { classes, arrivals } = this.#options;
     for (const [requestClass, { stream }] of classes.entries()) {
-      for (let i = 0; stream !== null && i < stream.atStart; i++) {
+      if (stream === null) continue;
+      for (let i = 0; i < stream.atStart; i++) {
         const balancer = balancers[i % balancers.length] as FleetBalancer;
         const slot = balancer.slotOf[i % stream.onHosts] as number;
         if (slot < 0) continue;

@@ -163,14 +163,6 @@ export function hostCapacityOf({ cores, speed }: HostGroup, { neighbours }: Scen
   return speed * (cores - Math.min(cores, lost));
 }
 
-/** Share (0..1) of a request's time on an idle host in which it uses a core. */
-export function runShareOf(scenario: Scenario): number {
-  const waitMs = scenario.requests.reduce((sum, { share, wait }) => sum + share * (wait?.mean ?? 0), 0);
-  const shares = scenario.requests.reduce((sum, { share }) => sum + share, 0);
-  const costMs = meanCostOf(scenario);
-  return costMs / (costMs + waitMs / shares);
-}
-
 /** Number of hosts. */
 export function hostCountOf({ hosts }: Scenario): number {
   return hosts.reduce((sum, { count }) => sum + count, 0);

@@ -147,10 +147,11 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   {
     name: 'low-traffic',
     about: 'one request a second and host',
-    hosts: [{ count: 20 }],
+    hosts: [{ count: 15 }, { count: 5, speed: 0.6 }],
+    neighbours: DEFAULT_SCENARIO.neighbours,
     balancers: [2, 8],
-    // A request of 17 ms a second, of 4,000 ms of CPU.
-    loads: [0.00425],
+    // Twenty requests of 17 ms a second, for 20 hosts that do 3,060 ms of work a second on average.
+    loads: [0.00556],
     duration: '600s',
   },
   {

@@ -53,7 +53,7 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
     ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, streams, errors, requests, backAfterMs }) => [
       policy,
       balancers,
-      load,
+      load < 0.1 ? String(load) : load,
       figure(ms.p50),
       figure(ms.p90),
       figure(ms.mean),

@@ -89,8 +89,8 @@ export class SimulatedFleet {
     );
     this.#becomeMaster(0);
     // The fleet has been running for a while: every balancer knows every host that exists.
-    for (let host = 0; hasAgents && host < machines.count; host++)
-      if (machines.standing[host] !== HOST_ABSENT) this.#master?.onReport(this.agents.reportOf(host));
+    for (let host = 0; host < machines.count; host++)
+      if (hasAgents && machines.standing[host] !== HOST_ABSENT) this.#master?.onReport(this.agents.reportOf(host));
     this.#master?.flush();
     if (this.#snapshot !== null) for (const balancer of this.balancers) balancer.takeTable(this.#snapshot, true, clock());
   }

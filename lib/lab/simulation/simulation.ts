@@ -15,7 +15,7 @@ import { createPickers } from './pickers.js';
 import type { RivalName } from './policy-names.js';
 import { Requests } from './requests.js';
 import { planEvents } from './scenario-events.js';
-import { runShareOf, type Restart, type Scenario } from './scenario.js';
+import type { Restart, Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
 import { TrueState } from './true-state.js';
 
@@ -103,7 +103,7 @@ class Simulation {
           name: policy,
           seed,
           machines,
-          state: new TrueState(machines, caches, runShareOf(scenario)),
+          state: new TrueState(machines, caches),
           queue,
           balancers: this.#fleet.balancers,
           delayMs: () => this.#fleet.network.delayMs(),

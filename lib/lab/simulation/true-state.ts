@@ -8,24 +8,20 @@ export class TrueState {
   readonly count: number;
   readonly #machines: HostMachines;
   readonly #caches: ColdCaches;
-  readonly #runShare: number;
 
-  /** @param runShare share of its time for which a request uses a core */
-  constructor(machines: HostMachines, caches: ColdCaches, runShare: number) {
+  constructor(machines: HostMachines, caches: ColdCaches) {
     this.count = machines.count;
     this.#machines = machines;
     this.#caches = caches;
-    this.#runShare = runShare;
   }
 
   isUp(host: number): boolean {
     return this.#machines.standing[host] === HOST_UP;
   }
 
-  /** Requests that share the cores: those that do now, and of those that wait the number expected to at any time. */
+  /** Requests that share the cores now. Counting in part those that wait too would make no better floor. */
   running(host: number): number {
-    const { inflight, waiting } = this.#machines;
-    return (inflight[host] as number) + this.#runShare * (waiting[host] as number);
+    return this.#machines.inflight[host] as number;
   }
 
   /** Work of the requests that share the cores, in ms of a core of speed 1 with warm caches. */
