@@ -11,6 +11,8 @@ import type { Scenario } from './simulation/scenario.js';
 export interface AblatedOrder {
   readonly scenario: Scenario;
   readonly seed: number;
+  /** Seed of the policy's own draws. */
+  readonly pickSeed: number;
   /** Undefined: the product as it is. */
   readonly replacement: Replacement | undefined;
 }
@@ -31,7 +33,7 @@ export async function runAblated(): Promise<() => void> {
   return () => undefined;
 }
 
-async function simulateOrder({ scenario, seed, replacement }: AblatedOrder): Promise<void> {
+async function simulateOrder({ scenario, seed, pickSeed, replacement }: AblatedOrder): Promise<void> {
   if (replacement !== undefined) replaceOnImport(replacement);
   const { runSimulation } = await import('./simulation/simulation.js');
   const { latenciesOf } = await import('./simulation/measure.js');
@@ -44,7 +46,7 @@ async function simulateOrder({ scenario, seed, replacement }: AblatedOrder): Pro
   const figures: AblatedFigures[] = [];
   for (const load of scenario.loads)
     for (const balancers of scenario.balancers) {
-      const { measure, errors } = runSimulation({ scenario, policy: 'adaptive', balancers, load, seed, onProgress });
+      const { measure, errors } = runSimulation({ scenario, policy: 'adaptive', balancers, load, seed, pickSeed, onProgress });
       figures.push({ balancers, load, ms: latenciesOf(measure.sorted()), errors });
     }
   process.send?.({ type: 'simulated', figures }, () => process.disconnect());

@@ -21,6 +21,12 @@ const USUAL_BALANCERS = 8;
 /** Built-in scenarios that are not among the default ones: they judge something else. */
 const OTHER_PURPOSES: ReadonlySet<string> = new Set(['big', 'prequal-testbed']);
 
+/**
+ * Replaces nothing, but runs with other random draws of the policy: how far figures differ by chance. A rule is worth
+ * something only beyond that.
+ */
+export const CONTROL: Ablation = { file: 'chance', name: 'draws', value: 'others', off: 'nothing else: what differs is chance' };
+
 /** What is simulated, in which order. */
 export interface AblationPlan {
   readonly ablations: readonly Ablation[];
@@ -35,7 +41,7 @@ export function planAblation(flags: BenchFlags, all: readonly Ablation[] = ABLAT
   const names = flags.scenarios ?? SCENARIOS.map(({ name }) => name).filter((name) => !OTHER_PURPOSES.has(name));
   const ablations = only === undefined ? all : chosenOf(all, only);
   for (const ablation of ablations) checkAblation(ablation);
-  return { ablations, scenarios: names.map((name) => scenarioOf(name, flags, seconds)), seeds, seconds };
+  return { ablations: [CONTROL, ...ablations], scenarios: names.map((name) => scenarioOf(name, flags, seconds)), seeds, seconds };
 }
 
 /** Where the ablation's compiled module is, and what is replaced in it. */

@@ -5,8 +5,8 @@
 import { availableParallelism } from 'node:os';
 import { createShutdown } from '../shutdown.js';
 import { messageOf } from '../errors.js';
-import type { AblatedFigures } from './ablated-run.js';
-import { type AblationPlan, planAblation, replacementOf } from './ablation-plan.js';
+import type { AblatedFigures, AblatedOrder } from './ablated-run.js';
+import { type AblationPlan, CONTROL, planAblation, replacementOf } from './ablation-plan.js';
 import {
   type AblationSummary,
   ablationTables,
@@ -101,13 +101,17 @@ async function inLanes(jobs: readonly Job[], signal: AbortSignal, run: (job: Job
 async function simulateApart({ ablation, scenario, seed }: Job, signal: AbortSignal): Promise<readonly AblatedFigures[]> {
   const own = createShutdown(() => undefined);
   try {
+    const isReplaced = ablation !== undefined && ablation !== CONTROL;
+    const pickSeed = ablation === CONTROL ? seed + 1 : seed;
     const { child } = await startRole('ablated', [], { core: null, shutdown: own });
     const onAbort = (): void => child.kill('SIGKILL');
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const simulated = child.next('simulated', RUN_TIMEOUT_MS);
-      child.send({ order: { scenario, seed, replacement: ablation === undefined ? undefined : replacementOf(ablation) } });
+      child.send({
+        order: { scenario, seed, pickSeed, replacement: isReplaced ? replacementOf(ablation) : undefined } satisfies AblatedOrder,
+      });
       return (await simulated).figures as readonly AblatedFigures[];
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -182,6 +186,7 @@ function reportOf({ ablations, scenarios, seeds, seconds }: AblationPlan, result
 function countIdle(summaries: readonly AblationSummary[]): number {
   const most = new Map<string, number>();
   for (const { ablation, points, earnsIn } of summaries) {
+    if (ablation === CONTROL) continue;
     const key = `${ablation.file} ${ablation.name}`;
     if (points.length > 0) most.set(key, Math.max(most.get(key) ?? 0, earnsIn.length));
   }

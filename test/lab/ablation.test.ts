@@ -175,7 +175,7 @@ test('two runs of a scenario give each replacement its figures: 1 exactly where 
     const { code, stdout, stderr } = await bench('ablation', ...args);
     assert.is(code, 0, stderr);
     assert.match(stdout, /load-interval MAX_INTERVAL_MS = Infinity +1\.000/);
-    assert.match(stderr, /^bench ablation: 3 runs of a scenario$/m);
+    assert.match(stderr, /^bench ablation: 4 runs of a scenario$/m);
     const { figures, wrong } = JSON.parse(readFileSync(json, 'utf8')) as BenchJson;
     assert.equal(wrong, []);
     assert.is(figures.missing, 0);
@@ -183,6 +183,8 @@ test('two runs of a scenario give each replacement its figures: 1 exactly where 
       (figures.ablations as { name: string; worth: Record<string, number> }[]).map(({ name, worth }) => [name, worth]),
     );
     assert.equal(byName.get(neutral), { mean: 1, p50: 1, p90: 1, p99: 1, p999: 1 });
+    assert.equal([...byName.keys()], ['draws', ablation, neutral]);
+    assert.ok(byName.get('draws')?.mean !== 1, 'other draws give other figures');
     const changed = byName.get(ablation) ?? {};
     assert.ok((changed.mean ?? 1) !== 1 && (changed.mean ?? 0) > 0.5 && (changed.mean ?? 9) < 2, JSON.stringify(changed));
   }));

@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly balancers: number;
   readonly load: number;
   readonly seed: number;
+  /** Seed of the policy's own draws; by default `seed`. With another one the requests stay the same. */
+  readonly pickSeed?: number;
   /** Called now and then with the completed share (0..1) of the run. */
   readonly onProgress?: (share: number) => void;
 }
@@ -83,7 +85,7 @@ class Simulation {
   #errors = 0;
   #retries = 0;
 
-  constructor({ scenario, policy, balancers, load, seed, onProgress }: RunOptions) {
+  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress }: RunOptions) {
     const clock = (): number => this.#nowMs;
     this.#scenario = scenario;
     this.#onProgress = onProgress ?? (() => undefined);
@@ -97,7 +99,7 @@ class Simulation {
     this.#living = this.#fleet.balancers;
     const { pickers, answers } = createPickers({
       name: policy,
-      seed,
+      seed: pickSeed,
       machines: this.#machines,
       queue: this.#queue,
       balancers: this.#fleet.balancers,
