@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly balancers: number;
   readonly load: number;
   readonly seed: number;
+  /** Seed of the policy's own draws; by default `seed`. With another one the requests stay the same. */
+  readonly pickSeed?: number;
   /** Called now and then with the completed share (0..1) of the run. */
   readonly onProgress?: (share: number) => void;
 }
@@ -72,7 +74,7 @@ class Simulation {
   /** The live balancers. */
   #living: readonly FleetBalancer[];
 
-  constructor({ scenario, policy, balancers, load, seed, onProgress }: RunOptions) {
+  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress }: RunOptions) {
     const clock = (): number => this.#nowMs;
     const queue = this.#queue;
     this.#scenario = scenario;
@@ -101,7 +103,7 @@ class Simulation {
       createPickers: (costNow) =>
         createPickers({
           name: policy,
-          seed,
+          seed: pickSeed,
           machines,
           state: new TrueState(machines, caches),
           queue,
