@@ -50,8 +50,8 @@ export interface ExplainedPick {
   readonly excluded: string | null;
   /** Age of the other balancers' figures, from whole-fleet messages; null if none ever arrived. */
   readonly loadsAgeMs: number | null;
-  /** How much weight (0..1) `adaptive` gives to differences of that age. */
-  readonly trust: number;
+  /** Whether they were too old for `adaptive` to use, or none ever arrived: then only the balancer's own requests count. */
+  readonly isTableOld: boolean;
   /** What `adaptive` assumes for a host with unknown figures: the medians, or 1 if none are known. */
   readonly assumedCapacity: number;
   readonly assumedSpeed: number;

@@ -203,17 +203,14 @@ export const FLEET = {
   /** Median capacity and speed of the hosts where known; NaN without any. */
   neutralCapacity: 1,
   neutralSpeed: 2,
-  /** The other balancers' requests in flight and work, per capacity of all hosts. */
-  othersPerCapacity: 3,
-  othersWorkPerCapacity: 4,
   /** Average cost of a request, in ms of CPU. */
-  meanCost: 5,
+  meanCost: 3,
   /** The usage to assume for an unknown host: the median of recent reports, 0.5 without any. */
-  neutralUsage: 6,
-  /** The largest capacity trend of any host; NaN when none is known. */
-  mostCapacity: 7,
+  neutralUsage: 4,
+  /** The largest capacity of any host; NaN when none is known. */
+  mostCapacity: 5,
   /** Share (0..1) of the requests in flight that are the other balancers'; NaN if never known. */
-  othersShare: 8,
+  othersShare: 6,
 } as const;
 
 /** A policy's view of the host table. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
@@ -244,8 +241,6 @@ export interface HostView {
   /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
-  /** Moving average of the capacity, used when the latest figure is stale. */
-  readonly capacityTrend: Float64Array;
   /** Figures of the whole fleet, at the indices in `FLEET`. */
   readonly fleet: Float64Array;
 }

@@ -11,9 +11,6 @@ const GONE = '(gone)';
 /** Figures that differ by less say nothing. */
 const CLOSE = 1.02;
 
-/** Scores that differ by more are no close call. */
-const FAR = 1.1;
-
 /** How many losing hosts are listed one by one. */
 const LISTED = 3;
 
@@ -90,7 +87,7 @@ function remarkOf(row: LookedAt, { picked }: ExplainedPick): string {
 
 /** How old the others' figures were, where they count. */
 function freshness(pick: ExplainedPick): string[] {
-  const { algorithm, loadsAgeMs, trust, looked } = pick;
+  const { algorithm, loadsAgeMs, isTableOld, looked } = pick;
   if (algorithm !== 'adaptive' || looked.length === 0) return [];
   const isShort = looked.some(({ capacity, speed }) => capacity === null || speed === null);
   const assumed = isShort
@@ -99,13 +96,8 @@ function freshness(pick: ExplainedPick): string[] {
       ]
     : [];
   if (loadsAgeMs === null) return ['Of the other balancers nothing was known yet: only our own requests count.', ...assumed];
-  const believed =
-    trust === 1
-      ? 'and were believed fully'
-      : trust === 0
-        ? 'and too old to tell hosts apart: of those drawn, the least of our own work decides'
-        : `and their differences were believed to ${percent(trust)}`;
-  return [`The other balancers' figures were ${age(loadsAgeMs)} old ${believed}.`, ...assumed];
+  const believed = isTableOld ? ', too old to be used: only our own requests count' : '';
+  return [`The other balancers' figures were ${age(loadsAgeMs)} old${believed}.`, ...assumed];
 }
 
 /** In words, why a pick came out as it did. */
@@ -160,9 +152,8 @@ function compared(pick: ExplainedPick, winner: LookedAt, score: number): string[
       ? `of all ${candidates} hosts`
       : `of ${drawn} ${drawn === 1 ? 'host' : 'hosts'}, drawn at random from ${candidates}`;
   if (others.length === 0) return [`${host} was the only one that could be taken ${among}.`, ...passedOver(pick)];
-  // The older the figures, the more our own work decides.
-  const isOld = algorithm === 'adaptive' && pick.trust < 0.5;
-  const least = isOld ? 'it had the least of our own work for what it can do' : LEAST[algorithm as keyof typeof LEAST];
+  const isOld = algorithm === 'adaptive' && pick.isTableOld;
+  const least = isOld ? 'it had the fewest requests of our own' : LEAST[algorithm as keyof typeof LEAST];
   const equal = others.filter((row) => (row.score as number) <= score).map((row) => name(row.host));
   const worse = others.filter((row) => (row.score as number) > score);
   const nearest = worse.slice(0, LISTED).map((row) => `${name(row.host)} had ${number(row.score)}: ${difference(row, winner, pick)}.`);
@@ -172,7 +163,7 @@ function compared(pick: ExplainedPick, winner: LookedAt, score: number): string[
 }
 
 /** What made a host lose, by the figure in which it is worst beside the winner. */
-function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacity, assumedSpeed }: ExplainedPick): string {
+function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacity, assumedSpeed, isTableOld }: ExplainedPick): string {
   const found: { ratio: number; words: string }[] = [];
   const compare = (
     own: number | null,
@@ -185,7 +176,7 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
     if (ratio > CLOSE) found.push({ ratio, words: words(number(own), number(other)) });
   };
   if (row.failing - winner.failing > 0.005)
-    found.push({ ratio: 1 + 20 * (row.failing - winner.failing), words: `${percent(row.failing)} of its recent requests failed` });
+    found.push({ ratio: (1 - winner.failing) / (1 - row.failing), words: `${percent(row.failing)} of its recent requests failed` });
   if (algorithm === 'resource') {
     compare(
       row.usage,
@@ -194,7 +185,7 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
       () =>
         `more used (${percent(row.usage)} against ${percent(winner.usage)}, the reports ${age(row.reportAgeMs)} and ${age(winner.reportAgeMs)} old)`,
     );
-  } else if (algorithm === 'least-request') {
+  } else if (algorithm === 'least-request' || isTableOld) {
     compare(row.inflight, winner.inflight, true, (own, other) => `more in flight (${own} against ${other})`);
   } else {
     const capacity = (host: LookedAt): number => host.capacity ?? assumedCapacity;
@@ -221,9 +212,7 @@ function difference(row: LookedAt, winner: LookedAt, { algorithm, assumedCapacit
   }
   const [worst] = found.toSorted((a, b) => b.ratio - a.ratio);
   if (worst !== undefined) return worst.words;
-  return algorithm === 'adaptive' && (row.score as number) > FAR * (winner.score as number)
-    ? 'these figures are nearly the same, and what it could do over the last seconds, which counts too, was less'
-    : 'a close call, with figures nearly the same';
+  return 'a close call, with figures nearly the same';
 }
 
 function passedOver({ looked, picked }: ExplainedPick): string[] {

@@ -2,16 +2,13 @@
 // our own contribution to it. Invariant: exactly what the master had counted of ours is subtracted, so a pick, which
 // adds our own current load, counts nothing twice.
 
-import { FLEET, type HostTable } from '../model.js';
-import { setCapacityTrend, setFleetFigure, setOthers } from '../table/fleet-cells.js';
+import type { HostTable } from '../model.js';
+import { setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
 /** Maximum load messages awaiting acknowledgement; beyond this, one was lost. */
 const MAX_UNACKED = 24;
-
-/** Time constant of the moving average of the capacities, in ms. */
-const TREND_MS = 5000;
 
 /** The contents of one load message, by slot of the host. */
 export interface SentLoads {
@@ -39,7 +36,6 @@ export class FeedForward {
   #hasAcks = false;
   /** When the last acknowledged message was sent: an upper bound on the age of the others' figures. */
   #ackedSentAtMs = Number.NaN;
-  #settledAtMs = Number.NaN;
   #term = 0;
   /** Interval of load messages. */
   #everyMs = 0;
@@ -114,34 +110,20 @@ export class FeedForward {
 
   #settle(hosts: readonly SlotHost[], nowMs: number): void {
     const columns = this.#columns;
-    const { fleetInflight, fleetWork, capacity, capacityTrend, fleet } = columns;
-    const trendWeight = 1 - Math.exp((this.#settledAtMs - nowMs) / TREND_MS);
-    this.#settledAtMs = nowMs;
-    const neutral = fleet[FLEET.neutralCapacity] as number;
-    const assumed = Number.isNaN(neutral) ? 1 : neutral;
+    const { fleetInflight, fleetWork } = columns;
     let inflightSum = 0;
     let ownSum = 0;
-    let workSum = 0;
-    let capacitySum = 0;
     for (const { slot, name } of hosts) {
       const isOurs = this.#ackedNames[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
       setOthers(columns, slot, others, work);
-      const known = capacity[slot] as number;
-      const trend = capacityTrend[slot] as number;
-      // The first time neither the weight nor the trend exists (NaN). A new master may not know the capacity yet.
-      if (!Number.isNaN(known)) setCapacityTrend(columns, slot, Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight);
       if (isOurs) ownSum += this.#ackedInflight[slot] as number;
-      capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
-      workSum += work;
     }
     // The age counts from when our own message was sent, so it includes the round trip and all queueing.
     this.#setAge(nowMs);
     setFleetFigure(columns, 'othersShare', inflightSum > 0 ? inflightSum / (inflightSum + ownSum) : 0);
-    setFleetFigure(columns, 'othersPerCapacity', capacitySum > 0 ? inflightSum / capacitySum : 0);
-    setFleetFigure(columns, 'othersWorkPerCapacity', capacitySum > 0 ? workSum / capacitySum : 0);
   }
 
   /** The others speak once per interval too: on average, what they said is half of one older than what we said. */

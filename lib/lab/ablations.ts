@@ -46,8 +46,8 @@ export const ABLATIONS: readonly Ablation[] = [
     ['MOST_DRAWS', '1', 'hosts are drawn uniformly, whatever their capacity'],
     ['WORK_WEIGHT', '0', 'work in flight does not count'],
     ['WORK_WEIGHT', '0.3', 'work in flight counts three times as much'],
-    ['RESIDENCE', '1e9', "what a table said of the others' requests never relaxes"],
     ['OLD_MS', '1e9', 'tables are used at any age'],
+    ['EQUAL', '0', 'the smallest difference of speed counts'],
   ]),
   ...inFile('learning/capacity', [
     ['MIN_HALF_LIFE_MS', '1000', 'evidence lasts ten times as long'],

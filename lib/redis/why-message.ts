@@ -82,23 +82,32 @@ function failureOf({ attempt, host, outcome, reason }: Fields): Failure | null {
   return { attempt: number, host, outcome, reason };
 }
 
-function pickOf({ algorithm, isPanic, excluded, loadsAgeMs, looked, picked, end, ...more }: Fields): ExplainedPick | null {
+function pickOf({ algorithm, isPanic, isTableOld, excluded, loadsAgeMs, looked, picked, end, ...more }: Fields): ExplainedPick | null {
   const numbers = {
     attempt: figure(more.attempt),
     candidates: figure(more.candidates),
-    trust: figure(more.trust),
     unlisted: figure(more.unlisted),
     assumedCapacity: figure(more.assumedCapacity),
     assumedSpeed: figure(more.assumedSpeed),
   };
   const age = figure(loadsAgeMs);
-  if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean') return null;
+  if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean' || typeof isTableOld !== 'boolean') return null;
   if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
   if (!isNameOrNull(excluded) || !isNameOrNull(picked)) return null;
   const list = listOf(looked, lookedOf);
   return list === null
     ? null
-    : { ...numbers, algorithm: algorithm as Algorithm, isPanic, excluded, loadsAgeMs: age, looked: list, picked, end: end as PickEnd };
+    : {
+        ...numbers,
+        algorithm: algorithm as Algorithm,
+        isPanic,
+        isTableOld,
+        excluded,
+        loadsAgeMs: age,
+        looked: list,
+        picked,
+        end: end as PickEnd,
+      };
 }
 
 function lookedOf({ host, look, score, capacity, speed, usage, reportAgeMs, ...more }: Fields): LookedAt | null {

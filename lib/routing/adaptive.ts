@@ -3,12 +3,10 @@
 //   score = cost / speed × max(1, (n + 1) / k) + 0.1 × work / capacity
 //
 // A host serves `k = capacity / speed` requests at full speed, and with more of them shares its cores. `n` and `work` are
-// the requests in flight and their work: our own exactly, the others' as of the last table. What a table said of a host
-// relaxes towards the fleet's average as those requests end (the M/G/∞ queue), with their own residence time: the state
-// of short requests is soon worthless, that of long ones is not. So stale figures can't send all balancers to one host.
+// the requests in flight and their work: our own exactly, the others' as of the last table. Drawing few hosts keeps
+// balancers that act on the same table from all choosing the same one; an old table is not used at all.
 // Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous Queueing Systems", IEEE INFOCOM
-// 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000); own state
-// first, others' corrected late (Vargaftik, Keslassy and Orda, "LSQ", IEEE/ACM ToN 28(3), 2020).
+// 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
@@ -30,11 +28,11 @@ const MOST_DRAWS = 16;
 /** Weight of the work in flight beside the request's own time: what later requests will find. */
 const WORK_WEIGHT = 0.1;
 
-/** Requests relax by 1/e in this many times the mean cost of those in flight: they share cores, so they stay longer than that. */
-const RESIDENCE = 1.5;
-
 /** An older table (ms) is not used at all, so that nothing makes all balancers prefer the same hosts: only our own requests count. */
 const OLD_MS = 400;
+
+/** Speeds this near to the median are equal: what is left is chance, and idle hosts would get all or nothing for it. */
+const EQUAL = 0.25;
 
 /** Resolution of a random draw. */
 const LOT = 1 << 20;
@@ -57,17 +55,12 @@ export class Adaptive implements Policy {
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
     const { fleet, inflight, work, othersInflight, othersWork, failing } = view;
-    const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
-    const meanInflight = orElse(fleet[FLEET.othersPerCapacity] as number, 0);
-    const meanWork = orElse(fleet[FLEET.othersWorkPerCapacity] as number, 0);
     const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
     const neutralCapacity = orElse(fleet[FLEET.neutralCapacity] as number, neutralSpeed);
     const mostCapacity = orElse(fleet[FLEET.mostCapacity] as number, 0);
 
-    // Also when there is none (NaN).
-    const isOld = !(ageMs < OLD_MS);
-    const meanKept = keptOf(view, nowMs);
+    const isOld = isOldAge(nowMs - (fleet[FLEET.loadsAt] as number));
     const fewest = cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
     const choices = fewest / (isOld ? 0 : orElse(fleet[FLEET.othersShare] as number, 0));
     const isAll = choices >= count && count <= MOST_CHOICES;
@@ -76,7 +69,6 @@ export class Adaptive implements Policy {
 
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
-    let bestLoad = Number.POSITIVE_INFINITY;
     let tied = 0;
     for (let i = 0; i < looks; i++) {
       const place = isAll ? start + i : this.#draw(view, candidates, mostCapacity, neutralCapacity);
@@ -86,26 +78,20 @@ export class Adaptive implements Policy {
         continue;
       }
       const capacity = isOld ? neutralCapacity : orElse(view.capacity[slot] as number, neutralCapacity);
-      const speed = isOld ? neutralSpeed : orElse(view.speed[slot] as number, neutralSpeed);
-      const others = othersInflight[slot] as number;
-      const kept = isOld ? 0 : others > 0 ? keptAfter(ageMs, (othersWork[slot] as number) / others) : meanKept;
-      const averageInflight = meanInflight * capacity;
-      const averageWork = meanWork * capacity;
-      const requests = (inflight[slot] as number) + averageInflight + (others - averageInflight) * kept + 1;
-      const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * kept;
-      const load = requests / capacity;
-      const soonest = (cost / speed) * Math.max(1, load * speed) + (WORK_WEIGHT * waiting) / capacity;
+      const knownSpeed = view.speed[slot] as number;
+      const isEqual = isOld || !(knownSpeed > 0) || Math.abs(knownSpeed - neutralSpeed) <= EQUAL * neutralSpeed;
+      const speed = isEqual ? neutralSpeed : knownSpeed;
+      const requests = (inflight[slot] as number) + (isOld ? 0 : (othersInflight[slot] as number)) + 1;
+      const waiting = (work[slot] as number) + (isOld ? 0 : (othersWork[slot] as number));
+      const soonest = (cost / speed) * Math.max(1, (requests * speed) / capacity) + (WORK_WEIGHT * waiting) / capacity;
       // A request that fails is sent again: on average 1 / (1 - failing) times.
       const score = soonest / (1 - (failing[slot] as number));
       let look: number = LOOK.eligible;
-      const isTie = score === bestScore && load === bestLoad;
-      const isBetter = score < bestScore || (score === bestScore && load < bestLoad);
-      if (isBetter) tied = 1;
-      if (isBetter || (isTie && this.#random.below(++tied) === 0)) {
+      if (score < bestScore) tied = 0;
+      if (score <= bestScore && this.#random.below(++tied) === 0) {
         if (isTaking(view, slot, nowMs, this.#random)) {
           best = slot;
           bestScore = score;
-          bestLoad = load;
         } else {
           look = LOOK.warming;
         }
@@ -130,15 +116,9 @@ export class Adaptive implements Policy {
   }
 }
 
-/** How much (0..1) of what the last table said of the others' requests still holds, on average; see `keptAfter`. */
-export function keptOf({ fleet }: Pick<HostView, 'fleet'>, nowMs: number): number {
-  const meanCost = (fleet[FLEET.othersWorkPerCapacity] as number) / (fleet[FLEET.othersPerCapacity] as number);
-  return keptAfter(nowMs - (fleet[FLEET.loadsAt] as number), meanCost);
-}
-
-/** How much (0..1) is left of what a table of this age said of requests of this mean cost; 0 without a table (NaN). */
-function keptAfter(ageMs: number, meanCost: number): number {
-  return ageMs <= 0 ? 1 : orElse(Math.exp(-ageMs / (RESIDENCE * meanCost)), 0);
+/** Whether a table of this age (ms) is too old to be used; NaN if there was none. */
+export function isOldAge(ageMs: number): boolean {
+  return !(ageMs < OLD_MS);
 }
 
 /** The value, or `missing` for NaN and what can't be. */

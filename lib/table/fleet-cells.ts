@@ -50,7 +50,7 @@ export function clearRow(columns: FleetColumns, slot: number): void {
 /** Discards the figures of a host that stays: it is up, with nothing known. */
 export function forgetFigures(columns: FleetColumns, slot: number): void {
   columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
-  columns.capacity[slot] = columns.capacityTrend[slot] = columns.speed[slot] = Number.NaN;
+  columns.capacity[slot] = columns.speed[slot] = Number.NaN;
   columns.state[slot] = STATE_UP;
 }
 
@@ -63,11 +63,6 @@ export function setOperator({ operator }: FleetColumns, slot: number, code: numb
 export function setOthers({ othersInflight, othersWork }: FleetColumns, slot: number, inflight: number, work: number): void {
   othersInflight[slot] = inflight;
   othersWork[slot] = work;
-}
-
-/** Writes the moving average of a host's capacity. */
-export function setCapacityTrend({ capacityTrend }: FleetColumns, slot: number, trend: number): void {
-  capacityTrend[slot] = trend;
 }
 
 /** Starts a host's warm-up (process clock). */

@@ -66,8 +66,6 @@ export interface FleetColumns {
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
   readonly capacity: Float64Array;
-  /** Moving average of the capacity. */
-  readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
 }
 
@@ -111,7 +109,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly counters: Float64Array;
 }
 
-const WIDE_COLUMNS = 24 + MAX_CLASSES;
+const WIDE_COLUMNS = 23 + MAX_CLASSES;
 const NARROW_COLUMNS = 6 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
@@ -173,7 +171,6 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     othersInflight: wide(slots),
     othersWork: wide(slots),
     capacity: wide(slots),
-    capacityTrend: wide(slots),
     speed: wide(slots),
     work: wide(slots),
     startSum: wide(slots),

@@ -6,7 +6,7 @@ import type { TableColumns } from './layout.js';
 
 /** Recomputes the neutral figures over the hosts in these slots. */
 export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
-  const { usage, reportedAt, capacity, capacityTrend, speed } = columns;
+  const { usage, reportedAt, capacity, speed } = columns;
   setFleetFigure(
     columns,
     'neutralUsage',
@@ -21,8 +21,8 @@ export function refreshNeutral(columns: TableColumns, slots: readonly number[], 
   setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)));
   let most = Number.NaN;
   for (const slot of slots) {
-    const trend = capacityTrend[slot] as number;
-    if (trend > 0 && !(trend <= most)) most = trend;
+    const known = capacity[slot] as number;
+    if (known > 0 && !(known <= most)) most = known;
   }
   setFleetFigure(columns, 'mostCapacity', most);
 }

@@ -17,7 +17,6 @@ export class TableReader implements HostView {
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
   readonly capacity: Float64Array;
-  readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
   readonly fleet: Float64Array;
   readonly #header: Int32Array;
@@ -36,7 +35,6 @@ export class TableReader implements HostView {
     this.othersInflight = columns.othersInflight;
     this.othersWork = columns.othersWork;
     this.capacity = columns.capacity;
-    this.capacityTrend = columns.capacityTrend;
     this.speed = columns.speed;
     this.fleet = columns.fleet;
     this.#header = columns.header;

@@ -189,22 +189,6 @@ test('without changes there is no message, unless one is due', () => {
   assert.ok(say(one, 2100).isFull, 'and now and then all is said');
 });
 
-test('the capacity trend survives a new master that does not know the capacity yet', () => {
-  const one = startBalancer('one');
-  const row = (capacity: number | null) =>
-    buildTable(
-      1,
-      2,
-      NAMES.map((name) => buildRow(name, { capacity, speed: 1 })),
-    );
-  take(one, row(4), 0);
-  take(one, row(2), 5000);
-  const trend = one.columns.capacityTrend[0] as number;
-  assert.ok(trend > 2.5 && trend < 3, String(trend));
-  take(one, row(null), 5050);
-  assert.equal([one.columns.capacity[0], one.columns.capacityTrend[0]], [Number.NaN, trend]);
-});
-
 test('classes are counted by their new ids, and a counter that wraps makes no jump', () => {
   const one = startBalancer('one');
   one.loads.setClass(0, '(rest)');

@@ -26,8 +26,6 @@ const FLEET_VIEW: ViewOptions = {
     loadsAt: 1000,
     neutralCapacity: 4,
     neutralSpeed: 1,
-    othersPerCapacity: 1.25,
-    othersWorkPerCapacity: 20,
     meanCost: 17,
     othersShare: 0.98,
   },
@@ -66,18 +64,6 @@ test('a host that others left idle is not flooded: it gets more, but not all', (
   assert.ok(fresh > 0.25 && fresh < 0.5, String(fresh));
 });
 
-test('what a table said of long requests holds longer than what it said of short ones', () => {
-  const busyWith = (work: number): ViewOptions => ({
-    ...FLEET_VIEW,
-    othersInflight: ten(5, { 3: 6 }),
-    othersWork: ten(5 * work, { 3: 6 * work }),
-  });
-  // 60 ms later five requests of 5 ms are as good as any, and five of 1 s are still there.
-  assert.ok(share(busyWith(1000), 3, 1060) < 0.01, String(share(busyWith(1000), 3, 1060)));
-  const short = share({ ...busyWith(5), inflight: ten(0, { 4: 1 }), work: ten(0, { 4: 5 }) }, 4, 1060);
-  assert.ok(short < 0.01, `a request of our own decides: ${short}`);
-});
-
 test('a lone balancer looks at all hosts, one of two at six of them', () => {
   const looks = (othersShare: number): number => {
     let seen = 0;
@@ -97,7 +83,7 @@ test('hosts with more capacity are drawn more often', () => {
       capacity: ten(4, { 3: 1 }),
       othersInflight: ten(0),
       othersWork: ten(0),
-      fleet: { ...FLEET_VIEW.fleet, mostCapacity: 4, othersPerCapacity: 0, othersWorkPerCapacity: 0 },
+      fleet: { ...FLEET_VIEW.fleet, mostCapacity: 4 },
     }),
     SLOTS,
     PICKS,

@@ -94,7 +94,7 @@ for (const algorithm of ALGORITHMS) {
         buildView(10_000, {
           maxInflight: MAX_INFLIGHT,
           inflight: inflight(10_000, () => random.below(1000) < share * 1000),
-          fleet: { loadsAt: 0 },
+          fleet: { loadsAt: 0, othersShare: 1 },
         }),
       );
       const policy = createPolicy(algorithm, new Random(2));

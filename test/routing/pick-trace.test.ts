@@ -22,7 +22,7 @@ class Looks implements PickTrace {
 /** Views of every kind: even and uneven hosts, a single one, many, and some that may not be picked. */
 const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptions]>> = {
   one: [1, {}],
-  two: [2, { inflight: [3, 1], usage: [0.2, 0.9], othersInflight: [0, 5], fleet: { loadsAt: 990, othersPerCapacity: 2 } }],
+  two: [2, { inflight: [3, 1], usage: [0.2, 0.9], othersInflight: [0, 5], fleet: { loadsAt: 990 } }],
   uneven: [
     6,
     {
@@ -34,7 +34,7 @@ const VIEWS: Readonly<Record<string, readonly [slots: number, options: ViewOptio
       failing: [0, 0, 0.5, 0, 0, 1],
     },
   ],
-  many: [200, { fleet: { loadsAt: 900, othersPerCapacity: 1, meanCost: 3 }, inflight: Array.from({ length: 200 }, (_, slot) => slot % 7) }],
+  many: [200, { fleet: { loadsAt: 900, meanCost: 3 }, inflight: Array.from({ length: 200 }, (_, slot) => slot % 7) }],
   avoided: [5, { avoidUntil: { 1: NOW_MS + 1, 3: NOW_MS + 1 } }],
   'all avoided': [3, { avoidUntil: { 0: NOW_MS + 1, 1: NOW_MS + 1, 2: NOW_MS + 1 } }],
   warming: [4, { warmSince: [NOW_MS - 1, 0, NOW_MS - 500, 0], slowStartMs: 10_000 }],

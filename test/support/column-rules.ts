@@ -25,7 +25,6 @@ const FLEET_COLUMNS = {
   othersInflight: true,
   othersWork: true,
   capacity: true,
-  capacityTrend: true,
   speed: true,
 } as const satisfies Record<keyof FleetColumns, true>;
 

@@ -25,8 +25,6 @@ export interface ViewOptions {
   /** By slot; unknown by default. */
   readonly capacity?: readonly number[];
   readonly speed?: readonly number[];
-  /** By default as the capacity. */
-  readonly capacityTrend?: readonly number[];
   /** Figures of the fleet as a whole, by name; unknown by default. */
   readonly fleet?: Partial<Record<keyof typeof FLEET, number>>;
 }
@@ -57,7 +55,6 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     othersWork: column(options.othersWork, 0),
     capacity: column(options.capacity, Number.NaN),
     speed: column(options.speed, Number.NaN),
-    capacityTrend: column(options.capacityTrend ?? options.capacity, Number.NaN),
     fleet,
   };
 }
@@ -90,7 +87,6 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       othersWork: counting(view.othersWork),
       capacity: counting(view.capacity),
       speed: counting(view.speed),
-      capacityTrend: counting(view.capacityTrend),
       fleet: view.fleet,
     },
   };

@@ -3,8 +3,8 @@
 
 import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
 import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
+import { isOldAge } from '../../routing/adaptive.js';
 import type { FailureLog } from './failure-log.js';
-import { keptOf } from '../../routing/adaptive.js';
 
 /** Number of requests that a balancer remembers. */
 export const KEPT_REQUESTS = 4096;
@@ -61,7 +61,6 @@ export class PickLog implements PickTrace {
   readonly #pickOf: Float64Array;
   readonly #pickAtMs: Float64Array;
   readonly #loadsAgeMs: Float64Array;
-  readonly #trust: Float64Array;
   readonly #assumedCapacity: Float64Array;
   readonly #assumedSpeed: Float64Array;
   readonly #firstLook: Float64Array;
@@ -96,7 +95,6 @@ export class PickLog implements PickTrace {
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
     this.#loadsAgeMs = new Float64Array(picks);
-    this.#trust = new Float64Array(picks);
     this.#assumedCapacity = new Float64Array(picks);
     this.#assumedSpeed = new Float64Array(picks);
     this.#firstLook = new Float64Array(picks);
@@ -140,7 +138,6 @@ export class PickLog implements PickTrace {
     this.#panic[at] = this.#isPanic() ? 1 : 0;
     this.#excluded[at] = excluded;
     this.#loadsAgeMs[at] = nowMs - (view.fleet[FLEET.loadsAt] as number);
-    this.#trust[at] = keptOf(view, nowMs);
     this.#assumedCapacity[at] = view.fleet[FLEET.neutralCapacity] as number;
     this.#assumedSpeed[at] = view.fleet[FLEET.neutralSpeed] as number;
     this.#firstLook[at] = this.#looks;
@@ -232,7 +229,7 @@ export class PickLog implements PickTrace {
       isPanic: this.#panic[at] === 1,
       excluded: named(this.#excluded[at] as number),
       loadsAgeMs: known(loadsAgeMs),
-      trust: hundredths(this.#trust[at] as number),
+      isTableOld: isOldAge(loadsAgeMs),
       assumedCapacity: known(this.#assumedCapacity[at] as number) ?? 1,
       assumedSpeed: known(this.#assumedSpeed[at] as number) ?? 1,
       looked: ordered.slice(0, MAX_LOOKS_TOLD),

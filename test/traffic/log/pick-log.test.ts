@@ -24,8 +24,7 @@ const VIEW = buildView(3, {
   othersInflight: [4, 0, 0],
   capacity: [4, Number.NaN, 2],
   usage: [0.25, 0.5, Number.NaN],
-  // Requests of 100 ms, 40 ms ago.
-  fleet: { loadsAt: 960, othersPerCapacity: 2, othersWorkPerCapacity: 200 },
+  fleet: { loadsAt: 960 },
 });
 const named = (slot: number): string => `h${slot}`;
 
@@ -58,8 +57,8 @@ test('a pick is explained with the figures of its time, the picked host first, a
     ],
   );
   assert.equal(
-    [pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.trust, pick?.unlisted],
-    ['h1', 'taken', 3, true, 40, 0.77, 0],
+    [pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.isTableOld, pick?.unlisted],
+    ['h1', 'taken', 3, true, 40, false, 0],
   );
   assert.equal(log.request(request), { atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true });
 });
