@@ -241,13 +241,17 @@ export interface HostView {
   readonly warmSince: Float64Array;
   /** Slow-start period, in ms. */
   readonly slowStartMs: number;
-  /** This balancer's requests in flight on each host, now. */
+  /** This balancer's requests in flight on each host, now: all of them, as `maxInflight` limits them. */
   readonly inflight: Int32Array;
+  /** Those of them whose host owes the next byte: what a pick compares. */
+  readonly awaited: Int32Array;
+  /** Those of them that are long-lived (upgrades, streams); never among the awaited ones. */
+  readonly longLived: Int32Array;
   /** This balancer's limit of requests per host; a full host is picked only when all are full. Infinity: no limit. */
   readonly maxInflight: number;
   /** Requests that were answered implausibly fast and still count as in flight. */
   readonly phantomInflight: Int32Array;
-  /** The expected work of both (ms of CPU). */
+  /** The expected work of both and of the awaited ones (ms of CPU). */
   readonly work: Float64Array;
   /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;
@@ -297,4 +301,6 @@ export interface Policy {
    * @param cost the request's expected work, in ms of CPU; above 0
    */
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
+  /** The same for a request that is expected to be long-lived: an upgrade or a stream. Absent: such requests are like others. */
+  pickLongLived?(view: HostView, nowMs: number, excluded: number): number;
 }

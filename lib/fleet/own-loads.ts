@@ -131,7 +131,7 @@ export class OwnLoads {
     const changed: HostLoad[] = [];
     const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
-      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
+      const inflight = Math.max(0, Atomics.load(columns.awaited, slot) + (columns.phantomInflight[slot] as number));
       const served = columns.served[slot] as number;
       const isKnown = this.#sentNames[slot] === name;
       // The same number in flight and none finished: the same requests, hence the same work.
@@ -199,8 +199,8 @@ export class OwnLoads {
 
   /** Average number in flight since the host was last sent; the current number if it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
+    const { awaited, phantomInflight, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, (awaited[slot] as number) + (phantomInflight[slot] as number));
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#hostSentAtMs[slot] as number);
     const mean = (total - (this.#sentInflightMs[slot] as number)) / elapsedMs;

@@ -13,6 +13,7 @@
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
+import { fewestLongLived } from './long-lived.js';
 import type { Random } from './random.js';
 
 /** Time constant with which differences between hosts in a table fade, in ms. */
@@ -100,7 +101,7 @@ export class Adaptive implements Policy {
     const trace = this.#trace;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const { fleet, inflight, phantomInflight, work, othersInflight, othersWork, failing } = view;
+    const { fleet, awaited, phantomInflight, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
     const trust = trustAt(ageMs);
     // Capacity changes more slowly, but reacting too late makes the whole fleet oscillate.
@@ -145,7 +146,7 @@ export class Adaptive implements Policy {
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
       const requests =
-        (inflight[slot] as number) +
+        (awaited[slot] as number) +
         (phantomInflight[slot] as number) +
         averageInflight +
         ((othersInflight[slot] as number) - averageInflight) * trust;
@@ -159,7 +160,7 @@ export class Adaptive implements Policy {
       const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
       // Blended with our own load as trust fades.
       const own =
-        (cost * ((inflight[slot] as number) + (phantomInflight[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity +
+        (cost * ((awaited[slot] as number) + (phantomInflight[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity +
         leastOwn;
       const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
       let look: number = LOOK.eligible;
@@ -179,6 +180,10 @@ export class Adaptive implements Policy {
     if (best >= 0) return best;
     const place = anyEligible(view, candidates, nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
+  }
+
+  pickLongLived(view: HostView, nowMs: number, excluded: number): number {
+    return fewestLongLived(view, nowMs, excluded, this.#random, this.#trace);
   }
 
   /** Draws a place in the candidate list, weighted by capacity; `most` is the largest capacity, 0 or NaN for a uniform draw. */

@@ -79,12 +79,17 @@ export interface TrafficColumns {
   readonly reportedCostMs: Float64Array;
   /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
   readonly known: Int32Array;
+  /** All requests in flight, for limits, drains and operators. */
   readonly inflight: Int32Array;
+  /** Those whose host owes the next byte, and their expected work (ms of CPU). */
+  readonly awaited: Int32Array;
   readonly work: Float64Array;
+  /** Long-lived requests in flight: upgrades and streams. They are not among the awaited ones. */
+  readonly longLived: Int32Array;
   /** Requests that were answered implausibly fast and still count as in flight. */
   readonly phantomInflight: Int32Array;
   readonly served: Float64Array;
-  /** Sum of the start times of requests in flight (process clock), and of the durations of all that ended, for whatever reason. */
+  /** Sum of the times since which requests are awaited (process clock), and of the lengths of all turns of the host that ended. */
   readonly startSum: Float64Array;
   readonly elapsedSum: Float64Array;
   /** Sums over successful requests: work (ms of CPU), durations (ms), and their squares and products. */
@@ -120,7 +125,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
 }
 
 const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 8 + MAX_CLASSES;
+const NARROW_COLUMNS = 10 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
@@ -204,6 +209,8 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     operator: narrow(slots),
     known: narrow(slots),
     inflight: narrow(slots),
+    awaited: narrow(slots),
+    longLived: narrow(slots),
     phantomInflight: narrow(slots),
     servedByClass: unsigned(slots * MAX_CLASSES),
   };

@@ -14,6 +14,8 @@ export class TableReader implements HostView {
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
+  readonly awaited: Int32Array;
+  readonly longLived: Int32Array;
   readonly maxInflight: number;
   readonly phantomInflight: Int32Array;
   readonly work: Float64Array;
@@ -36,6 +38,8 @@ export class TableReader implements HostView {
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;
+    this.awaited = columns.awaited;
+    this.longLived = columns.longLived;
     this.maxInflight = maxInflight;
     this.phantomInflight = columns.phantomInflight;
     this.work = columns.work;

@@ -35,6 +35,8 @@ const TRAFFIC_COLUMNS = {
   reportedCostMs: true,
   known: true,
   inflight: true,
+  awaited: true,
+  longLived: true,
   work: true,
   phantomInflight: true,
   served: true,

@@ -21,6 +21,9 @@ export interface ViewOptions {
   /** Our own requests in flight and their work, and the others', by slot; 0 by default. */
   readonly inflight?: readonly number[];
   readonly maxInflight?: number;
+  /** All of those in flight by default. */
+  readonly awaited?: readonly number[];
+  readonly longLived?: readonly number[];
   readonly phantomInflight?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
@@ -56,6 +59,8 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
+    awaited: Int32Array.from(column(options.awaited ?? options.inflight, 0)),
+    longLived: Int32Array.from(column(options.longLived, 0)),
     maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
     phantomInflight: Int32Array.from(column(options.phantomInflight, 0)),
     work: column(options.work, 0),
@@ -92,6 +97,8 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),
+      awaited: counting(view.awaited),
+      longLived: counting(view.longLived),
       maxInflight: view.maxInflight,
       phantomInflight: counting(view.phantomInflight),
       work: counting(view.work),
