@@ -8,11 +8,11 @@ import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './elig
 import type { Random } from './random.js';
 
 /**
- * Hosts to sample; a smaller fleet is searched completely. With d choices the fullest host has log log n / log d more
- * than the average, so more than a few choices gain nothing, while clients that reconnect all at once through many
- * balancers would all take the emptiest host.
+ * Hosts to sample; a smaller fleet is searched completely. The fullest of n hosts has log log n / log d more than the
+ * average with d choices, so more choices gain little, while clients that reconnect all at once through many balancers
+ * would all take the emptiest host, and a host that refuses upgrades, and so stays empty, would get all of them.
  */
-const CHOICES = 5;
+const CHOICES = 3;
 
 /**
  * The host for a long-lived request, or -1 when there is none. A host that fails a fraction f of its requests needs
