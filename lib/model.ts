@@ -98,8 +98,11 @@ export interface StaticHost {
  */
 export interface HostLoad {
   readonly host: string;
-  /** Requests in flight from this balancer to this host, now. */
+  /** Requests from this balancer that the host owes the next byte, now: those that picks compare. */
   readonly inflight: number;
+  /** All requests in flight, and the long-lived ones among them (upgrades, streams). */
+  readonly open: number;
+  readonly longLived: number;
   /** The expected work of those, in ms of CPU. */
   readonly work: number;
   /** Requests that this balancer has finished on this host since it started. */
@@ -151,8 +154,12 @@ export interface HostRow extends HostFigures {
   readonly isStatic: boolean;
   /** Milliseconds since the master received the last report, from an agent or in-band; null if there was none. */
   readonly ageMs: number | null;
-  /** Requests in flight from the whole fleet. */
+  /** Requests from the whole fleet that the host owes the next byte: those that picks compare. */
   readonly inflight: number;
+  /** The fleet's long-lived requests (upgrades, streams), which are not among those. */
+  readonly longLived: number;
+  /** All of the fleet's requests in flight, also those that wait for their client. */
+  readonly open: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
   /** The expected work of those in flight, in ms of CPU. */
@@ -169,7 +176,7 @@ export interface HostRow extends HostFigures {
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 
 /** The part of a row that changes many times a second. */
-export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
+export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed' | 'longLived'>;
 
 /** The expected cost of a request by class, in ms of CPU. */
 export type Costs = readonly (readonly [name: string, costMs: number])[];
@@ -256,6 +263,8 @@ export interface HostView {
   /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
+  /** The other balancers' long-lived requests on each host. */
+  readonly othersLongLived: Int32Array;
   /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;

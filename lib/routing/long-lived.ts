@@ -20,20 +20,21 @@ const CHOICES = 3;
  */
 export function fewestLongLived(view: HostView, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
   const candidates = view.candidates();
-  const count = candidates[0] as number;
-  if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
-  const { fleet, longLived, capacity, failing } = view;
+  const hosts = candidates[0] as number;
+  if (hosts < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
+  const { fleet, longLived, othersLongLived, capacity, failing } = view;
   const neutral = fleet[FLEET.neutralCapacity] as number;
-  const isAll = count <= CHOICES;
-  const start = isAll ? random.below(count) : 0;
+  const isAll = hosts <= CHOICES;
+  const start = isAll ? random.below(hosts) : 0;
   let best = -1;
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < Math.min(count, CHOICES); i++) {
-    const place = isAll ? (start + i) % count : random.below(count);
+  for (let i = 0; i < Math.min(hosts, CHOICES); i++) {
+    const place = isAll ? (start + i) % hosts : random.below(hosts);
     const slot = candidates[1 + place] as number;
     const mayTake = isEligible(view, slot, nowMs, excluded);
     const known = capacity[slot] as number;
-    const score = ((longLived[slot] as number) + 1) / (known > 0 ? known : neutral > 0 ? neutral : 1) / (1 - (failing[slot] as number));
+    const count = (longLived[slot] as number) + (othersLongLived[slot] as number);
+    const score = (count + 1) / (known > 0 ? known : neutral > 0 ? neutral : 1) / (1 - (failing[slot] as number));
     // Without a known capacity hosts count as equal.
     const isTaken = mayTake && score < least && isTaking(view, slot, nowMs, random);
     if (isTaken) {

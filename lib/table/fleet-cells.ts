@@ -35,6 +35,7 @@ export function writeFigures(columns: FleetColumns, slot: number, { cpu, memory,
 export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): void {
   columns.fleetInflight[slot] = row.inflight;
   columns.fleetWork[slot] = row.work;
+  columns.fleetLongLived[slot] = row.longLived;
   columns.capacity[slot] = row.capacity ?? Number.NaN;
   columns.speed[slot] = row.speed ?? Number.NaN;
 }
@@ -48,6 +49,8 @@ export function clearRow(columns: FleetColumns, slot: number): void {
     columns.fleetWork[slot] =
     columns.othersInflight[slot] =
     columns.othersWork[slot] =
+    columns.fleetLongLived[slot] =
+    columns.othersLongLived[slot] =
       0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
@@ -69,10 +72,11 @@ export function setOperator({ operator }: FleetColumns, slot: number, code: numb
   operator[slot] = code;
 }
 
-/** Writes the other balancers' requests in flight on a host, and their work (ms of CPU). */
-export function setOthers({ othersInflight, othersWork }: FleetColumns, slot: number, inflight: number, work: number): void {
-  othersInflight[slot] = inflight;
-  othersWork[slot] = work;
+/** Writes the other balancers' requests in flight on a host, their work (ms of CPU), and their long-lived requests. */
+export function setOthers(columns: FleetColumns, slot: number, inflight: number, work: number, longLived = 0): void {
+  columns.othersInflight[slot] = inflight;
+  columns.othersWork[slot] = work;
+  columns.othersLongLived[slot] = longLived;
 }
 
 /** Writes the moving average of a host's capacity. */

@@ -56,6 +56,9 @@ export interface FleetColumns {
   /** 1 when the host is down or ejected, and a candidate only in panic mode. */
   readonly out: Int32Array;
   readonly fleetInflight: Int32Array;
+  /** The fleet's long-lived requests, and those of the other balancers. */
+  readonly fleetLongLived: Int32Array;
+  readonly othersLongLived: Int32Array;
   readonly likelyBogus: Int32Array;
   /** Since when a host has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
@@ -125,7 +128,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
 }
 
 const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 10 + MAX_CLASSES;
+const NARROW_COLUMNS = 12 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
@@ -205,6 +208,8 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     state: narrow(slots),
     out: narrow(slots),
     fleetInflight: narrow(slots),
+    fleetLongLived: narrow(slots),
+    othersLongLived: narrow(slots),
     likelyBogus: narrow(slots),
     operator: narrow(slots),
     known: narrow(slots),

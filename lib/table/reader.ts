@@ -21,6 +21,7 @@ export class TableReader implements HostView {
   readonly work: Float64Array;
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
+  readonly othersLongLived: Int32Array;
   readonly capacity: Float64Array;
   readonly capacityTrend: Float64Array;
   readonly speed: Float64Array;
@@ -45,6 +46,7 @@ export class TableReader implements HostView {
     this.work = columns.work;
     this.othersInflight = columns.othersInflight;
     this.othersWork = columns.othersWork;
+    this.othersLongLived = columns.othersLongLived;
     this.capacity = columns.capacity;
     this.capacityTrend = columns.capacityTrend;
     this.speed = columns.speed;

@@ -50,8 +50,8 @@ const hostsOf = ({ writer }: Balancer) => writer.hosts();
 /** The master's answer to the messages it took. */
 function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
   const loads = NAMES.map((name) => {
-    const { inflight, work, capacity, speed } = master.of(name);
-    return { name, inflight, work, capacity, speed };
+    const { inflight, work, capacity, speed, longLived } = master.of(name);
+    return { name, inflight, work, capacity, speed, longLived };
   });
   return {
     stamp: { term, mastership: mastershipOf(term), seq },
@@ -148,6 +148,40 @@ test('a new master knows nothing of ours: nothing is subtracted from its figures
   master.take(message, 20);
   take(one, tableOf(master, 2, 2), 30);
   assert.equal(seenBy(one, 0), [1, 5]);
+});
+
+test('the others’ long-lived requests are the fleet’s without our own, and all that is open is shown', () => {
+  const [one, two] = [startBalancer('one'), startBalancer('two')];
+  const master = new FleetLoads();
+  const open = ({ columns }: Balancer, longLived: number, paused: number): void => {
+    columns.longLived[0] = longLived;
+    columns.inflight[0] = longLived + paused;
+  };
+  open(one, 5, 2);
+  open(two, 200, 0);
+  change(two, 0, 1, 4);
+  two.columns.inflight[0] = 201;
+  for (const each of [one, two]) master.take(say(each, 0), 0);
+  const { inflight, longLived, open: all } = master.of('h0');
+  assert.equal([inflight, longLived, all], [1, 205, 208]);
+  const table = tableOf(master, 2);
+  for (const each of [one, two]) take(each, table, 0);
+  assert.equal([one.columns.othersLongLived[0], two.columns.othersLongLived[0]], [200, 5]);
+  assert.equal(
+    [seenBy(one, 0), seenBy(two, 0)],
+    [
+      [1, 4],
+      [1, 4],
+    ],
+    'short requests alone are compared',
+  );
+  // One more is opened: nothing else has changed, and the message is due.
+  open(one, 6, 2);
+  master.take(say(one, 20), 20);
+  assert.equal([master.of('h0').longLived, master.of('h0').open], [206, 209]);
+  // A balancer that is silent has nothing open.
+  master.tick(10_000);
+  assert.equal([master.of('h0').longLived, master.of('h0').open, master.of('h0').inflight], [0, 0, 0]);
 });
 
 test('a reused slot inherits nothing from its previous host', () => {

@@ -25,6 +25,8 @@ function say(balancer: string, hosts: readonly [string, number, number][], field
     hosts: hosts.map(([host, inflight, served]) => ({
       host,
       inflight,
+      open: inflight,
+      longLived: 0,
       work: inflight * 10,
       served,
       meanInflight: inflight,

@@ -19,6 +19,8 @@ const FLEET_COLUMNS = {
   state: true,
   out: true,
   fleetInflight: true,
+  fleetLongLived: true,
+  othersLongLived: true,
   likelyBogus: true,
   warmSince: true,
   operator: true,

@@ -24,6 +24,7 @@ export interface ViewOptions {
   /** All of those in flight by default. */
   readonly awaited?: readonly number[];
   readonly longLived?: readonly number[];
+  readonly othersLongLived?: readonly number[];
   readonly phantomInflight?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
@@ -61,6 +62,7 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     inflight: Int32Array.from(column(options.inflight, 0)),
     awaited: Int32Array.from(column(options.awaited ?? options.inflight, 0)),
     longLived: Int32Array.from(column(options.longLived, 0)),
+    othersLongLived: Int32Array.from(column(options.othersLongLived, 0)),
     maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
     phantomInflight: Int32Array.from(column(options.phantomInflight, 0)),
     work: column(options.work, 0),
@@ -99,6 +101,7 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       inflight: counting(view.inflight),
       awaited: counting(view.awaited),
       longLived: counting(view.longLived),
+      othersLongLived: counting(view.othersLongLived),
       maxInflight: view.maxInflight,
       phantomInflight: counting(view.phantomInflight),
       work: counting(view.work),
