@@ -59,7 +59,6 @@ export interface FleetColumns {
   /** The fleet's long-lived requests, and those of the other balancers. */
   readonly fleetLongLived: Int32Array;
   readonly othersLongLived: Int32Array;
-  readonly likelyBogus: Int32Array;
   /** Since when a host has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
   /** An operator's setting as a code of `OPERATOR_STATES`; survives a restart of the fleet thread. */
@@ -89,8 +88,6 @@ export interface TrafficColumns {
   readonly work: Float64Array;
   /** Long-lived requests in flight: upgrades and streams. They are not among the awaited ones. */
   readonly longLived: Int32Array;
-  /** Requests that were answered implausibly fast and still count as in flight. */
-  readonly phantomInflight: Int32Array;
   readonly served: Float64Array;
   /** Sum of the times since which requests are awaited (process clock), and of the lengths of all turns of the host that ended. */
   readonly startSum: Float64Array;
@@ -110,11 +107,6 @@ export interface TrafficColumns {
   readonly ejectedUntil: Float64Array;
   /** Fraction (0..1) of recent requests on the host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** The host's recent response time as a multiple of its requests' class average; 0 before the first response. */
-  readonly pace: Float64Array;
-  /** Number of responses, and the sum of their paces. */
-  readonly answers: Float64Array;
-  readonly paceSum: Float64Array;
 }
 
 /** Views of one shared table; every thread creates its own over the same buffer. */
@@ -127,8 +119,8 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly counters: Float64Array;
 }
 
-const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 12 + MAX_CLASSES;
+const WIDE_COLUMNS = 24 + MAX_CLASSES;
+const NARROW_COLUMNS = 10 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
@@ -184,9 +176,6 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     avoidUntil: wide(slots),
     ejectedUntil: wide(slots),
     failing: wide(slots),
-    pace: wide(slots),
-    answers: wide(slots),
-    paceSum: wide(slots),
     warmSince: wide(slots),
     fleetWork: wide(slots),
     othersInflight: wide(slots),
@@ -210,13 +199,11 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     fleetInflight: narrow(slots),
     fleetLongLived: narrow(slots),
     othersLongLived: narrow(slots),
-    likelyBogus: narrow(slots),
     operator: narrow(slots),
     known: narrow(slots),
     inflight: narrow(slots),
     awaited: narrow(slots),
     longLived: narrow(slots),
-    phantomInflight: narrow(slots),
     servedByClass: unsigned(slots * MAX_CLASSES),
   };
 }

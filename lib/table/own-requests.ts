@@ -3,7 +3,6 @@
 // durations of served ones cover the same time. own-loads.ts builds load messages from these cells.
 
 import { MAX_CLASSES } from '../model.js';
-import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import type { TableColumns } from './layout.js';
 
 /** Adds a request in flight on a host, with its expected work (ms of CPU); it is the host's turn. */
@@ -37,7 +36,7 @@ export function beginTurn({ awaited, work, startSum }: TableColumns, slot: numbe
 
 /** The host owes nothing any more, or not now: exactly once per `beginTurn`, with the same cost and its time. */
 export function endTurn(
-  { awaited, phantomInflight, work, startSum, elapsedSum }: TableColumns,
+  { awaited, work, startSum, elapsedSum }: TableColumns,
   slot: number,
   cost: number,
   sinceMs: number,
@@ -46,41 +45,9 @@ export function endTurn(
   const left = (awaited[slot] as number) - 1;
   awaited[slot] = left;
   // A sum of fractions may leave a residue after the last request.
-  work[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (startSum[slot] as number) - sinceMs;
+  work[slot] = left === 0 ? 0 : (work[slot] as number) - cost;
+  startSum[slot] = left === 0 ? 0 : (startSum[slot] as number) - sinceMs;
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - sinceMs);
-}
-
-/** Counts a request that has ended as still in flight. */
-export function beginPhantom({ phantomInflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
-  phantomInflight[slot] = (phantomInflight[slot] as number) + 1;
-  work[slot] = (work[slot] as number) + cost;
-  startSum[slot] = (startSum[slot] as number) + nowMs;
-}
-
-/** Ends a phantom request: exactly once per `beginPhantom`, with the same cost. */
-export function endPhantom(
-  { awaited, phantomInflight, work, startSum, elapsedSum }: TableColumns,
-  slot: number,
-  cost: number,
-  begunAtMs: number,
-  nowMs: number,
-): void {
-  const left = (phantomInflight[slot] as number) - 1;
-  phantomInflight[slot] = left;
-  const isNone = left === 0 && awaited[slot] === 0;
-  work[slot] = isNone ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = isNone ? 0 : (startSum[slot] as number) - begunAtMs;
-  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - begunAtMs);
-}
-
-/** Records the response time of a request as a multiple of the usual. */
-export function notePace({ pace, answers, paceSum }: TableColumns, slot: number, multiple: number): void {
-  const before = answers[slot] as number;
-  const bounded = Math.min(multiple, MAX_MULTIPLE);
-  pace[slot] = paceAfter(pace[slot] as number, before, 1, bounded);
-  answers[slot] = before + 1;
-  paceSum[slot] = (paceSum[slot] as number) + bounded;
 }
 
 /** Records a successful request as evidence of the host's speed: work, duration (of the host's turns), their squares and product. */
@@ -104,15 +71,12 @@ export function recordReportedCost({ reportedCostCount, reportedCostMs }: TableC
 
 /** Resets a slot's cells for a host without requests. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  columns.inflight[slot] = columns.awaited[slot] = columns.longLived[slot] = columns.phantomInflight[slot] = 0;
+  columns.inflight[slot] = columns.awaited[slot] = columns.longLived[slot] = 0;
   for (const column of [
     columns.work,
     columns.startSum,
     columns.elapsedSum,
     columns.served,
-    columns.pace,
-    columns.answers,
-    columns.paceSum,
     columns.workDone,
     columns.busyMs,
     columns.workSquares,

@@ -21,7 +21,6 @@ const FLEET_COLUMNS = {
   fleetInflight: true,
   fleetLongLived: true,
   othersLongLived: true,
-  likelyBogus: true,
   warmSince: true,
   operator: true,
   fleetWork: true,
@@ -40,7 +39,6 @@ const TRAFFIC_COLUMNS = {
   awaited: true,
   longLived: true,
   work: true,
-  phantomInflight: true,
   served: true,
   startSum: true,
   elapsedSum: true,
@@ -54,9 +52,6 @@ const TRAFFIC_COLUMNS = {
   avoidUntil: true,
   ejectedUntil: true,
   failing: true,
-  pace: true,
-  answers: true,
-  paceSum: true,
 } as const satisfies Record<keyof TrafficColumns, true>;
 
 /** Who writes the columns of each thread, as beginnings of paths. A table is made in layout.ts; the lab plays the traffic thread of its tables. */

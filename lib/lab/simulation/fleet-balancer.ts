@@ -20,10 +20,9 @@ import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
 import { OwnLoads } from '../../fleet/own-loads.js';
-import { beginRequest, endRequest } from '../../table/own-requests.js';
+import { beginRequest, endRequest, recordServed } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
-import { EarlyAnswers, type KeptHost } from '../../learning/early-answers.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { RequestClass } from './scenario.js';
 
@@ -74,8 +73,6 @@ export class FleetBalancer {
   /** Ejection state of each slot's host, and the time of its next probe. */
   readonly #ejections: EjectionState[];
   readonly #probeAtMs: Float64Array;
-  readonly #early: EarlyAnswers;
-  readonly #slots: readonly KeptHost[];
   #rebuildAtMs = Number.POSITIVE_INFINITY;
 
   constructor({ index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, startMs }: FleetBalancerOptions) {
@@ -94,8 +91,6 @@ export class FleetBalancer {
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
     this.#probeAtMs = new Float64Array(hosts);
-    this.#early = new EarlyAnswers(this.columns, () => undefined);
-    this.#slots = Array.from({ length: hosts }, (_, slot) => ({ slot, isRemoved: false }));
     for (const [id, { request }] of requests.entries()) {
       this.#loads.setClass(1 + id, request);
       this.costs.setClass(1 + id, request);
@@ -135,29 +130,18 @@ export class FleetBalancer {
   /** Records a request sent to the host of a slot. */
   begin(slot: number, cost: number, nowMs: number): void {
     const { header } = this.columns;
-    this.#early.letGo(nowMs);
     beginRequest(this.columns, slot, cost, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
   }
 
-  /** Records the outcome of a request that started at `startedAtMs`, with the size of its response body. */
-  end(
-    slot: number,
-    requestClass: number,
-    cost: number,
-    startedAtMs: number,
-    outcome: OutcomeKind,
-    status: number,
-    bytes: number,
-    nowMs: number,
-  ): void {
+  /** Records the outcome of a request that started at `startedAtMs`. */
+  end(slot: number, requestClass: number, cost: number, startedAtMs: number, outcome: OutcomeKind, status: number, nowMs: number): void {
     const { served, header } = this.columns;
     endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500)
-        this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), bytes, startedAtMs, nowMs);
+      if (status < 500) recordServed(this.columns, slot, 1 + requestClass, this.expectedCost(requestClass), nowMs - startedAtMs);
     }
     this.#judge(slot, outcome, status, nowMs);
   }
@@ -165,8 +149,6 @@ export class FleetBalancer {
   /** The periodic upkeep, four times a second. `isWell` returns whether a host answers a probe. */
   upkeep(nowMs: number, isWell: (host: number) => boolean): void {
     const { failing, ejectedUntil, avoidUntil } = this.columns;
-    this.#early.letGo(nowMs);
-    this.#early.turn(nowMs);
     this.writer.refreshNeutral(nowMs);
     this.#announce(this.writer.sweepOrphans(nowMs), nowMs);
     this.#loads.refreshMeanCost(this.writer.hosts());

@@ -4,7 +4,7 @@
 // Source: Kleinrock, "Queueing Systems" vol. 2, section 4.4; virtual time as in Demers, Keshav and Shenker, 1989.
 
 import { Departures } from './departures.js';
-import { MinHeap } from '../../learning/min-heap.js';
+import { MinHeap } from './min-heap.js';
 
 /** The properties of a host. */
 export interface Machine {

@@ -26,9 +26,6 @@ const PROGRESS_EVERY = 16_384;
 /** Response time of a host that does no work. */
 const NOTHING_MS = 0.5;
 
-/** Size of a normal response; an empty one has 0 bytes. */
-const ANSWER_BYTES = 1000;
-
 /** Options of a run. */
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -227,7 +224,6 @@ class Simulation {
         jobs.sentMs[job] as number,
         'ok',
         200,
-        ANSWER_BYTES,
         this.#nowMs,
       );
       this.#answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs);
@@ -250,7 +246,6 @@ class Simulation {
         jobs.sentMs[job] as number,
         'ok',
         status,
-        0,
         this.#nowMs,
       );
       this.#answers?.onDone(jobs.host[job] as number, 0, tookMs);
@@ -274,7 +269,7 @@ class Simulation {
     }
     const balancer = this.#fleet.balancers[index] as FleetBalancer;
     const slot = jobs.slot[job] as number;
-    balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, 0, this.#nowMs);
+    balancer.end(slot, jobs.class[job] as number, jobs.expected[job] as number, jobs.sentMs[job] as number, outcome, 0, this.#nowMs);
     const method = this.#methods[jobs.class[job] as number] as string;
     const may = mayRetry({
       outcome,

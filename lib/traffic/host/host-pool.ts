@@ -2,7 +2,6 @@
 // that this balancer has seen. Maintains the thread's own columns of the shared table.
 
 import { messageOf } from '../../errors.js';
-import { EarlyAnswers } from '../../learning/early-answers.js';
 import {
   AVOID_BRIEFLY_MS,
   AVOID_MS,
@@ -16,7 +15,7 @@ import {
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
-import { clearRequests, recordReportedCost } from '../../table/own-requests.js';
+import { clearRequests, recordReportedCost, recordServed } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
@@ -37,7 +36,6 @@ export class HostPool {
   readonly #hosts: (Host | undefined)[] = [];
   /** The same hosts, in order of arrival. */
   readonly #inOrder = new Set<Host>();
-  readonly #early: EarlyAnswers;
   /** Whose turn each request is. */
   readonly turns: Turns;
   readonly #timer: NodeJS.Timeout;
@@ -46,7 +44,6 @@ export class HostPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#early = new EarlyAnswers(options.columns, options.count);
     this.turns = new Turns(options.columns);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
@@ -111,12 +108,6 @@ export class HostPool {
     host.closeIdle();
   }
 
-  /** A class id is reassigned to another class. */
-  forgetClass(id: number): void {
-    this.#early.forgetClass(id);
-    this.turns.forgetClass(id);
-  }
-
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
@@ -155,7 +146,6 @@ export class HostPool {
   begin(host: Host, attempt: InFlight): void {
     const { columns } = this.#options;
     const { header } = columns;
-    this.#early.letGo(attempt.startedAtMs);
     this.turns.begin(attempt, host.slot);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
@@ -188,7 +178,7 @@ export class HostPool {
     if (status >= 500 || !this.turns.isEvidence(attempt, nowMs)) return;
     const { classId, hostMs } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
-    this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, nowMs - hostMs, nowMs);
+    recordServed(columns, slot, classId, expectedCost(columns, classId), hostMs);
     if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
@@ -255,8 +245,6 @@ export class HostPool {
   #upkeep(): void {
     const { columns, clock } = this.#options;
     const nowMs = clock();
-    this.#early.letGo(nowMs);
-    this.#early.turn(nowMs);
     for (const host of this.#hosts) {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;

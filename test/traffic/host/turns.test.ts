@@ -127,7 +127,7 @@ test('a class is long-lived after three streams, until its id is given to anothe
       pool.end(host, request, 'client-gone', 200);
     }
     assert.is(pool.turns.isLongLived(CLASS), true);
-    pool.forgetClass(CLASS);
+    pool.turns.forgetClass(CLASS);
     assert.is(pool.turns.isLongLived(CLASS), false);
   }));
 
