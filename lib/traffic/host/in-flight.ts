@@ -18,8 +18,6 @@ export interface InFlight {
   isProvenLong: boolean;
   /** When the answer's first byte arrived (process's clock); NaN before. */
   readonly firstByteAtMs: number;
-  /** Bytes of the answer's body so far. */
-  readonly bodyBytes: number;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report. */
   readonly saidCpuMs: number;
   /** Aborts it as if the host had died. */

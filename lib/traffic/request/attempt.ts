@@ -44,8 +44,6 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   isProvenLong = false;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report, or if it was not read: reports are sampled. */
   saidCpuMs = Number.NaN;
-  /** The bytes of the answer's body so far. */
-  bodyBytes = 0;
   /** Why the host failed, in a few words; empty while it has not. */
   reason = '';
   readonly #context: AttemptContext;
@@ -231,7 +229,6 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
-    this.bodyBytes += bytes.length;
     const connection = this.#connection as HostConnection;
     const hasRoom = this.#client.sendBody(bytes, isLast);
     if (isLast) return;

@@ -41,7 +41,6 @@ async function withStage(fn: (stage: Stage) => void | Promise<void>): Promise<vo
           isLongLived,
           isProvenLong: false,
           firstByteAtMs: Number.NaN,
-          bodyBytes: 0,
           saidCpuMs: Number.NaN,
           abort: () => undefined,
         };
