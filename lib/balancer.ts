@@ -248,6 +248,7 @@ export async function startBalancer(
   });
   const turnTimer = setInterval(() => {
     const changes = classes.turn(clock());
+    for (const { id } of changes) pool.turns.forgetClass(id);
     if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
   }, TURN_MS);
   shutdown.add(() => clearInterval(turnTimer));

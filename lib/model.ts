@@ -98,8 +98,11 @@ export interface StaticHost {
  */
 export interface HostLoad {
   readonly host: string;
-  /** Requests in flight from this balancer to this host, now. */
+  /** Requests from this balancer that the host owes the next byte, now: those that picks compare. */
   readonly inflight: number;
+  /** All requests in flight, and the long-lived ones among them (upgrades, streams). */
+  readonly open: number;
+  readonly longLived: number;
   /** The expected work of those, in ms of CPU. */
   readonly work: number;
   /** Requests that this balancer has finished on this host since it started. */
@@ -148,8 +151,12 @@ export interface HostRow extends HostFigures {
   readonly isStatic: boolean;
   /** Milliseconds since the master received the last report, from an agent or in-band; null if there was none. */
   readonly ageMs: number | null;
-  /** Requests in flight from the whole fleet. */
+  /** Requests from the whole fleet that the host owes the next byte: those that picks compare. */
   readonly inflight: number;
+  /** The fleet's long-lived requests (upgrades, streams), which are not among those. */
+  readonly longLived: number;
+  /** All of the fleet's requests in flight, also those that wait for their client. */
+  readonly open: number;
   /** Requests per second from the whole fleet. */
   readonly fleetRps: number;
   /** The expected work of those in flight, in ms of CPU. */
@@ -166,7 +173,7 @@ export interface HostRow extends HostFigures {
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 
 /** The part of a row that changes many times a second. */
-export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed'>;
+export type LoadRow = Pick<HostRow, 'name' | 'inflight' | 'work' | 'capacity' | 'speed' | 'longLived'>;
 
 /** The expected cost of a request by class, in ms of CPU. */
 export type Costs = readonly (readonly [name: string, costMs: number])[];
@@ -229,15 +236,21 @@ export interface HostView {
   readonly warmSince: Float64Array;
   /** Slow-start period, in ms. */
   readonly slowStartMs: number;
-  /** This balancer's requests in flight on each host, now. */
+  /** This balancer's requests in flight on each host, now: all of them, as `maxInflight` limits them. */
   readonly inflight: Int32Array;
+  /** Those of them whose host owes the next byte: what a pick compares. */
+  readonly awaited: Int32Array;
+  /** Those of them that are long-lived (upgrades, streams); never among the awaited ones. */
+  readonly longLived: Int32Array;
   /** This balancer's limit of requests per host; a full host is picked only when all are full. Infinity: no limit. */
   readonly maxInflight: number;
-  /** Their expected work (ms of CPU). */
+  /** The expected work of the awaited ones (ms of CPU). */
   readonly work: Float64Array;
   /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
+  /** The other balancers' long-lived requests on each host. */
+  readonly othersLongLived: Int32Array;
   /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
@@ -281,4 +294,6 @@ export interface Policy {
    * @param cost the request's expected work, in ms of CPU; above 0
    */
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number;
+  /** The same for a request that is expected to be long-lived: an upgrade or a stream. Absent: such requests are like others. */
+  pickLongLived?(view: HostView, nowMs: number, excluded: number): number;
 }

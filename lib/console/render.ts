@@ -32,6 +32,7 @@ const HOST_COLUMNS: readonly Column<HostRecord>[] = [
   ['URL', 'left', (row) => row.url],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['LONG', 'right', (row) => whole(row.longLived)],
   ['CPU', 'right', (row) => percent(row.cpu)],
   ['MEMORY', 'right', (row) => percent(row.memory)],
   ['CORES', 'right', (row) => (row.cores === null ? NONE : String(row.cores))],

@@ -18,6 +18,7 @@ export interface SentLoads {
   readonly names: string[];
   readonly inflight: number[];
   readonly work: number[];
+  readonly longLived: number[];
 }
 
 /** Computes the other balancers' figures in the shared table. */
@@ -28,6 +29,7 @@ export class FeedForward {
   readonly #ackedNames: string[] = [];
   readonly #ackedInflight: Int32Array;
   readonly #ackedWork: Float64Array;
+  readonly #ackedLongLived: Int32Array;
   /** Unacknowledged messages, oldest first. */
   readonly #unacked: SentLoads[] = [];
   /** Sequence numbers of the first and the last message of this thread; NaN before the first. */
@@ -46,6 +48,7 @@ export class FeedForward {
     this.#balancer = balancer;
     this.#ackedInflight = new Int32Array(columns.slots);
     this.#ackedWork = new Float64Array(columns.slots);
+    this.#ackedLongLived = new Int32Array(columns.slots);
   }
 
   /** Whether a message was lost: too many are unacknowledged. */
@@ -97,27 +100,29 @@ export class FeedForward {
     if (!(seq >= this.#firstSeq && seq <= this.#lastSeq)) return;
     this.#hasAcks = true;
     while (this.#unacked.length > 0 && (this.#unacked[0] as SentLoads).seq <= seq) {
-      const { slots, names, inflight, work, sentAtMs } = this.#unacked.shift() as SentLoads;
+      const { slots, names, inflight, work, longLived, sentAtMs } = this.#unacked.shift() as SentLoads;
       this.#ackedSentAtMs = sentAtMs;
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i] as number;
         this.#ackedNames[slot] = names[i] as string;
         this.#ackedInflight[slot] = inflight[i] as number;
         this.#ackedWork[slot] = work[i] as number;
+        this.#ackedLongLived[slot] = longLived[i] as number;
       }
     }
   }
 
   #settle(hosts: readonly SlotHost[], nowMs: number): void {
     const columns = this.#columns;
-    const { fleetInflight, fleetWork } = columns;
+    const { fleetInflight, fleetWork, fleetLongLived } = columns;
     let inflightSum = 0;
     let ownSum = 0;
     for (const { slot, name } of hosts) {
       const isOurs = this.#ackedNames[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
-      setOthers(columns, slot, others, work);
+      const longLived = Math.max(0, (fleetLongLived[slot] as number) - (isOurs ? (this.#ackedLongLived[slot] as number) : 0));
+      setOthers(columns, slot, others, work, longLived);
       if (isOurs) ownSum += this.#ackedInflight[slot] as number;
       inflightSum += others;
     }

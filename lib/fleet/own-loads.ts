@@ -32,6 +32,8 @@ export class OwnLoads {
   readonly #sentNames: string[] = [];
   readonly #sentInflight: Int32Array;
   readonly #sentServed: Float64Array;
+  readonly #sentOpen: Int32Array;
+  readonly #sentLongLived: Int32Array;
   readonly #sentEvidence: SentEvidence;
   readonly #hostSentAtMs: Float64Array;
   readonly #sentInflightMs: Float64Array;
@@ -63,6 +65,8 @@ export class OwnLoads {
     this.#statics = statics;
     this.#sentInflight = new Int32Array(columns.slots);
     this.#sentServed = new Float64Array(columns.slots);
+    this.#sentOpen = new Int32Array(columns.slots);
+    this.#sentLongLived = new Int32Array(columns.slots);
     this.#hostSentAtMs = new Float64Array(columns.slots).fill(Number.NaN);
     this.#sentInflightMs = new Float64Array(columns.slots);
     this.#sentEvidence = {
@@ -125,21 +129,28 @@ export class OwnLoads {
   #next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty: boolean): LoadMessage | undefined {
     const columns = this.#columns;
     const changed: HostLoad[] = [];
-    const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
+    const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [], longLived: [] };
     for (const { slot, name } of hosts) {
-      const inflight = Math.max(0, Atomics.load(columns.inflight, slot));
+      const inflight = Math.max(0, Atomics.load(columns.awaited, slot));
       const served = columns.served[slot] as number;
+      const open = Math.max(0, columns.inflight[slot] as number);
+      const longLived = Math.max(0, columns.longLived[slot] as number);
       const isKnown = this.#sentNames[slot] === name;
+      const isSame = isKnown && this.#sentOpen[slot] === open && this.#sentLongLived[slot] === longLived;
       // The same number in flight and none finished: the same requests, hence the same work.
-      if (isKnown && !isFull && this.#sentInflight[slot] === inflight && this.#sentServed[slot] === served) continue;
+      if (isSame && !isFull && this.#sentInflight[slot] === inflight && this.#sentServed[slot] === served) continue;
       const work = inflight === 0 ? 0 : hundredths(Math.max(0, columns.work[slot] as number));
       const counts = this.#counts(slot, isKnown);
       this.#sentNames[slot] = name;
       this.#sentInflight[slot] = inflight;
       this.#sentServed[slot] = served;
+      this.#sentOpen[slot] = open;
+      this.#sentLongLived[slot] = longLived;
       changed.push({
         host: name,
         inflight,
+        open,
+        longLived,
         work,
         served,
         meanInflight: this.#meanInflight(slot, isKnown, nowMs),
@@ -150,6 +161,7 @@ export class OwnLoads {
       sent.names.push(name);
       sent.inflight.push(inflight);
       sent.work.push(work);
+      sent.longLived.push(longLived);
     }
     if (changed.length === 0 && !isFull && !mayBeEmpty && this.#newClasses.size === 0) return undefined;
     this.#seq = sent.seq;
@@ -193,8 +205,8 @@ export class OwnLoads {
 
   /** Average number in flight since the host was last sent; the current number if it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, inflight[slot] as number);
+    const { awaited, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, awaited[slot] as number);
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#hostSentAtMs[slot] as number);
     const mean = (total - (this.#sentInflightMs[slot] as number)) / elapsedMs;

@@ -20,6 +20,8 @@ const INTERVAL_WEIGHT = 0.1;
 
 interface LastLoad {
   readonly inflight: number;
+  readonly open: number;
+  readonly longLived: number;
   readonly work: number;
   readonly served: number;
   /** When this message arrived. */
@@ -36,8 +38,8 @@ interface BalancerLoads {
   readonly classes: string[];
 }
 
-const NO_LOAD: FleetLoad = { inflight: 0, work: 0, rps: 0, capacity: null, speed: null };
-const NOTHING: LastLoad = { inflight: 0, work: 0, served: 0, atMs: Number.NaN };
+const NO_LOAD: FleetLoad = { inflight: 0, open: 0, longLived: 0, work: 0, rps: 0, capacity: null, speed: null };
+const NOTHING: LastLoad = { inflight: 0, open: 0, longLived: 0, work: 0, served: 0, atMs: Number.NaN };
 
 /** Receives the requests by class; implemented by the cost model. */
 export type ClassListener = Pick<CostModel, 'finished' | 'reported'>;
@@ -78,9 +80,10 @@ export class FleetLoads {
   forgetLearned(host: string, nowMs: number): void {
     const known = this.#totals.get(host);
     if (known === undefined) return;
-    const { inflight, work } = known.load;
+    const { inflight, work, open, longLived } = known.load;
     const total = new HostTotal(nowMs);
     total.change(inflight, work, nowMs);
+    total.hold(open, longLived);
     total.renewMeasure();
     this.#totals.set(host, total);
   }
@@ -110,8 +113,9 @@ export class FleetLoads {
     for (const load of message.hosts) {
       const total = this.#totalOf(load.host, nowMs);
       const before = balancer.hosts.get(load.host);
-      const { inflight, work } = before ?? NOTHING;
-      if (load.inflight !== inflight || load.work !== work) changed.add(load.host);
+      const { inflight, work, open, longLived } = before ?? NOTHING;
+      if (load.inflight !== inflight || load.work !== work || load.open !== open || load.longLived !== longLived) changed.add(load.host);
+      total.hold(load.open - open, load.longLived - longLived);
       total.change(load.inflight - inflight, load.work - work, nowMs);
       // Requests finished before this master listened don't count towards its rate.
       if (before !== undefined) {
@@ -124,7 +128,14 @@ export class FleetLoads {
         total.serve(served, load.evidence);
         this.#passFinished(load, balancer.classes, nowMs, nowMs - before.atMs);
       }
-      balancer.hosts.set(load.host, { inflight: load.inflight, work: load.work, served: load.served, atMs: nowMs });
+      balancer.hosts.set(load.host, {
+        inflight: load.inflight,
+        open: load.open,
+        longLived: load.longLived,
+        work: load.work,
+        served: load.served,
+        atMs: nowMs,
+      });
     }
     for (const [id, count, cpuMs] of message.said) {
       const name = balancer.classes[id];
@@ -172,7 +183,7 @@ export class FleetLoads {
         served += total.rps;
         speedByServed += total.rps * speed;
       }
-      if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
+      if (total.rps === 0 && total.open === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
     speeds.sort((a, b) => a - b);
     // The lower median: of two hosts, the one that answers without working must not set the standard.
@@ -267,9 +278,10 @@ export class FleetLoads {
     for (const [host, load] of balancer.hosts) this.#subtract(host, load, nowMs, changed);
   }
 
-  #subtract(host: string, { inflight, work }: LastLoad, nowMs: number, changed: Set<string>): void {
+  #subtract(host: string, { inflight, work, open, longLived }: LastLoad, nowMs: number, changed: Set<string>): void {
     const total = this.#totals.get(host);
-    if (total === undefined || inflight === 0) return;
+    if (total === undefined || (inflight === 0 && open === 0)) return;
+    total.hold(-open, -longLived);
     total.change(-inflight, -work, nowMs);
     changed.add(host);
   }

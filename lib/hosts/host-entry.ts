@@ -183,7 +183,7 @@ export function ageOf({ reportedAtMs }: HostEntry, nowMs: number): number | null
 }
 
 /** The host with its load as a row of the table. */
-export function rowOf(entry: HostEntry, { inflight, work, rps, capacity, speed }: FleetLoad, nowMs: number): HostRow {
+export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, capacity, speed }: FleetLoad, nowMs: number): HostRow {
   return {
     name: entry.name,
     url: entry.url,
@@ -192,6 +192,8 @@ export function rowOf(entry: HostEntry, { inflight, work, rps, capacity, speed }
     ...entry.figures,
     ageMs: ageOf(entry, nowMs),
     inflight,
+    open,
+    longLived,
     fleetRps: rps,
     work,
     capacity,

@@ -229,8 +229,8 @@ export class HostRegistry {
       },
       loadOf: (name) => {
         if (!this.#entries.has(name)) return undefined;
-        const { inflight, work, capacity, speed } = this.#loads.publish(name);
-        return { name, inflight, work, capacity, speed };
+        const { inflight, work, capacity, speed, longLived } = this.#loads.publish(name);
+        return { name, inflight, work, capacity, speed, longLived };
       },
     });
     return { ...pending, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange() };

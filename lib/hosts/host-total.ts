@@ -16,6 +16,8 @@ const PUBLISHED_CHANGE = 0.03;
 /** A host's load as published. */
 export interface FleetLoad {
   readonly inflight: number;
+  readonly open: number;
+  readonly longLived: number;
   readonly work: number;
   readonly rps: number;
   readonly capacity: number | null;
@@ -25,6 +27,9 @@ export interface FleetLoad {
 /** The totals of one host. */
 export class HostTotal {
   inflight = 0;
+  /** All requests in flight, also those that wait for their client, and the long-lived ones among them. */
+  open = 0;
+  longLived = 0;
   rps = 0;
   readonly capacity: CapacityState = startCapacity();
   #work = 0;
@@ -48,6 +53,8 @@ export class HostTotal {
     const { capacity, speed } = this.capacity;
     return {
       inflight: this.inflight,
+      open: this.open,
+      longLived: this.longLived,
       // A sum of fractions may leave a residue after the last request.
       work: this.inflight === 0 ? 0 : Math.max(0, this.#work),
       rps: this.rps,
@@ -74,6 +81,12 @@ export class HostTotal {
     this.#inflightAtMs = nowMs;
     this.inflight += inflight;
     this.#work += work;
+  }
+
+  /** Changes the requests that are open, and the long-lived ones: no work on the host. */
+  hold(open: number, longLived: number): void {
+    this.open += open;
+    this.longLived += longLived;
   }
 
   /** Adds in-flight time (requests × ms) that the number at the start of an interval did not show. */

@@ -72,6 +72,8 @@ function fillTable(count: number, nowMs: number): TableReader {
       rps: 100,
       ageMs: random.below(1000),
       inflight: random.below(8),
+      longLived: 0,
+      open: 0,
       fleetRps: 100,
       work: random.below(200),
       capacity: 1 + random.below(300) / 100,

@@ -41,7 +41,9 @@ export interface HostRecord {
   readonly cpu: number | null;
   readonly memory: number | null;
   readonly cores: number | null;
+  /** All requests in flight, and the long-lived ones (upgrades, streams) among them. */
   readonly inflight: number | null;
+  readonly longLived: number | null;
   readonly rps: number | null;
   /** Time of its last report, as ISO 8601; null if none. */
   readonly reported: string | null;
@@ -177,6 +179,7 @@ function hostView(name: string, hash: Hash, operator: OperatorState | null): Hos
     memory: numberOf(hash.memory),
     cores: numberOf(hash.cores),
     inflight: numberOf(hash.inflight),
+    longLived: numberOf(hash.long_lived),
     rps: numberOf(hash.rps),
     reported: textOf(hash.reported) || null,
   };

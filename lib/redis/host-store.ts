@@ -133,7 +133,8 @@ function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
   return [
     ...['name', row.name, 'url', row.url, 'state', row.state],
     ...['cpu', plain(row.cpu, 3), 'memory', plain(row.memory, 3), 'cores', plain(row.cores, 2)],
-    ...['inflight', row.inflight, 'rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],
+    ...['inflight', row.open, 'long_lived', row.longLived, 'awaited', row.inflight],
+    ...['rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],
     ...['work_ms', plain(row.work, 1), 'capacity', plain(row.capacity, 2), 'speed', plain(row.speed, 3)],
     ...['agent', row.isStatic ? 'no' : 'yes'],
     ...['conflict', row.conflict ?? ''],

@@ -31,12 +31,14 @@ export function encodeTable(table: HostTable): string {
       figures: table.figures.map(({ name, cpu, memory, cores, ageMs }) => [name, round(cpu), round(memory), round(cores), ageOf(ageMs)]),
     }),
     ...(table.loads.length > 0 && {
-      loads: table.loads.map(({ name, inflight, work, capacity, speed }) => [
+      loads: table.loads.map(({ name, inflight, work, capacity, speed, longLived }) => [
         name,
         Math.max(0, inflight),
         workOf(work),
         capacityOf(capacity),
         capacityOf(speed),
+        // Most fleets have none.
+        ...(longLived > 0 ? [longLived] : []),
       ]),
     }),
     ...(table.acks.length > 0 && { acks: table.acks }),
@@ -69,6 +71,8 @@ function encodeRow(row: HostRow): Fields {
     rps: round(row.rps),
     age: ageOf(row.ageMs),
     inflight: Math.max(0, row.inflight),
+    open: Math.max(0, row.open),
+    ...(row.longLived > 0 && { long_lived: row.longLived }),
     fleet_rps: rateOf(row.fleetRps),
     work: workOf(row.work),
     capacity: capacityOf(row.capacity),
@@ -150,13 +154,16 @@ function decodeLoadRow(entry: unknown): LoadRow | undefined {
   if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
   const name = entry[0];
   const inflight: unknown = entry[1];
-  if (!isCount(inflight) || inflight > 0x7fffffff) return undefined;
+  const longLived: unknown = entry[5] ?? 0;
+  if (!isInflight(inflight) || !isInflight(longLived)) return undefined;
   const work = numberWithin(entry[2], 0, MAX_WORK_MS);
   const capacity = numberWithin(entry[3], 0, MAX_CAPACITY);
   const speed = numberWithin(entry[4], 0, MAX_CAPACITY);
   if (typeof work !== 'number' || capacity === undefined || speed === undefined) return undefined;
-  return { name, inflight, work, capacity, speed };
+  return { name, inflight, work, capacity, speed, longLived };
 }
+
+const isInflight = (value: unknown): value is number => isCount(value) && value <= 0x7fffffff;
 
 function decodeRow(entry: unknown): HostRow | undefined {
   if (!isFields(entry) || !isName(entry.name)) return undefined;
@@ -170,11 +177,14 @@ function decodeRow(entry: unknown): HostRow | undefined {
   const state = entry.state as HostState;
   if (url === null || cpu === undefined || memory === undefined || cores === undefined) return undefined;
   if (rps === undefined || ageMs === undefined || typeof fleetRps !== 'number') return undefined;
-  const load = decodeLoadRow([entry.name, entry.inflight, entry.work, entry.capacity, entry.speed]);
+  const load = decodeLoadRow([entry.name, entry.inflight, entry.work, entry.capacity, entry.speed, entry.long_lived]);
   if (load === undefined) return undefined;
+  const open: unknown = entry.open ?? load.inflight + load.longLived;
+  if (!isInflight(open)) return undefined;
   if (!HOST_STATES.includes(state)) return undefined;
   return {
     ...load,
+    open,
     url,
     state,
     isStatic: entry.static === true,

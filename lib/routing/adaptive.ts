@@ -10,6 +10,7 @@
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
+import { fewestLongLived } from './long-lived.js';
 import type { Random } from './random.js';
 
 /** Hosts to draw if all that is known of them is shared; more where it is our own, which nobody else acts on. */
@@ -54,7 +55,7 @@ export class Adaptive implements Policy {
     const trace = this.#trace;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const { fleet, inflight, work, othersInflight, othersWork, failing } = view;
+    const { fleet, awaited, work, othersInflight, othersWork, failing } = view;
     const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
     const neutralCapacity = orElse(fleet[FLEET.neutralCapacity] as number, neutralSpeed);
@@ -81,7 +82,7 @@ export class Adaptive implements Policy {
       const knownSpeed = view.speed[slot] as number;
       const isEqual = isOld || !(knownSpeed > 0) || Math.abs(knownSpeed - neutralSpeed) <= EQUAL * neutralSpeed;
       const speed = isEqual ? neutralSpeed : knownSpeed;
-      const requests = (inflight[slot] as number) + (isOld ? 0 : (othersInflight[slot] as number)) + 1;
+      const requests = (awaited[slot] as number) + (isOld ? 0 : (othersInflight[slot] as number)) + 1;
       const waiting = (work[slot] as number) + (isOld ? 0 : (othersWork[slot] as number));
       const soonest = (cost / speed) * Math.max(1, (requests * speed) / capacity) + (WORK_WEIGHT * waiting) / capacity;
       // A request that fails is sent again: on average 1 / (1 - failing) times.
@@ -101,6 +102,10 @@ export class Adaptive implements Policy {
     if (best >= 0) return best;
     const place = anyEligible(view, candidates, nowMs, excluded, this.#random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
+  }
+
+  pickLongLived(view: HostView, nowMs: number, excluded: number): number {
+    return fewestLongLived(view, nowMs, excluded, this.#random, this.#trace);
   }
 
   /** Draws a place in the candidate list in proportion to capacity; `most` is the largest, 0 for a uniform draw. */

@@ -4,6 +4,7 @@
 
 import type { HostView, PickTrace, Policy } from '../model.js';
 import { onlyCandidate } from './eligible.js';
+import { fewestLongLived } from './long-lived.js';
 import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
 
@@ -32,8 +33,12 @@ export class LeastRequest implements Policy {
     const b = candidates[1 + ((first + 1 + this.#random.below(count - 1)) % count)] as number;
     return lessLoaded(a, b, putRequests, view, nowMs, excluded, this.#random, this.#trace);
   }
+
+  pickLongLived(view: HostView, nowMs: number, excluded: number): number {
+    return fewestLongLived(view, nowMs, excluded, this.#random, this.#trace);
+  }
 }
 
 function putRequests(view: HostView, slot: number, _nowMs: number, loads: Float64Array, place: number): void {
-  loads[place] = (view.inflight[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
+  loads[place] = (view.awaited[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
 }

@@ -35,6 +35,7 @@ export function writeFigures(columns: FleetColumns, slot: number, { cpu, memory,
 export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): void {
   columns.fleetInflight[slot] = row.inflight;
   columns.fleetWork[slot] = row.work;
+  columns.fleetLongLived[slot] = row.longLived;
   columns.capacity[slot] = row.capacity ?? Number.NaN;
   columns.speed[slot] = row.speed ?? Number.NaN;
 }
@@ -44,6 +45,7 @@ export function clearRow(columns: FleetColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
   columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
+  columns.fleetLongLived[slot] = columns.othersLongLived[slot] = 0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
@@ -59,10 +61,11 @@ export function setOperator({ operator }: FleetColumns, slot: number, code: numb
   operator[slot] = code;
 }
 
-/** Writes the other balancers' requests in flight on a host, and their work (ms of CPU). */
-export function setOthers({ othersInflight, othersWork }: FleetColumns, slot: number, inflight: number, work: number): void {
-  othersInflight[slot] = inflight;
-  othersWork[slot] = work;
+/** Writes the other balancers' requests in flight on a host, their work (ms of CPU), and their long-lived requests. */
+export function setOthers(columns: FleetColumns, slot: number, inflight: number, work: number, longLived = 0): void {
+  columns.othersInflight[slot] = inflight;
+  columns.othersWork[slot] = work;
+  columns.othersLongLived[slot] = longLived;
 }
 
 /** Starts a host's warm-up (process clock). */

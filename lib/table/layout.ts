@@ -56,6 +56,9 @@ export interface FleetColumns {
   /** 1 when the host is down or ejected, and a candidate only in panic mode. */
   readonly out: Int32Array;
   readonly fleetInflight: Int32Array;
+  /** The fleet's long-lived requests, and those of the other balancers. */
+  readonly fleetLongLived: Int32Array;
+  readonly othersLongLived: Int32Array;
   /** Since when a host has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
   /** An operator's setting as a code of `OPERATOR_STATES`; survives a restart of the fleet thread. */
@@ -76,10 +79,15 @@ export interface TrafficColumns {
   readonly reportedCostMs: Float64Array;
   /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
   readonly known: Int32Array;
+  /** All requests in flight, for limits, drains and operators. */
   readonly inflight: Int32Array;
+  /** Those whose host owes the next byte, and their expected work (ms of CPU). */
+  readonly awaited: Int32Array;
   readonly work: Float64Array;
+  /** Long-lived requests in flight: upgrades and streams. They are not among the awaited ones. */
+  readonly longLived: Int32Array;
   readonly served: Float64Array;
-  /** Sum of the start times of requests in flight (process clock), and of the durations of all that ended, for whatever reason. */
+  /** Sum of the times since which requests are awaited (process clock), and of the lengths of all turns of the host that ended. */
   readonly startSum: Float64Array;
   readonly elapsedSum: Float64Array;
   /** Sums over successful requests: work (ms of CPU), durations (ms), and their squares and products. */
@@ -110,7 +118,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
 }
 
 const WIDE_COLUMNS = 23 + MAX_CLASSES;
-const NARROW_COLUMNS = 6 + MAX_CLASSES;
+const NARROW_COLUMNS = 10 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
@@ -186,9 +194,13 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     state: narrow(slots),
     out: narrow(slots),
     fleetInflight: narrow(slots),
+    fleetLongLived: narrow(slots),
+    othersLongLived: narrow(slots),
     operator: narrow(slots),
     known: narrow(slots),
     inflight: narrow(slots),
+    awaited: narrow(slots),
+    longLived: narrow(slots),
     servedByClass: unsigned(slots * MAX_CLASSES),
   };
 }

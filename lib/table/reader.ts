@@ -12,10 +12,13 @@ export class TableReader implements HostView {
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
+  readonly awaited: Int32Array;
+  readonly longLived: Int32Array;
   readonly maxInflight: number;
   readonly work: Float64Array;
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
+  readonly othersLongLived: Int32Array;
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
   readonly fleet: Float64Array;
@@ -30,10 +33,13 @@ export class TableReader implements HostView {
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;
+    this.awaited = columns.awaited;
+    this.longLived = columns.longLived;
     this.maxInflight = maxInflight;
     this.work = columns.work;
     this.othersInflight = columns.othersInflight;
     this.othersWork = columns.othersWork;
+    this.othersLongLived = columns.othersLongLived;
     this.capacity = columns.capacity;
     this.speed = columns.speed;
     this.fleet = columns.fleet;

@@ -23,7 +23,9 @@ export function readRow(
     rps: null,
     ageMs: reportedAt === null ? null : Math.max(0, nowMs - reportedAt),
     inflight: columns.fleetInflight[slot] as number,
-    // The master recomputes it from load messages.
+    longLived: columns.fleetLongLived[slot] as number,
+    // The master recomputes it from load messages, as the rate.
+    open: (columns.fleetInflight[slot] as number) + (columns.fleetLongLived[slot] as number),
     fleetRps: 0,
     work: columns.fleetWork[slot] as number,
     capacity: known(columns.capacity[slot]),

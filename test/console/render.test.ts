@@ -33,10 +33,11 @@ const HOST: HostRecord = {
   memory: 0.256,
   cores: 2,
   inflight: 3,
+  longLived: 1,
   rps: 8,
   reported: null,
 };
-const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, rps: null };
+const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, longLived: null, rps: null };
 
 const FLEET: FleetView = {
   namespace: 'meercat',
@@ -59,9 +60,9 @@ test('two tables under a line of summary, in columns as wide as they need', () =
     'b1        slave   http://127.0.0.1:8080     12.3          2  13%  100 MB',
     'b2        master  http://127.0.0.1:10000  1234.6          0   0%       -',
     '',
-    'HOST         STATE   URL                    RPS  IN FLIGHT  CPU  MEMORY  CORES',
-    'h1           up      http://127.0.0.1:3000  8.0          3  50%     26%      2',
-    'longer-name  silent  http://127.0.0.1:3000    -          -    -       -      -',
+    'HOST         STATE   URL                    RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
+    'h1           up      http://127.0.0.1:3000  8.0          3     1  50%     26%      2',
+    'longer-name  silent  http://127.0.0.1:3000    -          -     -    -       -      -',
   ]);
 });
 
@@ -90,7 +91,7 @@ test('an empty fleet says that it is empty', () => {
     '',
     'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
     '',
-    'HOST  STATE  URL  RPS  IN FLIGHT  CPU  MEMORY  CORES',
+    'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
   ]);
 });
 

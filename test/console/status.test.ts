@@ -34,6 +34,7 @@ async function writeFleet(client: Commands, namespace = 'meercat'): Promise<void
     memory: '0.25',
     cores: 2,
     inflight: 1,
+    long_lived: 3,
     rps: 4,
     reported: '2026-01-01T00:00:00.000Z',
   };
@@ -89,6 +90,7 @@ test('as JSON: everything that is known, one document', () =>
         memory: 0.25,
         cores: 2,
         inflight: 1,
+        longLived: 3,
         rps: 4,
         reported: null,
       });

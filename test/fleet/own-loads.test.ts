@@ -40,7 +40,7 @@ function startBalancer(name: string): Balancer {
 
 /** Adds or removes a request in flight with this much work. */
 function change({ columns }: Balancer, slot: number, requests: 1 | -1, work: number): void {
-  columns.inflight[slot] = (columns.inflight[slot] as number) + requests;
+  columns.awaited[slot] = (columns.awaited[slot] as number) + requests;
   columns.work[slot] = (columns.work[slot] as number) + requests * work;
 }
 
@@ -49,8 +49,8 @@ const hostsOf = ({ writer }: Balancer) => writer.hosts();
 /** The master's answer to the messages it took. */
 function tableOf(master: FleetLoads, seq: number, term = 1): HostTable {
   const loads = NAMES.map((name) => {
-    const { inflight, work, capacity, speed } = master.of(name);
-    return { name, inflight, work, capacity, speed };
+    const { inflight, work, capacity, speed, longLived } = master.of(name);
+    return { name, inflight, work, capacity, speed, longLived };
   });
   return {
     stamp: { term, mastership: mastershipOf(term), seq },
@@ -79,7 +79,7 @@ function say(balancer: Balancer, nowMs: number): LoadMessage {
 
 /** The load that a pick of this balancer sees. */
 const seenBy = ({ columns }: Balancer, slot: number): [number, number] => [
-  (columns.inflight[slot] as number) + (columns.othersInflight[slot] as number),
+  (columns.awaited[slot] as number) + (columns.othersInflight[slot] as number),
   (columns.work[slot] as number) + (columns.othersWork[slot] as number),
 ];
 
@@ -128,7 +128,7 @@ test('after a lost message the master acknowledges nothing until a full one arri
   }
   master.take(message, nowMs);
   take(one, tableOf(master, 3), nowMs);
-  assert.equal([seenBy(one, 0)[0], seenBy(one, 1)[0]], [1, one.columns.inflight[1]]);
+  assert.equal([seenBy(one, 0)[0], seenBy(one, 1)[0]], [1, one.columns.awaited[1]]);
   change(one, 1, 1, 5);
   assert.not(say(one, nowMs + 20).isFull);
 });
@@ -149,6 +149,40 @@ test('a new master knows nothing of ours: nothing is subtracted from its figures
   assert.equal(seenBy(one, 0), [1, 5]);
 });
 
+test('the others’ long-lived requests are the fleet’s without our own, and all that is open is shown', () => {
+  const [one, two] = [startBalancer('one'), startBalancer('two')];
+  const master = new FleetLoads();
+  const open = ({ columns }: Balancer, longLived: number, paused: number): void => {
+    columns.longLived[0] = longLived;
+    columns.inflight[0] = longLived + paused;
+  };
+  open(one, 5, 2);
+  open(two, 200, 0);
+  change(two, 0, 1, 4);
+  two.columns.inflight[0] = 201;
+  for (const each of [one, two]) master.take(say(each, 0), 0);
+  const { inflight, longLived, open: all } = master.of('h0');
+  assert.equal([inflight, longLived, all], [1, 205, 208]);
+  const table = tableOf(master, 2);
+  for (const each of [one, two]) take(each, table, 0);
+  assert.equal([one.columns.othersLongLived[0], two.columns.othersLongLived[0]], [200, 5]);
+  assert.equal(
+    [seenBy(one, 0), seenBy(two, 0)],
+    [
+      [1, 4],
+      [1, 4],
+    ],
+    'short requests alone are compared',
+  );
+  // One more is opened: nothing else has changed, and the message is due.
+  open(one, 6, 2);
+  master.take(say(one, 20), 20);
+  assert.equal([master.of('h0').longLived, master.of('h0').open], [206, 209]);
+  // A balancer that is silent has nothing open.
+  master.tick(10_000);
+  assert.equal([master.of('h0').longLived, master.of('h0').open, master.of('h0').inflight], [0, 0, 0]);
+});
+
 test('a reused slot inherits nothing from its previous host', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
@@ -157,7 +191,7 @@ test('a reused slot inherits nothing from its previous host', () => {
   take(one, tableOf(master, 2), 0);
   one.writer.apply({ ...buildTable(1, 3, []), isFull: false, previousSeq: 2, gone: ['h3'] }, 0);
   one.writer.release(3);
-  one.columns.inflight[3] = one.columns.work[3] = 0;
+  one.columns.awaited[3] = one.columns.work[3] = 0;
   take(one, { ...buildTable(1, 4, [buildRow('new', { inflight: 2, work: 8 })]), isFull: false, previousSeq: 3 }, 0);
   assert.equal(seenBy(one, 3), [2, 8]);
 });
@@ -227,7 +261,7 @@ test('a restarted fleet thread continues the message numbers, and the master acc
     change(again, 0, 1, 5);
     const message = say(again, 40);
     master.take(message, 40);
-    assert.is(master.of('h0').inflight, one.columns.inflight[0]);
+    assert.is(master.of('h0').inflight, one.columns.awaited[0]);
     take(again, tableOf(master, 2), 60);
     assert.equal(seenBy(again, 0), [master.of('h0').inflight, master.of('h0').work], 'it is acknowledged: nothing is counted twice');
   }
@@ -292,7 +326,7 @@ test('after any loss, duplication or delay, once all is quiet every balancer see
         for (let i = 0; i < 4; i++) {
           const slot = random.below(4);
           if (random.below(2) === 0) change(each, slot, 1, 8);
-          else if ((each.columns.inflight[slot] as number) > 0) change(each, slot, -1, 8);
+          else if ((each.columns.awaited[slot] as number) > 0) change(each, slot, -1, 8);
         }
       }
       if (random.below(25) === 0) {
@@ -304,7 +338,7 @@ test('after any loss, duplication or delay, once all is quiet every balancer see
     // Quiet until everything was sent again.
     for (const end = nowMs + 2100; nowMs < end; ) exchange(0, (nowMs += 20));
     for (const slot of [0, 1, 2, 3]) {
-      const inflight = balancers.reduce((sum, { columns }) => sum + (columns.inflight[slot] as number), 0);
+      const inflight = balancers.reduce((sum, { columns }) => sum + (columns.awaited[slot] as number), 0);
       for (const each of balancers) assert.equal(seenBy(each, slot), [inflight, 8 * inflight], `seed ${seed}, ${each.name}, slot ${slot}`);
     }
   }

@@ -25,6 +25,8 @@ function say(balancer: string, hosts: readonly [string, number, number][], field
     hosts: hosts.map(([host, inflight, served]) => ({
       host,
       inflight,
+      open: inflight,
+      longLived: 0,
       work: inflight * 10,
       served,
       meanInflight: inflight,
@@ -51,7 +53,7 @@ test('requests in flight are summed over all balancers', () => {
     ['h', 'k'],
   );
   loads.take(say('b2', [['h', 4, 0]]), 0);
-  assert.equal(loads.of('h'), { inflight: 7, work: 70, rps: 0, capacity: null, speed: null });
+  assert.equal(loads.of('h'), { inflight: 7, open: 7, longLived: 0, work: 70, rps: 0, capacity: null, speed: null });
   assert.is(loads.of('k').inflight, 1);
   assert.is(loads.of('nobody').inflight, 0);
   loads.take(say('b1', [['h', 0, 9]]), 100);

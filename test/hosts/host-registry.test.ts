@@ -38,6 +38,8 @@ const load = (fields: Partial<LoadMessage> = {}, hosts: readonly HostLoad[] = []
 const hostLoad = (host: string, inflight: number, served: number): HostLoad => ({
   host,
   inflight,
+  open: inflight,
+  longLived: 0,
   work: inflight * 10,
   served,
   meanInflight: inflight,
@@ -66,6 +68,8 @@ test('a first report adds a host that is up, with its figures and their age', ()
       rps: 10,
       ageMs: 250,
       inflight: 0,
+      open: 0,
+      longLived: 0,
       fleetRps: 0,
       work: 0,
       capacity: null,

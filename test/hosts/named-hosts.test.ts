@@ -43,6 +43,8 @@ const report = (url: string, fields: Partial<Report> = {}): Report => ({
 const inFlight = (inflight: number): HostLoad => ({
   host: 'legacy',
   inflight,
+  open: inflight,
+  longLived: 0,
   work: inflight * 10,
   served: 0,
   meanInflight: inflight,

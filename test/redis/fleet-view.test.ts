@@ -55,7 +55,7 @@ test('data written by balancers and the master is read back', () =>
         isStatic: true,
         conflict: 'b1 names http://a, b2 names http://\u001b[2Jb; http://a is used',
       }),
-      buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 3 }),
+      buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 2, longLived: 1 }),
     ];
     await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
     await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
@@ -93,6 +93,7 @@ test('data written by balancers and the master is read back', () =>
           memory: 0.4,
           cores: 4,
           inflight: 3,
+          longLived: 1,
           rps: 7,
           reported: '2025-12-31T23:59:59.000Z',
         },
@@ -106,6 +107,7 @@ test('data written by balancers and the master is read back', () =>
           memory: 0.4,
           cores: 4,
           inflight: 0,
+          longLived: 0,
           rps: 0,
           reported: null,
         },

@@ -70,7 +70,7 @@ function withStage(options: RedisOptions, fn: (stage: Stage) => Promise<void>): 
 test('a flush publishes the change, writes the hosts with their TTLs, and stores the snapshot', () =>
   withStage({}, async ({ client, published, write }) => {
     const rows = [
-      buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, fleetRps: 9.99 }),
+      buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, longLived: 3, open: 9, fleetRps: 9.99 }),
       buildRow('s1', { isStatic: true, state: 'down', cpu: null, memory: null, cores: null, ageMs: null }),
     ];
     const table = buildTable(3, 1, rows);
@@ -82,7 +82,9 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       cpu: '0.123',
       memory: '0.5',
       cores: '1.5',
-      inflight: '4',
+      inflight: '9',
+      long_lived: '3',
+      awaited: '4',
       rps: '10',
       host_rps: '3.3',
       work_ms: '0',

@@ -90,6 +90,8 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
         {
           host: 'h',
           inflight: 1,
+          open: 5,
+          longLived: 2,
           work: 2.5,
           served: 2,
           meanInflight: 1.5,

@@ -38,6 +38,8 @@ const LOAD: LoadMessage = {
     {
       host: 'h1',
       inflight: 3,
+      open: 9,
+      longLived: 2,
       work: 12.25,
       served: 1e12,
       meanInflight: 2.5,
@@ -47,6 +49,8 @@ const LOAD: LoadMessage = {
     {
       host: 'constructor',
       inflight: 0,
+      open: 0,
+      longLived: 0,
       work: 0,
       served: 0,
       meanInflight: 0,
@@ -56,7 +60,7 @@ const LOAD: LoadMessage = {
   ],
 };
 const TABLE: HostTable = buildTable(3, 9, [
-  buildRow('h1', { cpu: 0.123456, ageMs: 250, inflight: 7, fleetRps: 88.5, rps: 3 }),
+  buildRow('h1', { cpu: 0.123456, ageMs: 250, inflight: 7, longLived: 3, open: 12, fleetRps: 88.5, rps: 3 }),
   buildRow('toString', { state: 'down', isStatic: true, cpu: null, memory: null, cores: null, ageMs: null }),
 ]);
 
@@ -174,7 +178,11 @@ test('tables survive the round trip, whole and in part', () => {
     { name: 'h3', cpu: 0.123456, memory: 0.5, cores: 1.5, ageMs: 12 },
     { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null },
   ];
-  const loads = [{ name: 'h3', inflight: 3, work: 12.25, capacity: 2.5, speed: null }];
+  const some = { inflight: 3, work: 12.25, capacity: 2.5, speed: null };
+  const loads = [
+    { name: 'h3', ...some, longLived: 0 },
+    { name: 'h4', ...some, longLived: 200 },
+  ];
   const loaded = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52 };
   assert.equal(valueOf(decodeTable(encodeTable(loaded))), loaded);
   const empty = buildTable(1, 0, []);
@@ -185,7 +193,7 @@ test('one bad figure of the master does not lose the table: it writes only what 
   for (const wrong of [1e9, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300]) {
     const figures = { work: wrong, capacity: wrong, speed: wrong };
     const hosts = TABLE.hosts.map((each) => Object.assign({}, each, figures, { fleetRps: wrong }));
-    const loads = [{ name: 'h1', inflight: -1, ...figures }];
+    const loads = [{ name: 'h1', inflight: -1, longLived: -1, ...figures }];
     const taken = valueOf(decodeTable(encodeTable({ ...TABLE, hosts, loads })));
     assert.equal([taken.hosts.length, taken.loads.map(({ inflight }) => inflight)], [hosts.length, [0]], String(wrong));
   }
@@ -331,8 +339,8 @@ test('counts must be counts', () => {
     assert.is(table({ full: undefined, prev: count }), 'malformed');
   }
   assert.equal(
-    [load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), table({ term: 0 })],
-    ['malformed', 'malformed', 'malformed'],
+    [load({ hosts: [['h', 2 ** 31, 1]] }), row({ inflight: 2 ** 31 }), row({ long_lived: 2 ** 31 }), row({ open: -1 }), table({ term: 0 })],
+    ['malformed', 'malformed', 'malformed', 'malformed', 'malformed'],
   );
 });
 

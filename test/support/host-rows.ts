@@ -15,6 +15,8 @@ export function buildRow(name: string, fields: Partial<HostRow> = {}): HostRow {
     rps: null,
     ageMs: 0,
     inflight: 0,
+    longLived: 0,
+    open: (fields.inflight ?? 0) + (fields.longLived ?? 0),
     fleetRps: 0,
     work: 0,
     capacity: null,

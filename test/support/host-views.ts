@@ -19,6 +19,10 @@ export interface ViewOptions {
   /** Our own requests in flight and their work, and the others', by slot; 0 by default. */
   readonly inflight?: readonly number[];
   readonly maxInflight?: number;
+  /** All of those in flight by default. */
+  readonly awaited?: readonly number[];
+  readonly longLived?: readonly number[];
+  readonly othersLongLived?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
@@ -49,6 +53,9 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
+    awaited: Int32Array.from(column(options.awaited ?? options.inflight, 0)),
+    longLived: Int32Array.from(column(options.longLived, 0)),
+    othersLongLived: Int32Array.from(column(options.othersLongLived, 0)),
     maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
     work: column(options.work, 0),
     othersInflight: column(options.othersInflight, 0),
@@ -81,6 +88,9 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),
+      awaited: counting(view.awaited),
+      longLived: counting(view.longLived),
+      othersLongLived: counting(view.othersLongLived),
       maxInflight: view.maxInflight,
       work: counting(view.work),
       othersInflight: counting(view.othersInflight),

@@ -71,6 +71,8 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
       rps: null,
       ageMs: null,
       inflight: 0,
+      longLived: 0,
+      open: 0,
       fleetRps: 0,
       work: 0,
       capacity,

@@ -164,6 +164,8 @@ async function carriesFleet(url: string): Promise<void> {
         cores: 2,
         rps: 3,
         inflight: 1,
+        longLived: 0,
+        open: 1,
         fleetRps: 4,
         ageMs: 10,
         work: 20,

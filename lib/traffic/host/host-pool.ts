@@ -15,13 +15,14 @@ import {
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordReportedCost, recordServed } from '../../table/own-requests.js';
+import { clearRequests, recordReportedCost, recordServed } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { InFlight } from './in-flight.js';
 import type { PoolOptions } from './pool-options.js';
+import { Turns } from './turns.js';
 
 /** A request that can't be sent twice uses no connection that was idle for longer than this: the host may be closing it. */
 const FRESH_CONNECTION_MS = 1000;
@@ -35,12 +36,15 @@ export class HostPool {
   readonly #hosts: (Host | undefined)[] = [];
   /** The same hosts, in order of arrival. */
   readonly #inOrder = new Set<Host>();
+  /** Whose turn each request is. */
+  readonly turns: Turns;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
   #turn = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.turns = new Turns(options.columns);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
@@ -142,7 +146,7 @@ export class HostPool {
   begin(host: Host, attempt: InFlight): void {
     const { columns } = this.#options;
     const { header } = columns;
-    beginRequest(columns, host.slot, attempt.cost, attempt.startedAtMs);
+    this.turns.begin(attempt, host.slot);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
   }
@@ -152,7 +156,7 @@ export class HostPool {
     const { columns, clock } = this.#options;
     const { header } = columns;
     const nowMs = clock();
-    endRequest(columns, host.slot, attempt.cost, attempt.startedAtMs, nowMs);
+    this.turns.end(attempt, host.slot, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     const last = host.attempts.pop();
     if (last !== undefined && last !== attempt) {
@@ -165,16 +169,16 @@ export class HostPool {
     if (host.isRemoved) this.#releaseIfIdle(host);
   }
 
-  /** Records what was served, for the load messages. Errors and tunnels say nothing about the cost of a request. */
+  /** Records what was served, for the load messages. Errors and long-lived requests say nothing about the cost of a request. */
   #record(host: Host, attempt: InFlight, status: number, nowMs: number): void {
     const { columns } = this.#options;
     const { served } = columns;
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
-    if (status >= 500 || status === 101) return;
-    const { classId } = attempt;
+    if (status >= 500 || !this.turns.isEvidence(attempt, nowMs)) return;
+    const { classId, hostMs } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
-    recordServed(columns, slot, classId, expectedCost(columns, classId), nowMs - attempt.startedAtMs);
+    recordServed(columns, slot, classId, expectedCost(columns, classId), hostMs);
     if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
@@ -249,6 +253,7 @@ export class HostPool {
       if (this.isCandidate(host, nowMs)) host.queue.forgetGone();
       else host.queue.sendAway();
       host.addresses?.refresh(nowMs);
+      this.turns.moveLongOnes(host.attempts, host.slot, nowMs);
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
   }

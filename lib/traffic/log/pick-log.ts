@@ -154,7 +154,7 @@ export class PickLog implements PickTrace {
     const figures = this.#figures;
     const first = at * FIGURES;
     figures[first + FIGURE.score] = score;
-    figures[first + FIGURE.inflight] = view.inflight[slot] as number;
+    figures[first + FIGURE.inflight] = view.awaited[slot] as number;
     figures[first + FIGURE.work] = view.work[slot] as number;
     figures[first + FIGURE.othersInflight] = view.othersInflight[slot] as number;
     figures[first + FIGURE.othersWork] = view.othersWork[slot] as number;

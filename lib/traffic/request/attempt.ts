@@ -37,10 +37,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** For the access log: when the connection was established, and when the answer's first byte arrived (process's clock); NaN before. */
   connectedAtMs = Number.NaN;
   firstByteAtMs = Number.NaN;
+  /** For the pool: since when it is the host's turn, and how long its turns before were. */
+  awaitedSinceMs = Number.NaN;
+  hostMs = 0;
+  isLongLived = false;
+  isProvenLong = false;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report, or if it was not read: reports are sampled. */
   saidCpuMs = Number.NaN;
-  /** The bytes of the answer's body so far. */
-  bodyBytes = 0;
   /** Why the host failed, in a few words; empty while it has not. */
   reason = '';
   readonly #context: AttemptContext;
@@ -135,12 +138,17 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     } else {
       connection.expectBody();
       this.#client.readBody(this);
+      // Part of the body is still to come, and the host takes it as it comes.
+      if (!this.#isRequestSent && !connection.socket.writableNeedDrain) this.#toClient(nowMs);
     }
   }
 
   onHostWritable(): void {
     if (this.#isSettled) return;
-    if (!this.#isRequestSent) (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
+    if (!this.#isRequestSent) {
+      (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
+      this.#toClient(this.#context.clock());
+    }
     this.#client.resumeBody();
   }
 
@@ -149,7 +157,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#client.stopBody();
     // Nothing more of the request will be sent. The connection is not reused, since part of the body is still pending.
     this.#isRequestSent = true;
-    if (this.#connection?.socket.isPaused() !== true) this.#awaitAnswer();
+    this.#awaitAnswer();
   }
 
   onHostLost(loss: Loss, reason: string): void {
@@ -172,6 +180,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#isUndelivered = this.#isRequestSent = false;
     // Until the head is out on the new connection.
     client.stopBody();
+    pool.turns.toHost(this, this.host.slot, this.#context.clock());
     this.#use(pool.connect(this.host));
     return true;
   }
@@ -213,13 +222,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#status = head.status;
     this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
+    if (head.isStream) this.#context.pool.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
   }
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
-    this.bodyBytes += bytes.length;
     const connection = this.#connection as HostConnection;
     const hasRoom = this.#client.sendBody(bytes, isLast);
     if (isLast) return;
@@ -230,6 +239,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     // The client must catch up. Meanwhile the host has no deadline.
     connection.deadlineMs = Number.POSITIVE_INFINITY;
     connection.socket.pause();
+    this.#toClient(this.#context.clock());
   }
 
   onEnd(trailers: readonly string[]): void {
@@ -247,8 +257,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onClientWritable(): void {
     const connection = this.#connection;
     if (this.#isSettled || connection === undefined) return;
-    this.#awaitAnswer();
     connection.socket.resume();
+    this.#awaitAnswer();
   }
 
   onBodyData(bytes: Buffer): boolean {
@@ -256,8 +266,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     try {
       const hasRoom = writeRequestBody(connection, this.#client.head, bytes);
-      if (!hasRoom) connection.deadlineMs = this.#context.clock() + this.#context.timeouts.responseTimeoutMs;
-      return hasRoom;
+      if (hasRoom) return true;
+      const nowMs = this.#context.clock();
+      connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
+      this.#toHost(nowMs);
+      return false;
     } catch (error) {
       this.onFault(error);
       return true;
@@ -275,10 +288,20 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     }
   }
 
-  /** Restarts the response timeout for the next byte of the answer, once the request is sent. */
+  /** The host's turn: restarts the response timeout for the next byte of the answer, once the request is sent and while the client reads. */
   #awaitAnswer(nowMs = this.#context.clock()): void {
-    if (!this.#isRequestSent || this.#isSettled) return;
-    (this.#connection as HostConnection).deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
+    const connection = this.#connection as HostConnection;
+    if (!this.#isRequestSent || this.#isSettled || connection.socket.isPaused()) return;
+    connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
+    this.#toHost(nowMs);
+  }
+
+  #toHost(nowMs: number): void {
+    if (!this.#isSettled) this.#context.pool.turns.toHost(this, this.host.slot, nowMs);
+  }
+
+  #toClient(nowMs: number): void {
+    if (!this.#isSettled) this.#context.pool.turns.toClient(this, this.host.slot, nowMs);
   }
 
   #noteFirstByte(): void {
@@ -286,7 +309,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   #onSwitch(head: ResponseHead): void {
-    const { clock, timeouts, tunnels, count } = this.#context;
+    const { clock, timeouts, tunnels, count, pool } = this.#context;
     const tunnel = openTunnel(head, this.#client, {
       host: this.#connection as HostConnection,
       clock,
@@ -303,6 +326,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#status = 101;
+    if (!this.#isSettled) pool.turns.becomeLongLived(this, this.host.slot, clock());
     tunnels.add(tunnel);
     this.#tunnel = tunnel;
   }

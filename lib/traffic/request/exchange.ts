@@ -63,6 +63,8 @@ class Exchange implements AttemptOwner, Story {
   /** Its class, and its expected cost (ms of CPU). */
   #classId = 0;
   #cost = 0;
+  /** Whether an upgrade or a stream is expected. */
+  #isLongLived = false;
   /** Its number in the pick log. */
   #number = 0;
   /** The slot of the host that failed the last attempt; -1: none. */
@@ -80,7 +82,7 @@ class Exchange implements AttemptOwner, Story {
   }
 
   begin(): void {
-    const { count, budget, classes, costs, ids } = this.#context;
+    const { count, budget, classes, costs, ids, pool } = this.#context;
     const { method, target } = this.#client.head;
     try {
       count('requests');
@@ -88,6 +90,7 @@ class Exchange implements AttemptOwner, Story {
       const refusal = refusalOf(this.#context, this.#client);
       this.#classId = classes.classOf(method, target);
       this.#cost = expectedCost(costs, this.#classId);
+      this.#isLongLived = this.#client.head.upgrade !== undefined || pool.turns.isLongLived(this.#classId);
       if (ids !== undefined)
         this.#number = ids.log.open(
           this.startedMs,
@@ -103,7 +106,7 @@ class Exchange implements AttemptOwner, Story {
   }
 
   #pick(nowMs: number): void {
-    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, this.attempts + 1);
+    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, this.attempts + 1, this.#isLongLived);
     if (host === undefined) {
       if (this.attempts === 0) this.#context.count('requests_refused_no_host');
       this.#refuse(this.#lastWrong, this.attempts === 0 ? 'no host can be picked: all are down or taken out, or there is none' : '');
@@ -134,6 +137,7 @@ class Exchange implements AttemptOwner, Story {
 
   #forward(host: Host, nowMs: number): void {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this);
+    attempt.isLongLived = this.#isLongLived;
     this.attempt = attempt;
     this.attempts++;
     this.#context.pool.begin(host, attempt);

@@ -35,6 +35,7 @@ const UNKNOWN = 5;
  * failures, then a full one, then one that is out. Undefined if there is no other host.
  * @param excluded the slot of the host that failed the last attempt; -1 for the first attempt
  * @param request its number in the pick log, if there is one
+ * @param isLongLived whether it is expected to be an upgrade or a stream
  */
 export function pick(
   context: PickContext,
@@ -43,6 +44,7 @@ export function pick(
   cost: number,
   request: number,
   attempt: number,
+  isLongLived = false,
 ): Host | undefined {
   const { policy, view, pool, ids } = context;
   const isRetry = excluded >= 0;
@@ -50,7 +52,10 @@ export function pick(
   let least = UNKNOWN;
   for (let i = 0; i < MAX_PICKS && least === UNKNOWN; i++) {
     ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
-    const slot = policy.pick(view, nowMs, excluded, cost);
+    const slot =
+      isLongLived && policy.pickLongLived !== undefined
+        ? policy.pickLongLived(view, nowMs, excluded)
+        : policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
     least = objection(pool, slot, nowMs, isRetry);
     ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');

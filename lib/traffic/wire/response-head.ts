@@ -22,6 +22,8 @@ export interface ResponseHead {
   readonly keepAliveSeconds: number;
   /** Index of the load report in `headers`; `NO_LOAD` without one, `SEVERAL_LOADS` with more than one. */
   readonly loadAt: number;
+  /** Whether its content type is one of answers without an end: server-sent events, or images that replace each other. */
+  readonly isStream: boolean;
   /** Whether the host sent a Date. */
   readonly hasDate: boolean;
   /** Status line and header lines as clients of HTTP/1.1 get them; undefined until `answerHead` composes them. */
@@ -37,6 +39,9 @@ export const SEVERAL_LOADS = -2;
 const HEAD = new RegExp(
   `^HTTP/1\\.(\\d) ([1-9]\\d\\d)(?: ([${VALUE_CHARS}]*))?\\r\\n(?:[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n)*\\r\\n$`,
 );
+
+/** The content types of streams (WHATWG HTML, section 9.2; RFC 2046, section 5.1 with `x-mixed-replace`). */
+const STREAM = /^(?:text\/event-stream|multipart\/x-mixed-replace)[\t ]*(?:;|$)/i;
 
 /**
  * Reads a head; undefined unless every parser would read it in the same way.
@@ -57,6 +62,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
   let isClosed = false;
   let keepAliveSeconds = Number.POSITIVE_INFINITY;
   let loadAt = NO_LOAD;
+  let isStream = false;
   let hasDate = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -75,6 +81,9 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
         else if (hasToken(value, 'keep-alive')) isKeptAlive = true;
         break;
       }
+      case 12:
+        if (name.toLowerCase() === 'content-type') isStream ||= STREAM.test(value);
+        break;
       case 14: {
         if (name.toLowerCase() !== 'content-length') break;
         let said = parseLength(value);
@@ -122,6 +131,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
     isKeptAlive: isKeptAlive && !isClosed && framing !== 'close',
     keepAliveSeconds,
     loadAt,
+    isStream,
     hasDate,
     passed: undefined,
   };
