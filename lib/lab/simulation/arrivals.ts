@@ -2,7 +2,7 @@
 // times.
 
 import { Draws } from './draws.js';
-import { meanCapacityOf, meanCostOf, type RequestClass, type Scenario } from './scenario.js';
+import { meanCapacityOf, meanCostOf, type RequestClass, type Scenario, type Spread } from './scenario.js';
 
 /** The next request, and how to advance to the following one. */
 export class Arrivals {
@@ -38,7 +38,19 @@ export class Arrivals {
     while (at < this.#bounds.length - 1 && draw >= (this.#bounds[at] as number)) at++;
     const { costMs, spread, sigma } = this.#classes[at] as RequestClass;
     this.class = at;
-    this.cost =
-      spread === 'fixed' ? costMs : spread === 'exponential' ? this.#costs.exponential(costMs) : this.#costs.lognormal(costMs, sigma);
+    this.cost = this.#draw(costMs, spread, sigma);
+  }
+
+  #draw(meanMs: number, spread: Spread, sigma: number): number {
+    switch (spread) {
+      case 'fixed':
+        return meanMs;
+      case 'exponential':
+        return this.#costs.exponential(meanMs);
+      case 'lognormal':
+        return this.#costs.lognormal(meanMs, sigma);
+      case 'normal':
+        return this.#costs.clampedNormal(meanMs);
+    }
   }
 }

@@ -45,6 +45,8 @@ export class HostMachines {
   readonly standing: Uint8Array;
   /** Core-milliseconds used so far, by requests and by neighbours. */
   readonly busyMs: Float64Array;
+  /** Core-milliseconds used so far by requests alone. */
+  readonly requestMs: Float64Array;
   readonly #attained: Float64Array;
   readonly #updatedMs: Float64Array;
   readonly #jobs: MinHeap<number>[];
@@ -60,6 +62,7 @@ export class HostMachines {
     this.work = new Float64Array(this.count);
     this.standing = new Uint8Array(this.count);
     this.busyMs = new Float64Array(this.count);
+    this.requestMs = new Float64Array(this.count);
     this.#attained = new Float64Array(this.count);
     this.#updatedMs = new Float64Array(this.count);
     this.#jobs = machines.map(() => new MinHeap<number>());
@@ -84,8 +87,9 @@ export class HostMachines {
     const inflight = this.inflight[host] as number;
     let used = this.lost[host] as number;
     if (inflight > 0) {
-      const left = this.coresLeft(host);
-      used += Math.min(inflight, left);
+      const own = Math.min(inflight, this.coresLeft(host));
+      used += own;
+      this.requestMs[host] = (this.requestMs[host] as number) + own * elapsedMs;
       this.#attained[host] = (this.#attained[host] as number) + this.#rate(host) * elapsedMs;
     }
     if (isStanding(this.standing[host] as number)) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
@@ -116,6 +120,18 @@ export class HostMachines {
     if (inflight === 0) this.#attained[host] = 0;
     this.#plan(host, nowMs);
     return job;
+  }
+
+  /** Takes a request of this cost off a host, unfinished; false if it is not there. */
+  cancel(host: number, job: number, cost: number, nowMs: number): boolean {
+    this.advance(host, nowMs);
+    const jobs = this.#jobs[host] as MinHeap<number>;
+    if (!jobs.remove(job)) return false;
+    this.inflight[host] = jobs.size;
+    this.work[host] = jobs.size === 0 ? 0 : (this.work[host] as number) - cost;
+    if (jobs.size === 0) this.#attained[host] = 0;
+    this.#plan(host, nowMs);
+    return true;
   }
 
   /** Sets the cores taken by neighbours from now on. */

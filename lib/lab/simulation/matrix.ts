@@ -4,7 +4,7 @@
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
 import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
-import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
+import { FLOOR, isOmniscient, type RivalName, usesFleet } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
 
@@ -39,6 +39,8 @@ export interface SimulationRun {
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
+  /** Messages that the policy needs, per request: those of the product use the ones above, a peer its own probes or polls. */
+  readonly messagesPerRequest: number;
   /** Latencies after the warm-up. */
   readonly ms: Latencies;
   /** p99 and p99.9 relative to the floor's. */
@@ -115,7 +117,7 @@ function runOne(
   onProgress: (share: number) => void,
 ): SimulationRun {
   const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
-  const { measure, requests, errors, retries, messages } = outcome;
+  const { measure, requests, errors, retries, messages, direct } = outcome;
   const sorted = measure.sorted();
   const ms = latenciesOf(sorted);
   const windows = measure
@@ -129,6 +131,7 @@ function runOne(
     errors,
     retries,
     messages,
+    messagesPerRequest: (usesFleet(policy) ? messages : direct) / requests,
     ms,
     overFloor: { p99: ms.p99 / (floor?.ms ?? ms).p99, p999: ms.p999 / (floor?.ms ?? ms).p999 },
     cpu: measure.cpu,

@@ -5,6 +5,8 @@
 export interface HostGroup {
   readonly count: number;
   readonly cores: number;
+  /** Cores that the service has paid for, of which loads are shares; it may use the others as long as nobody else does. */
+  readonly allocation: number;
   /** Work in ms per ms of one core. */
   readonly speed: number;
   /** Share of memory (0..1) that each host reports as used. */
@@ -22,7 +24,7 @@ export interface Neighbours {
 }
 
 /** Distributions of a class's costs. */
-export const SPREADS = ['fixed', 'exponential', 'lognormal'] as const;
+export const SPREADS = ['fixed', 'exponential', 'lognormal', 'normal'] as const;
 
 /** One of `SPREADS`. */
 export type Spread = (typeof SPREADS)[number];
@@ -93,6 +95,12 @@ export interface Scenario {
   readonly reportMs: number;
   readonly messages: Messages;
   readonly events: readonly ScenarioEvent[];
+  /** A client gives up after this time, which counts as an error of this latency; Infinity: never. */
+  readonly deadlineMs: number;
+  /** For policies that probe hosts: probes per request. */
+  readonly probes: number;
+  /** For Prequal: a host above this quantile of requests in flight is hot. */
+  readonly hotQuantile: number;
   /** Length of the windows in which latencies after events are shown; 0: none. */
   readonly windowMs: number;
   readonly policies: readonly string[];
@@ -104,10 +112,20 @@ export function meanCostOf({ requests }: Scenario): number {
   return requests.reduce((sum, { share, costMs }) => sum + share * costMs, 0) / shares;
 }
 
-/** Mean capacity of all hosts, in ms of work per ms. */
+/** Mean capacity of all hosts within their allocations, in ms of work per ms. */
 export function meanCapacityOf({ hosts, neighbours }: Scenario): number {
   const lost = neighbours === null ? 0 : neighbours.share * ((neighbours.cores[0] + neighbours.cores[1]) / 2);
-  return hosts.reduce((sum, { count, cores, speed }) => sum + count * speed * (cores - Math.min(cores, lost)), 0);
+  return hosts.reduce(
+    (sum, { count, cores, allocation, speed }) => sum + count * speed * Math.min(allocation, cores - Math.min(cores, lost)),
+    0,
+  );
+}
+
+/** Mean response time of a request that has a host to itself, in ms. */
+export function aloneMsOf(scenario: Scenario): number {
+  const { hosts } = scenario;
+  const slowness = hosts.reduce((sum, { count, speed }) => sum + count / speed, 0) / hostCountOf(scenario);
+  return meanCostOf(scenario) * slowness;
 }
 
 /** Number of hosts. */

@@ -36,11 +36,12 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
     'cpu max/mean',
     'errors',
     'requests',
+    'messages/request',
     ...(hasWindows ? ['back after'] : []),
   ];
   const rows: Rows = [
     heading,
-    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
+    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, messagesPerRequest, backAfterMs }) => [
       policy,
       balancers,
       load,
@@ -54,6 +55,7 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
       figure(cpu.ratio, 3),
       errors,
       requests,
+      figure(messagesPerRequest, 2),
       ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
     ]),
   ];

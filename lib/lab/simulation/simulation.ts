@@ -13,9 +13,8 @@ import { HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, HostMachines, isStanding
 import { Jobs } from './jobs.js';
 import { Measure } from './measure.js';
 import { NoisyNeighbours } from './neighbours.js';
-import { createPickers } from './pickers.js';
+import { createPickers, type ResponseObserver } from './pickers.js';
 import type { RivalName } from './policy-names.js';
-import type { ProbeAnswers } from './prequal.js';
 import { planEvents } from './scenario-events.js';
 import type { Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
@@ -51,6 +50,8 @@ export interface RunOutcome {
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
+  /** Messages of a peer of its own, such as probes and their answers. */
+  readonly direct: number;
   /** Virtual time at the end. */
   readonly endMs: number;
 }
@@ -73,7 +74,7 @@ class Simulation {
   readonly #neighbours: NoisyNeighbours;
   readonly #fleet: SimulatedFleet;
   readonly #pickers: readonly Picker[];
-  readonly #answers: ProbeAnswers | null;
+  readonly #observer: ResponseObserver | null;
   readonly #methods: readonly string[];
   /** The live balancers. */
   #living: readonly FleetBalancer[];
@@ -95,17 +96,18 @@ class Simulation {
     const hasExchange = policy === 'adaptive';
     this.#fleet = new SimulatedFleet({ scenario, balancers, seed, machines: this.#machines, queue: this.#queue, clock, hasExchange });
     this.#living = this.#fleet.balancers;
-    const { pickers, answers } = createPickers({
+    const { pickers, observer } = createPickers({
       name: policy,
+      scenario,
       seed,
       machines: this.#machines,
       queue: this.#queue,
       balancers: this.#fleet.balancers,
-      delayMs: () => this.#fleet.network.delayMs(),
+      delayMs: (messages) => this.#fleet.network.directMs(messages),
       costNow: () => this.#trueCost,
     });
     this.#pickers = pickers;
-    this.#answers = answers;
+    this.#observer = observer;
     this.#methods = scenario.requests.map(({ request }) => request.split(' ')[0] as string);
   }
 
@@ -134,6 +136,7 @@ class Simulation {
       errors: this.#errors,
       retries: this.#retries,
       messages: this.#fleet.network.sent,
+      direct: this.#fleet.network.direct,
       endMs: this.#nowMs,
     };
   }
@@ -179,6 +182,8 @@ class Simulation {
     jobs.attempts[job] = 0;
     this.#requests++;
     this.#arrivals.next();
+    const { deadlineMs } = this.#scenario;
+    if (deadlineMs < Number.POSITIVE_INFINITY) this.#queue.schedule(this.#nowMs + deadlineMs, this.#onDeadline, job, this.#nowMs);
     balancer.budget.onRequest(this.#nowMs);
     this.#send(job, balancer, -1);
   }
@@ -230,7 +235,7 @@ class Simulation {
         ANSWER_BYTES,
         this.#nowMs,
       );
-      this.#answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs);
+      this.#observer?.onDone(jobs.host[job] as number, jobs.behind[job] as number, tookMs, this.#nowMs);
       this.#measure.record(jobs.arrivedMs[job] as number, this.#nowMs - (jobs.arrivedMs[job] as number));
       this.#answered++;
     }
@@ -253,7 +258,7 @@ class Simulation {
         0,
         this.#nowMs,
       );
-      this.#answers?.onDone(jobs.host[job] as number, 0, tookMs);
+      this.#observer?.onDone(jobs.host[job] as number, 0, tookMs, this.#nowMs);
       this.#errors++;
     }
     jobs.release(job);
@@ -262,6 +267,30 @@ class Simulation {
   readonly #onConnectFailed = (job: number): void => this.#fail(job, 'connect-failed');
 
   readonly #onTimeout = (job: number): void => this.#fail(job, 'timeout');
+
+  /** The client of a request that arrived at `arrivedMs` gives up, unless it has ended: its host drops it. */
+  readonly #onDeadline = (job: number, arrivedMs: number): void => {
+    const jobs = this.#jobs;
+    const index = jobs.balancer[job] as number;
+    if (index < 0 || jobs.arrivedMs[job] !== arrivedMs) return;
+    const slot = jobs.slot[job] as number;
+    const [host, cost] = [jobs.host[job] as number, jobs.cost[job] as number];
+    (this.#fleet.balancers[index] as FleetBalancer).end(
+      slot,
+      jobs.class[job] as number,
+      jobs.expected[job] as number,
+      jobs.sentMs[job] as number,
+      'client-gone',
+      0,
+      0,
+      this.#nowMs,
+    );
+    this.#measure.record(arrivedMs, this.#nowMs - arrivedMs);
+    this.#errors++;
+    // A host that does not answer holds it until the event that ends it.
+    if (this.#machines.cancel(host, job, cost, this.#nowMs)) jobs.release(job);
+    else jobs.balancer[job] = -1;
+  };
 
   /** Handles a failed attempt: retries on another host, or ends with an error. */
   #fail(job: number, outcome: OutcomeKind): void {

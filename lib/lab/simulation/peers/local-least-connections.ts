@@ -1,10 +1,10 @@
 // What most load balancers do: pick the host with the fewest requests in flight from this balancer alone, ties at random.
 // Like HAProxy's leastconn and nginx's least_conn, separately in each balancer.
 
-import { isEligible } from '../../routing/eligible.js';
-import type { TableReader } from '../../table/reader.js';
-import type { Draws } from './draws.js';
-import type { Picker } from './fleet-balancer.js';
+import { isEligible } from '../../../routing/eligible.js';
+import type { TableReader } from '../../../table/reader.js';
+import type { Draws } from '../draws.js';
+import type { Picker } from '../fleet-balancer.js';
 
 /** Picks the host with the fewest requests in flight from this balancer. */
 export class LocalLeastConnections implements Picker {
