@@ -2,6 +2,7 @@
 // arrivals or neighbours of the others.
 
 import { Random } from '../../routing/random.js';
+import type { Quantity } from './scenario.js';
 
 const WHOLE = 2 ** 32;
 
@@ -30,6 +31,20 @@ export class Draws {
   /** A number from an exponential distribution with this mean. */
   exponential(mean: number): number {
     return -Math.log(1 - this.uniform()) * mean;
+  }
+
+  /** A value of this quantity. */
+  quantity({ mean, spread, sigma }: Quantity): number {
+    switch (spread) {
+      case 'fixed':
+        return mean;
+      case 'exponential':
+        return this.exponential(mean);
+      case 'lognormal':
+        return this.lognormal(mean, sigma);
+      case 'normal':
+        return this.clampedNormal(mean);
+    }
   }
 
   /**

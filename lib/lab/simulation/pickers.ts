@@ -8,7 +8,6 @@ import type { EventQueue } from './event-queue.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
 import type { HostMachines } from './host-machines.js';
 import { Omniscient, OmniscientWork } from './omniscient.js';
-import type { RivalName } from './policy-names.js';
 import { HostLatencies } from './peers/host-latencies.js';
 import { LeastLoaded } from './peers/least-loaded.js';
 import { LocalLeastConnections } from './peers/local-least-connections.js';
@@ -17,7 +16,9 @@ import { ProbePool, type ProbeRule } from './peers/probe-pool.js';
 import { C3, HotCold, Linear } from './peers/probe-rules.js';
 import { RandomHost } from './peers/random-host.js';
 import { UsageWeights, WeightedRoundRobin } from './peers/weighted-round-robin.js';
+import type { RivalName } from './policy-names.js';
 import { aloneMsOf, type Scenario } from './scenario.js';
+import type { TrueState } from './true-state.js';
 
 /** Options for pickers. */
 export interface PickerOptions {
@@ -25,6 +26,8 @@ export interface PickerOptions {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly machines: HostMachines;
+  /** What omniscient policies see. */
+  readonly state: TrueState;
   readonly queue: EventQueue;
   readonly balancers: readonly FleetBalancer[];
   /** Counts messages of a peer and draws their delay. */
@@ -41,11 +44,12 @@ export interface ResponseObserver {
 /** The pickers of all balancers. */
 export interface Pickers {
   readonly pickers: readonly Picker[];
+  /** If not null, must be notified of every completed request. */
   readonly observer: ResponseObserver | null;
 }
 
 /** Creates a picker for each balancer, each with its own random stream. */
-export function createPickers({ name, scenario, seed, machines, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
+export function createPickers({ name, scenario, seed, machines, state, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
   const draws = (index: number): Draws => new Draws(seed, 100_000 + index);
   const all = (create: (balancer: FleetBalancer) => Picker): Pickers => ({ pickers: balancers.map(create), observer: null });
   const probing = (createRule: () => ProbeRule): Pickers => {
@@ -57,11 +61,11 @@ export function createPickers({ name, scenario, seed, machines, queue, balancers
   };
   switch (name) {
     case 'omniscient':
-      return all((balancer) => new Omniscient(machines, draws(balancer.index), balancer));
+      return all((balancer) => new Omniscient(state, draws(balancer.index), balancer));
     case 'omniscient-work':
-      return all((balancer) => new OmniscientWork(machines, draws(balancer.index), balancer, costNow));
+      return all((balancer) => new OmniscientWork(state, draws(balancer.index), balancer, costNow));
     case 'local-least-connections':
-      return all(({ index }) => new LocalLeastConnections(draws(index)));
+      return all((balancer) => new LocalLeastConnections(draws(balancer.index), balancer));
     case 'prequal':
       return probing(() => new HotCold(scenario.hotQuantile));
     case 'linear':
@@ -69,7 +73,7 @@ export function createPickers({ name, scenario, seed, machines, queue, balancers
     case 'c3':
       return probing(() => new C3(balancers.length));
     case 'least-loaded':
-      return all(({ index }) => new LeastLoaded(draws(index)));
+      return all((balancer) => new LeastLoaded(draws(balancer.index), balancer));
     case 'random':
       return all(({ index }) => new RandomHost(draws(index)));
     case 'yarp-two-choices':

@@ -55,7 +55,7 @@ export class HostLatencies {
 
   /** Sorts samples that are newer than `afterMs`, from the present level outwards until there are enough; returns their number. */
   #collect(host: number, afterMs: number): number {
-    const level = Math.min(this.#machines.inflight[host] as number, LEVELS - 1);
+    const level = Math.min(this.#machines.openOn(host), LEVELS - 1);
     let found = this.#addLevel(host, level, afterMs, 0);
     for (let away = 1; away < LEVELS && found < SAMPLES; away++) {
       found = this.#addLevel(host, level - away, afterMs, found);

@@ -50,7 +50,12 @@ export class PolledTwoChoices implements Picker {
   /** All hosts are asked at once; the answers take the same time. */
   readonly #onPoll = (): void => {
     const { machines, queue, delayMs } = this.#options;
-    queue.schedule(queue.nowMs + delayMs(2 * machines.count), this.#onAnswers, 0, machines.inflight.slice());
+    queue.schedule(
+      queue.nowMs + delayMs(2 * machines.count),
+      this.#onAnswers,
+      0,
+      Int32Array.from({ length: machines.count }, (_, host) => machines.openOn(host)),
+    );
     queue.schedule(queue.nowMs + POLL_MS, this.#onPoll, 0, undefined);
   };
 

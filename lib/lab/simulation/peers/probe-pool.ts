@@ -71,7 +71,6 @@ export class ProbePool implements Picker {
   #probesDue = 0;
   #removalsDue = 0;
   #isWorstNext = false;
-  #view: TableReader | undefined;
 
   constructor(options: ProbePoolOptions) {
     this.#options = options;
@@ -83,7 +82,6 @@ export class ProbePool implements Picker {
 
   pick(view: TableReader, nowMs: number, excluded: number): number {
     const { draws, balancer, probes } = this.#options;
-    this.#view = view;
     this.#sendProbes(nowMs);
     while (this.#pool.length > 0 && nowMs - (this.#pool[0] as Probe).atMs > MAX_AGE_MS) this.#pool.shift();
     const best = this.#best(view, nowMs, excluded);
@@ -118,7 +116,7 @@ export class ProbePool implements Picker {
     const usesLeft = whole + (draws.uniform() < this.#uses - whole ? 1 : 0);
     queue.schedule(atMs + delayMs(), this.#onAnswer, 0, {
       host,
-      inflight: machines.inflight[host] as number,
+      inflight: machines.openOn(host),
       latencyMs: latencies.latencyOf(host, atMs),
       serviceMs: latencies.serviceMs[host] as number,
       atMs,
@@ -152,7 +150,7 @@ export class ProbePool implements Picker {
 
   #scoreOf(probe: Probe): number {
     const slot = this.#options.balancer.slotOf[probe.host] as number;
-    const own = slot < 0 ? 0 : ((this.#view as TableReader).inflight[slot] as number);
+    const own = slot < 0 ? 0 : (this.#options.balancer.open[slot] as number);
     return this.#options.rule.scoreOf(probe, own);
   }
 
