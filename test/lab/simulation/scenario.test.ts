@@ -45,7 +45,7 @@ test('a file is read, and absent fields are as in default', async () => {
     );
     const scenario = loadScenario(file);
     assert.is(scenario.name, 'mine.json');
-    assert.equal(scenario.hosts, [{ count: 3, cores: 2, speed: 1, memory: 0.4 }]);
+    assert.equal(scenario.hosts, [{ count: 3, cores: 2, allocation: 2, speed: 1, memory: 0.4 }]);
     assert.is(scenario.exchangeMs, 50);
     assert.is(scenario.reportMs, Number.POSITIVE_INFINITY);
     assert.is(scenario.neighbours, null);
