@@ -73,6 +73,26 @@ test('with a deadline, a request that takes longer is an error of that latency, 
   assert.is(latenciesOf(measure.sorted()).p999, 300);
 });
 
+test('a request that is given up while it waits does no more work', () => {
+  const json = {
+    hosts: [{ count: 2 }],
+    requests: [{ request: 'GET /', cost: '20ms', wait: { mean: '1s', spread: 'fixed' } }],
+    deadline: '300ms',
+    warmUp: '1s',
+    duration: '5s',
+  };
+  const { requests, errors, measure } = runSimulation({
+    scenario: readScenario(json, 'test'),
+    policy: 'random',
+    balancers: 1,
+    load: 0.4,
+    seed: 1,
+  });
+  assert.is(errors, requests);
+  // The first half of each.
+  assert.ok(Math.abs(measure.cpu.mean - 0.2) < 0.04, String(measure.cpu.mean));
+});
+
 test('the testbed is that of the paper: a tenth of a machine each, half of the hosts at half speed', () => {
   const scenario = loadScenario('prequal-testbed');
   assert.equal(
