@@ -99,9 +99,10 @@ export function readScenario(json: unknown, where: string): Scenario {
 }
 
 function readHosts(fields: JsonFields): HostGroup {
+  const count = fields.integer('count', null, 1, MAX_HOSTS);
   const cores = fields.number('cores', 4, 0.1, MAX_CORES);
   return {
-    count: fields.integer('count', null, 1, MAX_HOSTS),
+    count,
     cores,
     allocation: fields.number('allocation', cores, 0.1, cores),
     speed: fields.number('speed', 1, 0.001, 1000),

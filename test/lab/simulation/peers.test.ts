@@ -10,7 +10,7 @@ import { HostMachines } from '../../../lib/lab/simulation/host-machines.js';
 import { HostLatencies } from '../../../lib/lab/simulation/peers/host-latencies.js';
 import { LeastLoaded } from '../../../lib/lab/simulation/peers/least-loaded.js';
 import { PolledTwoChoices } from '../../../lib/lab/simulation/peers/polled-two-choices.js';
-import { type Probe, ProbePool, type ProbeRule } from '../../../lib/lab/simulation/peers/probe-pool.js';
+import { type ProbeAnswer, ProbePool, type ProbeRule } from '../../../lib/lab/simulation/peers/probe-pool.js';
 import { C3, HotCold, Linear } from '../../../lib/lab/simulation/peers/probe-rules.js';
 import { RandomHost } from '../../../lib/lab/simulation/peers/random-host.js';
 import { UsageWeights, WeightedRoundRobin } from '../../../lib/lab/simulation/peers/weighted-round-robin.js';
@@ -43,7 +43,7 @@ function picks(picker: Picker, balancer: FleetBalancer, count: number, atMs = 0)
 
 const countOf = (hosts: readonly number[], host: number): number => hosts.filter((each) => each === host).length;
 
-const probe = (inflight: number, latencyMs: number, serviceMs = latencyMs): Probe => ({
+const probe = (inflight: number, latencyMs: number, serviceMs = latencyMs): ProbeAnswer => ({
   host: 0,
   inflight,
   latencyMs,
@@ -60,7 +60,7 @@ class Noted implements ProbeRule {
     this.reported.push(inflight);
   }
 
-  scoreOf({ inflight }: Probe): number {
+  scoreOf({ inflight }: ProbeAnswer): number {
     return inflight;
   }
 }

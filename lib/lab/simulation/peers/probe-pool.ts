@@ -28,7 +28,7 @@ const DELTA = 1;
 const MIN_POOL = 2;
 
 /** What a host answered to a probe. */
-export interface Probe {
+export interface ProbeAnswer {
   readonly host: number;
   /** Requests in flight on the host, plus those sent there since on the strength of this answer. */
   inflight: number;
@@ -44,7 +44,7 @@ export interface ProbeRule {
   /** Takes note of the requests in flight that a host reported. */
   observe(inflight: number): void;
   /** Score of a host, of which this balancer has `own` requests in flight; the least is the best. */
-  scoreOf(probe: Probe, own: number): number;
+  scoreOf(probe: ProbeAnswer, own: number): number;
 }
 
 /** Options of a balancer that probes. */
@@ -64,7 +64,7 @@ export interface ProbePoolOptions {
 /** One balancer's pool of answers. */
 export class ProbePool implements Picker {
   readonly #options: ProbePoolOptions;
-  readonly #pool: Probe[] = [];
+  readonly #pool: ProbeAnswer[] = [];
   readonly #probed: Int32Array;
   /** Maximum uses of an answer: the paper's b_reuse. */
   readonly #uses: number;
@@ -83,7 +83,7 @@ export class ProbePool implements Picker {
   pick(view: TableReader, nowMs: number, excluded: number): number {
     const { draws, balancer, probes } = this.#options;
     this.#sendProbes(nowMs);
-    while (this.#pool.length > 0 && nowMs - (this.#pool[0] as Probe).atMs > MAX_AGE_MS) this.#pool.shift();
+    while (this.#pool.length > 0 && nowMs - (this.#pool[0] as ProbeAnswer).atMs > MAX_AGE_MS) this.#pool.shift();
     const best = this.#best(view, nowMs, excluded);
     this.#removalsDue += REMOVED_PER_PROBE * probes;
     for (; this.#removalsDue >= 1; this.#removalsDue--) this.#removeOne();
@@ -124,7 +124,7 @@ export class ProbePool implements Picker {
     });
   };
 
-  readonly #onAnswer = (_: number, probe: Probe): void => {
+  readonly #onAnswer = (_: number, probe: ProbeAnswer): void => {
     this.#options.rule.observe(probe.inflight);
     const known = this.#pool.findIndex(({ host }) => host === probe.host);
     if (known >= 0) this.#pool.splice(known, 1);
@@ -132,10 +132,10 @@ export class ProbePool implements Picker {
     if (this.#pool.length > POOL) this.#pool.shift();
   };
 
-  #best(view: TableReader, nowMs: number, excluded: number): Probe | undefined {
+  #best(view: TableReader, nowMs: number, excluded: number): ProbeAnswer | undefined {
     if (this.#pool.length < MIN_POOL) return undefined;
     const { balancer } = this.#options;
-    let best: Probe | undefined;
+    let best: ProbeAnswer | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const probe of this.#pool) {
       const slot = balancer.slotOf[probe.host] as number;
@@ -148,7 +148,7 @@ export class ProbePool implements Picker {
     return best;
   }
 
-  #scoreOf(probe: Probe): number {
+  #scoreOf(probe: ProbeAnswer): number {
     const slot = this.#options.balancer.slotOf[probe.host] as number;
     const own = slot < 0 ? 0 : (this.#options.balancer.open[slot] as number);
     return this.#options.rule.scoreOf(probe, own);
@@ -162,7 +162,7 @@ export class ProbePool implements Picker {
       this.#pool.shift();
       return;
     }
-    let worst = this.#pool[0] as Probe;
+    let worst = this.#pool[0] as ProbeAnswer;
     let most = Number.NEGATIVE_INFINITY;
     for (const probe of this.#pool) {
       const score = this.#scoreOf(probe);
@@ -173,7 +173,7 @@ export class ProbePool implements Picker {
     this.#remove(worst);
   }
 
-  #remove(probe: Probe): void {
+  #remove(probe: ProbeAnswer): void {
     const at = this.#pool.indexOf(probe);
     if (at >= 0) this.#pool.splice(at, 1);
   }

@@ -2,7 +2,7 @@
 // wins. Sources: Wydrowski and others, "Introducing Prequal", NSDI 2024, sections 4 and 5.2; Suresh, Canini, Schmid and
 // Feldmann, "C3: Cutting Tail Latency in Cloud Data Stores via Adaptive Replica Selection", NSDI 2015, section 3.1.
 
-import type { Probe, ProbeRule } from './probe-pool.js';
+import type { ProbeAnswer, ProbeRule } from './probe-pool.js';
 
 /** Answers of which the quantile of requests in flight is taken. */
 const SEEN = 128;
@@ -36,7 +36,7 @@ export class HotCold implements ProbeRule {
     this.#hotAbove = sorted[Math.min(count - 1, Math.floor(this.#quantile * count))] as number;
   }
 
-  scoreOf({ inflight, latencyMs }: Probe): number {
+  scoreOf({ inflight, latencyMs }: ProbeAnswer): number {
     return inflight > this.#hotAbove ? HOT_MS + inflight : latencyMs;
   }
 }
@@ -52,7 +52,7 @@ export class Linear implements ProbeRule {
 
   observe(): void {}
 
-  scoreOf({ inflight, latencyMs }: Probe): number {
+  scoreOf({ inflight, latencyMs }: ProbeAnswer): number {
     return 0.5 * latencyMs + 0.5 * this.#aloneMs * inflight;
   }
 }
@@ -71,7 +71,7 @@ export class C3 implements ProbeRule {
 
   observe(): void {}
 
-  scoreOf({ inflight, serviceMs }: Probe, own: number): number {
+  scoreOf({ inflight, serviceMs }: ProbeAnswer, own: number): number {
     return (1 + own * this.#balancers + inflight) ** 3 * serviceMs;
   }
 }
