@@ -22,6 +22,7 @@ interface SimulateFlags {
   readonly requests?: number;
   readonly seconds?: string;
   readonly exchange?: string;
+  readonly probes?: number;
   readonly seed: number;
   readonly json?: true | string;
   readonly html?: string;
@@ -59,6 +60,7 @@ export function addSimulate(program: Command): void {
         parseExchange,
       ),
     )
+    .addOption(new Option('--probes <n>', 'probes per request of policies that probe hosts, such as 0.5 or 3').argParser(parseProbes))
     .addOption(
       new Option('--seed <n>', 'another seed, other requests and neighbours')
         .default(1)
@@ -84,6 +86,11 @@ Policies:
   local-least-connections  of all hosts, fewest requests of the balancer's own: HAProxy's leastconn, nginx's
                            least_conn
   prequal                  probes, and the hot/cold rule (NSDI 2024)
+  c3, linear               the same probes, ranked by C3's score (NSDI 2015), or by half latency, half requests
+  yarp-two-choices         of two hosts the one that had fewer requests when polled, each 500 ms
+  weighted-round-robin     in turn, by what hosts finish per CPU time (gRPC)
+  least-loaded             fewest requests of the balancer's own, ties in turn
+  random                   a host at random
   and those of the product, as --algorithm names them
 
 Examples:
@@ -102,7 +109,7 @@ ${helpEnd('0 simulated; 130 ended by Ctrl-C and 143 by SIGTERM, with what was do
 
 async function runSimulate(
   scenario: string,
-  { balancers, load, policies, requests, seconds, exchange, seed, json, html, print }: SimulateFlags,
+  { balancers, load, policies, requests, seconds, exchange, probes, seed, json, html, print }: SimulateFlags,
 ): Promise<void> {
   const { simulate } = await import('../lib/lab/simulation/simulate.js');
   const overrides = {
@@ -112,6 +119,7 @@ async function runSimulate(
     ...(requests !== undefined && { requestCount: requests }),
     ...(seconds !== undefined && { duration: seconds, requestCount: undefined }),
     ...(exchange !== undefined && { exchange }),
+    ...(probes !== undefined && { probes }),
   };
   const abort = new AbortController();
   let firstAtMs: number | undefined;
@@ -163,6 +171,12 @@ function parseSeconds(text: string): string {
   const seconds = readDecimal(text);
   if (!(seconds >= 0.01 && seconds <= MAX_SECONDS)) refuse(`--seconds: a number from 0.01 to ${MAX_SECONDS}, not ${JSON.stringify(text)}`);
   return `${Math.round(seconds * 1000)}ms`;
+}
+
+function parseProbes(text: string): number {
+  const probes = readDecimal(text);
+  if (!(probes >= 0.01 && probes <= 16)) refuse(`--probes: a number from 0.01 to 16, not ${JSON.stringify(text)}`);
+  return probes;
 }
 
 function parseExchange(text: string): string {

@@ -6,6 +6,9 @@ import type { Quantity } from './scenario.js';
 
 const WHOLE = 2 ** 32;
 
+/** Mean of max(0, 1 + Z) for a standard normal Z: Φ(1) + φ(1). */
+const CLAMPED_MEAN = 0.841345 + 0.241971;
+
 /** A random stream; the same seed and salt give the same numbers. */
 export class Draws {
   readonly #random: Random;
@@ -32,12 +35,33 @@ export class Draws {
 
   /** A value of this quantity. */
   quantity({ mean, spread, sigma }: Quantity): number {
-    return spread === 'fixed' ? mean : spread === 'exponential' ? this.exponential(mean) : this.lognormal(mean, sigma);
+    switch (spread) {
+      case 'fixed':
+        return mean;
+      case 'exponential':
+        return this.exponential(mean);
+      case 'lognormal':
+        return this.lognormal(mean, sigma);
+      case 'normal':
+        return this.clampedNormal(mean);
+    }
   }
 
-  /** A number from a lognormal distribution with this mean; `sigma` is the standard deviation of its logarithm (Box and Muller, 1958). */
+  /**
+   * A number from a normal distribution whose standard deviation is its mean, with 0 in place of what is negative; `mean`
+   * is the mean after that.
+   */
+  clampedNormal(mean: number): number {
+    return Math.max(0, (mean / CLAMPED_MEAN) * (1 + this.#normal()));
+  }
+
+  /** A number from a lognormal distribution with this mean; `sigma` is the standard deviation of its logarithm. */
   lognormal(mean: number, sigma: number): number {
-    const normal = Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
-    return mean * Math.exp(sigma * normal - (sigma * sigma) / 2);
+    return mean * Math.exp(sigma * this.#normal() - (sigma * sigma) / 2);
+  }
+
+  /** A number from the standard normal distribution (Box and Muller, 1958). */
+  #normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
 }

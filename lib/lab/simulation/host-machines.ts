@@ -51,6 +51,8 @@ export class HostMachines {
   readonly standing: Uint8Array;
   /** Core-milliseconds used so far, by requests and by neighbours. */
   readonly busyMs: Float64Array;
+  /** Core-milliseconds used so far by requests alone. */
+  readonly requestMs: Float64Array;
   /** Time for which the host has existed. */
   readonly presentMs: Float64Array;
   readonly #attained: Float64Array;
@@ -70,6 +72,7 @@ export class HostMachines {
     this.work = new Float64Array(this.count);
     this.standing = new Uint8Array(this.count);
     this.busyMs = new Float64Array(this.count);
+    this.requestMs = new Float64Array(this.count);
     this.presentMs = new Float64Array(this.count);
     this.#attained = new Float64Array(this.count);
     this.#updatedMs = new Float64Array(this.count);
@@ -101,8 +104,9 @@ export class HostMachines {
     const inflight = this.inflight[host] as number;
     let used = this.lost[host] as number;
     if (inflight > 0) {
-      const left = this.coresLeft(host);
-      used += Math.min(inflight, left);
+      const own = Math.min(inflight, this.coresLeft(host));
+      used += own;
+      this.requestMs[host] = (this.requestMs[host] as number) + own * elapsedMs;
       this.#attained[host] = (this.#attained[host] as number) + this.#rate(host) * elapsedMs;
     }
     if (isStanding(this.standing[host] as number)) this.busyMs[host] = (this.busyMs[host] as number) + used * elapsedMs;
@@ -133,6 +137,18 @@ export class HostMachines {
     if (inflight === 0) this.#attained[host] = 0;
     this.#plan(host, nowMs);
     return job;
+  }
+
+  /** Takes a request with this cost off a host's cores, unfinished; false if it is not there. */
+  cancel(host: number, job: number, cost: number, nowMs: number): boolean {
+    this.advance(host, nowMs);
+    const jobs = this.#jobs[host] as MinHeap<number>;
+    if (!jobs.remove(job)) return false;
+    this.inflight[host] = jobs.size;
+    this.work[host] = jobs.size === 0 ? 0 : (this.work[host] as number) - cost;
+    if (jobs.size === 0) this.#attained[host] = 0;
+    this.#plan(host, nowMs);
+    return true;
   }
 
   /** Sets the cores taken by neighbours from now on. */

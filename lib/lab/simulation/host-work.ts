@@ -76,6 +76,17 @@ export class HostWork {
     queue.schedule(clock() + (jobs.streamMs[job] as number), this.#onStreamEnd, job, this.#nextTurn(job));
   }
 
+  /** Drops a request that is on a host and has not become a stream; false if it is not on one. */
+  cancel(job: number): boolean {
+    const { jobs, machines, clock } = this.#options;
+    const host = jobs.host[job] as number;
+    if (jobs.phase[job] === WAITS) machines.waiting[host] = (machines.waiting[host] as number) - 1;
+    else if (jobs.phase[job] === IS_OUT || !machines.cancel(host, job, jobs.part[job] as number, clock())) return false;
+    jobs.phase[job] = IS_OUT;
+    this.#nextTurn(job);
+    return true;
+  }
+
   /** Changes a host's state; calls `onEnded` for each request that was on it, with whether its answer had begun. */
   setStanding(host: number, standing: number, onEnded: (job: number, hasStarted: boolean) => void): void {
     const { jobs, machines, clock } = this.#options;

@@ -4,7 +4,7 @@
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
 import { type CpuUse, type Latencies, latenciesOf, type StreamCounts, type Window } from './measure.js';
-import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
+import { FLOOR, isOmniscient, type RivalName, usesFleet } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
 
@@ -42,6 +42,8 @@ export interface SimulationRun {
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
+  /** Messages that the policy needs, per request: those of the product use the ones above, a peer its own probes or polls. */
+  readonly messagesPerRequest: number;
   /** Latencies after the warm-up. */
   readonly ms: Latencies;
   /** The latencies as multiples of the floor's. */
@@ -120,7 +122,7 @@ function runOne(
   onProgress: (share: number) => void,
 ): SimulationRun {
   const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
-  const { measure, requests, errors, retries, messages } = outcome;
+  const { measure, requests, errors, retries, messages, direct } = outcome;
   const sorted = measure.sorted();
   const ms = latenciesOf(sorted);
   const windows = measure
@@ -134,6 +136,7 @@ function runOne(
     errors,
     retries,
     messages,
+    messagesPerRequest: (usesFleet(policy) ? messages : direct) / requests,
     ms,
     overFloor: overFloorOf(ms, floor?.ms ?? ms),
     cpu: measure.cpu,

@@ -23,19 +23,20 @@ export class MinHeap<Value> {
     this.#keys.length = this.#values.length = 0;
   }
 
+  /** Removes a value wherever it is, in time proportional to the size; false if it is not there. */
+  remove(value: Value): boolean {
+    const at = this.#values.indexOf(value);
+    if (at < 0) return false;
+    // Let it rise to the top, as if its key were the least, and pop it.
+    this.#rise(at, Number.NEGATIVE_INFINITY, value);
+    this.pop();
+    return true;
+  }
+
   push(key: number, value: Value): void {
-    const [keys, values] = [this.#keys, this.#values];
-    let at = keys.push(key) - 1;
-    values.push(value);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if ((keys[parent] as number) <= key) break;
-      keys[at] = keys[parent] as number;
-      values[at] = values[parent] as Value;
-      at = parent;
-    }
-    keys[at] = key;
-    values[at] = value;
+    const at = this.#keys.push(key) - 1;
+    this.#values.push(value);
+    this.#rise(at, key, value);
   }
 
   /** Removes and returns the value with the least key; the heap must not be empty. */
@@ -59,5 +60,19 @@ export class MinHeap<Value> {
     keys[at] = key;
     values[at] = value;
     return first;
+  }
+
+  #rise(from: number, key: number, value: Value): void {
+    const [keys, values] = [this.#keys, this.#values];
+    let at = from;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if ((keys[parent] as number) <= key) break;
+      keys[at] = keys[parent] as number;
+      values[at] = values[parent] as Value;
+      at = parent;
+    }
+    keys[at] = key;
+    values[at] = value;
   }
 }

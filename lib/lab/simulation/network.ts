@@ -17,6 +17,8 @@ export class Network {
   /** Messages sent, and those of them that were lost. */
   sent = 0;
   lost = 0;
+  /** Messages of peers, which go directly between balancers and hosts: probes, polls and their answers. */
+  direct = 0;
   readonly #queue: EventQueue;
   readonly #clock: () => number;
   readonly #draws: Draws;
@@ -39,6 +41,12 @@ export class Network {
     }
     way.lastMs = Math.max(way.lastMs, this.#clock() + this.delayMs() + heldMs);
     this.#queue.schedule(way.lastMs, run, target, payload);
+  }
+
+  /** Counts messages of a peer, sent at the same time, and draws their delay. */
+  directMs(messages = 1): number {
+    this.direct += messages;
+    return this.delayMs();
   }
 
   /** Draws the delay of a message. */

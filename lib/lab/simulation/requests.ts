@@ -21,6 +21,8 @@ const NOTHING_MS = 0.5;
 /** What the requests of a run need. */
 export interface RequestsOptions {
   readonly classes: readonly RequestClass[];
+  /** Clients give up after this time. */
+  readonly deadlineMs: number;
   readonly machines: HostMachines;
   readonly caches: ColdCaches;
   readonly queue: EventQueue;
@@ -70,7 +72,7 @@ export class Requests {
 
   /** The next request comes to this balancer. */
   arrive(balancer: FleetBalancer): void {
-    const { arrivals, clock } = this.#options;
+    const { arrivals, clock, queue, deadlineMs } = this.#options;
     const jobs = this.#jobs;
     const job = this.#take(balancer, arrivals.class);
     jobs.cost[job] = arrivals.cost;
@@ -78,6 +80,8 @@ export class Requests {
     jobs.heldMs[job] = arrivals.heldMs;
     jobs.streamMs[job] = arrivals.streamMs;
     arrivals.next();
+    if (deadlineMs < Number.POSITIVE_INFINITY && jobs.streamMs[job] === 0)
+      queue.schedule(clock() + deadlineMs, this.#onDeadline, job, clock());
     balancer.budget.onRequest(clock());
     this.#send(job, balancer, -1);
   }
@@ -211,7 +215,7 @@ export class Requests {
     if (heldMs > 0) balancer.beginTransfer(jobs.slot[job] as number);
     this.#end(job, balancer, 'ok', 200);
     if (jobs.streamMs[job] === 0)
-      this.#pickers.answers?.onDone(jobs.host[job] as number, jobs.behind[job] as number, nowMs - (jobs.sentMs[job] as number));
+      this.#pickers.observer?.onDone(jobs.host[job] as number, jobs.behind[job] as number, nowMs - (jobs.sentMs[job] as number), nowMs);
     if (heldMs > 0) queue.schedule(nowMs + heldMs, this.#onRead, job, undefined);
     else this.#complete(job);
   }
@@ -242,10 +246,24 @@ export class Requests {
     const balancer = this.#balancerOf(job);
     if (balancer !== undefined) {
       this.#end(job, balancer, 'ok', status);
-      this.#pickers.answers?.onDone(jobs.host[job] as number, 0, this.#options.clock() - (jobs.sentMs[job] as number));
+      const nowMs = this.#options.clock();
+      this.#pickers.observer?.onDone(jobs.host[job] as number, 0, nowMs - (jobs.sentMs[job] as number), nowMs);
       this.errors++;
     }
     jobs.release(job);
+  };
+
+  /** The client of a request that arrived at `arrivedAtMs` gives up, unless the host has done its work: then it drops it. */
+  readonly #onDeadline = (job: number, arrivedAtMs: number): void => {
+    const { arrivedMs, doneMs, balancer: balancers } = this.#jobs;
+    const balancer = this.#balancerOf(job);
+    if (balancer === undefined || arrivedMs[job] !== arrivedAtMs || (doneMs[job] as number) >= arrivedAtMs) return;
+    this.#end(job, balancer, 'client-gone', 0);
+    this.#options.measure.record(arrivedAtMs, this.#options.deadlineMs);
+    this.errors++;
+    // What is not on a host waits for an event of its own, such as a connection that fails: it ends then.
+    if (this.#work.cancel(job)) this.#jobs.release(job);
+    else balancers[job] = DEAD_BALANCER;
   };
 
   readonly #onConnectFailed = (job: number): void => this.#fail(job, 'connect-failed', false);

@@ -78,6 +78,9 @@ export function readScenario(json: unknown, where: string): Scenario {
     isCostKnown: fields.choice('costs', 'learned', ['learned', 'known'] as const) === 'known',
     reportMs: fields.time('reports', SECOND, 10, NEVER),
     messages: fields.object('messages', readMessages),
+    deadlineMs: fields.time('deadline', Number.POSITIVE_INFINITY, 1, NEVER),
+    probes: fields.number('probes', 3, 0.01, 16),
+    hotQuantile: fields.number('hotQuantile', 0.84, 0, 1),
     events: fields.objects('events', [], readEvent, true),
     windowMs: fields.time('window', 0, 0),
     policies: fields.list('policies', DEFAULT_POLICIES).map((name) => {
@@ -96,9 +99,12 @@ export function readScenario(json: unknown, where: string): Scenario {
 }
 
 function readHosts(fields: JsonFields): HostGroup {
+  const count = fields.integer('count', null, 1, MAX_HOSTS);
+  const cores = fields.number('cores', 4, 0.1, MAX_CORES);
   return {
-    count: fields.integer('count', null, 1, MAX_HOSTS),
-    cores: fields.number('cores', 4, 0.1, MAX_CORES),
+    count,
+    cores,
+    allocation: fields.number('allocation', cores, 0.1, cores),
     speed: fields.number('speed', 1, 0.001, 1000),
     memory: fields.number('memory', 0.4, 0, 1),
   };

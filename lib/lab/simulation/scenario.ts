@@ -5,6 +5,8 @@
 export interface HostGroup {
   readonly count: number;
   readonly cores: number;
+  /** Cores that the service has paid for, of which loads are shares; it may use the others as long as nobody else does. */
+  readonly allocation: number;
   /** Work in ms per ms of one core. */
   readonly speed: number;
   /** Share of memory (0..1) that each host reports as used. */
@@ -22,7 +24,7 @@ export interface Neighbours {
 }
 
 /** Distributions around a mean. */
-export const SPREADS = ['fixed', 'exponential', 'lognormal'] as const;
+export const SPREADS = ['fixed', 'exponential', 'lognormal', 'normal'] as const;
 
 /** One of `SPREADS`. */
 export type Spread = (typeof SPREADS)[number];
@@ -141,6 +143,12 @@ export interface Scenario {
   readonly reportMs: number;
   readonly messages: Messages;
   readonly events: readonly ScenarioEvent[];
+  /** A client gives up after this time, which counts as an error and as a latency of this; Infinity: never. */
+  readonly deadlineMs: number;
+  /** For policies that probe hosts: probes per request. */
+  readonly probes: number;
+  /** For Prequal: a host above this quantile of requests in flight is hot. */
+  readonly hotQuantile: number;
   /** Length of the windows in which latencies after events are shown; 0: none. */
   readonly windowMs: number;
   readonly policies: readonly string[];
@@ -157,10 +165,17 @@ export function meanCapacityOf(scenario: Scenario): number {
   return scenario.hosts.reduce((sum, group) => sum + group.count * hostCapacityOf(group, scenario), 0);
 }
 
-/** Mean capacity of one host of a group, in ms of work per ms. */
-export function hostCapacityOf({ cores, speed }: HostGroup, { neighbours }: Scenario): number {
+/** Mean capacity of one host of a group within its allocation, in ms of work per ms. */
+export function hostCapacityOf({ cores, allocation, speed }: HostGroup, { neighbours }: Scenario): number {
   const lost = neighbours === null ? 0 : neighbours.share * ((neighbours.cores[0] + neighbours.cores[1]) / 2);
-  return speed * (cores - Math.min(cores, lost));
+  return speed * Math.min(allocation, cores - Math.min(cores, lost));
+}
+
+/** Mean response time of a request that has a host to itself, in ms. */
+export function aloneMsOf(scenario: Scenario): number {
+  const { hosts } = scenario;
+  const slowness = hosts.reduce((sum, { count, speed }) => sum + count / speed, 0) / hostCountOf(scenario);
+  return meanCostOf(scenario) * slowness;
 }
 
 /** Number of hosts. */

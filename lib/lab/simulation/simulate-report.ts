@@ -46,11 +46,12 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
     ...(hasStreams ? ['streams max/mean'] : []),
     'errors',
     'requests',
+    'messages/request',
     ...(hasWindows ? ['back after'] : []),
   ];
   const rows: Rows = [
     heading,
-    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, streams, errors, requests, backAfterMs }) => [
+    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, streams, errors, requests, messagesPerRequest, backAfterMs }) => [
       policy,
       balancers,
       load < 0.1 ? String(load) : load,
@@ -64,6 +65,7 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
       ...(hasStreams ? [figure(streams?.ratio ?? Number.NaN, 2)] : []),
       errors,
       requests,
+      figure(messagesPerRequest, 2),
       ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),
     ]),
   ];

@@ -49,6 +49,8 @@ export interface RunOutcome {
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
+  /** Messages of a peer of its own, such as probes and their answers. */
+  readonly direct: number;
   /** Virtual time at the end. */
   readonly endMs: number;
 }
@@ -93,6 +95,7 @@ class Simulation {
     this.#living = this.#fleet.balancers;
     this.#requests = new Requests({
       classes: scenario.requests,
+      deadlineMs: scenario.deadlineMs,
       machines,
       caches,
       queue,
@@ -103,12 +106,13 @@ class Simulation {
       createPickers: (costNow) =>
         createPickers({
           name: policy,
+          scenario,
           seed: pickSeed,
           machines,
           state: new TrueState(machines, caches),
           queue,
           balancers: this.#fleet.balancers,
-          delayMs: () => this.#fleet.network.delayMs(),
+          delayMs: (messages) => this.#fleet.network.directMs(messages),
           costNow,
         }),
     });
@@ -141,6 +145,7 @@ class Simulation {
       errors: requests.errors,
       retries: requests.retries,
       messages: this.#fleet.network.sent,
+      direct: this.#fleet.network.direct,
       endMs: this.#nowMs,
     };
   }

@@ -48,6 +48,23 @@ test('the jobs of a host come out in order of completion', () => {
   );
 });
 
+test('a job that is taken out of the middle of a host leaves the others in their order', () => {
+  const draws = new Draws(6, 1);
+  const heap = new MinHeap<number>();
+  const keys = Array.from({ length: 200 }, () => draws.uniform());
+  for (const [job, key] of keys.entries()) heap.push(key, job);
+  const gone = keys.map((_, job) => job).filter((job) => job % 3 === 0);
+  for (const job of gone) assert.ok(heap.remove(job));
+  assert.not.ok(heap.remove(0));
+  const popped: number[] = [];
+  while (heap.size > 0) popped.push(heap.pop());
+  const left = keys.map((_, job) => job).filter((job) => job % 3 !== 0);
+  assert.equal(
+    popped,
+    left.toSorted((a, b) => (keys[a] as number) - (keys[b] as number)),
+  );
+});
+
 test('the host with the next departure is first, however its time changes', () => {
   const draws = new Draws(3, 1);
   const departures = new Departures(40);
@@ -76,16 +93,17 @@ test('the index of a finished request is reused, and no request is lost when the
 test('draws have the specified means and spreads, and are the same for the same seed', () => {
   const means = (seed: number): number[] => {
     const draws = new Draws(seed, 7);
-    const sums = [0, 0, 0, 0];
+    const sums = [0, 0, 0, 0, 0];
     const N = 200_000;
     for (let i = 0; i < N; i++) {
-      const values = [draws.uniform(), draws.exponential(3), draws.lognormal(3, 0.5), draws.below(10)];
+      const values = [draws.uniform(), draws.exponential(3), draws.lognormal(3, 0.5), draws.below(10), draws.clampedNormal(3)];
       for (const [at, value] of values.entries()) sums[at] = (sums[at] as number) + value / N;
     }
     return sums;
   };
   const found = means(4);
-  for (const [at, expected] of [0.5, 3, 3, 4.5].entries()) assert.ok(Math.abs((found[at] as number) / expected - 1) < 0.01, String(found));
+  for (const [at, expected] of [0.5, 3, 3, 4.5, 3].entries())
+    assert.ok(Math.abs((found[at] as number) / expected - 1) < 0.01, String(found));
   assert.equal(means(4), found);
   assert.not.equal(means(5), found);
 });

@@ -45,7 +45,7 @@ test('a file is read, and absent fields are as in default', async () => {
     );
     const scenario = loadScenario(file);
     assert.is(scenario.name, 'mine.json');
-    assert.equal(scenario.hosts, [{ count: 3, cores: 2, speed: 1, memory: 0.4 }]);
+    assert.equal(scenario.hosts, [{ count: 3, cores: 2, allocation: 2, speed: 1, memory: 0.4 }]);
     assert.is(scenario.exchangeMs, 50);
     assert.is(scenario.reportMs, Number.POSITIVE_INFINITY);
     assert.is(scenario.neighbours, null);
@@ -96,13 +96,13 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
   [[], /^scenario x: an object, not \[\]$/],
   [{ hosts: [] }, /^scenario x: hosts: a list that is not empty, not \[\]$/],
   [{ hosts: [{ count: 2 }, { count: 1, speed: -1 }] }, /^scenario x: hosts\[1\]\.speed: a number from 0\.001 to 1000, not -1$/],
-  [{ hosts: [{ count: 1, core: 4 }] }, /^scenario x: hosts\[0\]\.core: not a field; there are count, cores, speed, memory$/],
+  [{ hosts: [{ count: 1, core: 4 }] }, /^scenario x: hosts\[0\]\.core: not a field; there are count, cores, allocation, speed, memory$/],
   [{ hosts: [{ count: 16_000 }, { count: 16_000 }] }, /^scenario x: hosts: at most 16384 hosts in all/],
   [{ neighbours: { share: 0.5, cores: [3, 1] } }, /^scenario x: neighbours\.cores: from and to, such as \[1, 3\], not \[3,1\]$/],
   [{ requests: [{ request: 'GET /', cost: 5 }] }, /^scenario x: requests\[0\]\.cost: a time such as "500ms" or "8s", not 5$/],
   [
     { requests: [{ request: 'GET /', cost: '5ms', spread: 'wide' }] },
-    /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/,
+    /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, normal, not "wide"$/,
   ],
   [{ balancers: [1.5] }, /^scenario x: balancers: a list of whole numbers from 1 to 1024, not \[1\.5\]$/],
   [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.0001 to 2/],

@@ -2,10 +2,10 @@
 // Like HAProxy's leastconn and nginx's least_conn, separately in each balancer; streams and answers that a slow client
 // still reads are open connections to them.
 
-import { isEligible } from '../../routing/eligible.js';
-import type { TableReader } from '../../table/reader.js';
-import type { Draws } from './draws.js';
-import type { FleetBalancer, Picker } from './fleet-balancer.js';
+import { isEligible } from '../../../routing/eligible.js';
+import type { TableReader } from '../../../table/reader.js';
+import type { Draws } from '../draws.js';
+import type { FleetBalancer, Picker } from '../fleet-balancer.js';
 
 /** Picks the host with the fewest open requests of this balancer. */
 export class LocalLeastConnections implements Picker {
