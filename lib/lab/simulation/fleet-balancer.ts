@@ -20,7 +20,7 @@ import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
 import { OwnLoads } from '../../fleet/own-loads.js';
-import { beginRequest, clearRequests, endRequest, recordServed } from '../../table/own-requests.js';
+import { beginRequest, clearRequests, countInflight, countLongLived, endRequest, recordServed } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
@@ -62,9 +62,6 @@ export class FleetBalancer {
   /** Maps slot to host, and host to slot; -1 for none. */
   readonly hostOf: Int32Array;
   readonly slotOf: Int32Array;
-  /** Open requests by slot, including streams and answers that a client still reads; and those of them that are streams. */
-  readonly open: Int32Array;
-  readonly longLived: Int32Array;
   /** Interval of its load messages. */
   readonly loadEveryMs: number;
   /** Time of the next load message, unless a table arrives earlier. */
@@ -90,8 +87,6 @@ export class FleetBalancer {
     this.writer = new TableWriter(this.columns, () => undefined, TRAFFIC_DEFAULTS);
     this.hostOf = new Int32Array(hosts).fill(-1);
     this.slotOf = new Int32Array(hosts).fill(-1);
-    this.open = new Int32Array(hosts);
-    this.longLived = new Int32Array(hosts);
     this.#isLeaving = new Uint8Array(hosts);
     this.#pace = exchangeMs === null ? new LoadPace() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
@@ -139,15 +134,14 @@ export class FleetBalancer {
   /** Records a request sent to the host of a slot; `isLongLived`: one that asks for a stream. */
   begin(slot: number, cost: number, nowMs: number, isLongLived = false): void {
     const { header } = this.columns;
-    this.open[slot] = (this.open[slot] as number) + 1;
-    if (isLongLived) this.longLived[slot] = (this.longLived[slot] as number) + 1;
-    beginRequest(this.columns, slot, cost, nowMs);
+    if (isLongLived) this.#countLongLived(slot, 1);
+    else beginRequest(this.columns, slot, cost, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
   }
 
   /**
-   * Records the outcome of a request that started at `startedAtMs`, at the moment at
-   * which the host has done its work: a client that still reads is no matter of the host, see `beginTransfer`. A stream
+   * Records the outcome of a request that started at `startedAtMs`, when the
+   * host has done its work: a client that still reads is no matter of the host, see `beginTransfer`. A stream
    * says nothing about what a request costs.
    */
   end(
@@ -161,8 +155,8 @@ export class FleetBalancer {
     isLongLived = false,
   ): void {
     const { served, header } = this.columns;
-    if (isLongLived) this.longLived[slot] = (this.longLived[slot] as number) - 1;
-    endRequest(this.columns, slot, cost, startedAtMs, nowMs);
+    if (isLongLived) this.#countLongLived(slot, -1);
+    else endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
@@ -170,17 +164,18 @@ export class FleetBalancer {
         recordServed(this.columns, slot, 1 + requestClass, this.expectedCost(requestClass), nowMs - startedAtMs);
     }
     this.#judge(slot, outcome, status, nowMs);
-    this.#close(slot);
+    this.#releaseIfIdle(slot);
   }
 
   /** The host has done its work for a request (`end`), and its client still reads the answer. */
   beginTransfer(slot: number): void {
-    this.open[slot] = (this.open[slot] as number) + 1;
+    countInflight(this.columns, slot, 1);
   }
 
   /** The client has read the answer. */
   endTransfer(slot: number): void {
-    this.#close(slot);
+    countInflight(this.columns, slot, -1);
+    this.#releaseIfIdle(slot);
   }
 
   /** The periodic upkeep, four times a second. `isWell` returns whether a host answers a probe. */
@@ -231,7 +226,7 @@ export class FleetBalancer {
       this.slotOf[this.hostOf[slot] as number] = -1;
       this.#ejections[slot] = startEjection();
       // Requests in flight on it still end on its slot.
-      if (this.open[slot] === 0) this.writer.release(slot);
+      if (this.columns.inflight[slot] === 0) this.writer.release(slot);
       else this.#isLeaving[slot] = 1;
     }
     for (const { slot, name } of added) {
@@ -243,11 +238,14 @@ export class FleetBalancer {
     if (this.writer.isListOld) this.#rebuild(nowMs);
   }
 
-  /** One open request less; the slot of a host that has gone is free after the last one. */
-  #close(slot: number): void {
-    const left = (this.open[slot] as number) - 1;
-    this.open[slot] = left;
-    if (left > 0 || this.#isLeaving[slot] === 0) return;
+  #countLongLived(slot: number, by: 1 | -1): void {
+    countInflight(this.columns, slot, by);
+    countLongLived(this.columns, slot, by);
+  }
+
+  /** Releases the slot of a host that has gone after its last request. */
+  #releaseIfIdle(slot: number): void {
+    if (this.columns.inflight[slot] !== 0 || this.#isLeaving[slot] === 0) return;
     this.#isLeaving[slot] = 0;
     this.writer.release(slot);
   }

@@ -1,6 +1,6 @@
 // Creates the pickers for a policy name.
 
-import type { Algorithm } from '../../model.js';
+import type { Algorithm, Policy } from '../../model.js';
 import { createPolicy } from '../../routing/policy.js';
 import { Random } from '../../routing/random.js';
 import { Draws } from './draws.js';
@@ -65,7 +65,7 @@ export function createPickers({ name, scenario, seed, machines, state, queue, ba
     case 'omniscient-work':
       return all((balancer) => new OmniscientWork(state, draws(balancer.index), balancer, costNow));
     case 'local-least-connections':
-      return all((balancer) => new LocalLeastConnections(draws(balancer.index), balancer));
+      return all((balancer) => new LocalLeastConnections(draws(balancer.index)));
     case 'prequal':
       return probing(() => new HotCold(scenario.hotQuantile));
     case 'linear':
@@ -73,7 +73,7 @@ export function createPickers({ name, scenario, seed, machines, state, queue, ba
     case 'c3':
       return probing(() => new C3(balancers.length));
     case 'least-loaded':
-      return all((balancer) => new LeastLoaded(draws(balancer.index), balancer));
+      return all((balancer) => new LeastLoaded(draws(balancer.index)));
     case 'random':
       return all(({ index }) => new RandomHost(draws(index)));
     case 'yarp-two-choices':
@@ -83,6 +83,16 @@ export function createPickers({ name, scenario, seed, machines, state, queue, ba
       return { pickers: balancers.map((balancer) => new WeightedRoundRobin(usage, draws(balancer.index), balancer)), observer: usage };
     }
     default:
-      return all(({ index }) => createPolicy(name, new Random(Math.imul(seed, 7919) + index)));
+      return all(({ index }) => asPicker(createPolicy(name, new Random(Math.imul(seed, 7919) + index))));
   }
+}
+
+/** A policy of the product, which picks apart for long-lived requests where it can. */
+function asPicker(policy: Policy): Picker {
+  return {
+    pick: (view, nowMs, excluded, cost, isLongLived) =>
+      isLongLived && policy.pickLongLived !== undefined
+        ? policy.pickLongLived(view, nowMs, excluded)
+        : policy.pick(view, nowMs, excluded, cost),
+  };
 }

@@ -215,7 +215,7 @@ test('YARP: of two hosts the one that had fewer requests at the last poll, whate
 
 test('least loaded: hosts in turn, passing over those that have more open requests of this balancer', () => {
   const { balancer } = stage([0, 0, 0, 0]);
-  const picker = new LeastLoaded(new Draws(1, 1), balancer);
+  const picker = new LeastLoaded(new Draws(1, 1));
   const hosts = picks(picker, balancer, 4);
   assert.is(new Set(hosts).size, 4);
   assert.equal(picks(picker, balancer, 4), hosts);

@@ -6,16 +6,14 @@
 import { isEligible } from '../../../routing/eligible.js';
 import type { TableReader } from '../../../table/reader.js';
 import type { Draws } from '../draws.js';
-import type { FleetBalancer, Picker } from '../fleet-balancer.js';
+import type { Picker } from '../fleet-balancer.js';
 
 /** Picks the next of the hosts with the fewest open requests of this balancer. */
 export class LeastLoaded implements Picker {
-  readonly #open: Int32Array;
   #turn: number;
 
   /** Starts at a random place, as balancers would otherwise move in lockstep. */
-  constructor(draws: Draws, { open }: Pick<FleetBalancer, 'open'>) {
-    this.#open = open;
+  constructor(draws: Draws) {
     this.#turn = draws.below(1 << 20);
   }
 
@@ -28,8 +26,8 @@ export class LeastLoaded implements Picker {
     for (let i = 0; i < count && least > 0; i++) {
       const place = (this.#turn + i) % count;
       const slot = candidates[1 + place] as number;
-      if ((this.#open[slot] as number) >= least || !isEligible(view, slot, nowMs, excluded)) continue;
-      least = this.#open[slot] as number;
+      if ((view.inflight[slot] as number) >= least || !isEligible(view, slot, nowMs, excluded)) continue;
+      least = view.inflight[slot] as number;
       best = slot;
       bestPlace = place;
     }

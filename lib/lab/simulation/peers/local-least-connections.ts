@@ -5,17 +5,14 @@
 import { isEligible } from '../../../routing/eligible.js';
 import type { TableReader } from '../../../table/reader.js';
 import type { Draws } from '../draws.js';
-import type { FleetBalancer, Picker } from '../fleet-balancer.js';
+import type { Picker } from '../fleet-balancer.js';
 
 /** Picks the host with the fewest open requests of this balancer. */
 export class LocalLeastConnections implements Picker {
   readonly #draws: Draws;
-  readonly #open: Int32Array;
 
-  /** @param balancer whose open requests are counted */
-  constructor(draws: Draws, { open }: Pick<FleetBalancer, 'open'>) {
+  constructor(draws: Draws) {
     this.#draws = draws;
-    this.#open = open;
   }
 
   pick(view: TableReader, nowMs: number, excluded: number): number {
@@ -26,7 +23,7 @@ export class LocalLeastConnections implements Picker {
     let equals = 1;
     for (let place = 1; place <= count; place++) {
       const slot = candidates[place] as number;
-      const own = this.#open[slot] as number;
+      const own = view.inflight[slot] as number;
       if (own > least || !isEligible(view, slot, nowMs, excluded)) continue;
       if (own < least) {
         least = own;

@@ -150,7 +150,7 @@ export class ProbePool implements Picker {
 
   #scoreOf(probe: ProbeAnswer): number {
     const slot = this.#options.balancer.slotOf[probe.host] as number;
-    const own = slot < 0 ? 0 : (this.#options.balancer.open[slot] as number);
+    const own = slot < 0 ? 0 : (this.#options.balancer.columns.inflight[slot] as number);
     return this.#options.rule.scoreOf(probe, own);
   }
 
