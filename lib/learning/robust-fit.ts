@@ -24,15 +24,11 @@ export interface RobustProblem {
   readonly groups: number;
   /** The variance of the error of each x, up to the column's `errorFactor`. */
   readonly error: Float64Array;
-  readonly errorFactor: (column: number, coefficient: number) => number;
+  readonly errorFactor: (column: number) => number;
   /** The error of an outlier is uniform up to this. */
   readonly range: number;
-  readonly priorMean: (column: number, theta: number) => number;
-  readonly priorSd: (column: number) => number;
-  /** A scale for each coefficient: `theta` is the common ratio of coefficients to it. */
+  /** A scale for each coefficient: `theta` is the common ratio of coefficients to it, and the standard deviation of the prior is the scale itself. */
   readonly unit: Float64Array;
-  /** Smallest plausible factor of `variance`. */
-  readonly minScale: number;
 }
 
 /** The result of a fit. */
@@ -43,28 +39,21 @@ export interface RobustFit {
   /** The log-likelihood of the rows, for comparing fits of the same rows. */
   readonly likelihood: number;
   readonly scale: number;
-  readonly spoiled: number;
-  readonly factors: Float64Array;
   readonly theta: number;
 }
 
-/** Rows are not independent: each counts for this fraction. */
-const INDEPENDENCE = 0.7;
-/** Weight of the prior theta = 1, in unit rows. */
-const THETA_WEIGHT = 4;
-const MIN_SPOILED = 0.02;
-const MAX_SPOILED = 0.5;
-const START_SPOILED = 0.15;
+/** Iterations of one fit, alternating between row weights and coefficients. */
+const FIT_ITERATIONS = 6;
+/** The fraction of rows expected to be outliers, before the rows tell. */
+const OUTLIERS = 0.15;
 /** Prior standard deviation of a group's factor around 1. */
 const FACTOR_SD = 0.3;
-/** At most this fraction of a diagonal element is attributed to errors of x. */
-const MAX_ERROR_PART = 0.6;
 
 /** The grid that `searchStart` tries for each coefficient, in its units. */
-const GRID = [0, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.6, 0.8, 1, 1.3, 1.7];
+const GRID = [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6];
 
 /** Fits from a start, which decides which rows are the inliers. `scale` is the initial factor of the variance. */
-export function fitRobust(problem: RobustProblem, start: Float64Array, scale: number, iterations: number): RobustFit {
+export function fitRobust(problem: RobustProblem, start: Float64Array, scale: number): RobustFit {
   const { rows, columns, x, y, weight, variance, group, groups, error, unit } = problem;
   const b = Float64Array.from(start);
   const factors = new Float64Array(groups).fill(1);
@@ -76,12 +65,12 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
   const target = new Float64Array(columns);
   const groupTop = new Float64Array(groups);
   const groupBottom = new Float64Array(groups);
-  let spoiled = START_SPOILED;
+  let spoiled = OUTLIERS;
   let theta = 1;
   let likelihood = Number.NEGATIVE_INFINITY;
   let chol: Float64Array | null = null;
 
-  for (let iteration = 0; iteration < iterations; iteration++) {
+  for (let iteration = 0; iteration < FIT_ITERATIONS; iteration++) {
     predict(problem, b, predicted);
     gram.fill(0);
     right.fill(0);
@@ -120,22 +109,23 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
         for (let j = 0; j <= i; j++) (gram[line + j] as number) += wxf * (x[base + j] as number);
       }
     }
-    spoiled = Math.min(MAX_SPOILED, Math.max(MIN_SPOILED, 1 - goodSum / sum));
+    // Laplace's rule of succession keeps both kinds of rows possible.
+    spoiled = (1 + sum - goodSum) / (2 + sum);
     theta = thetaOf(gram, right, unit, columns);
 
     const assemble = (isCorrected: boolean): void => {
       for (let i = 0; i < columns; i++) {
         for (let j = 0; j <= i; j++) {
-          const value = INDEPENDENCE * (gram[i * columns + j] as number);
+          const value = gram[i * columns + j] as number;
           precision[i * columns + j] = value;
           precision[j * columns + i] = value;
         }
         const diagonal = gram[i * columns + i] as number;
-        const errors = (errorSum[i] as number) * problem.errorFactor(i, b[i] as number);
-        if (isCorrected) (precision[i * columns + i] as number) -= INDEPENDENCE * Math.min(errors, MAX_ERROR_PART * diagonal);
-        const certainty = 1 / problem.priorSd(i) ** 2;
+        const errors = (errorSum[i] as number) * problem.errorFactor(i);
+        if (isCorrected) (precision[i * columns + i] as number) -= Math.min(errors, diagonal);
+        const certainty = 1 / (unit[i] as number) ** 2;
         (precision[i * columns + i] as number) += certainty;
-        target[i] = INDEPENDENCE * (right[i] as number) + certainty * problem.priorMean(i, theta);
+        target[i] = (right[i] as number) + certainty * theta * (unit[i] as number);
       }
     };
     assemble(true);
@@ -147,10 +137,10 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
     }
     if (chol === null) break;
     descend(precision, target, b, columns);
-    scale = Math.max(problem.minScale, squares / Math.max(goodSum, 1e-9));
+    scale = Math.max(Number.EPSILON, squares / goodSum);
     if (groups > 1) learnFactors(factors, groupTop, groupBottom);
   }
-  return { coefficients: b, errors: errorsOf(chol, columns), likelihood, scale, spoiled, factors, theta };
+  return { coefficients: b, errors: errorsOf(chol, columns), likelihood, scale, theta };
 }
 
 /**
@@ -169,9 +159,9 @@ export function searchStart(problem: RobustProblem, from: Float64Array, scale: n
     return sum * (unit[column] as number) ** 2;
   });
   const order = [...importance.keys()].toSorted((one, other) => (importance[other] as number) - (importance[one] as number));
-  const anything = START_SPOILED / (2 * problem.range);
+  const anything = OUTLIERS / (2 * problem.range);
   const half = Float64Array.from(variance, (value) => -0.5 / (scale * value));
-  const height = Float64Array.from(variance, (value) => (1 - START_SPOILED) / Math.sqrt(2 * Math.PI * scale * value));
+  const height = Float64Array.from(variance, (value) => (1 - OUTLIERS) / Math.sqrt(2 * Math.PI * scale * value));
   const likelihoodAt = (column: number, moved: number): number => {
     let sum = 0;
     for (let row = 0; row < rows; row++) {
@@ -211,14 +201,14 @@ function predict({ rows, columns, x }: RobustProblem, b: Float64Array, out: Floa
 
 /** The best common ratio of the coefficients to their units. */
 function thetaOf(gram: Float64Array, right: Float64Array, unit: Float64Array, columns: number): number {
-  let top = THETA_WEIGHT;
-  let bottom = THETA_WEIGHT;
+  let top = 1;
+  let bottom = 1;
   for (let i = 0; i < columns; i++) {
-    top += INDEPENDENCE * (unit[i] as number) * (right[i] as number);
+    top += (unit[i] as number) * (right[i] as number);
     for (let j = 0; j <= i; j++)
-      bottom += INDEPENDENCE * (i === j ? 1 : 2) * (unit[i] as number) * (unit[j] as number) * (gram[i * columns + j] as number);
+      bottom += (i === j ? 1 : 2) * (unit[i] as number) * (unit[j] as number) * (gram[i * columns + j] as number);
   }
-  return Math.min(2, Math.max(0.02, top / bottom));
+  return Math.max(0, top / bottom);
 }
 
 function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64Array): void {
@@ -227,7 +217,7 @@ function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64A
   let known = 0;
   for (let group = 0; group < factors.length; group++) {
     const weight = bottom[group] as number;
-    const factor = Math.min(2.5, Math.max(0.4, (INDEPENDENCE * (top[group] as number) + certainty) / (INDEPENDENCE * weight + certainty)));
+    const factor = Math.max(0, ((top[group] as number) + certainty) / (weight + certainty));
     factors[group] = factor;
     if (weight === 0) continue;
     sum += factor;
