@@ -6,12 +6,12 @@
 
 import { type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
 import { buildCostProblem, explainedPart, type Kind, KINDS } from './cost-rows.js';
-import { fitRobust, type RobustFit, type RobustProblem, searchStart } from './robust-fit.js';
+import { fitRobust, type RobustFit, type RobustProblem } from './robust-fit.js';
 import { HALF_LIFE_MS, MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
 
 /** Interval of fits, in ms. */
 const FIT_EVERY_MS = 5000;
-/** Rows on which starts are searched and compared, so that no tick takes long. */
+/** Rows on which starts are compared, so that no tick takes long. */
 const SEARCH_ROWS = 500;
 /** The initial standard deviation of a row's error, in cores at one core in use. */
 const START_SD = 0.1;
@@ -161,12 +161,12 @@ export class CostModel {
     this.#spanCount *= factor;
   }
 
-  /** Starts, two found by search and the last fit, compete on a sample of the rows; the winner is then fitted to all rows. */
+  /** Starts, the durations and the last fit, compete on a sample of the rows; the winner is then fitted to all rows. */
   #fit(columns: readonly number[], nowMs: number): void {
     let winner: Candidate | null = null;
     for (const kind of KINDS) {
       const sample = this.#problem(columns, kind, nowMs, SEARCH_ROWS);
-      const starts = [searchStart(sample, sample.unit, START_SD ** 2)];
+      const starts = [sample.unit];
       if (this.#hasFit && this.#kind === kind)
         starts.push(Float64Array.from(columns, (column, index) => this.#startOf(column, kind, sample.unit[index] as number)));
       for (const start of starts) {

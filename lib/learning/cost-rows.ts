@@ -49,9 +49,9 @@ export function buildCostProblem(
     groups: group.reduce((largest, value) => Math.max(largest, value), 0) + 1,
     error: gather(records.noise, columns, rows, step),
     errorFactor: (index) => {
-      // A message tells when its requests ended only to within its span: a part of them belongs to the next window.
+      // A message tells when its requests ended only to within its span, half of it on average: a part of them belongs to the next window.
       const duration = durations[index] as number;
-      const variance = spanMs * Math.min(1, spanMs / duration);
+      const variance = (spanMs / 2) * Math.min(1, spanMs / duration);
       return kind === 'time' ? variance * duration ** 2 : variance;
     },
     range: y.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1) * 2,

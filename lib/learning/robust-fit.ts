@@ -1,10 +1,10 @@
 // A robust regression: finds the non-negative coefficients that explain `y = x·b` best when some of the rows are
 // outliers with another cause. Pure numbers; the cost model gives them their meaning.
 //
-// A row's error is normal or, with a probability that is estimated too, uniform: a mixture, fitted by expectation
+// A row's error is normal or, with a fixed probability, uniform: a mixture, fitted by expectation
 // maximisation (Dempster, Laird, Rubin, 1977), which weighs each row by the probability that it is an inlier. It is a
 // redescending M-estimator (Huber, "Robust Statistics", 1981, 4.8): unlike Huber's own it ignores distant rows, and so
-// needs good starts, which `searchStart` finds one coefficient at a time. The inner step is least squares with b >= 0
+// needs good starts. The inner step is least squares with b >= 0
 // (Lawson & Hanson, "Solving Least Squares Problems", 1974, 23) by coordinate descent on the normal equations, with a
 // normal prior for each coefficient, and with the known error variance of x subtracted from the diagonal (Fuller,
 // "Measurement Error Models", 1987, 2.2).
@@ -44,14 +44,8 @@ export interface RobustFit {
 
 /** Iterations of one fit, alternating between row weights and coefficients. */
 const FIT_ITERATIONS = 6;
-/** The fraction of rows expected to be outliers, before the rows tell. */
+/** The fraction of rows expected to be outliers, a prior. */
 const OUTLIERS = 0.15;
-/** Prior standard deviation of a group's factor around 1. */
-const FACTOR_SD = 0.3;
-
-/** The grid that `searchStart` tries for each coefficient, in its units. */
-const GRID = [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6];
-
 /** Fits from a start, which decides which rows are the inliers. `scale` is the initial factor of the variance. */
 export function fitRobust(problem: RobustProblem, start: Float64Array, scale: number): RobustFit {
   const { rows, columns, x, y, weight, variance, group, groups, error, unit } = problem;
@@ -65,7 +59,6 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
   const target = new Float64Array(columns);
   const groupTop = new Float64Array(groups);
   const groupBottom = new Float64Array(groups);
-  let spoiled = OUTLIERS;
   let theta = 1;
   let likelihood = Number.NEGATIVE_INFINITY;
   let chol: Float64Array | null = null;
@@ -79,20 +72,18 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
     groupBottom.fill(0);
     likelihood = 0;
     let goodSum = 0;
-    let sum = 0;
     let squares = 0;
-    const anything = spoiled / (2 * problem.range);
+    const anything = OUTLIERS / (2 * problem.range);
     for (let row = 0; row < rows; row++) {
       const factor = factors[group[row] as number] as number;
       const prediction = predicted[row] as number;
       const residual = (y[row] as number) - factor * prediction;
       const rowVariance = scale * (variance[row] as number);
-      const good = ((1 - spoiled) * Math.exp((-residual * residual) / (2 * rowVariance))) / Math.sqrt(2 * Math.PI * rowVariance);
+      const good = ((1 - OUTLIERS) * Math.exp((-residual * residual) / (2 * rowVariance))) / Math.sqrt(2 * Math.PI * rowVariance);
       const rowWeight = weight[row] as number;
       const belongs = (rowWeight * good) / (good + anything);
       likelihood += rowWeight * Math.log(good + anything);
       goodSum += belongs;
-      sum += rowWeight;
       squares += (belongs * residual * residual) / (variance[row] as number);
       const w = belongs / rowVariance;
       if (w < 1e-12) continue;
@@ -109,8 +100,6 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
         for (let j = 0; j <= i; j++) (gram[line + j] as number) += wxf * (x[base + j] as number);
       }
     }
-    // Laplace's rule of succession keeps both kinds of rows possible.
-    spoiled = (1 + sum - goodSum) / (2 + sum);
     theta = thetaOf(gram, right, unit, columns);
 
     const assemble = (isCorrected: boolean): void => {
@@ -143,54 +132,6 @@ export function fitRobust(problem: RobustProblem, start: Float64Array, scale: nu
   return { coefficients: b, errors: errorsOf(chol, columns), likelihood, scale, theta };
 }
 
-/**
- * Searches a start for `fitRobust`: moves each coefficient in turn to where most rows are inliers within this scale,
- * beginning at `from`.
- */
-export function searchStart(problem: RobustProblem, from: Float64Array, scale: number): Float64Array {
-  const { rows, columns, x, y, weight, variance, unit } = problem;
-  const b = Float64Array.from(from);
-  const residual = new Float64Array(rows);
-  predict(problem, b, residual);
-  for (let row = 0; row < rows; row++) residual[row] = (y[row] as number) - (residual[row] as number);
-  const importance = Array.from({ length: columns }, (_, column) => {
-    let sum = 0;
-    for (let row = 0; row < rows; row++) sum += (x[row * columns + column] as number) ** 2;
-    return sum * (unit[column] as number) ** 2;
-  });
-  const order = [...importance.keys()].toSorted((one, other) => (importance[other] as number) - (importance[one] as number));
-  const anything = OUTLIERS / (2 * problem.range);
-  const half = Float64Array.from(variance, (value) => -0.5 / (scale * value));
-  const height = Float64Array.from(variance, (value) => (1 - OUTLIERS) / Math.sqrt(2 * Math.PI * scale * value));
-  const likelihoodAt = (column: number, moved: number): number => {
-    let sum = 0;
-    for (let row = 0; row < rows; row++) {
-      const r = (residual[row] as number) + moved * (x[row * columns + column] as number);
-      sum += (weight[row] as number) * Math.log((height[row] as number) * Math.exp(r * r * (half[row] as number)) + anything);
-    }
-    return sum;
-  };
-  for (let sweep = 0; sweep < 3; sweep++) {
-    let hasMoved = false;
-    for (const column of order) {
-      const now = b[column] as number;
-      let best = now;
-      let bestLikelihood = likelihoodAt(column, 0) + 0.5;
-      for (const step of GRID) {
-        const value = step * (unit[column] as number);
-        const likelihood = likelihoodAt(column, now - value);
-        if (likelihood > bestLikelihood) [best, bestLikelihood] = [value, likelihood];
-      }
-      if (best === now) continue;
-      for (let row = 0; row < rows; row++) (residual[row] as number) += (now - best) * (x[row * columns + column] as number);
-      b[column] = best;
-      hasMoved = true;
-    }
-    if (!hasMoved) break;
-  }
-  return b;
-}
-
 function predict({ rows, columns, x }: RobustProblem, b: Float64Array, out: Float64Array): void {
   for (let row = 0; row < rows; row++) {
     let sum = 0;
@@ -212,12 +153,11 @@ function thetaOf(gram: Float64Array, right: Float64Array, unit: Float64Array, co
 }
 
 function learnFactors(factors: Float64Array, top: Float64Array, bottom: Float64Array): void {
-  const certainty = 1 / FACTOR_SD ** 2;
   let sum = 0;
   let known = 0;
   for (let group = 0; group < factors.length; group++) {
     const weight = bottom[group] as number;
-    const factor = Math.max(0, ((top[group] as number) + certainty) / (weight + certainty));
+    const factor = Math.max(0, ((top[group] as number) + 1) / (weight + 1));
     factors[group] = factor;
     if (weight === 0) continue;
     sum += factor;

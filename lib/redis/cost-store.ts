@@ -50,10 +50,7 @@ function figuresOf({ costMs, errorMs, confidence, samples }: CostEstimate): stri
 
 /** Parses a class's figures from the hash; undefined if malformed. */
 export function parseCost(name: string, text: string): CostEstimate | undefined {
-  const match =
-    /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15})(?: |$)/.exec(
-      text,
-    );
+  const match = /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15})(?: |$)/.exec(text);
   if (!isClassName(name) || match === null) return undefined;
   const [, cost = '', error = '', confidence = '', samples = ''] = match;
   const figures = {

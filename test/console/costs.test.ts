@@ -34,11 +34,7 @@ test("what a master writes is read back, dearest work first, and an older master
 test('a guess by duration has no error yet', () => {
   const guess = parseCost('GET /', 'cost_ms=1.5 error_ms= confidence=0 samples=3');
   assert.equal([guess?.costMs, Number.isNaN(guess?.errorMs), guess?.confidence], [1.5, true, 0]);
-  for (const text of [
-    '',
-    'cost_ms=0 error_ms= confidence=0 samples=3',
-    `cost_ms=${'9'.repeat(30)} error_ms= confidence=0 samples=3`,
-  ])
+  for (const text of ['', 'cost_ms=0 error_ms= confidence=0 samples=3', `cost_ms=${'9'.repeat(30)} error_ms= confidence=0 samples=3`])
     assert.is(parseCost('GET /', text), undefined, text);
   assert.is(parseCost('\u001b[31m', 'cost_ms=1.5 error_ms= confidence=0 samples=3'), undefined);
 });
