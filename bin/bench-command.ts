@@ -12,9 +12,9 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, ablation',
     )
-    .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies or churn')
+    .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn or ablation')
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
       new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
@@ -48,6 +48,26 @@ export function addBench(program: Command): void {
     .addOption(
       new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(
         ['wrk', 'own'],
+      ),
+    )
+    .addOption(
+      new Option('--scenarios <name,name>', 'which scenarios of meercat simulate, or files of scenarios').argParser((text) =>
+        eachOnce(text, (part) => part.trim()),
+      ),
+    )
+    .addOption(
+      new Option('--seeds <n,n>', 'seeds of the simulation, each in turn').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--seeds', part, 0, 2_147_483_647)),
+      ),
+    )
+    .addOption(
+      new Option('--balancers <n,n>', 'how many balancers are simulated, each number in turn').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--balancers', part, 1, 1024)),
+      ),
+    )
+    .addOption(
+      new Option('--only <name,name>', 'constants, or files of them such as adaptive').argParser((text) =>
+        eachOnce(text, (part) => part.trim()),
       ),
     )
     .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
@@ -92,6 +112,12 @@ Benchmarks, what they take, and their goals:
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
                                                      first, no error inside, every answer owed is given
+  ablation    what each constant behind adaptive is worth: the simulation with one replaced at a time, as a
+              multiple of the one without; takes hours, and Ctrl-C prints what is done
+              --scenarios NAME,NAME --seeds 11,12,13 --seconds 20 --balancers 8 --percent 90 --only NAME,NAME
+                                                     (all that judge picks, with their own load and about
+                                                     8 balancers; all constants)
+                                                     goal: each earns 3 % of mean or p99 in two scenarios
 
 Each checks first that answers are right, prints its figures as a table and as one line of JSON, and
 stops all that it started. It tells how far it is on stderr. A missed goal is said and is no failure.

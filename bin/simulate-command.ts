@@ -145,10 +145,10 @@ function refuse(message: string): never {
 
 function parseLoad(text: string): number {
   const load = readDecimal(text);
-  return load >= 0.01 && load <= 2
+  return load >= 0.0001 && load <= 2
     ? load
     : refuse(
-        `--load: shares from 0.01 to 2 of what the hosts can do (0.7 is 70 %, above 1 is more than they can), such as 0.7,0.9, not ${JSON.stringify(text)}`,
+        `--load: shares from 0.0001 to 2 of what the hosts can do (0.7 is 70 %, above 1 is more than they can), such as 0.7,0.9, not ${JSON.stringify(text)}`,
       );
 }
 

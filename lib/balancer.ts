@@ -248,7 +248,6 @@ export async function startBalancer(
   });
   const turnTimer = setInterval(() => {
     const changes = classes.turn(clock());
-    for (const { id } of changes) pool.forgetClass(id);
     if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
   }, TURN_MS);
   shutdown.add(() => clearInterval(turnTimer));

@@ -106,9 +106,6 @@ export interface HostLoad {
   readonly served: number;
   /** Average number in flight since this host was last included. */
   readonly meanInflight: number;
-  /** Requests answered since then, and the sum of their paces, each the response time as a multiple of its class average. */
-  readonly answers: number;
-  readonly paces: number;
   readonly evidence: SpeedEvidence;
   /** Requests finished since the previous message, as triples: class id, count, sum of durations (ms). */
   readonly counts: readonly number[];
@@ -192,8 +189,6 @@ export interface HostTable {
   readonly costs: Costs | null;
   /** Minimum interval between two load messages of a balancer, in ms; absent: no limit. */
   readonly everyMs?: number;
-  /** Hosts that answer implausibly fast; absent: none. */
-  readonly likelyBogus?: readonly string[];
   /** Hosts that left since the previous message. */
   readonly gone: readonly string[];
 }
@@ -215,10 +210,10 @@ export const FLEET = {
   meanCost: 5,
   /** The usage to assume for an unknown host: the median of recent reports, 0.5 without any. */
   neutralUsage: 6,
-  /** Median pace of the hosts that have answered this balancer; NaN without any. */
-  neutralPace: 7,
   /** The largest capacity trend of any host; NaN when none is known. */
-  mostCapacity: 8,
+  mostCapacity: 7,
+  /** Share (0..1) of the requests in flight that are the other balancers'; NaN if never known. */
+  othersShare: 8,
 } as const;
 
 /** A policy's view of the host table. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
@@ -233,10 +228,6 @@ export interface HostView {
   readonly avoidUntil: Float64Array;
   /** Fraction (0..1) of this balancer's recent requests on each host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** Each host's recent response time to this balancer as a multiple of its requests' class average; 0 before the first response. */
-  readonly pace: Float64Array;
-  /** 1 when the master, which hears from all balancers, considers the host implausibly fast. */
-  readonly likelyBogus: Int32Array;
   /** Since when each host, new or back, has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
   /** Slow-start period, in ms. */
@@ -245,9 +236,7 @@ export interface HostView {
   readonly inflight: Int32Array;
   /** This balancer's limit of requests per host; a full host is picked only when all are full. Infinity: no limit. */
   readonly maxInflight: number;
-  /** Requests that were answered implausibly fast and still count as in flight. */
-  readonly phantomInflight: Int32Array;
-  /** The expected work of both (ms of CPU). */
+  /** Their expected work (ms of CPU). */
   readonly work: Float64Array;
   /** The other balancers' requests in flight on each host, as of `FLEET.loadsAt`, and their work. */
   readonly othersInflight: Float64Array;

@@ -98,7 +98,7 @@ const BAD: readonly Example[] = [
     text: "import type { TableColumns } from '../table/layout.js';\nothersWork[slots[i] as number] += work;",
   },
   { check: 'checkColumnWriters', path: 'lib/table/writer.ts', text: 'columns.avoidUntil[slot] = 0;' },
-  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.likelyBogus[slot]++;' },
+  { check: 'checkColumnWriters', path: 'lib/table/own-requests.ts', text: 'columns.fleetInflight[slot]++;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'columns.lists[next][0] = count;' },
   { check: 'checkColumnWriters', path: 'lib/table/candidates.ts', text: 'Atomics.store(this.#columns.header, HEADER.activeList, next);' },
   {
@@ -184,7 +184,7 @@ const GOOD: readonly Example[] = [
   {
     check: 'checkColumnWriters',
     path: 'lib/fleet/a.ts',
-    text: 'if (columns.likelyBogus[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);',
+    text: 'if (columns.fleetInflight[slot] === 1) said.work[slot];\nconst served = columns.served[slot] as number;\nAtomics.load(columns.inflight, slot);',
   },
   { check: 'checkColumnWriters', path: 'lib/lab/a.ts', text: 'work[slot] = 0;' },
   {

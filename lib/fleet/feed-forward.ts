@@ -41,6 +41,8 @@ export class FeedForward {
   #ackedSentAtMs = Number.NaN;
   #settledAtMs = Number.NaN;
   #term = 0;
+  /** Interval of load messages. */
+  #everyMs = 0;
 
   /** @param balancer our own name */
   constructor(columns: TableColumns, balancer: string) {
@@ -84,10 +86,11 @@ export class FeedForward {
    * Confirms that the others' figures are still current when every message of ours was acknowledged: the master is
    * alive, and would have published any change.
    */
-  touch(nowMs: number): void {
+  touch(nowMs: number, everyMs: number): void {
+    this.#everyMs = everyMs;
     if (this.#unacked.length > 0 || !this.#hasAcks) return;
     this.#ackedSentAtMs = nowMs;
-    setFleetFigure(this.#columns, 'loadsAt', nowMs);
+    this.#setAge(nowMs);
   }
 
   /**
@@ -117,6 +120,7 @@ export class FeedForward {
     const neutral = fleet[FLEET.neutralCapacity] as number;
     const assumed = Number.isNaN(neutral) ? 1 : neutral;
     let inflightSum = 0;
+    let ownSum = 0;
     let workSum = 0;
     let capacitySum = 0;
     for (const { slot, name } of hosts) {
@@ -128,13 +132,21 @@ export class FeedForward {
       const trend = capacityTrend[slot] as number;
       // The first time neither the weight nor the trend exists (NaN). A new master may not know the capacity yet.
       if (!Number.isNaN(known)) setCapacityTrend(columns, slot, Number.isNaN(trend) ? known : trend + (known - trend) * trendWeight);
+      if (isOurs) ownSum += this.#ackedInflight[slot] as number;
       capacitySum += Number.isNaN(known) ? assumed : known;
       inflightSum += others;
       workSum += work;
     }
     // The age counts from when our own message was sent, so it includes the round trip and all queueing.
-    setFleetFigure(columns, 'loadsAt', this.#hasAcks ? Math.min(this.#ackedSentAtMs, nowMs) : Number.NaN);
+    this.#setAge(nowMs);
+    setFleetFigure(columns, 'othersShare', inflightSum > 0 ? inflightSum / (inflightSum + ownSum) : 0);
     setFleetFigure(columns, 'othersPerCapacity', capacitySum > 0 ? inflightSum / capacitySum : 0);
     setFleetFigure(columns, 'othersWorkPerCapacity', capacitySum > 0 ? workSum / capacitySum : 0);
+  }
+
+  /** The others speak once per interval too: on average, what they said is half of one older than what we said. */
+  #setAge(nowMs: number): void {
+    const atMs = Math.min(this.#ackedSentAtMs, nowMs) - this.#everyMs / 2;
+    setFleetFigure(this.#columns, 'loadsAt', this.#hasAcks ? atMs : Number.NaN);
   }
 }

@@ -35,8 +35,6 @@ export class OwnLoads {
   readonly #sentEvidence: SentEvidence;
   readonly #hostSentAtMs: Float64Array;
   readonly #sentInflightMs: Float64Array;
-  readonly #sentAnswers: Float64Array;
-  readonly #sentPaces: Float64Array;
   readonly #sentCostCount = new Float64Array(MAX_CLASSES);
   readonly #sentCostMs = new Float64Array(MAX_CLASSES);
   readonly #sentByClass: Uint32Array;
@@ -74,8 +72,6 @@ export class OwnLoads {
       workByDuration: new Float64Array(columns.slots),
       durationSquares: new Float64Array(columns.slots),
     };
-    this.#sentAnswers = new Float64Array(columns.slots);
-    this.#sentPaces = new Float64Array(columns.slots);
     this.#sentByClass = new Uint32Array(columns.slots * MAX_CLASSES);
     this.#sentBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#others = new FeedForward(columns, balancer);
@@ -101,7 +97,7 @@ export class OwnLoads {
    * @param everyMs the interval between calls
    */
   nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
-    this.#others.touch(nowMs);
+    this.#others.touch(nowMs, everyMs);
     const isLost = this.#others.isLost && this.#sinceFull >= FULL_AGAIN_AFTER;
     const isFull = term !== this.#fullTerm || isLost || nowMs - this.#fullAtMs >= Math.max(FULL_MS, FULL_MESSAGES * everyMs);
     const message = this.#next(hosts, isFull, nowMs, nowMs - this.#sentAtMs >= EMPTY_MS);
@@ -131,7 +127,7 @@ export class OwnLoads {
     const changed: HostLoad[] = [];
     const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [] };
     for (const { slot, name } of hosts) {
-      const inflight = Math.max(0, Atomics.load(columns.inflight, slot) + (columns.phantomInflight[slot] as number));
+      const inflight = Math.max(0, Atomics.load(columns.inflight, slot));
       const served = columns.served[slot] as number;
       const isKnown = this.#sentNames[slot] === name;
       // The same number in flight and none finished: the same requests, hence the same work.
@@ -147,8 +143,6 @@ export class OwnLoads {
         work,
         served,
         meanInflight: this.#meanInflight(slot, isKnown, nowMs),
-        answers: since(this.#sentAnswers, columns.answers, slot, isKnown),
-        paces: since(this.#sentPaces, columns.paceSum, slot, isKnown),
         evidence: this.#evidence(slot, isKnown),
         counts,
       });
@@ -199,8 +193,8 @@ export class OwnLoads {
 
   /** Average number in flight since the host was last sent; the current number if it never was. */
   #meanInflight(slot: number, isKnown: boolean, nowMs: number): number {
-    const { inflight, phantomInflight, startSum, elapsedSum } = this.#columns;
-    const now = Math.max(0, (inflight[slot] as number) + (phantomInflight[slot] as number));
+    const { inflight, startSum, elapsedSum } = this.#columns;
+    const now = Math.max(0, inflight[slot] as number);
     const total = (elapsedSum[slot] as number) + now * nowMs - (startSum[slot] as number);
     const elapsedMs = nowMs - (this.#hostSentAtMs[slot] as number);
     const mean = (total - (this.#sentInflightMs[slot] as number)) / elapsedMs;

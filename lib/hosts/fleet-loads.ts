@@ -2,10 +2,9 @@
 // learned from both. Built from running totals, so that lost or duplicate messages don't distort the counts.
 
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
-import { isBogusPace, neutralPaceOf } from '../routing/pace.js';
 import { medianOf } from '../routing/usage.js';
 import type { CostModel } from '../learning/cost-model.js';
-import { type CapacityState, doubtCapacity, type FleetSpeeds, rescaleCapacity } from '../learning/capacity.js';
+import { type CapacityState, type FleetSpeeds, rescaleCapacity } from '../learning/capacity.js';
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
@@ -18,9 +17,6 @@ const MIN_TICK_SECONDS = 0.2;
 
 /** Weight of the newest value in the moving average of the message interval. */
 const INTERVAL_WEIGHT = 0.1;
-
-/** At most this many are published; with more of them the median itself is suspect. */
-const MAX_LIKELY_BOGUS = 256;
 
 interface LastLoad {
   readonly inflight: number;
@@ -51,8 +47,6 @@ export class FleetLoads {
   readonly #classes: ClassListener | undefined;
   readonly #balancers = new Map<string, BalancerLoads>();
   readonly #totals = new Map<string, HostTotal>();
-  #neutralPace = Number.NaN;
-  #likelyBogus: readonly string[] = [];
   #messages = 0;
   /** Moving average of the interval between two load messages of a balancer. */
   #intervalMs = 0;
@@ -128,7 +122,6 @@ export class FleetLoads {
         const mean = isPlausible ? load.meanInflight : (inflight + load.inflight) / 2;
         total.correct((mean - inflight) * (nowMs - before.atMs));
         total.serve(served, load.evidence);
-        total.answer(load.answers, load.paces);
         this.#passFinished(load, balancer.classes, nowMs, nowMs - before.atMs);
       }
       balancer.hosts.set(load.host, { inflight: load.inflight, work: load.work, served: load.served, atMs: nowMs });
@@ -169,22 +162,18 @@ export class FleetLoads {
     if (!(seconds > 0)) return { loads: changed, rates };
     const speeds: number[] = [];
     const capacities: number[] = [];
-    const paces: number[] = [];
     let [served, speedByServed] = [0, 0];
     for (const [host, total] of this.#totals) {
       if (total.tick(seconds)) rates.add(host);
-      if (total.pace > 0) paces.push(total.pace);
       const { speed, capacity } = total.capacity;
-      const isBelieved = !isBogusPace(total.pace, this.#neutralPace);
-      if (isBelieved && !Number.isNaN(capacity)) capacities.push(capacity);
-      if (isBelieved && !Number.isNaN(speed)) {
+      if (!Number.isNaN(capacity)) capacities.push(capacity);
+      if (!Number.isNaN(speed)) {
         speeds.push(speed);
         served += total.rps;
         speedByServed += total.rps * speed;
       }
       if (total.rps === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
-    this.#neutralPace = neutralPaceOf(paces);
     speeds.sort((a, b) => a - b);
     // The lower median: of two hosts, the one that answers without working must not set the standard.
     const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
@@ -209,22 +198,11 @@ export class FleetLoads {
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
       this.#messages = this.#silentMs = 0;
     }
-    const likelyBogus: string[] = [];
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
-      if (isBogusPace(total.pace, this.#neutralPace)) {
-        doubtCapacity(total.capacity, this.#speeds);
-        if (likelyBogus.length < MAX_LIKELY_BOGUS) likelyBogus.push(host);
-      }
       if (total.shouldPublish) changed.add(host);
     }
-    this.#likelyBogus = likelyBogus;
     return changed;
-  }
-
-  /** The hosts that answer implausibly fast according to all balancers; see pace.ts. */
-  get likelyBogus(): readonly string[] {
-    return this.#likelyBogus;
   }
 
   /** Like `of`, for publishing: the capacity counts as published. */

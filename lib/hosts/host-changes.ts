@@ -23,8 +23,6 @@ export interface HostChanges {
   /** Hosts of which only the load changed; they may be among the figures too. */
   readonly loads: readonly LoadRow[];
   readonly acks: readonly (readonly [balancer: string, seq: number])[];
-  /** Hosts that answer implausibly fast. */
-  readonly likelyBogus: readonly string[];
   /** The cost of a request by class, in ms of CPU; null when unchanged. */
   readonly costs: Costs | null;
   readonly gone: readonly string[];

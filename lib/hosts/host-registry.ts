@@ -233,7 +233,7 @@ export class HostRegistry {
         return { name, inflight, work, capacity, speed };
       },
     });
-    return { ...pending, acks: this.#loads.takeAcks(), likelyBogus: this.#loads.likelyBogus, costs: this.#costs.takeChange() };
+    return { ...pending, acks: this.#loads.takeAcks(), costs: this.#costs.takeChange() };
   }
 
   /** Has a host that is unknown here removed from Redis. */

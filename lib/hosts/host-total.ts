@@ -2,7 +2,6 @@
 // learned.
 
 import type { SpeedEvidence, HostFigures } from '../model.js';
-import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import { type CapacityState, type FleetSpeeds, startCapacity, updateCapacity } from '../learning/capacity.js';
 
 /** Weight of the newest second in the moving average of the rate. */
@@ -27,9 +26,6 @@ export interface FleetLoad {
 export class HostTotal {
   inflight = 0;
   rps = 0;
-  /** Its response time as a multiple of the usual; 0 before the first response. */
-  pace = 0;
-  #answers = 0;
   readonly capacity: CapacityState = startCapacity();
   #work = 0;
   /** Requests finished since the last tick. */
@@ -95,13 +91,6 @@ export class HostTotal {
     sum.workSquares += evidence.workSquares;
     sum.workByDuration += evidence.workByDuration;
     sum.durationSquares += evidence.durationSquares;
-  }
-
-  /** Counts responses and the sum of their paces. */
-  answer(answers: number, paces: number): void {
-    if (answers === 0) return;
-    this.pace = paceAfter(this.pace, this.#answers, answers, Math.min(paces / answers, MAX_MULTIPLE));
-    this.#answers += answers;
   }
 
   /** The unit of work has changed: ignore the next interval, which may still be in the old one. */

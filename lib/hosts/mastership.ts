@@ -172,7 +172,6 @@ export function startMastership(options: MastershipOptions): Mastership {
       figures: isFull ? [] : changes.figures,
       loads: isFull ? [] : changes.loads,
       acks: changes.acks,
-      likelyBogus: changes.likelyBogus,
       everyMs: loadEveryMs(registry.balancers, registry.size, budget),
       costs: isFull ? registry.costs : changes.costs,
       gone: changes.gone,
@@ -185,7 +184,6 @@ export function startMastership(options: MastershipOptions): Mastership {
       figures: [],
       loads: [],
       acks: changes.acks,
-      likelyBogus: changes.likelyBogus,
       costs: registry.costs,
       gone: [],
     };

@@ -7,6 +7,7 @@ import { MeercatError } from '../errors.js';
 import { fileReason } from '../file-reason.js';
 import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
+import { runAblation } from './ablation.js';
 import { runChurn } from './churn.js';
 import type { BenchContext, BenchFlags } from './context.js';
 import { runEjection } from './ejection.js';
@@ -26,6 +27,8 @@ interface Bench {
   readonly flags: readonly (keyof BenchFlags)[];
   /** Upper limit of `--connections`; {@link MAX_CONNECTIONS} by default. */
   readonly maxConnections?: number;
+  /** True if it measures in virtual time, which a busy machine does not change. */
+  readonly isVirtual?: boolean;
   readonly run: (context: BenchContext) => Promise<BenchReport>;
 }
 
@@ -47,6 +50,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   processes: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runScaling },
   policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow'], run: runPolicies },
   churn: { flags: ['requests', 'connections'], run: runChurn },
+  ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };
 
 /** A benchmark run, as requested on the command line. */
@@ -71,7 +75,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
       );
     }
   }
-  const { maxConnections = MAX_CONNECTIONS } = bench;
+  const { maxConnections = MAX_CONNECTIONS, isVirtual = false } = bench;
   if (flags.connections !== undefined && flags.connections > maxConnections) {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--connections: bench ${name} takes at most ${maxConnections}`);
   }
@@ -90,12 +94,13 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
     const measured = await bench.run({ entry, flags, say, shutdown });
     const others = othersCores();
     const caution = others > BUSY_SHARE * cpus().length ? ': figures vary, and latencies mean little' : '';
-    const report = Number.isNaN(others)
-      ? measured
-      : {
-          ...measured,
-          notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`],
-        };
+    const report =
+      isVirtual || Number.isNaN(others)
+        ? measured
+        : {
+            ...measured,
+            notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`],
+          };
     const text = `${JSON.stringify({
       bench: name,
       version: readVersion(),
@@ -140,7 +145,8 @@ function onSignal(shutdown: Shutdown, say: (line: string) => void): { readonly i
       isStopping = true;
       firstAtMs = performance.now();
       say('stopping');
-      void shutdown.run().then(() => process.exit(code));
+      // What a benchmark reports when it is stopped is printed first.
+      void shutdown.run().then(() => setImmediate(() => process.exit(code)));
     };
     process.on(signal, handler);
     return { signal, handler };

@@ -16,6 +16,7 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   'idle-load': async (args) => (await import('./idle-load.js')).runIdleLoad(args),
   load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
   pick: async (args) => (await import('./picker.js')).runPicker(args),
+  ablated: async () => (await import('./ablated-run.js')).runAblated(),
 };
 
 endWithParent();

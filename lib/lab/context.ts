@@ -17,8 +17,15 @@ export interface BenchFlags {
   readonly connections?: number;
   /** Number of requests that `churn` sends. */
   readonly requests?: number;
-  /** Loads of the hosts in `policies`, in percent, each measured in turn. */
+  /** Loads of the hosts in `policies` and `ablation`, in percent, each measured in turn. */
   readonly percent?: readonly number[];
+  /** Scenarios of `ablation`: names of built-in ones, or files. */
+  readonly scenarios?: readonly string[];
+  readonly seeds?: readonly number[];
+  /** Numbers of balancers that `ablation` simulates, each in turn. */
+  readonly balancers?: readonly number[];
+  /** Constants that `ablation` replaces, or files of them. */
+  readonly only?: readonly string[];
   /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;
   /** Workloads that `forward` measures, in this order. */

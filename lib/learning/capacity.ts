@@ -241,16 +241,6 @@ function learnStalled(
 }
 
 /**
- * Caps the speed and capacity of a host that answers implausibly fast (pace.ts) at the median. If no capacity is known,
- * the cap is room for one request, as policies assume.
- */
-export function doubtCapacity(state: CapacityState, { median, capacity }: FleetSpeeds): void {
-  if (state.speed > median) state.speed = median;
-  const most = Number.isNaN(capacity) ? median : capacity;
-  if (state.capacity > most) state.capacity = most;
-}
-
-/**
  * Rescales a host's state after costs, and so the unit of work, changed by `factor`. The fraction `moved` (0..1) of the
  * work was attributed to wrong classes: the host's difference to others is discounted by it, since it may come from its
  * mix of requests.

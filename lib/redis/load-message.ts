@@ -1,5 +1,5 @@
 // Wire format of the load messages that balancers publish on `load`. Hosts are arrays without field names,
-// `[name, inflight, work, served, mean_inflight, answers, paces, work_done, durations, work², work·duration, duration²,
+// `[name, inflight, work, served, mean_inflight, work_done, durations, work², work·duration, duration²,
 // class, count, durations, class, count, durations, …]`: there can be thousands of them, sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
@@ -10,7 +10,7 @@ import { isName, originOf } from './names.js';
 const MAX_LENGTH = 8 << 20;
 
 /** Elements of a host's list before its counts. */
-const FIXED = 12;
+const FIXED = 10;
 
 /** Longest class name, which is a method and a route; see `request-classes.ts`. */
 const MAX_CLASS_NAME = 300;
@@ -30,23 +30,9 @@ export function encodeLoad(message: LoadMessage): string {
   });
 }
 
-function encodeHost({ host, inflight, work, served, meanInflight, answers, paces, evidence, counts }: HostLoad): unknown[] {
+function encodeHost({ host, inflight, work, served, meanInflight, evidence, counts }: HostLoad): unknown[] {
   const { work: workDone, durations, workSquares, workByDuration, durationSquares } = evidence;
-  return [
-    host,
-    inflight,
-    work,
-    served,
-    meanInflight,
-    answers,
-    paces,
-    workDone,
-    durations,
-    workSquares,
-    workByDuration,
-    durationSquares,
-    ...counts,
-  ];
+  return [host, inflight, work, served, meanInflight, workDone, durations, workSquares, workByDuration, durationSquares, ...counts];
 }
 
 /** Decodes a load message; one invalid entry drops the whole message, since a part of it would be miscounted. */
@@ -79,9 +65,7 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   const [host, inflight, work, served, ...amounts] = entry.slice(0, FIXED) as [string, ...unknown[]];
   if (!isCount(inflight) || !isCount(served) || inflight > 0x7fffffff) return undefined;
   if (!isAmount(work) || amounts.length !== FIXED - 4 || !amounts.every(isAmount)) return undefined;
-  const [meanInflight, answers, paces, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [
-    number,
-    number,
+  const [meanInflight, workDone, durations, workSquares, workByDuration, durationSquares] = amounts as [
     number,
     number,
     number,
@@ -93,7 +77,7 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   if (counts.length > 3 * MAX_CLASSES || counts.length % 3 !== 0) return undefined;
   if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASSES)))) return undefined;
   const evidence = { work: workDone, durations, workSquares, workByDuration, durationSquares };
-  return { host, inflight, work, served, meanInflight, answers, paces, evidence, counts: counts as number[] };
+  return { host, inflight, work, served, meanInflight, evidence, counts: counts as number[] };
 }
 
 function isAmount(value: unknown): value is number {

@@ -40,7 +40,6 @@ export function encodeTable(table: HostTable): string {
       ]),
     }),
     ...(table.acks.length > 0 && { acks: table.acks }),
-    ...(table.likelyBogus !== undefined && table.likelyBogus.length > 0 && { likelyBogus: table.likelyBogus }),
     ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
@@ -81,21 +80,7 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_LENGTH);
   if (!decoded.ok) return decoded;
-  const {
-    term,
-    mastership,
-    seq,
-    full,
-    prev,
-    hosts,
-    figures = [],
-    loads = [],
-    acks = [],
-    likelyBogus = [],
-    every,
-    costs = null,
-    gone = [],
-  } = decoded.value;
+  const { term, mastership, seq, full, prev, hosts, figures = [], loads = [], acks = [], every, costs = null, gone = [] } = decoded.value;
   if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone))
     return rejected('malformed');
   const isFull = full === true;
@@ -107,8 +92,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     rows.push(row);
   }
-  if (!Array.isArray(likelyBogus)) return rejected('malformed');
-  if (!gone.every(isName) || !likelyBogus.every(isName)) return rejected('name');
+  if (!gone.every(isName)) return rejected('name');
   // A host that is both added and removed in one message would leak its slot.
   if (gone.length > 0 && rows.some(({ name }) => gone.includes(name))) return rejected('malformed');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
@@ -136,7 +120,6 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
       loads: loadRows,
       acks,
       ...(everyMs !== null && { everyMs }),
-      ...(likelyBogus.length > 0 && { likelyBogus }),
       costs,
       gone,
     },

@@ -1,89 +1,45 @@
-// Adaptive: of a few hosts sampled at random, picks the one where this request is expected to finish first.
+// Adaptive: of a few hosts drawn at random, picks the one where the request is expected to be done first:
 //
-// A host's load is this balancer's own requests in flight, as of now, plus the others', as of the last table
-// (own-loads.ts makes sure that none counts twice). With the age of the table, differences between hosts fade into the
-// fleet's average, which is also where the others' next requests take them. So stale figures can't send all balancers
-// to one host, and without figures only this balancer's own requests count.
+//   score = cost / speed × max(1, (n + 1) / k) + 0.1 × work / capacity
 //
-// A host's capacity and speed are learned (capacity.ts), and so is the request's cost. Sampling prevents all balancers
-// from picking the same host. Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous
-// Queueing Systems", IEEE INFOCOM 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?",
-// IEEE TPDS 11(1), 2000); correction for what others are about to do (Goren, Vargaftik and Moses, "Distributed
-// Dispatching in the Parallel Server Model", DISC 2020).
+// A host serves `k = capacity / speed` requests at full speed, and with more of them shares its cores. `n` and `work` are
+// the requests in flight and their work: our own exactly, the others' as of the last table. What a table said of a host
+// relaxes towards the fleet's average as those requests end (the M/G/∞ queue), with their own residence time: the state
+// of short requests is soon worthless, that of long ones is not. So stale figures can't send all balancers to one host.
+// Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous Queueing Systems", IEEE INFOCOM
+// 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000); own state
+// first, others' corrected late (Vargaftik, Keslassy and Orda, "LSQ", IEEE/ACM ToN 28(3), 2020).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
-/** Time constant with which differences between hosts in a table fade, in ms. */
-const FADE_MS = 80;
-
-/** Time constant with which a capacity fades into its moving average, in ms. */
-const CAPACITY_FADE_MS = 400;
-
-/** A table younger than this counts as current. */
-const TABLE_FRESH_MS = 60;
-
-/**
- * Hosts to sample: `CHOICES`, or `DEAR_CHOICES` for requests that cost over `DEAR` times the mean. The latter are rare,
- * so two balancers hardly send one to the same host at once. In the simulation more choices shorten the latency tail,
- * but use equal hosts less evenly.
- */
+/** Hosts to draw if all that is known of them is shared; more where it is our own, which nobody else acts on. */
 const CHOICES = 3;
+
+/** The same for requests that cost over `DEAR` times the mean: they are rare, so two hardly meet on one host. */
 const DEAR_CHOICES = 5;
 const DEAR = 3;
 
-/**
- * Below `OLD_TRUST` the figures of a table are ignored: when many hosts have the same number of our own requests, the
- * least difference would decide, and all balancers would follow the same one. Only our own requests remain, which no
- * other balancer acts on, so more choices can only help.
- */
-const OLD_TRUST = 0.2;
-const OLD_CHOICES = 64;
+/** Most hosts to look at: bounds the time of a pick. */
+const MOST_CHOICES = 64;
 
-/**
- * Sample hosts below `SMALL` of the largest capacity less often; redraw at most `MAX_DRAWS` times. With many small
- * hosts and a few large ones that have most of the capacity, a uniform sample of three is too often all small, and
- * would overload them. The first host is drawn uniformly, whatever its figures.
- */
-const SMALL = 1 / 4;
-const MAX_DRAWS = 16;
+/** Draws until a host is taken whatever its capacity: bounds the time of a pick where a few hosts have most of it. */
+const MOST_DRAWS = 16;
 
-/**
- * When even the best sampled host would take this many times as long as when idle, or none may be picked, sample more
- * hosts, at most `MAX_LOOKS`: others may be less loaded.
- */
-const CROWDED = 12;
-const MAX_LOOKS = 8;
+/** Weight of the work in flight beside the request's own time: what later requests will find. */
+const WORK_WEIGHT = 0.1;
+
+/** Requests relax by 1/e in this many times the mean cost of those in flight: they share cores, so they stay longer than that. */
+const RESIDENCE = 1.5;
+
+/** An older table (ms) is not used at all, so that nothing makes all balancers prefer the same hosts: only our own requests count. */
+const OLD_MS = 400;
 
 /** Resolution of a random draw. */
 const LOT = 1 << 20;
 
-/**
- * Speeds within this fraction of the median count as equal, and so does the part of a core that an idle host lacks:
- * with nothing in flight only errors of the figures are left, and they would send everyone to one host.
- */
-const EQUAL = 0.25;
-
-/** Weight of the queued work against the request's own time; keeps capacity for future requests. */
-const WORK_WEIGHT = 0.8;
-
-/**
- * Upper limit of the work counted per request in flight, in multiples of this request's cost or the mean cost: a cheap
- * request is done soon even beside a few expensive ones.
- */
-const MOST_WORK = 12;
-
-/** The same weight when only our own requests are known, which are only part of the queue. */
-const OWN_WORK_WEIGHT = 0.3;
-
-/** A host that fails every request counts as this many times more loaded. */
-const FAILING_FACTOR = 20;
-
-/**
- * Picks by fleet-wide requests in flight with feed-forward, weighted by capacity and cost. O(1) in the number of hosts;
- * allocates nothing.
- */
+/** Picks by the expected time of a request on each host. O(1) in the number of hosts; allocates nothing. */
 export class Adaptive implements Policy {
   readonly algorithm = 'adaptive';
   readonly #random: Random;
@@ -100,76 +56,56 @@ export class Adaptive implements Policy {
     const trace = this.#trace;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const { fleet, inflight, phantomInflight, work, othersInflight, othersWork, failing } = view;
+    const { fleet, inflight, work, othersInflight, othersWork, failing } = view;
     const ageMs = nowMs - (fleet[FLEET.loadsAt] as number);
-    const trust = trustAt(ageMs);
-    // Capacity changes more slowly, but reacting too late makes the whole fleet oscillate.
-    const capacityTrust =
-      ageMs <= TABLE_FRESH_MS ? 1 : ageMs < 20 * CAPACITY_FADE_MS ? Math.exp((TABLE_FRESH_MS - ageMs) / CAPACITY_FADE_MS) : 0;
-    const meanInflight = orZero(fleet[FLEET.othersPerCapacity] as number);
-    const meanWork = orZero(fleet[FLEET.othersWorkPerCapacity] as number);
-    const neutralSpeed = orOne(fleet[FLEET.neutralSpeed] as number);
+    const meanInflight = orElse(fleet[FLEET.othersPerCapacity] as number, 0);
+    const meanWork = orElse(fleet[FLEET.othersWorkPerCapacity] as number, 0);
+    const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
-    const medianCapacity = fleet[FLEET.neutralCapacity] as number;
-    const neutralCapacity = medianCapacity > 0 ? medianCapacity : neutralSpeed;
+    const neutralCapacity = orElse(fleet[FLEET.neutralCapacity] as number, neutralSpeed);
+    const mostCapacity = orElse(fleet[FLEET.mostCapacity] as number, 0);
 
-    // The same for all, so that failures count even on hosts with nothing in flight.
-    const leastOwn = cost / neutralCapacity;
-    let looks = trust === 0 ? OLD_CHOICES : cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
-    // With only a few hosts, consider all of them, beginning at a random one.
-    const isAll = looks >= count;
-    if (isAll) looks = count;
+    // Also when there is none (NaN).
+    const isOld = !(ageMs < OLD_MS);
+    const meanKept = keptOf(view, nowMs);
+    const fewest = cost > DEAR * (fleet[FLEET.meanCost] as number) ? DEAR_CHOICES : CHOICES;
+    const choices = fewest / (isOld ? 0 : orElse(fleet[FLEET.othersShare] as number, 0));
+    const isAll = choices >= count && count <= MOST_CHOICES;
+    const looks = isAll ? count : Math.min(Math.round(choices), MOST_CHOICES);
     const start = isAll ? this.#random.below(count) : 0;
-    const mostLooks = isAll ? count : MAX_LOOKS;
 
-    const mostWork = MOST_WORK * Math.max(cost, orZero(fleet[FLEET.meanCost] as number));
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
-    let bestSlowdown = 0;
+    let bestLoad = Number.POSITIVE_INFINITY;
     let tied = 0;
-    const mostCapacity = trust === 0 ? 0 : (fleet[FLEET.mostCapacity] as number);
-    for (let i = 0; i < looks || ((best < 0 || bestSlowdown > CROWDED) && i < mostLooks); i++) {
-      const place = isAll ? start + i : i === 0 ? this.#random.below(count) : this.#draw(view, candidates, mostCapacity, neutralCapacity);
+    for (let i = 0; i < looks; i++) {
+      const place = isAll ? start + i : this.#draw(view, candidates, mostCapacity, neutralCapacity);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(view, slot, excluded, false), Number.NaN);
         continue;
       }
-      const knownCapacity = view.capacity[slot] as number;
-      const trend = view.capacityTrend[slot] as number;
-      // A new master may not know yet what its predecessor had learned (NaN).
-      const believed = knownCapacity > 0 ? trend + (knownCapacity - trend) * capacityTrust : trend;
-      const capacity = believed > 0 ? believed : neutralCapacity;
-      const knownSpeed = view.speed[slot] as number;
-      const speed = knownSpeed > 0 && Math.abs(knownSpeed - neutralSpeed) > EQUAL * neutralSpeed ? knownSpeed : neutralSpeed;
+      const capacity = isOld ? neutralCapacity : orElse(view.capacity[slot] as number, neutralCapacity);
+      const speed = isOld ? neutralSpeed : orElse(view.speed[slot] as number, neutralSpeed);
+      const others = othersInflight[slot] as number;
+      const kept = isOld ? 0 : others > 0 ? keptAfter(ageMs, (othersWork[slot] as number) / others) : meanKept;
       const averageInflight = meanInflight * capacity;
       const averageWork = meanWork * capacity;
-      const requests =
-        (inflight[slot] as number) +
-        (phantomInflight[slot] as number) +
-        averageInflight +
-        ((othersInflight[slot] as number) - averageInflight) * trust;
-      const waiting = Math.min(
-        (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * trust,
-        requests * mostWork,
-      );
-      // The host has cores for `capacity / speed` requests; with more than that, they share.
-      const slowdown = ((requests + 1) * speed) / capacity;
-      const isShared = slowdown > (requests < 0.5 ? 1 + EQUAL : 1);
-      const soonest = (cost * (isShared ? slowdown : 1)) / speed + (WORK_WEIGHT * waiting) / capacity;
-      // Blended with our own load as trust fades.
-      const own =
-        (cost * ((inflight[slot] as number) + (phantomInflight[slot] as number)) + OWN_WORK_WEIGHT * (work[slot] as number)) / capacity +
-        leastOwn;
-      const score = (trust * soonest + (1 - trust) * own) * (1 + FAILING_FACTOR * (failing[slot] as number));
+      const requests = (inflight[slot] as number) + averageInflight + (others - averageInflight) * kept + 1;
+      const waiting = (work[slot] as number) + averageWork + ((othersWork[slot] as number) - averageWork) * kept;
+      const load = requests / capacity;
+      const soonest = (cost / speed) * Math.max(1, load * speed) + (WORK_WEIGHT * waiting) / capacity;
+      // A request that fails is sent again: on average 1 / (1 - failing) times.
+      const score = soonest / (1 - (failing[slot] as number));
       let look: number = LOOK.eligible;
-      // Break ties, such as hosts without requests of ours, at random, weighted by capacity.
-      if (score <= bestScore) tied = score < bestScore ? capacity : tied + capacity;
-      if (score < bestScore || (score === bestScore && this.#random.below(LOT) * tied < LOT * capacity)) {
+      const isTie = score === bestScore && load === bestLoad;
+      const isBetter = score < bestScore || (score === bestScore && load < bestLoad);
+      if (isBetter) tied = 1;
+      if (isBetter || (isTie && this.#random.below(++tied) === 0)) {
         if (isTaking(view, slot, nowMs, this.#random)) {
           best = slot;
           bestScore = score;
-          bestSlowdown = slowdown;
+          bestLoad = load;
         } else {
           look = LOOK.warming;
         }
@@ -181,26 +117,29 @@ export class Adaptive implements Policy {
     return place < 0 ? -1 : (candidates[place] as number);
   }
 
-  /** Draws a place in the candidate list, weighted by capacity; `most` is the largest capacity, 0 or NaN for a uniform draw. */
-  #draw({ capacityTrend }: HostView, candidates: Int32Array, most: number, neutral: number): number {
+  /** Draws a place in the candidate list in proportion to capacity; `most` is the largest, 0 for a uniform draw. */
+  #draw({ capacity }: HostView, candidates: Int32Array, most: number, neutral: number): number {
     const count = candidates[0] as number;
     let place = this.#random.below(count);
-    for (let draws = 1; draws < MAX_DRAWS; draws++) {
-      const trend = capacityTrend[candidates[1 + place] as number] as number;
-      const share = (trend > 0 ? trend : neutral) / (SMALL * most);
-      if (!(share < 1) || this.#random.below(LOT) < LOT * share * share) break;
+    for (let draws = 1; draws < MOST_DRAWS; draws++) {
+      const share = orElse(capacity[candidates[1 + place] as number] as number, neutral) / most;
+      if (!(share < 1) || this.#random.below(LOT) < LOT * share) break;
       place = this.#random.below(count);
     }
     return place;
   }
 }
 
-/** Trust (0..1) in differences between hosts in a table of this age; 0 from about 190 ms on, and without any table (NaN). */
-export function trustAt(ageMs: number): number {
-  if (ageMs <= TABLE_FRESH_MS) return 1;
-  const trust = Math.exp((TABLE_FRESH_MS - ageMs) / FADE_MS);
-  return trust >= OLD_TRUST ? trust : 0;
+/** How much (0..1) of what the last table said of the others' requests still holds, on average; see `keptAfter`. */
+export function keptOf({ fleet }: Pick<HostView, 'fleet'>, nowMs: number): number {
+  const meanCost = (fleet[FLEET.othersWorkPerCapacity] as number) / (fleet[FLEET.othersPerCapacity] as number);
+  return keptAfter(nowMs - (fleet[FLEET.loadsAt] as number), meanCost);
 }
 
-const orZero = (value: number): number => (value > 0 ? value : 0);
-const orOne = (value: number): number => (value > 0 ? value : 1);
+/** How much (0..1) is left of what a table of this age said of requests of this mean cost; 0 without a table (NaN). */
+function keptAfter(ageMs: number, meanCost: number): number {
+  return ageMs <= 0 ? 1 : orElse(Math.exp(-ageMs / (RESIDENCE * meanCost)), 0);
+}
+
+/** The value, or `missing` for NaN and what can't be. */
+const orElse = (value: number, missing: number): number => (value > 0 ? value : missing);

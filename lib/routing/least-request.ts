@@ -35,6 +35,5 @@ export class LeastRequest implements Policy {
 }
 
 function putRequests(view: HostView, slot: number, _nowMs: number, loads: Float64Array, place: number): void {
-  loads[place] =
-    (view.inflight[slot] as number) + (view.phantomInflight[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
+  loads[place] = (view.inflight[slot] as number) + FAILING_REQUESTS * (view.failing[slot] as number);
 }

@@ -2,7 +2,6 @@
 // every balancer and the simulation.
 
 import { FLEET, type HostView } from '../model.js';
-import { isLikelyBogus } from './pace.js';
 
 /** Memory use below this fraction costs nothing: memory in use does not make a host busy. */
 const MEMORY_EASY = 0.8;
@@ -44,8 +43,6 @@ export function putUsage(view: HostView, slot: number, nowMs: number, loads: Flo
   // NaN usage or age fails every comparison, and so ends up neutral.
   if (!(ageMs < STALE_MS) || usage !== usage) believed = neutral;
   else if (ageMs > REPORT_FRESH_MS) believed = neutral + (usage - neutral) * ((STALE_MS - ageMs) / (STALE_MS - REPORT_FRESH_MS));
-  // A host that answers without working is idle, but must not be favoured for it.
-  if (believed < neutral && isLikelyBogus(view, slot)) believed = neutral;
   loads[place] = believed + (view.failing[slot] as number);
 }
 

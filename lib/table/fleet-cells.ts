@@ -43,12 +43,7 @@ export function writeLoad(columns: FleetColumns, slot: number, row: LoadRow): vo
 export function clearRow(columns: FleetColumns, slot: number): void {
   forgetFigures(columns, slot);
   columns.cores[slot] = Number.NaN;
-  columns.fleetInflight[slot] =
-    columns.likelyBogus[slot] =
-    columns.fleetWork[slot] =
-    columns.othersInflight[slot] =
-    columns.othersWork[slot] =
-      0;
+  columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
 }
 
@@ -57,11 +52,6 @@ export function forgetFigures(columns: FleetColumns, slot: number): void {
   columns.cpu[slot] = columns.memory[slot] = columns.usage[slot] = columns.reportedAt[slot] = Number.NaN;
   columns.capacity[slot] = columns.capacityTrend[slot] = columns.speed[slot] = Number.NaN;
   columns.state[slot] = STATE_UP;
-}
-
-/** Marks whether the master considers a slot's host implausibly fast. */
-export function setLikelyBogus({ likelyBogus }: FleetColumns, slot: number, isBogus: boolean): void {
-  likelyBogus[slot] = isBogus ? 1 : 0;
 }
 
 /** Writes an operator's setting of a host, as a code; see `OPERATOR_STATES`. */

@@ -56,7 +56,6 @@ export interface FleetColumns {
   /** 1 when the host is down or ejected, and a candidate only in panic mode. */
   readonly out: Int32Array;
   readonly fleetInflight: Int32Array;
-  readonly likelyBogus: Int32Array;
   /** Since when a host has been warming up (process clock); 0 if it is not. */
   readonly warmSince: Float64Array;
   /** An operator's setting as a code of `OPERATOR_STATES`; survives a restart of the fleet thread. */
@@ -81,8 +80,6 @@ export interface TrafficColumns {
   readonly known: Int32Array;
   readonly inflight: Int32Array;
   readonly work: Float64Array;
-  /** Requests that were answered implausibly fast and still count as in flight. */
-  readonly phantomInflight: Int32Array;
   readonly served: Float64Array;
   /** Sum of the start times of requests in flight (process clock), and of the durations of all that ended, for whatever reason. */
   readonly startSum: Float64Array;
@@ -102,11 +99,6 @@ export interface TrafficColumns {
   readonly ejectedUntil: Float64Array;
   /** Fraction (0..1) of recent requests on the host that failed or were answered 5xx. */
   readonly failing: Float64Array;
-  /** The host's recent response time as a multiple of its requests' class average; 0 before the first response. */
-  readonly pace: Float64Array;
-  /** Number of responses, and the sum of their paces. */
-  readonly answers: Float64Array;
-  readonly paceSum: Float64Array;
 }
 
 /** Views of one shared table; every thread creates its own over the same buffer. */
@@ -119,8 +111,8 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly counters: Float64Array;
 }
 
-const WIDE_COLUMNS = 27 + MAX_CLASSES;
-const NARROW_COLUMNS = 8 + MAX_CLASSES;
+const WIDE_COLUMNS = 24 + MAX_CLASSES;
+const NARROW_COLUMNS = 6 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
   const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
@@ -176,9 +168,6 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     avoidUntil: wide(slots),
     ejectedUntil: wide(slots),
     failing: wide(slots),
-    pace: wide(slots),
-    answers: wide(slots),
-    paceSum: wide(slots),
     warmSince: wide(slots),
     fleetWork: wide(slots),
     othersInflight: wide(slots),
@@ -200,11 +189,9 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     state: narrow(slots),
     out: narrow(slots),
     fleetInflight: narrow(slots),
-    likelyBogus: narrow(slots),
     operator: narrow(slots),
     known: narrow(slots),
     inflight: narrow(slots),
-    phantomInflight: narrow(slots),
     servedByClass: unsigned(slots * MAX_CLASSES),
   };
 }

@@ -1,13 +1,12 @@
 // Neutral figures, assumed for hosts of which nothing is known: the medians over the hosts with trustworthy figures.
 
-import { isLikelyBogus, neutralPaceOf } from '../routing/pace.js';
 import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { setFleetFigure } from './fleet-cells.js';
 import type { TableColumns } from './layout.js';
 
 /** Recomputes the neutral figures over the hosts in these slots. */
 export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
-  const { usage, reportedAt, capacity, capacityTrend, speed, pace } = columns;
+  const { usage, reportedAt, capacity, capacityTrend, speed } = columns;
   setFleetFigure(
     columns,
     'neutralUsage',
@@ -20,11 +19,10 @@ export function refreshNeutral(columns: TableColumns, slots: readonly number[], 
   );
   setFleetFigure(columns, 'neutralCapacity', medianOf(figuresOf(slots, capacity)));
   setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)));
-  setFleetFigure(columns, 'neutralPace', neutralPaceOf(slots.map((slot) => pace[slot] as number).filter((each) => each > 0)));
   let most = Number.NaN;
   for (const slot of slots) {
     const trend = capacityTrend[slot] as number;
-    if (trend > 0 && !(trend <= most) && !isLikelyBogus(columns, slot)) most = trend;
+    if (trend > 0 && !(trend <= most)) most = trend;
   }
   setFleetFigure(columns, 'mostCapacity', most);
 }

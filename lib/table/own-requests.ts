@@ -2,7 +2,6 @@
 // write these cells; own-loads.ts builds load messages from them.
 
 import { MAX_CLASSES } from '../model.js';
-import { MAX_MULTIPLE, paceAfter } from '../routing/pace.js';
 import type { TableColumns } from './layout.js';
 
 /** Adds a request in flight on a host, with its expected work (ms of CPU). */
@@ -14,7 +13,7 @@ export function beginRequest({ inflight, work, startSum }: TableColumns, slot: n
 
 /** Ends a request, whatever its outcome: exactly once per `beginRequest`, with the same cost. */
 export function endRequest(
-  { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
+  { inflight, work, startSum, elapsedSum }: TableColumns,
   slot: number,
   cost: number,
   startedAtMs: number,
@@ -23,41 +22,9 @@ export function endRequest(
   const left = (inflight[slot] as number) - 1;
   inflight[slot] = left;
   // A sum of fractions may leave a residue after the last request.
-  work[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = left === 0 && phantomInflight[slot] === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
+  work[slot] = left === 0 ? 0 : (work[slot] as number) - cost;
+  startSum[slot] = left === 0 ? 0 : (startSum[slot] as number) - startedAtMs;
   elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - startedAtMs);
-}
-
-/** Counts a request that has ended as still in flight. */
-export function beginPhantom({ phantomInflight, work, startSum }: TableColumns, slot: number, cost: number, nowMs: number): void {
-  phantomInflight[slot] = (phantomInflight[slot] as number) + 1;
-  work[slot] = (work[slot] as number) + cost;
-  startSum[slot] = (startSum[slot] as number) + nowMs;
-}
-
-/** Ends a phantom request: exactly once per `beginPhantom`, with the same cost. */
-export function endPhantom(
-  { inflight, phantomInflight, work, startSum, elapsedSum }: TableColumns,
-  slot: number,
-  cost: number,
-  begunAtMs: number,
-  nowMs: number,
-): void {
-  const left = (phantomInflight[slot] as number) - 1;
-  phantomInflight[slot] = left;
-  const isNone = left === 0 && inflight[slot] === 0;
-  work[slot] = isNone ? 0 : (work[slot] as number) - cost;
-  startSum[slot] = isNone ? 0 : (startSum[slot] as number) - begunAtMs;
-  elapsedSum[slot] = (elapsedSum[slot] as number) + (nowMs - begunAtMs);
-}
-
-/** Records the response time of a request as a multiple of the usual. */
-export function notePace({ pace, answers, paceSum }: TableColumns, slot: number, multiple: number): void {
-  const before = answers[slot] as number;
-  const bounded = Math.min(multiple, MAX_MULTIPLE);
-  pace[slot] = paceAfter(pace[slot] as number, before, 1, bounded);
-  answers[slot] = before + 1;
-  paceSum[slot] = (paceSum[slot] as number) + bounded;
 }
 
 /** Records a successful request as evidence of the host's speed: work, duration, their squares and product. */
@@ -81,15 +48,12 @@ export function recordReportedCost({ reportedCostCount, reportedCostMs }: TableC
 
 /** Resets a slot's cells for a host without requests. */
 export function clearRequests(columns: TableColumns, slot: number): void {
-  columns.inflight[slot] = columns.phantomInflight[slot] = 0;
+  columns.inflight[slot] = 0;
   for (const column of [
     columns.work,
     columns.startSum,
     columns.elapsedSum,
     columns.served,
-    columns.pace,
-    columns.answers,
-    columns.paceSum,
     columns.workDone,
     columns.busyMs,
     columns.workSquares,

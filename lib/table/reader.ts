@@ -9,13 +9,10 @@ export class TableReader implements HostView {
   readonly reportedAt: Float64Array;
   readonly avoidUntil: Float64Array;
   readonly failing: Float64Array;
-  readonly pace: Float64Array;
-  readonly likelyBogus: Int32Array;
   readonly warmSince: Float64Array;
   readonly slowStartMs: number;
   readonly inflight: Int32Array;
   readonly maxInflight: number;
-  readonly phantomInflight: Int32Array;
   readonly work: Float64Array;
   readonly othersInflight: Float64Array;
   readonly othersWork: Float64Array;
@@ -31,13 +28,10 @@ export class TableReader implements HostView {
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
     this.failing = columns.failing;
-    this.pace = columns.pace;
-    this.likelyBogus = columns.likelyBogus;
     this.warmSince = columns.warmSince;
     this.slowStartMs = slowStartMs;
     this.inflight = columns.inflight;
     this.maxInflight = maxInflight;
-    this.phantomInflight = columns.phantomInflight;
     this.work = columns.work;
     this.othersInflight = columns.othersInflight;
     this.othersWork = columns.othersWork;

@@ -10,7 +10,7 @@ import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.j
 import { refreshNeutral } from './neutral.js';
 import { OperatorStates } from './operator-states.js';
 import { type SlotHost, Slots } from './slots.js';
-import { clearRow, forgetFigures, setFleetFigure, setLikelyBogus, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { clearRow, forgetFigures, setFleetFigure, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
@@ -30,8 +30,6 @@ export class TableWriter {
   readonly #candidates: CandidateList;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Slots;
-  /** The hosts that the master considers implausibly fast. */
-  #likelyBogus: readonly string[] = [];
   #isListOld = true;
   #mastership = '';
   #hosts: SlotHost[] | undefined;
@@ -102,7 +100,6 @@ export class TableWriter {
       if (entry !== undefined) writeLoad(this.#columns, entry.slot, load);
     }
     for (const name of table.gone) this.#unpublish(name, change);
-    this.#setLikelyBogus(table.likelyBogus ?? []);
     if (named !== undefined) {
       const isNewMaster = table.stamp.term !== this.stamp.term;
       for (const [name, entry] of this.#entries) {
@@ -248,16 +245,6 @@ export class TableWriter {
     }
     moved.predecessor = entry;
     return moved;
-  }
-
-  #setLikelyBogus(names: readonly string[]): void {
-    const mark = (host: string, isBogus: boolean): void => {
-      const entry = this.#entries.get(host);
-      if (entry !== undefined) setLikelyBogus(this.#columns, entry.slot, isBogus);
-    };
-    for (const host of this.#likelyBogus) mark(host, false);
-    for (const host of names) mark(host, true);
-    this.#likelyBogus = names;
   }
 
   #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {

@@ -9,7 +9,6 @@ import { Random } from '../../lib/routing/random.js';
 import { counterOf } from '../../lib/table/counters.js';
 import { createTable, openTable, type TableColumns, WIDE_HEADER } from '../../lib/table/layout.js';
 import { OwnLoads } from '../../lib/fleet/own-loads.js';
-import { notePace } from '../../lib/table/own-requests.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 
@@ -171,14 +170,14 @@ test('figures are as old as our own part of them, and stay current while everyth
   assert.ok(Number.isNaN(loadsAt()), 'a table that contains nothing of ours does not tell its age');
   master.take(say(one, 70), 70);
   take(one, tableOf(master, 3), 100);
-  assert.is(loadsAt(), 70, 'when our own part was sent');
+  assert.is(loadsAt(), 60, 'when our own part was sent, and half an interval for the others');
   assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 180), undefined, 'there is nothing new to say');
-  assert.is(loadsAt(), 180);
+  assert.is(loadsAt(), 170);
   change(one, 0, 1, 5);
   say(one, 200);
   change(one, 0, 1, 5);
   say(one, 300);
-  assert.is(loadsAt(), 200, 'the master has not answered');
+  assert.is(loadsAt(), 190, 'the master has not answered');
 });
 
 test('without changes there is no message, unless one is due', () => {
@@ -226,21 +225,6 @@ test('classes are counted by their new ids, and a counter that wraps makes no ju
   assert.equal(say(one, 40).said, [], 'it is said once');
 });
 
-test("each host's pace is sent once, over the responses since the previous message", () => {
-  const one = startBalancer('one');
-  say(one, 0);
-  const saidOf = (nowMs: number) => {
-    one.columns.served[2] = (one.columns.served[2] as number) + 2;
-    return say(one, nowMs).hosts.map(({ host, answers, paces }) => [host, answers, paces]);
-  };
-  notePace(one.columns, 2, 0.5);
-  notePace(one.columns, 2, 100);
-  assert.equal(saidOf(20), [['h2', 2, 8.5]], 'an answer that took very long tells no more than that');
-  assert.equal(saidOf(40), [['h2', 0, 0]]);
-  notePace(one.columns, 2, 0.25);
-  assert.equal(saidOf(60), [['h2', 1, 0.25]]);
-});
-
 /** The same balancer after its fleet thread was restarted; `firstSeq` is where a new process would begin. */
 const startAgain = (before: Balancer, firstSeq: number): Balancer => ({
   ...before,
@@ -278,7 +262,7 @@ test('an acknowledgement of an earlier thread or process with this name acknowle
     take(again, { ...tableOf(master, 2), acks: [['one', acked]] }, 40);
     assert.equal([again.columns.othersInflight[0], again.columns.fleet[FLEET.loadsAt]], [1, Number.NaN], `acknowledged ${acked}`);
     take(again, { ...tableOf(master, 3), acks: [['one', 1002]] }, 60);
-    assert.is(again.columns.fleet[FLEET.loadsAt], 20);
+    assert.is(again.columns.fleet[FLEET.loadsAt], 10);
   }
 });
 

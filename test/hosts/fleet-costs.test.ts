@@ -86,7 +86,7 @@ function serve(registry: HostRegistry, seconds: number, { saidFactor = 0, isTied
       const counts = [...(small > 0 ? [1, small, (isTied ? 205 : 5) * small] : []), ...(large > 0 ? [2, large, 50 * large] : [])];
       if (saidFactor > 0 && small > 0) said.push([1, small, 5 * small * saidFactor]);
       if (saidFactor > 0 && large > 0) said.push([2, large, 50 * large * saidFactor]);
-      return { host: `h${host}`, inflight: 0, work: 0, served: ms, meanInflight: 0, answers: 0, paces: 0, evidence: NONE, counts };
+      return { host: `h${host}`, inflight: 0, work: 0, served: ms, meanInflight: 0, evidence: NONE, counts };
     });
     seq++;
     const message: LoadMessage = {

@@ -41,8 +41,6 @@ const hostLoad = (host: string, inflight: number, served: number): HostLoad => (
   work: inflight * 10,
   served,
   meanInflight: inflight,
-  answers: 0,
-  paces: 0,
   evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
   counts: [],
 });
@@ -85,7 +83,6 @@ test('a first report adds a host that is up, with its figures and their age', ()
     costs: null,
     gone: [],
     news: [],
-    likelyBogus: [],
     isMembership: false,
   });
 });

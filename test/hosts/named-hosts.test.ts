@@ -46,8 +46,6 @@ const inFlight = (inflight: number): HostLoad => ({
   work: inflight * 10,
   served: 0,
   meanInflight: inflight,
-  answers: 0,
-  paces: 0,
   evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
   counts: [],
 });

@@ -45,12 +45,16 @@ test('without a flag the table and one line of JSON are printed', async () => {
 
 test('invalid arguments are rejected with exit code 2 and a list of valid ones', async () => {
   for (const [args, expected] of [
-    [['nope'], 'one of failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, not "nope"'],
+    [
+      ['nope'],
+      'one of failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, ablation, not "nope"',
+    ],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
     [['churn', '--connections', '4097'], '--connections: bench churn takes at most 4096'],
     [['pick', '--hosts', '10,x'], '--hosts: a whole number'],
     [['pick', '--seconds', '-1'], '--seconds'],
+    [['pick', '--seeds', '1'], '--seeds: bench pick does not take it'],
     [[], "missing required argument 'name'"],
   ] as const) {
     const { code, stdout, stderr } = await refusedHere(['bench', ...args]);

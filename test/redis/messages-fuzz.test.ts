@@ -93,8 +93,6 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
           work: 2.5,
           served: 2,
           meanInflight: 1.5,
-          answers: 1,
-          paces: 0.5,
           evidence: { work: 30, durations: 40.5, workSquares: 1, workByDuration: 2, durationSquares: 3 },
           counts: [1, 2, 3.5],
         },

@@ -41,8 +41,6 @@ const LOAD: LoadMessage = {
       work: 12.25,
       served: 1e12,
       meanInflight: 2.5,
-      answers: 4,
-      paces: 3.25,
       evidence: { work: 5, durations: 6.5, workSquares: 7, workByDuration: 8, durationSquares: 9 },
       counts: [0, 2, 30.5, 3, 1, 7],
     },
@@ -52,8 +50,6 @@ const LOAD: LoadMessage = {
       work: 0,
       served: 0,
       meanInflight: 0,
-      answers: 0,
-      paces: 0,
       evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
       counts: [],
     },
@@ -179,8 +175,8 @@ test('tables survive the round trip, whole and in part', () => {
     { name: 'h4', cpu: null, memory: null, cores: null, ageMs: null },
   ];
   const loads = [{ name: 'h3', inflight: 3, work: 12.25, capacity: 2.5, speed: null }];
-  const likelyBogus = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52, likelyBogus: ['h3', 'toString'] };
-  assert.equal(valueOf(decodeTable(encodeTable(likelyBogus))), likelyBogus);
+  const loaded = { ...part, figures, loads, acks: [['b1', 7]] as const, everyMs: 52 };
+  assert.equal(valueOf(decodeTable(encodeTable(loaded))), loaded);
   const empty = buildTable(1, 0, []);
   assert.equal(valueOf(decodeTable(encodeTable(empty))), empty);
 });
@@ -253,7 +249,6 @@ test('hostile names are dropped in every field', () => {
     assert.is(load({ statics: [{ name, url: 'http://h' }] }), 'name');
     assert.is(row({ name }), 'malformed');
     assert.is(table({ gone: ['fine', name] }), 'name');
-    assert.is(table({ likelyBogus: ['fine', name] }), 'name');
     assert.not.equal(reasonOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-up', name }))), 'ok');
   }
 });
@@ -354,7 +349,6 @@ test('figures about responses must be non-negative numbers', () => {
 });
 
 test('lists must hold valid entries, and 100,000 invalid ones are dropped quickly', () => {
-  for (const likelyBogus of [null, {}, 'h', 7]) assert.is(table({ likelyBogus }), 'malformed');
   for (const hosts of [null, undefined, {}, 'h', 7, [null], [7], [{}], [[]], [['h']], ['h']]) {
     assert.not.equal(load({ hosts }), 'ok', JSON.stringify(hosts));
     assert.not.equal(table({ hosts }), 'ok', JSON.stringify(hosts));

@@ -2,7 +2,6 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FLEET } from '../../lib/model.js';
 import { buildView } from '../support/host-views.js';
 import { neutralUsageOf, putUsage, usageOf } from '../../lib/routing/usage.js';
 
@@ -43,14 +42,6 @@ test('usage never falls when CPU or memory grows', () => {
       assert.ok(usageOf(cpu, memory + 0.05) >= usageOf(cpu, memory));
     }
   }
-});
-
-test('an implausibly fast host counts as used like the median, unless it is more', () => {
-  const view = buildView(3, { usage: [0.01, 0.01, 0.9], reportedAt: [0, 0, 0], pace: [0.05, 0.9, 0.05], neutral: 0.5 });
-  view.fleet[FLEET.neutralPace] = 1;
-  const loads = new Float64Array(3);
-  for (const slot of [0, 1, 2]) putUsage(view, slot, 0, loads, slot);
-  assert.equal([...loads], [0.5, 0.01, 0.9]);
 });
 
 test('a figure counts fully for 2 s, half at 6 s, and not at all from 10 s on', () => {

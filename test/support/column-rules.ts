@@ -19,7 +19,6 @@ const FLEET_COLUMNS = {
   state: true,
   out: true,
   fleetInflight: true,
-  likelyBogus: true,
   warmSince: true,
   operator: true,
   fleetWork: true,
@@ -36,7 +35,6 @@ const TRAFFIC_COLUMNS = {
   known: true,
   inflight: true,
   work: true,
-  phantomInflight: true,
   served: true,
   startSum: true,
   elapsedSum: true,
@@ -50,9 +48,6 @@ const TRAFFIC_COLUMNS = {
   avoidUntil: true,
   ejectedUntil: true,
   failing: true,
-  pace: true,
-  answers: true,
-  paceSum: true,
 } as const satisfies Record<keyof TrafficColumns, true>;
 
 /** Who writes the columns of each thread, as beginnings of paths. A table is made in layout.ts; the lab plays the traffic thread of its tables. */

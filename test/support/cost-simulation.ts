@@ -3,7 +3,7 @@
 // Seeded, in virtual time. The balancing is by requests in flight over what a host has, of four random ones.
 
 import type { CostModel } from '../../lib/learning/cost-model.js';
-import { MinHeap } from '../../lib/learning/min-heap.js';
+import { MinHeap } from '../../lib/lab/simulation/min-heap.js';
 import { Random } from '../../lib/routing/random.js';
 
 /** A class of requests. */

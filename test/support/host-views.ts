@@ -10,8 +10,6 @@ export interface ViewOptions {
   readonly reportedAt?: readonly number[];
   readonly avoidUntil?: Readonly<Record<number, number>>;
   readonly failing?: readonly number[];
-  readonly pace?: readonly number[];
-  readonly likelyBogus?: readonly number[];
   /** Since when each slot warms up; 0 when it need not. */
   readonly warmSince?: readonly number[];
   readonly slowStartMs?: number;
@@ -21,7 +19,6 @@ export interface ViewOptions {
   /** Our own requests in flight and their work, and the others', by slot; 0 by default. */
   readonly inflight?: readonly number[];
   readonly maxInflight?: number;
-  readonly phantomInflight?: readonly number[];
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
@@ -51,13 +48,10 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
     failing: column(options.failing, 0),
-    pace: column(options.pace, 0),
-    likelyBogus: Int32Array.from(column(options.likelyBogus, 0)),
     warmSince: column(options.warmSince, 0),
     slowStartMs: options.slowStartMs ?? 0,
     inflight: Int32Array.from(column(options.inflight, 0)),
     maxInflight: options.maxInflight ?? Number.POSITIVE_INFINITY,
-    phantomInflight: Int32Array.from(column(options.phantomInflight, 0)),
     work: column(options.work, 0),
     othersInflight: column(options.othersInflight, 0),
     othersWork: column(options.othersWork, 0),
@@ -87,13 +81,10 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),
       failing: counting(view.failing),
-      pace: counting(view.pace),
-      likelyBogus: counting(view.likelyBogus),
       warmSince: counting(view.warmSince),
       slowStartMs: view.slowStartMs,
       inflight: counting(view.inflight),
       maxInflight: view.maxInflight,
-      phantomInflight: counting(view.phantomInflight),
       work: counting(view.work),
       othersInflight: counting(view.othersInflight),
       othersWork: counting(view.othersWork),

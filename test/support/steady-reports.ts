@@ -1,7 +1,7 @@
 // A small fleet in virtual time, put together of what the product routes and learns with: a policy, one balancer, the
 // master's registry, and hosts whose reports never change, whatever they have to do.
 
-import { MinHeap } from '../../lib/learning/min-heap.js';
+import { MinHeap } from '../../lib/lab/simulation/min-heap.js';
 import { Draws } from '../../lib/lab/simulation/draws.js';
 import { EventQueue } from '../../lib/lab/simulation/event-queue.js';
 import { FleetBalancer, hostNameOf, UPKEEP_MS } from '../../lib/lab/simulation/fleet-balancer.js';
@@ -135,7 +135,7 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
       nowMs = nextMs;
       if (open.size > 0 && open.least === nextMs) {
         const { slot, sentMs, status } = open.pop();
-        balancer.end(slot, 0, balancer.expectedCost(0), sentMs, 'ok', status, 1000, nowMs);
+        balancer.end(slot, 0, balancer.expectedCost(0), sentMs, 'ok', status, nowMs);
       } else {
         queue.runNext();
       }

@@ -139,25 +139,6 @@ test('figures alone leave the rest of a row unchanged, and add no host', () => {
   assert.equal([columns.fleetInflight[a], columns.capacity[a], columns.state[a]], [9, 3, 1]);
 });
 
-test('the implausibly fast hosts are those of the last table, whoever its master is', () => {
-  const { writer, columns, slotOf } = openStage();
-  const marks = () => ['a', 'b', 'c'].map((name) => columns.likelyBogus[slotOf(name)]);
-  const hosts = ['a', 'b', 'c'].map((name) => buildRow(name));
-  writer.apply({ ...buildTable(1, 1, hosts), likelyBogus: ['a', 'b', 'stranger'] }, 0);
-  assert.equal(marks(), [1, 1, 0]);
-  writer.apply({ ...buildChange(1, 2, []), likelyBogus: ['b', 'c'] }, 0);
-  assert.equal(marks(), [0, 1, 1]);
-  writer.apply({ ...buildTable(2, 1, hosts), likelyBogus: ['c'] }, 0);
-  assert.equal(marks(), [0, 0, 1]);
-  // Its slot's next host inherits nothing.
-  const slot = slotOf('c');
-  writer.apply({ ...buildChange(2, 2, [], ['c']), likelyBogus: ['c'] }, 0);
-  writer.release(slot);
-  writer.apply(buildChange(2, 3, [buildRow('d')]), 0);
-  assert.equal([slotOf('d'), columns.likelyBogus[slot]], [slot, 0]);
-  assert.equal([columns.likelyBogus[slotOf('a')], columns.likelyBogus[slotOf('b')]], [0, 0]);
-});
-
 test('an empty table has no candidates', () => {
   assert.equal(openStage().candidates(), []);
 });

@@ -20,6 +20,7 @@ export class Agents {
   /** Time of each host's last report, and its cumulative CPU use by then. */
   readonly #saidAtMs: Float64Array;
   readonly #saidBusyMs: Float64Array;
+  readonly #isLeaving: Uint8Array;
 
   constructor(
     machines: HostMachines,
@@ -37,6 +38,7 @@ export class Agents {
     this.#send = send;
     this.#saidAtMs = new Float64Array(machines.count);
     this.#saidBusyMs = new Float64Array(machines.count);
+    this.#isLeaving = new Uint8Array(machines.count);
   }
 
   /** Schedules each agent's first report at a random time within one interval. */
@@ -44,6 +46,21 @@ export class Agents {
     if (this.#everyMs === Number.POSITIVE_INFINITY) return;
     for (let host = 0; host < this.#machines.count; host++)
       this.#queue.schedule(this.#everyMs * this.#draws.uniform(), this.#report, host, undefined);
+  }
+
+  /** A host has appeared: its agent starts with a report. */
+  join(host: number): void {
+    if (this.#everyMs === Number.POSITIVE_INFINITY) return;
+    this.#saidAtMs[host] = this.#clock();
+    this.#isLeaving[host] = 0;
+    this.#send(host, this.reportOf(host));
+  }
+
+  /** A host is about to disappear: its agent says goodbye and reports no more. */
+  leave(host: number): void {
+    if (this.#everyMs === Number.POSITIVE_INFINITY) return;
+    this.#isLeaving[host] = 1;
+    this.#send(host, { ...this.reportOf(host), bye: true });
   }
 
   /** Builds a host's report; its CPU is the mean since the last report. */
@@ -71,7 +88,7 @@ export class Agents {
 
   readonly #report = (host: number): void => {
     // An agent goes down and comes back with its host.
-    if (isStanding(this.#machines.standing[host] as number)) this.#send(host, this.reportOf(host));
+    if (isStanding(this.#machines.standing[host] as number) && this.#isLeaving[host] === 0) this.#send(host, this.reportOf(host));
     const factor = 1 - JITTER + 2 * JITTER * this.#draws.uniform();
     this.#queue.schedule(this.#clock() + this.#everyMs * factor, this.#report, host, undefined);
   };

@@ -2,6 +2,7 @@
 // arrivals or neighbours of the others.
 
 import { Random } from '../../routing/random.js';
+import type { Quantity } from './scenario.js';
 
 const WHOLE = 2 ** 32;
 
@@ -27,6 +28,11 @@ export class Draws {
   /** A number from an exponential distribution with this mean. */
   exponential(mean: number): number {
     return -Math.log(1 - this.uniform()) * mean;
+  }
+
+  /** A value of this quantity. */
+  quantity({ mean, spread, sigma }: Quantity): number {
+    return spread === 'fixed' ? mean : spread === 'exponential' ? this.exponential(mean) : this.lognormal(mean, sigma);
   }
 
   /** A number from a lognormal distribution with this mean; `sigma` is the standard deviation of its logarithm (Box and Muller, 1958). */

@@ -20,10 +20,9 @@ import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
 import { createTable, HEADER, openTable, type TableColumns } from '../../table/layout.js';
 import { OwnLoads } from '../../fleet/own-loads.js';
-import { beginRequest, endRequest } from '../../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordServed } from '../../table/own-requests.js';
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
-import { EarlyAnswers, type KeptHost } from '../../learning/early-answers.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { RequestClass } from './scenario.js';
 
@@ -32,7 +31,8 @@ export const UPKEEP_MS = 250;
 
 /** Picks hosts: a policy of the product, or a peer. */
 export interface Picker {
-  pick(view: TableReader, nowMs: number, excluded: number, cost: number): number;
+  /** @param isLongLived whether the request asks for a stream that stays open after its work */
+  pick(view: TableReader, nowMs: number, excluded: number, cost: number, isLongLived: boolean): number;
 }
 
 /** Options of a balancer. */
@@ -42,7 +42,7 @@ export interface FleetBalancerOptions {
   readonly balancers: number;
   readonly hosts: number;
   readonly statics: readonly StaticHost[];
-  readonly requests: readonly RequestClass[];
+  readonly requests: readonly Pick<RequestClass, 'request' | 'costMs'>[];
   /** Whether it knows the mean cost of each class from the start. */
   readonly isCostKnown: boolean;
   /** Interval of its load messages; null as in the product. */
@@ -62,6 +62,9 @@ export class FleetBalancer {
   /** Maps slot to host, and host to slot; -1 for none. */
   readonly hostOf: Int32Array;
   readonly slotOf: Int32Array;
+  /** Open requests by slot, including streams and answers that a client still reads; and those of them that are streams. */
+  readonly open: Int32Array;
+  readonly longLived: Int32Array;
   /** Interval of its load messages. */
   readonly loadEveryMs: number;
   /** Time of the next load message, unless a table arrives earlier. */
@@ -74,8 +77,8 @@ export class FleetBalancer {
   /** Ejection state of each slot's host, and the time of its next probe. */
   readonly #ejections: EjectionState[];
   readonly #probeAtMs: Float64Array;
-  readonly #early: EarlyAnswers;
-  readonly #slots: readonly KeptHost[];
+  /** Slots whose host has gone while requests are still open on it. */
+  readonly #isLeaving: Uint8Array;
   #rebuildAtMs = Number.POSITIVE_INFINITY;
 
   constructor({ index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, startMs }: FleetBalancerOptions) {
@@ -87,6 +90,9 @@ export class FleetBalancer {
     this.writer = new TableWriter(this.columns, () => undefined, TRAFFIC_DEFAULTS);
     this.hostOf = new Int32Array(hosts).fill(-1);
     this.slotOf = new Int32Array(hosts).fill(-1);
+    this.open = new Int32Array(hosts);
+    this.longLived = new Int32Array(hosts);
+    this.#isLeaving = new Uint8Array(hosts);
     this.#pace = exchangeMs === null ? new LoadPace() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
     this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 1);
@@ -94,8 +100,6 @@ export class FleetBalancer {
     this.#order = new TableOrder(this.writer.stamp);
     this.#ejections = Array.from({ length: hosts }, startEjection);
     this.#probeAtMs = new Float64Array(hosts);
-    this.#early = new EarlyAnswers(this.columns, () => undefined);
-    this.#slots = Array.from({ length: hosts }, (_, slot) => ({ slot, isRemoved: false }));
     for (const [id, { request }] of requests.entries()) {
       this.#loads.setClass(1 + id, request);
       this.costs.setClass(1 + id, request);
@@ -132,15 +136,20 @@ export class FleetBalancer {
     return message;
   }
 
-  /** Records a request sent to the host of a slot. */
-  begin(slot: number, cost: number, nowMs: number): void {
+  /** Records a request sent to the host of a slot; `isLongLived`: one that asks for a stream. */
+  begin(slot: number, cost: number, nowMs: number, isLongLived = false): void {
     const { header } = this.columns;
-    this.#early.letGo(nowMs);
+    this.open[slot] = (this.open[slot] as number) + 1;
+    if (isLongLived) this.longLived[slot] = (this.longLived[slot] as number) + 1;
     beginRequest(this.columns, slot, cost, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
   }
 
-  /** Records the outcome of a request that started at `startedAtMs`, with the size of its response body. */
+  /**
+   * Records the outcome of a request that started at `startedAtMs`, at the moment at
+   * which the host has done its work: a client that still reads is no matter of the host, see `beginTransfer`. A stream
+   * says nothing about what a request costs.
+   */
   end(
     slot: number,
     requestClass: number,
@@ -148,25 +157,35 @@ export class FleetBalancer {
     startedAtMs: number,
     outcome: OutcomeKind,
     status: number,
-    bytes: number,
     nowMs: number,
+    isLongLived = false,
   ): void {
     const { served, header } = this.columns;
+    if (isLongLived) this.longLived[slot] = (this.longLived[slot] as number) - 1;
     endRequest(this.columns, slot, cost, startedAtMs, nowMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) - 1;
     if (outcome === 'ok') {
       served[slot] = (served[slot] as number) + 1;
-      if (status < 500)
-        this.#early.record(this.#slots[slot] as KeptHost, 1 + requestClass, this.expectedCost(requestClass), bytes, startedAtMs, nowMs);
+      if (status < 500 && !isLongLived)
+        recordServed(this.columns, slot, 1 + requestClass, this.expectedCost(requestClass), nowMs - startedAtMs);
     }
     this.#judge(slot, outcome, status, nowMs);
+    this.#close(slot);
+  }
+
+  /** The host has done its work for a request (`end`), and its client still reads the answer. */
+  beginTransfer(slot: number): void {
+    this.open[slot] = (this.open[slot] as number) + 1;
+  }
+
+  /** The client has read the answer. */
+  endTransfer(slot: number): void {
+    this.#close(slot);
   }
 
   /** The periodic upkeep, four times a second. `isWell` returns whether a host answers a probe. */
   upkeep(nowMs: number, isWell: (host: number) => boolean): void {
     const { failing, ejectedUntil, avoidUntil } = this.columns;
-    this.#early.letGo(nowMs);
-    this.#early.turn(nowMs);
     this.writer.refreshNeutral(nowMs);
     this.#announce(this.writer.sweepOrphans(nowMs), nowMs);
     this.#loads.refreshMeanCost(this.writer.hosts());
@@ -211,15 +230,26 @@ export class FleetBalancer {
       ejectedUntil[slot] = avoidUntil[slot] = failing[slot] = 0;
       this.slotOf[this.hostOf[slot] as number] = -1;
       this.#ejections[slot] = startEjection();
-      // Requests in flight on it still end on its slot: there are as many slots as hosts, so no other host takes it.
-      this.writer.release(slot);
+      // Requests in flight on it still end on its slot.
+      if (this.open[slot] === 0) this.writer.release(slot);
+      else this.#isLeaving[slot] = 1;
     }
     for (const { slot, name } of added) {
+      clearRequests(this.columns, slot);
       const host = hostIndexOf(name);
       this.hostOf[slot] = host;
       this.slotOf[host] = slot;
     }
     if (this.writer.isListOld) this.#rebuild(nowMs);
+  }
+
+  /** One open request less; the slot of a host that has gone is free after the last one. */
+  #close(slot: number): void {
+    const left = (this.open[slot] as number) - 1;
+    this.open[slot] = left;
+    if (left > 0 || this.#isLeaving[slot] === 0) return;
+    this.#isLeaving[slot] = 0;
+    this.writer.release(slot);
   }
 
   #rebuild(nowMs: number): void {

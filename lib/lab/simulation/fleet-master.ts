@@ -78,7 +78,7 @@ export class FleetMaster {
     const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
     const previousSeq = this.#seq++;
     const stamp = { term, mastership: String(term), seq: this.#seq };
-    const { acks, likelyBogus } = changes;
+    const { acks } = changes;
     const whole: HostTable | null = allRows && {
       stamp,
       isFull: true,
@@ -87,7 +87,6 @@ export class FleetMaster {
       figures: [],
       loads: [],
       acks,
-      likelyBogus,
       costs: this.registry.costs,
       gone: [],
     };
@@ -100,7 +99,6 @@ export class FleetMaster {
       figures: changes.figures,
       loads: changes.loads,
       acks,
-      likelyBogus,
       costs: changes.costs,
       gone: changes.gone,
     };

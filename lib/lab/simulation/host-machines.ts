@@ -4,7 +4,7 @@
 // Source: Kleinrock, "Queueing Systems" vol. 2, section 4.4; virtual time as in Demers, Keshav and Shenker, 1989.
 
 import { Departures } from './departures.js';
-import { MinHeap } from '../../learning/min-heap.js';
+import { MinHeap } from './min-heap.js';
 
 /** The properties of a host. */
 export interface Machine {
@@ -25,10 +25,12 @@ export const HOST_SILENT = 2;
 export const HOST_EMPTY = 3;
 /** It answers at once with 500. */
 export const HOST_ERRS = 4;
+/** The host does not exist yet, or any more. */
+export const HOST_ABSENT = 5;
 
 /** Whether its agent reports, and it answers probes. */
 export function isStanding(standing: number): boolean {
-  return standing !== HOST_REFUSES && standing !== HOST_SILENT;
+  return standing !== HOST_REFUSES && standing !== HOST_SILENT && standing !== HOST_ABSENT;
 }
 
 /** All hosts, as columns by host. */
@@ -39,12 +41,18 @@ export class HostMachines {
   readonly memory: Float64Array;
   /** Cores taken by neighbours. */
   readonly lost: Float64Array;
+  /** Requests that share the cores; */
   readonly inflight: Int32Array;
-  /** Sum of the costs of all requests in flight, in ms of CPU. */
+  /** those that wait and use no core, and open streams. */
+  readonly waiting: Int32Array;
+  readonly streams: Int32Array;
+  /** Sum of the costs of the requests that share the cores, in ms of CPU. */
   readonly work: Float64Array;
   readonly standing: Uint8Array;
   /** Core-milliseconds used so far, by requests and by neighbours. */
   readonly busyMs: Float64Array;
+  /** Time for which the host has existed. */
+  readonly presentMs: Float64Array;
   readonly #attained: Float64Array;
   readonly #updatedMs: Float64Array;
   readonly #jobs: MinHeap<number>[];
@@ -57,9 +65,12 @@ export class HostMachines {
     this.memory = Float64Array.from(machines, ({ memory }) => memory);
     this.lost = new Float64Array(this.count);
     this.inflight = new Int32Array(this.count);
+    this.waiting = new Int32Array(this.count);
+    this.streams = new Int32Array(this.count);
     this.work = new Float64Array(this.count);
     this.standing = new Uint8Array(this.count);
     this.busyMs = new Float64Array(this.count);
+    this.presentMs = new Float64Array(this.count);
     this.#attained = new Float64Array(this.count);
     this.#updatedMs = new Float64Array(this.count);
     this.#jobs = machines.map(() => new MinHeap<number>());
@@ -69,6 +80,11 @@ export class HostMachines {
   /** Time of the next completion on any host; Infinity if there is none. */
   get nextDepartureMs(): number {
     return this.#departures.firstMs;
+  }
+
+  /** All requests that the host has, running, waiting or streaming. */
+  openOn(host: number): number {
+    return (this.inflight[host] as number) + (this.waiting[host] as number) + (this.streams[host] as number);
   }
 
   /** Cores available to requests. */
@@ -81,6 +97,7 @@ export class HostMachines {
     const elapsedMs = nowMs - (this.#updatedMs[host] as number);
     if (elapsedMs <= 0) return;
     this.#updatedMs[host] = nowMs;
+    if (this.standing[host] !== HOST_ABSENT) this.presentMs[host] = (this.presentMs[host] as number) + elapsedMs;
     const inflight = this.inflight[host] as number;
     let used = this.lost[host] as number;
     if (inflight > 0) {
@@ -125,7 +142,7 @@ export class HostMachines {
     this.#plan(host, nowMs);
   }
 
-  /** Changes a host's state; returns the requests that were on it. */
+  /** Changes a host's state; returns the requests that shared its cores. Those that waited or streamed are gone too. */
   setStanding(host: number, standing: number, nowMs: number): number[] {
     this.advance(host, nowMs);
     this.standing[host] = standing;
@@ -133,6 +150,7 @@ export class HostMachines {
     const ended = Array.from({ length: jobs.size }, (_, place) => jobs.at(place));
     jobs.clear();
     this.inflight[host] = this.work[host] = this.#attained[host] = 0;
+    this.waiting[host] = this.streams[host] = 0;
     this.#plan(host, nowMs);
     return ended;
   }

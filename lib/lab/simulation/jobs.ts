@@ -2,6 +2,13 @@
 
 const FIRST_SIZE = 4096;
 
+/** Balancer of a request whose balancer has died, and of an index that is free. */
+export const DEAD_BALANCER = -1;
+const FREE = -2;
+
+const TIMES = ['arrivedMs', 'sentMs', 'doneMs', 'cost', 'part', 'expected', 'waitMs', 'heldMs', 'streamMs'] as const;
+const WHOLE = ['class', 'balancer', 'slot', 'host', 'attempts', 'behind', 'phase', 'turn'] as const;
+
 /** All requests that have not ended. */
 export class Jobs {
   #free: number[] = [];
@@ -10,9 +17,17 @@ export class Jobs {
   arrivedMs = new Float64Array(FIRST_SIZE);
   /** When it was sent to its current host. */
   sentMs = new Float64Array(FIRST_SIZE);
-  /** Its actual work in ms of CPU, and its balancer's estimate. */
+  /** When the host had done its work. */
+  doneMs = new Float64Array(FIRST_SIZE);
+  /** Its actual work in ms of CPU on a warm host, and its balancer's estimate. */
   cost = new Float64Array(FIRST_SIZE);
   expected = new Float64Array(FIRST_SIZE);
+  /** The part of its work that it does without a pause, on its current host. */
+  part = new Float64Array(FIRST_SIZE);
+  /** Time that it waits after half of its work, that its client needs to read, and that it stays open as a stream; 0: none. */
+  waitMs = new Float64Array(FIRST_SIZE);
+  heldMs = new Float64Array(FIRST_SIZE);
+  streamMs = new Float64Array(FIRST_SIZE);
   class = new Int32Array(FIRST_SIZE);
   /** Its balancer and host; the balancer is -1 once it has died. */
   balancer = new Int32Array(FIRST_SIZE);
@@ -21,15 +36,23 @@ export class Jobs {
   attempts = new Int32Array(FIRST_SIZE);
   /** Requests already on the host when this one arrived. */
   behind = new Int32Array(FIRST_SIZE);
+  /** What it does at the moment (requests.ts), and a number that changes when what was scheduled for it is void. */
+  phase = new Int32Array(FIRST_SIZE);
+  turn = new Int32Array(FIRST_SIZE);
 
   /** Number of requests that have not ended. */
   get open(): number {
     return this.#next - this.#free.length;
   }
 
-  /** Number of indexes ever used; free ones have balancer -2. */
+  /** Number of indexes ever used. */
   get end(): number {
     return this.#next;
+  }
+
+  /** Whether an index below `end` is that of a request that has not ended. */
+  isOpen(job: number): boolean {
+    return this.balancer[job] !== FREE;
   }
 
   /** Allocates a job. */
@@ -41,30 +64,21 @@ export class Jobs {
 
   /** Frees a job after its request has ended. */
   release(job: number): void {
-    this.balancer[job] = -2;
+    this.balancer[job] = FREE;
     this.#free.push(job);
   }
 
   #grow(): void {
-    const wide = (column: Float64Array): Float64Array<ArrayBuffer> => {
-      const grown = new Float64Array(2 * column.length);
-      grown.set(column);
-      return grown;
-    };
-    const narrow = (column: Int32Array): Int32Array<ArrayBuffer> => {
-      const grown = new Int32Array(2 * column.length);
-      grown.set(column);
-      return grown;
-    };
-    this.arrivedMs = wide(this.arrivedMs);
-    this.sentMs = wide(this.sentMs);
-    this.cost = wide(this.cost);
-    this.expected = wide(this.expected);
-    this.class = narrow(this.class);
-    this.balancer = narrow(this.balancer);
-    this.slot = narrow(this.slot);
-    this.host = narrow(this.host);
-    this.attempts = narrow(this.attempts);
-    this.behind = narrow(this.behind);
+    const size = 2 * this.cost.length;
+    for (const name of TIMES) {
+      const grown = new Float64Array(size);
+      grown.set(this[name]);
+      this[name] = grown;
+    }
+    for (const name of WHOLE) {
+      const grown = new Int32Array(size);
+      grown.set(this[name]);
+      this[name] = grown;
+    }
   }
 }

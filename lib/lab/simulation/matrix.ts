@@ -3,7 +3,7 @@
 
 import type { Algorithm } from '../../model.js';
 import { percentile } from '../statistics.js';
-import { type CpuUse, type Latencies, latenciesOf, type Window } from './measure.js';
+import { type CpuUse, type Latencies, latenciesOf, type StreamCounts, type Window } from './measure.js';
 import { FLOOR, isOmniscient, type RivalName } from './policy-names.js';
 import type { Scenario } from './scenario.js';
 import { runSimulation } from './simulation.js';
@@ -28,6 +28,9 @@ export interface ReportWindow extends Window {
   readonly floorP99: number;
 }
 
+/** Latencies as multiples of the floor's, on the same requests. */
+export type OverFloor = Readonly<Record<'p50' | 'p90' | 'mean' | 'p99' | 'p999', number>>;
+
 /** The result of one run. */
 export interface SimulationRun {
   readonly balancers: number;
@@ -41,9 +44,11 @@ export interface SimulationRun {
   readonly messages: number;
   /** Latencies after the warm-up. */
   readonly ms: Latencies;
-  /** p99 and p99.9 relative to the floor's. */
-  readonly overFloor: { readonly p99: number; readonly p999: number };
+  /** The latencies as multiples of the floor's. */
+  readonly overFloor: OverFloor;
   readonly cpu: CpuUse;
+  /** Long-lived requests, which are in no latency; null without any. */
+  readonly streams: StreamCounts | null;
   readonly windows: readonly ReportWindow[];
   /** Recovery time after an event, in ms: from then on p99 stayed within 1.3 times the floor's; null if it never did, or without events. */
   readonly backAfterMs: number | null;
@@ -130,11 +135,22 @@ function runOne(
     retries,
     messages,
     ms,
-    overFloor: { p99: ms.p99 / (floor?.ms ?? ms).p99, p999: ms.p999 / (floor?.ms ?? ms).p999 },
+    overFloor: overFloorOf(ms, floor?.ms ?? ms),
     cpu: measure.cpu,
+    streams: measure.streams,
     windows,
     backAfterMs: backAfter(windows, scenario.windowMs),
     tail: tailOf(sorted),
+  };
+}
+
+function overFloorOf(ms: Latencies, floor: Latencies): OverFloor {
+  return {
+    p50: ms.p50 / floor.p50,
+    p90: ms.p90 / floor.p90,
+    mean: ms.mean / floor.mean,
+    p99: ms.p99 / floor.p99,
+    p999: ms.p999 / floor.p999,
   };
 }
 

@@ -3,7 +3,7 @@
 
 import { percentile } from '../statistics.js';
 import type { HostMachines } from './host-machines.js';
-import type { Scenario } from './scenario.js';
+import { hostCountOf, type Scenario, type ScenarioEvent } from './scenario.js';
 
 /** Latencies are shown for this long after a lasting event, */
 const WINDOWS_FOR_MS = 10_000;
@@ -29,6 +29,15 @@ export interface CpuUse {
   readonly ratio: number;
 }
 
+/** Streams opened in the measured time. */
+export interface StreamCounts {
+  readonly count: number;
+  /** Most of them on one host, */
+  readonly highest: number;
+  /** and relative to the mean. */
+  readonly ratio: number;
+}
+
 /** Latencies of the requests that arrived within one window, over all events. */
 export interface Window {
   /** Start of the window relative to the event; negative before it. */
@@ -46,11 +55,15 @@ export class Measure {
   readonly #windowsForMs: number;
   #latencies = new Float64Array(1 << 16);
   #count = 0;
+  /** Streams opened, by host. */
+  #streams: Int32Array;
   #startBusyMs: Float64Array | undefined;
-  #startMs = Number.NaN;
+  #startPresentMs: Float64Array | undefined;
   #cpu: CpuUse = { mean: Number.NaN, highest: Number.NaN, ratio: Number.NaN };
 
-  constructor({ warmUpMs, windowMs, events }: Scenario) {
+  constructor(scenario: Scenario) {
+    const { warmUpMs, windowMs, events } = scenario;
+    this.#streams = new Int32Array(hostCountOf(scenario));
     this.#fromMs = warmUpMs;
     this.#windowMs = windowMs;
     this.#events = events.map(({ atMs }) => atMs);
@@ -59,7 +72,7 @@ export class Measure {
     this.#windowsForMs = Math.min(
       WINDOWS_FOR_MS,
       ...gaps.map((gap) => gap - WINDOWS_BEFORE_MS),
-      ...events.map(({ forMs }) => Math.max(forMs, windowMs)),
+      ...events.map((event) => Math.max(undoneAfterMs(event), windowMs)),
     );
     if (windowMs > 0 && events.length > 0) {
       const count = Math.ceil((this.#windowsForMs + WINDOWS_BEFORE_MS) / windowMs);
@@ -79,23 +92,38 @@ export class Measure {
     if (this.#windows.length > 0) this.#recordWindow(arrivedMs, latencyMs);
   }
 
+  /** Records that a request which arrived at `arrivedMs` has become a stream. */
+  onStream(host: number, arrivedMs: number): void {
+    if (arrivedMs >= this.#fromMs) this.#streams[host] = (this.#streams[host] as number) + 1;
+  }
+
   /** Starts measuring after the warm-up. */
   start(machines: HostMachines, nowMs: number): void {
     for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
     this.#startBusyMs = machines.busyMs.slice();
-    this.#startMs = nowMs;
+    this.#startPresentMs = machines.presentMs.slice();
   }
 
   /** Ends the measurement at the last arrival. */
   finish(machines: HostMachines, nowMs: number): void {
     for (let host = 0; host < machines.count; host++) machines.advance(host, nowMs);
-    const before = this.#startBusyMs ?? new Float64Array(machines.count);
-    const use = machines.busyMs.map(
-      (busyMs, host) => (busyMs - (before[host] as number)) / ((nowMs - this.#startMs) * (machines.cores[host] as number)),
-    );
+    const [busy, present] = [this.#startBusyMs, this.#startPresentMs];
+    if (busy === undefined || present === undefined) return;
+    const use: number[] = [];
+    for (const [host, busyMs] of machines.busyMs.entries()) {
+      const coreMs = ((machines.presentMs[host] as number) - (present[host] as number)) * (machines.cores[host] as number);
+      if (coreMs > 0) use.push((busyMs - (busy[host] as number)) / coreMs);
+    }
     const mean = use.reduce((sum, each) => sum + each, 0) / use.length;
     const highest = Math.max(...use);
     this.#cpu = { mean, highest, ratio: highest / mean };
+  }
+
+  /** The streams opened; null without any. */
+  get streams(): StreamCounts | null {
+    const count = this.#streams.reduce((sum, each) => sum + each, 0);
+    const highest = Math.max(...this.#streams);
+    return count === 0 ? null : { count, highest, ratio: (highest * this.#streams.length) / count };
   }
 
   get cpu(): CpuUse {
@@ -123,6 +151,11 @@ export class Measure {
       return;
     }
   }
+}
+
+/** Time after which nothing of an event is left: that of a restart and of new hosts lasts. */
+function undoneAfterMs({ what, forMs }: ScenarioEvent): number {
+  return what === 'hosts-restart' || what === 'hosts-join' || what === 'hosts-leave' ? Number.POSITIVE_INFINITY : forMs;
 }
 
 /** Summarizes sorted latencies. */

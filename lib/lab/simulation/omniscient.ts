@@ -1,34 +1,37 @@
 // The floor: policies that see the current state of all hosts, whatever the balancer.
 // `omniscient` picks the host with the shortest expected delay, least (n + 1) / capacity (Banawan and Zahorjan, INFOCOM
 // 1989); `omniscient-work` also knows the cost of each request, and the work in flight. Ties are broken at random.
+// What counts is what shares the cores at the moment: neither requests that wait nor streams.
 
+import type { TableReader } from '../../table/reader.js';
 import type { Draws } from './draws.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
-import { HOST_UP, type HostMachines } from './host-machines.js';
+import type { TrueState } from './true-state.js';
 
 /** Weight of the work in flight relative to the time of the request itself. */
 const WORK_WEIGHT = 0.3;
 
 /** Picks the least (n + 1) / capacity over all live hosts. */
 export class Omniscient implements Picker {
-  readonly #machines: HostMachines;
+  readonly #state: TrueState;
   readonly #draws: Draws;
   readonly #balancer: FleetBalancer;
 
-  constructor(machines: HostMachines, draws: Draws, balancer: FleetBalancer) {
-    this.#machines = machines;
+  constructor(state: TrueState, draws: Draws, balancer: FleetBalancer) {
+    this.#state = state;
     this.#draws = draws;
     this.#balancer = balancer;
   }
 
-  pick(): number {
-    const { count, cores, lost, speed, inflight, standing } = this.#machines;
+  pick(_: TableReader, nowMs: number): number {
+    const state = this.#state;
+    const { slotOf } = this.#balancer;
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     let equals = 1;
-    for (let host = 0; host < count; host++) {
-      if (standing[host] !== HOST_UP) continue;
-      const score = ((inflight[host] as number) + 1) / (((cores[host] as number) - (lost[host] as number)) * (speed[host] as number));
+    for (let host = 0; host < state.count; host++) {
+      if (!state.isUp(host) || (slotOf[host] as number) < 0) continue;
+      const score = (state.running(host) + 1) / (state.coresLeft(host) * state.speed(host, nowMs));
       if (score < bestScore) {
         bestScore = score;
         best = host;
@@ -37,37 +40,37 @@ export class Omniscient implements Picker {
         best = host;
       }
     }
-    return best < 0 ? -1 : (this.#balancer.slotOf[best] as number);
+    return best < 0 ? -1 : (slotOf[best] as number);
   }
 }
 
 /** Picks the least time for this request, plus a share of the work in flight. */
 export class OmniscientWork implements Picker {
-  readonly #machines: HostMachines;
+  readonly #state: TrueState;
   readonly #draws: Draws;
   readonly #balancer: FleetBalancer;
   readonly #costNow: () => number;
 
   /** @param costNow the true cost of the current request */
-  constructor(machines: HostMachines, draws: Draws, balancer: FleetBalancer, costNow: () => number) {
-    this.#machines = machines;
+  constructor(state: TrueState, draws: Draws, balancer: FleetBalancer, costNow: () => number) {
+    this.#state = state;
     this.#draws = draws;
     this.#balancer = balancer;
     this.#costNow = costNow;
   }
 
-  pick(): number {
-    const { count, cores, lost, speed, inflight, work, standing } = this.#machines;
+  pick(_: TableReader, nowMs: number): number {
+    const state = this.#state;
+    const { slotOf } = this.#balancer;
     const cost = this.#costNow();
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     let equals = 1;
-    for (let host = 0; host < count; host++) {
-      if (standing[host] !== HOST_UP) continue;
-      const left = (cores[host] as number) - (lost[host] as number);
-      const own = speed[host] as number;
-      const score =
-        (cost * Math.max(1, ((inflight[host] as number) + 1) / left)) / own + (WORK_WEIGHT * (work[host] as number)) / (left * own);
+    for (let host = 0; host < state.count; host++) {
+      if (!state.isUp(host) || (slotOf[host] as number) < 0) continue;
+      const left = state.coresLeft(host);
+      const speed = state.speed(host, nowMs);
+      const score = (cost * Math.max(1, (state.running(host) + 1) / left)) / speed + (WORK_WEIGHT * state.work(host)) / (left * speed);
       if (score < bestScore) {
         bestScore = score;
         best = host;
@@ -76,6 +79,6 @@ export class OmniscientWork implements Picker {
         best = host;
       }
     }
-    return best < 0 ? -1 : (this.#balancer.slotOf[best] as number);
+    return best < 0 ? -1 : (slotOf[best] as number);
   }
 }

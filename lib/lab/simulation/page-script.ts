@@ -12,7 +12,7 @@ th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid var(--l
 pre { overflow-x: auto; color: var(--faint); } .u-legend { font-size: 13px; }
 `;
 
-/** Draws the latencies of each policy from the median to p99.99, p99 relative to the floor by number of balancers, and p99 after events. */
+/** Draws the latencies of each policy from the median to p99.99, latencies relative to the floor by number of balancers, and p99 after events. */
 export const PAGE_SCRIPT = String.raw`
 'use strict';
 const { runs } = JSON.parse(document.getElementById('data').textContent);
@@ -22,6 +22,8 @@ const COLOURS = { omniscient: '#8a929c', 'omniscient-work': '#8a929c', 'local-le
 const policies = [...new Set(runs.map((run) => run.policy))];
 const colourOf = (policy) => COLOURS[policy] ?? '#db2777';
 const number = (value) => (value == null ? '–' : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+
+const over = [['p50', 'p50'], ['p90', 'p90'], ['mean', 'mean'], ['p99', 'p99'], ['p999', 'p99.9']];
 
 function heading(text) { const h = document.createElement('h2'); h.textContent = text; plots.append(h); }
 
@@ -44,10 +46,10 @@ const few = (value) => (value < 1 ? Math.round(100 * (1 - 10 ** -value)) + ' %' 
 
 const counts = [...new Set(runs.map((run) => run.balancers))].sort((a, b) => a - b);
 if (counts.length > 1) {
-  heading('p99 over the floor, by the number of balancers');
+  heading('Latencies over the floor, by the number of balancers');
   for (const load of new Set(runs.map((run) => run.load))) {
     const of = (policy, figure) => counts.map((count) => { const run = only(load, count).find((each) => each.policy === policy); return run ? run.overFloor[figure] : null; });
-    for (const [figure, name] of [['p99', 'p99'], ['p999', 'p99.9']]) {
+    for (const [figure, name] of over) {
       plot(name + ' over the floor, load ' + load, counts, policies.map((policy) => ({ policy, ys: of(policy, figure) })),
         { xLabel: 'balancers', yLabel: 'times the floor', isLog: true, x: { distr: 3, log: 2 }, xValues: (_, ticks) => ticks.map((v) => (v == null ? null : String(v))) });
     }
@@ -70,10 +72,10 @@ if (runs.some((run) => run.windows.length > 0)) {
 
 const table = document.createElement('table');
 const row = (cells, kind) => { const tr = document.createElement('tr'); for (const cell of cells) { const td = document.createElement(kind); td.textContent = cell; tr.append(td); } table.append(tr); };
-row(['policy', 'balancers', 'load', 'p50', 'p90', 'p99', 'p99.9', 'mean', 'p99/floor', 'p99.9/floor', 'CPU max/mean', 'errors', 'requests'], 'th');
+row(['policy', 'balancers', 'load', 'p50', 'p90', 'mean', 'p99', 'p99.9', ...over.map(([, name]) => name + '/floor'), 'CPU max/mean', 'errors', 'requests'], 'th');
 for (const run of runs) {
   const { ms, overFloor, cpu } = run;
-  row([run.policy, run.balancers, run.load, ...[ms.p50, ms.p90, ms.p99, ms.p999, ms.mean].map(number), overFloor.p99.toFixed(2), overFloor.p999.toFixed(2), cpu.ratio.toFixed(3), run.errors, run.requests], 'td');
+  row([run.policy, run.balancers, run.load, ...[ms.p50, ms.p90, ms.mean, ms.p99, ms.p999].map(number), ...over.map(([figure]) => number(overFloor[figure])), cpu.ratio.toFixed(3), run.errors, run.requests], 'td');
 }
 document.getElementById('table').append(table);
 `;

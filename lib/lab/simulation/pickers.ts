@@ -11,12 +11,15 @@ import { LocalLeastConnections } from './local-least-connections.js';
 import { Omniscient, OmniscientWork } from './omniscient.js';
 import type { RivalName } from './policy-names.js';
 import { Prequal, ProbeAnswers } from './prequal.js';
+import type { TrueState } from './true-state.js';
 
 /** Options for pickers. */
 export interface PickerOptions {
   readonly name: RivalName | Algorithm;
   readonly seed: number;
   readonly machines: HostMachines;
+  /** What omniscient policies see. */
+  readonly state: TrueState;
   readonly queue: EventQueue;
   readonly balancers: readonly FleetBalancer[];
   /** Draws the delay of a message. */
@@ -33,16 +36,16 @@ export interface Pickers {
 }
 
 /** Creates a picker for each balancer, each with its own random stream. */
-export function createPickers({ name, seed, machines, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
+export function createPickers({ name, seed, machines, state, queue, balancers, delayMs, costNow }: PickerOptions): Pickers {
   const draws = (index: number): Draws => new Draws(seed, 100_000 + index);
   const all = (create: (balancer: FleetBalancer) => Picker): Pickers => ({ pickers: balancers.map(create), answers: null });
   switch (name) {
     case 'omniscient':
-      return all((balancer) => new Omniscient(machines, draws(balancer.index), balancer));
+      return all((balancer) => new Omniscient(state, draws(balancer.index), balancer));
     case 'omniscient-work':
-      return all((balancer) => new OmniscientWork(machines, draws(balancer.index), balancer, costNow));
+      return all((balancer) => new OmniscientWork(state, draws(balancer.index), balancer, costNow));
     case 'local-least-connections':
-      return all(({ index }) => new LocalLeastConnections(draws(index)));
+      return all((balancer) => new LocalLeastConnections(draws(balancer.index), balancer));
     case 'prequal': {
       const answers = new ProbeAnswers(machines);
       return {

@@ -51,7 +51,7 @@ export class ProbeAnswers {
 
   /** Median latency of recent requests that arrived at about the current number in flight; 0 if unknown. */
   latencyOf(host: number): number {
-    const level = Math.min(this.#machines.inflight[host] as number, LEVELS - 1);
+    const level = Math.min(this.#machines.openOn(host), LEVELS - 1);
     for (let away = 0; away < LEVELS; away++) {
       if (level - away >= 0 && (this.#counts[host * LEVELS + level - away] as number) > 0)
         return this.#median(host * LEVELS + level - away);
@@ -135,7 +135,7 @@ export class Prequal implements Picker {
     const usesLeft = whole + (this.#options.draws.uniform() < this.#uses - whole ? 1 : 0);
     queue.schedule(sentMs + delayMs(), this.#onAnswer, 0, {
       host,
-      inflight: machines.inflight[host] as number,
+      inflight: machines.openOn(host),
       latencyMs: answers.latencyOf(host),
       atMs: sentMs,
       usesLeft,

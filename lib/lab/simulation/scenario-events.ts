@@ -2,13 +2,15 @@
 
 import type { EventQueue } from './event-queue.js';
 import { HOST_EMPTY, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP } from './host-machines.js';
-import type { ScenarioEvent } from './scenario.js';
+import type { Restart, ScenarioEvent } from './scenario.js';
 
 /** The effects of events. */
 export interface EventEffects {
   /** Takes this many cores of a host; 0 returns them. */
   readonly takeCores: (host: number, cores: number) => void;
   readonly setStanding: (host: number, standing: number) => void;
+  /** A host that went down is about to come back, and so. */
+  readonly restarted: (host: number, restart: Restart) => void;
   readonly kill: (balancer: number) => void;
   readonly killMaster: () => void;
   readonly loseRedis: (forMs: number) => void;
@@ -21,9 +23,9 @@ export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, 
     const at = (atMs: number, run: () => void): void => {
       if (atMs < Number.POSITIVE_INFINITY) queue.schedule(atMs, run, 0, undefined);
     };
-    const hit = (run: (host: number) => void): void => {
+    const hit = (run: (host: number, i: number) => void): void => {
       if (!('hosts' in event)) return;
-      for (let i = 0; i < event.hosts; i++) run((number + Math.floor((i * hosts) / event.hosts)) % hosts);
+      for (let i = 0; i < event.hosts; i++) run((number + Math.floor((i * hosts) / event.hosts)) % hosts, i);
     };
     const endMs = event.atMs + event.forMs;
     switch (event.what) {
@@ -38,6 +40,19 @@ export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, 
       case 'hosts-answer-wrongly':
         at(event.atMs, () => hit((host) => effects.setStanding(host, event.how === 'empty' ? HOST_EMPTY : HOST_ERRS)));
         at(endMs, () => hit((host) => effects.setStanding(host, HOST_UP)));
+        break;
+      case 'hosts-restart':
+        hit((host, i) => {
+          at(event.atMs + i * event.everyMs, () => effects.setStanding(host, HOST_REFUSES));
+          at(endMs + i * event.everyMs, () => {
+            effects.restarted(host, event);
+            effects.setStanding(host, HOST_UP);
+          });
+        });
+        break;
+      case 'hosts-join':
+      case 'hosts-leave':
+        // The arrivals follow these too: see host-changes.ts.
         break;
       case 'balancers-die':
         // Take the last balancers: the first one is the master.

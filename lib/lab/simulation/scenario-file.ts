@@ -5,24 +5,28 @@ import { SECOND } from '../../clock.js';
 import { MeercatError, messageOf } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { JsonFields } from './json-fields.js';
+import { checkEvents, MAX_BALANCERS, MAX_CORES, MAX_HOSTS, readEvent } from './scenario-file-events.js';
 import { DEFAULT_POLICIES, POLICY_NAMES } from './policy-names.js';
 import {
+  hostCountOf,
   type HostGroup,
   type Messages,
   type Neighbours,
   type RequestClass,
   type Scenario,
-  type ScenarioEvent,
+  type Quantity,
   SPREADS,
+  type SlowClients,
+  type Streams,
 } from './scenario.js';
 import { DEFAULT_SCENARIO, SCENARIOS } from './scenarios.js';
 import { readRegularFile } from '../../read-file.js';
 
-/** The capacity of the product's table. */
-const MAX_HOSTS = 16_384;
-const MAX_BALANCERS = 1024;
-const MAX_CORES = 4096;
 const MAX_REQUESTS = 100_000_000;
+/** One request a second and host of 1 ms on 10 cores. */
+const MIN_LOAD = 0.0001;
+const MAX_BYTES = 1e9;
+const MAX_STREAMS = 1_000_000;
 const NEVER = { never: Number.POSITIVE_INFINITY };
 
 /** Loads the JSON of a built-in scenario by name, or of a file; also returns its name for errors. Throws MEERCAT_BAD_CONFIG. */
@@ -64,8 +68,9 @@ export function readScenario(json: unknown, where: string): Scenario {
     hosts: fields.objects('hosts', hosts, readHosts),
     neighbours: readNeighbours(fields),
     requests: fields.objects('requests', requests, readRequests),
+    slowClients: fields.has('slowClients') ? fields.object('slowClients', readSlowClients) : null,
     balancers: readNumbers(fields, 'balancers', balancers, 1, MAX_BALANCERS, true),
-    loads: readNumbers(fields, 'loads', loads, 0.01, 2, false),
+    loads: readNumbers(fields, 'loads', loads, MIN_LOAD, 2, false),
     warmUpMs: fields.time('warmUp', 10 * SECOND, 0),
     durationMs: fields.time('duration', 60 * SECOND, 1),
     requestCount: fields.has('requestCount') ? fields.integer('requestCount', null, 1, MAX_REQUESTS) : null,
@@ -81,22 +86,13 @@ export function readScenario(json: unknown, where: string): Scenario {
     }),
   };
   fields.end();
-  check(scenario, fields);
-  return scenario;
-}
-
-function check(scenario: Scenario, fields: JsonFields): void {
-  const count = scenario.hosts.reduce((sum, group) => sum + group.count, 0);
+  const count = hostCountOf(scenario);
   if (count > MAX_HOSTS) fields.refuse('hosts', `at most ${MAX_HOSTS} hosts in all`);
   if (!(scenario.requests.reduce((sum, { share }) => sum + share, 0) > 0)) fields.refuse('requests', 'at least one with a share above 0');
-  for (const event of scenario.events) {
-    if ('hosts' in event && event.hosts > count) fields.refuse('events', `no event may be of more than the ${count} hosts that there are`);
-    if ((event.what === 'hosts-die' || event.what === 'hosts-answer-wrongly') && event.hosts === count)
-      fields.refuse('events', 'one host at least must be well');
-    const fewest = Math.min(...scenario.balancers);
-    const dying = event.what === 'balancers-die' ? event.balancers : event.what === 'master-dies' ? 1 : 0;
-    if (dying >= fewest) fields.refuse('events', `one balancer at least must live, and "balancers" has ${fewest}`);
-  }
+  if (scenario.requests.some(({ stream }) => stream !== null && stream.onHosts > count))
+    fields.refuse('requests', `no streams may be on more than the ${count} hosts that there are`);
+  checkEvents(scenario, fields);
+  return scenario;
 }
 
 function readHosts(fields: JsonFields): HostGroup {
@@ -126,6 +122,28 @@ function readRequests(fields: JsonFields): RequestClass {
     costMs: fields.time('cost', null, 1),
     spread: fields.choice('spread', 'fixed', SPREADS),
     sigma: fields.number('sigma', 1, 0, 3),
+    wait: fields.has('wait') ? fields.object('wait', (wait) => readQuantity(wait, wait.time('mean', null, 1), 'exponential')) : null,
+    body: fields.object('body', (body) => readQuantity(body, body.number('bytes', 1000, 0, MAX_BYTES), 'fixed')),
+    stream: fields.has('stream') ? fields.object('stream', readStreams) : null,
+  };
+}
+
+function readQuantity(fields: JsonFields, mean: number, spread: Quantity['spread']): Quantity {
+  return { mean, spread: fields.choice('spread', spread, SPREADS), sigma: fields.number('sigma', 1, 0, 3) };
+}
+
+function readStreams(fields: JsonFields): Streams {
+  return {
+    meanMs: fields.time('mean', null, 1),
+    atStart: fields.integer('atStart', 0, 0, MAX_STREAMS),
+    onHosts: fields.integer('onHosts', 1, 1, MAX_HOSTS),
+  };
+}
+
+function readSlowClients(fields: JsonFields): SlowClients {
+  return {
+    share: fields.number('share', null, 0, 1),
+    bytesPerSecond: fields.number('bytesPerSecond', null, 1, MAX_BYTES),
   };
 }
 
@@ -151,39 +169,4 @@ function readNumbers(fields: JsonFields, name: string, fallback: readonly number
     }
     return value;
   });
-}
-
-const EVENTS = ['neighbours', 'hosts-die', 'hosts-answer-wrongly', 'balancers-die', 'master-dies', 'redis-away'] as const;
-
-function readEvent(fields: JsonFields): ScenarioEvent {
-  const atMs = fields.time('at', null, 0);
-  const what = fields.choice('what', null, EVENTS);
-  const forMs = fields.time('for', Number.POSITIVE_INFINITY, 1, { ever: Number.POSITIVE_INFINITY });
-  switch (what) {
-    case 'neighbours':
-      return { atMs, forMs, what, hosts: fields.integer('hosts', null, 1, MAX_HOSTS), cores: fields.number('cores', null, 0, MAX_CORES) };
-    case 'hosts-die':
-      return {
-        atMs,
-        forMs,
-        what,
-        hosts: fields.integer('hosts', null, 1, MAX_HOSTS),
-        how: fields.choice('how', 'refused', ['refused', 'silent'] as const),
-      };
-    case 'hosts-answer-wrongly':
-      return {
-        atMs,
-        forMs,
-        what,
-        hosts: fields.integer('hosts', null, 1, MAX_HOSTS),
-        how: fields.choice('how', 'empty', ['empty', 'error'] as const),
-      };
-    case 'balancers-die':
-      return { atMs, forMs, what, balancers: fields.integer('balancers', 1, 1, MAX_BALANCERS) };
-    case 'master-dies':
-      return { atMs, forMs, what };
-    case 'redis-away':
-      if (forMs === Number.POSITIVE_INFINITY) fields.refuse('for', 'how long it is away, such as "5s"');
-      return { atMs, forMs, what };
-  }
 }

@@ -21,11 +21,36 @@ export interface Neighbours {
   readonly everyMs: number;
 }
 
-/** Distributions of a class's costs. */
+/** Distributions around a mean. */
 export const SPREADS = ['fixed', 'exponential', 'lognormal'] as const;
 
 /** One of `SPREADS`. */
 export type Spread = (typeof SPREADS)[number];
+
+/** A quantity that varies from request to request. */
+export interface Quantity {
+  /** In ms or bytes, as its field says. */
+  readonly mean: number;
+  readonly spread: Spread;
+  /** For `lognormal`: the standard deviation of the logarithm. */
+  readonly sigma: number;
+}
+
+/** Requests that stay open after their work, such as event streams and WebSockets; they use no CPU meanwhile. */
+export interface Streams {
+  /** Mean time for which one is open (exponential). */
+  readonly meanMs: number;
+  /** Number of them that are open at the start, all on the first `onHosts` hosts. */
+  readonly atStart: number;
+  readonly onHosts: number;
+}
+
+/** Clients that read slowly: the balancer holds the answer for them, and the host has ended its work. */
+export interface SlowClients {
+  /** Share (0..1) of requests that come from such clients. */
+  readonly share: number;
+  readonly bytesPerSecond: number;
+}
 
 /** A class of similar requests. */
 export interface RequestClass {
@@ -38,6 +63,12 @@ export interface RequestClass {
   readonly spread: Spread;
   /** For `lognormal`: the standard deviation of the logarithm. */
   readonly sigma: number;
+  /** Time in ms between the first and the second half of its work, in which it uses no core: for a database, say; null: none. */
+  readonly wait: Quantity | null;
+  /** Size of the answer's body, in bytes: what slow clients take time for. */
+  readonly body: Quantity;
+  /** Null: a request that ends when its work is done. */
+  readonly stream: Streams | null;
 }
 
 /** Delay and loss of messages. */
@@ -52,6 +83,16 @@ export interface Messages {
   readonly tableDelayMs: number;
 }
 
+/** How a host comes back from a restart. */
+export interface Restart {
+  /** Its requests cost this many times as much at first: its caches are cold. */
+  readonly coldCost: number;
+  /** The excess decays exponentially with this time constant. */
+  readonly warmMs: number;
+  /** Its speed is multiplied by this: a new version. */
+  readonly speed: number;
+}
+
 /** The effect of an event. */
 export type ScenarioChange =
   /** Neighbours take this number of cores of this number of hosts, spread evenly. */
@@ -60,6 +101,12 @@ export type ScenarioChange =
   | { readonly what: 'hosts-die'; readonly hosts: number; readonly how: 'refused' | 'silent' }
   /** Hosts answer at once without doing the work: an empty body, or a 500. */
   | { readonly what: 'hosts-answer-wrongly'; readonly hosts: number; readonly how: 'empty' | 'error' }
+  /** Hosts go down for `forMs` and come back: one every `everyMs`, or all at once (0). */
+  | ({ readonly what: 'hosts-restart'; readonly hosts: number; readonly everyMs: number } & Restart)
+  /** The last hosts of the list appear, one every `everyMs`, and disappear again after `forMs`; before, they do not exist. */
+  | { readonly what: 'hosts-join'; readonly hosts: number; readonly everyMs: number }
+  /** The last hosts of the list disappear, one every `everyMs`, and appear again after `forMs`. */
+  | { readonly what: 'hosts-leave'; readonly hosts: number; readonly everyMs: number }
   | { readonly what: 'balancers-die'; readonly balancers: number }
   | { readonly what: 'master-dies' }
   | { readonly what: 'redis-away' };
@@ -75,9 +122,10 @@ export interface Scenario {
   readonly hosts: readonly HostGroup[];
   readonly neighbours: Neighbours | null;
   readonly requests: readonly RequestClass[];
+  readonly slowClients: SlowClients | null;
   /** Numbers of balancers, each simulated in turn. */
   readonly balancers: readonly number[];
-  /** Loads as shares of the hosts' mean capacity, each simulated in turn. */
+  /** Loads as shares of the mean CPU of the hosts that exist at the time, at their first speed; each simulated in turn. */
   readonly loads: readonly number[];
   /** Simulated time before measuring starts. */
   readonly warmUpMs: number;
@@ -105,9 +153,14 @@ export function meanCostOf({ requests }: Scenario): number {
 }
 
 /** Mean capacity of all hosts, in ms of work per ms. */
-export function meanCapacityOf({ hosts, neighbours }: Scenario): number {
+export function meanCapacityOf(scenario: Scenario): number {
+  return scenario.hosts.reduce((sum, group) => sum + group.count * hostCapacityOf(group, scenario), 0);
+}
+
+/** Mean capacity of one host of a group, in ms of work per ms. */
+export function hostCapacityOf({ cores, speed }: HostGroup, { neighbours }: Scenario): number {
   const lost = neighbours === null ? 0 : neighbours.share * ((neighbours.cores[0] + neighbours.cores[1]) / 2);
-  return hosts.reduce((sum, { count, cores, speed }) => sum + count * speed * (cores - Math.min(cores, lost)), 0);
+  return speed * (cores - Math.min(cores, lost));
 }
 
 /** Number of hosts. */

@@ -29,6 +29,13 @@ const FAILING = { ...FIXED_AGE, balancers: [8], loads: [0.7], duration: '30s', w
 /** Ten load steps, each undone after 4 s: their windows are merged, so that each has enough requests. */
 const STEPS = Array.from({ length: 10 }, (_, step) => ({ at: `${12 + 8 * step}s`, what: 'neighbours', hosts: 10, cores: 3, for: '4s' }));
 
+/** The requests of a web application: each has a CPU part and waits for its database, and most pages are small. */
+const WEB_REQUESTS = [
+  { request: 'GET /page', share: 80, cost: '5ms', wait: { mean: '20ms' }, body: { bytes: 20_000, spread: 'lognormal', sigma: 1.5 } },
+  { request: 'GET /search', share: 15, cost: '20ms', wait: { mean: '100ms' }, body: { bytes: 20_000, spread: 'lognormal', sigma: 1.5 } },
+  { request: 'POST /report', share: 5, cost: '200ms', wait: { mean: '300ms' }, body: { bytes: 300_000, spread: 'lognormal', sigma: 1.5 } },
+];
+
 /** All of them. */
 export const SCENARIOS: readonly ScenarioJson[] = [
   DEFAULT_SCENARIO,
@@ -76,6 +83,84 @@ export const SCENARIOS: readonly ScenarioJson[] = [
     neighbours: null,
     balancers: [2, 8, 32],
     loads: [0.5, 0.8],
+  },
+  {
+    name: 'waiting',
+    about: 'requests that wait for a database between the halves of their work, as web applications do',
+    ...FIXED_AGE,
+    requests: WEB_REQUESTS,
+  },
+  {
+    name: 'slow-clients',
+    about: 'one client of ten reads its answer at 50 kB a second: the balancer holds it, the host is done',
+    ...FIXED_AGE,
+    requests: WEB_REQUESTS,
+    slowClients: { share: 0.1, bytesPerSecond: 50_000 },
+  },
+  {
+    name: 'heavy-tailed',
+    about: 'as default, with lognormal costs of sigma 1.5: some requests cost a hundred times as much as others of their class',
+    ...FIXED_AGE,
+    requests: DEFAULT_SCENARIO.requests.map((each) => ({ ...each, spread: 'lognormal', sigma: 1.5 })),
+  },
+  {
+    name: 'streams',
+    about: '4,000 streams, such as idle WebSockets, are open at the start, all on 5 of 50 hosts, and new ones come, beside short requests',
+    ...FIXED_AGE,
+    requests: [
+      ...DEFAULT_SCENARIO.requests,
+      { request: 'GET /events', share: 1, cost: '1ms', stream: { mean: '60s', atStart: 4000, onHosts: 5 } },
+    ],
+  },
+  {
+    name: 'restarts',
+    about: 'ten hosts restart at once, and their requests cost three times as much at first: their caches are cold',
+    ...FAILING,
+    loads: [0.5, 0.7],
+    events: [{ at: '20s', what: 'hosts-restart', hosts: 10, for: '2s', coldCost: 3, warm: '5s' }],
+  },
+  {
+    name: 'deploy',
+    about: 'a rolling deploy of a version that is twice as fast: one host after the other is down for a second',
+    ...FAILING,
+    window: '0ms',
+    duration: '60s',
+    events: [{ at: '10s', what: 'hosts-restart', hosts: 50, every: '1200ms', for: '1s', speed: 2 }],
+  },
+  {
+    name: 'fast-hosts',
+    about: 'one host is three times as fast as the other thirty, one ten times',
+    hosts: [{ count: 30 }, { count: 1, speed: 3 }, { count: 1, speed: 10 }],
+    balancers: [2, 8, 32],
+    loads: [0.7, 0.9],
+  },
+  {
+    name: 'autoscaling',
+    about: 'a fleet of 10 hosts grows to 40 and shrinks again, as its traffic does',
+    hosts: [{ count: 40 }],
+    neighbours: DEFAULT_SCENARIO.neighbours,
+    balancers: [2, 8],
+    loads: [0.5],
+    duration: '110s',
+    events: [{ at: '15s', what: 'hosts-join', hosts: 30, every: '1s', for: '60s' }],
+  },
+  {
+    name: 'low-traffic',
+    about: 'one request a second and host',
+    hosts: [{ count: 15 }, { count: 5, speed: 0.6 }],
+    neighbours: DEFAULT_SCENARIO.neighbours,
+    balancers: [2, 8],
+    // Twenty requests of 17 ms a second, for 20 hosts that do 3,060 ms of work a second on average.
+    loads: [0.00556],
+    duration: '600s',
+  },
+  {
+    name: 'small-fleet',
+    about: 'three hosts and two balancers, the commonest fleet',
+    hosts: [{ count: 3 }],
+    neighbours: DEFAULT_SCENARIO.neighbours,
+    balancers: [2],
+    loads: [0.3, 0.7, 0.9],
   },
   {
     name: 'master-dies',

@@ -5,6 +5,15 @@ import { rounded } from '../statistics.js';
 import type { SimulationRun } from './matrix.js';
 import { hostCountOf, type Scenario } from './scenario.js';
 
+/** The columns relative to the floor, in their order. */
+const OVER_FLOOR = [
+  ['p50', 'p50'],
+  ['p90', 'p90'],
+  ['mean', 'mean'],
+  ['p99', 'p99'],
+  ['p999', 'p99.9'],
+] as const;
+
 /** The report. */
 export interface SimulateReport {
   readonly scenario: Scenario;
@@ -21,6 +30,7 @@ export interface SimulateReport {
 
 /** The table, with a short heading. */
 export function formatSimulation({ scenario, seed, seconds, runs, missing }: SimulateReport): string {
+  const hasStreams = runs.some(({ streams }) => streams !== null);
   const hasWindows = runs.some(({ windows }) => windows.length > 0);
   const heading = [
     'policy',
@@ -28,30 +38,30 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
     'load',
     'p50',
     'p90',
+    'mean',
     'p99',
     'p99.9',
-    'mean',
-    'p99/floor',
-    'p99.9/floor',
+    ...OVER_FLOOR.map(([, name]) => `${name}/floor`),
     'cpu max/mean',
+    ...(hasStreams ? ['streams max/mean'] : []),
     'errors',
     'requests',
     ...(hasWindows ? ['back after'] : []),
   ];
   const rows: Rows = [
     heading,
-    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, errors, requests, backAfterMs }) => [
+    ...runs.map(({ policy, balancers, load, ms, overFloor, cpu, streams, errors, requests, backAfterMs }) => [
       policy,
       balancers,
-      load,
+      load < 0.1 ? String(load) : load,
       figure(ms.p50),
       figure(ms.p90),
+      figure(ms.mean),
       figure(ms.p99),
       figure(ms.p999),
-      figure(ms.mean),
-      figure(overFloor.p99, 2),
-      figure(overFloor.p999, 2),
+      ...OVER_FLOOR.map(([field]) => figure(overFloor[field], 2)),
       figure(cpu.ratio, 3),
+      ...(hasStreams ? [figure(streams?.ratio ?? Number.NaN, 2)] : []),
       errors,
       requests,
       ...(hasWindows ? [backAfterMs === null ? 'never' : `${backAfterMs} ms`] : []),

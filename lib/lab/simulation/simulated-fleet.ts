@@ -10,7 +10,7 @@ import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import { FleetBalancer, hostIndexOf, hostNameOf, UPKEEP_MS } from './fleet-balancer.js';
 import { FleetMaster } from './fleet-master.js';
-import { HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
+import { HOST_ABSENT, HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
 import type { Scenario } from './scenario.js';
 
@@ -88,8 +88,9 @@ export class SimulatedFleet {
         }),
     );
     this.#becomeMaster(0);
-    // The fleet has been running for a while: every balancer knows every host.
-    if (hasAgents) for (let host = 0; host < machines.count; host++) this.#master?.onReport(this.agents.reportOf(host));
+    // The fleet has been running for a while: every balancer knows every host that exists.
+    for (let host = 0; host < machines.count; host++)
+      if (hasAgents && machines.standing[host] !== HOST_ABSENT) this.#master?.onReport(this.agents.reportOf(host));
     this.#master?.flush();
     if (this.#snapshot !== null) for (const balancer of this.balancers) balancer.takeTable(this.#snapshot, true, clock());
   }

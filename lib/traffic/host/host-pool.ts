@@ -2,7 +2,6 @@
 // that this balancer has seen. Maintains the thread's own columns of the shared table.
 
 import { messageOf } from '../../errors.js';
-import { EarlyAnswers } from '../../learning/early-answers.js';
 import {
   AVOID_BRIEFLY_MS,
   AVOID_MS,
@@ -16,7 +15,7 @@ import {
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { HEADER } from '../../table/layout.js';
-import { beginRequest, clearRequests, endRequest, recordReportedCost } from '../../table/own-requests.js';
+import { beginRequest, clearRequests, endRequest, recordReportedCost, recordServed } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
@@ -36,14 +35,12 @@ export class HostPool {
   readonly #hosts: (Host | undefined)[] = [];
   /** The same hosts, in order of arrival. */
   readonly #inOrder = new Set<Host>();
-  readonly #early: EarlyAnswers;
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
   #turn = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#early = new EarlyAnswers(options.columns, options.count);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
 
@@ -107,11 +104,6 @@ export class HostPool {
     host.closeIdle();
   }
 
-  /** A class id is reassigned to another class. */
-  forgetClass(id: number): void {
-    this.#early.forgetClass(id);
-  }
-
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
@@ -150,7 +142,6 @@ export class HostPool {
   begin(host: Host, attempt: InFlight): void {
     const { columns } = this.#options;
     const { header } = columns;
-    this.#early.letGo(attempt.startedAtMs);
     beginRequest(columns, host.slot, attempt.cost, attempt.startedAtMs);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
@@ -183,7 +174,7 @@ export class HostPool {
     if (status >= 500 || status === 101) return;
     const { classId } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
-    this.#early.record(host, classId, expectedCost(columns, classId), attempt.bodyBytes, attempt.startedAtMs, nowMs);
+    recordServed(columns, slot, classId, expectedCost(columns, classId), nowMs - attempt.startedAtMs);
     if (attempt.saidCpuMs >= 0) recordReportedCost(columns, classId, attempt.saidCpuMs);
   }
 
@@ -250,8 +241,6 @@ export class HostPool {
   #upkeep(): void {
     const { columns, clock } = this.#options;
     const nowMs = clock();
-    this.#early.letGo(nowMs);
-    this.#early.turn(nowMs);
     for (const host of this.#hosts) {
       if (host === undefined) continue;
       const share = columns.failing[host.slot] as number;

@@ -4,7 +4,7 @@
 import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
 import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
 import type { FailureLog } from './failure-log.js';
-import { trustAt } from '../../routing/adaptive.js';
+import { keptOf } from '../../routing/adaptive.js';
 
 /** Number of requests that a balancer remembers. */
 export const KEPT_REQUESTS = 4096;
@@ -61,6 +61,7 @@ export class PickLog implements PickTrace {
   readonly #pickOf: Float64Array;
   readonly #pickAtMs: Float64Array;
   readonly #loadsAgeMs: Float64Array;
+  readonly #trust: Float64Array;
   readonly #assumedCapacity: Float64Array;
   readonly #assumedSpeed: Float64Array;
   readonly #firstLook: Float64Array;
@@ -95,6 +96,7 @@ export class PickLog implements PickTrace {
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
     this.#loadsAgeMs = new Float64Array(picks);
+    this.#trust = new Float64Array(picks);
     this.#assumedCapacity = new Float64Array(picks);
     this.#assumedSpeed = new Float64Array(picks);
     this.#firstLook = new Float64Array(picks);
@@ -138,6 +140,7 @@ export class PickLog implements PickTrace {
     this.#panic[at] = this.#isPanic() ? 1 : 0;
     this.#excluded[at] = excluded;
     this.#loadsAgeMs[at] = nowMs - (view.fleet[FLEET.loadsAt] as number);
+    this.#trust[at] = keptOf(view, nowMs);
     this.#assumedCapacity[at] = view.fleet[FLEET.neutralCapacity] as number;
     this.#assumedSpeed[at] = view.fleet[FLEET.neutralSpeed] as number;
     this.#firstLook[at] = this.#looks;
@@ -154,7 +157,7 @@ export class PickLog implements PickTrace {
     const figures = this.#figures;
     const first = at * FIGURES;
     figures[first + FIGURE.score] = score;
-    figures[first + FIGURE.inflight] = (view.inflight[slot] as number) + (view.phantomInflight[slot] as number);
+    figures[first + FIGURE.inflight] = view.inflight[slot] as number;
     figures[first + FIGURE.work] = view.work[slot] as number;
     figures[first + FIGURE.othersInflight] = view.othersInflight[slot] as number;
     figures[first + FIGURE.othersWork] = view.othersWork[slot] as number;
@@ -229,7 +232,7 @@ export class PickLog implements PickTrace {
       isPanic: this.#panic[at] === 1,
       excluded: named(this.#excluded[at] as number),
       loadsAgeMs: known(loadsAgeMs),
-      trust: hundredths(trustAt(loadsAgeMs)),
+      trust: hundredths(this.#trust[at] as number),
       assumedCapacity: known(this.#assumedCapacity[at] as number) ?? 1,
       assumedSpeed: known(this.#assumedSpeed[at] as number) ?? 1,
       looked: ordered.slice(0, MAX_LOOKS_TOLD),

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { Departures } from '../../../lib/lab/simulation/departures.js';
 import { Draws } from '../../../lib/lab/simulation/draws.js';
 import { EventQueue } from '../../../lib/lab/simulation/event-queue.js';
-import { MinHeap } from '../../../lib/learning/min-heap.js';
+import { MinHeap } from '../../../lib/lab/simulation/min-heap.js';
 import { Jobs } from '../../../lib/lab/simulation/jobs.js';
 
 const test = suite('engine');

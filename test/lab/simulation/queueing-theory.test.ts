@@ -1,6 +1,8 @@
 // Processor sharing against exact results: small schedules by hand, and the means of M/M/1-PS,
 // M/G/1-PS (both E[S] / (1 - load), whatever the spread; Kleinrock, "Queueing Systems" vol. 2, section 4.4) and
-// M/M/k, whose number in the system is that of k cores shared among exponential requests.
+// M/M/k, whose number in the system is that of k cores shared among exponential requests. Waits between the halves of the
+// work add their mean, whatever their spread, and nothing else: the network is of product form (Baskett, Chandy, Muntz and
+// Palacios, 1975).
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -84,6 +86,8 @@ interface Case {
   readonly cores: number;
   readonly spread: string;
   readonly load: number;
+  /** Of a mean of 40 ms, exponential or lognormal. */
+  readonly waitSpread?: string;
   readonly expectedMs: number;
   readonly tolerance: number;
 }
@@ -105,16 +109,42 @@ const CASES: readonly Case[] = [
   { what: 'M/M/1-PS', cores: 1, spread: 'exponential', load: 0.7, expectedMs: 10 / 0.3, tolerance: 0.05 },
   { what: 'M/D/1-PS', cores: 1, spread: 'fixed', load: 0.7, expectedMs: 10 / 0.3, tolerance: 0.04 },
   { what: 'M/G/1-PS, lognormal', cores: 1, spread: 'lognormal', load: 0.5, expectedMs: 10 / 0.5, tolerance: 0.04 },
+  {
+    what: 'M/M/1-PS with M/G/∞ waits, lognormal',
+    cores: 1,
+    spread: 'exponential',
+    load: 0.7,
+    waitSpread: 'lognormal',
+    expectedMs: 10 / 0.3 + 40,
+    tolerance: 0.04,
+  },
+  {
+    what: 'M/G/1-PS, lognormal, with waits',
+    cores: 1,
+    spread: 'lognormal',
+    load: 0.5,
+    waitSpread: 'exponential',
+    expectedMs: 10 / 0.5 + 40,
+    tolerance: 0.03,
+  },
   { what: 'M/M/4', cores: 4, spread: 'exponential', load: 0.8, expectedMs: erlang(4, 0.8), tolerance: 0.04 },
 ];
 
-for (const { what, cores, spread, load, expectedMs, tolerance } of CASES) {
+for (const { what, cores, spread, load, waitSpread, expectedMs, tolerance } of CASES) {
   test(`the mean response of ${what} at ${load} is within ${tolerance * 100} % of ${expectedMs.toFixed(1)} ms`, () => {
     const scenario = readScenario(
       {
         name: what,
         hosts: [{ count: 1, cores }],
-        requests: [{ request: 'GET /', cost: '10ms', spread, sigma: 1 }],
+        requests: [
+          {
+            request: 'GET /',
+            cost: '10ms',
+            spread,
+            sigma: 1,
+            ...(waitSpread !== undefined && { wait: { mean: '40ms', spread: waitSpread } }),
+          },
+        ],
         reports: 'never',
         exchange: 'never',
         warmUp: '10s',

@@ -54,6 +54,44 @@ test('a file is read, and absent fields are as in default', async () => {
   });
 });
 
+test('the fields of the wider world are read, and absent ones leave it out', () => {
+  const [plain, rich] = readScenario(
+    {
+      requests: [
+        { request: 'GET /a', cost: '5ms' },
+        {
+          request: 'GET /b',
+          cost: '5ms',
+          wait: { mean: '30ms' },
+          body: { bytes: 5000, spread: 'lognormal', sigma: 2 },
+          stream: { mean: '60s', atStart: 9, onHosts: 2 },
+        },
+      ],
+    },
+    'x',
+  ).requests;
+  assert.equal([plain?.wait, plain?.body, plain?.stream], [null, { mean: 1000, spread: 'fixed', sigma: 1 }, null]);
+  assert.equal(rich?.wait, { mean: 30, spread: 'exponential', sigma: 1 });
+  assert.equal(rich?.body, { mean: 5000, spread: 'lognormal', sigma: 2 });
+  assert.equal(rich?.stream, { meanMs: 60_000, atStart: 9, onHosts: 2 });
+  const { slowClients, events } = readScenario(
+    {
+      slowClients: { share: 0.1, bytesPerSecond: 50_000 },
+      events: [
+        // One host after the other: all of them may.
+        { at: '1s', what: 'hosts-restart', hosts: 50, every: '2s', for: '2s', speed: 2 },
+        { at: '1s', what: 'hosts-join', hosts: 49, every: '1s', for: '5s' },
+      ],
+    },
+    'x',
+  );
+  assert.equal(slowClients, { share: 0.1, bytesPerSecond: 50_000 });
+  assert.equal(events, [
+    { atMs: 1000, forMs: 2000, what: 'hosts-restart', hosts: 50, everyMs: 2000, coldCost: 1, warmMs: 10_000, speed: 2 },
+    { atMs: 1000, forMs: 5000, what: 'hosts-join', hosts: 49, everyMs: 1000 },
+  ]);
+});
+
 const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
   [[], /^scenario x: an object, not \[\]$/],
   [{ hosts: [] }, /^scenario x: hosts: a list that is not empty, not \[\]$/],
@@ -67,7 +105,7 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
     /^scenario x: requests\[0\]\.spread: one of fixed, exponential, lognormal, not "wide"$/,
   ],
   [{ balancers: [1.5] }, /^scenario x: balancers: a list of whole numbers from 1 to 1024, not \[1\.5\]$/],
-  [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.01 to 2/],
+  [{ loads: [0.7, 3] }, /^scenario x: loads: a list of numbers from 0\.0001 to 2/],
   [{ exchange: 'often' }, /^scenario x: exchange: .*or "never", or "product"$/],
   [{ policies: ['best'] }, /^scenario x: policies: a list of omniscient, .*not \["best"\]$/],
   [{ events: [{ at: '1s', what: 'flood' }] }, /^scenario x: events\[0\]\.what: one of neighbours, hosts-die/],
@@ -80,6 +118,41 @@ const WRONG: readonly (readonly [json: unknown, message: RegExp])[] = [
   [
     { balancers: [1], events: [{ at: '1s', what: 'master-dies' }] },
     /^scenario x: events: one balancer at least must live, and "balancers" has 1/,
+  ],
+  [{ requests: [{ request: 'GET /', cost: '5ms', wait: {} }] }, /^scenario x: requests\[0\]\.wait\.mean: a time such as "500ms"/],
+  [{ requests: [{ request: 'GET /', cost: '5ms', body: { size: 5 } }] }, /^scenario x: requests\[0\]\.body\.size: not a field/],
+  [
+    { requests: [{ request: 'GET /', cost: '5ms', stream: { mean: '5s', atStart: 1.5 } }] },
+    /^scenario x: requests\[0\]\.stream\.atStart: a whole number from 0 to 1000000, not 1\.5$/,
+  ],
+  [
+    { hosts: [{ count: 2 }], requests: [{ request: 'GET /', cost: '5ms', stream: { mean: '5s', atStart: 1, onHosts: 3 } }] },
+    /^scenario x: requests: no streams may be on more than the 2 hosts that there are/,
+  ],
+  [{ slowClients: { share: 0.1 } }, /^scenario x: slowClients\.bytesPerSecond: a number from 1 to 1000000000, not undefined$/],
+  [{ slowClients: { share: 2, bytesPerSecond: 5 } }, /^scenario x: slowClients\.share: a number from 0 to 1, not 2$/],
+  [{ events: [{ at: '1s', what: 'hosts-restart', hosts: 1 }] }, /^scenario x: events\[0\]\.for: how long each host is down/],
+  [
+    { events: [{ at: '1s', what: 'hosts-restart', hosts: 1, for: '1s', coldCost: 0.5 }] },
+    /^scenario x: events\[0\]\.coldCost: a number from 1 to 1000, not 0\.5$/,
+  ],
+  [
+    { hosts: [{ count: 2 }], events: [{ at: '1s', what: 'hosts-restart', hosts: 2, every: '1s', for: '1500ms' }] },
+    /^scenario x: events: one host at least must be well/,
+  ],
+  [
+    {
+      hosts: [{ count: 4 }],
+      events: [
+        { at: '1s', what: 'hosts-join', hosts: 2 },
+        { at: '1s', what: 'hosts-leave', hosts: 2 },
+      ],
+    },
+    /^scenario x: events: one host at least must be there all the time, and there are 4/,
+  ],
+  [
+    { reports: 'never', events: [{ at: '1s', what: 'hosts-join', hosts: 1 }] },
+    /^scenario x: reports: hosts join and leave by their reports/,
   ],
   [{ load: 0.7 }, /^scenario x: load: not a field; there are name, about, hosts/],
 ];

@@ -15,6 +15,9 @@ const test = suite('simulate');
 const TINY = { name: 'tiny', hosts: [{ count: 10 }], warmUp: '200ms', duration: '2500ms', neighbours: null };
 const OVERRIDES = { balancers: [1, 3], loads: [0.6], policies: ['local-least-connections', 'adaptive'] };
 
+const FIGURES = ['p50', 'p90', 'mean', 'p99', 'p999'] as const;
+type Figures = Readonly<Record<(typeof FIGURES)[number], number>>;
+
 interface Json {
   readonly simulate: string;
   readonly seed: number;
@@ -24,8 +27,8 @@ interface Json {
     readonly policy: string;
     readonly balancers: number;
     readonly requests: number;
-    readonly ms: { readonly p99: number };
-    readonly overFloor: { readonly p99: number };
+    readonly ms: Figures;
+    readonly overFloor: Figures;
   }[];
 }
 
@@ -68,7 +71,12 @@ test('the table has a row per run, the floor first; the JSON is reproducible; th
     const [a, b] = [readFileSync(file('a.json'), 'utf8'), second.stdout].map((text) => JSON.parse(text) as Json) as [Json, Json];
     assert.equal(a.runs, b.runs);
     assert.is(a.simulate, 'tiny');
-    assert.equal(a.runs.map(({ overFloor }) => overFloor.p99)[0], 1);
+    assert.equal(a.runs[0]?.overFloor, { p50: 1, p90: 1, mean: 1, p99: 1, p999: 1 });
+    for (const { policy, ms, overFloor } of a.runs.slice(0, 3)) {
+      const floor = a.runs[0]?.ms as Figures;
+      for (const each of FIGURES) assert.ok(Math.abs(overFloor[each] - ms[each] / floor[each]) < 1e-5, `${policy} ${each}`);
+    }
+    assert.match(first.stdout, / p50\/floor +p90\/floor +mean\/floor +p99\/floor +p99\.9\/floor /);
     assert.ok(a.runs.every(({ requests, ms }) => requests > 3000 && ms.p99 >= 5));
 
     const page = readFileSync(file('a.html'), 'utf8');
@@ -107,7 +115,7 @@ test('a printed scenario can be edited and simulated', async () => {
 test('invalid arguments are rejected with exit code 2 before simulating, naming the flag or field', async () => {
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [['nope'], /scenario: one of default, /],
-    [['--load', '0.7,x'], /--load: shares from 0\.01 to 2/],
+    [['--load', '0.7,x'], /--load: shares from 0\.0001 to 2/],
     [['--balancers', '0'], /--balancers: a whole number from 1 to 1024/],
     [['--policies', 'best'], /--policies: names from omniscient, /],
     [['--exchange', 'often'], /--exchange: /],
@@ -224,7 +232,10 @@ test('a load above what the hosts can do is simulated, and a percentage is refus
   for (const load of ['150', '70%']) {
     const refused = await refusedHere(['simulate', '--load', load]);
     assert.is(refused.code, 2);
-    assert.match(refused.stderr, /--load: shares from 0\.01 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/);
+    assert.match(
+      refused.stderr,
+      /--load: shares from 0\.0001 to 2 of what the hosts can do \(0\.7 is 70 %, above 1 is more than they can\)/,
+    );
   }
 });
 

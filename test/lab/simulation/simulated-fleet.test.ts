@@ -4,7 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EventQueue } from '../../../lib/lab/simulation/event-queue.js';
-import { HOST_SILENT, HOST_UP, HostMachines } from '../../../lib/lab/simulation/host-machines.js';
+import type { FleetBalancer } from '../../../lib/lab/simulation/fleet-balancer.js';
+import { HOST_ABSENT, HOST_SILENT, HOST_UP, HostMachines } from '../../../lib/lab/simulation/host-machines.js';
 import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
 import { SimulatedFleet } from '../../../lib/lab/simulation/simulated-fleet.js';
 
@@ -23,10 +24,11 @@ interface Stage {
   candidates(): number[];
 }
 
-function stage(json: object = {}): Stage {
+function stage(json: object = {}, absent: readonly number[] = []): Stage {
   let nowMs = 0;
   const queue = new EventQueue();
   const machines = new HostMachines(Array.from({ length: HOSTS }, () => ({ cores: 4, speed: 1, memory: 0.4 })));
+  for (const host of absent) machines.setStanding(host, HOST_ABSENT, 0);
   const scenario = readScenario({ hosts: [{ count: HOSTS }], ...json }, 'test');
   const fleet = new SimulatedFleet({ scenario, balancers: 4, seed: 1, machines, queue, clock: () => nowMs, hasExchange: true });
   fleet.start();
@@ -93,6 +95,38 @@ test('a silent host is out for all balancers after some checks, and back when it
   machines.setStanding(2, HOST_UP, 13_000);
   pass(5000);
   assert.equal(new Set(candidates()), new Set([HOSTS]));
+});
+
+test('a host that joins is known to all balancers at once, not before; one that leaves is not any more, and its slot is free after its last request', () => {
+  const { fleet, machines, pass, candidates } = stage({}, [3, 4]);
+  pass(3000);
+  assert.equal(candidates(), [3, 3, 3, 3]);
+  machines.setStanding(4, HOST_UP, 3000);
+  fleet.agents.join(4);
+  // Messages of a ms or two, and a flush of the master.
+  pass(100);
+  assert.equal(candidates(), [4, 4, 4, 4]);
+
+  const balancer = fleet.balancers[1] as FleetBalancer;
+  const slot = balancer.slotOf[4] as number;
+  for (let i = 0; i < 2; i++) balancer.begin(slot, 5, 3100);
+  fleet.agents.leave(4);
+  pass(100);
+  assert.equal(candidates(), [3, 3, 3, 3]);
+  // Its agent reports no more, though the host is still there.
+  pass(5000);
+  assert.equal(candidates(), [3, 3, 3, 3]);
+  balancer.end(slot, 0, 5, 3100, 'ok', 200, 8200);
+  machines.setStanding(3, HOST_UP, 8200);
+  fleet.agents.join(3);
+  pass(100);
+  assert.is.not(balancer.slotOf[3], slot, 'a request is still open there');
+  balancer.end(slot, 0, 5, 3100, 'ok', 200, 8300);
+  machines.setStanding(4, HOST_UP, 8300);
+  fleet.agents.join(4);
+  pass(100);
+  assert.is(balancer.slotOf[4], slot);
+  assert.equal([balancer.open[slot], balancer.columns.inflight[slot]], [0, 0]);
 });
 
 test('with a third of the messages lost, every balancer still has a table at most two seconds old', () => {

@@ -92,11 +92,11 @@ test('a host does not inherit the failures of the previous host in its slot', ()
   withStage((stage) => {
     const { pool, columns } = stage.traffic;
     pool.remove(0);
-    for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace]) column[0] = 1e9;
+    for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served]) column[0] = 1e9;
     pool.add({ slot: 0, name: 'next', url: 'http://next:80' });
     assert.equal(
-      [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served, columns.pace].map((column) => column[0]),
-      [0, 0, 0, 0, 0],
+      [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served].map((column) => column[0]),
+      [0, 0, 0, 0],
     );
   }));
 

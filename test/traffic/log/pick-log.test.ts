@@ -20,12 +20,12 @@ import { buildTrafficStage } from '../../support/traffic-context.js';
 const test = suite('pick log');
 
 const VIEW = buildView(3, {
-  inflight: [1, 2, 3],
-  phantomInflight: [0, 1, 0],
+  inflight: [1, 3, 3],
   othersInflight: [4, 0, 0],
   capacity: [4, Number.NaN, 2],
   usage: [0.25, 0.5, Number.NaN],
-  fleet: { loadsAt: 960 },
+  // Requests of 100 ms, 40 ms ago.
+  fleet: { loadsAt: 960, othersPerCapacity: 2, othersWorkPerCapacity: 200 },
 });
 const named = (slot: number): string => `h${slot}`;
 
@@ -59,7 +59,7 @@ test('a pick is explained with the figures of its time, the picked host first, a
   );
   assert.equal(
     [pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.trust, pick?.unlisted],
-    ['h1', 'taken', 3, true, 40, 1, 0],
+    ['h1', 'taken', 3, true, 40, 0.77, 0],
   );
   assert.equal(log.request(request), { atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true });
 });

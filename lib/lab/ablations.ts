@@ -1,0 +1,158 @@
+// What `bench ablation` switches off: each constant of the adaptive path, and the value with which it has no effect, or
+// at least another one. Invariant, tested: every top-level numeric constant of ADAPTIVE_PATH is either here or a limit,
+// and every entry exists.
+
+/** The compiled files that decide where a request goes, without `.js`, in lib/; a `*` at the end stands for any ending. */
+export const ADAPTIVE_PATH: readonly string[] = [
+  'routing/adaptive',
+  'learning/capacity',
+  'learning/cost-*',
+  'hosts/flush-pace',
+  'redis/load-interval',
+  'table/neutral',
+  'fleet/own-loads',
+];
+
+/** One constant and its replacement. A constant may have several. */
+export interface Ablation {
+  /** The file in lib/, without ending. */
+  readonly file: string;
+  readonly name: string;
+  /** A JavaScript expression; constants declared above it may be used. */
+  readonly value: string;
+  /** What the rule does then. */
+  readonly off: string;
+}
+
+/** Constants that decide nothing about a pick, or nothing that the simulation shows. */
+export interface Limits {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly reason: string;
+}
+
+/** The ablations of one file: `[name, value, what the rule does then]` for each. */
+function inFile(file: string, entries: readonly (readonly [name: string, value: string, off: string])[]): Ablation[] {
+  return entries.map(([name, value, off]) => ({ file, name, value, off }));
+}
+
+/** All ablations. */
+export const ABLATIONS: readonly Ablation[] = [
+  ...inFile('routing/adaptive', [
+    ['CHOICES', '2', 'two hosts are drawn'],
+    ['CHOICES', '5', 'five hosts are drawn'],
+    ['DEAR_CHOICES', 'CHOICES', 'expensive requests draw no more hosts than others'],
+    ['DEAR', '0', 'all requests draw as many hosts as expensive ones'],
+    ['MOST_DRAWS', '1', 'hosts are drawn uniformly, whatever their capacity'],
+    ['WORK_WEIGHT', '0', 'work in flight does not count'],
+    ['WORK_WEIGHT', '0.3', 'work in flight counts three times as much'],
+    ['RESIDENCE', '1e9', "what a table said of the others' requests never relaxes"],
+    ['OLD_MS', '1e9', 'tables are used at any age'],
+  ]),
+  ...inFile('learning/capacity', [
+    ['MIN_HALF_LIFE_MS', '1000', 'evidence lasts ten times as long'],
+    ['MIN_REQUESTS', '1', 'one request is enough evidence'],
+    ['MAX_REQUESTS', '1e9', 'evidence spans any number of requests'],
+    ['TARGET_ERROR', '1', 'the rate may be wrong by 100 %'],
+    ['MIN_SCATTER', '0', 'rates that hardly vary count as exact'],
+    ['SPEED_UP', '1', 'the speed follows a higher value at once'],
+    ['SPEED_DOWN', '0', 'the speed never falls'],
+    ['EQUAL_PULL', '0', 'hosts that cannot be distinguished stay different'],
+    ['GUESS_REQUESTS', '0', 'a guessed speed yields to the first request'],
+    ['GUESS_DECAY', '1', 'a guess is forgotten after one request'],
+    ['FOLLOW', '1', 'the capacity follows new findings at once'],
+    ['UNCONTENDED', '1', 'any slowdown is a sign of saturation'],
+    ['CONTENDED', '0', 'a report of idle cores counts however slow the host is'],
+    ['MIN_INFORMATIVE_CPU', '0', 'the lowest CPU use shows the size of a machine'],
+    ['GROWTH', '1', 'a host is expected to do no more than it does'],
+    ['MOVED_WEIGHT', '0', 'evidence learned with wrong costs counts in full'],
+    ['STALLED_MS', 'Infinity', 'a stalled host is not noticed'],
+    ['STALLED_HALF_LIVES', '0', 'a stall is noticed regardless of the interval of messages'],
+    ['STALLED_SHARE', '1', 'a host is stalled if it is slower than its speed at all'],
+    ['FULL_MEMORY_FACTOR', '1', 'memory does not count'],
+    ['MAX_OVER_MEDIAN', '1e9', 'the speed has no upper bound'],
+    ['MIN_OVER_MEDIAN', '0', 'the speed has no lower bound'],
+  ]),
+  ...inFile('learning/cost-model', [
+    ['FIT_EVERY_MS', 'Infinity', 'costs are never fitted'],
+    ['SEARCH_EVERY_MS', 'Infinity', 'good starts are searched as often as at first'],
+    ['SEARCH_FIRST_MS', 'SEARCH_EVERY_MS', 'good starts are not searched more often at first'],
+    ['SEARCH_SCALES', '[0.1]', 'one candidate for the error'],
+    ['WARM_SCALE', '1', 'a fit continues with a large error'],
+    ['MIN_EXPLAINED', '0', 'a fit that explains nothing is accepted'],
+    ['MAX_EXPLAINED', '1e9', 'a fit that explains more than there is is accepted'],
+    ['EXPLAINED_GUESS', '1', 'at first all CPU is attributed to requests'],
+    ['MAX_SPAN_MS', 'Infinity', 'costs are fitted at any interval of messages'],
+  ]),
+  ...inFile('learning/cost-rows', [
+    ['HALF_LIFE_MS', '1e12', 'evidence of costs never fades'],
+    ['FIT_ITERATIONS', '1', 'rows are not weighed anew'],
+    ['ERROR_FACTOR', '1', "the regression's own error is believed"],
+    ['MIN_RECORDS', '2', 'two records are enough for a fit'],
+    ['PRIOR_SD', '1e3', 'costs have no prior'],
+  ]),
+  ...inFile('learning/cost-classes', [
+    ['MIN_COUNT', '0.1', 'the rarest class is fitted'],
+    ['RECENT_MS', '1e12', 'recent requests are all requests'],
+    ['MIN_RECENT', '1', 'one recent request is enough for a comparison'],
+    ['CLEARLY_LESS', '0', 'durations are never clearly less'],
+  ]),
+  ...inFile('hosts/flush-pace', [
+    ['MIN_FLUSH_MS', '0', 'changes of a small fleet are published at once'],
+    ['FEW_HOSTS_PER_MS', 'Infinity', 'the delay is that of the smallest fleet'],
+    ['USUAL_FLUSH_MS', 'Infinity', 'the delay grows with the hosts as in a small fleet'],
+    ['HOSTS_PER_FLUSH_MS', 'Infinity', 'the delay of a large fleet does not grow'],
+    ['MAX_FLUSH_MS', 'Infinity', 'the delay has no upper bound'],
+    ['ANSWER_MS', '0', 'tables do not wait for the answers to the previous one'],
+    ['LEARN_MS', '1000', 'capacities are updated once a second'],
+  ]),
+  ...inFile('redis/load-interval', [
+    ['MIN_INTERVAL_MS', '50', 'loads are exchanged every 50 ms'],
+    ['MAX_INTERVAL_MS', 'Infinity', 'the interval has no upper bound'],
+    ['MS_PER_BALANCER', '0', 'the interval does not grow with balancers'],
+    ['MS_PER_HOST', '0', 'the interval does not grow with hosts'],
+    ['PAIRS_PER_MS', 'Infinity', 'the interval does not grow with pairs of balancers and hosts'],
+    ['EARLY', '0', 'a balancer replies to every table'],
+    ['WITHOUT_TABLE', '1', 'a balancer does not wait longer for a table'],
+    ['IDLE', 'WITHOUT_TABLE', 'a turn with nothing to send is like any other'],
+    ['TABLE_IS_LATE', 'WITHOUT_TABLE', "a balancer does not wait for the master's next table"],
+  ]),
+  ...inFile('fleet/own-loads', [
+    ['FULL_AGAIN_AFTER', '1', 'after a loss everything is sent again at once'],
+    ['FULL_MS', 'Infinity', 'unchanged hosts are never sent again'],
+    ['FULL_MESSAGES', '0', 'unchanged hosts are sent again after a time, whatever the interval of messages'],
+    ['MEAN_WEIGHT', '1', 'the mean cost is that of the newest requests'],
+  ]),
+];
+
+/** Numeric constants of the adaptive path that are no rules for picks. */
+export const LIMITS: readonly Limits[] = [
+  { file: 'routing/adaptive', names: ['MOST_CHOICES'], reason: 'bounds a loop; there are fewer hosts in most scenarios' },
+  { file: 'routing/adaptive', names: ['LOT'], reason: 'resolution of a random draw' },
+  { file: 'learning/capacity', names: ['MEMORY_TIGHT'], reason: 'without an effect when FULL_MEMORY_FACTOR is 1' },
+  { file: 'learning/cost-model', names: ['SEARCHES_A_TICK', 'SEARCH_ROWS'], reason: 'bounds of the CPU time of a fit' },
+  { file: 'learning/cost-model', names: ['MAX_COUNT', 'MAX_DURATION_MS'], reason: 'bounds of what a message may contain' },
+  { file: 'learning/cost-model', names: ['MIN_COST_MS'], reason: 'keeps a cost above 0' },
+  { file: 'learning/cost-rows', names: ['MIN_SCALE'], reason: 'keeps a variance above 0' },
+  { file: 'learning/cost-rows', names: ['EXPLAINED_ROWS'], reason: 'bound of the CPU time of an estimate' },
+  {
+    file: 'learning/cost-rows',
+    names: ['REPORTED_SD', 'MIN_REPORTED_RATIO', 'MAX_REPORTED_RATIO'],
+    reason: 'simulated hosts report no costs',
+  },
+  { file: 'learning/cost-classes', names: ['MIN_REPORTED_SHARE'], reason: 'simulated hosts report no costs' },
+  { file: 'learning/cost-classes', names: ['IDLE_COUNT', 'MAX_NAME'], reason: 'bounds of the memory for classes' },
+  {
+    file: 'hosts/flush-pace',
+    names: ['MAX_REPORT_WAIT_MS', 'BUSY_FLUSH_MS', 'BUSY_HOSTS_PER_MS'],
+    reason: 'for a busy master; messages take no CPU in the simulation',
+  },
+  { file: 'hosts/flush-pace', names: ['TICK_MS'], reason: 'interval at which silence is detected' },
+  { file: 'hosts/flush-pace', names: ['STORE_EVERY_MS', 'SNAPSHOT_EVERY_MS'], reason: 'intervals of writes to Redis' },
+  {
+    file: 'redis/load-interval',
+    names: ['BUDGET', 'BORNE_STRETCH', 'BORNE_MS', 'BORNE_MS_SHARED', 'STEP', 'EASY', 'MAX_STRETCH'],
+    reason: 'for a busy machine; messages take no CPU in the simulation',
+  },
+  { file: 'fleet/own-loads', names: ['EMPTY_MS'], reason: 'keep-alive interval' },
+];
