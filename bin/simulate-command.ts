@@ -86,7 +86,7 @@ Policies:
   local-least-connections  of all hosts, fewest requests of the balancer's own: HAProxy's leastconn, nginx's
                            least_conn
   prequal                  probes, and the hot/cold rule (NSDI 2024)
-  c3, linear               the same probes, ranked by C3's score (NSDI 2015), or by half latency, half requests
+  c3, linear               the same probes, by C3's score, or half latency, half requests
   yarp-two-choices         of two hosts the one that had fewer requests when polled, each 500 ms
   weighted-round-robin     in turn, by what hosts finish per CPU time (gRPC)
   least-loaded             fewest requests of the balancer's own, ties in turn

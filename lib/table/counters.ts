@@ -58,7 +58,6 @@ export const COUNTERS = [
   'hosts_bad_response',
   'hosts_extra_bytes',
   'hosts_answered_5xx',
-  'answers_too_quick',
   'retries_connect_failed',
   'retries_reset',
   'retries_bad_response',

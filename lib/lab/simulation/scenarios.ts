@@ -99,13 +99,13 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   },
   {
     name: 'heavy-tailed',
-    about: 'as default, with lognormal costs of sigma 1.5: some requests cost a hundred times as much as others of their class',
+    about: 'as default, with lognormal costs of sigma 1.5 within each class',
     ...FIXED_AGE,
     requests: DEFAULT_SCENARIO.requests.map((each) => ({ ...each, spread: 'lognormal', sigma: 1.5 })),
   },
   {
     name: 'streams',
-    about: '4,000 streams, such as idle WebSockets, are open at the start, all on 5 of 50 hosts, and new ones come, beside short requests',
+    about: '4,000 streams, such as idle WebSockets, are open at the start, all on 5 of 50 hosts',
     ...FIXED_AGE,
     requests: [
       ...DEFAULT_SCENARIO.requests,
@@ -114,14 +114,14 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   },
   {
     name: 'restarts',
-    about: 'ten hosts restart at once, and their requests cost three times as much at first: their caches are cold',
+    about: 'ten hosts restart at once with cold caches: requests cost three times as much',
     ...FAILING,
     loads: [0.5, 0.7],
     events: [{ at: '20s', what: 'hosts-restart', hosts: 10, for: '2s', coldCost: 3, warm: '5s' }],
   },
   {
     name: 'deploy',
-    about: 'a rolling deploy of a version that is twice as fast: one host after the other is down for a second',
+    about: 'a rolling deploy of a version that is twice as fast, host after host',
     ...FAILING,
     window: '0ms',
     duration: '60s',
@@ -194,7 +194,7 @@ export const SCENARIOS: readonly ScenarioJson[] = [
   },
   {
     name: 'prequal-testbed',
-    about: 'the testbed of figure 7 of the Prequal paper (NSDI 2024): hosts with a tenth of a shared machine, half of them slow',
+    about: 'figure 7 of the Prequal paper: hosts with a tenth of a shared machine',
     hosts: [
       { count: 50, cores: 65, allocation: 6.5 },
       { count: 50, cores: 65, allocation: 6.5, speed: 0.5 },
