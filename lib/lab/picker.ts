@@ -3,7 +3,7 @@
 
 import { monotonicClock } from '../clock.js';
 import { parseAlgorithm } from '../config/config.js';
-import { FLEET, type HostRow, type Policy } from '../model.js';
+import type { HostRow, Policy } from '../model.js';
 import { createPolicy } from '../routing/policy.js';
 import { Random } from '../routing/random.js';
 import { counterOf } from '../table/counters.js';
@@ -98,9 +98,9 @@ function fillTable(count: number, nowMs: number): TableReader {
   writer.refreshNeutral(nowMs);
   // As after a fresh table message, with other balancers' requests.
   for (let slot = 0; slot < columns.slots; slot++) setOthers(columns, slot, random.below(8), random.below(200));
-  for (const [name, figure] of Object.entries({ loadsAt: nowMs, othersPerCapacity: 1.5, othersWorkPerCapacity: 40, meanCost: 17 })) {
-    setFleetFigure(columns, name as keyof typeof FLEET, figure);
-  }
+  setFleetFigure(columns, 'loadsAt', nowMs);
+  setFleetFigure(columns, 'othersShare', 0.9);
+  setFleetFigure(columns, 'meanCost', 17);
   return new TableReader(columns);
 }
 
