@@ -32,7 +32,10 @@ const WORK_WEIGHT = 0.1;
 /** An older table (ms) is not used at all, so that nothing makes all balancers prefer the same hosts: only our own requests count. */
 const OLD_MS = 400;
 
-/** Speeds this near to the median are equal: what is left is chance, and idle hosts would get all or nothing for it. */
+/**
+ * Speeds this near to the median are equal, and so is the part of a core that an idle host lacks: what is left is chance,
+ * and idle hosts would get all or nothing for it.
+ */
 const EQUAL = 0.25;
 
 /** Resolution of a random draw. */
@@ -84,7 +87,9 @@ export class Adaptive implements Policy {
       const speed = isEqual ? neutralSpeed : knownSpeed;
       const requests = (awaited[slot] as number) + (isOld ? 0 : (othersInflight[slot] as number)) + 1;
       const waiting = (work[slot] as number) + (isOld ? 0 : (othersWork[slot] as number));
-      const soonest = (cost / speed) * Math.max(1, (requests * speed) / capacity) + (WORK_WEIGHT * waiting) / capacity;
+      const slowdown = (requests * speed) / capacity;
+      const isShared = slowdown > (requests === 1 ? 1 + EQUAL : 1);
+      const soonest = (cost / speed) * (isShared ? slowdown : 1) + (WORK_WEIGHT * waiting) / capacity;
       // A request that fails is sent again: on average 1 / (1 - failing) times.
       const score = soonest / (1 - (failing[slot] as number));
       let look: number = LOOK.eligible;
