@@ -1,7 +1,7 @@
 // TLS towards clients: loads the certificates and keys of --tls-cert and --tls-key and selects one by SNI. Each load, at
 // the start and at reloads, is all or nothing: no handshake ever sees a mix of old and new.
 
-import type { X509Certificate } from 'node:crypto';
+import { constants, type X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
@@ -21,8 +21,11 @@ export interface TlsContexts {
   reload(): void;
 }
 
-/** RFC 9325, section 3.1.1. Ciphers are Node's defaults, in the server's order of preference. */
-const RULES = { minVersion: 'TLSv1.2', honorCipherOrder: true } as const;
+/**
+ * RFC 9325, section 3.1.1. Ciphers are Node's defaults, in the server's order of preference. No client may negotiate
+ * anew: each time would cost us a signature, and TLS 1.3 has done away with it.
+ */
+const RULES = { minVersion: 'TLSv1.2', honorCipherOrder: true, secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 
 interface Loaded {
   readonly firstContext: SecureContext;

@@ -117,6 +117,24 @@ test('versions below TLS 1.2 are refused', () =>
     }),
   ));
 
+test('a client of TLS 1.2 that negotiates anew is refused', () =>
+  withCertificates((tls) =>
+    withServer(
+      (_request, response) => void response.end('well'),
+      ({ url }) =>
+        withBalancer({ tlsCerts: [tls.certFile], tlsKeys: [tls.keyFile], statics: [{ name: 'h', url }] }, async ({ port }) => {
+          const socket = connect({ port, host: '127.0.0.1', ca: tls.ca, servername: 'localhost', maxVersion: 'TLSv1.2' });
+          await once(socket, 'secureConnect');
+          const outcome = await new Promise<Error | null>((resolve) => {
+            socket.on('error', resolve);
+            socket.renegotiate({}, resolve);
+          });
+          assert.match(String(outcome), /no renegotiation/i);
+          socket.destroy();
+        }),
+    ),
+  ));
+
 test('a host with https is verified by --host-ca, refused without it, and taken unseen only when that is said', () =>
   withCertificates((certificates) =>
     withSecureHost(certificates, async (url) => {
