@@ -57,8 +57,8 @@ const BUDGET = 0.03;
 
 /**
  * If the budget is exceeded, the interval grows up to twice its length, or up to the longest one before p99 suffers, in
- * ms. That one shrinks with the number of balancers, since each of them knows less by itself: in `meercat simulate
- * default` at 90 % load, p99 with `--exchange 52ms` is 1.04 times the floor's with 2 balancers and 1.31 with 64; with
+ * ms. That one shrinks with the number of balancers, since each of them knows less by itself: with an earlier rule,
+ * in `meercat simulate default` at 90 % load, p99 with `--exchange 52ms` is 1.04 times the floor's with 2 balancers and 1.31 with 64; with
  * `--exchange 32ms` and 64 balancers it is 1.25.
  */
 const BORNE_STRETCH = 2;
