@@ -45,6 +45,17 @@ async function agreedMaster(sentinels: readonly Commands[]): Promise<string | un
   return others.every(([other]) => other === ip) ? ip : undefined;
 }
 
+/**
+ * True when a Sentinel knows both replicas as in step, and both other Sentinels. It asks the master for its replicas every ten
+ * seconds only: one that dies before that leaves a Sentinel nothing to fail over to, for ever.
+ */
+async function canFailOver(sentinel: Commands): Promise<boolean> {
+  const replicas = (await sentinel.call('SENTINEL', 'REPLICAS', 'meercat')) as readonly (readonly string[])[];
+  const others = (await sentinel.call('SENTINEL', 'SENTINELS', 'meercat')) as readonly unknown[];
+  const isLinked = (facts: readonly string[]): boolean => facts[facts.indexOf('master-link-status') + 1] === 'ok';
+  return replicas.length === 2 && replicas.every(isLinked) && others.length === 2;
+}
+
 const isInStep = async (client: Commands | undefined): Promise<boolean> =>
   String(await client?.info('replication')).includes('master_link_status:up');
 
@@ -70,6 +81,9 @@ async function losesMaster(
       if (pod === undefined || child === undefined) throw new Error(`no pod has the address ${old}`);
       for (const [i, client] of clients.entries())
         if (i !== index) await until(() => isInStep(client), { timeoutMs: SLOW_MS, everyMs: 100, what: `${pods[i]?.name} to be in step` });
+
+      for (const sentinel of sentinels)
+        await until(() => canFailOver(sentinel), { timeoutMs: SLOW_MS, everyMs: 100, what: 'a Sentinel to know all others' });
 
       let next: string | undefined;
       await withLoad(port, async (sent) => {
