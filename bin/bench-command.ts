@@ -66,7 +66,7 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--only <name,name>', 'constants, or files of them such as adaptive').argParser((text) =>
+      new Option('--only <name,name>', 'which contestants or programs, or which constants or files of them').argParser((text) =>
         eachOnce(text, (part) => part.trim()),
       ),
     )
