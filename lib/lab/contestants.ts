@@ -12,7 +12,7 @@ import { get, until } from './health.js';
 import { type HostAgents, readAgentChecks, untilAgentsHeard } from './host-agents.js';
 import { LAB_NAMESPACE, LabBalancer } from './lab-fleet.js';
 import { PEER_PROGRAMS, type StartedProgram, startPeerProgram } from './peer-programs.js';
-import { FLOOR, ourName, type PeerPlan, type PoliciesPlan } from './policies-plan.js';
+import { OMNISCIENT, ourName, type PeerPlan, type PoliciesPlan } from './policies-plan.js';
 import { findProgram, type LabProcess } from './processes.js';
 import { CLASSES } from './scenario.js';
 
@@ -67,7 +67,7 @@ export async function startContestants(
   hosts: PolicyHosts,
 ): Promise<StartedContestants> {
   const floor: Contestant = {
-    name: FLOOR,
+    name: OMNISCIENT,
     kind: 'floor',
     ports: Array.from({ length: FLEET_SIZE }, () => hosts.allPort),
     pids: [],

@@ -6,7 +6,7 @@ import { ALGORITHMS, type Algorithm } from '../model.js';
 import type { BenchFlags } from './context.js';
 
 /** Other programs' algorithms, by their own keywords, in the order of the report. */
-export const PEERS = [
+export const PEER_ALGORITHMS = [
   { program: 'haproxy', label: 'haproxy leastconn', balance: 'leastconn', hasAgents: false },
   { program: 'haproxy', label: 'haproxy random(2)', balance: 'random(2)', hasAgents: false },
   { program: 'haproxy', label: 'haproxy leastconn+agents', balance: 'leastconn', hasAgents: true },
@@ -16,10 +16,10 @@ export const PEERS = [
 ] as const;
 
 /** Another program's algorithm; `hasAgents` if agents of Meercat set the weights of its hosts. */
-export type PeerPlan = (typeof PEERS)[number];
+export type PeerPlan = (typeof PEER_ALGORITHMS)[number];
 
 /** The omniscient balancer, which is always measured: the others are compared with it. */
-export const FLOOR = 'omniscient, no proxy';
+export const OMNISCIENT = 'omniscient, no proxy';
 
 /** Chooses the measurement of the control plane, which is no contestant. */
 const CONTROL_PLANE = 'control-plane';
@@ -41,8 +41,8 @@ export interface PoliciesPlan {
  * (`haproxy`), the rest of a name without its program (`leastconn`), and `control-plane`. Throws MEERCAT_BAD_CONFIG.
  */
 export function planPolicies({ only, hosts }: Pick<BenchFlags, 'only' | 'hosts'>): PoliciesPlan {
-  if (only === undefined) return { algorithms: ALGORITHMS, peers: PEERS, hasControlPlane: true };
-  const names = [...ALGORITHMS.map(ourName), ...PEERS.map(({ label }) => label)];
+  if (only === undefined) return { algorithms: ALGORITHMS, peers: PEER_ALGORITHMS, hasControlPlane: true };
+  const names = [...ALGORITHMS.map(ourName), ...PEER_ALGORITHMS.map(({ label }) => label)];
   for (const wanted of only) {
     if (wanted === CONTROL_PLANE || names.some((name) => isMeant(name, wanted))) continue;
     const known = [...names, ...new Set(names.map(programOf)), CONTROL_PLANE].join(', ');
@@ -54,7 +54,7 @@ export function planPolicies({ only, hosts }: Pick<BenchFlags, 'only' | 'hosts'>
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--hosts: add ${CONTROL_PLANE} to --only, which leaves out what --hosts is for`);
   return {
     algorithms: ALGORITHMS.filter((algorithm) => isChosen(ourName(algorithm))),
-    peers: PEERS.filter(({ label }) => isChosen(label)),
+    peers: PEER_ALGORITHMS.filter(({ label }) => isChosen(label)),
     hasControlPlane,
   };
 }

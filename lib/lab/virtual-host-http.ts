@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 const CRLF2 = '\r\n\r\n';
 
 /** A request. */
-export interface Asked {
+export interface HostRequest {
   readonly atMs: number;
   readonly socket: Socket;
   readonly path: string;
@@ -19,7 +19,7 @@ export function answerOf(body: string): string {
 }
 
 /** Parses consecutive GETs without a body. */
-export function readRequests(socket: Socket, onAsked: (asked: Asked) => void): void {
+export function readRequests(socket: Socket, onAsked: (asked: HostRequest) => void): void {
   let pending = '';
   socket.setEncoding('latin1');
   socket.on('error', () => socket.destroy());

@@ -11,7 +11,7 @@ import { encodeReport } from '../redis/report-message.js';
 import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
 import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
 import { type Distribution, distributionOf, percentile } from './statistics.js';
-import { answerOf, type Asked, listen, portOf, readRequests } from './virtual-host-http.js';
+import { answerOf, type HostRequest, listen, portOf, readRequests } from './virtual-host-http.js';
 
 /** The agents' default interval, and their jitter. */
 const REPORT_MS = 1000;
@@ -125,7 +125,7 @@ class Omniscient {
 }
 
 class VirtualHost {
-  readonly processor: SharedProcessor<Asked>;
+  readonly processor: SharedProcessor<HostRequest>;
   readonly name: string;
   /** Time of each request in the host, and the lateness of its response. */
   readonly tookMs: number[] = [];
@@ -166,7 +166,7 @@ class VirtualHost {
     if (this.#publish !== undefined) this.#reportTimer = setTimeout(() => this.#report(), Math.random() * REPORT_MS);
   }
 
-  take(asked: Asked): void {
+  take(asked: HostRequest): void {
     if (asked.path === LOAD_PATH) {
       const { cpu, memory, rps } = this.#load();
       const page = { cpu_utilization: cpu, mem_utilization: memory, rps_fractional: rps, named_metrics: { cores: CORES } };
@@ -260,7 +260,7 @@ class VirtualHost {
     );
   }
 
-  #answer({ socket, path, id }: Asked): void {
+  #answer({ socket, path, id }: HostRequest): void {
     this.#answered++;
     if (socket.writable) socket.write(answerOf(`${this.name} ${path} ${id}\n`));
   }

@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseAgentChecks } from '../../lib/lab/host-agents.js';
 import { PEER_PROGRAMS, type PeerProgram, startPeerProgram } from '../../lib/lab/peer-programs.js';
-import { PEERS, planPolicies } from '../../lib/lab/policies-plan.js';
+import { PEER_ALGORITHMS, planPolicies } from '../../lib/lab/policies-plan.js';
 import { CLASSES, drawArrivals, drawNeighbours, rateFor, speedOf } from '../../lib/lab/scenario.js';
 import { SharedProcessor } from '../../lib/lab/shared-processor.js';
 import { ALGORITHMS } from '../../lib/model.js';
@@ -134,7 +134,7 @@ test('--only chooses contestants by name, by program and without the program, an
     return [...algorithms, ...peers.map(({ label }) => label), ...(hasControlPlane ? ['control-plane'] : [])];
   };
   const ofHaproxy = ['haproxy leastconn', 'haproxy random(2)', 'haproxy leastconn+agents', 'haproxy roundrobin+agents'];
-  assert.equal(planPolicies({}), { algorithms: ALGORITHMS, peers: PEERS, hasControlPlane: true });
+  assert.equal(planPolicies({}), { algorithms: ALGORITHMS, peers: PEER_ALGORITHMS, hasControlPlane: true });
   assert.equal(chosen('haproxy'), ofHaproxy);
   assert.equal(chosen('meercat'), [...ALGORITHMS]);
   assert.equal(chosen('random two', 'adaptive'), ['adaptive', 'nginx random two']);
