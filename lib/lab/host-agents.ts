@@ -3,6 +3,7 @@
 // as a report and to HAProxy as the answer to its agent check: both know the same of the hosts.
 
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import type { Shutdown } from '../shutdown.js';
 import { get, until } from './health.js';
 import { LAB_NAMESPACE } from './lab-fleet.js';
@@ -18,20 +19,21 @@ export interface HostAgents {
   stop(): Promise<void>;
 }
 
-/** Starts an agent for the host on each of these ports: `h1`, `h2` and so on. */
+/** Starts an agent for the host on each of these ports: `h1`, `h2` and so on. All of them answer agent checks. */
 export async function startHostAgents(
   entry: string,
   redisUrl: string,
   hostPorts: readonly number[],
   shutdown: Shutdown,
 ): Promise<HostAgents> {
+  const stoppedHere: Shutdown = { add: () => undefined, run: async () => undefined };
   const agents = await Promise.all(
     hostPorts.map(async (hostPort, index) => {
       const port = await freePort();
       const url = `http://127.0.0.1:${hostPort}`;
       const names = ['--name', `h${index + 1}`, '--url', url, '--namespace', LAB_NAMESPACE];
       const args = ['agent', '--redis', redisUrl, ...names, '--probe', `${url}${LOAD_PATH}`, '--listen-agent-check', String(port)];
-      return { port, child: startNode(entry, args, { core: null, shutdown: { add: () => undefined, run: shutdown.run } }) };
+      return { port, child: startNode(entry, args, { core: null, shutdown: stoppedHere }) };
     }),
   );
   const stop = async (): Promise<void> => {
@@ -40,7 +42,16 @@ export async function startHostAgents(
     await Promise.all(agents.map(({ child }) => child.exited));
   };
   shutdown.add(stop);
+  for (const { port } of agents) await until(`an agent to answer on port ${port}`, START_TIMEOUT_MS, 50, () => isAnswered(port));
   return { ports: agents.map(({ port }) => port), stop };
+}
+
+function isAnswered(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('data', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('close', () => resolve(false)).setTimeout(START_TIMEOUT_MS, () => socket.destroy());
+  });
 }
 
 /** What a HAProxy knows from the agents of its hosts. */

@@ -102,6 +102,7 @@ defaults
   timeout client 65s
   timeout server 60s
   timeout tunnel 60s
+  timeout check 2s
   http-reuse always
 listen bench
   bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3`}
