@@ -4,7 +4,7 @@
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import { medianOf } from '../routing/usage.js';
 import type { CostModel } from '../learning/cost-model.js';
-import { type CapacityState, type FleetSpeeds, rescaleCapacity } from '../learning/capacity.js';
+import { type CapacityState, type FleetSpeeds, perCoreOf, rescaleCapacity } from '../learning/capacity.js';
 import type { CostChange } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
@@ -57,7 +57,7 @@ export class FleetLoads {
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
-  #speeds: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, serving: Number.NaN };
+  #speeds: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, perCore: Number.NaN, serving: Number.NaN };
 
   /** @param classes receives the requests by class */
   constructor(classes?: ClassListener) {
@@ -173,11 +173,14 @@ export class FleetLoads {
     if (!(seconds > 0)) return { loads: changed, rates };
     const speeds: number[] = [];
     const capacities: number[] = [];
+    const perCores: number[] = [];
     let [served, speedByServed] = [0, 0];
     for (const [host, total] of this.#totals) {
       if (total.tick(seconds)) rates.add(host);
       const { speed, capacity } = total.capacity;
       if (!Number.isNaN(capacity)) capacities.push(capacity);
+      const perCore = perCoreOf(total.capacity);
+      if (perCore > 0) perCores.push(perCore);
       if (!Number.isNaN(speed)) {
         speeds.push(speed);
         served += total.rps;
@@ -188,7 +191,8 @@ export class FleetLoads {
     speeds.sort((a, b) => a - b);
     // The lower median: of two hosts, the one that answers without working must not set the standard.
     const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
-    this.#speeds = { median, capacity: medianOf(Float64Array.from(capacities)), serving: served > 0 ? speedByServed / served : median };
+    const [capacity, perCore] = [capacities, perCores].map((figures) => medianOf(Float64Array.from(figures))) as [number, number];
+    this.#speeds = { median, capacity, perCore, serving: served > 0 ? speedByServed / served : median };
     return { loads: changed, rates };
   }
 
@@ -235,8 +239,8 @@ export class FleetLoads {
     const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
     for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
     for (const total of this.#totals.values()) total.renewMeasure();
-    const { median, capacity, serving } = this.#speeds;
-    this.#speeds = { median: median * growth, capacity: capacity * growth, serving: serving * growth };
+    const { median, capacity, perCore, serving } = this.#speeds;
+    this.#speeds = { median: median * growth, capacity: capacity * growth, perCore: perCore * growth, serving: serving * growth };
   }
 
   #isNamed(host: string): boolean {

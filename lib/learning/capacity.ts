@@ -1,80 +1,27 @@
-// Estimates a host's current capacity, the work it completes per ms, and its speed, the same for a single request.
-// Learned from served requests and the agent's figures; smoothed and bounded. Pure: one small state per host, which the
-// master keeps.
+// Estimates what a host can do now: its speed, the work it does per ms for a single request, and its capacity, the work
+// it does per ms for all of them. Learned from served requests and the agent's figures. Pure: one small state per host,
+// which the master keeps.
 //
-// Both follow from the work done per request and ms: r = work / duration, summed over finished requests. A host with
-// idle cores serves each request at its own speed, r = speed. A saturated host shares its cores, and r times the
-// requests in flight is its whole throughput (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations
-// Research 9(3), 1961). Idle CPU comes on top, and only the agent knows it. CPU that other processes on the machine
-// take is in neither, as it should be.
+// Both follow from the rate at which requests are served: rate = work / duration, summed over finished requests. A host
+// with idle cores serves each at its own speed. A busy one shares its cores, so that the rate falls, and rate × requests
+// in flight is its throughput (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3), 1961).
+// Idle CPU comes on top, and only the agent knows it. What other processes take is in neither, as it should be.
 
 import type { SpeedEvidence } from '../model.js';
+import { EQUAL } from '../routing/adaptive.js';
 import { forgottenAfter } from '../routing/forgetting.js';
 
-/** Minimum half-life of the evidence from requests, in ms; longer with few requests, or when messages arrive less often. */
-const MIN_HALF_LIFE_MS = 100;
+/** Minimum half-life of the evidence, in ms: noise of a few requests must not show, and a busy host must, before its next report. */
+const HALF_LIFE_MS = 100;
 
-/** The evidence spans at least `MIN_REQUESTS`, and as many as it takes to know the rate to within `TARGET_ERROR` of itself. */
-const MIN_REQUESTS = 10;
-const MAX_REQUESTS = 3000;
-const TARGET_ERROR = 0.2;
+/** Share of its speed at which a host without an agent serves requests once it is saturated; nearer to 1 may be chance. */
+const SATURATED = 0.85;
 
-/** Lower bound of the scatter: however little the rate varies, its relative error is at least this / √requests. */
-const MIN_SCATTER = 0.3;
-
-/** Rate at which the speed follows a higher value (per half-life; initially as a mean does), and a lower one. */
-const SPEED_UP = 0.2;
-const SPEED_DOWN = 0.002;
-
-/**
- * Rate at which the speed approaches the median while the data does not tell them apart (per half-life), and at which
- * the capacity of an unsaturated host without an agent does, since nothing shows how much it could do.
- */
-const EQUAL_PULL = 0.02;
-
-/** A guessed speed weighs as much as this many requests. It yields slowly because the first requests after a pause are slow. */
-const GUESS_REQUESTS = 3;
-
-/** Each request reduces the weight of the guess by this fraction. */
-const GUESS_DECAY = 0.02;
-
-/** Rate at which the capacity follows new findings (per half-life). */
-const FOLLOW = 0.5;
-
-/**
- * A host that serves requests at this fraction of its speed has idle cores, as its agent says; below the lower one it
- * has none, whatever an old report says.
- */
-const UNCONTENDED = 0.85;
-const CONTENDED = 0.5;
-
-/** CPU in use below this fraction is mostly the machine's own, and does not show its size. */
-const MIN_INFORMATIVE_CPU = 0.05;
-
-/** A host that is not saturated can do at least this many times its current load. */
-const GROWTH = 1.25;
-
-/** Evidence learned with wrong costs is discounted by this many times the misattributed fraction of the work. */
-const MOVED_WEIGHT = 2;
-
-/**
- * A host that has finished nothing for this long, and for this many half-lives, is stalled if each request in flight
- * has received less than this fraction of the host's speed since: its machine may be frozen.
- */
-const STALLED_MS = 100;
-const STALLED_HALF_LIVES = 2;
-const STALLED_SHARE = 0.25;
-
-/** Memory use above this fraction slows a host down; with full memory, to this factor. */
+/** Memory use (0..1) above which a host slows down, until it can do nothing with all memory in use. */
 const MEMORY_TIGHT = 0.9;
-const FULL_MEMORY_FACTOR = 0.1;
 
-/**
- * Bounds of a host's speed relative to the median. Larger differences may be chance: what a few cheap requests seem to
- * show fades slowly, and until then the host would get most of the requests.
- */
+/** Maximum of a speed, as a multiple of the median: a host that answers without working must not get everything. */
 const MAX_OVER_MEDIAN = 2;
-const MIN_OVER_MEDIAN = 1 / 16;
 
 /** What is known of one host's capacity. */
 export interface CapacityState {
@@ -88,10 +35,9 @@ export interface CapacityState {
   meanInflight: number;
   /** How long nothing has finished although requests were in flight. */
   stalledMs: number;
-  /** How long it has been learned, in half-lives. */
-  learned: number;
-  /** Fraction (0..1) of the speed that is not learned but taken from the other hosts, for lack of requests. */
-  guessed: number;
+  /** Work done per ms and cores in use, averaged over a few reports of the agent. */
+  throughput: number;
+  busyCores: number;
   /** In ms of work per ms: for a single request, and for the whole host; NaN while unknown. */
   speed: number;
   capacity: number;
@@ -118,6 +64,8 @@ export interface CapacityFigures {
 export interface FleetSpeeds {
   readonly median: number;
   readonly capacity: number;
+  /** Median of what a core does per ms. */
+  readonly perCore: number;
   /** Mean speed of the hosts that serve, weighted by their requests. */
   readonly serving: number;
 }
@@ -133,8 +81,8 @@ export function startCapacity(): CapacityState {
     durationSquares: 0,
     meanInflight: 0,
     stalledMs: 0,
-    learned: 0,
-    guessed: 0,
+    throughput: 0,
+    busyCores: 0,
     speed: Number.NaN,
     capacity: Number.NaN,
   };
@@ -143,70 +91,69 @@ export function startCapacity(): CapacityState {
 /**
  * Updates a host's state from what was observed.
  * @param speeds those of all hosts
- * @param halfLifeMs lower bound of the half-life: longer than the interval between messages
+ * @param minHalfLifeMs lower bound of the half-life: longer than the interval between messages
  */
 export function updateCapacity(
   state: CapacityState,
   seen: CapacitySeen,
   figures: CapacityFigures,
   speeds: FleetSpeeds,
-  halfLifeMs = 0,
+  minHalfLifeMs = 0,
 ): void {
-  learnFinished(state, seen, figures, speeds, halfLifeMs);
+  if (!(seen.elapsedMs > 0)) return;
+  const halfLifeMs = Math.max(HALF_LIFE_MS, minHalfLifeMs);
+  const keep = keptOf(state, seen, halfLifeMs);
+  addEvidence(state, seen, keep);
+  if (seen.served === 0 && seen.meanInflight === 0) forget(state, seen.elapsedMs, figures, speeds);
+  else if (state.durations > 0 && state.work > 0) learnServed(state, seen, figures, speeds, keep);
   learnStalled(state, seen, speeds, halfLifeMs);
 }
 
+/** Fraction of the evidence that is kept: it spans a half-life, or as many requests as are needed, but fades like any belief. */
+function keptOf(state: CapacityState, { elapsedMs, served }: CapacitySeen, halfLifeMs: number): number {
+  const needed = state.served > 0 ? Math.max(1, state.served * (relativeError(state) / EQUAL) ** 2) : 1;
+  return Math.min(Math.max(0.5 ** (elapsedMs / halfLifeMs), (1 - 1 / needed) ** served), 1 - forgottenAfter(elapsedMs));
+}
+
+function addEvidence(state: CapacityState, { served, evidence, meanInflight }: CapacitySeen, keep: number): void {
+  scaleEvidence(state, keep, 1);
+  state.served += served;
+  state.work += evidence.work;
+  state.durations += evidence.durations;
+  state.workSquares += evidence.workSquares;
+  state.workByDuration += evidence.workByDuration;
+  state.durationSquares += evidence.durationSquares;
+  state.meanInflight += (meanInflight - state.meanInflight) * (1 - keep);
+}
+
 /** Learns from finished requests. */
-function learnFinished(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, halfLifeMs: number): void {
+function learnServed(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, keep: number): void {
   const { median } = speeds;
-  const halvings = seen.elapsedMs / Math.max(MIN_HALF_LIFE_MS, halfLifeMs);
-  if (!(halvings > 0)) return;
-  const keep = Math.max(0.5 ** halvings, (1 - 1 / neededRequests(state)) ** seen.served);
-  const { evidence } = seen;
-  state.served = state.served * keep + seen.served;
-  state.work = state.work * keep + evidence.work;
-  state.durations = state.durations * keep + evidence.durations;
-  state.workSquares = state.workSquares * keep + evidence.workSquares;
-  state.workByDuration = state.workByDuration * keep + evidence.workByDuration;
-  state.durationSquares = state.durationSquares * keep + evidence.durationSquares;
-  state.meanInflight += (seen.meanInflight - state.meanInflight) * (1 - keep);
-  if (seen.served === 0 && seen.meanInflight === 0) {
-    forget(state, seen.elapsedMs, figures, speeds);
-    return;
-  }
-  if (!(state.durations > 0) || !(state.work > 0)) return;
-
+  const error = relativeError(state);
   const rate = state.work / state.durations;
-  const learnedNow = (1 - keep) / 0.5;
-  if (Number.isNaN(state.speed)) state.speed = rate;
-  else if (rate > state.speed) state.speed += (rate - state.speed) * Math.min(1, Math.max(SPEED_UP * learnedNow, 1 / (1 + state.learned)));
-  else if (seen.served > 0)
-    state.speed +=
-      (rate - state.speed) * Math.max(SPEED_DOWN * Math.min(halvings, 50), (state.guessed * seen.served) / (state.served + GUESS_REQUESTS));
-  state.learned += learnedNow;
-  state.guessed *= (1 - GUESS_DECAY) ** seen.served;
-  // Treat a difference that may be chance as none: otherwise one of two equal hosts would be favoured forever.
-  if (Math.abs(rate - median) < relativeError(state) * median) state.speed += (median - state.speed) * Math.min(1, EQUAL_PULL * halvings);
-  state.speed = bounded(state.speed, median);
-
+  // The less is known, the more it is like the others (shrinkage: W. James and C. Stein, 1961).
+  const trust = median > 0 ? EQUAL ** 2 / (EQUAL ** 2 + error ** 2) : 1;
+  const likely = trust < 1 ? 1 / (trust / rate + (1 - trust) / median) : rate;
+  const follow = 1 - keep;
   const used = rate * state.meanInflight;
-  // The host is saturated only if the slowdown exceeds the scatter of a few requests.
-  const ease = (rate / state.speed) * (1 + 2 * relativeError(state));
-  // A slower host may have a smaller capacity, too.
-  const isAsFast = rate > (1 - relativeError(state)) * median;
-  const others = isAsFast ? speeds.capacity : Math.min(speeds.capacity, state.capacity);
-  const capacity = pulled(state.capacity, others, Math.min(1, EQUAL_PULL * halvings));
-  const found = foundCapacity(used, ease, { speed: state.speed, capacity, others }, figures);
-  // A host that was never saturated can do what others do, or more if it has shown more.
-  if (Number.isNaN(found)) {
-    const shown = Math.max(used * GROWTH, state.speed);
-    if (shown > speeds.capacity) state.capacity = shown;
-    return;
-  }
+  // A busy host serves each request more slowly at the same speed. So what seems a lower speed is one as far as cores are idle.
+  const busy = Math.min(1, state.meanInflight, figures.cpu ?? 1);
+  if (Number.isNaN(state.speed)) state.speed = likely;
+  else state.speed += (likely - state.speed) * follow * (likely > state.speed ? 1 : (1 - busy) ** 2);
+  if (median > 0) state.speed = Math.min(state.speed, MAX_OVER_MEDIAN * median);
+
+  const speed = settled(state.speed, median);
+  // The share of its speed at which the host serves each request, unless it is chance.
+  const ease = Math.min(1, (rate / speed) * (1 + 2 * error));
+  learnPerCore(state, seen, figures);
+  const perCore = Math.min(perCoreOf(state), MAX_OVER_MEDIAN * speeds.perCore);
+  const believed = pulled(state.capacity, speeds.capacity, forgottenAfter(seen.elapsedMs));
+  const found = foundCapacity({ used, ease, speed, perCore, believed, others: speeds.capacity }, figures);
+  if (Number.isNaN(found)) return;
   const limited = found * memoryFactor(figures.memory);
   if (Number.isNaN(state.capacity)) state.capacity = limited;
-  else state.capacity += (limited - state.capacity) * (1 - (1 - FOLLOW) ** halvings);
-  state.capacity = Math.max(state.capacity, leastCapacity(state, figures));
+  else state.capacity += (limited - state.capacity) * follow;
+  state.capacity = Math.max(state.capacity, leastCapacity(speed, figures));
 }
 
 /**
@@ -215,12 +162,11 @@ function learnFinished(state: CapacityState, seen: CapacitySeen, figures: Capaci
  */
 function forget(state: CapacityState, elapsedMs: number, figures: CapacityFigures, speeds: FleetSpeeds): void {
   const forgotten = forgottenAfter(elapsedMs);
-  scaleEvidence(state, 1 - forgotten, 1);
   state.speed += (speeds.serving - state.speed) * forgotten || 0;
-  state.guessed += (1 - state.guessed) * forgotten;
-  const whole = hasCores(figures) ? figures.cores * state.speed : speeds.capacity;
+  const speed = settled(state.speed, speeds.median);
+  const whole = hasCores(figures) ? figures.cores * speed : speeds.capacity;
   const expected = (1 - (figures.cpu ?? 0)) * whole * memoryFactor(figures.memory);
-  state.capacity = Math.max(pulled(state.capacity, expected, forgotten), leastCapacity(state, figures));
+  state.capacity = Math.max(pulled(state.capacity, expected, forgotten), leastCapacity(speed, figures));
 }
 
 /** Learns from unfinished requests: since the stall began the host did less than the work it has in flight. */
@@ -230,13 +176,11 @@ function learnStalled(
   { median }: FleetSpeeds,
   halfLifeMs: number,
 ): void {
-  if (!(elapsedMs > 0)) return;
   state.stalledMs = served > 0 || !(meanInflight > 0) ? 0 : state.stalledMs + elapsedMs;
-  if (state.stalledMs <= Math.max(STALLED_MS, STALLED_HALF_LIVES * halfLifeMs)) return;
+  if (state.stalledMs <= halfLifeMs) return;
   const speed = state.speed > 0 ? state.speed : median;
-  const rate = work / state.stalledMs;
-  if (!(rate < STALLED_SHARE * speed * meanInflight)) return;
-  const most = Math.max(rate, speed * MIN_OVER_MEDIAN);
+  const most = work / state.stalledMs;
+  if (!(most < EQUAL * speed * meanInflight)) return;
   if (!(state.capacity <= most)) state.capacity = most;
 }
 
@@ -247,11 +191,17 @@ function learnStalled(
  * @param meanRate work per request and ms over all hosts, in the old unit
  */
 export function rescaleCapacity(state: CapacityState, factor: number, moved: number, meanRate: number): void {
-  const kept = 1 - Math.min(1, MOVED_WEIGHT * moved);
+  const kept = (1 - moved) ** 2;
   scaleEvidence(state, kept, factor);
+  state.throughput *= factor;
   if (meanRate > 0) state.speed += (meanRate - state.speed) * (1 - kept);
   state.speed *= factor;
   state.capacity *= factor;
+}
+
+/** A speed that may equal the median does: the difference may be chance. */
+function settled(speed: number, median: number): number {
+  return Math.abs(speed - median) <= EQUAL * median ? median : speed;
 }
 
 /** Decays the evidence to `kept`, and converts its work to a unit of `1 / factor`. */
@@ -262,54 +212,67 @@ function scaleEvidence(state: CapacityState, kept: number, factor: number): void
   state.workSquares *= kept * factor * factor;
   state.workByDuration *= kept * factor;
   state.durationSquares *= kept;
-  state.learned *= kept;
-}
-
-/** Relative standard error of work / durations (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator). */
-function relativeError(state: CapacityState): number {
-  const { served, work, durations, workSquares, workByDuration, durationSquares } = state;
-  const rate = work / durations;
-  const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
-  return Math.max(Math.sqrt(residuals) / work, MIN_SCATTER / Math.sqrt(Math.max(1, served)));
-}
-
-/** Number of requests needed to know the rate well enough, given their scatter. */
-function neededRequests(state: CapacityState): number {
-  if (!(state.work > 0) || !(state.durations > 0)) return MIN_REQUESTS;
-  const needed = state.served * (relativeError(state) / TARGET_ERROR) ** 2;
-  return Math.min(Math.max(needed, MIN_REQUESTS), MAX_REQUESTS);
 }
 
 /**
- * Computes the capacity from the current throughput (`used`), the fraction of its speed at which the host serves each
- * request (`ease`), the previous belief and the other hosts.
+ * Relative standard error of work / durations (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator), as
+ * if one more request had been off by its whole work: a few equal requests prove little.
+ */
+function relativeError({ served, work, durations, workSquares, workByDuration, durationSquares }: CapacityState): number {
+  const rate = work / durations;
+  const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
+  return Math.sqrt(residuals / (work * work) + 1 / (served * served));
+}
+
+/**
+ * The capacity that follows from the throughput (`used`), the share of its speed at which the host serves each request
+ * (`ease`), the other hosts, and what is `believed` without evidence; NaN while nothing shows it.
  */
 function foundCapacity(
-  used: number,
-  ease: number,
-  believed: { readonly speed: number; readonly capacity: number; readonly others: number },
+  { used, ease, speed, perCore, believed, others }: Readonly<Record<'used' | 'ease' | 'speed' | 'perCore' | 'believed' | 'others', number>>,
   figures: CapacityFigures,
 ): number {
-  const { speed, capacity, others } = believed;
-  const spare = Math.min(1, Math.max(0, (ease - CONTENDED) / (UNCONTENDED - CONTENDED)));
-  if (hasCores(figures)) return Math.min(used + spare * (1 - figures.cpu) * figures.cores * speed, figures.cores * speed);
-  // Without a number of cores, assume the capacity of others, or more if the CPU in use shows more, assuming all of it
-  // is ours. Not less for low use: a host whose agent always reports the same would otherwise get less and less.
-  if (figures.cpu !== null && figures.cpu > MIN_INFORMATIVE_CPU && used > 0) {
-    const shown = used / figures.cpu;
-    return used + spare * (1 - figures.cpu) * (others > shown ? others : shown);
+  // A host that serves requests at half its speed has no idle cores, whatever an old report says.
+  const idle = (1 - (figures.cpu ?? 0)) * Math.max(0, 2 * ease - 1);
+  if (hasCores(figures)) {
+    // Both figures may be off by what counts as equal.
+    const all = figures.cores * (perCore > (1 + EQUAL) ** 2 * speed ? perCore : speed);
+    return Math.min(used + idle * all, all);
   }
-  // Requests only: a saturated host shows its capacity; otherwise it is at least a little more than what is used.
-  if (ease < UNCONTENDED) return used;
-  return Number.isNaN(capacity) ? Number.NaN : Math.max(capacity, used * GROWTH);
+  // Without a number of cores the machine is as the others', or larger if the CPU in use shows more, taken as ours.
+  if (figures.cpu !== null && figures.cpu > EQUAL && used > 0) {
+    const shown = used / figures.cpu;
+    return used + idle * (others > shown ? others : shown);
+  }
+  // Requests alone: a saturated host shows its capacity, any other can do a little more than it does.
+  if (ease < SATURATED) return used;
+  const shown = (1 + EQUAL) * used;
+  if (Number.isNaN(believed)) return shown > others ? Math.max(shown, speed) : Number.NaN;
+  return Math.max(shown, believed);
 }
 
 /**
  * The lower bound of the capacity: never zero, or the host could not show a recovery. Without known free cores the host
  * may be slow for any reason, so it is room for one request.
  */
-function leastCapacity({ speed }: CapacityState, figures: CapacityFigures): number {
-  return hasCores(figures) ? speed / 8 : speed;
+function leastCapacity(speed: number, figures: CapacityFigures): number {
+  return hasCores(figures) ? EQUAL * speed : speed;
+}
+
+/**
+ * What a core of the host does per ms, NaN while unknown. That is more than its speed if requests wait for others: they
+ * use no core meanwhile, and a core serves several of them.
+ */
+export function perCoreOf({ throughput, busyCores }: CapacityState): number {
+  return throughput / busyCores;
+}
+
+/** Averages throughput and cores in use over a few reports of the agent. */
+function learnPerCore(state: CapacityState, { elapsedMs, evidence }: CapacitySeen, figures: CapacityFigures): void {
+  if (!hasCores(figures)) return;
+  const news = forgottenAfter(elapsedMs);
+  state.throughput += (evidence.work / elapsedMs - state.throughput) * news;
+  state.busyCores += (figures.cpu * figures.cores - state.busyCores) * news;
 }
 
 /** Whether the agent reports cores and CPU use. */
@@ -322,11 +285,6 @@ function pulled(capacity: number, median: number, share: number): number {
   return Number.isNaN(median) ? capacity : capacity + (median - capacity) * share;
 }
 
-function bounded(speed: number, median: number): number {
-  return Number.isNaN(median) ? speed : Math.min(Math.max(speed, median * MIN_OVER_MEDIAN), median * MAX_OVER_MEDIAN);
-}
-
 function memoryFactor(memory: number | null): number {
-  if (memory === null || memory <= MEMORY_TIGHT) return 1;
-  return 1 - (1 - FULL_MEMORY_FACTOR) * Math.min(1, (memory - MEMORY_TIGHT) / (1 - MEMORY_TIGHT));
+  return Math.min(1, (1 - (memory ?? 0)) / (1 - MEMORY_TIGHT));
 }

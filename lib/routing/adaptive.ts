@@ -36,7 +36,7 @@ const OLD_MS = 400;
  * Speeds this near to the median are equal, and so is the part of a core that an idle host lacks: what is left is chance,
  * and idle hosts would get all or nothing for it.
  */
-const EQUAL = 0.25;
+export const EQUAL = 0.25;
 
 /** Resolution of a random draw. */
 const LOT = 1 << 20;
