@@ -155,9 +155,6 @@ export class HostRegistry {
     if (!this.#namesakes.admits(message, nowMs)) return false;
     for (const name of this.#loads.take(message, nowMs)) this.#pending.noteLoad(name);
     for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
-    // Send the row again to a balancer that names another URL than the one in use: it may know only its own.
-    for (const { name, url } of message.statics)
-      if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
     return true;
   }
 
@@ -197,6 +194,8 @@ export class HostRegistry {
       }
       if (entry.state === 'up') this.#settle(entry, nowMs);
       if (entry.claim !== null) this.#noteConflict(entry, nowMs);
+      // A balancer that names another URL than the one in use may know only its own: a stored table does not change it.
+      if (entry.conflict !== null) this.#pending.noteRow(entry.name);
       const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
       const isForgotten = entry.state === 'down' && nowMs - unheardSinceMs >= FORGET_AFTER_MS && !isNamed;
       if (isForgotten) this.#remove(entry, 'forgotten', nowMs);
