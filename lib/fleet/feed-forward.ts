@@ -3,16 +3,15 @@
 // adds our own current load, counts nothing twice.
 
 import type { HostTable } from '../model.js';
+import { KEEP_ALIVE_MS } from '../redis/load-interval.js';
 import { setFleetFigure, setOthers } from '../table/fleet-cells.js';
 import type { TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
-/** Maximum load messages awaiting acknowledgement; beyond this, one was lost. */
-const MAX_UNACKED = 24;
-
 /** The contents of one load message, by slot of the host. */
 export interface SentLoads {
   readonly seq: number;
+  readonly isFull: boolean;
   readonly sentAtMs: number;
   readonly slots: number[];
   readonly names: string[];
@@ -32,6 +31,7 @@ export class FeedForward {
   readonly #ackedLongLived: Int32Array;
   /** Unacknowledged messages, oldest first. */
   readonly #unacked: SentLoads[] = [];
+  #fullSeq = 0;
   /** Sequence numbers of the first and the last message of this thread; NaN before the first. */
   #firstSeq = Number.NaN;
   #lastSeq = Number.NaN;
@@ -51,9 +51,10 @@ export class FeedForward {
     this.#ackedLongLived = new Int32Array(columns.slots);
   }
 
-  /** Whether a message was lost: too many are unacknowledged. */
-  get isLost(): boolean {
-    return this.#unacked.length >= MAX_UNACKED;
+  /** Whether a message counts as lost: it has not been acknowledged within `KEEP_ALIVE_MS`. */
+  isLost(nowMs: number): boolean {
+    const [oldest] = this.#unacked;
+    return oldest !== undefined && nowMs - oldest.sentAtMs >= KEEP_ALIVE_MS;
   }
 
   /** Records a message that was sent. */
@@ -61,8 +62,10 @@ export class FeedForward {
     if (Number.isNaN(this.#firstSeq)) this.#firstSeq = sent.seq;
     this.#lastSeq = sent.seq;
     this.#unacked.push(sent);
-    // The oldest message was lost; a later one supersedes it.
-    if (this.#unacked.length > MAX_UNACKED) this.#unacked.shift();
+    if (!sent.isFull) return;
+    // A full message supersedes those before it, but one of these may still be acknowledged: keep two full ones.
+    while ((this.#unacked[0] as SentLoads).seq < this.#fullSeq) this.#unacked.shift();
+    this.#fullSeq = sent.seq;
   }
 
   /**

@@ -7,7 +7,7 @@ import type { Costs, HostTable } from '../model.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
-import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../redis/load-interval.js';
+import { ExchangeBudget, LoadTurns } from '../redis/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
 import { OwnLoads } from './own-loads.js';
@@ -39,7 +39,7 @@ export class LoadSync {
   readonly #options: LoadSyncOptions;
   readonly #loads: OwnLoads;
   readonly #costs: ClassCosts;
-  readonly #pace = new LoadPace();
+  readonly #turns = new LoadTurns();
   readonly #budget = new ExchangeBudget();
   #used = performance.eventLoopUtilization();
   #upkeeps = 0;
@@ -63,20 +63,20 @@ export class LoadSync {
 
   /** Starts to send load messages. */
   start(writer: TableWriter): void {
-    this.#wait(writer, this.#takeTurn(writer, false));
+    this.#wait(writer, this.#takeTurn(writer));
   }
 
   /**
    * Sends the message that is due and returns how long to wait for the next table, in ms. What can't be sent now goes
    * into a later message.
    */
-  #takeTurn(writer: TableWriter, isTable: boolean): number {
+  #takeTurn(writer: TableWriter): number {
     const { publisher, keys, clock, isHeard } = this.#options;
     const everyMs = this.#everyMs(writer);
     const nowMs = clock();
     const message = publisher.isReady && isHeard() ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
     if (message !== undefined) publisher.publish(keys.load, encodeLoad(message));
-    return this.#pace.took(message !== undefined, isTable, everyMs, nowMs);
+    return this.#turns.take(everyMs, nowMs);
   }
 
   #wait(writer: TableWriter, waitMs: number): void {
@@ -85,11 +85,7 @@ export class LoadSync {
   }
 
   #everyMs(writer: TableWriter): number {
-    const hosts = writer.hosts().length;
-    return Math.max(
-      this.#masterIntervalMs,
-      this.#budget.stretched(loadIntervalMs(this.#balancers, hosts), longestIntervalMs(this.#balancers, hosts)),
-    );
+    return Math.max(this.#masterIntervalMs, this.#budget.intervalMs(this.#balancers, writer.hosts().length));
   }
 
   /** Sets the number of balancers in the fleet. */
@@ -110,8 +106,8 @@ export class LoadSync {
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
     if (this.#timer === undefined) return;
-    const everyMs = this.#everyMs(writer);
-    this.#wait(writer, this.#pace.answersTable(everyMs, nowMs) ? this.#takeTurn(writer, true) : this.#pace.left(everyMs, nowMs));
+    const inMs = this.#turns.answerInMs(this.#everyMs(writer), nowMs);
+    this.#wait(writer, inMs === 0 ? this.#takeTurn(writer) : inMs);
   }
 
   /** Call a few times a second. */

@@ -1,24 +1,12 @@
 // Builds this balancer's load messages from the traffic thread's counters. feed-forward.ts tracks which of them the
 // master has acknowledged.
 
-import { type SpeedEvidence, FLEET, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type SpeedEvidence, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { FeedForward, type SentLoads } from './feed-forward.js';
+import { KEEP_ALIVE_MS } from '../redis/load-interval.js';
 import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
 import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
-
-/** After a loss everything is sent again, but at most once per this many messages. */
-const FULL_AGAIN_AFTER = 8;
-
-/** Keep-alive interval of an idle balancer, in ms; the acknowledgement also proves that the master is alive. */
-const EMPTY_MS = 1000;
-
-/** A message with all hosts is sent this often, in case one was lost: after this many ms, or this many messages if that takes longer. */
-const FULL_MS = 2000;
-const FULL_MESSAGES = 20;
-
-/** Weight of the newest requests in the moving average of the cost. */
-const MEAN_WEIGHT = 0.3;
 
 type SentEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
@@ -42,11 +30,12 @@ export class OwnLoads {
   readonly #sentByClass: Uint32Array;
   readonly #sentBusyByClass: Float64Array;
   readonly #others: FeedForward;
-  #sinceFull = 0;
   /** When the last message and the last full one were sent, and the term of the master that got the full one. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #fullAtMs = Number.NEGATIVE_INFINITY;
   #fullTerm = 0;
+  /** The hosts that the last full message contained. */
+  #fullHosts: readonly SlotHost[] = [];
   #seq: number;
   #servedSum = 0;
   #workSum = 0;
@@ -96,20 +85,22 @@ export class OwnLoads {
 
   /**
    * Returns the message that is due now; undefined when none is. Call it every `loadIntervalMs`. All hosts are included
-   * periodically, for a new master, and after a loss.
+   * for a new master, and, every other `KEEP_ALIVE_MS` at most, after a loss and when the list of hosts has changed: the
+   * master forgets those that a full message leaves out.
    * @param term of the table in force
    * @param everyMs the interval between calls
    */
   nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
     this.#others.touch(nowMs, everyMs);
-    const isLost = this.#others.isLost && this.#sinceFull >= FULL_AGAIN_AFTER;
-    const isFull = term !== this.#fullTerm || isLost || nowMs - this.#fullAtMs >= Math.max(FULL_MS, FULL_MESSAGES * everyMs);
-    const message = this.#next(hosts, isFull, nowMs, nowMs - this.#sentAtMs >= EMPTY_MS);
+    const isOutdated = (this.#others.isLost(nowMs) || hosts !== this.#fullHosts) && nowMs - this.#fullAtMs >= 2 * KEEP_ALIVE_MS;
+    const isFull = term !== this.#fullTerm || isOutdated;
+    const message = this.#next(hosts, isFull, nowMs, nowMs - this.#sentAtMs >= KEEP_ALIVE_MS);
     if (message === undefined) return undefined;
     this.#sentAtMs = nowMs;
     if (isFull) {
       this.#fullAtMs = nowMs;
       this.#fullTerm = term;
+      this.#fullHosts = hosts;
     }
     return message;
   }
@@ -129,7 +120,7 @@ export class OwnLoads {
   #next(hosts: readonly SlotHost[], isFull: boolean, nowMs: number, mayBeEmpty: boolean): LoadMessage | undefined {
     const columns = this.#columns;
     const changed: HostLoad[] = [];
-    const sent: SentLoads = { seq: this.#seq + 1, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [], longLived: [] };
+    const sent: SentLoads = { seq: this.#seq + 1, isFull, sentAtMs: nowMs, slots: [], names: [], inflight: [], work: [], longLived: [] };
     for (const { slot, name } of hosts) {
       const inflight = Math.max(0, Atomics.load(columns.awaited, slot));
       const served = columns.served[slot] as number;
@@ -166,8 +157,6 @@ export class OwnLoads {
     if (changed.length === 0 && !isFull && !mayBeEmpty && this.#newClasses.size === 0) return undefined;
     this.#seq = sent.seq;
     setLoadSeq(columns, sent.seq);
-    if (isFull) this.#sinceFull = 0;
-    else this.#sinceFull++;
     this.#others.onSent(sent);
     const ids = isFull ? Object.keys(this.#classes).map(Number) : [...this.#newClasses];
     const classes = ids.map((id) => [id, this.#classes[id] as string] as const);
@@ -184,9 +173,9 @@ export class OwnLoads {
     };
   }
 
-  /** Updates the average cost of a request from those served since the last call. */
+  /** Sets the mean cost of a request to that of those served since the last call, if any. */
   refreshMeanCost(hosts: readonly SlotHost[]): void {
-    const { served, workDone, fleet } = this.#columns;
+    const { served, workDone } = this.#columns;
     let servedSum = 0;
     let workSum = 0;
     for (const { slot } of hosts) {
@@ -199,8 +188,7 @@ export class OwnLoads {
     this.#workSum = workSum;
     // The totals fall when hosts leave.
     if (!(more > 0) || !(mean > 0)) return;
-    const known = fleet[FLEET.meanCost] as number;
-    setFleetFigure(this.#columns, 'meanCost', Number.isNaN(known) ? mean : known + (mean - known) * MEAN_WEIGHT);
+    setFleetFigure(this.#columns, 'meanCost', mean);
   }
 
   /** Average number in flight since the host was last sent; the current number if it never was. */

@@ -10,8 +10,8 @@ const MISSED_REPORTS = 3;
 const SILENT_AFTER_MS = 3000;
 
 /**
- * A host without an agent is removed when no live balancer has named it for this long. Each balancer names its hosts at
- * least every 2 s, and to a new master at once, so one message may be lost.
+ * A host without an agent is removed when no live balancer has named it for this long. Each balancer names its hosts
+ * to a new master at once, and again every two seconds until that is acknowledged, so one message may be lost.
  */
 const UNNAMED_AFTER_MS = 5000;
 

@@ -1,10 +1,12 @@
 // All hosts as the master knows them: reports, load messages and probe results in, rows of the host table out. Does no
 // I/O and has no clock. Malformed input is dropped by the decoders; contradictions are resolved here.
 
+import { SECOND } from '../clock.js';
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
 import type { CostEstimate } from '../learning/cost-model.js';
+import { LEARN_MS } from '../redis/load-interval.js';
 import { FleetCosts } from './fleet-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, ReportOutcome } from './host-changes.js';
@@ -32,6 +34,9 @@ import { PendingChanges } from './pending-changes.js';
 /** A host that has neither reported nor answered for this long is removed; its agent can bring it back. */
 const FORGET_AFTER_MS = 60_000;
 
+/** Interval at which `tick` is to be called: silence is detected, and rates and costs are updated. */
+export const TICK_MS = SECOND;
+
 /** Maximum number of hosts: the slots of the shared table. */
 const MAX_HOSTS = 16_384;
 
@@ -44,6 +49,7 @@ export class HostRegistry {
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
   readonly #pending = new PendingChanges();
+  #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: HostCheckRules = TRAFFIC_DEFAULTS) {
     this.#rules = rules;
@@ -149,9 +155,6 @@ export class HostRegistry {
     if (!this.#namesakes.admits(message, nowMs)) return false;
     for (const name of this.#loads.take(message, nowMs)) this.#pending.noteLoad(name);
     for (const name of this.#named.take(message, nowMs)) this.#settleUrl(name, nowMs);
-    // Send the row again to a balancer that names another URL than the one in use: it may know only its own.
-    for (const { name, url } of message.statics)
-      if (this.#entries.get(name)?.url !== url && this.#entries.has(name)) this.#pending.noteRow(name);
     return true;
   }
 
@@ -173,7 +176,7 @@ export class HostRegistry {
   }
 
   /**
-   * Detects silence, removes hosts that are long gone and updates the rates; call once a second. Returns the hosts
+   * Detects silence, removes hosts that are long gone and updates the rates; call every `TICK_MS`. Returns the hosts
    * whose rates changed; these are stored but not published.
    */
   tick(nowMs: number): ReadonlySet<string> {
@@ -191,6 +194,8 @@ export class HostRegistry {
       }
       if (entry.state === 'up') this.#settle(entry, nowMs);
       if (entry.claim !== null) this.#noteConflict(entry, nowMs);
+      // A balancer that names another URL than the one in use may know only its own: a stored table does not change it.
+      if (entry.conflict !== null) this.#pending.noteRow(entry.name);
       const unheardSinceMs = Math.max(entry.downSinceMs, entry.awaitedSinceMs);
       const isForgotten = entry.state === 'down' && nowMs - unheardSinceMs >= FORGET_AFTER_MS && !isNamed;
       if (isForgotten) this.#remove(entry, 'forgotten', nowMs);
@@ -199,8 +204,10 @@ export class HostRegistry {
     return rates;
   }
 
-  /** Updates the learned capacities; call about ten times a second. */
+  /** Updates the learned capacities, unless that was done less than `LEARN_MS` ago; call before each table. */
   learn(nowMs: number): void {
+    if (nowMs - this.#learnedAtMs < LEARN_MS) return;
+    this.#learnedAtMs = nowMs;
     const figuresOf = (name: string): HostFigures => freshFigures(this.#entries.get(name), nowMs);
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
   }

@@ -16,14 +16,13 @@ import type { Keys } from '../redis/keys.js';
 import { decodeLoad } from '../redis/load-message.js';
 import { decodeReport } from '../redis/report-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
-import { ExchangeBudget } from '../redis/load-interval.js';
+import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
-import { flushDelayMs, LEARN_MS, loadEveryMs, loadFlushDelayMs, SNAPSHOT_EVERY_MS, STORE_EVERY_MS, TICK_MS } from './flush-pace.js';
 import { Gathering } from './gathering.js';
-import { HostRegistry } from './host-registry.js';
+import { HostRegistry, TICK_MS } from './host-registry.js';
 import { inherit, type Known } from './inheritance.js';
-import { StoredHosts } from './stored-hosts.js';
+import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
 import { Strangers } from './strangers.js';
 
 /** Interval at which request costs are written, for people to read. */
@@ -72,7 +71,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   const registry = new HostRegistry(options.health);
   const stored = new StoredHosts();
   const strangers = new Strangers(clock());
-  const budget = new ExchangeBudget(2);
+  const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   let isStopped = false;
   let isWriting = false;
@@ -92,7 +91,6 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isSnapshotRefused = false;
   let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
-  let learnedAtMs = Number.NEGATIVE_INFINITY;
 
   const subscription = openSubscription(
     options.address,
@@ -112,12 +110,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     },
   );
 
-  const waitMs = (isLoadAlone: boolean): number =>
-    isLoadAlone ? loadFlushDelayMs(registry.balancers, registry.size, budget) : flushDelayMs(registry.size, budget);
+  const everyMs = (): number => budget.intervalMs(registry.balancers, registry.size);
   const gathering = new Gathering({
     clock,
     subscription,
-    waitMs,
+    waitMs: (isLoadAlone) => gatherMs(everyMs(), isLoadAlone),
     isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
     flush: () => void flush(),
   });
@@ -142,12 +139,6 @@ export function startMastership(options: MastershipOptions): Mastership {
     gathering.soon(true);
   }
 
-  function learn(nowMs: number): void {
-    if (nowMs - learnedAtMs < LEARN_MS) return;
-    learnedAtMs = nowMs;
-    registry.learn(nowMs);
-  }
-
   async function flush(): Promise<void> {
     if (isStopped || isWriting) return;
     isWriting = true;
@@ -155,7 +146,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     const nowMs = clock();
     // A balancer without a snapshot to start from needs a full table.
     const isFull = isFullDue || (isSnapshotRefused && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS);
-    learn(nowMs);
+    registry.learn(nowMs);
     const changes = registry.takeChanges(nowMs);
     // New hosts and changed states are stored at once; everything is when Redis may have come back empty.
     const isUrgent = isFull || changes.isMembership;
@@ -172,7 +163,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       figures: isFull ? [] : changes.figures,
       loads: isFull ? [] : changes.loads,
       acks: changes.acks,
-      everyMs: loadEveryMs(registry.balancers, registry.size, budget),
+      everyMs: everyMs(),
       costs: isFull ? registry.costs : changes.costs,
       gone: changes.gone,
     };
@@ -260,7 +251,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     used = performance.eventLoopUtilization();
     budget.take(performance.eventLoopUtilization(used, since).utilization);
     for (const name of registry.tick(nowMs)) stored.changed(name);
-    learn(nowMs);
+    registry.learn(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
       costsAtMs = nowMs;
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);

@@ -2,6 +2,14 @@
 // hosts they are most of the master's work; and all of them periodically, before they expire. Has no clock and does no
 // I/O.
 
+import { SECOND } from '../clock.js';
+
+/** Interval at which due hashes are stored. They are batched because each write costs more than its contents. */
+export const STORE_EVERY_MS = 500;
+
+/** Interval at which the whole table is stored. */
+export const SNAPSHOT_EVERY_MS = SECOND;
+
 /** Minimum interval between two writes of a changed hash, and the interval at which an unchanged one is refreshed. */
 const MIN_WAIT_MS = 900;
 const MAX_WAIT_MS = 4000;

@@ -7,10 +7,10 @@ export const ADAPTIVE_PATH: readonly string[] = [
   'routing/adaptive',
   'learning/capacity',
   'learning/cost-*',
-  'hosts/flush-pace',
   'redis/load-interval',
   'table/neutral',
   'fleet/own-loads',
+  'fleet/feed-forward',
 ];
 
 /** One constant and its replacement. A constant may have several. */
@@ -79,31 +79,14 @@ export const ABLATIONS: readonly Ablation[] = [
     ['MIN_RECENT', '1', 'one recent request is enough for a comparison'],
     ['CLEARLY_LESS', '0', 'durations are never clearly less'],
   ]),
-  ...inFile('hosts/flush-pace', [
-    ['MIN_FLUSH_MS', '0', 'changes of a small fleet are published at once'],
-    ['FEW_HOSTS_PER_MS', 'Infinity', 'the delay is that of the smallest fleet'],
-    ['USUAL_FLUSH_MS', 'Infinity', 'the delay grows with the hosts as in a small fleet'],
-    ['HOSTS_PER_FLUSH_MS', 'Infinity', 'the delay of a large fleet does not grow'],
-    ['MAX_FLUSH_MS', 'Infinity', 'the delay has no upper bound'],
-    ['ANSWER_MS', '0', 'tables do not wait for the answers to the previous one'],
-    ['LEARN_MS', '1000', 'capacities are updated once a second'],
-  ]),
   ...inFile('redis/load-interval', [
-    ['MIN_INTERVAL_MS', '50', 'loads are exchanged every 50 ms'],
-    ['MAX_INTERVAL_MS', 'Infinity', 'the interval has no upper bound'],
-    ['MS_PER_BALANCER', '0', 'the interval does not grow with balancers'],
-    ['MS_PER_HOST', '0', 'the interval does not grow with hosts'],
-    ['PAIRS_PER_MS', 'Infinity', 'the interval does not grow with pairs of balancers and hosts'],
-    ['EARLY', '0', 'a balancer replies to every table'],
-    ['WITHOUT_TABLE', '1', 'a balancer does not wait longer for a table'],
-    ['IDLE', 'WITHOUT_TABLE', 'a turn with nothing to send is like any other'],
-    ['TABLE_IS_LATE', 'WITHOUT_TABLE', "a balancer does not wait for the master's next table"],
-  ]),
-  ...inFile('fleet/own-loads', [
-    ['FULL_AGAIN_AFTER', '1', 'after a loss everything is sent again at once'],
-    ['FULL_MS', 'Infinity', 'unchanged hosts are never sent again'],
-    ['FULL_MESSAGES', '0', 'unchanged hosts are sent again after a time, whatever the interval of messages'],
-    ['MEAN_WEIGHT', '1', 'the mean cost is that of the newest requests'],
+    ['MIN_INTERVAL_MS', '50', 'tables are published every 50 ms'],
+    ['MS_PER_MEMBER', '0', 'the interval does not grow with the fleet'],
+    ['EARLY', '0', 'a balancer answers every table at once'],
+    ['EARLY', '1', 'a table that comes slightly early is not answered at once'],
+    ['REPORT_WAIT_MS', 'Infinity', 'reports wait as long as loads'],
+    ['KEEP_ALIVE_MS', 'Infinity', 'nothing is sent again, and an idle balancer is silent'],
+    ['LEARN_MS', '1000', 'capacities are updated once a second'],
   ]),
 ];
 
@@ -123,17 +106,5 @@ export const LIMITS: readonly Limits[] = [
   },
   { file: 'learning/cost-classes', names: ['MIN_REPORTED_SHARE'], reason: 'simulated hosts report no costs' },
   { file: 'learning/cost-classes', names: ['IDLE_COUNT', 'MAX_NAME'], reason: 'bounds of the memory for classes' },
-  {
-    file: 'hosts/flush-pace',
-    names: ['MAX_REPORT_WAIT_MS', 'BUSY_FLUSH_MS', 'BUSY_HOSTS_PER_MS'],
-    reason: 'for a busy master; messages take no CPU in the simulation',
-  },
-  { file: 'hosts/flush-pace', names: ['TICK_MS'], reason: 'interval at which silence is detected' },
-  { file: 'hosts/flush-pace', names: ['STORE_EVERY_MS', 'SNAPSHOT_EVERY_MS'], reason: 'intervals of writes to Redis' },
-  {
-    file: 'redis/load-interval',
-    names: ['BUDGET', 'BORNE_STRETCH', 'BORNE_MS', 'BORNE_MS_SHARED', 'STEP', 'EASY', 'MAX_STRETCH'],
-    reason: 'for a busy machine; messages take no CPU in the simulation',
-  },
-  { file: 'fleet/own-loads', names: ['EMPTY_MS'], reason: 'keep-alive interval' },
+  { file: 'redis/load-interval', names: ['BUDGET', 'FRESH_MS'], reason: 'for a busy machine; messages take no CPU in the simulation' },
 ];

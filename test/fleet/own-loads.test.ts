@@ -108,29 +108,116 @@ test("until the first acknowledgement nothing is subtracted from the fleet's fig
   assert.equal(seenBy(one, 1), [1, 5]);
 });
 
-test('after a lost message the master acknowledges nothing until a full one arrives, and the balancer soon sends one', () => {
+test('after a lost message the master acknowledges nothing until a full one arrives, which the balancer sends by itself', () => {
   const one = startBalancer('one');
   const master = new FleetLoads();
   master.take(say(one, 0), 0);
   take(one, tableOf(master, 2), 0);
   change(one, 0, 1, 5);
   assert.not(say(one, 20).isFull, 'this one is lost');
-  let message: LoadMessage;
-  let nowMs = 40;
-  for (; ; nowMs += 20) {
-    change(one, 1, 1, 5);
-    message = say(one, nowMs);
-    if (message.isFull) break;
-    master.take(message, nowMs);
-    assert.equal(master.takeAcks(), []);
-    assert.is(master.of('h0').inflight, 0, 'this is what was lost');
-    assert.ok(nowMs < 1000, 'sooner than the next full one is due anyway');
-  }
+  /** Says something every 20 ms until everything is sent again. */
+  const untilFull = (fromMs: number): [atMs: number, LoadMessage] => {
+    for (let nowMs = fromMs; ; nowMs += 20) {
+      change(one, 1, 1, 5);
+      const message = say(one, nowMs);
+      if (message.isFull) return [nowMs, message];
+      master.take(message, nowMs);
+      assert.equal(master.takeAcks(), []);
+      assert.is(master.of('h0').inflight, 0, 'this is what was lost');
+      assert.ok(nowMs < 5000);
+    }
+  };
+  assert.is(untilFull(40)[0], 2000, 'two seconds after the last full one; this one is lost too');
+  const [nowMs, message] = untilFull(2020);
+  assert.is(nowMs, 4000);
   master.take(message, nowMs);
   take(one, tableOf(master, 3), nowMs);
   assert.equal([seenBy(one, 0)[0], seenBy(one, 1)[0]], [1, one.columns.awaited[1]]);
-  change(one, 1, 1, 5);
-  assert.not(say(one, nowMs + 20).isFull);
+  for (let atMs = nowMs + 20; atMs < nowMs + 3000; atMs += 20) {
+    change(one, 1, 1, 5);
+    const next = say(one, atMs);
+    assert.not(next.isFull, 'each is acknowledged');
+    master.take(next, atMs);
+    take(one, tableOf(master, atMs), atMs);
+  }
+});
+
+test('when the table with an acknowledgement is lost, that of a later message stands for both', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  master.take(say(one, 0), 0);
+  take(one, tableOf(master, 2), 0);
+  change(one, 0, 1, 5);
+  master.take(say(one, 500), 500);
+  tableOf(master, 3);
+  // An empty message, a second later.
+  const next = say(one, 1500);
+  assert.equal([next.isFull, next.hosts], [false, []]);
+  master.take(next, 1500);
+  take(one, tableOf(master, 4), 1500);
+  assert.equal(seenBy(one, 0), [1, 5]);
+});
+
+test('while nothing is acknowledged, what is remembered to be acknowledged goes back two full messages', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  const sent: LoadMessage[] = [];
+  for (let nowMs = 0; nowMs <= 10_000; nowMs += 20) {
+    change(one, 0, 1, 5);
+    sent.push(say(one, nowMs));
+  }
+  const fulls = sent.filter(({ isFull }) => isFull);
+  assert.is(fulls.length, 6);
+  for (const [each, inflight] of [
+    [sent[10], 0],
+    [fulls[4], 401],
+    [sent.at(-1), 501],
+  ] as const) {
+    take(one, { ...tableOf(master, 2 + inflight), acks: [['one', each?.seq ?? 0]] }, 10_000);
+    const { fleetInflight, othersInflight } = one.columns;
+    // What the master has of ours is subtracted from the fleet's figure.
+    fleetInflight[0] = 1000;
+    one.loads.onTable({ stamp: one.writer.stamp, acks: [] }, hostsOf(one), 10_000);
+    assert.is(othersInflight[0], 1000 - inflight);
+  }
+});
+
+test('a host that a balancer does not know any more is left out of a full message, and what it had in flight is forgotten', () => {
+  const one = startBalancer('one');
+  const master = new FleetLoads();
+  change(one, 3, 1, 5);
+  master.take(say(one, 0), 0);
+  take(one, tableOf(master, 2), 0);
+  assert.is(master.of('h3').inflight, 1);
+  one.writer.apply({ ...buildTable(1, 3, []), isFull: false, previousSeq: 2, gone: ['h3'] }, 0);
+  change(one, 0, 1, 5);
+  const next = say(one, 500);
+  assert.not(next.isFull, 'every two seconds at most');
+  master.take(next, 500);
+  take(one, tableOf(master, 3), 500);
+  const message = say(one, 2000);
+  assert.equal([message.isFull, message.hosts.map(({ host }) => host)], [true, ['h0', 'h1', 'h2']]);
+  master.take(message, 2000);
+  assert.is(master.of('h3').inflight, 0);
+});
+
+test('the mean cost of a request is that of the newest ones, and stays without any', () => {
+  const one = startBalancer('one');
+  const meanOf = () => {
+    one.loads.refreshMeanCost(hostsOf(one));
+    return one.columns.fleet[FLEET.meanCost];
+  };
+  assert.ok(Number.isNaN(meanOf()));
+  const serve = (slot: number, requests: number, work: number): void => {
+    one.columns.served[slot] = (one.columns.served[slot] as number) + requests;
+    one.columns.workDone[slot] = (one.columns.workDone[slot] as number) + work;
+  };
+  serve(0, 3, 20);
+  serve(1, 1, 20);
+  assert.is(meanOf(), 10);
+  assert.is(meanOf(), 10);
+  serve(1, 2, 8);
+  assert.is(meanOf(), 4);
 });
 
 test('a new master knows nothing of ours: nothing is subtracted from its figures until it has acknowledged a full message', () => {
@@ -214,13 +301,19 @@ test('figures are as old as our own part of them, and stay current while everyth
   assert.is(loadsAt(), 190, 'the master has not answered');
 });
 
-test('without changes there is no message, unless one is due', () => {
+test('without changes there is no message, but once a second an empty one', () => {
   const one = startBalancer('one');
-  const first = say(one, 0);
-  assert.is(one.loads.nextDue(hostsOf(one), 1, 20, 20), undefined);
-  const second = say(one, 1010);
-  assert.equal([second.seq, second.hosts], [first.seq + 1, []], 'no seq was used for the one that was not sent');
-  assert.ok(say(one, 2100).isFull, 'and now and then all is said');
+  const master = new FleetLoads();
+  let last = say(one, 0);
+  assert.ok(last.isFull);
+  for (const secondMs of [1000, 2000, 3000]) {
+    master.take(last, secondMs - 1000);
+    take(one, tableOf(master, secondMs), secondMs - 990);
+    assert.is(one.loads.nextDue(hostsOf(one), 1, 20, secondMs - 1), undefined);
+    const next = say(one, secondMs);
+    assert.equal([next.seq, next.isFull, next.hosts], [last.seq + 1, false, []], 'no seq was used for the one that was not sent');
+    last = next;
+  }
 });
 
 test('classes are counted by their new ids, and a counter that wraps makes no jump', () => {

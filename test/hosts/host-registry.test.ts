@@ -456,6 +456,26 @@ test("the fleet's requests in flight and rates are in the rows, and changes of l
   assert.equal([unknown.rows, unknown.loads], [[], []], 'a host that only a load message names is none');
 });
 
+test('capacities are updated ten times a second, however often tables are published', () => {
+  const registry = new HostRegistry();
+  registry.seed([buildRow('h', { url: URL_A, capacity: 4, speed: 1 })], 0);
+  const learnedAtMs: number[] = [];
+  let known = registry.row('h', 0)?.capacity;
+  for (let nowMs = 0; nowMs <= 1000; nowMs += 20) {
+    const evidence = { work: 100, durations: 100, workSquares: 1000, workByDuration: 1000, durationSquares: 1000 };
+    registry.onLoad(load({ isFull: nowMs === 0 }, [{ ...hostLoad('h', 2, nowMs / 2), evidence }]), nowMs);
+    registry.learn(nowMs);
+    const capacity = registry.row('h', nowMs)?.capacity;
+    if (capacity !== known) learnedAtMs.push(nowMs);
+    known = capacity;
+  }
+  assert.ok(learnedAtMs.length >= 5, learnedAtMs.join(', '));
+  assert.equal(
+    learnedAtMs.filter((atMs) => atMs % 100 !== 0),
+    [],
+  );
+});
+
 test('a report of a known host changes only its figures', () => {
   const registry = new HostRegistry();
   registry.seed([buildRow('h', { url: URL_A, isStatic: true })], 0);

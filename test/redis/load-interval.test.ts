@@ -1,62 +1,59 @@
-// The interval of load messages, and its adjustment to the CPU budget.
+// The rhythm of the exchange: the interval of load messages, its adjustment to the CPU budget, and a balancer's turns.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ExchangeBudget, LoadPace, loadIntervalMs, longestIntervalMs } from '../../lib/redis/load-interval.js';
+import { ExchangeBudget, gatherMs, loadIntervalMs, LoadTurns, longestIntervalMs } from '../../lib/redis/load-interval.js';
 
 const test = suite('load interval');
 
-test('the interval is 13 ms in a small fleet, grows with the fleet, and is a second at most', () => {
-  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(4, 1000)], [13, 13, 50]);
-  for (const [balancers, hosts] of [
-    [80, 50],
-    [64, 1000],
-    [500, 1000],
-  ] as const) {
-    assert.ok(loadIntervalMs(balancers, hosts) > loadIntervalMs(balancers / 2, hosts / 2));
-  }
-  assert.is(loadIntervalMs(10_000, 10_000), 1000);
+test('the interval is 12 ms in a small fleet, grows with the fleet, and is half a second at most', () => {
+  assert.equal([loadIntervalMs(1, 1), loadIntervalMs(8, 50), loadIntervalMs(64, 50)], [12, 12, 12]);
+  assert.equal([loadIntervalMs(4, 996), loadIntervalMs(996, 4)], [80, 80]);
+  assert.is(loadIntervalMs(10_000, 10_000), 500);
 });
 
-test('a balancer replies to a table, unless it has just sent a message; without tables it sends anyway', () => {
-  const pace = new LoadPace();
-  assert.ok(pace.answersTable(20, 1000), 'the first');
-  assert.is(pace.took(true, true, 20, 1000), 200, 'the next table is on its way');
-  assert.not.ok(pace.answersTable(20, 1011));
-  assert.is(pace.left(20, 1011), 15, 'it would have been due after 1.3 intervals');
-  assert.is(pace.left(20, 1100), 0);
-  assert.ok(pace.answersTable(20, 1012));
-  assert.is(pace.took(true, false, 20, 1012), 26);
-  assert.is(pace.took(false, false, 20, 1038), 80, 'nothing to say');
-  assert.is(pace.took(false, true, 20, 1118), 80, 'nor to the table');
+test('loads are gathered for an interval, and reports no longer than their freshness allows', () => {
+  assert.equal([gatherMs(12, true), gatherMs(12, false)], [12, 12]);
+  assert.equal([gatherMs(80, true), gatherMs(80, false)], [80, 13]);
 });
 
-test('a thread above its CPU budget waits longer, up to the limit, and shorter again below it', () => {
+test('the longest interval grows with fewer balancers, who know more by themselves, and is never below the normal one', () => {
+  assert.equal([longestIntervalMs(2, 10), longestIntervalMs(8, 10)], [74, 37 / (7 / 8)]);
+  assert.equal([longestIntervalMs(0, 0), longestIntervalMs(1, 10)], [74, 74]);
+  assert.is(longestIntervalMs(64, 1000), loadIntervalMs(64, 1000));
+});
+
+test('a thread above its budget waits longer, up to the limit, and shorter again below it', () => {
   const budget = new ExchangeBudget();
-  assert.is(budget.stretched(10, 40), 10);
-  budget.take(0.031);
-  assert.ok(budget.stretched(10, 40) > 10);
+  const intervalMs = () => budget.intervalMs(2, 10);
+  assert.is(intervalMs(), 12);
+  budget.take(4 * 0.015);
+  assert.is(intervalMs(), 24, 'half of the way to four times');
+  budget.take(0.015);
+  assert.is(intervalMs(), 24, 'just right');
   for (let i = 0; i < 30; i++) budget.take(0.05);
-  assert.equal([budget.stretched(10, 40), budget.stretched(10, 1000), budget.stretched(50, 40)], [40, 80, 50]);
-  budget.take(0.025);
-  assert.is(budget.stretched(10, 1000), 80, 'neither too much nor easy');
-  for (let i = 0; i < 30; i++) budget.take(0.01);
-  assert.is(budget.stretched(10, 1000), 10);
+  assert.equal([intervalMs(), budget.intervalMs(64, 10), budget.intervalMs(2, 2000)], [74, 37 / (63 / 64), loadIntervalMs(2, 2000)]);
+  budget.take(0.015 / 4);
+  assert.is(intervalMs(), 37, 'it has not grown beyond the limit meanwhile');
+  for (let i = 0; i < 30; i++) budget.take(0);
+  assert.is(intervalMs(), 12);
   budget.take(Number.NaN);
-  assert.is(budget.stretched(10, 1000), 10);
+  assert.is(intervalMs(), 12);
 });
 
-test('the longest interval grows with fewer balancers, and is always at least twice the normal one', () => {
-  assert.equal(
-    [longestIntervalMs(4, 10), longestIntervalMs(0, 0), longestIntervalMs(64, 10), longestIntervalMs(4, 1000)],
-    [52, 118, 31.375, 100],
-  );
+test('a thread that has other work settles where both together meet the budget', () => {
+  const budget = new ExchangeBudget();
+  for (let i = 0; i < 30; i++) budget.take(0.006 + (0.018 * 12) / budget.intervalMs(2, 10));
+  assert.ok(Math.abs(budget.intervalMs(2, 10) - 24) < 0.1);
 });
 
-test('the threads of one process share its budget', () => {
-  const budget = new ExchangeBudget(2);
-  budget.take(0.016);
-  assert.ok(budget.stretched(10, 40) > 10);
+test('a balancer answers a table at once, or when the interval has passed if it comes early; without tables it speaks anyway', () => {
+  const turns = new LoadTurns();
+  assert.is(turns.answerInMs(20, 1000), 0, 'the first');
+  assert.is(turns.take(20, 1000), 120, 'a table is due in 20 ms, and late 100 ms after');
+  assert.is(turns.answerInMs(20, 1015), 5);
+  assert.is(turns.answerInMs(20, 1016), 0, 'nearly an interval later');
+  assert.is(turns.answerInMs(20, 1100), 0);
 });
 
 test.run();

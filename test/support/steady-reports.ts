@@ -100,13 +100,13 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
     checkMs: () => 1,
     publish: (table) => {
       balancer.takeTable(table, false, nowMs);
-      if (balancer.answersTable(nowMs)) say(true);
+      if (balancer.answersTable(nowMs)) say();
     },
   });
   const policy = createPolicy(algorithm, new Random(seed));
   const open = new MinHeap<{ readonly slot: number; readonly sentMs: number; readonly status: number }>();
-  const say = (isAnswer: boolean): void => {
-    const message = balancer.nextLoad(isAnswer, true, nowMs);
+  const say = (): void => {
+    const message = balancer.nextLoad(true, nowMs);
     if (message !== undefined) master.onLoad(message);
   };
   const every = (ms: number, run: () => void): void =>
@@ -120,7 +120,7 @@ export function steadyFleet({ algorithm, reports, beliefs, seed = 1 }: SteadyOpt
       undefined,
     );
   const turn = (): void => {
-    if (nowMs >= balancer.loadAtMs) say(false);
+    if (nowMs >= balancer.loadAtMs) say();
     queue.schedule(Math.max(balancer.loadAtMs, nowMs + 1), turn, 0, undefined);
   };
   const report = (): void => {

@@ -14,7 +14,7 @@ import {
   startEjection,
   takeEvidence,
 } from '../../routing/ejection.js';
-import { LoadPace, loadIntervalMs } from '../../redis/load-interval.js';
+import { loadIntervalMs, LoadTurns } from '../../redis/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
@@ -66,8 +66,8 @@ export class FleetBalancer {
   readonly loadEveryMs: number;
   /** Time of the next load message, unless a table arrives earlier. */
   loadAtMs = 0;
-  /** Null if the scenario sets a fixed interval: then there are no replies to tables. */
-  readonly #pace: LoadPace | null;
+  /** Null if the scenario sets a fixed interval: then tables are not answered. */
+  readonly #turns: LoadTurns | null;
   readonly #loads: OwnLoads;
   readonly costs: ClassCosts;
   readonly #order: TableOrder;
@@ -88,7 +88,7 @@ export class FleetBalancer {
     this.hostOf = new Int32Array(hosts).fill(-1);
     this.slotOf = new Int32Array(hosts).fill(-1);
     this.#isLeaving = new Uint8Array(hosts);
-    this.#pace = exchangeMs === null ? new LoadPace() : null;
+    this.#turns = exchangeMs === null ? new LoadTurns() : null;
     this.loadEveryMs = exchangeMs ?? loadIntervalMs(balancers, hosts);
     this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-1`, statics, 1);
     this.costs = new ClassCosts(this.columns);
@@ -115,19 +115,19 @@ export class FleetBalancer {
     return this.#order.isBehind;
   }
 
-  /** Whether to reply to a table just received with a load message; if not, sets the time of the next one. */
+  /** Whether to answer a table just received with a load message at once; if not, sets the time of the next one. */
   answersTable(nowMs: number): boolean {
-    const pace = this.#pace;
-    if (pace === null) return false;
-    if (pace.answersTable(this.loadEveryMs, nowMs)) return true;
-    this.loadAtMs = nowMs + pace.left(this.loadEveryMs, nowMs);
+    if (this.#turns === null) return false;
+    const inMs = this.#turns.answerInMs(this.loadEveryMs, nowMs);
+    if (inMs === 0) return true;
+    this.loadAtMs = nowMs + inMs;
     return false;
   }
 
   /** The load message due now; undefined if there is nothing to send, or it can't be sent. */
-  nextLoad(isAnswer: boolean, canSend: boolean, nowMs: number): LoadMessage | undefined {
+  nextLoad(canSend: boolean, nowMs: number): LoadMessage | undefined {
     const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
-    this.loadAtMs = nowMs + (this.#pace?.took(message !== undefined, isAnswer, this.loadEveryMs, nowMs) ?? this.loadEveryMs);
+    this.loadAtMs = nowMs + (this.#turns?.take(this.loadEveryMs, nowMs) ?? this.loadEveryMs);
     return message;
   }
 

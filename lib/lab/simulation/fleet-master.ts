@@ -1,9 +1,10 @@
 // One simulated mastership: the product's own host registry, fed with reports and load messages, and flushes of the host
 // table at the product's intervals (lib/hosts/mastership.ts), in virtual time.
 
-import { flushDelayMs, LEARN_MS, loadFlushDelayMs, SNAPSHOT_EVERY_MS, TICK_MS } from '../../hosts/flush-pace.js';
-import { HostRegistry } from '../../hosts/host-registry.js';
+import { HostRegistry, TICK_MS } from '../../hosts/host-registry.js';
+import { SNAPSHOT_EVERY_MS } from '../../hosts/stored-hosts.js';
 import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model.js';
+import { gatherMs, loadIntervalMs } from '../../redis/load-interval.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { EventQueue } from './event-queue.js';
 
@@ -35,7 +36,6 @@ export class FleetMaster {
   #isFullDue = true;
   #seq = 0;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
-  #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FleetMasterOptions) {
     this.#options = options;
@@ -73,7 +73,7 @@ export class FleetMaster {
     const nowMs = clock();
     const isFull = this.#isFullDue;
     this.#isFullDue = false;
-    this.#learn(nowMs);
+    this.registry.learn(nowMs);
     const changes = this.registry.takeChanges(nowMs);
     const allRows = isFull || changes.isMembership || nowMs - this.#snapshotAtMs >= SNAPSHOT_EVERY_MS ? this.registry.rows(nowMs) : null;
     const previousSeq = this.#seq++;
@@ -113,7 +113,7 @@ export class FleetMaster {
     if (!(this.registry.hasChanges || this.#isFullDue)) return;
     const { balancers, size } = this.registry;
     const { queue, clock } = this.#options;
-    const atMs = clock() + (isLoadAlone ? loadFlushDelayMs(balancers, size) : flushDelayMs(size));
+    const atMs = clock() + gatherMs(loadIntervalMs(balancers, size), isLoadAlone);
     // Reports may not wait as long as loads alone.
     if (atMs >= this.#flushAtMs) return;
     this.#flushAtMs = atMs;
@@ -125,16 +125,10 @@ export class FleetMaster {
     if (this.#options.clock() >= this.#flushAtMs) this.flush();
   };
 
-  #learn(nowMs: number): void {
-    if (nowMs - this.#learnedAtMs < LEARN_MS) return;
-    this.#learnedAtMs = nowMs;
-    this.registry.learn(nowMs);
-  }
-
   readonly #tick = (): void => {
     const nowMs = this.#options.clock();
     this.registry.tick(nowMs);
-    this.#learn(nowMs);
+    this.registry.learn(nowMs);
     this.#flushSoon();
   };
 

@@ -204,7 +204,7 @@ export class SimulatedFleet {
     if (!balancer.isAlive) return;
     if (balancer.takeTable(table, isSnapshot, clock())) this.#readSnapshot(index, RETRY_SNAPSHOT_MS);
     if (!this.#hasLoads) return;
-    if (balancer.answersTable(clock())) this.#sendLoad(balancer, true);
+    if (balancer.answersTable(clock())) this.#sendLoad(balancer);
     else this.#awaitTurn(balancer);
   }
 
@@ -232,12 +232,12 @@ export class SimulatedFleet {
     // The turn was rescheduled meanwhile.
     if (!balancer.isAlive || plannedAtMs !== this.#turnAtMs[index]) return;
     this.#turnAtMs[index] = Number.POSITIVE_INFINITY;
-    if (balancer.loadAtMs <= this.#options.clock()) this.#sendLoad(balancer, false);
+    if (balancer.loadAtMs <= this.#options.clock()) this.#sendLoad(balancer);
     else this.#awaitTurn(balancer);
   };
 
-  #sendLoad(balancer: FleetBalancer, isAnswer: boolean): void {
-    const message = balancer.nextLoad(isAnswer, !this.network.isRedisAway, this.#options.clock());
+  #sendLoad(balancer: FleetBalancer): void {
+    const message = balancer.nextLoad(!this.network.isRedisAway, this.#options.clock());
     this.#awaitTurn(balancer);
     if (message !== undefined) this.network.send(this.#toMaster[balancer.index] as Way, this.#onLoad, balancer.index, message);
   }
