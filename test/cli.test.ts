@@ -438,16 +438,19 @@ test('a flag comes before the environment; a balancer that Redis does not let in
               );
               assert.equal(statuses, [200, 401, 404]);
               assert.is(await (await fetch(String(url))).text(), 'hello');
-              await until(() => logOf(child).some(({ level }) => level === 'warn'), { what: 'the warning' });
-              // Long enough for several attempts: each is as wrong as the first.
-              await until(() => logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, {
+              // Long enough for several attempts, each as wrong as the first; and until it checks its hosts itself, which it says too.
+              const isAlone = (): boolean => logOf(child).some(({ msg }) => String(msg).startsWith('no master is heard'));
+              await until(() => isAlone() && logOf(child).filter(({ msg }) => msg === 'a heartbeat could not be written').length > 1, {
                 everyMs: 100,
-                what: 'two heartbeats',
+                what: 'two heartbeats, and the search for a master to be given up',
               });
               const warnings = logOf(child).filter(({ level }) => level !== 'info' && level !== 'debug');
               assert.equal(
-                warnings.map(({ level, redis }) => [level, redis]),
-                [['warn', `redis://127.0.0.1:${redisPort}`]],
+                warnings.map(({ level, msg, redis }) => [level, String(msg).split(/[:;]/, 1)[0], redis]),
+                [
+                  ['warn', 'redis is not reachable', `redis://127.0.0.1:${redisPort}`],
+                  ['warn', 'no master is heard', undefined],
+                ],
               );
               assert.match(String(warnings[0]?.['reason']), /WRONGPASS/);
               child.kill();

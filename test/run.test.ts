@@ -1,17 +1,19 @@
 // The runner must fail every file that uvu by itself would pass silently: one fixture for each such way.
 // Each test starts the real runner on fixtures that are never part of the normal run.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until, withProcess, withTempDir, type RunningProcess } from './support/brackets.js';
+import { repeatFailures } from './support/failed-files.js';
 import { readSummary, runTestFiles } from './support/test-file.js';
 
 const test = suite('runner');
 
 const RUNNER = fileURLToPath(new URL('./run.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('./support/fixtures/', import.meta.url));
 
 interface Run {
@@ -125,6 +127,71 @@ test('one failing file among good ones fails the run and hides nothing', async (
   assert.is(run.lastLine, '4 passed, 1 failed');
   assert.is(run.code, 1);
 });
+
+test('each failed file is repeated just before the last line, with its first failing test and the message', async () => {
+  const run = await runFixtures(['good', 'failing-test', 'after-throws', 'no-such-file']);
+  const [, repeated = ''] = run.output.split('\n== failed files\n');
+  const [nothing, ...lines] = repeated.split('\n');
+  assert.is(nothing, 'FAIL nothing matches the pattern "no-such-file"');
+  assert.is(lines.pop(), '4 passed, 3 failed');
+  const files = lines.join('\n').split(/^(?=FAIL )/m);
+  const [thrown = '', failing = ''] = files.toSorted().map((text) => text.trimEnd());
+  assert.match(
+    failing,
+    /^FAIL failing-test\.fixture\.js: .*1 of 2 tests did not pass.*\n +"fails"\n +Expected values to be strictly equal: {2}\(is\)\n +\+\+2 +\(Expected\)\n +--1 +\(Actual\)\n +at .*failing-test\.fixture\.js:\d+:\d+\)$/,
+  );
+  assert.match(thrown, /^FAIL after-throws\.fixture\.js: .*printed no summary.*\n[^]*Error: on purpose/);
+  assert.not.match((await runFixtures(['good'])).output, /failed files/);
+});
+
+test('of a long message only the beginning and the end are repeated, and of a long line its beginning', () => {
+  const body = Array.from({ length: 40 }, (_, i) => `line ${i} ${'x'.repeat(i === 1 ? 1000 : 0)}`).join('\n');
+  const output = `• ✘\n\n   FAIL  suite  "a "quoted" name"\n    ${body}\n    at async a (file:///x/node_modules/uvu/i.mjs:1:2)\n    at b (file:///there/own.js:3:4)\n\n   FAIL "next"\n    other\n    at c (file:///there/c.js:5:6)\n\n`;
+  const result = { passed: 0, failed: 2, skipped: 0, seconds: 1, reasons: ['2 of 2 tests did not pass'], output };
+  const lines = repeatFailures([{ name: 'a.test.js', result }]).map((line) => line.trim());
+  assert.equal(
+    [...lines.slice(0, 4), lines[4]?.length, ...lines.slice(5)],
+    [
+      '== failed files',
+      'FAIL a.test.js: 2 of 2 tests did not pass',
+      'suite  "a "quoted" name"',
+      'line 0',
+      300,
+      'line 2',
+      'line 3',
+      'line 4',
+      '…',
+      'line 38',
+      'line 39',
+      'at b (file:///there/own.js:3:4)',
+    ],
+  );
+});
+
+test('CI adds up its runs and repeats what failed of each before its last line', () =>
+  withTempDir(async (dir) => {
+    const script = `set -euo pipefail
+      . ${join(ROOT, '.ci/tally.sh')}
+      run() { "${process.execPath}" "${RUNNER}" "$@" --dir "${FIXTURES}" --suffix .fixture.js; }
+      heading 'the good'; tests run good
+      heading 'a step'; step false
+      heading 'one that fails'; tests run good failing-test
+      heading 'one that ends early'; tests sh -c 'echo what it said'
+      tally; exit $status`;
+    await withProcess({ command: 'bash', args: ['-c', script], env: { CI: undefined, TMPDIR: dir } }, async ({ exit, lines }) => {
+      assert.is((await exit).code, 1);
+      const [, end = ''] = lines.join('\n').split('\n== all together\n');
+      assert.match(
+        end,
+        /^\[a step\] FAILED: false\n\[one that fails\] run good failing-test: 4 passed, 1 failed\nFAIL failing-test\.fixture\.js: [^\n]*\n +"fails"\n/,
+      );
+      assert.match(
+        end,
+        /\n\[one that ends early\] sh -c echo what it said ended without a result; its last lines:\nwhat it said\n7 passed, 2 failed$/,
+      );
+      assert.equal(readdirSync(dir), [], 'nothing is left behind');
+    });
+  }));
 
 test('a runner that is stopped by a signal takes its test files with it', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,6 +1,7 @@
 // The strict test runner: node dist/test/run.js [pattern…] [--dir DIR] [--suffix .test.js]
 // A few test files at a time run in a child process (support/test-file.ts says what passes). A pattern is a part of
-// a path; one that matches nothing fails the run. The last line is always "N passed, N failed[, N skipped]".
+// a path; one that matches nothing fails the run. The last line is always "N passed, N failed[, N skipped]"; what
+// failed is repeated before it (support/failed-files.ts).
 // *.test.ts proves correctness; *.long.ts are benchmarks in small, soak and memory tests (npm run test:long).
 
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { availableParallelism, constants } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { repeatFailures, type NamedResult } from './support/failed-files.js';
 import { killAllGroups, runTestFiles, type FileResult, type RunOptions } from './support/test-file.js';
 
 const TEST_DIR = dirname(fileURLToPath(import.meta.url));
@@ -56,12 +58,12 @@ const ALONE = ['release-memory'];
 const MOST_TOGETHER = 8;
 
 /** Runs the files, `jobs` processes at once, and reports each as it ends. */
-async function runAll(files: readonly string[], dir: string, jobs: number, mayShare: boolean, options: RunOptions): Promise<FileResult[]> {
+async function runAll(files: readonly string[], dir: string, jobs: number, mayShare: boolean, options: RunOptions): Promise<NamedResult[]> {
   const nameOf = (file: string): string => relative(dir, file).replace(/(?:\.test)?\.js$/, '');
   const isAlone = (file: string): boolean => !mayShare || [...LONGEST, ...ALONE].includes(nameOf(file));
   const first = LONGEST.flatMap((name) => files.filter((file) => nameOf(file) === name));
   const waiting = [...first, ...files.filter((file) => !first.includes(file))];
-  const results: FileResult[] = [];
+  const results: NamedResult[] = [];
   /** The next files for one process: ever fewer, so that all processes end at about the same time. */
   const take = (): string[] => {
     const most = isAlone(waiting[0] as string) ? 1 : Math.min(MOST_TOGETHER, Math.ceil(waiting.length / (2 * jobs)));
@@ -72,8 +74,9 @@ async function runAll(files: readonly string[], dir: string, jobs: number, maySh
     while (waiting.length > 0) {
       const batch = take();
       const some = await runTestFiles(batch, { ...options, band: `${lane}/${jobs}` });
-      some.forEach((result, place) => report(relative(dir, batch[place] as string), result));
-      results.push(...some);
+      const named = some.map((result, place) => ({ name: relative(dir, batch[place] as string), result }));
+      for (const { name, result } of named) report(name, result);
+      results.push(...named);
       // Those after one that ended the process.
       waiting.unshift(...batch.slice(some.length));
     }
@@ -107,11 +110,12 @@ async function main(): Promise<void> {
   const isLong = values.suffix === LONG_SUFFIX;
   const jobs = availableParallelism() * (isLong ? 1 : TESTS_PER_CORE);
   const results = await runAll(chosen, dir, jobs, !isLong, options);
-  const sum = (count: (result: FileResult) => number) => results.reduce((total, result) => total + count(result), 0);
+  const sum = (count: (result: FileResult) => number) => results.reduce((total, { result }) => total + count(result), 0);
   const passed = sum((result) => result.passed);
   const failed = sum((result) => result.failed) + unmatched.length;
   const skipped = sum((result) => result.skipped);
   if (failed > 0 || passed === 0) process.exitCode = 1;
+  for (const line of repeatFailures(results, unmatched)) print(line);
   print(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 }
 

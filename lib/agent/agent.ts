@@ -156,7 +156,10 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     );
   }
 
-  /** Pub/sub stores nothing, and there may be no master at the moment: repeats the goodbye until the host is out of the table, or no balancer is left. */
+  /**
+   * Pub/sub stores nothing, and there may be no master at the moment: repeats the goodbye until the host is out of the
+   * table, or no balancer is left. Without an answer, or the right to get one, neither is known.
+   */
   async function sayGoodbye(): Promise<void> {
     const deadline = performance.now() + GOODBYE_TIMEOUT_MS;
     while (client.status === 'ready' && performance.now() < deadline) {
@@ -164,7 +167,8 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
       await new Promise((resolve) => {
         setTimeout(resolve, GOODBYE_EVERY_MS);
       });
-      const [isKnown, balancers] = await Promise.all([client.exists(keys.host(name)), client.zcard(keys.balancers)]).catch(() => [0, 0]);
+      const answers = Promise.all([client.exists(keys.host(name)), client.zcard(keys.balancers)]);
+      const [isKnown, balancers] = await answers.catch((error: unknown) => (isDenial(reasonOf(error)) ? [0, 0] : [1, 1]));
       if (isKnown === 0 || balancers === 0) return;
     }
   }

@@ -50,8 +50,7 @@ export class NameWatch {
         break;
       case 'taken':
         if (this.#isChecked) this.#logTaken(holder);
-        else this.#options.post({ type: 'name-taken', holder });
-        this.#isChecked = true;
+        else this.#refuse(holder);
         break;
       case 'ours':
         if (this.#isTaken) log('info', 'this balancer has its name for itself again', {});
@@ -77,6 +76,15 @@ export class NameWatch {
 
   stop(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** Ends the start: while the balancer stops, further heartbeats have nothing to add. */
+  #refuse(holder: string): void {
+    const { clock, post } = this.#options;
+    post({ type: 'name-taken', holder });
+    this.#isChecked = true;
+    this.#isTaken = true;
+    this.#loggedAtMs = clock();
   }
 
   /** Counts each conflict once, and logs it again every minute. */

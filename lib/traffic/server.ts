@@ -156,11 +156,15 @@ export async function startTraffic({
     }
   }
 
-  /** Resolves when `isOver` is true, or at the deadline. */
+  /**
+   * Resolves when `isOver` is true, or at the deadline. Each poll comes after the event loop has read what had arrived:
+   * a connection on which a request waits to be read is not idle, however long the process did not run.
+   */
   async function until(isOver: () => boolean, deadlineMs: number): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
     while (!isOver() && clock() < deadlineMs) {
       // oxlint-disable-next-line no-await-in-loop -- the pause between two polls
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+      await new Promise((resolve) => setTimeout(() => setImmediate(resolve), DRAIN_LOOK_MS));
     }
   }
 

@@ -245,6 +245,21 @@ test('without Redis it exits at once on a signal', async () => {
   });
 });
 
+test('a goodbye is repeated while Redis does not answer: nobody may have heard the first', () =>
+  withRedis((redis) =>
+    withReports(redis, async (heard) => {
+      const byes = (): number => heard.filter(({ report }) => report['bye'] === true).length;
+      await withAgent(redis.url, ['--name', 'h1'], async (agent) => {
+        await until(() => heard.length > 0, { what: 'a report' });
+        redis.pause();
+        agent.kill();
+        assert.equal(await ended(agent), { code: 0, signal: null });
+        redis.resume();
+        await until(() => byes() > 1, { what: () => `further goodbyes, not ${byes()}` });
+      });
+    }),
+  ));
+
 test('when the probed process exits, it sends a goodbye and exits with code 1 and the reason', () =>
   withRedis((redis) =>
     withReports(redis, async (heard) => {

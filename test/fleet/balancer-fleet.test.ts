@@ -54,31 +54,33 @@ async function shares(each: TestBalancer, requests: number): Promise<Record<stri
 }
 
 test('there is one master, both balancers route to every host that reports, and all of it is in Redis', () =>
-  withFleet(({ first, second, client }) =>
-    withHost('a', (a) =>
-      withHost('b', async (b) => {
-        await deliverReport(client, 'a', a.url, { cpu: 0.25 });
-        await deliverReport(client, 'b', b.url);
-        for (const each of [first, second]) {
-          await each.knows(2);
-          assert.equal(await shares(each, 10), { a: 5, b: 5 });
-        }
-        const fleet = await until(async () => {
-          const view = await readFleet(client, KEYS);
-          return view.balancers.length === 2 && view.hosts.length === 2 && view;
-        });
-        assert.equal([fleet.master, fleet.term, fleet.balancers.map(({ name }) => name)], ['first', 1, ['first', 'second']]);
-        assert.equal(
-          fleet.hosts.map(({ name, url, state, cpu, hasAgent }) => [name, url, state, cpu, hasAgent]),
-          [
-            ['a', a.url, 'up', 0.25, true],
-            ['b', b.url, 'up', 0.2, true],
-          ],
-        );
-        assert.equal([first.balancer.role, second.balancer.role], ['master', 'slave']);
-        await until(async () => (await readFleet(client, KEYS)).balancers.find(({ name }) => name === 'second')?.role === 'slave');
-      }),
-    ),
+  withFleet(
+    ({ first, second, client }) =>
+      withHost('a', (a) =>
+        withHost('b', async (b) => {
+          await deliverReport(client, 'a', a.url, { cpu: 0.25, intervalMs: 60_000 });
+          await deliverReport(client, 'b', b.url, { intervalMs: 60_000 });
+          for (const each of [first, second]) {
+            await each.knows(2);
+            assert.equal(await shares(each, 10), { a: 5, b: 5 });
+          }
+          const fleet = await until(async () => {
+            const view = await readFleet(client, KEYS);
+            return view.balancers.length === 2 && view.hosts.length === 2 && view;
+          });
+          assert.equal([fleet.master, fleet.term, fleet.balancers.map(({ name }) => name)], ['first', 1, ['first', 'second']]);
+          assert.equal(
+            fleet.hosts.map(({ name, url, state, cpu, hasAgent }) => [name, url, state, cpu, hasAgent]),
+            [
+              ['a', a.url, 'up', 0.25, true],
+              ['b', b.url, 'up', 0.2, true],
+            ],
+          );
+          assert.equal([first.balancer.role, second.balancer.role], ['master', 'slave']);
+          await until(async () => (await readFleet(client, KEYS)).balancers.find(({ name }) => name === 'second')?.role === 'slave');
+        }),
+      ),
+    { leaseTtlMs: 30_000 },
   ));
 
 test('when the master stops in good order, the slave takes over at once, with the hosts it knew and without a failed request', () =>
@@ -203,8 +205,8 @@ test('after a goodbye no further request goes to the host, from either balancer'
   withFleet(({ first, second, client }) =>
     withHost('a', (a) =>
       withHost('b', async (b) => {
-        await deliverReport(client, 'a', a.url);
-        await deliverReport(client, 'b', b.url);
+        await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
+        await deliverReport(client, 'b', b.url, { intervalMs: 60_000 });
         await Promise.all([first.knows(2), second.knows(2)]);
         await deliverReport(client, 'b', b.url, { bye: true });
         await Promise.all([first.knows(1), second.knows(1)]);

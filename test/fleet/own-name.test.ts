@@ -73,9 +73,12 @@ test('a conflict is reported at once during the start; a running balancer counts
     starting.take(found, nowMs);
     first.onHeartbeat();
   }
-  first.stop();
   const holder = 'process 7 on m, since today';
   assert.equal(took(), [`info ${holder}`, JSON.stringify({ type: 'name-taken', holder })]);
+  for (; nowMs < 30_000; nowMs += 1000) first.onHeartbeat();
+  first.stop();
+  assert.equal(took(), [], 'it stops, and does not claim to serve while it does');
+  nowMs = 0;
   const serving = new OwnName();
   const second = openWatch(serving);
   second.onUnknown();

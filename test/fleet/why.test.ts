@@ -46,7 +46,14 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
                   { name: 'b', url: b.url },
                   ...(isDeadThere ? [{ name: 'dead', url: 'http://127.0.0.1:1' }] : []),
                 ];
-                const config = { redis: [redis.url], statics, algorithm: 'adaptive', healthIntervalMs: 600_000 } as const;
+                // The lease outlasts what keeps a slow machine from renewing it.
+                const config = {
+                  redis: [redis.url],
+                  statics,
+                  algorithm: 'adaptive',
+                  healthIntervalMs: 600_000,
+                  leaseTtlMs: 30_000,
+                } as const;
                 await withBalancer({ ...config, name: 'first', accessLog: 'json', accessLogFile: file }, async (first) => {
                   await first.becomes('master');
                   await withBalancer({ ...config, name: 'second' }, async (second) => {

@@ -54,11 +54,14 @@ const isAnswered = async (origin: string): Promise<boolean> => {
 
 async function startsWell(url: string, origin: string): Promise<void> {
   await until(() => isAnswered(origin), { timeoutMs: 10_000, what: 'a request to be answered by the host of the agent' });
-  const view = await statusOf(url);
-  assert.equal([view.namespace, view.master, view.term, view.balancers.length], [NAMESPACE, 'b1', 1, 1]);
-  assert.equal(
-    view.hosts.map(({ name, state }) => [name, state]),
-    [['h1', 'up']],
+  let last = '';
+  await until(
+    async () => {
+      const { namespace, master, term, balancers, hosts } = await statusOf(url);
+      last = JSON.stringify([namespace, master, balancers.length, hosts.map(({ name, state }) => `${name} ${state}`)]);
+      return last === JSON.stringify([NAMESPACE, 'b1', 1, ['h1 up']]) && (term ?? 0) >= 1;
+    },
+    { timeoutMs: 15_000, what: () => `the whole fleet in the status: ${last}` },
   );
 }
 
@@ -91,18 +94,24 @@ test('on one server too; it comes back empty, and the fleet writes everything ag
     try {
       await withBalancerAndAgent(url, async (balancer, _agent, origin) => {
         await startsWell(url, origin);
+        await until(() => heard.at(-1) === 'ready', { what: 'the connection of our own' });
+        // On a slow machine Redis may have been lost and found before.
+        const states = (): string[] =>
+          logOf(balancer).flatMap(({ msg }) => /^redis is (?:not )?reachable/.exec(String(msg))?.slice(0, 1) ?? []);
+        await until(() => states().at(-1) === 'redis is reachable', { what: 'Redis to be reachable' });
+        heard.length = 0;
         await servers[0]?.kill();
-        await balancer.waitForLine(/redis is not reachable/);
+        await until(() => states().at(-1) === 'redis is not reachable', { what: 'the loss to be logged' });
         assert.ok(await isAnswered(origin), 'routing goes on');
-        assert.is(logOf(balancer).filter(({ msg }) => String(msg).startsWith('redis is not reachable')).length, 1);
+        assert.not.match(states().join(', '), /(redis is(?: not)? reachable), \1/, 'each loss and each return is logged once');
         await servers[0]?.restart();
         await untilStatus(
           url,
           'the whole fleet in Redis',
           ({ master, term, balancers, hosts }) => master === 'b1' && (term ?? 0) > 1 && balancers.length === 1 && hosts[0]?.state === 'up',
         );
-        await until(() => heard.length > 2 && heard.at(-1) === 'ready', { what: 'the connection of our own' });
-        assert.equal(heard.slice(0, 3), ['ready', 'lost', 'ready']);
+        await until(() => heard.at(-1) === 'ready', { what: 'the connection of our own' });
+        assert.equal(heard.slice(0, 2), ['lost', 'ready']);
       });
     } finally {
       client.disconnect();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { freePort, until, withProcess, withRedis, withServer, withTempDir, type TestRedis } from './brackets.js';
+import { withSentinel } from './redis-group.js';
 import { findRedis } from './redis-server.js';
 
 const test = suite('brackets');
@@ -100,6 +101,12 @@ test('a paused Redis answers only when it is resumed, and can be killed while pa
 test('withRedis passes further arguments on', () =>
   withRedis({ args: ['--requirepass', 'x'] }, async (redis) => {
     assert.match(await ask(redis, 'DBSIZE'), /^-NOAUTH/);
+  }));
+
+test('withSentinel hands out a group that can fail over', () =>
+  withSentinel(async ({ sentinel, servers, masterPort }) => {
+    assert.is(await sentinel.call('SENTINEL', 'FAILOVER', 'mymaster'), 'OK');
+    await until(async () => (await masterPort()) === servers[1].port, { what: 'the failover' });
   }));
 
 test('a Redis that cannot start is an error that holds its own words', async () => {

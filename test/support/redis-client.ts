@@ -9,6 +9,22 @@ export async function areReady(...clients: readonly Commands[]): Promise<void> {
   await until(() => clients.every(({ status }) => status === 'ready'), { what: 'the connections to Redis', everyMs: 3 });
 }
 
+/**
+ * Runs `ask` on a Redis that hangs, and gives its outcome, a rejection too, and how many time limits of single commands, half a second each,
+ * had passed by then; 3 at most. Measured so because a machine that stalls delays both alike.
+ */
+export async function inTimeLimits<T>(client: Commands, ask: () => Promise<T>): Promise<{ outcome: T | Error; limits: number }> {
+  let limits = 0;
+  const counting = (async () => {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    for (; limits < 3; limits++) await client.ping().catch(() => undefined);
+  })();
+  const outcome = await ask().catch((error: Error) => error);
+  const passed = limits;
+  await counting;
+  return { outcome, limits: passed };
+}
+
 /** Opens a connection to each of these URLs, hands them out when they are ready, and closes them. */
 export async function withClients<const Urls extends readonly string[], T>(
   urls: Urls,

@@ -74,8 +74,7 @@ export async function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<
           withCommands(withPassword(`redis://127.0.0.1:${port}`, sentinelPassword), async (sentinel) => {
             const masterPort = async (): Promise<number> =>
               Number(((await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[])[1]);
-            const replicas = async (): Promise<unknown[]> => (await sentinel.call('SENTINEL', 'REPLICAS', 'mymaster')) as unknown[];
-            await until(async () => (await replicas()).length === 1, { what: 'the Sentinel to know the replica' });
+            await until(() => hasHeir(sentinel), { what: 'the Sentinel to know the replica as in step' });
             const url =
               ports === undefined ? `redis+sentinel://127.0.0.1:${port}/mymaster` : `rediss+sentinel://127.0.0.1:${ports[2]}/mymaster`;
             return fn({ url, servers: [master, replica], sentinel, masterPort });
@@ -84,6 +83,14 @@ export async function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<
       }),
     ),
   );
+}
+
+/** Whether the Sentinel has heard from the replica itself: before, it knows of it, and fails over to nobody. */
+async function hasHeir(sentinel: Commands): Promise<boolean> {
+  const replicas = (await sentinel.call('SENTINEL', 'REPLICAS', 'mymaster')) as readonly (readonly string[])[];
+  const [facts = []] = replicas;
+  const fact = (name: string): string | undefined => facts[facts.indexOf(name) + 1];
+  return replicas.length === 1 && fact('master-link-status') === 'ok' && fact('flags') === 'slave';
 }
 
 async function inStep(replica: string): Promise<void> {

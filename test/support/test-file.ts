@@ -34,8 +34,8 @@ export interface RunOptions {
 /** Runs several files in its process. */
 const BATCH = fileURLToPath(new URL('./test-batch.js', import.meta.url));
 
-/** A process that a test just ended may need a moment to go. */
-const LEFTOVER_GRACE_MS = 500;
+/** A process that a test just ended may need a moment to go, and a busy machine some more. */
+const LEFTOVER_GRACE_MS = 2000;
 /** A process that left the group can hold the pipes open: they are read no longer than this. */
 const PIPE_GRACE_MS = 1000;
 

@@ -93,6 +93,22 @@ test('under load on kept connections a stop loses no request: each is answered, 
       await senders;
       assert.equal(failures, []);
     },
+    { drainTimeoutMs: 30_000 },
+  ));
+
+test('a request that has come while the process did not run is read before its connection counts as idle', () =>
+  withProxy(
+    (_request, response) => void response.end('ok'),
+    ({ port, balancer }) =>
+      withRaw(port, async (raw) => {
+        await raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n').receives(/ok$/);
+        // Longer than a connection lies idle before a drain closes it.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1100);
+        raw.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        const stopped = balancer.stop();
+        await raw.receives(/ok[^]*Connection: close\r\n[^]*ok$/);
+        await stopped;
+      }),
   ));
 
 test('a connection that has been idle for long is closed at once, one idle for less a second later', () =>

@@ -12,6 +12,7 @@ import { freePort, until, withServer } from '../../support/brackets.js';
 import { ask, withRaw } from '../../support/http-client.js';
 import { answerWith } from '../../support/proxy.js';
 import { type RawHost, withRawHost } from '../../support/raw-host.js';
+import { nextTurns, tcpSide } from '../../support/tcp-state.js';
 import { buildTrafficStage } from '../../support/traffic-context.js';
 
 const test = suite('early requests');
@@ -74,10 +75,17 @@ for (const [what, text] of [
     withClosedTraffic(async ({ traffic, host, inflight, requests }) => {
       await withRaw(traffic.port, async (raw) => {
         raw.send(text);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        const clientPort = await until(() => raw.socket.localPort);
+        await until(() => raw.socket.bytesWritten === text.length && raw.socket.writableLength === 0, { what: 'the request to be sent' });
+        const isRead = (): boolean =>
+          tcpSide(clientPort, traffic.port)?.underwayBytes === 0 && tcpSide(traffic.port, clientPort)?.unreadBytes === 0;
+        await until(isRead, { what: 'the request to be read' });
+        await nextTurns();
         raw.socket.resetAndDestroy();
+        await until(() => tcpSide(traffic.port, clientPort)?.isEstablished !== true, { what: 'the connection to be reset' });
+        // It has noticed that the client is gone.
+        await nextTurns();
       });
-      await new Promise((resolve) => setTimeout(resolve, 50));
       traffic.open();
       await until(() => requests() === 1, { what: 'the early request to be counted' });
       assert.is((await ask(traffic.port)).body, 'ok');

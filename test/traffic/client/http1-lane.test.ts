@@ -1,7 +1,6 @@
 // The HTTP/1 lane on real sockets: the form of every kind of answer, one write for what comes at once, and clients that
 // do not read, break off, or speak TLS.
 
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { suite } from 'uvu';
@@ -11,6 +10,7 @@ import { withCertificates } from '../../support/certificates.js';
 import { withBalancer } from '../../support/fleet.js';
 import { exchangeRaw, withRaw } from '../../support/http-client.js';
 import { type RawConnection, withRawHost } from '../../support/raw-host.js';
+import { tcpSide } from '../../support/tcp-state.js';
 
 const test = suite('http1 lane');
 
@@ -146,14 +146,6 @@ test('a client that reads nothing of a tunnel is closed after its time, although
       }),
   ));
 
-/** Whether the system still has something of a connection on the server's side: it waits for a client that does not read. */
-function isKeptBySystem(port: number, clientPort: number): boolean {
-  const hex = (each: number): string => each.toString(16).toUpperCase().padStart(4, '0');
-  return readFileSync('/proc/net/tcp', 'latin1')
-    .split('\n')
-    .some((line) => new RegExp(`^ *\\d+: [0-9A-F]{8}:${hex(port)} [0-9A-F]{8}:${hex(clientPort)} `).test(line));
-}
-
 test('what a client has not read in its time is not left with the system: its connection is reset', () =>
   withRawHost(
     (connection) => {
@@ -168,9 +160,9 @@ test('what a client has not read in its time is not left with the system: its co
         const socket = connect(port, '127.0.0.1').pause();
         socket.on('error', () => undefined);
         socket.write('GET / HTTP/1.0\r\n\r\n');
-        await until(() => isKeptBySystem(port, socket.localPort ?? 0));
+        await until(() => tcpSide(port, socket.localPort ?? 0));
         await until(() => counter('timeouts_client_answer') === 1, { timeoutMs: 20_000 });
-        await until(() => !isKeptBySystem(port, socket.localPort ?? 0), { timeoutMs: 5000, what: 'the connection to be gone' });
+        await until(() => tcpSide(port, socket.localPort ?? 0) === undefined, { what: 'the connection to be gone' });
         socket.destroy();
       }),
   ));

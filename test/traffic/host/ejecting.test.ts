@@ -72,7 +72,8 @@ test('a host that does not answer in time is ejected after the configured number
       });
       assert.is(each.counter('timeouts_response'), 2);
     },
-    { ejectAfter: 2, responseTimeoutMs: 150 },
+    // Within this time the other host always answers, on a slow machine too.
+    { ejectAfter: 2, responseTimeoutMs: 1000 },
   ));
 
 test('one good answer between failures keeps a host in', () => {

@@ -33,8 +33,10 @@ function askFor(headBytes: number, maxResponseHeaderSize: number): Promise<{ sta
       connection.socket.write(answerOf(headBytes));
     },
     async ({ port, counter }, host) => {
+      // A POST is not sent again after a failure; a GET takes its connection again, however long it was idle.
+      const method = headBytes > maxResponseHeaderSize ? 'POST' : 'GET';
       const askOnce = (): Promise<string> =>
-        exchangeRaw(port, 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        exchangeRaw(port, `${method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       const text = await askOnce();
       const status = Number(text.slice(9, 12));
       if (status === 200) {

@@ -287,11 +287,11 @@ test('a switched connection may be silent for longer than an answer may take', (
       withRaw(port, async (raw) => {
         raw.send(HANDSHAKE);
         await raw.receives(/101/);
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        await new Promise((resolve) => setTimeout(resolve, 1500));
         raw.socket.write(frame('still here', true));
         await raw.receives(/still here/);
       }),
-    { responseTimeoutMs: 150 },
+    { responseTimeoutMs: 1000 },
   ));
 
 test('plain requests are served beside an open WebSocket', () =>
