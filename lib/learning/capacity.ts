@@ -128,12 +128,12 @@ function addEvidence(state: CapacityState, { served, evidence, meanInflight }: C
 
 /** Learns from finished requests. */
 function learnServed(state: CapacityState, seen: CapacitySeen, figures: CapacityFigures, speeds: FleetSpeeds, keep: number): void {
-  const { median } = speeds;
+  const { median, serving } = speeds;
   const error = relativeError(state);
   const rate = state.work / state.durations;
   // The less is known, the more it is like the others (shrinkage: W. James and C. Stein, 1961).
-  const trust = median > 0 ? EQUAL ** 2 / (EQUAL ** 2 + error ** 2) : 1;
-  const likely = trust < 1 ? 1 / (trust / rate + (1 - trust) / median) : rate;
+  const trust = serving > 0 ? EQUAL ** 2 / (EQUAL ** 2 + error ** 2) : 1;
+  const likely = trust < 1 ? 1 / (trust / rate + (1 - trust) / serving) : rate;
   const follow = 1 - keep;
   const used = rate * state.meanInflight;
   // A busy host serves each request more slowly at the same speed. So what seems a lower speed is one as far as cores are idle.
