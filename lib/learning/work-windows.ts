@@ -13,33 +13,23 @@ export const MAX_FOLLOWED = 256;
 /** Maximum number of records; the newest are kept. */
 export const MAX_RECORDS = 2500;
 
-/** Minimum length of a window, in ms and in intervals of load messages, up to `LONG_WINDOW_MS`; shorter reports are merged. */
+/** Half-life of the evidence; a host is forgotten after two of silence, and no report may cover more. */
+export const HALF_LIFE_MS = 30_000;
+
+/** Minimum length of a window in ms, just under a report's usual second; shorter reports are merged. */
 const MIN_WINDOW_MS = 900;
-const MIN_WINDOW_SPANS = 10;
-const LONG_WINDOW_MS = 5000;
-const MAX_WINDOW_MS = 60_000;
 
 /** A window is complete only after this many further reports, when the requests that ran in it have ended. */
 const LAG = 2;
 
-/** Above this CPU use a host is saturated, and does not show what its requests would have used. */
+/** Above this CPU use (0..1) a host is saturated: it shows neither what its requests would have used nor how long they take alone. */
 const FULL = 0.97;
-
-/** Below this CPU use a host has idle CPU. */
-const SPARE = 0.8;
-
-/** A host that has been silent for this long is no longer tracked. */
-const FORGET_MS = 60_000;
 
 /** A host's report over the time since its last one. */
 export interface WorkReport {
   /** CPU that the whole machine used in that time, in ms of one core. */
   readonly cpuMs: number;
   readonly cores?: number | null;
-  /** Speed of one core, 1 being the fleet's average; learned when absent. */
-  readonly speed?: number | null;
-  /** Memory in use now. */
-  readonly memoryBytes?: number | null;
 }
 
 interface Window {
@@ -48,8 +38,6 @@ interface Window {
   readonly windowMs: number;
   readonly cpuMs: number;
   readonly isFull: boolean;
-  readonly speed: number | null;
-  readonly memoryBytes: number | null;
   readonly counts: Float64Array;
   readonly busyMs: Float64Array;
 }
@@ -80,9 +68,7 @@ export interface WorkRecords {
   readonly level: Float64Array;
   /** Length of the later window, in ms. */
   readonly windowMs: Float64Array;
-  /** Memory, in bytes; NaN when unknown. */
-  readonly memory: Float64Array;
-  /** 0 when the host's speed is known and accounted for; else a number of its own. */
+  /** The host, as a small number. */
   readonly group: Uint16Array;
   /** Requests worked through per ms. */
   readonly counts: Float32Array;
@@ -95,16 +81,14 @@ export interface WorkRecords {
 /** Builds records from reports and finished requests. */
 export class WorkWindows {
   readonly #hosts = new Map<string, Host>();
-  readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => MAX_FOLLOWED - index);
+  readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => index);
   #next = 0;
   #size = 0;
-  #minWindowMs = MIN_WINDOW_MS;
   readonly #records = {
     atMs: new Float64Array(MAX_RECORDS),
     cpu: new Float64Array(MAX_RECORDS),
     level: new Float64Array(MAX_RECORDS),
     windowMs: new Float64Array(MAX_RECORDS),
-    memory: new Float64Array(MAX_RECORDS),
     group: new Uint16Array(MAX_RECORDS),
     counts: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
     busy: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
@@ -170,9 +154,9 @@ export class WorkWindows {
       this.#hosts.set(name, host);
     }
     host.heardAtMs = atMs;
-    const { cpuMs, cores, memoryBytes } = report;
+    const { cpuMs, cores } = report;
     const most = (cores ?? 4096) * windowMs * 1.1;
-    const isSound = cpuMs >= 0 && cpuMs <= most && windowMs > 0 && windowMs <= MAX_WINDOW_MS;
+    const isSound = cpuMs >= 0 && cpuMs <= most && windowMs > 0 && windowMs <= 2 * HALF_LIFE_MS;
     // A report in between was lost, or this is the first.
     const sinceMs = atMs - host.fromMs - host.windowMs;
     if (!isSound || !(Math.abs(sinceMs - windowMs) <= Math.max(200, windowMs / 2))) {
@@ -181,9 +165,8 @@ export class WorkWindows {
     }
     host.cpuMs += cpuMs;
     host.windowMs += windowMs;
-    host.hasSpare = typeof cores === 'number' && cpuMs < SPARE * cores * windowMs;
-    if (host.windowMs < this.#minWindowMs) return;
-    const speed = report.speed ?? null;
+    host.hasSpare = typeof cores === 'number' && cpuMs < FULL * cores * windowMs;
+    if (host.windowMs < MIN_WINDOW_MS) return;
     host.ended.unshift({
       fromMs: host.fromMs,
       toMs: atMs,
@@ -192,8 +175,6 @@ export class WorkWindows {
       counts: host.counts,
       busyMs: host.busyMs,
       isFull: typeof cores === 'number' && host.cpuMs > FULL * cores * host.windowMs,
-      speed: speed !== null && speed >= 0.05 && speed <= 20 ? speed : null,
-      memoryBytes: typeof memoryBytes === 'number' && memoryBytes >= 0 && memoryBytes < 2 ** 50 ? memoryBytes : null,
     });
     host.fromMs = atMs;
     host.cpuMs = 0;
@@ -206,11 +187,10 @@ export class WorkWindows {
     host.before = window;
   }
 
-  /** Drops silent hosts, and adapts the minimum window to the interval of load messages. */
-  turn(nowMs: number, spanMs: number): void {
-    this.#minWindowMs = Math.min(LONG_WINDOW_MS, Math.max(MIN_WINDOW_MS, MIN_WINDOW_SPANS * spanMs * 0.9));
+  /** Drops silent hosts. */
+  turn(nowMs: number): void {
     for (const [name, host] of this.#hosts) {
-      if (nowMs - host.heardAtMs <= FORGET_MS) continue;
+      if (nowMs - host.heardAtMs <= 2 * HALF_LIFE_MS) continue;
       this.#hosts.delete(name);
       this.#free.push(host.slot);
     }
@@ -231,15 +211,13 @@ export class WorkWindows {
     this.#next = (row + 1) % MAX_RECORDS;
     this.#size = Math.max(this.#size, row + 1);
     const { records } = this;
-    const speed = after.speed !== null && before.speed !== null ? after.speed : null;
-    const cpuBefore = (before.cpuMs / before.windowMs) * (speed ?? 1);
-    const cpuAfter = (after.cpuMs / after.windowMs) * (speed ?? 1);
+    const cpuBefore = before.cpuMs / before.windowMs;
+    const cpuAfter = after.cpuMs / after.windowMs;
     records.atMs[row] = after.toMs;
     records.cpu[row] = cpuAfter - cpuBefore;
     records.level[row] = (cpuAfter + cpuBefore) / 2;
     records.windowMs[row] = after.windowMs;
-    records.memory[row] = after.memoryBytes === null || before.memoryBytes === null ? Number.NaN : after.memoryBytes - before.memoryBytes;
-    records.group[row] = speed === null ? slot : 0;
+    records.group[row] = slot;
     const base = row * MAX_COLUMNS;
     for (let column = 0; column < MAX_COLUMNS; column++) {
       const countBefore = (before.counts[column] as number) / before.windowMs;

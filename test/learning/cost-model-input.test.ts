@@ -1,10 +1,9 @@
-// The cost model with bad input, very many names, costs reported by hosts, and memory.
+// The cost model with bad input, very many names, costs reported by hosts, and its limits.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CostModel } from '../../lib/learning/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
-import { hearCosts } from '../support/cost-simulation.js';
 
 const test = suite('cost model input');
 
@@ -13,7 +12,6 @@ interface Kind {
   readonly cpuMs: number;
   readonly waitMs?: number;
   readonly reportedMs?: number;
-  readonly bytes?: number;
 }
 
 /** Hosts that report exactly what their requests cost, in seconds whose requests all end well within them. */
@@ -23,16 +21,14 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
     const fromMs = startMs + second * 1000;
     for (let host = 0; host < 10; host++) {
       let cpuMs = 100 * host;
-      let bytes = 1e9;
-      for (const { name, cpuMs: cost, waitMs = 0, reportedMs, bytes: each = 0 } of kinds) {
+      for (const { name, cpuMs: cost, waitMs = 0, reportedMs } of kinds) {
         const count = 1 + rng.below(20);
         const busyMs = count * (cost + waitMs);
         cpuMs += count * cost;
-        bytes += (busyMs / 1000) * each;
         model.finished(`h${host}`, name, { count, busyMs }, fromMs + 900, 20);
         if (reportedMs !== undefined) model.reported(name, count, reportedMs * count);
       }
-      model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
+      model.observe(`h${host}`, { cpuMs, cores: 64 }, fromMs + 1000, 1000);
     }
     model.tick(fromMs + 1000);
   }
@@ -67,7 +63,7 @@ test('absurd input is dropped and leaves the costs unchanged', () => {
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
     model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
     model.observe('h2', { cpuMs: 500, cores: 64 }, 30_200, bad);
-    model.observe('h3', { cpuMs: 500, cores: bad, speed: bad, memoryBytes: bad }, 30_200, 1000);
+    model.observe('h3', { cpuMs: 500, cores: bad }, 30_200, 1000);
     model.tick(bad);
   }
   model.observe('h5', { cpuMs: 0, cores: 0 }, 30_200, 0);
@@ -90,7 +86,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
     if (i % 20 === 0)
       model.observe(
         `h${rng.below(5)}`,
-        { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() },
+        { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd() },
         nowMs,
         rng.below(3) ? 1000 : odd(),
       );
@@ -112,8 +108,6 @@ test('a hundred classes: 64 by name, the others in the rest; classes that vanish
   feed(model, [{ name: 'new', cpuMs: 7 }], 30, 20 * 60_000);
   isNear(cost(model, 'new'), 7);
   assert.ok(!model.estimates().some(({ name }) => name.startsWith('old')));
-  model.finished('h1', 'x'.repeat(1000), { count: 1 }, 0, 20);
-  assert.ok(!model.estimates().some(({ name }) => name.length > 256));
 });
 
 test('of a thousand hosts a limited number is tracked', () => {
@@ -152,24 +146,6 @@ test('costs that hosts report are trusted only when their CPU agrees', () => {
   );
   isNear(cost(lying, 'a'), 5);
   isNear(cost(lying, 'b'), 20);
-});
-
-test('memory per request in flight is estimated roughly where discernible, and is null otherwise', () => {
-  const model = new CostModel();
-  feed(
-    model,
-    [
-      { name: 'big', cpuMs: 5, waitMs: 20, bytes: 5e6 },
-      { name: 'small', cpuMs: 5 },
-    ],
-    40,
-  );
-  const memory = Object.fromEntries(model.estimates().map(({ name, memoryBytes }) => [name, memoryBytes]));
-  isNear(memory['big'] ?? 0, 5e6, 0.3);
-  assert.is(memory['small'], null);
-  const silent = new CostModel();
-  hearCosts(silent, { classes: [{ name: 'a', share: 1, cpuMs: 10 }], load: 0.5, seconds: 20, seed: 1, hosts: 5 });
-  assert.is(silent.estimates()[0]?.memoryBytes, null);
 });
 
 test('a clock that stands still or goes back, lost reports and returning hosts do no harm', () => {
