@@ -9,6 +9,7 @@ export const ADAPTIVE_PATH: readonly string[] = [
   'learning/cost-*',
   'learning/robust-fit',
   'learning/work-windows',
+  'hosts/fleet-costs',
   'hosts/flush-pace',
   'redis/load-interval',
   'table/neutral',
@@ -77,9 +78,8 @@ export const ABLATIONS: readonly Ablation[] = [
   ]),
   ...inFile('learning/cost-model', [
     ['FIT_EVERY_MS', 'Infinity', 'costs are never fitted'],
-    ['START_SD', '1', 'a fit starts with a large error'],
-    ['ERROR_FACTOR', '1', "the regression's own error is believed"],
-    ['MAX_SPAN_MS', 'Infinity', 'costs are fitted at any interval of messages'],
+    ['ACCURACY', '1e9', 'a fit that explains more CPU than is used is accepted'],
+    ['MIN_EXPLAINED', '0', 'a fit that explains nothing is accepted'],
   ]),
   ...inFile('learning/robust-fit', [
     ['FIT_ITERATIONS', '1', 'rows are not weighed anew'],
@@ -92,6 +92,7 @@ export const ABLATIONS: readonly Ablation[] = [
     ['FULL', '1', 'saturated hosts are evidence too'],
   ]),
   ...inFile('learning/cost-classes', [['MIN_COUNT', '0.1', 'the rarest class is fitted']]),
+  ...inFile('hosts/fleet-costs', [['PUBLISHED_CHANGE', '0', 'every change of a cost is published']]),
   ...inFile('hosts/flush-pace', [
     ['MIN_FLUSH_MS', '0', 'changes of a small fleet are published at once'],
     ['FEW_HOSTS_PER_MS', 'Infinity', 'the delay is that of the smallest fleet'],
@@ -125,15 +126,9 @@ export const LIMITS: readonly Limits[] = [
   { file: 'routing/adaptive', names: ['MOST_CHOICES'], reason: 'bounds a loop; there are fewer hosts in most scenarios' },
   { file: 'routing/adaptive', names: ['LOT'], reason: 'resolution of a random draw' },
   { file: 'learning/capacity', names: ['MEMORY_TIGHT'], reason: 'without an effect when FULL_MEMORY_FACTOR is 1' },
-  { file: 'learning/cost-model', names: ['SEARCH_ROWS'], reason: 'bound of the CPU time of a fit' },
   { file: 'learning/cost-model', names: ['MAX_FIGURE'], reason: 'bound of what a message may contain' },
-  { file: 'learning/cost-model', names: ['MIN_COST_MS'], reason: 'keeps a cost above 0' },
-  { file: 'learning/cost-model', names: ['MAX_REPORTED_RATIO'], reason: 'simulated hosts report no costs' },
-  {
-    file: 'learning/work-windows',
-    names: ['MAX_COLUMNS', 'MAX_FOLLOWED', 'MAX_RECORDS'],
-    reason: 'bounds of memory',
-  },
+  { file: 'learning/robust-fit', names: ['MOST_UNITS'], reason: 'bounds of a cost that no simulated host reaches' },
+  { file: 'learning/work-windows', names: ['MAX_FOLLOWED', 'MAX_RECORDS'], reason: 'bounds of memory and of the CPU time of a fit' },
   {
     file: 'hosts/flush-pace',
     names: ['MAX_REPORT_WAIT_MS', 'BUSY_FLUSH_MS', 'BUSY_HOSTS_PER_MS'],

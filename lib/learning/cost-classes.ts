@@ -1,8 +1,9 @@
 // The classes of requests whose costs are learned: each class's column, and the sums over its requests. Sums decay, so
 // that they cover about the last 45 s. Bounded: the least used class gives way to a new one.
 
+import { MAX_CLASSES } from '../model.js';
 import { REST_NAME } from '../routing/request-classes.js';
-import { HALF_LIFE_MS, MAX_COLUMNS } from './work-windows.js';
+import { HALF_LIFE_MS } from './work-windows.js';
 
 /** A class with a lower (decayed) count is not fitted, nor is a smaller sample of reported costs used. */
 export const MIN_COUNT = 5;
@@ -28,7 +29,7 @@ export interface ClassState {
 /** All classes by column; column 0 is the rest. */
 export class CostClasses {
   readonly #columns = new Map<string, number>([[REST_NAME, 0]]);
-  readonly #states: (ClassState | null)[] = [newClass(REST_NAME), ...Array.from({ length: MAX_COLUMNS - 1 }, () => null)];
+  readonly #states: (ClassState | null)[] = [newClass(REST_NAME), ...Array.from({ length: MAX_CLASSES - 1 }, () => null)];
   readonly #onFreed: (column: number) => void;
 
   /** @param onFreed called when a column is reassigned to another class */
@@ -43,7 +44,7 @@ export class CostClasses {
     if (name === '') return 0;
     let column = this.#states.indexOf(null);
     if (column < 0) {
-      column = this.#states.findIndex((state, index) => index > 0 && (state as ClassState).count * MAX_COLUMNS < 1);
+      column = this.#states.findIndex((state, index) => index > 0 && (state as ClassState).count * MAX_CLASSES < 1);
       if (column < 0) return 0;
       this.#columns.delete((this.#states[column] as ClassState).name);
       this.#onFreed(column);

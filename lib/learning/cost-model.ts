@@ -1,40 +1,38 @@
-// Learns what one request of each class costs in CPU and memory, on the master, from live traffic. Hosts report the CPU
-// of their machine, neighbours included; balancers report which requests finished, and how long they took. From one
-// window to the next the neighbours' CPU is mostly constant, so requests explain the changes: a regression that ignores
-// windows in which neighbours came or went (robust-fit.ts). Until the data says better, a class's cost is a fraction of
-// its duration, the same for all classes.
+// Learns what one request of each class costs in CPU, on the master, from live traffic. Hosts report the CPU of their
+// machine, neighbours included; balancers report which requests finished, and how long they took. From one window to the
+// next the neighbours' CPU is mostly constant, so requests explain the changes: a regression that ignores windows in
+// which neighbours came or went (robust-fit.ts). While there is no plausible fit, durations are the costs. Invariant:
+// whatever hosts report, a cost is between 1/64 and 64 times the duration of its requests.
 
 import { type ClassState, CostClasses, durationOf, MIN_COUNT } from './cost-classes.js';
-import { buildCostProblem, explainedPart, type Kind, KINDS } from './cost-rows.js';
-import { fitRobust, type RobustFit, type RobustProblem } from './robust-fit.js';
-import { HALF_LIFE_MS, MAX_RECORDS, type WorkReport, WorkWindows } from './work-windows.js';
+import { buildCostProblem, explainedPart } from './cost-rows.js';
+import { fitRobust, MOST_UNITS } from './robust-fit.js';
+import { HALF_LIFE_MS, type WorkReport, WorkWindows } from './work-windows.js';
 
-/** Interval of fits, in ms. */
+/** Interval of fits, in ms: a fit takes up to 0.1 s with 64 classes, which so is 2 % of a core at most. */
 const FIT_EVERY_MS = 5000;
-/** Rows on which starts are compared, so that no tick takes long. */
-const SEARCH_ROWS = 500;
-/** The initial standard deviation of a row's error, in cores at one core in use. */
-const START_SD = 0.1;
-/** Real errors are this many times the regression's own: its rows are not quite independent, nor is its model exact. */
-const ERROR_FACTOR = 2.5;
-/** Reported costs are used if those of the fit add up to them within this factor, the accuracy that costs need. */
-const MAX_REPORTED_RATIO = 1.5;
+
 /**
- * Above this interval of load messages nothing is fitted: the end times of requests are then so imprecise that a
- * window's count is wrong by as much as it varies.
+ * The accuracy that costs need, as a factor. Costs that explain more of the used CPU than this, or that add up to less
+ * or more than what hosts report, are wrong.
  */
-const MAX_SPAN_MS = 200;
-/** Largest plausible count, and duration of a request in ms (almost 3 hours). */
+const ACCURACY = 1.5;
+
+/**
+ * The least fraction of the used CPU that requests explain. A fit that explains less follows the neighbours, from which
+ * balancing hides requests, or an agent whose figures have nothing to do with them.
+ */
+const MIN_EXPLAINED = 0.15;
+
+/** Largest plausible count in a message, and duration of a request in ms (almost 3 hours). */
 const MAX_FIGURE = 1e7;
-/** Lower bound of a cost in ms: a request is never free. */
-const MIN_COST_MS = 0.02;
 
 /** What is known of a class. */
 export interface CostEstimate {
   readonly name: string;
   /** CPU of one request in ms, on an average core of the fleet. */
   readonly costMs: number;
-  /** Its standard error. */
+  /** Its standard error by the regression; the real one is up to three times as large. */
   readonly errorMs: number;
   /** Confidence: 0 for an estimate by duration, 0.9 for an error of about 10 %, 1 at most. */
   readonly confidence: number;
@@ -49,11 +47,6 @@ export interface FinishedRequests {
   readonly busyMs?: number | null;
 }
 
-interface Candidate {
-  readonly fit: RobustFit;
-  readonly kind: Kind;
-}
-
 /** The costs of all classes. Bounded in memory (about 3 MB, and 5 KB for each of at most 256 hosts) and in time. */
 export class CostModel {
   readonly #windows = new WorkWindows();
@@ -61,10 +54,8 @@ export class CostModel {
   /** Decayed sums: the mean interval of load messages, weighted by requests. */
   #spanSum = 0;
   #spanCount = 0;
-  /** CPU as a fraction of durations, over all classes. */
+  /** CPU as a fraction of durations, over all fitted classes; 1 while there is no fit. */
   #theta = 1;
-  #kind: Kind = 'counts';
-  #hasFit = false;
   #turnedAtMs = Number.NaN;
   #fittedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -116,11 +107,10 @@ export class CostModel {
     if (elapsedMs > 0) this.#fade(elapsedMs);
     this.#windows.turn(nowMs);
     const columns = this.#classes.busyColumns();
-    if (columns.length === 0 || this.#windows.records.size <= 2 * columns.length) return;
+    if (columns.length === 0 || this.#windows.records.size < MIN_COUNT * (columns.length + 1)) return;
     if (nowMs - this.#fittedAtMs < FIT_EVERY_MS) return;
     this.#fittedAtMs = nowMs;
-    if (this.#spanMs() > MAX_SPAN_MS) this.#guess(columns);
-    else this.#fit(columns, nowMs);
+    this.#fit(columns, nowMs);
   }
 
   /** All known classes, by total work (cost times samples), largest first. */
@@ -135,7 +125,7 @@ export class CostModel {
           name: state.name,
           costMs: costMs ?? Number.NaN,
           errorMs: isKnown ? state.errorMs : Number.NaN,
-          confidence: isKnown ? Math.max(0, 1 - state.errorMs / Math.max(costMs, MIN_COST_MS)) : 0,
+          confidence: isKnown ? Math.max(0, 1 - state.errorMs / costMs) : 0,
           samples: Math.round(state.count),
         };
       })
@@ -151,8 +141,8 @@ export class CostModel {
   }
 
   #costOf(state: ClassState): number | null {
-    if (state.isFitted) return Math.max(MIN_COST_MS, state.costMs);
-    return state.timed > 0 ? Math.max(MIN_COST_MS, this.#theta * durationOf(state)) : null;
+    if (state.isFitted) return state.costMs;
+    return state.timed > 0 ? this.#theta * durationOf(state) : null;
   }
 
   #fade(elapsedMs: number): void {
@@ -161,35 +151,29 @@ export class CostModel {
     this.#spanCount *= factor;
   }
 
-  /** Starts, the durations and the last fit, compete on a sample of the rows; the winner is then fitted to all rows. */
+  /** Fits the costs of these classes. Without a plausible fit, durations are the costs. */
   #fit(columns: readonly number[], nowMs: number): void {
-    let winner: Candidate | null = null;
-    for (const kind of KINDS) {
-      const sample = this.#problem(columns, kind, nowMs, SEARCH_ROWS);
-      const starts = [sample.unit];
-      if (this.#hasFit && this.#kind === kind)
-        starts.push(Float64Array.from(columns, (column, index) => this.#startOf(column, kind, sample.unit[index] as number)));
-      for (const start of starts) {
-        const fit = fitRobust(sample, start, START_SD ** 2);
-        if (fit.likelihood > (winner?.fit.likelihood ?? Number.NEGATIVE_INFINITY)) winner = { fit, kind };
-      }
-    }
-    if (winner === null) {
-      this.#guess(columns);
+    const { records } = this.#windows;
+    const classes = columns.map((column) => ({ column, durationMs: durationOf(this.#classes.at(column)) }));
+    const fit = fitRobust(buildCostProblem(records, classes, nowMs, this.#spanMs()));
+    const explained = fit === null ? 0 : explainedPart(records, classes, fit.coefficients);
+    if (fit === null || !(explained >= MIN_EXPLAINED && explained <= ACCURACY)) {
+      this.#theta = 1;
+      for (const state of this.#classes.all()) state.isFitted = false;
       return;
     }
-    const { kind } = winner;
-    const fit = fitRobust(this.#problem(columns, kind, nowMs, MAX_RECORDS), winner.fit.coefficients, winner.fit.scale);
-    this.#kind = kind;
-    this.#theta = fit.theta;
-    this.#hasFit = true;
+    let sumMs = 0;
+    let durationsMs = 0;
     for (const [index, column] of columns.entries()) {
       const state = this.#classes.at(column);
-      const unit = kind === 'time' ? durationOf(state) : 1;
-      state.costMs = (fit.coefficients[index] as number) * unit;
-      state.errorMs = (fit.errors[index] as number) * unit * ERROR_FACTOR;
+      state.errorMs = fit.errors[index] as number;
+      // What can't be distinguished from 0 costs as much as it may well cost.
+      state.costMs = Math.max(fit.coefficients[index] as number, state.errorMs);
       state.isFitted = true;
+      sumMs += state.count * state.costMs;
+      durationsMs += state.count * durationOf(state);
     }
+    this.#theta = sumMs / durationsMs;
     this.#useReported();
   }
 
@@ -198,9 +182,10 @@ export class CostModel {
     const told = this.#classes.all().filter(({ isFitted, reported }) => isFitted && reported >= MIN_COUNT);
     const sum = (costOf: (state: ClassState) => number): number => told.reduce((total, state) => total + state.count * costOf(state), 0);
     const ratio = sum(({ costMs }) => costMs) / sum(({ reported, reportedMs }) => reportedMs / reported);
-    if (!(ratio <= MAX_REPORTED_RATIO && ratio >= 1 / MAX_REPORTED_RATIO)) return;
+    if (!(ratio <= ACCURACY && ratio >= 1 / ACCURACY)) return;
     for (const state of told) {
-      state.costMs = state.reportedMs / state.reported;
+      const durationMs = durationOf(state);
+      state.costMs = Math.min(MOST_UNITS * durationMs, Math.max(durationMs / MOST_UNITS, state.reportedMs / state.reported));
       state.errorMs = state.costMs / Math.sqrt(state.reported);
     }
   }
@@ -208,25 +193,5 @@ export class CostModel {
   /** The mean interval of load messages. */
   #spanMs(): number {
     return this.#spanCount > 0 ? this.#spanSum / this.#spanCount : 0;
-  }
-
-  /** Falls back to a fraction of durations that adds up to no more than the CPU used. */
-  #guess(columns: readonly number[]): void {
-    const durationsMs = columns.map((column) => durationOf(this.#classes.at(column)));
-    const explained = explainedPart(this.#windows.records, columns, durationsMs);
-    this.#theta = Math.min(1, 1 / explained);
-    this.#hasFit = false;
-    for (const state of this.#classes.all()) state.isFitted = false;
-  }
-
-  #startOf(column: number, kind: Kind, unit: number): number {
-    const state = this.#classes.at(column);
-    if (!state.isFitted) return unit * this.#theta;
-    return kind === 'time' ? state.costMs / durationOf(state) : state.costMs;
-  }
-
-  #problem(columns: readonly number[], kind: Kind, nowMs: number, most: number): RobustProblem {
-    const classes = columns.map((column) => ({ column, durationMs: durationOf(this.#classes.at(column)) }));
-    return buildCostProblem(this.#windows.records, classes, kind, nowMs, most, this.#spanMs());
   }
 }

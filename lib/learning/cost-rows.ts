@@ -1,15 +1,10 @@
-// The regression behind the cost model: builds its rows from the records, with what is known of each class.
+// The regression behind the cost model: its rows, from the records, and how much of the CPU its costs explain.
 
+import { MAX_CLASSES } from '../model.js';
 import type { RobustProblem } from './robust-fit.js';
-import { HALF_LIFE_MS, MAX_COLUMNS, type WorkRecords } from './work-windows.js';
+import { HALF_LIFE_MS, type WorkRecords } from './work-windows.js';
 
-/** The meaning of the coefficients: the cost of a request of the class, or CPU as a fraction of the time in flight. */
-export type Kind = 'counts' | 'time';
-
-/** Both kinds. */
-export const KINDS: readonly Kind[] = ['counts', 'time'];
-
-/** The prior knowledge of a class. */
+/** What is known of a class before the fit. */
 export interface ClassFigures {
   /** Its column in the records. */
   readonly column: number;
@@ -17,70 +12,49 @@ export interface ClassFigures {
   readonly durationMs: number;
 }
 
-/**
- * Builds the regression from at most about `most` of the records: CPU by requests worked through (`counts`) or in
- * flight (`time`). `spanMs` is the interval of load messages.
- */
-export function buildCostProblem(
-  records: WorkRecords,
-  classes: readonly ClassFigures[],
-  kind: Kind,
-  nowMs: number,
-  most: number,
-  spanMs: number,
-): RobustProblem {
+/** Builds the regression from the records: CPU by requests worked on. `spanMs` is the interval of load messages. */
+export function buildCostProblem(records: WorkRecords, classes: readonly ClassFigures[], nowMs: number, spanMs: number): RobustProblem {
+  const rows = records.size;
+  const y = records.cpu.slice(0, rows);
+  const group = records.group.slice(0, rows);
+  // A request ended at any time within the span of its message: this is the variance of the fraction of a request that
+  // is attributed to the wrong side of a boundary between windows, summed over the requests that cross it, per request and ms.
+  const factors = classes.map(({ durationMs }) => spanMs ** 2 / (spanMs + 2 * durationMs));
   const columns = classes.map(({ column }) => column);
-  const durations = classes.map(({ durationMs }) => durationMs);
-  const unit = Float64Array.from(durations, (duration) => (kind === 'time' ? 1 : duration));
-  const source = kind === 'time' ? records.busy : records.counts;
-  const step = Math.ceil(records.size / most);
-  const rows = Math.floor(records.size / step);
-  const every = (column: Float64Array): Float64Array => Float64Array.from({ length: rows }, (_, row) => column[row * step] as number);
-  const y = every(records.cpu);
-  const group = Uint16Array.from({ length: rows }, (_, row) => records.group[row * step] as number);
   return {
     rows,
     columns: columns.length,
-    x: gather(source, columns, rows, step),
+    x: gather(records.counts, columns, rows),
     y,
-    weight: every(records.atMs).map((atMs) => 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)),
-    variance: every(records.level).map((level) => Math.max(Number.EPSILON, level)),
+    weight: records.atMs.slice(0, rows).map((atMs) => 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)),
+    variance: records.level.slice(0, rows).map((level) => Math.max(Number.EPSILON, level)),
     group,
     groups: group.reduce((largest, value) => Math.max(largest, value), 0) + 1,
-    error: gather(records.noise, columns, rows, step),
-    errorFactor: (index) => {
-      // A message tells when its requests ended only to within its span, half of it on average: a part of them belongs to the next window.
-      const duration = durations[index] as number;
-      const variance = (spanMs / 2) * Math.min(1, spanMs / duration);
-      return kind === 'time' ? variance * duration ** 2 : variance;
-    },
+    error: gather(records.noise, columns, rows).map((noise, at) => noise * (factors[at % columns.length] as number)),
     range: y.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1) * 2,
-    unit,
+    unit: Float64Array.from(classes, ({ durationMs }) => durationMs),
   };
 }
 
-/** The fraction of used CPU that requests explain at these costs (ms, in the order of `columns`). */
-export function explainedPart(records: WorkRecords, columns: readonly number[], costsMs: readonly number[]): number {
+/** The fraction of used CPU that requests explain at these costs (ms, in the order of `classes`). */
+export function explainedPart(records: WorkRecords, classes: readonly ClassFigures[], costsMs: Float64Array): number {
   const { size, level, noise, windowMs } = records;
   let used = 0;
   let taken = 0;
   for (let row = 0; row < size; row++) {
     used += level[row] as number;
     const squared = (windowMs[row] as number) ** 2;
-    for (let index = 0; index < columns.length; index++) {
-      taken += (noise[row * MAX_COLUMNS + (columns[index] as number)] as number) * squared * (costsMs[index] as number);
-    }
+    for (const [index, { column }] of classes.entries())
+      taken += (noise[row * MAX_CLASSES + column] as number) * squared * (costsMs[index] as number);
   }
-  return taken / Math.max(used, 1e-9);
+  return taken / used;
 }
 
-/** Copies these columns of every n-th row. */
-function gather(source: Float32Array, columns: readonly number[], rows: number, step: number): Float64Array {
+/** Copies these columns. */
+function gather(source: Float32Array, columns: readonly number[], rows: number): Float64Array {
   const width = columns.length;
   const out = new Float64Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    const base = row * step * MAX_COLUMNS;
-    for (let index = 0; index < width; index++) out[row * width + index] = source[base + (columns[index] as number)] as number;
-  }
+  for (let row = 0; row < rows; row++)
+    for (let index = 0; index < width; index++) out[row * width + index] = source[row * MAX_CLASSES + (columns[index] as number)] as number;
   return out;
 }

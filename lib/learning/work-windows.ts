@@ -4,14 +4,13 @@
 // consecutive windows of a host, in which the CPU of its neighbours on the machine cancels out unless it just changed.
 // Bounded: a limited number of hosts is tracked, and a limited number of records kept.
 
-/** Number of classes; the rest is class 0. */
-export const MAX_COLUMNS = 65;
+import { MAX_CLASSES } from '../model.js';
 
 /** Maximum number of hosts tracked; where there are more, these suffice. */
-export const MAX_FOLLOWED = 256;
+const MAX_FOLLOWED = 256;
 
 /** Maximum number of records; the newest are kept. */
-export const MAX_RECORDS = 2500;
+const MAX_RECORDS = 1000;
 
 /** Half-life of the evidence; a host is forgotten after two of silence, and no report may cover more. */
 export const HALF_LIFE_MS = 30_000;
@@ -39,7 +38,6 @@ interface Window {
   readonly cpuMs: number;
   readonly isFull: boolean;
   readonly counts: Float64Array;
-  readonly busyMs: Float64Array;
 }
 
 interface Host {
@@ -50,14 +48,13 @@ interface Host {
   cpuMs: number;
   windowMs: number;
   counts: Float64Array;
-  busyMs: Float64Array;
   /** Finished windows, newest first. */
   ended: Window[];
   before: Window | null;
   hasSpare: boolean;
 }
 
-/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_COLUMNS`. All are per ms. */
+/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_CLASSES`. All are per ms. */
 export interface WorkRecords {
   /** Number of rows filled; their order does not matter. */
   readonly size: number;
@@ -72,8 +69,6 @@ export interface WorkRecords {
   readonly group: Uint16Array;
   /** Requests worked through per ms. */
   readonly counts: Float32Array;
-  /** Requests in flight. */
-  readonly busy: Float32Array;
   /** Average requests worked through per ms (not the difference), divided by the squared length of the window. */
   readonly noise: Float32Array;
 }
@@ -90,9 +85,8 @@ export class WorkWindows {
     level: new Float64Array(MAX_RECORDS),
     windowMs: new Float64Array(MAX_RECORDS),
     group: new Uint16Array(MAX_RECORDS),
-    counts: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
-    busy: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
-    noise: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
+    counts: new Float32Array(MAX_RECORDS * MAX_CLASSES),
+    noise: new Float32Array(MAX_RECORDS * MAX_CLASSES),
   };
 
   /** The records so far. */
@@ -117,14 +111,12 @@ export class WorkWindows {
     const stretchMs = Math.max(atMs - fromMs, 1e-6);
     const open = Math.min(1, Math.max(0, (atMs - host.fromMs) / stretchMs));
     (host.counts[column] as number) += count * open;
-    (host.busyMs[column] as number) += count * open * durationMs;
     let rest = 1 - open;
     for (const [index, window] of host.ended.entries()) {
       if (rest <= 1e-9) break;
       const within = Math.max(0, Math.min(atMs, window.toMs) - Math.max(fromMs, window.fromMs)) / stretchMs;
       const part = index === host.ended.length - 1 ? rest : Math.min(rest, within);
       (window.counts[column] as number) += count * part;
-      (window.busyMs[column] as number) += count * part * durationMs;
       rest -= part;
     }
     return host.hasSpare;
@@ -145,8 +137,7 @@ export class WorkWindows {
         fromMs: Number.NaN,
         cpuMs: 0,
         windowMs: 0,
-        counts: new Float64Array(MAX_COLUMNS),
-        busyMs: new Float64Array(MAX_COLUMNS),
+        counts: new Float64Array(MAX_CLASSES),
         ended: [],
         before: null,
         hasSpare: false,
@@ -173,14 +164,12 @@ export class WorkWindows {
       windowMs: host.windowMs,
       cpuMs: host.cpuMs,
       counts: host.counts,
-      busyMs: host.busyMs,
       isFull: typeof cores === 'number' && host.cpuMs > FULL * cores * host.windowMs,
     });
     host.fromMs = atMs;
     host.cpuMs = 0;
     host.windowMs = 0;
-    host.counts = new Float64Array(MAX_COLUMNS);
-    host.busyMs = new Float64Array(MAX_COLUMNS);
+    host.counts = new Float64Array(MAX_CLASSES);
     if (host.ended.length <= LAG) return;
     const window = host.ended.pop() as Window;
     if (host.before !== null) this.#compare(host.slot, host.before, window);
@@ -198,10 +187,10 @@ export class WorkWindows {
 
   /** Clears a column that is reassigned to another class. */
   clear(column: number): void {
-    const { counts, busy, noise } = this.#records;
-    for (let at = column; at < counts.length; at += MAX_COLUMNS) counts[at] = busy[at] = noise[at] = 0;
+    const { counts, noise } = this.#records;
+    for (let at = column; at < counts.length; at += MAX_CLASSES) counts[at] = noise[at] = 0;
     for (const host of this.#hosts.values()) {
-      for (const window of [host, host.before, ...host.ended]) if (window !== null) window.counts[column] = window.busyMs[column] = 0;
+      for (const window of [host, host.before, ...host.ended]) if (window !== null) window.counts[column] = 0;
     }
   }
 
@@ -218,12 +207,11 @@ export class WorkWindows {
     records.level[row] = (cpuAfter + cpuBefore) / 2;
     records.windowMs[row] = after.windowMs;
     records.group[row] = slot;
-    const base = row * MAX_COLUMNS;
-    for (let column = 0; column < MAX_COLUMNS; column++) {
+    const base = row * MAX_CLASSES;
+    for (let column = 0; column < MAX_CLASSES; column++) {
       const countBefore = (before.counts[column] as number) / before.windowMs;
       const countAfter = (after.counts[column] as number) / after.windowMs;
       records.counts[base + column] = countAfter - countBefore;
-      records.busy[base + column] = (after.busyMs[column] as number) / after.windowMs - (before.busyMs[column] as number) / before.windowMs;
       records.noise[base + column] = (countAfter + countBefore) / 2 / after.windowMs ** 2;
     }
   }
@@ -234,7 +222,6 @@ function restart(host: Host, fromMs: number): void {
   host.cpuMs = 0;
   host.windowMs = 0;
   host.counts.fill(0);
-  host.busyMs.fill(0);
   host.ended = [];
   host.before = null;
 }

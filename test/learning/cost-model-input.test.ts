@@ -95,7 +95,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
 });
 
-test('a hundred classes: 64 by name, the others in the rest; classes that vanish free their places', () => {
+test('a hundred classes: 63 by name, the others in the rest; classes that vanish free their places', () => {
   const model = new CostModel();
   feed(
     model,
@@ -103,7 +103,7 @@ test('a hundred classes: 64 by name, the others in the rest; classes that vanish
     10,
   );
   const names = model.estimates().map(({ name }) => name);
-  assert.is(names.length, 65);
+  assert.is(names.length, 64);
   assert.ok(names.includes('(rest)'));
   feed(model, [{ name: 'new', cpuMs: 7 }], 30, 20 * 60_000);
   isNear(cost(model, 'new'), 7);
@@ -146,6 +146,118 @@ test('costs that hosts report are trusted only when their CPU agrees', () => {
   );
   isNear(cost(lying, 'a'), 5);
   isNear(cost(lying, 'b'), 20);
+});
+
+/** What agents may report as their CPU (0..1): `random` has a value from 0 to 1, `second` counts; null is no report. */
+const AGENTS: Readonly<Record<string, (random: () => number, second: number) => number | null>> = {
+  'the same CPU always': () => 0.3,
+  'random CPU': (random) => random(),
+  'random CPU of next to nothing': (random) => random() / 1e4,
+  'no CPU': () => 0,
+  'full CPU': () => 1,
+  'no figure': () => null,
+  'CPU that jumps each second': (_, second) => (second % 2 === 0 ? 0.05 : 0.95),
+  'CPU that jumps at random': (random) => (random() < 0.5 ? 0.05 : 0.95),
+  'CPU that jumps each ten seconds': (_, second) => (Math.floor(second / 10) % 2 === 0 ? 0.1 : 0.9),
+};
+
+/**
+ * Ten hosts of which some report figures that have nothing to do with their requests, and the others the truth. Hands
+ * out each class's cost over its duration, after each second.
+ */
+function feedFalsely(
+  cpuOf: (random: () => number, second: number) => number | null,
+  { cores, liars, seed }: { readonly cores: number; readonly liars: number; readonly seed: number },
+  onRatio: (ratio: number) => void,
+): void {
+  const rng = new Random(seed);
+  const model = new CostModel();
+  const random = (): number => rng.below(1e6) / 1e6;
+  const classes = [
+    { name: 'GET /a', ms: 10, most: 10 },
+    { name: 'GET /b', ms: 100, most: 2 },
+  ];
+  for (let second = 1; second <= 60; second++) {
+    for (let host = 0; host < 10; host++) {
+      let usedMs = 0;
+      for (let at = 100; at < 900; at += 80)
+        for (const { name, ms, most } of classes) {
+          const count = rng.below(most);
+          model.finished(`h${host}`, name, { count, busyMs: count * ms }, (second - 1) * 1000 + at, 20);
+          usedMs += count * ms;
+        }
+      const cpu = host < liars ? cpuOf(random, second) : usedMs / (1000 * cores);
+      if (cpu !== null) model.observe(`h${host}`, { cpuMs: cpu * cores * 1000, cores }, second * 1000, 1000);
+    }
+    model.tick(second * 1000);
+    for (const { name, ms } of classes) onRatio(cost(model, name) / ms);
+  }
+}
+
+for (const [title, cpuOf] of Object.entries(AGENTS)) {
+  test(`agents that report ${title} make no request cost a tenth of its duration, or five times as much`, () => {
+    for (const cores of [4, 64])
+      for (const liars of [10, 5])
+        for (const seed of [1, 2, 3])
+          feedFalsely(cpuOf, { cores, liars, seed }, (ratio) =>
+            assert.ok(ratio > 0.1 && ratio < 5, `${liars} of 10 hosts with ${cores} cores, seed ${seed}: ${ratio}`),
+          );
+  });
+}
+
+test('a class that seems to use no CPU at all is not free', () => {
+  const model = new CostModel();
+  feed(
+    model,
+    [
+      { name: 'idle', cpuMs: 0, waitMs: 20 },
+      { name: 'busy', cpuMs: 20 },
+    ],
+    60,
+  );
+  isNear(cost(model, 'busy'), 20);
+  assert.ok(cost(model, 'idle') > 0.3 && cost(model, 'idle') < 2, `${cost(model, 'idle')}`);
+});
+
+test('a class whose hosts report that it costs nothing is not free', () => {
+  const model = new CostModel();
+  feed(
+    model,
+    [
+      { name: 'a', cpuMs: 5, reportedMs: 0 },
+      { name: 'b', cpuMs: 20, reportedMs: 25 },
+    ],
+    20,
+  );
+  isNear(cost(model, 'b'), 25);
+  assert.ok(cost(model, 'a') > 5 / 65, `${cost(model, 'a')}`);
+});
+
+test('a class that is new while others are fitted costs the same fraction of its duration', () => {
+  const model = new CostModel();
+  feed(model, [{ name: 'a', cpuMs: 40, waitMs: 120 }], 20);
+  model.finished('h0', 'new', { count: 10, busyMs: 400 }, 20_000, 20);
+  isNear(cost(model, 'new'), 10, 0.2);
+});
+
+test('a class with fewer than five recent requests has no cost of its own yet', () => {
+  const model = new CostModel();
+  for (let i = 0; i < 4; i++) model.finished('h', 'GET /a', { count: 1, busyMs: 10 }, i, 20);
+  assert.is(model.costs().size, 0);
+  for (let i = 0; i < 2; i++) model.finished('h', 'GET /a', { count: 1, busyMs: 10 }, i, 20);
+  assert.equal([...model.costs()], [['GET /a', 10]]);
+});
+
+test('costs are fitted every five seconds, which bounds the CPU time it takes', () => {
+  const model = new CostModel();
+  let fits = 0;
+  let last = Number.NaN;
+  for (let second = 0; second < 60; second++) {
+    feed(model, KINDS, 1, second * 1000, second + 1);
+    if (cost(model, 'GET /b') !== last) fits++;
+    last = cost(model, 'GET /b');
+  }
+  assert.ok(fits >= 8 && fits <= 13, `${fits}`);
 });
 
 test('a clock that stands still or goes back, lost reports and returning hosts do no harm', () => {
