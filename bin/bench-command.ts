@@ -66,7 +66,7 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--only <name,name>', 'constants, or files of them such as adaptive').argParser((text) =>
+      new Option('--only <name,name>', 'which contestants or programs, or which constants or files of them').argParser((text) =>
         eachOnce(text, (part) => part.trim()),
       ),
     )
@@ -103,11 +103,14 @@ Benchmarks, what they take, and their goals:
   processes   what a balancer of two processes can do, as a multiple of one
               --rounds 5 --seconds 3 --connections 64 --load wrk
                                                      goal: >= 1.8
-  policies    how long requests take with each policy, and with HAProxy's and nginx's, as fleets of four
-              before the same simulated hosts; and CPU and messages of what Meercat picks by
-              --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1
-                                                     goals: p99 of adaptive below all others'; < 3 % of a
-                                                     core for a balancer's fleet and hosts threads
+  policies    how long requests take with each policy, and with HAProxy's (also with agent checks that
+              Meercat's agents answer) and nginx's, as fleets of four before the same simulated hosts;
+              and CPU and messages of what Meercat picks by; about 7 minutes
+              --percent 70,90 --rounds 2 --seconds 3 --hosts 10,100,1000 --slow 1 --only NAME,NAME
+              (all contestants; names, such as leastconn, or programs, such as haproxy; and control-plane)
+                                                     goals: p99 and p99.9 of adaptive below all others',
+                                                     p50 and p90 <= 1.3 of the best; < 3 % of a core for
+                                                     a balancer's fleet and hosts threads
   churn       what a balancer still holds after requests with every kind of bad end mixed in
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the

@@ -48,7 +48,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   latency: { flags: ['rounds', 'seconds', 'connections'], run: runLatency },
   idle: { flags: ['connections', 'seconds'], maxConnections: 25_000, run: runIdle },
   processes: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runScaling },
-  policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow'], run: runPolicies },
+  policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow', 'only'], run: runPolicies },
   churn: { flags: ['requests', 'connections'], run: runChurn },
   ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };

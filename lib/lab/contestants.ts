@@ -1,35 +1,36 @@
 // The contestants of `bench policies`: fleets of four load balancers in front of the same hosts. Meercat is one fleet whose
 // algorithm is switched through Redis, as an operator would; each algorithm of another program has its own fleet.
-// Programs that are not installed are skipped with a message.
+// Programs that are not installed or do not start are skipped with a message.
 
-import { ALGORITHMS, type Algorithm } from '../model.js';
+import { Agent } from 'node:http';
+import { messageOf } from '../errors.js';
+import type { Algorithm } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import type { BenchContext } from './context.js';
-import { until } from './health.js';
+import { get, until } from './health.js';
+import { type HostAgents, readAgentChecks, untilAgentsHeard } from './host-agents.js';
 import { LAB_NAMESPACE, LabBalancer } from './lab-fleet.js';
-import { PEER_PROGRAMS, startPeerProgram } from './peer-programs.js';
+import { PEER_PROGRAMS, type StartedProgram, startPeerProgram } from './peer-programs.js';
+import { OMNISCIENT, ourName, type PeerPlan, type PoliciesPlan } from './policies-plan.js';
 import { findProgram, type LabProcess } from './processes.js';
+import { CLASSES } from './scenario.js';
 
 /** Balancers per fleet. */
 export const FLEET_SIZE = 4;
 
-/** Algorithms of other programs, by their own keywords. */
-const PEERS = [
-  { program: 'haproxy', label: 'haproxy leastconn', balance: 'leastconn' },
-  { program: 'haproxy', label: 'haproxy random(2)', balance: 'random(2)' },
-  { program: 'nginx', label: 'nginx least_conn', balance: 'least_conn' },
-  { program: 'nginx', label: 'nginx random two', balance: 'random two least_conn' },
-] as const;
-
 /** Longest switch: a setting reaches every balancer at its next heartbeat. */
 const SWITCH_TIMEOUT_MS = 10_000;
+
+const START_TIMEOUT_MS = 20_000;
 
 /** The hosts shared by all contestants. */
 export interface PolicyHosts {
   readonly ports: readonly number[];
   /** Port of the omniscient balancer. */
   readonly allPort: number;
+  /** The agents beside them. */
+  readonly agents: HostAgents;
 }
 
 /** A contestant. */
@@ -42,51 +43,118 @@ export interface Contestant {
   readonly pids: readonly number[];
   /** Switches its fleet to this algorithm. */
   readonly prepare: () => Promise<void>;
+  /** Reads the weights, in percent, that agents have given to its hosts, in all processes; null if agents set none. */
+  readonly readWeights: () => Promise<readonly number[] | null>;
   /** Stops its fleet, which Meercat's policies share. */
   readonly stop: () => Promise<void>;
 }
 
-/** Starts all available contestants, in the order of the report. */
+const nothing = async (): Promise<void> => undefined;
+const noWeights = async (): Promise<null> => null;
+
+/** The contestants that take part, in the order of the report, and why others do not. */
+export interface StartedContestants {
+  readonly contestants: readonly Contestant[];
+  readonly leftOut: readonly string[];
+}
+
+/** Starts what is planned and available; each one has answered requests of each class rightly. */
 export async function startContestants(
   { entry, say, shutdown }: BenchContext,
+  plan: PoliciesPlan,
   redisUrl: string,
   client: Commands,
   hosts: PolicyHosts,
-): Promise<Contestant[]> {
-  const nothing = async (): Promise<void> => undefined;
+): Promise<StartedContestants> {
   const floor: Contestant = {
-    name: 'omniscient, no proxy',
+    name: OMNISCIENT,
     kind: 'floor',
     ports: Array.from({ length: FLEET_SIZE }, () => hosts.allPort),
     pids: [],
     prepare: nothing,
+    readWeights: noWeights,
     stop: nothing,
   };
-  const options = { core: null, shutdown };
+  const ours = plan.algorithms.length === 0 ? [] : await startMeercat({ entry, shutdown }, plan, redisUrl, client, hosts);
+  for (const contestant of [floor, ...ours]) {
+    await contestant.prepare();
+    await checkContestant(contestant);
+  }
   const peers: Contestant[] = [];
-  for (const { program, label, balance } of PEERS) {
-    const [path, builder] = [findProgram(program), PEER_PROGRAMS.find(({ name }) => name === program)];
-    if (path === undefined || builder === undefined) {
-      say(`${program} is not installed: ${label} is left out`);
-      continue;
+  const leftOut: string[] = [];
+  for (const peer of plan.peers) {
+    const started = await startPeer(peer, hosts, shutdown).catch((error: unknown) => `${peer.label} is left out: ${messageOf(error)}`);
+    if (typeof started !== 'string') peers.push(started);
+    else {
+      say(started);
+      leftOut.push(started);
     }
-    const fleet = await Promise.all(
-      Array.from({ length: FLEET_SIZE }, () => startPeerProgram(builder, path, hosts.ports, options, { balance })),
-    );
-    peers.push({
+  }
+  return { contestants: [floor, ...ours, ...peers], leftOut };
+}
+
+/** Starts another program's fleet; rejects with the reason why it can't take part. */
+async function startPeer(
+  { program, label, balance, hasAgents }: PeerPlan,
+  hosts: PolicyHosts,
+  shutdown: BenchContext['shutdown'],
+): Promise<Contestant> {
+  const [path, builder] = [findProgram(program), PEER_PROGRAMS.find(({ name }) => name === program)];
+  if (path === undefined || builder === undefined) throw new Error(`${program} is not installed`);
+  const fleet: StartedProgram[] = [];
+  try {
+    const wishes = { balance, agentPorts: hasAgents ? hosts.agents.ports : undefined };
+    for (let i = 0; i < FLEET_SIZE; i++) fleet.push(await startPeerProgram(builder, path, hosts.ports, { core: null, shutdown }, wishes));
+    const contestant: Contestant = {
       name: label,
       kind: 'peer',
       ports: fleet.map(({ port }) => port),
       pids: fleet.map(({ pid }) => pid),
       prepare: nothing,
+      readWeights: hasAgents ? () => readWeights(fleet) : noWeights,
       stop: () => stopAll(fleet),
-    });
+    };
+    await checkContestant(contestant);
+    if (hasAgents)
+      await untilAgentsHeard(
+        label,
+        fleet.map(({ statusPort }) => statusPort),
+        hosts.ports.length,
+      );
+    return contestant;
+  } catch (error) {
+    await stopAll(fleet);
+    throw error;
   }
-  return [floor, ...(await startMeercat({ entry, shutdown }, redisUrl, client, hosts)), ...peers];
+}
+
+async function readWeights(fleet: readonly StartedProgram[]): Promise<number[]> {
+  const agent = new Agent();
+  const checks = await Promise.all(fleet.map(({ statusPort }) => readAgentChecks(statusPort, agent)));
+  agent.destroy();
+  return checks.flatMap((each) => each?.weights ?? []);
+}
+
+/** Checks that each of its ports answers a request of each class. */
+async function checkContestant({ name, ports }: Contestant): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  try {
+    for (const port of ports) {
+      for (const { path } of CLASSES) {
+        await until(`${name} to answer ${path} rightly on port ${port}`, START_TIMEOUT_MS, 50, async () => {
+          const { status, body } = await get(port, path, agent);
+          return status === 200 && new RegExp(`^h\\d+ ${path} \\n$`).test(body);
+        });
+      }
+    }
+  } finally {
+    agent.destroy();
+  }
 }
 
 async function startMeercat(
   { entry, shutdown }: Pick<BenchContext, 'entry' | 'shutdown'>,
+  { algorithms }: PoliciesPlan,
   redisUrl: string,
   client: Commands,
   hosts: PolicyHosts,
@@ -109,12 +177,13 @@ async function startMeercat(
       balancers.every(({ name }) => algorithmOf(name) === algorithm),
     );
   };
-  return ALGORITHMS.map((algorithm) => ({
-    name: `meercat ${algorithm}`,
+  return algorithms.map((algorithm) => ({
+    name: ourName(algorithm),
     kind: 'meercat',
     ports: balancers.map(({ port }) => port),
     pids: balancers.map(({ process: { pid } }) => pid),
     prepare: () => choose(algorithm),
+    readWeights: noWeights,
     stop: () => stopAll(balancers.map(({ process }) => process)),
   }));
 }

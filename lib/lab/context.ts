@@ -24,7 +24,7 @@ export interface BenchFlags {
   readonly seeds?: readonly number[];
   /** Numbers of balancers that `ablation` simulates, each in turn. */
   readonly balancers?: readonly number[];
-  /** Constants that `ablation` replaces, or files of them. */
+  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs. */
   readonly only?: readonly string[];
   /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;

@@ -1,20 +1,27 @@
 // Third-party proxies, if installed: each with a single worker process or thread, a minimal configuration, and WebSockets
-// enabled; TLS 1.3 only. Their files are in a temporary folder that is removed afterwards.
+// enabled; TLS 1.3 only. Each program checks its configuration before it is started with it. Their files are in a temporary
+// folder that is removed afterwards.
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MeercatError } from '../errors.js';
 import type { LabCertificate } from './lab-certificate.js';
 import { freePort, type LabProcess, type StartOptions, startProgram } from './processes.js';
 
 /** How to start an installed program as a proxy in front of hosts. */
 export interface PeerProgram {
   readonly name: 'nginx' | 'haproxy' | 'caddy';
-  /** Returns the command that starts it with a configuration in this folder, and the content of that configuration. */
+  /**
+   * Returns the content of a configuration in this folder, and the commands that start the program with it and that only
+   * check it.
+   */
   readonly build: (setup: ProgramSetup) => {
     readonly file: string;
     readonly config: string;
     readonly command: readonly [string, ...string[]];
+    readonly check: readonly [string, ...string[]];
   };
 }
 
@@ -24,6 +31,7 @@ interface ProgramSetup {
   readonly folder: string;
   readonly port: number;
   readonly hostPorts: readonly number[];
+  readonly statusPort: number;
   readonly wishes: ProgramWishes;
 }
 
@@ -31,6 +39,8 @@ interface ProgramSetup {
 export interface ProgramWishes {
   /** Its keyword for a load balancing algorithm; the program's default unless set. */
   readonly balance?: string;
+  /** HAProxy only: the ports where the agents of the hosts answer agent checks, which then set the weights of its servers. */
+  readonly agentPorts?: readonly number[] | undefined;
   /** If set, it listens with TLS. */
   readonly certificate?: LabCertificate | undefined;
   /** Client connections that it must be able to hold; 4096 by default. */
@@ -38,6 +48,11 @@ export interface ProgramWishes {
 }
 
 const DEFAULT_MAX_CONNECTIONS = 4096;
+
+/** How often HAProxy asks the agents, which have a new figure each second; its default is 2 s. */
+const AGENT_INTERVAL_MS = 250;
+
+const CHECK_TIMEOUT_MS = 10_000;
 
 const nginx: PeerProgram = {
   name: 'nginx',
@@ -63,13 +78,18 @@ http {
   }
 }
 `;
-    return { file: 'nginx.conf', config, command: [path, '-p', folder, '-e', `${folder}/error.log`, '-c', join(folder, 'nginx.conf')] };
+    const command = [path, '-p', folder, '-e', `${folder}/error.log`, '-c', join(folder, 'nginx.conf')] as const;
+    return { file: 'nginx.conf', config, command, check: [...command, '-t', '-q'] };
   },
 };
 
 const haproxy: PeerProgram = {
   name: 'haproxy',
-  build({ path, folder, port, hostPorts, wishes: { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } }) {
+  build({ path, folder, port, hostPorts, statusPort, wishes }) {
+    const { balance, agentPorts, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } = wishes;
+    const agentOf = (index: number): string =>
+      agentPorts === undefined ? '' : ` weight 100 check agent-check agent-port ${agentPorts[index]} agent-inter ${AGENT_INTERVAL_MS}ms`;
+    const status = agentPorts === undefined ? '' : `listen status\n  bind 127.0.0.1:${statusPort}\n  stats enable\n  stats uri /\n`;
     // HAProxy wants two descriptors per connection and exits if the limit is lower; idle connections need only one.
     const config = `
 global
@@ -82,11 +102,13 @@ defaults
   timeout client 65s
   timeout server 60s
   timeout tunnel 60s
+  timeout check 2s
   http-reuse always
 listen bench
   bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3`}
-${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}\n`).join('')}`;
-    return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', join(folder, 'haproxy.cfg')] };
+${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}${agentOf(index)}\n`).join('')}${status}`;
+    const file = join(folder, 'haproxy.cfg');
+    return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', file], check: [path, '-c', '-q', '-f', file] };
   },
 };
 
@@ -113,31 +135,53 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
 `;
     // Its state is removed with the folder; one thread, as for the others.
     const env = ['GOMAXPROCS=1', `HOME=${folder}`, `XDG_DATA_HOME=${folder}`, `XDG_CONFIG_HOME=${folder}`];
-    return {
-      file: 'Caddyfile',
-      config,
-      command: ['/usr/bin/env', ...env, path, 'run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
-    };
+    const command = (verb: string) =>
+      ['/usr/bin/env', ...env, path, verb, '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')] as const;
+    return { file: 'Caddyfile', config, command: command('run'), check: command('validate') };
   },
 };
 
 /** All programs, in the order of the report. */
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
-/** Starts a program in front of these hosts; returns its port and its process. */
+/** A started program. */
+export interface StartedProgram extends Pick<LabProcess, 'pid' | 'stop'> {
+  readonly port: number;
+  /** Where its status page is, if it has agents. */
+  readonly statusPort: number;
+}
+
+/** Starts a program in front of these hosts. Rejects with MEERCAT_START_FAILED if the program refuses its configuration. */
 export async function startPeerProgram(
   { build }: PeerProgram,
   path: string,
   hostPorts: readonly number[],
   options: StartOptions,
   wishes: ProgramWishes = {},
-): Promise<Pick<LabProcess, 'pid' | 'stop'> & { readonly port: number }> {
-  const port = await freePort();
+): Promise<StartedProgram> {
+  const [port, statusPort] = [await freePort(), await freePort()];
   const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
   options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
-  const { file, config, command } = build({ path, folder, port, hostPorts, wishes });
+  const { file, config, command, check } = build({ path, folder, port, hostPorts, statusPort, wishes });
   writeFileSync(join(folder, file), config);
+  await checkConfig(check);
   const [program, ...args] = command;
   const { pid, stop } = await startProgram(program, args, options);
-  return { port, pid, stop };
+  return { port, statusPort, pid, stop };
+}
+
+function checkConfig([program, ...args]: readonly [string, ...string[]]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { timeout: CHECK_TIMEOUT_MS }, (error, _, stderr) => {
+      if (error === null) resolve();
+      else reject(new MeercatError('MEERCAT_START_FAILED', `it refuses its configuration: ${firstLine(stderr) ?? error.message}`));
+    });
+  });
+}
+
+function firstLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '');
 }

@@ -2,24 +2,25 @@
 // control plane. Medians over the rounds; ratios compare turns of the same round, which had the same requests and the
 // same noisy neighbours.
 
-import type { Contestant } from './contestants.js';
-import { FLEET_SIZE } from './contestants.js';
-import { CONTROL_RPS, type ControlFigures } from './control-plane.js';
+import { type Contestant, FLEET_SIZE } from './contestants.js';
+import type { ControlFigures } from './control-plane.js';
+import { channelTable, controlGoal, controlTable, roundControl } from './control-report.js';
+import { ourName } from './policies-plan.js';
 import { type BenchReport, type Goal, goalBelow, type Rows } from './report.js';
 import { type Distribution, median, rounded } from './statistics.js';
-
-/** Limit of the CPU of a balancer's control threads, in percent of a core. */
-const CONTROL_GOAL_PERCENT = 3;
 
 /** Above this utilization the machine itself is the bottleneck. */
 const BUSY_LIMIT = 0.6;
 
 /** The reference contestant. */
-const OURS = 'meercat adaptive';
+const OURS = ourName('adaptive');
+
+/** Limit of our p50 and p90, as multiples of the best peer's; p99 and p99.9 must be below them. */
+const GOAL_OF_BEST_PEER = 1.3;
 
 /** One turn of one contestant. */
 export interface PolicySample {
-  readonly ms: Distribution & { readonly p999: number };
+  readonly ms: Distribution & { readonly mean: number; readonly p999: number };
   /** Time in the host. The rest of `ms` is the path to it, including the balancer. */
   readonly inHostMs: Distribution & { readonly p999: number };
   readonly failed: number;
@@ -36,6 +37,8 @@ export interface PolicySample {
   readonly machineBusy: number;
   /** p99 lateness of sending requests or of the hosts' responses, whichever is worse. */
   readonly lateMs: number;
+  /** Weights that agents had given to the hosts at the end, in percent; null if they give none. */
+  readonly weights: readonly number[] | null;
 }
 
 /** All turns, by load in percent and by contestant, in the order of the rounds. */
@@ -49,12 +52,28 @@ export interface PoliciesSetup {
   readonly slow: number;
   readonly hosts: number;
   readonly redis: string;
+  /** Which contestants could not take part, and why. */
+  readonly leftOut: readonly string[];
 }
+
+/** What was compared, and with which results. */
+export interface Compared {
+  readonly contestants: readonly Contestant[];
+  readonly leftOut: readonly string[];
+  readonly samples: Samples;
+  readonly wrong: readonly string[];
+}
+
+/** The figures of latency that are compared. */
+const COMPARED = ['mean', 'p50', 'p90', 'p99', 'p999'] as const;
+
+type ByFigure = Readonly<Record<(typeof COMPARED)[number], number>>;
 
 /** Figures of one contestant at one load. */
 interface Figures {
   readonly name: string;
   readonly kind: Contestant['kind'];
+  readonly mean: number;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
@@ -67,9 +86,9 @@ interface Figures {
   readonly inHostP50: number;
   readonly inHostP99: number;
   readonly inHostP999: number;
-  /** p99 relative to the omniscient balancer's, and to ours. */
-  readonly ofFloor: number;
-  readonly ofOurs: number;
+  /** As multiples of the omniscient balancer's, and of ours. */
+  readonly ofFloor: ByFigure;
+  readonly ofOurs: ByFigure;
   readonly spread: number;
   readonly busy: number;
   readonly requests: number;
@@ -79,26 +98,28 @@ interface Figures {
   readonly fleetCores: number;
   readonly machineBusy: number;
   readonly lateMs: number;
+  /** Least and greatest weight that agents had given to a host at the end of a turn, in percent; null if they give none. */
+  readonly weights: readonly [number, number] | null;
 }
 
 /** Builds the report. */
 export function reportPolicies(
   setup: PoliciesSetup,
-  contestants: readonly Contestant[],
-  samples: Samples,
+  { contestants, samples, wrong }: Compared,
   control: readonly ControlFigures[],
-  wrong: readonly string[],
 ): BenchReport {
   const byLoad = [...samples].map(([percent, of]) => ({
     percent,
     contestants: contestants.map((contestant) => figuresOf(contestant, of)),
   }));
   const busiest = Math.max(...byLoad.flatMap(({ contestants: list }) => list.map(({ machineBusy }) => machineBusy)));
-  const { rounds, seconds, slow, hosts, redis } = setup;
+  const { rounds, seconds, slow, hosts, redis, leftOut } = setup;
   return {
     notes: [
       `${hosts} simulated hosts of 4 cores, a quarter at 0.6 speed, neighbours that take 1 to 3 cores and move about every 8 s; 5/20/200 ms of CPU for 80/15/5 %;`,
       `fleets of ${FLEET_SIZE} processes, ${redis}; open load at random times, the same for all in a round; ${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s in turns, medians;`,
+      'agents: the processes that report the hosts to meercat also answer the agent checks of haproxy, which set its weights;',
+      ...leftOut.map((each) => `${each};`),
       ...(slow === 1
         ? []
         : [
@@ -121,73 +142,45 @@ export function reportPolicies(
 
 function figuresOf({ name, kind }: Contestant, all: ReadonlyMap<string, readonly PolicySample[]>): Figures {
   const own = all.get(name) ?? [];
-  const of = (get: (sample: PolicySample) => number): number => median(own.map(get));
-  const ratioTo = (other: readonly PolicySample[] | undefined): number =>
-    median(own.flatMap(({ ms }, round) => (other?.[round] === undefined ? [] : [ms.p99 / other[round].ms.p99])));
-  const floor = [...all.values()][0];
-  const each = (get: (sample: PolicySample) => number): number[] => own.map(get);
+  const of = (places: number, get: (sample: PolicySample) => number): number => rounded(median(own.map(get)), places);
   const sum = (get: (sample: PolicySample) => number): number => own.reduce((total, sample) => total + get(sample), 0);
+  /** Medians of the ratios of the same rounds. */
+  const ratiosTo = (other: readonly PolicySample[] = []): ByFigure => {
+    const ratioOf = (figure: keyof ByFigure): number =>
+      median(own.flatMap(({ ms }, round) => (other[round] === undefined ? [] : [ms[figure] / other[round].ms[figure]])));
+    return Object.fromEntries(COMPARED.map((figure) => [figure, rounded(ratioOf(figure), 3)])) as unknown as ByFigure;
+  };
+  const floor = [...all.values()][0];
+  const p99s = own.map(({ ms }) => ms.p99);
+  const p999s = own.map(({ ms }) => ms.p999);
+  const weights = own.flatMap((sample) => sample.weights ?? []);
   return {
     name,
     kind,
-    p50: rounded(
-      of(({ ms }) => ms.p50),
-      2,
-    ),
-    p90: rounded(
-      of(({ ms }) => ms.p90),
-      2,
-    ),
-    p99: rounded(
-      of(({ ms }) => ms.p99),
-      1,
-    ),
-    p99Min: rounded(Math.min(...each(({ ms }) => ms.p99)), 1),
-    p99Max: rounded(Math.max(...each(({ ms }) => ms.p99)), 1),
-    p999: rounded(
-      of(({ ms }) => ms.p999),
-      1,
-    ),
-    p999Min: rounded(Math.min(...each(({ ms }) => ms.p999)), 1),
-    p999Max: rounded(Math.max(...each(({ ms }) => ms.p999)), 1),
-    inHostP50: rounded(
-      of(({ inHostMs }) => inHostMs.p50),
-      2,
-    ),
-    inHostP99: rounded(
-      of(({ inHostMs }) => inHostMs.p99),
-      1,
-    ),
-    inHostP999: rounded(
-      of(({ inHostMs }) => inHostMs.p999),
-      1,
-    ),
-    ofFloor: rounded(ratioTo(floor), 3),
-    ofOurs: rounded(ratioTo(all.get(OURS)), 3),
-    spread: rounded(
-      of(({ spread }) => spread),
-      3,
-    ),
-    busy: rounded(
-      of(({ busy }) => busy),
-      3,
-    ),
+    mean: of(2, ({ ms }) => ms.mean),
+    p50: of(2, ({ ms }) => ms.p50),
+    p90: of(2, ({ ms }) => ms.p90),
+    p99: of(1, ({ ms }) => ms.p99),
+    p99Min: rounded(Math.min(...p99s), 1),
+    p99Max: rounded(Math.max(...p99s), 1),
+    p999: of(1, ({ ms }) => ms.p999),
+    p999Min: rounded(Math.min(...p999s), 1),
+    p999Max: rounded(Math.max(...p999s), 1),
+    inHostP50: of(2, ({ inHostMs }) => inHostMs.p50),
+    inHostP99: of(1, ({ inHostMs }) => inHostMs.p99),
+    inHostP999: of(1, ({ inHostMs }) => inHostMs.p999),
+    ofFloor: ratiosTo(floor),
+    ofOurs: ratiosTo(all.get(OURS)),
+    spread: of(3, ({ spread }) => spread),
+    busy: of(3, ({ busy }) => busy),
     requests: sum(({ ms }) => ms.count),
     failed: sum(({ failed }) => failed),
     failures: own.map(({ failures }) => failures),
     unfinished: sum(({ unfinished }) => unfinished),
-    fleetCores: rounded(
-      of(({ fleetCores }) => fleetCores),
-      3,
-    ),
-    machineBusy: rounded(
-      of(({ machineBusy }) => machineBusy),
-      2,
-    ),
-    lateMs: rounded(
-      of(({ lateMs }) => lateMs),
-      2,
-    ),
+    fleetCores: of(3, ({ fleetCores }) => fleetCores),
+    machineBusy: of(2, ({ machineBusy }) => machineBusy),
+    lateMs: of(2, ({ lateMs }) => lateMs),
+    weights: weights.length === 0 ? null : [Math.min(...weights), Math.max(...weights)],
   };
 }
 
@@ -197,6 +190,7 @@ function tablesOf(percent: number, list: readonly Figures[]): Rows[] {
     [
       [
         `hosts loaded to ${percent} %`,
+        'mean ms',
         'p50 ms',
         'p90 ms',
         'p99 ms',
@@ -219,6 +213,7 @@ function tablesOf(percent: number, list: readonly Figures[]): Rows[] {
       ],
       ...list.map((each) => [
         each.name,
+        each.mean,
         each.p50,
         each.p90,
         each.p99,
@@ -227,8 +222,8 @@ function tablesOf(percent: number, list: readonly Figures[]): Rows[] {
         each.p999,
         each.p999Min,
         each.p999Max,
-        each.ofFloor,
-        ...(hasOurs ? [each.ofOurs] : []),
+        each.ofFloor.p99,
+        ...(hasOurs ? [each.ofOurs.p99] : []),
         each.inHostP50,
         each.inHostP99,
         each.spread,
@@ -246,87 +241,19 @@ function tablesOf(percent: number, list: readonly Figures[]): Rows[] {
 function goalsOf(percent: number, list: readonly Figures[]): Goal[] {
   const ours = list.find(({ name }) => name === OURS);
   if (ours === undefined) return [];
-  const against = (what: string, kind: Contestant['kind']): Goal[] => {
+  const against = (what: string, kind: Contestant['kind'], figure: keyof ByFigure, limit: number): Goal[] => {
     const others = list.filter((each) => each.kind === kind && each !== ours);
-    const best = others.toSorted((one, other) => one.ofOurs - other.ofOurs)[0];
-    return best === undefined
-      ? []
-      : [
-          goalBelow(
-            `p99 of ${OURS} at ${percent} %, as a multiple of that of the best ${what} (${best.name})`,
-            rounded(1 / best.ofOurs, 3),
-            1,
-            '',
-          ),
-        ];
+    const best = others.toSorted((one, other) => one.ofOurs[figure] - other.ofOurs[figure])[0];
+    if (best === undefined) return [];
+    const name = figure === 'p999' ? 'p99.9' : figure;
+    const title = `${name} of ${OURS} at ${percent} %, as a multiple of that of the best ${what} (${best.name})`;
+    return [goalBelow(title, rounded(1 / best.ofOurs[figure], 3), limit, '', limit > 1)];
   };
-  return [...against('of others', 'peer'), ...against('other policy', 'meercat')];
-}
-
-function controlTable(control: readonly ControlFigures[]): Rows {
   return [
-    [
-      `${FLEET_SIZE} balancers, ${CONTROL_RPS} requests/s`,
-      'master: fleet',
-      'hosts',
-      'traffic',
-      'helpers',
-      'slaves: fleet',
-      'hosts',
-      'traffic',
-      'helpers',
-      'redis',
-      'failed',
-    ],
-    ...control.map(({ hosts, balancers, redisPercent, failed }) => {
-      const middle = (role: string, get: (each: (typeof balancers)[number]) => number): string =>
-        `${median(balancers.filter((each) => each.role === role).map(get)).toFixed(1)} %`;
-      return [
-        `${hosts} hosts, % of a core`,
-        ...['master', 'slave'].flatMap((role) => [
-          middle(role, (each) => each.fleetPercent),
-          middle(role, (each) => each.hostsPercent),
-          middle(role, (each) => each.trafficPercent),
-          middle(role, (each) => each.helpersPercent),
-        ]),
-        `${redisPercent.toFixed(1)} %`,
-        failed,
-      ];
-    }),
+    ...against('of others', 'peer', 'p99', 1),
+    ...against('of others', 'peer', 'p999', 1),
+    ...against('of others', 'peer', 'p50', GOAL_OF_BEST_PEER),
+    ...against('of others', 'peer', 'p90', GOAL_OF_BEST_PEER),
+    ...against('other policy', 'meercat', 'p99', 1),
   ];
-}
-
-function channelTable(control: readonly ControlFigures[]): Rows {
-  const names = ['reports', 'load', 'stats'] as const;
-  return [
-    ['messages a second', ...names.flatMap((name) => [name, 'kB/s'])],
-    ...control.map(({ hosts, channels }) => [
-      `${hosts} hosts`,
-      ...names.flatMap((name) => [rounded(channels[name].perSecond, 1), rounded(channels[name].bytesPerSecond / 1000, 1)]),
-    ]),
-  ];
-}
-
-function controlGoal({ hosts, balancers }: ControlFigures): Goal {
-  const worst = Math.max(...balancers.map(({ fleetPercent, hostsPercent }) => fleetPercent + hostsPercent));
-  return goalBelow(
-    `CPU of a balancer's fleet and hosts threads with ${hosts} hosts, the busiest one's`,
-    rounded(worst, 1),
-    CONTROL_GOAL_PERCENT,
-    '% of a core',
-  );
-}
-
-function roundControl(figures: ControlFigures): ControlFigures {
-  return {
-    ...figures,
-    redisPercent: rounded(figures.redisPercent, 2),
-    balancers: figures.balancers.map((each) => ({
-      ...each,
-      fleetPercent: rounded(each.fleetPercent, 2),
-      hostsPercent: rounded(each.hostsPercent, 2),
-      trafficPercent: rounded(each.trafficPercent, 2),
-      helpersPercent: rounded(each.helpersPercent, 2),
-    })),
-  };
 }

@@ -2,22 +2,23 @@
 // real processes in front of the same simulated hosts, with the same requests at the same times, in turns. Also measures
 // the cost of Meercat's control plane.
 
-import { Agent } from 'node:http';
 import { MeercatError } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
-import { openCommands, untilReady } from '../redis/connect.js';
+import { type Commands, openCommands, untilReady } from '../redis/connect.js';
 import type { TurnDone } from './arrivals.js';
 import { type Contestant, startContestants } from './contestants.js';
 import type { BenchContext } from './context.js';
 import { measureControlPlane } from './control-plane.js';
-import { get, pause, until } from './health.js';
-import { LAB_NAMESPACE, startLabRedis } from './lab-fleet.js';
+import { pause } from './health.js';
+import { startHostAgents } from './host-agents.js';
+import { startLabRedis } from './lab-fleet.js';
 import { machineCpu } from './machine-cpu.js';
-import { reportPolicies, type PolicySample, type Samples } from './policies-report.js';
+import { type PoliciesPlan, planPolicies } from './policies-plan.js';
+import { type Compared, type PoliciesSetup, type PolicySample, reportPolicies, type Samples } from './policies-report.js';
 import { cpuSecondsOf } from './process-cpu.js';
 import { type LabChild, startRole } from './processes.js';
 import type { BenchReport } from './report.js';
-import { CLASSES, rateFor } from './scenario.js';
+import { rateFor } from './scenario.js';
 import { distributionOf, percentile } from './statistics.js';
 import type { HostsSeen } from './virtual-hosts.js';
 
@@ -38,9 +39,10 @@ const SEED = 20_261_123;
 
 /** Runs the benchmark. */
 export async function runPolicies(context: BenchContext): Promise<BenchReport> {
-  const { entry, flags, say, shutdown } = context;
+  const { entry, flags, shutdown } = context;
   if (Number.isNaN(cpuSecondsOf(process.pid)))
     throw new MeercatError('MEERCAT_START_FAILED', 'bench policies reads CPU times from /proc, which this system has not');
+  const plan = planPolicies(flags);
   const setup = {
     percent: flags.percent ?? DEFAULT_PERCENT,
     rounds: flags.rounds ?? DEFAULT_ROUNDS,
@@ -52,60 +54,69 @@ export async function runPolicies(context: BenchContext): Promise<BenchReport> {
   const client = openCommands(parseRedisAddress(redis.url));
   shutdown.add(() => client.disconnect());
   await untilReady(client, START_TIMEOUT_MS);
-  const options = { core: null, shutdown };
-  const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOSTS), redis.url, LAB_NAMESPACE], options);
-  const { child: load } = await startRole('arrivals', [], options);
-  const contestants = await startContestants(context, redis.url, client, {
-    ports: ready.ports as number[],
+  const { child: load } = await startRole('arrivals', [], { core: null, shutdown });
+  const compared =
+    plan.algorithms.length + plan.peers.length === 0
+      ? { contestants: [], leftOut: [], samples: new Map(), wrong: [] }
+      : await compare(context, plan, setup, { redisUrl: redis.url, client, load });
+  const control = [];
+  for (const count of plan.hasControlPlane ? (flags.hosts ?? DEFAULT_CONTROL_HOSTS) : [])
+    control.push(await measureControlPlane(context, redis.url, client, load, count, setup.seconds));
+  return reportPolicies({ ...setup, redis: redis.kind, leftOut: compared.leftOut }, compared, control);
+}
+
+interface Shared {
+  readonly redisUrl: string;
+  readonly client: Commands;
+  readonly load: LabChild;
+}
+
+/** Runs all turns of all contestants. Everything that it starts is stopped at its end: the control plane is measured alone. */
+async function compare(
+  context: BenchContext,
+  plan: PoliciesPlan,
+  { percent, rounds, seconds, slow }: Pick<PoliciesSetup, 'percent' | 'rounds' | 'seconds' | 'slow'>,
+  { redisUrl, client, load }: Shared,
+): Promise<Compared> {
+  const { entry, say, shutdown } = context;
+  const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOSTS)], { core: null, shutdown });
+  const ports = ready.ports as number[];
+  const agents = await startHostAgents(entry, redisUrl, ports, shutdown);
+  const { contestants, leftOut } = await startContestants(context, plan, redisUrl, client, {
+    ports,
     allPort: Number(ready.allPort),
+    agents,
   });
-  for (const contestant of contestants) await checkContestant(contestant);
   say(`${contestants.map(({ name }) => name).join(', ')}: every one answers rightly`);
 
   const wrong: string[] = [];
   const samples: Samples = new Map(
-    setup.percent.map((percent) => [percent, new Map<string, PolicySample[]>(contestants.map(({ name }) => [name, []]))]),
+    percent.map((each) => [each, new Map<string, PolicySample[]>(contestants.map(({ name }) => [name, []]))]),
   );
-  for (let round = 1; round <= setup.rounds; round++) {
-    for (const percent of setup.percent) {
-      const turn = { percent, seed: SEED + round * 1000 + percent, seconds: setup.seconds, slow: setup.slow };
+  const turns = rounds * percent.length * contestants.length;
+  let done = 0;
+  for (let round = 1; round <= rounds; round++) {
+    for (const each of percent) {
+      const turn = { percent: each, seed: SEED + round * 1000 + each, seconds, slow };
       for (let i = 0; i < contestants.length; i++) {
         // Rotate the first contestant with each round.
         const contestant = contestants[(i + round - 1) % contestants.length] as Contestant;
         const { sample, faults } = await runTurn(contestant, hosts, load, turn);
-        samples.get(percent)?.get(contestant.name)?.push(sample);
-        wrong.push(...faults.map((fault) => `${contestant.name}, ${percent} %, round ${round}: ${fault}`));
-        const { p50, p99 } = sample.ms;
-        say(
-          `${percent} %, round ${round}/${setup.rounds}: ${contestant.name}: p50 ${p50.toFixed(0)}, p99 ${p99.toFixed(0)} ms; machine ${(sample.machineBusy * 100).toFixed(0)} % busy`,
-        );
+        samples.get(each)?.get(contestant.name)?.push(sample);
+        wrong.push(...faults.map((fault) => `${contestant.name}, ${each} %, round ${round}: ${fault}`));
+        say(`${++done}/${turns}: ${each} %, round ${round}/${rounds}: ${contestant.name}: ${describe(sample)}`);
       }
     }
   }
-  // The control plane is measured alone.
   for (const { stop } of contestants) await stop();
+  await agents.stop();
   await hosts.stop();
-  const control = [];
-  for (const count of flags.hosts ?? DEFAULT_CONTROL_HOSTS)
-    control.push(await measureControlPlane(context, redis.url, client, load, count, setup.seconds));
-  return reportPolicies({ ...setup, redis: redis.kind }, contestants, samples, control, wrong);
+  return { contestants, leftOut, samples, wrong };
 }
 
-/** Checks that each of its ports answers a request of each class. */
-async function checkContestant({ name, ports }: Contestant): Promise<void> {
-  const agent = new Agent({ keepAlive: true });
-  try {
-    for (const port of ports) {
-      for (const { path } of CLASSES) {
-        await until(`${name} answers ${path} rightly on port ${port}`, START_TIMEOUT_MS, 50, async () => {
-          const { status, body } = await get(port, path, agent);
-          return status === 200 && new RegExp(`^h\\d+ ${path} \\n$`).test(body);
-        });
-      }
-    }
-  } finally {
-    agent.destroy();
-  }
+function describe({ ms, machineBusy, weights }: PolicySample): string {
+  const weighted = weights === null ? '' : `; weights from agents ${Math.min(...weights)} to ${Math.max(...weights)} %`;
+  return `p50 ${ms.p50.toFixed(0)}, p99 ${ms.p99.toFixed(0)} ms${weighted}; machine ${(machineBusy * 100).toFixed(0)} % busy`;
 }
 
 interface TurnOf {
@@ -117,7 +128,7 @@ interface TurnOf {
 
 /** Runs one turn of one contestant; hosts and load are the same for all contestants with the same seed. */
 async function runTurn(
-  { prepare, ports, pids }: Contestant,
+  { prepare, ports, pids, readWeights }: Contestant,
   hosts: LabChild,
   load: LabChild,
   { percent, seed, seconds, slow }: TurnOf,
@@ -137,25 +148,28 @@ async function runTurn(
   const [fleetBefore, machineBefore] = [fleetCpu(), machineCpu()];
   const { hosts: hostsSeen, tookMs, lateMs: hostsLateMs } = (await seen) as unknown as HostsSeen;
   const [fleetAfter, machineAfter] = [fleetCpu(), machineCpu()];
+  const weights = await readWeights();
   const turn = (await done) as unknown as TurnDone;
   const ended = hosts.next('ended', START_TIMEOUT_MS);
   hosts.send({ type: 'end' });
   await ended;
   const sorted = turn.latencyMs.toSorted();
   const busy = hostsSeen.map((host) => host.busy);
+  const meanOf = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, each) => sum + each, 0) / values.length;
   const failed = Object.values(turn.failed).reduce((sum, count) => sum + count, 0);
   return {
     sample: {
-      ms: { ...distributionOf(turn.latencyMs), p999: percentile(sorted, 0.999) },
+      ms: { ...distributionOf(turn.latencyMs), mean: meanOf(turn.latencyMs), p999: percentile(sorted, 0.999) },
       inHostMs: tookMs,
       failed,
       failures: turn.failed,
       unfinished: turn.unfinished,
-      spread: Math.max(...busy) / (busy.reduce((sum, each) => sum + each, 0) / busy.length),
-      busy: busy.reduce((sum, each) => sum + each, 0) / busy.length,
+      spread: Math.max(...busy) / meanOf(busy),
+      busy: meanOf(busy),
       fleetCores: (fleetAfter - fleetBefore) / seconds,
       machineBusy: (machineAfter.busyMs - machineBefore.busyMs) / (machineAfter.allMs - machineBefore.allMs),
       lateMs: Math.max(turn.lateMs, hostsLateMs),
+      weights,
     },
     faults: [...turn.wrong, ...(turn.latencyMs.length === 0 ? ['no request was answered'] : [])],
   };

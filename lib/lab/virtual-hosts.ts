@@ -1,9 +1,9 @@
 // Simulated hosts on real ports: each accepts HTTP requests and answers each one when its work on a simulated CPU is
-// done, so that eight hosts of four cores need almost no real CPU. All run in one process and share a clock. Each reports
-// its CPU and memory, as an agent would. One more port is an omniscient balancer, which sees the current state of all
-// hosts.
+// done, so that eight hosts of four cores need almost no real CPU. All run in one process and share a clock. Each has its
+// CPU and memory on a page, for an agent to read, or reports them itself. One more port is an omniscient balancer, which
+// sees the current state of all hosts.
 
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { parseRedisAddress } from '../redis/address.js';
 import { openCommands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
@@ -11,12 +11,14 @@ import { encodeReport } from '../redis/report-message.js';
 import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
 import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
 import { type Distribution, distributionOf, percentile } from './statistics.js';
+import { answerOf, type HostRequest, listen, portOf, readRequests } from './virtual-host-http.js';
 
 /** The agents' default interval, and their jitter. */
 const REPORT_MS = 1000;
 const JITTER = 0.1;
 
-const CRLF2 = '\r\n\r\n';
+/** Path of the page with a host's load since it was last read, for its agent; see `openUrlProbe`. */
+export const LOAD_PATH = '/load';
 
 /** The order to begin a turn. */
 export interface Begin {
@@ -44,20 +46,16 @@ export interface HostsSeen {
   readonly lateMs: number;
 }
 
-interface Asked {
-  readonly atMs: number;
-  readonly socket: Socket;
-  readonly path: string;
-  readonly id: string;
-}
-
 type Reading = ProcessorMeter & { readonly atMs: number; readonly answered: number };
 
-/** Runs the role `virtual-hosts COUNT REDIS_URL NAMESPACE`. Sends its ports; handles `begin` and `end`. */
-export async function runVirtualHosts([count = '1', redis = '', namespace = '']: readonly string[]): Promise<() => void> {
-  const client = openCommands(parseRedisAddress(redis));
+/**
+ * Runs the role `virtual-hosts COUNT [REDIS_URL NAMESPACE]`: with a Redis the hosts report there, without one their agents
+ * do. Sends its ports; handles `begin` and `end`.
+ */
+export async function runVirtualHosts([count = '1', redis, namespace = '']: readonly string[]): Promise<() => void> {
+  const client = redis === undefined ? undefined : openCommands(parseRedisAddress(redis));
   const { reports } = buildKeys(namespace);
-  const publish = (text: string): void => void client.publish(reports, text).catch(() => undefined);
+  const publish = client && ((text: string): void => void client.publish(reports, text).catch(() => undefined));
   const hosts = Array.from({ length: Number(count) }, (_, index) => new VirtualHost(index, Number(count), publish));
   for (const host of hosts) await host.listen();
   const omniscient = new Omniscient(hosts);
@@ -92,7 +90,7 @@ export async function runVirtualHosts([count = '1', redis = '', namespace = '']:
   return () => {
     for (const host of hosts) host.close();
     all.close();
-    client.disconnect();
+    client?.disconnect();
   };
 }
 
@@ -127,14 +125,14 @@ class Omniscient {
 }
 
 class VirtualHost {
-  readonly processor: SharedProcessor<Asked>;
+  readonly processor: SharedProcessor<HostRequest>;
   readonly name: string;
   /** Time of each request in the host, and the lateness of its response. */
   readonly tookMs: number[] = [];
   readonly lateMs: number[] = [];
   /** Factor on the cost of each class. */
   slow = 1;
-  readonly #publish: (text: string) => void;
+  readonly #publish: ((text: string) => void) | undefined;
   #server: Server | undefined;
   #port = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -143,7 +141,7 @@ class VirtualHost {
   #reported: Reading;
   #answered = 0;
 
-  constructor(index: number, hosts: number, publish: (text: string) => void) {
+  constructor(index: number, hosts: number, publish: ((text: string) => void) | undefined) {
     this.name = `h${index + 1}`;
     this.processor = new SharedProcessor(CORES, speedOf(index, hosts), performance.now());
     this.#publish = publish;
@@ -161,14 +159,20 @@ class VirtualHost {
     return this.#port;
   }
 
-  /** Listens; reports start at a random time within the next second. */
+  /** Listens; its own reports, if it sends any, start at a random time within the next second. */
   async listen(): Promise<void> {
     this.#server = await listen((socket) => readRequests(socket, (asked) => this.take(asked)));
     this.#port = portOf(this.#server);
-    this.#reportTimer = setTimeout(() => this.#report(), Math.random() * REPORT_MS);
+    if (this.#publish !== undefined) this.#reportTimer = setTimeout(() => this.#report(), Math.random() * REPORT_MS);
   }
 
-  take(asked: Asked): void {
+  take(asked: HostRequest): void {
+    if (asked.path === LOAD_PATH) {
+      const { cpu, memory, rps } = this.#load();
+      const page = { cpu_utilization: cpu, mem_utilization: memory, rps_fractional: rps, named_metrics: { cores: CORES } };
+      asked.socket.write(answerOf(JSON.stringify(page)));
+      return;
+    }
     const work = CLASSES.find(({ path }) => path === asked.path);
     if (work === undefined) {
       this.#answer(asked);
@@ -216,25 +220,19 @@ class VirtualHost {
 
   #report(): void {
     this.#reportTimer = setTimeout(() => this.#report(), REPORT_MS * (1 + JITTER * (Math.random() * 2 - 1)));
+    const url = `http://127.0.0.1:${this.port}`;
+    this.#publish?.(encodeReport({ host: this.name, url, ...this.#load(), cores: CORES, intervalMs: REPORT_MS, bye: false }));
+  }
+
+  /** Its load since the last call. */
+  #load(): { readonly cpu: number; readonly memory: number; readonly rps: number } {
     const [before, now] = [this.#reported, this.read()];
     const ms = now.atMs - before.atMs;
     this.#reported = now;
     // As an agent on the machine would see it: includes the cores taken by neighbours.
     const cpu = (now.busyMs - before.busyMs + now.takenMs - before.takenMs) / (CORES * ms);
     const memory = Math.min(0.3 + this.processor.inflight / 1000, 0.95);
-    const rps = ((now.answered - before.answered) / ms) * 1000;
-    this.#publish(
-      encodeReport({
-        host: this.name,
-        url: `http://127.0.0.1:${this.port}`,
-        cpu: Math.min(cpu, 1),
-        memory,
-        cores: CORES,
-        rps,
-        intervalMs: REPORT_MS,
-        bye: false,
-      }),
-    );
+    return { cpu: Math.min(cpu, 1), memory, rps: ((now.answered - before.answered) / ms) * 1000 };
   }
 
   #advance(): void {
@@ -262,39 +260,8 @@ class VirtualHost {
     );
   }
 
-  #answer({ socket, path, id }: Asked): void {
+  #answer({ socket, path, id }: HostRequest): void {
     this.#answered++;
     if (socket.writable) socket.write(answerOf(`${this.name} ${path} ${id}\n`));
   }
-}
-
-function answerOf(body: string): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-/** Parses consecutive GETs without a body. */
-function readRequests(socket: Socket, onAsked: (asked: Asked) => void): void {
-  let pending = '';
-  socket.setEncoding('latin1');
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk) => {
-    pending += String(chunk);
-    for (let end = pending.indexOf(CRLF2); end >= 0; end = pending.indexOf(CRLF2)) {
-      const head = pending.slice(0, end + 2);
-      pending = pending.slice(end + CRLF2.length);
-      const [, id = ''] = /\r\nx-request: *(\S+)/i.exec(head) ?? [];
-      onAsked({ atMs: performance.now(), socket, path: head.split(' ', 2)[1] ?? '/', id });
-    }
-  });
-}
-
-function listen(onSocket: (socket: Socket) => void): Promise<Server> {
-  return new Promise((resolve) => {
-    const server = createServer({ noDelay: true }, onSocket);
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
-  });
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }

@@ -55,10 +55,10 @@ export class Adaptive implements Policy {
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number {
     const candidates = view.candidates();
     const count = candidates[0] as number;
-    const trace = this.#trace;
+    const [random, trace] = [this.#random, this.#trace];
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const { fleet, awaited, work, othersInflight, othersWork, failing } = view;
+    const { fleet, awaited, work, othersInflight, othersWork, failing, capacity: capacities, speed: speeds } = view;
     const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
     const neutralCapacity = orElse(fleet[FLEET.neutralCapacity] as number, neutralSpeed);
@@ -69,33 +69,36 @@ export class Adaptive implements Policy {
     const choices = fewest / (isOld ? 0 : orElse(fleet[FLEET.othersShare] as number, 0));
     const isAll = choices >= count && count <= MOST_CHOICES;
     const looks = isAll ? count : Math.min(Math.round(choices), MOST_CHOICES);
-    const start = isAll ? this.#random.below(count) : 0;
+    const start = isAll ? random.below(count) : 0;
+    const neutralMs = cost / neutralSpeed;
+    const leastUnequal = EQUAL * neutralSpeed;
 
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     let tied = 0;
     for (let i = 0; i < looks; i++) {
-      const place = isAll ? start + i : this.#draw(view, candidates, mostCapacity, neutralCapacity);
+      const place = isAll ? start + i : draw(capacities, candidates, mostCapacity, neutralCapacity, random);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(view, slot, excluded, false), Number.NaN);
         continue;
       }
-      const capacity = isOld ? neutralCapacity : orElse(view.capacity[slot] as number, neutralCapacity);
-      const knownSpeed = view.speed[slot] as number;
-      const isEqual = isOld || !(knownSpeed > 0) || Math.abs(knownSpeed - neutralSpeed) <= EQUAL * neutralSpeed;
+      const capacity = isOld ? neutralCapacity : orElse(capacities[slot] as number, neutralCapacity);
+      const knownSpeed = speeds[slot] as number;
+      const isEqual = isOld || !(knownSpeed > 0) || Math.abs(knownSpeed - neutralSpeed) <= leastUnequal;
       const speed = isEqual ? neutralSpeed : knownSpeed;
       const requests = (awaited[slot] as number) + (isOld ? 0 : (othersInflight[slot] as number)) + 1;
       const waiting = (work[slot] as number) + (isOld ? 0 : (othersWork[slot] as number));
       const slowdown = (requests * speed) / capacity;
       const isShared = slowdown > (requests === 1 ? 1 + EQUAL : 1);
-      const soonest = (cost / speed) * (isShared ? slowdown : 1) + (WORK_WEIGHT * waiting) / capacity;
+      const soonest = (isEqual ? neutralMs : cost / speed) * (isShared ? slowdown : 1) + (WORK_WEIGHT * waiting) / capacity;
       // A request that fails is sent again: on average 1 / (1 - failing) times.
-      const score = soonest / (1 - (failing[slot] as number));
+      const failed = failing[slot] as number;
+      const score = failed === 0 ? soonest : soonest / (1 - failed);
       let look: number = LOOK.eligible;
       if (score < bestScore) tied = 0;
-      if (score <= bestScore && this.#random.below(++tied) === 0) {
-        if (isTaking(view, slot, nowMs, this.#random)) {
+      if (score <= bestScore && random.below(++tied) === 0) {
+        if (isTaking(view, slot, nowMs, random)) {
           best = slot;
           bestScore = score;
         } else {
@@ -105,25 +108,26 @@ export class Adaptive implements Policy {
       trace?.look(view, slot, nowMs, look, score);
     }
     if (best >= 0) return best;
-    const place = anyEligible(view, candidates, nowMs, excluded, this.#random, trace);
+    const place = anyEligible(view, candidates, nowMs, excluded, random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
 
   pickLongLived(view: HostView, nowMs: number, excluded: number): number {
     return fewestLongLived(view, nowMs, excluded, this.#random, this.#trace);
   }
+}
 
-  /** Draws a place in the candidate list in proportion to capacity; `most` is the largest, 0 for a uniform draw. */
-  #draw({ capacity }: HostView, candidates: Int32Array, most: number, neutral: number): number {
-    const count = candidates[0] as number;
-    let place = this.#random.below(count);
-    for (let draws = 1; draws < MOST_DRAWS; draws++) {
-      const share = orElse(capacity[candidates[1 + place] as number] as number, neutral) / most;
-      if (!(share < 1) || this.#random.below(LOT) < LOT * share) break;
-      place = this.#random.below(count);
-    }
-    return place;
+/** Draws a place in the candidate list in proportion to capacity; `most` is the largest, 0 for a uniform draw. */
+function draw(capacities: Float64Array, candidates: Int32Array, most: number, neutral: number, random: Random): number {
+  const count = candidates[0] as number;
+  let place = random.below(count);
+  for (let draws = 1; draws < MOST_DRAWS; draws++) {
+    const capacity = orElse(capacities[candidates[1 + place] as number] as number, neutral);
+    // Taken with probability capacity / most; a product takes less time than this quotient.
+    if (!(capacity < most) || random.below(LOT) * most < LOT * capacity) break;
+    place = random.below(count);
   }
+  return place;
 }
 
 /** Whether a table of this age (ms) is too old to be used; NaN if there was none. */

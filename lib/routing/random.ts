@@ -14,13 +14,14 @@ export class Random {
     this.#state = mixed ^ (mixed >>> 16) || 1;
   }
 
-  /** Returns an integer in [0, bound), uniform to within 2^-32; `bound` ≥ 1. */
+  /** Returns an integer in [0, bound), uniform to within 2^-32; 1 ≤ `bound` ≤ 2^32. */
   below(bound: number): number {
     let state = this.#state;
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     this.#state = state;
-    return Math.floor(((state >>> 0) / 4294967296) * bound);
+    // Truncates, as Math.floor would: but its result is a float, which V8 checks before it indexes with it.
+    return (((state >>> 0) / 4294967296) * bound) >>> 0;
   }
 }

@@ -1,12 +1,20 @@
-// The parts of `meercat bench policies`: the simulated CPU, which must be exact however rarely it is advanced, and the
-// scenario, which must be the same for all contestants.
+// The parts of `meercat bench policies`: the simulated CPU, which must be exact however rarely it is advanced, the scenario,
+// which must be the same for all contestants, the choice of contestants, and how other programs are started.
 
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseAgentChecks } from '../../lib/lab/host-agents.js';
+import { PEER_PROGRAMS, type PeerProgram, startPeerProgram } from '../../lib/lab/peer-programs.js';
+import { PEER_ALGORITHMS, planPolicies } from '../../lib/lab/policies-plan.js';
 import { CLASSES, drawArrivals, drawNeighbours, rateFor, speedOf } from '../../lib/lab/scenario.js';
 import { SharedProcessor } from '../../lib/lab/shared-processor.js';
+import { ALGORITHMS } from '../../lib/model.js';
 import { Random } from '../../lib/routing/random.js';
+import { createShutdown } from '../../lib/shutdown.js';
 import { isWithin } from '../support/bench.js';
+import { withTempDir } from '../support/brackets.js';
 
 const test = suite('bench policies');
 
@@ -119,5 +127,65 @@ test('a load is a fraction of the cores not taken by neighbours', () => {
   assert.is(speedOf(0, 1), 1);
   assert.equal(drawNeighbours(1, 1, 1000, 1), []);
 });
+
+test('--only chooses contestants by name, by program and without the program, and the control plane', () => {
+  const chosen = (...only: readonly string[]): string[] => {
+    const { algorithms, peers, hasControlPlane } = planPolicies({ only });
+    return [...algorithms, ...peers.map(({ label }) => label), ...(hasControlPlane ? ['control-plane'] : [])];
+  };
+  const ofHaproxy = ['haproxy leastconn', 'haproxy random(2)', 'haproxy leastconn+agents', 'haproxy roundrobin+agents'];
+  assert.equal(planPolicies({}), { algorithms: ALGORITHMS, peers: PEER_ALGORITHMS, hasControlPlane: true });
+  assert.equal(chosen('haproxy'), ofHaproxy);
+  assert.equal(chosen('meercat'), [...ALGORITHMS]);
+  assert.equal(chosen('random two', 'adaptive'), ['adaptive', 'nginx random two']);
+  assert.equal(chosen('haproxy leastconn', 'leastconn'), ['haproxy leastconn']);
+  assert.equal(chosen('meercat adaptive', 'control-plane'), ['adaptive', 'control-plane']);
+  assert.equal(chosen('control-plane'), ['control-plane']);
+  for (const wanted of ['', 'caddy', 'lea', 'meercat ', 'Adaptive'])
+    assert.throws(() => chosen(wanted), /^--only: one of meercat .*, haproxy leastconn\+agents, .*, haproxy, nginx, control-plane, not "/);
+});
+
+test('--hosts is refused where --only leaves out the control plane', () => {
+  assert.throws(() => planPolicies({ only: ['haproxy'], hosts: [10] }), /^--hosts: add control-plane to --only/);
+  assert.is(planPolicies({ only: ['haproxy', 'control-plane'], hosts: [10] }).hasControlPlane, true);
+  assert.is(planPolicies({ hosts: [10] }).hasControlPlane, true);
+});
+
+test('weights and answers of agents are read from the statistics of HAProxy', () => {
+  const csv = [
+    '# pxname,svname,weight,agent_status,check_status',
+    'bench,FRONTEND,,,',
+    'bench,h1,63,L7OK,L4OK',
+    'bench,h2,1,* L7OK,L4OK',
+    'bench,h3,100,L4CON,L4OK',
+    'bench,BACKEND,164,,',
+    'status,FRONTEND,,,',
+    '',
+  ].join('\n');
+  assert.equal(parseAgentChecks(csv), { weights: [63, 1, 100], answered: 2 });
+  assert.equal(parseAgentChecks(''), { weights: [], answered: 0 });
+});
+
+test('a program that refuses its configuration is not started, and the error has its first line', () =>
+  withTempDir(async (folder) => {
+    const refusing = join(folder, 'haproxy');
+    writeFileSync(
+      refusing,
+      '#!/bin/sh\n[ "$1" = -c ] || touch "$0.started"\nprintf "\\n  [ALERT] no such keyword\\nmore\\n" >&2\nexit 1\n',
+    );
+    chmodSync(refusing, 0o755);
+    const shutdown = createShutdown((error) => assert.unreachable(String(error)));
+    const haproxy = PEER_PROGRAMS.find(({ name }) => name === 'haproxy') as PeerProgram;
+    try {
+      const error = await startPeerProgram(haproxy, refusing, [1], { core: null, shutdown }).then(
+        () => undefined,
+        (reason: Error) => reason,
+      );
+      assert.is(error?.message, 'it refuses its configuration: [ALERT] no such keyword');
+      assert.is(existsSync(`${refusing}.started`), false);
+    } finally {
+      await shutdown.run();
+    }
+  }));
 
 test.run();

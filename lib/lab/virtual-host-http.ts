@@ -1,0 +1,48 @@
+// The little HTTP that simulated hosts speak: they read GETs without a body and answer in plain text. Its clients are the
+// benchmark's own, so that nothing is checked.
+
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+
+const CRLF2 = '\r\n\r\n';
+
+/** A request. */
+export interface HostRequest {
+  readonly atMs: number;
+  readonly socket: Socket;
+  readonly path: string;
+  readonly id: string;
+}
+
+/** A response with this text. */
+export function answerOf(body: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** Parses consecutive GETs without a body. */
+export function readRequests(socket: Socket, onAsked: (asked: HostRequest) => void): void {
+  let pending = '';
+  socket.setEncoding('latin1');
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    pending += String(chunk);
+    for (let end = pending.indexOf(CRLF2); end >= 0; end = pending.indexOf(CRLF2)) {
+      const head = pending.slice(0, end + 2);
+      pending = pending.slice(end + CRLF2.length);
+      const [, id = ''] = /\r\nx-request: *(\S+)/i.exec(head) ?? [];
+      onAsked({ atMs: performance.now(), socket, path: head.split(' ', 2)[1] ?? '/', id });
+    }
+  });
+}
+
+/** Listens on a free loopback port. */
+export function listen(onSocket: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer({ noDelay: true }, onSocket);
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
+  });
+}
+
+/** The port it listens on. */
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
