@@ -5,7 +5,6 @@ import { type Column, percent, table } from './render.js';
 
 const NONE = '-';
 const milliseconds = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(value < 10 ? 2 : 1)} ms` : NONE);
-const kilobytes = (bytes: number | null): string => (bytes === null ? NONE : `${Math.round(bytes / 1024)} kB`);
 
 const COLUMNS: readonly Column<CostEstimate>[] = [
   ['CLASS', 'left', ({ name }) => name],
@@ -13,7 +12,6 @@ const COLUMNS: readonly Column<CostEstimate>[] = [
   ['+-', 'right', ({ errorMs }) => milliseconds(errorMs)],
   ['CONFIDENCE', 'right', ({ confidence }) => percent(confidence)],
   ['SAMPLES', 'right', ({ samples }) => String(samples)],
-  ['MEMORY', 'right', ({ memoryBytes }) => kilobytes(memoryBytes)],
 ];
 
 /** The classes of requests with their costs in CPU time, dearest work first. Ends without a line break. */

@@ -4,12 +4,10 @@
 import type { Costs } from '../model.js';
 import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
+import { UNKNOWN_COST_MS } from '../table/class-costs.js';
 
 /** Costs are published again when one of them changed by this fraction. */
 const PUBLISHED_CHANGE = 0.05;
-
-/** The cost balancers assume for every request while none was published, in ms. */
-const UNPUBLISHED_COST_MS = 1;
 
 /** How costs changed. */
 export interface CostChange {
@@ -91,7 +89,7 @@ export class FleetCosts {
 function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
     // Balancers assume the rest's cost for a new class.
-    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNPUBLISHED_COST_MS : undefined);
+    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNKNOWN_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
   });

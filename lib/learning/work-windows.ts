@@ -4,42 +4,31 @@
 // consecutive windows of a host, in which the CPU of its neighbours on the machine cancels out unless it just changed.
 // Bounded: a limited number of hosts is tracked, and a limited number of records kept.
 
-/** Number of classes; the rest is class 0. */
-export const MAX_COLUMNS = 65;
+import { MAX_CLASSES } from '../model.js';
 
 /** Maximum number of hosts tracked; where there are more, these suffice. */
-export const MAX_FOLLOWED = 256;
+const MAX_FOLLOWED = 256;
 
 /** Maximum number of records; the newest are kept. */
-export const MAX_RECORDS = 2500;
+const MAX_RECORDS = 1000;
 
-/** Minimum length of a window, in ms and in intervals of load messages, up to `LONG_WINDOW_MS`; shorter reports are merged. */
+/** Half-life of the evidence; a host is forgotten after two of silence, and no report may cover more. */
+export const HALF_LIFE_MS = 30_000;
+
+/** Minimum length of a window in ms, just under a report's usual second; shorter reports are merged. */
 const MIN_WINDOW_MS = 900;
-const MIN_WINDOW_SPANS = 10;
-const LONG_WINDOW_MS = 5000;
-const MAX_WINDOW_MS = 60_000;
 
 /** A window is complete only after this many further reports, when the requests that ran in it have ended. */
 const LAG = 2;
 
-/** Above this CPU use a host is saturated, and does not show what its requests would have used. */
+/** Above this CPU use (0..1) a host is saturated: it shows neither what its requests would have used nor how long they take alone. */
 const FULL = 0.97;
-
-/** Below this CPU use a host has idle CPU. */
-const SPARE = 0.8;
-
-/** A host that has been silent for this long is no longer tracked. */
-const FORGET_MS = 60_000;
 
 /** A host's report over the time since its last one. */
 export interface WorkReport {
   /** CPU that the whole machine used in that time, in ms of one core. */
   readonly cpuMs: number;
   readonly cores?: number | null;
-  /** Speed of one core, 1 being the fleet's average; learned when absent. */
-  readonly speed?: number | null;
-  /** Memory in use now. */
-  readonly memoryBytes?: number | null;
 }
 
 interface Window {
@@ -48,10 +37,7 @@ interface Window {
   readonly windowMs: number;
   readonly cpuMs: number;
   readonly isFull: boolean;
-  readonly speed: number | null;
-  readonly memoryBytes: number | null;
   readonly counts: Float64Array;
-  readonly busyMs: Float64Array;
 }
 
 interface Host {
@@ -62,14 +48,13 @@ interface Host {
   cpuMs: number;
   windowMs: number;
   counts: Float64Array;
-  busyMs: Float64Array;
   /** Finished windows, newest first. */
   ended: Window[];
   before: Window | null;
   hasSpare: boolean;
 }
 
-/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_COLUMNS`. All are per ms. */
+/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_CLASSES`. All are per ms. */
 export interface WorkRecords {
   /** Number of rows filled; their order does not matter. */
   readonly size: number;
@@ -80,14 +65,10 @@ export interface WorkRecords {
   readonly level: Float64Array;
   /** Length of the later window, in ms. */
   readonly windowMs: Float64Array;
-  /** Memory, in bytes; NaN when unknown. */
-  readonly memory: Float64Array;
-  /** 0 when the host's speed is known and accounted for; else a number of its own. */
+  /** The host, as a small number. */
   readonly group: Uint16Array;
   /** Requests worked through per ms. */
   readonly counts: Float32Array;
-  /** Requests in flight. */
-  readonly busy: Float32Array;
   /** Average requests worked through per ms (not the difference), divided by the squared length of the window. */
   readonly noise: Float32Array;
 }
@@ -95,20 +76,17 @@ export interface WorkRecords {
 /** Builds records from reports and finished requests. */
 export class WorkWindows {
   readonly #hosts = new Map<string, Host>();
-  readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => MAX_FOLLOWED - index);
+  readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => index);
   #next = 0;
   #size = 0;
-  #minWindowMs = MIN_WINDOW_MS;
   readonly #records = {
     atMs: new Float64Array(MAX_RECORDS),
     cpu: new Float64Array(MAX_RECORDS),
     level: new Float64Array(MAX_RECORDS),
     windowMs: new Float64Array(MAX_RECORDS),
-    memory: new Float64Array(MAX_RECORDS),
     group: new Uint16Array(MAX_RECORDS),
-    counts: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
-    busy: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
-    noise: new Float32Array(MAX_RECORDS * MAX_COLUMNS),
+    counts: new Float32Array(MAX_RECORDS * MAX_CLASSES),
+    noise: new Float32Array(MAX_RECORDS * MAX_CLASSES),
   };
 
   /** The records so far. */
@@ -133,14 +111,12 @@ export class WorkWindows {
     const stretchMs = Math.max(atMs - fromMs, 1e-6);
     const open = Math.min(1, Math.max(0, (atMs - host.fromMs) / stretchMs));
     (host.counts[column] as number) += count * open;
-    (host.busyMs[column] as number) += count * open * durationMs;
     let rest = 1 - open;
     for (const [index, window] of host.ended.entries()) {
       if (rest <= 1e-9) break;
       const within = Math.max(0, Math.min(atMs, window.toMs) - Math.max(fromMs, window.fromMs)) / stretchMs;
       const part = index === host.ended.length - 1 ? rest : Math.min(rest, within);
       (window.counts[column] as number) += count * part;
-      (window.busyMs[column] as number) += count * part * durationMs;
       rest -= part;
     }
     return host.hasSpare;
@@ -161,8 +137,7 @@ export class WorkWindows {
         fromMs: Number.NaN,
         cpuMs: 0,
         windowMs: 0,
-        counts: new Float64Array(MAX_COLUMNS),
-        busyMs: new Float64Array(MAX_COLUMNS),
+        counts: new Float64Array(MAX_CLASSES),
         ended: [],
         before: null,
         hasSpare: false,
@@ -170,9 +145,9 @@ export class WorkWindows {
       this.#hosts.set(name, host);
     }
     host.heardAtMs = atMs;
-    const { cpuMs, cores, memoryBytes } = report;
+    const { cpuMs, cores } = report;
     const most = (cores ?? 4096) * windowMs * 1.1;
-    const isSound = cpuMs >= 0 && cpuMs <= most && windowMs > 0 && windowMs <= MAX_WINDOW_MS;
+    const isSound = cpuMs >= 0 && cpuMs <= most && windowMs > 0 && windowMs <= 2 * HALF_LIFE_MS;
     // A report in between was lost, or this is the first.
     const sinceMs = atMs - host.fromMs - host.windowMs;
     if (!isSound || !(Math.abs(sinceMs - windowMs) <= Math.max(200, windowMs / 2))) {
@@ -181,36 +156,30 @@ export class WorkWindows {
     }
     host.cpuMs += cpuMs;
     host.windowMs += windowMs;
-    host.hasSpare = typeof cores === 'number' && cpuMs < SPARE * cores * windowMs;
-    if (host.windowMs < this.#minWindowMs) return;
-    const speed = report.speed ?? null;
+    host.hasSpare = typeof cores === 'number' && cpuMs < FULL * cores * windowMs;
+    if (host.windowMs < MIN_WINDOW_MS) return;
     host.ended.unshift({
       fromMs: host.fromMs,
       toMs: atMs,
       windowMs: host.windowMs,
       cpuMs: host.cpuMs,
       counts: host.counts,
-      busyMs: host.busyMs,
       isFull: typeof cores === 'number' && host.cpuMs > FULL * cores * host.windowMs,
-      speed: speed !== null && speed >= 0.05 && speed <= 20 ? speed : null,
-      memoryBytes: typeof memoryBytes === 'number' && memoryBytes >= 0 && memoryBytes < 2 ** 50 ? memoryBytes : null,
     });
     host.fromMs = atMs;
     host.cpuMs = 0;
     host.windowMs = 0;
-    host.counts = new Float64Array(MAX_COLUMNS);
-    host.busyMs = new Float64Array(MAX_COLUMNS);
+    host.counts = new Float64Array(MAX_CLASSES);
     if (host.ended.length <= LAG) return;
     const window = host.ended.pop() as Window;
     if (host.before !== null) this.#compare(host.slot, host.before, window);
     host.before = window;
   }
 
-  /** Drops silent hosts, and adapts the minimum window to the interval of load messages. */
-  turn(nowMs: number, spanMs: number): void {
-    this.#minWindowMs = Math.min(LONG_WINDOW_MS, Math.max(MIN_WINDOW_MS, MIN_WINDOW_SPANS * spanMs * 0.9));
+  /** Drops silent hosts. */
+  turn(nowMs: number): void {
     for (const [name, host] of this.#hosts) {
-      if (nowMs - host.heardAtMs <= FORGET_MS) continue;
+      if (nowMs - host.heardAtMs <= 2 * HALF_LIFE_MS) continue;
       this.#hosts.delete(name);
       this.#free.push(host.slot);
     }
@@ -218,10 +187,10 @@ export class WorkWindows {
 
   /** Clears a column that is reassigned to another class. */
   clear(column: number): void {
-    const { counts, busy, noise } = this.#records;
-    for (let at = column; at < counts.length; at += MAX_COLUMNS) counts[at] = busy[at] = noise[at] = 0;
+    const { counts, noise } = this.#records;
+    for (let at = column; at < counts.length; at += MAX_CLASSES) counts[at] = noise[at] = 0;
     for (const host of this.#hosts.values()) {
-      for (const window of [host, host.before, ...host.ended]) if (window !== null) window.counts[column] = window.busyMs[column] = 0;
+      for (const window of [host, host.before, ...host.ended]) if (window !== null) window.counts[column] = 0;
     }
   }
 
@@ -231,21 +200,18 @@ export class WorkWindows {
     this.#next = (row + 1) % MAX_RECORDS;
     this.#size = Math.max(this.#size, row + 1);
     const { records } = this;
-    const speed = after.speed !== null && before.speed !== null ? after.speed : null;
-    const cpuBefore = (before.cpuMs / before.windowMs) * (speed ?? 1);
-    const cpuAfter = (after.cpuMs / after.windowMs) * (speed ?? 1);
+    const cpuBefore = before.cpuMs / before.windowMs;
+    const cpuAfter = after.cpuMs / after.windowMs;
     records.atMs[row] = after.toMs;
     records.cpu[row] = cpuAfter - cpuBefore;
     records.level[row] = (cpuAfter + cpuBefore) / 2;
     records.windowMs[row] = after.windowMs;
-    records.memory[row] = after.memoryBytes === null || before.memoryBytes === null ? Number.NaN : after.memoryBytes - before.memoryBytes;
-    records.group[row] = speed === null ? slot : 0;
-    const base = row * MAX_COLUMNS;
-    for (let column = 0; column < MAX_COLUMNS; column++) {
+    records.group[row] = slot;
+    const base = row * MAX_CLASSES;
+    for (let column = 0; column < MAX_CLASSES; column++) {
       const countBefore = (before.counts[column] as number) / before.windowMs;
       const countAfter = (after.counts[column] as number) / after.windowMs;
       records.counts[base + column] = countAfter - countBefore;
-      records.busy[base + column] = (after.busyMs[column] as number) / after.windowMs - (before.busyMs[column] as number) / before.windowMs;
       records.noise[base + column] = (countAfter + countBefore) / 2 / after.windowMs ** 2;
     }
   }
@@ -256,7 +222,6 @@ function restart(host: Host, fromMs: number): void {
   host.cpuMs = 0;
   host.windowMs = 0;
   host.counts.fill(0);
-  host.busyMs.fill(0);
   host.ended = [];
   host.before = null;
 }

@@ -1,5 +1,5 @@
 // Request costs in Redis, informational: a hash from class to figures, as `cost_ms=5.1 error_ms=0.3 confidence=0.94
-// samples=1200 memory_bytes=`. The master writes it; balancers get the costs from its tables.
+// samples=1200`. The master writes it; balancers get the costs from its tables.
 
 import type { CostEstimate } from '../learning/cost-model.js';
 import type { Commands } from './connect.js';
@@ -43,19 +43,16 @@ export async function readCosts(client: Commands, keys: Keys): Promise<CostEstim
     .toSorted((one, other) => other.costMs * other.samples - one.costMs * one.samples);
 }
 
-function figuresOf({ costMs, errorMs, memoryBytes, confidence, samples }: CostEstimate): string {
+function figuresOf({ costMs, errorMs, confidence, samples }: CostEstimate): string {
   const plain = (figure: number, places: number): string => (Number.isFinite(figure) ? String(Number(figure.toFixed(places))) : '');
-  return `cost_ms=${plain(costMs, 3)} error_ms=${plain(errorMs, 3)} confidence=${plain(confidence, 2)} samples=${plain(samples, 0)} memory_bytes=${memoryBytes === null ? '' : plain(memoryBytes, 0)}`;
+  return `cost_ms=${plain(costMs, 3)} error_ms=${plain(errorMs, 3)} confidence=${plain(confidence, 2)} samples=${plain(samples, 0)}`;
 }
 
 /** Parses a class's figures from the hash; undefined if malformed. */
 export function parseCost(name: string, text: string): CostEstimate | undefined {
-  const match =
-    /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15}) memory_bytes=(\d{0,18})$/.exec(
-      text,
-    );
+  const match = /^cost_ms=(\d{1,12}(?:\.\d{1,6})?) error_ms=([\d.]{0,20}) confidence=([\d.]{1,6}) samples=(\d{1,15})(?: |$)/.exec(text);
   if (!isClassName(name) || match === null) return undefined;
-  const [, cost = '', error = '', confidence = '', samples = '', memory = ''] = match;
+  const [, cost = '', error = '', confidence = '', samples = ''] = match;
   const figures = {
     costMs: Number(cost),
     errorMs: error === '' ? Number.NaN : Number(error),
@@ -63,5 +60,5 @@ export function parseCost(name: string, text: string): CostEstimate | undefined 
     samples: Number(samples),
   };
   if (!(figures.costMs > 0) || !(figures.confidence >= 0 && figures.confidence <= 1)) return undefined;
-  return { name, ...figures, memoryBytes: memory === '' ? null : Number(memory) };
+  return { name, ...figures };
 }

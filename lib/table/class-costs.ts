@@ -7,7 +7,7 @@ import { setClassCost } from './fleet-cells.js';
 import type { FleetColumns } from './layout.js';
 
 /** Cost of every request while nothing is known, in ms. */
-const UNKNOWN_COST_MS = 1;
+export const UNKNOWN_COST_MS = 1;
 
 /**
  * The expected work of a request of this class, in ms of CPU: the published cost of the class, else that of the rest,

@@ -1,10 +1,9 @@
-// The cost model with bad input, very many names, costs reported by hosts, and memory.
+// The cost model with bad input, very many names, costs reported by hosts, and its limits.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CostModel } from '../../lib/learning/cost-model.js';
 import { Random } from '../../lib/routing/random.js';
-import { hearCosts } from '../support/cost-simulation.js';
 
 const test = suite('cost model input');
 
@@ -13,7 +12,6 @@ interface Kind {
   readonly cpuMs: number;
   readonly waitMs?: number;
   readonly reportedMs?: number;
-  readonly bytes?: number;
 }
 
 /** Hosts that report exactly what their requests cost, in seconds whose requests all end well within them. */
@@ -23,16 +21,14 @@ function feed(model: CostModel, kinds: readonly Kind[], seconds: number, startMs
     const fromMs = startMs + second * 1000;
     for (let host = 0; host < 10; host++) {
       let cpuMs = 100 * host;
-      let bytes = 1e9;
-      for (const { name, cpuMs: cost, waitMs = 0, reportedMs, bytes: each = 0 } of kinds) {
+      for (const { name, cpuMs: cost, waitMs = 0, reportedMs } of kinds) {
         const count = 1 + rng.below(20);
         const busyMs = count * (cost + waitMs);
         cpuMs += count * cost;
-        bytes += (busyMs / 1000) * each;
         model.finished(`h${host}`, name, { count, busyMs }, fromMs + 900, 20);
         if (reportedMs !== undefined) model.reported(name, count, reportedMs * count);
       }
-      model.observe(`h${host}`, { cpuMs, cores: 64, memoryBytes: bytes }, fromMs + 1000, 1000);
+      model.observe(`h${host}`, { cpuMs, cores: 64 }, fromMs + 1000, 1000);
     }
     model.tick(fromMs + 1000);
   }
@@ -67,7 +63,7 @@ test('absurd input is dropped and leaves the costs unchanged', () => {
     model.finished('h1', 'GET /a', { count: 1, busyMs: 5 }, 30_100, bad);
     model.observe('h1', { cpuMs: bad, cores: 64 }, 30_200, 1000);
     model.observe('h2', { cpuMs: 500, cores: 64 }, 30_200, bad);
-    model.observe('h3', { cpuMs: 500, cores: bad, speed: bad, memoryBytes: bad }, 30_200, 1000);
+    model.observe('h3', { cpuMs: 500, cores: bad }, 30_200, 1000);
     model.tick(bad);
   }
   model.observe('h5', { cpuMs: 0, cores: 0 }, 30_200, 0);
@@ -90,7 +86,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
     if (i % 20 === 0)
       model.observe(
         `h${rng.below(5)}`,
-        { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd(), speed: odd(), memoryBytes: odd() },
+        { cpuMs: rng.below(2) ? odd() : rng.below(4000), cores: rng.below(3) ? 4 : odd() },
         nowMs,
         rng.below(3) ? 1000 : odd(),
       );
@@ -99,7 +95,7 @@ test('costs are never 0 or below, and are finite, whatever random input comes', 
   for (const [name, value] of model.costs()) assert.ok(Number.isFinite(value) && value > 0, `${name} ${value}`);
 });
 
-test('a hundred classes: 64 by name, the others in the rest; classes that vanish free their places', () => {
+test('a hundred classes: 63 by name, the others in the rest; classes that vanish free their places', () => {
   const model = new CostModel();
   feed(
     model,
@@ -107,13 +103,11 @@ test('a hundred classes: 64 by name, the others in the rest; classes that vanish
     10,
   );
   const names = model.estimates().map(({ name }) => name);
-  assert.is(names.length, 65);
+  assert.is(names.length, 64);
   assert.ok(names.includes('(rest)'));
   feed(model, [{ name: 'new', cpuMs: 7 }], 30, 20 * 60_000);
   isNear(cost(model, 'new'), 7);
   assert.ok(!model.estimates().some(({ name }) => name.startsWith('old')));
-  model.finished('h1', 'x'.repeat(1000), { count: 1 }, 0, 20);
-  assert.ok(!model.estimates().some(({ name }) => name.length > 256));
 });
 
 test('of a thousand hosts a limited number is tracked', () => {
@@ -154,22 +148,116 @@ test('costs that hosts report are trusted only when their CPU agrees', () => {
   isNear(cost(lying, 'b'), 20);
 });
 
-test('memory per request in flight is estimated roughly where discernible, and is null otherwise', () => {
+/** What agents may report as their CPU (0..1): `random` has a value from 0 to 1, `second` counts; null is no report. */
+const AGENTS: Readonly<Record<string, (random: () => number, second: number) => number | null>> = {
+  'the same CPU always': () => 0.3,
+  'random CPU': (random) => random(),
+  'random CPU of next to nothing': (random) => random() / 1e4,
+  'no CPU': () => 0,
+  'full CPU': () => 1,
+  'no figure': () => null,
+  'CPU that jumps each second': (_, second) => (second % 2 === 0 ? 0.05 : 0.95),
+  'CPU that jumps at random': (random) => (random() < 0.5 ? 0.05 : 0.95),
+  'CPU that jumps each ten seconds': (_, second) => (Math.floor(second / 10) % 2 === 0 ? 0.1 : 0.9),
+};
+
+/**
+ * Ten hosts of which some report figures that have nothing to do with their requests, and the others the truth. Hands
+ * out each class's cost over its duration, after each second.
+ */
+function feedFalsely(
+  cpuOf: (random: () => number, second: number) => number | null,
+  { cores, liars, seed }: { readonly cores: number; readonly liars: number; readonly seed: number },
+  onRatio: (ratio: number) => void,
+): void {
+  const rng = new Random(seed);
+  const model = new CostModel();
+  const random = (): number => rng.below(1e6) / 1e6;
+  const classes = [
+    { name: 'GET /a', ms: 10, most: 10 },
+    { name: 'GET /b', ms: 100, most: 2 },
+  ];
+  for (let second = 1; second <= 60; second++) {
+    for (let host = 0; host < 10; host++) {
+      let usedMs = 0;
+      for (let at = 100; at < 900; at += 80)
+        for (const { name, ms, most } of classes) {
+          const count = rng.below(most);
+          model.finished(`h${host}`, name, { count, busyMs: count * ms }, (second - 1) * 1000 + at, 20);
+          usedMs += count * ms;
+        }
+      const cpu = host < liars ? cpuOf(random, second) : usedMs / (1000 * cores);
+      if (cpu !== null) model.observe(`h${host}`, { cpuMs: cpu * cores * 1000, cores }, second * 1000, 1000);
+    }
+    model.tick(second * 1000);
+    for (const { name, ms } of classes) onRatio(cost(model, name) / ms);
+  }
+}
+
+for (const [title, cpuOf] of Object.entries(AGENTS)) {
+  test(`agents that report ${title} make no request cost a tenth of its duration, or five times as much`, () => {
+    for (const cores of [4, 64])
+      for (const liars of [10, 5])
+        for (const seed of [1, 2, 3])
+          feedFalsely(cpuOf, { cores, liars, seed }, (ratio) =>
+            assert.ok(ratio > 0.1 && ratio < 5, `${liars} of 10 hosts with ${cores} cores, seed ${seed}: ${ratio}`),
+          );
+  });
+}
+
+test('a class that seems to use no CPU at all is not free', () => {
   const model = new CostModel();
   feed(
     model,
     [
-      { name: 'big', cpuMs: 5, waitMs: 20, bytes: 5e6 },
-      { name: 'small', cpuMs: 5 },
+      { name: 'idle', cpuMs: 0, waitMs: 20 },
+      { name: 'busy', cpuMs: 20 },
     ],
-    40,
+    60,
   );
-  const memory = Object.fromEntries(model.estimates().map(({ name, memoryBytes }) => [name, memoryBytes]));
-  isNear(memory['big'] ?? 0, 5e6, 0.3);
-  assert.is(memory['small'], null);
-  const silent = new CostModel();
-  hearCosts(silent, { classes: [{ name: 'a', share: 1, cpuMs: 10 }], load: 0.5, seconds: 20, seed: 1, hosts: 5 });
-  assert.is(silent.estimates()[0]?.memoryBytes, null);
+  isNear(cost(model, 'busy'), 20);
+  assert.ok(cost(model, 'idle') > 0.3 && cost(model, 'idle') < 2, `${cost(model, 'idle')}`);
+});
+
+test('a class whose hosts report that it costs nothing is not free', () => {
+  const model = new CostModel();
+  feed(
+    model,
+    [
+      { name: 'a', cpuMs: 5, reportedMs: 0 },
+      { name: 'b', cpuMs: 20, reportedMs: 25 },
+    ],
+    20,
+  );
+  isNear(cost(model, 'b'), 25);
+  assert.ok(cost(model, 'a') > 5 / 65, `${cost(model, 'a')}`);
+});
+
+test('a class that is new while others are fitted costs the same fraction of its duration', () => {
+  const model = new CostModel();
+  feed(model, [{ name: 'a', cpuMs: 40, waitMs: 120 }], 20);
+  model.finished('h0', 'new', { count: 10, busyMs: 400 }, 20_000, 20);
+  isNear(cost(model, 'new'), 10, 0.2);
+});
+
+test('a class with fewer than five recent requests has no cost of its own yet', () => {
+  const model = new CostModel();
+  for (let i = 0; i < 4; i++) model.finished('h', 'GET /a', { count: 1, busyMs: 10 }, i, 20);
+  assert.is(model.costs().size, 0);
+  for (let i = 0; i < 2; i++) model.finished('h', 'GET /a', { count: 1, busyMs: 10 }, i, 20);
+  assert.equal([...model.costs()], [['GET /a', 10]]);
+});
+
+test('costs are fitted every five seconds, which bounds the CPU time it takes', () => {
+  const model = new CostModel();
+  let fits = 0;
+  let last = Number.NaN;
+  for (let second = 0; second < 60; second++) {
+    feed(model, KINDS, 1, second * 1000, second + 1);
+    if (cost(model, 'GET /b') !== last) fits++;
+    last = cost(model, 'GET /b');
+  }
+  assert.ok(fits >= 8 && fits <= 13, `${fits}`);
 });
 
 test('a clock that stands still or goes back, lost reports and returning hosts do no harm', () => {

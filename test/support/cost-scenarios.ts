@@ -51,7 +51,6 @@ export function factors(model: CostModel, classes: readonly SimulatedClass[]): M
 export const SCENARIOS: Readonly<Record<string, Omit<CostScenario, 'seconds' | 'seed'>>> = {
   'three classes, 70 % load': { classes: THREE, load: 0.7 },
   'three classes, 90 % load': { classes: THREE, load: 0.9 },
-  'three classes, 90 % load, speeds known': { classes: THREE, load: 0.9, isSpeedKnown: true },
   'eight classes, 70 % load': { classes: EIGHT, load: 0.7 },
   'eight classes, 90 % load': { classes: EIGHT, load: 0.9 },
   'a class that waits for 98 of 100 ms, 70 % load': { hosts: 6, classes: WAITING, load: 0.7 },

@@ -28,8 +28,6 @@ export interface CostScenario {
   /** The part of hosts that have 0.6 of the speed. */
   readonly slowShare?: number;
   readonly hasNeighbours?: boolean;
-  /** Whether the model knows each host's speed. */
-  readonly isSpeedKnown?: boolean;
   readonly reportMs?: number;
   /** How often balancers say what was finished. */
   readonly loadMs?: number;
@@ -48,7 +46,6 @@ export type SimulatedMessage =
   | {
       readonly kind: 'report';
       readonly host: string;
-      readonly speed: number;
       readonly atMs: number;
       readonly windowMs: number;
       /** CPU used on the machine, the neighbours' too. */
@@ -219,7 +216,6 @@ export function simulateCosts(scenario: CostScenario): SimulatedMessage[] {
     heard.push({
       kind: 'report',
       host: host.name,
-      speed: host.speed,
       atMs: nowMs + uniform() * delayMs,
       windowMs: nowMs - host.reportedAtMs,
       cpuMs: host.busyMs,
@@ -281,8 +277,8 @@ export function hearCosts(model: CostModel, scenario: CostScenario, onSecond?: (
     }
     const { host, atMs } = message;
     if (message.kind === 'report') {
-      const { cpuMs, windowMs, speed } = message;
-      model.observe(host, scenario.isSpeedKnown === true ? { cpuMs, cores, speed } : { cpuMs, cores }, atMs, windowMs);
+      const { cpuMs, windowMs } = message;
+      model.observe(host, { cpuMs, cores }, atMs, windowMs);
     } else {
       for (const [name, count, busyMs] of message.finished) model.finished(host, name, { count, busyMs }, atMs, loadMs);
     }
