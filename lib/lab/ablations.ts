@@ -90,7 +90,6 @@ export const ABLATIONS: readonly Ablation[] = [
 export const LIMITS: readonly Limits[] = [
   { file: 'routing/adaptive', names: ['MOST_CHOICES'], reason: 'bounds a loop; there are fewer hosts in most scenarios' },
   { file: 'routing/adaptive', names: ['LOT'], reason: 'resolution of a random draw' },
-  { file: 'learning/capacity', names: ['MEMORY_TIGHT'], reason: 'without an effect when FULL_MEMORY_FACTOR is 1' },
   { file: 'learning/cost-model', names: ['MAX_FIGURE'], reason: 'bound of what a message may contain' },
   { file: 'learning/robust-fit', names: ['MOST_UNITS'], reason: 'bounds of a cost that no simulated host reaches' },
   { file: 'learning/work-windows', names: ['MAX_FOLLOWED', 'MAX_RECORDS'], reason: 'bounds of memory and of the CPU time of a fit' },
