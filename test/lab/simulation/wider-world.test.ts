@@ -185,4 +185,21 @@ for (const name of ['waiting', 'slow-clients', 'streams', 'heavy-tailed', 'small
   });
 }
 
+test('a host that becomes five times as fast has its full share within ten seconds', () => {
+  const world = {
+    hosts: [{ count: 12 }],
+    neighbours: { share: 0 },
+    warmUp: '20s',
+    duration: '10s',
+    events: [{ at: '10s', for: '1ms', what: 'hosts-restart', hosts: 1, speed: 5 }],
+  };
+  // The mean CPU of the hosts, if each of 11 + 5 parts of the work takes as long; the more the fast host has, the lower.
+  const share = (0.9 * 12) / (11 + 5);
+  for (const balancers of [1, 16]) {
+    const scenario = readScenario({ ...world, balancers: [balancers] }, 'test');
+    const { mean } = runSimulation({ scenario, policy: 'adaptive', balancers, load: 0.9, seed: 1 }).measure.cpu;
+    assert.ok(mean < share, `${balancers} balancers: ${mean} of ${share}`);
+  }
+});
+
 test.run();
