@@ -213,11 +213,26 @@ export class FleetLoads {
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
       this.#messages = this.#silentMs = 0;
     }
+    if (Number.isNaN(this.#speeds.median)) this.#learnFirstSpeed();
     for (const [host, total] of this.#totals) {
       total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
       if (total.shouldPublish) changed.add(host);
     }
     return changed;
+  }
+
+  /**
+   * Until the first median, all hosts count as equally fast: a host whose first request was quick by chance would get most of
+   * the others.
+   */
+  #learnFirstSpeed(): void {
+    let [work, durations] = [0, 0];
+    for (const { evidence } of this.#totals.values()) {
+      work += evidence.work;
+      durations += evidence.durations;
+    }
+    const rate = work / durations;
+    if (rate > 0) this.#speeds = { ...this.#speeds, median: rate, serving: rate };
   }
 
   /** Like `of`, for publishing: the capacity counts as published. */

@@ -94,6 +94,11 @@ export class HostTotal {
     this.#inflightMs += inflightMs;
   }
 
+  /** What was served since the last `learn`. */
+  get evidence(): Readonly<SpeedEvidence> {
+    return this.#evidence;
+  }
+
   /** Counts finished requests. */
   serve(requests: number, evidence: SpeedEvidence): void {
     this.#finished += requests;

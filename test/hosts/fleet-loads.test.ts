@@ -299,4 +299,37 @@ test('after any loss, duplication or restart, the totals are those of the last m
   }
 });
 
+test('before any median is known, a first request that was quick by chance does not make its host many times as fast', () => {
+  const loads = new FleetLoads();
+  const hosts = ['a', 'b', 'c', 'd'];
+  const after = (served: number, durationOf: (host: string) => number): LoadMessage => {
+    const message = say(
+      'b1',
+      hosts.map((host) => [host, 1, served]),
+    );
+    return {
+      ...message,
+      hosts: message.hosts.map((host) => {
+        const duration = durationOf(host.host);
+        const evidence = { work: 10, durations: duration, workSquares: 100, workByDuration: 10 * duration, durationSquares: duration ** 2 };
+        return { ...host, evidence: served > 0 ? evidence : host.evidence };
+      }),
+    };
+  };
+  loads.learn(0, unknown);
+  loads.take(
+    after(0, () => 0),
+    0,
+  );
+  loads.take(
+    after(1, (host) => (host === 'a' ? 0.01 : 10)),
+    100,
+  );
+  const known = (): { cpu: number; memory: null; cores: number } => ({ cpu: 0.1, memory: null, cores: 4 });
+  loads.learn(100, known);
+  const [quick, usual] = [loads.of('a'), loads.of('b')];
+  assert.ok((quick.speed as number) <= 3 * (usual.speed as number), `${quick.speed} and ${usual.speed}`);
+  assert.ok((quick.capacity as number) <= 3 * (usual.capacity as number), `${quick.capacity} and ${usual.capacity}`);
+});
+
 test.run();
