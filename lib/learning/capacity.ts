@@ -10,6 +10,7 @@
 import type { SpeedEvidence } from '../model.js';
 import { EQUAL } from '../routing/adaptive.js';
 import { forgottenAfter } from '../routing/forgetting.js';
+import { MOST_UNITS } from './robust-fit.js';
 
 /** Minimum half-life of the evidence, in ms: noise of a few requests must not show, and a busy host must, before its next report. */
 const HALF_LIFE_MS = 100;
@@ -176,7 +177,7 @@ function learnStalled(
   { median }: FleetSpeeds,
   halfLifeMs: number,
 ): void {
-  state.stalledMs = served > 0 || !(meanInflight > 0) ? 0 : state.stalledMs + elapsedMs;
+  state.stalledMs = served > 0 || !(meanInflight > 0 && work > 0) ? 0 : state.stalledMs + elapsedMs;
   if (state.stalledMs <= halfLifeMs) return;
   const speed = state.speed > 0 ? state.speed : median;
   const most = work / state.stalledMs;
@@ -216,12 +217,14 @@ function scaleEvidence(state: CapacityState, kept: number, factor: number): void
 
 /**
  * Relative standard error of work / durations (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator), as
- * if one more request had been off by its whole work: a few equal requests prove little.
+ * if one more request had been off by its whole work: a few equal requests prove little. Infinity without evidence, also
+ * if it has faded to where its squares are zero, or requests were served that are none, such as errors.
  */
 function relativeError({ served, work, durations, workSquares, workByDuration, durationSquares }: CapacityState): number {
   const rate = work / durations;
   const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
-  return Math.sqrt(residuals / (work * work) + 1 / (served * served));
+  const error = Math.sqrt(residuals / (work * work) + 1 / (served * served));
+  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 
 /**
@@ -261,10 +264,10 @@ function leastCapacity(speed: number, figures: CapacityFigures): number {
 
 /**
  * What a core of the host does per ms, NaN while unknown. That is more than its speed if requests wait for others: they
- * use no core meanwhile, and a core serves several of them.
+ * use no core meanwhile, and a core serves several of them. Not more than `MOST_UNITS`, as an agent may see no CPU in use.
  */
-export function perCoreOf({ throughput, busyCores }: CapacityState): number {
-  return throughput / busyCores;
+export function perCoreOf({ throughput, busyCores, speed }: CapacityState): number {
+  return Math.min(throughput / busyCores, MOST_UNITS * speed);
 }
 
 /** Averages throughput and cores in use over a few reports of the agent. */
