@@ -5,6 +5,7 @@
 /** The compiled files that decide where a request goes, without `.js`, in lib/; a `*` at the end stands for any ending. */
 export const ADAPTIVE_PATH: readonly string[] = [
   'routing/adaptive',
+  'routing/draw-by-capacity',
   'learning/capacity',
   'learning/cost-*',
   'learning/robust-fit',
@@ -46,12 +47,12 @@ export const ABLATIONS: readonly Ablation[] = [
     ['CHOICES', '5', 'five hosts are drawn'],
     ['DEAR_CHOICES', 'CHOICES', 'expensive requests draw no more hosts than others'],
     ['DEAR', '0', 'all requests draw as many hosts as expensive ones'],
-    ['MOST_DRAWS', '1', 'hosts are drawn uniformly, whatever their capacity'],
     ['WORK_WEIGHT', '0', 'work in flight does not count'],
     ['WORK_WEIGHT', '0.3', 'work in flight counts three times as much'],
     ['OLD_MS', '1e9', 'tables are used at any age'],
     ['EQUAL', '0', 'the smallest difference of speed counts'],
   ]),
+  ...inFile('routing/draw-by-capacity', [['MOST_DRAWS', '1', 'hosts are drawn uniformly, whatever their capacity']]),
   ...inFile('learning/capacity', [
     ['HALF_LIFE_MS', '1000', 'evidence lasts ten times as long'],
     ['SATURATED', '0', 'a host without an agent never counts as saturated'],
@@ -89,7 +90,7 @@ export const ABLATIONS: readonly Ablation[] = [
 /** Numeric constants of the adaptive path that are no rules for picks. */
 export const LIMITS: readonly Limits[] = [
   { file: 'routing/adaptive', names: ['MOST_CHOICES'], reason: 'bounds a loop; there are fewer hosts in most scenarios' },
-  { file: 'routing/adaptive', names: ['LOT'], reason: 'resolution of a random draw' },
+  { file: 'routing/draw-by-capacity', names: ['LOT'], reason: 'resolution of a random draw' },
   { file: 'learning/cost-model', names: ['MAX_FIGURE'], reason: 'bound of what a message may contain' },
   { file: 'learning/robust-fit', names: ['MOST_UNITS'], reason: 'bounds of a cost that no simulated host reaches' },
   { file: 'learning/work-windows', names: ['MAX_FOLLOWED', 'MAX_RECORDS'], reason: 'bounds of memory and of the CPU time of a fit' },

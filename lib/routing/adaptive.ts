@@ -9,6 +9,7 @@
 // 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
+import { drawByCapacity, orElse } from './draw-by-capacity.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import { fewestLongLived } from './long-lived.js';
 import type { Random } from './random.js';
@@ -23,9 +24,6 @@ const DEAR = 3;
 /** Most hosts to look at: bounds the time of a pick. */
 const MOST_CHOICES = 64;
 
-/** Draws until a host is taken whatever its capacity: bounds the time of a pick where a few hosts have most of it. */
-const MOST_DRAWS = 16;
-
 /** Weight of the work in flight beside the request's own time: what later requests will find. */
 const WORK_WEIGHT = 0.1;
 
@@ -37,9 +35,6 @@ const OLD_MS = 400;
  * and idle hosts would get all or nothing for it.
  */
 export const EQUAL = 0.25;
-
-/** Resolution of a random draw. */
-const LOT = 1 << 20;
 
 /** Picks by the expected time of a request on each host. O(1) in the number of hosts; allocates nothing. */
 export class Adaptive implements Policy {
@@ -77,7 +72,7 @@ export class Adaptive implements Policy {
     let bestScore = Number.POSITIVE_INFINITY;
     let tied = 0;
     for (let i = 0; i < looks; i++) {
-      const place = isAll ? start + i : draw(capacities, candidates, mostCapacity, neutralCapacity, random);
+      const place = isAll ? start + i : drawByCapacity(capacities, candidates, mostCapacity, neutralCapacity, random);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(view, slot, excluded, false), Number.NaN);
@@ -117,23 +112,7 @@ export class Adaptive implements Policy {
   }
 }
 
-/** Draws a place in the candidate list in proportion to capacity; `most` is the largest, 0 for a uniform draw. */
-function draw(capacities: Float64Array, candidates: Int32Array, most: number, neutral: number, random: Random): number {
-  const count = candidates[0] as number;
-  let place = random.below(count);
-  for (let draws = 1; draws < MOST_DRAWS; draws++) {
-    const capacity = orElse(capacities[candidates[1 + place] as number] as number, neutral);
-    // Taken with probability capacity / most; a product takes less time than this quotient.
-    if (!(capacity < most) || random.below(LOT) * most < LOT * capacity) break;
-    place = random.below(count);
-  }
-  return place;
-}
-
 /** Whether a table of this age (ms) is too old to be used; NaN if there was none. */
 export function isOldAge(ageMs: number): boolean {
   return !(ageMs < OLD_MS);
 }
-
-/** The value, or `missing` for NaN and what can't be. */
-const orElse = (value: number, missing: number): number => (value > 0 ? value : missing);
