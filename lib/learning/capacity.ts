@@ -34,7 +34,7 @@ export interface CapacityState {
   workByDuration: number;
   durationSquares: number;
   meanInflight: number;
-  /** How long nothing has finished although requests were in flight. */
+  /** How long nothing has finished although requests are in flight. */
   stalledMs: number;
   /** Work done per ms and cores in use, averaged over a few reports of the agent. */
   throughput: number;
@@ -61,11 +61,12 @@ export interface CapacityFigures {
   readonly cores: number | null;
 }
 
-/** The median speed and capacity of all hosts; NaN while unknown. */
+/** What all hosts together show; NaN while unknown. */
 export interface FleetSpeeds {
+  /** Lower median of the speeds, and median of the capacities. */
   readonly median: number;
   readonly capacity: number;
-  /** Median of what a core does per ms. */
+  /** Lower median of what a core does per ms. */
   readonly perCore: number;
   /** Mean speed of the hosts that serve, weighted by their requests. */
   readonly serving: number;
@@ -132,7 +133,7 @@ function learnServed(state: CapacityState, seen: CapacitySeen, figures: Capacity
   const { median, serving } = speeds;
   const error = relativeError(state);
   const rate = state.work / state.durations;
-  // The less is known, the more it is like the others (shrinkage: W. James and C. Stein, 1961).
+  // Where little is known, the host is like the others (shrinkage: W. James and C. Stein, 1961).
   const trust = serving > 0 ? EQUAL ** 2 / (EQUAL ** 2 + error ** 2) : 1;
   const likely = trust < 1 ? 1 / (trust / rate + (1 - trust) / serving) : rate;
   const follow = 1 - keep;
