@@ -246,7 +246,7 @@ test('of two hosts the one whose agent sees no CPU in use does not set the stand
   loads.learn(0, unknown);
   for (let i = 0; i <= 100; i++) {
     const [host] = busy('b1', 20 * i).hosts as [HostLoad];
-    loads.take({ ...say('b1', []), hosts: ['h', 'k'].map((name) => ({ ...host, host: name })) }, 100 * i);
+    loads.take({ ...say('b1', []), hosts: [host, { ...host, host: 'k' }] }, 100 * i);
     loads.learn(100 * i, (name) => ({ cpu: name === 'h' ? 0.5 : 0, memory: null, cores: 4 }));
     if (i % 10 === 0) loads.tick(100 * i);
   }
