@@ -84,9 +84,9 @@ export class OwnLoads {
   }
 
   /**
-   * Returns the message that is due now; undefined when none is. Call it every `loadIntervalMs`. All hosts are included
-   * for a new master, and, every other `KEEP_ALIVE_MS` at most, after a loss and when the list of hosts has changed: the
-   * master forgets those that a full message leaves out.
+   * Returns the message that is due now; undefined when none is. Call it every `loadIntervalMs`. It includes all hosts
+   * for a new master, and also after a loss and when the list of hosts has changed, but then at most once in two
+   * `KEEP_ALIVE_MS`. The master forgets hosts that a full message leaves out.
    * @param term of the table in force
    * @param everyMs the interval between calls
    */

@@ -188,11 +188,9 @@ export class FleetLoads {
       }
       if (total.rps === 0 && total.open === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
     }
-    speeds.sort((a, b) => a - b);
-    // The lower median: of two hosts, the one that answers without working must not set the standard.
-    const median = speeds[(speeds.length - 1) >> 1] ?? Number.NaN;
-    const [capacity, perCore] = [capacities, perCores].map((figures) => medianOf(Float64Array.from(figures))) as [number, number];
-    this.#speeds = { median, capacity, perCore, serving: served > 0 ? speedByServed / served : median };
+    const median = lowerMedianOf(speeds);
+    const serving = served > 0 ? speedByServed / served : median;
+    this.#speeds = { median, capacity: medianOf(Float64Array.from(capacities)), perCore: lowerMedianOf(perCores), serving };
     return { loads: changed, rates };
   }
 
@@ -304,4 +302,9 @@ export class FleetLoads {
     total.change(-inflight, -work, nowMs);
     changed.add(host);
   }
+}
+
+/** The lower median, NaN without any: of two hosts, the one that answers without working must not set the standard. */
+function lowerMedianOf(figures: readonly number[]): number {
+  return figures.toSorted((one, other) => one - other)[(figures.length - 1) >> 1] ?? Number.NaN;
 }

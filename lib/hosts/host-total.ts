@@ -143,7 +143,7 @@ export class HostTotal {
         served: this.#served,
         evidence: sum,
         meanInflight: Math.max(0, this.#inflightMs) / elapsedMs,
-        work: Math.max(0, this.#work),
+        work: this.load.work,
       };
       updateCapacity(this.capacity, seen, figures, speeds, halfLifeMs);
     }

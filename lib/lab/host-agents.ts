@@ -27,23 +27,21 @@ export async function startHostAgents(
   shutdown: Shutdown,
 ): Promise<HostAgents> {
   const stoppedHere: Shutdown = { add: () => undefined, run: async () => undefined };
-  const agents = await Promise.all(
-    hostPorts.map(async (hostPort, index) => {
-      const port = await freePort();
-      const url = `http://127.0.0.1:${hostPort}`;
-      const names = ['--name', `h${index + 1}`, '--url', url, '--namespace', LAB_NAMESPACE];
-      const args = ['agent', '--redis', redisUrl, ...names, '--probe', `${url}${LOAD_PATH}`, '--listen-agent-check', String(port)];
-      return { port, child: startNode(entry, args, { core: null, shutdown: stoppedHere }) };
-    }),
-  );
+  const ports = await Promise.all(hostPorts.map(() => freePort()));
+  const agents = ports.map((port, index) => {
+    const url = `http://127.0.0.1:${hostPorts[index]}`;
+    const names = ['--name', `h${index + 1}`, '--url', url, '--namespace', LAB_NAMESPACE];
+    const args = ['agent', '--redis', redisUrl, ...names, '--probe', `${url}${LOAD_PATH}`, '--listen-agent-check', String(port)];
+    return startNode(entry, args, { core: null, shutdown: stoppedHere });
+  });
   const stop = async (): Promise<void> => {
     // At once: nobody needs their goodbyes, and a stopping agent waits for HAProxy to hear its own.
-    for (const { child } of agents) child.kill('SIGKILL');
-    await Promise.all(agents.map(({ child }) => child.exited));
+    for (const agent of agents) agent.kill('SIGKILL');
+    await Promise.all(agents.map(({ exited }) => exited));
   };
   shutdown.add(stop);
-  for (const { port } of agents) await until(`an agent to answer on port ${port}`, START_TIMEOUT_MS, 50, () => isAnswered(port));
-  return { ports: agents.map(({ port }) => port), stop };
+  for (const port of ports) await until(`an agent to answer on port ${port}`, START_TIMEOUT_MS, 50, () => isAnswered(port));
+  return { ports, stop };
 }
 
 function isAnswered(port: number): Promise<boolean> {

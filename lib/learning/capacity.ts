@@ -10,6 +10,7 @@
 import type { SpeedEvidence } from '../model.js';
 import { EQUAL } from '../routing/adaptive.js';
 import { forgottenAfter } from '../routing/forgetting.js';
+import { MOST_UNITS } from './robust-fit.js';
 
 /** Minimum half-life of the evidence, in ms: noise of a few requests must not show, and a busy host must, before its next report. */
 const HALF_LIFE_MS = 100;
@@ -33,7 +34,7 @@ export interface CapacityState {
   workByDuration: number;
   durationSquares: number;
   meanInflight: number;
-  /** How long nothing has finished although requests were in flight. */
+  /** How long nothing has finished although requests are in flight. */
   stalledMs: number;
   /** Work done per ms and cores in use, averaged over a few reports of the agent. */
   throughput: number;
@@ -60,11 +61,12 @@ export interface CapacityFigures {
   readonly cores: number | null;
 }
 
-/** The median speed and capacity of all hosts; NaN while unknown. */
+/** What all hosts together show; NaN while unknown. */
 export interface FleetSpeeds {
+  /** Lower median of the speeds, and median of the capacities. */
   readonly median: number;
   readonly capacity: number;
-  /** Median of what a core does per ms. */
+  /** Lower median of what a core does per ms. */
   readonly perCore: number;
   /** Mean speed of the hosts that serve, weighted by their requests. */
   readonly serving: number;
@@ -131,7 +133,7 @@ function learnServed(state: CapacityState, seen: CapacitySeen, figures: Capacity
   const { median, serving } = speeds;
   const error = relativeError(state);
   const rate = state.work / state.durations;
-  // The less is known, the more it is like the others (shrinkage: W. James and C. Stein, 1961).
+  // Where little is known, the host is like the others (shrinkage: W. James and C. Stein, 1961).
   const trust = serving > 0 ? EQUAL ** 2 / (EQUAL ** 2 + error ** 2) : 1;
   const likely = trust < 1 ? 1 / (trust / rate + (1 - trust) / serving) : rate;
   const follow = 1 - keep;
@@ -176,7 +178,7 @@ function learnStalled(
   { median }: FleetSpeeds,
   halfLifeMs: number,
 ): void {
-  state.stalledMs = served > 0 || !(meanInflight > 0) ? 0 : state.stalledMs + elapsedMs;
+  state.stalledMs = served > 0 || !(meanInflight > 0 && work > 0) ? 0 : state.stalledMs + elapsedMs;
   if (state.stalledMs <= halfLifeMs) return;
   const speed = state.speed > 0 ? state.speed : median;
   const most = work / state.stalledMs;
@@ -216,12 +218,14 @@ function scaleEvidence(state: CapacityState, kept: number, factor: number): void
 
 /**
  * Relative standard error of work / durations (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator), as
- * if one more request had been off by its whole work: a few equal requests prove little.
+ * if one more request had been off by its whole work: a few equal requests prove little. Infinity without evidence, also
+ * if it has faded to where its squares are zero, or requests were served that are none, such as errors.
  */
 function relativeError({ served, work, durations, workSquares, workByDuration, durationSquares }: CapacityState): number {
   const rate = work / durations;
   const residuals = Math.max(0, workSquares - 2 * rate * workByDuration + rate * rate * durationSquares);
-  return Math.sqrt(residuals / (work * work) + 1 / (served * served));
+  const error = Math.sqrt(residuals / (work * work) + 1 / (served * served));
+  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 
 /**
@@ -261,10 +265,10 @@ function leastCapacity(speed: number, figures: CapacityFigures): number {
 
 /**
  * What a core of the host does per ms, NaN while unknown. That is more than its speed if requests wait for others: they
- * use no core meanwhile, and a core serves several of them.
+ * use no core meanwhile, and a core serves several of them. Not more than `MOST_UNITS`, as an agent may see no CPU in use.
  */
-export function perCoreOf({ throughput, busyCores }: CapacityState): number {
-  return throughput / busyCores;
+export function perCoreOf({ throughput, busyCores, speed }: CapacityState): number {
+  return Math.min(throughput / busyCores, MOST_UNITS * speed);
 }
 
 /** Averages throughput and cores in use over a few reports of the agent. */

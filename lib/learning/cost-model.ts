@@ -9,7 +9,7 @@ import { buildCostProblem, explainedPart } from './cost-rows.js';
 import { fitRobust, MOST_UNITS } from './robust-fit.js';
 import { HALF_LIFE_MS, type WorkReport, WorkWindows } from './work-windows.js';
 
-/** Interval of fits, in ms: a fit takes up to 0.1 s with 64 classes, which so is 2 % of a core at most. */
+/** Interval of fits, in ms: a fit takes up to 0.1 s with 64 classes, so that fits take at most 2 % of a core. */
 const FIT_EVERY_MS = 5000;
 
 /**

@@ -48,10 +48,10 @@ export const KEEP_ALIVE_MS = SECOND;
  */
 export const LEARN_MS = 100;
 
-/** Interval of the exchange on an idle machine, in ms: 12 with up to 150 balancers and hosts, 80 with 1,000. */
+/** Interval of the exchange on an idle machine, in ms: 12 with up to 150 balancers and hosts, 80 with 1,000, 200 at most. */
 export function loadIntervalMs(balancers: number, hosts: number): number {
-  // An acknowledgement must arrive before `KEEP_ALIVE_MS`.
-  return Math.min(Math.max(MIN_INTERVAL_MS, MS_PER_MEMBER * (balancers + hosts)), KEEP_ALIVE_MS / 2);
+  // A figure is up to one and a half intervals old: a pick must not find it too old (`OLD_MS` of the adaptive policy).
+  return Math.min(Math.max(MIN_INTERVAL_MS, MS_PER_MEMBER * (balancers + hosts)), KEEP_ALIVE_MS / 5);
 }
 
 /**

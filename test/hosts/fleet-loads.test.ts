@@ -30,8 +30,6 @@ function say(balancer: string, hosts: readonly [string, number, number][], field
       work: inflight * 10,
       served,
       meanInflight: inflight,
-      answers: 0,
-      paces: 0,
       evidence: { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 },
       counts: [],
     })),
@@ -241,6 +239,19 @@ test("an impossible mean of requests in flight does not inflate a host's capacit
   for (const wrong of [11_500, 1e9, Number.MAX_SAFE_INTEGER])
     assert.ok(Math.abs(learned(wrong) / right - 1) < 0.1, `${wrong}: ${learned(wrong)}, else ${right}`);
   assert.ok(learned(12) > right, 'one that can be counts');
+});
+
+test('of two hosts the one whose agent sees no CPU in use does not set the standard of what a core does', () => {
+  const loads = new FleetLoads();
+  loads.learn(0, unknown);
+  for (let i = 0; i <= 100; i++) {
+    const [host] = busy('b1', 20 * i).hosts as [HostLoad];
+    loads.take({ ...say('b1', []), hosts: [host, { ...host, host: 'k' }] }, 100 * i);
+    loads.learn(100 * i, (name) => ({ cpu: name === 'h' ? 0.5 : 0, memory: null, cores: 4 }));
+    if (i % 10 === 0) loads.tick(100 * i);
+  }
+  const [one, other] = ['h', 'k'].map((name) => loads.of(name).capacity as number) as [number, number];
+  assert.ok(other < 3 * one, `${other}, the other ${one}`);
 });
 
 test('right after a change of costs, evidence may be in the old unit and is ignored', () => {

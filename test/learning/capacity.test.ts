@@ -7,6 +7,7 @@ import {
   type CapacityFigures,
   type CapacityState,
   type FleetSpeeds,
+  perCoreOf,
   rescaleCapacity,
   startCapacity,
   updateCapacity,
@@ -372,6 +373,61 @@ test('a host that finishes nothing is soon known to be stalled, and one expensiv
   for (let i = 0; i < 50; i++)
     updateCapacity(stalled, { elapsedMs: 100, served: 40, evidence: many(40, 5, 5), meanInflight: 2, work: 10 }, unknown, fleet);
   assert.ok(stalled.capacity > 1.9, `${stalled.capacity} once it goes on`);
+});
+
+test('evidence that has faded away, or never was any, spoils nothing that comes after it', () => {
+  const figures = { cpu: 0.25, memory: null, cores: 4 };
+  const fleet = { median: 1, capacity: 4, perCore: 1, serving: 1 };
+  const serve = (state: CapacityState, seconds: number): void => {
+    for (let i = 0; i < 10 * seconds; i++)
+      updateCapacity(state, { elapsedMs: 100, served: 10, evidence: many(10, 5, 10), meanInflight: 1, work: 0 }, figures, fleet);
+  };
+  // The sums halve every 2 s: the squares of an evening's evidence are 0 after 20 minutes, the sums are within an hour.
+  for (const idleMinutes of [5, 20, 30, 60]) {
+    const state = startCapacity();
+    serve(state, 5);
+    for (let i = 0; i < 60 * idleMinutes; i++)
+      updateCapacity(state, { elapsedMs: 1000, served: 0, evidence: NONE, meanInflight: 0, work: 0 }, figures, fleet);
+    updateCapacity(state, { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 1, work: 5 }, figures, fleet);
+    near(state.speed, 1, 0.01, `${idleMinutes} minutes later, with its first request in flight`);
+    serve(state, 20);
+    near(state.speed, 0.5, 0.1, `${idleMinutes} minutes later`);
+  }
+  // Errors and streams are served, but are no evidence.
+  const state = startCapacity();
+  for (let i = 0; i < 5; i++)
+    updateCapacity(state, { elapsedMs: 100, served: 3, evidence: NONE, meanInflight: 1, work: 0 }, figures, fleet);
+  serve(state, 20);
+  near(state.speed, 0.5, 0.1, 'after errors');
+});
+
+test('a host whose agent sees no CPU in use has a finite capacity, and so have all others', () => {
+  const state = startCapacity();
+  let speeds: FleetSpeeds = UNKNOWN;
+  for (let i = 0; i < 200; i++) {
+    updateCapacity(
+      state,
+      { elapsedMs: 100, served: 1, evidence: many(1, 5, 5), meanInflight: 0.05, work: 0 },
+      { cpu: i < 20 ? 0.1 : 0, memory: null, cores: 4 },
+      speeds,
+    );
+    speeds = { median: state.speed, capacity: state.capacity, perCore: perCoreOf(state), serving: state.speed };
+    assert.ok(state.capacity > 0 && state.capacity <= 4 * 64 * state.speed, `${state.capacity} after ${i}`);
+  }
+});
+
+test('nothing in flight is no stall, though requests were in flight until just now', () => {
+  const state = Object.assign(startCapacity(), { capacity: 4, speed: 1 });
+  const fleet = { median: 1, capacity: 4, perCore: 1, serving: 1 };
+  // Clients that go away: nothing is served.
+  for (let i = 0; i < 5; i++)
+    updateCapacity(
+      state,
+      { elapsedMs: 100, served: 0, evidence: NONE, meanInflight: 0.5, work: 0 },
+      { cpu: null, memory: null, cores: null },
+      fleet,
+    );
+  assert.is(state.capacity, 4);
 });
 
 test('no requests teach nothing, and odd figures do no harm', () => {
