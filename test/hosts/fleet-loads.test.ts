@@ -318,14 +318,12 @@ test('before any median is known, a first request that was quick by chance does 
       'b1',
       hosts.map((host) => [host, 1, served]),
     );
-    return {
-      ...message,
-      hosts: message.hosts.map((host) => {
-        const duration = durationOf(host.host);
-        const evidence = { work: 10, durations: duration, workSquares: 100, workByDuration: 10 * duration, durationSquares: duration ** 2 };
-        return { ...host, evidence: served > 0 ? evidence : host.evidence };
-      }),
-    };
+    for (const { host, evidence } of message.hosts) {
+      const duration = durationOf(host);
+      const seen = { work: 10, durations: duration, workSquares: 100, workByDuration: 10 * duration, durationSquares: duration ** 2 };
+      if (served > 0) Object.assign(evidence, seen);
+    }
+    return message;
   };
   loads.learn(0, unknown);
   loads.take(
