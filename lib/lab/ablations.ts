@@ -56,7 +56,6 @@ export const ABLATIONS: readonly Ablation[] = [
   ...inFile('learning/capacity', [
     ['HALF_LIFE_MS', '1000', 'evidence lasts ten times as long'],
     ['SATURATED', '0', 'a host without an agent never counts as saturated'],
-    ['MEMORY_TIGHT', '-Infinity', 'memory does not count'],
     ['MAX_OVER_MEDIAN', '1e9', 'the speed has no upper bound'],
   ]),
   ...inFile('learning/cost-model', [
@@ -91,6 +90,7 @@ export const ABLATIONS: readonly Ablation[] = [
 export const LIMITS: readonly Limits[] = [
   { file: 'routing/adaptive', names: ['MOST_CHOICES'], reason: 'bounds a loop; there are fewer hosts in most scenarios' },
   { file: 'routing/draw-by-capacity', names: ['LOT'], reason: 'resolution of a random draw' },
+  { file: 'learning/capacity', names: ['MEMORY_TIGHT'], reason: 'simulated hosts do not run out of memory' },
   { file: 'learning/cost-model', names: ['MAX_FIGURE'], reason: 'bound of what a message may contain' },
   { file: 'learning/robust-fit', names: ['MOST_UNITS'], reason: 'bounds of a cost that no simulated host reaches' },
   { file: 'learning/work-windows', names: ['MAX_FOLLOWED', 'MAX_RECORDS'], reason: 'bounds of memory and of the CPU time of a fit' },

@@ -310,6 +310,8 @@ test('full memory slows a host down', () => {
   const easy = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 0.9, cores: 4 }) });
   const full = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 1, cores: 4 }) });
   near(full.capacity, easy.capacity / 10, 0.4, 'capacity');
+  const tight = learn(10, { cores: 4, rps: 100, figures: (cpu) => ({ cpu, memory: 0.95, cores: 4 }) });
+  near(tight.capacity, easy.capacity / 2, 0.2, 'half way to full memory');
 });
 
 test('the speed of a host is capped at twice the median', () => {
