@@ -65,14 +65,18 @@ test('a host that others left idle is not flooded: it gets more, but not all', (
 });
 
 test('a lone balancer looks at all hosts, one of two at six of them', () => {
-  const looks = (othersShare: number): number => {
+  const looks = (othersShare: number, hosts = 50): number => {
     let seen = 0;
     const trace = { look: () => void seen++ };
-    const view = buildView(50, { ...FLEET_VIEW, othersInflight: [], othersWork: [], fleet: { ...FLEET_VIEW.fleet, othersShare } });
+    const view = buildView(hosts, { ...FLEET_VIEW, othersInflight: [], othersWork: [], fleet: { ...FLEET_VIEW.fleet, othersShare } });
     new Adaptive(new Random(12), trace).pick(view, 1000, -1, 10);
     return seen;
   };
-  assert.equal([0, 0.5, 0.98, Number.NaN].map(looks), [50, 6, 3, 50]);
+  assert.equal(
+    [0, 0.5, 0.98, Number.NaN].map((othersShare) => looks(othersShare)),
+    [50, 6, 3, 50],
+  );
+  assert.is(looks(0, 200), 64, 'a bound of the time of a pick');
 });
 
 test('hosts with more capacity are drawn more often', () => {
@@ -90,6 +94,19 @@ test('hosts with more capacity are drawn more often', () => {
     1000,
   );
   assert.ok((counts[3] as number) < 0.04 * PICKS, String(counts));
+});
+
+test('idle hosts whose speeds may be equal get equal shares, and a clearly faster one gets more', () => {
+  const idle = { ...FLEET_VIEW, othersInflight: ten(0), othersWork: ten(0) };
+  const near = share({ ...idle, speed: ten(1, { 3: 1.2 }) }, 3);
+  assert.ok(near > 0.08 && near < 0.12, String(near));
+  const faster = share({ ...idle, speed: ten(1, { 3: 1.5 }) }, 3);
+  assert.ok(faster > 0.2, String(faster));
+});
+
+test('of hosts with cores left, one with less work in flight is preferred', () => {
+  const busy = share({ ...FLEET_VIEW, othersInflight: ten(2), othersWork: ten(20, { 3: 300 }) }, 3);
+  assert.ok(busy < 0.01, String(busy));
 });
 
 test('our own requests count at any age', () => {
