@@ -219,7 +219,7 @@ function scaleEvidence(state: CapacityState, kept: number, factor: number): void
 /**
  * Relative standard error of work / durations (W. G. Cochran, "Sampling Techniques", section 6.4: the ratio estimator), as
  * if one more request had been off by its whole work: a few equal requests prove little. Infinity without evidence, also
- * if it has faded to where its squares are zero, or requests were served that are none, such as errors.
+ * if it has faded until its squares are zero, or if all answers were errors, which are no evidence.
  */
 function relativeError({ served, work, durations, workSquares, workByDuration, durationSquares }: CapacityState): number {
   const rate = work / durations;
@@ -239,7 +239,7 @@ function foundCapacity(
   // A host that serves requests at half its speed has no idle cores, whatever an old report says.
   const idle = (1 - (figures.cpu ?? 0)) * Math.max(0, 2 * ease - 1);
   if (hasCores(figures)) {
-    // Both figures may be off by what counts as equal.
+    // Throughput and CPU may each be off by `EQUAL`.
     const all = figures.cores * (perCore > (1 + EQUAL) ** 2 * speed ? perCore : speed);
     return Math.min(used + idle * all, all);
   }

@@ -12,7 +12,7 @@ const LOT = 1 << 20;
 /**
  * Draws a place in the candidate list, which has its length at index 0.
  * @param most the largest capacity; 0 for a uniform draw
- * @param neutral the capacity of hosts of which none is known
+ * @param neutral the capacity to assume where it is unknown
  */
 export function drawByCapacity(capacities: Float64Array, candidates: Int32Array, most: number, neutral: number, random: Random): number {
   const count = candidates[0] as number;
