@@ -1,13 +1,12 @@
 // The cost of a fleet's control plane: CPU of the threads that handle no requests, and the messages on each channel, with
 // few and with many hosts, under a steady load.
 
-import { parseRedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription } from '../redis/connect.js';
-import { buildKeys } from '../redis/keys.js';
+import type { Commands } from '../redis/connect.js';
 import { FLEET_SIZE } from './contestants.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
 import type { LabBalancer } from './lab-fleet.js';
+import { type ChannelName, countMessages } from './message-counts.js';
 import { type BalancerCpuSeconds, MeteredBalancer } from './metered-balancer.js';
 import { type LabChild, startRole } from './processes.js';
 import { redisCpuSeconds } from './redis-usage.js';
@@ -34,9 +33,6 @@ export interface ControlFigures {
   readonly channels: Readonly<Record<ChannelName, { readonly perSecond: number; readonly bytesPerSecond: number }>>;
   readonly failed: number;
 }
-
-/** The measured channels. */
-export type ChannelName = 'reports' | 'load' | 'stats';
 
 /** CPU of one balancer, in percent of a core. */
 export interface BalancerCpu {
@@ -143,18 +139,4 @@ async function roleOf(balancer: LabBalancer): Promise<string> {
   let page = await balancer.health();
   await until(`${balancer.name} says its role`, START_TIMEOUT_MS, 50, async () => (page ??= await balancer.health()) !== null);
   return page?.role ?? 'unknown';
-}
-
-type Counts = Readonly<Record<ChannelName, { messages: number; bytes: number }>>;
-
-function countMessages(redisUrl: string, namespace: string): { read(): Counts; close(): void } {
-  const keys = buildKeys(namespace);
-  const counts = { reports: { messages: 0, bytes: 0 }, load: { messages: 0, bytes: 0 }, stats: { messages: 0, bytes: 0 } };
-  const of: Readonly<Record<string, ChannelName>> = { [keys.reports]: 'reports', [keys.load]: 'load', [keys.stats]: 'stats' };
-  const subscription = openSubscription(parseRedisAddress(redisUrl), Object.keys(of), (channel, text) => {
-    const count = counts[of[channel] as ChannelName];
-    count.messages++;
-    count.bytes += text.length;
-  });
-  return { read: () => structuredClone(counts), close: () => subscription.close() };
 }

@@ -85,6 +85,11 @@ export function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
   return seconds;
 }
 
+/** When a process started, in ticks since boot: tells it from a later one with the same id. NaN if it is gone or there is no /proc. */
+export function startTicksOf(pid: number): number {
+  return Number(statFields(`/proc/${pid}/stat`)?.[19] ?? Number.NaN);
+}
+
 function timesOf(fields: readonly string[]): CpuTimes {
   return { userSeconds: Number(fields[11]) / TICKS_PER_SECOND, systemSeconds: Number(fields[12]) / TICKS_PER_SECOND };
 }
