@@ -42,7 +42,8 @@ export class Cgroups {
       }
       const groups = new Cgroups(version, folder);
       // In version 2 a group has the files of those controllers that its parent hands down.
-      if (version === 1 || ((isHandedDown(folder) || handDown(place)) && handDown(folder))) return groups;
+      if (version === 1 ? existsSync(join(folder, 'cpu.cfs_quota_us')) : (isHandedDown(folder) || handDown(place)) && handDown(folder))
+        return groups;
       groups.#removeNow();
     }
     return undefined;
@@ -52,7 +53,7 @@ export class Cgroups {
   add(name: string, pids: readonly number[]): Cgroup {
     const group = join(this.#folder, name);
     mkdirSync(group, { recursive: true });
-    for (const pid of pids) writeFileSync(join(group, 'cgroup.procs'), String(pid));
+    for (const pid of pids) tell(join(group, 'cgroup.procs'), String(pid));
     return new Cgroup(this.version, group);
   }
 
@@ -81,11 +82,11 @@ export class Cgroup {
   limit(cores: number | null): void {
     const quota = cores === null ? null : Math.max(LEAST_QUOTA_MICROS, Math.round(cores * PERIOD_MICROS));
     if (this.#version === 2) {
-      writeFileSync(join(this.#folder, 'cpu.max'), `${quota ?? 'max'} ${PERIOD_MICROS}`);
+      tell(join(this.#folder, 'cpu.max'), `${quota ?? 'max'} ${PERIOD_MICROS}`);
       return;
     }
-    writeFileSync(join(this.#folder, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
-    writeFileSync(join(this.#folder, 'cpu.cfs_quota_us'), String(quota ?? -1));
+    tell(join(this.#folder, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
+    tell(join(this.#folder, 'cpu.cfs_quota_us'), String(quota ?? -1));
   }
 
   /** How many periods ended with its processes waiting for the next one, as the kernel counts them. */
@@ -116,13 +117,18 @@ export function groupPlaces(version: CgroupVersion, mounts: string, ownGroups: s
   }
 }
 
+/** Writes to a file of the kernel; never makes one. */
+function tell(file: string, text: string): void {
+  writeFileSync(file, text, { flag: 'r+' });
+}
+
 function isHandedDown(folder: string): boolean {
   return existsSync(join(folder, 'cpu.max'));
 }
 
 function handDown(place: string): boolean {
   try {
-    writeFileSync(join(place, 'cgroup.subtree_control'), '+cpu');
+    tell(join(place, 'cgroup.subtree_control'), '+cpu');
     return true;
   } catch {
     return false;

@@ -57,13 +57,19 @@ export async function chooseQuota(shutdown: Shutdown, say: (line: string) => voi
     say(`control groups of version ${version} limit nothing: ${lack}`);
     await groups.remove();
   }
+  const shared = shareCore(say);
+  if (shared !== undefined) return shared;
+  throw new MeercatError(
+    'MEERCAT_START_FAILED',
+    'bench fleet limits the CPU of balancers with control groups (run it as root, or where the cpu controller is delegated), or else with taskset on two cores; neither works here',
+  );
+}
+
+/** All balancers on one core, all else on another; undefined on one core, or without taskset. */
+export function shareCore(say: (line: string) => void): Quota | undefined {
   const { proxyCore, loadCore } = chooseCores(() => undefined);
-  if (proxyCore === null)
-    throw new MeercatError(
-      'MEERCAT_START_FAILED',
-      'bench fleet limits the CPU of balancers with control groups (run it as root, or in a cgroup with the cpu controller delegated) or else with taskset on two cores, and neither works here',
-    );
-  say('CPU is not limited by control groups (not permitted here): all balancers share one core by taskset');
+  if (proxyCore === null) return undefined;
+  say('control groups are not permitted here: all balancers share one core by taskset, which only limits them together');
   return { kind: 'taskset', balancerCore: proxyCore, loadCore, limit: () => ({ set: () => undefined }) };
 }
 
