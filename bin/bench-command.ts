@@ -132,7 +132,7 @@ Benchmarks, what they take, and their goals:
   fleet       whether a fleet beats a single balancer: Meercat alone and in fleets, HAProxy and nginx alone
               and side by side, with as much CPU together and with as much each; highest load, latency,
               errors, CPU, and what faults cost; about 10 minutes; also called proof
-              --rounds 2 --seconds 1.2 --fleets 2,4,8 --peer-fleets 4 --cpu 0.4 --seed 20261130
+              --rounds 2 --seconds 1 --fleets 2,4,8 --peer-fleets 4 --cpu 0.4 --seed 20261130
               --only meercat,haproxy,nginx,loads,faults,simulation --html fleet.html
                                                      goal: simulation and processes agree within 15 %
   churn       what a balancer still holds after requests with every kind of bad end mixed in

@@ -29,8 +29,9 @@ const SLOW = 0.25;
 
 const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
 
-/** Code is compiled in this time, at this share of what the hosts can do. */
+/** Meercat's code is compiled in this time, at this share of what the hosts can do; other programs are compiled before. */
 const WARM_UP_SECONDS = 2.5;
+const PEERS_WARM_UP_SECONDS = 0.3;
 const WARM_UP_SHARE = 0.5;
 
 /** Costs are measured on a fleet of at most this many balancers, at this share of what the hosts can do. */
@@ -82,9 +83,10 @@ async function measureAllLoads(context: BenchContext, plan: ProofPlan, quota: Qu
   const all: readonly Contender[] = [...fleets, ...peers];
   say(`${all.map(({ program, balancers }) => `${program} ${balancers}`).join(', ')}: every one answers rightly`);
 
-  const seconds = Math.min(WARM_UP_SECONDS, 5 * plan.seconds);
-  for (const contender of all)
+  for (const contender of all) {
+    const seconds = Math.min(contender.program === 'meercat' ? WARM_UP_SECONDS : PEERS_WARM_UP_SECONDS, 5 * plan.seconds);
     await runLoadTurn(rig, { contender, cores: null, perSecond: WARM_UP_SHARE * hostsPerSecond, seed: plan.seed, seconds });
+  }
   const contestants = plannedContestants(plan, quota.kind).flatMap((each): Running[] => {
     const contender = all.find(({ program, balancers }) => program === each.program && balancers === each.balancers);
     return contender === undefined ? [] : [{ ...each, contender }];
