@@ -34,11 +34,11 @@ export function readRequests(socket: Socket, onAsked: (asked: HostRequest) => vo
   });
 }
 
-/** Listens on a free loopback port. */
-export function listen(onSocket: (socket: Socket) => void): Promise<Server> {
+/** Listens on a loopback port, by default a free one. */
+export function listen(onSocket: (socket: Socket) => void, port = 0): Promise<Server> {
   return new Promise((resolve) => {
     const server = createServer({ noDelay: true }, onSocket);
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
+    server.listen({ port, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
   });
 }
 

@@ -1,0 +1,92 @@
+// What a fault did to clients, from the list of their requests. Pure. A request is judged from when it was due, so one that
+// could not be sent because its client waited for another counts with the whole delay.
+
+import { median, percentile } from '../statistics.js';
+import type { Spread } from './figures.js';
+
+/** Recovery is judged in windows of this length, by when requests were due. */
+export const WINDOW_MS = 250;
+
+/** A window is slow if its p99 is above this many times the p99 before the fault. */
+const SLOW_RATIO = 2;
+
+/** A client notices a wait that is longer than this. */
+const NOTICED_MS = 1000;
+
+/** A client's request. */
+export interface ClientRequest {
+  readonly client: number;
+  readonly dueMs: number;
+  /** When it was answered or failed. */
+  readonly endMs: number;
+  readonly isRight: boolean;
+}
+
+/** When to look. All times are of one monotonic clock. */
+export interface Watch {
+  readonly clients: number;
+  /** The p99 before the fault is that of requests due from here on. */
+  readonly fromMs: number;
+  readonly faultMs: number;
+  /** The end: requests due later do not count. */
+  readonly untilMs: number;
+}
+
+/** What a fault did. */
+export interface FaultOutcome {
+  /** Requests without a right answer that had not ended before the fault. */
+  readonly lost: number;
+  /** Those that had. There should be none. */
+  readonly lostBefore: number;
+  readonly p99BeforeMs: number;
+  /** From the fault to the last request that was lost, or the end of the last slow window. */
+  readonly recoverMs: number;
+  /** False if it was not back to normal at the end of the watch; then it takes longer than `recoverMs`. */
+  readonly hasRecovered: boolean;
+  /** Share (0..1) of clients with a lost request, or one that took more than a second. */
+  readonly clientsNoticing: number;
+  /** Longest time that a client waited for an answer or a failure, from when the request was due. */
+  readonly worstMs: number;
+}
+
+/** Judges one fault. Without requests before the fault no window counts as slow. */
+export function judgeFault(requests: readonly ClientRequest[], { clients, fromMs, faultMs, untilMs }: Watch): FaultOutcome {
+  const ended = requests.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < faultMs);
+  const met = requests.filter(({ dueMs, endMs }) => endMs >= faultMs && dueMs < untilMs);
+  const lost = met.filter(({ isRight }) => !isRight);
+  const p99BeforeMs = p99Of(ended);
+  const windows = Math.floor((untilMs - faultMs) / WINDOW_MS);
+  const slow = slowWindows(met, faultMs, windows, SLOW_RATIO * p99BeforeMs);
+  const lastLostMs = Math.max(0, ...lost.map(({ dueMs }) => dueMs - faultMs));
+  const lastSlowMs = slow.length === 0 ? 0 : ((slow.at(-1) as number) + 1) * WINDOW_MS;
+  const recoverMs = Math.max(lastLostMs, lastSlowMs);
+  const noticing = new Set(met.filter(({ dueMs, endMs, isRight }) => !isRight || endMs - dueMs > NOTICED_MS).map(({ client }) => client));
+  return {
+    lost: lost.length,
+    lostBefore: ended.filter(({ isRight }) => !isRight).length,
+    p99BeforeMs,
+    recoverMs,
+    hasRecovered: recoverMs <= (windows - 1) * WINDOW_MS,
+    clientsNoticing: noticing.size / clients,
+    worstMs: Math.max(0, ...met.map(({ dueMs, endMs }) => endMs - dueMs)),
+  };
+}
+
+/** The windows after the fault whose p99 is above the limit, in order. */
+function slowWindows(met: readonly ClientRequest[], faultMs: number, windows: number, limitMs: number): number[] {
+  const byWindow = Array.from({ length: windows }, (): ClientRequest[] => []);
+  for (const request of met) if (request.dueMs >= faultMs) byWindow[Math.floor((request.dueMs - faultMs) / WINDOW_MS)]?.push(request);
+  return [...byWindow.keys()].filter((index) => p99Of(byWindow[index] ?? []) > limitMs);
+}
+
+/** The p99 of requests with a right answer; NaN if there are none. */
+function p99Of(requests: readonly ClientRequest[]): number {
+  const tookMs = requests.filter(({ isRight }) => isRight).map(({ dueMs, endMs }) => endMs - dueMs);
+  return percentile(Float64Array.from(tookMs).toSorted(), 0.99);
+}
+
+/** The spread of a figure over rounds; all NaN without one. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { median: median(values), least: sorted[0] ?? Number.NaN, most: sorted.at(-1) ?? Number.NaN };
+}
