@@ -1,5 +1,5 @@
-// The little HTTP that simulated hosts speak: they read GETs without a body and answer in plain text. Its clients are the
-// benchmark's own, so that nothing is checked.
+// The little HTTP that simulated hosts and their clients speak: GETs without a body, answers in plain text with a length.
+// Both ends are the benchmark's own, so that nothing is checked.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
@@ -16,6 +16,25 @@ export interface HostRequest {
 /** A response with this text. */
 export function answerOf(body: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** A response as a client reads it. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** Whether the connection stays open. */
+  readonly isKept: boolean;
+}
+
+/** Reads the response that a connection has received so far; undefined while it is incomplete. */
+export function readAnswer(text: string): PlainAnswer | undefined {
+  const headEnd = text.indexOf(CRLF2);
+  if (headEnd < 0) return undefined;
+  const head = text.slice(0, headEnd + 2);
+  const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
+  const body = text.slice(headEnd + CRLF2.length);
+  if (body.length < Number(length)) return undefined;
+  return { status: Number(head.split(' ', 2)[1]), body, isKept: !/\r\nconnection: *close/i.test(head) };
 }
 
 /** Parses consecutive GETs without a body. */

@@ -3,8 +3,7 @@
 // and never sends one again: what a balancer loses is lost.
 
 import { connect, type Socket } from 'node:net';
-
-const CRLF2 = '\r\n\r\n';
+import { readAnswer } from '../virtual-host-http.js';
 
 /** A client gives up on a balancer, and on the request that waits for it, after this time of silence. */
 const SILENCE_MS = 1000;
@@ -65,9 +64,9 @@ export class FaultClient {
 
   #connect(): void {
     this.#drop();
-    this.#silence = setTimeout(() => this.#fail('silent'), SILENCE_MS);
     const socket = connect({ port: this.#ports[this.#at] as number, host: '127.0.0.1', noDelay: true });
     this.#socket = socket;
+    this.#waitForBalancer();
     let hasConnected = false;
     // Events of a connection that was given up come late.
     const ifCurrent =
@@ -97,9 +96,21 @@ export class FaultClient {
     socket.on('close', onGone);
   }
 
-  #send(): void {
+  /** Gives up after a while, but only once what arrived meanwhile was read: this process itself may have been paused. */
+  #waitForBalancer(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#fail('silent'), SILENCE_MS);
+    const [id, socket] = [this.#id, this.#socket];
+    this.#silence = setTimeout(
+      () =>
+        setImmediate(() => {
+          if (this.#id === id && this.#socket === socket) this.#fail('silent');
+        }),
+      SILENCE_MS,
+    );
+  }
+
+  #send(): void {
+    this.#waitForBalancer();
     this.#socket?.write(`GET / HTTP/1.1\r\nHost: bench\r\nX-Request: ${this.#id}\r\n\r\n`);
   }
 
@@ -132,17 +143,13 @@ export class FaultClient {
 
   #take(chunk: string): void {
     this.#text += chunk;
-    const headEnd = this.#text.indexOf(CRLF2);
-    if (headEnd < 0) return;
-    const head = this.#text.slice(0, headEnd + 2);
-    const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
-    const body = this.#text.slice(headEnd + CRLF2.length);
-    if (body.length < Number(length)) return;
+    const answer = readAnswer(this.#text);
+    if (answer === undefined) return;
     this.#text = '';
     clearTimeout(this.#silence);
-    if (/\r\nconnection: *close/i.test(head)) this.#moveOn();
-    const status = head.split(' ', 2)[1] ?? '';
-    if (status !== '200') this.#finish('status', status);
+    const { status, body, isKept } = answer;
+    if (!isKept) this.#moveOn();
+    if (status !== 200) this.#finish('status', String(status));
     else if (new RegExp(`^h\\d+ ${this.#id}\\n$`).test(body)) this.#finish('right', '');
     else this.#finish('wrong', body);
   }

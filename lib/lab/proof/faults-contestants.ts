@@ -4,7 +4,6 @@
 
 import { Agent } from 'node:http';
 import { MeercatError, messageOf } from '../../errors.js';
-import type { BenchContext } from '../context.js';
 import { get, until } from '../health.js';
 import { LabBalancer, untilOneMaster } from '../lab-fleet.js';
 import { PEER_PROGRAMS, startPeerProgram } from '../peer-programs.js';

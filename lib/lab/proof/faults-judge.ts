@@ -7,7 +7,10 @@ import type { Spread } from './figures.js';
 /** Recovery is judged in windows of this length, by when requests were due. */
 export const WINDOW_MS = 250;
 
-/** A window is slow if its p99 is above this many times the p99 before the fault. */
+/**
+ * A window is slow if its p99 is above this many times the p99 before the fault, and that of requests sent past the
+ * balancers is not: if both are, the machine was busy, and it was not the balancer that was slow.
+ */
 const SLOW_RATIO = 2;
 
 /** A client notices a wait that is longer than this. */
@@ -49,34 +52,43 @@ export interface FaultOutcome {
   readonly worstMs: number;
 }
 
-/** Judges one fault. Without requests before the fault no window counts as slow. */
-export function judgeFault(requests: readonly ClientRequest[], { clients, fromMs, faultMs, untilMs }: Watch): FaultOutcome {
-  const ended = requests.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < faultMs);
+/**
+ * Judges one fault. Without requests before the fault no window counts as slow.
+ * @param direct requests that were sent straight to hosts which the fault did not hit
+ */
+export function judgeFault(requests: readonly ClientRequest[], direct: readonly ClientRequest[], watch: Watch): FaultOutcome {
+  const { clients, faultMs, untilMs } = watch;
   const met = requests.filter(({ dueMs, endMs }) => endMs >= faultMs && dueMs < untilMs);
+  const ended = endedBefore(requests, watch);
   const lost = met.filter(({ isRight }) => !isRight);
-  const p99BeforeMs = p99Of(ended);
-  const windows = Math.floor((untilMs - faultMs) / WINDOW_MS);
-  const slow = slowWindows(met, faultMs, windows, SLOW_RATIO * p99BeforeMs);
+  const isBusy = slowWindows(direct, watch);
+  const windows = slowWindows(requests, watch);
+  const lastSlow = windows.findLastIndex((isSlow, index) => isSlow && isBusy[index] !== true);
   const lastLostMs = Math.max(0, ...lost.map(({ dueMs }) => dueMs - faultMs));
-  const lastSlowMs = slow.length === 0 ? 0 : ((slow.at(-1) as number) + 1) * WINDOW_MS;
-  const recoverMs = Math.max(lastLostMs, lastSlowMs);
+  const recoverMs = Math.max(lastLostMs, (lastSlow + 1) * WINDOW_MS);
   const noticing = new Set(met.filter(({ dueMs, endMs, isRight }) => !isRight || endMs - dueMs > NOTICED_MS).map(({ client }) => client));
   return {
     lost: lost.length,
     lostBefore: ended.filter(({ isRight }) => !isRight).length,
-    p99BeforeMs,
+    p99BeforeMs: p99Of(ended),
     recoverMs,
-    hasRecovered: recoverMs <= (windows - 1) * WINDOW_MS,
+    hasRecovered: recoverMs <= (windows.length - 1) * WINDOW_MS,
     clientsNoticing: noticing.size / clients,
     worstMs: Math.max(0, ...met.map(({ dueMs, endMs }) => endMs - dueMs)),
   };
 }
 
-/** The windows after the fault whose p99 is above the limit, in order. */
-function slowWindows(met: readonly ClientRequest[], faultMs: number, windows: number, limitMs: number): number[] {
-  const byWindow = Array.from({ length: windows }, (): ClientRequest[] => []);
-  for (const request of met) if (request.dueMs >= faultMs) byWindow[Math.floor((request.dueMs - faultMs) / WINDOW_MS)]?.push(request);
-  return [...byWindow.keys()].filter((index) => p99Of(byWindow[index] ?? []) > limitMs);
+function endedBefore(requests: readonly ClientRequest[], { fromMs, faultMs }: Watch): ClientRequest[] {
+  return requests.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < faultMs);
+}
+
+/** For each whole window after the fault, whether its p99 is far above that before the fault. */
+function slowWindows(requests: readonly ClientRequest[], watch: Watch): boolean[] {
+  const { faultMs, untilMs } = watch;
+  const limitMs = SLOW_RATIO * p99Of(endedBefore(requests, watch));
+  const byWindow = Array.from({ length: Math.floor((untilMs - faultMs) / WINDOW_MS) }, (): ClientRequest[] => []);
+  for (const request of requests) if (request.dueMs >= faultMs) byWindow[Math.floor((request.dueMs - faultMs) / WINDOW_MS)]?.push(request);
+  return byWindow.map((each) => p99Of(each) > limitMs);
 }
 
 /** The p99 of requests with a right answer; NaN if there are none. */

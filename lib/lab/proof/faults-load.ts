@@ -5,15 +5,23 @@ import { Random } from '../../routing/random.js';
 import { machineMs, pause } from '../health.js';
 import { type Ending, ENDINGS, FaultClient } from './faults-client.js';
 
-/** The order to send requests to these contestants. */
+/** The load of one contestant. */
+export interface ContestantLoad {
+  /** Ports of its balancers. */
+  readonly ports: readonly number[];
+  readonly perSecond: number;
+  readonly clients: number;
+}
+
+/** The order to send requests to contestants. */
 export interface LoadBegin {
   readonly type: 'begin';
   readonly seed: number;
-  readonly perSecond: number;
-  readonly clients: number;
-  /** Ports of the balancers of each contestant. */
-  readonly ports: readonly (readonly number[])[];
+  readonly contestants: readonly ContestantLoad[];
 }
+
+/** What the load does. */
+export type LoadOrder = LoadBegin | { readonly type: 'end' };
 
 /** The requests of one contestant, one entry each. Times are of `machineMs`. */
 export interface LoadedRequests {
@@ -30,8 +38,6 @@ export interface LoadedRequests {
 export interface LoadDone {
   readonly type: 'done';
   readonly contestants: readonly LoadedRequests[];
-  /** Requests that were sent late by this process, at most (ms). */
-  readonly latestMs: number;
 }
 
 /** Longer than a client waits for a balancer; then all its requests have ended. */
@@ -42,15 +48,14 @@ const EXAMPLES = 5;
 /** Runs the role: `begin` starts the load, `end` ends it and is answered with `done`. */
 export async function runFaultLoad(): Promise<() => void> {
   let loads: readonly Load[] = [];
-  process.on('message', (message: LoadBegin | { readonly type: 'end' }) => {
+  process.on('message', (message: LoadOrder) => {
     if (message.type === 'begin') {
-      loads = message.ports.map((ports, index) => new Load(ports, message, message.seed * 101 + index));
+      loads = message.contestants.map((contestant, index) => new Load(contestant, message.seed * 101 + index));
       process.send?.({ type: 'begun' });
     }
     if (message.type === 'end') {
       void Promise.all(loads.map((load) => load.end())).then((contestants) => {
-        const latestMs = Math.max(0, ...loads.map((load) => load.latestMs));
-        process.send?.({ type: 'done', contestants, latestMs } satisfies LoadDone);
+        process.send?.({ type: 'done', contestants } satisfies LoadDone);
       });
     }
   });
@@ -71,9 +76,8 @@ class Load {
   #nextDueMs = machineMs();
   #pending = 0;
   #timer: NodeJS.Timeout | undefined;
-  latestMs = 0;
 
-  constructor(ports: readonly number[], { perSecond, clients }: LoadBegin, seed: number) {
+  constructor({ ports, perSecond, clients }: ContestantLoad, seed: number) {
     this.#random = new Random(seed);
     this.#meanGapMs = 1000 / perSecond;
     this.#clients = Array.from(
@@ -102,7 +106,6 @@ class Load {
     while (this.#nextDueMs <= nowMs) {
       const client = this.#random.below(this.#clients.length);
       const id = this.#dueMs.length;
-      this.latestMs = Math.max(this.latestMs, nowMs - this.#nextDueMs);
       this.#client.push(client);
       this.#dueMs.push(this.#nextDueMs);
       this.#endMs.push(Number.NaN);

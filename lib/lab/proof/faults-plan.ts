@@ -16,7 +16,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
 ];
 
 /** Faults of what only Meercat has. */
-const OF_COORDINATION: readonly FaultKind[] = ['kill the master', 'cut a balancer off Redis', 'kill Redis'];
+const OF_COORDINATION: ReadonlySet<FaultKind> = new Set(['kill the master', 'cut a balancer off Redis', 'kill Redis']);
 
 /** A contestant. */
 export interface Planned {
@@ -31,7 +31,7 @@ export type FaultTurn<T extends Planned> = readonly { readonly contestant: T; re
 export function appliesTo(fault: FaultKind, { program, balancers }: Planned): boolean {
   if (program === 'floor') return false;
   if (fault === 'kill the master' && balancers === 1) return false;
-  return program === 'meercat' || !OF_COORDINATION.includes(fault);
+  return program === 'meercat' || !OF_COORDINATION.has(fault);
 }
 
 /** The turns of a round; turns in which nobody takes part are left out. */
