@@ -60,12 +60,6 @@ export async function startSharedParts(
   };
 }
 
-/** Kills a balancer and starts it again at once, as a service manager does. */
-export async function killBalancer(balancer: FaultBalancer): Promise<void> {
-  balancer.signal('SIGKILL');
-  await balancer.startAgain();
-}
-
 /** Freezes a balancer for a while. It is thawed too if the benchmark is stopped meanwhile. */
 export async function freezeBalancer(balancer: FaultBalancer, { shutdown }: Pick<BenchContext, 'shutdown'>): Promise<void> {
   shutdown.add(() => balancer.signal('SIGCONT'));

@@ -39,6 +39,11 @@ export class FaultClient {
     this.#onEnding = onEnding;
   }
 
+  /** Opens its connection, so that the first request need not wait for it. */
+  open(): void {
+    if (this.#socket === undefined) this.#connect();
+  }
+
   /** Sends a request as soon as those before it have ended. */
   ask(id: number): void {
     this.#waiting.push(id);
@@ -59,7 +64,7 @@ export class FaultClient {
     this.#id = id;
     this.#refusals = 0;
     if (this.#isOpen) this.#send();
-    else this.#connect();
+    else if (this.#socket === undefined) this.#connect();
   }
 
   #connect(): void {

@@ -22,10 +22,10 @@ export interface FaultBalancer {
   readonly port: number;
   /** Its link to Redis; undefined for programs without. */
   readonly link: TcpLink | undefined;
-  /** Sends a signal to all its processes. */
-  signal(signal: NodeJS.Signals): void;
-  /** Starts it again at once after it was killed; resolves when it serves. */
-  startAgain(): Promise<void>;
+  /** Freezes all its processes, or lets them go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Kills all its processes (SIGKILL) and starts it again as soon as they are gone; resolves when it serves. */
+  killAndStart(): Promise<void>;
   /** Restarts it as its users do; resolves when it serves again. */
   renew(): Promise<void>;
 }
@@ -66,7 +66,8 @@ export async function startMeercatFleet(
   );
   const hosts = hostPorts.length;
   const members = fleet.map((balancer, index): FaultBalancer => {
-    const startAgain = async (): Promise<void> => {
+    const restartBy = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+      balancer.process.kill(signal);
       await balancer.process.exited;
       balancer.restart();
       await untilRight(balancer.port);
@@ -75,11 +76,8 @@ export async function startMeercatFleet(
       port: balancer.port,
       link: links[index],
       signal: (signal) => balancer.process.kill(signal),
-      startAgain,
-      renew: async () => {
-        balancer.process.kill('SIGTERM');
-        await startAgain();
-      },
+      killAndStart: () => restartBy('SIGKILL'),
+      renew: () => restartBy('SIGTERM'),
     };
   });
   return {
@@ -114,16 +112,18 @@ export async function startPeerFleet(
   const members = await Promise.all(
     Array.from({ length: balancers }, async (): Promise<FaultBalancer> => {
       let started = await startPeerProgram(builder, path, hostPorts, options, wishes);
-      const processes = (): number[] => [...cpuTimesByProcess(started.pid).keys()];
+      /** The master first: it must not start another worker in place of one that was hit before it. */
+      const processes = (): number[] => [started.pid, ...[...cpuTimesByProcess(started.pid).keys()].filter((pid) => pid !== started.pid)];
+      const signalAll = (signal: NodeJS.Signals): number[] => processes().filter((pid) => sendSignal(pid, signal));
       return {
         port: started.port,
         link: undefined,
-        signal(signal) {
-          // The worker first: its master would start another one.
-          for (const pid of processes().toReversed()) sendSignal(pid, signal);
-        },
-        async startAgain() {
+        signal: signalAll,
+        async killAndStart() {
+          const killed = signalAll('SIGKILL');
           await started.exited;
+          // A worker that still listens would answer in place of the new one.
+          await until(`${program} to be gone`, START_TIMEOUT_MS, 1, () => !killed.some(isRunning));
           started = await started.again();
           await untilRight(started.port);
         },
@@ -165,11 +165,16 @@ async function untilRight(port: number): Promise<void> {
   );
 }
 
-/** A process that has just ended is no error. */
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
+/** Returns false if the process has ended. */
+function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, signal);
+    return process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
   }
+}
+
+function isRunning(pid: number): boolean {
+  return sendSignal(pid, 0);
 }

@@ -1,6 +1,6 @@
 // A host of the fault rounds: a process of its own that can be killed and started again on its port. Each request takes a
-// random time, so that a late answer of the host is not mistaken for an effect of a fault. It reports its load to each
-// fleet, as an agent beside it would.
+// random time within bounds, so that an answer that takes longer is late. It reports its load to each fleet, as an agent
+// beside it would.
 
 import { parseRedisAddress } from '../../redis/address.js';
 import { openCommands } from '../../redis/connect.js';
@@ -9,12 +9,12 @@ import { encodeReport } from '../../redis/report-message.js';
 import { SharedProcessor } from '../shared-processor.js';
 import { answerOf, type HostRequest, listen, portOf, readRequests } from '../virtual-host-http.js';
 
-/** Simulated cores, enough for all contestants at once. */
-const CORES = 16;
+/** Simulated cores: enough for all contestants at once, so that no request waits for another one. */
+const CORES = 32;
 
-/** The work of a request: at least this, plus an exponentially distributed part with this mean. */
-const LEAST_WORK_MS = 2;
-const MEAN_FURTHER_WORK_MS = 8;
+/** The work of a request is uniformly distributed between these. */
+const LEAST_WORK_MS = 5;
+const MOST_WORK_MS = 25;
 
 /** The agents' default interval. */
 const REPORT_MS = 1000;
@@ -39,7 +39,7 @@ export async function runFaultHost([name = '', port = '0', redis = '', ...namesp
     (socket) =>
       readRequests(socket, (asked) => {
         answerDone();
-        processor.add(LEAST_WORK_MS - MEAN_FURTHER_WORK_MS * Math.log(1 - Math.random()), asked);
+        processor.add(LEAST_WORK_MS + (MOST_WORK_MS - LEAST_WORK_MS) * Math.random(), asked);
         answerDone();
       }),
     Number(port),

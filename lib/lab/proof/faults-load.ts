@@ -43,6 +43,9 @@ export interface LoadDone {
 /** Longer than a client waits for a balancer; then all its requests have ended. */
 const GRACE_MS = 5000;
 
+/** All clients connect before the first request is due. */
+const CONNECT_MS = 100;
+
 const EXAMPLES = 5;
 
 /** Runs the role: `begin` starts the load, `end` ends it and is answered with `done`. */
@@ -73,7 +76,7 @@ class Load {
   readonly #endMs: number[] = [];
   readonly #ending: number[] = [];
   readonly #wrong: string[] = [];
-  #nextDueMs = machineMs();
+  #nextDueMs = machineMs() + CONNECT_MS;
   #pending = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -84,6 +87,7 @@ class Load {
       { length: clients },
       (_, index) => new FaultClient(ports, index, (id, ending, body) => this.#onEnding(id, ending, body)),
     );
+    for (const client of this.#clients) client.open();
     this.#step();
   }
 

@@ -5,7 +5,7 @@ import { MeercatError } from '../../errors.js';
 import type { BenchContext } from '../context.js';
 import { machineMs, pause } from '../health.js';
 import type { LabChild } from '../processes.js';
-import { cutOffRedis, freezeBalancer, killBalancer, rollingRestart, type SharedParts, victimOf } from './faults-actions.js';
+import { cutOffRedis, freezeBalancer, rollingRestart, type SharedParts, victimOf } from './faults-actions.js';
 import { ENDINGS } from './faults-client.js';
 import type { FaultBalancer, FaultContestant } from './faults-contestants.js';
 import { type ClientRequest, type FaultOutcome, judgeFault } from './faults-judge.js';
@@ -21,8 +21,8 @@ const DIRECT = { perSecond: 200, clients: 16 } as const;
 /** Before the first turn all contestants serve for this long, so that hot code is compiled and answers are checked. */
 const REHEARSAL_MS = 2000;
 
-/** In this time of a turn connections open; the p99 before the fault is taken from the time after it. */
-const WARM_UP_MS = 300;
+/** In this time of a turn connections open, to hosts too; the p99 before the fault is taken from the time after it. */
+const WARM_UP_MS = 500;
 const BEFORE_MS = 750;
 /** How long clients are watched after all that was hit is back. */
 const AFTER_MS = 1000;
@@ -110,7 +110,7 @@ export async function runTurn(stage: Stage, turn: FaultTurn<FaultContestant>, ro
       switch (fault) {
         case 'kill a balancer':
         case 'kill the master':
-          return killBalancer(victim);
+          return victim.killAndStart();
         case 'freeze a balancer':
           return freezeBalancer(victim, context);
         case 'cut a balancer off Redis':
