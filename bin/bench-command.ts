@@ -12,9 +12,12 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn, ablation',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, ablation',
     )
-    .argument('<name>', 'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, churn or ablation')
+    .argument(
+      '<name>',
+      'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn or ablation',
+    )
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
       new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
@@ -66,10 +69,25 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--only <name,name>', 'which contestants or programs, or which constants or files of them').argParser((text) =>
+      new Option('--fleets <n,n>', 'how many balancers the fleets have that are compared with one').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--fleets', part, 1, 16)),
+      ),
+    )
+    .addOption(
+      new Option('--peer-fleets <n,n>', 'how many independent balancers of the other programs there are').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--peer-fleets', part, 1, 16)),
+      ),
+    )
+    .addOption(new Option('--cpu <cores>', 'CPU of a single balancer, and of a whole fleet').argParser(parseCores))
+    .addOption(
+      new Option('--seed <n>', 'another seed draws other requests').argParser((text) => parseInteger('--seed', text, 0, 2_147_483_647)),
+    )
+    .addOption(
+      new Option('--only <name,name>', 'which contestants, programs or parts, or which constants or files of them').argParser((text) =>
         eachOnce(text, (part) => part.trim()),
       ),
     )
+    .addOption(new Option('--html <file>', 'also write a page with plots'))
     .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
     .addHelpText(
       'after',
@@ -111,6 +129,12 @@ Benchmarks, what they take, and their goals:
                                                      goals: p99 and p99.9 of adaptive below all others',
                                                      p50 and p90 <= 1.3 of the best; < 3 % of a core for
                                                      a balancer's fleet and hosts threads
+  fleet       whether a fleet beats a single balancer: Meercat alone and in fleets, HAProxy and nginx alone
+              and side by side, with as much CPU together and with as much each; highest load, latency,
+              errors, CPU, and what faults cost; about 10 minutes; also called proof
+              --rounds 2 --seconds 1.2 --fleets 2,4,8 --peer-fleets 4 --cpu 0.4 --seed 20261130
+              --only meercat,haproxy,nginx,loads,faults,simulation --html fleet.html
+                                                     goal: simulation and processes agree within 15 %
   churn       what a balancer still holds after requests with every kind of bad end mixed in
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
@@ -139,6 +163,13 @@ function parseSeconds(text: string): number {
   if (!(seconds >= 0.01 && seconds <= 3600))
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--seconds: a number from 0.01 to 3600, not ${JSON.stringify(text)}`);
   return seconds;
+}
+
+function parseCores(text: string): number {
+  const cores = readDecimal(text);
+  if (!(cores >= 0.01 && cores <= 64))
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--cpu: cores, from 0.01 to 64, not ${JSON.stringify(text)}`);
+  return cores;
 }
 
 /** Reads values between commas; one that is given twice is measured once. */

@@ -28,6 +28,10 @@ export interface TurnDone {
   readonly kind: Uint8Array;
   /** Number of requests not answered in time. */
   readonly unfinished: number;
+  /** How many more requests waited for an answer at the end of the measured period than at its beginning. */
+  readonly grown: number;
+  /** Number of all requests, with those of the warm-up. */
+  readonly sent: number;
   /** Failures of all requests sent, by kind, with their counts. */
   readonly failed: Readonly<Record<string, number>>;
   /** Examples of wrong responses. */
@@ -51,7 +55,7 @@ async function runTurn({ ports, seed, perSecond, warmUpMs, measuredMs, graceMs }
   const load = new OpenLoad(ports, arrivals);
   await load.send();
   await load.untilAnswered(graceMs);
-  return { type: 'done', ...load.end(warmUpMs) };
+  return { type: 'done', ...load.end(warmUpMs, lengthMs) };
 }
 
 class OpenLoad {
@@ -101,7 +105,7 @@ class OpenLoad {
   }
 
   /** Closes all connections; returns the result. */
-  end(warmUpMs: number): Omit<TurnDone, 'type'> {
+  end(warmUpMs: number, lengthMs: number): Omit<TurnDone, 'type'> {
     const nowMs = this.#nowMs();
     for (const pool of this.#pools) pool.close();
     const { atMs, kind } = this.#arrivals;
@@ -116,10 +120,23 @@ class OpenLoad {
       }),
       kind: Uint8Array.from(measured, (index) => kind[index] as number),
       unfinished,
+      grown: this.#waitingAt(lengthMs) - this.#waitingAt(warmUpMs),
+      sent: this.#sent,
       failed: this.#failed,
       wrong: this.#wrong,
       lateMs: percentile(this.#lateMs.toSorted(), 0.99),
     };
+  }
+
+  /** Number of requests that were due before this time and not answered by then. */
+  #waitingAt(timeMs: number): number {
+    let waiting = 0;
+    this.#arrivals.atMs.forEach((dueMs, index) => {
+      const answeredAtMs = this.#answeredAtMs[index] as number;
+      // NaN is never answered; what failed waits no longer.
+      if (dueMs < timeMs && answeredAtMs !== Number.POSITIVE_INFINITY && !(answeredAtMs <= timeMs)) waiting++;
+    });
+    return waiting;
   }
 
   #nowMs(): number {

@@ -20,6 +20,7 @@ import { runPick } from './pick.js';
 import { runPolicies } from './policies.js';
 import { runProfile } from './profile.js';
 import { watchOthers } from './machine-cpu.js';
+import { runProof } from './proof/proof.js';
 import { type BenchReport, formatReport } from './report.js';
 import { runScaling } from './scaling.js';
 
@@ -49,9 +50,16 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   idle: { flags: ['connections', 'seconds'], maxConnections: 25_000, run: runIdle },
   processes: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runScaling },
   policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow', 'only'], run: runPolicies },
+  fleet: {
+    flags: ['rounds', 'seconds', 'fleets', 'peerFleets', 'cpu', 'seed', 'only', 'html'],
+    run: runProof,
+  },
   churn: { flags: ['requests', 'connections'], run: runChurn },
   ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };
+
+/** Other names of benchmarks. */
+const ALIASES: Readonly<Record<string, string>> = { proof: 'fleet' };
 
 /** A benchmark run, as requested on the command line. */
 export interface BenchRequest {
@@ -63,7 +71,8 @@ export interface BenchRequest {
 }
 
 /** Runs a benchmark and prints its figures; returns the exit code: 0, or 1 if responses were wrong. Rejects with MEERCAT_BAD_CONFIG. */
-export async function runBench({ name, flags, json, entry }: BenchRequest): Promise<number> {
+export async function runBench({ name: wanted, flags, json, entry }: BenchRequest): Promise<number> {
+  const name = Object.hasOwn(ALIASES, wanted) ? (ALIASES[wanted] as string) : wanted;
   const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (bench === undefined)
     throw new MeercatError('MEERCAT_BAD_CONFIG', `bench: one of ${Object.keys(BENCHES).join(', ')}, not ${JSON.stringify(name)}`);
@@ -71,7 +80,7 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
     if (flags[flag] !== undefined && !bench.flags.includes(flag)) {
       throw new MeercatError(
         'MEERCAT_BAD_CONFIG',
-        `--${flag}: bench ${name} does not take it; it takes ${bench.flags.map((each) => `--${each}`).join(', ')}`,
+        `${flagOf(flag)}: bench ${name} does not take it; it takes ${bench.flags.map(flagOf).join(', ')}`,
       );
     }
   }
@@ -129,6 +138,11 @@ export async function runBench({ name, flags, json, entry }: BenchRequest): Prom
     await shutdown.run();
     stopSoon.forget();
   }
+}
+
+/** A flag as it is typed: `--peer-fleets`. */
+function flagOf(name: keyof BenchFlags): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** Handles Ctrl-C: stops everything and exits with the code that a shell expects; a second one exits at once. */

@@ -135,8 +135,8 @@ async function readWeights(fleet: readonly StartedProgram[]): Promise<number[]> 
   return checks.flatMap((each) => each?.weights ?? []);
 }
 
-/** Checks that each of its ports answers a request of each class. */
-async function checkContestant({ name, ports }: Contestant): Promise<void> {
+/** Checks that each of its ports answers a request of each class rightly; rejects after 20 s. */
+export async function checkContestant({ name, ports }: Pick<Contestant, 'name' | 'ports'>): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   try {
     for (const port of ports) {

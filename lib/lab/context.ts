@@ -24,8 +24,16 @@ export interface BenchFlags {
   readonly seeds?: readonly number[];
   /** Numbers of balancers that `ablation` simulates, each in turn. */
   readonly balancers?: readonly number[];
-  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs. */
+  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs; programs and parts of `fleet`. */
   readonly only?: readonly string[];
+  /** Numbers of balancers of Meercat's fleets in `fleet`, and of the other programs. */
+  readonly fleets?: readonly number[];
+  readonly peerFleets?: readonly number[];
+  /** CPU of all balancers together in `fleet`, in cores. */
+  readonly cpu?: number;
+  readonly seed?: number;
+  /** File for the HTML page of `fleet`. */
+  readonly html?: string;
   /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;
   /** Workloads that `forward` measures, in this order. */

@@ -1,15 +1,15 @@
 // The cost of a fleet's control plane: CPU of the threads that handle no requests, and the messages on each channel, with
 // few and with many hosts, under a steady load.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { parseRedisAddress } from '../redis/address.js';
-import { type Commands, openSubscription } from '../redis/connect.js';
-import { buildKeys } from '../redis/keys.js';
+import type { Commands } from '../redis/connect.js';
 import { FLEET_SIZE } from './contestants.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
-import { LabBalancer } from './lab-fleet.js';
+import type { LabBalancer } from './lab-fleet.js';
+import { type ChannelName, countMessages } from './message-counts.js';
+import { type BalancerCpuSeconds, MeteredBalancer } from './metered-balancer.js';
 import { type LabChild, startRole } from './processes.js';
+import { redisCpuSeconds } from './redis-usage.js';
 
 /** Requests per second to the whole fleet during the measurement. */
 export const CONTROL_RPS = 500;
@@ -33,9 +33,6 @@ export interface ControlFigures {
   readonly channels: Readonly<Record<ChannelName, { readonly perSecond: number; readonly bytesPerSecond: number }>>;
   readonly failed: number;
 }
-
-/** The measured channels. */
-export type ChannelName = 'reports' | 'load' | 'stats';
 
 /** CPU of one balancer, in percent of a core. */
 export interface BalancerCpu {
@@ -61,7 +58,9 @@ export async function measureControlPlane(
   const namespace = `control-${hosts}`;
   const { child: simulated } = await startRole('virtual-hosts', [String(hosts), redisUrl, namespace], { core: null, shutdown });
   const balancers = await Promise.all(
-    Array.from({ length: FLEET_SIZE }, (_, index) => Metered.start(`b${index + 1}`, entry, redisUrl, namespace, shutdown)),
+    Array.from({ length: FLEET_SIZE }, (_, index) =>
+      MeteredBalancer.start(entry, `b${index + 1}`, redisUrl, { core: null, shutdown }, ['--namespace', namespace]),
+    ),
   );
   await Promise.all(balancers.map(({ balancer }) => balancer.untilServing(hosts, START_TIMEOUT_MS)));
   await until('one of them is master', START_TIMEOUT_MS, 50, async () => {
@@ -106,7 +105,7 @@ export async function measureControlPlane(
   const figures: ControlFigures = {
     hosts,
     balancers: balancers.map(({ balancer: { name } }, index) => {
-      const [from, to] = [before.cpu[index] as CpuReading, after.cpu[index] as CpuReading];
+      const [from, to] = [before.cpu[index] as BalancerCpuSeconds, after.cpu[index] as BalancerCpuSeconds];
       return {
         name,
         role: roles[index] ?? 'unknown',
@@ -140,85 +139,4 @@ async function roleOf(balancer: LabBalancer): Promise<string> {
   let page = await balancer.health();
   await until(`${balancer.name} says its role`, START_TIMEOUT_MS, 50, async () => (page ??= await balancer.health()) !== null);
   return page?.role ?? 'unknown';
-}
-
-interface CpuReading {
-  readonly fleet: number;
-  readonly hosts: number;
-  readonly traffic: number;
-  readonly helpers: number;
-}
-
-/** A balancer with the thread ids of its threads. */
-class Metered {
-  readonly balancer: LabBalancer;
-  readonly #stderr: () => string;
-
-  private constructor(balancer: LabBalancer, stderr: () => string) {
-    this.balancer = balancer;
-    this.#stderr = stderr;
-  }
-
-  static async start(
-    name: string,
-    entry: string,
-    redisUrl: string,
-    namespace: string,
-    shutdown: BenchContext['shutdown'],
-  ): Promise<Metered> {
-    let stderr = '';
-    const onStderr = (text: string): void => {
-      stderr += text;
-    };
-    const options = { core: null, shutdown, onStderr, nodeFlags: ['--import', new URL('./thread-names.js', import.meta.url).href] };
-    return new Metered(await LabBalancer.start(entry, name, redisUrl, [], options, ['--namespace', namespace]), () => stderr);
-  }
-
-  /** Reads the CPU time so far, in seconds. */
-  read(): CpuReading {
-    const { pid } = this.balancer.process;
-    const threads = threadSecondsOf(pid);
-    const of = (thread: string | undefined): number => threads.get(thread ?? '') ?? Number.NaN;
-    const [fleet, hosts, traffic] = [of(this.#threadOf('fleet')), of(this.#threadOf('hosts')), of(String(pid))];
-    return { fleet, hosts, traffic, helpers: [...threads.values()].reduce((sum, each) => sum + each, 0) - fleet - hosts - traffic };
-  }
-
-  /** The latest thread id: a restarted thread announces itself again. */
-  #threadOf(name: string): string | undefined {
-    return [...this.#stderr().matchAll(new RegExp(`^thread ${name} (\\d+)$`, 'gm'))].at(-1)?.[1];
-  }
-}
-
-/** CPU seconds of each live thread of a process, by thread id; see schedstat in the kernel documentation. */
-function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
-  const seconds = new Map<string, number>();
-  try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      seconds.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9);
-    }
-  } catch {
-    // The thread is ending, or the system has no schedstat: missing entries are unknown.
-  }
-  return seconds;
-}
-
-type Counts = Readonly<Record<ChannelName, { messages: number; bytes: number }>>;
-
-function countMessages(redisUrl: string, namespace: string): { read(): Counts; close(): void } {
-  const keys = buildKeys(namespace);
-  const counts = { reports: { messages: 0, bytes: 0 }, load: { messages: 0, bytes: 0 }, stats: { messages: 0, bytes: 0 } };
-  const of: Readonly<Record<string, ChannelName>> = { [keys.reports]: 'reports', [keys.load]: 'load', [keys.stats]: 'stats' };
-  const subscription = openSubscription(parseRedisAddress(redisUrl), Object.keys(of), (channel, text) => {
-    const count = counts[of[channel] as ChannelName];
-    count.messages++;
-    count.bytes += text.length;
-  });
-  return { read: () => structuredClone(counts), close: () => subscription.close() };
-}
-
-/** CPU time reported by Redis; NaN if unavailable. */
-async function redisCpuSeconds(client: Commands): Promise<number> {
-  const text = await client.info('cpu').catch(() => '');
-  const of = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-  return of('used_cpu_user') + of('used_cpu_sys');
 }

@@ -5,12 +5,11 @@
 import { MeercatError } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, openCommands, untilReady } from '../redis/connect.js';
-import type { TurnDone } from './arrivals.js';
 import { type Contestant, startContestants } from './contestants.js';
 import type { BenchContext } from './context.js';
 import { measureControlPlane } from './control-plane.js';
-import { pause } from './health.js';
 import { startHostAgents } from './host-agents.js';
+import { runHostsTurn } from './hosts-turn.js';
 import { startLabRedis } from './lab-fleet.js';
 import { machineCpu } from './machine-cpu.js';
 import { type PoliciesPlan, planPolicies } from './policies-plan.js';
@@ -20,7 +19,6 @@ import { type LabChild, startRole } from './processes.js';
 import type { BenchReport } from './report.js';
 import { rateFor } from './scenario.js';
 import { distributionOf, percentile } from './statistics.js';
-import type { HostsSeen } from './virtual-hosts.js';
 
 const HOSTS = 8;
 const DEFAULT_PERCENT = [70, 90];
@@ -135,24 +133,17 @@ async function runTurn(
 ): Promise<{ readonly sample: PolicySample; readonly faults: readonly string[] }> {
   await prepare();
   const measuredMs = seconds * 1000;
-  const warmUpMs = Math.min(WARM_UP_MS * slow, measuredMs);
-  const times = { seed, warmUpMs, measuredMs };
-  const begun = hosts.next('begun', START_TIMEOUT_MS);
-  const seen = hosts.next('seen', warmUpMs + measuredMs + START_TIMEOUT_MS);
-  const done = load.next('done', warmUpMs + measuredMs + GRACE_MS * slow + START_TIMEOUT_MS);
-  hosts.send({ type: 'begin', slow, ...times });
-  await begun;
-  load.send({ type: 'turn', ports, perSecond: rateFor(percent / 100, HOSTS, slow), graceMs: GRACE_MS * slow, ...times });
-  await pause(warmUpMs);
+  const times = { seed, slow, warmUpMs: Math.min(WARM_UP_MS * slow, measuredMs), measuredMs, graceMs: GRACE_MS * slow };
   const fleetCpu = (): number => [...new Set(pids)].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
-  const [fleetBefore, machineBefore] = [fleetCpu(), machineCpu()];
-  const { hosts: hostsSeen, tookMs, lateMs: hostsLateMs } = (await seen) as unknown as HostsSeen;
-  const [fleetAfter, machineAfter] = [fleetCpu(), machineCpu()];
-  const weights = await readWeights();
-  const turn = (await done) as unknown as TurnDone;
-  const ended = hosts.next('ended', START_TIMEOUT_MS);
-  hosts.send({ type: 'end' });
-  await ended;
+  const {
+    turn,
+    hosts: { hosts: hostsSeen, tookMs, lateMs: hostsLateMs },
+    before,
+    after,
+  } = await runHostsTurn(hosts, load, { ports, perSecond: rateFor(percent / 100, HOSTS, slow), ...times }, async (at) => {
+    const used = { fleet: fleetCpu(), machine: machineCpu() };
+    return { ...used, weights: at === 'end' ? await readWeights() : null };
+  });
   const sorted = turn.latencyMs.toSorted();
   const busy = hostsSeen.map((host) => host.busy);
   const meanOf = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, each) => sum + each, 0) / values.length;
@@ -166,10 +157,10 @@ async function runTurn(
       unfinished: turn.unfinished,
       spread: Math.max(...busy) / meanOf(busy),
       busy: meanOf(busy),
-      fleetCores: (fleetAfter - fleetBefore) / seconds,
-      machineBusy: (machineAfter.busyMs - machineBefore.busyMs) / (machineAfter.allMs - machineBefore.allMs),
+      fleetCores: (after.fleet - before.fleet) / seconds,
+      machineBusy: (after.machine.busyMs - before.machine.busyMs) / (after.machine.allMs - before.machine.allMs),
       lateMs: Math.max(turn.lateMs, hostsLateMs),
-      weights,
+      weights: after.weights,
     },
     faults: [...turn.wrong, ...(turn.latencyMs.length === 0 ? ['no request was answered'] : [])],
   };

@@ -72,6 +72,24 @@ export function threadsNamed(pid: number, name: string): number[] {
   }
 }
 
+/** CPU seconds of each live thread of a process, by thread id, to the nanosecond: schedstat in the kernel documentation. */
+export function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
+  const seconds = new Map<string, number>();
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      seconds.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e9);
+    }
+  } catch {
+    // The thread is ending, or the system has no schedstat: missing entries are unknown.
+  }
+  return seconds;
+}
+
+/** When a process started, in ticks since boot: tells it from a later one with the same id. NaN if it is gone or there is no /proc. */
+export function startTicksOf(pid: number): number {
+  return Number(statFields(`/proc/${pid}/stat`)?.[19] ?? Number.NaN);
+}
+
 function timesOf(fields: readonly string[]): CpuTimes {
   return { userSeconds: Number(fields[11]) / TICKS_PER_SECOND, systemSeconds: Number(fields[12]) / TICKS_PER_SECOND };
 }

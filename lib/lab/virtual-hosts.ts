@@ -49,14 +49,20 @@ export interface HostsSeen {
 type Reading = ProcessorMeter & { readonly atMs: number; readonly answered: number };
 
 /**
- * Runs the role `virtual-hosts COUNT [REDIS_URL NAMESPACE]`: with a Redis the hosts report there, without one their agents
- * do. Sends its ports; handles `begin` and `end`.
+ * Runs the role `virtual-hosts COUNT [REDIS_URL,REDIS_URL NAMESPACE]`: the hosts report to each Redis; without one their
+ * agents do. Sends its ports; handles `begin` and `end`.
  */
-export async function runVirtualHosts([count = '1', redis, namespace = '']: readonly string[]): Promise<() => void> {
-  const client = redis === undefined ? undefined : openCommands(parseRedisAddress(redis));
+export async function runVirtualHosts([count = '1', redisUrls = '', namespace = '']: readonly string[]): Promise<() => void> {
+  const urls = redisUrls.split(',').filter((url) => url !== '');
+  const clients = urls.map((url) => openCommands(parseRedisAddress(url)));
   const { reports } = buildKeys(namespace);
-  const publish = client && ((text: string): void => void client.publish(reports, text).catch(() => undefined));
-  const hosts = Array.from({ length: Number(count) }, (_, index) => new VirtualHost(index, Number(count), publish));
+  const publish = (text: string): void => {
+    for (const client of clients) client.publish(reports, text).catch(() => undefined);
+  };
+  const hosts = Array.from(
+    { length: Number(count) },
+    (_, index) => new VirtualHost(index, Number(count), urls.length === 0 ? undefined : publish),
+  );
   for (const host of hosts) await host.listen();
   const omniscient = new Omniscient(hosts);
   const all = await listen((socket) => readRequests(socket, (asked) => omniscient.pick().take(asked)));
@@ -90,7 +96,7 @@ export async function runVirtualHosts([count = '1', redis, namespace = '']: read
   return () => {
     for (const host of hosts) host.close();
     all.close();
-    client?.disconnect();
+    for (const client of clients) client.disconnect();
   };
 }
 

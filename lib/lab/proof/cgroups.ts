@@ -1,0 +1,159 @@
+// Groups of processes whose CPU the kernel limits: control groups of version 2 (cpu.max) or 1 (cpu.cfs_quota_us); see
+// cgroup-v2 and sched-bwc in the kernel's documentation. Each run has one folder of groups, named after its process, and
+// removes it at its end; what a run that was killed left behind, the next one removes. No process is ever killed for it.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pause } from '../health.js';
+import { startTicksOf } from '../process-cpu.js';
+
+/** The two versions. */
+export type CgroupVersion = 1 | 2;
+
+/** The kernel hands out CPU in periods: a short one delays less, and a quota may not be below 1 ms. */
+const PERIOD_MICROS = 20_000;
+const LEAST_QUOTA_MICROS = 1000;
+
+/** The least share of a core that can be given. */
+export const LEAST_CORES = LEAST_QUOTA_MICROS / PERIOD_MICROS;
+
+const PREFIX = 'meercat-bench-';
+const REMOVE_TIMEOUT_MS = 3000;
+
+/** The groups of a run. */
+export class Cgroups {
+  readonly version: CgroupVersion;
+  readonly #folder: string;
+
+  private constructor(version: CgroupVersion, folder: string) {
+    this.version = version;
+    this.#folder = folder;
+  }
+
+  /** Makes the folder of this run in the first of these places where it can be; undefined if there is none. */
+  static openIn(version: CgroupVersion, places: readonly string[]): Cgroups | undefined {
+    for (const place of places) {
+      removeLeftovers(place);
+      const folder = join(place, `${PREFIX}${process.pid}-${startTicksOf(process.pid)}`);
+      try {
+        mkdirSync(folder);
+      } catch {
+        continue;
+      }
+      const groups = new Cgroups(version, folder);
+      // In version 2 a group has the files of those controllers that its parent hands down.
+      if (version === 1 ? existsSync(join(folder, 'cpu.cfs_quota_us')) : (isHandedDown(folder) || handDown(place)) && handDown(folder))
+        return groups;
+      groups.#removeNow();
+    }
+    return undefined;
+  }
+
+  /** Makes a group for these processes and their threads. Throws what the kernel answers. */
+  add(name: string, pids: readonly number[]): Cgroup {
+    const group = join(this.#folder, name);
+    mkdirSync(group, { recursive: true });
+    for (const pid of pids) tell(join(group, 'cgroup.procs'), String(pid));
+    return new Cgroup(this.version, group);
+  }
+
+  /** Removes all groups once their processes are gone; gives up after 3 s, and the next run tries again. */
+  async remove(): Promise<void> {
+    const deadlineMs = performance.now() + REMOVE_TIMEOUT_MS;
+    while (!this.#removeNow() && performance.now() < deadlineMs) await pause(20);
+  }
+
+  #removeNow(): boolean {
+    return removeFolder(this.#folder);
+  }
+}
+
+/** One group. */
+export class Cgroup {
+  readonly #version: CgroupVersion;
+  readonly #folder: string;
+
+  constructor(version: CgroupVersion, folder: string) {
+    this.#version = version;
+    this.#folder = folder;
+  }
+
+  /** Limits its processes together to this many cores; null for no limit. Throws what the kernel answers. */
+  limit(cores: number | null): void {
+    const quota = cores === null ? null : Math.max(LEAST_QUOTA_MICROS, Math.round(cores * PERIOD_MICROS));
+    if (this.#version === 2) {
+      tell(join(this.#folder, 'cpu.max'), `${quota ?? 'max'} ${PERIOD_MICROS}`);
+      return;
+    }
+    tell(join(this.#folder, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
+    tell(join(this.#folder, 'cpu.cfs_quota_us'), String(quota ?? -1));
+  }
+
+  /** How many periods ended with its processes waiting for the next one, as the kernel counts them. */
+  throttledPeriods(): number {
+    return Number(/^nr_throttled (\d+)$/m.exec(readFileSync(join(this.#folder, 'cpu.stat'), 'utf8'))?.[1] ?? 0);
+  }
+}
+
+/** Where groups of this version could be: this process's own group and those above it; empty if the kernel has no such groups. */
+export function groupPlaces(version: CgroupVersion, mounts: string, ownGroups: string): string[] {
+  const mount = mounts
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find(([, , type, options = '']) =>
+      version === 2 ? type === 'cgroup2' : type === 'cgroup' && options.split(',').includes('cpu'),
+    )?.[1];
+  if (mount === undefined) return [];
+  const own = ownGroups
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([number, controllers = '']) => (version === 2 ? number === '0' && controllers === '' : controllers.split(',').includes('cpu')));
+  const places: string[] = [];
+  // A path begins with a slash, and may itself contain colons.
+  for (let at = own?.slice(2).join(':') ?? '/'; ; at = dirname(at)) {
+    // In a container the path can be one of outside.
+    if (existsSync(join(mount, at))) places.push(join(mount, at));
+    if (at === '/' || at === '.') return places;
+  }
+}
+
+/** Writes to a file of the kernel; never makes one. */
+function tell(file: string, text: string): void {
+  writeFileSync(file, text, { flag: 'r+' });
+}
+
+function isHandedDown(folder: string): boolean {
+  return existsSync(join(folder, 'cpu.max'));
+}
+
+function handDown(place: string): boolean {
+  try {
+    tell(join(place, 'cgroup.subtree_control'), '+cpu');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes the folders of runs whose process is gone. */
+function removeLeftovers(place: string): void {
+  try {
+    for (const name of readdirSync(place)) {
+      const [, pid, ticks] = new RegExp(`^${PREFIX}(\\d+)-(\\d+)$`).exec(name) ?? [];
+      if (pid !== undefined && startTicksOf(Number(pid)) !== Number(ticks)) removeFolder(join(place, name));
+    }
+  } catch {
+    // It may not be read; then nothing of ours is there.
+  }
+}
+
+/** Removes a folder with its groups, if no process is left in them. */
+function removeFolder(folder: string): boolean {
+  try {
+    for (const each of readdirSync(folder, { withFileTypes: true })) if (each.isDirectory()) rmdirSync(join(folder, each.name));
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return !existsSync(folder);
+  }
+}

@@ -1,0 +1,73 @@
+// The search for the highest load that is served within the SLO: by halves on a ladder of loads, whose rungs are equal
+// steps of a percentage. Pure. A later round begins where the one before ended, which needs fewer turns.
+
+const RUNGS = 31;
+const LEAST_SHARE = 0.03;
+const MOST_SHARE = 0.97;
+
+/** Every how many rungs the floor is measured; between these it is interpolated. */
+const FLOOR_EVERY = 5;
+
+/** The loads to choose from, as shares of what the hosts can do, ascending. */
+export const LADDER: readonly number[] = Array.from(
+  { length: RUNGS },
+  (_, rung) => LEAST_SHARE * (MOST_SHARE / LEAST_SHARE) ** (rung / (RUNGS - 1)),
+);
+
+/** The rungs on which the floor is measured. */
+export const FLOOR_RUNGS: readonly number[] = LADDER.map((_, rung) => rung).filter((rung) => rung % FLOOR_EVERY === 0);
+
+/** Finds the highest rung that is served, if every lower one is. */
+export class HighestSearch {
+  readonly #rungs: number;
+  /** The highest rung known to be served; -1 before there is one. */
+  #served = -1;
+  /** The lowest rung known not to be served; the number of rungs before there is one. */
+  #refused: number;
+  #next: number;
+  /** How far to go while only one side is known; null to halve from the start. */
+  #stride: number | null;
+
+  /** @param start where to begin: the result of an earlier search; in the middle without one */
+  constructor(rungs: number, start?: number) {
+    this.#rungs = rungs;
+    this.#refused = rungs;
+    this.#stride = start === undefined ? null : 1;
+    this.#next = start === undefined ? (rungs - 1) >> 1 : Math.min(Math.max(start, 0), rungs - 1);
+  }
+
+  /** The rung to measure next; null once the result is known. */
+  get next(): number | null {
+    return this.#refused - this.#served <= 1 ? null : this.#next;
+  }
+
+  /** The highest rung that was served; -1 if none was. */
+  get result(): number {
+    return this.#served;
+  }
+
+  /** Records the outcome of the rung {@link next}. */
+  record(isServed: boolean): void {
+    if (isServed) this.#served = this.#next;
+    else this.#refused = this.#next;
+    const isBetween = this.#served >= 0 && this.#refused < this.#rungs;
+    if (this.#stride === null || isBetween) {
+      this.#next = (this.#served + this.#refused) >> 1;
+      return;
+    }
+    this.#next = isServed ? Math.min(this.#served + this.#stride, this.#rungs - 1) : Math.max(this.#refused - this.#stride, 0);
+    this.#stride *= 2;
+  }
+}
+
+/**
+ * The floor's p99 at any share of what the hosts can do, from the measured ones (ascending): between two of them their
+ * geometric mean, weighted by distance, as queues grow by factors; outside of them that of the nearest.
+ */
+export function floorAt(measured: readonly { readonly share: number; readonly p99Ms: number }[], share: number): number {
+  const above = measured.findIndex((each) => each.share >= share);
+  const [low, high] = [measured[above - 1], measured[above]];
+  if (high === undefined) return measured.at(-1)?.p99Ms ?? Number.NaN;
+  if (low === undefined) return high.p99Ms;
+  return low.p99Ms * (high.p99Ms / low.p99Ms) ** ((share - low.share) / (high.share - low.share));
+}

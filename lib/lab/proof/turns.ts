@@ -1,0 +1,77 @@
+// Turns of `bench fleet`: one contestant, with its share of CPU, under one load. The next turn finds it without a limit
+// and without a backlog.
+
+import { runHostsTurn } from '../hosts-turn.js';
+import type { LabChild } from '../processes.js';
+import type { Contender, Use } from './contestants.js';
+import { type Sample, sampleOf } from './samples.js';
+
+/** Before the measured time of a turn: connections are opened, and queues reach their steady state. */
+const SETTLE_MS = 400;
+/** A short turn settles for this share of its time. */
+const SETTLE_SHARE = 1 / 3;
+
+/** Requests unanswered this long after the last one was due have failed. */
+const GRACE_MS = 500;
+
+/** Until the last requests of a turn are answered, about. */
+const LAST_ANSWERS_MS = 200;
+
+/** A turn is extended until it has this many requests, up to this many times its length. */
+const ENOUGH_REQUESTS = 500;
+const MOST_TIMES = 2;
+
+/** What all turns have in common. */
+export interface Rig {
+  readonly hosts: LabChild;
+  readonly load: LabChild;
+  /** Port of the omniscient floor. */
+  readonly floorPort: number;
+  /** Factor on the cost of each request. */
+  readonly slow: number;
+  readonly seconds: number;
+}
+
+/** Whose turn it is; without processes it is the floor's. */
+export interface TurnOf {
+  readonly contender: Contender | null;
+  /** CPU of each balancer, in cores; null for no limit. */
+  readonly cores: number | null;
+  readonly perSecond: number;
+  readonly seed: number;
+  /** Measured time, if it is not that of the rig. */
+  readonly seconds?: number;
+}
+
+/** Runs one turn; afterwards the contestant has no limit. */
+export async function runLoadTurn(
+  rig: Rig,
+  { contender, cores, perSecond, seed, seconds = secondsOf(rig, perSecond) }: TurnOf,
+): Promise<Sample> {
+  const measuredMs = seconds * 1000;
+  const ports = contender?.ports ?? [rig.floorPort];
+  const times = { warmUpMs: Math.min(SETTLE_MS, measuredMs * SETTLE_SHARE), measuredMs, graceMs: GRACE_MS };
+  contender?.limit(cores);
+  try {
+    const read = async (): Promise<Use | null> => (contender === null ? null : contender.read());
+    const { turn, hosts, before, after } = await runHostsTurn(
+      rig.hosts,
+      rig.load,
+      { ports, perSecond, seed, slow: rig.slow, ...times },
+      read,
+    );
+    return sampleOf(turn, hosts, seconds, before === null || after === null ? null : [before, after]);
+  } finally {
+    contender?.limit(null);
+  }
+}
+
+/** Measured time under this load: longer where requests are few, since p99 needs some hundreds of them. */
+function secondsOf({ seconds }: Pick<Rig, 'seconds'>, perSecond: number): number {
+  return Math.min(Math.max(seconds, ENOUGH_REQUESTS / perSecond), MOST_TIMES * seconds);
+}
+
+/** How long a turn takes, about. */
+export function turnMs({ seconds }: Pick<Rig, 'seconds'>): number {
+  return seconds * 1000 + Math.min(SETTLE_MS, seconds * 1000 * SETTLE_SHARE) + LAST_ANSWERS_MS;
+}
