@@ -4,8 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { type DrawnArrivals, CLASSES, drawArrivals } from './scenario.js';
 import { percentile } from './statistics.js';
-
-const CRLF2 = '\r\n\r\n';
+import { readAnswer } from './virtual-host-http.js';
 
 /** An order to the load: one turn. */
 export interface ArrivalTurn {
@@ -238,16 +237,11 @@ class Connection {
 
   #take(chunk: string): void {
     this.#text += chunk;
-    const headEnd = this.#text.indexOf(CRLF2);
-    if (headEnd < 0) return;
-    const head = this.#text.slice(0, headEnd + 2);
-    const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
-    const body = this.#text.slice(headEnd + CRLF2.length);
-    if (body.length < Number(length)) return;
+    const answer = readAnswer(this.#text);
+    if (answer === undefined) return;
     this.#text = '';
-    const isKept = !/\r\nconnection: *close/i.test(head);
-    this.#finish({ status: Number(head.split(' ', 2)[1]), body });
-    if (isKept) this.#onFree(this);
+    this.#finish(answer);
+    if (answer.isKept) this.#onFree(this);
     else this.#socket.destroy();
   }
 

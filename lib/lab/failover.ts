@@ -4,7 +4,7 @@
 import { DEFAULTS } from '../config/config.js';
 import type { BenchContext } from './context.js';
 import { pause, until } from './health.js';
-import { checkAnswers, LabBalancer, startLabHost, startLabRedis } from './lab-fleet.js';
+import { checkAnswers, LabBalancer, startLabHost, startLabRedis, untilOneMaster } from './lab-fleet.js';
 import { type Answered, type FailedRequest, type OpenLoad, startOpenLoad } from './open-load.js';
 import { type BenchReport, goalBelow } from './report.js';
 import { type Distribution, distributionOf, rounded } from './statistics.js';
@@ -41,7 +41,7 @@ export async function runFailover({ entry, flags, say, shutdown }: BenchContext)
   const balancers: LabBalancer[] = [];
   for (let i = 1; i <= BALANCERS; i++) balancers.push(await LabBalancer.start(entry, `b${i}`, redis.url, hosts, options));
   await Promise.all(balancers.map((balancer) => balancer.untilServing(hosts.length)));
-  await untilSettled(balancers);
+  await untilOneMaster(balancers);
   for (const { name, port } of balancers) await checkAnswers(name, port, bodies, 20);
   say(`${BALANCERS} balancers serve, and every one answers rightly`);
 
@@ -71,7 +71,7 @@ export async function runFailover({ entry, flags, say, shutdown }: BenchContext)
 
 /** Signals the master, waits for the next one, and restarts the old one. */
 async function runRound(balancers: readonly LabBalancer[], ending: Ending, hosts: number): Promise<Round> {
-  const { master, term } = await untilSettled(balancers);
+  const { master, term } = await untilOneMaster(balancers);
   // Long enough for every slave to learn its rank by heartbeat; random relative to the lease renewals.
   await pause(1100 + Math.random() * 500);
   const survivors = balancers.filter((balancer) => balancer !== master);
@@ -80,7 +80,7 @@ async function runRound(balancers: readonly LabBalancer[], ending: Ending, hosts
   const [electedAtMs] = await Promise.all([untilElected(survivors, term), master.process.exited]);
   master.restart();
   await master.untilServing(hosts);
-  await untilSettled(balancers);
+  await untilOneMaster(balancers);
   return { victim: master, electedMs: electedAtMs - fromMs, fromMs, toMs: performance.now() };
 }
 
@@ -101,22 +101,6 @@ async function untilElected(survivors: readonly LabBalancer[], oldTerm: number):
     return pages.some((health) => health?.role === 'master' && health.term > oldTerm);
   });
   return electedAtMs;
-}
-
-/** Waits until there is one master and all know its term. */
-async function untilSettled(balancers: readonly LabBalancer[]): Promise<{ readonly master: LabBalancer; readonly term: number }> {
-  let found: { readonly master: LabBalancer; readonly term: number } | undefined;
-  await until('there is one master and all balancers know its term', ROUND_TIMEOUT_MS, 20, async () => {
-    const pages = await Promise.all(balancers.map((balancer) => balancer.health()));
-    const masters = balancers.filter((_, index) => pages[index]?.role === 'master');
-    const terms = new Set(pages.map((health) => (health?.status === 'serving' ? health.term : Number.NaN)));
-    const [[master], [term = Number.NaN]] = [masters, terms];
-    if (masters.length !== 1 || terms.size !== 1 || master === undefined || !(term > 0)) return false;
-    found = { master, term };
-    return true;
-  });
-  if (found === undefined) throw new Error('settled without a master');
-  return found;
 }
 
 /** Whether this request was affected directly: sent to the balancer while it was down, or lost with it. */

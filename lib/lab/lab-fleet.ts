@@ -2,7 +2,7 @@
 
 import { Agent } from 'node:http';
 import { MeercatError } from '../errors.js';
-import { startLocalRedis } from '../up/local-server.js';
+import { type LocalRedis, startLocalRedis } from '../up/local-server.js';
 import type { Shutdown } from '../shutdown.js';
 import { get, readHealth, until } from './health.js';
 import { freePort, type LabChild, type LabProcess, type StartOptions, startNode, startRole } from './processes.js';
@@ -13,9 +13,9 @@ const START_TIMEOUT_MS = 20_000;
 /** Default namespace of the lab's fleets. */
 export const LAB_NAMESPACE = 'bench';
 
-/** Starts a Redis on a free port; returns its URL and kind. */
-export async function startLabRedis(entry: string, shutdown: Shutdown): Promise<{ readonly url: string; readonly kind: string }> {
-  const redis = await startLocalRedis(await freePort(), [entry, 'embedded-redis', '--port'], () => undefined);
+/** Starts an empty Redis; pass `atPort` to start one again on its old port. */
+export async function startLabRedis(entry: string, shutdown: Shutdown, atPort?: number): Promise<LocalRedis> {
+  const redis = await startLocalRedis(atPort ?? (await freePort()), [entry, 'embedded-redis', '--port'], () => undefined);
   shutdown.add(() => redis.stop());
   return redis;
 }
@@ -113,6 +113,28 @@ export class LabBalancer {
       return health?.status === 'serving' && health.hosts >= hosts;
     });
   }
+}
+
+/** The master of a fleet, and its term. */
+export interface Mastership {
+  readonly master: LabBalancer;
+  readonly term: number;
+}
+
+/** Waits until one balancer is master and all serve and know its term; returns it. */
+export async function untilOneMaster(balancers: readonly LabBalancer[], timeoutMs = START_TIMEOUT_MS): Promise<Mastership> {
+  let found: Mastership | undefined;
+  await until('there is one master and all balancers know its term', timeoutMs, 20, async () => {
+    const pages = await Promise.all(balancers.map((balancer) => balancer.health()));
+    const masters = balancers.filter((_, index) => pages[index]?.role === 'master');
+    const terms = new Set(pages.map((health) => (health?.status === 'serving' ? health.term : Number.NaN)));
+    const [[master], [term = Number.NaN]] = [masters, terms];
+    if (masters.length !== 1 || terms.size !== 1 || master === undefined || !(term > 0)) return false;
+    found = { master, term };
+    return true;
+  });
+  if (found === undefined) throw new Error('settled without a master');
+  return found;
 }
 
 /** Sends `times` requests; throws unless every response has one of these bodies. */

@@ -13,6 +13,8 @@ import { freePort, type LabProcess, type StartOptions, startProgram } from './pr
 /** How to start an installed program as a proxy in front of hosts. */
 export interface PeerProgram {
   readonly name: 'nginx' | 'haproxy' | 'caddy';
+  /** What makes its master process reload; absent if it has none. */
+  readonly reloadSignal?: NodeJS.Signals;
   /**
    * Returns the content of a configuration in this folder, and the commands that start the program with it and that only
    * check it.
@@ -45,6 +47,10 @@ export interface ProgramWishes {
   readonly certificate?: LabCertificate | undefined;
   /** Client connections that it must be able to hold; 4096 by default. */
   readonly maxConnections?: number | undefined;
+  /** Finds dead hosts and retries on others as a careful operator would set it; nginx does so by default. */
+  readonly findsDeadHosts?: boolean;
+  /** It has a master process and a worker, so that it can reload. */
+  readonly canReload?: boolean;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 4096;
@@ -52,18 +58,28 @@ const DEFAULT_MAX_CONNECTIONS = 4096;
 /** How often HAProxy asks the agents, which have a new figure each second; its default is 2 s. */
 const AGENT_INTERVAL_MS = 250;
 
+/** HAProxy's way to meet a dead host: it checks, and sends what was not answered to another one if that is safe. */
+const HAPROXY_RETRIES = `
+  retries 3
+  option redispatch 1
+  retry-on conn-failure empty-response
+  http-request disable-l7-retry unless METH_GET`;
+const HAPROXY_CHECK = ' check inter 1s fall 2';
+
 const CHECK_TIMEOUT_MS = 10_000;
 
 const nginx: PeerProgram = {
   name: 'nginx',
-  build({ path, folder, port, hostPorts, wishes: { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } }) {
+  reloadSignal: 'SIGHUP',
+  build({ path, folder, port, hostPorts, wishes }) {
+    const { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS, canReload = false } = wishes;
     const tls =
       certificate === undefined
         ? ''
         : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; ssl_protocols TLSv1.3;`;
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
     const config = `
-daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+daemon off; master_process ${canReload ? 'on' : 'off'}; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
 events { worker_connections ${maxConnections + 512}; }
 http {
   access_log off; keepalive_timeout 65s; keepalive_requests 1000000000; client_max_body_size 0; ${kept}
@@ -85,8 +101,16 @@ http {
 
 const haproxy: PeerProgram = {
   name: 'haproxy',
+  reloadSignal: 'SIGUSR2',
   build({ path, folder, port, hostPorts, statusPort, wishes }) {
-    const { balance, agentPorts, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS } = wishes;
+    const {
+      balance,
+      agentPorts,
+      certificate,
+      maxConnections = DEFAULT_MAX_CONNECTIONS,
+      findsDeadHosts = false,
+      canReload = false,
+    } = wishes;
     const agentOf = (index: number): string =>
       agentPorts === undefined ? '' : ` weight 100 check agent-check agent-port ${agentPorts[index]} agent-inter ${AGENT_INTERVAL_MS}ms`;
     const status = agentPorts === undefined ? '' : `listen status\n  bind 127.0.0.1:${statusPort}\n  stats enable\n  stats uri /\n`;
@@ -96,7 +120,7 @@ global
   maxconn ${maxConnections}
   no strict-limits
   nbthread 1
-defaults
+${canReload ? `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners\n` : ''}defaults
   mode http
   timeout connect 2s
   timeout client 65s
@@ -104,11 +128,16 @@ defaults
   timeout tunnel 60s
   timeout check 2s
   http-reuse always
-listen bench
+listen bench${findsDeadHosts ? HAPROXY_RETRIES : ''}
   bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3`}
-${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}${agentOf(index)}\n`).join('')}${status}`;
+${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}${agentOf(index)}${findsDeadHosts ? HAPROXY_CHECK : ''}\n`).join('')}${status}`;
     const file = join(folder, 'haproxy.cfg');
-    return { file: 'haproxy.cfg', config, command: [path, '-db', '-q', '-f', file], check: [path, '-c', '-q', '-f', file] };
+    return {
+      file: 'haproxy.cfg',
+      config,
+      command: [path, ...(canReload ? ['-W'] : []), '-db', '-q', '-f', file],
+      check: [path, '-c', '-q', '-f', file],
+    };
   },
 };
 
@@ -145,10 +174,12 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
 /** A started program. */
-export interface StartedProgram extends Pick<LabProcess, 'pid' | 'stop'> {
+export interface StartedProgram extends Pick<LabProcess, 'pid' | 'exited' | 'stop'> {
   readonly port: number;
   /** Where its status page is, if it has agents. */
   readonly statusPort: number;
+  /** Starts it again after it has ended, with the same ports and configuration. */
+  readonly again: () => Promise<StartedProgram>;
 }
 
 /** Starts a program in front of these hosts. Rejects with MEERCAT_START_FAILED if the program refuses its configuration. */
@@ -166,8 +197,11 @@ export async function startPeerProgram(
   writeFileSync(join(folder, file), config);
   await checkConfig(check);
   const [program, ...args] = command;
-  const { pid, stop } = await startProgram(program, args, options);
-  return { port, statusPort, pid, stop };
+  const again = async (): Promise<StartedProgram> => {
+    const { pid, exited, stop } = await startProgram(program, args, options);
+    return { port, statusPort, pid, exited, stop, again };
+  };
+  return again();
 }
 
 function checkConfig([program, ...args]: readonly [string, ...string[]]): Promise<void> {

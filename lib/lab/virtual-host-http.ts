@@ -1,5 +1,5 @@
-// The little HTTP that simulated hosts speak: they read GETs without a body and answer in plain text. Its clients are the
-// benchmark's own, so that nothing is checked.
+// The little HTTP that simulated hosts and their clients speak: GETs without a body, answers in plain text with a length.
+// Both ends are the benchmark's own, so that nothing is checked.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
@@ -18,6 +18,25 @@ export function answerOf(body: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
+/** A response as a client reads it. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** Whether the connection stays open. */
+  readonly isKept: boolean;
+}
+
+/** Reads the response that a connection has received so far; undefined while it is incomplete. */
+export function readAnswer(text: string): PlainAnswer | undefined {
+  const headEnd = text.indexOf(CRLF2);
+  if (headEnd < 0) return undefined;
+  const head = text.slice(0, headEnd + 2);
+  const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
+  const body = text.slice(headEnd + CRLF2.length);
+  if (body.length < Number(length)) return undefined;
+  return { status: Number(head.split(' ', 2)[1]), body, isKept: !/\r\nconnection: *close/i.test(head) };
+}
+
 /** Parses consecutive GETs without a body. */
 export function readRequests(socket: Socket, onAsked: (asked: HostRequest) => void): void {
   let pending = '';
@@ -34,11 +53,11 @@ export function readRequests(socket: Socket, onAsked: (asked: HostRequest) => vo
   });
 }
 
-/** Listens on a free loopback port. */
-export function listen(onSocket: (socket: Socket) => void): Promise<Server> {
+/** Listens on a loopback port, by default a free one. */
+export function listen(onSocket: (socket: Socket) => void, port = 0): Promise<Server> {
   return new Promise((resolve) => {
     const server = createServer({ noDelay: true }, onSocket);
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
+    server.listen({ port, host: '127.0.0.1', backlog: 1024 }, () => resolve(server));
   });
 }
 

@@ -1,0 +1,157 @@
+// The turns of the fault rounds: the load begins, each contestant that takes part meets its fault, and what their clients
+// saw is judged.
+
+import { MeercatError } from '../../errors.js';
+import type { BenchContext } from '../context.js';
+import { machineMs, pause } from '../health.js';
+import type { LabChild } from '../processes.js';
+import { cutOffRedis, freezeBalancer, rollingRestart, type SharedParts, victimOf } from './faults-actions.js';
+import { ENDINGS } from './faults-client.js';
+import type { FaultBalancer, FaultContestant } from './faults-contestants.js';
+import { type ClientRequest, type FaultOutcome, judgeFault } from './faults-judge.js';
+import type { LoadDone, LoadedRequests, LoadOrder } from './faults-load.js';
+import type { FaultTurn } from './faults-plan.js';
+import type { FaultKind } from './figures.js';
+
+const CLIENTS = 64;
+
+/** Requests that are sent straight to hosts: they show how busy the machine is. */
+const DIRECT = { perSecond: 200, clients: 16 } as const;
+
+/** Before the first turn all contestants serve for this long, so that hot code is compiled and answers are checked. */
+const REHEARSAL_MS = 2000;
+
+/** In this time of a turn connections open, to hosts too; the p99 before the fault is taken from the time after it. */
+const WARM_UP_MS = 500;
+const BEFORE_MS = 750;
+/** How long clients are watched after all that was hit is back. */
+const AFTER_MS = 1000;
+
+const LOAD_TIMEOUT_MS = 20_000;
+
+/** What the turns of a run share. */
+export interface Stage {
+  readonly context: BenchContext;
+  readonly parts: SharedParts;
+  readonly load: LabChild;
+  readonly perSecond: number;
+  /** Called with examples of wrong answers. */
+  readonly onWrong: ((what: string) => void) | undefined;
+}
+
+/** Starts the load on contestants, and the one straight to these hosts. */
+async function beginLoad(
+  { load, perSecond }: Stage,
+  contestants: readonly FaultContestant[],
+  hostPorts: readonly number[],
+  seed: number,
+): Promise<void> {
+  const loads = contestants.map(({ members }) => ({ ports: members.map(({ port }) => port), perSecond, clients: CLIENTS }));
+  const begun = load.next('begun', LOAD_TIMEOUT_MS);
+  load.send({ type: 'begin', seed, contestants: [...loads, { ports: hostPorts, ...DIRECT }] } satisfies LoadOrder);
+  await begun;
+}
+
+/** The requests of each contestant since `beginLoad`, and of the load straight to hosts, the last one. */
+async function endLoad({ load }: Stage): Promise<readonly LoadedRequests[]> {
+  const ended = load.next('done', LOAD_TIMEOUT_MS);
+  load.send({ type: 'end' } satisfies LoadOrder);
+  return ((await ended) as unknown as LoadDone).contestants;
+}
+
+/** All serve for a while, without a fault. Rejects with MEERCAT_START_FAILED unless every answer is right. */
+export async function rehearse(stage: Stage, contestants: readonly FaultContestant[]): Promise<void> {
+  await beginLoad(stage, contestants, stage.parts.hostPorts, 0);
+  await pause(REHEARSAL_MS);
+  const loaded = await endLoad(stage);
+  contestants.forEach(({ name }, index) => {
+    const endings = endingsOf(loaded[index] as LoadedRequests);
+    if (Object.keys(endings).join() !== 'right')
+      throw new MeercatError('MEERCAT_START_FAILED', `faults: ${name} answers wrongly without a fault: ${JSON.stringify(endings)}`);
+  });
+}
+
+/** Requests by how they ended. */
+function endingsOf({ ending }: LoadedRequests): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const each of ending) {
+    const name = ENDINGS[each] ?? '';
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Runs one turn; returns the outcome for each contestant that takes part, in their order. */
+export async function runTurn(stage: Stage, turn: FaultTurn<FaultContestant>, round: number, seed: number): Promise<FaultOutcome[]> {
+  const { context, parts } = stage;
+  const masters = await Promise.all(turn.map(({ contestant }) => contestant.untilWell()));
+  const hostIndex = round % parts.hostPorts.length;
+  await beginLoad(
+    stage,
+    turn.map(({ contestant }) => contestant),
+    parts.hostPorts.filter((_, index) => index !== hostIndex),
+    seed,
+  );
+  await pause(WARM_UP_MS);
+  const fromMs = machineMs();
+  await pause(BEFORE_MS);
+
+  const faultMs = machineMs();
+  // What contestants share is hit once for all of them.
+  const hits = new Map<FaultKind, Promise<void>>();
+  const once = (fault: FaultKind, hit: () => Promise<void>): Promise<void> => {
+    const running = hits.get(fault) ?? hit();
+    hits.set(fault, running);
+    return running;
+  };
+  await Promise.all(
+    turn.map(({ contestant, fault }, index) => {
+      const victim = victimOf(fault, contestant, masters[index] as FaultBalancer);
+      switch (fault) {
+        case 'kill a balancer':
+        case 'kill the master':
+          return victim.killAndStart();
+        case 'freeze a balancer':
+          return freezeBalancer(victim, context);
+        case 'cut a balancer off Redis':
+          return cutOffRedis(victim);
+        case 'rolling restart':
+          return rollingRestart(contestant.members);
+        case 'kill Redis':
+          return once(fault, () => parts.killRedis());
+        case 'kill a host':
+          return once(fault, () => parts.killHost(hostIndex));
+      }
+    }),
+  );
+  await pause(AFTER_MS);
+  const untilMs = machineMs();
+  const all = await endLoad(stage);
+  const direct = requestsOf(all.at(-1) as LoadedRequests);
+
+  return turn.map(({ contestant: { name }, fault }, index) => {
+    const loaded = all[index] as LoadedRequests;
+    for (const what of loaded.wrong) stage.onWrong?.(`${name}, ${fault}: ${what}`);
+    const outcome = judgeFault(requestsOf(loaded), direct, { clients: CLIENTS, fromMs, faultMs, untilMs });
+    const { right: _, ...lostBy } = endingsOf(loaded);
+    const figures = [
+      `${outcome.lost} lost${outcome.lost === 0 ? '' : ` ${JSON.stringify(lostBy)}`}`,
+      ...(outcome.lostBefore === 0 ? [] : [`${outcome.lostBefore} lost before`]),
+      `recovered after ${Math.round(outcome.recoverMs)} ms`,
+      `${Math.round(outcome.clientsNoticing * 100)} % of clients noticed`,
+      `longest wait ${Math.round(outcome.worstMs)} ms`,
+      `p99 before ${Math.round(outcome.p99BeforeMs)} ms`,
+    ];
+    context.say(`faults, round ${round + 1}: ${name}, ${fault}: ${figures.join(', ')}`);
+    return outcome;
+  });
+}
+
+function requestsOf({ client, dueMs, endMs, ending }: LoadedRequests): ClientRequest[] {
+  return Array.from(client, (each, index) => ({
+    client: each,
+    dueMs: dueMs[index] as number,
+    endMs: endMs[index] as number,
+    isRight: ENDINGS[ending[index] as number] === 'right',
+  }));
+}

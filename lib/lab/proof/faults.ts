@@ -1,0 +1,108 @@
+// The faults of `bench fleet`: what clients see when a balancer, the master, Redis or a host dies or freezes, and while a
+// fleet restarts. Real processes under an open load; each client keeps a connection to one balancer and moves on to the next
+// one. All contestants share the hosts; fleets of Meercat share a Redis that belongs to this part alone.
+
+import type { BenchContext } from '../context.js';
+import { type StartOptions, startRole } from '../processes.js';
+import { rounded } from '../statistics.js';
+import { startSharedParts } from './faults-actions.js';
+import { type FaultContestant, type FaultGround, faultNamespaceOf, startMeercatFleet, tryPeerFleet } from './faults-contestants.js';
+import { type FaultOutcome, spreadOf } from './faults-judge.js';
+import { FAULT_KINDS, planFaultRound } from './faults-plan.js';
+import { rehearse, runTurn, type Stage } from './faults-turns.js';
+import type { FaultFigures, FaultKind, Spread } from './figures.js';
+
+const HOSTS = 4;
+const PER_SECOND = 300;
+
+/** What to measure. */
+export interface FaultSetup {
+  readonly rounds: number;
+  /** Sizes of fleets; 1 and 4 by default. */
+  readonly fleets?: readonly number[];
+  /** Programs beside Meercat; HAProxy and nginx by default, if they are installed. */
+  readonly peers?: readonly ('haproxy' | 'nginx')[];
+  /** All by default. */
+  readonly faults?: readonly FaultKind[];
+  /** Requests per second to each contestant. */
+  readonly perSecond?: number;
+  readonly seed?: number;
+  /** Called with the reason for each program that could not take part. */
+  readonly onLeftOut?: (reason: string) => void;
+  /** Called with examples of wrong answers: with any, the figures are invalid. */
+  readonly onWrong?: (what: string) => void;
+}
+
+/** The figures of a fault, with what the contract does not ask for. */
+export interface MeasuredFault extends FaultFigures {
+  /** Longest time that a client waited for an answer or a failure, from when the request was due. */
+  readonly worstMs: Spread;
+  /** Rounds in which it was not back to normal when the watch ended: its time to recover is longer than measured. */
+  readonly unrecovered: number;
+}
+
+/** Measures all faults that apply to each contestant. Rejects with MEERCAT_START_FAILED if something does not come back. */
+export async function measureFaults(context: BenchContext, setup: FaultSetup): Promise<readonly MeasuredFault[]> {
+  const { entry, say, shutdown } = context;
+  const { rounds, fleets = [1, 4], peers = ['haproxy', 'nginx'], faults = FAULT_KINDS, perSecond = PER_SECOND, seed = 1 } = setup;
+  const options: StartOptions = { core: null, shutdown };
+  const parts = await startSharedParts(context, HOSTS, fleets.map(faultNamespaceOf));
+  const { child: load } = await startRole('fault-load', [], options);
+  const ground: FaultGround = { ...parts, options };
+  const contestants = await Promise.all(fleets.map((balancers) => startMeercatFleet(entry, balancers, ground)));
+  for (const program of peers) {
+    for (const balancers of fleets) {
+      const started = await tryPeerFleet(program, balancers, ground);
+      if (typeof started !== 'string') contestants.push(started);
+      else {
+        say(started);
+        setup.onLeftOut?.(started);
+        break;
+      }
+    }
+  }
+  await Promise.all(contestants.map((contestant) => contestant.untilWell()));
+  const stage: Stage = { context, parts, load, perSecond, onWrong: setup.onWrong };
+  await rehearse(stage, contestants);
+  say(`faults: ${contestants.map(({ name }) => name).join('; ')}: every balancer answers rightly`);
+
+  const outcomes = new Map(contestants.map((contestant) => [contestant, new Map<FaultKind, FaultOutcome[]>()]));
+  for (let round = 0; round < rounds; round++) {
+    for (const turn of planFaultRound(contestants, faults)) {
+      const judged = await runTurn(stage, turn, round, seed + round);
+      turn.forEach(({ contestant, fault }, index) => {
+        const byFault = outcomes.get(contestant);
+        byFault?.set(fault, [...(byFault.get(fault) ?? []), judged[index] as FaultOutcome]);
+      });
+    }
+  }
+  return contestants.flatMap((contestant) =>
+    FAULT_KINDS.flatMap((fault) => {
+      const list = outcomes.get(contestant)?.get(fault);
+      return list === undefined ? [] : [figuresOf(contestant, fault, perSecond, list)];
+    }),
+  );
+}
+
+function figuresOf(
+  { name, program, balancers }: FaultContestant,
+  fault: FaultKind,
+  perSecond: number,
+  outcomes: readonly FaultOutcome[],
+): MeasuredFault {
+  const spread = (places: number, of: (outcome: FaultOutcome) => number): Spread =>
+    spreadOf(outcomes.map((outcome) => rounded(of(outcome), places)));
+  return {
+    contestant: name,
+    program,
+    balancers,
+    fault,
+    perSecond,
+    rounds: outcomes.length,
+    lost: spread(0, ({ lost }) => lost),
+    recoverMs: spread(0, ({ recoverMs }) => recoverMs),
+    clientsNoticing: spread(4, ({ clientsNoticing }) => clientsNoticing),
+    worstMs: spread(1, ({ worstMs }) => worstMs),
+    unrecovered: outcomes.filter(({ hasRecovered }) => !hasRecovered).length,
+  };
+}
