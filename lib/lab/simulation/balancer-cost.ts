@@ -11,7 +11,10 @@ export interface BalancerCost {
   readonly afterShare: number;
   /** Requests that may wait for the traffic thread before others are refused with 503. Infinity: all wait, in the kernel's buffers. */
   readonly queueLimit: number;
-  /** To wake a thread of the coordination that waits for messages. */
+  /** Share of a core that a balancer needs at rest, for timers, and what the master needs beside it. */
+  readonly idleCores: number;
+  readonly masterIdleCores: number;
+  /** To wake the fleet thread, which waits for messages. */
   readonly wakeMicros: number;
   /** For a load message sent, and for each host in it; for a table applied, and for each row in it. */
   readonly loadMicros: number;

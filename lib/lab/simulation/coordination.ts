@@ -28,6 +28,29 @@ export class Coordination {
     return this.#processors === null;
   }
 
+  /**
+   * Estimates the share of the time in which a thread is busy if every balancer sends a load message per interval: a fleet
+   * that has been running for a while has adapted its interval to it.
+   */
+  expectedBusy(thread: Thread, everyMs: number, balancers: number, hosts: number): number {
+    const cost = this.#cost as BalancerCost;
+    const rows = cost.rowMicros * hosts;
+    const slave = cost.wakeMicros + cost.tableMicros + cost.loadMicros + 2 * rows;
+    const master = cost.masterTableMicros + rows + balancers * (cost.masterLoadMicros + cost.masterHostMicros * hosts);
+    const cores =
+      thread === FLEET
+        ? cost.idleCores + slave / (1000 * everyMs)
+        : cost.masterIdleCores + master / (1000 * everyMs) + (cost.reportMicros * hosts) / 1e6;
+    return Math.min(1, cores / Math.min(1, cost.cores));
+  }
+
+  /** CPU that a balancer needs at rest, for this length of time. */
+  rest(index: number, isMaster: boolean, forMs: number): void {
+    const nothing = (): void => undefined;
+    this.#charge(index, FLEET, ({ idleCores, wakeMicros }) => Math.max(0, 1000 * forMs * idleCores - wakeMicros), nothing, 0, undefined);
+    if (isMaster) this.#charge(index, HOSTS, ({ masterIdleCores }) => 1000 * forMs * masterIdleCores, nothing, 0, undefined);
+  }
+
   /** A balancer applies a table. */
   table(index: number, table: HostTable, run: EventHandler<HostTable>): void {
     this.#charge(index, FLEET, (cost) => cost.tableMicros + cost.rowMicros * rowsOf(table), run, index, table);

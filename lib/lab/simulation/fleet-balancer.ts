@@ -128,7 +128,7 @@ export class FleetBalancer {
   /** Whether to answer a table just received with a load message at once; if not, sets the time of the next one. */
   answersTable(nowMs: number): boolean {
     if (this.#turns === null) return false;
-    const inMs = this.#turns.answerInMs(this.#everyMs(), nowMs);
+    const inMs = this.#turns.answerInMs(this.everyMs, nowMs);
     if (inMs === 0) return true;
     this.loadAtMs = nowMs + inMs;
     return false;
@@ -136,13 +136,13 @@ export class FleetBalancer {
 
   /** The load message due now; undefined if there is nothing to send, or it can't be sent. */
   nextLoad(canSend: boolean, nowMs: number): LoadMessage | undefined {
-    const everyMs = this.#everyMs();
+    const everyMs = this.everyMs;
     const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, everyMs, nowMs);
     this.loadAtMs = nowMs + (this.#turns?.take(everyMs, nowMs) ?? everyMs);
     return message;
   }
 
-  /** Its fleet thread was busy for this share (0..1) of the last time: the interval follows. */
+  /** Its fleet thread was busy for this share (0..1) of the last seconds: the interval follows. */
   adapt(busyShare: number): void {
     this.#budget?.take(busyShare);
   }
@@ -267,7 +267,8 @@ export class FleetBalancer {
     if (this.writer.isListOld) this.#rebuild(nowMs);
   }
 
-  #everyMs(): number {
+  /** Interval of its load messages now. */
+  get everyMs(): number {
     if (this.#budget === null) return this.loadEveryMs;
     return Math.max(this.#masterIntervalMs, this.#budget.intervalMs(this.#options.balancers, this.#options.hosts));
   }

@@ -8,6 +8,9 @@ import { ExchangeBudget, gatherMs, loadIntervalMs } from '../../redis/load-inter
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { EventQueue } from './event-queue.js';
 
+/** Adaptations of the interval after which it changes no more. */
+export const ADAPTATIONS = 8;
+
 /** Options of a mastership. */
 export interface FleetMasterOptions {
   readonly term: number;
@@ -26,6 +29,8 @@ export interface FleetMasterOptions {
   readonly publish: (table: HostTable, snapshot: HostTable | null) => void;
   /** Share of the time since the last call in which its thread was busy; absent: the exchange costs no CPU. */
   readonly busyShare?: () => number;
+  /** Estimates that share for an interval, before it is measured. */
+  readonly expectedBusy?: (everyMs: number) => number;
 }
 
 /** The master during one mastership. */
@@ -46,6 +51,8 @@ export class FleetMaster {
     this.balancer = options.balancer;
     this.#budget = options.busyShare === undefined ? null : new ExchangeBudget();
     this.registry.seed(options.rows, options.clock(), options.costs);
+    if (this.#budget !== null && options.expectedBusy !== undefined)
+      for (let i = 0; i < ADAPTATIONS; i++) this.#budget.take(options.expectedBusy(this.#everyMs()));
     this.#again(TICK_MS, this.#tick);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
   }

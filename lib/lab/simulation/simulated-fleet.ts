@@ -10,7 +10,7 @@ import { Coordination } from './coordination.js';
 import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import { FleetBalancer, hostIndexOf, hostNameOf, UPKEEP_MS } from './fleet-balancer.js';
-import { FleetMaster } from './fleet-master.js';
+import { ADAPTATIONS, FleetMaster } from './fleet-master.js';
 import { HOST_ABSENT, HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
 import { FLEET, HOSTS } from './processor.js';
@@ -26,6 +26,9 @@ const TAKEOVER_MS = 150;
 
 /** Every so many upkeeps a balancer looks how busy its fleet thread was; as in lib/fleet/load-sync.ts. */
 const UPKEEPS_PER_LOOK = 8;
+
+/** Interval in which the CPU at rest is charged. */
+const REST_MS = 20;
 
 /** Maximum lateness of timers. */
 const TIMER_JITTER_MS = 1;
@@ -63,6 +66,7 @@ export class SimulatedFleet {
   /** Whether balancers send load messages, and the time of each one's next turn. */
   readonly #hasLoads: boolean;
   readonly #turnAtMs: Float64Array;
+  #hasStarted = false;
   #master: FleetMaster | null = null;
   #snapshot: HostTable | null = null;
   #term = 0;
@@ -105,6 +109,10 @@ export class SimulatedFleet {
           startMs: clock(),
         }),
     );
+    if (!this.#coordination.isFree)
+      for (const balancer of this.balancers)
+        for (let i = 0; i < ADAPTATIONS; i++)
+          balancer.adapt(this.#coordination.expectedBusy(FLEET, balancer.everyMs, balancers, machines.count));
     this.#becomeMaster(0);
     // The fleet has been running for a while: every balancer knows every host that exists.
     for (let host = 0; host < machines.count; host++)
@@ -115,10 +123,12 @@ export class SimulatedFleet {
 
   start(): void {
     const { queue, clock } = this.#options;
+    this.#hasStarted = true;
     this.agents.start();
     for (const balancer of this.balancers) {
       this.#hasUpkeep[balancer.index] = 1;
       queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, balancer.index, undefined);
+      if (!this.#coordination.isFree) queue.schedule(REST_MS * this.#draws.uniform(), this.#rest, balancer.index, undefined);
       if (!this.#hasLoads) continue;
       balancer.loadAtMs = clock() + balancer.loadEveryMs * this.#draws.uniform();
       this.#awaitTurn(balancer);
@@ -215,8 +225,15 @@ export class SimulatedFleet {
       clock,
       isWell: (name) => isStanding(standing(name)),
       checkMs: (name) => (standing(name) === HOST_SILENT ? TRAFFIC_DEFAULTS.healthTimeoutMs : 1),
-      publish: (table, whole) => this.#coordination.masterTable(index, { table, whole }, this.#onPublish),
-      ...(!this.#coordination.isFree && { busyShare: () => this.#coordination.busyShare(index, HOSTS, clock()) }),
+      publish: (table, whole) => {
+        // The first table was there before.
+        if (this.#hasStarted) this.#coordination.masterTable(index, { table, whole }, this.#onPublish);
+        else this.#onPublish(index, { table, whole });
+      },
+      ...(!this.#coordination.isFree && {
+        busyShare: () => this.#coordination.busyShare(index, HOSTS, clock()),
+        expectedBusy: (everyMs: number) => this.#coordination.expectedBusy(HOSTS, everyMs, this.balancers.length, machines.count),
+      }),
     });
     if (this.#term > 1) this.#master.flush();
   }
@@ -296,6 +313,12 @@ export class SimulatedFleet {
   readonly #onLoadReady = (index: number, message: LoadMessage): void =>
     this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message, this.network.publish(1));
 
+  readonly #rest = (index: number): void => {
+    const { queue, clock } = this.#options;
+    if ((this.balancers[index] as FleetBalancer).isAlive) this.#coordination.rest(index, index === this.masterIndex, REST_MS);
+    queue.schedule(clock() + REST_MS, this.#rest, index, undefined);
+  };
+
   readonly #upkeep = (index: number): void => {
     const { queue, clock, machines } = this.#options;
     const balancer = this.balancers[index] as FleetBalancer;
@@ -303,8 +326,9 @@ export class SimulatedFleet {
       this.#hasUpkeep[index] = 0;
       return;
     }
-    if (!this.#coordination.isFree && (this.#upkeeps[index] as number)++ % UPKEEPS_PER_LOOK === 0)
-      balancer.adapt(this.#coordination.busyShare(index, FLEET, clock()));
+    const upkeeps = (this.#upkeeps[index] as number) + 1;
+    this.#upkeeps[index] = upkeeps;
+    if (!this.#coordination.isFree && upkeeps % UPKEEPS_PER_LOOK === 0) balancer.adapt(this.#coordination.busyShare(index, FLEET, clock()));
     balancer.upkeep(clock(), (host) => isStanding(machines.standing[host] as number));
     queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
   };

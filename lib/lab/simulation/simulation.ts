@@ -41,6 +41,15 @@ export interface RunOptions {
   readonly onProgress?: (share: number) => void;
   /** After the last arrival, what has not ended within this time counts as failed; by default all is waited for. */
   readonly drainMs?: number;
+  /** Neighbours that move at known times, beside those that the scenario draws. */
+  readonly neighbourMoves?: readonly NeighbourMove[];
+}
+
+/** From this time on, neighbours take this number of a host's cores. */
+export interface NeighbourMove {
+  readonly atMs: number;
+  readonly host: number;
+  readonly taken: number;
 }
 
 /** The result of a run. */
@@ -60,6 +69,8 @@ export interface RunOutcome {
   readonly direct: number;
   /** What balancers and Redis used in the measured time; null if nothing was measured. */
   readonly use: ResourceUse | null;
+  /** Growth of the number of open requests in the measured time, as a share of the requests of that time. */
+  readonly backlog: number;
   /** Virtual time at the end. */
   readonly endMs: number;
 }
@@ -85,17 +96,22 @@ class Simulation {
   /** The CPU of balancers; null if they need none. */
   readonly #processors: Processors | null;
   readonly #drainMs: number;
+  readonly #neighbourMoves: readonly NeighbourMove[];
+  /** All and open requests when the measured time begins. */
+  #countBefore = 0;
+  #openBefore = 0;
   /** Requests that came to each balancer. */
   readonly #arrived: Int32Array;
   readonly #meter: ResourceMeter;
   /** The live balancers. */
   #living: readonly FleetBalancer[];
 
-  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress, drainMs }: RunOptions) {
+  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress, drainMs, neighbourMoves = [] }: RunOptions) {
     const clock = (): number => this.#nowMs;
     const queue = this.#queue;
     this.#scenario = scenario;
     this.#onProgress = onProgress ?? (() => undefined);
+    this.#neighbourMoves = neighbourMoves;
     this.#drainMs = drainMs ?? Number.POSITIVE_INFINITY;
     const machines = new HostMachines(scenario.hosts.flatMap(({ count, ...machine }) => Array.from({ length: count }, () => machine)));
     const caches = new ColdCaches(machines.count);
@@ -172,6 +188,7 @@ class Simulation {
     }
     this.#measure.finish(this.#machines, this.#nowMs);
     const use = this.#meter.finish(this.#nowMs);
+    const backlog = (requests.open - this.#openBefore) / Math.max(1, requests.count - this.#countBefore);
     requests.endStreams();
     // Finish the requests in flight.
     const lastMs = this.#nowMs + this.#drainMs;
@@ -187,6 +204,7 @@ class Simulation {
       messages: this.#fleet.network.sent,
       direct: this.#fleet.network.direct,
       use,
+      backlog,
       endMs: this.#nowMs,
     };
   }
@@ -198,7 +216,10 @@ class Simulation {
     const startMeasure = (): void => {
       this.#measure.start(this.#machines, this.#nowMs);
       this.#meter.start(this.#nowMs);
+      this.#countBefore = this.#requests.count;
+      this.#openBefore = this.#requests.open;
     };
+    for (const { atMs, host, taken } of this.#neighbourMoves) queue.schedule(atMs, () => this.#neighbours.force(host, taken), 0, undefined);
     queue.schedule(warmUpMs, startMeasure, 0, undefined);
     planEvents(this.#scenario.events, queue, this.#machines.count, {
       takeCores: (host, cores) => this.#neighbours.force(host, cores),

@@ -45,6 +45,7 @@ export class TrafficTurns {
 
   /** An answer waits to be passed on: `onPassed`. */
   after(job: number, balancer: number): void {
-    this.#options.processors.add(balancer, TRAFFIC, this.#afterMicros, this.#options.onPassed, job, undefined);
+    if (this.#afterMicros === 0) this.#options.onPassed(job);
+    else this.#options.processors.add(balancer, TRAFFIC, this.#afterMicros, this.#options.onPassed, job, undefined);
   }
 }
