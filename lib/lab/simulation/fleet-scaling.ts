@@ -8,7 +8,7 @@ import { findHighestLoad, type HighestLoad, loadOf, OBJECTIVE, perSecondOf } fro
 import type { RivalName } from './policy-names.js';
 import type { HostGroup, Scenario } from './scenario.js';
 
-/** Simulated requests per second at most: the others are stood for. */
+/** Simulated requests per second at most; each one stands for several if there are more. */
 const MAX_PER_SECOND = 8000;
 
 /** Share of the hosts' CPU that is in use at most when all balancers are busy. */

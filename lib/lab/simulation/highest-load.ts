@@ -21,6 +21,9 @@ export interface Objective {
 /** p99 at most 5 times the floor's, less than 0.1 % errors, and no growing queue. */
 export const OBJECTIVE: Objective = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
 
+/** The search begins at this share of the highest load. */
+const FIRST_SHARE = 0.85;
+
 /** A fleet and its hosts. */
 export interface FleetRun {
   readonly scenario: Scenario;
@@ -82,18 +85,30 @@ export function serve(run: FleetRun, load: number, objective: Objective = OBJECT
 /** Finds the highest load within the objective, if every lower one is. */
 export function findHighestLoad(options: HighestLoadOptions): HighestLoad {
   const { lowest, highest, tolerance, objective = OBJECTIVE } = options;
-  const top = serve(options, highest, objective);
-  if (top.breach === null) return { served: top, refused: null };
-  let [served, refused]: [ServedLoad | null, ServedLoad] = [null, top];
-  let from = lowest;
-  while (refused.load / from - 1 > tolerance) {
-    const next = serve(options, Math.sqrt(from * refused.load), objective);
-    if (next.breach === null) [served, from] = [next, next.load];
+  let [served, refused]: [ServedLoad | null, ServedLoad | null] = [null, null];
+  let load = Math.max(lowest, FIRST_SHARE * highest);
+  // What the first run needs of CPU tells where the limit should be; from there in steps that double, then by halves.
+  let step = tolerance;
+  let isAtLimit = false;
+  for (;;) {
+    const next = serve(options, load, objective);
+    if (next.breach === null) served = next;
     else refused = next;
-  }
-  if (served === null) {
-    const least = serve(options, lowest, objective);
-    return least.breach === null ? { served: least, refused } : { served: null, refused: least };
+    if (served !== null && (served.load >= highest || (refused !== null && refused.load <= (1 + tolerance) * served.load))) break;
+    if (served === null && load <= lowest) break;
+    const [from, to]: [number, number] = [served?.load ?? lowest, refused?.load ?? highest];
+    const need = next.outcome.use?.need ?? 0;
+    const expected = (load * (1 - tolerance / 4)) / need;
+    if (!isAtLimit && need > 0 && expected > from && expected < to) {
+      isAtLimit = true;
+      load = expected;
+    } else if (served !== null && refused !== null) {
+      load = Math.min(Math.sqrt(from * to), from * (1 + step));
+      step *= 2;
+    } else {
+      load = Math.min(Math.max(served === null ? to / (1 + step) : from * (1 + step), lowest), highest);
+      step *= 2;
+    }
   }
   return { served, refused };
 }
@@ -108,7 +123,10 @@ export function loadOf(scenario: Scenario, perSecond: number): number {
   return perSecond / perSecondOf(scenario, 1);
 }
 
-function breachOf({ errors, requests, backlog }: RunOutcome, times: number, objective: Objective): string | null {
+function breachOf({ errors, requests, backlog, use }: RunOutcome, times: number, objective: Objective): string | null {
+  // Queues that grow show only after a while.
+  if (use !== null && use.need > 1)
+    return `requests of ${use.isMasterNeediest ? 'the master' : 'a balancer'} need ${(100 * use.need).toFixed(0)} % of the CPU that coordination leaves`;
   if (!(errors < objective.errors * requests)) return `${((100 * errors) / requests).toFixed(2)} % errors`;
   if (!(times <= objective.timesFloor)) return `p99 ${times.toFixed(1)} times the floor's`;
   if (backlog > objective.backlog) return `falls behind by ${(100 * backlog).toFixed(1)} % of all requests`;

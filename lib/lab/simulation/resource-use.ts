@@ -1,5 +1,6 @@
 // What balancers and Redis used over the measured time. Pure bookkeeping: counters at the start, and at the end.
 
+import type { BalancerCost } from './balancer-cost.js';
 import type { Network } from './network.js';
 import { FLEET, HOSTS, TRAFFIC } from './processor.js';
 import type { Processors } from './processors.js';
@@ -16,6 +17,13 @@ export interface ResourceUse {
   readonly slaveCores: number;
   readonly masterCores: number;
   readonly redisCores: number;
+  /**
+   * CPU that the requests of the neediest balancer need, as a share of what coordination leaves: above 1 its queue grows. 0
+   * if balancers need none.
+   */
+  readonly need: number;
+  /** Whether that balancer is the master. */
+  readonly isMasterNeediest: boolean;
   /** Messages published, and delivered: one of a table to each balancer. */
   readonly publishedPerSecond: number;
   readonly deliveredPerSecond: number;
@@ -26,6 +34,10 @@ export interface ResourceUseOptions {
   readonly processors: Processors | null;
   readonly redis: RedisServer | null;
   readonly network: Network;
+  /** Null: balancers need no CPU. */
+  readonly cost: BalancerCost | null;
+  /** Whether each request comes to any living balancer: then each one's share is known, and need not be counted. */
+  readonly isEven: boolean;
   /** Requests that have come to each balancer so far. */
   readonly requests: Int32Array;
   /** Index of the master; -1 if there is none. */
@@ -65,8 +77,13 @@ export class ResourceMeter {
     const traffic = to.cpuMs.map((_, index) => coresOf(index, TRAFFIC));
     const coordination = to.cpuMs.map((_, index) => coresOf(index, FLEET) + coresOf(index, HOSTS));
     const master = this.#options.master();
+    const requests = Array.from(to.requests, (count, index) => count - (from.requests[index] as number));
+    const needs = this.#needs(requests, coordination, master, elapsedMs);
+    const need = Math.max(0, ...needs);
     return {
-      requests: Array.from(to.requests, (count, index) => count - (from.requests[index] as number)),
+      requests,
+      need,
+      isMasterNeediest: needs[master] === need,
       trafficCores: mean(traffic),
       trafficHighest: Math.max(0, ...traffic),
       slaveCores: mean(coordination.filter((_, index) => index !== master)),
@@ -75,6 +92,18 @@ export class ResourceMeter {
       publishedPerSecond: (1000 * (to.published - from.published)) / elapsedMs,
       deliveredPerSecond: (1000 * (to.sent - from.sent)) / elapsedMs,
     };
+  }
+
+  #needs(requests: readonly number[], coordination: readonly number[], master: number, elapsedMs: number): number[] {
+    const { cost, isEven } = this.#options;
+    if (cost === null) return [];
+    return coordination.map((cores, index) => {
+      const count = isEven ? mean(requests) : (requests[index] as number);
+      const traffic = (count * cost.requestMicros) / 1000 / elapsedMs;
+      // The traffic thread uses one core at most, and gets its fair share beside the threads of the coordination.
+      const threads = index === master ? 3 : 2;
+      return traffic / Math.min(1, Math.max(cost.cores - cores, cost.cores / threads));
+    });
   }
 
   #read(nowMs: number): Counters {

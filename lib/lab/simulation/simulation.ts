@@ -140,6 +140,8 @@ class Simulation {
       processors,
       redis,
       network: this.#fleet.network,
+      cost,
+      isEven: scenario.clients.by === 'even',
       requests: this.#arrived,
       master: () => this.#fleet.masterIndex,
     });
