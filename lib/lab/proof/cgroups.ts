@@ -11,7 +11,8 @@ import { startTicksOf } from '../process-cpu.js';
 export type CgroupVersion = 1 | 2;
 
 /** The kernel hands out CPU in periods: a short one delays less, and a quota may not be below 1 ms. */
-const PERIOD_MICROS = 20_000;
+export const PERIOD_MS = 20;
+const PERIOD_MICROS = PERIOD_MS * 1000;
 const LEAST_QUOTA_MICROS = 1000;
 
 /** The least share of a core that can be given. */

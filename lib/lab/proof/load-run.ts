@@ -42,6 +42,8 @@ export const HOSTS_PER_SECOND = rateFor(1, HOSTS, SLOW);
 /** What the loads showed. */
 export interface LoadRun extends LoadsSeen {
   readonly costs: BalancerCosts;
+  /** Number of balancers of the fleet on which they were measured. */
+  readonly costsFleet: number;
   /** The kind of Redis. */
   readonly redis: string;
 }
@@ -76,8 +78,9 @@ export async function runLoads(
     return contender === undefined ? [] : [{ ...each, contender }];
   });
   const seen: LoadsSeen = await measureLoads({ plan, rig, contestants, slo: SLO, hostsPerSecond: HOSTS_PER_SECOND, say, laterSeconds });
+  const costsFleet = costsFleetOf(fleets);
   // Now that all code is compiled, and the memory of the start released.
-  const costs = await measureCosts(costsFleetOf(fleets), rig, {
+  const costs = await measureCosts(costsFleet, rig, {
     hostCount: HOSTS,
     perSecond: COSTS_SHARE * HOSTS_PER_SECOND,
     seconds: Math.min(COSTS_SECONDS, 5 * plan.seconds),
@@ -85,7 +88,13 @@ export async function runLoads(
   });
   for (const { stop } of all) await stop();
   for (const child of [hosts, load]) await child.stop();
-  return { ...seen, leftOut: [...leftOut, ...seen.leftOut], costs, redis: redises[0]?.redis.kind ?? 'none' };
+  return {
+    ...seen,
+    leftOut: [...leftOut, ...seen.leftOut],
+    costs,
+    costsFleet: costsFleet.balancers,
+    redis: redises[0]?.redis.kind ?? 'none',
+  };
 }
 
 function costsFleetOf(fleets: readonly FleetContender[]): FleetContender {

@@ -7,15 +7,18 @@ import { MeercatError } from '../../errors.js';
 import type { BenchContext, BenchFlags } from '../context.js';
 import { cpuSecondsOf } from '../process-cpu.js';
 import { type BenchReport, checkWritable } from '../report.js';
+import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
-import type { FaultFigures, ProofFigures, SimulationFigures } from './figures.js';
-import { HOSTS, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO } from './load-run.js';
+import type { FaultFigures, ProofFigures } from './figures.js';
+import { HOSTS, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
 import { loadProofRun, writeProofPages } from './pages.js';
 import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
 import { readProofRun } from './read-figures.js';
 import { reportProof } from './report.js';
 import { FLOOR_RUNGS, LADDER } from './search.js';
+import { measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
+import { turnTimesOf } from './turns.js';
 
 /** Cores that load, hosts and Redis need. */
 const OTHERS_CORES = 0.75;
@@ -54,7 +57,7 @@ export async function runProof(context: BenchContext): Promise<BenchReport> {
   const faults = has('faults')
     ? await faultsOf(context, plan, { onLeftOut: (reason) => leftOut.add(reason), onWrong: (what) => wrong.push(what) })
     : [];
-  const simulation: SimulationFigures | null = null;
+  const simulation = loads !== null && has('simulation') ? await runSimulationPart(context, simulationInputOf(plan, quota, loads)) : null;
   const figures: ProofFigures = {
     setup: setupOf(plan, quota, loads, [...leftOut]),
     contestants: loads?.contestants ?? [],
@@ -87,6 +90,25 @@ function faultsOf(
 ): Promise<readonly FaultFigures[]> {
   const largest = Math.max(...fleets.filter((balancers) => balancers <= FAULTS_FLEET));
   return measureFaults(context, { rounds, seed, peers, fleets: [...new Set([1, largest])], ...told });
+}
+
+function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { contestants, costs, costsFleet }: LoadRun): SimulationInput {
+  const { warmUpMs, graceMs } = turnTimesOf(seconds);
+  return {
+    costs,
+    measuredAt: { hosts: HOSTS, balancers: costsFleet },
+    setup: {
+      hosts: HOSTS,
+      slow: SLOW,
+      seed,
+      settleMs: warmUpMs,
+      seconds,
+      graceMs,
+      periodMs: kind === 'taskset' ? 0 : PERIOD_MS,
+      objective: SLO,
+    },
+    measured: measuredFleetsOf(contestants),
+  };
 }
 
 function setupOf(
