@@ -26,10 +26,16 @@ export const SLOW = 0.25;
 /** What a load must meet to count as served. */
 export const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
 
-/** Meercat's code is compiled in this time, at this share of what the hosts can do; other programs are compiled before. */
-const WARM_UP_SECONDS = 2.5;
+/**
+ * V8 compiles a balancer's code in steps: CPU per request has settled after some 4000 requests. Until then the compiler
+ * would use up a small share of CPU. Other programs only open connections to hosts.
+ */
+const WARM_UP_REQUESTS = 5000;
 const PEERS_WARM_UP_SECONDS = 0.3;
-const WARM_UP_SHARE = 0.5;
+const WARM_UP_SHARE = 0.6;
+
+/** The warm-up of a run with very short turns is at most this many times their length. */
+const WARM_UP_TIMES = 12;
 
 /** Costs are measured on a fleet of at most this many balancers, at this share of what the hosts can do. */
 const COSTS_FLEET = 4;
@@ -69,9 +75,11 @@ export async function runLoads(
   const all: readonly Contender[] = [...fleets, ...peers];
   say(`${all.map(({ program, balancers }) => `${program} ${balancers}`).join(', ')}: every one answers rightly`);
 
+  const perSecond = WARM_UP_SHARE * HOSTS_PER_SECOND;
   for (const contender of all) {
-    const seconds = Math.min(contender.program === 'meercat' ? WARM_UP_SECONDS : PEERS_WARM_UP_SECONDS, 5 * plan.seconds);
-    await runLoadTurn(rig, { contender, cores: null, perSecond: WARM_UP_SHARE * HOSTS_PER_SECOND, seed: plan.seed, seconds });
+    const wanted = contender.program === 'meercat' ? (WARM_UP_REQUESTS * contender.balancers) / perSecond : PEERS_WARM_UP_SECONDS;
+    const seconds = Math.min(wanted, WARM_UP_TIMES * plan.seconds);
+    await runLoadTurn(rig, { contender, cores: null, perSecond, seed: plan.seed, seconds });
   }
   const contestants = plannedContestants(plan, quota.kind).flatMap((each): Running[] => {
     const contender = all.find(({ program, balancers }) => program === each.program && balancers === each.balancers);
