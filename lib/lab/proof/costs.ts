@@ -16,7 +16,7 @@ import type { Rig } from './turns.js';
 const CHANNELS: readonly ChannelName[] = ['reports', 'load', 'stats'];
 
 /** What is read at the beginning and at the end of a span of time. */
-interface Reading {
+export interface CostsReading {
   readonly atMs: number;
   readonly balancers: readonly BalancerCpuSeconds[];
   readonly redisSeconds: number;
@@ -36,7 +36,7 @@ export async function measureCosts(
 ): Promise<BalancerCosts> {
   const channels = countMessages(redis.url, LAB_NAMESPACE);
   try {
-    const read = async (): Promise<Reading> => ({
+    const read = async (): Promise<CostsReading> => ({
       atMs: performance.now(),
       balancers: metered.map((each) => each.read()),
       redisSeconds: await redisCpuSeconds(redis.client),
@@ -56,18 +56,19 @@ export async function measureCosts(
 }
 
 /** What {@link costsOf} computes from. */
-interface Measured {
-  readonly rest: readonly [Reading, Reading];
-  readonly loaded: readonly [Reading, Reading];
+export interface CostsMeasured {
+  readonly rest: readonly [CostsReading, CostsReading];
+  readonly loaded: readonly [CostsReading, CostsReading];
   readonly answered: number;
   readonly isMaster: (balancer: number) => boolean;
   readonly hostCount: number;
   readonly receivers: Readonly<Record<ChannelName, number>>;
 }
 
-function costsOf({ rest, loaded, answered, isMaster, hostCount, receivers }: Measured): BalancerCosts {
-  const secondsOf = ([from, to]: Measured['rest']): number => (to.atMs - from.atMs) / 1000;
-  const coresOf = (span: Measured['rest'], which: (balancer: number) => boolean, of: (cpu: BalancerCpuSeconds) => number): number => {
+/** Computes the costs from the two spans of time. */
+export function costsOf({ rest, loaded, answered, isMaster, hostCount, receivers }: CostsMeasured): BalancerCosts {
+  const secondsOf = ([from, to]: CostsMeasured['rest']): number => (to.atMs - from.atMs) / 1000;
+  const coresOf = (span: CostsMeasured['rest'], which: (balancer: number) => boolean, of: (cpu: BalancerCpuSeconds) => number): number => {
     const [from, to] = span;
     const each = to.balancers.flatMap((cpu, index) => (which(index) ? [of(cpu) - of(from.balancers[index] as BalancerCpuSeconds)] : []));
     return each.length === 0 ? Number.NaN : each.reduce((sum, used) => sum + used, 0) / each.length / secondsOf(span);
@@ -76,7 +77,7 @@ function costsOf({ rest, loaded, answered, isMaster, hostCount, receivers }: Mea
   const coordinating = ({ fleet, hosts }: BalancerCpuSeconds): number => fleet + hosts;
   // Its helpers collect what requests leave behind.
   const serving = ({ traffic, helpers }: BalancerCpuSeconds): number => traffic + helpers;
-  const count = (span: Measured['rest'], channel: ChannelName): number =>
+  const count = (span: CostsMeasured['rest'], channel: ChannelName): number =>
     span[1].counts[channel].messages - span[0].counts[channel].messages;
   const every = (): boolean => true;
   const moreCores = (which: (balancer: number) => boolean, of: (cpu: BalancerCpuSeconds) => number): number =>

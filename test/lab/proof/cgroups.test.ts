@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findCgroups } from '../../../lib/agent/probes/cgroup-tree.js';
+import { pause } from '../../../lib/lab/health.js';
+import { threadSecondsOf } from '../../../lib/lab/process-cpu.js';
+import { startProgram } from '../../../lib/lab/processes.js';
 import { Cgroups } from '../../../lib/lab/proof/cgroups.js';
 import { chooseQuota, shareCore } from '../../../lib/lab/proof/quota.js';
 import { createShutdown } from '../../../lib/shutdown.js';
-import { withTempDir } from '../../support/brackets.js';
+import { until, withTempDir } from '../../support/brackets.js';
 
 const test = suite('control groups');
 
@@ -44,6 +47,32 @@ test('a process is limited, and neither its group nor that of a killed run is le
       readdirSync(each).filter((name) => name.startsWith(`meercat-bench-${process.pid}-`)),
       [],
     );
+});
+
+test('two processes that never wait get together what their group permits, and without a limit more', async () => {
+  const { cpu } = findCgroups('/proc', 'self');
+  const groups = cpu === null ? undefined : Cgroups.openIn(cpu);
+  if (groups === undefined) return;
+  const shutdown = createShutdown((error) => assert.unreachable(String(error)));
+  shutdown.add(() => groups.remove());
+  try {
+    const spinning = () => startProgram('/bin/sh', ['-c', 'while :; do :; done'], { core: null, shutdown });
+    const pids = [await spinning(), await spinning()].map(({ pid }) => pid);
+    const usedSeconds = (): number => pids.reduce((sum, pid) => sum + [...threadSecondsOf(pid).values()].reduce((a, b) => a + b, 0), 0);
+    const group = groups.add('spinning', pids);
+    group.limit(0.2);
+    await pause(100);
+    const [fromSeconds, fromMs] = [usedSeconds(), performance.now()];
+    await pause(1000);
+    const cores = (usedSeconds() - fromSeconds) / ((performance.now() - fromMs) / 1000);
+    // A busy machine only gives less; a period may be cut at either end.
+    assert.ok(cores > 0 && cores < 0.25, `${cores} cores`);
+    group.limit(null);
+    const before = usedSeconds();
+    await until(() => usedSeconds() - before > 0.3, { what: () => 'more CPU without a limit' });
+  } finally {
+    await shutdown.run();
+  }
 });
 
 test('without groups all balancers share one core, and it is said', () => {
