@@ -11,6 +11,7 @@ import { cpuTimesByProcess } from '../process-cpu.js';
 import { findProgram, type StartOptions } from '../processes.js';
 import { startTcpLink, type TcpLink } from '../tcp-link.js';
 import type { Program } from './figures.js';
+import { nameOf } from './plan.js';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -81,7 +82,7 @@ export async function startMeercatFleet(
     };
   });
   return {
-    name: `meercat, ${balancers === 1 ? '1 balancer' : `fleet of ${balancers}`}`,
+    name: nameOf('meercat', balancers),
     program: 'meercat',
     balancers,
     members,
@@ -137,7 +138,7 @@ export async function startPeerFleet(
     }),
   );
   return {
-    name: `${program}, ${balancers === 1 ? '1 balancer' : `${balancers} independent`}`,
+    name: nameOf(program, balancers),
     program,
     balancers,
     members,

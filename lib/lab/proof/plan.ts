@@ -98,7 +98,8 @@ export function plannedContestants({ cpu, cpuEach, fleets, peerFleets, peers }: 
   });
 }
 
-function nameOf(program: ContestantPlan['program'], balancers: number): string {
+/** The name of a contestant, as shown. */
+export function nameOf(program: ContestantPlan['program'], balancers: number): string {
   if (balancers === 1) return `${program}, single`;
   return program === 'meercat' ? `meercat, fleet of ${balancers}` : `${program}, ${balancers} independent`;
 }
