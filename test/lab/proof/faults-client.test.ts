@@ -114,13 +114,17 @@ test('an answer with another status is no right one, nor is one to another reque
     },
   ));
 
-test('after an answer that says close, the next request opens a connection to the next balancer', () =>
+test('after an answer that says close, a request that waits goes to the next balancer', () =>
   withHost(
     ({ socket, id }) => socket.end(answerOf(`h1 ${id}\n`).replace('\r\n', '\r\nConnection: close\r\n')),
     (first) =>
       withHost(answerRightly, async (second, sockets) => {
-        assert.equal(await askAll([first, second], 3), ['right', 'right', 'right']);
-        assert.is(sockets.size, 1);
+        const endings: Ending[] = [];
+        const client = new FaultClient([first, second], 0, (_, ending) => endings.push(ending));
+        for (const id of [0, 1, 2]) client.ask(id);
+        await until(() => endings.length === 3);
+        client.close();
+        assert.equal([endings, sockets.size], [['right', 'right', 'right'], 1]);
       }),
   ));
 
