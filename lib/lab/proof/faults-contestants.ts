@@ -11,7 +11,7 @@ import { cpuTimesByProcess } from '../process-cpu.js';
 import { findProgram, type StartOptions } from '../processes.js';
 import { startTcpLink, type TcpLink } from '../tcp-link.js';
 import type { Program } from './figures.js';
-import { nameOf } from './plan.js';
+import { contestantNameOf } from './plan.js';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -82,7 +82,7 @@ export async function startMeercatFleet(
     };
   });
   return {
-    name: nameOf('meercat', balancers),
+    name: contestantNameOf('meercat', balancers),
     program: 'meercat',
     balancers,
     members,
@@ -138,7 +138,7 @@ export async function startPeerFleet(
     }),
   );
   return {
-    name: nameOf(program, balancers),
+    name: contestantNameOf(program, balancers),
     program,
     balancers,
     members,
