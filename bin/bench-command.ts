@@ -88,6 +88,8 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(new Option('--html <file>', 'also write a page with plots'))
+    .addOption(new Option('--docs <dir>', 'also write the figures into proof.md of this directory'))
+    .addOption(new Option('--from <file>', 'measure nothing: show the run again that --json wrote there'))
     .addOption(new Option('--json [file]', 'print only the JSON; with a file: print the table, and write the JSON there'))
     .addHelpText(
       'after',
@@ -132,8 +134,9 @@ Benchmarks, what they take, and their goals:
   fleet       whether a fleet beats a single balancer: Meercat alone and in fleets, HAProxy and nginx alone
               and side by side, with as much CPU together and with as much each; highest load, latency,
               errors, CPU, and what faults cost; about 10 minutes; also called proof
-              --rounds 2 --seconds 1.2 --fleets 2,4,8 --peer-fleets 4 --cpu 0.4 --seed 20261130
-              --only meercat,haproxy,nginx,loads,faults,simulation --html fleet.html
+              --rounds 2 --seconds 1 --fleets 2,4,8 --peer-fleets 4 --cpu 0.4 --seed 20261130
+              --only meercat,haproxy,nginx,loads,faults,simulation --html fleet.html --docs docs
+              --from fleet.json
                                                      goal: simulation and processes agree within 15 %
   churn       what a balancer still holds after requests with every kind of bad end mixed in
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where

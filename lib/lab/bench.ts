@@ -21,7 +21,7 @@ import { runPolicies } from './policies.js';
 import { runProfile } from './profile.js';
 import { watchOthers } from './machine-cpu.js';
 import { runProof } from './proof/proof.js';
-import { type BenchReport, formatReport } from './report.js';
+import { type BenchReport, checkWritable, formatReport } from './report.js';
 import { runScaling } from './scaling.js';
 
 interface Bench {
@@ -51,7 +51,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   processes: { flags: ['rounds', 'seconds', 'connections', 'load'], run: runScaling },
   policies: { flags: ['percent', 'rounds', 'seconds', 'hosts', 'slow', 'only'], run: runPolicies },
   fleet: {
-    flags: ['rounds', 'seconds', 'fleets', 'peerFleets', 'cpu', 'seed', 'only', 'html'],
+    flags: ['rounds', 'seconds', 'fleets', 'peerFleets', 'cpu', 'seed', 'only', 'html', 'docs', 'from'],
     run: runProof,
   },
   churn: { flags: ['requests', 'connections'], run: runChurn },
@@ -88,6 +88,7 @@ export async function runBench({ name: wanted, flags, json, entry }: BenchReques
   if (flags.connections !== undefined && flags.connections > maxConnections) {
     throw new MeercatError('MEERCAT_BAD_CONFIG', `--connections: bench ${name} takes at most ${maxConnections}`);
   }
+  if (typeof json === 'string') checkWritable('--json', json);
   const say = (line: string): void => void process.stderr.write(`bench ${name}: ${line}\n`);
   const closers = createShutdown((error) => say(`could not be stopped: ${String(error)}`));
   const stopSoon = onSignal(closers, say);
@@ -102,16 +103,11 @@ export async function runBench({ name: wanted, flags, json, entry }: BenchReques
   try {
     const measured = await bench.run({ entry, flags, say, shutdown });
     const others = othersCores();
+    const isAlone = isVirtual || Number.isNaN(others) || measured.earlier !== undefined;
     const caution = others > BUSY_SHARE * cpus().length ? ': figures vary, and latencies mean little' : '';
-    const report =
-      isVirtual || Number.isNaN(others)
-        ? measured
-        : {
-            ...measured,
-            notes: [...measured.notes, `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`],
-          };
-    const text = `${JSON.stringify({
-      bench: name,
+    const note = `meanwhile, other processes used ${others} of the ${cpus().length} cores of this machine${caution}`;
+    const report = isAlone ? measured : { ...measured, notes: [...measured.notes, note] };
+    const about = measured.earlier ?? {
       version: readVersion(),
       startedAt,
       seconds: Math.round((performance.now() - startMs) / 1000),
@@ -122,13 +118,13 @@ export async function runBench({ name: wanted, flags, json, entry }: BenchReques
         cores: cpus().length,
         othersCores: others,
       },
-      goals: report.goals,
-      wrong: report.wrong,
-      figures: report.figures,
-    })}\n`;
+    };
+    const { goals, wrong, figures } = report;
+    const text = `${JSON.stringify({ bench: name, ...about, goals, wrong, figures })}\n`;
     if (json !== true) process.stdout.write(formatReport(name, report));
     if (typeof json === 'string') writeJson(json, text);
     else process.stdout.write(text);
+    report.write?.(text);
     return report.wrong.length === 0 ? 0 : 1;
   } catch (error) {
     // Errors caused by the shutdown itself are not reported.

@@ -11,6 +11,7 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   'undici-proxy': async (args) => (await import('./undici-proxy.js')).runUndiciProxy(args),
   'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),
   'virtual-hosts': async (args) => (await import('./virtual-hosts.js')).runVirtualHosts(args),
+  'proof-simulation': async () => (await import('./proof/simulation-part.js')).runProofSimulation(),
   arrivals: async () => (await import('./arrivals.js')).runArrivals(),
   'latency-load': async (args) => (await import('./latency-load.js')).runLatencyLoad(args),
   'idle-load': async (args) => (await import('./idle-load.js')).runIdleLoad(args),

@@ -34,6 +34,10 @@ export interface BenchFlags {
   readonly seed?: number;
   /** File for the HTML page of `fleet`. */
   readonly html?: string;
+  /** Directory of the docs, whose page shows the latest run of `fleet`. */
+  readonly docs?: string;
+  /** File of an earlier run of `fleet`, which is shown again. */
+  readonly from?: string;
   /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;
   /** Workloads that `forward` measures, in this order. */

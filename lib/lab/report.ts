@@ -1,6 +1,20 @@
 // A benchmark's report and its output: a table for people, one line of JSON for programs. A missed goal is reported but
 // is not a failure; a wrong response is one.
 
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
+import { MeercatError } from '../errors.js';
+import { fileReason } from '../file-reason.js';
+
+/** Throws MEERCAT_BAD_CONFIG, before a long run, if a file can't be written at its end. */
+export function checkWritable(flag: string, file: string): void {
+  try {
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `${flag} ${file}: ${fileReason(error, 'written')}`);
+  }
+}
+
 /** A goal of a benchmark. A missed goal does not change the exit code. */
 export interface Goal {
   /** What is measured, in readable form. */
@@ -17,6 +31,14 @@ export interface Goal {
 /** A printed table: the first row is the heading; numbers are rounded. */
 export type Rows = readonly (readonly (string | number)[])[];
 
+/** What is known of a run besides its figures. */
+export interface RunAbout {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly machine: Readonly<Record<string, unknown>>;
+}
+
 /** A benchmark's outcome. */
 export interface BenchReport {
   /** A few lines about what was measured and how. */
@@ -27,6 +49,10 @@ export interface BenchReport {
   readonly wrong: readonly string[];
   /** All figures, for the JSON. */
   readonly figures: Readonly<Record<string, unknown>>;
+  /** The run that is shown, if it is an earlier one. */
+  readonly earlier?: RunAbout;
+  /** Writes more files from the JSON of the run. */
+  readonly write?: (json: string) => void;
 }
 
 /** A goal that is reached when the value is below (or at most) the limit. */

@@ -11,11 +11,20 @@ import { startTicksOf } from '../process-cpu.js';
 export type CgroupVersion = 1 | 2;
 
 /** The kernel hands out CPU in periods: a short one delays less, and a quota may not be below 1 ms. */
-const PERIOD_MICROS = 20_000;
+export const PERIOD_MS = 20;
+const PERIOD_MICROS = PERIOD_MS * 1000;
 const LEAST_QUOTA_MICROS = 1000;
 
 /** The least share of a core that can be given. */
 export const LEAST_CORES = LEAST_QUOTA_MICROS / PERIOD_MICROS;
+
+/**
+ * Weight of all groups together against a process outside of them, which has 1: as many processes are in them at most in a
+ * turn. Only the quota is to limit them; by default the groups together would weigh as much as one process.
+ */
+const WEIGHT = 16;
+/** The weight of one process: cpu.shares in version 1, cpu.weight in version 2. */
+const UNIT_WEIGHT = { 1: 1024, 2: 100 } as const;
 
 const PREFIX = 'meercat-bench-';
 const REMOVE_TIMEOUT_MS = 3000;
@@ -42,8 +51,12 @@ export class Cgroups {
       }
       const groups = new Cgroups(version, folder);
       // In version 2 a group has the files of those controllers that its parent hands down.
-      if (version === 1 ? existsSync(join(folder, 'cpu.cfs_quota_us')) : (isHandedDown(folder) || handDown(place)) && handDown(folder))
+      const isReady =
+        version === 1 ? existsSync(join(folder, 'cpu.cfs_quota_us')) : (isHandedDown(folder) || handDown(place)) && handDown(folder);
+      if (isReady) {
+        tell(join(folder, version === 1 ? 'cpu.shares' : 'cpu.weight'), String(WEIGHT * UNIT_WEIGHT[version]));
         return groups;
+      }
       groups.#removeNow();
     }
     return undefined;

@@ -6,7 +6,8 @@ import type { Comparison, ContestantFigures, LoadFigures, Spread } from './figur
 import type { Contender } from './contestants.js';
 import type { ContestantPlan, ProofPlan } from './plan.js';
 import { Progress } from './progress.js';
-import { breachOf, loadFiguresOf, type Sample, type Slo, spreadOf } from './samples.js';
+import { spreadOf } from './faults-judge.js';
+import { breachOf, loadFiguresOf, type Sample, type Slo } from './samples.js';
 import { FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from './search.js';
 import { type Rig, runLoadTurn, turnMs } from './turns.js';
 

@@ -7,7 +7,7 @@ import { LEAST_CORES } from './cgroups.js';
 import type { Comparison, Program, QuotaKind } from './figures.js';
 
 const DEFAULT_ROUNDS = 2;
-const DEFAULT_SECONDS = 1.2;
+const DEFAULT_SECONDS = 1;
 const DEFAULT_FLEETS = [2, 4, 8];
 const DEFAULT_PEER_FLEETS = [4];
 /** Of a machine with two cores: load, hosts and Redis need the rest. */

@@ -1,137 +1,148 @@
-// `bench fleet`: whether several balancers beat a single one, with real processes. Starts hosts, load, Redis and all
-// contestants, has their loads measured, then faults and what the simulation adds, and hands all figures to the report.
+// `bench fleet`: whether several balancers beat a single one, with real processes. Measures loads, faults and what the
+// simulation adds, one after the other, and hands all figures to the report; or shows an earlier run again.
 
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { MeercatError } from '../../errors.js';
-import type { BenchContext } from '../context.js';
+import type { BenchContext, BenchFlags } from '../context.js';
 import { cpuSecondsOf } from '../process-cpu.js';
-import { startRole } from '../processes.js';
-import type { BenchReport } from '../report.js';
-import { rateFor } from '../scenario.js';
-import { LAB_NAMESPACE } from '../lab-fleet.js';
-import { type Contender, type FleetContender, startFleet, startFleetRedis, startPeers } from './contestants.js';
-import { measureCosts } from './costs.js';
-import type { BalancerCosts, ContestantFigures, ProofFigures, ProofSetup } from './figures.js';
-import { type LoadsSeen, measureLoads, type Running } from './loads.js';
-import { plannedContestants, planProof, type ProofPlan } from './plan.js';
+import { type BenchReport, checkWritable } from '../report.js';
+import { PERIOD_MS } from './cgroups.js';
+import { measureFaults } from './faults.js';
+import type { FaultFigures, ProofFigures } from './figures.js';
+import { HOSTS, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
+import { loadProofRun, writeProofPages } from './pages.js';
+import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
-import type { Slo } from './samples.js';
-import { LADDER } from './search.js';
-import { type Rig, runLoadTurn } from './turns.js';
-
-const HOSTS = 8;
-
-/**
- * Factor on the cost of requests: hosts that are four times as fast as those of `bench policies` serve as many requests per
- * second as a balancer with a fraction of a core, so that both limits are seen.
- */
-const SLOW = 0.25;
-
-const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
-
-/** Code is compiled in this time, at this share of what the hosts can do. */
-const WARM_UP_SECONDS = 2.5;
-const WARM_UP_SHARE = 0.5;
-
-/** Costs are measured on a fleet of at most this many balancers, at this share of what the hosts can do. */
-const COSTS_FLEET = 4;
-const COSTS_SHARE = 0.3;
-const COSTS_SECONDS = 3;
+import { readProofRun } from './read-figures.js';
+import { reportProof } from './report.js';
+import { FLOOR_RUNGS, LADDER } from './search.js';
+import { measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
+import { turnTimesOf } from './turns.js';
 
 /** Cores that load, hosts and Redis need. */
 const OTHERS_CORES = 0.75;
 
+/** Fleets of at most this many balancers meet faults. */
+const FAULTS_FLEET = 4;
+
+/** How long the other parts take, about. */
+const FAULTS_SECONDS_PER_ROUND = 50;
+const SIMULATION_SECONDS = 75;
+
 /** Runs the benchmark. */
 export async function runProof(context: BenchContext): Promise<BenchReport> {
-  const plan = planProof(context.flags);
+  const { flags, say, shutdown } = context;
+  if (flags.html !== undefined) checkWritable('--html', flags.html);
+  if (flags.docs !== undefined) checkWritable('--docs', join(flags.docs, 'proof.md'));
+  const targets = { html: flags.html ?? null, docs: flags.docs ?? null };
+  const write = (json: string): void => writeProofPages(readProofRun(json), targets);
+  if (flags.from !== undefined) return { ...showEarlier(flags, flags.from), write };
+  const plan = planProof(flags);
   if (Number.isNaN(cpuSecondsOf(process.pid)))
     throw new MeercatError('MEERCAT_START_FAILED', 'bench fleet reads CPU times from /proc, which this system has not');
-  const quota = await chooseQuota(context.shutdown, context.say);
-  if (quota.kind === 'taskset' && context.flags.cpu !== undefined)
+  const quota = await chooseQuota(shutdown, say);
+  if (quota.kind === 'taskset' && flags.cpu !== undefined)
     throw new MeercatError(
       'MEERCAT_BAD_CONFIG',
       '--cpu: leave it out: nothing limits CPU on this machine, so that all balancers share one core',
     );
-  const measured = await measureAllLoads(context, plan, quota);
-  const figures: ProofFigures = { ...measured, faults: [], simulation: null };
-  return { notes: notesOf(measured.setup), tables: [], goals: [], wrong: measured.wrong, figures: { ...figures, costs: measured.costs } };
+  const has = (part: Part): boolean => plan.parts.includes(part);
+  const wrong: string[] = [];
+  const leftOut = new Set<string>();
+  const later = (has('faults') ? FAULTS_SECONDS_PER_ROUND * plan.rounds : 0) + (has('simulation') ? SIMULATION_SECONDS : 0);
+  const loads = has('loads') ? await runLoads(context, plan, quota, later) : null;
+  wrong.push(...(loads?.wrong ?? []));
+  for (const reason of loads?.leftOut ?? []) leftOut.add(reason);
+  const faults = has('faults')
+    ? await faultsOf(context, plan, { onLeftOut: (reason) => leftOut.add(reason), onWrong: (what) => wrong.push(what) })
+    : [];
+  const simulation = loads !== null && has('simulation') ? await runSimulationPart(context, simulationInputOf(plan, quota, loads)) : null;
+  const figures: ProofFigures = {
+    setup: setupOf(plan, quota, loads, [...leftOut]),
+    contestants: loads?.contestants ?? [],
+    faults,
+    simulation,
+  };
+  const report = reportProof(figures);
+  return { ...report, notes: [...report.notes, ...notesOf(figures)], wrong: [...report.wrong, ...wrong], write };
 }
 
-interface Measured {
-  readonly setup: ProofSetup & { readonly rungs: readonly number[] };
-  readonly contestants: readonly ContestantFigures[];
-  readonly costs: BalancerCosts;
-  readonly wrong: readonly string[];
+/** An earlier run; nothing is measured. */
+function showEarlier(flags: BenchFlags, from: string): BenchReport {
+  const others = (Object.keys(flags) as (keyof BenchFlags)[]).filter(
+    (flag) => !['from', 'html', 'docs'].includes(flag) && flags[flag] !== undefined,
+  );
+  if (others.length > 0)
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      '--from: nothing is measured again: beside it only --html, --docs and --json are possible',
+    );
+  const { figures, about } = loadProofRun(from);
+  const { version, startedAt, seconds, machine } = about;
+  return { ...reportProof(figures), earlier: { version, startedAt, seconds, machine: { cpu: machine } } };
 }
 
-/** Measures all loads. All that it starts is stopped at its end: what follows is measured alone. */
-async function measureAllLoads(context: BenchContext, plan: ProofPlan, quota: Quota): Promise<Measured> {
-  const { entry, say, shutdown } = context;
-  const hostsPerSecond = rateFor(1, HOSTS, SLOW);
-  const redises = [];
-  for (const balancers of plan.fleets) redises.push({ balancers, redis: await startFleetRedis(entry, shutdown) });
-  const options = { core: quota.loadCore, shutdown };
-  const urls = redises.map(({ redis }) => redis.url).join(',');
-  const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOSTS), urls, LAB_NAMESPACE], options);
-  const { child: load } = await startRole('arrivals', [], options);
-  const rig: Rig = { hosts, load, floorPort: Number(ready.allPort), slow: SLOW, seconds: plan.seconds };
-  const fleets: FleetContender[] = [];
-  for (const { balancers, redis } of redises) fleets.push(await startFleet(entry, balancers, redis, HOSTS, { quota, shutdown }));
-  const { contenders: peers, leftOut } = await startPeers(plan, ready.ports as number[], { quota, shutdown });
-  for (const reason of leftOut) say(reason);
-  const all: readonly Contender[] = [...fleets, ...peers];
-  say(`${all.map(({ program, balancers }) => `${program} ${balancers}`).join(', ')}: every one answers rightly`);
+function faultsOf(
+  context: BenchContext,
+  { fleets, peers, rounds, seed }: ProofPlan,
+  told: { readonly onLeftOut: (reason: string) => void; readonly onWrong: (what: string) => void },
+): Promise<readonly FaultFigures[]> {
+  const largest = Math.max(...fleets.filter((balancers) => balancers <= FAULTS_FLEET));
+  return measureFaults(context, { rounds, seed, peers, fleets: [...new Set([1, largest])], ...told });
+}
 
-  const seconds = Math.min(WARM_UP_SECONDS, 5 * plan.seconds);
-  for (const contender of all)
-    await runLoadTurn(rig, { contender, cores: null, perSecond: WARM_UP_SHARE * hostsPerSecond, seed: plan.seed, seconds });
-  const contestants = plannedContestants(plan, quota.kind).flatMap((each): Running[] => {
-    const contender = all.find(({ program, balancers }) => program === each.program && balancers === each.balancers);
-    return contender === undefined ? [] : [{ ...each, contender }];
-  });
-  const seen: LoadsSeen = await measureLoads({ plan, rig, contestants, slo: SLO, hostsPerSecond, say, laterSeconds: 0 });
-  // Now that all code is compiled, and the memory of the start released.
-  const costs = await measureCosts(costsFleetOf(fleets), rig, {
-    hostCount: HOSTS,
-    perSecond: COSTS_SHARE * hostsPerSecond,
-    seconds: Math.min(COSTS_SECONDS, 5 * plan.seconds),
-    seed: plan.seed,
-  });
-  for (const { stop } of all) await stop();
-  for (const child of [hosts, load]) await child.stop();
+function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { contestants, costs, costsFleet }: LoadRun): SimulationInput {
+  const { warmUpMs, graceMs } = turnTimesOf(seconds);
   return {
-    setup: {
-      command: commandOf(plan),
-      hosts: HOSTS,
-      rounds: plan.rounds,
-      seconds: plan.seconds,
-      seed: plan.seed,
-      cpu: quota.kind === 'taskset' ? 1 : plan.cpu,
-      cpuEach: quota.kind === 'taskset' ? 1 / COSTS_FLEET : plan.cpuEach,
-      quota: quota.kind,
-      slo: { timesFloor: SLO.timesFloor, errors: SLO.errors },
-      hostsPerSecond,
-      redis: redises[0]?.redis.kind ?? 'none',
-      leftOut: [...leftOut, ...seen.leftOut],
-      rungs: LADDER.map((share) => share * hostsPerSecond),
-    },
-    contestants: seen.contestants,
     costs,
-    wrong: seen.wrong,
+    measuredAt: { hosts: HOSTS, balancers: costsFleet },
+    setup: {
+      hosts: HOSTS,
+      slow: SLOW,
+      seed,
+      settleMs: warmUpMs,
+      seconds,
+      graceMs,
+      periodMs: kind === 'taskset' ? 0 : PERIOD_MS,
+      objective: SLO,
+    },
+    measured: measuredFleetsOf(contestants),
   };
 }
 
-function costsFleetOf(fleets: readonly FleetContender[]): FleetContender {
-  return fleets.findLast(({ balancers }) => balancers <= COSTS_FLEET) as FleetContender;
+function setupOf(
+  plan: ProofPlan,
+  { kind }: Quota,
+  loads: LoadRun | null,
+  leftOut: readonly string[],
+): ProofFigures['setup'] & { readonly rungs: readonly number[] } {
+  const { rounds, seconds, seed, cpu, cpuEach } = plan;
+  return {
+    command: commandOf(plan, kind === 'taskset'),
+    hosts: HOSTS,
+    rounds,
+    seconds,
+    seed,
+    // Without limits all balancers share a core.
+    cpu: kind === 'taskset' ? 1 : cpu,
+    cpuEach: kind === 'taskset' ? 1 : cpuEach,
+    quota: kind,
+    slo: { timesFloor: SLO.timesFloor, errors: SLO.errors },
+    hostsPerSecond: HOSTS_PER_SECOND,
+    redis: loads?.redis ?? 'no load was measured',
+    leftOut,
+    rungs: LADDER.map((share) => share * HOSTS_PER_SECOND),
+  };
 }
 
-function commandOf({ rounds, seconds, seed, cpu, fleets, peerFleets, peers, parts }: ProofPlan): string {
+function commandOf({ rounds, seconds, seed, cpu, fleets, peerFleets, peers, parts }: ProofPlan, isUnlimited: boolean): string {
   const sizes = (all: readonly number[]): string => all.filter((each) => each > 1).join(',') || '1';
   const flags = [
     `--rounds ${rounds}`,
     `--seconds ${seconds}`,
     `--seed ${seed}`,
-    `--cpu ${cpu}`,
+    ...(isUnlimited ? [] : [`--cpu ${cpu}`]),
     `--fleets ${sizes(fleets)}`,
     ...(peers.length === 0 ? [] : [`--peer-fleets ${sizes(peerFleets)}`]),
     `--only ${['meercat', ...peers, ...parts].join(',')}`,
@@ -139,10 +150,18 @@ function commandOf({ rounds, seconds, seed, cpu, fleets, peerFleets, peers, part
   return `npm run bench -- fleet ${flags.join(' ')}`;
 }
 
-function notesOf({ cpu, cpuEach }: ProofSetup): string[] {
+/** What the report does not know. */
+function notesOf({ setup: { quota, cpu, cpuEach }, contestants }: ProofFigures): string[] {
   const cores = cpus().length;
+  const needed = Math.max(0, ...contestants.map(({ balancers, cpuEach: own }) => balancers * (own ?? 0))) + OTHERS_CORES;
   return [
-    `hosts are four times as fast as those of bench policies; a load is served if p99 is within the limit, and the number of waiting requests grows by at most ${SLO.backlog * 100} % of all`,
-    `on ${cores} cores, load, hosts and Redis need about ${OTHERS_CORES}: a single balancer has ${cpu} of a core, not a whole one; in the other comparison each has ${cpuEach}`,
+    `hosts are four times as fast as those of bench policies; served also means that the number of waiting requests grows by at most ${SLO.backlog * 100} % of all, beyond chance; the floor's p99 is measured at ${FLOOR_RUNGS.length} loads, and interpolated between them`,
+    'latencies: the median is that of the requests of all rounds together, least and most are those of single rounds; all else is spread over rounds',
+    ...(quota === 'taskset' ? ['without limits only equal total CPU is compared: all balancers share one core'] : []),
+    ...(needed > cores
+      ? [
+          `balancers, load, hosts and Redis may need about ${needed.toFixed(1)} cores, more than the ${cores} of this machine: lower --cpu (${cpu}; each ${cpuEach})`,
+        ]
+      : []),
   ];
 }

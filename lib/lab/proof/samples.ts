@@ -1,9 +1,10 @@
 // What one turn of one contestant showed, and the figures of a load over several rounds. Pure.
 
 import type { TurnDone } from '../arrivals.js';
-import { median, percentile } from '../statistics.js';
+import { percentile } from '../statistics.js';
 import type { HostsSeen } from '../virtual-hosts.js';
 import type { Use } from './contestants.js';
+import { spreadOf } from './faults-judge.js';
 import type { LoadFigures, Spread } from './figures.js';
 
 /** One turn. */
@@ -61,12 +62,6 @@ function chanceOf(latencyMs: Float64Array, seconds: number): number {
 export function jainOf(values: readonly number[]): number {
   const sum = values.reduce((total, each) => total + each, 0);
   return sum === 0 ? 1 : sum ** 2 / (values.length * values.reduce((total, each) => total + each ** 2, 0));
-}
-
-/** Median, least and most; all NaN for none. */
-export function spreadOf(values: readonly number[]): Spread {
-  if (values.length === 0) return { median: Number.NaN, least: Number.NaN, most: Number.NaN };
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
 /**

@@ -6,7 +6,7 @@ const LEAST_SHARE = 0.03;
 const MOST_SHARE = 0.97;
 
 /** Every how many rungs the floor is measured; between these it is interpolated. */
-const FLOOR_EVERY = 5;
+const FLOOR_EVERY = 6;
 
 /** The loads to choose from, as shares of what the hosts can do, ascending. */
 export const LADDER: readonly number[] = Array.from(

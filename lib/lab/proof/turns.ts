@@ -1,7 +1,7 @@
 // Turns of `bench fleet`: one contestant, with its share of CPU, under one load. The next turn finds it without a limit
 // and without a backlog.
 
-import { runHostsTurn } from '../hosts-turn.js';
+import { type HostsTurn, runHostsTurn } from '../hosts-turn.js';
 import type { LabChild } from '../processes.js';
 import type { Contender, Use } from './contestants.js';
 import { type Sample, sampleOf } from './samples.js';
@@ -48,9 +48,8 @@ export async function runLoadTurn(
   rig: Rig,
   { contender, cores, perSecond, seed, seconds = secondsOf(rig, perSecond) }: TurnOf,
 ): Promise<Sample> {
-  const measuredMs = seconds * 1000;
   const ports = contender?.ports ?? [rig.floorPort];
-  const times = { warmUpMs: Math.min(SETTLE_MS, measuredMs * SETTLE_SHARE), measuredMs, graceMs: GRACE_MS };
+  const times = turnTimesOf(seconds);
   contender?.limit(cores);
   try {
     const read = async (): Promise<Use | null> => (contender === null ? null : contender.read());
@@ -66,6 +65,11 @@ export async function runLoadTurn(
   }
 }
 
+/** The times of a turn with this measured time. */
+export function turnTimesOf(seconds: number): Pick<HostsTurn, 'warmUpMs' | 'measuredMs' | 'graceMs'> {
+  return { warmUpMs: Math.min(SETTLE_MS, seconds * 1000 * SETTLE_SHARE), measuredMs: seconds * 1000, graceMs: GRACE_MS };
+}
+
 /** Measured time under this load: longer where requests are few, since p99 needs some hundreds of them. */
 function secondsOf({ seconds }: Pick<Rig, 'seconds'>, perSecond: number): number {
   return Math.min(Math.max(seconds, ENOUGH_REQUESTS / perSecond), MOST_TIMES * seconds);
@@ -73,5 +77,6 @@ function secondsOf({ seconds }: Pick<Rig, 'seconds'>, perSecond: number): number
 
 /** How long a turn takes, about. */
 export function turnMs({ seconds }: Pick<Rig, 'seconds'>): number {
-  return seconds * 1000 + Math.min(SETTLE_MS, seconds * 1000 * SETTLE_SHARE) + LAST_ANSWERS_MS;
+  const { warmUpMs, measuredMs } = turnTimesOf(seconds);
+  return warmUpMs + measuredMs + LAST_ANSWERS_MS;
 }

@@ -14,7 +14,7 @@ import {
   startEjection,
   takeEvidence,
 } from '../../routing/ejection.js';
-import { loadIntervalMs, LoadTurns } from '../../redis/load-interval.js';
+import { ExchangeBudget, loadIntervalMs, LoadTurns } from '../../redis/load-interval.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { RetryBudget } from '../../routing/retry-budget.js';
 import { ClassCosts, expectedCost } from '../../table/class-costs.js';
@@ -47,6 +47,8 @@ export interface FleetBalancerOptions {
   readonly isCostKnown: boolean;
   /** Interval of its load messages; null as in the product. */
   readonly exchangeMs: number | null;
+  /** Whether the exchange costs CPU, so that its interval must follow what the thread can afford. */
+  readonly hasBudget?: boolean;
   readonly startMs: number;
 }
 
@@ -62,13 +64,13 @@ export class FleetBalancer {
   /** Maps slot to host, and host to slot; -1 for none. */
   readonly hostOf: Int32Array;
   readonly slotOf: Int32Array;
-  /** Interval of its load messages. */
+  /** Interval of its load messages on an idle machine. */
   readonly loadEveryMs: number;
   /** Time of the next load message, unless a table arrives earlier. */
   loadAtMs = 0;
   /** Null if the scenario sets a fixed interval: then tables are not answered. */
   readonly #turns: LoadTurns | null;
-  readonly #loads: OwnLoads;
+  #loads: OwnLoads;
   readonly costs: ClassCosts;
   readonly #order: TableOrder;
   /** Ejection state of each slot's host, and the time of its next probe. */
@@ -77,8 +79,16 @@ export class FleetBalancer {
   /** Slots whose host has gone while requests are still open on it. */
   readonly #isLeaving: Uint8Array;
   #rebuildAtMs = Number.POSITIVE_INFINITY;
+  readonly #options: FleetBalancerOptions;
+  readonly #budget: ExchangeBudget | null;
+  /** The interval that the master can afford. */
+  #masterIntervalMs = 0;
+  #starts = 1;
 
-  constructor({ index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, startMs }: FleetBalancerOptions) {
+  constructor(options: FleetBalancerOptions) {
+    const { index, balancers, hosts, statics, requests, isCostKnown, exchangeMs, hasBudget = false, startMs } = options;
+    this.#options = options;
+    this.#budget = hasBudget && exchangeMs === null ? new ExchangeBudget() : null;
     this.index = index;
     this.name = `b${index + 1}`;
     this.columns = openTable(createTable(hosts));
@@ -118,7 +128,7 @@ export class FleetBalancer {
   /** Whether to answer a table just received with a load message at once; if not, sets the time of the next one. */
   answersTable(nowMs: number): boolean {
     if (this.#turns === null) return false;
-    const inMs = this.#turns.answerInMs(this.loadEveryMs, nowMs);
+    const inMs = this.#turns.answerInMs(this.everyMs, nowMs);
     if (inMs === 0) return true;
     this.loadAtMs = nowMs + inMs;
     return false;
@@ -126,9 +136,27 @@ export class FleetBalancer {
 
   /** The load message due now; undefined if there is nothing to send, or it can't be sent. */
   nextLoad(canSend: boolean, nowMs: number): LoadMessage | undefined {
-    const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, this.loadEveryMs, nowMs);
-    this.loadAtMs = nowMs + (this.#turns?.take(this.loadEveryMs, nowMs) ?? this.loadEveryMs);
+    const everyMs = this.everyMs;
+    const message = !canSend ? undefined : this.#loads.nextDue(this.writer.hosts(), this.writer.stamp.term, everyMs, nowMs);
+    this.loadAtMs = nowMs + (this.#turns?.take(everyMs, nowMs) ?? everyMs);
     return message;
+  }
+
+  /** Its fleet thread was busy for this share (0..1) of the last seconds: the interval follows. */
+  adapt(busyShare: number): void {
+    this.#budget?.take(busyShare);
+  }
+
+  /** Its process starts again: nothing is in flight. It keeps its table, which it would read from Redis. */
+  restart(): void {
+    const { statics, requests } = this.#options;
+    this.columns.header[HEADER.inflight] = 0;
+    for (let slot = 0; slot < this.#isLeaving.length; slot++) {
+      clearRequests(this.columns, slot);
+      this.#releaseIfIdle(slot);
+    }
+    this.#loads = new OwnLoads(this.columns, this.name, `${this.name}-${++this.#starts}`, statics, 1);
+    for (const [id, { request }] of requests.entries()) this.#loads.setClass(1 + id, request);
   }
 
   /** Records a request sent to the host of a slot; `isLongLived`: one that asks for a stream. */
@@ -214,6 +242,7 @@ export class FleetBalancer {
   }
 
   #apply(table: HostTable, nowMs: number): void {
+    this.#masterIntervalMs = table.everyMs ?? 0;
     this.#announce(this.writer.apply(table, nowMs), nowMs);
     if (table.costs !== null) this.costs.take(table.costs);
     this.#loads.onTable(table, this.writer.hosts(), nowMs);
@@ -236,6 +265,12 @@ export class FleetBalancer {
       this.slotOf[host] = slot;
     }
     if (this.writer.isListOld) this.#rebuild(nowMs);
+  }
+
+  /** Interval of its load messages now. */
+  get everyMs(): number {
+    if (this.#budget === null) return this.loadEveryMs;
+    return Math.max(this.#masterIntervalMs, this.#budget.intervalMs(this.#options.balancers, this.#options.hosts));
   }
 
   #countLongLived(slot: number, by: 1 | -1): void {

@@ -4,9 +4,12 @@
 import { HostRegistry, TICK_MS } from '../../hosts/host-registry.js';
 import { SNAPSHOT_EVERY_MS } from '../../hosts/stored-hosts.js';
 import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model.js';
-import { gatherMs, loadIntervalMs } from '../../redis/load-interval.js';
+import { ExchangeBudget, gatherMs, loadIntervalMs } from '../../redis/load-interval.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import type { EventQueue } from './event-queue.js';
+
+/** Adaptations of the interval after which it changes no more. */
+export const ADAPTATIONS = 8;
 
 /** Options of a mastership. */
 export interface FleetMasterOptions {
@@ -24,6 +27,10 @@ export interface FleetMasterOptions {
   readonly checkMs: (host: string) => number;
   /** Publishes a table to all balancers, and stores the snapshot if there is one. */
   readonly publish: (table: HostTable, snapshot: HostTable | null) => void;
+  /** Share of the time since the last call in which its thread was busy; absent: the exchange costs no CPU. */
+  readonly busyShare?: () => number;
+  /** Estimates that share for an interval, before it is measured. */
+  readonly expectedBusy?: (everyMs: number) => number;
 }
 
 /** The master during one mastership. */
@@ -31,6 +38,8 @@ export class FleetMaster {
   readonly balancer: number;
   readonly registry = new HostRegistry(TRAFFIC_DEFAULTS);
   readonly #options: FleetMasterOptions;
+  /** Null: the interval need not grow. */
+  readonly #budget: ExchangeBudget | null;
   #isStopped = false;
   #flushAtMs = Number.POSITIVE_INFINITY;
   #isFullDue = true;
@@ -40,7 +49,10 @@ export class FleetMaster {
   constructor(options: FleetMasterOptions) {
     this.#options = options;
     this.balancer = options.balancer;
+    this.#budget = options.busyShare === undefined ? null : new ExchangeBudget();
     this.registry.seed(options.rows, options.clock(), options.costs);
+    if (this.#budget !== null && options.expectedBusy !== undefined)
+      for (let i = 0; i < ADAPTATIONS; i++) this.#budget.take(options.expectedBusy(this.#everyMs()));
     this.#again(TICK_MS, this.#tick);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
   }
@@ -101,6 +113,7 @@ export class FleetMaster {
       acks,
       costs: changes.costs,
       gone: changes.gone,
+      ...(this.#budget !== null && { everyMs: this.#everyMs() }),
     };
     publish(isFull && whole !== null ? whole : part, whole);
   }
@@ -111,13 +124,17 @@ export class FleetMaster {
 
   #flushSoon(isLoadAlone = false): void {
     if (!(this.registry.hasChanges || this.#isFullDue)) return;
-    const { balancers, size } = this.registry;
     const { queue, clock } = this.#options;
-    const atMs = clock() + gatherMs(loadIntervalMs(balancers, size), isLoadAlone);
+    const atMs = clock() + gatherMs(this.#everyMs(), isLoadAlone);
     // Reports may not wait as long as loads alone.
     if (atMs >= this.#flushAtMs) return;
     this.#flushAtMs = atMs;
     queue.schedule(atMs, this.#onFlush, 0, undefined);
+  }
+
+  #everyMs(): number {
+    const { balancers, size } = this.registry;
+    return this.#budget === null ? loadIntervalMs(balancers, size) : this.#budget.intervalMs(balancers, size);
   }
 
   readonly #onFlush = (): void => {
@@ -127,6 +144,8 @@ export class FleetMaster {
 
   readonly #tick = (): void => {
     const nowMs = this.#options.clock();
+    const { busyShare } = this.#options;
+    if (busyShare !== undefined) this.#budget?.take(busyShare());
     this.registry.tick(nowMs);
     this.registry.learn(nowMs);
     this.#flushSoon();

@@ -1,8 +1,7 @@
 // The figures of all runs as a self-contained HTML page: the table, and plots by uPlot, whose script and style are
 // inlined.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { embedJson, escapeHtml, readUplot } from '../html-page.js';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-script.js';
 import { toJson, type SimulateReport } from './simulate-report.js';
 
@@ -27,18 +26,10 @@ export function toHtml(report: SimulateReport): string {
 <div id="table"></div>
 <h2>Scenario</h2>
 <pre>${escapeHtml(JSON.stringify(report.scenarioJson, null, 2))}</pre>
-<script type="application/json" id="data">${toJson(report).replaceAll('<', String.raw`\u003c`)}</script>
+<script type="application/json" id="data">${embedJson(toJson(report))}</script>
 <script>${readUplot('uPlot.iife.min.js')}</script>
 <script>${PAGE_SCRIPT}</script>
 </body>
 </html>
 `;
-}
-
-function readUplot(file: string): string {
-  return readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${file}`), 'utf8');
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -7,7 +7,7 @@ export const DEAD_BALANCER = -1;
 const FREE = -2;
 
 const TIMES = ['arrivedMs', 'sentMs', 'doneMs', 'cost', 'part', 'expected', 'waitMs', 'heldMs', 'streamMs'] as const;
-const WHOLE = ['class', 'balancer', 'slot', 'host', 'attempts', 'behind', 'phase', 'turn'] as const;
+const WHOLE = ['class', 'balancer', 'client', 'slot', 'host', 'attempts', 'behind', 'phase', 'turn'] as const;
 
 /** All requests that have not ended. */
 export class Jobs {
@@ -31,6 +31,9 @@ export class Jobs {
   class = new Int32Array(FIRST_SIZE);
   /** Its balancer and host; the balancer is -1 once it has died. */
   balancer = new Int32Array(FIRST_SIZE);
+  /** Its client; -1 if clients are all alike. */
+  client = new Int32Array(FIRST_SIZE);
+  /** Its host's slot; -1 while it waits for its balancer. */
   slot = new Int32Array(FIRST_SIZE);
   host = new Int32Array(FIRST_SIZE);
   attempts = new Int32Array(FIRST_SIZE);

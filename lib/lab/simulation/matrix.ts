@@ -121,7 +121,7 @@ function runOne(
   floor: SimulationRun | undefined,
   onProgress: (share: number) => void,
 ): SimulationRun {
-  const outcome = runSimulation({ scenario, policy, balancers, load, seed, onProgress });
+  const outcome = runSimulation({ scenario: policy === FLOOR ? floorOf(scenario) : scenario, policy, balancers, load, seed, onProgress });
   const { measure, requests, errors, retries, messages, direct } = outcome;
   const sorted = measure.sorted();
   const ms = latenciesOf(sorted);
@@ -145,6 +145,11 @@ function runOne(
     backAfterMs: backAfter(windows, scenario.windowMs),
     tail: tailOf(sorted),
   };
+}
+
+/** The scenario of the floor: no balancer is in the way. */
+export function floorOf(scenario: Scenario): Scenario {
+  return { ...scenario, balancerCost: null, redisCost: null, clients: { ...scenario.clients, by: 'even' } };
 }
 
 function overFloorOf(ms: Latencies, floor: Latencies): OverFloor {

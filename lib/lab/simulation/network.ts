@@ -3,6 +3,7 @@
 
 import type { Draws } from './draws.js';
 import type { EventQueue, EventHandler } from './event-queue.js';
+import type { RedisServer } from './redis-server.js';
 import type { Messages } from './scenario.js';
 
 /** A path from one process to another. */
@@ -23,12 +24,20 @@ export class Network {
   readonly #clock: () => number;
   readonly #draws: Draws;
   readonly #rules: Messages;
+  /** Null: Redis needs no time. */
+  readonly #redis: RedisServer | null;
 
-  constructor(queue: EventQueue, clock: () => number, draws: Draws, rules: Messages) {
+  constructor(queue: EventQueue, clock: () => number, draws: Draws, rules: Messages, redis: RedisServer | null = null) {
     this.#queue = queue;
     this.#clock = clock;
     this.#draws = draws;
     this.#rules = rules;
+    this.#redis = redis;
+  }
+
+  /** Hands a message for this many receivers to Redis; returns the delay until they get it, for `send` to each of them. */
+  publish(receivers: number): number {
+    return this.#redis === null || this.isRedisAway ? 0 : this.#redis.publish(receivers, this.#clock());
   }
 
   /** Sends a message; `run` receives it. `heldMs` is an additional delay. */

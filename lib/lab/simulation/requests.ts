@@ -8,12 +8,15 @@ import type { Arrivals } from './arrivals.js';
 import type { ColdCaches } from './cold-caches.js';
 import type { EventQueue } from './event-queue.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
+import type { BalancerCost } from './balancer-cost.js';
 import { HOST_ABSENT, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, type HostMachines, isStanding } from './host-machines.js';
 import { HostWork } from './host-work.js';
 import { DEAD_BALANCER, Jobs } from './jobs.js';
 import type { Measure } from './measure.js';
 import type { Pickers } from './pickers.js';
+import type { Processors } from './processors.js';
 import type { RequestClass } from './scenario.js';
+import { TrafficTurns } from './traffic-turns.js';
 
 /** Response time of a host that does no work. */
 const NOTHING_MS = 0.5;
@@ -30,6 +33,8 @@ export interface RequestsOptions {
   readonly arrivals: Arrivals;
   readonly measure: Measure;
   readonly balancers: readonly FleetBalancer[];
+  /** What requests cost balancers; null: nothing. */
+  readonly balancerCost: { readonly processors: Processors; readonly cost: BalancerCost } | null;
   /** Creates the pickers, given the true cost of the current request. */
   readonly createPickers: (costNow: () => number) => Pickers;
 }
@@ -46,6 +51,7 @@ export class Requests {
   readonly #work: HostWork;
   readonly #pickers: Pickers;
   readonly #methods: readonly string[];
+  readonly #turns: TrafficTurns | null;
   #trueCost = 0;
 
   constructor(options: RequestsOptions) {
@@ -62,6 +68,13 @@ export class Requests {
       onStream: (job) => measure.onStream(jobs.host[job] as number, jobs.arrivedMs[job] as number),
     });
     this.#pickers = options.createPickers(() => this.#trueCost);
+    this.#turns =
+      options.balancerCost &&
+      new TrafficTurns({
+        ...options.balancerCost,
+        onRead: (job, excluded) => this.#onRead(job, excluded),
+        onPassed: (job) => this.#onPassed(job),
+      });
     this.#methods = classes.map(({ request }) => request.split(' ')[0] as string);
   }
 
@@ -70,11 +83,28 @@ export class Requests {
     return this.#jobs.open;
   }
 
+  /** Requests that a balancer has refused. */
+  get refused(): number {
+    return this.#turns?.refused ?? 0;
+  }
+
+  /** The next request fails before it reaches a balancer. */
+  lose(): void {
+    this.count++;
+    this.errors++;
+    this.#options.arrivals.next();
+  }
+
   /** The next request comes to this balancer. */
-  arrive(balancer: FleetBalancer): void {
+  arrive(balancer: FleetBalancer, client: number): void {
     const { arrivals, clock, queue, deadlineMs } = this.#options;
     const jobs = this.#jobs;
+    if (this.#turns?.admits(balancer.index) === false) {
+      this.lose();
+      return;
+    }
     const job = this.#take(balancer, arrivals.class);
+    jobs.client[job] = client;
     jobs.cost[job] = arrivals.cost;
     jobs.waitMs[job] = arrivals.waitMs;
     jobs.heldMs[job] = arrivals.heldMs;
@@ -83,7 +113,7 @@ export class Requests {
     if (deadlineMs < Number.POSITIVE_INFINITY && jobs.streamMs[job] === 0)
       queue.schedule(clock() + deadlineMs, this.#onDeadline, job, clock());
     balancer.budget.onRequest(clock());
-    this.#send(job, balancer, -1);
+    this.#pass(job, balancer, -1);
   }
 
   /** Opens the streams that are there at the start, by these balancers in turn. */
@@ -126,6 +156,26 @@ export class Requests {
       balancer[job] = DEAD_BALANCER;
       this.errors++;
     }
+    for (const job of this.#options.balancerCost?.processors.clear(index) ?? []) this.#jobs.release(job);
+  }
+
+  /** Connections of these clients have broken; returns the clients that had requests on them, which fail. */
+  breakClients(clients: ReadonlySet<number>): ReadonlySet<number> {
+    const { end, client, doneMs, arrivedMs } = this.#jobs;
+    const busy = new Set<number>();
+    for (let job = 0; job < end; job++) {
+      const balancer = this.#balancerOf(job);
+      if (balancer === undefined || !clients.has(client[job] as number)) continue;
+      busy.add(client[job] as number);
+      if ((doneMs[job] as number) < (arrivedMs[job] as number)) this.#abandon(job, balancer);
+      else this.#abandonTransfer(job, balancer);
+    }
+    return busy;
+  }
+
+  /** The run is over: what has not ended by now counts as failed. */
+  giveUp(): void {
+    for (let job = 0; job < this.#jobs.end; job++) if (this.#balancerOf(job) !== undefined) this.errors++;
   }
 
   /** The run is over: the clients of all streams hang up. */
@@ -139,10 +189,27 @@ export class Requests {
     jobs.arrivedMs[job] = this.#options.clock();
     jobs.class[job] = requestClass;
     jobs.balancer[job] = balancer.index;
+    jobs.client[job] = jobs.slot[job] = -1;
     jobs.attempts[job] = 0;
     jobs.cost[job] = jobs.waitMs[job] = jobs.heldMs[job] = jobs.streamMs[job] = 0;
     this.count++;
     return job;
+  }
+
+  /** The balancer reads the request when it is its turn, and sends it. */
+  #pass(job: number, balancer: FleetBalancer, excluded: number): void {
+    if (this.#turns === null) {
+      this.#send(job, balancer, excluded);
+      return;
+    }
+    this.#jobs.slot[job] = -1;
+    this.#turns.before(job, balancer.index, excluded);
+  }
+
+  #onRead(job: number, excluded: number): void {
+    const balancer = this.#balancerOf(job);
+    if (balancer === undefined) this.#jobs.release(job);
+    else this.#send(job, balancer, excluded);
   }
 
   #send(job: number, balancer: FleetBalancer, excluded: number): void {
@@ -202,6 +269,13 @@ export class Requests {
   }
 
   #onHostDone(job: number): void {
+    const balancer = this.#balancerOf(job);
+    if (balancer === undefined || this.#turns === null) this.#onPassed(job);
+    else this.#turns.after(job, balancer.index);
+  }
+
+  /** The answer is with the balancer, which has passed it on. */
+  #onPassed(job: number): void {
     const { queue, clock } = this.#options;
     const jobs = this.#jobs;
     const balancer = this.#balancerOf(job);
@@ -216,12 +290,12 @@ export class Requests {
     this.#end(job, balancer, 'ok', 200);
     if (jobs.streamMs[job] === 0)
       this.#pickers.observer?.onDone(jobs.host[job] as number, jobs.behind[job] as number, nowMs - (jobs.sentMs[job] as number), nowMs);
-    if (heldMs > 0) queue.schedule(nowMs + heldMs, this.#onRead, job, undefined);
+    if (heldMs > 0) queue.schedule(nowMs + heldMs, this.#onTransferred, job, undefined);
     else this.#complete(job);
   }
 
   /** A slow client has read its answer. */
-  readonly #onRead = (job: number): void => {
+  readonly #onTransferred = (job: number): void => {
     const balancer = this.#balancerOf(job);
     if (balancer === undefined) {
       this.#jobs.release(job);
@@ -255,20 +329,32 @@ export class Requests {
 
   /** The client of a request that arrived at `arrivedAtMs` gives up, unless the host has done its work: then it drops it. */
   readonly #onDeadline = (job: number, arrivedAtMs: number): void => {
-    const { arrivedMs, doneMs, balancer: balancers } = this.#jobs;
+    const { arrivedMs, doneMs } = this.#jobs;
     const balancer = this.#balancerOf(job);
     if (balancer === undefined || arrivedMs[job] !== arrivedAtMs || (doneMs[job] as number) >= arrivedAtMs) return;
-    this.#end(job, balancer, 'client-gone', 0);
     this.#options.measure.record(arrivedAtMs, this.#options.deadlineMs);
+    this.#abandon(job, balancer);
+  };
+
+  /** The client of a request has gone. */
+  #abandon(job: number, balancer: FleetBalancer): void {
+    if ((this.#jobs.slot[job] as number) >= 0) this.#end(job, balancer, 'client-gone', 0);
     this.errors++;
     // What is not on a host waits for an event of its own, such as a connection that fails: it ends then.
     if (this.#work.cancel(job)) this.#jobs.release(job);
-    else balancers[job] = DEAD_BALANCER;
-  };
+    else this.#jobs.balancer[job] = DEAD_BALANCER;
+  }
 
   readonly #onConnectFailed = (job: number): void => this.#fail(job, 'connect-failed', false);
 
   readonly #onTimeout = (job: number): void => this.#fail(job, 'timeout', false);
+
+  /** The client of a request has gone while it read the answer. */
+  #abandonTransfer(job: number, balancer: FleetBalancer): void {
+    balancer.endTransfer(this.#jobs.slot[job] as number);
+    this.errors++;
+    this.#jobs.balancer[job] = DEAD_BALANCER;
+  }
 
   /** Handles a failed attempt: retries on another host, or ends with an error. */
   #fail(job: number, outcome: OutcomeKind, hasStarted: boolean): void {
@@ -286,7 +372,7 @@ export class Requests {
     const may = mayRetry({ outcome, hasStarted, method, hasBody: method === 'POST', isBodyTaken: false, attempts });
     if (may && balancer.budget.mayRetry(this.#options.clock())) {
       this.retries++;
-      this.#send(job, balancer, slot);
+      this.#pass(job, balancer, slot);
       return;
     }
     this.errors++;

@@ -12,6 +12,8 @@ export interface EventEffects {
   /** A host that went down is about to come back, and so. */
   readonly restarted: (host: number, restart: Restart) => void;
   readonly kill: (balancer: number) => void;
+  /** A balancer that was killed starts again. */
+  readonly revive: (balancer: number) => void;
   readonly killMaster: () => void;
   readonly loseRedis: (forMs: number) => void;
   readonly livingBalancers: () => readonly number[];
@@ -57,7 +59,9 @@ export function planEvents(events: readonly ScenarioEvent[], queue: EventQueue, 
       case 'balancers-die':
         // Take the last balancers: the first one is the master.
         at(event.atMs, () => {
-          for (const index of effects.livingBalancers().slice(-event.balancers)) effects.kill(index);
+          const dying = effects.livingBalancers().slice(-event.balancers);
+          for (const index of dying) effects.kill(index);
+          at(endMs, () => dying.forEach(effects.revive));
         });
         break;
       case 'master-dies':

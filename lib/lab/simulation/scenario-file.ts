@@ -6,6 +6,7 @@ import { MeercatError, messageOf } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { JsonFields } from './json-fields.js';
 import { checkEvents, MAX_BALANCERS, MAX_CORES, MAX_HOSTS, readEvent } from './scenario-file-events.js';
+import { readBalancerCost, readClients, readRedisCost, readScaling } from './scenario-file-fleet.js';
 import { DEFAULT_POLICIES, POLICY_NAMES } from './policy-names.js';
 import {
   hostCountOf,
@@ -87,6 +88,10 @@ export function readScenario(json: unknown, where: string): Scenario {
       const policy = POLICY_NAMES.find((each) => each === name);
       return policy ?? fields.refuse('policies', `a list of ${POLICY_NAMES.join(', ')}`);
     }),
+    balancerCost: fields.has('balancerCost') ? fields.object('balancerCost', readBalancerCost) : null,
+    redisCost: fields.has('redisCost') ? fields.object('redisCost', readRedisCost) : null,
+    clients: fields.object('clients', readClients),
+    scaling: fields.has('scaling') ? fields.object('scaling', readScaling) : null,
   };
   fields.end();
   const count = hostCountOf(scenario);

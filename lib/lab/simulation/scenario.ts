@@ -1,6 +1,8 @@
 // The model of a scenario: hosts, noisy neighbours, requests, balancers, messages and events. A scenario file is the same
 // as JSON, with times such as `8s` and defaults for absent fields (scenario-file.ts).
 
+import type { BalancerCost, ClientRules, RedisCost, ScalingRules } from './balancer-cost.js';
+
 /** A group of identical hosts. */
 export interface HostGroup {
   readonly count: number;
@@ -27,7 +29,7 @@ export interface Neighbours {
 export const SPREADS = ['fixed', 'exponential', 'lognormal', 'normal'] as const;
 
 /** One of `SPREADS`. */
-export type Spread = (typeof SPREADS)[number];
+type Spread = (typeof SPREADS)[number];
 
 /** A quantity that varies from request to request. */
 export interface Quantity {
@@ -109,6 +111,7 @@ export type ScenarioChange =
   | { readonly what: 'hosts-join'; readonly hosts: number; readonly everyMs: number }
   /** The last hosts of the list disappear, one every `everyMs`, and appear again after `forMs`. */
   | { readonly what: 'hosts-leave'; readonly hosts: number; readonly everyMs: number }
+  /** The last balancers die, and come back after `forMs`. */
   | { readonly what: 'balancers-die'; readonly balancers: number }
   | { readonly what: 'master-dies' }
   | { readonly what: 'redis-away' };
@@ -152,6 +155,13 @@ export interface Scenario {
   /** Length of the windows in which latencies after events are shown; 0: none. */
   readonly windowMs: number;
   readonly policies: readonly string[];
+  /** Null: balancers need no CPU. */
+  readonly balancerCost: BalancerCost | null;
+  /** Null: Redis needs none. */
+  readonly redisCost: RedisCost | null;
+  readonly clients: ClientRules;
+  /** Null: policies are compared. */
+  readonly scaling: ScalingRules | null;
 }
 
 /** Mean work of a request, in ms. */

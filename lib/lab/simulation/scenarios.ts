@@ -26,6 +26,37 @@ export const DEFAULT_SCENARIO = {
 const FIXED_AGE = { hosts: DEFAULT_SCENARIO.hosts, neighbours: DEFAULT_SCENARIO.neighbours, balancers: [1, 8, 64], loads: [0.7, 0.9] };
 const FAILING = { ...FIXED_AGE, balancers: [8], loads: [0.7], duration: '30s', window: '500ms' };
 
+/** What balancers and Redis need of CPU, measured on the machine of docs/figures.md. */
+export const FLEET_SCENARIO = {
+  name: 'fleet',
+  about: 'the highest load of fleets of balancers that need CPU, and what ends their scaling',
+  hosts: [{ count: 75 }, { count: 25, speed: 0.6 }],
+  neighbours: DEFAULT_SCENARIO.neighbours,
+  requests: DEFAULT_SCENARIO.requests,
+  balancers: [1, 2, 4, 8, 16, 32, 64],
+  warmUp: '300ms',
+  duration: '700ms',
+  costs: 'known',
+  policies: ['adaptive'],
+  balancerCost: {
+    cores: 1,
+    request: 75,
+    idle: 0.0107,
+    masterIdle: 0.005,
+    wake: 100,
+    table: 120,
+    load: 113,
+    row: 0.6,
+    masterLoad: 40,
+    masterHost: 0.6,
+    masterTable: 850,
+    report: 25,
+  },
+  redisCost: { wake: 50, publish: 2.5, receiver: 5 },
+  clients: { count: 10_000, by: 'even', rates: 'zipf', skew: 0.5, ttl: '60s', connection: '60s' },
+  scaling: { hosts: [100, 1000], cpu: ['whole', 'total'], clients: ['dns', 'anycast', 'front'] },
+} as const satisfies ScenarioJson;
+
 /** Ten load steps, each undone after 4 s: their windows are merged, so that each has enough requests. */
 const STEPS = Array.from({ length: 10 }, (_, step) => ({ at: `${12 + 8 * step}s`, what: 'neighbours', hosts: 10, cores: 3, for: '4s' }));
 
@@ -232,4 +263,5 @@ export const SCENARIOS: readonly ScenarioJson[] = [
     requestCount: 1_000_000,
     policies: ['omniscient', 'local-least-connections', 'adaptive'],
   },
+  FLEET_SCENARIO,
 ];

@@ -6,12 +6,16 @@ import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import { DEFAULTS } from '../../config/config.js';
 import { isNewer } from '../../table/stamp.js';
 import { Agents } from './agents.js';
+import { Coordination } from './coordination.js';
 import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import { FleetBalancer, hostIndexOf, hostNameOf, UPKEEP_MS } from './fleet-balancer.js';
-import { FleetMaster } from './fleet-master.js';
+import { ADAPTATIONS, FleetMaster } from './fleet-master.js';
 import { HOST_ABSENT, HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
+import { FLEET, HOSTS } from './processor.js';
+import type { Processors } from './processors.js';
+import type { RedisServer } from './redis-server.js';
 import type { Scenario } from './scenario.js';
 
 /** As in lib/fleet/table-sync.ts. */
@@ -19,6 +23,12 @@ const RETRY_SNAPSHOT_MS = 200;
 
 /** Takeover time after the lease has expired: the retry interval, a round trip, and the succession step. */
 const TAKEOVER_MS = 150;
+
+/** Every so many upkeeps a balancer looks how busy its fleet thread was; as in lib/fleet/load-sync.ts. */
+const UPKEEPS_PER_LOOK = 8;
+
+/** Interval in which the CPU at rest is charged. */
+const REST_MS = 20;
 
 /** Maximum lateness of timers. */
 const TIMER_JITTER_MS = 1;
@@ -33,6 +43,9 @@ export interface SimulatedFleetOptions {
   readonly clock: () => number;
   /** Whether figures are exchanged: peers that use none run without. */
   readonly hasExchange: boolean;
+  /** The CPU of balancers and of Redis; null or absent: they need none. */
+  readonly processors?: Processors | null;
+  readonly redis?: RedisServer | null;
 }
 
 /** All balancers of one simulation. */
@@ -42,13 +55,18 @@ export class SimulatedFleet {
   readonly agents: Agents;
   readonly #options: SimulatedFleetOptions;
   readonly #draws: Draws;
+  readonly #coordination: Coordination;
   readonly #toMaster: readonly Way[];
   readonly #fromMaster: readonly Way[];
   readonly #fromHosts: readonly Way[];
   readonly #isReading: Uint8Array;
+  /** Number of upkeeps of each balancer, and whether it has one scheduled. */
+  readonly #upkeeps: Int32Array;
+  readonly #hasUpkeep: Uint8Array;
   /** Whether balancers send load messages, and the time of each one's next turn. */
   readonly #hasLoads: boolean;
   readonly #turnAtMs: Float64Array;
+  #hasStarted = false;
   #master: FleetMaster | null = null;
   #snapshot: HostTable | null = null;
   #term = 0;
@@ -57,9 +75,10 @@ export class SimulatedFleet {
     const { scenario, balancers, seed, machines, queue, clock } = options;
     this.#options = options;
     this.#draws = new Draws(seed, 4);
-    this.network = new Network(queue, clock, new Draws(seed, 5), scenario.messages);
+    this.#coordination = new Coordination(options.processors ?? null, scenario.balancerCost);
+    this.network = new Network(queue, clock, new Draws(seed, 5), scenario.messages, options.redis);
     this.agents = new Agents(machines, queue, clock, new Draws(seed, 6), scenario.reportMs, (host, report) => {
-      this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report);
+      this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report, this.network.publish(1));
     });
     const hasAgents = scenario.reportMs !== Number.POSITIVE_INFINITY;
     const statics = hasAgents
@@ -70,6 +89,8 @@ export class SimulatedFleet {
     this.#fromMaster = ways(balancers);
     this.#fromHosts = ways(machines.count);
     this.#isReading = new Uint8Array(balancers);
+    this.#upkeeps = new Int32Array(balancers);
+    this.#hasUpkeep = new Uint8Array(balancers);
     this.#hasLoads = options.hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY;
     this.#turnAtMs = new Float64Array(balancers).fill(Number.POSITIVE_INFINITY);
     const { requests, isCostKnown, exchangeMs } = scenario;
@@ -84,9 +105,14 @@ export class SimulatedFleet {
           requests,
           isCostKnown,
           exchangeMs,
+          hasBudget: !this.#coordination.isFree,
           startMs: clock(),
         }),
     );
+    if (!this.#coordination.isFree)
+      for (const balancer of this.balancers)
+        for (let i = 0; i < ADAPTATIONS; i++)
+          balancer.adapt(this.#coordination.expectedBusy(FLEET, balancer.everyMs, balancers, machines.count));
     this.#becomeMaster(0);
     // The fleet has been running for a while: every balancer knows every host that exists.
     for (let host = 0; host < machines.count; host++)
@@ -97,13 +123,33 @@ export class SimulatedFleet {
 
   start(): void {
     const { queue, clock } = this.#options;
+    this.#hasStarted = true;
     this.agents.start();
     for (const balancer of this.balancers) {
+      this.#hasUpkeep[balancer.index] = 1;
       queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, balancer.index, undefined);
+      if (!this.#coordination.isFree) queue.schedule(REST_MS * this.#draws.uniform(), this.#rest, balancer.index, undefined);
       if (!this.#hasLoads) continue;
       balancer.loadAtMs = clock() + balancer.loadEveryMs * this.#draws.uniform();
       this.#awaitTurn(balancer);
     }
+  }
+
+  /** Starts the process of a balancer that has died; it becomes master only when there is none. */
+  revive(index: number): void {
+    const { queue, clock } = this.#options;
+    const balancer = this.balancers[index] as FleetBalancer;
+    balancer.isAlive = true;
+    balancer.restart();
+    this.#readSnapshot(index, 0);
+    if (this.#hasUpkeep[index] === 0) {
+      this.#hasUpkeep[index] = 1;
+      queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
+    }
+    if (!this.#hasLoads) return;
+    this.#turnAtMs[index] = Number.POSITIVE_INFINITY;
+    balancer.loadAtMs = clock();
+    this.#awaitTurn(balancer);
   }
 
   /** Kills a balancer; if it was the master, another one takes over. */
@@ -179,24 +225,46 @@ export class SimulatedFleet {
       clock,
       isWell: (name) => isStanding(standing(name)),
       checkMs: (name) => (standing(name) === HOST_SILENT ? TRAFFIC_DEFAULTS.healthTimeoutMs : 1),
-      publish: (table, whole) => this.#publish(table, whole),
+      publish: (table, whole) => {
+        // The first table was there before.
+        if (this.#hasStarted) this.#coordination.masterTable(index, { table, whole }, this.#onPublish);
+        else this.#onPublish(index, { table, whole });
+      },
+      ...(!this.#coordination.isFree && {
+        busyShare: () => this.#coordination.busyShare(index, HOSTS, clock()),
+        expectedBusy: (everyMs: number) => this.#coordination.expectedBusy(HOSTS, everyMs, this.balancers.length, machines.count),
+      }),
     });
     if (this.#term > 1) this.#master.flush();
   }
 
-  #publish(table: HostTable, whole: HostTable | null): void {
+  readonly #onPublish = (_: number, { table, whole }: { readonly table: HostTable; readonly whole: HostTable | null }): void => {
     const { tableDelayMs } = this.#options.scenario.messages;
     if (whole !== null && !this.network.isRedisAway) this.#snapshot = whole;
+    const living = this.balancers.reduce((count, { isAlive }) => count + (isAlive ? 1 : 0), 0);
+    const heldMs = tableDelayMs + this.network.publish(living);
     for (const { index, isAlive } of this.balancers) {
-      if (isAlive) this.network.send(this.#fromMaster[index] as Way, this.#onTable, index, table, tableDelayMs);
+      if (isAlive) this.network.send(this.#fromMaster[index] as Way, this.#onTable, index, table, heldMs);
     }
-  }
+  };
 
-  readonly #onReport = (_: number, report: Report): void => this.#master?.onReport(report);
+  readonly #onReport = (_: number, report: Report): void => {
+    if (this.#master !== null) this.#coordination.report(this.#master.balancer, report, this.#onReportTaken);
+  };
 
-  readonly #onLoad = (_: number, message: LoadMessage): void => this.#master?.onLoad(message);
+  readonly #onReportTaken = (_: number, report: Report): void => this.#master?.onReport(report);
 
-  readonly #onTable = (index: number, table: HostTable): void => this.#take(index, table, false);
+  readonly #onLoad = (_: number, message: LoadMessage): void => {
+    if (this.#master !== null) this.#coordination.masterLoad(this.#master.balancer, message, this.#onLoadTaken);
+  };
+
+  readonly #onLoadTaken = (_: number, message: LoadMessage): void => this.#master?.onLoad(message);
+
+  readonly #onTable = (index: number, table: HostTable): void => {
+    if ((this.balancers[index] as FleetBalancer).isAlive) this.#coordination.table(index, table, this.#onTableTaken);
+  };
+
+  readonly #onTableTaken = (index: number, table: HostTable): void => this.#take(index, table, false);
 
   #take(index: number, table: HostTable, isSnapshot: boolean): void {
     const balancer = this.balancers[index] as FleetBalancer;
@@ -239,13 +307,28 @@ export class SimulatedFleet {
   #sendLoad(balancer: FleetBalancer): void {
     const message = balancer.nextLoad(!this.network.isRedisAway, this.#options.clock());
     this.#awaitTurn(balancer);
-    if (message !== undefined) this.network.send(this.#toMaster[balancer.index] as Way, this.#onLoad, balancer.index, message);
+    if (message !== undefined) this.#coordination.load(balancer.index, message, this.#onLoadReady);
   }
+
+  readonly #onLoadReady = (index: number, message: LoadMessage): void =>
+    this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message, this.network.publish(1));
+
+  readonly #rest = (index: number): void => {
+    const { queue, clock } = this.#options;
+    if ((this.balancers[index] as FleetBalancer).isAlive) this.#coordination.rest(index, index === this.masterIndex, REST_MS);
+    queue.schedule(clock() + REST_MS, this.#rest, index, undefined);
+  };
 
   readonly #upkeep = (index: number): void => {
     const { queue, clock, machines } = this.#options;
     const balancer = this.balancers[index] as FleetBalancer;
-    if (!balancer.isAlive) return;
+    if (!balancer.isAlive) {
+      this.#hasUpkeep[index] = 0;
+      return;
+    }
+    const upkeeps = (this.#upkeeps[index] as number) + 1;
+    this.#upkeeps[index] = upkeeps;
+    if (!this.#coordination.isFree && upkeeps % UPKEEPS_PER_LOOK === 0) balancer.adapt(this.#coordination.busyShare(index, FLEET, clock()));
     balancer.upkeep(clock(), (host) => isStanding(machines.standing[host] as number));
     queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
   };

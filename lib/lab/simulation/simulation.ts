@@ -3,8 +3,8 @@
 
 import type { Algorithm } from '../../model.js';
 import { Arrivals } from './arrivals.js';
+import { Clients } from './clients.js';
 import { ColdCaches } from './cold-caches.js';
-import { Draws } from './draws.js';
 import { EventQueue } from './event-queue.js';
 import type { FleetBalancer } from './fleet-balancer.js';
 import { absentAtStart, hostChangesOf } from './host-changes.js';
@@ -13,7 +13,10 @@ import { Measure } from './measure.js';
 import { NoisyNeighbours } from './neighbours.js';
 import { createPickers } from './pickers.js';
 import type { RivalName } from './policy-names.js';
+import { Processors } from './processors.js';
+import { RedisServer } from './redis-server.js';
 import { Requests } from './requests.js';
+import { ResourceMeter, type ResourceUse } from './resource-use.js';
 import { planEvents } from './scenario-events.js';
 import type { Restart, Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
@@ -36,6 +39,17 @@ export interface RunOptions {
   readonly pickSeed?: number;
   /** Called now and then with the completed share (0..1) of the run. */
   readonly onProgress?: (share: number) => void;
+  /** After the last arrival, what has not ended within this time counts as failed; by default all is waited for. */
+  readonly drainMs?: number;
+  /** Neighbours that move at known times, beside those that the scenario draws. */
+  readonly neighbourMoves?: readonly NeighbourMove[];
+}
+
+/** From this time on, neighbours take this number of a host's cores. */
+export interface NeighbourMove {
+  readonly atMs: number;
+  readonly host: number;
+  readonly taken: number;
 }
 
 /** The result of a run. */
@@ -46,11 +60,17 @@ export interface RunOutcome {
   readonly answered: number;
   /** Requests without an answer, or with a wrong one. */
   readonly errors: number;
+  /** Those of them that a balancer refused, since too many waited for it. */
+  readonly refused: number;
   readonly retries: number;
   /** Messages between agents, balancers and master. */
   readonly messages: number;
   /** Messages of a peer of its own, such as probes and their answers. */
   readonly direct: number;
+  /** What balancers and Redis used in the measured time; null if nothing was measured. */
+  readonly use: ResourceUse | null;
+  /** Growth of the number of open requests in the measured time, as a share of the requests of that time. */
+  readonly backlog: number;
   /** Virtual time at the end. */
   readonly endMs: number;
 }
@@ -68,30 +88,63 @@ class Simulation {
   readonly #machines: HostMachines;
   readonly #caches: ColdCaches;
   readonly #arrivals: Arrivals;
-  readonly #clients: Draws;
+  readonly #clients: Clients;
   readonly #measure: Measure;
   readonly #neighbours: NoisyNeighbours;
   readonly #fleet: SimulatedFleet;
   readonly #requests: Requests;
+  /** The CPU of balancers; null if they need none. */
+  readonly #processors: Processors | null;
+  readonly #drainMs: number;
+  readonly #neighbourMoves: readonly NeighbourMove[];
+  /** All and open requests when the measured time begins. */
+  #countBefore = 0;
+  #openBefore = 0;
+  /** Requests that came to each balancer. */
+  readonly #arrived: Int32Array;
+  readonly #meter: ResourceMeter;
   /** The live balancers. */
   #living: readonly FleetBalancer[];
 
-  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress }: RunOptions) {
+  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress, drainMs, neighbourMoves = [] }: RunOptions) {
     const clock = (): number => this.#nowMs;
     const queue = this.#queue;
     this.#scenario = scenario;
     this.#onProgress = onProgress ?? (() => undefined);
+    this.#neighbourMoves = neighbourMoves;
+    this.#drainMs = drainMs ?? Number.POSITIVE_INFINITY;
     const machines = new HostMachines(scenario.hosts.flatMap(({ count, ...machine }) => Array.from({ length: count }, () => machine)));
     const caches = new ColdCaches(machines.count);
     this.#machines = machines;
     this.#caches = caches;
     for (const host of absentAtStart(scenario)) machines.setStanding(host, HOST_ABSENT, 0);
     this.#arrivals = new Arrivals(scenario, load, seed);
-    this.#clients = new Draws(seed, 3);
+    this.#clients = new Clients({
+      rules: scenario.clients,
+      balancers,
+      seed,
+      queue,
+      clock,
+      onBroken: (clients) => this.#requests.breakClients(clients),
+    });
     this.#measure = new Measure(scenario);
     this.#neighbours = new NoisyNeighbours(machines, queue, clock, scenario.neighbours, seed);
     const hasExchange = policy === 'adaptive';
-    this.#fleet = new SimulatedFleet({ scenario, balancers, seed, machines, queue, clock, hasExchange });
+    const { balancerCost: cost, redisCost } = scenario;
+    const processors = cost === null ? null : new Processors(balancers, cost, clock, seed);
+    const redis = redisCost === null ? null : new RedisServer(redisCost);
+    this.#processors = processors;
+    this.#arrived = new Int32Array(balancers);
+    this.#fleet = new SimulatedFleet({ scenario, balancers, seed, machines, queue, clock, hasExchange, processors, redis });
+    this.#meter = new ResourceMeter({
+      processors,
+      redis,
+      network: this.#fleet.network,
+      cost,
+      isEven: scenario.clients.by === 'even',
+      requests: this.#arrived,
+      master: () => this.#fleet.masterIndex,
+    });
     this.#living = this.#fleet.balancers;
     this.#requests = new Requests({
       classes: scenario.requests,
@@ -103,6 +156,7 @@ class Simulation {
       arrivals: this.#arrivals,
       measure: this.#measure,
       balancers: this.#fleet.balancers,
+      balancerCost: processors === null || cost === null ? null : { processors, cost },
       createPickers: (costNow) =>
         createPickers({
           name: policy,
@@ -127,7 +181,7 @@ class Simulation {
     while (requests.count < most && this.#arrivals.nextMs < endMs) {
       this.#runUntil(this.#arrivals.nextMs);
       this.#nowMs = this.#arrivals.nextMs;
-      requests.arrive(this.#living[this.#clients.below(this.#living.length)] as FleetBalancer);
+      this.#arrive();
       if (requests.count % PROGRESS_EVERY === 0) this.#onProgress(requestCount === null ? this.#nowMs / endMs : requests.count / most);
     }
     if (endMs !== Number.POSITIVE_INFINITY) {
@@ -135,17 +189,24 @@ class Simulation {
       this.#nowMs = endMs;
     }
     this.#measure.finish(this.#machines, this.#nowMs);
+    const use = this.#meter.finish(this.#nowMs);
+    const backlog = (requests.open - this.#openBefore) / Math.max(1, requests.count - this.#countBefore);
     requests.endStreams();
     // Finish the requests in flight.
-    while (requests.open > 0) this.#step();
+    const lastMs = this.#nowMs + this.#drainMs;
+    while (requests.open > 0 && this.#nowMs <= lastMs) this.#step();
+    requests.giveUp();
     return {
       measure: this.#measure,
       requests: requests.count,
       answered: requests.answered,
       errors: requests.errors,
+      refused: requests.refused,
       retries: requests.retries,
       messages: this.#fleet.network.sent,
       direct: this.#fleet.network.direct,
+      use,
+      backlog,
       endMs: this.#nowMs,
     };
   }
@@ -154,12 +215,20 @@ class Simulation {
     const queue = this.#queue;
     this.#neighbours.start();
     this.#fleet.start();
-    queue.schedule(warmUpMs, () => this.#measure.start(this.#machines, this.#nowMs), 0, undefined);
+    const startMeasure = (): void => {
+      this.#measure.start(this.#machines, this.#nowMs);
+      this.#meter.start(this.#nowMs);
+      this.#countBefore = this.#requests.count;
+      this.#openBefore = this.#requests.open;
+    };
+    for (const { atMs, host, taken } of this.#neighbourMoves) queue.schedule(atMs, () => this.#neighbours.force(host, taken), 0, undefined);
+    queue.schedule(warmUpMs, startMeasure, 0, undefined);
     planEvents(this.#scenario.events, queue, this.#machines.count, {
       takeCores: (host, cores) => this.#neighbours.force(host, cores),
       setStanding: (host, standing) => this.#setStanding(host, standing),
       restarted: (host, restart) => this.#onRestarted(host, restart),
       kill: (index) => this.#kill(index),
+      revive: (index) => this.#revive(index),
       killMaster: () => this.#kill(this.#fleet.masterIndex),
       loseRedis: (forMs) => this.#fleet.loseRedis(forMs),
       livingBalancers: () => this.#living.map(({ index }) => index),
@@ -170,13 +239,22 @@ class Simulation {
   }
 
   #runUntil(untilMs: number): void {
-    while (this.#machines.nextDepartureMs <= untilMs || this.#queue.nextMs <= untilMs) this.#step();
+    while (this.#machines.nextDepartureMs <= untilMs || this.#queue.nextMs <= untilMs || this.#turnMs <= untilMs) this.#step();
   }
 
-  /** Processes the next departure or event, whichever is first. */
+  /** When a balancer's processor is due. */
+  get #turnMs(): number {
+    return this.#processors === null ? Number.POSITIVE_INFINITY : this.#processors.nextMs;
+  }
+
+  /** Processes the next departure, event or turn of a balancer, whichever is first. */
   #step(): void {
     const departureMs = this.#machines.nextDepartureMs;
-    if (departureMs <= this.#queue.nextMs) {
+    const turnMs = this.#turnMs;
+    if (this.#processors !== null && turnMs < departureMs && turnMs < this.#queue.nextMs) {
+      this.#nowMs = turnMs;
+      this.#processors.runNext();
+    } else if (departureMs <= this.#queue.nextMs) {
       this.#nowMs = departureMs;
       this.#requests.depart();
     } else {
@@ -210,11 +288,36 @@ class Simulation {
 
   readonly #onLeft = (host: number): void => this.#requests.setStanding(host, HOST_ABSENT);
 
+  /** The next request comes to a balancer. */
+  #arrive(): void {
+    const index = this.#clients.next();
+    const balancer = this.#fleet.balancers[index];
+    if (balancer === undefined) {
+      this.#requests.lose();
+      return;
+    }
+    this.#arrived[index] = (this.#arrived[index] as number) + 1;
+    this.#requests.arrive(balancer, this.#clients.client);
+  }
+
   /** Kills a balancer with all its client connections; clients then use the others. */
   #kill(index: number): void {
     if (index < 0) return;
     this.#fleet.kill(index);
-    this.#living = this.#fleet.balancers.filter(({ isAlive }) => isAlive);
     this.#requests.onDeath(index);
+    this.#count();
+  }
+
+  /** A balancer that has died is back. */
+  #revive(index: number): void {
+    if (this.#fleet.balancers[index]?.isAlive !== false) return;
+    this.#fleet.revive(index);
+    this.#count();
+  }
+
+  /** Counts the living. */
+  #count(): void {
+    this.#living = this.#fleet.balancers.filter(({ isAlive }) => isAlive);
+    this.#clients.onChange(this.#living.map(({ index }) => index));
   }
 }

@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TurnDone } from '../../../lib/lab/arrivals.js';
-import { breachOf, jainOf, loadFiguresOf, type Sample, sampleOf, spreadOf } from '../../../lib/lab/proof/samples.js';
+import { breachOf, jainOf, loadFiguresOf, type Sample, sampleOf } from '../../../lib/lab/proof/samples.js';
 
 const test = suite('samples of bench fleet');
 
@@ -79,11 +79,6 @@ test('over rounds a latency is that of all requests together, between those of s
   assert.equal(figures.p99Ms, { median: 9, least: 5, most: 9 });
   assert.equal(figures.addedP50Ms, { median: 4.25, least: 0.5, most: 8 });
   assert.equal([figures.percent, figures.perSecond, figures.cpuMicros.median], [50, 700, 2500]);
-});
-
-test('a spread has the median, the least and the most of the rounds', () => {
-  assert.equal(spreadOf([3, 1, 2]), { median: 2, least: 1, most: 3 });
-  assert.ok(Number.isNaN(spreadOf([]).median));
 });
 
 test.run();

@@ -1,0 +1,123 @@
+// What the simulation adds to `bench fleet`: whether it agrees with real processes where both can run, and how far fleets
+// scale where no machine at hand can follow. Deterministic: the same costs and seed give the same figures.
+
+import { CLASSES, CORES, drawNeighbours, rateFor, speedOf } from '../scenario.js';
+import { type FleetRun, findHighestLoad, loadOf, OBJECTIVE, type Objective, serve } from '../simulation/highest-load.js';
+import { planScaling, type ScalingFigure, simulateFleet } from '../simulation/fleet-scaling.js';
+import { limitsOf } from '../simulation/scaling-limits.js';
+import { readScenario } from '../simulation/scenario-file.js';
+import type { Scenario } from '../simulation/scenario.js';
+import { FLEET_SCENARIO } from '../simulation/scenarios.js';
+import type { BalancerCosts, Calibration, ScalingPoint, SimulationFigures } from './figures.js';
+import { balancerCostOf, MEASURED_AT, type MeasuredAt, redisCostOf } from './simulated-costs.js';
+
+/** The setup of the real turns. */
+export interface CalibrationSetup {
+  readonly hosts: number;
+  /** Factor on the cost of requests and on the time that a neighbour stays. */
+  readonly slow: number;
+  readonly seed: number;
+  /** Time before a turn is measured, its measured time, and how long it then waits for answers. */
+  readonly settleMs: number;
+  readonly seconds: number;
+  readonly graceMs: number;
+  /** Length of the period in which the kernel enforces the share of CPU; 0: none. */
+  readonly periodMs: number;
+  readonly objective?: Objective;
+}
+
+/** What real processes of a fleet showed, to be compared. */
+export interface MeasuredFleet {
+  readonly balancers: number;
+  /** CPU of each balancer, in cores. */
+  readonly cores: number;
+  readonly highestPerSecond: number;
+  /** Its loads: requests per second, and what was seen at it. */
+  readonly loads: readonly { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number }[];
+}
+
+/** Simulates what was measured, and compares. */
+export function simulateCalibration(
+  costs: BalancerCosts,
+  setup: CalibrationSetup,
+  measured: readonly MeasuredFleet[],
+  at: MeasuredAt = MEASURED_AT,
+): readonly Calibration[] {
+  return measured.flatMap(({ balancers, cores, highestPerSecond, loads }) => {
+    const run = calibrationRun(costs, setup, balancers, cores, at);
+    const { objective = OBJECTIVE } = setup;
+    const most = Math.min(rateFor(0.97, setup.hosts, setup.slow), (1e6 * balancers * cores) / costs.requestMicros);
+    const [lowest, highest] = [loadOf(run.scenario, 0.05 * most), loadOf(run.scenario, most)];
+    const { served } = findHighestLoad({ ...run, objective, lowest, highest, tolerance: 0.03 });
+    const of = `of ${cores.toFixed(3)} cores each`;
+    const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: served?.perSecond ?? 0 };
+    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms }) => {
+      const { ms } = serve(run, loadOf(run.scenario, perSecond), objective);
+      const load = `at ${Math.round(perSecond)} requests/s ${of}`;
+      return [
+        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: ms.p50 },
+        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: ms.p99 },
+      ];
+    });
+    return [highestFigure, ...figures];
+  });
+}
+
+/** Options of `simulateScaling`. */
+export interface SimulateScalingOptions {
+  readonly seed?: number;
+  readonly measuredAt?: MeasuredAt;
+  /** Numbers of balancers and hosts; by default those of `meercat simulate fleet`. */
+  readonly balancers?: readonly number[];
+  readonly hosts?: readonly number[];
+  /** Called before each fleet with the completed share (0..1). */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** Simulates fleets of up to 64 balancers with up to 1,000 hosts, and says what ends their scaling. */
+export function simulateScaling(costs: BalancerCosts, options: SimulateScalingOptions = {}): Pick<SimulationFigures, 'scaling' | 'limits'> {
+  const { seed = 1, measuredAt = MEASURED_AT, balancers, hosts, onProgress = () => undefined } = options;
+  const read = readScenario(FLEET_SCENARIO, FLEET_SCENARIO.name);
+  const scenario: Scenario = {
+    ...read,
+    balancers: balancers ?? read.balancers,
+    balancerCost: balancerCostOf(costs, 1, 0, measuredAt),
+    redisCost: redisCostOf(costs),
+  };
+  const rules = { hosts: [], cpu: [], ways: [], ...read.scaling, ...(hosts !== undefined && { hosts }) };
+  const plans = planScaling(scenario, rules);
+  const figures = plans.map((plan, index) => {
+    onProgress(index / plans.length);
+    return simulateFleet(scenario, plan, seed);
+  });
+  return { scaling: figures.map(pointOf), limits: limitsOf(scenario, figures, seed) };
+}
+
+function pointOf(figure: ScalingFigure): ScalingPoint {
+  const { balancers, hosts, cpu, clients, highestPerSecond, p50Ms, p99Ms, messagesPerSecond, masterCores, redisCores } = figure;
+  return { balancers, hosts, cpu, clients, highestPerSecond, p50Ms, p99Ms, messagesPerSecond, masterCores, redisCores };
+}
+
+/** The hosts, requests and neighbours of lib/lab/scenario.ts. */
+function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers: number, cores: number, at: MeasuredAt): FleetRun {
+  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs } = setup;
+  const base = readScenario(
+    {
+      hosts: Array.from({ length: hosts }, (_, host) => ({ count: 1, cores: CORES, speed: speedOf(host, hosts) })),
+      requests: CLASSES.map(({ path, share, workMs }) => ({ request: `GET ${path}`, share, cost: `${workMs}ms` })),
+      costs: 'known',
+      policies: ['adaptive'],
+    },
+    'calibration',
+  );
+  const scenario: Scenario = {
+    ...base,
+    requests: base.requests.map((each) => ({ ...each, costMs: slow * each.costMs })),
+    warmUpMs: settleMs,
+    durationMs: 1000 * seconds,
+    balancerCost: balancerCostOf(costs, cores, periodMs, at),
+    redisCost: redisCostOf(costs),
+  };
+  const neighbourMoves = drawNeighbours(seed, hosts, settleMs + 1000 * seconds, slow);
+  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, drainMs: graceMs };
+}

@@ -1,0 +1,66 @@
+// What the simulation adds to `bench fleet`, in a process of its own: it computes for a minute, and meanwhile the benchmark
+// can be stopped.
+
+import type { BenchContext } from '../context.js';
+import { startRole } from '../processes.js';
+import type { BalancerCosts, ContestantFigures, SimulationFigures } from './figures.js';
+import { type CalibrationSetup, type MeasuredFleet, simulateCalibration, simulateScaling } from './simulate.js';
+import type { MeasuredAt } from './simulated-costs.js';
+
+/** Calibrated are fleets of these sizes, with equal total CPU. */
+const CALIBRATED = [2, 4];
+
+const TIMEOUT_MS = 600_000;
+
+/** What it starts from. */
+export interface SimulationInput {
+  readonly costs: BalancerCosts;
+  readonly measuredAt: MeasuredAt;
+  readonly setup: CalibrationSetup;
+  readonly measured: readonly MeasuredFleet[];
+}
+
+/** What was measured of the fleets that are simulated too. */
+export function measuredFleetsOf(contestants: readonly ContestantFigures[]): MeasuredFleet[] {
+  return contestants
+    .filter(
+      ({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.includes(balancers) && comparisons.includes('total'),
+    )
+    .map(({ balancers, cpuEach, highestPerSecond, loads }) => ({
+      balancers,
+      cores: cpuEach ?? Number.NaN,
+      highestPerSecond: highestPerSecond.median,
+      loads: loads.map(({ perSecond, p50Ms, p99Ms }) => ({ perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median })),
+    }));
+}
+
+/** Simulates it all. */
+export async function runSimulationPart({ say, shutdown }: BenchContext, input: SimulationInput): Promise<SimulationFigures> {
+  const onStderr = (text: string): void => {
+    for (const line of text.split('\n')) if (line.startsWith(PROGRESS)) say(line.slice(PROGRESS.length));
+  };
+  const { child } = await startRole('proof-simulation', [], { core: null, shutdown, onStderr });
+  const done = child.next('simulated', TIMEOUT_MS);
+  child.send({ type: 'simulate', ...input });
+  const { figures } = await done;
+  await child.stop();
+  return figures as SimulationFigures;
+}
+
+const PROGRESS = 'progress: ';
+
+/** Runs the role `proof-simulation`: replies to `simulate` with `simulated`. */
+export async function runProofSimulation(): Promise<() => void> {
+  process.on('message', (message: SimulationInput & { readonly type: string }) => {
+    if (message.type !== 'simulate') return;
+    const { costs, measuredAt, setup, measured } = message;
+    process.stderr.write(`${PROGRESS}simulation: ${measured.length} fleets as measured\n`);
+    const calibration = simulateCalibration(costs, setup, measured, measuredAt);
+    const onProgress = (share: number): void =>
+      void process.stderr.write(`${PROGRESS}simulation: larger fleets, ${Math.round(share * 100)} % done\n`);
+    const figures: SimulationFigures = { costs, calibration, ...simulateScaling(costs, { seed: setup.seed, measuredAt, onProgress }) };
+    process.send?.({ type: 'simulated', figures });
+  });
+  process.send?.({ type: 'ready' });
+  return () => undefined;
+}
