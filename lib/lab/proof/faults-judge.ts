@@ -1,7 +1,8 @@
 // What a fault did to clients, from the list of their requests. Pure. A request is judged from when it was due, so one that
 // could not be sent because its client waited for another counts with the whole delay.
 
-import { percentile } from '../statistics.js';
+import { median, percentile } from '../statistics.js';
+import type { Spread } from './figures.js';
 
 /** Recovery is judged in windows of this length, by when requests were due. */
 export const WINDOW_MS = 250;
@@ -94,4 +95,10 @@ function slowWindows(requests: readonly ClientRequest[], watch: Watch): boolean[
 function p99Of(requests: readonly ClientRequest[]): number {
   const tookMs = requests.filter(({ isRight }) => isRight).map(({ dueMs, endMs }) => endMs - dueMs);
   return percentile(Float64Array.from(tookMs).toSorted(), 0.99);
+}
+
+/** The spread of a figure over rounds; all NaN without one. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { median: median(values), least: sorted[0] ?? Number.NaN, most: sorted.at(-1) ?? Number.NaN };
 }

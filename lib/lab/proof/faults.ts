@@ -9,11 +9,10 @@ import { startRole } from '../processes.js';
 import { rounded } from '../statistics.js';
 import { type SharedParts, startSharedParts } from './faults-actions.js';
 import { type FaultContestant, type FaultGround, faultNamespaceOf, startMeercatFleet, tryPeerFleet } from './faults-contestants.js';
-import type { FaultOutcome } from './faults-judge.js';
+import { type FaultOutcome, spreadOf } from './faults-judge.js';
 import { FAULT_KINDS, planFaultRound } from './faults-plan.js';
 import { rehearse, runTurn, type Stage } from './faults-turns.js';
 import type { FaultFigures, FaultKind, Spread } from './figures.js';
-import { spreadOf } from './samples.js';
 
 const HOSTS = 4;
 const PER_SECOND = 300;

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ClientRequest, judgeFault, type Watch } from '../../../lib/lab/proof/faults-judge.js';
+import { type ClientRequest, judgeFault, spreadOf, type Watch } from '../../../lib/lab/proof/faults-judge.js';
 
 const test = suite('judging faults');
 
@@ -110,6 +110,12 @@ test('without requests before the fault only losses count', () => {
     WATCH,
   );
   assert.equal({ lost, recoverMs, hasRecovered }, { lost: 1, recoverMs: 100, hasRecovered: true });
+});
+
+test('a spread has the median and both ends, in any order', () => {
+  assert.equal(spreadOf([10, 2, 300]), { median: 10, least: 2, most: 300 });
+  assert.equal(spreadOf([4]), { median: 4, least: 4, most: 4 });
+  assert.is(Number.isNaN(spreadOf([]).median) && Number.isNaN(spreadOf([]).most), true);
 });
 
 test.run();
