@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { readAnswer } from '../virtual-host-http.js';
 
 /** A client gives up on a balancer, and on the request that waits for it, after this time of silence. */
-const SILENCE_MS = 1000;
+export const SILENCE_MS = 1000;
 
 /** How a request ended. */
 export const ENDINGS = ['right', 'refused', 'closed', 'silent', 'status', 'wrong'] as const;

@@ -13,7 +13,8 @@ import type { LoadDone, LoadedRequests, FaultLoadOrder } from './faults-load.js'
 import type { FaultTurn } from './faults-plan.js';
 import type { FaultKind } from './figures.js';
 
-const CLIENTS = 64;
+/** Clients of each contestant. */
+export const CLIENTS = 64;
 
 /** Requests that are sent straight to hosts: they show how busy the machine is. */
 const DIRECT = { perSecond: 200, clients: 16 } as const;
