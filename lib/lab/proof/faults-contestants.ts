@@ -102,7 +102,7 @@ export const RENEWED_BY: Readonly<Record<'haproxy' | 'nginx', string>> = {
 };
 
 /** Starts independent balancers of another program, which choose the host with the fewest connections. Rejects with the reason why they can't take part. */
-export async function startPeerFleet(
+async function startPeerFleet(
   program: 'haproxy' | 'nginx',
   balancers: number,
   { hostPorts, options }: FaultGround,
