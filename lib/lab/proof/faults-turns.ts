@@ -23,8 +23,8 @@ const DIRECT = { perSecond: 200, clients: 16 } as const;
 const REHEARSAL_MS = 2000;
 
 /** In this time of a turn connections open, to hosts too; the p99 before the fault is taken from the time after it. */
-const WARM_UP_MS = 400;
-const BEFORE_MS = 750;
+const WARM_UP_MS = 300;
+const BEFORE_MS = 600;
 /** How long clients are watched after all that was hit is back. */
 const AFTER_MS = 1000;
 
