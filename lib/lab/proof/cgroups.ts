@@ -3,12 +3,10 @@
 // removes it at its end; what a run that was killed left behind, the next one removes. No process is ever killed for it.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import type { Hierarchy } from '../../agent/probes/cgroup-tree.js';
 import { pause } from '../health.js';
 import { startTicksOf } from '../process-cpu.js';
-
-/** The two versions. */
-export type CgroupVersion = 1 | 2;
 
 /** The kernel hands out CPU in periods: a short one delays less, and a quota may not be below 1 ms. */
 export const PERIOD_MS = 20;
@@ -31,17 +29,17 @@ const REMOVE_TIMEOUT_MS = 3000;
 
 /** The groups of a run. */
 export class Cgroups {
-  readonly version: CgroupVersion;
+  readonly version: Hierarchy['version'];
   readonly #folder: string;
 
-  private constructor(version: CgroupVersion, folder: string) {
+  private constructor(version: Hierarchy['version'], folder: string) {
     this.version = version;
     this.#folder = folder;
   }
 
-  /** Makes the folder of this run in the first of these places where it can be; undefined if there is none. */
-  static openIn(version: CgroupVersion, places: readonly string[]): Cgroups | undefined {
-    for (const place of places) {
+  /** Makes the folder of this run, in the own control group or the next one above it that permits it; undefined if none does. */
+  static openIn({ version, levels }: Hierarchy): Cgroups | undefined {
+    for (const place of levels.toReversed()) {
       removeLeftovers(place);
       const folder = join(place, `${PREFIX}${process.pid}-${startTicksOf(process.pid)}`);
       try {
@@ -83,10 +81,10 @@ export class Cgroups {
 
 /** One group. */
 export class Cgroup {
-  readonly #version: CgroupVersion;
+  readonly #version: Hierarchy['version'];
   readonly #folder: string;
 
-  constructor(version: CgroupVersion, folder: string) {
+  constructor(version: Hierarchy['version'], folder: string) {
     this.#version = version;
     this.#folder = folder;
   }
@@ -105,28 +103,6 @@ export class Cgroup {
   /** How many periods ended with its processes waiting for the next one, as the kernel counts them. */
   throttledPeriods(): number {
     return Number(/^nr_throttled (\d+)$/m.exec(readFileSync(join(this.#folder, 'cpu.stat'), 'utf8'))?.[1] ?? 0);
-  }
-}
-
-/** Where groups of this version could be: this process's own group and those above it; empty if the kernel has no such groups. */
-export function groupPlaces(version: CgroupVersion, mounts: string, ownGroups: string): string[] {
-  const mount = mounts
-    .split('\n')
-    .map((line) => line.split(' '))
-    .find(([, , type, options = '']) =>
-      version === 2 ? type === 'cgroup2' : type === 'cgroup' && options.split(',').includes('cpu'),
-    )?.[1];
-  if (mount === undefined) return [];
-  const own = ownGroups
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find(([number, controllers = '']) => (version === 2 ? number === '0' && controllers === '' : controllers.split(',').includes('cpu')));
-  const places: string[] = [];
-  // A path begins with a slash, and may itself contain colons.
-  for (let at = own?.slice(2).join(':') ?? '/'; ; at = dirname(at)) {
-    // In a container the path can be one of outside.
-    if (existsSync(join(mount, at))) places.push(join(mount, at));
-    if (at === '/' || at === '.') return places;
   }
 }
 

@@ -16,7 +16,7 @@ import { cpuTimesByProcess, threadSecondsOf } from '../process-cpu.js';
 import { findProgram } from '../processes.js';
 import { redisCpuSeconds, redisPublished } from '../redis-usage.js';
 import type { ProofPlan } from './plan.js';
-import type { Limit, Quota } from './quota.js';
+import type { CpuLimit, Quota } from './quota.js';
 
 const START_TIMEOUT_MS = 30_000;
 const MIB = 1024 ** 2;
@@ -60,7 +60,7 @@ export async function startFleetRedis(entry: string, shutdown: Shutdown): Promis
 }
 
 /** Starts a fleet, whose hosts report to its Redis; it has a master and knows all hosts, and its answers are right. */
-export async function startFleet(
+export async function startFleetContender(
   entry: string,
   balancers: number,
   redis: FleetContender['redis'],
@@ -96,7 +96,7 @@ export async function startFleet(
 }
 
 /** Starts independent balancers of the other programs, and says why others do not take part. */
-export async function startPeers(
+export async function startPeerContenders(
   { peers, peerFleets }: ProofPlan,
   hostPorts: readonly number[],
   { quota, shutdown }: { readonly quota: Quota; readonly shutdown: Shutdown },
@@ -135,7 +135,7 @@ interface Running {
 }
 
 function buildContender(program: Contender['program'], running: readonly Running[], quota: Quota, shutdown: Shutdown): Contender {
-  const limits = running.map(({ pid }, index): Limit => quota.limit(`${program}-${running.length}-${index + 1}`, pid));
+  const limits = running.map(({ pid }, index): CpuLimit => quota.limit(`${program}-${running.length}-${index + 1}`, pid));
   // Not all of a balancer are one process: a master and its workers, for example.
   const pids = running.flatMap(({ pid }) => [...cpuTimesByProcess(pid).keys()]);
   const cpuOf = (pid: number): number => [...threadSecondsOf(pid).values()].reduce((sum, each) => sum + each, 0);

@@ -5,7 +5,7 @@ import type { BenchContext } from '../context.js';
 import { LAB_NAMESPACE } from '../lab-fleet.js';
 import { startRole } from '../processes.js';
 import { rateFor } from '../scenario.js';
-import { type Contender, type FleetContender, startFleet, startFleetRedis, startPeers } from './contestants.js';
+import { type Contender, type FleetContender, startFleetContender, startFleetRedis, startPeerContenders } from './contestants.js';
 import { measureCosts } from './costs.js';
 import type { BalancerCosts } from './figures.js';
 import { type LoadsSeen, measureLoads, type Running } from './loads.js';
@@ -15,7 +15,7 @@ import type { Slo } from './samples.js';
 import { type Rig, runLoadTurn } from './turns.js';
 
 /** Hosts. */
-export const HOSTS = 8;
+export const HOST_COUNT = 8;
 
 /**
  * Factor on the cost of requests: hosts that are four times as fast as those of `bench policies` serve as many requests per
@@ -26,10 +26,16 @@ export const SLOW = 0.25;
 /** What a load must meet to count as served. */
 export const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
 
-/** Meercat's code is compiled in this time, at this share of what the hosts can do; other programs are compiled before. */
-const WARM_UP_SECONDS = 2.5;
+/**
+ * V8 compiles a balancer's code in steps: CPU per request has settled after some 4000 requests. Until then the compiler
+ * would use up a small share of CPU. Other programs only open connections to hosts.
+ */
+const WARM_UP_REQUESTS = 5000;
 const PEERS_WARM_UP_SECONDS = 0.3;
-const WARM_UP_SHARE = 0.5;
+const WARM_UP_SHARE = 0.6;
+
+/** The warm-up of a run with very short turns is at most this many times their length. */
+const WARM_UP_TIMES = 12;
 
 /** Costs are measured on a fleet of at most this many balancers, at this share of what the hosts can do. */
 const COSTS_FLEET = 4;
@@ -37,7 +43,7 @@ const COSTS_SHARE = 0.3;
 const COSTS_SECONDS = 3;
 
 /** Requests per second that would keep all hosts busy. */
-export const HOSTS_PER_SECOND = rateFor(1, HOSTS, SLOW);
+export const HOSTS_PER_SECOND = rateFor(1, HOST_COUNT, SLOW);
 
 /** What the loads showed. */
 export interface LoadRun extends LoadsSeen {
@@ -59,19 +65,22 @@ export async function runLoads(
   for (const balancers of plan.fleets) redises.push({ balancers, redis: await startFleetRedis(entry, shutdown) });
   const options = { core: quota.loadCore, shutdown };
   const urls = redises.map(({ redis }) => redis.url).join(',');
-  const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOSTS), urls, LAB_NAMESPACE], options);
+  const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOST_COUNT), urls, LAB_NAMESPACE], options);
   const { child: load } = await startRole('arrivals', [], options);
   const rig: Rig = { hosts, load, floorPort: Number(ready.allPort), slow: SLOW, seconds: plan.seconds };
   const fleets: FleetContender[] = [];
-  for (const { balancers, redis } of redises) fleets.push(await startFleet(entry, balancers, redis, HOSTS, { quota, shutdown }));
-  const { contenders: peers, leftOut } = await startPeers(plan, ready.ports as number[], { quota, shutdown });
+  for (const { balancers, redis } of redises)
+    fleets.push(await startFleetContender(entry, balancers, redis, HOST_COUNT, { quota, shutdown }));
+  const { contenders: peers, leftOut } = await startPeerContenders(plan, ready.ports as number[], { quota, shutdown });
   for (const reason of leftOut) say(reason);
   const all: readonly Contender[] = [...fleets, ...peers];
   say(`${all.map(({ program, balancers }) => `${program} ${balancers}`).join(', ')}: every one answers rightly`);
 
+  const perSecond = WARM_UP_SHARE * HOSTS_PER_SECOND;
   for (const contender of all) {
-    const seconds = Math.min(contender.program === 'meercat' ? WARM_UP_SECONDS : PEERS_WARM_UP_SECONDS, 5 * plan.seconds);
-    await runLoadTurn(rig, { contender, cores: null, perSecond: WARM_UP_SHARE * HOSTS_PER_SECOND, seed: plan.seed, seconds });
+    const wanted = contender.program === 'meercat' ? (WARM_UP_REQUESTS * contender.balancers) / perSecond : PEERS_WARM_UP_SECONDS;
+    const seconds = Math.min(wanted, WARM_UP_TIMES * plan.seconds);
+    await runLoadTurn(rig, { contender, cores: null, perSecond, seed: plan.seed, seconds });
   }
   const contestants = plannedContestants(plan, quota.kind).flatMap((each): Running[] => {
     const contender = all.find(({ program, balancers }) => program === each.program && balancers === each.balancers);
@@ -81,7 +90,7 @@ export async function runLoads(
   const costsFleet = costsFleetOf(fleets);
   // Now that all code is compiled, and the memory of the start released.
   const costs = await measureCosts(costsFleet, rig, {
-    hostCount: HOSTS,
+    hostCount: HOST_COUNT,
     perSecond: COSTS_SHARE * HOSTS_PER_SECOND,
     seconds: Math.min(COSTS_SECONDS, 5 * plan.seconds),
     seed: plan.seed,

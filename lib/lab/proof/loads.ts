@@ -5,7 +5,7 @@ import { percentile } from '../statistics.js';
 import type { Comparison, ContestantFigures, LoadFigures, Spread } from './figures.js';
 import type { Contender } from './contestants.js';
 import type { ContestantPlan, ProofPlan } from './plan.js';
-import { Progress } from './progress.js';
+import { TurnProgress } from './progress.js';
 import { spreadOf } from './faults-judge.js';
 import { breachOf, loadFiguresOf, type Sample, type Slo } from './samples.js';
 import { FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from './search.js';
@@ -58,7 +58,7 @@ interface Seen {
 
 class Loads {
   readonly #setup: LoadsSetup;
-  readonly #progress: Progress;
+  readonly #progress: TurnProgress;
   readonly #wrong: string[] = [];
   readonly #seen: ReadonlyMap<Running, Seen>;
   readonly #floor: Seen = { rungs: [], loads: [] };
@@ -69,7 +69,7 @@ class Loads {
     this.#seen = new Map(contestants.map((each) => [each, { rungs: [], loads: [] }]));
     const searching = FIRST_SEARCH_TURNS + LATER_SEARCH_TURNS * (plan.rounds - 1);
     const turns = plan.rounds * (FLOOR_RUNGS.length + this.#turnsOfLoads()) + Math.round(contestants.length * searching);
-    this.#progress = new Progress(say, turns, turnMs(rig), laterSeconds);
+    this.#progress = new TurnProgress(say, turns, turnMs(rig), laterSeconds);
   }
 
   async run(): Promise<LoadsSeen> {

@@ -18,7 +18,7 @@ const DEFAULT_SEED = 20_261_130;
 const EACH_SHARE = 1 / 4;
 
 /** Programs that are compared with Meercat, which always takes part. */
-export const PEERS = ['haproxy', 'nginx'] as const;
+export const COMPARED_PROGRAMS = ['haproxy', 'nginx'] as const;
 
 /** What can be measured: the loads, the faults, and what the simulation adds to the loads. */
 export const PARTS = ['loads', 'faults', 'simulation'] as const;
@@ -27,7 +27,7 @@ export const PARTS = ['loads', 'faults', 'simulation'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Another program. */
-export type Peer = (typeof PEERS)[number];
+export type ComparedProgram = (typeof COMPARED_PROGRAMS)[number];
 
 /** What is measured. */
 export interface ProofPlan {
@@ -41,7 +41,7 @@ export interface ProofPlan {
   /** Numbers of balancers, 1 first. */
   readonly fleets: readonly number[];
   readonly peerFleets: readonly number[];
-  readonly peers: readonly Peer[];
+  readonly peers: readonly ComparedProgram[];
   readonly parts: readonly Part[];
 }
 
@@ -50,16 +50,16 @@ export function planProof(flags: Pick<BenchFlags, 'rounds' | 'seconds' | 'seed' 
   const { rounds = DEFAULT_ROUNDS, seconds = DEFAULT_SECONDS, seed = DEFAULT_SEED, cpu = DEFAULT_CPU, only = [] } = flags;
   const ascending = (sizes: readonly number[]): number[] => [...new Set([1, ...sizes])].toSorted((one, other) => one - other);
   const [fleets, peerFleets] = [ascending(flags.fleets ?? DEFAULT_FLEETS), ascending(flags.peerFleets ?? DEFAULT_PEER_FLEETS)];
-  const known: readonly string[] = ['meercat', ...PEERS, ...PARTS];
+  const known: readonly string[] = ['meercat', ...COMPARED_PROGRAMS, ...PARTS];
   for (const wanted of only)
     if (!known.includes(wanted))
       throw new MeercatError('MEERCAT_BAD_CONFIG', `--only: one of ${known.join(', ')}, not ${JSON.stringify(wanted)}`);
   const hasParts = PARTS.some((part) => only.includes(part));
-  const hasPrograms = only.some((each) => each === 'meercat' || (PEERS as readonly string[]).includes(each));
+  const hasPrograms = only.some((each) => each === 'meercat' || (COMPARED_PROGRAMS as readonly string[]).includes(each));
   const parts = PARTS.filter((part) => !hasParts || only.includes(part));
   if (parts.includes('simulation') && !parts.includes('loads'))
     throw new MeercatError('MEERCAT_BAD_CONFIG', '--only: add loads to simulation, which is fed with what they measure');
-  const peers = PEERS.filter((peer) => !hasPrograms || only.includes(peer));
+  const peers = COMPARED_PROGRAMS.filter((peer) => !hasPrograms || only.includes(peer));
   const largest = Math.max(...fleets, ...(peers.length === 0 ? [] : peerFleets));
   const [least, of] = cpu / largest < cpu * EACH_SHARE ? [cpu / largest, largest] : [cpu * EACH_SHARE, 1 / EACH_SHARE];
   if (least < LEAST_CORES - 1e-9)

@@ -1,7 +1,7 @@
 // How far a run is, and how long it still takes: from what its turns have taken, and from estimates of the other parts.
 
 /** Tells on stderr how far a run is. */
-export class Progress {
+export class TurnProgress {
   readonly #say: (line: string) => void;
   #turns: number;
   #done = 0;

@@ -11,7 +11,7 @@ import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
 import { faultNotes } from './faults-notes.js';
 import type { FaultFigures, ProofFigures } from './figures.js';
-import { HOSTS, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
+import { HOST_COUNT, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
 import { loadProofRun, writeProofPages } from './pages.js';
 import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
@@ -97,9 +97,9 @@ function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { cont
   const { warmUpMs, graceMs } = turnTimesOf(seconds);
   return {
     costs,
-    measuredAt: { hosts: HOSTS, balancers: costsFleet },
+    measuredAt: { hosts: HOST_COUNT, balancers: costsFleet },
     setup: {
-      hosts: HOSTS,
+      hosts: HOST_COUNT,
       slow: SLOW,
       seed,
       settleMs: warmUpMs,
@@ -121,7 +121,7 @@ function setupOf(
   const { rounds, seconds, seed, cpu, cpuEach } = plan;
   return {
     command: commandOf(plan, kind === 'taskset'),
-    hosts: HOSTS,
+    hosts: HOST_COUNT,
     rounds,
     seconds,
     seed,

@@ -1,15 +1,14 @@
-// What limits the CPU of balancers while they are compared: control groups of the kernel where this user may make them,
-// version 2 before 1; else all balancers share one core with equal weights. A limit counts only if the kernel was seen to
+// What limits the CPU of balancers while they are compared: control groups of the kernel where this user may make them; else all balancers share one core with equal weights. A limit counts only if the kernel was seen to
 // enforce it.
 
-import { readFileSync } from 'node:fs';
+import { findCgroups } from '../../agent/probes/cgroup-tree.js';
 import { messageOf, MeercatError } from '../../errors.js';
 import type { Shutdown } from '../../shutdown.js';
 import { chooseCores } from '../cores.js';
 import { until } from '../health.js';
 import { cpuTimesByProcess } from '../process-cpu.js';
 import { type Core, startProgram } from '../processes.js';
-import { Cgroups, type CgroupVersion, groupPlaces } from './cgroups.js';
+import { Cgroups } from './cgroups.js';
 import type { QuotaKind } from './figures.js';
 
 /** Longest wait for the kernel to stop a process that uses more than its share. */
@@ -17,7 +16,7 @@ const TRIAL_TIMEOUT_MS = 3000;
 const TRIAL_CORES = 0.1;
 
 /** The limit of one balancer. */
-export interface Limit {
+export interface CpuLimit {
   /** Limits it to this many cores; null for no limit. */
   set(cores: number | null): void;
 }
@@ -29,7 +28,7 @@ export interface Quota {
   readonly balancerCore: Core;
   readonly loadCore: Core;
   /** Puts all processes of a balancer under one limit, which is set later. */
-  limit(name: string, pid: number): Limit;
+  limit(name: string, pid: number): CpuLimit;
 }
 
 /**
@@ -37,15 +36,15 @@ export interface Quota {
  * after their processes. Rejects with MEERCAT_START_FAILED where nothing works.
  */
 export async function chooseQuota(shutdown: Shutdown, say: (line: string) => void): Promise<Quota> {
-  for (const version of [2, 1] as const) {
-    const groups = openGroups(version);
-    if (groups === undefined) continue;
+  const { cpu } = findCgroups('/proc', 'self');
+  const groups = cpu === null ? undefined : Cgroups.openIn(cpu);
+  if (groups !== undefined) {
     shutdown.add(() => groups.remove());
     const lack = await lackOf(groups, shutdown);
     if (lack === null) {
-      say(`CPU is limited by control groups of version ${version}`);
+      say(`CPU is limited by control groups of version ${groups.version}`);
       return {
-        kind: version === 2 ? 'cgroup-v2' : 'cgroup-v1',
+        kind: groups.version === 2 ? 'cgroup-v2' : 'cgroup-v1',
         balancerCore: null,
         loadCore: null,
         limit: (name, pid) => {
@@ -54,7 +53,7 @@ export async function chooseQuota(shutdown: Shutdown, say: (line: string) => voi
         },
       };
     }
-    say(`control groups of version ${version} limit nothing: ${lack}`);
+    say(`control groups of version ${groups.version} limit nothing: ${lack}`);
     await groups.remove();
   }
   const shared = shareCore(say);
@@ -71,15 +70,6 @@ export function shareCore(say: (line: string) => void): Quota | undefined {
   if (proxyCore === null) return undefined;
   say('control groups are not permitted here: all balancers share one core by taskset, which only limits them together');
   return { kind: 'taskset', balancerCore: proxyCore, loadCore, limit: () => ({ set: () => undefined }) };
-}
-
-function openGroups(version: CgroupVersion): Cgroups | undefined {
-  try {
-    const [mounts, own] = ['/proc/self/mounts', '/proc/self/cgroup'].map((file) => readFileSync(file, 'utf8')) as [string, string];
-    return Cgroups.openIn(version, groupPlaces(version, mounts, own));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Limits a process that never waits; null once the kernel has stopped it for a while, else the reason. */

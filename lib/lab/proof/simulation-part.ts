@@ -8,7 +8,7 @@ import { type CalibrationSetup, type MeasuredFleet, simulateCalibration, simulat
 import type { MeasuredAt } from './simulated-costs.js';
 
 /** Calibrated are fleets of these sizes, with equal total CPU. */
-const CALIBRATED = [2, 4];
+const CALIBRATED: ReadonlySet<number> = new Set([2, 4]);
 
 const TIMEOUT_MS = 600_000;
 
@@ -23,9 +23,7 @@ export interface SimulationInput {
 /** What was measured of the fleets that are simulated too. */
 export function measuredFleetsOf(contestants: readonly ContestantFigures[]): MeasuredFleet[] {
   return contestants
-    .filter(
-      ({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.includes(balancers) && comparisons.includes('total'),
-    )
+    .filter(({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.has(balancers) && comparisons.includes('total'))
     .map(({ balancers, cpuEach, highestPerSecond, loads }) => ({
       balancers,
       cores: cpuEach ?? Number.NaN,

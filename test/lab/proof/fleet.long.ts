@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { groupPlaces } from '../../../lib/lab/proof/cgroups.js';
+import { findCgroups } from '../../../lib/agent/probes/cgroup-tree.js';
 import type { ContestantFigures, ProofFigures, Spread } from '../../../lib/lab/proof/figures.js';
 import { type BenchJson, bench, isTime, isWithin } from '../../support/bench.js';
 import { type RunningProcess, withProcess, withTempDir } from '../../support/brackets.js';
@@ -18,10 +18,9 @@ const TINY = ['--rounds', '1', '--fleets', '2', '--peer-fleets', '2', '--seconds
 
 /** The control groups of the run of this process. */
 function groupsOf(pid: number): string[] {
-  const [mounts, own] = ['/proc/self/mounts', '/proc/self/cgroup'].map((file) => readFileSync(file, 'utf8')) as [string, string];
-  return ([1, 2] as const)
-    .flatMap((version) => groupPlaces(version, mounts, own))
-    .flatMap((place) => readdirSync(place).filter((name) => name.startsWith(`meercat-bench-${pid}-`)));
+  return (findCgroups('/proc', 'self').cpu?.levels ?? []).flatMap((place) =>
+    readdirSync(place).filter((name) => name.startsWith(`meercat-bench-${pid}-`)),
+  );
 }
 
 /** Pids of living processes in whose command line this text stands. */
