@@ -116,14 +116,14 @@ export class LabBalancer {
 }
 
 /** The master of a fleet, and its term. */
-export interface Mastership {
+export interface LabMaster {
   readonly master: LabBalancer;
   readonly term: number;
 }
 
 /** Waits until one balancer is master and all serve and know its term; returns it. */
-export async function untilOneMaster(balancers: readonly LabBalancer[], timeoutMs = START_TIMEOUT_MS): Promise<Mastership> {
-  let found: Mastership | undefined;
+export async function untilOneMaster(balancers: readonly LabBalancer[], timeoutMs = START_TIMEOUT_MS): Promise<LabMaster> {
+  let found: LabMaster | undefined;
   await until('there is one master and all balancers know its term', timeoutMs, 20, async () => {
     const pages = await Promise.all(balancers.map((balancer) => balancer.health()));
     const masters = balancers.filter((_, index) => pages[index]?.role === 'master');

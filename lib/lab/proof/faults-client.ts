@@ -6,16 +6,16 @@ import { connect, type Socket } from 'node:net';
 import { readAnswer } from '../virtual-host-http.js';
 
 /** A client gives up on a balancer, and on the request that waits for it, after this time of silence. */
-const SILENCE_MS = 1000;
+export const SILENCE_MS = 1000;
 
 /** How a request ended. */
 export const ENDINGS = ['right', 'refused', 'closed', 'silent', 'status', 'wrong'] as const;
 
 /** The name of an ending. */
-export type Ending = (typeof ENDINGS)[number];
+export type FaultEnding = (typeof ENDINGS)[number];
 
 /** Called at the end of each request; `body` is that of a wrong answer, or the status. */
-export type OnEnding = (id: number, ending: Ending, body: string) => void;
+export type OnEnding = (id: number, ending: FaultEnding, body: string) => void;
 
 /** One client. */
 export class FaultClient {
@@ -159,7 +159,7 @@ export class FaultClient {
     else this.#finish('wrong', body);
   }
 
-  #finish(ending: Ending, body: string): void {
+  #finish(ending: FaultEnding, body: string): void {
     const id = this.#id;
     this.#id = -1;
     if (id >= 0) this.#onEnding(id, ending, body);

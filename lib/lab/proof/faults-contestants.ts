@@ -11,6 +11,7 @@ import { cpuTimesByProcess } from '../process-cpu.js';
 import { findProgram, type StartOptions } from '../processes.js';
 import { startTcpLink, type TcpLink } from '../tcp-link.js';
 import type { Program } from './figures.js';
+import { contestantNameOf } from './plan.js';
 
 const START_TIMEOUT_MS = 20_000;
 
@@ -81,7 +82,7 @@ export async function startMeercatFleet(
     };
   });
   return {
-    name: `meercat, ${balancers === 1 ? '1 balancer' : `fleet of ${balancers}`}`,
+    name: contestantNameOf('meercat', balancers),
     program: 'meercat',
     balancers,
     members,
@@ -101,7 +102,7 @@ export const RENEWED_BY: Readonly<Record<'haproxy' | 'nginx', string>> = {
 };
 
 /** Starts independent balancers of another program, which choose the host with the fewest connections. Rejects with the reason why they can't take part. */
-export async function startPeerFleet(
+async function startPeerFleet(
   program: 'haproxy' | 'nginx',
   balancers: number,
   { hostPorts, options }: FaultGround,
@@ -137,7 +138,7 @@ export async function startPeerFleet(
     }),
   );
   return {
-    name: `${program}, ${balancers === 1 ? '1 balancer' : `${balancers} independent`}`,
+    name: contestantNameOf(program, balancers),
     program,
     balancers,
     members,

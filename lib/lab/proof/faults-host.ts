@@ -12,9 +12,10 @@ import { answerOf, type HostRequest, listen, portOf, readRequests } from '../vir
 /** Simulated cores: enough for all contestants at once, so that no request waits for another one. */
 const CORES = 32;
 
-/** The work of a request is uniformly distributed between these. */
-const LEAST_WORK_MS = 5;
-const MOST_WORK_MS = 25;
+/** The least work of a request; it is uniformly distributed. */
+export const LEAST_WORK_MS = 5;
+/** The most work of a request. */
+export const MOST_WORK_MS = 25;
 
 /** The agents' default interval. */
 const REPORT_MS = 1000;

@@ -11,7 +11,7 @@ export const WINDOW_MS = 250;
  * A window is slow if its p99 is above this many times the p99 before the fault, and that of requests sent past the
  * balancers is not: if both are, the machine was busy, and it was not the balancer that was slow.
  */
-const SLOW_RATIO = 2;
+export const SLOW_RATIO = 2;
 
 /** A client notices a wait that is longer than this. */
 const NOTICED_MS = 1000;

@@ -3,7 +3,7 @@
 
 import { Random } from '../../routing/random.js';
 import { machineMs, pause } from '../health.js';
-import { type Ending, ENDINGS, FaultClient } from './faults-client.js';
+import { type FaultEnding, ENDINGS, FaultClient } from './faults-client.js';
 
 /** The load of one contestant. */
 export interface ContestantLoad {
@@ -21,7 +21,7 @@ export interface LoadBegin {
 }
 
 /** What the load does. */
-export type LoadOrder = LoadBegin | { readonly type: 'end' };
+export type FaultLoadOrder = LoadBegin | { readonly type: 'end' };
 
 /** The requests of one contestant, one entry each. Times are of `machineMs`. */
 export interface LoadedRequests {
@@ -51,7 +51,7 @@ const EXAMPLES = 5;
 /** Runs the role: `begin` starts the load, `end` ends it and is answered with `done`. */
 export async function runFaultLoad(): Promise<() => void> {
   let loads: readonly Load[] = [];
-  process.on('message', (message: LoadOrder) => {
+  process.on('message', (message: FaultLoadOrder) => {
     if (message.type === 'begin') {
       loads = message.contestants.map((contestant, index) => new Load(contestant, message.seed * 101 + index));
       process.send?.({ type: 'begun' });
@@ -123,7 +123,7 @@ class Load {
     this.#timer = setTimeout(() => this.#step(), Math.ceil(this.#nextDueMs - machineMs()));
   }
 
-  #onEnding(id: number, ending: Ending, body: string): void {
+  #onEnding(id: number, ending: FaultEnding, body: string): void {
     this.#endMs[id] = machineMs();
     this.#ending[id] = ENDINGS.indexOf(ending);
     this.#pending--;

@@ -9,11 +9,12 @@ import { cutOffRedis, freezeBalancer, rollingRestart, type SharedParts, victimOf
 import { ENDINGS } from './faults-client.js';
 import type { FaultBalancer, FaultContestant } from './faults-contestants.js';
 import { type ClientRequest, type FaultOutcome, judgeFault } from './faults-judge.js';
-import type { LoadDone, LoadedRequests, LoadOrder } from './faults-load.js';
+import type { LoadDone, LoadedRequests, FaultLoadOrder } from './faults-load.js';
 import type { FaultTurn } from './faults-plan.js';
 import type { FaultKind } from './figures.js';
 
-const CLIENTS = 64;
+/** Clients of each contestant. */
+export const CLIENTS = 64;
 
 /** Requests that are sent straight to hosts: they show how busy the machine is. */
 const DIRECT = { perSecond: 200, clients: 16 } as const;
@@ -22,8 +23,8 @@ const DIRECT = { perSecond: 200, clients: 16 } as const;
 const REHEARSAL_MS = 2000;
 
 /** In this time of a turn connections open, to hosts too; the p99 before the fault is taken from the time after it. */
-const WARM_UP_MS = 500;
-const BEFORE_MS = 750;
+const WARM_UP_MS = 300;
+const BEFORE_MS = 600;
 /** How long clients are watched after all that was hit is back. */
 const AFTER_MS = 1000;
 
@@ -48,14 +49,14 @@ async function beginLoad(
 ): Promise<void> {
   const loads = contestants.map(({ members }) => ({ ports: members.map(({ port }) => port), perSecond, clients: CLIENTS }));
   const begun = load.next('begun', LOAD_TIMEOUT_MS);
-  load.send({ type: 'begin', seed, contestants: [...loads, { ports: hostPorts, ...DIRECT }] } satisfies LoadOrder);
+  load.send({ type: 'begin', seed, contestants: [...loads, { ports: hostPorts, ...DIRECT }] } satisfies FaultLoadOrder);
   await begun;
 }
 
 /** The requests of each contestant since `beginLoad`, and of the load straight to hosts, the last one. */
 async function endLoad({ load }: Stage): Promise<readonly LoadedRequests[]> {
   const ended = load.next('done', LOAD_TIMEOUT_MS);
-  load.send({ type: 'end' } satisfies LoadOrder);
+  load.send({ type: 'end' } satisfies FaultLoadOrder);
   return ((await ended) as unknown as LoadDone).contestants;
 }
 

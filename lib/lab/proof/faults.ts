@@ -2,10 +2,12 @@
 // fleet restarts. Real processes under an open load; each client keeps a connection to one balancer and moves on to the next
 // one. All contestants share the hosts; fleets of Meercat share a Redis that belongs to this part alone.
 
+import { messageOf } from '../../errors.js';
+import { createShutdown, type Shutdown } from '../../shutdown.js';
 import type { BenchContext } from '../context.js';
-import { type StartOptions, startRole } from '../processes.js';
+import { startRole } from '../processes.js';
 import { rounded } from '../statistics.js';
-import { startSharedParts } from './faults-actions.js';
+import { type SharedParts, startSharedParts } from './faults-actions.js';
 import { type FaultContestant, type FaultGround, faultNamespaceOf, startMeercatFleet, tryPeerFleet } from './faults-contestants.js';
 import { type FaultOutcome, spreadOf } from './faults-judge.js';
 import { FAULT_KINDS, planFaultRound } from './faults-plan.js';
@@ -14,12 +16,15 @@ import type { FaultFigures, FaultKind, Spread } from './figures.js';
 
 const HOSTS = 4;
 const PER_SECOND = 300;
+const SIZES: readonly number[] = [1, 4];
 
 /** What to measure. */
 export interface FaultSetup {
   readonly rounds: number;
-  /** Sizes of fleets; 1 and 4 by default. */
+  /** Sizes of Meercat's fleets; 1 and 4 by default. */
   readonly fleets?: readonly number[];
+  /** How many balancers of each other program there are; 1 and 4 by default. */
+  readonly peerFleets?: readonly number[];
   /** Programs beside Meercat; HAProxy and nginx by default, if they are installed. */
   readonly peers?: readonly ('haproxy' | 'nginx')[];
   /** All by default. */
@@ -41,33 +46,42 @@ export interface MeasuredFault extends FaultFigures {
   readonly unrecovered: number;
 }
 
-/** Measures all faults that apply to each contestant. Rejects with MEERCAT_START_FAILED if something does not come back. */
+/**
+ * Measures all faults that apply to each contestant, and stops all that it started. Rejects with MEERCAT_START_FAILED if
+ * something does not come back. Nothing else should use the machine meanwhile.
+ */
 export async function measureFaults(context: BenchContext, setup: FaultSetup): Promise<readonly MeasuredFault[]> {
-  const { entry, say, shutdown } = context;
-  const { rounds, fleets = [1, 4], peers = ['haproxy', 'nginx'], faults = FAULT_KINDS, perSecond = PER_SECOND, seed = 1 } = setup;
-  const options: StartOptions = { core: null, shutdown };
-  const parts = await startSharedParts(context, HOSTS, fleets.map(faultNamespaceOf));
-  const { child: load } = await startRole('fault-load', [], options);
-  const ground: FaultGround = { ...parts, options };
-  const contestants = await Promise.all(fleets.map((balancers) => startMeercatFleet(entry, balancers, ground)));
-  for (const program of peers) {
-    for (const balancers of fleets) {
-      const started = await tryPeerFleet(program, balancers, ground);
-      if (typeof started !== 'string') contestants.push(started);
-      else {
-        say(started);
-        setup.onLeftOut?.(started);
-        break;
-      }
-    }
+  const shutdown = shutdownWithin(context.shutdown, context.say);
+  try {
+    return await measureAll({ ...context, shutdown }, setup);
+  } finally {
+    await shutdown.run();
   }
-  await Promise.all(contestants.map((contestant) => contestant.untilWell()));
+}
+
+/** A shutdown that may run before the outer one, and runs with it otherwise. What is added too late is closed at once. */
+function shutdownWithin(outer: Shutdown, say: (line: string) => void): Shutdown {
+  const inner = createShutdown((error) => say(`faults: could not be stopped: ${messageOf(error)}`));
+  let isOver = false;
+  const run = (): Promise<void> => {
+    isOver = true;
+    return inner.run();
+  };
+  outer.add(run);
+  return { add: (closer) => (isOver ? void closer() : inner.add(closer)), run };
+}
+
+async function measureAll(context: BenchContext, setup: FaultSetup): Promise<readonly MeasuredFault[]> {
+  const { fleets = SIZES, faults = FAULT_KINDS, perSecond = PER_SECOND, seed = 1 } = setup;
+  const parts = await startSharedParts(context, HOSTS, fleets.map(faultNamespaceOf));
+  const { child: load } = await startRole('fault-load', [], { core: null, shutdown: context.shutdown });
+  const contestants = await startContestants(context, setup, parts);
   const stage: Stage = { context, parts, load, perSecond, onWrong: setup.onWrong };
   await rehearse(stage, contestants);
-  say(`faults: ${contestants.map(({ name }) => name).join('; ')}: every balancer answers rightly`);
+  context.say(`faults: ${contestants.map(({ name }) => name).join('; ')}: every balancer answers rightly`);
 
   const outcomes = new Map(contestants.map((contestant) => [contestant, new Map<FaultKind, FaultOutcome[]>()]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < setup.rounds; round++) {
     for (const turn of planFaultRound(contestants, faults)) {
       const judged = await runTurn(stage, turn, round, seed + round);
       turn.forEach(({ contestant, fault }, index) => {
@@ -82,6 +96,29 @@ export async function measureFaults(context: BenchContext, setup: FaultSetup): P
       return list === undefined ? [] : [figuresOf(contestant, fault, perSecond, list)];
     }),
   );
+}
+
+/** Starts all that can take part, and waits until all is well. */
+async function startContestants(
+  { entry, say, shutdown }: BenchContext,
+  { fleets = SIZES, peerFleets = SIZES, peers = ['haproxy', 'nginx'], onLeftOut }: FaultSetup,
+  parts: SharedParts,
+): Promise<FaultContestant[]> {
+  const ground: FaultGround = { ...parts, options: { core: null, shutdown } };
+  const contestants = await Promise.all(fleets.map((balancers) => startMeercatFleet(entry, balancers, ground)));
+  for (const program of peers) {
+    for (const balancers of peerFleets) {
+      const started = await tryPeerFleet(program, balancers, ground);
+      if (typeof started !== 'string') contestants.push(started);
+      else {
+        say(started);
+        onLeftOut?.(started);
+        break;
+      }
+    }
+  }
+  await Promise.all(contestants.map((contestant) => contestant.untilWell()));
+  return contestants;
 }
 
 function figuresOf(

@@ -87,7 +87,7 @@ export function plannedContestants({ cpu, cpuEach, fleets, peerFleets, peers }: 
     ...peers.flatMap((program) => peerFleets.map((balancers) => ({ program, balancers }))),
   ];
   return sides.flatMap((side) => {
-    const name = nameOf(side.program, side.balancers);
+    const name = contestantNameOf(side.program, side.balancers);
     const inTotal = cpu / side.balancers;
     if (quota === 'taskset') return [{ ...side, name, comparisons: ['total' as const], cores: 1 / side.balancers }];
     if (Math.abs(inTotal - cpuEach) < 1e-9) return [{ ...side, name, comparisons: ['total' as const, 'each' as const], cores: cpuEach }];
@@ -98,7 +98,8 @@ export function plannedContestants({ cpu, cpuEach, fleets, peerFleets, peers }: 
   });
 }
 
-function nameOf(program: ContestantPlan['program'], balancers: number): string {
+/** The name of a contestant, as shown. */
+export function contestantNameOf(program: ContestantPlan['program'], balancers: number): string {
   if (balancers === 1) return `${program}, single`;
   return program === 'meercat' ? `meercat, fleet of ${balancers}` : `${program}, ${balancers} independent`;
 }

@@ -9,6 +9,7 @@ import { cpuSecondsOf } from '../process-cpu.js';
 import { type BenchReport, checkWritable } from '../report.js';
 import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
+import { faultNotes } from './faults-notes.js';
 import type { FaultFigures, ProofFigures } from './figures.js';
 import { HOST_COUNT, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
 import { loadProofRun, writeProofPages } from './pages.js';
@@ -151,7 +152,7 @@ function commandOf({ rounds, seconds, seed, cpu, fleets, peerFleets, peers, part
 }
 
 /** What the report does not know. */
-function notesOf({ setup: { quota, cpu, cpuEach }, contestants }: ProofFigures): string[] {
+function notesOf({ setup: { quota, cpu, cpuEach }, contestants, faults }: ProofFigures): string[] {
   const cores = cpus().length;
   const needed = Math.max(0, ...contestants.map(({ balancers, cpuEach: own }) => balancers * (own ?? 0))) + OTHERS_CORES;
   return [
@@ -163,5 +164,6 @@ function notesOf({ setup: { quota, cpu, cpuEach }, contestants }: ProofFigures):
           `balancers, load, hosts and Redis may need about ${needed.toFixed(1)} cores, more than the ${cores} of this machine: lower --cpu (${cpu}; each ${cpuEach})`,
         ]
       : []),
+    ...faultNotes(faults),
   ];
 }
