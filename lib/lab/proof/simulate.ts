@@ -90,7 +90,7 @@ export function simulateScaling(costs: BalancerCosts, options: SimulateScalingOp
     onProgress(index / plans.length);
     return simulateFleet(scenario, plan, seed);
   });
-  return { scaling: figures.map(pointOf), limits: limitsOf(scenario, figures, seed) };
+  return { scaling: figures.map(pointOf), limits: limitsOf(scenario, figures) };
 }
 
 function pointOf(figure: ScalingFigure): ScalingPoint {

@@ -102,7 +102,7 @@ function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: 
       ...own,
       hosts: groups.map((group) => ({ ...group, speed: (group.speed * hostSpeed) / standsFor })),
       clients: { ...scenario.clients, by: clients },
-      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor },
+      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor, standsFor },
     },
   };
 }
