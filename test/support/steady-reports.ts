@@ -4,7 +4,8 @@
 import { MinHeap } from '../../lib/lab/simulation/min-heap.js';
 import { Draws } from '../../lib/lab/simulation/draws.js';
 import { EventQueue } from '../../lib/lab/simulation/event-queue.js';
-import { FleetBalancer, hostNameOf, UPKEEP_MS } from '../../lib/lab/simulation/fleet-balancer.js';
+import { FleetBalancer, UPKEEP_MS } from '../../lib/lab/simulation/fleet-balancer.js';
+import { hostNameOf } from '../../lib/lab/simulation/host-names.js';
 import { FleetMaster } from '../../lib/lab/simulation/fleet-master.js';
 import type { Algorithm, HostFigures, HostRow } from '../../lib/model.js';
 import { createPolicy } from '../../lib/routing/policy.js';

@@ -6,7 +6,7 @@ import { type FleetRun, findHighestLoad, loadOf, OBJECTIVE, type Objective, serv
 import { planScaling, type ScalingFigure, simulateFleet } from '../simulation/fleet-scaling.js';
 import { limitsOf } from '../simulation/scaling-limits.js';
 import { readScenario } from '../simulation/scenario-file.js';
-import type { Scenario } from '../simulation/scenario.js';
+import type { RequestClass, Scenario } from '../simulation/scenario.js';
 import { FLEET_SCENARIO } from '../simulation/scenarios.js';
 import type { BalancerCosts, Calibration, ScalingPoint, SimulationFigures } from './figures.js';
 import { balancerCostOf, MEASURED_AT, type MeasuredAt, redisCostOf } from './simulated-costs.js';
@@ -90,7 +90,7 @@ export function simulateScaling(costs: BalancerCosts, options: SimulateScalingOp
     onProgress(index / plans.length);
     return simulateFleet(scenario, plan, seed);
   });
-  return { scaling: figures.map(pointOf), limits: limitsOf(scenario, figures, seed) };
+  return { scaling: figures.map(pointOf), limits: limitsOf(scenario, figures) };
 }
 
 function pointOf(figure: ScalingFigure): ScalingPoint {
@@ -112,7 +112,7 @@ function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers
   );
   const scenario: Scenario = {
     ...base,
-    requests: base.requests.map((each) => ({ ...each, costMs: slow * each.costMs })),
+    requests: base.requests.map((each) => withCost(each, slow * each.costMs)),
     warmUpMs: settleMs,
     durationMs: 1000 * seconds,
     balancerCost: balancerCostOf(costs, cores, periodMs, at),
@@ -120,4 +120,8 @@ function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers
   };
   const neighbourMoves = drawNeighbours(seed, hosts, settleMs + 1000 * seconds, slow);
   return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, drainMs: graceMs };
+}
+
+function withCost(each: RequestClass, costMs: number): RequestClass {
+  return { ...each, costMs };
 }

@@ -23,10 +23,11 @@ export const TYPICAL_COORDINATION = {
 } as const;
 
 /**
- * Redis 7 on the same machine, one message at a time: to wake up takes 50 µs, to publish 2.5, and for each receiver 5. At
- * full load it needs less than a tenth of that for a receiver, since it then writes many messages at once.
+ * Redis 7 on the same machine, one message at a time: to wake up takes 50 µs, to publish 2.5, for each receiver 7, and
+ * for each row of a table and receiver 0.004. At full load it needs less than a tenth of that for a receiver, since it then
+ * writes many messages at once.
  */
-export const TYPICAL_REDIS: RedisCost = { wakeMicros: 50, publishMicros: 2.5, receiverMicros: 5 };
+export const TYPICAL_REDIS: RedisCost = { wakeMicros: 50, publishMicros: 2.5, receiverMicros: 7, rowMicros: 0.004 };
 
 /** Share of a request's CPU after the host's answer: it is read, and passed on. */
 const AFTER_SHARE = 0.45;
@@ -75,15 +76,21 @@ export function balancerCostOf(costs: BalancerCosts, cores: number, periodMs = 0
     masterHostMicros: Math.min(costs.masterMessageMicros, ofMaster * typical.masterHostMicros),
     masterTableMicros: ofMaster * typical.masterTableMicros,
     reportMicros: ofMaster * typical.reportMicros,
+    standsFor: 1,
   };
 }
 
 /** What Redis needs. */
 export function redisCostOf({ redisMessageMicros }: BalancerCosts): RedisCost {
-  const { wakeMicros, publishMicros, receiverMicros } = TYPICAL_REDIS;
+  const { wakeMicros, publishMicros, receiverMicros, rowMicros } = TYPICAL_REDIS;
   const typical = (TYPICAL_MESSAGES * (wakeMicros + publishMicros) + TYPICAL_DELIVERIES * receiverMicros) / TYPICAL_DELIVERIES;
   const ratio = ratioOf(redisMessageMicros, typical);
-  return { wakeMicros: ratio * wakeMicros, publishMicros: ratio * publishMicros, receiverMicros: ratio * receiverMicros };
+  return {
+    wakeMicros: ratio * wakeMicros,
+    publishMicros: ratio * publishMicros,
+    receiverMicros: ratio * receiverMicros,
+    rowMicros: ratio * rowMicros,
+  };
 }
 
 /** Measured over typical; what was measured wrongly, or not at all, counts as typical. */

@@ -3,7 +3,7 @@
 import type { Report } from '../../model.js';
 import type { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
-import { hostNameOf } from './fleet-balancer.js';
+import { hostNameOf } from './host-names.js';
 import { type HostMachines, isStanding } from './host-machines.js';
 
 /** Jitter of the report interval, as a share of it; as in the product. */

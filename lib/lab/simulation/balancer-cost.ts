@@ -25,6 +25,8 @@ export interface BalancerCost {
   readonly masterHostMicros: number;
   readonly masterTableMicros: number;
   readonly reportMicros: number;
+  /** Requests for which each simulated one stands: rows of messages are charged as if all of them had changed hosts. */
+  readonly standsFor: number;
 }
 
 /** CPU of Redis, in µs. */
@@ -34,6 +36,8 @@ export interface RedisCost {
   /** for each message published, and for each receiver of it. */
   readonly publishMicros: number;
   readonly receiverMicros: number;
+  /** For each row of a table, and each receiver of it. */
+  readonly rowMicros: number;
 }
 
 /** How clients find a balancer. */

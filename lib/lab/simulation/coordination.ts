@@ -11,11 +11,13 @@ import type { Processors } from './processors.js';
 export class Coordination {
   readonly #processors: Processors | null;
   readonly #cost: BalancerCost | null;
+  readonly #hosts: number;
   /** Time for which the threads had work at the last look, by balancer, and the time of that look. */
   readonly #lookedActiveMs: readonly Float64Array[];
   readonly #lookedAtMs: readonly Float64Array[];
 
-  constructor(processors: Processors | null, cost: BalancerCost | null) {
+  constructor(processors: Processors | null, cost: BalancerCost | null, hosts: number) {
+    this.#hosts = hosts;
     this.#processors = processors;
     this.#cost = cost;
     const columns = (): Float64Array[] => (processors?.each ?? []).map(() => new Float64Array(HOSTS + 1));
@@ -53,17 +55,18 @@ export class Coordination {
 
   /** A balancer applies a table. */
   table(index: number, table: HostTable, run: EventHandler<HostTable>): void {
-    this.#charge(index, FLEET, (cost) => cost.tableMicros + cost.rowMicros * rowsOf(table), run, index, table);
+    this.#charge(index, FLEET, (cost) => cost.tableMicros + cost.rowMicros * this.rowsOf(table), run, index, table);
   }
 
   /** A balancer sends a load message. */
   load(index: number, message: LoadMessage, run: EventHandler<LoadMessage>): void {
-    this.#charge(index, FLEET, (cost) => cost.loadMicros + cost.rowMicros * message.hosts.length, run, index, message);
+    this.#charge(index, FLEET, (cost) => cost.loadMicros + cost.rowMicros * this.#changed(message.hosts.length), run, index, message);
   }
 
   /** The master takes a load message. */
   masterLoad(master: number, message: LoadMessage, run: EventHandler<LoadMessage>): void {
-    this.#charge(master, HOSTS, (cost) => cost.masterLoadMicros + cost.masterHostMicros * message.hosts.length, run, master, message);
+    const micros = (cost: BalancerCost): number => cost.masterLoadMicros + cost.masterHostMicros * this.#changed(message.hosts.length);
+    this.#charge(master, HOSTS, micros, run, master, message);
   }
 
   /** The master takes an agent's report. */
@@ -73,7 +76,20 @@ export class Coordination {
 
   /** The master publishes a table. */
   masterTable<Tables extends { readonly table: HostTable }>(master: number, tables: Tables, run: EventHandler<Tables>): void {
-    this.#charge(master, HOSTS, (cost) => cost.masterTableMicros + cost.rowMicros * rowsOf(tables.table), run, master, tables);
+    this.#charge(master, HOSTS, (cost) => cost.masterTableMicros + cost.rowMicros * this.rowsOf(tables.table), run, master, tables);
+  }
+
+  /** The rows of a table that are charged. */
+  rowsOf({ hosts, figures, loads }: HostTable): number {
+    return this.#changed(hosts.length + figures.length + loads.length);
+  }
+
+  /** Hosts that would have changed if each request were the number that it stands for: they change independently. */
+  #changed(rows: number): number {
+    const standsFor = this.#cost?.standsFor ?? 1;
+    if (standsFor === 1) return rows;
+    const share = Math.min(1, rows / this.#hosts);
+    return this.#hosts * (1 - (1 - share) ** standsFor);
   }
 
   /** Share of the time since the last call for which a thread had work, as the event loop of the product measures it. */
@@ -98,8 +114,4 @@ export class Coordination {
     if (this.#processors === null || this.#cost === null) run(target, payload);
     else this.#processors.add(index, thread, microsOf(this.#cost), run, target, payload);
   }
-}
-
-function rowsOf({ hosts, figures, loads }: HostTable): number {
-  return hosts.length + figures.length + loads.length;
 }

@@ -24,6 +24,7 @@ import { beginRequest, clearRequests, countInflight, countLongLived, endRequest,
 import { TableReader } from '../../table/reader.js';
 import { type SlotChange, TableWriter } from '../../table/writer.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
+import { hostIndexOf } from './host-names.js';
 import type { RequestClass } from './scenario.js';
 
 /** Interval of a balancer's upkeep: ejections and medians. */
@@ -288,14 +289,4 @@ export class FleetBalancer {
   #rebuild(nowMs: number): void {
     this.#rebuildAtMs = this.writer.rebuildCandidates(nowMs);
   }
-}
-
-/** The name of a host, by its number, and back. */
-export function hostNameOf(host: number): string {
-  return `h${host + 1}`;
-}
-
-/** The number of a host, by its name. */
-export function hostIndexOf(name: string): number {
-  return Number(name.slice(1)) - 1;
 }

@@ -100,11 +100,15 @@ function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: 
     idealPerSecond,
     scenario: {
       ...own,
-      hosts: groups.map((group) => ({ ...group, speed: (group.speed * hostSpeed) / standsFor })),
+      hosts: groups.map((group) => withSpeed(group, hostSpeed / standsFor)),
       clients: { ...scenario.clients, by: clients },
-      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor },
+      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor, standsFor },
     },
   };
+}
+
+function withSpeed(group: HostGroup, factor: number): HostGroup {
+  return { ...group, speed: group.speed * factor };
 }
 
 /** The same mix of hosts with another number of them. */

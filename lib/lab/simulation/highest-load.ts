@@ -6,7 +6,8 @@ import { type Latencies, latenciesOf } from './measure.js';
 import { floorOf } from './matrix.js';
 import { FLOOR, type RivalName } from './policy-names.js';
 import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
-import { type RunOutcome, runSimulation, type NeighbourMove } from './simulation.js';
+import type { NeighbourMove, RunOutcome } from './run-options.js';
+import { runSimulation } from './simulation.js';
 
 /** What counts as served. */
 export interface Objective {

@@ -1,5 +1,6 @@
-// What the thread that simulates is handed, and what it tells.
+// What the threads that simulate are handed, and what they tell.
 
+import type { ScalingFigure } from './fleet-scaling.js';
 import type { Progress, SimulationRun } from './matrix.js';
 import type { Scenario } from './scenario.js';
 
@@ -11,3 +12,8 @@ export interface MatrixData {
 
 /** What it tells. */
 export type FromMatrix = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'run'; readonly run: SimulationRun };
+
+/** What the thread that simulates fleets of different sizes tells. */
+export type FromScaling =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'figure'; readonly figure: ScalingFigure };

@@ -66,6 +66,8 @@ export interface Progress {
   readonly load: number;
   /** Completed share (0..1) of the current run. */
   readonly share: number;
+  /** What is simulated, in place of policy, balancers and load. */
+  readonly what?: string;
 }
 
 interface Plan {

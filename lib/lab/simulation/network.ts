@@ -35,9 +35,9 @@ export class Network {
     this.#redis = redis;
   }
 
-  /** Hands a message for this many receivers to Redis; returns the delay until they get it, for `send` to each of them. */
-  publish(receivers: number): number {
-    return this.#redis === null || this.isRedisAway ? 0 : this.#redis.publish(receivers, this.#clock());
+  /** Hands a message with this many rows for this many receivers to Redis; returns the delay until they get it, for `send` to each of them. */
+  publish(receivers: number, rows: number): number {
+    return this.#redis === null || this.isRedisAway ? 0 : this.#redis.publish(receivers, rows, this.#clock());
   }
 
   /** Sends a message; `run` receives it. `heldMs` is an additional delay. */

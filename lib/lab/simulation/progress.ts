@@ -49,9 +49,9 @@ function bar(share: number): string {
 }
 
 function describe(progress: Progress, elapsedMs: number): string {
-  const { run, runs, policy, balancers, load } = progress;
+  const { run, runs, policy, balancers, load, what = `${policy}, ${balancers} balancers, load ${load}` } = progress;
   const share = shareOf(progress);
   const leftMs = share > 0.01 ? (elapsedMs * (1 - share)) / share : Number.NaN;
   const left = Number.isNaN(leftMs) ? '' : `, about ${Math.ceil(leftMs / 1000)} s left`;
-  return `${Math.floor(share * 100)} %, run ${run + 1} of ${runs}: ${policy}, ${balancers} balancers, load ${load}${left}`;
+  return `${Math.floor(share * 100)} %, run ${run + 1} of ${runs}: ${what}${left}`;
 }

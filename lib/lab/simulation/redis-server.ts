@@ -14,11 +14,11 @@ export class RedisServer {
     this.#cost = cost;
   }
 
-  /** Takes a message for this many receivers at this time; returns how much later it is handed to them, in ms. */
-  publish(receivers: number, nowMs: number): number {
-    const { wakeMicros, publishMicros, receiverMicros } = this.#cost;
+  /** Takes a message with this many rows for this many receivers at this time; returns how much later it is handed to them, in ms. */
+  publish(receivers: number, rows: number, nowMs: number): number {
+    const { wakeMicros, publishMicros, receiverMicros, rowMicros } = this.#cost;
     const isIdle = this.#freeAtMs <= nowMs;
-    const workMs = ((isIdle ? wakeMicros : 0) + publishMicros + receivers * receiverMicros) / 1000;
+    const workMs = ((isIdle ? wakeMicros : 0) + publishMicros + receivers * (receiverMicros + rows * rowMicros)) / 1000;
     this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + workMs;
     this.cpuMs += workMs;
     this.published++;

@@ -11,10 +11,11 @@ import type { FleetBalancer, Picker } from './fleet-balancer.js';
 import type { BalancerCost } from './balancer-cost.js';
 import { HOST_ABSENT, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, type HostMachines, isStanding } from './host-machines.js';
 import { HostWork } from './host-work.js';
-import { DEAD_BALANCER, Jobs } from './jobs.js';
+import { Jobs } from './jobs.js';
 import type { Measure } from './measure.js';
 import type { Pickers } from './pickers.js';
 import type { Processors } from './processors.js';
+import { RequestLosses } from './request-losses.js';
 import type { RequestClass } from './scenario.js';
 import { TrafficTurns } from './traffic-turns.js';
 
@@ -41,11 +42,13 @@ export interface RequestsOptions {
 
 /** All requests of a run. */
 export class Requests {
-  /** All requests so far, those answered, those with a wrong answer or none, and retries. */
+  /** All requests so far, those answered, and retries. */
   count = 0;
   answered = 0;
-  errors = 0;
+  #errors = 0;
   retries = 0;
+  /** Requests whose clients or balancers go. */
+  readonly losses: RequestLosses;
   readonly #options: RequestsOptions;
   readonly #jobs = new Jobs();
   readonly #work: HostWork;
@@ -75,7 +78,21 @@ export class Requests {
         onRead: (job, excluded) => this.#onRead(job, excluded),
         onPassed: (job) => this.#onPassed(job),
       });
+    this.losses = new RequestLosses({
+      jobs,
+      work: this.#work,
+      measure,
+      balancers: options.balancers,
+      deadlineMs: options.deadlineMs,
+      processors: options.balancerCost?.processors ?? null,
+      end: (job, balancer) => this.#end(job, balancer, 'client-gone', 0),
+    });
     this.#methods = classes.map(({ request }) => request.split(' ')[0] as string);
+  }
+
+  /** Requests with a wrong answer or none. */
+  get errors(): number {
+    return this.#errors + this.losses.count;
   }
 
   /** Number of requests that have not ended. */
@@ -91,7 +108,7 @@ export class Requests {
   /** The next request fails before it reaches a balancer. */
   lose(): void {
     this.count++;
-    this.errors++;
+    this.#errors++;
     this.#options.arrivals.next();
   }
 
@@ -111,7 +128,7 @@ export class Requests {
     jobs.streamMs[job] = arrivals.streamMs;
     arrivals.next();
     if (deadlineMs < Number.POSITIVE_INFINITY && jobs.streamMs[job] === 0)
-      queue.schedule(clock() + deadlineMs, this.#onDeadline, job, clock());
+      queue.schedule(clock() + deadlineMs, this.losses.onDeadline, job, clock());
     balancer.budget.onRequest(clock());
     this.#pass(job, balancer, -1);
   }
@@ -146,36 +163,6 @@ export class Requests {
         this.#options.queue.schedule((sentMs[job] as number) + TRAFFIC_DEFAULTS.responseTimeoutMs, this.#onTimeout, job, undefined);
       else this.#fail(job, 'reset', hasStarted);
     });
-  }
-
-  /** A balancer has died, with the connections of all its clients. */
-  onDeath(index: number): void {
-    const { balancer, end } = this.#jobs;
-    for (let job = 0; job < end; job++) {
-      if (balancer[job] !== index) continue;
-      balancer[job] = DEAD_BALANCER;
-      this.errors++;
-    }
-    for (const job of this.#options.balancerCost?.processors.clear(index) ?? []) this.#jobs.release(job);
-  }
-
-  /** Connections of these clients have broken; returns the clients that had requests on them, which fail. */
-  breakClients(clients: ReadonlySet<number>): ReadonlySet<number> {
-    const { end, client, doneMs, arrivedMs } = this.#jobs;
-    const busy = new Set<number>();
-    for (let job = 0; job < end; job++) {
-      const balancer = this.#balancerOf(job);
-      if (balancer === undefined || !clients.has(client[job] as number)) continue;
-      busy.add(client[job] as number);
-      if ((doneMs[job] as number) < (arrivedMs[job] as number)) this.#abandon(job, balancer);
-      else this.#abandonTransfer(job, balancer);
-    }
-    return busy;
-  }
-
-  /** The run is over: what has not ended by now counts as failed. */
-  giveUp(): void {
-    for (let job = 0; job < this.#jobs.end; job++) if (this.#balancerOf(job) !== undefined) this.errors++;
   }
 
   /** The run is over: the clients of all streams hang up. */
@@ -221,7 +208,7 @@ export class Requests {
     const expected = balancer.expectedCost(jobs.class[job] as number);
     const slot = picker.pick(balancer.view, nowMs, excluded, expected, (jobs.streamMs[job] as number) > 0);
     if (slot < 0) {
-      this.errors++;
+      this.#errors++;
       jobs.release(job);
       return;
     }
@@ -322,39 +309,14 @@ export class Requests {
       this.#end(job, balancer, 'ok', status);
       const nowMs = this.#options.clock();
       this.#pickers.observer?.onDone(jobs.host[job] as number, 0, nowMs - (jobs.sentMs[job] as number), nowMs);
-      this.errors++;
+      this.#errors++;
     }
     jobs.release(job);
   };
 
-  /** The client of a request that arrived at `arrivedAtMs` gives up, unless the host has done its work: then it drops it. */
-  readonly #onDeadline = (job: number, arrivedAtMs: number): void => {
-    const { arrivedMs, doneMs } = this.#jobs;
-    const balancer = this.#balancerOf(job);
-    if (balancer === undefined || arrivedMs[job] !== arrivedAtMs || (doneMs[job] as number) >= arrivedAtMs) return;
-    this.#options.measure.record(arrivedAtMs, this.#options.deadlineMs);
-    this.#abandon(job, balancer);
-  };
-
-  /** The client of a request has gone. */
-  #abandon(job: number, balancer: FleetBalancer): void {
-    if ((this.#jobs.slot[job] as number) >= 0) this.#end(job, balancer, 'client-gone', 0);
-    this.errors++;
-    // What is not on a host waits for an event of its own, such as a connection that fails: it ends then.
-    if (this.#work.cancel(job)) this.#jobs.release(job);
-    else this.#jobs.balancer[job] = DEAD_BALANCER;
-  }
-
   readonly #onConnectFailed = (job: number): void => this.#fail(job, 'connect-failed', false);
 
   readonly #onTimeout = (job: number): void => this.#fail(job, 'timeout', false);
-
-  /** The client of a request has gone while it read the answer. */
-  #abandonTransfer(job: number, balancer: FleetBalancer): void {
-    balancer.endTransfer(this.#jobs.slot[job] as number);
-    this.errors++;
-    this.#jobs.balancer[job] = DEAD_BALANCER;
-  }
 
   /** Handles a failed attempt: retries on another host, or ends with an error. */
   #fail(job: number, outcome: OutcomeKind, hasStarted: boolean): void {
@@ -375,7 +337,7 @@ export class Requests {
       this.#pass(job, balancer, slot);
       return;
     }
-    this.errors++;
+    this.#errors++;
     jobs.release(job);
   }
 }

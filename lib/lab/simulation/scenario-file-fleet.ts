@@ -37,6 +37,7 @@ export function readBalancerCost(fields: JsonFields): BalancerCost {
     masterHostMicros: micros('masterHost'),
     masterTableMicros: micros('masterTable'),
     reportMicros: micros('report'),
+    standsFor: 1,
   };
 }
 
@@ -46,6 +47,7 @@ export function readRedisCost(fields: JsonFields): RedisCost {
     wakeMicros: fields.number('wake', 0, 0, MAX_MICROS),
     publishMicros: fields.number('publish', 0, 0, MAX_MICROS),
     receiverMicros: fields.number('receiver', 0, 0, MAX_MICROS),
+    rowMicros: fields.number('row', 0, 0, MAX_MICROS),
   };
 }
 

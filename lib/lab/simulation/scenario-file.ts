@@ -94,6 +94,12 @@ export function readScenario(json: unknown, where: string): Scenario {
     scaling: fields.has('scaling') ? fields.object('scaling', readScaling) : null,
   };
   fields.end();
+  if (scenario.scaling !== null) {
+    if (scenario.balancerCost === null || scenario.redisCost === null)
+      fields.refuse('scaling', 'only together with "balancerCost" and "redisCost": without costs there is no limit to find');
+    if (scenario.requestCount !== null || scenario.events.length > 0)
+      fields.refuse('scaling', 'a duration, and neither "requestCount" nor "events"');
+  }
   const count = hostCountOf(scenario);
   if (count > MAX_HOSTS) fields.refuse('hosts', `at most ${MAX_HOSTS} hosts in all`);
   if (!(scenario.requests.reduce((sum, { share }) => sum + share, 0) > 0)) fields.refuse('requests', 'at least one with a share above 0');

@@ -52,7 +52,7 @@ export const FLEET_SCENARIO = {
     masterTable: 850,
     report: 25,
   },
-  redisCost: { wake: 50, publish: 2.5, receiver: 5 },
+  redisCost: { wake: 50, publish: 2.5, receiver: 7, row: 0.004 },
   clients: { count: 10_000, by: 'even', rates: 'zipf', skew: 0.5, ttl: '60s', connection: '60s' },
   scaling: { hosts: [100, 1000], cpu: ['whole', 'total'], clients: ['dns', 'anycast', 'front'] },
 } as const satisfies ScenarioJson;

@@ -82,16 +82,16 @@ export function formatSimulation({ scenario, seed, seconds, runs, missing }: Sim
 
 /** One line of JSON; its scenario and seed are enough to repeat the simulation. */
 export function toJson({ scenario, scenarioJson, seed, version, seconds, runs, missing }: SimulateReport): string {
-  return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, missing, runs }, round)}\n`;
+  return `${JSON.stringify({ simulate: scenario.name, version, seed, seconds, scenario: scenarioJson, missing, runs }, roundNumbers)}\n`;
 }
 
 /** Rounds numbers to six decimal places; infinite values and NaN become null in JSON. */
-function round(_: string, value: unknown): unknown {
+export function roundNumbers(_: string, value: unknown): unknown {
   return typeof value === 'number' && Number.isFinite(value) ? rounded(value, 6) : value;
 }
 
 /** Formats a number with this many decimal places; by default one below 100. */
-function figure(value: number, digits?: number): string {
+export function figure(value: number, digits?: number): string {
   if (Number.isNaN(value)) return 'n/a';
   return value.toFixed(digits ?? (value >= 100 ? 0 : 1));
 }

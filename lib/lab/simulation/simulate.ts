@@ -7,12 +7,15 @@ import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { readVersion } from '../../version.js';
 import { toHtml } from './html-report.js';
-import { runMatrixInThread } from './matrix-runner.js';
-import { countRuns } from './matrix.js';
+import { planScaling } from './fleet-scaling.js';
+import { runMatrixInThread, runScalingInThread } from './matrix-runner.js';
+import { countRuns, type Progress } from './matrix.js';
 import { createProgressBar, type ProgressStream } from './progress.js';
 import { loadScenarioJson, readScenario } from './scenario-file.js';
 import { meanCapacityOf, meanCostOf, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
+import { limitsOf } from './scaling-limits.js';
+import { formatScaling, type ScalingReport, scalingToJson } from './scaling-report.js';
 import { formatSimulation, type SimulateReport, toJson } from './simulate-report.js';
 
 /** A simulation, as requested on the command line. */
@@ -64,21 +67,28 @@ export async function simulate(
   if (html !== null && jsonFile !== null && resolve(html) === resolve(jsonFile))
     refuse(`--html, --json: both would go into ${html}; name two files`);
   checkRequests(scenario);
+  if (scenario.scaling !== null) checkScaling(overrides, html);
   const clock = (): number => performance.now();
   const startMs = clock();
   const bar = createProgressBar(stderr, clock);
-  const runs = await runMatrixInThread({ scenario, seed }, (progress) => bar.show(progress), signal);
+  const onProgress = (progress: Progress): void => bar.show(progress);
+  const about = { scenario, scenarioJson: merged, seed, version: readVersion() };
+  const seconds = (): number => Math.round((clock() - startMs) / 100) / 10;
+  if (scenario.scaling !== null) {
+    const figures = await runScalingInThread({ scenario, seed }, onProgress, signal);
+    bar.end();
+    const missing = planScaling(scenario, scenario.scaling).length - figures.length;
+    if (figures.length === 0 && json !== true) return missing;
+    const report: ScalingReport = { ...about, seconds: seconds(), figures, limits: limitsOf(scenario, figures), missing };
+    stdout.write(json === true ? scalingToJson(report) : formatScaling(report));
+    const failed = jsonFile === null ? null : writeOutput('--json', jsonFile, scalingToJson(report));
+    if (failed !== null) throw new Error(failed);
+    return missing;
+  }
+  const runs = await runMatrixInThread({ scenario, seed }, onProgress, signal);
   bar.end();
   const missing = countRuns(scenario) - runs.length;
-  const report: SimulateReport = {
-    scenario,
-    scenarioJson: merged,
-    seed,
-    version: readVersion(),
-    seconds: Math.round((clock() - startMs) / 100) / 10,
-    runs,
-    missing,
-  };
+  const report: SimulateReport = { ...about, seconds: seconds(), runs, missing };
   if (runs.length === 0 && json !== true) return missing;
   // Print the results first: they took minutes, and writing the files can fail.
   stdout.write(json === true ? toJson(report) : formatSimulation(report));
@@ -88,6 +98,15 @@ export async function simulate(
   ].filter((message) => message !== null);
   if (failed.length > 0) throw new Error(failed.join('; '));
   return missing;
+}
+
+/** Refuses what a search for the highest load does not take. */
+function checkScaling(overrides: Readonly<Record<string, unknown>>, html: string | null): void {
+  if (overrides['loads'] !== undefined) refuse('--load: a scenario with "scaling" looks for the highest load itself; leave --load out');
+  if (overrides['requestCount'] !== undefined) refuse('--requests: a scenario with "scaling" runs for a time; use --seconds');
+  if (Array.isArray(overrides['policies']) && overrides['policies'].length > 1)
+    refuse('--policies: a scenario with "scaling" takes one policy');
+  if (html !== null) refuse('--html: there is no page for a scenario with "scaling"; use --json');
 }
 
 /** Checks that every load has requests after the warm-up. */

@@ -9,7 +9,8 @@ import { Agents } from './agents.js';
 import { Coordination } from './coordination.js';
 import { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
-import { FleetBalancer, hostIndexOf, hostNameOf, UPKEEP_MS } from './fleet-balancer.js';
+import { FleetBalancer, UPKEEP_MS } from './fleet-balancer.js';
+import { hostIndexOf, hostNameOf } from './host-names.js';
 import { ADAPTATIONS, FleetMaster } from './fleet-master.js';
 import { HOST_ABSENT, HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
@@ -75,10 +76,10 @@ export class SimulatedFleet {
     const { scenario, balancers, seed, machines, queue, clock } = options;
     this.#options = options;
     this.#draws = new Draws(seed, 4);
-    this.#coordination = new Coordination(options.processors ?? null, scenario.balancerCost);
+    this.#coordination = new Coordination(options.processors ?? null, scenario.balancerCost, machines.count);
     this.network = new Network(queue, clock, new Draws(seed, 5), scenario.messages, options.redis);
     this.agents = new Agents(machines, queue, clock, new Draws(seed, 6), scenario.reportMs, (host, report) => {
-      this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report, this.network.publish(1));
+      this.network.send(this.#fromHosts[host] as Way, this.#onReport, host, report, this.network.publish(1, 1));
     });
     const hasAgents = scenario.reportMs !== Number.POSITIVE_INFINITY;
     const statics = hasAgents
@@ -242,7 +243,7 @@ export class SimulatedFleet {
     const { tableDelayMs } = this.#options.scenario.messages;
     if (whole !== null && !this.network.isRedisAway) this.#snapshot = whole;
     const living = this.balancers.reduce((count, { isAlive }) => count + (isAlive ? 1 : 0), 0);
-    const heldMs = tableDelayMs + this.network.publish(living);
+    const heldMs = tableDelayMs + this.network.publish(living, this.#coordination.rowsOf(table));
     for (const { index, isAlive } of this.balancers) {
       if (isAlive) this.network.send(this.#fromMaster[index] as Way, this.#onTable, index, table, heldMs);
     }
@@ -311,7 +312,7 @@ export class SimulatedFleet {
   }
 
   readonly #onLoadReady = (index: number, message: LoadMessage): void =>
-    this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message, this.network.publish(1));
+    this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message, this.network.publish(1, message.hosts.length));
 
   readonly #rest = (index: number): void => {
     const { queue, clock } = this.#options;

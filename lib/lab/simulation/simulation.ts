@@ -1,7 +1,6 @@
 // One run: one policy, one number of balancers, one load, from the first request to the end of the last. Hosts, balancers and
 // requests (requests.ts) take their turns in virtual time. Invariant: departures, events and arrivals come in time order.
 
-import type { Algorithm } from '../../model.js';
 import { Arrivals } from './arrivals.js';
 import { Clients } from './clients.js';
 import { ColdCaches } from './cold-caches.js';
@@ -12,11 +11,11 @@ import { HOST_ABSENT, HOST_UP, HostMachines } from './host-machines.js';
 import { Measure } from './measure.js';
 import { NoisyNeighbours } from './neighbours.js';
 import { createPickers } from './pickers.js';
-import type { RivalName } from './policy-names.js';
 import { Processors } from './processors.js';
 import { RedisServer } from './redis-server.js';
 import { Requests } from './requests.js';
-import { ResourceMeter, type ResourceUse } from './resource-use.js';
+import { ResourceMeter } from './resource-use.js';
+import type { NeighbourMove, RunOptions, RunOutcome } from './run-options.js';
 import { planEvents } from './scenario-events.js';
 import type { Restart, Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
@@ -27,53 +26,6 @@ const PROGRESS_EVERY = 16_384;
 
 /** Time from the goodbye of a host that leaves until it is gone: its requests end meanwhile. */
 const LEAVE_MS = 5000;
-
-/** Options of a run. */
-export interface RunOptions {
-  readonly scenario: Scenario;
-  readonly policy: RivalName | Algorithm;
-  readonly balancers: number;
-  readonly load: number;
-  readonly seed: number;
-  /** Seed of the policy's own draws; by default `seed`. With another one the requests stay the same. */
-  readonly pickSeed?: number;
-  /** Called now and then with the completed share (0..1) of the run. */
-  readonly onProgress?: (share: number) => void;
-  /** After the last arrival, what has not ended within this time counts as failed; by default all is waited for. */
-  readonly drainMs?: number;
-  /** Neighbours that move at known times, beside those that the scenario draws. */
-  readonly neighbourMoves?: readonly NeighbourMove[];
-}
-
-/** From this time on, neighbours take this number of a host's cores. */
-export interface NeighbourMove {
-  readonly atMs: number;
-  readonly host: number;
-  readonly taken: number;
-}
-
-/** The result of a run. */
-export interface RunOutcome {
-  readonly measure: Measure;
-  /** All requests, including streams and those of the warm-up; each one was answered or is an error. */
-  readonly requests: number;
-  readonly answered: number;
-  /** Requests without an answer, or with a wrong one. */
-  readonly errors: number;
-  /** Those of them that a balancer refused, since too many waited for it. */
-  readonly refused: number;
-  readonly retries: number;
-  /** Messages between agents, balancers and master. */
-  readonly messages: number;
-  /** Messages of a peer of its own, such as probes and their answers. */
-  readonly direct: number;
-  /** What balancers and Redis used in the measured time; null if nothing was measured. */
-  readonly use: ResourceUse | null;
-  /** Growth of the number of open requests in the measured time, as a share of the requests of that time. */
-  readonly backlog: number;
-  /** Virtual time at the end. */
-  readonly endMs: number;
-}
 
 /** Runs a simulation to its end. */
 export function runSimulation(options: RunOptions): RunOutcome {
@@ -125,7 +77,7 @@ class Simulation {
       seed,
       queue,
       clock,
-      onBroken: (clients) => this.#requests.breakClients(clients),
+      onBroken: (clients) => this.#requests.losses.breakClients(clients),
     });
     this.#measure = new Measure(scenario);
     this.#neighbours = new NoisyNeighbours(machines, queue, clock, scenario.neighbours, seed);
@@ -195,7 +147,7 @@ class Simulation {
     // Finish the requests in flight.
     const lastMs = this.#nowMs + this.#drainMs;
     while (requests.open > 0 && this.#nowMs <= lastMs) this.#step();
-    requests.giveUp();
+    requests.losses.giveUp();
     return {
       measure: this.#measure,
       requests: requests.count,
@@ -304,7 +256,7 @@ class Simulation {
   #kill(index: number): void {
     if (index < 0) return;
     this.#fleet.kill(index);
-    this.#requests.onDeath(index);
+    this.#requests.losses.onDeath(index);
     this.#count();
   }
 

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 import { latenciesOf } from '../../../lib/lab/simulation/measure.js';
 import { PEERS, POLICY_NAMES } from '../../../lib/lab/simulation/policy-names.js';
 import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
-import { type RunOutcome, runSimulation } from '../../../lib/lab/simulation/simulation.js';
+import type { RunOutcome } from '../../../lib/lab/simulation/run-options.js';
+import { runSimulation } from '../../../lib/lab/simulation/simulation.js';
 
 const test = suite('simulation');
 

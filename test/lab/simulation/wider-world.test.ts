@@ -8,7 +8,8 @@ import { absentAtStart, capacityStepsOf, hostChangesOf } from '../../../lib/lab/
 import { latenciesOf } from '../../../lib/lab/simulation/measure.js';
 import type { POLICY_NAMES } from '../../../lib/lab/simulation/policy-names.js';
 import { loadScenarioJson, readScenario } from '../../../lib/lab/simulation/scenario-file.js';
-import { type RunOutcome, runSimulation } from '../../../lib/lab/simulation/simulation.js';
+import type { RunOutcome } from '../../../lib/lab/simulation/run-options.js';
+import { runSimulation } from '../../../lib/lab/simulation/simulation.js';
 
 const test = suite('wider world');
 
