@@ -2,6 +2,7 @@
 // measurement can resolve. Pure; the page explains each from here.
 
 import type { ContestantFigures, FaultFigures, LoadFigures, ProofSetup, Spread } from './figures.js';
+import type { Yardstick } from './compare.js';
 import { NONE, readOnce } from './spread.js';
 
 /** What a metric is, whatever it is read from. */
@@ -23,8 +24,8 @@ export interface WholeMetric extends Metric {
   of(contestant: ContestantFigures): Spread;
   /** True if it is read once, so that its spread is an assumption and no matter of rounds. */
   readonly isReadOnce: boolean;
-  /** Smallest difference that can be resolved around these values, in the unit of the figures. */
-  resolution(values: readonly number[], setup: SetupWithRungs): number;
+  /** What can be resolved around these values, in the unit of the figures. */
+  resolution(values: readonly number[], setup: SetupWithRungs): Pick<Yardstick, 'resolution' | 'sameWithin'>;
 }
 
 /** A metric at one load. */
@@ -54,6 +55,9 @@ const RECOVERY_WINDOW_MS = 250;
 /** CPU times come from the kernel in ticks of 10 ms: in a turn of two seconds, this share of a core. */
 const CPU_RESOLUTION_CORES = 0.005;
 
+/** Steps are multiples of shares: equal ones differ by rounding. */
+const EPSILON = 1e-6;
+
 /** The highest load. */
 export const HIGHEST: WholeMetric = {
   id: 'highestPerSecond',
@@ -64,7 +68,11 @@ export const HIGHEST: WholeMetric = {
   about: 'The highest load served within the SLO.',
   of: ({ highestPerSecond }) => highestPerSecond,
   isReadOnce: false,
-  resolution: (values, { rungs = [] }) => Math.max(0, ...values.map((value) => stepAt(value, rungs))),
+  // Neighbouring steps are neither equal nor different: the true values can be anything up to two steps apart.
+  resolution: (values, { rungs = [] }) => {
+    const steps = values.map((value) => stepAt(value, rungs));
+    return { resolution: Math.max(...steps) * (1 + EPSILON), sameWithin: Math.min(...steps) * (1 - EPSILON) };
+  },
 };
 
 /** Memory. */
@@ -77,7 +85,7 @@ export const MEMORY: WholeMetric = {
   about: 'Resident memory of all balancers together, read once.',
   of: ({ memoryMiB }) => readOnce(memoryMiB),
   isReadOnce: true,
-  resolution: () => 0,
+  resolution: () => ({ resolution: 0 }),
 };
 
 function latency(id: 'p50Ms' | 'p99Ms' | 'p999Ms' | 'addedP50Ms', name: string, about: string): LoadMetric {
@@ -197,8 +205,8 @@ export const FAULT_METRICS: readonly FaultMetric[] = [
 
 /** The distance to the next step above this value, or at the top to the one below; 0 without steps. */
 function stepAt(value: number, rungs: readonly number[]): number {
-  const above = rungs.find((rung) => rung > value * (1 + 1e-9));
-  if (above !== undefined) return (above - value) * (1 + 1e-9);
+  const above = rungs.find((rung) => rung > value * (1 + EPSILON));
+  if (above !== undefined) return above - value;
   const [top, next] = [rungs.at(-1), rungs.at(-2)];
-  return top === undefined || next === undefined ? 0 : (top - next) * (1 + 1e-9);
+  return top === undefined || next === undefined ? 0 : top - next;
 }

@@ -91,10 +91,10 @@ function inComparison(figures: ProofFigures, comparison: Comparison): Verdict[] 
 function wholeVerdicts({ setup }: ProofFigures, sides: Sides, fleet: ContestantFigures, other: ContestantFigures): Verdict[] {
   return [HIGHEST, MEMORY].map((metric) => {
     const [own, theirs] = [metric.of(fleet), metric.of(other)];
-    const resolution = metric.resolution([own.median, theirs.median], setup);
     const { isHigherBetter, isReadOnce } = metric;
     const rounds = isReadOnce ? Number.POSITIVE_INFINITY : setup.rounds;
-    const compared = compareSpreads(own, theirs, { isHigherBetter, resolution, rounds });
+    const yardstick = { isHigherBetter, rounds, ...metric.resolution([own.median, theirs.median], setup) };
+    const compared = compareSpreads(own, theirs, yardstick);
     return verdictOn(metric, metric.name, sides, [own, theirs], compared);
   });
 }
