@@ -116,7 +116,7 @@ export interface PlayedPage {
 /** Runs the scripts of a page in order; rejects if one throws. */
 export async function playPage(html: string): Promise<PlayedPage> {
   let calls: CanvasCall[] = [];
-  let saved = '';
+  let saved = new Blob([]);
   const element = (tag: string): StageElement => new StageElement(tag, calls);
   const byId = new Map<string, StageElement>();
   for (const [, id = '', content = ''] of html.matchAll(/<script type="application\/json" id="(\w+)">([^<]*)<\/script>/g)) {
@@ -160,7 +160,7 @@ export async function playPage(html: string): Promise<PlayedPage> {
     addEventListener: (): void => undefined,
     removeEventListener: (): void => undefined,
     dispatchEvent: (): void => undefined,
-    CustomEvent: class {},
+    CustomEvent: Event,
     Path2D: class {
       moveTo(): void {}
       lineTo(): void {}
@@ -169,12 +169,13 @@ export async function playPage(html: string): Promise<PlayedPage> {
       closePath(): void {}
       bezierCurveTo(): void {}
     },
-    Blob: class {
-      constructor(parts: readonly string[]) {
-        saved = parts.join('');
-      }
+    Blob,
+    URL: {
+      createObjectURL: (blob: Blob) => {
+        saved = blob;
+        return 'blob:run';
+      },
     },
-    URL: { createObjectURL: () => 'blob:run' },
     requestAnimationFrame: (next: () => void) => queueMicrotask(next),
     cancelAnimationFrame: (): void => undefined,
     queueMicrotask,
@@ -187,5 +188,5 @@ export async function playPage(html: string): Promise<PlayedPage> {
   for (const [, code = ''] of html.matchAll(/<script>([^]*?)<\/script>/g)) new Script(code).runInContext(context);
   // uPlot draws in a microtask.
   await new Promise(setImmediate);
-  return { places, drawn, save, saved };
+  return { places, drawn, save, saved: await saved.text() };
 }

@@ -1,50 +1,8 @@
-// What a fleet is compared in: each metric with its direction, its unit, and the smallest difference that its
+// The metrics in which a fleet is compared, each with its direction, its unit, and the smallest difference that its
 // measurement can resolve. Pure; the page explains each from here.
 
-import type { ContestantFigures, FaultFigures, LoadFigures, ProofSetup, Spread } from './figures.js';
-import type { Yardstick } from './compare.js';
+import type { FaultMetric, LoadMetric, WholeMetric } from './metric.js';
 import { NONE, readOnce } from './spread.js';
-
-/** What a metric is, whatever it is read from. */
-export interface Metric {
-  /** Stable name, for programs. */
-  readonly id: string;
-  readonly name: string;
-  /** Unit of the values as shown: `ms`, `%`; empty for a plain number. */
-  readonly unit: string;
-  /** The shown value is the figure times this. */
-  readonly factor: number;
-  readonly isHigherBetter: boolean;
-  /** What it is, in a sentence for the page. */
-  readonly about: string;
-}
-
-/** A metric of a contestant as a whole. */
-export interface WholeMetric extends Metric {
-  of(contestant: ContestantFigures): Spread;
-  /** True if it is read once, so that its spread is an assumption and no matter of rounds. */
-  readonly isReadOnce: boolean;
-  /** What can be resolved around these values, in the unit of the figures. */
-  resolution(values: readonly number[], setup: SetupWithRungs): Pick<Yardstick, 'resolution' | 'sameWithin'>;
-}
-
-/** A metric at one load. */
-export interface LoadMetric extends Metric {
-  of(load: LoadFigures): Spread;
-  resolution(load: LoadFigures, setup: ProofSetup): number;
-}
-
-/** A metric of a fault. */
-export interface FaultMetric extends Metric {
-  of(fault: FaultFigures): Spread;
-  readonly resolution: number;
-}
-
-/** The setup, with the steps of the search if the run tells them. */
-export interface SetupWithRungs extends ProofSetup {
-  /** Loads that the search for the highest load chooses from, in requests per second, ascending. */
-  readonly rungs?: readonly number[];
-}
 
 /** Latencies are sums of timers of 1 ms of several processes; medians of many are better than that, by about this much. */
 const LATENCY_RESOLUTION_MS = 0.1;

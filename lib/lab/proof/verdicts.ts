@@ -18,7 +18,8 @@ import {
   sideName,
 } from './contests.js';
 import type { Comparison, ContestantFigures, FaultKind, ProofFigures, Spread } from './figures.js';
-import { FAULT_METRICS, HIGHEST, LOAD_METRICS, MEMORY, type Metric } from './metrics.js';
+import type { Metric } from './metric.js';
+import { FAULT_METRICS, HIGHEST, LOAD_METRICS, MEMORY } from './metrics.js';
 import { NONE } from './spread.js';
 
 /** A verdict on one fleet in one metric, against one opponent. */

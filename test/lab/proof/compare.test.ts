@@ -1,6 +1,6 @@
 // The rule of the verdicts of `bench fleet`: by a table of cases, and as properties of any spreads.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chanceApart, chanceText, compareSpreads, type Outcome, type Yardstick } from '../../../lib/lab/proof/compare.js';

@@ -132,8 +132,8 @@ test('what a run contains never becomes markup or script', async () => {
     faults: MADE_UP.faults.map((fault) => ({ ...fault, contestant: evil })),
     simulation: {
       ...simulation,
-      calibration: simulation.calibration.map((each) => ({ ...each, what: evil })),
-      scaling: simulation.scaling.map((each) => ({ ...each, clients: evil })),
+      calibration: simulation.calibration.map((each) => Object.assign({}, each, { what: evil })),
+      scaling: simulation.scaling.map((each) => Object.assign({}, each, { clients: evil })),
       limits: [evil],
     },
   };

@@ -1,7 +1,7 @@
 // An earlier run of `bench fleet` as a file: what was written is read again, and whatever else is in a file is refused
 // with the name of the field, or shown without harm.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeercatError } from '../../../lib/errors.js';
@@ -101,7 +101,7 @@ test('a field of another type or out of its bounds is refused by its name', () =
     [['setup', 'leftOut'], {}, /: setup\.leftOut: a list, not an object$/],
     [['setup', 'leftOut', 0], 7, /: setup\.leftOut\.0: a text/],
     [['setup', 'slo', 'errors'], 2, /: setup\.slo\.errors: a number from 0 to 1, not 2$/],
-    [['contestants'], Array.from({ length: 2001 }).fill({}), /: contestants: a list of at most 2000, not a list of 2001$/],
+    [['contestants'], Array.from({ length: 2001 }, () => ({})), /: contestants: a list of at most 2000, not a list of 2001$/],
     [['contestants', 3, 'program'], 'caddy', /: contestants\[3\]\.program: one of meercat, haproxy, nginx, floor, not "caddy"$/],
     [['contestants', 3, 'comparisons', 0], 'both', /: contestants\[3\]\.comparisons: a list of total, each, not a list of 1$/],
     [['contestants', 3, 'loads', 1, 'p99Ms'], 7, /: contestants\[3\]\.loads\[1\]\.p99Ms: an object, not 7$/],

@@ -2,10 +2,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { answersOf } from '../../../lib/lab/proof/answer.js';
 import type { ContestantFigures, FaultFigures, ProofFigures } from '../../../lib/lab/proof/figures.js';
-import type { SetupWithRungs } from '../../../lib/lab/proof/metrics.js';
-import { leadingOutcomes, listOutcome } from '../../../lib/lab/proof/outcomes.js';
+import type { SetupWithRungs } from '../../../lib/lab/proof/metric.js';
 import { countOutcomes, type Verdict, verdictsOf } from '../../../lib/lab/proof/verdicts.js';
 import { around, MADE_UP } from '../../support/proof-figures.js';
 
@@ -172,34 +170,6 @@ test('figures that are not there give no verdict and no failure', () => {
   const unmeasured = { median: Number.NaN, least: Number.NaN, most: Number.NaN };
   const { outcome, reason } = verdictOn(changed(FLEET_OF_4, { highestPerSecond: unmeasured }), 'total', 4, 'one meercat', 'highest load');
   assert.equal([outcome, reason], ['not shown', 'not measured']);
-});
-
-test('the answers count every verdict and the lists name every metric that is worse', () => {
-  const own = verdictsOf(MADE_UP).filter(
-    ({ comparison, balancers, opponent }) => comparison === 'total' && balancers === 4 && opponent === 'one meercat',
-  );
-  const { better, equal, worse, 'not shown': notShown } = countOutcomes(own);
-  assert.is(better + equal + worse + notShown, own.length);
-  assert.ok(worse > 5);
-  const [answer = ''] = answersOf(own);
-  assert.match(
-    answer,
-    new RegExp(`better in ${better}, equal in ${equal}, worse in ${worse} of ${own.length} figures, not shown in ${notShown}`),
-  );
-  const list = listOutcome(own, 'worse');
-  for (const { name, outcome } of own) {
-    const [metric = ''] = name.split(' at ');
-    if (outcome === 'worse')
-      assert.ok(
-        list.split('; ').some((each) => each === metric || each.startsWith(`${metric} at `)),
-        `${metric}: ${list}`,
-      );
-  }
-  assert.match(list, /(?:^|; )p99 at 50, 70, 90 %(?:;|$)/);
-  const leading = leadingOutcomes(verdictsOf(MADE_UP));
-  assert.is(leading.length, 3);
-  assert.match(leading[0] ?? '', /^The fleet of 4 with equal total CPU is better in: nothing\. It is worse in: highest load; memory; /);
-  assert.match(leading[2] ?? '', /with faults is better in: requests lost \(kill a balancer, kill the master, rolling restart\)/);
 });
 
 test.run();
