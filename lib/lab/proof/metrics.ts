@@ -2,7 +2,7 @@
 // measurement can resolve. Pure; the page explains each from here.
 
 import type { FaultMetric, LoadMetric, WholeMetric } from './metric.js';
-import { NONE, readOnce } from './spread.js';
+import { exactText, NONE, READ_ONCE_SHARE, readOnce } from './spread.js';
 
 /** Latencies are sums of timers of 1 ms of several processes; medians of many are better than that, by about this much. */
 const LATENCY_RESOLUTION_MS = 0.1;
@@ -37,7 +37,7 @@ export const HIGHEST: WholeMetric = {
 export const MEMORY: WholeMetric = {
   id: 'memoryMiB',
   name: 'memory',
-  unit: 'MiB',
+  unit: `MiB, ± ${exactText(READ_ONCE_SHARE * 100)} % assumed`,
   factor: 1,
   isHigherBetter: false,
   about: 'Resident memory of all balancers together, read once.',
