@@ -69,7 +69,7 @@ function fault(name: string, program: Program, balancers: number, kind: FaultFig
     rounds: 2,
     lost: around(lost, 0.1),
     recoverMs: around(lost * 10, 0.1),
-    clientsNoticing: around(Math.min(1, lost / 100), 0.01),
+    clientsNoticing: around(Math.min(0.9, lost / 100), 0.01),
   };
 }
 

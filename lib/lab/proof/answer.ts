@@ -61,7 +61,7 @@ export function verdictTable(contest: Contest): ProofTable {
   const opponents = [...new Set(contest.verdicts.map(({ opponent }) => opponent))];
   const names = [...new Set(contest.verdicts.map(({ name }) => name))];
   const rows: Rows = [
-    ['metric', `fleet of ${contest.balancers}`, ...opponents.map((opponent) => `against ${opponent}`)],
+    ['metric', `fleet of ${contest.balancers}`, ...opponents],
     ...names.map((name) => {
       const own = contest.verdicts.filter((verdict) => verdict.name === name);
       const { fleetFigure, factor, unit } = own[0] as Verdict;
@@ -69,7 +69,7 @@ export function verdictTable(contest: Contest): ProofTable {
       return [name, figure].concat(opponents.map((opponent) => verdictCell(own.find((verdict) => verdict.opponent === opponent))));
     }),
   ];
-  return { caption: `Verdicts: ${contestName(contest)}`, rows };
+  return { caption: `Verdicts: ${contestName(contest)}, against`, rows };
 }
 
 /** How often each outcome occurs, by contest and opponent, with the verdict on the highest load. */

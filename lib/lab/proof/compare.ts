@@ -13,8 +13,10 @@ export type Outcome = 'better' | 'equal' | 'worse' | 'not shown';
 /** How two spreads are compared. */
 export interface Yardstick {
   readonly isHigherBetter: boolean;
-  /** Smallest difference that the measurement can resolve, in the unit of the figures. */
+  /** A difference counts only above this, in the unit of the figures: what the measurement can resolve. */
   readonly resolution: number;
+  /** Differences below this are none; the resolution by default. */
+  readonly sameWithin?: number;
   /** Rounds behind the spread that has fewer of them. */
   readonly rounds: number;
 }
@@ -31,7 +33,11 @@ export interface ComparisonResult {
 }
 
 /** Compares the figure of a fleet with that of another contestant. */
-export function compareSpreads(fleet: Spread, other: Spread, { isHigherBetter, resolution, rounds }: Yardstick): ComparisonResult {
+export function compareSpreads(
+  fleet: Spread,
+  other: Spread,
+  { isHigherBetter, resolution, sameWithin = resolution, rounds }: Yardstick,
+): ComparisonResult {
   const difference = fleet.median - other.median;
   const ratio = fleet.median > 0 && other.median > 0 ? fleet.median / other.median : Number.NaN;
   const as = (outcome: Outcome, reason: string): ComparisonResult => ({ outcome, ratio, difference, reason });
@@ -40,8 +46,8 @@ export function compareSpreads(fleet: Spread, other: Spread, { isHigherBetter, r
   const share = TOLERANCE_SHARE * Math.abs(other.median);
   const tolerance = Math.max(share, resolution);
   const widest = Math.max(fleet.most - other.least, other.most - fleet.least);
-  // Neighbouring steps of a measurement are neither equal nor different: the true values may be anything up to two steps apart.
-  if (widest <= share || widest < resolution) return as('equal', 'no two rounds differ by more than the tolerance');
+  if (widest < sameWithin) return as('equal', 'no two rounds differ by as much as can be resolved');
+  if (widest <= share) return as('equal', 'no two rounds differ by more than the tolerance');
   if (fleet.least <= other.most && other.least <= fleet.most) return as('not shown', 'the spreads overlap');
   if (Math.abs(difference) <= tolerance) return as('not shown', 'the spreads do not overlap, but the medians are within the tolerance');
   return as(difference > 0 === isHigherBetter ? 'better' : 'worse', 'the spreads do not overlap');

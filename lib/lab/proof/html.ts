@@ -97,7 +97,10 @@ function setupSection({ setup, contestants }: ProofFigures, about: ProofAbout): 
   return `${htmlTerms([
     ['Machine', about.machine],
     ['Versions', `Meercat ${about.version}; ${setup.redis}`],
-    ['Contestants', contestants.map(({ name }) => name).join('; ')],
+    [
+      'Contestants',
+      contestants.map(({ name, cpuEach }) => (cpuEach === null ? name : `${name}: ${exactText(cpuEach)} cores each`)).join('; '),
+    ],
     ['CPU', `limited by ${quotaText(setup.quota)}`],
     [COMPARISON_NAMES.total, `${exactText(setup.cpu)} cores for all balancers of a contestant together`],
     [COMPARISON_NAMES.each, `${exactText(setup.cpuEach)} cores for each balancer`],

@@ -3,14 +3,14 @@
 
 import { MeercatError } from '../../errors.js';
 import { answersOf, countTable } from './answer.js';
-import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, type LoadStep, loadsOf } from './contests.js';
-import type { Comparison, ContestantFigures, ProofFigures } from './figures.js';
+import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULTS_IN_ORDER, type LoadStep, loadsOf } from './contests.js';
+import type { Comparison, ContestantFigures, FaultKind, ProofFigures } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
 import { plotsOf } from './plots.js';
 import type { ProofAbout } from './read-figures.js';
 import { exactText, numberText, spreadText } from './spread.js';
 import { svgPlot } from './svg-plot.js';
-import { calibrationTable, faultTable, type ProofTable } from './tables.js';
+import { calibrationTable, type ProofTable } from './tables.js';
 import { verdictsOf } from './verdicts.js';
 
 /** The marks in the page. */
@@ -40,7 +40,7 @@ export function proofMarkdown(figures: ProofFigures, about: ProofAbout): string 
   const verdicts = verdictsOf(figures);
   const tables = [
     ...COMPARISONS.map((comparison) => comparisonTable(figures, comparison)),
-    faultTable(figures),
+    faultMatrix(figures),
     verdicts.length === 0 ? null : countTable(verdicts),
     simulation === null ? null : calibrationTable(simulation),
   ];
@@ -73,7 +73,7 @@ function comparisonTable(figures: ProofFigures, comparison: Comparison): ProofTa
   const middle = loads[loads.length >> 1];
   const floors = figures.contestants.filter(({ program }) => program === 'floor');
   return {
-    caption: `${COMPARISON_NAMES[comparison]}${middle === undefined ? '' : `; latencies and CPU at ${middle.percent} %, ${numberText(middle.perSecond)} requests/s`}`,
+    caption: `${COMPARISON_NAMES[comparison].replace(/^e/, 'E')}${middle === undefined ? '' : `; latencies and CPU at ${middle.percent} %, ${numberText(middle.perSecond)} requests/s`}`,
     rows: [
       ['contestant', 'highest load, requests/s', 'p50, ms', 'p99, ms', 'p99.9, ms', 'CPU per request, µs', 'memory, MiB'],
       ...[...all, ...floors].map((each) => contestantRow(each, middle)),
@@ -88,6 +88,25 @@ function contestantRow(contestant: ContestantFigures, middle: LoadStep | undefin
   const isFloor = program === 'floor';
   const cpu = load === undefined || isFloor ? '–' : spreadText(load.cpuMicros);
   return [name, spreadText(highestPerSecond), ...latencies, cpu, isFloor ? '–' : numberText(memoryMiB)];
+}
+
+/** What each fault did: a row for each fault, a column for each contestant. */
+function faultMatrix({ faults }: ProofFigures): ProofTable | null {
+  if (faults.length === 0) return null;
+  const names = [...new Set(faults.map(({ contestant }) => contestant))];
+  const cellOf = (kind: FaultKind, name: string): string => {
+    const found = faults.find(({ fault, contestant }) => fault === kind && contestant === name);
+    return found === undefined ? '–' : `${spreadText(found.lost)}; ${spreadText(found.recoverMs)}`;
+  };
+  return {
+    caption: 'Faults: requests lost; recovery in ms',
+    rows: [
+      ['fault', ...names],
+      ...FAULTS_IN_ORDER.filter((kind) => faults.some(({ fault }) => fault === kind)).map((kind) =>
+        [kind as string].concat(names.map((name) => cellOf(kind, name))),
+      ),
+    ],
+  };
 }
 
 function markdownTable({ rows: [heading = [], ...rest] }: ProofTable): string {

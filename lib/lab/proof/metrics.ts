@@ -1,49 +1,8 @@
-// What a fleet is compared in: each metric with its direction, its unit, and the smallest difference that its
+// The metrics in which a fleet is compared, each with its direction, its unit, and the smallest difference that its
 // measurement can resolve. Pure; the page explains each from here.
 
-import type { ContestantFigures, FaultFigures, LoadFigures, ProofSetup, Spread } from './figures.js';
-import { NONE, readOnce } from './spread.js';
-
-/** What a metric is, whatever it is read from. */
-export interface Metric {
-  /** Stable name, for programs. */
-  readonly id: string;
-  readonly name: string;
-  /** Unit of the values as shown: `ms`, `%`; empty for a plain number. */
-  readonly unit: string;
-  /** The shown value is the figure times this. */
-  readonly factor: number;
-  readonly isHigherBetter: boolean;
-  /** What it is, in a sentence for the page. */
-  readonly about: string;
-}
-
-/** A metric of a contestant as a whole. */
-export interface WholeMetric extends Metric {
-  of(contestant: ContestantFigures): Spread;
-  /** True if it is read once, so that its spread is an assumption and no matter of rounds. */
-  readonly isReadOnce: boolean;
-  /** Smallest difference that can be resolved around these values, in the unit of the figures. */
-  resolution(values: readonly number[], setup: SetupWithRungs): number;
-}
-
-/** A metric at one load. */
-export interface LoadMetric extends Metric {
-  of(load: LoadFigures): Spread;
-  resolution(load: LoadFigures, setup: ProofSetup): number;
-}
-
-/** A metric of a fault. */
-export interface FaultMetric extends Metric {
-  of(fault: FaultFigures): Spread;
-  readonly resolution: number;
-}
-
-/** The setup, with the steps of the search if the run tells them. */
-export interface SetupWithRungs extends ProofSetup {
-  /** Loads that the search for the highest load chooses from, in requests per second, ascending. */
-  readonly rungs?: readonly number[];
-}
+import type { FaultMetric, LoadMetric, WholeMetric } from './metric.js';
+import { exactText, NONE, READ_ONCE_SHARE, readOnce } from './spread.js';
 
 /** Latencies are sums of timers of 1 ms of several processes; medians of many are better than that, by about this much. */
 const LATENCY_RESOLUTION_MS = 0.1;
@@ -53,6 +12,9 @@ const RECOVERY_WINDOW_MS = 250;
 
 /** CPU times come from the kernel in ticks of 10 ms: in a turn of two seconds, this share of a core. */
 const CPU_RESOLUTION_CORES = 0.005;
+
+/** Steps are multiples of shares: equal ones differ by rounding. */
+const EPSILON = 1e-6;
 
 /** The highest load. */
 export const HIGHEST: WholeMetric = {
@@ -64,20 +26,24 @@ export const HIGHEST: WholeMetric = {
   about: 'The highest load served within the SLO.',
   of: ({ highestPerSecond }) => highestPerSecond,
   isReadOnce: false,
-  resolution: (values, { rungs = [] }) => Math.max(0, ...values.map((value) => stepAt(value, rungs))),
+  // Neighbouring steps are neither equal nor different: the true values can be anything up to two steps apart.
+  resolution: (values, { rungs = [] }) => {
+    const steps = values.map((value) => stepAt(value, rungs));
+    return { resolution: Math.max(...steps) * (1 + EPSILON), sameWithin: Math.min(...steps) * (1 - EPSILON) };
+  },
 };
 
 /** Memory. */
 export const MEMORY: WholeMetric = {
   id: 'memoryMiB',
   name: 'memory',
-  unit: 'MiB',
+  unit: `MiB, ± ${exactText(READ_ONCE_SHARE * 100)} % assumed`,
   factor: 1,
   isHigherBetter: false,
   about: 'Resident memory of all balancers together, read once.',
   of: ({ memoryMiB }) => readOnce(memoryMiB),
   isReadOnce: true,
-  resolution: () => 0,
+  resolution: () => ({ resolution: 0 }),
 };
 
 function latency(id: 'p50Ms' | 'p99Ms' | 'p999Ms' | 'addedP50Ms', name: string, about: string): LoadMetric {
@@ -197,8 +163,8 @@ export const FAULT_METRICS: readonly FaultMetric[] = [
 
 /** The distance to the next step above this value, or at the top to the one below; 0 without steps. */
 function stepAt(value: number, rungs: readonly number[]): number {
-  const above = rungs.find((rung) => rung > value * (1 + 1e-9));
-  if (above !== undefined) return (above - value) * (1 + 1e-9);
+  const above = rungs.find((rung) => rung > value * (1 + EPSILON));
+  if (above !== undefined) return above - value;
   const [top, next] = [rungs.at(-1), rungs.at(-2)];
-  return top === undefined || next === undefined ? 0 : (top - next) * (1 + 1e-9);
+  return top === undefined || next === undefined ? 0 : top - next;
 }

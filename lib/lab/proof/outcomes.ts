@@ -26,9 +26,11 @@ export function leadingOutcomes(verdicts: readonly Verdict[]): readonly string[]
   const contests = contestsOf(verdicts.filter(({ opponent }) => opponent === single));
   return contests
     .filter((contest) => !contests.some((other) => other.comparison === contest.comparison && other.balancers > contest.balancers))
-    .map(({ comparison, balancers, verdicts: own }) => {
+    .flatMap(({ comparison, balancers, verdicts: own }) => {
       const where = comparison === null ? 'with faults' : `with ${COMPARISON_NAMES[comparison]}`;
-      return `The fleet of ${balancers} ${where} is better in: ${listOutcome(own, 'better')}. It is worse in: ${listOutcome(own, 'worse')}.`;
+      return (['better', 'worse'] as const).map(
+        (outcome) => `The fleet of ${balancers} ${where} is ${outcome} in: ${listOutcome(own, outcome)}.`,
+      );
     });
 }
 

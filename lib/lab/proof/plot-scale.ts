@@ -20,6 +20,13 @@ export interface AxisScale {
 /** Space beside the first and last point, as a share of the range: a point on the axis would be cut off. */
 const PAD_SHARE = 0.06;
 
+/** A range that is narrower than this share of its values is drawn as one value. */
+const LEAST_SPAN_SHARE = 1e-6;
+
+function isOneValue(least: number, most: number): boolean {
+  return most - least <= LEAST_SPAN_SHARE * Math.max(Math.abs(least), Math.abs(most));
+}
+
 /** The scales of a plot that `shownPlot` gave. */
 export function scalesOf(plot: Plot): { readonly x: AxisScale; readonly y: AxisScale } {
   const values = plot.series.flatMap(({ points }) => points.flatMap(({ y }) => [y.least, y.median, y.most]));
@@ -40,7 +47,7 @@ function valuesScale({ isLog }: PlotAxis, values: readonly number[]): AxisScale 
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const ticks = ticksOf(isLog, isLog ? low : Math.min(0, low), high);
   const [least, most] = [Math.min(low, ticks[0] ?? low), Math.max(high, ticks.at(-1) ?? high)];
-  const [below, above] = least === most ? padded(isLog, least, most) : [least, most];
+  const [below, above] = isOneValue(least, most) ? padded(isLog, least, most) : [least, most];
   return { least: below, most: above, ticks: ticks.map(named) };
 }
 
@@ -48,10 +55,10 @@ const named = (at: number): Tick => ({ at, label: exactText(at) });
 
 function padded(isLog: boolean, least: number, most: number): [number, number] {
   if (isLog) {
-    const factor = least === most ? 1.5 : (most / least) ** PAD_SHARE;
+    const factor = isOneValue(least, most) ? 1.5 : (most / least) ** PAD_SHARE;
     return [least / factor, most * factor];
   }
-  const pad = least === most ? Math.abs(least) * PAD_SHARE || 1 : (most - least) * PAD_SHARE;
+  const pad = isOneValue(least, most) ? Math.abs(most) * PAD_SHARE || 1 : (most - least) * PAD_SHARE;
   return [least - pad, most + pad];
 }
 
@@ -67,7 +74,8 @@ function ticksOf(isLog: boolean, least: number, most: number): number[] {
     const to = all.findIndex((tick) => tick >= most);
     return all.slice(Math.max(0, from), to === -1 ? undefined : to + 1);
   }
-  const rough = (most - least) / 5 || Math.abs(most) || 1;
+  // Values that differ by rounding only would need more ticks than there are numbers between them.
+  const rough = isOneValue(least, most) ? Math.max(Math.abs(least), Math.abs(most)) || 1 : (most - least) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
   const [from, to] = [Math.floor(least / step), Math.ceil(most / step)];

@@ -2,7 +2,7 @@
 // in words and as a table, for those who can't see it.
 
 import type { Program, Spread } from './figures.js';
-import { isMeasured, spreadText } from './spread.js';
+import { spreadText } from './spread.js';
 
 /** A point with its spread; without one, all three values are the same. */
 export interface PlotPoint {
@@ -57,7 +57,7 @@ export function shownPlot(plot: Plot): Plot | null {
     .map((each) => ({
       ...each,
       points: each.points
-        .filter(({ x, y }) => isMeasured(y) && canShow(x, plot.x) && [y.median, y.least, y.most].every((value) => canShow(value, plot.y)))
+        .filter(({ x, y }) => canShow(x, plot.x) && [y.median, y.least, y.most].every((value) => canShow(value, plot.y)))
         .toSorted((one, other) => one.x - other.x),
     }))
     .filter(({ points }) => points.length > 0);

@@ -16,7 +16,7 @@ import type {
   ScalingPoint,
   SimulationFigures,
 } from './figures.js';
-import type { SetupWithRungs } from './metrics.js';
+import type { SetupWithRungs } from './metric.js';
 
 /** What is known of a run besides its figures. */
 export interface ProofAbout {

@@ -26,7 +26,7 @@ export function scalingGroups({ scaling }: SimulationFigures): readonly (readonl
 
 /** What distinguishes a group. */
 export function scalingGroupName([first]: readonly ScalingPoint[]): string {
-  return first === undefined ? '' : `${first.hosts} hosts, ${cpuName(first.cpu)}, clients by ${first.clients}`;
+  return first === undefined ? '' : `${first.hosts} hosts, ${cpuName(first.cpu)}, clients: ${first.clients}`;
 }
 
 /** Both plots; none without a simulation. */

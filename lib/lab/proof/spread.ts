@@ -21,9 +21,11 @@ export function isMeasured({ median, least, most }: Spread): boolean {
 }
 
 /** A number with three significant digits; integers from 100 on in full, with separators; `–` for NaN, `∞` for never. */
-export function numberText(value: number): string {
-  if (Number.isNaN(value)) return '–';
-  if (!Number.isFinite(value)) return value > 0 ? '∞' : '-∞';
+export function numberText(figure: number): string {
+  if (Number.isNaN(figure)) return '–';
+  if (!Number.isFinite(figure)) return figure > 0 ? '∞' : '-∞';
+  // 55.000000000000001 is 55.
+  const value = Number(figure.toPrecision(12));
   const size = Math.abs(value);
   // In three digits at last, 99.96 is 100.
   if (size >= 99.95) return Math.round(value).toLocaleString('en-US');

@@ -3,7 +3,8 @@
 import type { Rows } from '../report.js';
 import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, loadsOf } from './contests.js';
 import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures } from './figures.js';
-import { HIGHEST, LOAD_METRICS, type LoadMetric } from './metrics.js';
+import type { LoadMetric } from './metric.js';
+import { HIGHEST, LOAD_METRICS } from './metrics.js';
 import { scalingGroupName, scalingGroups } from './scaling-plots.js';
 import { exactText, numberText, ratioText, spreadText } from './spread.js';
 

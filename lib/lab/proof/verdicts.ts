@@ -18,7 +18,8 @@ import {
   sideName,
 } from './contests.js';
 import type { Comparison, ContestantFigures, FaultKind, ProofFigures, Spread } from './figures.js';
-import { FAULT_METRICS, HIGHEST, LOAD_METRICS, MEMORY, type Metric } from './metrics.js';
+import type { Metric } from './metric.js';
+import { FAULT_METRICS, HIGHEST, LOAD_METRICS, MEMORY } from './metrics.js';
 import { NONE } from './spread.js';
 
 /** A verdict on one fleet in one metric, against one opponent. */
@@ -91,10 +92,10 @@ function inComparison(figures: ProofFigures, comparison: Comparison): Verdict[] 
 function wholeVerdicts({ setup }: ProofFigures, sides: Sides, fleet: ContestantFigures, other: ContestantFigures): Verdict[] {
   return [HIGHEST, MEMORY].map((metric) => {
     const [own, theirs] = [metric.of(fleet), metric.of(other)];
-    const resolution = metric.resolution([own.median, theirs.median], setup);
     const { isHigherBetter, isReadOnce } = metric;
     const rounds = isReadOnce ? Number.POSITIVE_INFINITY : setup.rounds;
-    const compared = compareSpreads(own, theirs, { isHigherBetter, resolution, rounds });
+    const yardstick = { isHigherBetter, rounds, ...metric.resolution([own.median, theirs.median], setup) };
+    const compared = compareSpreads(own, theirs, yardstick);
     return verdictOn(metric, metric.name, sides, [own, theirs], compared);
   });
 }
