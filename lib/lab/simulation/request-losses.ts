@@ -6,19 +6,18 @@ import type { HostWork } from './host-work.js';
 import { DEAD_BALANCER, type Jobs } from './jobs.js';
 import type { Measure } from './measure.js';
 import type { Processors } from './processors.js';
+import type { RequestAttempts } from './request-attempts.js';
 
 /** What losses need. */
 export interface RequestLossesOptions {
   readonly jobs: Jobs;
   readonly work: HostWork;
   readonly measure: Measure;
-  readonly balancers: readonly FleetBalancer[];
+  readonly attempts: RequestAttempts;
   /** Clients give up after this time. */
   readonly deadlineMs: number;
   /** The CPU of balancers; null if they need none. */
   readonly processors: Processors | null;
-  /** Tells a balancer that the client of a request on a host has gone. */
-  readonly end: (job: number, balancer: FleetBalancer) => void;
 }
 
 /** The lost requests of a run. */
@@ -47,7 +46,7 @@ export class RequestLosses {
     const { end, client, doneMs, arrivedMs } = this.#options.jobs;
     const busy = new Set<number>();
     for (let job = 0; job < end; job++) {
-      const balancer = this.#balancerOf(job);
+      const balancer = this.#options.attempts.balancerOf(job);
       if (balancer === undefined || !clients.has(client[job] as number)) continue;
       busy.add(client[job] as number);
       if ((doneMs[job] as number) < (arrivedMs[job] as number)) this.#abandon(job, balancer);
@@ -58,14 +57,14 @@ export class RequestLosses {
 
   /** The run is over: what has not ended by now counts as failed. */
   giveUp(): void {
-    for (let job = 0; job < this.#options.jobs.end; job++) if (this.#balancerOf(job) !== undefined) this.count++;
+    for (let job = 0; job < this.#options.jobs.end; job++) if (this.#options.attempts.balancerOf(job) !== undefined) this.count++;
   }
 
   /** The client of a request that arrived at `arrivedAtMs` gives up, unless the host has done its work: then it drops it. */
   readonly onDeadline = (job: number, arrivedAtMs: number): void => {
     const { jobs, measure, deadlineMs } = this.#options;
     const { arrivedMs, doneMs } = jobs;
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#options.attempts.balancerOf(job);
     if (balancer === undefined || arrivedMs[job] !== arrivedAtMs || (doneMs[job] as number) >= arrivedAtMs) return;
     measure.record(arrivedAtMs, deadlineMs);
     this.#abandon(job, balancer);
@@ -73,8 +72,8 @@ export class RequestLosses {
 
   /** The client of a request has gone. */
   #abandon(job: number, balancer: FleetBalancer): void {
-    const { jobs, work, end } = this.#options;
-    if ((jobs.slot[job] as number) >= 0) end(job, balancer);
+    const { jobs, work, attempts } = this.#options;
+    if ((jobs.slot[job] as number) >= 0) attempts.end(job, balancer, 'client-gone', 0);
     this.count++;
     // What is not on a host waits for an event of its own, such as a connection that fails: it ends then.
     if (work.cancel(job)) jobs.release(job);
@@ -87,11 +86,5 @@ export class RequestLosses {
     balancer.endTransfer(jobs.slot[job] as number);
     this.count++;
     jobs.balancer[job] = DEAD_BALANCER;
-  }
-
-  /** The balancer of a request; undefined if it has died. */
-  #balancerOf(job: number): FleetBalancer | undefined {
-    const { jobs, balancers } = this.#options;
-    return balancers[jobs.balancer[job] as number];
   }
 }

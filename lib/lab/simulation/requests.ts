@@ -4,41 +4,18 @@
 
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
-import type { Arrivals } from './arrivals.js';
-import type { ColdCaches } from './cold-caches.js';
-import type { EventQueue } from './event-queue.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
-import type { BalancerCost } from './balancer-cost.js';
-import { HOST_ABSENT, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, type HostMachines, isStanding } from './host-machines.js';
+import { HOST_ABSENT, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, isStanding } from './host-machines.js';
 import { HostWork } from './host-work.js';
 import { Jobs } from './jobs.js';
-import type { Measure } from './measure.js';
 import type { Pickers } from './pickers.js';
-import type { Processors } from './processors.js';
+import { RequestAttempts } from './request-attempts.js';
 import { RequestLosses } from './request-losses.js';
-import type { RequestClass } from './scenario.js';
+import type { RequestsOptions } from './requests-options.js';
 import { TrafficTurns } from './traffic-turns.js';
 
 /** Response time of a host that does no work. */
 const NOTHING_MS = 0.5;
-
-/** What the requests of a run need. */
-export interface RequestsOptions {
-  readonly classes: readonly RequestClass[];
-  /** Clients give up after this time. */
-  readonly deadlineMs: number;
-  readonly machines: HostMachines;
-  readonly caches: ColdCaches;
-  readonly queue: EventQueue;
-  readonly clock: () => number;
-  readonly arrivals: Arrivals;
-  readonly measure: Measure;
-  readonly balancers: readonly FleetBalancer[];
-  /** What requests cost balancers; null: nothing. */
-  readonly balancerCost: { readonly processors: Processors; readonly cost: BalancerCost } | null;
-  /** Creates the pickers, given the true cost of the current request. */
-  readonly createPickers: (costNow: () => number) => Pickers;
-}
 
 /** All requests of a run. */
 export class Requests {
@@ -51,6 +28,7 @@ export class Requests {
   readonly losses: RequestLosses;
   readonly #options: RequestsOptions;
   readonly #jobs = new Jobs();
+  readonly #attempts: RequestAttempts;
   readonly #work: HostWork;
   readonly #pickers: Pickers;
   readonly #methods: readonly string[];
@@ -61,6 +39,7 @@ export class Requests {
     const { machines, caches, queue, clock, measure, classes } = options;
     const jobs = this.#jobs;
     this.#options = options;
+    this.#attempts = new RequestAttempts(jobs, options.balancers, clock);
     this.#work = new HostWork({
       jobs,
       machines,
@@ -82,10 +61,9 @@ export class Requests {
       jobs,
       work: this.#work,
       measure,
-      balancers: options.balancers,
+      attempts: this.#attempts,
       deadlineMs: options.deadlineMs,
       processors: options.balancerCost?.processors ?? null,
-      end: (job, balancer) => this.#end(job, balancer, 'client-gone', 0),
     });
     this.#methods = classes.map(({ request }) => request.split(' ')[0] as string);
   }
@@ -144,7 +122,7 @@ export class Requests {
         if (slot < 0) continue;
         const job = this.#take(balancer, requestClass);
         this.#jobs.streamMs[job] = arrivals.streamMsOf(requestClass);
-        this.#begin(job, balancer, slot);
+        this.#attempts.begin(job, balancer, slot);
         this.#work.stream(job);
       }
     }
@@ -171,16 +149,8 @@ export class Requests {
   }
 
   #take(balancer: FleetBalancer, requestClass: number): number {
-    const jobs = this.#jobs;
-    const job = jobs.take();
-    jobs.arrivedMs[job] = this.#options.clock();
-    jobs.class[job] = requestClass;
-    jobs.balancer[job] = balancer.index;
-    jobs.client[job] = jobs.slot[job] = -1;
-    jobs.attempts[job] = 0;
-    jobs.cost[job] = jobs.waitMs[job] = jobs.heldMs[job] = jobs.streamMs[job] = 0;
     this.count++;
-    return job;
+    return this.#attempts.take(balancer, requestClass);
   }
 
   /** The balancer reads the request when it is its turn, and sends it. */
@@ -194,7 +164,7 @@ export class Requests {
   }
 
   #onRead(job: number, excluded: number): void {
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     if (balancer === undefined) this.#jobs.release(job);
     else this.#send(job, balancer, excluded);
   }
@@ -212,7 +182,7 @@ export class Requests {
       jobs.release(job);
       return;
     }
-    this.#begin(job, balancer, slot);
+    this.#attempts.begin(job, balancer, slot);
     const standing = machines.standing[jobs.host[job] as number] as number;
     if (standing === HOST_UP) this.#work.start(job);
     else if (isStanding(standing)) queue.schedule(nowMs + NOTHING_MS, this.#onWrongAnswer, job, standing === HOST_ERRS ? 500 : 200);
@@ -222,41 +192,8 @@ export class Requests {
     }
   }
 
-  /** A request goes to the host of a slot. */
-  #begin(job: number, balancer: FleetBalancer, slot: number): void {
-    const jobs = this.#jobs;
-    const nowMs = this.#options.clock();
-    const expected = balancer.expectedCost(jobs.class[job] as number);
-    jobs.expected[job] = expected;
-    jobs.slot[job] = slot;
-    jobs.host[job] = balancer.hostOf[slot] as number;
-    jobs.sentMs[job] = nowMs;
-    jobs.attempts[job] = (jobs.attempts[job] as number) + 1;
-    balancer.begin(slot, expected, nowMs, (jobs.streamMs[job] as number) > 0);
-  }
-
-  /** Tells the balancer how an attempt has ended: when the host has done its work, whatever its client still does. */
-  #end(job: number, balancer: FleetBalancer, outcome: OutcomeKind, status: number): void {
-    const jobs = this.#jobs;
-    balancer.end(
-      jobs.slot[job] as number,
-      jobs.class[job] as number,
-      jobs.expected[job] as number,
-      jobs.sentMs[job] as number,
-      outcome,
-      status,
-      this.#options.clock(),
-      (jobs.streamMs[job] as number) > 0,
-    );
-  }
-
-  /** The balancer of a request; undefined if it has died. */
-  #balancerOf(job: number): FleetBalancer | undefined {
-    return this.#options.balancers[this.#jobs.balancer[job] as number];
-  }
-
   #onHostDone(job: number): void {
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     if (balancer === undefined || this.#turns === null) this.#onPassed(job);
     else this.#turns.after(job, balancer.index);
   }
@@ -265,7 +202,7 @@ export class Requests {
   #onPassed(job: number): void {
     const { queue, clock } = this.#options;
     const jobs = this.#jobs;
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     if (balancer === undefined) {
       jobs.release(job);
       return;
@@ -274,7 +211,7 @@ export class Requests {
     const heldMs = jobs.heldMs[job] as number;
     jobs.doneMs[job] = nowMs;
     if (heldMs > 0) balancer.beginTransfer(jobs.slot[job] as number);
-    this.#end(job, balancer, 'ok', 200);
+    this.#attempts.end(job, balancer, 'ok', 200);
     if (jobs.streamMs[job] === 0)
       this.#pickers.observer?.onDone(jobs.host[job] as number, jobs.behind[job] as number, nowMs - (jobs.sentMs[job] as number), nowMs);
     if (heldMs > 0) queue.schedule(nowMs + heldMs, this.#onTransferred, job, undefined);
@@ -283,7 +220,7 @@ export class Requests {
 
   /** A slow client has read its answer. */
   readonly #onTransferred = (job: number): void => {
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     if (balancer === undefined) {
       this.#jobs.release(job);
       return;
@@ -304,9 +241,9 @@ export class Requests {
   /** Handles a response of a host that did no work. */
   readonly #onWrongAnswer = (job: number, status: number): void => {
     const jobs = this.#jobs;
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     if (balancer !== undefined) {
-      this.#end(job, balancer, 'ok', status);
+      this.#attempts.end(job, balancer, 'ok', status);
       const nowMs = this.#options.clock();
       this.#pickers.observer?.onDone(jobs.host[job] as number, 0, nowMs - (jobs.sentMs[job] as number), nowMs);
       this.#errors++;
@@ -321,14 +258,14 @@ export class Requests {
   /** Handles a failed attempt: retries on another host, or ends with an error. */
   #fail(job: number, outcome: OutcomeKind, hasStarted: boolean): void {
     const jobs = this.#jobs;
-    const balancer = this.#balancerOf(job);
+    const balancer = this.#attempts.balancerOf(job);
     // Its balancer has died: already counted as an error.
     if (balancer === undefined) {
       jobs.release(job);
       return;
     }
     const slot = jobs.slot[job] as number;
-    this.#end(job, balancer, outcome, 0);
+    this.#attempts.end(job, balancer, outcome, 0);
     const method = this.#methods[jobs.class[job] as number] as string;
     const attempts = jobs.attempts[job] as number;
     const may = mayRetry({ outcome, hasStarted, method, hasBody: method === 'POST', isBodyTaken: false, attempts });

@@ -8,16 +8,14 @@ import { isNewer } from '../../table/stamp.js';
 import { Agents } from './agents.js';
 import { Coordination } from './coordination.js';
 import { Draws } from './draws.js';
-import type { EventQueue } from './event-queue.js';
-import { FleetBalancer, UPKEEP_MS } from './fleet-balancer.js';
+import { FleetBalancer } from './fleet-balancer.js';
 import { hostIndexOf, hostNameOf } from './host-names.js';
 import { ADAPTATIONS, FleetMaster } from './fleet-master.js';
-import { HOST_ABSENT, HOST_SILENT, type HostMachines, isStanding } from './host-machines.js';
+import { FleetUpkeep } from './fleet-upkeep.js';
+import { HOST_ABSENT, HOST_SILENT, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
 import { FLEET, HOSTS } from './processor.js';
-import type { Processors } from './processors.js';
-import type { RedisServer } from './redis-server.js';
-import type { Scenario } from './scenario.js';
+import type { SimulatedFleetOptions } from './simulated-fleet-options.js';
 
 /** As in lib/fleet/table-sync.ts. */
 const RETRY_SNAPSHOT_MS = 200;
@@ -25,29 +23,8 @@ const RETRY_SNAPSHOT_MS = 200;
 /** Takeover time after the lease has expired: the retry interval, a round trip, and the succession step. */
 const TAKEOVER_MS = 150;
 
-/** Every so many upkeeps a balancer looks how busy its fleet thread was; as in lib/fleet/load-sync.ts. */
-const UPKEEPS_PER_LOOK = 8;
-
-/** Interval in which the CPU at rest is charged. */
-const REST_MS = 20;
-
 /** Maximum lateness of timers. */
 const TIMER_JITTER_MS = 1;
-
-/** Options of the fleet. */
-export interface SimulatedFleetOptions {
-  readonly scenario: Scenario;
-  readonly balancers: number;
-  readonly seed: number;
-  readonly machines: HostMachines;
-  readonly queue: EventQueue;
-  readonly clock: () => number;
-  /** Whether figures are exchanged: peers that use none run without. */
-  readonly hasExchange: boolean;
-  /** The CPU of balancers and of Redis; null or absent: they need none. */
-  readonly processors?: Processors | null;
-  readonly redis?: RedisServer | null;
-}
 
 /** All balancers of one simulation. */
 export class SimulatedFleet {
@@ -61,9 +38,7 @@ export class SimulatedFleet {
   readonly #fromMaster: readonly Way[];
   readonly #fromHosts: readonly Way[];
   readonly #isReading: Uint8Array;
-  /** Number of upkeeps of each balancer, and whether it has one scheduled. */
-  readonly #upkeeps: Int32Array;
-  readonly #hasUpkeep: Uint8Array;
+  readonly #upkeep: FleetUpkeep;
   /** Whether balancers send load messages, and the time of each one's next turn. */
   readonly #hasLoads: boolean;
   readonly #turnAtMs: Float64Array;
@@ -90,8 +65,6 @@ export class SimulatedFleet {
     this.#fromMaster = ways(balancers);
     this.#fromHosts = ways(machines.count);
     this.#isReading = new Uint8Array(balancers);
-    this.#upkeeps = new Int32Array(balancers);
-    this.#hasUpkeep = new Uint8Array(balancers);
     this.#hasLoads = options.hasExchange && scenario.exchangeMs !== Number.POSITIVE_INFINITY;
     this.#turnAtMs = new Float64Array(balancers).fill(Number.POSITIVE_INFINITY);
     const { requests, isCostKnown, exchangeMs } = scenario;
@@ -110,6 +83,14 @@ export class SimulatedFleet {
           startMs: clock(),
         }),
     );
+    this.#upkeep = new FleetUpkeep({
+      balancers: this.balancers,
+      coordination: this.#coordination,
+      queue,
+      clock,
+      master: () => this.masterIndex,
+      isWell: (host) => isStanding(machines.standing[host] as number),
+    });
     if (!this.#coordination.isFree)
       for (const balancer of this.balancers)
         for (let i = 0; i < ADAPTATIONS; i++)
@@ -123,13 +104,11 @@ export class SimulatedFleet {
   }
 
   start(): void {
-    const { queue, clock } = this.#options;
+    const { clock } = this.#options;
     this.#hasStarted = true;
     this.agents.start();
     for (const balancer of this.balancers) {
-      this.#hasUpkeep[balancer.index] = 1;
-      queue.schedule(UPKEEP_MS * this.#draws.uniform(), this.#upkeep, balancer.index, undefined);
-      if (!this.#coordination.isFree) queue.schedule(REST_MS * this.#draws.uniform(), this.#rest, balancer.index, undefined);
+      this.#upkeep.start(balancer.index, this.#draws);
       if (!this.#hasLoads) continue;
       balancer.loadAtMs = clock() + balancer.loadEveryMs * this.#draws.uniform();
       this.#awaitTurn(balancer);
@@ -138,18 +117,14 @@ export class SimulatedFleet {
 
   /** Starts the process of a balancer that has died; it becomes master only when there is none. */
   revive(index: number): void {
-    const { queue, clock } = this.#options;
     const balancer = this.balancers[index] as FleetBalancer;
     balancer.isAlive = true;
     balancer.restart();
     this.#readSnapshot(index, 0);
-    if (this.#hasUpkeep[index] === 0) {
-      this.#hasUpkeep[index] = 1;
-      queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
-    }
+    this.#upkeep.resume(index);
     if (!this.#hasLoads) return;
     this.#turnAtMs[index] = Number.POSITIVE_INFINITY;
-    balancer.loadAtMs = clock();
+    balancer.loadAtMs = this.#options.clock();
     this.#awaitTurn(balancer);
   }
 
@@ -313,24 +288,4 @@ export class SimulatedFleet {
 
   readonly #onLoadReady = (index: number, message: LoadMessage): void =>
     this.network.send(this.#toMaster[index] as Way, this.#onLoad, index, message, this.network.publish(1, message.hosts.length));
-
-  readonly #rest = (index: number): void => {
-    const { queue, clock } = this.#options;
-    if ((this.balancers[index] as FleetBalancer).isAlive) this.#coordination.rest(index, index === this.masterIndex, REST_MS);
-    queue.schedule(clock() + REST_MS, this.#rest, index, undefined);
-  };
-
-  readonly #upkeep = (index: number): void => {
-    const { queue, clock, machines } = this.#options;
-    const balancer = this.balancers[index] as FleetBalancer;
-    if (!balancer.isAlive) {
-      this.#hasUpkeep[index] = 0;
-      return;
-    }
-    const upkeeps = (this.#upkeeps[index] as number) + 1;
-    this.#upkeeps[index] = upkeeps;
-    if (!this.#coordination.isFree && upkeeps % UPKEEPS_PER_LOOK === 0) balancer.adapt(this.#coordination.busyShare(index, FLEET, clock()));
-    balancer.upkeep(clock(), (host) => isStanding(machines.standing[host] as number));
-    queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
-  };
 }

@@ -1,0 +1,30 @@
+// What the requests of a run need from its other parts.
+
+import type { Arrivals } from './arrivals.js';
+import type { BalancerCost } from './balancer-cost.js';
+import type { ColdCaches } from './cold-caches.js';
+import type { EventQueue } from './event-queue.js';
+import type { FleetBalancer } from './fleet-balancer.js';
+import type { HostMachines } from './host-machines.js';
+import type { Measure } from './measure.js';
+import type { Pickers } from './pickers.js';
+import type { Processors } from './processors.js';
+import type { RequestClass } from './scenario.js';
+
+/** What the requests of a run need. */
+export interface RequestsOptions {
+  readonly classes: readonly RequestClass[];
+  /** Clients give up after this time. */
+  readonly deadlineMs: number;
+  readonly machines: HostMachines;
+  readonly caches: ColdCaches;
+  readonly queue: EventQueue;
+  readonly clock: () => number;
+  readonly arrivals: Arrivals;
+  readonly measure: Measure;
+  readonly balancers: readonly FleetBalancer[];
+  /** What requests cost balancers; null: nothing. */
+  readonly balancerCost: { readonly processors: Processors; readonly cost: BalancerCost } | null;
+  /** Creates the pickers, given the true cost of the current request. */
+  readonly createPickers: (costNow: () => number) => Pickers;
+}
