@@ -32,8 +32,16 @@ export interface MeasuredFleet {
   /** CPU of each balancer, in cores. */
   readonly cores: number;
   readonly highestPerSecond: number;
-  /** Its loads: requests per second, and what was seen at it. */
-  readonly loads: readonly { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number }[];
+  readonly loads: readonly MeasuredLoad[];
+}
+
+/** What was seen at a load. */
+export interface MeasuredLoad {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** What the floor had at it. It has no balancer: what exceeds the simulated floor comes from timers of hosts and load. */
+  readonly floor?: { readonly p50Ms: number; readonly p99Ms: number };
 }
 
 /** Simulates what was measured, and compares. */
@@ -51,12 +59,13 @@ export function simulateCalibration(
     const { served } = findHighestLoad({ ...run, objective, lowest, highest, tolerance: 0.03 });
     const of = `of ${cores.toFixed(3)} cores each`;
     const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: served?.perSecond ?? 0 };
-    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms }) => {
-      const { ms } = serve(run, loadOf(run.scenario, perSecond), objective);
+    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms, floor }) => {
+      const { ms, floorMs } = serve(run, loadOf(run.scenario, perSecond), objective);
       const load = `at ${Math.round(perSecond)} requests/s ${of}`;
+      const [p50Extra, p99Extra] = floor === undefined ? [0, 0] : [floor.p50Ms - floorMs.p50, floor.p99Ms - floorMs.p99];
       return [
-        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: ms.p50 },
-        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: ms.p99 },
+        { what: `p50 ${load}`, balancers, real: p50Ms - p50Extra, simulated: ms.p50 },
+        { what: `p99 ${load}`, balancers, real: p99Ms - p99Extra, simulated: ms.p99 },
       ];
     });
     return [highestFigure, ...figures];

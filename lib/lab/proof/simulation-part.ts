@@ -3,7 +3,7 @@
 
 import type { BenchContext } from '../context.js';
 import { startRole } from '../processes.js';
-import type { BalancerCosts, ContestantFigures, SimulationFigures } from './figures.js';
+import type { BalancerCosts, ContestantFigures, LoadFigures, SimulationFigures } from './figures.js';
 import { type CalibrationSetup, type MeasuredFleet, simulateCalibration, simulateScaling } from './simulate.js';
 import type { MeasuredAt } from './simulated-costs.js';
 
@@ -22,13 +22,18 @@ export interface SimulationInput {
 
 /** What was measured of the fleets that are simulated too. */
 export function measuredFleetsOf(contestants: readonly ContestantFigures[]): MeasuredFleet[] {
+  const latencyOf = ({ p50Ms, p99Ms }: LoadFigures) => ({ p50Ms: p50Ms.median, p99Ms: p99Ms.median });
+  const floors = new Map(contestants.find(({ program }) => program === 'floor')?.loads.map((load) => [load.perSecond, latencyOf(load)]));
   return contestants
     .filter(({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.has(balancers) && comparisons.includes('total'))
     .map(({ balancers, cpuEach, highestPerSecond, loads }) => ({
       balancers,
       cores: cpuEach ?? Number.NaN,
       highestPerSecond: highestPerSecond.median,
-      loads: loads.map(({ perSecond, p50Ms, p99Ms }) => ({ perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median })),
+      loads: loads.map((load) => {
+        const floor = floors.get(load.perSecond);
+        return { perSecond: load.perSecond, ...latencyOf(load), ...(floor !== undefined && { floor }) };
+      }),
     }));
 }
 
