@@ -1,13 +1,13 @@
 // Groups of processes with a limit: a run leaves none behind, and removes those of a run that was killed. On a
 // machine where this user may make none, the tests with real groups have nothing to do.
 
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findCgroups } from '../../../lib/agent/probes/cgroup-tree.js';
 import { pause } from '../../../lib/lab/health.js';
-import { threadSecondsOf } from '../../../lib/lab/process-cpu.js';
+import { startTicksOf, threadSecondsOf } from '../../../lib/lab/process-cpu.js';
 import { startProgram } from '../../../lib/lab/processes.js';
 import { Cgroups } from '../../../lib/lab/proof/cgroups.js';
 import { chooseQuota, shareCore } from '../../../lib/lab/proof/quota.js';
@@ -61,6 +61,12 @@ test('two processes that never wait get together what their group permits, and w
     const usedSeconds = (): number => pids.reduce((sum, pid) => sum + [...threadSecondsOf(pid).values()].reduce((a, b) => a + b, 0), 0);
     const group = groups.add('spinning', pids);
     group.limit(0.2);
+    // Against other processes they weigh as much as without a group: only the limit is to count.
+    const run = cpu?.levels
+      .map((each) => join(each, `meercat-bench-${process.pid}-${startTicksOf(process.pid)}`))
+      .find((each) => existsSync(each));
+    const [file, unit] = groups.version === 2 ? ['cpu.weight', 100] : ['cpu.shares', 1024];
+    assert.ok(Number(readFileSync(join(run as string, file), 'utf8')) >= 8 * unit);
     await pause(100);
     const [fromSeconds, fromMs] = [usedSeconds(), performance.now()];
     await pause(1000);
