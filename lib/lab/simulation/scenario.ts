@@ -29,7 +29,7 @@ export interface Neighbours {
 export const SPREADS = ['fixed', 'exponential', 'lognormal', 'normal'] as const;
 
 /** One of `SPREADS`. */
-export type Spread = (typeof SPREADS)[number];
+type Spread = (typeof SPREADS)[number];
 
 /** A quantity that varies from request to request. */
 export interface Quantity {

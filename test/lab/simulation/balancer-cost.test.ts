@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { latenciesOf } from '../../../lib/lab/simulation/measure.js';
-import { FLEET, HOSTS, Processor, TRAFFIC } from '../../../lib/lab/simulation/processor.js';
+import { FLEET_THREAD, HOSTS_THREAD, Processor, TRAFFIC_THREAD } from '../../../lib/lab/simulation/processor.js';
 import { RedisServer } from '../../../lib/lab/simulation/redis-server.js';
 import type { RunOutcome } from '../../../lib/lab/simulation/run-options.js';
 import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
@@ -85,10 +85,10 @@ function schedule(processor: Processor, works: readonly (readonly [thread: 0 | 1
 
 test('threads share a quota; with enough cores each has its own', () => {
   const works = [
-    [TRAFFIC, 0, 4],
-    [FLEET, 0, 1],
-    [HOSTS, 2, 1],
-    [TRAFFIC, 3, 1],
+    [TRAFFIC_THREAD, 0, 4],
+    [FLEET_THREAD, 0, 1],
+    [HOSTS_THREAD, 2, 1],
+    [TRAFFIC_THREAD, 3, 1],
   ] as const;
   // A quarter of a core each until 4, then half a core for the 3 ms that are left.
   assert.equal(schedule(new Processor({ cores: 0.5, periodMs: 0, wakeMs: 0 }, 0), works.slice(0, 2)), [10, 4]);
@@ -99,12 +99,12 @@ test('threads share a quota; with enough cores each has its own', () => {
 test('a quota by period runs at full speed until it is spent, and then waits for the next period', () => {
   const rules = { cores: 0.1, periodMs: 20, wakeMs: 0 };
   // 2 ms each 20 ms, from 5 on: two periods in full, and one in part.
-  assert.equal(schedule(new Processor(rules, 5), [[TRAFFIC, 5, 5]]), [46]);
+  assert.equal(schedule(new Processor(rules, 5), [[TRAFFIC_THREAD, 5, 5]]), [46]);
   // Unused quota of earlier periods is lost, and both threads spend it.
   assert.equal(
     schedule(new Processor(rules, 0), [
-      [TRAFFIC, 50, 1],
-      [FLEET, 50, 1.5],
+      [TRAFFIC_THREAD, 50, 1],
+      [FLEET_THREAD, 50, 1.5],
     ]),
     [51, 60.5],
   );
@@ -112,10 +112,10 @@ test('a quota by period runs at full speed until it is spent, and then waits for
 
 test('a thread that waits must be woken, one with more to do not', () => {
   const done = schedule(new Processor({ cores: 1, periodMs: 0, wakeMs: 0.5 }, 0), [
-    [FLEET, 0, 1],
-    [FLEET, 0, 1],
-    [FLEET, 10, 1],
-    [HOSTS, 20, 1],
+    [FLEET_THREAD, 0, 1],
+    [FLEET_THREAD, 0, 1],
+    [FLEET_THREAD, 10, 1],
+    [HOSTS_THREAD, 20, 1],
   ]);
   assert.equal(done, [1.5, 2.5, 11.5, 21]);
 });
