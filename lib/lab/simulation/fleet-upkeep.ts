@@ -4,7 +4,7 @@ import type { Coordination } from './coordination.js';
 import type { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import { type FleetBalancer, UPKEEP_MS } from './fleet-balancer.js';
-import { FLEET } from './processor.js';
+import { FLEET_THREAD } from './processor.js';
 
 /** Every so many upkeeps a balancer looks how busy its fleet thread was; as in lib/fleet/load-sync.ts. */
 const UPKEEPS_PER_LOOK = 8;
@@ -68,7 +68,7 @@ export class FleetUpkeep {
     }
     const upkeeps = (this.#upkeeps[index] as number) + 1;
     this.#upkeeps[index] = upkeeps;
-    if (!coordination.isFree && upkeeps % UPKEEPS_PER_LOOK === 0) balancer.adapt(coordination.busyShare(index, FLEET, clock()));
+    if (!coordination.isFree && upkeeps % UPKEEPS_PER_LOOK === 0) balancer.adapt(coordination.busyShare(index, FLEET_THREAD, clock()));
     balancer.upkeep(clock(), isWell);
     queue.schedule(clock() + UPKEEP_MS, this.#upkeep, index, undefined);
   };

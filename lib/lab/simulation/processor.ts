@@ -4,14 +4,16 @@
 
 import type { EventHandler } from './event-queue.js';
 
-/** The traffic thread, the fleet thread, and the thread of a master's hosts. */
-export const TRAFFIC = 0;
-export const FLEET = 1;
-export const HOSTS = 2;
+/** The thread that handles requests. */
+export const TRAFFIC_THREAD = 0;
+/** The thread that exchanges tables and loads. */
+export const FLEET_THREAD = 1;
+/** The thread of a master's hosts. */
+export const HOSTS_THREAD = 2;
 const THREADS = 3;
 
 /** One of them. */
-export type Thread = typeof TRAFFIC | typeof FLEET | typeof HOSTS;
+export type BalancerThread = typeof TRAFFIC_THREAD | typeof FLEET_THREAD | typeof HOSTS_THREAD;
 
 /** Less work than this, in ms, is a rounding error. */
 const NOTHING_MS = 1e-8;
@@ -59,15 +61,15 @@ export class Processor {
   }
 
   /** Works of a thread that are not done. */
-  waiting(thread: Thread): number {
+  waiting(thread: BalancerThread): number {
     return (this.#queues[thread] as Work[]).length - (this.#heads[thread] as number);
   }
 
   /** Adds work for a thread; `run` is called when it is done. */
-  add<Payload>(nowMs: number, thread: Thread, ms: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
+  add<Payload>(nowMs: number, thread: BalancerThread, ms: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
     this.advance(nowMs);
     const isIdle = this.waiting(thread) === 0;
-    const mustWake = isIdle && thread === FLEET && this.#awake !== thread;
+    const mustWake = isIdle && thread === FLEET_THREAD && this.#awake !== thread;
     const work: Work = { ms: ms + (mustWake ? this.#rules.wakeMs : 0), run: run as EventHandler<never>, target, payload };
     (this.#queues[thread] as Work[]).push(work);
     if (isIdle) this.#leftMs[thread] = work.ms;
@@ -78,7 +80,7 @@ export class Processor {
   step(nowMs: number): void {
     this.advance(nowMs);
     for (let thread = 0; thread < THREADS; thread++) {
-      if (this.waiting(thread as Thread) === 0 || (this.#leftMs[thread] as number) > NOTHING_MS) continue;
+      if (this.waiting(thread as BalancerThread) === 0 || (this.#leftMs[thread] as number) > NOTHING_MS) continue;
       const { run, target, payload } = this.#take(thread);
       this.#awake = thread;
       (run as EventHandler<unknown>)(target, payload);
@@ -90,7 +92,7 @@ export class Processor {
   /** Drops all work; returns the targets of that of the traffic thread. */
   clear(nowMs: number): number[] {
     this.advance(nowMs);
-    const targets = (this.#queues[TRAFFIC] as Work[]).slice(this.#heads[TRAFFIC]).map(({ target }) => target);
+    const targets = (this.#queues[TRAFFIC_THREAD] as Work[]).slice(this.#heads[TRAFFIC_THREAD]).map(({ target }) => target);
     for (const queue of this.#queues) queue.length = 0;
     this.#heads.fill(0);
     this.#plan();
@@ -106,7 +108,7 @@ export class Processor {
     if (elapsedMs > 0 && active > 0) {
       const doneMs = elapsedMs * this.#rate(active);
       for (let thread = 0; thread < THREADS; thread++) {
-        if (this.waiting(thread as Thread) === 0) continue;
+        if (this.waiting(thread as BalancerThread) === 0) continue;
         this.#leftMs[thread] = (this.#leftMs[thread] as number) - doneMs;
         this.cpuMs[thread] = (this.cpuMs[thread] as number) + doneMs;
         this.activeMs[thread] = (this.activeMs[thread] as number) + elapsedMs;
@@ -139,7 +141,7 @@ export class Processor {
 
   #active(): number {
     let active = 0;
-    for (let thread = 0; thread < THREADS; thread++) if (this.waiting(thread as Thread) > 0) active++;
+    for (let thread = 0; thread < THREADS; thread++) if (this.waiting(thread as BalancerThread) > 0) active++;
     return active;
   }
 
@@ -158,7 +160,7 @@ export class Processor {
     }
     let leastMs = Number.POSITIVE_INFINITY;
     for (let thread = 0; thread < THREADS; thread++)
-      if (this.waiting(thread as Thread) > 0) leastMs = Math.min(leastMs, Math.max(0, this.#leftMs[thread] as number));
+      if (this.waiting(thread as BalancerThread) > 0) leastMs = Math.min(leastMs, Math.max(0, this.#leftMs[thread] as number));
     if (this.#rules.periodMs === 0) this.nextMs = this.#atMs + leastMs / this.#rate(active);
     else if (leastMs <= NOTHING_MS) this.nextMs = this.#atMs;
     else if (this.#budgetMs === 0) this.nextMs = this.#periodEndMs;

@@ -4,7 +4,7 @@ import { Departures } from './departures.js';
 import { Draws } from './draws.js';
 import type { EventHandler } from './event-queue.js';
 import type { BalancerCost } from './balancer-cost.js';
-import { Processor, type Thread } from './processor.js';
+import { Processor, type BalancerThread } from './processor.js';
 
 /** All of them, by balancer. */
 export class Processors {
@@ -35,7 +35,7 @@ export class Processors {
   }
 
   /** Adds work for a thread of a balancer; `run` is called when it is done. */
-  add<Payload>(index: number, thread: Thread, micros: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
+  add<Payload>(index: number, thread: BalancerThread, micros: number, run: EventHandler<Payload>, target: number, payload: Payload): void {
     const processor = this.each[index] as Processor;
     processor.add(this.#clock(), thread, micros / 1000, run, target, payload);
     this.#next.set(index, processor.nextMs);

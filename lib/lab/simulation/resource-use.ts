@@ -2,7 +2,7 @@
 
 import type { BalancerCost } from './balancer-cost.js';
 import type { Network } from './network.js';
-import { FLEET, HOSTS, TRAFFIC } from './processor.js';
+import { FLEET_THREAD, HOSTS_THREAD, TRAFFIC_THREAD } from './processor.js';
 import type { Processors } from './processors.js';
 import type { RedisServer } from './redis-server.js';
 
@@ -74,8 +74,8 @@ export class ResourceMeter {
     const elapsedMs = to.atMs - from.atMs;
     const coresOf = (index: number, thread: number): number =>
       ((to.cpuMs[index]?.[thread] ?? 0) - (from.cpuMs[index]?.[thread] ?? 0)) / elapsedMs;
-    const traffic = to.cpuMs.map((_, index) => coresOf(index, TRAFFIC));
-    const coordination = to.cpuMs.map((_, index) => coresOf(index, FLEET) + coresOf(index, HOSTS));
+    const traffic = to.cpuMs.map((_, index) => coresOf(index, TRAFFIC_THREAD));
+    const coordination = to.cpuMs.map((_, index) => coresOf(index, FLEET_THREAD) + coresOf(index, HOSTS_THREAD));
     const master = this.#options.master();
     const requests = Array.from(to.requests, (count, index) => count - (from.requests[index] as number));
     const needs = this.#needs(requests, coordination, master, elapsedMs);

@@ -14,7 +14,7 @@ import { ADAPTATIONS, FleetMaster } from './fleet-master.js';
 import { FleetUpkeep } from './fleet-upkeep.js';
 import { HOST_ABSENT, HOST_SILENT, isStanding } from './host-machines.js';
 import { Network, type Way } from './network.js';
-import { FLEET, HOSTS } from './processor.js';
+import { FLEET_THREAD, HOSTS_THREAD } from './processor.js';
 import type { SimulatedFleetOptions } from './simulated-fleet-options.js';
 
 /** As in lib/fleet/table-sync.ts. */
@@ -94,7 +94,7 @@ export class SimulatedFleet {
     if (!this.#coordination.isFree)
       for (const balancer of this.balancers)
         for (let i = 0; i < ADAPTATIONS; i++)
-          balancer.adapt(this.#coordination.expectedBusy(FLEET, balancer.everyMs, balancers, machines.count));
+          balancer.adapt(this.#coordination.expectedBusy(FLEET_THREAD, balancer.everyMs, balancers, machines.count));
     this.#becomeMaster(0);
     // The fleet has been running for a while: every balancer knows every host that exists.
     for (let host = 0; host < machines.count; host++)
@@ -207,8 +207,8 @@ export class SimulatedFleet {
         else this.#onPublish(index, { table, whole });
       },
       ...(!this.#coordination.isFree && {
-        busyShare: () => this.#coordination.busyShare(index, HOSTS, clock()),
-        expectedBusy: (everyMs: number) => this.#coordination.expectedBusy(HOSTS, everyMs, this.balancers.length, machines.count),
+        busyShare: () => this.#coordination.busyShare(index, HOSTS_THREAD, clock()),
+        expectedBusy: (everyMs: number) => this.#coordination.expectedBusy(HOSTS_THREAD, everyMs, this.balancers.length, machines.count),
       }),
     });
     if (this.#term > 1) this.#master.flush();

@@ -2,7 +2,7 @@
 // balancers that need no CPU there are none. Invariant: each request has one turn at a time, and the thread takes them in order.
 
 import type { BalancerCost } from './balancer-cost.js';
-import { TRAFFIC, type Processor } from './processor.js';
+import { TRAFFIC_THREAD, type Processor } from './processor.js';
 import type { Processors } from './processors.js';
 
 /** What a turn needs. */
@@ -33,19 +33,19 @@ export class TrafficTurns {
   /** Whether a balancer takes another request; if not, counts it as refused. */
   admits(balancer: number): boolean {
     const { processors, cost } = this.#options;
-    if ((processors.each[balancer] as Processor).waiting(TRAFFIC) < cost.queueLimit) return true;
+    if ((processors.each[balancer] as Processor).waiting(TRAFFIC_THREAD) < cost.queueLimit) return true;
     this.refused++;
     return false;
   }
 
   /** A request waits for its host to be picked: `onRead`. */
   before(job: number, balancer: number, excluded: number): void {
-    this.#options.processors.add(balancer, TRAFFIC, this.#beforeMicros, this.#options.onRead, job, excluded);
+    this.#options.processors.add(balancer, TRAFFIC_THREAD, this.#beforeMicros, this.#options.onRead, job, excluded);
   }
 
   /** An answer waits to be passed on: `onPassed`. */
   after(job: number, balancer: number): void {
     if (this.#afterMicros === 0) this.#options.onPassed(job);
-    else this.#options.processors.add(balancer, TRAFFIC, this.#afterMicros, this.#options.onPassed, job, undefined);
+    else this.#options.processors.add(balancer, TRAFFIC_THREAD, this.#afterMicros, this.#options.onPassed, job, undefined);
   }
 }

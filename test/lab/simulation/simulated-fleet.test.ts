@@ -70,6 +70,31 @@ test('when the master dies the next balancer takes over within the lease and 0.5
   assert.equal(candidates(), [HOSTS, HOSTS, HOSTS]);
 });
 
+test('a balancer that comes back has nothing in flight, and follows the master again', () => {
+  const { fleet, pass, terms, candidates } = stage();
+  pass(2000);
+  const balancer = fleet.balancers[3] as FleetBalancer;
+  for (let i = 0; i < 3; i++) balancer.begin(i, 5, 2000);
+  fleet.kill(3);
+  const { seq } = balancer.writer.stamp;
+  // The master dies meanwhile too.
+  fleet.kill(0);
+  pass(3000);
+  assert.is(balancer.writer.stamp.seq, seq);
+  fleet.revive(3);
+  assert.equal([...balancer.columns.inflight], [...balancer.columns.inflight].fill(0));
+  assert.equal([...balancer.columns.work], [...balancer.columns.work].fill(0));
+  pass(1000);
+  assert.equal(terms(), [2]);
+  assert.equal(candidates(), [HOSTS, HOSTS, HOSTS]);
+  // It tells the master what it has in flight, as one that has started anew.
+  balancer.begin(1, 5, 6000);
+  pass(100);
+  const other = fleet.balancers[2] as FleetBalancer;
+  const slot = other.slotOf[balancer.hostOf[1] as number] as number;
+  assert.is(other.columns.othersInflight[slot], 1);
+});
+
 test('while Redis is down tables are unchanged; afterwards there is a master of the next term', () => {
   const { fleet, pass, terms, candidates } = stage();
   pass(3000);
