@@ -1,7 +1,7 @@
 // The tables of `bench fleet` with what was measured and simulated, for the terminal and the page alike. Pure.
 
 import type { Rows } from '../report.js';
-import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, loadsOf } from './contests.js';
+import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, type LoadStep, loadsOf } from './contests.js';
 import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures } from './figures.js';
 import type { LoadMetric } from './metric.js';
 import { HIGHEST, LOAD_METRICS } from './metrics.js';
@@ -69,10 +69,15 @@ export function loadTables(figures: ProofFigures, comparison: Comparison): reado
           const isNone = own[metric.id as keyof typeof own] === null || (contestant.program === 'floor' && isOfBalancers);
           return isNone ? '–' : spreadText(metric.of(own), metric.factor);
         };
-        return [[contestant.name, ...LOAD_METRICS.map(cell)]];
+        return [[nameAt(contestant, load), ...LOAD_METRICS.map(cell)]];
       }),
     ],
   }));
+}
+
+/** The contestant's name at a load, which says whether that is more than it served within the SLO in any round. */
+function nameAt({ name, highestPerSecond }: ContestantFigures, { perSecond }: LoadStep): string {
+  return perSecond > highestPerSecond.most ? `${name} (overloaded)` : name;
 }
 
 /** What each fault did to each contestant. */

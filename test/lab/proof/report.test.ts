@@ -67,6 +67,17 @@ test('the tables have each comparison, the faults, the simulation and the verdic
   for (const row of REPORT.tables) for (const cells of row) assert.is(cells.length, row[0]?.length);
 });
 
+test('a contestant is marked at loads above its highest', () => {
+  const namesAt = (percent: number): unknown[] => {
+    const table = REPORT.tables.find(
+      ([heading = []]) => String(heading[0]).startsWith(`At ${percent} %`) && String(heading[0]).endsWith('total CPU'),
+    );
+    return (table ?? []).map(([name]) => name).filter((name) => String(name).startsWith('meercat, fleet of 4'));
+  };
+  // It serves 560 of 800 requests/s, 566 in one round.
+  assert.equal([50, 70, 90].map(namesAt), [['meercat, fleet of 4'], ['meercat, fleet of 4'], ['meercat, fleet of 4 (overloaded)']]);
+});
+
 test('no verdict is hidden: each one is in the tables, with its ratio', () => {
   const cells = REPORT.tables
     .filter(([heading = []]) => String(heading[0]).startsWith('Verdicts: '))
