@@ -114,6 +114,18 @@ export function isCalibrated(calibration: Calibration): boolean {
   return Math.abs(calibrationRatio(calibration) - 1) <= CALIBRATION_SHARE;
 }
 
+/** How far the simulation can be trusted, in a sentence. */
+export function calibrationText({ calibration }: SimulationFigures): string {
+  if (calibration.length === 0) return 'The simulation was not compared with real processes: its figures are no more than a shape.';
+  const agreeing = calibration.filter(isCalibrated).length;
+  const largest = Math.max(...calibration.map(({ balancers }) => balancers));
+  const percent = exactText(CALIBRATION_SHARE * 100);
+  const counts = `${agreeing} of ${calibration.length} simulated figures agree with real processes within ${percent} %, with up to ${largest} balancers.`;
+  return agreeing === calibration.length
+    ? `${counts} Beyond that the simulation extrapolates.`
+    : `${counts} The simulation does not predict the others: read its figures as a shape, not as a size.`;
+}
+
 /** Simulated figures beside real ones. */
 export function calibrationTable({ calibration }: SimulationFigures): ProofTable | null {
   if (calibration.length === 0) return null;

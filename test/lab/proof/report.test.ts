@@ -129,6 +129,19 @@ test('the goal is that simulation and real processes agree within 15 %', () => {
   assert.ok(goalWith({ ...simulation, calibration: [] })?.lack !== undefined);
 });
 
+test('the report says whether the simulation can be trusted', () => {
+  const simulation = MADE_UP.simulation as NonNullable<ProofFigures['simulation']>;
+  const notesWith = (calibration: typeof simulation.calibration): string =>
+    reportProof({ ...MADE_UP, simulation: { ...simulation, calibration } }).notes.join('\n');
+  assert.match(
+    notesWith(simulation.calibration),
+    /2 of 2 simulated figures agree .* up to 4 balancers\. Beyond that the simulation extrapolates/,
+  );
+  const off = { what: 'p50', balancers: 2, real: 1, simulated: 3 };
+  assert.match(notesWith([...simulation.calibration, off]), /2 of 3 simulated figures agree .* as a shape, not as a size/);
+  assert.match(notesWith([]), /was not compared with real processes/);
+});
+
 test('there is no NaN or undefined in it, nor with figures that are missing', () => {
   const nothing = { median: Number.NaN, least: Number.NaN, most: Number.NaN };
   const bare: ProofFigures = {
