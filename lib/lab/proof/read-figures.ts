@@ -104,6 +104,7 @@ function setupOf(fields: FigureFields): SetupWithRungs {
     redis: fields.line('redis'),
     leftOut: fields.lines('leftOut'),
     ...(fields.has('rungs') ? { rungs: fields.numbers('rungs') } : {}),
+    ...(fields.has('notes') ? { notes: fields.lines('notes') } : {}),
   };
 }
 

@@ -8,6 +8,7 @@ import { MeercatError } from '../../../lib/errors.js';
 import type { ProofFigures } from '../../../lib/lab/proof/figures.js';
 import { proofHtml } from '../../../lib/lab/proof/html.js';
 import { proofMarkdown } from '../../../lib/lab/proof/markdown.js';
+import type { SetupWithRungs } from '../../../lib/lab/proof/metric.js';
 import { readProofFigures, readProofRun } from '../../../lib/lab/proof/read-figures.js';
 import { reportProof } from '../../../lib/lab/proof/report.js';
 import { formatReport } from '../../../lib/lab/report.js';
@@ -72,6 +73,14 @@ test('what was not measured is null in the JSON, and not a number again when rea
   const figures = { ...MADE_UP, contestants: [{ ...(first as (typeof MADE_UP.contestants)[0]), highestPerSecond: unmeasured }, ...rest] };
   assert.equal(readProofRun(printed(figures)).figures.contestants[0]?.highestPerSecond, unmeasured);
   assert.is(readProofRun(printed({ ...MADE_UP, simulation: null })).figures.simulation, null);
+});
+
+test('the steps of the search and the notes of a run are read again', () => {
+  const setup: SetupWithRungs = { ...MADE_UP.setup, rungs: [100, 200.5], notes: ['pooled'] };
+  const figures = { ...MADE_UP, setup };
+  assert.equal(readProofFigures(JSON.stringify(figures)), figures);
+  assert.match(refusal(JSON.stringify({ ...MADE_UP, setup: { ...setup, rungs: [1, 'x'] } })), /: setup\.rungs\.1: a number from 0 to /);
+  assert.match(proofHtml(figures, ABOUT), /<li>pooled\.<\/li>/);
 });
 
 test('a field that a later version adds is ignored', () => {

@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ProofFigures } from '../../../lib/lab/proof/figures.js';
+import type { SetupWithRungs } from '../../../lib/lab/proof/metric.js';
 import { proofMarkdown } from '../../../lib/lab/proof/markdown.js';
 import { reportProof } from '../../../lib/lab/proof/report.js';
 import { exactText, numberText, ratioText, spreadText } from '../../../lib/lab/proof/spread.js';
@@ -100,6 +101,8 @@ test('the notes say how CPU was limited, that a core was scaled down, what was l
     /worse in \d+ of 32/,
   ])
     assert.match(notes, part);
+  const setup: SetupWithRungs = { ...MADE_UP.setup, notes: ['medians are of all rounds together'] };
+  assert.ok(reportProof({ ...MADE_UP, setup }).notes.includes('medians are of all rounds together;'));
   const whole = reportProof({ ...MADE_UP, setup: { ...MADE_UP.setup, quota: 'taskset', cpu: 1, rounds: 1 } }).notes.join('\n');
   assert.match(whole, /binding all balancers to one core that they share \(taskset\), without a quota/);
   assert.match(whole, /one round, thus no spread/);
