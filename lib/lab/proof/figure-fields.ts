@@ -27,7 +27,12 @@ export class FigureFields extends JsonFields {
     refuseAt(this.at(name), should, this.#object[name]);
   }
 
-  /** A number of any sign; NaN where the run has null, which is how JSON writes what was not measured. */
+  /** A number that is set, not measured: it is always there. */
+  setting(name: string, min = 0, max = MAX_FIGURE): number {
+    return this.number(name, null, min, max);
+  }
+
+  /** A measured number; NaN where the run has null, which is how JSON writes what was not measured. */
   figure(name: string, min = 0): number {
     return this.#object[name] === null ? Number.NaN : this.number(name, null, min, MAX_FIGURE);
   }
@@ -35,11 +40,6 @@ export class FigureFields extends JsonFields {
   /** As {@link figure}, or null. */
   figureOrNull(name: string): number | null {
     return this.#object[name] === null ? null : this.number(name, null, 0, MAX_FIGURE);
-  }
-
-  /** A share from 0 to `max`; NaN where the run has null. */
-  share(name: string, max = 1): number {
-    return this.#object[name] === null ? Number.NaN : this.number(name, null, 0, max);
   }
 
   /** A text of a bounded length, without control characters; it may be empty. */

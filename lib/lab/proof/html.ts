@@ -17,7 +17,7 @@ import { plotsOf } from './plots.js';
 import type { ProofAbout } from './read-figures.js';
 import { quotaText, setupNotes } from './report.js';
 import { exactText, numberText } from './spread.js';
-import { calibrationTable, comparisonTables, faultTable, headingOf, type ProofTable, scalingTables } from './tables.js';
+import { calibrationTable, calibrationText, comparisonTables, faultTable, headingOf, type ProofTable, scalingTables } from './tables.js';
 import { threatsOf } from './threats.js';
 import { type Verdict, verdictsOf } from './verdicts.js';
 
@@ -130,6 +130,7 @@ function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[])
     ['A load message', `${exactText(costs.masterMessageMicros)} µs of the master's thread`],
     ['A message in Redis', `${exactText(costs.redisMessageMicros)} µs for each receiver`],
   ])}
+<p>${escapeHtml(calibrationText(simulation))}</p>
 ${tables([calibrationTable(simulation)])}
 ${limits.length === 0 ? '' : `<h3>What ends linear scaling</h3>\n${htmlList(limits)}`}
 ${plotGrid(plots, 'scaling', 'coordination')}

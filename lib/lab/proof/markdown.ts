@@ -10,7 +10,7 @@ import { plotsOf } from './plots.js';
 import type { ProofAbout } from './read-figures.js';
 import { exactText, numberText, spreadText } from './spread.js';
 import { svgPlot } from './svg-plot.js';
-import { calibrationTable, type ProofTable } from './tables.js';
+import { calibrationTable, calibrationText, type ProofTable } from './tables.js';
 import { verdictsOf } from './verdicts.js';
 
 /** The marks in the page. */
@@ -48,6 +48,7 @@ export function proofMarkdown(figures: ProofFigures, about: ProofAbout): string 
     `Meercat ${escaped(about.version)}, ${escaped(about.startedAt)}, ${numberText(about.seconds)} s on ${escaped(about.machine)}: ${setup.rounds} rounds of ${exactText(setup.seconds)} s, medians with least and most. Command: ${code(setup.command)}.`,
     listOf([...answersOf(verdicts), ...leadingOutcomes(verdicts)]),
     ...tables.flatMap((table) => (table === null ? [] : [`**${escaped(table.caption)}**`, markdownTable(table)])),
+    ...(simulation === null ? [] : [escaped(calibrationText(simulation))]),
     ...(simulation === null || simulation.limits.length === 0
       ? []
       : ['**Simulated: what ends linear scaling**', listOf(simulation.limits)]),

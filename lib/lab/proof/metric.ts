@@ -39,8 +39,10 @@ export interface FaultMetric extends Metric {
   readonly resolution: number;
 }
 
-/** The setup, with the steps of the search if the run tells them. */
+/** The setup, with what a run may tell besides: the steps of its search, and notes on how it measured. */
 export interface SetupWithRungs extends ProofSetup {
   /** Loads that the search for the highest load chooses from, in requests per second, ascending. */
   readonly rungs?: readonly number[];
+  /** Sentences for the report and the page, such as how figures are pooled. */
+  readonly notes?: readonly string[];
 }

@@ -19,7 +19,7 @@ figure { margin: 0; min-width: 0; } figure.wide { grid-column: 1 / -1; } figcapt
 .scroll { overflow-x: auto; margin: 1.2em 0; } caption { text-align: left; font-weight: 600; padding: .3em 0; }
 tbody th { font-weight: 400; } td.better { color: var(--better); font-weight: 600; } td.worse { color: var(--worse); font-weight: 600; } td.not-shown { color: var(--faint); }
 dt { font-weight: 600; } dd { margin: 0 0 .6em 1.2em; max-width: 75ch; } li, section > p { max-width: 85ch; } pre { color: var(--text); }
-.u-legend th, .u-legend td { border: 0; padding: .1em .3em; }
+figure { overflow-x: auto; } .u-legend th, .u-legend td { border: 0; white-space: normal; padding: .1em .3em; }
 `;
 
 /** Draws all plots, again when the colour scheme or the width changes; offers the embedded run as a file. */

@@ -94,16 +94,17 @@ function setupOf(fields: FigureFields): SetupWithRungs {
     command: fields.line('command'),
     hosts: countOf(fields, 'hosts'),
     rounds: countOf(fields, 'rounds'),
-    seconds: fields.figure('seconds'),
-    seed: fields.figure('seed', -1e12),
-    cpu: fields.figure('cpu'),
-    cpuEach: fields.figure('cpuEach'),
+    seconds: fields.setting('seconds'),
+    seed: fields.setting('seed', -1e12),
+    cpu: fields.setting('cpu'),
+    cpuEach: fields.setting('cpuEach'),
     quota: fields.choice('quota', null, QUOTAS),
-    slo: { timesFloor: slo.figure('timesFloor'), errors: slo.share('errors') },
-    hostsPerSecond: fields.figure('hostsPerSecond'),
+    slo: { timesFloor: slo.setting('timesFloor'), errors: slo.setting('errors', 0, 1) },
+    hostsPerSecond: fields.setting('hostsPerSecond'),
     redis: fields.line('redis'),
     leftOut: fields.lines('leftOut'),
     ...(fields.has('rungs') ? { rungs: fields.numbers('rungs') } : {}),
+    ...(fields.has('notes') ? { notes: fields.lines('notes') } : {}),
   };
 }
 
@@ -125,8 +126,8 @@ function contestantOf(fields: FigureFields): ContestantFigures {
 
 function loadOf(fields: FigureFields): LoadFigures {
   return {
-    percent: fields.figure('percent'),
-    perSecond: fields.figure('perSecond'),
+    percent: fields.setting('percent'),
+    perSecond: fields.setting('perSecond'),
     p50Ms: fields.spread('p50Ms'),
     p99Ms: fields.spread('p99Ms'),
     p999Ms: fields.spread('p999Ms'),
@@ -146,7 +147,7 @@ function faultOf(fields: FigureFields): FaultFigures {
     program: fields.choice('program', null, PROGRAMS),
     balancers: countOf(fields, 'balancers'),
     fault: fields.choice('fault', null, FAULTS_IN_ORDER),
-    perSecond: fields.figure('perSecond'),
+    perSecond: fields.setting('perSecond'),
     rounds: countOf(fields, 'rounds'),
     lost: fields.spread('lost'),
     recoverMs: fields.spread('recoverMs'),

@@ -7,11 +7,13 @@ import { answersOf, contestsOf, countTable, HYPOTHESES, ruleOf, verdictTable } f
 import { COMPARISONS } from './contests.js';
 import type { ProofFigures, ProofSetup } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
+import type { SetupWithRungs } from './metric.js';
 import { exactText, numberText } from './spread.js';
 import {
   CALIBRATION_SHARE,
   calibrationRatio,
   calibrationTable,
+  calibrationText,
   faultTable,
   comparisonTables,
   type ProofTable,
@@ -36,6 +38,7 @@ export function reportProof(figures: ProofFigures): BenchReport {
       HYPOTHESES.zero,
       HYPOTHESES.one,
       ...ruleOf(figures),
+      ...(simulation === null ? [] : [calibrationText(simulation)]),
       ...(simulation?.limits ?? []).map((limit) => `simulated: ${limit}`),
       ...answersOf(verdicts),
       ...leadingOutcomes(verdicts),
@@ -60,18 +63,8 @@ export function quotaText(quota: ProofSetup['quota']): string {
 }
 
 /** The setup in short sentences. */
-export function setupNotes({
-  hosts,
-  rounds,
-  seconds,
-  cpu,
-  cpuEach,
-  quota,
-  slo,
-  hostsPerSecond,
-  redis,
-  leftOut,
-}: ProofSetup): readonly string[] {
+export function setupNotes(setup: SetupWithRungs): readonly string[] {
+  const { hosts, rounds, seconds, cpu, cpuEach, quota, slo, hostsPerSecond, redis, leftOut, notes = [] } = setup;
   const isScaled = quota !== 'taskset' && cpu !== 1;
   return [
     `${hosts} simulated hosts with real queues, which ${numberText(hostsPerSecond)} requests/s would keep busy; open load, times from when a request was due; ${redis};`,
@@ -81,6 +74,7 @@ export function setupNotes({
     ...(isScaled
       ? [`a "whole core" of a balancer was scaled down to ${coresText(cpu)}, since load, hosts and Redis need the rest of this machine;`]
       : []),
+    ...notes.map((each) => `${each};`),
     ...leftOut.map((each) => `left out: ${each};`),
   ];
 }

@@ -40,12 +40,13 @@ export function scalingPlots(simulation: SimulationFigures | null): readonly Plo
       id: 'scaling',
       title: 'Simulated throughput by number of balancers',
       about:
-        'Simulated, not measured: the highest load within the SLO, by number of balancers, on logarithmic scales. The linear line of a group starts at its smallest fleet; where the figures leave it, scaling ends.',
+        'Simulated, not measured: the highest load within the SLO, by number of balancers, on logarithmic scales. The linear line starts at the smallest fleet of the first line; where the figures leave it, scaling is no longer linear.',
       x,
       y: { label: 'requests/s', isLog: true },
       series: groups.flatMap((group, index) => [
         seriesOf(scalingGroupName(group), 'meercat', index, group, ({ highestPerSecond }) => highestPerSecond),
-        ...linearOf(group, index),
+        // One linear line for each kind of CPU is enough.
+        ...(groups.findIndex(([first]) => first?.cpu === group[0]?.cpu) === index ? linearOf(group, index) : []),
       ]),
     },
     {
@@ -83,7 +84,7 @@ function linearOf(group: readonly ScalingPoint[], dash: number): readonly PlotSe
   const perBalancer = first.highestPerSecond / first.balancers;
   return [
     {
-      name: `linear, ${scalingGroupName(group)}`,
+      name: `linear, ${cpuName(first.cpu)}`,
       colour: 'reference',
       dash,
       points: group.map(({ balancers }) => ({ x: balancers, y: exactly(perBalancer * balancers) })),

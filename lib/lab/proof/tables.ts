@@ -1,7 +1,7 @@
 // The tables of `bench fleet` with what was measured and simulated, for the terminal and the page alike. Pure.
 
 import type { Rows } from '../report.js';
-import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, loadsOf } from './contests.js';
+import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, type LoadStep, loadsOf } from './contests.js';
 import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures } from './figures.js';
 import type { LoadMetric } from './metric.js';
 import { HIGHEST, LOAD_METRICS } from './metrics.js';
@@ -69,10 +69,15 @@ export function loadTables(figures: ProofFigures, comparison: Comparison): reado
           const isNone = own[metric.id as keyof typeof own] === null || (contestant.program === 'floor' && isOfBalancers);
           return isNone ? '–' : spreadText(metric.of(own), metric.factor);
         };
-        return [[contestant.name, ...LOAD_METRICS.map(cell)]];
+        return [[nameAt(contestant, load), ...LOAD_METRICS.map(cell)]];
       }),
     ],
   }));
+}
+
+/** The contestant's name at a load, which says whether that is more than it served within the SLO in any round. */
+function nameAt({ name, highestPerSecond }: ContestantFigures, { perSecond }: LoadStep): string {
+  return perSecond > highestPerSecond.most ? `${name} (overloaded)` : name;
 }
 
 /** What each fault did to each contestant. */
@@ -107,6 +112,18 @@ export function calibrationRatio({ real, simulated }: Calibration): number {
 /** Whether a simulated figure agrees with the real one. */
 export function isCalibrated(calibration: Calibration): boolean {
   return Math.abs(calibrationRatio(calibration) - 1) <= CALIBRATION_SHARE;
+}
+
+/** How far the simulation can be trusted, in a sentence. */
+export function calibrationText({ calibration }: SimulationFigures): string {
+  if (calibration.length === 0) return 'The simulation was not compared with real processes: its figures are no more than a shape.';
+  const agreeing = calibration.filter(isCalibrated).length;
+  const largest = Math.max(...calibration.map(({ balancers }) => balancers));
+  const percent = exactText(CALIBRATION_SHARE * 100);
+  const counts = `${agreeing} of ${calibration.length} simulated figures agree with real processes within ${percent} %, with up to ${largest} balancers.`;
+  return agreeing === calibration.length
+    ? `${counts} Beyond that the simulation extrapolates.`
+    : `${counts} The simulation does not predict the others: read its figures as a shape, not as a size.`;
 }
 
 /** Simulated figures beside real ones. */

@@ -3,7 +3,7 @@
 import { chanceText } from './compare.js';
 import type { ProofFigures } from './figures.js';
 import { exactText, numberText } from './spread.js';
-import { CALIBRATION_SHARE, isCalibrated } from './tables.js';
+import { calibrationText } from './tables.js';
 
 /** A threat, in a few words and in full. */
 export interface Threat {
@@ -79,17 +79,10 @@ const MANY_REQUESTS = 10_000;
 function simulationThreats({ simulation }: ProofFigures): readonly Threat[] {
   if (simulation === null)
     return [{ name: 'No simulation', text: 'It was left out: nothing here speaks of fleets larger than those measured.' }];
-  const { calibration } = simulation;
-  const agreeing = calibration.filter(isCalibrated).length;
-  const largest = Math.max(0, ...calibration.map(({ balancers }) => balancers));
   return [
     {
       name: 'Assumptions of the simulation',
-      text: `A simulated balancer is a single server with a queue, and a message costs what one cost when measured. ${
-        calibration.length === 0
-          ? 'It was not compared with real processes.'
-          : `${agreeing} of ${calibration.length} figures agree with real processes within ${exactText(CALIBRATION_SHARE * 100)} %, with up to ${largest} balancers; beyond that it extrapolates.`
-      } Networks between machines, garbage collection and limits of the kernel are not simulated: this makes large fleets look better.`,
+      text: `A simulated balancer is a single server with a queue, and a message costs what one cost when measured. ${calibrationText(simulation)} Networks between machines, garbage collection and limits of the kernel are not simulated: this makes large fleets look better.`,
     },
   ];
 }

@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ProofFigures } from '../../../lib/lab/proof/figures.js';
+import type { SetupWithRungs } from '../../../lib/lab/proof/metric.js';
 import { proofMarkdown } from '../../../lib/lab/proof/markdown.js';
 import { reportProof } from '../../../lib/lab/proof/report.js';
 import { exactText, numberText, ratioText, spreadText } from '../../../lib/lab/proof/spread.js';
@@ -67,6 +68,17 @@ test('the tables have each comparison, the faults, the simulation and the verdic
   for (const row of REPORT.tables) for (const cells of row) assert.is(cells.length, row[0]?.length);
 });
 
+test('a contestant is marked at loads above its highest', () => {
+  const namesAt = (percent: number): unknown[] => {
+    const table = REPORT.tables.find(
+      ([heading = []]) => String(heading[0]).startsWith(`At ${percent} %`) && String(heading[0]).endsWith('total CPU'),
+    );
+    return (table ?? []).map(([name]) => name).filter((name) => String(name).startsWith('meercat, fleet of 4'));
+  };
+  // It serves 560 of 800 requests/s, 566 in one round.
+  assert.equal([50, 70, 90].map(namesAt), [['meercat, fleet of 4'], ['meercat, fleet of 4'], ['meercat, fleet of 4 (overloaded)']]);
+});
+
 test('no verdict is hidden: each one is in the tables, with its ratio', () => {
   const cells = REPORT.tables
     .filter(([heading = []]) => String(heading[0]).startsWith('Verdicts: '))
@@ -89,6 +101,8 @@ test('the notes say how CPU was limited, that a core was scaled down, what was l
     /worse in \d+ of 32/,
   ])
     assert.match(notes, part);
+  const setup: SetupWithRungs = { ...MADE_UP.setup, notes: ['medians are of all rounds together'] };
+  assert.ok(reportProof({ ...MADE_UP, setup }).notes.includes('medians are of all rounds together;'));
   const whole = reportProof({ ...MADE_UP, setup: { ...MADE_UP.setup, quota: 'taskset', cpu: 1, rounds: 1 } }).notes.join('\n');
   assert.match(whole, /binding all balancers to one core that they share \(taskset\), without a quota/);
   assert.match(whole, /one round, thus no spread/);
@@ -116,6 +130,19 @@ test('the goal is that simulation and real processes agree within 15 %', () => {
       ?.at(-1);
   assert.equal([within(150 * 1.14), within(150 * 1.16), within(150 * 0.84), within(Number.NaN)], ['yes', 'no', 'no', '–']);
   assert.ok(goalWith({ ...simulation, calibration: [] })?.lack !== undefined);
+});
+
+test('the report says whether the simulation can be trusted', () => {
+  const simulation = MADE_UP.simulation as NonNullable<ProofFigures['simulation']>;
+  const notesWith = (calibration: typeof simulation.calibration): string =>
+    reportProof({ ...MADE_UP, simulation: { ...simulation, calibration } }).notes.join('\n');
+  assert.match(
+    notesWith(simulation.calibration),
+    /2 of 2 simulated figures agree .* up to 4 balancers\. Beyond that the simulation extrapolates/,
+  );
+  const off = { what: 'p50', balancers: 2, real: 1, simulated: 3 };
+  assert.match(notesWith([...simulation.calibration, off]), /2 of 3 simulated figures agree .* as a shape, not as a size/);
+  assert.match(notesWith([]), /was not compared with real processes/);
 });
 
 test('there is no NaN or undefined in it, nor with figures that are missing', () => {
