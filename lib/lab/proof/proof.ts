@@ -1,7 +1,6 @@
 // `bench fleet`: whether several balancers beat a single one, with real processes. Measures loads, faults and what the
 // simulation adds, one after the other, and hands all figures to the report; or shows an earlier run again.
 
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { MeercatError } from '../../errors.js';
 import type { BenchContext, BenchFlags } from '../context.js';
@@ -9,20 +8,16 @@ import { cpuSecondsOf } from '../process-cpu.js';
 import { type BenchReport, checkWritable } from '../report.js';
 import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
-import { faultNotes } from './faults-notes.js';
-import type { FaultFigures, ProofFigures } from './figures.js';
-import { HOST_COUNT, HOSTS_PER_SECOND, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
+import type { FaultFigures } from './figures.js';
+import { HOST_COUNT, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
 import { loadProofRun, writeProofPages } from './pages.js';
 import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
 import { readProofRun } from './read-figures.js';
 import { reportProof } from './report.js';
-import { FLOOR_RUNGS, LADDER } from './search.js';
+import { setupOf } from './setup.js';
 import { measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
 import { turnTimesOf } from './turns.js';
-
-/** Cores that load, hosts and Redis need. */
-const OTHERS_CORES = 0.75;
 
 /** Fleets of at most this many balancers meet faults. */
 const FAULTS_FLEET = 4;
@@ -59,14 +54,10 @@ export async function runProof(context: BenchContext): Promise<BenchReport> {
     ? await faultsOf(context, plan, { onLeftOut: (reason) => leftOut.add(reason), onWrong: (what) => wrong.push(what) })
     : [];
   const simulation = loads !== null && has('simulation') ? await runSimulationPart(context, simulationInputOf(plan, quota, loads)) : null;
-  const figures: ProofFigures = {
-    setup: setupOf(plan, quota, loads, [...leftOut]),
-    contestants: loads?.contestants ?? [],
-    faults,
-    simulation,
-  };
-  const report = reportProof(figures);
-  return { ...report, notes: [...report.notes, ...notesOf(figures)], wrong: [...report.wrong, ...wrong], write };
+  const contestants = loads?.contestants ?? [];
+  const setup = setupOf(plan, { quota: quota.kind, redis: loads?.redis ?? null, leftOut: [...leftOut], contestants, faults });
+  const report = reportProof({ setup, contestants, faults, simulation });
+  return { ...report, wrong: [...report.wrong, ...wrong], write };
 }
 
 /** An earlier run; nothing is measured. */
@@ -110,60 +101,4 @@ function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { cont
     },
     measured: measuredFleetsOf(contestants),
   };
-}
-
-function setupOf(
-  plan: ProofPlan,
-  { kind }: Quota,
-  loads: LoadRun | null,
-  leftOut: readonly string[],
-): ProofFigures['setup'] & { readonly rungs: readonly number[] } {
-  const { rounds, seconds, seed, cpu, cpuEach } = plan;
-  return {
-    command: commandOf(plan, kind === 'taskset'),
-    hosts: HOST_COUNT,
-    rounds,
-    seconds,
-    seed,
-    // Without limits all balancers share a core.
-    cpu: kind === 'taskset' ? 1 : cpu,
-    cpuEach: kind === 'taskset' ? 1 : cpuEach,
-    quota: kind,
-    slo: { timesFloor: SLO.timesFloor, errors: SLO.errors },
-    hostsPerSecond: HOSTS_PER_SECOND,
-    redis: loads?.redis ?? 'no load was measured',
-    leftOut,
-    rungs: LADDER.map((share) => share * HOSTS_PER_SECOND),
-  };
-}
-
-function commandOf({ rounds, seconds, seed, cpu, fleets, peerFleets, peers, parts }: ProofPlan, isUnlimited: boolean): string {
-  const sizes = (all: readonly number[]): string => all.filter((each) => each > 1).join(',') || '1';
-  const flags = [
-    `--rounds ${rounds}`,
-    `--seconds ${seconds}`,
-    `--seed ${seed}`,
-    ...(isUnlimited ? [] : [`--cpu ${cpu}`]),
-    `--fleets ${sizes(fleets)}`,
-    ...(peers.length === 0 ? [] : [`--peer-fleets ${sizes(peerFleets)}`]),
-    `--only ${['meercat', ...peers, ...parts].join(',')}`,
-  ];
-  return `npm run bench -- fleet ${flags.join(' ')}`;
-}
-
-/** What the report does not know. */
-function notesOf({ setup: { quota, cpu, cpuEach }, contestants, faults }: ProofFigures): string[] {
-  const cores = cpus().length;
-  const needed = Math.max(0, ...contestants.map(({ balancers, cpuEach: own }) => balancers * (own ?? 0))) + OTHERS_CORES;
-  return [
-    `hosts are four times as fast as those of bench policies; served also means that the number of waiting requests grows by at most ${SLO.backlog * 100} % of all, beyond chance; the floor's p99 is measured at ${FLOOR_RUNGS.length} loads, and interpolated between them`,
-    'latencies: the median is that of the requests of all rounds together, least and most are those of single rounds; all else is spread over rounds',
-    ...(quota === 'taskset' ? ['without limits only equal total CPU is compared: all balancers share one core'] : []),
-    ...(needed > cores
-      ? [
-          `balancers, load, hosts and Redis may need about ${needed.toFixed(1)} cores, more than the ${cores} of this machine: lower --cpu (${cpu}; each ${cpuEach})`,
-        ]
-      : []),
-    ...faultNotes(faults),
-  ];
 }

@@ -76,7 +76,9 @@ function machineText(machine: FigureFields): string {
   const cores = machine.has('cores') ? `${machine.integer('cores', null, 1, MAX_COUNT)} cores` : '';
   const cpu = [cores, line('cpu')].filter((each) => each !== '').join(' of ');
   const node = line('node');
-  return [cpu, line('platform'), node === '' ? '' : `Node ${node}`].filter((each) => each !== '').join(', ') || UNKNOWN.machine;
+  const others = machine.has('othersCores') ? machine.figure('othersCores') : Number.NaN;
+  const busy = others > 0 ? `while other processes used ${others} cores` : '';
+  return [cpu, line('platform'), node === '' ? '' : `Node ${node}`, busy].filter((each) => each !== '').join(', ') || UNKNOWN.machine;
 }
 
 function figuresOf(fields: FigureFields): ProofFigures {

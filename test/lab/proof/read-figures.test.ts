@@ -63,7 +63,7 @@ function leavesOf(value: unknown, path: Path = []): Path[] {
 test('what the benchmark prints is read again, with version, machine and time', () => {
   const { figures, about } = readProofRun(printed(MADE_UP));
   assert.equal(figures, MADE_UP);
-  assert.equal(about, { ...ABOUT, machine: '2 cores of A CPU, linux x64, Node v20.20.2' });
+  assert.equal(about, { ...ABOUT, machine: '2 cores of A CPU, linux x64, Node v20.20.2, while other processes used 0.1 cores' });
   assert.equal(readProofFigures(JSON.stringify(MADE_UP)), MADE_UP);
 });
 
