@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runChaos } from '../support/chaos.js';
+import { runChaos } from '../../lib/lab/chaos/chaos.js';
 
 const test = suite('chaos');
 

@@ -1,4 +1,4 @@
-// A longer chaos run, and its figures as a table: `node dist/test/support/chaos-command.js [SEED] [ROUNDS]`.
+// A longer chaos run, and its figures as a table: `node dist/lib/lab/chaos/report.js [SEED] [ROUNDS]`.
 // Exit code 1 and the history before it for each violation.
 
 import { type RoundOutcome, runChaos } from './chaos.js';

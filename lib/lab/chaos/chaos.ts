@@ -4,19 +4,19 @@
 // request to a balancer that is neither dead nor frozen must be answered by a host.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RedisAddress } from '../../lib/redis/address.js';
-import { openSubscription } from '../../lib/redis/connect.js';
-import { buildKeys } from '../../lib/redis/keys.js';
-import { encodeReport } from '../../lib/redis/report-message.js';
-import { decodeTable } from '../../lib/redis/table-message.js';
-import { Random } from '../../lib/routing/random.js';
-import { type RunningProcess, type TestRedis, withRedis, withServer } from './brackets.js';
-import { History } from './chaos-history.js';
-import { ask } from './http-client.js';
-import { logOf, meercatProcess } from './meercat.js';
-import { startProcess } from './processes.js';
-import { withClients } from './redis-client.js';
-import { type RedisLink, withRedisLink } from './redis-link.js';
+import type { RedisAddress } from '../../redis/address.js';
+import { openSubscription } from '../../redis/connect.js';
+import { buildKeys } from '../../redis/keys.js';
+import { encodeReport } from '../../redis/report-message.js';
+import { decodeTable } from '../../redis/table-message.js';
+import { Random } from '../../routing/random.js';
+import { type RunningProcess, type TestRedis, withRedis, withServer } from '../../../test/support/brackets.js';
+import { History } from './history.js';
+import { ask } from '../../../test/support/http-client.js';
+import { logOf, meercatProcess } from '../../../test/support/meercat.js';
+import { startProcess } from '../../../test/support/processes.js';
+import { withClients } from '../../../test/support/redis-client.js';
+import { type RedisLink, withRedisLink } from '../../../test/support/redis-link.js';
 
 const NAMES = ['b1', 'b2', 'b3'];
 const HOSTS = ['h1', 'h2'];
