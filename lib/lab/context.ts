@@ -22,9 +22,11 @@ export interface BenchFlags {
   /** Scenarios of `ablation`: names of built-in ones, or files. */
   readonly scenarios?: readonly string[];
   readonly seeds?: readonly number[];
+  /** What determines all random choices of `chaos`. */
+  readonly seed?: number;
   /** Numbers of balancers that `ablation` simulates, each in turn. */
   readonly balancers?: readonly number[];
-  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs. */
+  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs; faults of `chaos`. */
   readonly only?: readonly string[];
   /** Factor by which `policies` stretches all its times, for slow machines. */
   readonly slow?: number;

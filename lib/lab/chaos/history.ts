@@ -1,91 +1,67 @@
-// The observations of a chaos run, and the invariants that they are checked against. Pure: observations in, violations out.
+// Records the history of a run, and notices when this process did not run: what happened in that time says nothing about
+// the fleet, which did not run either.
 
-/** A balancer's health page at one moment. */
-export interface Observation {
-  readonly atMs: number;
-  readonly balancer: string;
-  /** Differs for every start of its process. */
-  readonly life: number;
-  readonly role: string;
-  readonly table: { readonly term: number; readonly mastership: string; readonly seq: number };
-}
+import type { ChaosEvent, RequestMethod } from './events.js';
 
-/** A master's table as it was published. */
-export interface Publication {
-  readonly atMs: number;
-  readonly term: number;
-  readonly mastership: string;
-  readonly seq: number;
-}
+const TICK_MS = 50;
 
-/** All observations, in order. */
+/** A tick that is this late is a stall. */
+const STALL_MS = 500;
+
+/** Longer lines of a log are cut. */
+const MAX_LOG_CHARACTERS = 300;
+
+/** The events of a run, in order. */
 export class History {
-  readonly violations: string[] = [];
-  /** Requests answered by balancers that were neither dead nor frozen. */
-  requests = 0;
-  readonly #lines: string[] = [];
-  readonly #applied = new Map<string, Observation>();
-  /** The mastership that stamped each (term, seq). */
-  readonly #stamps = new Map<string, string>();
-  readonly #published = new Map<string, number>();
-  #publishedAtMs = 0;
-  #longestGapMs = 0;
+  readonly events: ChaosEvent[] = [];
+  readonly #startMs = performance.now();
+  readonly #timer: NodeJS.Timeout;
+  #tickedAtMs = 0;
 
-  /** Records an action of the run, as context for violations. */
-  note(atMs: number, text: string): void {
-    this.#lines.push(`${(atMs / 1000).toFixed(2)} ${text}`);
+  constructor() {
+    this.#timer = setInterval(() => {
+      const atMs = this.nowMs();
+      if (atMs - this.#tickedAtMs > STALL_MS) this.add({ kind: 'stall', sinceMs: this.#tickedAtMs, atMs });
+      this.#tickedAtMs = atMs;
+    }, TICK_MS);
   }
 
-  /** One mastership per stamp: no balancer applies what another mastership stamped, under a term that is in force elsewhere. */
-  applied(each: Observation): void {
-    const { atMs, balancer, life, role, table } = each;
-    const before = this.#applied.get(balancer);
-    this.#applied.set(balancer, each);
-    if (before?.life !== life || before.role !== role) this.note(atMs, `${balancer} is ${role}, table ${describe(table)}`);
-    if (table.term === 0) return;
-    const key = `${table.term}.${table.seq}`;
-    const owner = this.#stamps.get(key) ?? table.mastership;
-    this.#stamps.set(key, owner);
-    if (owner !== table.mastership) this.#violate(atMs, `stamp ${key} is of two masterships, ${owner} and ${table.mastership}`);
-    if (before === undefined || before.life !== life) return;
-    const { table: old } = before;
-    const isOlder =
-      table.term < old.term || (table.term === old.term && old.term > 0 && (table.mastership !== old.mastership || table.seq < old.seq));
-    if (isOlder) this.#violate(atMs, `${balancer} went back from table ${describe(old)} to ${describe(table)}`);
+  /** Milliseconds since the start of the run. */
+  nowMs(): number {
+    return performance.now() - this.#startMs;
   }
 
-  /** A mastership numbers its tables upwards. */
-  published({ atMs, term, mastership, seq }: Publication): void {
-    const key = `${term} ${mastership}`;
-    const last = this.#published.get(key);
-    if (last === undefined) this.note(atMs, `first table of term ${term}, mastership ${mastership.slice(0, 12)}`);
-    if (last !== undefined && seq <= last) this.#violate(atMs, `mastership ${mastership} published ${seq} after ${last}`);
-    this.#published.set(key, seq);
-    this.#longestGapMs = Math.max(this.#longestGapMs, atMs - this.#publishedAtMs);
-    this.#publishedAtMs = atMs;
+  add(event: ChaosEvent): void {
+    this.events.push(event);
   }
 
-  /** The longest time without a master's table since the last call, including a gap that is still open. */
-  takeLongestGapMs(atMs: number): number {
-    const gapMs = Math.max(this.#longestGapMs, atMs - this.#publishedAtMs);
-    this.#longestGapMs = 0;
-    return gapMs;
+  /** Records what the run does. */
+  note(text: string): void {
+    this.add({ kind: 'action', atMs: this.nowMs(), text });
   }
 
-  /** Records another violation. */
-  fail(atMs: number, what: string): void {
-    this.#violate(atMs, what);
+  /** Records what a process logged. */
+  log(text: string): void {
+    this.add({ kind: 'log', atMs: this.nowMs(), text: text.slice(0, MAX_LOG_CHARACTERS) });
   }
 
-  /** The masterships so far, by their first tables. */
-  get masterships(): number {
-    return this.#published.size;
+  /** Allows failures, until the returned function is called. */
+  allow(id: string, { balancers = null, method = null, problem = '', minMs = 0 }: AllowOptions = {}): () => void {
+    this.add({ kind: 'allow', atMs: this.nowMs(), id, balancers, method, problem, minMs });
+    return () => this.add({ kind: 'forbid', atMs: this.nowMs(), id });
   }
 
-  #violate(atMs: number, what: string): void {
-    this.note(atMs, `VIOLATION: ${what}`);
-    this.violations.push(`${what}\n${this.#lines.slice(-40).join('\n')}`);
+  close(): void {
+    clearInterval(this.#timer);
   }
 }
 
-const describe = ({ term, mastership, seq }: Observation['table']): string => `${term}.${seq} of ${mastership || 'nobody'}`;
+/** Which failures are allowed; all of all balancers by default. */
+export interface AllowOptions {
+  readonly balancers?: readonly string[] | null;
+  readonly method?: RequestMethod | null;
+  /** Only problems that begin with this. */
+  readonly problem?: string;
+  /** Only requests that took at least this long. */
+  readonly minMs?: number;
+}

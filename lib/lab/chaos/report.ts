@@ -1,38 +1,59 @@
-// A longer chaos run, and its figures as a table: `node dist/lib/lab/chaos/report.js [SEED] [ROUNDS]`.
-// Exit code 1 and the history before it for each violation.
+// The report of a chaos run: a table of faults, and each violation with its history. Pure.
 
-import { type RoundOutcome, runChaos } from './chaos.js';
+import type { BenchReport, Rows } from '../report.js';
+import { distributionOf } from '../statistics.js';
+import { ALL_FAULTS } from './all-faults.js';
+import { violationLine, violationText } from './event-text.js';
+import type { ChaosEvent, Violation } from './events.js';
+import type { ChaosReport, RoundOutcome } from './run.js';
 
-const [seed = 1, rounds = 60] = process.argv.slice(2).map(Number);
+/** Violations of a rule that are printed with their history: later ones often have the same cause. */
+const WITH_HISTORY = 3;
 
-/** The least, the median and the greatest of some milliseconds. */
-function spread(times: readonly number[]): string {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (part: number): string => String(Math.round(sorted[Math.round(part * (sorted.length - 1))] ?? Number.NaN));
-  return `${at(0)} / ${at(0.5)} / ${at(1)}`;
+/** The report of a run. */
+export function reportChaos(report: ChaosReport): BenchReport {
+  const { seed, outcomes, requests, masterships, violations, events } = report;
+  const lost = outcomes.reduce((sum, each) => sum + each.lost, 0);
+  return {
+    notes: [
+      `three balancers, four hosts (one drained) and Redis with the users of deploy/redis; seed ${seed}, ${outcomes.length} rounds`,
+      `${masterships} masterships, ${requests} requests, of which ${lost} were lost: each where a fault allows it, or it is a violation`,
+      `${violations.length} violations`,
+    ],
+    tables: [tableOf(outcomes)],
+    goals: [],
+    wrong: violationTexts(violations, events),
+    wrongName: 'VIOLATION',
+    figures: { seed, rounds: outcomes.length, requests, lost, masterships, violations, outcomes },
+  };
 }
 
-const { outcomes, requests, masterships, violations } = await runChaos({ seed, rounds });
-const groups = new Map<string, RoundOutcome[]>();
-for (const each of outcomes) {
-  const group = `${each.fault} (${each.hit})`;
-  groups.set(group, [...(groups.get(group) ?? []), each]);
+/** The violations: the first ones of each rule with their histories. */
+export function violationTexts(violations: readonly Violation[], events: readonly ChaosEvent[]): string[] {
+  const counts = new Map<string, number>();
+  return violations.map((violation) => {
+    const count = (counts.get(violation.rule) ?? 0) + 1;
+    counts.set(violation.rule, count);
+    return count <= WITH_HISTORY ? violationText(events, violation) : violationLine(violation);
+  });
 }
-const lines = [...groups]
-  .toSorted(([a], [b]) => a.localeCompare(b))
-  .map(
-    ([group, each]) =>
-      `| ${group} | ${each.length} | ${spread(each.map(({ gapMs }) => gapMs))} | ${spread(each.map(({ wellAfterMs }) => wellAfterMs))} |`,
-  );
-process.stdout.write(
-  [
-    `seed ${seed}: ${rounds} rounds, ${masterships} masterships, ${requests} requests, ${violations.length} violations`,
-    '',
-    '| fault (what it hit) | rounds | longest time without a table, ms: least / median / most | well after healing, ms |',
-    '| --- | --- | --- | --- |',
-    ...lines,
-    ...violations.map((violation) => `\nVIOLATION: ${violation}`),
-    '',
-  ].join('\n'),
-);
-process.exitCode = violations.length > 0 ? 1 : 0;
+
+/** One row for each fault and what it hit, in the order of the faults. */
+export function tableOf(outcomes: readonly RoundOutcome[]): Rows {
+  const order = Object.keys(ALL_FAULTS);
+  const groups = new Map<string, RoundOutcome[]>();
+  for (const each of outcomes.toSorted((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault) || a.hit.localeCompare(b.hit))) {
+    const key = `${each.fault}\n${each.hit}`;
+    groups.set(key, [...(groups.get(key) ?? []), each]);
+  }
+  return [
+    ['fault', 'what it hit', 'rounds', 'longest without a table, ms', 'well after, ms: median', 'most', 'lost requests'],
+    ...[...groups.values()].map((each) => {
+      const { fault, hit } = each[0] as RoundOutcome;
+      const well = distributionOf(each.map(({ wellAfterMs }) => wellAfterMs));
+      const gapMs = Math.max(...each.map((outcome) => outcome.gapMs));
+      const lost = each.reduce((sum, outcome) => sum + outcome.lost, 0);
+      return [fault, hit, each.length, Math.round(gapMs), Math.round(well.p50), Math.round(well.max), lost];
+    }),
+  ];
+}
