@@ -64,7 +64,9 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--seed <n>', 'what determines all random choices').argParser((text) => parseInteger('--seed', text, 0, 2_147_483_647)),
+      new Option('--seed <n>', 'another seed draws other requests, or other faults').argParser((text) =>
+        parseInteger('--seed', text, 0, 2_147_483_647),
+      ),
     )
     .addOption(
       new Option('--balancers <n,n>', 'how many balancers are simulated, each number in turn').argParser((text) =>
@@ -121,8 +123,8 @@ Benchmarks, what they take, and their goals:
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
                                                      first, no error inside, every answer owed is given
-  chaos       what the fleet promises (docs/faults.md), under kills, freezes, partitions, a Redis that forgets,
-              hosts that fail and forged messages; each violation with the shortest history that shows it
+  chaos       what the fleet promises (docs/faults.md) under kills, freezes, partitions, a Redis that forgets,
+              hosts that fail and forged messages; a violation has the shortest history that shows it
               --seed 1 --rounds 60 --only FAULT,FAULT
                                                      exit code 0: no promise was broken
   ablation    what each constant behind adaptive is worth: the simulation with one replaced at a time, as a

@@ -22,7 +22,7 @@ export interface BenchFlags {
   /** Scenarios of `ablation`: names of built-in ones, or files. */
   readonly scenarios?: readonly string[];
   readonly seeds?: readonly number[];
-  /** What determines all random choices of `chaos`. */
+  /** Another seed draws other faults in `chaos`. */
   readonly seed?: number;
   /** Numbers of balancers that `ablation` simulates, each in turn. */
   readonly balancers?: readonly number[];

@@ -12,6 +12,7 @@ import { type Commands, connectOnce, openCommands } from '../../redis/connect.js
 import type { Shutdown } from '../../shutdown.js';
 import { findRedisServer } from '../../up/local-server.js';
 import { freePort, type LabProcess, startProgram } from '../processes.js';
+import type { TcpLink } from '../tcp-link.js';
 import { freezeProcess } from './frozen.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -29,6 +30,8 @@ export class ChaosRedis {
   readonly port: number;
   /** Connected as admin: what the run itself reads and does. */
   readonly admin: Commands;
+  /** The links to it: they refuse connections while it is dead, since a forwarder would accept them. */
+  readonly links: TcpLink[] = [];
   readonly #shutdown: Shutdown;
   readonly #dir: string;
   readonly #password: string;
@@ -66,6 +69,7 @@ export class ChaosRedis {
     this.#isEnding = true;
     this.#process?.kill('SIGKILL');
     await this.#process?.exited;
+    await Promise.all(this.links.map((link) => link.become({ isRefusing: true })));
   }
 
   /** Starts it, empty or from a dump that {@link dump} made; resolves when it answers. */
@@ -88,6 +92,7 @@ export class ChaosRedis {
       });
     });
     client.disconnect();
+    await Promise.all(this.links.map((link) => link.become({})));
   }
 
   /** Writes its data to a file and returns it. */

@@ -2,7 +2,16 @@
 
 import { DEFAULTS } from '../../config/config.js';
 import type { ChaosEvent, Promises, Rule, Violation } from './events.js';
-import { nothingDeposed, noStepBack, oneClaim, oneMaster, oneOwner, tablesInOrder } from './rules-masterships.js';
+import {
+  forgeriesDropped,
+  nothingDeposedApplied,
+  nothingDeposedStored,
+  noStepBack,
+  oneClaim,
+  oneMaster,
+  oneOwner,
+  tablesInOrder,
+} from './rules-masterships.js';
 import {
   drainedIsIdle,
   memoryComesBack,
@@ -21,9 +30,11 @@ const RULES: readonly Rule[] = [
   oneClaim,
   noStepBack,
   oneOwner,
-  nothingDeposed,
+  nothingDeposedApplied,
+  nothingDeposedStored,
   oneMaster,
   tablesInOrder,
+  forgeriesDropped,
   requestsAnswered,
   nothingTwice,
   wellInTime,

@@ -51,7 +51,7 @@ function redisLink(draw: Draw): Fault {
     const { victim, hit } = await pickVictim(stage, random);
     const { state, text } = draw(random);
     stage.history.note(`the link from ${victim.name} to Redis is ${text}`);
-    victim.redisLink.become(state);
+    await victim.redisLink.become(state);
     return { hit, heal: () => victim.redisLink.become({}) };
   };
 }
@@ -77,17 +77,17 @@ function hostLink(draw: Draw, mayTimeOut: boolean): Fault {
     const id = `the link to ${host.name} is ${text}`;
     const forbid = mayTimeOut ? history.allow(id, { balancers: names, problem: '504', minMs: RESPONSE_TIMEOUT_MS * 0.9 }) : () => undefined;
     /** What is cut may have been done by the host: it is not sent again if it must not be repeated. */
-    const become = (next: Partial<LinkState>): void => {
+    const become = async (next: Partial<LinkState>): Promise<void> => {
       const forbidCut = history.allow(`${id}, cut`, { balancers: names, method: 'POST', problem: '502' });
-      for (const link of links) link.become(next);
+      await Promise.all(links.map((link) => link.become(next)));
       forbidCut();
     };
-    become(state);
+    await become(state);
     return {
       hit,
       holdMs: MIN_HOST_MS + random.below(MAX_HOST_MS - MIN_HOST_MS),
-      heal() {
-        become({});
+      async heal() {
+        await become({});
         forbid();
       },
     };

@@ -2,7 +2,7 @@
 
 import type { Stamp } from '../../model.js';
 import type { ChaosEvent, EventOf, Rule, Violation } from './events.js';
-import { forgedAt } from './forged.js';
+import { forgedAt, isForgedMastership } from './forged.js';
 
 /** Digits of a mastership's id that a health page shows. */
 const SHORT_DIGITS = 12;
@@ -80,30 +80,65 @@ export const oneOwner: Rule = (events) => {
   return found;
 };
 
-/**
- * Nothing of a deposed master is applied: once a balancer has applied a table of a term, or the fleet's Redis has stored
- * one, no older one takes its place.
- */
-export const nothingDeposed: Rule = (events) => {
+/** Nothing of a deposed master is applied: a balancer that knows a newer term takes no further table of an older one. */
+export const nothingDeposedApplied: Rule = (events, promises) => {
+  const found: Violation[] = [];
+  const seen = new Map<string, EventOf<'health'>>();
+  const isForged = forgedAt(events, promises);
+  for (const event of events) {
+    if (event.kind !== 'health') continue;
+    const before = seen.get(event.balancer);
+    seen.set(event.balancer, event);
+    if (before?.life !== event.life || isForged(event.atMs)) continue;
+    const [old, table] = [before.table, event.table];
+    if (before.term > old.term && table.term === old.term && table.seq > old.seq)
+      found.push({
+        rule: 'nothing of a deposed master is applied',
+        atMs: event.atMs,
+        what: `${event.balancer} knew term ${before.term}, and went on to table ${stampText(table)}`,
+      });
+  }
+  return found;
+};
+
+/** Nothing of a deposed master is stored: what Redis has of the term and the table never goes back while it keeps its data. */
+export const nothingDeposedStored: Rule = (events, promises) => {
   const found: Violation[] = [];
   const stored = new Map<string, Stamp>();
+  const isForged = forgedAt(events, promises);
   for (const event of events) {
     if (event.kind === 'redis-lost') stored.clear();
     if (event.kind !== 'stored') continue;
     const before = stored.get(event.where);
     stored.set(event.where, event.stamp);
-    if (before === undefined) continue;
+    if (before === undefined || isForged(event.atMs)) continue;
     const isBack =
       event.stamp.term < before.term ||
       (event.stamp.term === before.term && event.stamp.mastership === before.mastership && event.stamp.seq < before.seq);
     if (isBack)
       found.push({
-        rule: 'nothing of a deposed master',
+        rule: 'nothing of a deposed master is stored',
         atMs: event.atMs,
         what: `the ${event.where} in Redis went back from ${stampText(before)} to ${stampText(event.stamp)}`,
       });
   }
   return found;
+};
+
+/** No forged table is applied, or not for longer than forging may have an effect. */
+export const forgeriesDropped: Rule = (events, promises) => {
+  const isForged = forgedAt(events, promises);
+  return events.flatMap((event) =>
+    event.kind === 'health' && isForgedMastership(event.table.mastership) && !isForged(event.atMs)
+      ? [
+          {
+            rule: 'forgeries are dropped',
+            atMs: event.atMs,
+            what: `${event.balancer} routes on the forged table ${stampText(event.table)}`,
+          },
+        ]
+      : [],
+  );
 };
 
 interface MasterRun {
@@ -159,7 +194,6 @@ export const tablesInOrder: Rule = (events: readonly ChaosEvent[]) => {
   const found: Violation[] = [];
   const last = new Map<string, number>();
   for (const event of events) {
-    if (event.kind === 'redis-lost') continue;
     if (event.kind !== 'table') continue;
     const { term, mastership, seq } = event.stamp;
     const key = `${term} ${mastership}`;

@@ -31,6 +31,8 @@ export class ChaosHost {
   readonly name: string;
   readonly port: number;
   readonly url: string;
+  /** The links to it: they refuse connections while it is dead, since a forwarder would accept them. */
+  readonly links: TcpLink[] = [];
   readonly #onPost: (host: string, path: string) => void;
   readonly #shutdown: Shutdown;
   #child: LabChild | undefined;
@@ -47,11 +49,13 @@ export class ChaosHost {
     const { child } = await startRole('chaos-host', [this.name, String(this.port)], { core: null, shutdown: this.#shutdown });
     child.onMessage('posted', ({ path }) => this.#onPost(this.name, String(path)));
     this.#child = child;
+    await Promise.all(this.links.map((link) => link.become({})));
   }
 
   async kill(): Promise<void> {
     this.#child?.kill('SIGKILL');
     await this.#child?.exited;
+    await Promise.all(this.links.map((link) => link.become({ isRefusing: true })));
   }
 
   freeze(): Promise<() => Promise<void>> {
@@ -143,8 +147,13 @@ export async function buildStage(entry: string, history: History, shutdown: Shut
   const balancers: ChaosBalancer[] = [];
   for (const name of BALANCERS) {
     const hostLinks = new Map<number, TcpLink>();
-    for (const { port } of hosts) hostLinks.set(port, await link(port));
+    for (const host of hosts) {
+      const hostLink = await link(host.port);
+      hostLinks.set(host.port, hostLink);
+      host.links.push(hostLink);
+    }
     const redisLink = await link(redis.port);
+    redis.links.push(redisLink);
     const redisUrl = redis.urlOf('balancer', redisLink.port);
     balancers.push(await ChaosBalancer.create({ entry, name, redisUrl, redisLink, hostLinks, history, shutdown }));
   }
