@@ -80,18 +80,27 @@ export const oneOwner: Rule = (events) => {
   return found;
 };
 
-/** Nothing of a deposed master is applied: a balancer that knows a newer term takes no further table of an older one. */
+/**
+ * Nothing of a deposed master is applied: a balancer that knows a newer term takes no table that was published after the
+ * election of the next master. (It may take an older one: the new master continues from what Redis has stored.)
+ */
 export const nothingDeposedApplied: Rule = (events, promises) => {
   const found: Violation[] = [];
   const seen = new Map<string, EventOf<'health'>>();
   const isForged = forgedAt(events, promises);
+  /** Stamps of tables that were published after an election; events and tables are heard in the order of Redis. */
+  const deposed = new Set<string>();
+  let electedTerm = 0;
   for (const event of events) {
+    if (event.kind === 'claim' && event.where === 'master-elected event') electedTerm = Math.max(electedTerm, event.term);
+    if (event.kind === 'table' && event.stamp.term < electedTerm) deposed.add(`${event.stamp.term}.${event.stamp.seq}`);
     if (event.kind !== 'health') continue;
     const before = seen.get(event.balancer);
     seen.set(event.balancer, event);
     if (before?.life !== event.life || isForged(event.atMs)) continue;
     const [old, table] = [before.table, event.table];
-    if (before.term > old.term && table.term === old.term && table.seq > old.seq)
+    const isDeposed = deposed.has(`${table.term}.${table.seq}`);
+    if (isDeposed && before.term > old.term && table.term === old.term && table.seq > old.seq)
       found.push({
         rule: 'nothing of a deposed master is applied',
         atMs: event.atMs,

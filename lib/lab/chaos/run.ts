@@ -53,6 +53,8 @@ export interface RoundOutcome {
   readonly gapMs: number;
   /** How long after the healing the fleet was well. */
   readonly wellAfterMs: number;
+  /** What it lacked when nobody waited any longer; '' if it was well. */
+  readonly lack: string;
   /** Requests that got no right answer, allowed or not. */
   readonly lost: number;
 }
@@ -89,7 +91,7 @@ export async function runRounds(plan: ChaosPlan): Promise<ChaosReport> {
       outcomes.push(outcome);
       recordMemory(stage);
       say(
-        `round ${outcome.round}/${rounds}, ${outcome.fault} (${outcome.hit}): ${Math.round(outcome.gapMs)} ms without a table, well after ${Math.round(outcome.wellAfterMs)} ms, ${outcome.lost} requests lost`,
+        `round ${outcome.round}/${rounds}, ${outcome.fault} (${outcome.hit}): ${Math.round(outcome.gapMs)} ms without a table, ${outcome.lack === '' ? 'well' : `not well (${outcome.lack})`} after ${Math.round(outcome.wellAfterMs)} ms, ${outcome.lost} requests lost`,
       );
     }
     await load.stop();
@@ -135,7 +137,15 @@ async function runRound(stage: Stage, round: number, name: string, random: Rando
   await recordSettings(stage, WELL_WITHIN_MS - waitedMs);
   const events = history.events.slice(first);
   const lost = events.filter((event) => event.kind === 'request' && event.problem !== '').length;
-  return { round, fault: name, hit, gapMs: longestGapMs(history.events, beganAtMs, history.nowMs()), wellAfterMs: waitedMs, lost };
+  return {
+    round,
+    fault: name,
+    hit,
+    gapMs: longestGapMs(history.events, beganAtMs, history.nowMs()),
+    wellAfterMs: waitedMs,
+    lack: problem,
+    lost,
+  };
 }
 
 /**

@@ -88,6 +88,7 @@ test('the report has a row for each fault and what it hit, and the first violati
     hit,
     gapMs: ms,
     wellAfterMs: ms / 2,
+    lack: '',
     lost: 1,
   });
   const ended = (atMs: number): ChaosEvent => ({ kind: 'ended', atMs, process: 'b1', lines: [] });

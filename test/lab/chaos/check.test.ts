@@ -59,6 +59,17 @@ const claim = (name: string, term: number, mastership: string | null): ChaosEven
   mastership,
 });
 
+const elected = (term: number): ChaosEvent => ({
+  kind: 'claim',
+  atMs: 1,
+  where: 'master-elected event',
+  name: 'b9',
+  term,
+  mastership: SECOND,
+});
+
+const tableOf = (term: number, seq: number): ChaosEvent => ({ kind: 'table', atMs: 1, stamp: { term, mastership: FIRST, seq } });
+
 /** Pages of a balancer that is master all the time, each 100 ms. */
 const masterFor = (balancer: string, fromMs: number, toMs: number): ChaosEvent[] =>
   Array.from({ length: (toMs - fromMs) / 100 + 1 }, (_, i) => health(fromMs + i * 100, { balancer, role: 'master' }));
@@ -141,9 +152,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   'nothing of a deposed master is applied': [
     {
-      what: 'a newer table of an older term than the balancer knows',
-      bad: [health(1, { term: 2 }), health(2, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
-      good: [health(1), health(2, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
+      what: 'a table that was published after the election of a balancer that this one knows of',
+      bad: [elected(2), tableOf(1, 2), health(5, { term: 2 }), health(6, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
+      good: [tableOf(1, 2), elected(2), health(5, { term: 2 }), health(6, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
+    },
+    {
+      what: 'a balancer that does not know of the election yet may take it',
+      bad: [elected(2), tableOf(1, 2), health(5, { term: 2 }), health(6, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
+      good: [elected(2), tableOf(1, 2), health(5), health(6, { term: 2, table: { term: 1, mastership: FIRST, seq: 2 } })],
     },
   ],
   'nothing of a deposed master is stored': [
