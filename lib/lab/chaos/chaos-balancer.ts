@@ -87,7 +87,20 @@ export class ChaosBalancer {
     const { entry, name, redisUrl, history, shutdown } = this.#setup;
     const listening = ['--bind', '127.0.0.1', '--port', String(this.port), '--console-port', String(this.#consolePort)];
     const checking = ['--health-path', '/health', '--response-timeout', `${RESPONSE_TIMEOUT_MS}ms`, '--slow-start', '0'];
-    const args = ['balancer', '--redis', redisUrl, '--name', name, ...listening, ...checking, '--max-connections-per-client', '0'];
+    // When a host's connections are cut, each of the requests on them may go to another host.
+    const retrying = ['--retry-budget', '100'];
+    const args = [
+      'balancer',
+      '--redis',
+      redisUrl,
+      '--name',
+      name,
+      ...listening,
+      ...checking,
+      ...retrying,
+      '--max-connections-per-client',
+      '0',
+    ];
     const detours = new Map([...this.hostLinks].map(([port, link]) => [port, link.port]));
     this.#lines = [];
     const child = startNode(entry, args, {

@@ -59,6 +59,10 @@ export class ChaosRedis {
     return redis;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** The address for a user, directly or through a link's port. */
   urlOf(user: RedisUser, port = this.port): string {
     return `redis://${USERS[user]}:${this.#passwordOf(USERS[user])}@127.0.0.1:${port}`;

@@ -95,11 +95,25 @@ export const settingsSurvive: Rule = (events) =>
     return wrong.length === 0 ? [] : [{ rule: 'settings survive', atMs: event.atMs, what: wrong.join('; ') }];
   });
 
-/** No request is answered by a host that an operator took out, from a second after that. */
+/**
+ * No request is answered by a host that an operator took out, from a second after that. A balancer that started on a
+ * Redis that lost the settings can't know them before the others have restored them.
+ */
 export const drainedIsIdle: Rule = (events) => {
   const found: Violation[] = [];
   const drainedSinceMs = new Map<string, number>();
+  /** The life of each balancer, and whether it began after Redis had lost the settings. */
+  const lives = new Map<string, { readonly life: number; readonly isUnaware: boolean }>();
+  let isLost = false;
+  let standAtMs = 0;
   for (const event of events) {
+    if (event.kind === 'redis-lost') isLost = true;
+    if (event.kind === 'settings') {
+      isLost = false;
+      standAtMs = event.atMs;
+    }
+    if (event.kind === 'health' && lives.get(event.balancer)?.life !== event.life)
+      lives.set(event.balancer, { life: event.life, isUnaware: isLost });
     if (event.kind === 'operator') {
       for (const name of drainedSinceMs.keys()) if (event.expected[`host:${name}`] !== 'drained') drainedSinceMs.delete(name);
       for (const [field, value] of Object.entries(event.expected)) {
@@ -109,12 +123,9 @@ export const drainedIsIdle: Rule = (events) => {
     }
     if (event.kind !== 'request' || event.host === '') continue;
     const sinceMs = drainedSinceMs.get(event.host);
-    if (sinceMs !== undefined && event.sentMs > sinceMs + IN_FORCE_MS)
-      found.push({
-        rule: 'drained is idle',
-        atMs: event.atMs,
-        what: `${event.balancer} sent a request to ${event.host}, which is drained`,
-      });
+    if (sinceMs === undefined || event.sentMs <= sinceMs + IN_FORCE_MS) continue;
+    if (lives.get(event.balancer)?.isUnaware === true && (isLost || event.sentMs <= standAtMs + IN_FORCE_MS)) continue;
+    found.push({ rule: 'drained is idle', atMs: event.atMs, what: `${event.balancer} sent a request to ${event.host}, which is drained` });
   }
   return found;
 };

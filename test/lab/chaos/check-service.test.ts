@@ -92,6 +92,39 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
         request(9000),
       ],
     },
+    {
+      what: 'a balancer that started when Redis had lost the settings, a second after they stand again',
+      bad: [
+        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        { kind: 'redis-lost', atMs: 2000 },
+        health(2001),
+        { kind: 'settings', atMs: 3000, expected: {}, found: {} },
+        request(4011),
+      ],
+      good: [
+        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        { kind: 'redis-lost', atMs: 2000 },
+        health(2001),
+        request(2500),
+        { kind: 'settings', atMs: 3000, expected: {}, found: {} },
+        request(4010),
+      ],
+    },
+    {
+      what: 'a balancer that lived when Redis lost the settings',
+      bad: [
+        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        health(1500),
+        { kind: 'redis-lost', atMs: 2000 },
+        request(2500),
+      ],
+      good: [
+        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        { kind: 'redis-lost', atMs: 2000 },
+        health(2001),
+        request(2500),
+      ],
+    },
   ],
   'nothing ends': [{ what: 'a process that ends', bad: [{ kind: 'ended', atMs: 1, process: 'b1', lines: ['fatal'] }], good: [] }],
   'resources come back': [
