@@ -12,11 +12,11 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, ablation',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, chaos, ablation',
     )
     .argument(
       '<name>',
-      'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn or ablation',
+      'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, chaos or ablation',
     )
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
@@ -64,6 +64,11 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
+      new Option('--seed <n>', 'another seed draws other requests, or other faults').argParser((text) =>
+        parseInteger('--seed', text, 0, 2_147_483_647),
+      ),
+    )
+    .addOption(
       new Option('--balancers <n,n>', 'how many balancers are simulated, each number in turn').argParser((text) =>
         eachOnce(text, (part) => parseInteger('--balancers', part, 1, 1024)),
       ),
@@ -80,10 +85,7 @@ export function addBench(program: Command): void {
     )
     .addOption(new Option('--cpu <cores>', 'CPU of a single balancer, and of a whole fleet').argParser(parseCores))
     .addOption(
-      new Option('--seed <n>', 'another seed draws other requests').argParser((text) => parseInteger('--seed', text, 0, 2_147_483_647)),
-    )
-    .addOption(
-      new Option('--only <name,name>', 'which contestants, programs or parts, or which constants or files of them').argParser((text) =>
+      new Option('--only <name,name>', 'which contestants, programs, parts or faults, or which constants or files of them').argParser((text) =>
         eachOnce(text, (part) => part.trim()),
       ),
     )
@@ -142,6 +144,10 @@ Benchmarks, what they take, and their goals:
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
                                                      first, no error inside, every answer owed is given
+  chaos       what the fleet promises (docs/faults.md) under kills, freezes, partitions, a Redis that forgets,
+              hosts that fail and forged messages; a violation has the shortest history that shows it
+              --seed 1 --rounds 60 --only FAULT,FAULT
+                                                     exit code 0: no promise was broken
   ablation    what each constant behind adaptive is worth: the simulation with one replaced at a time, as a
               multiple of the one without; takes hours, and Ctrl-C prints what is done
               --scenarios NAME,NAME --seeds 11,12,13 --seconds 20 --balancers 8 --percent 90 --only NAME,NAME

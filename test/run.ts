@@ -45,7 +45,16 @@ function report(name: string, result: FileResult): void {
 }
 
 /** Files that take longest, started first: none of them shall run alone at the end. */
-const LONGEST = ['chaos/chaos.long', 'lab/policies.long', 'up/local-fleet', 'restart', 'up/process-group', 'fleet/own-name', 'cli'];
+const LONGEST = [
+  'chaos/chaos',
+  'chaos/chaos.long',
+  'lab/policies.long',
+  'up/local-fleet',
+  'restart',
+  'up/process-group',
+  'fleet/own-name',
+  'cli',
+];
 
 /** Files that run at once, per core: tests wait most of their time. A long one measures, and needs a core for itself. */
 const TESTS_PER_CORE = 4;
@@ -85,8 +94,8 @@ async function runAll(files: readonly string[], dir: string, jobs: number, maySh
   return results;
 }
 
-function timeoutFromEnvironment(): number {
-  const text = process.env['MEERCAT_TEST_TIMEOUT_MS'] || '120000';
+function timeoutFromEnvironment(isLong: boolean): number {
+  const text = process.env['MEERCAT_TEST_TIMEOUT_MS'] || (isLong ? '1800000' : '120000');
   const timeoutMs = Number(text);
   if (!(timeoutMs > 0)) throw new Error(`MEERCAT_TEST_TIMEOUT_MS must be a number of milliseconds, not "${text}"`);
   return timeoutMs;
@@ -98,7 +107,8 @@ async function main(): Promise<void> {
     options: { dir: { type: 'string', default: TEST_DIR }, suffix: { type: 'string', default: '.test.js' } },
   });
   const dir = resolve(values.dir);
-  const options = { timeoutMs: timeoutFromEnvironment(), maySkip: !process.env['CI'] };
+  const isLong = values.suffix === LONG_SUFFIX;
+  const options = { timeoutMs: timeoutFromEnvironment(isLong), maySkip: !process.env['CI'] };
 
   const all = findTestFiles(dir, values.suffix);
   const matches = (file: string, pattern: string) => relative(dir, file).includes(pattern);
@@ -107,7 +117,6 @@ async function main(): Promise<void> {
   const chosen = patterns.length === 0 ? all : all.filter((file) => patterns.some((pattern) => matches(file, pattern)));
   if (all.length === 0) print(`FAIL there is no file *${values.suffix} under ${dir}`);
 
-  const isLong = values.suffix === LONG_SUFFIX;
   const jobs = availableParallelism() * (isLong ? 1 : TESTS_PER_CORE);
   const results = await runAll(chosen, dir, jobs, !isLong, options);
   const sum = (count: (result: FileResult) => number) => results.reduce((total, { result }) => total + count(result), 0);

@@ -12,7 +12,7 @@ const MAX_HELD = 1000;
 export type OrderOutcome =
   /** Write these tables now, in this order. */
   | { readonly kind: 'apply'; readonly tables: readonly HostTable[] }
-  /** Not newer than the applied table. */
+  /** Not newer than the applied table, or of a deposed master. */
   | { readonly kind: 'old' }
   /** From another mastership with the same term: neither is newer. */
   | { readonly kind: 'rival' }
@@ -22,10 +22,13 @@ export type OrderOutcome =
 /** The order of the master's messages, as seen by one balancer. */
 export class TableOrder {
   #stamp: Stamp;
+  readonly #highestTerm: () => number;
   #held: HostTable[] = [];
 
-  constructor(stamp: Stamp) {
+  /** @param highestTerm the highest term that this balancer has seen */
+  constructor(stamp: Stamp, highestTerm: () => number = () => 0) {
     this.#stamp = stamp;
+    this.#highestTerm = highestTerm;
   }
 
   /** True while messages are missing and the snapshot should be read (again). */
@@ -36,7 +39,9 @@ export class TableOrder {
   /** Handles a message from the `stats` channel. */
   onMessage(table: HostTable): OrderOutcome {
     if (areRivals(table.stamp, this.#stamp)) return { kind: 'rival' };
-    if (!isNewer(table.stamp, this.#stamp)) return { kind: 'old' };
+    // A deposed master that was frozen publishes until it hears of the new term. The snapshot may be of an older term: the
+    // new master continues from it.
+    if (!isNewer(table.stamp, this.#stamp) || table.stamp.term < this.#highestTerm()) return { kind: 'old' };
     if (!table.isFull && !this.#follows(table)) {
       this.#held.push(table);
       if (this.#held.length > MAX_HELD) this.#held.shift();

@@ -64,7 +64,7 @@ export interface TableSync {
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, clock, count, log, post } = options;
   const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving);
-  const order = new TableOrder(writer.stamp);
+  const order = new TableOrder(writer.stamp, () => options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   let rebuildTimer: NodeJS.Timeout | undefined;
   let snapshotTimer: NodeJS.Timeout | undefined;

@@ -8,6 +8,7 @@ import { fileReason } from '../file-reason.js';
 import { createShutdown, type Shutdown } from '../shutdown.js';
 import { readVersion } from '../version.js';
 import { runAblation } from './ablation.js';
+import { runChaos } from './chaos/chaos.js';
 import { runChurn } from './churn.js';
 import type { BenchContext, BenchFlags } from './context.js';
 import { runEjection } from './ejection.js';
@@ -55,6 +56,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: runProof,
   },
   churn: { flags: ['requests', 'connections'], run: runChurn },
+  chaos: { flags: ['seed', 'rounds', 'only'], run: runChaos },
   ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };
 

@@ -7,6 +7,7 @@ import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
 const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
   host: async (args) => (await import('./raw-host.js')).runRawHost(args),
   'churn-host': async (args) => (await import('./churn-host.js')).runChurnHost(args),
+  'chaos-host': async (args) => (await import('./chaos/chaos-host.js')).runChaosHost(args),
   'bare-proxy': async (args) => (await import('./bare-proxy.js')).runBareProxy(args),
   'undici-proxy': async (args) => (await import('./undici-proxy.js')).runUndiciProxy(args),
   'watched-balancer': async (args) => (await import('./watched-balancer.js')).runWatchedBalancer(args),

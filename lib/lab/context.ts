@@ -22,16 +22,17 @@ export interface BenchFlags {
   /** Scenarios of `ablation`: names of built-in ones, or files. */
   readonly scenarios?: readonly string[];
   readonly seeds?: readonly number[];
+  /** Another seed draws other faults in `chaos`, other requests in `fleet`. */
+  readonly seed?: number;
   /** Numbers of balancers that `ablation` simulates, each in turn. */
   readonly balancers?: readonly number[];
-  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs; programs and parts of `fleet`. */
+  /** Constants that `ablation` replaces, or files of them; contestants of `policies`, or their programs; programs and parts of `fleet`; faults of `chaos`. */
   readonly only?: readonly string[];
   /** Numbers of balancers of Meercat's fleets in `fleet`, and of the other programs. */
   readonly fleets?: readonly number[];
   readonly peerFleets?: readonly number[];
   /** CPU of all balancers together in `fleet`, in cores. */
   readonly cpu?: number;
-  readonly seed?: number;
   /** File for the HTML page of `fleet`. */
   readonly html?: string;
   /** Directory of the docs, whose page shows the latest run of `fleet`. */

@@ -25,6 +25,8 @@ export interface LabProcess {
 /** A Node process with an IPC channel. */
 export interface LabChild extends LabProcess {
   send(message: object): void;
+  /** Calls back for each message of this type. */
+  onMessage(type: string, take: (message: Readonly<Record<string, unknown>>) => void): void;
   /** The next message of this type; rejects if the process ends first. */
   next(type: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -63,6 +65,12 @@ export function startNode(file: string, args: readonly string[], { core, shutdow
     ...base,
     send: (message) => {
       if (child.connected) child.send(message);
+    },
+    onMessage(type, take) {
+      child.on('message', (message) => {
+        const fields = message as Readonly<Record<string, unknown>>;
+        if (fields.type === type) take(fields);
+      });
     },
     next: (type, timeoutMs) =>
       new Promise((resolve, reject) => {

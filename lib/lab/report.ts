@@ -47,6 +47,8 @@ export interface BenchReport {
   readonly goals: readonly Goal[];
   /** Wrong responses; if there are any, the figures are invalid. */
   readonly wrong: readonly string[];
+  /** What those are called; `WRONG ANSWERS` by default. */
+  readonly wrongName?: string;
   /** All figures, for the JSON. */
   readonly figures: Readonly<Record<string, unknown>>;
   /** The run that is shown, if it is an earlier one. */
@@ -77,7 +79,7 @@ export function formatReport(name: string, report: BenchReport): string {
   const parts = [
     [`bench ${name}`, ...report.notes.map((note) => `  ${note}`)].join('\n'),
     ...report.tables.map(formatTable),
-    [...report.goals.map(formatGoal), ...report.wrong.map((what) => `WRONG ANSWERS: ${what}`)].join('\n'),
+    [...report.goals.map(formatGoal), ...report.wrong.map((what) => `${report.wrongName ?? 'WRONG ANSWERS'}: ${what}`)].join('\n'),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

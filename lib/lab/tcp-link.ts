@@ -17,8 +17,9 @@ export interface TcpLink {
   /**
    * Puts another state in force: {@link SOUND} with these changes. Bytes that wait for their time still come first.
    * What a silent link held back is lost: its connections are cut when it is sound again, as after a partition.
+   * Resolves once the port is closed or open, as the state says.
    */
-  become(change: Partial<LinkState>): void;
+  become(change: Partial<LinkState>): Promise<void>;
   /** Cuts all connections. New ones are accepted as the state says. */
   cut(): void;
   /** Closes it and all connections. */
@@ -108,6 +109,7 @@ export async function startTcpLink(targetPort: number, random: () => number = Ma
       if (state.isRefusing || (wasSilent && state.commandsArrive && state.repliesArrive)) cut();
       follow();
       for (const way of ways) way.follow();
+      return turn;
     },
     cut,
     async close() {

@@ -52,6 +52,20 @@ test('stamps are ordered by term, then by seq', () => {
   for (const [i, a] of stamps.entries()) for (const [j, b] of stamps.entries()) assert.is(isNewer(a, b), i > j);
 });
 
+test('a balancer that has seen a newer term drops what the deposed master publishes, and takes its snapshot', () => {
+  let highest = 1;
+  const order = new TableOrder(stampOf(0, 0), () => highest);
+  assert.is(textOf(order.onMessage(full(1, 1))), 'apply 1.1');
+  highest = 2;
+  assert.equal(
+    [part(1, 2), full(1, 3)].map((table) => textOf(order.onMessage(table))),
+    ['old', 'old'],
+  );
+  assert.is(order.isBehind, false);
+  assert.is(textOf(order.onSnapshot(full(1, 4))), 'apply 1.4');
+  assert.is(textOf(order.onMessage(full(2, 1))), 'apply 2.1');
+});
+
 test('messages in order are applied one by one', () => {
   const order = orderAt(1, 1);
   assert.equal(

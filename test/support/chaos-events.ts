@@ -1,0 +1,97 @@
+// Events of chaos histories written by hand, and the check of a case: a history that breaks a promise, and next to it one
+// that keeps it by a hair.
+
+import * as assert from 'uvu/assert';
+import { checkHistory } from '../../lib/lab/chaos/check.js';
+import type { ChaosEvent, HealthSeen, RequestDone } from '../../lib/lab/chaos/events.js';
+
+/** Two masterships. */
+export const FIRST = 'aaaaaaaaaaaa';
+/** The second one. */
+export const SECOND = 'bbbbbbbbbbbb';
+
+/** A health page. */
+export const health = (atMs: number, changes: Partial<HealthSeen> = {}): HealthSeen => ({
+  kind: 'health',
+  sentMs: atMs,
+  atMs,
+  balancer: 'b1',
+  life: 1,
+  role: 'slave',
+  term: 1,
+  hosts: 4,
+  table: { term: 1, mastership: FIRST, seq: 1 },
+  ...changes,
+});
+
+/** A request that was answered. */
+export const request = (atMs: number, changes: Partial<RequestDone> = {}): RequestDone => ({
+  kind: 'request',
+  sentMs: atMs - 10,
+  atMs,
+  balancer: 'b1',
+  method: 'GET',
+  status: 200,
+  host: 'h1',
+  problem: '',
+  ...changes,
+});
+
+/** A request that failed. */
+export const failed = (atMs: number, changes: Partial<RequestDone> = {}): RequestDone =>
+  request(atMs, { status: 502, host: '', problem: '502 MEERCAT_HOST_UNREACHABLE', ...changes });
+
+/** From now on failures are allowed. */
+export const allow = (atMs: number, changes: Partial<Extract<ChaosEvent, { kind: 'allow' }>> = {}): ChaosEvent => ({
+  kind: 'allow',
+  atMs,
+  id: 'x',
+  balancers: null,
+  method: null,
+  problem: '',
+  minMs: 0,
+  ...changes,
+});
+
+/** A balancer's claim to a term. */
+export const claim = (name: string, term: number, mastership: string | null): ChaosEvent => ({
+  kind: 'claim',
+  atMs: term,
+  where: 'heartbeat',
+  name,
+  term,
+  mastership,
+});
+
+/** The election of a balancer, as its event says. */
+export const elected = (term: number): ChaosEvent => ({
+  kind: 'claim',
+  atMs: 1,
+  where: 'master-elected event',
+  name: 'b9',
+  term,
+  mastership: SECOND,
+});
+
+/** A table of the first mastership. */
+export const tableOf = (term: number, seq: number): ChaosEvent => ({ kind: 'table', atMs: 1, stamp: { term, mastership: FIRST, seq } });
+
+/** Pages of a balancer that is master all the time, each 100 ms. */
+export const masterFor = (balancer: string, fromMs: number, toMs: number): ChaosEvent[] =>
+  Array.from({ length: (toMs - fromMs) / 100 + 1 }, (_, i) => health(fromMs + i * 100, { balancer, role: 'master' }));
+
+/** Events in the order of their times. */
+export const inOrder = (events: readonly ChaosEvent[]): ChaosEvent[] => events.toSorted((a, b) => a.atMs - b.atMs);
+
+/** A promise that is broken, and one that is just kept. */
+export interface Case {
+  readonly what: string;
+  readonly bad: readonly ChaosEvent[];
+  readonly good: readonly ChaosEvent[];
+}
+
+/** The first history breaks this rule and no other one; the second one breaks none. */
+export function assertFound(rule: string, { bad, good }: Case): void {
+  assert.equal([...new Set(checkHistory(bad).map((each) => each.rule))], [rule]);
+  assert.equal(checkHistory(good), []);
+}
