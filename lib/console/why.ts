@@ -10,6 +10,7 @@ import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { decodeAnswer, isAskedMethod, isAskedTarget, isRequestId, MAX_ASKED_TARGET } from '../redis/why-message.js';
 import { readAsked, takeAnswer } from '../redis/why-store.js';
+import { signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 import { pickReason, renderWhy } from './why-words.js';
 
@@ -27,6 +28,8 @@ export interface WhyOptions {
   readonly balancer: string | undefined;
   readonly redis: string;
   readonly namespace: string;
+  /** The file with the fleet's or the operator's key; empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly isJson: boolean;
 }
 
@@ -76,11 +79,12 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
 async function ask(
   client: Commands,
   keys: Keys,
-  { question, balancer: wanted }: WhyOptions,
+  { question, balancer: wanted, fleetKeyFile }: WhyOptions,
 ): Promise<{ balancer: string; answer: WhyAnswer }> {
   const balancer = await whoAnswers(client, keys, question, wanted);
+  const signer = await signerOf(client, keys, fleetKeyFile);
   const token = randomBytes(12).toString('hex');
-  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } });
+  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } }, signer);
   const deadlineMs = performance.now() + ANSWER_TIMEOUT_MS;
   while (performance.now() < deadlineMs) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other

@@ -1,0 +1,96 @@
+// Whether this balancer's fleet key is the fleet's. One with another key, or with none in a fleet that signs, must not
+// become master: nobody would take its tables. A forged message must not bar a balancer that has the right key: who has
+// heard a good table of another balancer is sure of its key for a while.
+
+import { type Clock, SECOND } from '../clock.js';
+import type { Log } from '../log.js';
+import type { SignatureFault } from '../redis/sign.js';
+import type { Signature } from '../redis/signature.js';
+
+/** How long a table that can't be checked bars from mastership. Longer than from one table of a master to the next. */
+const BARRED_MS = 5 * SECOND;
+
+/** How long a good table of another balancer proves that the key is right. */
+const PROVEN_MS = 60 * SECOND;
+
+/** How long a master that nobody understood stays out of the next elections. */
+const STEPPED_DOWN_MS = 10 * SECOND;
+
+/** The dependencies of `KeyWatch`. */
+export interface KeyWatchOptions {
+  /** This balancer's name: its own tables prove nothing. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly isKeyed: () => boolean;
+  readonly ids: () => readonly string[];
+}
+
+/** Watches the keys that the fleet's tables are signed with. */
+export class KeyWatch {
+  readonly #options: KeyWatchOptions;
+  #provenAtMs = Number.NEGATIVE_INFINITY;
+  #barredUntilMs = Number.NEGATIVE_INFINITY;
+  #reason = '';
+  #saidReason = '';
+
+  constructor(options: KeyWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A table was accepted; `claimed` is what its signature says, null when it has none. */
+  onTable(claimed: Signature | null): void {
+    const { name, clock, isKeyed } = this.#options;
+    if (claimed === null || claimed.sender === name) return;
+    if (isKeyed()) {
+      this.#provenAtMs = clock();
+      this.#barredUntilMs = Number.NEGATIVE_INFINITY;
+    } else if (!claimed.isOpen) {
+      this.#bar(`this balancer has no --fleet-key, and ${claimed.sender} signs its tables (key ${claimed.keyId})`);
+    }
+  }
+
+  /** A table was refused. */
+  onRefused(reason: SignatureFault, claimed: Signature | null): void {
+    const { clock, ids } = this.#options;
+    if ((reason !== 'key' && reason !== 'unsigned') || clock() - this.#provenAtMs < PROVEN_MS) return;
+    const own = `this balancer's fleet key is ${ids()[0] ?? ''}`;
+    this.#bar(
+      claimed === null
+        ? `${own}, and the tables of the fleet are not signed`
+        : `${own}, and the tables of ${claimed.sender} are signed with ${claimed.keyId}`,
+    );
+  }
+
+  /** This balancer was master, and its key is that of no other balancer. */
+  onUnheard(): void {
+    this.#barredUntilMs = this.#options.clock() + STEPPED_DOWN_MS;
+    this.#reason = 'the other balancers sign with a fleet key that this one does not have';
+  }
+
+  /** The keys were replaced. */
+  onKeys(): void {
+    this.#barredUntilMs = Number.NEGATIVE_INFINITY;
+    this.#saidReason = '';
+  }
+
+  /** Why this balancer must not become master; '' if it may. */
+  get bar(): string {
+    return this.#options.clock() < this.#barredUntilMs ? this.#reason : '';
+  }
+
+  #bar(reason: string): void {
+    const { clock, log } = this.#options;
+    this.#barredUntilMs = clock() + BARRED_MS;
+    this.#reason = reason;
+    if (reason === this.#saidReason) return;
+    this.#saidReason = reason;
+    log(
+      'error',
+      "this balancer does not have the fleet's key: it serves requests, hears no master and never becomes one; give it the key by --fleet-key",
+      {
+        reason,
+      },
+    );
+  }
+}
