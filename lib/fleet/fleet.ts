@@ -134,7 +134,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
-  const keyWatch = new KeyWatch({ name: config.name, clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
+  const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
     clock,

@@ -1,6 +1,6 @@
 // Whether this balancer's fleet key is the fleet's. One with another key, or with none in a fleet that signs, must not
-// become master: nobody would take its tables. A forged message must not bar a balancer that has the right key: who has
-// heard a good table of another balancer is sure of its key for a while.
+// become master: nobody would take its tables. A forged message must not bar a balancer that has the right key, nor depose
+// a master: who has heard a good table, its own too, is sure of its key for a while, unless no other balancer has it.
 
 import { type Clock, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
@@ -10,7 +10,7 @@ import type { Signature } from '../redis/signature.js';
 /** How long a table that can't be checked bars from mastership. Longer than from one table of a master to the next. */
 const BARRED_MS = 5 * SECOND;
 
-/** How long a good table of another balancer proves that the key is right. */
+/** How long a good table proves that the key is right. */
 const PROVEN_MS = 60 * SECOND;
 
 /** How long a master that nobody understood stays out of the next elections. */
@@ -18,8 +18,6 @@ const STEPPED_DOWN_MS = 10 * SECOND;
 
 /** The dependencies of `KeyWatch`. */
 export interface KeyWatchOptions {
-  /** This balancer's name: its own tables prove nothing. */
-  readonly name: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly isKeyed: () => boolean;
@@ -31,6 +29,7 @@ export class KeyWatch {
   readonly #options: KeyWatchOptions;
   #provenAtMs = Number.NEGATIVE_INFINITY;
   #barredUntilMs = Number.NEGATIVE_INFINITY;
+  #steppedDownUntilMs = Number.NEGATIVE_INFINITY;
   #reason = '';
   #saidReason = '';
 
@@ -40,8 +39,9 @@ export class KeyWatch {
 
   /** A table was accepted; `claimed` is what its signature says, null when it has none. */
   onTable(claimed: Signature | null): void {
-    const { name, clock, isKeyed } = this.#options;
-    if (claimed === null || claimed.sender === name) return;
+    const { clock, isKeyed } = this.#options;
+    // Its own tables still arrive after it has stepped down.
+    if (claimed === null || clock() < this.#steppedDownUntilMs) return;
     if (isKeyed()) {
       this.#provenAtMs = clock();
       this.#barredUntilMs = Number.NEGATIVE_INFINITY;
@@ -64,13 +64,14 @@ export class KeyWatch {
 
   /** This balancer was master, and its key is that of no other balancer. */
   onUnheard(): void {
-    this.#barredUntilMs = this.#options.clock() + STEPPED_DOWN_MS;
+    this.#provenAtMs = Number.NEGATIVE_INFINITY;
+    this.#barredUntilMs = this.#steppedDownUntilMs = this.#options.clock() + STEPPED_DOWN_MS;
     this.#reason = 'the other balancers sign with a fleet key that this one does not have';
   }
 
   /** The keys were replaced. */
   onKeys(): void {
-    this.#barredUntilMs = Number.NEGATIVE_INFINITY;
+    this.#barredUntilMs = this.#steppedDownUntilMs = Number.NEGATIVE_INFINITY;
     this.#saidReason = '';
   }
 
