@@ -105,8 +105,8 @@ function addFleetKey(program: Command): void {
       `
 What it prints is one line for a file that only Meercat can read:
   new        a new key for the whole fleet, for meercat balancer --fleet-key FILE
-  agent      the key of one host's agent, for meercat agent --agent-key FILE: allows reports for that host alone
-  operator   a key for commands, for meercat drain --fleet-key FILE: allows settings and questions, and no tables
+  agent      the key of one host's agent, for meercat agent --agent-key FILE: reports for that host alone
+  operator   a key for commands, for meercat drain --fleet-key FILE: settings and questions, no tables
   id         the public id of each key in the file, as logs and meercat status show it
 
 Examples:

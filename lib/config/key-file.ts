@@ -1,7 +1,7 @@
 // A file with keys: read at start, and again when it changes or when told to. Invariant: what can't be used never takes
 // the place of what is in use.
 
-import { stat, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { MeercatError, messageOf } from '../errors.js';
 import { fileReason } from '../file-reason.js';
 import type { Log } from '../log.js';
@@ -13,9 +13,6 @@ const MAX_KEY_FILE_BYTES = 16 << 10;
 
 /** How often the file is looked at; a Secret of Kubernetes changes without a signal. */
 const LOOK_EVERY_MS = 2000;
-
-/** Anybody on the machine may read it. */
-const WORLD_READABLE = 0o004;
 
 /** Which keys a file may hold, and the flag that names it. */
 export interface KeyFileOptions {
@@ -63,10 +60,6 @@ export function openKeyFile(options: KeyFileOptions, log: Log): KeyFile {
   const nothing = (): void => undefined;
   if (file === '') return { text, watch: nothing, reload: nothing, close: nothing };
   describe('info', 'the fleet key was read');
-  stat(file, (_error, stats) => {
-    if (stats !== undefined && (stats.mode & WORLD_READABLE) !== 0)
-      log('warn', 'every user of this machine may read the key: chmod o-r the file', { file });
-  });
 
   function describe(level: 'info' | 'warn', message: string): void {
     const ring = new KeyRing(flag, text, kinds);
