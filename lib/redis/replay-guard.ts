@@ -13,10 +13,17 @@ const MAX_SENDERS = 100_000;
 /** Runs of one sender: a start of its process each, and each of its threads. */
 const MAX_RUNS = 16;
 
+/** Old numbers are dropped together, when there are at least so many: to drop each one costs more than to check it. */
+const MIN_TRIM = 64;
+
 interface Run {
   highest: number;
-  /** The highest one and those shortly before it, in the order of arrival. */
+  /** Numbers below this one are not remembered, and refused. */
+  floor: number;
+  /** The highest one and those shortly before it. */
   recent: number[];
+  /** How long `recent` gets before it is trimmed. */
+  trimAt: number;
 }
 
 /** The numbers seen on one channel. */
@@ -43,18 +50,16 @@ export class ReplayGuard {
     const known = runs.get(run);
     if (known === undefined) {
       if (runs.size >= MAX_RUNS) forgetOldest(runs);
-      runs.set(run, { highest: seq, recent: [seq] });
+      runs.set(run, { highest: seq, floor: 0, recent: [seq], trimAt: MIN_TRIM });
       return true;
     }
     if (seq <= known.highest) {
-      const isForgotten = seq < known.highest - REORDER_MICROS || (known.recent.length === MAX_RECENT && seq < (known.recent[0] as number));
-      if (isForgotten || known.recent.includes(seq)) return false;
+      if (seq < Math.max(known.floor, known.highest - REORDER_MICROS) || known.recent.includes(seq)) return false;
     } else {
       known.highest = seq;
     }
     known.recent.push(seq);
-    const floor = known.highest - REORDER_MICROS;
-    while (known.recent.length > MAX_RECENT || (known.recent[0] as number) < floor) known.recent.shift();
+    if (known.recent.length >= known.trimAt) trim(known);
     return true;
   }
 
@@ -67,6 +72,16 @@ export class ReplayGuard {
       if (runs.size === 0) this.#senders.delete(sender);
     }
   }
+}
+
+function trim(run: Run): void {
+  run.floor = Math.max(run.floor, run.highest - REORDER_MICROS);
+  run.recent = run.recent.filter((seq) => seq >= run.floor);
+  if (run.recent.length > MAX_RECENT) {
+    run.recent = run.recent.toSorted((one, other) => one - other).slice(-MAX_RECENT);
+    run.floor = run.recent[0] as number;
+  }
+  run.trimAt = Math.max(MIN_TRIM, 2 * run.recent.length);
 }
 
 function forgetOldest(runs: Map<string, Run>): void {

@@ -4,7 +4,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { isInScope, type KeyRing, macOf, type SenderRole } from './fleet-key.js';
 import { ReplayGuard } from './replay-guard.js';
-import { formatSignature, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
+import { formatSignature, MAC_LENGTH, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
 
 /** Why a message does not count. `key`: signed with a key that is not known here. `role`: its sender may not say this. */
 export type SignatureFault = 'unsigned' | 'altered' | 'key' | 'role' | 'replayed' | 'clock';
@@ -128,5 +128,11 @@ export class MessageChecker {
 
 /** Compares in constant time. The texts are compared, not what they stand for: base64url has several texts for some bytes. */
 function isSame(one: string, other: string): boolean {
-  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+  if (one.length !== MAC_LENGTH || other.length !== MAC_LENGTH) return false;
+  ONE.write(one, 'latin1');
+  OTHER.write(other, 'latin1');
+  return timingSafeEqual(ONE, OTHER);
 }
+
+/** Written anew by each comparison, and read at once. */
+const [ONE, OTHER] = [Buffer.alloc(MAC_LENGTH), Buffer.alloc(MAC_LENGTH)];

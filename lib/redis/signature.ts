@@ -33,6 +33,9 @@ export interface SignedText {
   readonly mac: string;
 }
 
+/** Characters of a MAC: 32 bytes as base64url. */
+export const MAC_LENGTH = 43;
+
 /** A signature is shorter than this. */
 export const MAX_SIGNATURE = 640;
 

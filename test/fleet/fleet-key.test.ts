@@ -285,6 +285,34 @@ test('with a key, who does not have it can publish and write what he likes: it i
     ]),
   ));
 
+test('what the key does not cover costs masterships and no request, and recovers', () =>
+  withStage(KEY, async ({ balancers, client }) => {
+    const [b1] = balancers as [TestBalancer];
+    const masterships = (): number => balancers.reduce((sum, each) => sum + each.counter('masterships'), 0);
+    const isWell = (more: number, term: number): Promise<unknown> =>
+      until(
+        async () =>
+          masterships() >= more &&
+          balancers.filter(({ balancer }) => balancer.role === 'master').length === 1 &&
+          (await Promise.all(balancers.map(async (each) => (await each.health()).term))).every((each) => each > term) &&
+          (await client.exists(KEYS.table, KEYS.term, KEYS.lease)) === 3,
+        { timeoutMs: SLOW_MS, everyMs: 50, what: () => `a master: ${balancers.map(({ lines }) => lines.slice(-3).join('\n')).join('\n')}` },
+      );
+    await withLoad(b1.port, async (load) => {
+      await client.set(KEYS.term, '50');
+      await isWell(2, 50);
+      await client.del(KEYS.lease);
+      await isWell(2, 50);
+      await client.set(KEYS.lease, 'f'.repeat(32), 'PX', 1000);
+      await isWell(3, 51);
+      await client.del(KEYS.term, KEYS.table, KEYS.master, KEYS.balancers, KEYS.hosts, KEYS.host('h1'));
+      await isWell(3, 51);
+      assert.equal(load.failures, []);
+      assert.ok(load.served > 0);
+    });
+    for (const { port } of balancers) assert.is((await ask(port)).body, 'h1');
+  }));
+
 test('the key is changed in a running fleet without a request that is lost and without another mastership', () =>
   withStage(KEY, async (stage) => {
     const { balancers, keyFiles, client, url } = stage;
