@@ -233,7 +233,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Of two balancers with different keys neither is right; of more, the one that no other understands is not. */
   function stepDownUnheard(term: number): void {
     if (balancers < 3 || lease.state.phase !== 'master' || lease.state.term !== term) return;
-    log('error', 'no other balancer has the fleet key of this one: it steps down', { keys: ring.ids.join(',') });
+    log('error', 'no other balancer has the fleet key of this one, or its time: it steps down', { keys: ring.ids.join(',') });
     keyWatch.onUnheard();
     checkBar();
   }

@@ -2,7 +2,7 @@
 // become master: nobody would take its tables. A forged message must not bar a balancer that has the right key, nor depose
 // a master: who has heard a good table, its own too, is sure of its key for a while, unless no other balancer has it.
 
-import { type Clock, SECOND } from '../clock.js';
+import { type Clock, MINUTE, SECOND } from '../clock.js';
 import type { Log } from '../log.js';
 import type { SignatureFault } from '../redis/sign.js';
 import type { Signature } from '../redis/signature.js';
@@ -32,6 +32,7 @@ export class KeyWatch {
   #steppedDownUntilMs = Number.NEGATIVE_INFINITY;
   #reason = '';
   #saidReason = '';
+  #saidAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeyWatchOptions) {
     this.#options = options;
@@ -53,7 +54,12 @@ export class KeyWatch {
   /** A table was refused. */
   onRefused(reason: SignatureFault, claimed: Signature | null): void {
     const { clock, ids } = this.#options;
-    if ((reason !== 'key' && reason !== 'unsigned') || clock() - this.#provenAtMs < PROVEN_MS) return;
+    const isForeign = reason === 'key' || reason === 'unsigned' || reason === 'clock';
+    if (!isForeign || clock() - this.#provenAtMs < PROVEN_MS) return;
+    if (reason === 'clock' && claimed !== null) {
+      this.#bar(`the clock of this machine and that of ${claimed.sender} differ by more than a minute`);
+      return;
+    }
     const own = `this balancer's fleet key is ${ids()[0] ?? ''}`;
     this.#bar(
       claimed === null
@@ -73,6 +79,7 @@ export class KeyWatch {
   onKeys(): void {
     this.#barredUntilMs = this.#steppedDownUntilMs = Number.NEGATIVE_INFINITY;
     this.#saidReason = '';
+    this.#saidAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Why this balancer must not become master; '' if it may. */
@@ -84,14 +91,12 @@ export class KeyWatch {
     const { clock, log } = this.#options;
     this.#barredUntilMs = clock() + BARRED_MS;
     this.#reason = reason;
-    if (reason === this.#saidReason) return;
+    // The reason names what a message claims, which anybody can vary.
+    if (reason === this.#saidReason || clock() - this.#saidAtMs < MINUTE) return;
     this.#saidReason = reason;
-    log(
-      'error',
-      "this balancer does not have the fleet's key: it serves requests, hears no master and never becomes one; give it the key by --fleet-key",
-      {
-        reason,
-      },
-    );
+    this.#saidAtMs = clock();
+    log('error', "this balancer does not have the fleet's key, or its time: it serves requests, hears no master and never becomes one", {
+      reason,
+    });
   }
 }

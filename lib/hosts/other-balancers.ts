@@ -1,4 +1,4 @@
-// Whether the other balancers of the fleet have the master's fleet key, seen from their load messages. What can't be
+// Whether the other balancers of the fleet have the master's fleet key, and its time, seen from their load messages. What can't be
 // checked proves nothing: it counts only while nothing that can be checked arrives.
 
 import { SECOND } from '../clock.js';
@@ -27,12 +27,14 @@ export class OtherBalancers {
   onLoad(opened: Opened<LoadMessage>, nowMs: number): void {
     const { claimed } = opened;
     // Without a key, what others sign and take only signed is as foreign as another key.
-    const isForeign = opened.ok ? !this.#isKeyed() && claimed !== null && !claimed.isOpen : opened.reason === 'key';
+    const isForeign = opened.ok
+      ? !this.#isKeyed() && claimed !== null && !claimed.isOpen
+      : opened.reason === 'key' || opened.reason === 'clock';
     if (isForeign && claimed?.sender !== this.#name) this.#refusedAtMs = nowMs;
     if (opened.ok && !isForeign && opened.value.balancer !== this.#name) this.#heardAtMs = nowMs;
   }
 
-  /** Whether others send messages, and all of them with a key that the master does not have. */
+  /** Whether others send messages, and all of them with a key that the master does not have, or at another time. */
   areUnheard(nowMs: number): boolean {
     return nowMs - this.#heardAtMs >= UNHEARD_AFTER_MS && nowMs - this.#refusedAtMs < UNHEARD_AFTER_MS;
   }

@@ -51,8 +51,10 @@ export class MessageGate {
   refuse(place: string, reason: SignatureFault, claimed: Signature | null, kind: CountedKind = 'messages'): RefusedMessage {
     this.#count(`${kind}_dropped_${reason}` satisfies CounterName);
     const { sender, role, keyId } = claimed ?? {};
-    this.#say(`${place} ${reason}`, 'warn', 'a message was dropped', {
-      place,
+    // A setting's place ends with its field, of which anybody can write any number.
+    const [channel = ''] = place.split(' ', 1);
+    this.#say(`${channel} ${reason}`, 'warn', 'a message was dropped', {
+      place: channel,
       reason: REASONS[reason],
       ...(claimed !== null && { claims: `${role} ${sender}` }),
       ...(reason === 'key' && { key: keyId, known: this.ring.ids.join(',') }),
