@@ -18,10 +18,9 @@ export function readOperatorKeys(fleetKeyFile: string | undefined): KeyRing {
 
 /**
  * What signs for an operator; undefined without a key. Rejects with MEERCAT_KEY_NEEDED when balancers of the fleet would
- * drop what it says, and with MEERCAT_BAD_CONFIG.
+ * drop what it says.
  */
-export async function signerOf(client: Commands, keys: Keys, fleetKeyFile: string | undefined): Promise<MessageSigner | undefined> {
-  const ring = readOperatorKeys(fleetKeyFile);
+export async function signerOf(client: Commands, keys: Keys, ring: KeyRing): Promise<MessageSigner | undefined> {
   await checkAccepted(client, keys, ring);
   return ring.isKeyed ? new MessageSigner(ring, 'operator') : undefined;
 }

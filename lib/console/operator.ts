@@ -11,7 +11,7 @@ import { buildKeys, type Keys } from '../redis/keys.js';
 import { readAlgorithm, readWord, writeAlgorithm, writeOperatorState } from '../redis/settings.js';
 import type { MessageSigner } from '../redis/sign.js';
 import { checkFleetLives } from './no-fleet.js';
-import { signerOf } from './operator-key.js';
+import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 
 /** What an operator does to a host. */
@@ -50,10 +50,11 @@ const NAMES_SHOWN = 8;
  * the fleet does not know the host, MEERCAT_NO_FLEET when there is no fleet, and with MEERCAT_NO_REDIS.
  */
 export async function operate(options: OperatorOptions, out: { write(text: string): unknown }): Promise<void> {
+  const ring = readOperatorKeys(options.fleetKeyFile);
   const client = await connectForPerson(options.redis);
   try {
     const keys = buildKeys(options.namespace);
-    const signer = await signerOf(client, keys, options.fleetKeyFile);
+    const signer = await signerOf(client, keys, ring);
     const done = await write(client, keys, options, signer).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
@@ -125,11 +126,12 @@ export interface AlgorithmOptions {
 /** Sets the algorithm of the whole fleet and prints what was done. Rejects with MEERCAT_NO_REDIS, MEERCAT_NO_FLEET and MEERCAT_KEY_NEEDED. */
 export async function setAlgorithm(options: AlgorithmOptions, out: { write(text: string): unknown }): Promise<void> {
   const { algorithm, redis, namespace, fleetKeyFile, isJson } = options;
+  const ring = readOperatorKeys(fleetKeyFile);
   const client = await connectForPerson(redis);
   try {
     const keys = buildKeys(namespace);
     await checkFleetLives(client, keys);
-    const signer = await signerOf(client, keys, fleetKeyFile);
+    const signer = await signerOf(client, keys, ring);
     const before = await readAlgorithm(client, keys);
     await writeAlgorithm(client, keys, algorithm, signer);
     const what = algorithm === null ? 'each balancer goes by its own flag' : `the algorithm of the whole fleet is ${algorithm}`;

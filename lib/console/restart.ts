@@ -52,15 +52,16 @@ interface Voice {
 /** Restarts and prints how far it is, or with `isJson` one line at the end. Rejects with MEERCAT_RESTART_FAILED unless all were restarted, and with MEERCAT_NO_FLEET where there is none. */
 export async function restartFleet({ redis, namespace, fleetKeyFile, isJson }: RestartOptions, out: NodeJS.WritableStream): Promise<void> {
   const keys = buildKeys(namespace);
+  const ring = readOperatorKeys(fleetKeyFile);
   const client = await connectForPerson(redis);
   const startMs = performance.now();
   const say = (line: string): void => void (isJson || out.write(`${line}\n`));
   try {
     const before = await readSince(client, keys);
     const voice: Voice = {
-      signer: await signerOf(client, keys, fleetKeyFile),
+      signer: await signerOf(client, keys, ring),
       gate: new MessageGate(
-        readOperatorKeys(fleetKeyFile),
+        ring,
         () => undefined,
         () => undefined,
       ),
