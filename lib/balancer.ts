@@ -158,7 +158,7 @@ export async function startBalancer(
   };
   const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
 
-  const gate = new StartGate(config.statics.length > 0);
+  const gate = new StartGate();
   shutdown.add(() => gate.close());
 
   let port = config.port;

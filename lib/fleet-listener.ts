@@ -62,6 +62,9 @@ export function listenToFleet({
       case 'synced':
         gate.onSynced();
         break;
+      case 'redis-lost':
+        gate.onRedisLost();
+        break;
       case 'name-checked':
         gate.onNameChecked();
         break;

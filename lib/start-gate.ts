@@ -4,11 +4,11 @@
 
 import { SECOND } from './clock.js';
 
-/** Longest wait for the fleet thread. */
-const OPEN_WITHIN_MS = 3 * SECOND;
+/** Longest wait for the fleet thread: only a machine short of CPU needs more than a second. */
+const OPEN_WITHIN_MS = 15 * SECOND;
 
-/** The same with hosts from the command line: they are known without Redis, so only a machine short of CPU needs longer. */
-const OPEN_WITH_STATICS_WITHIN_MS = 15 * SECOND;
+/** Longest wait for a Redis that can't be reached, while no host is known. */
+const REDIS_WITHIN_MS = 2 * SECOND;
 
 /** Longest wait for Redis to say whether an operator took out one of the known hosts. */
 const WORDS_WITHIN_MS = 500;
@@ -20,28 +20,27 @@ const NAME_WITHIN_MS = 15 * SECOND;
 export class StartGate {
   /** Resolves with null when the balancer may serve, or with a description of the balancer that holds its name. */
   readonly opened: Promise<string | null>;
-  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #timers: NodeJS.Timeout[];
   #open: (holder: string | null) => void = () => undefined;
   /** Number of announcements whose hosts are not yet in the candidate list. */
   #unlisted = 0;
+  #hasHosts = false;
+  #isAwaitingRedis = false;
   #isSynced = false;
   #isNameChecked = false;
   #isTimeOver = false;
   #isOpen = false;
   #isNameTaken = false;
 
-  constructor(hasStatics: boolean) {
+  constructor() {
     this.opened = new Promise((resolve) => {
       this.#open = resolve;
     });
     this.#timers = [
-      setTimeout(
-        () => {
-          this.#isTimeOver = true;
-          this.#look();
-        },
-        hasStatics ? OPEN_WITH_STATICS_WITHIN_MS : OPEN_WITHIN_MS,
-      ),
+      setTimeout(() => {
+        this.#isTimeOver = true;
+        this.#look();
+      }, OPEN_WITHIN_MS),
       setTimeout(() => this.onNameChecked(), NAME_WITHIN_MS),
     ];
     void this.opened.then(() => this.close());
@@ -68,6 +67,7 @@ export class StartGate {
   /** The fleet thread has announced hosts; the reply is on its way. */
   onAnnounced(): void {
     this.#unlisted++;
+    this.#hasHosts = true;
     setTimeout(() => this.onSynced(), WORDS_WITHIN_MS).unref();
   }
 
@@ -81,6 +81,16 @@ export class StartGate {
   onSynced(): void {
     this.#isSynced = true;
     this.#look();
+  }
+
+  /** Redis can't be reached for now: with hosts there is nothing to wait for, without any it may come back in time. */
+  onRedisLost(): void {
+    if (this.#hasHosts) {
+      this.onSynced();
+    } else if (!this.#isAwaitingRedis && !this.#isOpen) {
+      this.#isAwaitingRedis = true;
+      this.#timers.push(setTimeout(() => this.onSynced(), REDIS_WITHIN_MS));
+    }
   }
 
   /** The name is this balancer's, as far as can be determined. */

@@ -36,8 +36,10 @@ export type FromFleet =
   | { readonly type: 'hosts'; readonly added: readonly SlotHost[]; readonly removed: readonly SlotHost[] }
   /** The reply to `hosts-known`: the hosts are in the candidate list, unless they are being avoided. */
   | { readonly type: 'listed' }
-  /** The table is as complete as it can be for now: Redis was read, or is unreachable. */
+  /** The table is as complete as it can be for now: Redis was read. */
   | { readonly type: 'synced' }
+  /** Redis can't be reached. */
+  | { readonly type: 'redis-lost' }
   /** No other balancer has this name, as far as can be determined for now. */
   | { readonly type: 'name-checked' }
   /** Another balancer, described by `holder`, has this name. Sent only before `name-checked`. */

@@ -11,14 +11,14 @@ const isOpen = (gate: StartGate): Promise<boolean> =>
   Promise.race([gate.opened.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
 
 /** The gate of a balancer whose name is known to be free. */
-function named(hasStatics: boolean): StartGate {
-  const gate = new StartGate(hasStatics);
+function named(): StartGate {
+  const gate = new StartGate();
   gate.onNameChecked();
   return gate;
 }
 
 test('the gate opens once the fleet thread has synchronized and every announced host is a candidate', async () => {
-  const gate = named(true);
+  const gate = named();
   gate.onAnnounced();
   gate.onAnnounced();
   gate.onSynced();
@@ -30,14 +30,40 @@ test('the gate opens once the fleet thread has synchronized and every announced 
 });
 
 test('without hosts the gate opens once the fleet thread has synchronized', async () => {
-  const gate = named(false);
+  const gate = named();
   assert.is(await isOpen(gate), false);
   gate.onSynced();
   assert.is(await isOpen(gate), true);
 });
 
+test('a Redis that is lost for a moment does not open the gate of a balancer without hosts', async () => {
+  const gate = named();
+  gate.onRedisLost();
+  gate.onRedisLost();
+  assert.is(await isOpen(gate), false);
+  gate.onAnnounced();
+  gate.onSynced();
+  assert.is(await isOpen(gate), false);
+  gate.onListed();
+  assert.is(await isOpen(gate), true);
+});
+
+test('without hosts and without Redis the gate opens after a few seconds', async () => {
+  const gate = named();
+  gate.onRedisLost();
+  await gate.opened;
+});
+
+test('with hosts a balancer does not wait for a Redis that is lost', async () => {
+  const gate = named();
+  gate.onAnnounced();
+  gate.onListed();
+  gate.onRedisLost();
+  assert.is(await isOpen(gate), true);
+});
+
 test('announcements of a dead fleet thread are not waited for', async () => {
-  const gate = named(true);
+  const gate = named();
   gate.onAnnounced();
   gate.onThreadDeath();
   gate.onSynced();
@@ -45,14 +71,14 @@ test('announcements of a dead fleet thread are not waited for', async () => {
 });
 
 test('with candidates the gate does not wait for Redis', async () => {
-  const gate = named(true);
+  const gate = named();
   gate.onAnnounced();
   gate.onListed();
   await gate.opened;
 });
 
 test('the gate stays closed until the name is checked, and returns its holder', async () => {
-  const [free, taken] = [new StartGate(true), new StartGate(true)];
+  const [free, taken] = [new StartGate(), new StartGate()];
   for (const gate of [free, taken]) gate.onSynced();
   assert.equal([await isOpen(free), await isOpen(taken)], [false, false]);
   free.onNameChecked();
@@ -61,7 +87,7 @@ test('the gate stays closed until the name is checked, and returns its holder', 
 });
 
 test('until the gate is open it reports what it waits for', async () => {
-  const gate = new StartGate(true);
+  const gate = new StartGate();
   assert.match(gate.waitingFor, /is still being read$/);
   gate.onAnnounced();
   gate.onSynced();
@@ -74,7 +100,7 @@ test('until the gate is open it reports what it waits for', async () => {
 });
 
 test('the gate of a balancer whose name is taken never opens', async () => {
-  const gate = new StartGate(true);
+  const gate = new StartGate();
   gate.onNameTaken('process 12 on m');
   gate.onSynced();
   gate.onNameChecked();

@@ -84,8 +84,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       onLost: (reason) => {
         if (isStopping) return;
         if (index === 0) {
-          // Nothing more can be learned for now.
-          post({ type: 'synced' });
+          post({ type: 'redis-lost' });
           names.onUnknown();
           redis.lost(reason);
         } else {

@@ -2,18 +2,21 @@
 // every request would get a 503, and always give the reason when it is not.
 
 import type { RequestListener } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBalancer } from '../../lib/balancer.js';
 import { operate, type OperatorAction } from '../../lib/console/operator.js';
+import type { Log } from '../../lib/log.js';
 import type { FromFleet, ToFleet } from '../../lib/thread-messages.js';
 import type { KeepThread, Thread, ThreadOptions } from '../../lib/threads.js';
 import { freePort, until, withRedis, withServer } from '../support/brackets.js';
-import { buildConfig, KEYS, SLOW_MS, withBalancer } from '../support/fleet.js';
+import { buildConfig, deliverReport, KEYS, SLOW_MS, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
 import { keepInnerThread } from '../support/inner-threads.js';
 import { ended, withMeercat } from '../support/meercat.js';
 import { withProxy } from '../support/proxy.js';
+import { withClients } from '../support/redis-client.js';
 
 const test = suite('balancer ready');
 
@@ -202,6 +205,50 @@ test('a start that fails waits for no drain delay', () =>
     assert.is(error?.code, 'MEERCAT_NAME_TAKEN');
     assert.ok(performance.now() - startMs < 60_000);
   }));
+
+/** Starts a balancer whose Redis answers only once it was found unreachable; returns the status of a request sent meanwhile. */
+async function statusWithLateRedis(redisPort: number): Promise<{ readonly status: number; readonly tookMs: number }> {
+  const [late, port] = [await freePort(), await freePort()];
+  const links = new Set<Socket>();
+  const forwarder = createServer((near) => {
+    const far = connect(redisPort, '127.0.0.1');
+    for (const socket of [near, far]) links.add(socket.on('error', () => [near, far].forEach((each) => each.destroy())));
+    near.pipe(far).pipe(near);
+  });
+  let lostAtMs = Number.NaN;
+  const log: Log = (_level, message) => {
+    if (!message.startsWith('redis is not reachable') || !Number.isNaN(lostAtMs)) return;
+    lostAtMs = performance.now();
+    forwarder.listen(late, '127.0.0.1');
+  };
+  const config = buildConfig({ name: 'late', port, redis: [`redis://127.0.0.1:${late}`] });
+  const starting = startBalancer(config, log, keepInnerThread);
+  try {
+    const answer = await until(() => ask(port).catch(() => undefined), { timeoutMs: SLOW_MS, what: 'an answer' });
+    return { status: answer.status, tookMs: performance.now() - lostAtMs };
+  } finally {
+    await (await starting).stop();
+    links.forEach((socket) => socket.destroy());
+    forwarder.close();
+  }
+}
+
+test('a balancer that misses Redis for a moment at its start refuses no request that a host of the fleet can take', () =>
+  withRedis((redis) =>
+    withServer(OK, ({ url }) =>
+      withBalancer({ redis: [redis.url] }, ({ becomes: becomesRole, knows }) =>
+        withClients([redis.url], async (client) => {
+          await becomesRole('master');
+          await deliverReport(client, 'h1', url);
+          await knows(1);
+          let late = await statusWithLateRedis(redis.port);
+          // A machine that stands still for two seconds proves nothing.
+          for (let i = 0; i < 4 && late.tookMs > 1500; i++) late = await statusWithLateRedis(redis.port);
+          assert.is(late.status, 200);
+        }),
+      ),
+    ),
+  ));
 
 test('messages that the fleet thread sends while it is being started are handled, too', () =>
   withServer(OK, async ({ url }) => {
