@@ -270,30 +270,6 @@ export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<
   );
 }
 
-interface FleetKeyFlags {
-  readonly fleetKey?: string;
-  readonly host?: string;
-}
-
-/** `meercat fleet-key`: prints a new key, or what follows from one. */
-export async function runFleetKey(what: string, { fleetKey, host }: FleetKeyFlags): Promise<void> {
-  const { readKeyFile } = await import('../lib/config/key-file.js');
-  const { agentKeysOf, keyIdsOf, newFleetKey, operatorKeysOf } = await import('../lib/redis/fleet-key.js');
-  const wrong = (message: string): MeercatError => new MeercatError('MEERCAT_BAD_CONFIG', message);
-  const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
-  if (host !== undefined && what !== 'agent') throw wrong(`--host goes with meercat fleet-key agent, not with ${what}`);
-  if (what === 'new') return print([newFleetKey()]);
-  if (what !== 'agent' && what !== 'operator' && what !== 'id')
-    throw wrong(`${JSON.stringify(what.slice(0, 80))} is none of new, agent, operator and id`);
-  if (fleetKey === undefined) throw wrong(`--fleet-key FILE is needed: meercat fleet-key ${what} derives from it`);
-  const text = readKeyFile({ flag: '--fleet-key', file: fleetKey, kinds: what === 'id' ? ['fleet', 'operator', 'agent'] : ['fleet'] });
-  const source = `--fleet-key ${fleetKey}`;
-  if (what === 'id') return print(keyIdsOf(source, text));
-  if (what === 'operator') return print(operatorKeysOf(source, text).slice(0, 1));
-  if (host === undefined) throw wrong('--host NAME is needed: an agent’s key is for its host alone');
-  print(agentKeysOf(source, text, host).slice(0, 1));
-}
-
 interface WhyFlags extends OperatorFlags {
   readonly balancer?: string;
 }

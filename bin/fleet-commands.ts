@@ -1,9 +1,10 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
 import type { Command } from 'commander';
-import { runAlgorithm, runFleetKey, runOperator, runRestart, runStatus, runWhy } from './commands.js';
+import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './commands.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
+import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
@@ -91,30 +92,6 @@ ${JSON_ERRORS}
 ${helpEnd('0 done; 1 no such fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
     )
     .action(runAlgorithm);
-}
-
-function addFleetKey(program: Command): void {
-  program
-    .command('fleet-key')
-    .description('make the key that signs what balancers, agents and operators say, or derive one from it')
-    .argument('<what>', 'new, agent, operator, or id')
-    .addOption(fleetKeyFlag('the file with the key to derive from'))
-    .option('--host <name>', "the agent's host; web-* for all hosts whose names begin so")
-    .addHelpText(
-      'after',
-      `
-What it prints is one line for a file that only Meercat can read:
-  new        a new key for the whole fleet, for meercat balancer --fleet-key FILE
-  agent      the key of one host's agent, for meercat agent --agent-key FILE: reports for that host alone
-  operator   a key for commands, for meercat drain --fleet-key FILE: settings and questions, no tables
-  id         the public id of each key in the file, as logs and meercat status show it
-
-Examples:
-  meercat fleet-key new > fleet.key
-  meercat fleet-key agent --fleet-key fleet.key --host h1 > h1.key
-${helpEnd('0 printed')}`,
-    )
-    .action(runFleetKey);
 }
 
 function addWhy(program: Command): void {
