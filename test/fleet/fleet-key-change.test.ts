@@ -68,8 +68,8 @@ test('a balancer with another key, or without one, says so, never becomes master
     withTempDir(async (dir) => {
       const { balancers, client } = stage;
       await putFile(`${dir}/other.key`, OTHER_KEY);
-      await withBalancer({ redis: [stage.redis], name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
-        withBalancer({ redis: [stage.redis], name: 'keyless' }, async (keyless) => {
+      await withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
+        withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'keyless' }, async (keyless) => {
           const said = (each: TestBalancer, like: RegExp): Promise<unknown> =>
             until(() => each.lines.some((line) => like.test(line)), {
               timeoutMs: SLOW_MS,
@@ -135,7 +135,7 @@ test('a key is introduced in a running fleet: with accept-unsigned what is not s
   withKeyedFleet(`accept-unsigned\n${KEY}`, async (stage) => {
     const { balancers, client, keyFiles, url } = stage;
     const [b1] = balancers as [TestBalancer];
-    await withBalancer({ redis: [stage.redis], name: 'old' }, async (old) => {
+    await withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'old' }, async (old) => {
       await old.knows(1);
       // It may even become master.
       assert.not.match(old.lines.join('\n'), /does not have the fleet's key/);

@@ -76,6 +76,8 @@ export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) =>
             );
             const optionsOf = (index: number): Partial<BalancerConfig> => ({
               redis: [redis.url],
+              // A machine that stalls for a second must not look like a fleet that was harmed.
+              leaseTtlMs: 4000,
               name: `b${index + 1}`,
               fleetKeyFile: keyText === '' ? '' : (keyFiles[index] as string),
             });
@@ -122,6 +124,7 @@ export async function isUnharmed({ balancers, client }: KeyedFleet): Promise<voi
   assert.equal(
     balancers.map((each) => each.counter('masterships')),
     [1, 0, 0],
+    balancers.map(({ lines }) => lines.join('\n')).join('\n\n'),
   );
   for (const each of balancers) {
     assert.is((await ask(each.port)).body, 'h1');
